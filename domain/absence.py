@@ -22,7 +22,7 @@ from domain.witnessed import Contradicted, Kind, Lack, Open, Source, Statement
 
 CLOCKS_APART = timedelta(minutes=10)
 LISTS_BEHIND = timedelta(minutes=30)
-"""A list shows by then what there is. Some are read from copies that follow twenty minutes later."""
+"""Every order is listed by then. Some lists are read from copies that lag by twenty minutes."""
 LEAST_CUT = 8
 """A reference of so many letters and digits may be the beginning of a longer one that was cut."""
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -39,13 +39,12 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one look through a marketplace's orders showed.
+    """What one reading of a marketplace's orders showed.
 
-    `found` has the orders under each reference that was asked for, controls among them. `listed` is everything that
-    was looked through, empty where the marketplace is asked for references alone. `lacks` says why an order may be
-    missing all the same. `ended`: it was read to an empty page. `covers`: what was created since then (UTC) would
-    stand on its first page; None where that can't be told. `unbroken`: what was created between two orders that it
-    shows would stand between them.
+    `found` has the orders under each reference that was asked for, controls among them. `listed` is every order read,
+    empty where the marketplace is asked for references alone. `lacks` says why an order may be missing all the same.
+    `ended`: read to an empty page. `covers`: what was created since then (UTC) would stand on its first page; None
+    where that is not known. `unbroken`: what was created between two orders that it shows would stand between them.
     """
 
     found: Mapping[str, Sequence[ServiceOrder]]
@@ -57,7 +56,7 @@ class Reading:
 
     @property
     def shown(self) -> list[ServiceOrder]:
-        """Every order that it shows, each once."""
+        """Every order of the reading, each once."""
         orders = (one for each in (self.listed, *self.found.values()) for one in each)
         return list({order.order_id: order for order in orders}.values())
 
@@ -66,7 +65,7 @@ class Reading:
 class Sent:
     """A create that may have been carried out: where it put our reference, and when.
 
-    It may have left from `at` on (UTC); what is not there by `until` never comes.
+    It may have left from `at` on (UTC); what is not there by `until` never arrives.
     """
 
     order_ref: str
@@ -152,7 +151,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverLeft:
-    """An effect that was provably not sent, as `by` says."""
+    """An effect that provably never left, as `by` says."""
 
     by: Source
 
@@ -170,8 +169,8 @@ NotHappened = Absent | NeverLeft | Harmless
 class Account:
     """What the ledger knows of a marketplace's orders.
 
-    `ids` maps references to the ids that it has for them. `accounted` are ids of its orders, and of those that a person
-    said are not ours. `confirmed_at` (UTC) is when a person last said that it knows all of ours.
+    `ids` maps references to the ids of their orders. `accounted` are ids of the ledger's orders, and of those that a
+    person declared foreign. `confirmed_at` (UTC) is when a person last confirmed that the ledger knows all of ours.
     """
 
     controls: Sequence[Control] = ()
@@ -186,8 +185,8 @@ def judge_absence(
     """What it means that a reading, begun at `asked_at`, does not show what was sent.
 
     A control counts where the reading shows it by its id under its reference, in a place where what was sent would have
-    its own. A filter on times that is read in another zone hides what is some hours older; a list that lags, or that
-    does not begin with its newest, hides what is younger.
+    its own. A filter on times that is read in another zone hides orders some hours older; a list that lags, or that
+    does not begin with its newest, hides younger ones.
     """
     if wrong := misnamed(reading.shown, account.ids) or written_otherwise(sent.order_ref, reading, account):
         return wrong
@@ -214,7 +213,7 @@ def _young_end(sent: Sent, covers: datetime | None, asked_at: datetime) -> First
 
 
 def _without_a_witness(sent: Sent, reading: Reading, account: Account, asked_at: datetime) -> ToItsEnd | Open:
-    """The ledger knows no order there that is older: only a list of which every order is accounted for tells."""
+    """The ledger knows no older order there: only a list of which every order is accounted for is proof."""
     listed = {order.order_id for order in reading.listed}
     unknown = sorted(order.order_id for order in reading.listed if _may_be(order, sent, account))
     if account.confirmed_at is None or not listed or unknown:
@@ -240,7 +239,7 @@ def misnamed(shown: Iterable[ServiceOrder], ours: Mapping[str, str]) -> Contradi
     """Why a reading's references can't be relied on.
 
     `ours` maps references to the ids under which the ledger has them. A living order with another id under one of them
-    may be the very order that is looked for, told under a wrong name.
+    may be the very order that is looked for, shown under a wrong reference.
     """
     for order in shown:
         for name in order.names:
@@ -280,11 +279,11 @@ def _open(lacks: Lack, *shown: str) -> Open:
 
 
 def judge_account(reading: Reading, account: Account) -> Open | None:
-    """Why the service may have an order of ours that neither this reading nor the ledger tells of; None for no reason.
+    """Why the service may have an order of ours that neither this reading nor the ledger shows; None for no reason.
 
-    The controls are the newest orders that the ledger knows. What it has forgotten since is younger than them: where
-    one is shown by its reference, so would be that. A person's word that the ledger knows every order is as good up to
-    that moment.
+    The controls are the newest orders that the ledger knows. Orders that the ledger has lost since are younger: where a
+    control is shown by its reference, so would they be. A person's confirmation that the ledger knows every order is as
+    good up to that moment.
     """
     alive = [order for order in reading.listed if order.status is not ServiceStatus.CLOSED]
     nameless = [order.order_id for order in could_be_ours(alive, account) if not _is_before(order, account)]
@@ -304,7 +303,7 @@ def judge_account(reading: Reading, account: Account) -> Open | None:
 
 
 def _is_before(order: ServiceOrder, account: Account) -> bool:
-    """Whether a person's word is about it too."""
+    """Whether a person's confirmation covers the order."""
     said, at = account.confirmed_at, order.created_at
     return said is not None and at is not None and at <= said
 

@@ -1,4 +1,4 @@
-"""Refunds and returns: kinds, states, what may be asked for, and what they make of an order."""
+"""Refunds and returns: kinds, states, what may be asked for, and the order's state after them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class RefundOption:
     """One reason that the service takes now, and the amounts that go with it.
 
     `goods` is the marketplace's own word for where the goods are. `least` and `most` bound the goods' part,
-    `least_postage` and `most_postage` what is asked for on top.
+    `least_postage` and `most_postage` the postage on top.
     """
 
     reason_id: int
@@ -103,7 +103,7 @@ class RefundEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRefund:
-    """A refund as the service shows it. `refunded` is what it has given back so far."""
+    """A refund as the service shows it. `refunded` is what has come back so far."""
 
     refund_id: str
     state: RefundState
@@ -122,9 +122,9 @@ class ServiceRefund:
 class Refund:
     """A refund as the ledger keeps it; one row of `refunds`. Times are UTC.
 
-    `part` names what of the order it is for (`all`, or lines such as `1` or `1+3`), `number` counts the refunds of
-    that part. `approved` is what the seller agreed to, `refunded` what came back. `state_before` is where the order
-    goes when this ends without taking it off the road; `earlier_refund_ids` are those the service showed before.
+    `part` names what of the order it is for (`all`, or lines such as `1` or `1+3`), `number` counts the refunds of that
+    part. `approved` is what the seller agreed to, `refunded` what came back. `state_before` is the order's state once
+    this ends without taking it off the road; `earlier_refund_ids` are those that the service showed before.
     """
 
     key: str
@@ -162,13 +162,11 @@ class Refund:
 
     @property
     def effect_part(self) -> str:
-        """What tells this refund's effects from those of the order's other refunds."""
+        """The part of an effect key that sets this refund apart from the order's other refunds."""
         return f"{self.part}.{self.number}"
 
 
 class CancelWay(StrEnum):
-    """How an order is taken back."""
-
     CANCEL = "cancel"  # not paid: it is closed
     REFUND = "refund"  # paid, and not shipped: the money is asked back
     IS_DONE = "is_done"
@@ -176,7 +174,7 @@ class CancelWay(StrEnum):
 
 
 def judge_cancel(state: OrderState, *, ordered: bool, paid: bool, reason: str = "") -> tuple[CancelWay, str]:
-    """Whether and how an order may be cancelled, and why not. `reason` is what the order says of itself."""
+    """Whether and how an order may be cancelled, and why not. `reason` is the order's own."""
     if state in (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED):
         return CancelWay.IS_DONE, ""
     if state is OrderState.UNKNOWN:
@@ -191,7 +189,7 @@ def judge_cancel(state: OrderState, *, ordered: bool, paid: bool, reason: str = 
 
 
 class RefundFault(ValueError):
-    """What was asked for can't be asked for; the message says what can. Nothing was sent."""
+    """A request for a refund that can't be made; the message says what can. Nothing was sent."""
 
 
 def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
@@ -240,7 +238,7 @@ def require_jpg(name: str, content: bytes) -> None:
 
 
 def settled_description(text: str, reason: str) -> str:
-    """The words for the seller: 2 to 150 characters, the reason itself when none are given."""
+    """The description for the seller: 2 to 150 characters, the reason itself when none is given."""
     words = text.strip() or reason
     if not 2 <= len(words) <= LONGEST_DESCRIPTION:
         raise RefundFault(f"the description has {len(words)} characters: 2 to {LONGEST_DESCRIPTION} are allowed")
@@ -248,7 +246,7 @@ def settled_description(text: str, reason: str) -> str:
 
 
 def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
-    """`all`, or the line numbers: what a refund's effects are named by."""
+    """`all`, or the line numbers; part of the keys of a refund's effects."""
     return "all" if set(lines) == set(all_lines) else "+".join(str(line_no) for line_no in sorted(lines))
 
 
@@ -278,7 +276,7 @@ def order_state_after(
 
 
 def after_refunding(before: OrderState) -> OrderState:
-    """Where an order goes that leaves refunding: back to where it was; one that was closed waits for a person."""
+    """Where an order goes that leaves refunding: its earlier state; one that was closed waits for a person."""
     return OrderState.HELD if before in (OrderState.CANCELLED, OrderState.REFUNDING) else before
 
 
@@ -296,7 +294,7 @@ _STANDING = {
 
 
 def standing(refund: Refund) -> Reason:
-    """What is going on with one refund, and what to do about it."""
+    """The state of one refund, and what to do about it."""
     return because(
         _STANDING[refund.state],
         what=f"{refund.kind} of {refund.asked} ({refund.reason})",

@@ -19,7 +19,7 @@ def agreed(first: Statement, second: Statement) -> Amount | Contradicted:
 
 
 def agreed_total(approved: Statement, shown: Statement) -> Amount | Contradicted:
-    """Compare a total with what was approved of it. A limit decides about one that is higher and within reason."""
+    """Compare a total with the approved one. A limit decides about one that is higher and within reason."""
     most, now = money_of(approved), money_of(shown)
     gap = _gap(most, now)
     if gap is not Gap.UNIT and now * LEAST_PART < most:
@@ -30,8 +30,8 @@ def agreed_total(approved: Statement, shown: Statement) -> Amount | Contradicted
 def agreed_taken(owed: Money, shown: Money, *, is_ours: bool) -> Amount | Contradicted:
     """Compare what is shown as taken with what was owed; what is counted is the owed amount where they contradict.
 
-    A payment of our own (`is_ours`) was for this very amount, so less is never believed. One that nobody of ours made
-    may have been cheaper, as far as totals are. More that is no other unit was taken.
+    A payment of our own (`is_ours`) was for this very amount, so less is never believed. A foreign payment may have
+    been cheaper, as far as totals are. More that is no other unit was taken.
     """
     first, second = Statement(source=Source.LEDGER, value=owed), Statement(source=Source.TAKEN, value=shown)
     verdict = agreed_total(first, second)
@@ -41,7 +41,7 @@ def agreed_taken(owed: Money, shown: Money, *, is_ours: bool) -> Amount | Contra
 
 
 def money_of(statement: Statement) -> Money:
-    """The amount that a source tells. Raises `TypeError` where it tells none."""
+    """The amount of a statement. Raises `TypeError` where it has none."""
     if not isinstance(statement.value, Money):
         raise TypeError(f"{statement.source} tells no amount: {statement.value!r}")
     return statement.value

@@ -1,4 +1,4 @@
-"""What is known of a paid order, and what each of its lines took of it, to the minor unit."""
+"""What is known of a paid order, and each line's part of its amounts, to the minor unit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
-    """What the preview said, in minor units."""
+    """The amounts of the preview, in minor units."""
 
     goods: int
     postage: int
@@ -33,7 +33,8 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """What shipping was booked for an order. `numbers` are its id and its parcels': who shares one shares a parcel."""
+    """What shipping was booked for an order. `numbers` are its id and its parcels': orders that share one share a
+    parcel."""
 
     shipment_order_id: str
     numbers: frozenset[str]
@@ -66,7 +67,7 @@ def net(amounts: dict[str, int]) -> int:
 
 
 def fault_of(bill: Bill) -> str:
-    """Why its amounts can't be all that there is to it; empty when they can."""
+    """Why the amounts of a bill can't be complete; empty when they can."""
     listed, back = sum(line.goods for line in bill.lines), sum(amount for _, amount in bill.refunds)
     quoted = bill.quoted
     beside = (quoted.goods, quoted.postage) if quoted else ()
@@ -81,9 +82,9 @@ def fault_of(bill: Bill) -> str:
 
 
 def split(bill: Bill) -> list[dict[str, int]]:
-    """What each line took of the order, in minor units; the lines add up to what was paid less what came back.
+    """Each line's part of the order, in minor units; the lines add up to what was paid less what came back.
 
-    Raises `ValueError` for an order that `fault_of` has something against.
+    Raises `ValueError` for a bill with a `fault_of`.
     """
     goods = [line.goods for line in bill.lines]
     postage, surcharge, discount = _beside_the_goods(bill)
@@ -104,7 +105,7 @@ def _beside_the_goods(bill: Bill) -> tuple[int, int, int]:
 
 
 def _refunded(bill: Bill, kept: Sequence[int]) -> list[int]:
-    """What came back of each line, never more than it took: the lines that a refund is for, then the others."""
+    """What came back of each line, never more than its part: the lines that a refund is for, then the others."""
     back = [0] * len(kept)
     for part, amount in bill.refunds:
         left = [took - returned for took, returned in zip(kept, back, strict=True)]

@@ -1,4 +1,4 @@
-"""Looking for offers: what can be asked of a marketplace, and what it shows."""
+"""Searching for offers: what can be asked of a marketplace, and what it shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What narrows a search, and which page of it is wanted. Prices bound the cheapest variant, in CNY."""
+    """Bounds of a search, and which page is wanted. Prices bound the cheapest variant, in CNY."""
 
     sort: Sort = Sort.RELEVANCE
     min_price: Money | None = None
@@ -41,7 +41,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
-    """One page of what was found; `total` counts all pages."""
+    """One page of a search; `total` counts all pages."""
 
     total: int
     offers: tuple[OfferSummary, ...] = ()
@@ -49,7 +49,7 @@ class Hits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
-    """One place in a marketplace's category tree; roots are on level 1."""
+    """A node of a marketplace's category tree; roots are on level 1."""
 
     category_id: str
     name: str

@@ -1,4 +1,4 @@
-"""Budgets: which planned orders may spend, given what is already spent or may be.
+"""Budgets: which planned orders may be paid, given what is already spent or may be.
 
 They are sums of amounts that can only grow: what costs nothing or less has no place in them.
 """

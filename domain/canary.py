@@ -7,11 +7,11 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 
 MOST = 4
-"""A first order, and three to which it may be handed over."""
+"""A first order, and three that may take its place."""
 
 
 def is_understood(order_ref: str, shown: ServiceOrder | None) -> bool:
-    """Whether an order that is not paid reads as it should, so that what keeps it from that concerns it alone."""
+    """Whether an unpaid order reads as it should, so that what keeps it from being paid concerns it alone."""
     return (
         shown is not None
         and (shown.reference.strip() in ("", order_ref) or shown.own_id == order_ref)
@@ -21,12 +21,12 @@ def is_understood(order_ref: str, shown: ServiceOrder | None) -> bool:
 
 
 def waits_for(order_ref: str, marketplace: Marketplace, why: Reason | None) -> Reason:
-    """Why an order is not created yet: the one that went first was not read back."""
+    """Why an order is not created yet: the canary was not read back."""
     return because(ReasonCode.WAITS_FOR_FIRST, first=order_ref, marketplace=marketplace, why=why)
 
 
 def given_up(order_refs: list[str], marketplace: Marketplace, last: Reason | None) -> Reason:
-    """Why an order is not created: as many as may go first were refused or held, each for its own sake."""
+    """Why an order is not created: every order that may go first was refused or held, each for a reason of its own."""
     count = len(order_refs)
     return because(
         ReasonCode.FIRST_ONES_FAILED, count=count, marketplace=marketplace, refs=order_refs, why=last or "not known"

@@ -1,4 +1,4 @@
-"""What lies in a marketplace's shopping cart, and which of it is an order's."""
+"""The rows of a marketplace's shopping cart, and which of them belong to an order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.orders import OrderLine, OrderRequest
 
 
 class CartFault(ValueError):
-    """What was asked of the cart can't be done; the message says what can. Nothing was sent."""
+    """A request that the cart can't fulfil; the message says what can be done. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def row_of(rows: Sequence[CartRow], line: OrderLine) -> CartRow | None:
 def lines_as_carted(
     lines: Sequence[OrderLine], rows: Sequence[CartRow], row_ids: Mapping[int, str]
 ) -> tuple[OrderLine, ...]:
-    """An order's lines with the quantities that lie in the cart now. Raises `CartFault` for one that is gone.
+    """An order's lines with the quantities that lie in the cart now. Raises `CartFault` for a line that is gone.
 
     `row_ids` has the row of each line number.
     """

@@ -1,4 +1,4 @@
-"""What a catalogue crawl looks at, and which of it is worth fetching."""
+"""What a catalogue crawl lists, and which items are worth fetching."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from domain.marketplace import Marketplace
 
 
 class Way(StrEnum):
-    """How a source is listed."""
-
     WORDS = "words"
     CATEGORY = "category"
     SHOP = "shop"
@@ -59,7 +57,7 @@ class Listing:
 
     @property
     def name(self) -> str:
-        """A name for files: the same source has the same name in every crawl."""
+        """A name for files: a source has one name in every crawl."""
         digest = hashlib.sha256(f"{self.marketplace}\n{self.way}\n{self.key}".encode()).hexdigest()
         return f"{self.marketplace}-{self.way}-{digest[:12]}"
 
@@ -92,7 +90,7 @@ def _sources(wanted: Selection) -> Iterator[Listing]:
 
 
 def crawl_name(wanted: Sequence[Selection], *, full: bool, limit: int | None) -> str:
-    """A name that the same question has in every run, so that a broken crawl is found again."""
+    """A name made from the selection, so that a later run finds a broken crawl again."""
     question = json.dumps([[asdict(one) for one in wanted], full, limit], sort_keys=True)
     return hashlib.sha256(question.encode()).hexdigest()[:12]
 
@@ -103,7 +101,7 @@ def pages_of(total: int, *, page_size: int, limit: int | None) -> int:
 
 
 def listed_steadily(pages: Iterable[ListedPage]) -> bool:
-    """Whether the source counted the same on every page: else items may have slipped from one page to another."""
+    """Whether the source counted alike on every page: else items may have slipped from one page to another."""
     return len({page.total for page in pages}) <= 1
 
 

@@ -1,4 +1,4 @@
-"""The characters of a cell: what can't be seen is taken out and said, or refused."""
+"""The characters of a cell: invisible ones are removed with a warning, or refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # At the beginning of a cell; and behind what a spreadsheet of another country takes for the end of one.
 FORMULA = re.compile(r"(^|[,;|\t\r\n])([\s\"]*)([=+\-@＝＋－＠])")
 LOST = "\ufffd"
-# What Python calls printable and nobody sees, or should not be there.
+# Printable for Python, yet invisible, or out of place in a cell.
 PASSES_FOR_SEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc\ufffd\U000e0100-\U000e01ef]"
 )
@@ -35,7 +35,7 @@ def half_width(text: str) -> str:
 
 
 def seen_text(text: str, *, prose: bool) -> tuple[str, list[str]]:
-    """What a person sees of a cell, stripped, and what has to be said about it.
+    """The visible text of a cell, stripped, and the warnings about it.
 
     Within `prose` line breaks become blanks and invisible characters go; anywhere else they must not be. Raises
     `ValueError` for those, for control characters and for such as turn the direction of writing.

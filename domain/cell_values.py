@@ -14,7 +14,7 @@ NUMBERS = (int, float, Decimal)
 
 @dataclass(frozen=True, slots=True)
 class NotACell:
-    """What a reader found in a cell that holds neither text nor a number nor nothing. `why` names the remedy."""
+    """A cell that holds neither text nor a number nor nothing. `why` names the remedy."""
 
     why: str
 
@@ -26,7 +26,7 @@ def value_text(value: object) -> str:
     """A cell as text; None is empty, and a whole number loses its `.0`.
 
     A float too large to be exact stays in its exponent form, which no id column accepts. Raises `ValueError` for
-    whatever is neither text nor a finite number, so that a type that nobody thought of is refused too.
+    everything that is neither text nor a finite number, an unforeseen type included.
     """
     kind = type(value)
     if kind is str:

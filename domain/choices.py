@@ -12,7 +12,7 @@ ALL = "approve all orders"
 ALL_BUT = "approve all but the orders below"
 SOME = "approve only the orders below"
 NONE = "refuse: buy nothing"
-BETWEEN_REFERENCES = re.compile(r"[\s,;，；、\"']+")  # none of these can be part of one
+BETWEEN_REFERENCES = re.compile(r"[\s,;，；、\"']+")  # none of these can be part of a reference
 
 
 class BadChoice(ValueError):

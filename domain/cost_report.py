@@ -1,4 +1,4 @@
-"""What a run of `costs` came to, order by order and batch by batch."""
+"""The result of a run of `costs`, order by order and batch by batch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OrderCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostSum:
-    """What the orders of a batch come to, by currency; `landed` counts those that have a sum, `open` those without."""
+    """The sums of a batch's orders, by currency; `landed` counts those that have a sum, `open` those without."""
 
     batch_id: str
     orders: int
@@ -79,7 +79,7 @@ class CostReport:
 
     @property
     def sums(self) -> list[CostSum]:
-        """Batch by batch, as they come first among the orders."""
+        """One sum a batch, in the order in which batches first appear."""
         batches: dict[str, list[OrderCost]] = {}
         for order in self.orders:
             batches.setdefault(order.batch_id, []).append(order)
@@ -122,7 +122,6 @@ class CostReport:
 
 
 def sum_of(batch_id: str, orders: Sequence[OrderCost], currency: str) -> CostSum:
-    """What these orders come to."""
     sums = [order.landed.minor for order in orders if order.landed]
     return CostSum(
         batch_id=batch_id,

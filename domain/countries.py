@@ -19,7 +19,7 @@ EVERYDAY_NAMES = {
 
 
 class UnknownCountry(ValueError):
-    """No country. Its text looks for a near name, which takes longer than reading a row; `briefly` does not."""
+    """No country. Its text needs a search for a near name, longer than reading a row; `briefly` needs none."""
 
     def __init__(self, text: str, folded: str) -> None:
         super().__init__(text, folded)

@@ -30,5 +30,5 @@ def moment_of(text: str, begun: datetime, timezone: str) -> datetime | None:
 
 
 def as_text(moment: datetime, timezone: str) -> str:
-    """The same as `moment_of` reads it, with the day."""
+    """The moment in the form that `moment_of` reads, with the day."""
     return f"{moment.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"

@@ -40,7 +40,7 @@ PROBLEM_WORDS = {
 class Verdict:
     """What a decision makes of an order: `planned` is fine, `refused` can't be bought, `held` waits for a person.
 
-    `is_postponed` says that nothing could be decided yet: it stays to be planned, and is not bought. `contradicted` are
+    `is_postponed`: nothing could be decided yet; the order stays to be planned, and is not bought. `contradicted` are
     two readings of an amount for which it is held.
     """
 
@@ -70,7 +70,7 @@ def postponed(why: Reason) -> Verdict:
 
 
 def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
-    """The SKU a line asks for. An empty wish is fine when there is only one to choose."""
+    """The SKU that a line asks for. An empty wish is fine when there is only one to choose."""
     active = [sku for sku in offer.skus if sku.active]
     if not offer.active or not active:
         return _not_on_sale(offer)
@@ -108,7 +108,7 @@ def _not_on_sale(offer: Offer) -> Verdict:
 
 
 def order_line(line_no: int, line: RequestLine, offer: Offer, sku: Sku) -> OrderLine:
-    """What is ordered of an offer: a request's line with its SKU at the price that it has now."""
+    """A request's line with its SKU at the offer's present price."""
     return OrderLine(
         line_no=line_no,
         item_id=offer.item_id,
@@ -151,7 +151,7 @@ def missing_address_parts(receiver: Receiver) -> list[str]:
 
 
 def judge_request(request: OrderRequest) -> Verdict:
-    """What can be said before asking the service anything."""
+    """What is decided before the service is asked anything."""
     missing = missing_address_parts(request.receiver)
     return held(because(ReasonCode.ADDRESS_INCOMPLETE, columns=missing)) if missing else FINE
 
@@ -186,7 +186,7 @@ def judge_quote(
 
 
 def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
-    """What the goods cost by their offers, for as many pieces; by its line where an offer is not at hand."""
+    """What the goods cost by their offers, for as many pieces; by the order line where its offer is not at hand."""
     known = {(offer.item_id, sku.sku_id): (offer, sku) for offer in offers for sku in offer.skus}
     pieces = Counter[str]()
     for line in lines:
@@ -202,7 +202,8 @@ def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
 
 
 def _does_not_add_up(quote: Quote) -> str:
-    """What can't be meant. The service may add a fee to goods and postage; discounts are in the goods (contract 2)."""
+    """Amounts that can't be meant. The service may add a fee to goods and postage; discounts are in the goods (contract
+    2)."""
     if quote.goods.minor <= 0 or quote.total.minor <= 0:
         return f"goods for {quote.goods}, {quote.total} in all, and nothing is free"
     if quote.postage.minor < 0 or quote.total < quote.goods + quote.postage:
@@ -220,15 +221,13 @@ PAID_FOR_NOTHING = because(ReasonCode.PAID_FOR_NOTHING)
 
 
 class Payment(StrEnum):
-    """What to do about an order that is neither paid nor to be paid now."""
-
     WAIT = "wait"
     STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """An order that is not paid, or not booked, now: left as it is for a later look, or stopped for a person."""
+    """An order that is not paid, or not booked, now: left for a follow-up, or stopped for a person."""
 
     how: Payment
     why: Reason
@@ -237,8 +236,8 @@ class Left:
 def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
     """Whether an order is paid: by its status, or by its facts where a payment of ours (`by_us`) was begun.
 
-    Facts count more than a status that says nothing of them, as an unknown one does. Of a payment that the service
-    calls under way they may tell when it was handed in.
+    Facts count more than a status that says nothing of them, as an unknown one does. For a payment that the service
+    calls under way, they may be from when it was submitted.
     """
     by_fact = by_us and shown.payment is not None and shown.status is not ServiceStatus.PAYMENT_PENDING
     if not (shown.status.is_paid or by_fact):
@@ -273,9 +272,9 @@ def judge_payment(
 ) -> Amount | Paid | Contradicted | Left:
     """Whether to pay an order as the service shows it now, and for what amount, or why not.
 
-    `payable` is the most that may be paid where a tolerance on top of `approved` was granted. `is_ours` says that it
-    carries our reference, or needs none: what shows none may still be somebody else's. `by_us` says that a payment of
-    this ledger was begun for it.
+    `payable` is the most that may be paid where a tolerance on top of `approved` was granted. `is_ours`: the order
+    carries our reference, or needs none; an order without a reference may be foreign. `by_us`: a payment of this ledger
+    was begun for it.
     """
     if shown is None:
         return Left(how=Payment.STOP, why=NOT_SHOWN)
@@ -328,7 +327,7 @@ def _total(shown: ServiceOrder) -> Statement:
 def judge_booking(shown: ServiceOrder) -> Left | None:
     """Why an order that we paid must not be booked now; None when it may be.
 
-    One in an unknown state waits until that is known, or until a parcel is on its way.
+    An order in an unknown state waits until the state is known, or until a parcel is on its way.
     """
     if shown.status.is_paid or (shown.status is ServiceStatus.OTHER and shown.parcels):
         return None

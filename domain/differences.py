@@ -1,4 +1,4 @@
-"""How one order of the ledger differs from what the service shows of it, in words that say what to do."""
+"""Differences between an order of the ledger and the service's, in words that say what to do."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OVER = GIVEN_BACK | {OrderState.CANCELLED}
 
 
 def is_paid(order: ServiceOrder) -> bool:
-    """Whether money was taken for it, also when it was closed since."""
+    """Whether money was taken for the order, also when it was closed since."""
     return order.status.is_paid or order.paid is not None
 
 
 def is_live(order: ServiceOrder) -> bool:
-    """Whether it costs or may cost money."""
+    """Whether the order costs or may cost money."""
     return order.status is not ServiceStatus.CLOSED or is_paid(order)
 
 
@@ -38,7 +38,7 @@ def standing(order: ServiceOrder) -> str:
 def orphan(
     marketplace: Marketplace, order: ServiceOrder, ours: LedgerOrder | None, foreign: ForeignOrder | None = None
 ) -> Finding:
-    """An order that the ledger doesn't know, or (`ours`) knows as not ordered; `said`, when it cost less, is told."""
+    """An order that the ledger doesn't know, or (`ours`) knows as not ordered; `foreign`: it cost less then."""
     if ours is None:
         expected = f"no order of ours; {foreign.by} said so when it cost {foreign.amount}" if foreign else "no order"
         remedy = (
@@ -48,7 +48,7 @@ def orphan(
     else:
         expected = f"{ours.order_ref} is {ours.state}, without this order"
         answer = f"sourcing resolve {ours.order_ref} --ordered {order.order_id}"
-        if order.total.currency == "CNY":  # a ledger that forgot the order may have forgotten its approval too
+        if order.total.currency == "CNY":  # a ledger that lost the order may have lost its approval too
             answer += f" --up-to {order.total.major}"
         remedy = f"if it is this order: {answer}"
     end = "ask for the money back there" if is_paid(order) else "cancel it there"
@@ -169,7 +169,7 @@ def _of_alive(ours: LedgerOrder) -> str:
 
 
 def _amount(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
-    """Whether the amounts agree; after a refund a marketplace may show what is left (not documented)."""
+    """A finding where the amounts differ; after a refund a marketplace may show what is left (not documented)."""
     pairs = [
         (what, our, their)
         for what, our, their in (("paid", ours.paid, theirs.paid), ("total", ours.total, theirs.total))
@@ -217,7 +217,7 @@ def _shipment(ours: LedgerOrder, theirs: ServiceOrder) -> Iterator[Finding]:
 
 
 def _same_shipment(ours: LedgerOrder, theirs: ServiceOrder) -> bool:
-    """Numbers that are not shown yet don't contradict those that were answered when booking."""
+    """Numbers that are not shown yet don't contradict those that the booking answered."""
     shown = theirs.shipments[0]
     numbers = set(shown.tracking_numbers)
     same_numbers = not numbers or numbers == set(ours.tracking_numbers)
@@ -229,7 +229,7 @@ def _booking(shipment_order_id: str, numbers: tuple[str, ...]) -> str:
 
 
 def questions(ours: LedgerOrder, now: datetime) -> Iterator[Finding]:
-    """One finding an effect that nobody knows the outcome of."""
+    """One finding for each effect whose outcome is not known."""
     for effect in ours.open_effects:
         if effect.asked:
             yield _finding(

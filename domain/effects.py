@@ -10,8 +10,8 @@ from enum import StrEnum
 class Action(StrEnum):
     """What an effect does.
 
-    `NOTIFY` tells the warehouse or the service something (a parcel number, a message, an address), `RETURN` sends goods
-    back, `RECEIVE` confirms that goods arrived, `CART` puts something into a cart.
+    `NOTIFY` sends the warehouse or the service information (a parcel number, a message, an address), `RETURN` sends
+    goods back, `RECEIVE` confirms that goods arrived, `CART` puts something into a cart.
     """
 
     CREATE = "create"
@@ -34,7 +34,7 @@ TAKING_BACK = (Action.CANCEL, Action.REFUND)
 class EffectStatus(StrEnum):
     """What the ledger knows of an effect.
 
-    `SENDING` is written before the request leaves; it stays when the process dies, so it means: it may have happened.
+    `SENDING` is written before the request leaves. It stays when the process dies, so it means: it may have happened.
     """
 
     SENDING = "sending"
@@ -45,7 +45,7 @@ class EffectStatus(StrEnum):
 
 
 OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
-"""Nobody knows yet whether such an effect happened."""
+"""An effect in one of these may have happened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +63,13 @@ class Claim:
 
 
 MOST_DOUBTFUL_SENDS = 2
-"""So often the program sends an effect without learning what became of it: then only a person lets it be sent again."""
+"""After so many sends of an effect with an unknown outcome only a person lets it be sent again."""
 
 
 def effect_key(order_ref: str, action: Action, *, part: str = "", attempt: int = 1) -> str:
     """`order_ref:action[:part][:n]`: made from what the action is, never from a run.
 
-    `part` tells several effects of one action apart (a parcel number); `n` stands from the second attempt on, which
-    only a refusal of the one before allows.
+    `part` sets several effects of one action apart (a parcel number); `n` stands from the second attempt on, which only
+    a refusal of the one before allows.
     """
     return ":".join([order_ref, action, *([part] if part else []), *([str(attempt)] if attempt > 1 else [])])

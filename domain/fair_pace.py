@@ -1,8 +1,8 @@
-"""How many calls the account may make now, and who of those that call gets how many of them.
+"""How many calls the account may make now, and how they are divided between its rate clients.
 
 A bucket of permits fills at the account's rate and never holds more than a second's worth. What flows into it is
 divided at once between the runs that want it, so that none gets more while another gets less and wants more (max-min),
-and within a run between its processes. A share that nobody fetches flows over to all. Times are seconds on one clock,
+and within a run between its processes. A share that is not fetched flows over to all. Times are seconds on one clock,
 that of the ledger's database.
 """
 
@@ -15,15 +15,15 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 BURST_S = 1.0
-"""So long the bucket fills when nobody calls."""
+"""How long the bucket fills while no client calls."""
 KEEP_S = 0.5
-"""So much of its share is kept for a taker that does not fetch it; the rest is for all."""
+"""How much of a client's share is kept while it is not fetched; the rest is for all."""
 LAPSE_S = 5.0
-"""A taker that was not seen for so long is none any more."""
+"""A client that has not asked for so long is forgotten."""
 PERIOD_S, CLIENT_S, LONGEST_S = 0.25, 0.01, 2.0
-"""How long a taker waits before it asks again: longer among many, and while there is no whole permit for it."""
+"""How long a client waits before it asks again: longer among many, and while there is no whole permit for it."""
 LONGEST_PAUSE_S = 300.0
-"""No pause that one process hears of binds the others for longer: who calls after it hears anew."""
+"""A pause that one process reports binds the others no longer than this; the next call after it reports anew."""
 TINY = 1e-9
 
 Name = TypeVar("Name", bound=Hashable)
@@ -31,7 +31,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateClient:
-    """Who calls: for which run, how many calls a second it could make use of, and its own limit; 0 is none.
+    """A process that calls: its run, how many calls a second it could use, and its own limit; 0 is none.
 
     `credit` are the permits that are kept for it; below zero while it was given one ahead of its turn.
     """
@@ -45,7 +45,7 @@ class RateClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """The account's permits as of `at`: those for all, and those kept for takers. None are made before `not_before`."""
+    """The account's permits as of `at`: for all, and kept for clients. None are made before `not_before`."""
 
     at: float
     spare: float
@@ -54,26 +54,26 @@ class Pace:
 
     @property
     def permits(self) -> float:
-        """All that there are; never more than a second's worth, or one."""
+        """The sum of all permits; never more than a second's worth, or one."""
         return self.spare + sum(client.credit for client in self.clients.values())
 
     @property
     def limit(self) -> float:
-        """Calls a second for all together: the smallest limit of those that call, infinite where none has one."""
+        """Calls a second for all together: the smallest limit of the present clients, infinite where none has one."""
         return min((client.limit or math.inf for client in self.clients.values()), default=math.inf)
 
     def alive(self, now: float) -> dict[str, RateClient]:
-        """Those that call at present."""
+        """The clients that call at present."""
         return {name: client for name, client in self.clients.items() if now - client.seen < LAPSE_S}
 
     def pause(self, now: float) -> float:
-        """For how many seconds nobody may call."""
+        """For how many seconds no call may be made."""
         return max(0.0, self.not_before - now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateRequest:
-    """What a taker asks for: so many `permits` now. `back` are those that it did not use; below zero: used ahead."""
+    """What a client asks for: so many `permits` now. `back` are those that it did not use; below zero: used ahead."""
 
     client: str
     run: str
@@ -85,7 +85,7 @@ class RateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """What it gets, its share of the rate in calls a second, and when to ask again; `pause_s`: nobody may call."""
+    """The permits granted, the share of the rate in calls a second, and when to ask again; no call within `pause_s`."""
 
     permits: int
     share: float
@@ -94,12 +94,12 @@ class Lease:
 
 
 def opening(now: float, limit: float) -> Pace:
-    """That of an account that nobody has called for a while."""
+    """The pace of an account that has been idle for a while."""
     return Pace(at=now, spare=_most(limit or math.inf))
 
 
 def leased(pace: Pace, request: RateRequest, now: float) -> tuple[Pace, Lease]:
-    """Give a taker what it may have of what it asks for: all, with an infinite share, where nobody has a limit."""
+    """Grant a client what it may have of its request: all, with an infinite share, where no client has a limit."""
     pace = _of_this_clock(pace, now)
     known = pace.clients.get(request.client) or RateClient(run=request.run, wants=0.0, limit=request.limit, seen=now)
     here = replace(known, limit=request.limit, seen=now)
@@ -124,7 +124,7 @@ def leased(pace: Pace, request: RateRequest, now: float) -> tuple[Pace, Lease]:
 
 
 def left(pace: Pace, client: str, back: int, now: float) -> Pace:
-    """A taker calls no more, and gives back what it did not use."""
+    """A client leaves, and gives back what it did not use."""
     pace = filled(pace, now)
     if client not in pace.clients:
         return pace
@@ -134,7 +134,7 @@ def left(pace: Pace, client: str, back: int, now: float) -> Pace:
 
 
 def held(pace: Pace, pause_s: float, now: float) -> Pace:
-    """The service has too many calls: nobody makes one for so long, and then all begin with nothing saved up."""
+    """The service has too many calls: none is made for so long, and then all begin with nothing saved up."""
     clients = {name: replace(client, credit=0.0) for name, client in pace.clients.items()}
     pace = _of_this_clock(pace, now)
     not_before = max(pace.not_before, now + min(pause_s, LONGEST_PAUSE_S))
@@ -142,12 +142,12 @@ def held(pace: Pace, pause_s: float, now: float) -> Pace:
 
 
 def is_limited(pace: Pace, now: float) -> bool:
-    """Whether somebody who calls at present was given a limit, which is then that of all."""
+    """Whether a present client was given a limit, which is then that of all."""
     return any(client.limit for client in pace.alive(now).values())
 
 
 def filled(pace: Pace, now: float) -> Pace:
-    """What has flown in by now is divided; who was not seen for long is forgotten."""
+    """The pace as of `now`: new permits are divided; a client that lapsed is forgotten."""
     pace = _of_this_clock(pace, now)
     alive = pace.alive(now)
     spare = pace.permits - sum(client.credit for client in alive.values())
@@ -167,7 +167,7 @@ def filled(pace: Pace, now: float) -> Pace:
 
 
 def shares(clients: Mapping[str, RateClient], limit: float) -> dict[str, float]:
-    """Calls a second for each taker: the limit divided between runs, then each run's part between its takers."""
+    """Calls a second for each client: the limit divided between runs, then each run's part between its clients."""
     runs = defaultdict[str, dict[str, float]](dict)
     for name, client in clients.items():
         runs[client.run][name] = client.wants
@@ -176,7 +176,7 @@ def shares(clients: Mapping[str, RateClient], limit: float) -> dict[str, float]:
 
 
 def max_min(amount: float, wants: Mapping[Name, float]) -> dict[Name, float]:
-    """Divide an amount: nobody gets more than it wants, and nobody less than another unless it wants no more."""
+    """Divide an amount: no share exceeds its want, and none is below another unless it wants no more."""
     parts = dict[Name, float]()
     for place, (name, want) in enumerate(sorted(wants.items(), key=lambda one: one[1])):
         parts[name] = min(want, amount / (len(wants) - place))
@@ -189,9 +189,10 @@ def _most(limit: float) -> float:
 
 
 def _ready(pace: Pace, client: str) -> int:
-    """Whole permits that a taker may have now.
+    """Whole permits that a client may have now.
 
-    Where several wait for a part of one, that with the largest part gets it whole once there is a whole one at all.
+    Where several wait for a part of one, the client with the largest part gets it whole once there is a whole one at
+    all.
     """
     credit = pace.clients[client].credit
     ready = math.floor(min(pace.spare + credit, pace.permits) + TINY)
@@ -200,7 +201,7 @@ def _ready(pace: Pace, client: str) -> int:
 
 
 def _given_back(pace: Pace, credit: float, back: int) -> tuple[float, float]:
-    """What is there for all, and for who gives back: what was used ahead is taken off both, as far as there is any."""
+    """The permits for all, and the client's credit: those used ahead are taken off both, as far as there are any."""
     if back >= 0:
         return min(pace.spare + back, pace.spare + max(0.0, _most(pace.limit) - pace.permits)), credit
     from_credit = min(max(0.0, credit), -back)
@@ -208,9 +209,9 @@ def _given_back(pace: Pace, credit: float, back: int) -> tuple[float, float]:
 
 
 def _of_this_clock(pace: Pace, now: float) -> Pace:
-    """The same where the clock was set back meanwhile: what was to last so long still does."""
+    """The pace after the clock was set back: lapses and pauses keep the length they had."""
     ahead = pace.at - now
-    if ahead <= BURST_S:  # who waited for the row may have looked at the clock before
+    if ahead <= BURST_S:  # a client that waited for the row may have read the clock before
         return pace
     clients = {name: replace(client, seen=client.seen - ahead) for name, client in pace.clients.items()}
     return replace(pace, at=now, not_before=pace.not_before - ahead, clients=clients)

@@ -30,7 +30,7 @@ class FindingKind(StrEnum):
     STATE_DIFFERS = "state_differs"  # over on one side, alive on the other
     SHIPMENT_MISSING = "shipment_missing"  # booked in the ledger, no shipment on the order
     SHIPMENT_DIFFERS = "shipment_differs"
-    OPEN_QUESTION = "open_question"  # nobody knows what became of an effect
+    OPEN_QUESTION = "open_question"  # an effect whose outcome is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class OpenEffect:
     """An effect without an outcome.
 
     Until `clear_at` (UTC) it may still arrive, and a later read may settle it; None where no read does. `asked` is what
-    a person has to find out, with the commands that tell it; empty for what needs no person.
+    a person has to find out, with the commands that show it; empty for what needs no person.
     """
 
     action: Action
@@ -52,7 +52,7 @@ class LedgerOrder:
     """What the ledger knows of one order, as far as the service can confirm it. Times are UTC.
 
     `payment_clear_at` is when an accepted payment must show at last. An order that another run has `in_hand` changes
-    while one looks: nothing is said of it.
+    meanwhile: it makes no finding.
     """
 
     order_ref: str
@@ -73,7 +73,7 @@ class LedgerOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignOrder:
-    """A person's word that an order of the account is not this ledger's doing, and what it cost when that was said."""
+    """A person's statement that an order of the account is not this ledger's, and its cost at that time."""
 
     marketplace: Marketplace
     order_id: str
@@ -88,7 +88,7 @@ class ForeignOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One difference, and in `remedy` what a person can do about it.
+    """One difference, with the `remedy` for a person.
 
     `order_ref` is empty for an order without a reference, `order_id` for one without an id.
     """
@@ -105,5 +105,5 @@ class Finding:
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
-        """What makes it the same finding in another run."""
+        """What a later run recognises the finding by."""
         return self.kind, self.marketplace or "", self.order_ref, self.order_id

@@ -1,4 +1,4 @@
-"""When what a run has left open is looked at again by itself, and what is said of that."""
+"""Follow-ups: when the open orders of a run are read back without a person, and the words for that."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
-    """Orders of some batches that a later look may finish without a person, and when it is due (UTC).
+    """Orders of some batches that a later run may finish without a person, and when it is due (UTC).
 
-    `number` counts the looks at a batch, from 1. `by` is the deployment that Prefect starts then; empty: somebody has
-    to start it, `here` at the terminal or in the UI. One that `is_late` comes after all was to be done. One that
-    `is_paused` can do nothing before buying is resumed, which begins it.
+    `number` counts the follow-ups of a batch, from 1. `by` is the deployment that Prefect starts then; empty: a person
+    starts it, `here` at the terminal or in the UI. One that `is_late` comes after the deadline. One that `is_paused`
+    can do nothing before buying is resumed, which begins it.
     """
 
     orders: int
@@ -37,7 +37,7 @@ class FollowUp:
 
     @property
     def is_over(self) -> bool:
-        """Whether there have been looks enough: what is open now needs a person."""
+        """Whether the last follow-up is past: what is open now needs a person."""
         return self.number > MOST_FOLLOW_UPS
 
     @property
@@ -63,20 +63,20 @@ class FollowUp:
         return f"run the same command {after}" + ("" if self.is_late else ", or with --wait")
 
     def to_json(self) -> dict[str, Any]:
-        """As the report of `--json` has it."""
+        """The form in the report of `--json`."""
         return {**asdict(self), "batches": list(self.batches), "at": self.at.isoformat(), "words": self.words}
 
     def later(self, now: datetime, ready_in_s: float = 0) -> FollowUp:
-        """The look after this one, when this one could not be made."""
+        """The follow-up after this one, when this one could not be made."""
         number = self.number + 1
         return replace(self, number=number, at=due([], now=now, number=number, ready_in_s=ready_in_s))
 
 
 def due(clear_from: Sequence[datetime], *, now: datetime, number: int, ready_in_s: float = 0) -> datetime:
-    """When to look: once all is `clear_from` then on whether it happened; else after a pause that grows with each look.
+    """When a follow-up is due: once all is `clear_from` then on whether it happened; else after a pause that grows.
 
     Not before the service takes calls again, in `ready_in_s`. Pauses end with a slot of the clock, so that runs of one
-    batch that end together agree on one look.
+    batch that end together agree on one follow-up.
     """
     opens = now + timedelta(seconds=ready_in_s)
     if coming := [one for one in clear_from if one > now]:
@@ -86,13 +86,13 @@ def due(clear_from: Sequence[datetime], *, now: datetime, number: int, ready_in_
 
 
 def due_while_paused(now: datetime) -> datetime:
-    """When to look whether buying was resumed: whoever resumes has it looked at once, where that can be told."""
+    """When to poll whether buying was resumed; resuming itself begins the follow-up at once, where it is known here."""
     after = now + SLOT
     return after + (EPOCH - after) % PAUSED_SLOT
 
 
 def merged(follow_ups: Sequence[FollowUp]) -> FollowUp | None:
-    """One look for those of several batches: when the last of them is due."""
+    """One follow-up for several batches: when the last of them is due."""
     if not follow_ups:
         return None
     last = max(follow_ups, key=lambda one: one.at)

@@ -1,4 +1,4 @@
-"""A receiver who asks to be forgotten: which orders allow it, and what is struck where they are spoken of."""
+"""Erasing a receiver on request: which orders allow it, and what is erased where the receiver is mentioned."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from domain.states import REACHED_BOOKED, OrderState
 
 FORGOTTEN = "[forgotten]"
 PARTS = tuple(part for part in ADDRESS if part != "country")
-"""What is struck. The country stays: it tells of nobody, and customs statistics ask for it."""
+"""What is erased. The country stays: it identifies no person, and customs statistics ask for it."""
 
 TELLING = ("name", "phone", "email", "address")
 """What may be looked for anywhere: a city or a postcode alone is many people's."""
 
 LEAST_BYTES = 6
-"""Shorter words are found in everything: they are struck where they stand as a receiver, and not looked for."""
+"""Shorter words are found in everything: they are erased where they stand as a receiver, and not looked for."""
 
 LEAST_IN_WORDS = 3
 NEVER_BEGUN = (OrderState.PLANNED, OrderState.HELD, OrderState.REFUSED, OrderState.CANCELLED)
@@ -53,12 +53,12 @@ class Traces:
         return frozenset(text for text in texts if len(text.encode()) >= LEAST_BYTES)
 
     def struck(self, text: str) -> str:
-        """What is said of the order itself, without the receiver: also without a single name or the city."""
+        """The text about an order without the receiver: also without a single name or the city."""
         return self._words.sub(FORGOTTEN, text) if self._words else text
 
     @cached_property
     def _words(self) -> re.Pattern[str] | None:
-        """All that is known of them: what is whole in any case, a single name as it is written or in capitals."""
+        """All of a receiver: what is whole in any case, a single name as it is written or in capitals."""
         whole = {text for one in self.receivers for text in one.values()} - self.telling
         single = {
             form for one in self.receivers for word in one.get("name", "").split() for form in (word, word.upper())
@@ -82,7 +82,7 @@ def _as_word(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an order stands, as far as it matters here. `effects` are actions with what is known of each."""
+    """An order's state, as far as it matters here. `effects` are actions with what is known of each."""
 
     order_ref: str
     state: OrderState

@@ -39,7 +39,7 @@ class ChosenFreight:
 
 
 def choose_freight(services: tuple[FreightService, ...], wish: str) -> FreightService | None:
-    """The service the merchant wants, or None when it is not on offer.
+    """The service that the merchant wants, or None when it is not on offer.
 
     `wish` is `cheapest` (then the faster), `fastest` (then the cheaper) or a service id.
     """

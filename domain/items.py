@@ -66,10 +66,10 @@ class Words:
 
 
 def read_item(marketplace: Marketplace, text: str) -> ItemId | Words:
-    """Tell an id (six digits or more), a link and words apart.
+    """Distinguish an id (six digits or more), a link and words.
 
-    Raises `ValueError` for an empty text, for a link that isn't of this marketplace or names no item, and for a
-    link among other words, since guessing could buy the wrong thing.
+    Raises `ValueError` for an empty text, for a link that isn't of this marketplace or names no item, and for a link
+    among other words, since guessing could buy the wrong thing.
     """
     text = half_width(text).strip()
     if not text:
@@ -84,7 +84,7 @@ def read_item(marketplace: Marketplace, text: str) -> ItemId | Words:
 
 
 def product_page(marketplace: Marketplace, item_id: str) -> str:
-    """The address of an item's page; empty for what is no id of one."""
+    """The address of an item's page; empty for a text that is no item id."""
     return PAGES[marketplace].address.format(item_id) if ITEM_ID.fullmatch(item_id) else ""
 
 
@@ -109,7 +109,7 @@ def _link(text: str) -> SplitResult | None:
 
 
 def _marketplaces_of(host: str) -> list[Marketplace]:
-    """Those whose product pages are on that host; `1688` and `big_major` share theirs."""
+    """The marketplaces whose product pages are on that host; `1688` and `big_major` share theirs."""
     return [
         marketplace
         for marketplace, pages in PAGES.items()

@@ -1,6 +1,6 @@
-"""What each line of a paid order cost in all, in the currency of the merchant's books.
+"""The landed cost of each line of a paid order, in the currency of the merchant's books.
 
-Nothing here is estimated. What is not known makes a `problem`, and then the order has no sum.
+Nothing here is estimated. An amount that is not known makes a `problem`, and then the order has no sum.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from domain.parcels import Basis, freight_of, parcels
 from domain.rates import NoRate, Rate, Rates
 
 NOT_PAID = "the line is no longer among those that were paid"
-"""The problem of a row that only stands in the table since it stood there before."""
+"""The problem of a row whose line is no longer paid; it stays in the table."""
 NO_CURRENCY = "SOURCING_CURRENCY is not set: name the currency of your books there"
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The currency that the merchant's books are kept in, empty while nobody has said it, and the rates into it."""
+    """The currency of the merchant's books, empty while it is not set, and the rates into it."""
 
     currency: str
     rates: Rates
 
     def rate(self, currency: str, on: date | None, day: str) -> tuple[Rate | None, str]:
-        """The rate of that day, None where none is needed; and what is missing. `day` words which day it is."""
+        """The rate of that day, None where none is needed; and what is missing. `day` is the word for the day in a
+        message."""
         if not self.currency:
             return None, NO_CURRENCY
         if currency == self.currency:
@@ -78,7 +79,7 @@ def _of_parcel(together: Sequence[Bill], books: Books) -> Iterator[LandedLine]:
 
 
 def _of_bill(bill: Bill, books: Books, problem: str) -> Iterator[LandedLine]:
-    """Its lines without freight; `problem` is what that has."""
+    """The lines of a bill without freight; `problem` is that of the freight."""
     fault = fault_of(bill)
     rate, lacking = books.rate(bill.currency, bill.paid_on, "the day of its payment")
     said = "; ".join(dict.fromkeys(one for one in (fault, lacking, problem) if one))

@@ -31,10 +31,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """Which item the words of a request line are taken to mean, among which others, and why.
+    """The item that the words of a request line are taken to mean, among which others, and why.
 
-    `item_id` is empty when none could be taken; `sku_id` is set once the item is known to have only one.
-    `decided_at` is UTC, None when nothing could be searched.
+    `item_id` is empty when none could be taken; `sku_id` is set once the item is known to have only one. `decided_at`
+    is UTC, None when nothing could be searched.
     """
 
     marketplace: Marketplace
@@ -52,19 +52,18 @@ class Match:
 
     @property
     def taken(self) -> Candidate | None:
-        """The candidate that was taken."""
         return next((candidate for candidate in self.candidates if candidate.item_id == self.item_id), None)
 
     @property
     def pin(self) -> str:
-        """What to put into the request file so that this match is no longer a guess; empty without a match."""
+        """The text for the request file that makes this match certain; empty without a match."""
         if not self.item_id:
             return ""
         return f"item={self.item_id} sku={self.sku_id}" if self.sku_id else f"item={self.item_id}"
 
     @property
     def verdict(self) -> Verdict:
-        """What becomes of a line whose words mean no item: a person chooses among candidates, if there are any."""
+        """The verdict on a line whose words mean no item: a person chooses among candidates, if there are any."""
         if self.decided_at is None:
             return postponed(because(ReasonCode.WORDS_NOT_SEARCHED, why=self.why))
         if self.candidates:
@@ -77,7 +76,7 @@ class Match:
         return replace(self, sku_id=active[0]) if len(active) == 1 else self
 
     def in_place_of(self, earlier: Match) -> Self:
-        """The match, saying so when an earlier run had taken another item for these words."""
+        """The match, with a note when an earlier run had taken another item for these words."""
         if earlier.item_id in ("", self.item_id):
             return self
         return replace(self, why=f"{self.why}; an earlier run had taken {earlier.item_id}")

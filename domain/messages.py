@@ -1,4 +1,4 @@
-"""What a person away from the terminal is told: each message once, by its cause."""
+"""Notifications of a person away from the terminal: each message once, by its cause."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 KEPT_FOR = timedelta(days=3)
-"""So long a message waits for somebody who sends it: a weekend, and no longer, or it would be old news."""
+"""How long a message waits for a sender: over a weekend, and no longer, or it would be old news."""
 TRIED_FOR = timedelta(days=1)
-"""So long an addressee who can't be reached is tried again."""
+"""How long an unreachable recipient is tried again."""
 _PAUSES_S = (15, 30, 60, 120, 300, 600, 1200, 1800)
 
 
@@ -39,7 +39,7 @@ class MessageKind(StrEnum):
 
     @property
     def several(self) -> str:
-        """What more than one of this kind are called, after their number."""
+        """The word for several of this kind, after their number."""
         return _SEVERAL.get(self, f"messages: {self.replace('_', ' ')}")
 
 
@@ -62,12 +62,12 @@ _SEVERAL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Something to tell. `cause` names why, and the same cause is told once, ever: `approval:RUN`, `stalled:ORDER`.
+    """A message to send. `cause` names why, and each cause is sent once, ever: `approval:RUN`, `stalled:ORDER`.
 
     Plain text that holds no address, phone number or name of a parcel's receiver, and no secret. Sent at `due_at`
-    (None: now), and not at all once `until` is over (None: three days later): a reminder of what is past helps nobody.
+    (None: now), and not at all once `until` is over (None: three days later): a reminder of what is past is no help.
 
-    `about` are further causes that it tells of, such as the orders of a batch: it is told while one of them is new.
+    `about` are further causes that it covers, such as the orders of a batch: it is sent while one of them is new.
     """
 
     cause: str
@@ -81,5 +81,5 @@ class Message:
 
 
 def pause_after(tries: int) -> timedelta:
-    """How long an addressee who could not be reached is left alone after so many tries, from 1."""
+    """The pause before an unreachable recipient is tried again, after so many tries, from 1."""
     return timedelta(seconds=_PAUSES_S[min(tries, len(_PAUSES_S)) - 1])

@@ -13,7 +13,7 @@ UNUSUAL = {
     4: "CLF UYW",
 }
 MINOR_DIGITS = {code: digits for digits, codes in UNUSUAL.items() for code in codes.split()}
-"""Of the currencies (ISO 4217) that don't have the usual two."""
+"""Digits of the currencies (ISO 4217) that don't have the usual two."""
 AMOUNT = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?")
 
 TYPED = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")

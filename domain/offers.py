@@ -20,7 +20,7 @@ class VolumePrice:
 class Sku:
     """One buyable variant. `price` is for one piece at the minimum quantity, `stock` in pieces.
 
-    `volume_prices` are its own, where a marketplace gives each variant some.
+    `volume_prices` are its own, where the marketplace has them for each variant.
     """
 
     sku_id: str
@@ -59,9 +59,9 @@ class Offer:
 
 
 def volume_prices_of(offer: Offer, sku: Sku) -> tuple[VolumePrice, ...]:
-    """What one piece of a SKU costs from each quantity on: its own steps, else its price less the offer's discount.
+    """The price of one piece of a SKU from each quantity on: its own steps, else its price less the offer's discount.
 
-    A discount of more than the whole price is none that could be meant: that step is left out.
+    A discount of more than the whole price can't be meant: that step is left out.
     """
     if sku.volume_prices or not offer.volume_prices:
         return sku.volume_prices
@@ -71,7 +71,7 @@ def volume_prices_of(offer: Offer, sku: Sku) -> tuple[VolumePrice, ...]:
 
 
 def price_at(offer: Offer, sku: Sku, pieces: int) -> Money:
-    """What one piece of a SKU costs where so many pieces of the offer are bought."""
+    """The price of one piece of a SKU where so many pieces of the offer are bought."""
     reached = [step for step in volume_prices_of(offer, sku) if step.start_quantity <= pieces]
     return max(reached, key=lambda step: step.start_quantity).price if reached else sku.price
 

@@ -1,4 +1,4 @@
-"""A request line, the order that lines make, and the receiver it goes to."""
+"""A request line, the order that lines make, and its receiver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from domain.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """Who gets the parcel abroad. `country` is an ISO 3166-1 alpha-2 code; empty text stands for not given."""
+    """The recipient of the parcel abroad. `country` is an ISO 3166-1 alpha-2 code; empty text stands for not given."""
 
     name: str
     phone: str
@@ -59,7 +59,7 @@ class OrderRequest:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of what is ordered and for whom; two orders of one `order_ref` must not differ in it."""
+        """A hash of goods and receiver; two orders of one `order_ref` must not differ in it."""
         content = {
             "order_ref": self.order_ref,
             "marketplace": self.marketplace,
@@ -71,7 +71,7 @@ class OrderRequest:
 
 
 def lines_without_limit(requests: Iterable[OrderRequest]) -> int:
-    """How many lines may cost whatever their sellers ask, as far as the budgets go."""
+    """How many lines have no price limit, so that budgets alone bound them."""
     return sum(1 for request in requests for line in request.lines if line.max_unit_price is None)
 
 

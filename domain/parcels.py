@@ -40,7 +40,7 @@ def _numbers(bill: Bill) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freight:
-    """What a parcel cost, by line of its orders in minor units; or why that can't be said."""
+    """The cost of a parcel, by line of its orders in minor units; or why it can't be known."""
 
     amounts: Sequence[int]
     basis: Basis = Basis.NONE

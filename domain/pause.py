@@ -1,4 +1,4 @@
-"""The one switch that stops all buying: who turned it, when, and why."""
+"""The one switch that stops all buying: by whom it was turned, when, and why."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Pause:
 
 
 def by_whom(name: str) -> str:
-    """Who is told as having turned the switch: in a form nobody need give a name."""
+    """The person named as having turned the switch; a name is not required."""
     return " ".join(name.split())[:LONGEST_NAME] or SOMEBODY
 
 
 def why_in_words(words: str) -> str:
-    """A reason as it stands in every message: one line, bounded, without the full stop that follows it there."""
+    """A reason as every message shows it: one line, bounded, without the full stop that follows it there."""
     return " ".join(words.split())[:LONGEST_WHY].rstrip(".")

@@ -1,4 +1,4 @@
-"""Words of others without what tells who or where a receiver is: a refusal may quote the address that it refuses."""
+"""Foreign texts without the receiver's data: a refusal may quote the address that it refuses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PARTS = {
     "city": "city",
     "state": "state",
 }
-"""What is struck out, by the request file's column: the address first, since it may hold the city."""
+"""The parts that are erased, by the request file's column: the address first, since it may hold the city."""
 LEAST_DIGITS, LEAST_NAME = 6, 3
 
 
@@ -43,5 +43,5 @@ def _patterns(receiver: Receiver) -> list[tuple[re.Pattern[str], str]]:
 
 
 def _whole(pattern: str) -> re.Pattern[str]:
-    """As a word of its own; scripts without blanks between words know no such thing."""
+    """A pattern that matches whole words only; scripts without blanks between words have none."""
     return re.compile(f"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", re.IGNORECASE)

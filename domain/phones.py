@@ -1,4 +1,4 @@
-"""Whether a phone number can be one; only ever a reason to look again, since plans of numbers change."""
+"""Whether a phone number is possible; only ever a reason for a warning, since numbering plans change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 INTERNATIONAL = re.compile(r"\+[0-9]{7,}")
-PREFIX = 7  # characters that tell the country and the kind of number; beyond them only the length counts
+PREFIX = 7  # characters that give the country and the kind of number; beyond them only the length counts
 
 
 def is_possible_phone(text: str, country: str) -> bool:

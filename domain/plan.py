@@ -22,7 +22,7 @@ from domain.witnessed import Contradicted
 class PlannedOrder:
     """One order with all that is known before it is bought; `state` says whether it may be.
 
-    `is_postponed` means that the service could not be asked: still to be planned, by this run or the next.
+    `is_postponed`: the service could not be asked, so it is still to be planned, by this run or the next.
     `contradicted` are two readings of an amount for which it is held.
     """
 
@@ -53,7 +53,7 @@ class PlannedOrder:
 
     @property
     def total(self) -> Money:
-        """What paying will cost; zero while there is no quote."""
+        """The amount that paying will take; zero while there is no quote."""
         return self.quote.total if self.quote else Money(0)
 
     @property
@@ -67,7 +67,7 @@ class PlannedOrder:
         return SourcingOrder(request=self.request, seller_id=self.seller_id, lines=self.lines)
 
     def with_verdict(self, verdict: Verdict) -> Self:
-        """The same order under a verdict; the first verdict that isn't fine stands."""
+        """The plan under a verdict; the first verdict that isn't fine stands."""
         if not self.is_fine or verdict == FINE:
             return self
         return replace(
@@ -80,13 +80,13 @@ class PlannedOrder:
 
 
 def contradicted_in(plans: Iterable[PlannedOrder]) -> dict[str, Contradicted]:
-    """Of these plans, by reference, the readings of an amount for which they are held."""
+    """The contradicting readings of an amount, by reference, of the plans that are held for one."""
     return {plan.order_ref: plan.contradicted for plan in plans if plan.contradicted}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSummary:
-    """What is remembered of a plan that the ledger keeps: what decides on it, and which very plan it was."""
+    """The part of a stored plan that a decision needs, and which very plan it was."""
 
     order_ref: str
     plan_hash: str

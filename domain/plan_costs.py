@@ -1,4 +1,4 @@
-"""What a plan costs: goods, postage and freight as they were quoted, and what that is in one currency."""
+"""The cost of a plan: goods, postage and freight as quoted, and their sum in one currency."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def add_to(sums: dict[str, Money], amount: Money) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class PlanCost:
-    """What is bought and what is shipped, added up order by order; goods, postage and `total` in CNY.
+    """The orders to buy and to ship, added up; goods, postage and `total` in CNY.
 
-    `total` is what paying will cost: goods, postage and what the service adds. `freight` has a sum a currency.
+    `total` is the amount that paying will take: goods, postage and the service's fees. `freight` has a sum a currency.
     """
 
     to_buy: int = 0
@@ -38,7 +38,7 @@ class PlanCost:
 
     @classmethod
     def of(cls, to_buy: Iterable[PlannedOrder], to_ship: Iterable[PlannedOrder] = ()) -> PlanCost:
-        """Of orders to buy and ship, and of others `to_ship` alone."""
+        """The cost of orders to buy and ship, and of others `to_ship` alone."""
         cost = cls()
         for plan in to_buy:
             cost.buy(plan)
@@ -47,7 +47,7 @@ class PlanCost:
         return cost
 
     def buy(self, plan: PlannedOrder) -> None:
-        """Count what a new order costs, its freight too."""
+        """Count a new order, its freight too."""
         self.to_buy += 1
         self.lines += len(plan.request.lines)
         self.without_limit += lines_without_limit([plan.request])
@@ -57,27 +57,27 @@ class PlanCost:
         self.ship(plan)
 
     def ship(self, plan: PlannedOrder) -> None:
-        """Count what shipping an order costs."""
+        """Count an order that is only shipped."""
         if service := plan.freight_service:
             self.to_ship += 1
             add_to(self.freight, service.price)
 
     @property
     def fees(self) -> Money:
-        """What the service adds to goods and postage."""
+        """The service's fees on top of goods and postage."""
         return self.total - self.goods - self.postage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """Amounts in one currency, at these `rates`. What has no rate is not in it, and `lacks` says so for each."""
+    """Amounts in one currency, at these `rates`. Amounts without a rate are left out, and each is in `lacks`."""
 
     money: Money
     rates: Sequence[Rate] = ()
     lacks: Sequence[str] = ()
 
     def is_within(self, limit: Money) -> bool:
-        """Only what is known as a whole is: an amount without a rate never counts as nothing."""
+        """Only a complete sum is: an amount without a rate never counts as nothing."""
         return self.money <= limit and not self.lacks
 
 

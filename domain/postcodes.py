@@ -1,4 +1,4 @@
-"""How many digits postcodes have at least, where they are digits alone: a number may have lost its first zeros."""
+"""The least number of digits of postcodes that are digits alone: a number may have lost its first zeros."""
 
 DIGITS = {
     **dict.fromkeys(("AU", "BD", "CY", "DK", "GE", "HU", "MZ", "NO", "NZ", "PH", "PY", "TN", "ZA"), 4),
@@ -16,5 +16,5 @@ DIGITS = {
 
 
 def is_cut_short(postcode: str, country: str) -> bool:
-    """Whether a postcode of digits alone has fewer of them than its country (an ISO code) gives each of its own."""
+    """Whether a postcode of digits alone has fewer than its country (an ISO code) gives each of its own."""
     return postcode.isascii() and postcode.isdigit() and len(postcode) < DIGITS.get(country, 0)

@@ -1,4 +1,4 @@
-"""What a preview answered: amounts, postage, availability."""
+"""The answer to a preview: amounts, postage, availability."""
 
 from __future__ import annotations
 
@@ -43,12 +43,11 @@ class QuoteLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """A preview of one order. `total` (goods, postage, what the service adds) is what paying will cost.
+    """A preview of one order. `total` (goods, postage, fees) is the amount that paying will take.
 
-    `discount` was taken off the goods, as far as it is told.
-    `order_count` is above 1 when the service would make several orders of it (goods in two depots). `flow` and
-    `trade_type` are what the order must be created with; empty where the marketplace names none. `hold` is why a person
-    must look first.
+    `discount` was taken off the goods, as far as it is shown. `order_count` is above 1 when the service would make
+    several orders of it (goods in two depots). `flow` and `trade_type` are what the order must be created with; empty
+    where the marketplace names none. `hold` is why a person must decide first.
     """
 
     goods: Money

@@ -19,7 +19,7 @@ from domain.request_remarks import HEADER_ROW, Remark
 # A comma is a decimal one where it can't be a thousands separator; a point is always a decimal point.
 NUMBER = re.compile(r"([0-9]{1,7})(?:[.,]([0-9]{1,12}))?")
 THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
-DAY = re.compile(r"([0-9]{4})(-|/)([0-9]{1,2})\2([0-9]{1,2})")  # the year first: nobody writes the day second then
+DAY = re.compile(r"([0-9]{4})(-|/)([0-9]{1,2})\2([0-9]{1,2})")  # the year first: no usual form has the day second then
 JUMP = 5
 JUMP_DAYS = 90
 """No rate moves so many times in so few days: that is a slip of the point, or the wrong way round."""
@@ -27,7 +27,7 @@ MOST_FAULTS = 100
 
 
 class BadRates(ValueError):
-    """The file can't be used. `faults` are all that must be mended, in its order."""
+    """A file that can't be used. `faults` are all that must be mended, in its order."""
 
     def __init__(self, faults: Sequence[Remark]) -> None:
         super().__init__("; ".join(map(str, faults)))
@@ -88,7 +88,7 @@ class RatesTable:
                 self._fault(HEADER_ROW, name, "this column is there more than once; keep one of them")
 
     def add(self, row: int, cells: Sequence[str]) -> None:
-        """Check one row; a blank one counts for nothing."""
+        """Check one row; a blank one is skipped."""
         texts: dict[str, str] = {}
         before = len(self._faults)
         for column, at in self._columns if any(cell.strip() for cell in cells) else ():
@@ -100,11 +100,11 @@ class RatesTable:
             self._keep(row, texts)
 
     def warn(self, row: int, column: str, message: str) -> None:
-        """Here nothing is passed over."""
+        """Every remark on a file of rates is a fault."""
         self._fault(row, column, message)
 
     def broken_row(self, row: int, message: str) -> None:
-        """A row whose cells can't be told apart."""
+        """A row whose cells can't be separated."""
         self._fault(row, "", message)
 
     def lack(self, found: Iterable[str]) -> None:

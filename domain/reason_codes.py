@@ -12,24 +12,22 @@ class ReasonKind(IntEnum):
     """The classes of reasons. Where two reasons meet, that of the higher class stands."""
 
     NOTE = 0
-    """Said of an order that goes on, or is over."""
+    """The order goes on, or is over."""
     WAITS = 1
     """Nothing is wrong with the order: a later run goes on."""
     CHOICE = 2
-    """A person has not said yes."""
+    """A person has not agreed yet."""
     REQUEST = 3
-    """What was asked for can't be bought so."""
+    """The request can't be bought as it stands."""
     LIMIT = 4
     """More than a limit allows."""
     DOUBT = 5
-    """What the service shows is not clear, or may not be true."""
+    """The service's answer is not clear, or may not be true."""
     MONEY = 6
     """Money has left, and not all is as it was approved."""
 
 
 class Actor(StrEnum):
-    """Who can act on a reason."""
-
     MERCHANT = "merchant"
     OPERATOR = "operator"
     NOBODY = "nobody: it ends by itself"
@@ -37,7 +35,7 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What is said of a code. `command` is the word of the command that leads on; `again`: a later run tries again."""
+    """The words of a code. `command` is the word of the command that leads on; `again`: a later run tries again."""
 
     kind: ReasonKind
     sentence: str
@@ -77,12 +75,12 @@ class ReasonCode(StrEnum):
 
     @classmethod
     def of(cls, text: str | None) -> ReasonCode | None:
-        """The code that a ledger holds; None also for one that a later program has written."""
+        """The code that a ledger holds; None also for a code that a later program has written."""
         return CODES.get(text or "")
 
     # of earlier programs
     EARLIER = "earlier", _words(K.CHOICE, "a reason of an earlier program")
-    # what is to be bought can't be, as it was asked for
+    # the request can't be bought as it stands
     SKU_UNKNOWN = "sku_unknown", _words(K.REQUEST, "{item} has no SKU {wish}; it has {choices}",
         "put one of these into column sku: {choices}")
     SKU_NOT_CHOSEN = "sku_not_chosen", _words(K.REQUEST, "{item} ({title}) has {count} SKUs; {remedy}",
@@ -200,7 +198,7 @@ class ReasonCode(StrEnum):
         "name any more", "give it a new order_ref")
     FORGOTTEN_UNORDERED = "forgotten_unordered", _words(K.NOTE, "its receiver was forgotten before anything was "
         "ordered")
-    # the service said no
+    # refusals of the service
     REFUSED = "refused", _words(K.REQUEST, "{failure}", "do what the service says, then run again")
     ORDER_REFUSED = "order_refused", _words(K.REQUEST, "not ordered: {failure}",
         "do what the service says, then run again", command="run")
@@ -238,7 +236,7 @@ class ReasonCode(StrEnum):
     PAID_IN_UNKNOWN_STATE = "paid_in_unknown_state", _words(K.DOUBT, "the service shows it in a state that this "
         "program does not know ({state}); it is booked once that is known, or a parcel is on its way", who=Actor.NOBODY,
         again=True)
-    # whose order it is
+    # ownership of an order
     NOT_SHOWN = "not_shown", _words(K.DOUBT, "the service does not show this order; {remedy}",
         "look it up in the console")
     ORDER_NOT_SHOWN = "order_not_shown", _words(K.DOUBT, "the service does not show the order")
@@ -269,7 +267,7 @@ class ReasonCode(StrEnum):
     OVERTAKEN = "overtaken", _words(K.DOUBT, "{what} (came when the order was {old}): {remedy}",
         "look at it in the console")
     CAME_LATE = "came_late", _words(K.NOTE, "{what} (came when the order was {old})")
-    # nothing is known of an effect
+    # an effect without a known outcome
     NO_ANSWER = "no_answer", _words(K.DOUBT, "no answer to {action}[: {why}]", who=Actor.NOBODY, again=True)
     NO_ANSWER_ASKED = "no_answer_asked", _words(K.DOUBT, "no answer to {action}[: {why}]. {question} Answer with: "
         "{answers}", "answer with: {answers}", command="resolve")

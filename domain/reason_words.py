@@ -13,7 +13,7 @@ from domain.reason_codes import CODES, ReasonCode
 TEXT = "text"
 """The fact that takes the place of the sentence: the words of an earlier program."""
 ALSO = "also"
-"""The fact that has the other reasons which stand with one."""
+"""The fact with the other reasons that apply beside one."""
 BEFORE = "[unpaid?ordered, not paid: ][unbooked?paid, not booked: ]"
 AFTER = "[ (taken for {taken_for!r}; a dry run searches anew)][; {also:; }][. {then}]"
 """What any sentence may begin and end with, where the facts are there."""
@@ -60,7 +60,7 @@ class _Shown(dict[str, Any]):
 
 
 class _Words(list[str]):
-    """One text or several, joined by what stands behind the colon, else by a comma."""
+    """One text or several, joined by the text behind the colon, else by a comma."""
 
     def __format__(self, between: str) -> str:
         return (between or ", ").join(self)

@@ -36,7 +36,7 @@ UNKNOWN_STATES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A code and what its sentence needs: JSON values, amounts in minor units, nothing of a receiver."""
+    """A code and the facts of its sentence: JSON values, amounts in minor units, nothing of a receiver."""
 
     code: ReasonCode
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Reason:
         return Reason(self.code, {**self.facts, **_known(facts)})
 
     def is_one_of(self, codes: Collection[ReasonCode]) -> bool:
-        """Whether it has one of these codes, itself or in what stands with it."""
+        """Whether the reason, or one beside it, has one of these codes."""
         return self.code in codes or any(one["code"] in codes for one in self.facts.get(ALSO, ()))
 
 
@@ -64,7 +64,7 @@ def because(code: ReasonCode, /, **facts: object) -> Reason:
 
 
 def earlier(text: str) -> Reason:
-    """The reason of a row that an earlier program wrote, in its own words."""
+    """A reason of an earlier program, in its own words."""
     return Reason(ReasonCode.EARLIER, {TEXT: text})
 
 
@@ -99,7 +99,7 @@ T = TypeVar("T", bound=Explained)
 
 
 def grouped(lines: Iterable[T], further: Callable[[T], object] = lambda _: None) -> list[tuple[Sequence[T], str]]:
-    """Lines that wait for the same, in order of appearance, with words for all: one code, and one thing to do."""
+    """Lines with one code and one thing to do, in order of appearance, each group with its words."""
     alike: dict[object, list[T]] = {}
     for line in lines:
         what = line.reason if line.reason_code in (None, ReasonCode.EARLIER) else (line.reason_code, line.remedy)
@@ -108,7 +108,7 @@ def grouped(lines: Iterable[T], further: Callable[[T], object] = lambda _: None)
 
 
 def _of_all(lines: Sequence[Explained]) -> str:
-    """The sentence where all have the same, else the code and the remedy."""
+    """The sentence where all share it, else the code and the remedy."""
     first = lines[0]
     if first.reason_code is None or len({line.reason for line in lines}) == 1:
         return first.reason
@@ -129,7 +129,8 @@ def stored(reason: Reason | None) -> dict[str, Any]:
 def read(text: str | None, code: str | None, facts: Mapping[str, Any] | None) -> Reason | None:
     """The reason that these columns hold.
 
-    A program before the facts writes words, at times with a code, and leaves older facts as they are: its words count.
+    A program from before the facts writes words, at times with a code, and leaves older facts as they are: its words
+    count.
     """
     known = ReasonCode.of(code)
     if text:

@@ -1,4 +1,4 @@
-"""What the warehouse says of a parcel that reached it, and whether that fits what was ordered and booked."""
+"""The warehouse's report of a parcel that reached it, and whether it fits the order and the booking."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from domain.money import Money
 PASSED = ("质检通过", "通过", "passed", "pass")
 MOST_GRAMS = 1_000_000
 TOLERATED_PERCENT, TOLERATED_GRAMS = 10, 50
-"""A parcel may weigh so much more than earlier ones of the same goods: packing differs."""
+"""How much heavier a parcel may be than earlier ones of its goods: packing differs."""
 
 
 class Inspection(StrEnum):
-    """`not_said`: the report has no word about it."""
+    """The result of a parcel's inspection; `not_said`: the report does not mention one."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -26,7 +26,7 @@ class Inspection(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """A parcel as its report tells of it. `weight` is as told; its unit is stated nowhere (assumed: kilograms)."""
+    """A parcel as reported. `weight` has no unit in the contract (assumed: kilograms)."""
 
     tracking_number: str
     status: str
@@ -35,7 +35,7 @@ class Parcel:
 
     @property
     def inspection(self) -> Inspection:
-        """Any word that does not say that it passed counts as a failure: somebody is to look."""
+        """Any word but "passed" counts as a failure: a person is to check."""
         word = self.status.strip().lower()
         if not word:
             return Inspection.NOT_STATED
@@ -43,7 +43,7 @@ class Parcel:
 
     @property
     def grams(self) -> int | None:
-        """The weight in grams; None for what can be no weight."""
+        """The weight in grams; None for a text that can't be a weight."""
         try:
             grams = Decimal(self.weight.strip()) * 1000
         except InvalidOperation:
@@ -60,11 +60,11 @@ def problems_of(
     booked: Money | None = None,
     estimated: Money | None = None,
 ) -> list[str]:
-    """What a merchant is to know of a parcel, in words; empty where all is as expected.
+    """The problems of a parcel that a merchant must know, in words; empty where all is as expected.
 
-    `shown` are the numbers that the service itself shows for the order. `per_piece` are grams of the same goods in
-    earlier parcels, `pieces` how many are in this one. `booked` is what its freight was booked for, `estimated`
-    what the service would ask for these goods now; an estimate may be lower than a booking, so only a rise is told.
+    `shown` are the numbers that the service itself shows for the order. `per_piece` are grams of these goods in earlier
+    parcels, `pieces` how many are in this one. `booked` is what its freight was booked for, `estimated` what the
+    service would ask for these goods now; an estimate may be lower than a booking, so only a rise is a problem.
     """
     if parcel.tracking_number not in shown:
         return ["the service shows no such parcel for this order: its report is not believed"]

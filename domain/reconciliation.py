@@ -1,4 +1,4 @@
-"""Ledger against service: which orders belong together, what differs, and what was paid by both accounts."""
+"""Ledger against service: which orders belong together, what differs, and what both accounts show as paid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NONE_FOREIGN: Mapping[OrderId, ForeignOrder] = {}
 UNSETTLED = frozenset({OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.UNKNOWN})
 
 Shown = Mapping[Marketplace, Sequence[ServiceOrder]]
-"""The orders that marketplaces show; one that could not be read is not in it, and nothing is said of its orders."""
+"""The orders that marketplaces show; an unreadable marketplace is absent, and its orders are not judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def compare(
     """Compare the ledger's orders with those shown.
 
     An order from before `since` counts only when it is shown: the lists don't reach back to it, so its absence means
-    nothing. A younger one must be shown where the list is `whole`. Orders that a person said are `not_ours` are no
+    nothing. A younger one must be shown where the list is `whole`. Orders that a person declared `foreign` are no
     orphans as long as the ledger has nothing under their reference and they cost no more than they did then.
     """
     orders = list(ledger)
@@ -112,7 +112,7 @@ def _must_show(order: LedgerOrder, shown: Shown, since: datetime) -> bool:
 
 
 class _Sides:
-    """Both sides, found by id and by reference."""
+    """The orders of ledger and service, found by id and by reference."""
 
     def __init__(
         self, orders: Sequence[LedgerOrder], shown: Shown, foreign: Mapping[OrderId, ForeignOrder] = NONE_FOREIGN
@@ -141,7 +141,8 @@ class _Sides:
         return found[0] if len(found) == 1 else None
 
     def unknown_here(self, *, replaced: set[str]) -> Iterator[Finding]:
-        """Live orders that the ledger has no id of, and references with several; `replaced` are told elsewhere."""
+        """Live orders that the ledger has no id of, and references with several; `replaced` have a finding of their
+        own."""
         for (name, reference), orders in self._live.items():
             ours = self._ours.get((name, reference)) if reference else None
             if ours is not None and len(orders) > 1:
@@ -153,7 +154,7 @@ class _Sides:
                     yield orphan(name, order, ours, self._foreign.get((name, order.order_id)))
 
     def left_out(self) -> Iterator[str]:
-        """How many orders are no findings because a person said that they are not ours."""
+        """How many orders are no findings because a person declared them foreign."""
         names: defaultdict[str, int] = defaultdict(int)
         for (name, order_id), order in self._by_id.items():
             if is_live(order) and self._is_left_out(name, order):
@@ -170,7 +171,7 @@ class _Sides:
 
 
 def _silent_about_shipments(pairs: Iterable[tuple[LedgerOrder, ServiceOrder]]) -> list[Marketplace]:
-    """Marketplaces where none of several booked orders shows its booking: that it does is an assumption (contract)."""
+    """Marketplaces where none of several booked orders shows its booking: that orders show it is assumed (contract)."""
     shows: defaultdict[Marketplace, list[bool]] = defaultdict(list)
     for ours, theirs in pairs:
         if ours.shipment_order_id and ours.state not in OVER and theirs.status is not ServiceStatus.CLOSED:
@@ -209,7 +210,7 @@ def _at_least(moment: datetime | None, since: datetime) -> bool:
 
 
 def wallet_finding(sums: Iterable[PaidSum], left: Money) -> Finding | None:
-    """Whether the CNY that `left` the wallet are the payments that the service's orders show."""
+    """A finding where the CNY that `left` the wallet are not the payments that the service's orders show."""
     paid = total_of([one.service for one in sums if one.service.currency == CNY])
     if left == paid:
         return None

@@ -12,7 +12,7 @@ LISTED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedRow:
-    """One such row: the table and key it would have, the rule that it breaks, and how."""
+    """A row left out: the table and key it would have, the rule that it breaks, and how."""
 
     table: str
     key: str
@@ -44,7 +44,7 @@ class Rejected:
 
     @property
     def words(self) -> str:
-        """What that means, and what to do; empty for none."""
+        """The meaning for a person, and what to do; empty for none."""
         if not self:
             return ""
         return (
@@ -55,7 +55,7 @@ class Rejected:
 
 
 def all_rejected(some: Iterable[Rejected]) -> Rejected:
-    """What several snapshots rejected."""
+    """The rejected rows of several snapshots."""
     parts = list(some)
     return Rejected(count=sum(part.count for part in parts), rows=[row for part in parts for row in part.rows])
 

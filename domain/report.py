@@ -1,4 +1,4 @@
-"""What a batch came to: one line an order, and the sums."""
+"""The result of a batch: one line an order, and the sums."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def check_batch_id(text: str) -> str:
-    """The name of a batch, which is also a file name. Raises `ValueError` for one that can't be."""
+    """The name of a batch, which is also a file name. Raises `ValueError` for a name that can't be."""
     if not BATCH_ID.fullmatch(text):
         raise ValueError(f"{text!r} can't name a batch: use up to 100 letters, digits, '.', '_' and '-'")
     return text
@@ -54,7 +54,7 @@ class ReportLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchLine:
-    """What the words of one line were taken to mean. `pin` is what to put into the file to make it certain."""
+    """The item taken for the words of one line. `pin` is the text for the file that makes it certain."""
 
     order_ref: str
     marketplace: str
@@ -73,10 +73,10 @@ class BatchReport:
     """The report of one batch: `spent_fen` for all its orders so far, `spent_this_run_fen` for what this run paid.
 
     A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
-    `warnings` are what was said about the request file, and `lines_without_limit` how many of its lines have none.
+    `warnings` are those of the request file, and `lines_without_limit` counts its lines without a price limit.
     `next_follow_up` is for what may end well without a person, only later. `broken_off` says why a run ended before its
-    work did: the service was away, or the time was up; `paused` that it bought nothing, or no more. `rejected` are
-    rows that the snapshot left out of their tables.
+    work did: the service was away, or the time was up; `paused` that it bought nothing, or no more. `rejected` are rows
+    that the snapshot left out of their tables.
     """
 
     batch_id: str
@@ -121,7 +121,7 @@ class BatchReport:
 
     @property
     def all_wait(self) -> bool:
-        """Whether nothing came of it: each order is held, refused or unknown."""
+        """Whether nothing was bought or planned: each order is held, refused or unknown."""
         return bool(self.orders) and all(line.state in NEEDS_A_PERSON for line in self.orders)
 
     @property
@@ -136,7 +136,7 @@ class BatchReport:
         return self.all_booked or (self.dry_run and set(self.counts) <= {*REACHED_BOOKED, OrderState.PLANNED})
 
     def to_json(self) -> dict[str, Any]:
-        """The report that `sourcing run --json` prints; orders of a dry run also say what they would cost."""
+        """The report that `sourcing run --json` prints; orders of a dry run also have their costs."""
         costs = {plan.order_ref: _goods(plan) | _freight(plan) for plan in self.plans}
         costs |= {plan.order_ref: _freight(plan) for plan in self.to_ship}
         return {

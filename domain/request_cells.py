@@ -37,7 +37,7 @@ EMPTY_WORDS = frozenset(("-", "--", "n/a", "na", "nan", "none", "null", "undefin
 
 
 def read_cell(column: Column, value: object) -> tuple[str, list[str]]:
-    """A cell's text as a person sees it, and what has to be said about it. Raises `ValueError` for what is no cell."""
+    """A cell's text as a person sees it, and the warnings about it. Raises `ValueError` for a value that is no cell."""
     if isinstance(value, str) and len(value) > LONGEST:
         raise ValueError(_too_long(column, len(value)))  # before anything looks at each character
     if type(value) is str and value.isascii() and value.isprintable():
@@ -139,8 +139,8 @@ def _freight(text: str) -> str:
 class Column:
     """One column: how a filled cell is checked, and what an empty one means (None: it must be filled).
 
-    `most` characters are possible. Of `prose` the meaning is in the words, so that blanks may take the place of line
-    breaks in it. `says` tells a person what to write, and `example` is such a cell.
+    `most` is the greatest length in characters. In `prose` blanks may take the place of line breaks. `says` tells a
+    person what to write, and `example` is such a cell.
     """
 
     name: str

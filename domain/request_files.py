@@ -37,7 +37,7 @@ ONLY_BLANKS = "this cell holds blanks, and no limit; empty it where there is non
 class ParsedRequests:
     """The orders of a file in its order, or its faults: a file with any fault gives no orders.
 
-    `warnings` are what was cleaned or passed over, and what somebody should look at before anything is bought.
+    `warnings` are what was cleaned or skipped, and what a person should check before anything is bought.
     """
 
     orders: tuple[OrderRequest, ...]
@@ -48,7 +48,7 @@ class ParsedRequests:
 class RequestTable:
     """Takes the rows of one file as a reader finds them: `begin` with the header, `add` each row, then `finish`.
 
-    A reader stops once `is_full`: more rows or faults than that help nobody.
+    A reader stops once `is_full`: further rows or faults are of no use.
     """
 
     def __init__(self, *, require_limit: bool = False) -> None:
@@ -64,7 +64,7 @@ class RequestTable:
         self._hints = 0
 
     def begin(self, columns: Sequence[str]) -> None:
-        """Take the header as it stands in the file; cells of unknown columns are passed over, and that is said."""
+        """Take the header as it stands in the file; cells of unknown columns are skipped with a warning."""
         names = [normal_name(column) for column in columns]
         self._columns = [(column, names.index(column.name)) for column in COLUMNS if column.name in names]
         self._absent = {c.name: c.default for c in COLUMNS if c.may_be_absent and c.name not in names}
@@ -74,7 +74,7 @@ class RequestTable:
         self.pass_over((name for name in names if name and name not in NAMES), HEADER_ROW)
 
     def pass_over(self, names: Iterable[str], row: int) -> None:
-        """Unknown columns: one that looks like a known one is a fault, since its cells would be lost unseen."""
+        """Warn of unknown columns; a name much like a known one is a fault, since its cells would be lost unseen."""
         ignored = []
         for name in dict.fromkeys(name if name.isprintable() else ascii(name) for name in names):
             if near := likely_column(name):
@@ -124,13 +124,13 @@ class RequestTable:
             self.stop(row, f"more than {MOST_BLANK_ROWS:,} rows; delete the blank ones")
 
     def fault(self, row: int, column: str, message: str) -> None:
-        """Note what has to be mended; it makes the whole file unusable."""
+        """Note a fault; it makes the whole file unusable."""
         self._faults.append(Fault(row, column, message))
         if len(self._faults) >= MOST_FAULTS:
             self.stop(row, f"{MOST_FAULTS:,} faults are enough to begin with: later rows were not checked")
 
     def warn(self, row: int, column: str, message: str) -> None:
-        """Note what somebody should know before anything is bought."""
+        """Note a warning for a person to read before anything is bought."""
         if len(self._warnings) < MOST_WARNINGS:
             self._warnings[row, column, message] = Remark(row, column, message)
 
@@ -141,7 +141,7 @@ class RequestTable:
             self._faults.append(Fault(row, "", message))
 
     def broken_row(self, row: int, message: str) -> None:
-        """A row whose cells can't be told apart: it is a fault, and none of its cells is judged."""
+        """A row whose cells can't be separated: it is a fault, and none of its cells is judged."""
         self._faulty_rows += 1
         self.fault(row, "", message)
 
@@ -158,7 +158,8 @@ class RequestTable:
         return ParsedRequests(orders_of(self._rows), (), warnings)
 
     def _warn_of_alike(self) -> None:
-        """References that differ in case alone: a service that changes the case of letters has one for the other."""
+        """Warn of references that differ in case alone: a service that changes the case of letters has one for the
+        other."""
         seen: dict[str, str] = {}
         for line in self._rows:
             order_ref = line.cells.get("order_ref", "")
@@ -199,14 +200,14 @@ class RequestTable:
         self._warn_of_doubtful(row, judged)
 
     def _words(self, error: ValueError) -> str:
-        """What a fault says; looking for what was meant takes time, so only the first are told."""
+        """The text of a fault; searching for the meant name takes time, so only the first faults have it."""
         if not isinstance(error, UnknownCountry):
             return str(error)
         self._hints += 1
         return str(error) if self._hints <= MOST_HINTS else error.briefly
 
     def _cut_short(self, row: int, country: str, value: object) -> None:
-        """A number has lost its zeros for certain; of a text somebody may have meant what it says."""
+        """A number has certainly lost its zeros; a text may be meant as it stands."""
         if not isinstance(value, str):
             raise ValueError(
                 f"this is a number and too short for a postcode of {country}: its first zeros are lost; "
@@ -215,7 +216,7 @@ class RequestTable:
         self.warn(row, "zip", f"postcodes of {country} have more digits than this one")
 
     def _warn_of_doubtful(self, row: int, cells: Mapping[str, str]) -> None:
-        """Warn of what can be read, and yet is hardly meant."""
+        """Warn of cells that are readable and yet hardly meant."""
         phone, country = cells.get("receiver_phone"), cells.get("country")
         if phone and country and not is_possible_phone(phone, country):
             self.warn(row, "receiver_phone", f"this can't be a phone number that is dialled from {country}")
@@ -230,7 +231,7 @@ def normal_name(column: str) -> str:
 
 
 def _item_of(cells: Mapping[str, str]) -> str:
-    """What tells one item from another, however the cell writes it; empty while the cells don't say."""
+    """What sets one item apart from another, however the cell writes it; empty while the cells don't name one."""
     if "item" not in cells or "marketplace" not in cells:
         return ""
     item = read_item(Marketplace(cells["marketplace"]), cells["item"])

@@ -12,7 +12,7 @@ from domain.request_remarks import Fault
 
 RECEIVER = ("receiver_name", "receiver_phone", "receiver_email", "country", "state", "city", "zip", "address")
 PERSONAL = {*RECEIVER} - {"country"}
-"""What faults don't quote: they are shown where others look, and the file has it."""
+"""Columns that faults don't quote: logs and reports are shown to others, and the file itself has the text."""
 SHARED = ("marketplace", *RECEIVER, "freight")
 
 
@@ -20,7 +20,7 @@ SHARED = ("marketplace", *RECEIVER, "freight")
 class RequestRow:
     """The faultless cells of one row, in normal form, by column name.
 
-    `item` tells one item from another, however the cell writes it; it is empty while the cells don't say.
+    `item` sets one item apart from another, however the cell writes it; it is empty while the cells don't name one.
     """
 
     row: int
@@ -29,7 +29,7 @@ class RequestRow:
 
 
 def disagreements(rows: Sequence[RequestRow]) -> Iterator[Fault]:
-    """Rows of one order that say different things of what an order has once."""
+    """Rows of one order that differ in a column that an order has once."""
     first: dict[tuple[str, str], RequestRow] = {}
     for line in rows:
         if not (order_ref := line.cells.get("order_ref")):
@@ -44,7 +44,7 @@ def disagreements(rows: Sequence[RequestRow]) -> Iterator[Fault]:
 
 
 def repetitions(rows: Sequence[RequestRow]) -> Iterator[Fault]:
-    """Rows of one order that ask for the same thing."""
+    """Rows of one order with one and the same item."""
     first: dict[tuple[str, str, str], int] = {}
     for line in rows:
         order_ref = line.cells.get("order_ref")
@@ -57,7 +57,7 @@ def repetitions(rows: Sequence[RequestRow]) -> Iterator[Fault]:
 
 
 def orders_of(rows: list[RequestRow]) -> tuple[OrderRequest, ...]:
-    """The orders in the order of their first rows. Empties `rows`, which are as large again."""
+    """The orders, sorted by their first rows. Empties `rows`, which take as much memory again."""
     grouped: dict[str, list[RequestRow]] = {}
     for line in rows:
         grouped.setdefault(line.cells["order_ref"], []).append(line)

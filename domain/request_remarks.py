@@ -1,4 +1,4 @@
-"""What is said about a request file: faults that must be mended, and warnings."""
+"""Remarks on a request file: faults that must be mended, and warnings."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ MOST_ROWS_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing about the file. `row` counts as a CSV file does: the header is row 1; 0 means the whole file.
+    """One remark. `row` counts as a CSV file does: the header is row 1; 0 means the whole file.
 
-    `SERVICE` and `HELPERS` stand for what is no matter of the file: what the service does not tell, who did not help.
+    `SERVICE` and `HELPERS` stand for remarks on something else: what the service does not show, which helpers did not
+    join.
 
     `column` is empty when the whole row is meant.
     """
@@ -44,7 +45,7 @@ def place_of(remark: Remark) -> tuple[int, int, str]:
 
 
 def merged_remarks(remarks: Sequence[Remark]) -> list[str]:
-    """A line for each thing that is said, with the rows it is said of."""
+    """A line for each distinct remark, with its rows."""
     rows: dict[tuple[str, str], list[int]] = {}
     for remark in remarks:
         rows.setdefault((remark.column, remark.message), []).append(remark.row)

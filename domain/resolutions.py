@@ -1,4 +1,4 @@
-"""What only a person can find out about an order: the answers that are taken."""
+"""Facts about an order that only a person can find out: the answers that are taken."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ResolutionRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """What a person says. `value` is an id or an effect's key; `amount` what was paid, or what may be paid."""
+    """A person's answer. `value` is an id or an effect's key; `amount` what was paid, or what may be paid."""
 
     kind: ResolutionKind
     value: str = ""

@@ -1,4 +1,4 @@
-"""What the service knows of an order of ours: its status, amounts, parcels and trace."""
+"""An order of ours as the service knows it: its status, amounts, parcels and trace."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Shipment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentItem:
-    """What travels under one tracking number."""
+    """The contents of the parcel under one tracking number."""
 
     tracking_number: str
     item_id: str
@@ -70,10 +70,9 @@ class ReferenceField(StrEnum):
 class ServiceOrder:
     """One order as the service shows it. Times are UTC. `paid` is None while unpaid.
 
-    `reference` is what stands where the contract has room for ours, `own_id` what stands in `outOrderId` (1688
-    and big_major, assumed). Either may be empty, or somebody else's.
-    `parts` are the ids by which the marketplace traces parcels (Taobao sub-orders; 1688 none). `state_word` is the
-    marketplace's own word for the status.
+    `reference` is what stands where the contract has room for ours, `own_id` what stands in `outOrderId` (1688 and
+    big_major, assumed). Either may be empty, or foreign. `parts` are the ids by which the marketplace traces parcels
+    (Taobao sub-orders; 1688 none). `state_word` is the marketplace's own word for the status.
     """
 
     order_id: str
@@ -91,23 +90,23 @@ class ServiceOrder:
     state_word: str = ""
 
     def places_of(self, order_ref: str) -> frozenset[ReferenceField]:
-        """Where it shows exactly this reference."""
+        """Where the order shows exactly this reference."""
         shown = {ReferenceField.REFERENCE: self.reference, ReferenceField.OWN_ID: self.own_id}
         return frozenset(place for place, name in shown.items() if name == order_ref)
 
     @property
     def payment(self) -> datetime | Money | None:
-        """The fact that tells of a payment, whatever the status says: its time or its amount; None for neither."""
+        """The fact that shows a payment, whatever the status says: its time or its amount; None for neither."""
         return self.paid_at or (self.paid if self.paid and self.paid.minor > 0 else None)
 
     @property
     def taken(self) -> Money | None:
-        """What a paid order took from the wallet; None where it tells no amount above zero, and nothing is free."""
+        """What a paid order took from the wallet; None where no amount above zero is shown, since nothing is free."""
         return next((amount for amount in (self.paid, self.total) if amount is not None and amount.minor > 0), None)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every reference that it shows, whoever gave it."""
+        """Every reference that the order shows, whatever its origin."""
         return tuple(dict.fromkeys(name for name in (self.reference, self.own_id) if name))
 
 

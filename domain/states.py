@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class OrderState(StrEnum):
-    """Where an order stands. The first nine are the road, the others are where it can leave it."""
+    """The state of an order. The first nine are the road, the others are where it can leave it."""
 
     PLANNED = "planned"
     ORDERED = "ordered"
@@ -70,5 +70,5 @@ def can_move(old: OrderState, new: OrderState) -> bool:
 
 
 def is_behind(new: OrderState, old: OrderState) -> bool:
-    """Whether a move would go back on the road: news that was overtaken by later news."""
+    """Whether a move would go back on the road: a state that a later one has overtaken."""
     return new in ROAD and old in ROAD and ROAD.index(new) < ROAD.index(old)

@@ -1,4 +1,4 @@
-"""Where an order stands, told by its parcels' events."""
+"""The state of an order as its parcels' events prove it."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ LACKS: Mapping[tuple[Kind, Lack], str] = {
         "for a bill 支付扣款 of {known}"
     ),
 }
-"""What is said of a verdict without this witness; what is `known` follows in brackets where it does not stand."""
+"""The words for a verdict without this witness; what is `known` follows in brackets where it does not stand."""
 
 
 def words_of(verdict: Open | Contradicted) -> str:
@@ -84,5 +84,5 @@ def unproven(verdict: Open | Contradicted) -> Reason:
 
 
 def marketplace_held(marketplace: Marketplace, why: str) -> Reason:
-    """Why an order waits whose marketplace is held, for reasons that its own order gave."""
+    """Why an order waits whose marketplace is held, for reasons of that very order."""
     return because(ReasonCode.MARKETPLACE_HELD, marketplace=marketplace, why=why)

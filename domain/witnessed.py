@@ -64,17 +64,17 @@ class Lack(StrEnum):
     WHOLE_LIST = "whole_list"  # it counts more than it shows, or its pages do not join
     READABLE_ROWS = "readable_rows"  # some of its rows do not fit the contract
     NAMED_ORDERS = "named_orders"  # orders on it show no reference, and nothing accounts for them
-    CONFIRMED_ACCOUNT = "confirmed_account"  # the ledger knows no order there, and nobody said that there is none
+    CONFIRMED_ACCOUNT = "confirmed_account"  # the ledger knows no order there, and none was confirmed
     SETTLE_TIME = "settle_time"  # it may still arrive
-    SECOND_READING = "second_reading"  # only one source tells this amount
+    SECOND_READING = "second_reading"  # only one source shows this amount
     DEBIT_AT_ONCE = "debit_at_once"  # "unpaid" proves nothing where paying may be a submission
-    READ_BACK = "read_back"  # the order's own record was not read, or does not tell
+    READ_BACK = "read_back"  # the order's own record was not read, or does not show it
     KNOWN_REFUSAL = "known_refusal"  # the words of the refusal don't say that nothing happened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """A verdict that lacks a witness; `again_at` (UTC) is when a reading may have it, None when a person must tell."""
+    """A verdict that lacks a witness; `again_at` (UTC): when a reading may have it; None: a person must answer."""
 
     kind: Kind
     lacks: Lack
@@ -92,7 +92,7 @@ class Gap(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contradicted:
-    """Two statements of which one must be wrong; for amounts `gap` tells how."""
+    """Two statements of which one must be wrong; for amounts `gap` is how far they are apart."""
 
     kind: Kind
     first: Statement
@@ -118,7 +118,8 @@ class Paid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedForGood:
-    """A no after which nothing happened: words known to mean that, and a record read afterwards without the effect.
+    """A refusal after which nothing happened: words known to mean that, and a record read afterwards without the
+    effect.
 
     Raises `ValueError` for two statements of one source.
     """
