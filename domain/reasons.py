@@ -77,9 +77,9 @@ def together(reasons: Iterable[Reason | None]) -> Reason | None:
     return first.but(**{ALSO: [one for one in given if one is not first]})
 
 
-def outranking(reasons: Iterable[Reason]) -> Reason:
+def outranking(reasons: Iterable[Reason | None]) -> Reason:
     """The reason that stands where several meet: that of the highest class, the first of equals."""
-    return max(reasons, key=lambda reason: reason.code.words.kind)
+    return max(filter(None, reasons), key=lambda reason: reason.code.words.kind)
 
 
 class Explained(Protocol):

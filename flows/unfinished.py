@@ -23,7 +23,7 @@ from connectors.ledger.chunked import chunked
 from connectors.ledger.records import OrderRecord
 from domain.pause import GOES_ON, RUN_AGAIN
 from domain.plan import PlannedOrder
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.follow_up import next_follow_up
@@ -75,7 +75,8 @@ async def explain_unfinished(
             return _not_planned(order.why, why[0], further)
         left = LEFT[order.state]
         if resources.paused:
-            return because(ReasonCode.LEFT_PAUSED, left=left, pause=resources.paused.words, then=resumed)
+            paused = because(ReasonCode.LEFT_PAUSED, left=left, pause=resources.paused.words, then=resumed)
+            return outranking([paused, order.why])
         return because(ReasonCode.LEFT_UNFINISHED, left=left, why=why[0], then=goes_on) if why[0] else None
 
     for some in chunked(order_refs):

@@ -16,7 +16,7 @@ from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -124,7 +124,8 @@ async def _read_payable(resources: Resources, orders: Orders) -> dict[str, Amoun
         if ref not in unread and ref not in astray
     }
     # why an order is held is still true when it can't be read
-    changes = [orders[ref].stays(why) for ref, why in unread.items() if orders[ref].state is not OrderState.HELD]
+    waiting = {ref: order for ref, order in orders.items() if ref in unread and order.state is not OrderState.HELD}
+    changes = [order.stays(outranking([unread[ref], order.why])) for ref, order in waiting.items()]
     for ref, verdict in verdicts.items():
         order = orders[ref]
         if isinstance(verdict, Left):

@@ -12,9 +12,9 @@ import pytest
 from connectors.ledger.records import OrderChange
 from domain.decisions import postponed
 from domain.orders import OrderRequest
-from domain.pause import GOES_ON, RUN_AGAIN
+from domain.pause import GOES_ON, RUN_AGAIN, Pause
 from domain.plan import PlannedOrder
-from domain.reasons import earlier
+from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from flows import batch_run, follow_up, unfinished
 from flows.batch_run import BatchRun
@@ -160,3 +160,16 @@ async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
     assert (part.counts, part.all_fine) == ({"planned": 2}, False)
     assert part.plans[1].reason == "could not be previewed (no answer). Run again"
     assert replace(part, plans=whole.plans).all_fine
+
+
+async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
+    """The pause ends, and the doubt would be forgotten with it."""
+    ledger, doubt = resources.ledger, because(ReasonCode.PAYING_IN_UNKNOWN_STATE, state="odd")
+    ledger.start_batch("batch", "file.csv")
+    ledger.put_plans([planned("A-1"), planned("A-2")], "batch")
+    for ref, why in (("A-1", doubt), ("A-2", None)):
+        ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED, why=why)])
+    resources.heed(Pause(by="ann", at=resources.clock()))
+    await unfinished.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), ("", ""), asks=True, done_by=None)
+    codes = {ref: order.reason_code for ref, order in ledger.all_orders().items()}
+    assert codes == {"A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE, "A-2": ReasonCode.LEFT_PAUSED}
