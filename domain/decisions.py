@@ -202,8 +202,7 @@ def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
 
 
 def _does_not_add_up(quote: Quote) -> str:
-    """Amounts that can't be meant. The service may add a fee to goods and postage; discounts are in the goods (contract
-    2)."""
+    """Amounts that can't be meant. The service may add a fee; discounts are already in the goods (contract 2)."""
     if quote.goods.minor <= 0 or quote.total.minor <= 0:
         return f"goods for {quote.goods}, {quote.total} in all, and nothing is free"
     if quote.postage.minor < 0 or quote.total < quote.goods + quote.postage:

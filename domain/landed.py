@@ -29,8 +29,7 @@ class Books:
     rates: Rates
 
     def rate(self, currency: str, on: date | None, day: str) -> tuple[Rate | None, str]:
-        """The rate of that day, None where none is needed; and what is missing. `day` is the word for the day in a
-        message."""
+        """The rate of that day, None where none is needed; and what is missing. `day` is the day's word."""
         if not self.currency:
             return None, NO_CURRENCY
         if currency == self.currency:

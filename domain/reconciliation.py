@@ -141,8 +141,7 @@ class _Sides:
         return found[0] if len(found) == 1 else None
 
     def unknown_here(self, *, replaced: set[str]) -> Iterator[Finding]:
-        """Live orders that the ledger has no id of, and references with several; `replaced` have a finding of their
-        own."""
+        """Live orders that the ledger has no id of, and references with several; not those `replaced`."""
         for (name, reference), orders in self._live.items():
             ours = self._ours.get((name, reference)) if reference else None
             if ours is not None and len(orders) > 1:

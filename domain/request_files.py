@@ -158,8 +158,7 @@ class RequestTable:
         return ParsedRequests(orders_of(self._rows), (), warnings)
 
     def _warn_of_alike(self) -> None:
-        """Warn of references that differ in case alone: a service that changes the case of letters has one for the
-        other."""
+        """Warn of references that differ in case alone: a service that changes case has one for the other."""
         seen: dict[str, str] = {}
         for line in self._rows:
             order_ref = line.cells.get("order_ref", "")

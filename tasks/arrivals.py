@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 
 
 def ignore(*_order_refs: str) -> None:
-    """Nobody waits for these orders: there is no further step."""
+    """No further step waits for these orders."""
 
 
 class Arrivals:
@@ -22,7 +22,7 @@ class Arrivals:
         self._news = asyncio.Event()
 
     def come(self, *order_refs: str) -> None:
-        """These are here; who has come before is not counted twice."""
+        """These orders are here; one that came before is not counted twice."""
         for ref in order_refs:
             if ref in self._awaited:
                 del self._awaited[ref]
@@ -30,23 +30,23 @@ class Arrivals:
         self._news.set()
 
     def back(self, order_refs: Iterable[str]) -> None:
-        """These have come and could not be worked on yet: they are in the next group again."""
+        """These orders came and could not be worked on yet: they are in the next group again."""
         self.here[:0] = order_refs
         self._news.set()
 
     def all_come(self) -> None:
-        """Nobody is to be waited for any more."""
+        """No further order is waited for."""
         self.come(*self._awaited)
 
     async def wait(self) -> bool:
-        """Wait until somebody is here who was not taken yet; False when there will be nobody."""
+        """Wait until an order is here that was not taken yet; False when there will be none."""
         while not self.here and self._awaited:
             self._news.clear()
             await self._news.wait()
         return bool(self.here)
 
     def take(self, most: int = 0) -> list[str]:
-        """Those who are here, `most` of them, in the order in which they came."""
+        """The orders here, at most `most` of them, in the order in which they came."""
         size = most or len(self.here)
         taken, self.here = self.here[:size], self.here[size:]
         return taken

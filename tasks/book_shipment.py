@@ -24,7 +24,7 @@ from tasks.steps import Orders, Step
 
 @retrying_task("book_shipment", "book {label}")
 async def book_shipments(resources: Resources, step: Step, freight: Mapping[str, ChosenFreight], *, label: str) -> None:
-    """Book each order once with its chosen freight; a further try asks first whether it is booked after all."""
+    """Book each order once with its chosen freight; a further try first reads whether it is booked after all."""
     await step.each_group(resources, lambda orders: _book(resources, step, orders, freight), waits=_waits)
 
 
@@ -49,7 +49,7 @@ async def _book(resources: Resources, step: Step, orders: Orders, freight: Mappi
 
 
 def _waits(order: OrderRecord, given: OrderRecord) -> bool:
-    """Whether it waits as it did when it was given, or as an order does whose booking was turned away."""
+    """Whether it is in the state in which it was given, or in that of an order whose booking was turned away."""
     return order.state in (given.state, OrderState.PAID) and order.shipment is None
 
 

@@ -1,4 +1,4 @@
-"""Create the planned orders of a chunk at their marketplaces, or order what lies in a cart for them."""
+"""Create the planned orders of a chunk at their marketplaces, or order the rows of their carts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasks.steps import Orders, Step
 async def create_orders(resources: Resources, step: Step, limits: SpendLimits, *, label: str) -> None:
     """Create each order once, as approved; a further try goes on with those that are provably not ordered.
 
-    An order of which a line was put into a cart is made of what lies there, else it is created under its `order_ref`.
+    An order of which a line was put into a cart is made of its rows there, else it is created under its `order_ref`.
     """
     await step.each_group(resources, lambda orders: _create(resources, step, orders, limits), waits=_waits)
 
@@ -28,7 +28,7 @@ async def _create(resources: Resources, step: Step, orders: Orders, limits: Spen
     in_carts = await _lie_in_carts(resources, orders)
     intents = [_intent(resources, order) for ref, order in orders.items() if ref not in in_carts]
     await perform(CreateByReference(resources), intents, orders, limits=limits, then=step.through)
-    for ref in in_carts:  # one after the other: each looks at the cart as the one before has left it
+    for ref in in_carts:  # one after the other: each reads the cart as the one before has left it
         if len(row_ids(resources, orders[ref])) < len(orders[ref].lines):
             await _hold_incomplete(resources, orders[ref])
             continue
@@ -37,12 +37,12 @@ async def _create(resources: Resources, step: Step, orders: Orders, limits: Spen
 
 
 def _waits(order: OrderRecord, given: OrderRecord) -> bool:
-    """Whether it stands where it stood when it was given, on the plan that was approved."""
+    """Whether it is in the state in which it was given, on the plan that was approved."""
     return order.order_id is None and (order.state, order.plan_hash) == (given.state, given.plan_hash)
 
 
 async def _lie_in_carts(resources: Resources, orders: Orders) -> list[str]:
-    """Those of these orders of which something was put into a cart, or may have been."""
+    """Those of these orders of which a line was put into a cart, or may have been."""
     effects = await resources.group_commit.effects_of(orders)
     in_carts = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
     return [ref for ref in orders if ref in in_carts]

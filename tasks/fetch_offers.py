@@ -1,4 +1,4 @@
-"""List what a catalogue crawl is to look at, page by page, and fetch the offers, part by part."""
+"""List the sources of a catalogue crawl, page by page, and fetch the offers, part by part."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLOCK_MARGIN = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedOffers:
-    """What one run of the task did: how many items it fetched, and why it could not fetch the others."""
+    """The result of one run of the task: how many items it fetched, and why it could not fetch the others."""
 
     items: int
     troubles: dict[str, str] = field(default_factory=dict)
@@ -46,7 +46,7 @@ async def list_offers(
     changed_only: bool,
     label: str,
 ) -> None:
-    """Read these pages of these sources and keep each as it comes. `changed_only` where a marketplace can tell."""
+    """Read these pages of these sources and keep each as it comes. `changed_only` where a marketplace can filter."""
 
     async def one(page: tuple[Listing, int]) -> None:
         source, number = page
@@ -131,7 +131,7 @@ async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -
 
 
 def _require_all(wanted: Sequence[K], found: Mapping[K, object]) -> None:
-    """A crawl that was broken off goes on where it was: what the service being away left out is not made up for."""
+    """A crawl that was broken off goes on where it was: items missed while the service was away are not made up for."""
     if any(one not in found for one in wanted):
         raise ServiceAway("the service was away; run again to go on with the crawl")
 

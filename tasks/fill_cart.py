@@ -44,7 +44,7 @@ async def _add(resources: Resources, order: OrderRecord, line: OrderLine) -> Non
         raise
     except XportcnError as error:
         raise_if_it_passes(resources, error)
-        return  # not put there: the order says so, and the next run tries again
+        return  # not put there: the order has the reason, and the next run tries again
     if row is not None:
         await _hold(resources, order, _in_the_way(row))
         return
@@ -54,7 +54,7 @@ async def _add(resources: Resources, order: OrderRecord, line: OrderLine) -> Non
 
 
 async def _describe(resources: Resources, order: OrderRecord) -> None:
-    """Say in the order what lies in the cart and what does not."""
+    """Note in the order which lines lie in the cart and which do not."""
     rows, lines = row_ids(resources, order), order.lines
     if len(rows) == len(lines):
         ref, place = order.order_ref, order.marketplace
@@ -75,14 +75,14 @@ async def _describe(resources: Resources, order: OrderRecord) -> None:
 
 
 async def _miss(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
-    """Say which lines somebody has taken out since: what was put there once is not put there again."""
+    """Note which lines were taken out since: a line that was put there once is not put there again."""
     for marketplace in {order.marketplace for order in orders.values()}:
         try:
             lying = {row.row_id for row in await require_cart(resources, marketplace).rows()}
         except Misconfigured:
             raise
         except XportcnError:
-            continue  # ordering it will tell
+            continue  # ordering it will show
         now = _not_ordered(resources, resources.ledger.orders(orders))  # describing them has moved some
         for order in (order for order in now.values() if order.marketplace is marketplace):
             if gone := [number for number, row_id in row_ids(resources, order).items() if row_id not in lying]:
@@ -90,7 +90,7 @@ async def _miss(resources: Resources, orders: Mapping[str, OrderRecord]) -> None
 
 
 def _not_ordered(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, OrderRecord]:
-    """Without those that somebody has ordered since, or is ordering: what is gone from the cart then is bought."""
+    """The orders that were not ordered since, and are not being ordered: a row gone from the cart is bought then."""
     effects = resources.ledger.effects_of(orders)
     made = {one.order_ref for one in effects if one.action is Action.CREATE and one.status in COUNTS_AS_SPENT}
     return {ref: order for ref, order in orders.items() if ref not in made and order.order_id is None}

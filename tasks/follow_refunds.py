@@ -1,4 +1,4 @@
-"""Bring refunds up to date: what became of asking, what the service shows, and what that makes of the order."""
+"""Bring refunds up to date: the outcome of asking, what the service shows, and the order's state after that."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def _follow(resources: Resources, refund: Refund) -> str:
 
 
 async def take_outcome(resources: Resources, refund: Refund) -> str:
-    """Write down what became of asking, and read the refund if it exists; answers what went wrong with that."""
+    """Record the outcome of asking, and read the refund if it exists; answers what went wrong with that."""
     effect, known = asking(resources, refund), refund
     if refund.state is RefundState.ASKING and effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
@@ -57,7 +57,7 @@ async def take_outcome(resources: Resources, refund: Refund) -> str:
 
 
 async def read_refund(resources: Resources, refund: Refund) -> str:
-    """Read one refund and write down what it has become; answers what went wrong."""
+    """Read one refund and record its state; answers what went wrong."""
     try:
         shown = await after_sale_of(resources, refund.marketplace).read(refund.refund_id)
     except Misconfigured:
@@ -86,7 +86,7 @@ def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:
 
 
 def merged(refund: Refund, shown: ServiceRefund) -> Refund:
-    """The refund with what the service shows of it; its word on amounts is the last."""
+    """The refund with what the service shows of it; the service's amounts win."""
     return replace(
         refund,
         state=shown.state,
@@ -102,7 +102,7 @@ def merged(refund: Refund, shown: ServiceRefund) -> Refund:
 
 
 async def restate(resources: Resources, order_ref: str) -> None:
-    """Move the order to where its refunds put it."""
+    """Move the order to the state that its refunds put it in."""
     ledger = resources.ledger
     order, refunds = ledger.orders([order_ref])[order_ref], ledger.refunds.of_orders([order_ref])
     if not refunds or order.state is OrderState.UNKNOWN:
@@ -119,7 +119,7 @@ async def restate(resources: Resources, order_ref: str) -> None:
 
 
 def _never_asked(resources: Resources, refunds: Sequence[Refund]) -> bool:
-    """Whether those under way are only written down: nothing was sent, so the order is where it was."""
+    """Whether those under way are only written down: nothing was sent, so the order's state is as before."""
     under_way = [refund for refund in refunds if refund.state in UNDER_WAY]
     return bool(under_way) and all(
         refund.state is RefundState.ASKING and _is_unsent(asking(resources, refund)) for refund in under_way

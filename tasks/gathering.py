@@ -1,4 +1,4 @@
-"""Ask for many things side by side, over several tries of a task: what one try has found, the next does not ask for."""
+"""Ask for many things side by side, over several tries of a task; a try asks only for what no earlier one has found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ V = TypeVar("V")
 
 
 class PartialResults(UserDict[K, V]):
-    """What the tries of a task have found so far; `then` hears of each. No `dict`, or Prefect would walk it."""
+    """The results of a task's tries so far; `then` gets each. No `dict`, or Prefect would walk it."""
 
     def __init__(self, known: Mapping[K, V] | None = None, *, then: Callable[[K], object] = lambda _key: None) -> None:
         self._then = then
@@ -33,9 +33,10 @@ class PartialResults(UserDict[K, V]):
 async def gather_missing(
     resources: Resources, wanted: Iterable[K], ask: Callable[[K], Awaitable[V]], found: PartialResults[K, V]
 ) -> None:
-    """Put what each of `wanted` brings into `found`, but for those that are there. The gate says how many at once.
+    """Ask for each of `wanted` that is not in `found`, and put the answer there. The circuit breaker bounds how many at
+    once.
 
-    What was not asked since the service is away is left out. When all others are done the task is tried again for it,
+    Those not asked since the service is away are left out. When all others are done the task is tried again for them,
     if there is another try.
     """
     away: list[ServiceAway] = []
@@ -57,7 +58,7 @@ async def gather_missing(
 async def gather_queued(
     resources: Resources, arrivals: Arrivals, ask: Callable[[str], Awaitable[V]], found: PartialResults[str, V]
 ) -> None:
-    """The same for orders, each as soon as it arrives. When some could not be asked, no more are taken in this try."""
+    """Ask about orders, each as soon as it arrives. When some could not be asked, no more are taken in this try."""
     away: list[TryAgain] = []
 
     async def some(order_refs: list[str]) -> None:
@@ -79,7 +80,7 @@ async def gather_queued(
 
 
 def not_read(what: str, error: XportcnError) -> Verdict:
-    """What becomes of an order that could not be asked about: silence passes, a no or an odd answer does not."""
+    """The verdict on an order that could not be asked about: silence passes, a refusal or an odd answer does not."""
     if isinstance(error, NotSent | Unanswered) and not isinstance(error, ContractMismatch):
         return postponed(because(ReasonCode.ASKED_IN_VAIN, what=what, failure=error.message))
     return held(because(ReasonCode.ANSWER_UNUSABLE, what=what, failure=error.message))

@@ -1,4 +1,4 @@
-"""Keeps Prefect from walking what is big: it looks for futures in every parameter of a task, down to the last cell."""
+"""Keeps Prefect from walking large parameters of a task, down to the last cell, in search of futures."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ V = TypeVar("V")
 
 
 def hide_from_prefect(mapping: Mapping[K, V]) -> Mapping[K, V]:
-    """The same mapping as a parameter that costs nothing to pass, however much it holds. For `reading_task` alone."""
+    """A view of the mapping that costs nothing to pass as a parameter, of any size. For `reading_task` alone."""
     return MappingProxyType(mapping)  # Prefect walks dicts, lists, tuples, sets, dataclasses and pydantic models

@@ -1,4 +1,4 @@
-"""What each line of the paid orders cost in all: from the snapshot tables, in pandas, to the table `landed_costs`."""
+"""The landed cost of each line of the paid orders: from the snapshot tables, in pandas, to the table `landed_costs`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class CostTables:
 
 
 def cost_tables(snapshots: Snapshots) -> CostTables:
-    """As they stand. Orders come first: nothing that belongs to them is older, so none lacks its lines."""
+    """The tables as they stand. Orders come first: nothing that belongs to them is older, so none lacks its lines."""
     names = ("orders", "order_lines", "quotes", "shipments", "refunds", "payments", "parcels_received")
     return CostTables(**{name: snapshots.table(name) for name in names})
 
@@ -63,7 +63,7 @@ async def cost_of_all(root: Path, books: Books, timezone: str, currency: str) ->
 def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame:
     """One row a line of each paid order, as the table `landed_costs` has it, in the order of its keys.
 
-    Amounts are `int64` minor units, ids text, and what can't be said is a gap. Days are those of `timezone`.
+    Amounts are `int64` minor units, ids text, and an unknown value is a gap. Days are those of `timezone`.
     """
     orders = [*records(tables.orders[tables.orders["paid_minor"] > 0]), *_lost(tables)]
     lines = tables.order_lines[tables.order_lines["order_ref"].isin([order["order_ref"] for order in orders])]
@@ -133,8 +133,6 @@ def _rate_columns(prefix: str, rate: Rate | None) -> Row:
 
 
 class _Bills:
-    """What the tables say of each paid order."""
-
     def __init__(self, tables: CostTables, lines: Mapping[str, list[Row]], timezone: ZoneInfo) -> None:
         self._lines, self._timezone = lines, timezone
         self._quotes, self._refunds = _by_order(tables.quotes), _by_order(tables.refunds)
@@ -188,7 +186,7 @@ class _Bills:
 
 
 def _grams(parcels: pd.DataFrame) -> dict[str, int]:
-    """What the goods of an order weigh, by its parcels, where every one that the service shows of it was weighed."""
+    """The weight of an order's goods, by its parcels, where every one that the service shows of it was weighed."""
     told = _by_order(parcels[parcels["is_shown"]])
     weighed = {ref: [row["weight_grams"] for row in rows] for ref, rows in told.items()}
     most = {ref: max(row["parcels_shown"] for row in rows) for ref, rows in told.items()}
@@ -211,7 +209,7 @@ def _by_order(frame: pd.DataFrame) -> dict[str, list[Row]]:
 
 
 def moved(now: pd.DataFrame, before: pd.DataFrame) -> list[Row]:
-    """The rows that are not as they are in the table; those that are no longer there come back as without a payment."""
+    """The rows that differ from the table; a row that is gone comes back as one without a payment."""
     known = {_key(row): row for row in records(before[SCHEMA.names])}
     rows = {_key(row): row for row in records(now)}
     gone = [_gone(row) for key, row in known.items() if key not in rows and row["problem"] != NOT_PAID]
@@ -229,7 +227,7 @@ def _gone(row: Row) -> Row:
 
 
 async def snapshot_costs(resources: Resources, costs: pd.DataFrame, as_of: datetime) -> str | None:
-    """Write what has moved since the table was written last; answers the snapshot's id, None where nothing has."""
+    """Write the rows that moved since the last write; answers the snapshot's id, None where none has."""
     root = resources.settings.snapshot_root
     rows = await asyncio.to_thread(lambda: moved(costs, Snapshots(root).table(LANDED_COSTS.name)))
     if not rows:

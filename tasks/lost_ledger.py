@@ -1,4 +1,4 @@
-"""A ledger that has forgotten: one without an order beside traces of what was bought, or one that was put back."""
+"""A ledger that has lost orders: an empty one beside traces of purchases, or one that was restored."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ log = logging.getLogger("sourcing")
 
 
 def require_not_lost(resources: Resources) -> None:
-    """Raise `LedgerUnusable` when a new ledger would forget budgets, day limits and refunds without a word.
+    """Raise `LedgerUnusable` when a new ledger would lose budgets, day limits and refunds silently.
 
-    Not for one that was restored: that has its own lock until somebody confirms it.
+    Not for one that was restored: that has its own lock until a person confirms it.
     """
     ledger, settings = resources.ledger, resources.settings
     if not ledger.is_new():
@@ -44,9 +44,9 @@ def require_not_lost(resources: Resources) -> None:
 
 
 async def wait_until_settled(resources: Resources, done_by: datetime | None) -> None:
-    """Wait until what was sent before the ledger was put back can arrive no more, as long as a run has patience.
+    """Wait until what was sent before the ledger was restored can arrive no more, as long as a run has patience.
 
-    Raises `StillArriving` where that takes longer, and `LedgerUnusable` for a ledger that nobody has confirmed.
+    Raises `StillArriving` where that takes longer, and `LedgerUnusable` for a ledger that no person has confirmed.
     """
     try:
         await asyncio.to_thread(resources.ledger.marks.require_settled)
@@ -63,10 +63,10 @@ async def wait_until_settled(resources: Resources, done_by: datetime | None) -> 
 
 
 async def maybe_booked(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, str]:
-    """Why not to book some of these: the ledger was put back, and may have forgotten that it was done.
+    """Why not to book some of these: the ledger was restored, and may lack a booking.
 
-    Not those that it has paid since, for only a paid order is booked; nor those of which a person has said since that
-    they are not.
+    Not those that it has paid since, for only a paid order is booked; nor those that a person has since answered for as
+    not booked.
     """
     marks, answers = resources.ledger.marks, resources.ledger.resolutions
     if (since := await asyncio.to_thread(marks.restored_at)) is None:
@@ -93,7 +93,7 @@ def _traces(snapshots: Path, send_logs: Path) -> Iterator[str]:
 
 
 def _has_orders(root: Path, manifest: Manifest) -> bool:
-    """Not what a dry run or a look at the catalogue leaves."""
+    """Whether a snapshot has orders: one of a dry run or of a catalogue crawl has none."""
     rows = {file.table: file for file in manifest.files if file.rows}
     if "payments" in rows:
         return True

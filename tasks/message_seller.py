@@ -19,7 +19,7 @@ LONGEST_MESSAGE = 500
 async def message_seller(
     resources: Resources, order: OrderRecord, refund: Refund, words: str, vouchers: tuple[str, ...] = ()
 ) -> None:
-    """Say something about a refund, never the same words twice. Raises `RefundFault` before anything is sent."""
+    """Send a text about a refund, never the same one twice. Raises `RefundFault` before anything is sent."""
     require_sayable(resources, refund, words)
     await settle_open(resources, [order.order_ref])
     kind, hashed = MessageSeller(resources, refund, words, vouchers), words_hash(words)
@@ -29,7 +29,7 @@ async def message_seller(
 
 
 def require_sayable(resources: Resources, refund: Refund, words: str) -> None:
-    """Raise `RefundFault` unless these words can be said about the refund."""
+    """Raise `RefundFault` unless this text can be sent about the refund."""
     after_sale = after_sale_of(resources, refund.marketplace)
     if Ability.MESSAGE not in after_sale.abilities:
         raise RefundFault(f"{refund.marketplace} has no call to write to the seller; do it in the console")

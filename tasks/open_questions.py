@@ -1,4 +1,4 @@
-"""What nothing but a person can find out about an order, as far as the ledger alone can tell."""
+"""What only a person can find out about an order, as far as the ledger alone shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.effects.kinds import kind_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenQuestion:
-    """One thing about an order that nothing but a person may know. `held_until` is set while a run works on it."""
+    """One fact about an order that only a person may know. `held_until` is set while a run works on it."""
 
     words: str
     commands: Sequence[str]
@@ -28,7 +28,7 @@ class OpenQuestion:
 def open_questions(
     ledger: Ledger, order: OrderRecord, effects: Sequence[EffectRecord] | None = None
 ) -> list[OpenQuestion]:
-    """What may be told about an order; `effects` are all of its own, for a caller who has read them."""
+    """The open questions of an order; `effects` are all of its own, where the caller has read them."""
     effects = ledger.effects_of([order.order_ref]) if effects is None else effects
     asked = [_question_of(ledger, order, effect) for effect in effects if effect.status in OPEN]
     if dropped := accepted_payment(order, effects):

@@ -1,4 +1,4 @@
-"""Plan the order of what lies in a cart."""
+"""Plan an order from the rows of a cart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.resources import Resources
 
 
 async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
-    """What ordering the order's rows would cost now, with the quantities that lie in the cart. Raises `CartFault`."""
+    """The cost of ordering the order's rows now, with the quantities that lie in the cart. Raises `CartFault`."""
     if order.order_id is not None:
         raise CartFault(f"{order.order_ref} is ordered already (order {order.order_id}, {order.state})")
     rows = row_ids(resources, order)

@@ -43,7 +43,7 @@ class Received:
 async def received_parcels(
     resources: Resources, store: CallbackStore, messages: Sequence[Callback], orders: Mapping[str, OrderRecord]
 ) -> list[Received]:
-    """What these reports tell of these orders. A parcel that the service does not show is told, and not believed."""
+    """The parcels of these reports for these orders. One that the service does not show is listed, not believed."""
     told = [(message, report, order) for message, report, order in _of_ours(messages, orders)]
     if not told:
         return []
@@ -57,7 +57,7 @@ async def received_parcels(
 
 
 async def _freights_now(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, Money]:
-    """What the booked service would cost now, by order. That it knows by then what was weighed is assumed."""
+    """The present price of the booked service, by order. That it already counts the weight is assumed."""
 
     async def one(order: OrderRecord) -> tuple[str, Money | None]:
         receiver = order.request.receiver
@@ -120,7 +120,7 @@ def _received(
 
 
 def _goods(order: OrderRecord) -> tuple[str, str] | None:
-    """What is in the parcel, where it is one thing: then its weight tells that of a piece."""
+    """The goods of a parcel, where it is one thing: its weight gives that of a piece."""
     return (order.lines[0].item_id, order.lines[0].sku_id) if len(order.lines) == 1 else None
 
 

@@ -31,8 +31,8 @@ NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is c
 class Leaving:
     """Effects that buy, claimed before the pause. `to_come` may leave or be on the wire, at the latest until `by`.
 
-    `in_doubt` left, or may have, and nobody knows what became of them: the service may carry them out until `clear_at`.
-    Times are UTC; None where there is none.
+    `in_doubt` left, or may have, without a known outcome: the service may carry them out until `clear_at`. Times are
+    UTC; None where there is none.
     """
 
     to_come: Sequence[EffectRecord] = ()
@@ -53,7 +53,7 @@ class Leaving:
 
     @property
     def doubt(self) -> str:
-        """What is to be said of effects without an answer; empty for none."""
+        """The sentence about effects without an answer; empty for none."""
         if self.clear_at is None:
             return ""
         return (
@@ -64,19 +64,19 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """The pause that stands, and what was left of claims made before it when nothing of them could leave any more."""
+    """The pause in force, and what was left of claims made before it when none of them could leave any more."""
 
     pause: Pause
     left: Leaving
 
     @property
     def lines(self) -> list[str]:
-        """What is to be said when `pause` has returned."""
+        """The lines to print when `pause` has returned."""
         doubt = [f"{self.left.doubt[:1].upper()}{self.left.doubt[1:]}."] if self.left.doubt else []
         return [f"{NOTHING_LEAVES}. {GOES_ON}", *doubt]
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """The form for `--json`."""
         return {
             "paused": {**asdict(self.pause), "at": self.pause.at.isoformat()},
             "may_leave": len(self.left.to_come),
@@ -87,7 +87,7 @@ class Paused:
 
 
 def pause(ledger: Ledger, settings: SourcingSettings, *, by: str, why: str, notify: Callable[[str], None]) -> Paused:
-    """Stop all buying, and return when nothing that was claimed before can leave any more; `told` hears of the waiting.
+    """Stop all buying, and return when nothing that was claimed before can leave any more; `notify` gets the waiting.
 
     That is a matter of seconds while runs get on, and at most of a lease and one call. Raises `LedgerUnusable`.
     """
@@ -104,7 +104,7 @@ def pause(ledger: Ledger, settings: SourcingSettings, *, by: str, why: str, noti
 
 
 def left_by(ledger: Ledger, pause: Pause) -> dict[str, int]:
-    """The orders that were approved and have not got on since the pause began, by batch."""
+    """The orders that were approved and have not moved since the pause began, by batch."""
     waiting = ledger.orders_in((OrderState.PLANNED, *BEGUN)).values()
     return Counter(
         order.batch_id
@@ -128,7 +128,7 @@ def _message(cause: str, subject: str, body: str) -> Message:
 
 
 def leaving(ledger: Ledger, settings: SourcingSettings, *, call_s: float | None = None) -> Leaving:
-    """What was claimed and has no outcome, as the ledger and the send logs of this machine show it now.
+    """Effects that were claimed and have no outcome, as the ledger and the send logs of this machine show them now.
 
     A process elsewhere counts as alive. A call takes at most `call_s` seconds from its first byte.
     """
@@ -161,7 +161,7 @@ def _left(left: Mapping[str, int]) -> str:
 
 
 def left_words(ended: Pause | None, left: Mapping[str, int], begun_runs: Sequence[str]) -> str:
-    """What resuming found and began: `left` orders by batch, and `looks` that begin now."""
+    """The result of resuming: orders `left` by batch, and the follow-ups that begin now (`begun_runs`)."""
     if ended is None:
         return "Buying was not paused"
     since = f"it was paused since {ended.at:%Y-%m-%d %H:%M} UTC by {ended.by}"

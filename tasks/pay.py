@@ -32,7 +32,7 @@ from tasks.steps import MOST_TOGETHER, Orders, Step, Together
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1
-"""For so long a reading, or a request to pay, waits for further orders."""
+"""How long a reading, or a request to pay, waits for further orders."""
 SEARCHES_BACK = timedelta(days=1)
 PRICE_FELL = because(ReasonCode.PRICE_FELL)
 PAID_ELSEWHERE = because(ReasonCode.PAID_ELSEWHERE)
@@ -46,7 +46,7 @@ async def pay_orders(resources: Resources, step: Step, *, label: str) -> None:
 
 
 class PaymentBatcher:
-    """Payments of one try: those that one request can carry are made together, and asked about together afterwards."""
+    """Payments of one try: those that one request can carry are made together, and read back together."""
 
     def __init__(self, resources: Resources, step: Step) -> None:
         self._resources = resources
@@ -57,7 +57,7 @@ class PaymentBatcher:
         self._confirmed = Together(step, self._confirm, most=MOST_TOGETHER, within_s=CONFIRM_TOGETHER_S)
 
     async def take(self, orders: Orders) -> None:
-        """Look at these orders, pay those that are to be paid, and read what was really taken."""
+        """Read these orders, pay those that are to be paid, and read what was really taken."""
         amounts = await _read_payable(self._resources, orders)
         self._step.seen(*amounts)
         self._amounts |= amounts
@@ -85,15 +85,15 @@ class PaymentBatcher:
 
 
 async def read_back(resources: Resources, orders: Orders) -> set[str]:
-    """Those of these unpaid orders that the service shows as ours and at our price; of others it is written why not."""
+    """The unpaid orders that the service shows as ours and at our price; the others get the reason why not."""
     return {*await _read_payable(resources, orders)}
 
 
 async def read_unpaid(resources: Resources, orders: Orders) -> None:
-    """Read orders that somebody says have news before they are paid: dearer, closed or paid elsewhere is written down.
+    """Read orders with news before they are paid: dearer, closed or paid elsewhere is written down.
 
-    Nothing is paid. An order that a run has in hand is that run's to look at. One that was held since its price rose is
-    held no more when the price is within what was approved.
+    Nothing is paid. An order that a run has in hand is left to that run. One that was held since its price rose is
+    released when the price is within what was approved.
     """
     in_hand = await asyncio.to_thread(resources.ledger.unsettled, orders)
     free = {ref: order for ref, order in orders.items() if ref not in in_hand}
@@ -108,7 +108,7 @@ async def read_unpaid(resources: Resources, orders: Orders) -> None:
 
 
 async def _read_payable(resources: Resources, orders: Orders) -> dict[str, Amount]:
-    """What is to be paid for each of these orders; the others are held, wait, or are paid already."""
+    """The amount to pay for each of these orders; the others are held, wait, or are paid already."""
     async with resources.slots.one():
         shown, unread = await _shown(resources, orders.values())
         unread |= await _contradicted(resources, orders, shown)
@@ -123,7 +123,7 @@ async def _read_payable(resources: Resources, orders: Orders) -> dict[str, Amoun
         for ref, order in orders.items()
         if ref not in unread and ref not in astray
     }
-    # why an order is held is still true when it can't be read
+    # the reason of a held order still holds when it can't be read
     waiting = {ref: order for ref, order in orders.items() if ref in unread and order.state is not OrderState.HELD}
     changes = [order.stays(outranking([unread[ref], order.why])) for ref, order in waiting.items()]
     for ref, verdict in verdicts.items():
@@ -139,7 +139,7 @@ async def _read_payable(resources: Resources, orders: Orders) -> dict[str, Amoun
 
 
 def left_as(order: OrderRecord, left: Left) -> OrderChange:
-    """What an order becomes that is left alone now."""
+    """The change of an order that is left alone now."""
     stays = order.held if left.how is Payment.STOP else order.stays
     return stays(left.why)
 
@@ -157,7 +157,7 @@ def _paid(order: OrderRecord, verdict: Paid, shown: ServiceOrder, paying: Mappin
 
 
 def _waits(order: OrderRecord, given: OrderRecord) -> bool:
-    """Whether it waits as it did when it was given, or as an order does whose payment was turned away."""
+    """Whether it is in the state in which it was given, or in that of an order whose payment was turned away."""
     waits = order.state in (given.state, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
     return waits and order.order_id is not None and order.paid_minor is None
 
@@ -179,7 +179,7 @@ async def _shown(
 async def _contradicted(
     resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
 ) -> dict[str, Reason]:
-    """Why not to pay an order that costs less than it did when it was created: another look shows another price.
+    """Why not to pay an order that costs less than when it was created: another reading shows another price.
 
     No payment call takes an amount. So a total that is wrongly low would pass for approved, whatever is then taken.
     """
@@ -195,12 +195,12 @@ async def _contradicted(
 
 
 def _fell(order: OrderRecord, shown: ServiceOrder) -> bool:
-    """Whether it costs less than it did, and not so little that it is held for that."""
+    """Whether it costs less than before, and not so little that it is held for that."""
     return shown.total.minor < (order.total_minor or 0) and shown.total * LEAST_PART >= order.approved
 
 
 async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], reasons: Mapping[str, Reason]) -> None:
-    """Orders whose id leads to nothing, or to somebody else's order: never paid under it.
+    """Orders whose id leads to nothing, or to a foreign order: never paid under it.
 
     Where the service shows an order with our reference under another id, that is ours: the id is taken back, and the
     creation settled anew by our reference. Else the order is held.
@@ -217,7 +217,7 @@ async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], re
 
 
 async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) -> dict[str, str]:
-    """The id under which the service shows an order with our reference, where it is not the one we have."""
+    """The id under which the service shows an order with our reference, where it differs from the ledger's."""
     elsewhere: dict[str, str] = {}
     for channel, group in by_channel(resources, orders):
         since = min(order.recorded_at for order in group) - SEARCHES_BACK
@@ -236,7 +236,7 @@ async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) 
 
 
 async def _need_no_reference(resources: Resources, order_refs: Sequence[str]) -> set[str]:
-    """Of orders that show no reference, those whose id rests on something else: on a cart's rows or a person's word."""
+    """Of orders that show no reference, those whose id rests on a cart's rows or a person's answer."""
     if not order_refs:
         return set()
     creates = [one for one in await resources.group_commit.effects_of(order_refs) if one.action is Action.CREATE]
@@ -253,7 +253,7 @@ def _names_an_order(answer: Mapping[str, object]) -> bool:
 async def confirm_payments(
     resources: Resources, order_refs: Sequence[str], *, then: Callable[..., None] = ignore
 ) -> None:
-    """Read what was really taken for payments that the service has accepted; `then` hears of those that are clear."""
+    """Read what was really taken for payments that the service has accepted; `then` gets those that are clear."""
     left = list(order_refs)
     for pause in CONFIRM_PAUSES_S:
         orders = await resources.group_commit.orders(left)
@@ -271,7 +271,7 @@ async def confirm_payments(
 
 
 def _still(order: OrderRecord, change: OrderChange) -> OrderChange:
-    """Only while the order is as it was when the service was asked: since then it may have been taken back."""
+    """Only while the order is as it was when the service was asked: it may have been taken back since."""
     return replace(change, expected=order.state)
 
 
@@ -282,7 +282,7 @@ def _limits(resources: Resources) -> SpendLimits:
 
 
 async def record_paid(resources: Resources, orders: Orders, shown: Mapping[str, ServiceOrder]) -> list[str]:
-    """Record what was taken for orders that are paid by a payment of this ledger, as they are shown; answers which."""
+    """Record what was taken for orders that a payment of this ledger has paid, as they are shown; answers which."""
     told = [ref for ref, one in shown.items() if _may_be_paid(one) and one.taken]
     accepted = {ref: orders[ref].approved for ref in told if orders[ref].state is OrderState.PAYMENT_PENDING}
     paying = accepted | await _claimed(resources, orders, told)
@@ -293,7 +293,7 @@ async def record_paid(resources: Resources, orders: Orders, shown: Mapping[str, 
 
 
 async def _claimed(resources: Resources, orders: Orders, order_refs: Sequence[str]) -> dict[str, Money]:
-    """Of these orders, for how much a payment of this ledger was begun that may account for what is shown."""
+    """The amount for which a payment of this ledger was begun that may account for what is shown, by order."""
     effects = await resources.group_commit.effects_of(order_refs) if order_refs else ()
     paying = [one for one in effects if one.action is Action.PAY and one.status in COUNTS_AS_SPENT]
     return {one.order_ref: one.amount or orders[one.order_ref].approved for one in paying}

@@ -40,7 +40,7 @@ NO_MATCHES: Matches = {}
 
 
 def not_looked_up(why: str) -> Reason:
-    """What stands with an order that could not be planned, for the one cause that all have."""
+    """The reason of an order that could not be planned, for the one cause that all have."""
     return because(ReasonCode.NOT_LOOKED_UP, why=why)
 
 
@@ -61,7 +61,7 @@ async def preview_orders(
     *,
     label: str,
 ) -> None:
-    """Find a plan for each request as soon as it arrives; what can't be bought carries the reason."""
+    """Find a plan for each request as soon as it arrives; an order that can't be bought carries the reason."""
 
     async def ask(ref: str) -> PlannedOrder:
         known = with_skus(requests[ref], offers, matches)
@@ -115,7 +115,7 @@ class QuotesTogether:
         try:
             if len(orders) > 1 and isinstance(channel, QuotesMany):
                 quotes = await channel.quote_many(orders, await self._resources.warehouse())
-        except XportcnError as error:  # asking for each alone says what it is
+        except XportcnError as error:  # asking for each alone shows what it is
             log.debug("%s: previewed one by one, since together failed: %s", marketplace, error)
         finally:
             for ref, (_, answer) in waiting.items():
@@ -139,7 +139,7 @@ async def _preview(resources: Resources, quotes: QuotesTogether, plan: PlannedOr
 
 
 async def with_freight(resources: Resources, plan: PlannedOrder) -> PlannedOrder:
-    """The plan with what shipping it will cost, which is approved along with the goods."""
+    """The plan with the estimated freight, which is approved along with the goods."""
     freight = await estimate(
         resources.client, plan.lines, country=plan.request.receiver.country, zip_code=plan.request.receiver.zip
     )
@@ -182,7 +182,7 @@ def _match(line: RequestLine, offer: Offer | Verdict, match: Match | None) -> tu
 
 
 def _as_matched(verdict: Verdict, match: Match | None) -> Verdict:
-    """A verdict on what was not named by id says whose choice it was, and how to choose anew."""
+    """A verdict on an item not named by id has whose choice it was, and how to choose anew."""
     if match is None or not match.item_id:
         return verdict
     return replace(verdict, why=verdict.why and verdict.why.but(taken_for=match.words))
@@ -197,5 +197,4 @@ def _no_freight(request: OrderRequest, freight: FreightQuote) -> Verdict:
 
 
 def offered(freight: FreightQuote) -> list[str]:
-    """The services of a quote, to choose from."""
     return [f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in freight.services]

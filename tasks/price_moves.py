@@ -23,7 +23,7 @@ def price_moves(history: pd.DataFrame) -> pd.DataFrame:
     """Every move of a SKU's price, the oldest first, from `Snapshots().history("offers")`, of which `NEEDED` is enough.
 
     `was_minor`, `price_minor` and their difference `moved_minor` are `int64` minor units of `currency`; `moved_percent`
-    is rounded to a tenth, and missing where the price was 0. `was_at` and `snapshot_at` are when the two were told. A
+    is rounded to a tenth, and missing where the price was 0. `was_at` and `snapshot_at` are when the two were shown. A
     price in another currency is no move of the one before.
     """
     import pandas as pd
@@ -42,7 +42,7 @@ def price_moves(history: pd.DataFrame) -> pd.DataFrame:
 
 @reading_task("price_moves", "price moves of {snapshot_id}")
 async def moves_in(root: Path, snapshot_id: str) -> pd.DataFrame:
-    """The price moves that one snapshot tells, the dearest first; only the history of its own items is read."""
+    """The price moves in one snapshot, the dearest first; only the history of its own items is read."""
     return await asyncio.to_thread(_moves_in, Snapshots(root), snapshot_id)
 
 

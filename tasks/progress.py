@@ -1,4 +1,4 @@
-"""Where a run says how far it is, and what it waits for: the terminal listens, and the Prefect UI."""
+"""How far a run is, and what it waits for, reported to the terminal and the Prefect UI."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connectors.xportcn.breaker import BACK, BreakerNews
 
 
 class Progress(Protocol):
-    """Hears of stages as they go on."""
+    """A listener to the stages of a run."""
 
     def start(self, stage: str, total: int) -> None:
         """A stage begins that will handle `total` things, beside those it was begun with before."""
@@ -22,7 +22,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Nobody listens."""
+    """No report at all."""
 
     def start(self, stage: str, total: int) -> None:
         pass
@@ -41,7 +41,7 @@ _listeners: list[Callable[[BreakerNews], None]] = []
 
 @contextmanager
 def listening(listener: Callable[[BreakerNews], None]) -> Iterator[None]:
-    """Let somebody hear what this process's gates tell; several may, since runs of one process share a gate."""
+    """Report the news of this process's circuit breakers; several may listen, since runs share a breaker."""
     _listeners.append(listener)
     try:
         yield
@@ -50,7 +50,7 @@ def listening(listener: Callable[[BreakerNews], None]) -> Iterator[None]:
 
 
 def notify_listeners(news: BreakerNews) -> None:
-    """What a gate tells, to everybody who listens: in the middle of a call, whose answer no broken pipe may swallow."""
+    """Pass news to every listener: in the middle of a call, whose answer no broken pipe may swallow."""
     for listener in tuple(_listeners):
         with suppress(Exception):
             listener(news)
@@ -65,7 +65,7 @@ def waiting_words(news: BreakerNews, later_s: float = 0.0) -> str:
 
 
 class Waiting:
-    """What one listener knows of the waiting. It is reported as it begins, once in `report_every_s`, and at its end."""
+    """The waiting as one listener knows it. It is reported as it begins, once in `report_every_s`, and at its end."""
 
     def __init__(self, report_every_s: float) -> None:
         self._report_every_s = report_every_s
@@ -80,11 +80,11 @@ class Waiting:
 
     @property
     def words(self) -> str:
-        """What is waited for at this moment; empty for nothing."""
+        """The cause of the present waiting; empty for none."""
         return waiting_words(self._news, self._later_s()) if self.is_waiting else ""
 
     def update(self, news: BreakerNews) -> str:
-        """Take the news; answers what is to be said of it, empty when that was said a moment ago."""
+        """Take the news; answers the line to report, empty when that was reported a moment ago."""
         now, goes_on = time.monotonic(), self.is_waiting
         self._news, self._updated_at = news, now
         if not news.why:
@@ -101,7 +101,7 @@ class Waiting:
         return time.monotonic() - self._updated_at
 
     def _is_stale(self) -> bool:
-        """Nothing tells that throttling is over: there would have been further news by now."""
+        """No event ends throttling: there would have been further news by now."""
         return self._later_s() > self._news.next_try_s + STALE_AFTER_S
 
 

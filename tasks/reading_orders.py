@@ -36,7 +36,7 @@ async def read_each(
 async def read_whatever(
     resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
 ) -> tuple[dict[str, ServiceOrder], dict[str, Reason]]:
-    """What the service shows under the ids of these orders, also what is not theirs, and why some can't be read."""
+    """What the service shows under the ids of these orders, foreign ones too, and why some can't be read."""
     listed = list(orders)
     try:
         return await _read(resources, listed, may_lag=may_lag), {}
@@ -60,7 +60,7 @@ async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, Servi
 async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:
     """Our orders as their marketplaces show them now, by `order_ref`; those not shown are missing.
 
-    What shows another's reference is not ours, whatever our ledger thinks: it is as good as not shown.
+    An order that shows another's reference is foreign, whatever our ledger says: it counts as not shown.
     """
     shown = await _read(resources, orders)
     return {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}

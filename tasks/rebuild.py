@@ -30,7 +30,7 @@ KNOWN = frozenset(
         *("tracking_events", "refunds", "refund_events", "rejected_rows"),
     }
 )
-"""Tables whose current rows are all in the ledger; of the others it has what belongs to a batch's orders."""
+"""Tables whose current rows are all in the ledger; of the others it has the rows of a batch's orders."""
 NOT_KNOWN = (
     "Not in the ledger, and so not rebuilt: offers of the catalogue, dry runs, reconciliations, landed costs, and how "
     "orders stood before"
@@ -79,7 +79,7 @@ async def rebuild(resources: Resources, batch_id: str | None, *, give_up: bool =
 
 
 async def _followed(resources: Resources, batch_id: str) -> list[str]:
-    """What tracking and after-sale runs have told of a batch's orders; nothing where there was nothing to tell."""
+    """The tracking and after-sale snapshots of a batch's orders; none where these have neither."""
     as_of, refs = resources.clock(), resources.ledger.refs_in(batch_id)
     sums = LedgerSums(resources, refs, ("refunds",))
     parts = _followed_tables(resources.ledger, refs)
@@ -101,7 +101,7 @@ def _followed_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[Mapp
 
 
 def _free_of_damage(root: Path, *, give_up: bool) -> tuple[list[Damage], list[Damage]]:
-    """Drop damaged files, most of whose rows have just been written anew; answers those, and what is damaged still."""
+    """Drop damaged files, most of whose rows have just been written anew; answers those, and those still damaged."""
     found = damages(root)
     dropped = [one for one in found if give_up or (one.tables and KNOWN.issuperset(one.tables))]
     for one in dropped:

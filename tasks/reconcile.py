@@ -52,7 +52,7 @@ async def list_orders(resources: Resources, marketplace: Marketplace, *, since: 
 
 
 def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]:
-    """The orders that an earlier run left something open about."""
+    """The orders of which an earlier run left an effect open."""
     open_refs = {effect.order_ref for effect in every_open_effect(resources.ledger)}
     refs: dict[Marketplace, list[str]] = {}
     for order in every_order(resources.ledger):
@@ -62,7 +62,7 @@ def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]
 
 
 def unsettled(resources: Resources) -> dict[str, OrderRecord]:
-    """The orders that a reconciliation may bring on: with something open, or not yet what was accepted for them."""
+    """The orders that a reconciliation may bring on: with an open effect, or not yet in the state that was accepted."""
     ledger = resources.ledger
     accepted = {
         ref: one

@@ -12,7 +12,7 @@ RUN = "run"
 
 
 def reconciliation_rows(findings: Sequence[Finding], *, since: datetime, summary: str) -> list[Row]:
-    """The run's row is written also when nothing was found: it tells a clean run from none."""
+    """The run's row is written also when nothing was found: it sets a clean run apart from none."""
     run: Row = {
         **dict.fromkeys(("marketplace", "order_ref", "order_id"), ""),
         **dict.fromkeys(("expected_minor", "seen_minor"), 0),

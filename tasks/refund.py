@@ -39,7 +39,7 @@ from tasks.retrying import retrying_task, this_try
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundWish:
-    """What a person asks for. No `lines` are all lines, no `amount` is the most that is possible.
+    """A person's request. No `lines` are all lines, no `amount` is the most that is possible.
 
     `reason` is an id or words of the service's own list; `vouchers` are files or links, as the marketplace has it.
     """
@@ -54,7 +54,7 @@ class RefundWish:
 
 @retrying_task("refund", "refund {order.order_ref}")
 async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[str]:
-    """Ask for what is wished; answers the keys of the refunds. A further try leaves out what this run has asked for.
+    """Ask for the refunds of a wish; answers their keys. A further try leaves out what this run has asked for.
 
     Where the seller refused an earlier refund of the same part, that one is modified. Raises `RefundFault` before
     anything is sent.
@@ -71,7 +71,7 @@ async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish)
 
 
 def _asked_before(resources: Resources, refunds: Sequence[Refund]) -> list[Refund]:
-    """Those that an earlier try has asked for, or modified."""
+    """The refunds that an earlier try has asked for, or modified."""
     effects = resources.ledger.effects_of({refund.order_ref for refund in refunds})
     ours = {e.part for e in effects if e.status is EffectStatus.DONE and e.owner == resources.ledger.owner}
     return [
@@ -82,7 +82,7 @@ def _asked_before(resources: Resources, refunds: Sequence[Refund]) -> list[Refun
 
 
 async def foresee_refund(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[Refund]:
-    """What `ask_refund` would ask for now, checked as it checks it; pictures are looked at and not stored.
+    """The refunds that `ask_refund` would ask for now, checked as it checks them; pictures are read and not stored.
 
     Raises `RefundFault`.
     """
@@ -154,7 +154,7 @@ async def _prepared(
 
 
 def _require_known(resources: Resources, earlier: Sequence[Refund]) -> None:
-    """Raise `RefundFault` while one may have been asked for and nobody knows: it must not be asked for differently."""
+    """Raise `RefundFault` while one may have been asked for: it must not be asked for differently."""
     for refund in earlier:
         effect = asking(resources, refund)
         if refund.state is RefundState.ASKING and effect and effect.status in OPEN:
@@ -289,7 +289,6 @@ def require_withdrawable(resources: Resources, order: OrderRecord) -> None:
 
 @retrying_task("withdraw", "withdraw {refund.key}")
 async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> None:
-    """Take a refund back, once."""
     require_withdrawable(resources, order)
     await settle_open(resources, [order.order_ref])
     part = f"{refund.effect_part}{WITHDRAW}"

@@ -83,7 +83,7 @@ def _above_approved(order: OrderRecord, service: FreightService) -> Reason | Non
 
 
 async def estimate_unbooked(resources: Resources, order_refs: Sequence[str]) -> list[PlannedOrder]:
-    """What shipping begun orders would cost now, to be approved again. Those without an estimate are left out."""
+    """The present cost of shipping begun orders, to be approved again. Those without an estimate are left out."""
 
     async def one(order: OrderRecord) -> PlannedOrder | None:
         try:
@@ -102,7 +102,7 @@ async def estimate_unbooked(resources: Resources, order_refs: Sequence[str]) -> 
 
 
 def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
-    """The plan at the price that a render asked for last time, where that was more than the estimate."""
+    """The plan at the price that the last render asked for, where that was more than the estimate."""
     service = plan.freight_service
     if service is None or order.freight_minor is None or order.freight_currency != service.price.currency:
         return plan
@@ -111,7 +111,7 @@ def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
 
 
 def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None:
-    """Write down that these freight prices were approved."""
+    """Record that these freight prices were approved."""
     priced = {plan.order_ref: plan.freight_service.price for plan in plans if plan.freight_service}
     resources.ledger.change(
         [OrderChange(order_ref=ref, writes=OrderUpdate.freight_approved(price=price)) for ref, price in priced.items()]

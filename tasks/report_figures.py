@@ -74,7 +74,7 @@ class Figures:
     listed: pd.DataFrame
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain values; times in ISO 8601."""
+        """Plain values; times in ISO 8601."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
 
@@ -157,7 +157,7 @@ def limits(orders: pd.DataFrame, lines: pd.DataFrame, requests: pd.DataFrame) ->
 
 
 def charged(orders: pd.DataFrame, shipments: pd.DataFrame) -> pd.DataFrame:
-    """The orders with the freight that the booking charged, where it told it, as the landed cost has it."""
+    """The orders with the freight that the booking charged, where it is known, as the landed cost has it."""
     fees = shipments.loc[shipments["currency"].notna(), [*SHIPMENT, "fee_minor", "currency"]]
     both = orders.merge(fees.rename(columns={"currency": "fee_currency"}), on=SHIPMENT, how="left")
     told = both["fee_currency"].notna()
@@ -188,7 +188,7 @@ def carriers(orders: pd.DataFrame, shipments: pd.DataFrame) -> pd.DataFrame:
 
 
 def landed(costs: pd.DataFrame) -> pd.DataFrame:
-    """What orders cost in all, by marketplace, in the currency of the merchant's books. What has no sum is left out."""
+    """The landed cost of orders by marketplace, in the currency of the merchant's books; orders with a sum only."""
     told = costs[costs["landed_minor"].notna()]
     told = told.assign(orders=(~told.duplicated("order_ref")).astype("int64"), currency=told["landed_currency"])
     return _sums(told, ["currency", "marketplace"], ["orders", *COSTS, *LESS, "landed_minor"])
@@ -231,9 +231,9 @@ def stages(orders: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 
 
 def times(orders: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """When each order came to each step after planning, by `order_ref`; missing where nothing tells.
+    """When each order came to each step after planning, by `order_ref`; missing where it is not known.
 
-    The ledger has the times of what we did, the carriers' scans the rest: a step that the order's state does not have
+    The ledger has the times of our own steps, the carriers' scans the rest: a step that the order's state does not have
     yet (a second parcel may be on its way) has no time.
     """
     told = orders.set_index("order_ref")
@@ -263,7 +263,7 @@ def _all_signed(scans: pd.DataFrame) -> pd.Series[Any]:
 
 
 def waiting(orders: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Orders that wait for a person, a row for all that wait for the same: what has no answer, held, refused."""
+    """Orders that wait for a person, a row for each cause: without an answer, held, refused."""
     asked = outcomes.drop_duplicates("order_ref").set_index("order_ref")["question"]
     told = orders[orders["state"].isin(NEEDS_A_PERSON)].join(asked, on="order_ref")
     told = told.assign(reason=told["reason"].fillna(""), question=told["question"].fillna(""))

@@ -1,4 +1,4 @@
-"""Reading what a report is made of: only the columns and rows that it needs."""
+"""Reading the tables of a report: only the columns and rows that it needs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class UnknownBatch(Exception):
 
 
 def report_frames(snapshots: Snapshots, batch: str = "") -> Frames:
-    """The tables of a batch, or of everything. A table that nothing wrote yet is empty.
+    """The tables of a batch, or of everything. A table that was never written is empty.
 
-    Rows of a batch's orders are found by their `order_ref`, since what was tracked or refunded is of no one batch.
-    Raises `UnknownBatch`.
+    Rows of a batch's orders are found by their `order_ref`, since tracking and refunds belong to no one batch. Raises
+    `UnknownBatch`.
     """
     of_batch = compute.field("batch_id") == batch if batch else None
     orders = snapshots.table("orders", where=of_batch)

@@ -1,4 +1,4 @@
-"""An order that a person tells something about: what every answer is checked by, and what is written of it."""
+"""An order that a person answers for: what every answer is checked by, and what is recorded of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tasks.resources import Resources
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a person (`by`) said about an order, with the order's effects."""
+    """The answer of a person (`by`) about an order, with the order's effects."""
 
     resources: Resources
     order: OrderRecord
@@ -34,7 +34,7 @@ class Case:
     by: str
 
     def open_effect(self, happened: ResolutionKind) -> EffectRecord | None:
-        """The newest open effect that is told to have happened in this way, if no living run holds it."""
+        """The newest open effect that the answer says happened in this way, if no living run holds it."""
         found = [one for one in self.effects if one.status in OPEN and kind_of(one).happened is happened]
         return self.free(max(found, key=lambda effect: effect.attempt)) if found else None
 
@@ -71,7 +71,7 @@ class Case:
             )
 
     async def require_same(self, effect: EffectRecord, **given: str) -> None:
-        """Raise `ResolutionRefused` when the service shows the effect, and with something else than was told."""
+        """Raise `ResolutionRefused` when the service shows the effect, and with something else than was answered."""
         if isinstance(seen := await self.read_back(effect), Proof):
             other = [f"{name} {seen.answer[name]}" for name, value in given.items() if seen.answer.get(name) != value]
             if other:
@@ -89,7 +89,7 @@ class Case:
             raise self.contradicted(f"it happened ({words}). Run again to record that")
 
     async def not_done(self, effect: EffectRecord | None, what: str) -> ResolutionRecord:
-        """That an effect did not happen, once it can happen no more: the order is where it was before."""
+        """Record that an effect did not happen, once it can happen no more: the order's state is as before."""
         if effect is None:
             raise self.nothing_asked(what)
         await self.require_absent(effect)
@@ -107,7 +107,7 @@ class Case:
         why: Reason | None = None,
         intent: Intent | None = None,
     ) -> ResolutionRecord:
-        """What is written of the answer."""
+        """The record of the answer."""
         order, kind = self.order, kind_of(effect) if effect else Create
         why = why or because(ReasonCode.ANSWERED, by=self.by, answer=self.answer.words)
         to = state if state is not None and can_move(order.state, state) else None

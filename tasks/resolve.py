@@ -1,4 +1,4 @@
-"""Take a person's answer about an order: checked against what the service shows, then written with what it settles."""
+"""Take a person's answer about an order: checked against the service, then recorded with what it settles."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from tasks.resources import Resources
 
 
 async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, by: str) -> OrderRecord:
-    """Write an answer and what it settles; answers the order afterwards.
+    """Record an answer and what it settles; answers the order afterwards.
 
-    Raises `ResolutionRefused` for one that nothing asked for, that comes too early, or that the service contradicts.
+    Raises `ResolutionRefused` for an answer without a question, that comes too early, or that the service contradicts.
     """
     record = await checked_answer(resources, order_ref, answer, by=by)
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
@@ -51,7 +51,7 @@ async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, b
 
 
 async def checked_answer(resources: Resources, order_ref: str, answer: Resolution, *, by: str) -> ResolutionRecord:
-    """What would be written of an answer, once the service was read and contradicts nothing. Writes nothing.
+    """The record of an answer, once the service was read and contradicts nothing. Writes nothing.
 
     Raises `ResolutionRefused` as `resolve` does, with what was seen.
     """
@@ -89,7 +89,7 @@ async def _about_creating(case: Case) -> ResolutionRecord:
 
 
 async def _require_order(case: Case) -> ServiceOrder:
-    """The order that a person names, which must be there, be ours, and be nobody else's."""
+    """The order that a person names, which must be there, be ours, and belong to no other order."""
     order, order_id = case.order, case.answer.value
     if not order.lines:
         raise ResolutionRefused(f"{order.order_ref} has no plan to go by: run its request file once more, then answer")
@@ -113,7 +113,7 @@ async def _require_order(case: Case) -> ServiceOrder:
 
 
 def _approved_by(case: Case, shown: ServiceOrder) -> Money:
-    """What a person lets an order cost that this ledger has no approval for, or one for more."""
+    """The amount that a person lets an order cost that this ledger has no approval for, or one for more."""
     amount = case.answer.amount
     if amount is None:
         raise ResolutionRefused(
@@ -169,7 +169,7 @@ def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -
 
 
 def _shown_as_taken(order: OrderRecord, effect: EffectRecord | None, shown: ServiceOrder) -> Money | None:
-    """What the service shows as taken, as far as it is believed; where it contradicts what was owed a person tells."""
+    """What the service shows as taken, as far as believed; where it contradicts what was owed a person answers."""
     owed = (effect and effect.amount) or order.approved
     if judge_paid(shown, owed, by_us=True) is None or shown.taken is None:
         return None
@@ -195,7 +195,7 @@ async def _about_booking(case: Case) -> ResolutionRecord:
 
 
 def _booking_by_person(case: Case) -> EffectRecord | None:
-    """The booking that nobody but a person has told of, so that a person may take it back."""
+    """The booking that only a person has answered for, so that a person may take it back."""
     if case.order.state not in (OrderState.BOOKED, OrderState.HELD):
         return None
     last = newest_done(case.effects, Action.BOOK)
@@ -271,7 +271,7 @@ async def _about_refunding(case: Case) -> ResolutionRecord:
 
 
 async def _about_any(case: Case) -> ResolutionRecord:
-    """An effect without an answer of its own, named by its key: nothing of it moves the order."""
+    """An effect without an answer of its own, named by its key: it moves no order."""
     found = next((one for one in case.effects if one.key == case.answer.value and one.status in OPEN), None)
     if found is None:
         raise case.nothing_asked(f"effect {case.answer.value}")

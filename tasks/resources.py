@@ -1,4 +1,4 @@
-"""What a run holds open: the client, the ledger, its send log, the marketplaces."""
+"""The open resources of a run: the client, the ledger, its send log, the marketplaces."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from tasks.progress import notify_listeners
 
 Clock = Callable[[], datetime]
 last_replaced: ContextVar[list[str] | None] = ContextVar("last_replaced", default=None)
-"""Where to leave the account of a run whose ground went away, for a caller that Prefect's server can't be told of."""
+"""Where to leave the account of a run whose ledger was replaced, for a caller that Prefect's server can't reach."""
 log = logging.getLogger("sourcing")
 NEVER_S = 1e9
-"""Longer than any lease: what is to be sent after that is not sent by this run."""
+"""Longer than any lease: an effect that has to wait so long is not sent by this run."""
 
 
 def utc_now() -> datetime:
@@ -52,7 +52,7 @@ def utc_now() -> datetime:
 class Resources:
     """Open for one run; everything a task needs to act.
 
-    `noted` are the keys of effects that this run may have sent, None where nobody keeps them, and `leave` notes one;
+    `noted` are the keys of effects that this run may have sent, None where they are not kept, and `leave` notes one;
     `in_hand` are the slots of those that it is about to claim, has on the wire or has yet to record. `paused` is the
     pause of all buying that it has met.
     """
@@ -94,14 +94,14 @@ class Resources:
         return self.client.breaker
 
     def heed(self, pause: Pause | None) -> bool:
-        """Keep to the switch as it was just seen; it is said when that is news. Answers whether buying is paused."""
+        """Keep to the switch as it was just seen; a change is logged. Answers whether buying is paused."""
         if pause is not None and pause != self.paused:
             log.warning("%s", pause.notice)
         self.paused = pause
         return pause is not None
 
     def never_left(self, effect: EffectRecord) -> bool:
-        """Whether an effect that nobody has in hand was provably never sent: by a run that ended, or by this one."""
+        """Whether an effect that is not in hand was provably never sent: by a run that ended, or by this one."""
         if self.noted is not None and effect.sender == self.ledger.owner:
             return effect.key not in self.noted
         return never_sent(self.send_logs, effect.sender, effect.key)
@@ -120,7 +120,7 @@ async def open_resources(
     clock: Clock = utc_now,
     run: str = "",
 ) -> AsyncIterator[Resources]:
-    """Open everything, or say what is missing; closes it cleanly. A database server that restarts is waited for.
+    """Open everything, or raise what is missing; closes it cleanly. A database server that restarts is waited for.
 
     The account's calls are shared fairly between runs: `run` is what several processes of one have in common.
     """
@@ -165,7 +165,7 @@ async def open_resources(
 
 
 def _leave_of(ledger: Ledger, log: SendLog, clock: Clock) -> Callable[[Claim], None]:
-    """What is asked right before an effect's first byte leaves; it raises `NotSent` where it must not."""
+    """The check right before an effect's first byte leaves; it raises `NotSent` where it must not."""
 
     def leave(claim: Claim) -> None:
         reach(BEFORE_SEND, claim.action)
@@ -185,7 +185,7 @@ def _leave_of(ledger: Ledger, log: SendLog, clock: Clock) -> Callable[[Claim], N
 
 
 def _breaker(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int) -> CircuitBreaker:
-    """This process's gate; who listens hears what it waits for."""
+    """This process's circuit breaker; listeners get what it waits for."""
     breaker = breaker_of(
         xportcn.base_url,
         at_once=at_once,
@@ -199,7 +199,7 @@ def _breaker(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int)
 
 @contextmanager
 def _explaining_replaced(ledger: Ledger) -> Iterator[None]:
-    """A run whose ledger or data folder goes away ends with an account of what it did, and with what can be saved."""
+    """A run whose ledger or data folder goes away ends with an account of its effects, and with what can be saved."""
     try:
         yield
     except LedgerUnusable as error:

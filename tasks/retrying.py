@@ -1,6 +1,6 @@
 """Tasks that Prefect tries again while the service is away: seen as *AwaitingRetry*, with the reason.
 
-What makes that safe is the ledger, not Prefect: each try reads it anew, and nothing of an earlier try is cached.
+The ledger makes that safe, not Prefect: each try reads it anew, and nothing of an earlier try is cached.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 RETRIES = 200
-"""More than there can be: a try waits at the gate while the service is away, so what counts is how often that was."""
+"""Never reached: a try waits at the circuit breaker while the service is away, so a try is one absence of the service.
+"""
 JITTER = 0.3
 
 
@@ -47,15 +48,14 @@ class Tries:
 
 ONE = Tries()
 tries: ContextVar[Tries] = ContextVar("tries", default=ONE)
-"""Of a task that no Prefect runs."""
+"""The tries of a task outside Prefect."""
 
 
 class TryAgain(Exception):
-    """What is left of a task waits for the service; the message is the reason. All that is known is recorded."""
+    """The rest of a task waits for the service; the message is the reason. All that is known is recorded."""
 
 
 def this_try() -> Tries:
-    """The try that runs now."""
     if (run := TaskRunContext.get()) is None:
         return tries.get()
     return Tries(run.task_run.run_count, run.task.retries + 1 - run.task_run.run_count)
@@ -67,7 +67,7 @@ def may_try_again(resources: Resources) -> bool:
 
 
 def raise_if_it_passes(resources: Resources, error: XportcnError) -> None:
-    """Raise `TryAgain` for a read that failed since the service is away, while a further try may bring it."""
+    """Raise `TryAgain` for a read that failed since the service is away, while a further try may succeed."""
     if isinstance(error, ServiceAway) and may_try_again(resources):
         raise TryAgain(error.message) from error
 
@@ -86,7 +86,7 @@ class _Call(Generic[R]):
 
 @dataclass(frozen=True)
 class RetryingTask(Generic[P, R]):
-    """A task whose every try begins at the gate, before anything is claimed. `fn` is one try, without Prefect."""
+    """A task whose every try begins at the circuit breaker, before any claim. `fn` is one try, without Prefect."""
 
     name: str
     run_name: str
@@ -146,7 +146,7 @@ def retrying_task(
 
 
 class _LoggingRun(TaskRun):
-    """A task run that says in *AwaitingRetry* why it waits. Prefect itself says it in the log alone."""
+    """A task run with the reason of its waiting in *AwaitingRetry*. Prefect itself has it in the log alone."""
 
     _why: str = PrivateAttr("")
 

@@ -26,7 +26,7 @@ async def return_parcel(
     note: str = "",
     vouchers: tuple[str, ...] = (),
 ) -> None:
-    """Tell the service once which parcel is on its way back. Raises `RefundFault` before anything is sent.
+    """Report once which parcel is on its way back. Raises `RefundFault` before anything is sent.
 
     `company` is the carrier's code or name.
     """
@@ -37,7 +37,7 @@ async def return_parcel(
 
 
 async def carriers_for(resources: Resources, refund: Refund) -> tuple[Carrier, ...]:
-    """Who takes this return now. Raises `RefundFault` where no parcel can be named."""
+    """The carriers that take this return now. Raises `RefundFault` where no parcel can be named."""
     if refund.state is not RefundState.TO_RETURN:
         raise RefundFault(f"no parcel can be named now: {standing(refund)}")
     return await after_sale_of(resources, refund.marketplace).carriers(refund.refund_id)

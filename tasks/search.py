@@ -35,7 +35,7 @@ async def match_words(
 async def search_items(
     resources: Resources, items: Collection[Item], found: PartialResults[Item, Offer | Verdict], *, label: str
 ) -> None:
-    """Find for each item its offer, or what becomes of an order without one."""
+    """Find for each item its offer, or the verdict on an order without one."""
     await gather_missing(resources, items, lambda item: _find(resources, *item), found)
 
 
@@ -48,7 +48,7 @@ def lines_with_words(requests: Iterable[OrderRequest]) -> Iterator[tuple[OrderRe
 
 
 def item_of(request: OrderRequest, line: RequestLine, matches: Matches) -> Item:
-    """What to look up for a line: its own item, or the one that its words were matched to."""
+    """The item to look up for a line: its own item, or the one that its words were matched to."""
     match = matches.get((request.order_ref, line.item))
     return request.marketplace, (match.item_id if match and match.item_id else line.item)
 
@@ -76,7 +76,7 @@ async def stored_matches(resources: Resources, order_refs: Sequence[str]) -> dic
 
 
 async def keep_matches(resources: Resources, matches: Matches) -> None:
-    """Hold on to matches, so that a later run buys what this one shows."""
+    """Store matches, so that a later run buys the item that this one shows."""
     decided = {key: match for key, match in matches.items() if match.decided_at}
     await asyncio.to_thread(resources.ledger.keep_matches, decided)
 

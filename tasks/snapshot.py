@@ -1,4 +1,4 @@
-"""Write what is known of some orders as one Parquet snapshot."""
+"""Write some orders as one Parquet snapshot."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def write(
     The newest row counts, by `as_of`. A run that was slow or stopped between reading and writing must not hide what
     another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
-    resources.ledger.guard.require_files()  # a folder that went away would be made anew, without what was in it
+    resources.ledger.guard.require_files()  # a folder that went away would be made anew, without its files
     unwalked = hide_from_prefect(tables) if isinstance(tables, Mapping) else tables
     put = _write if FlowRunContext.get() else _put  # outside a run Prefect would start a server for it
     await put(
@@ -87,7 +87,7 @@ async def write(
 def orders_now(resources: Resources, before: Mapping[str, OrderRecord]) -> dict[str, list[Row]]:
     """How these orders are now; of their lines, payments and shipments only what was not so `before`.
 
-    So these tables grow with what happens, not with every run that looks at an order.
+    So these tables grow with events, not with every run that reads an order.
     """
     told: dict[str, list[Row]] = {}
     for ref, order in resources.ledger.orders(before).items():
@@ -103,8 +103,8 @@ async def snapshot_orders(
 ) -> str:
     """All tables for a batch and for some further orders, from the ledger alone: every run of the batch replaces it.
 
-    Written again when the ledger has moved meanwhile: another run's newer snapshot, which may tell of orders that were
-    not there before, may just have been replaced.
+    Written again when the ledger has moved meanwhile: another run's newer snapshot, perhaps with orders that were not
+    there before, may just have been replaced.
     """
 
     def state() -> tuple[list[str], str, set[str]]:
@@ -121,13 +121,13 @@ async def snapshot_orders(
         if told == now:
             break
     for other in now[2] - {batch_id}:
-        # of this batch's snapshots only those of its file's own runs tell these orders, and a look may be the last
+        # of this batch's snapshots only those of its file's own runs have these orders, and a follow-up may be the last
         await snapshot_orders(resources, other, resources.ledger.start_batch(other, ""))
     return batch_id
 
 
 class Slices:
-    """The rows of the tables a part at a time, made anew for whoever goes through them."""
+    """The rows of the tables a part at a time, made anew for each reader."""
 
     def __init__(self, parts: Callable[[], Iterator[Mapping[str, Sequence[Row]]]]) -> None:
         self._parts = parts
@@ -151,12 +151,12 @@ def _plan_tables(plans: Sequence[PlannedOrder]) -> Iterator[dict[str, list[Row]]
 
 
 def _parts(items: Sequence[T]) -> Iterator[list[T]]:
-    """Of nothing one empty part: its tables have no rows, but they are there."""
+    """Parts of at most so many; of no items one empty part, so that its tables are there without rows."""
     yield from chunked(items, ORDERS_A_PART) if items else ([],)
 
 
 def _each_once(tables: dict[str, list[Row]], seen: set[int]) -> dict[str, list[Row]]:
-    """Without the offers that an earlier part has told: `seen` has a hash of each."""
+    """Rows without the offers of earlier parts: `seen` has a hash of each."""
     keys = [hash((row["marketplace"], row["item_id"], row["sku_id"])) for row in tables["offers"]]
     new = [row for row, key in zip(tables["offers"], keys, strict=True) if key not in seen]
     seen.update(keys)
@@ -164,7 +164,7 @@ def _each_once(tables: dict[str, list[Row]], seen: set[int]) -> dict[str, list[R
 
 
 async def snapshot_plan(resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> str:
-    """What a dry run found: nothing about orders, since there are none."""
+    """The result of a dry run: no rows of orders, since there are none."""
     tables = Slices(partial(_plan_tables, plans))
     return await write(resources, f"{batch_id}-plan", tables, batch_id=batch_id, as_of=resources.clock())
 

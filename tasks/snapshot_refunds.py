@@ -19,7 +19,7 @@ EVENT_COLUMNS = ("order_ref", "sequence", "refund_id", "occurred_at", "status", 
 
 
 async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecord]) -> str:
-    """Orders that were so `before` the run, as they stand, with all their refunds and events; answers its id."""
+    """Orders that were so `before` the run, as they are now, with all their refunds and events; answers its id."""
     now, order_refs = resources.clock(), list(before)
     sums = LedgerSums(resources, order_refs, ("orders", "refunds"))
     tables = {**orders_now(resources, before), **refund_tables(resources.ledger, order_refs)}
@@ -28,9 +28,9 @@ async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecor
 
 
 async def snapshot_missing_refunds(resources: Resources) -> str:
-    """Write the refunds that moved after the tables told of them, or that these lack; answers what went wrong.
+    """Write the refunds that moved after the tables were written, or that these lack; answers what went wrong.
 
-    A run may end between settling a refund and its snapshot, and earlier versions wrote none of what callbacks settled.
+    A run may end between settling a refund and its snapshot, and earlier versions wrote none that callbacks settled.
     """
     try:
         refs = await asyncio.to_thread(_unwritten, resources)
@@ -51,7 +51,7 @@ def _unwritten(resources: Resources) -> list[str]:
 
 
 def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> dict[str, list[Row]]:
-    """The refunds of these orders and what happened to them, as rows."""
+    """The refunds of these orders and their events, as rows."""
     events = ledger.refunds.events(order_refs=order_refs)  # before the refunds: an event's own is never missing then
     return {
         "refunds": [refund_row(refund) for refund in ledger.refunds.of_orders(order_refs)],

@@ -17,7 +17,7 @@ DONE_STATES = REACHED_BOOKED | {OrderState.ORDERED, OrderState.PAID, OrderState.
 
 
 def plan_tables(plans: Sequence[PlannedOrder]) -> dict[str, list[Row]]:
-    """What was asked for and what the marketplaces offered."""
+    """The requests and the marketplaces' offers."""
     offers = {(row["marketplace"], row["item_id"], row["sku_id"]): row for plan in plans for row in _offer_rows(plan)}
     return {
         "requests": [row for plan in plans for row in _request_rows(plan)],
@@ -35,7 +35,7 @@ def plan_tables(plans: Sequence[PlannedOrder]) -> dict[str, list[Row]]:
 
 
 def order_tables(orders: Sequence[OrderRecord]) -> dict[str, list[Row]]:
-    """What became of orders that the ledger has; each row under the batch of its order, whatever run writes it."""
+    """The orders of the ledger; each row under the batch of its order, whatever run writes it."""
     kinds: dict[str, Callable[[OrderRecord], Iterable[Row]]] = {
         "orders": lambda order: [_order_row(order)],
         "order_lines": _line_rows,

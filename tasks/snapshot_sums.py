@@ -1,4 +1,4 @@
-"""Whether a snapshot tells the money that the ledger has."""
+"""Whether a snapshot has the money that the ledger has."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tasks.resources import Resources
 
 
 class LedgerSums:
-    """What the orders of a snapshot cost by the ledger, to be made before their rows are read.
+    """The cost of a snapshot's orders by the ledger, to be made before their rows are read.
 
-    The sums are compared while the ledger is as it was then: what moved meanwhile is told by whoever moved it, and a
-    batch that moved is written again. A plain class: Prefect must not walk it.
+    The sums are compared while the ledger is as it was then: a later move is written by its own run, and a batch that
+    moved is written again. A plain class: Prefect must not walk it.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from tasks.retrying import TryAgain
 
 Orders = Mapping[str, OrderRecord]
 MOST_TOGETHER = 20
-"""So many orders are looked at together: who waits for one slow answer should be few."""
+"""So many orders are read together: few should wait for one slow answer."""
 
 
 def always(_order: OrderRecord) -> bool:
@@ -25,11 +25,11 @@ def always(_order: OrderRecord) -> bool:
 
 
 class Step:
-    """The orders that come to a step of a chunk, those that it `is_for` as they stood when they came.
+    """The orders that come to a step of a chunk, those that it `is_for` in the state in which they came.
 
-    Coming says that nothing more happens to an order in the step before, and not that this one has work with it. Who is
-    through goes on (`then`). `seen` hears of orders that the service shows as they should be. One object serves all
-    tries of the step's task.
+    Coming says that nothing more happens to an order in the step before, and not that this one has work with it. An
+    order that is through goes on (`then`). `seen` gets orders that the service shows as they should be. One object
+    serves all tries of the step's task.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Step:
 
     @classmethod
     def of(cls, orders: Orders) -> Step:
-        """A step for these, which are here."""
+        """A step for these orders, which are here."""
         step = cls(())
         step.given |= orders
         return step
 
     def through(self, *order_refs: str) -> None:
-        """Nothing more happens to these in this step, in no try; said twice it counts once."""
+        """Nothing more happens to these in this step, in no try; a second call counts for nothing."""
         for ref in order_refs:
             self.given.pop(ref, None)
         first = [ref for ref in dict.fromkeys(order_refs) if ref not in self._passed]
@@ -87,10 +87,10 @@ class Step:
     ) -> None:
         """One try: do `work` on what has come, marketplace by marketplace and without waiting for those before.
 
-        What an earlier try has left is settled and read anew, and worked on while an order still `waits` (as it is now,
-        as it was given). Who has just come was just read; whoever is faster than this run is met when it claims.
-        A step that `reads` makes a group when there is a place for a call: while those are rare, groups become large.
-        Raises the first `TryAgain` once nothing is under way any more.
+        Orders left by an earlier try are settled and read anew, and worked on while they still `waits` (as it is now,
+        as it was given). A new order was just read; a run that is faster is met when this one claims. A step that
+        `reads` makes a group when there is a slot for a call: while those are rare, groups become large. Raises the
+        first `TryAgain` once nothing is under way any more.
         """
         again: list[TryAgain] = []
         stopped = asyncio.Event()
@@ -119,13 +119,13 @@ class Step:
             raise again[0]
 
     async def _has_more(self, resources: Resources) -> bool:
-        """Wait until there is somebody whom this try has not yet worked on."""
+        """Wait until there is an order that this try has not yet worked on."""
         while not (more := self.given.keys() - self._under_way) and await self._take_in(resources):
             pass
         return bool(more)
 
     def _group(self, most: int) -> dict[str, OrderRecord]:
-        """Some whom this try has not yet worked on, of one marketplace."""
+        """Orders that this try has not yet worked on, of one marketplace."""
         waiting = [order for ref, order in self.given.items() if ref not in self._under_way]
         group = [order for order in waiting if order.marketplace is waiting[0].marketplace]
         made = {order.order_ref: order for order in group[: most or None]}
@@ -133,7 +133,7 @@ class Step:
         return made
 
     async def _take_in(self, resources: Resources) -> bool:
-        """Wait for whoever comes next, and take in those that the step is for; False when all have come."""
+        """Wait for the next orders, and take in those that the step is for; False when all have come."""
         if not await self._arrivals.wait():
             return False
         come = list(self._arrivals.here)
@@ -147,7 +147,7 @@ class Step:
 
 
 class Together:
-    """What orders of a step do together: a batch begins when it is full, or a moment after its first came."""
+    """The joint work of a step's orders: a batch begins when it is full, or a moment after its first order came."""
 
     def __init__(self, step: Step, do: Callable[[list[str]], Awaitable[None]], *, most: int, within_s: float) -> None:
         self._step = step
@@ -159,7 +159,7 @@ class Together:
         self._done: asyncio.Future[None] | None = None
 
     async def __call__(self, order_ref: str) -> None:
-        """Return, or raise, when the batch has ended that this order is in."""
+        """Return, or raise, when the batch of this order has ended."""
         if self._done is None:
             self._done = self._open()
         done = self._done
@@ -179,7 +179,7 @@ class Together:
         except RuntimeError as error:  # of a group of tasks that is being cancelled
             work.close()
             raise asyncio.CancelledError from error
-        begun.add_done_callback(lambda _: done.cancel())  # who is cancelled before its first step tells nobody itself
+        begun.add_done_callback(lambda _: done.cancel())  # a task cancelled before it starts can't
         return done
 
     async def _begin(self, batch: list[str], full: asyncio.Event, done: asyncio.Future[None]) -> None:

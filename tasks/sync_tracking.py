@@ -1,4 +1,4 @@
-"""Follow booked orders: parcels, events, states; and tell the warehouse which domestic parcels are ours."""
+"""Follow booked orders: parcels, events, states; and report our domestic parcels to the warehouse."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def sync_tracking(
     shown, unread = await read_each(resources, left.values())
     await report_parcels(resources, left, shown)
     left = await _read_again(resources, left, shown)
-    not_shown = {ref: "" for ref in left if ref not in shown}  # that is for a reconciliation to tell
+    not_shown = {ref: "" for ref in left if ref not in shown}  # left to a reconciliation
     troubles |= not_shown | {ref: str(why) for ref, why in unread.items()}
     seen = [ref for ref in left if ref in shown]
     await gather_missing(resources, seen, lambda ref: _follow(resources, left[ref], shown[ref]), troubles)
@@ -44,7 +44,7 @@ async def sync_tracking(
 async def _read_again(
     resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
 ) -> dict[str, OrderRecord]:
-    """The orders as they are once payments of ours are recorded that the service shows by now, and notes are true."""
+    """The orders once payments of ours that the service shows by now are recorded, and notes are true."""
     unpaid = [ref for ref, order in orders.items() if order.state is OrderState.HELD and order.paid_minor is None]
     await record_paid(resources, orders, {ref: shown[ref] for ref in unpaid if ref in shown})
     waiting = {ref: order for ref, order in orders.items() if order.state is OrderState.PAID and ref in shown}
@@ -99,7 +99,7 @@ async def report_parcels(
         await settle_open(resources, shown)
     try:
         await asyncio.to_thread(resources.ledger.marks.require_settled)
-    except LedgerUnusable:  # it sends nothing now: a later look reports them
+    except LedgerUnusable:  # it sends nothing now: a later run reports them
         return
     parcels = {ref: list(one.parcels) for ref, one in shown.items() if orders[ref].shipment is not None}
     for place in range(max((len(listed) for listed in parcels.values()), default=0)):

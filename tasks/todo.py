@@ -1,4 +1,4 @@
-"""All that waits for a person, over all batches: why, and what to do about it."""
+"""Everything that waits for a person, over all batches: why, and what to do about it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ REFUND_REMEDIES = {
 class ToDo:
     """One thing that waits: an order, a refund, or a request file, whose name then stands as `order_ref`.
 
-    `state` is the order's, or says what else it is. `reason` says why it waits, `commands` what can be done, the
+    `state` is the order's, or names what else it is. `reason` is why it waits, `commands` what can be done, the
     likeliest first, and `advice` what is done without a command. `since` is UTC.
     """
 
@@ -72,7 +72,7 @@ class ToDo:
 def to_do(
     ledger: Ledger, *, refused_for: timedelta, begun_for: timedelta = AT_ONCE, inbox: Path | None = None
 ) -> list[ToDo]:
-    """What waits, oldest first.
+    """Everything that waits, oldest first.
 
     A refused order is over for its file, and so is a faulty file: they are listed for a while (`refused_for`), then no
     more. An order bought in part is listed once it has stood still for `begun_for`, since a run may be at work on it.
@@ -96,14 +96,14 @@ def to_do(
 
 
 def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
-    """What has no answer and is worth a person's look, whatever state its order is in."""
+    """Effects without an answer that are worth a person's time, whatever state their order is in."""
     for effect in every_open_effect(ledger):
         if effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking:
             yield effect
 
 
 def _effects_of(ledger: Ledger, orders: Iterable[str]) -> Mapping[str, list[EffectRecord]]:
-    """All effects of these orders, read a slice at a time: one by one takes a second for a few thousand."""
+    """All effects of these orders, read a chunk at a time: one by one takes a second for a few thousand."""
     found = defaultdict[str, list[EffectRecord]](list)
     for refs in chunked(orders):
         for effect in ledger.effects_of(refs):
@@ -145,7 +145,7 @@ def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
 
 
 def _again(order: OrderRecord, source: str, *, in_cart: bool) -> tuple[str, str]:
-    """The command that takes an order up again, or what else does: lines that were pasted are nobody's file."""
+    """The command that takes an order up again, or the way without one: pasted lines have no file."""
     if in_cart and order.order_id is None:
         return f"sourcing cart order {order.order_ref}", ""
     if not _is_path(source):
@@ -160,7 +160,7 @@ def _is_path(source: str) -> bool:
 
 
 def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]:
-    """One that is still to be asked for is `told` where its order is: that row has the question."""
+    """A refund that is still to be asked for is `shown_already` with its order: that row has the question."""
     refunds = ledger.refunds.in_states(WAITS_FOR_A_PERSON)
     orders = ledger.orders({refund.order_ref for refund in refunds})
     for refund in refunds:

@@ -20,7 +20,7 @@ from tasks.resources import Resources
 
 MOST_CONTROLS = 3
 CLOCK_AHEAD = timedelta(days=366)
-"""A service's clock, and a sandbox's that was moved, may be ahead: what it dates to tomorrow is known all the same."""
+"""A clock of the service, or of a moved sandbox, may be ahead: an order dated tomorrow is known all the same."""
 
 
 async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:

@@ -1,4 +1,4 @@
-"""What effects on a refund have in common: the beginning of their part names the refund."""
+"""The common part of effects on a refund: the beginning of their part names the refund."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def refund_of(resources: Resources, effect: EffectRecord) -> Refund | None:
 
 @dataclass(frozen=True)
 class OnRefund(EffectKind):
-    """An effect on a refund: on `refund` when it is sent, on the one that its part names when it is looked for."""
+    """An effect on a refund: on `refund` when it is sent, on the one that its part names when it is read back."""
 
     refund: Refund | None = None
 

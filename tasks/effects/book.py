@@ -42,9 +42,9 @@ class Book(EffectKind):
     asks: ClassVar[str] = "Does the warehouse console show a shipment for order {order_id}?"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        """Book it; or ask about it as about one without an answer, where a forgotten run may have booked it."""
+        """Book the order; raise as for a call without an answer where a run that the ledger lost may have booked it."""
         if why := self.maybe_booked.get(order.order_ref):
-            self.resources.leave(claim)  # noted as sent: nobody may take it for never begun
+            self.resources.leave(claim)  # noted as sent: it must not be taken for never begun
             raise Unanswered(why)
         chosen = self.freight[order.order_ref]
         shipment = await book(

@@ -45,7 +45,7 @@ class Cancel(EffectKind):
         return Proof(answer={"accepted": order.order_id}, change=change)
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        """Twice where one is not closed yet: a marketplace may take its time to show that."""
+        """Read twice where an order is not closed yet: a marketplace may take its time to show that."""
         settles_in = max(after_sale_of(self.resources, one.order.marketplace).settles_in for one in attempts)
         seen = await self._seen(attempts)
         if settles_in and not all(isinstance(one, Proof) for one in seen.values()):
@@ -58,7 +58,7 @@ class Cancel(EffectKind):
         return {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
-        """Where it was; it may have been paid meanwhile."""
+        """The state before the cancellation; the order may have been paid meanwhile."""
         order = attempt.order
         if order.state is not OrderState.UNKNOWN:
             return order.state

@@ -66,7 +66,7 @@ def _lies_there(row_id: str) -> Proof:
 
 
 def part_of(line: OrderLine) -> str:
-    """What tells the adding of one line from that of the order's other lines."""
+    """The part of the key that sets the adding of one line apart from that of the order's other lines."""
     return f"line-{line.line_no}"
 
 

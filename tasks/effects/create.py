@@ -30,7 +30,7 @@ class Create(EffectKind):
 
 
 def ordered(order: OrderRecord, order_id: str, total: Statement, at: datetime, answer: dict[str, Any]) -> Proof:
-    """Exactly one order stands for this one: held where its total contradicts what was approved."""
+    """Exactly one order was made for this one: held where its total contradicts what was approved."""
     fact = OrderUpdate.ordered(order_id=order_id, total=money_of(total), at=at)
     change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED)
     verdict = agreed_total(Statement(source=Source.LEDGER, value=order.approved), total)

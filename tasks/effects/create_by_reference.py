@@ -115,7 +115,7 @@ class CreateByReference(Create):
 
 
 def request_hash(order: OrderRecord, places: frozenset[ReferenceField]) -> str:
-    """What a create asks for and where it puts our reference; without `OWN_ID` as programs before it wrote it."""
+    """A hash of a create's order and of where it puts our reference; without `OWN_ID` as earlier programs wrote it."""
     if ReferenceField.OWN_ID not in places:
         return order.fingerprint
     return hashlib.sha256(f"{order.fingerprint} {ReferenceField.OWN_ID}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Ordering what lies in a cart for an order: found again by its contents, for it bears no reference of ours."""
+"""Ordering the rows of a cart: the order is found again by its contents, since it bears no reference of ours."""
 
 from __future__ import annotations
 

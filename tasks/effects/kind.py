@@ -1,4 +1,4 @@
-"""What a kind of effect is: how it is sent and seen, where it leaves its order, and what only a person can tell."""
+"""A kind of effect: how it is sent and read back, where it leaves its order, and what only a person can answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """That an effect happened: the service's answer, or what a read showed, and what it does to the order."""
+    """An effect that happened: the service's answer, or what a read showed, and what it does to the order."""
 
     answer: dict[str, Any]
     change: OrderChange | None = None
@@ -43,18 +43,18 @@ class Attempt:
 
 @dataclass(frozen=True)
 class EffectKind(ABC):
-    """One kind of effect, able to look for any of its kind; what sending one takes is in the fields of each kind.
+    """One kind of effect, able to read back any of its kind; what sending one takes is in the fields of each kind.
 
     A kind is known by its `action` and by the parts that it `owns` (see `effect_key`). `state_while_unknown` is the
-    state of an order while nothing is known of the effect; None leaves it as it is. `absence_proves` says whether a
-    look can show that it did not happen. Doing a `repeatable` one twice does no harm: without an answer it counts as
-    not sent. `is_worth_asking` says whether a person is to find out about an open one: it spends, or nothing else
-    brings it on. One that `may_show_later` is looked at again by itself also while a person is asked. One that
-    `rests_on_a_reading` of the order right before, say of its price, is not begun once that is older than a lease.
+    state of an order while nothing is known of the effect; None leaves it as it is. `absence_proves`: a reading can
+    show that it did not happen. Doing a `repeatable` one twice does no harm: without an answer it counts as not sent.
+    `is_worth_asking`: a person is to find out about an open one, since it spends, or nothing else brings it on. One
+    that `may_show_later` is also read back while a person is asked. One that `rests_on_a_reading` of the order right
+    before, say of its price, is not begun once that is older than a lease.
 
-    `before` is where an order of it stands while it has not happened. What it `asks` a person may name `{order_ref}`,
-    `{order_id}` and `{part}`; that is answered with the options `happened` (with what it is `answered_with`) or
-    `did_not_happen`.
+    `before` is the order's state while it has not happened. The question that it `asks` a person may name
+    `{order_ref}`, `{order_id}` and `{part}`; it is answered with the options `happened` (with what it is
+    `answered_with`) or `did_not_happen`.
     """
 
     resources: Resources
@@ -85,7 +85,7 @@ class EffectKind(ABC):
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         """What the service shows of these, by effect key; nothing is known of one that is left out.
 
-        Raises `XportcnError` when it can't be asked.
+        Raises `XportcnError` when the service can't be asked.
         """
 
     def batch(self, order: OrderRecord) -> tuple[str, int]:
@@ -93,30 +93,29 @@ class EffectKind(ABC):
         return "", 1
 
     async def send_many(self, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:
-        """Send one request for several orders; what became of each, by `order_ref`."""
+        """Send one request for several orders; the outcome of each, by `order_ref`."""
         raise NotImplementedError
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
-        """Where the order stands while it has not happened; None where it is."""
+        """The order's state while the effect has not happened; None where it stays."""
         return self.before
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        """What a refusal makes of the order."""
+        """The change of the order after a refusal."""
         return None
 
     @abstractmethod
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        """Whether a refusal is one that the contract lists as a clear no; in all other words it is a doubt."""
+        """Whether the contract lists a refusal as proof that nothing happened; any other refusal is a doubt."""
 
     def if_misnamed(self, attempt: Attempt) -> Reason:
-        """What stands with an order when an answer names an id that is another order's."""
+        """The reason of an order when an answer names an id that is another order's."""
         return because(ReasonCode.ID_IS_ANOTHERS_ASKED, **self.asked(attempt.order, attempt.effect))
 
-    # what only a person can tell
+    # for a person's answer
 
     @classmethod
     def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        """What a person has to find out."""
         return cls.asks.format(order_ref=order_ref, order_id=order_id, part=part)
 
     @classmethod
@@ -135,7 +134,7 @@ class EffectKind(ABC):
 
 
 ASKS = frozenset({ReasonCode.NO_ANSWER_ASKED, ReasonCode.ID_IS_ANOTHERS_ASKED})
-"""A person has been asked what became of the effect."""
+"""A person has been asked for the outcome of the effect."""
 
 
 def not_to_be_asked(error: XportcnError) -> Reason:
@@ -151,7 +150,7 @@ def not_shown() -> Reason:
 async def read_back_each(
     attempts: Sequence[Attempt], read_one: Callable[[Attempt], Awaitable[Sighting]]
 ) -> dict[str, Sighting]:
-    """What is seen of each, where one request tells of one. Of several, one that is refused fails alone.
+    """What is seen of each, where one request reads one. Of several, one that is refused fails alone.
 
     A service that does not answer is not asked again about the others: waiting for each may take longer than a lease.
     """

@@ -1,4 +1,4 @@
-"""The registry of effect kinds, and what every flow begins with: reading what became of effects left open."""
+"""The registry of effect kinds, and the first step of every flow: reading back effects left open."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ KINDS: tuple[type[EffectKind], ...] = (
     MessageSeller,
     ConfirmReceipt,
 )
-"""Every kind, in the order in which they are settled: what a kind looks at rests on what the kinds before it found."""
+"""Every kind, in the order in which they are settled: what a kind reads rests on what the kinds before it found."""
 
 
 def kind_of(effect: EffectRecord) -> type[EffectKind]:
@@ -56,15 +56,15 @@ def kind_of(effect: EffectRecord) -> type[EffectKind]:
 
 
 async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
-    """Read what became of every effect of these orders that was left open; refunds and orders say what was found.
+    """Read back every effect of these orders that was left open; refunds and orders record what was found.
 
     Those that a living run has in hand are left to it. Orders are read anew for each kind: one that was taken back is
-    neither paid nor booked while nobody knows what became of that. Raises `Misconfigured` once all others are settled,
+    neither paid nor booked while the outcome of that is unknown. Raises `Misconfigured` once all others are settled,
     unless what can't be asked about needs no person either.
     """
     refs, trouble = list(order_refs), list[Misconfigured]()
     if waiting := await asyncio.to_thread(resources.ledger.unsettled, refs):
-        with suppress(ServiceAway):  # that is waited for before anything is taken over
+        with suppress(ServiceAway):  # it is waited for before anything is taken over
             await resources.breaker.wait_ready()
         opened = await asyncio.to_thread(_by_kind, resources, waiting)
         for kind in KINDS:
@@ -79,7 +79,7 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
 
 
 async def settled(resources: Resources, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
-    """These orders as they are now, after what is open of them was settled: so begins each try of a task."""
+    """These orders as they are now, once their open effects are settled: each try of a task begins so."""
     refs = list(order_refs)
     if await resources.group_commit.unsettled(refs):
         await settle_open(resources, refs)
@@ -99,7 +99,7 @@ def _by_kind(
 
 
 async def _bring_refunds_on(resources: Resources, order_refs: Sequence[str]) -> None:
-    """A run may also have died between hearing of a refund, writing it down, and moving its order."""
+    """A run may also have died between reading a refund, writing it down, and moving its order."""
     ledger = resources.ledger
     refunds = await asyncio.to_thread(ledger.refunds.of_orders, order_refs)
     in_hand = _in_hand(resources, [refund.order_ref for refund in refunds])

@@ -1,4 +1,4 @@
-"""Writing to the seller about a refund; the same words are said once."""
+"""Writing to the seller about a refund; a text is sent once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAY = "-say-"
 
 @dataclass(frozen=True)
 class MessageSeller(OnRefund):
-    """Messages about refunds. The hash of the words is kept with the effect, and tells one message from another."""
+    """Messages about refunds. The hash of the text is kept with the effect, and sets one message apart from another."""
 
     words: str = ""
     vouchers: tuple[str, ...] = ()
@@ -40,13 +40,13 @@ class MessageSeller(OnRefund):
         return _proof(hashed) if await self.is_shown(refund, hashed) else None
 
     async def is_shown(self, refund: Refund, hashed: str) -> bool:
-        """Whether the service shows words of ours with this hash."""
+        """Whether the service shows a text of ours with this hash."""
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
         return hashed in {words_hash(event.description) for event in shown.events if event.role == "buyer"}
 
 
 def words_hash(words: str) -> str:
-    """What tells one message from another."""
+    """The identity of a message."""
     return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 

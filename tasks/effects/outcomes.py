@@ -1,4 +1,4 @@
-"""What is known of effects that were begun, put into the outcomes that the ledger records."""
+"""The outcomes that the ledger records for effects that were begun."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Begun:
         )
 
     def unsent(self, record: EffectRecord, proof: NotHappened, why: Reason) -> Outcome:
-        """It may be claimed again, for the `proof` says that nothing happened.
+        """The effect may be claimed again, since the `proof` says that nothing happened.
 
-        What a reading alone proves was in doubt before: so it is sent once more, and no oftener.
+        An absence that a reading alone proves was in doubt before: so the effect is sent once more, and no oftener.
         """
         in_doubt = isinstance(proof, Absent)
         if in_doubt and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
@@ -74,7 +74,7 @@ class Begun:
         )
 
     def after_refusal(self, record: EffectRecord, refusal: Refused, seen: Seen) -> Outcome:
-        """What a refusal and the reading after it mean: a no for good takes known words and a record without it."""
+        """A refusal and the reading after it: final are known words and a record without the effect."""
         failure = refusal.message
         if isinstance(seen, XportcnError):
             return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_UNASKED, failure=failure))
@@ -91,7 +91,7 @@ class Begun:
         return self._in_doubt(record, refusal, because(code, failure=failure))
 
     def refused(self, record: EffectRecord, refusal: Refused, proof: RefusedForGood | Absent) -> Outcome:
-        """The service said no, and the `proof` is that nothing happened; another run may claim it anew."""
+        """The service refused, and the `proof` is that nothing happened; another run may claim it anew."""
         if isinstance(proof, Absent) and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
             return self._sent_too_often(record)
         change = self.kind.when_refused(self.attempt(record), refusal)
@@ -107,7 +107,7 @@ class Begun:
         return self.unknown(record, because(ReasonCode.SENT_TOO_OFTEN, times=record.doubtful_sends), ask=True)
 
     def unknown(self, record: EffectRecord, why: Reason | None = None, *, ask: bool = False) -> Outcome:
-        """It may have happened: never sent again on that alone. `ask` a person where nothing else can tell."""
+        """It may have happened: never sent again on that alone. `ask` a person where nothing else can answer."""
         if refusal := refusal_of(record):
             why = because(ReasonCode.WAS_REFUSED, failure=refusal.message, why=why)
         asks = ask or not self.kind.absence_proves
@@ -128,7 +128,7 @@ def _without(record: EffectRecord, sighting: Unseen | Open) -> Statement:
 
 
 def refusal_of(record: EffectRecord) -> Refused | None:
-    """The refusal after which nothing was known of an effect."""
+    """The refusal that left the effect in doubt."""
     told = (record.answer or {}).get(REFUSED_AS)
     return Refused(told["words"], code=told["code"]) if told else None
 

@@ -1,4 +1,4 @@
-"""Telling the warehouse that a domestic parcel is ours: one that it can't match would lie there for ever."""
+"""Reporting a domestic parcel to the warehouse as ours: one that it can't match would lie there for ever."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.effects.message import MessageSeller
 
 @dataclass(frozen=True)
 class ReportParcel(EffectKind):
-    """Reporting parcels of booked orders, by `order_ref`. It spends nothing, and no call tells whether it happened."""
+    """Reporting parcels of booked orders, by `order_ref`. It spends nothing, and no call shows whether it happened."""
 
     parcels: Mapping[str, DomesticParcel] = field(default_factory=dict)
 
@@ -40,5 +40,5 @@ class ReportParcel(EffectKind):
         return {}
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        """Never asked: it is done again in any case."""
+        """Never asked: the report is sent again in any case."""
         return False

@@ -26,7 +26,7 @@ from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, not_
 from tasks.reading_orders import read_orders
 
 DEBIT = "debit"
-"""What `XPORTCN_PAY_IS` says of a service whose payments take the money at once."""
+"""The value of `XPORTCN_PAY_IS` for a service whose payments take the money at once."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,6 @@ class Pay(EffectKind):
     )
 
     def intents(self, orders: Mapping[str, OrderRecord]) -> list[Intent]:
-        """What is to be paid of these orders."""
         return [
             Intent(
                 order_ref=ref,
@@ -123,10 +122,10 @@ def _seen(attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
 def paid(
     order: OrderRecord, verdict: Paid, shown: ServiceOrder, why: Reason | None = None, *, by_us: bool = True
 ) -> OrderChange:
-    """What an order becomes that is paid: held if more was taken than was approved.
+    """The change of an order that is paid: held if more was taken than was approved.
 
-    Where what is shown as taken contradicts what was owed, that counts, and the difference is noted. So is a state that
-    this program does not know.
+    Where what is shown as taken contradicts what was owed, the owed amount counts, and the difference is noted. So is a
+    state that this program does not know.
     """
     owed = money_of(verdict.ours)
     taken = agreed_taken(owed, shown.taken or owed, is_ours=by_us)

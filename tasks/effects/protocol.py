@@ -33,15 +33,15 @@ from tasks.retrying import TryAgain, may_try_again, this_try
 Wanted = TypeVar("Wanted", Intent, EffectRecord)
 
 VAIN_ROUNDS = 5
-"""So often what was turned away is sent anew without any of it getting through."""
+"""How often effects that were turned away are sent anew without any of them getting through."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 FEW_TRIES = 4
-"""So often a task is tried again for what is turned away, or can't be asked about, while the service is there."""
+"""How often a task is tried again while effects are turned away, or can't be asked about, by a present service."""
 TOO_MANY_CALLS = 429
 
 
 class PassedOver(RuntimeError):
-    """A defect: an effect of this very run is open, nobody is at work on it, and it would have been left alone."""
+    """A defect: an effect of this very run is open, no part of the run is at work on it, and it would be left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class _TurnedAway:
 
 @dataclass(slots=True)
 class _Work:
-    """What the portions of one `perform` share: `then` hears of orders, and no more are begun once it `is_over`."""
+    """What the portions of one `perform` share: `then` gets recorded orders; no more begin once it `is_over`."""
 
     then: Callable[[str], None]
     trouble: list[Misconfigured] = field(default_factory=list)
@@ -75,9 +75,9 @@ class _Work:
 
 @dataclass(slots=True, kw_only=True)
 class _Chunk(Begun):
-    """What became of a round: orders that were `turned_away`, by reference, and `halt`, why no more are begun.
+    """The state of a round: orders that were `turned_away`, by reference, and `halt`, why no more are begun.
 
-    `is_old`: it got on, and what was read before the first round is too old for a further one.
+    `is_old`: a round succeeded, and what was read before the first one is too old for a further one.
     """
 
     work: _Work
@@ -97,7 +97,7 @@ class _Chunk(Begun):
         return outcome
 
     def through(self, batch: Sequence[EffectRecord]) -> None:
-        """These are recorded: their place is another's, and those that were not turned away go on."""
+        """These are recorded: their slot is free, and those that were not turned away go on."""
         self.recorded |= {record.key for record in batch}
         self.leave_places(1)
         for record in batch:
@@ -118,10 +118,10 @@ async def perform(
     limits: SpendLimits | None = None,
     then: Callable[[str], None] = ignore,
 ) -> None:
-    """Do the action for each order at most once; what became of it is in the ledger afterwards.
+    """Do the action for each order at most once; the ledger has the outcomes afterwards.
 
-    `then` is told of each order once what became of it is recorded. Orders whose effect is open (another run's, or one
-    that `settle` could not clear) are left alone. Who cancels it is heard once no call is on the wire any more and
+    `then` gets each order once its outcome is recorded. Orders whose effect is open (another run's, or one that
+    `settle` could not clear) are left alone. A cancellation takes effect once no call is on the wire any more and
     everything is recorded. Raises `TryAgain` while the service is away and a further try of the task may bring the
     rest, `Misconfigured` when the service refuses the account.
     """
@@ -138,7 +138,7 @@ async def perform_alone(
     amount: Money | None = None,
     seen_in: OrderState | None = None,
 ) -> None:
-    """The same for one effect on one order."""
+    """`perform` for one effect on one order."""
     ref, action = order.order_ref, kind.action
     intent = Intent(order_ref=ref, action=action, amount=amount, request_hash=request_hash, part=part, seen_in=seen_in)
     await perform(kind, [intent], {ref: order})
@@ -151,7 +151,7 @@ async def _in_portions(
     orders: Mapping[str, OrderRecord],
     limits: SpendLimits | None,
 ) -> None:
-    """No more is claimed than can leave now, and what can leave waits for no other."""
+    """Claim no more than can leave now; what can leave waits for no other."""
     resources, requests = kind.resources, _batches(kind, orders, intents)
     fresh_until = resources.clock() + resources.lease
     portions: list[asyncio.Task[None]] = []
@@ -177,7 +177,7 @@ async def _in_portions(
 
 
 async def _leave_for_later(work: _Work, kind: EffectKind, intents: Sequence[Intent]) -> None:
-    """Claim none of these: what the service showed before, a price say, is too old by now, and is to be read anew."""
+    """Claim none of these: an earlier reading, of a price say, is too old by now, and is to be repeated."""
     if may_try_again(kind.resources):
         words = "no call could be made for so long that what the service showed before is too old"
         work.again.append(TryAgain(f"{words}; {pluralize(len(intents), 'order')} to {kind.action} left"))
@@ -197,10 +197,10 @@ async def _keep(kind: EffectKind, intents: Sequence[Intent], why: Reason) -> Non
 
 
 async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> None:
-    """Claim, send, record; then the same with those that were turned away, as long as that is soon and not in vain.
+    """Claim, send, record; then again with those that were turned away, as long as that is soon and not in vain.
 
-    Between two rounds nothing is claimed: waiting holds no lease. After a lease no further round begins: what the
-    service showed before, a price say, is too old by then, and another try of the task reads it anew.
+    Between two rounds nothing is claimed: waiting holds no lease. After a lease no further round begins: an earlier
+    reading, of a price say, is too old by then, and another try of the task repeats it.
     """
     left, vain, resources = list(intents), 0, chunk.resources
     fresh_until = resources.clock() + resources.lease
@@ -250,7 +250,7 @@ async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits |
 
 
 def _require_none_passed_over(chunk: _Chunk, claimed: Claimed, slots: Collection[str]) -> None:
-    """Each try begins with settling, so nothing that this run left *sending* is open by now."""
+    """Each try begins with settling, so no effect that this run left *sending* is open by now."""
     for record in claimed.open.values():
         is_own = record.owner == chunk.resources.ledger.owner and record.slot in slots
         if is_own and record.status is EffectStatus.SENDING:
@@ -271,7 +271,7 @@ async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
 
 
 async def _leave_none_open(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
-    """Give back what was not begun; what was begun and could not be recorded is read about under a new fence.
+    """Give back what was not begun; what was begun and could not be recorded is read back under a new fence.
 
     By now no call is on the wire. Where the ledger can't be written, the next try settles it, or the next run.
     """
@@ -293,7 +293,7 @@ def _as_left(chunk: _Chunk, intent: Intent) -> Intent:
 
 
 async def _is_soon(chunk: _Chunk, vain: int) -> bool:
-    """Wait until the next round can be; False when that takes long, or somebody stops the run."""
+    """Wait until the next round can be; False when that takes long, or the run is stopped."""
     breaker, turned_away = chunk.resources.breaker, chunk.turned_away.values()
     pause = max(FIRST_PAUSE_S * 2**vain, *(one.error.retry_after_s or 0.0 for one in turned_away))
     if pause > LONGEST_PAUSE_S:
@@ -326,7 +326,7 @@ def _ask_for_another_try(chunk: _Chunk) -> None:
 
 
 def _batches(kind: EffectKind, orders: Mapping[str, OrderRecord], wanted: Iterable[Wanted]) -> list[list[Wanted]]:
-    """What one request can carry of these, in their order."""
+    """The effects that one request can carry together, in their order."""
     full: list[list[Wanted]] = []
     filling: dict[str, list[Wanted]] = {}
     for one in wanted:
@@ -339,7 +339,7 @@ def _batches(kind: EffectKind, orders: Mapping[str, OrderRecord], wanted: Iterab
 
 
 async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
-    """Send one request, once, and record what became of each effect in it."""
+    """Send one request, once, and record the outcome of each effect in it."""
     orders, keys = [chunk.orders[record.order_ref] for record in batch], {record.key for record in batch}
     chunk.begun |= keys
     try:
@@ -380,14 +380,14 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
         if isinstance(reply, Refused):
             return await _after_refusal(chunk, record, reply)
         return await _after_silence(chunk, record, reply)
-    except Misconfigured as error:  # the others of the chunk are on their way and must hear their answers
+    except Misconfigured as error:  # the others of the chunk are on their way and must get their answers
         chunk.work.trouble.append(error)
         why = because(ReasonCode.NO_WORD_UNASKED, failure=reply.message, error=str(error))
         return chunk.unknown(record, why)
 
 
 async def _after_refusal(chunk: _Chunk, record: EffectRecord, error: Refused) -> Outcome:
-    """A refusal may mean that it is done already, so the service's own record has the last word (contract 2.7)."""
+    """A refusal may mean that it is done already, so the service's own record decides (contract 2.7)."""
     return chunk.after_refusal(record, error, await chunk.read_back([record]))
 
 

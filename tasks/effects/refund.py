@@ -22,7 +22,7 @@ WITHDRAW = "-withdraw"
 
 @dataclass(frozen=True)
 class AskRefund(OnRefund):
-    """Asking for refunds. One shows as a refund of the order that was not there before."""
+    """Asking for refunds. A request shows as a refund of the order that was not there before."""
 
     request: RefundRequest | None = None
 

@@ -1,4 +1,4 @@
-"""Settling: read what became of effects that may have been sent, before anything is ever sent again."""
+"""Settling: effects that may have been sent are read back before anything is ever sent again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tasks.resources import Resources
 
 
 async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
-    """Read what became of effects of a kind that may have been sent: by a run that died, or that got no answer.
+    """Read back effects of a kind that may have been sent: by a run that died, or that got no answer.
 
     Each ends as done, as provably not sent (then it may be claimed anew), or stays unknown with a question. Of this
-    run's own only those that nobody has in hand. Who cancels it is heard once what was taken over is recorded.
+    run's own only those that are not in hand. A cancellation takes effect once what was taken over is recorded.
     """
     halted = asyncio.Event()
     await shield_until_done(_settle(kind, list(order_refs), halted), on_cancel=halted.set)
@@ -43,7 +43,7 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
     )
     if not found:
         return
-    # what was read before the effects became ours may be older than what their last holder knew
+    # a reading from before the takeover may be older than the last holder's
     now = await asyncio.to_thread(resources.ledger.orders, [record.order_ref for record in found])
     begun = Begun(kind, now)
     asked_at = resources.clock()
@@ -53,7 +53,7 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
 
 
 async def _read_back_unless(halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]) -> Seen:
-    """A look, without waiting for a service that is away: a lease runs. It ends when the run is stopped."""
+    """A reading that does not wait for a service that is away, since a lease runs. It ends when the run is stopped."""
     with fail_fast():
         seen = await run_or_cancel(halted, begun.read_back(found))
     return Unanswered("the run was stopped") if seen is None else seen
@@ -94,6 +94,6 @@ def _not_seen(
 
 
 def clear_from(resources: Resources, record: EffectRecord) -> datetime:
-    """From when on not seeing an effect says that it never happened: it may have left at any time within its lease."""
+    """From when on absence proves that it never happened: it may have left at any time within its lease."""
     leaves_by = record.leaves_by or record.intent_at + resources.lease
     return leaves_by + timedelta(seconds=resources.settings.settle_s)
