@@ -11,7 +11,7 @@ from connectors.xportcn.failures import Meaning
 BASE_S = 0.2
 MOST_S = 8.0
 MOST_RETRY_AFTER_S = 30.0
-MOST_RETRY_AFTER_S = 365 * 86_400.0
+LONGEST_RETRY_AFTER_S = 365 * 86_400.0
 
 
 def wait_before_retry(
@@ -35,7 +35,7 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     if text.isascii() and text.isdigit():
         return min(float(text), MOST_RETRY_AFTER_S)
     moment = _http_date(text)
-    return min(max(0.0, moment.timestamp() - now), MOST_RETRY_AFTER_S) if moment else None
+    return min(max(0.0, moment.timestamp() - now), LONGEST_RETRY_AFTER_S) if moment else None
 
 
 def skew_s(headers: Mapping[str, str], now: float) -> int | None:
