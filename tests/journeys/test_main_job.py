@@ -120,10 +120,18 @@ def test_the_budget_holds_what_does_not_fit(merchant: Merchant) -> None:
     report = json.loads(done.stdout)
     assert done.exit_code == 3
     assert 0 < report["spent_fen"] <= 6000
-    reasons = {order["reason"] for order in report["orders"] if order["state"] == "held"}
-    assert reasons
-    assert all("does not fit the budget" in reason for reason in reasons)
+    held = {order["order_ref"]: order for order in report["orders"] if order["state"] == "held"}
+    assert held
+    assert all("does not fit the budget" in order["reason"] for order in held.values())
+    assert {order["reason_code"] for order in held.values()} == {"over_budget"}
     assert_books_are_exact(merchant.sandbox.books(), report)
+    shown = merchant.sourcing("status", "--reason", "over_budget").stdout
+    assert {ref for ref in (order["order_ref"] for order in report["orders"]) if f"│ {ref} " in shown} == {*held}
+    assert "What to do: Raise the budget, and run the same file again" in shown
+    asked = "select order_ref, reason_code from orders where reason_code = 'over_budget'"
+    assert {row["order_ref"] for row in merchant.report("sql", asked)} == {*held}
+    waits = json.loads(merchant.sourcing("todo", "--json").stdout)
+    assert {one["order_ref"] for one in waits if one["reason_code"] == "over_budget" and one["remedy"]} == {*held}
 
 
 def test_a_reference_never_buys_two_different_things(merchant: Merchant) -> None:
