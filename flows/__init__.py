@@ -1,4 +1,4 @@
-"""What a person or a schedule starts; one flow a file."""
+"""The flows, started by people and schedules; one flow a file."""
 
 from connectors.process_locks import hold_lock
 

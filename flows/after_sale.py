@@ -178,7 +178,7 @@ async def receive_orders(
 @flow(name="follow-after-sale", flow_run_name="follow refunds", persist_result=False)
 @report_expected_errors()
 async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
-    """Bring every refund and return up to date that is not over, and say what waits for a person.
+    """Bring every open refund and return up to date, and say what waits for a person.
 
     Safe to run at any time, and twice.
     """
@@ -203,7 +203,7 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
 async def _parcel_dry_run(
     resources: Resources, order: OrderRecord, refund: Refund, company: str, number: str
 ) -> AfterSaleReport:
-    """What naming this parcel would do; without a carrier, which ones there are."""
+    """What naming this parcel would do; without a carrier, which carriers there are."""
     carriers = await carriers_for(resources, refund)
     if not company:
         listed = [{"carrier": one.code, "name": one.name} for one in carriers]
@@ -237,7 +237,7 @@ def _received(order: OrderRecord, at_service: Mapping[str, ServiceOrder]) -> Dry
 
 
 async def options_for(order_ref: str, kind: RefundKind) -> tuple[RefundOption, ...]:
-    """What the marketplace takes now, to choose a reason from. Sends nothing."""
+    """The reasons that the marketplace takes now. Sends nothing."""
     async with opened() as resources:
         return await refund_options(resources, _order(resources, order_ref), kind)
 
@@ -250,7 +250,7 @@ def _order(resources: Resources, order_ref: str) -> OrderRecord:
 
 
 async def _settled_order(resources: Resources, order_ref: str) -> OrderRecord:
-    """The order after what is open about it was read, and its refunds brought up to date."""
+    """The order, after its open effects were settled and its refunds brought up to date."""
     _order(resources, order_ref)
     await settle_open(resources, [order_ref])
     await _follow(resources, resources.ledger.refunds.of_orders([order_ref]))
@@ -265,7 +265,7 @@ async def _follow(resources: Resources, refunds: Sequence[Refund]) -> list[str]:
 
 
 def _chosen(resources: Resources, order_ref: str, line: int, prefer: RefundState | None = None) -> Refund:
-    """The one refund meant: of that line, in the preferred state. Raises `RefundFault` when that isn't one."""
+    """The refund of that line, or of any, in the preferred state. Raises `RefundFault` unless exactly one fits."""
     found = [
         refund
         for refund in resources.ledger.refunds.of_orders([order_ref])
@@ -281,7 +281,7 @@ def _chosen(resources: Resources, order_ref: str, line: int, prefer: RefundState
 
 
 async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
-    """The report once the service was asked what the refund has become."""
+    """The report, after the refund was read from the service."""
     troubles = await _follow(resources, [refund])
     return await after_sale_report(
         resources, [refund.order_ref], keys=[refund.key], troubles=[*troubles, *_troubles(resources, refund.order_ref)]
@@ -289,7 +289,7 @@ async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
 
 
 def _troubles(resources: Resources, order_ref: str) -> list[str]:
-    """Effects of this run, or still open, that are not done; the newest attempt of each."""
+    """Effects that are not done, of this run or still open; the newest attempt of each."""
     newest = {
         effect.slot: effect
         for effect in resources.ledger.effects_of([order_ref])

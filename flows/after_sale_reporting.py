@@ -1,4 +1,4 @@
-"""What an after-sale run came to: orders, refunds, and what a person has to do."""
+"""The result of an after-sale run: orders, refunds, and what a person has to do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOT_AS_ASKED = "not as asked"
 COLUMNS = ("order", "state", NOT_AS_ASKED, "reason", "refunds", "asked back", "came back", "marketplace")
 MOST_LISTED = 5
 NEEDS_ATTENTION = "Needs a look"
-"""The name of the state in which a run ends that did not do all that it was asked: nobody takes it for all well."""
+"""The name of the final state of a run that did not do all it was asked: not to be mistaken for full success."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class RefundLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterSaleReport:
-    """Orders that were worked on and their refunds. `troubles` tell what did not go as asked."""
+    """Orders that were worked on and their refunds. `troubles` name what did not go as asked."""
 
     orders: Sequence[ReportLine]
     refunds: Sequence[RefundLine]
@@ -82,10 +82,9 @@ async def after_sale_report(
     keys: Sequence[str] | None = None,
     troubles: Sequence[str] = (),
 ) -> AfterSaleReport:
-    """Write the snapshot, and say how these orders stand: in the run's log and in the Prefect UI.
+    """Write the snapshot, and show the state of these orders in the run's log and in the Prefect UI.
 
-    `keys` keeps the report to some refunds. A run that may settle payments gives the orders as they were
-    `before`.
+    `keys` limits the report to some refunds. A run that may settle payments gives the orders as they were `before`.
     """
     orders = resources.ledger.orders(order_refs)
     refunds = resources.ledger.refunds.of_orders(order_refs)
@@ -111,7 +110,7 @@ async def after_sale_report(
 
 
 def ended(report: AfterSaleReport) -> AfterSaleReport:
-    """What a flow ends with: the report, in a state of another name where something did not go as asked."""
+    """The result of a flow: the report, in a state of another name where something did not go as asked."""
     if not report.troubles:
         return report
     state: Any = Completed(name=NEEDS_ATTENTION, message="; ".join(report.troubles[:MOST_LISTED]), data=report)
@@ -122,7 +121,7 @@ def ended(report: AfterSaleReport) -> AfterSaleReport:
 async def dry_run_report(
     resources: Resources, rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]] = ()
 ) -> AfterSaleReport:
-    """Show what a run would do; its report tells of the orders as they are, and of what can't be done."""
+    """Show what a run would do; its report has the orders as they are, and what can't be done."""
     await show_dry_run(rows, choices)
     orders = resources.ledger.orders([row.order_ref for row in rows])
     report = AfterSaleReport(
@@ -138,7 +137,7 @@ async def dry_run_report(
 async def _show(report: AfterSaleReport) -> None:
     summary = summary_of(report)
     await show_table("after-sale", artifact_rows(report), with_what_waits(summary, between=" · "))
-    first_name = str(runtime.flow_run.name or "after-sale").split(": ")[0]  # a run that is started again has a summary
+    first_name = str(runtime.flow_run.name or "after-sale").split(": ")[0]  # a restarted run already has a summary
     await rename_run(f"{first_name}: {summary}")
 
 
@@ -176,7 +175,7 @@ def refund_line(refund: Refund) -> RefundLine:
 
 
 def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
-    """One row an order, with its refunds in words; first those that did not go as asked, also without an order."""
+    """One row an order, with its refunds in words; first what did not go as asked, also without an order."""
     troubles: dict[str, list[str]] = {}
     for trouble in report.troubles:
         order_ref, _, words = trouble.partition(": ")

@@ -1,4 +1,4 @@
-"""Who says yes before money is spent: beforehand, at the terminal, or in the Prefect UI."""
+"""The approval before money is spent: given beforehand, at the terminal, or in the Prefect UI."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Approver = Callable[[ApprovalRequest], bool]
 
 
 def no_approver(_question: ApprovalRequest) -> bool:
-    """Without somebody to ask, the answer is no."""
+    """The approver of a run that can ask no person: the answer is no."""
     return False
 
 
@@ -35,7 +35,7 @@ at_work: ContextVar[asyncio.Semaphore | None] = ContextVar("at_work", default=No
 
 @asynccontextmanager
 async def turn() -> AsyncIterator[None]:
-    """Wait for one's turn among the batches of one flow run that work one after the other."""
+    """Wait for this batch's turn among the batches of one flow run, which work one after the other."""
     slot = at_work.get()
     async with slot or nullcontext():
         yield
@@ -56,7 +56,7 @@ async def aside() -> AsyncIterator[None]:
 
 
 async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger, *, yes: bool) -> Decision:
-    """Approve as said beforehand, or ask whoever can be asked; without an answer nothing is approved.
+    """Approve by the yes given beforehand, or ask a person; without an answer nothing is approved.
 
     Beyond the approval limit a yes beforehand is not enough.
     """
@@ -78,7 +78,7 @@ def _not_asked() -> Decision:
 
 
 def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) -> Decision:
-    """Nobody can be asked about a plan above the limit: what was begun is shipped, as far as that is within it."""
+    """No person can be asked about a plan above the limit: begun orders are shipped, as far as the limit allows."""
     why = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
     begun = ApprovalRequest(batch_id=question.batch_id, to_buy=(), to_ship=question.to_ship, allowed=question.allowed)
     if above_limit(begun, settings, utc_now()):
@@ -87,6 +87,6 @@ def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) 
 
 
 def has_deployment() -> bool:
-    """Whether this is the run of a deployment: then people follow it in the UI and can answer there."""
+    """Whether this is the run of a deployment, which people follow in the UI and can answer there."""
     context = FlowRunContext.get()
     return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None

@@ -1,9 +1,8 @@
 """The question in the Prefect UI: the run pauses, shows the plan, and goes on with what a person answers.
 
 An answer counts only for the plan that was shown: the form carries the plan's hash, and each pause has a key of its
-own, so an answer to an earlier attempt approves nothing. One that leaves open what it approves is asked for again, with
-what was wrong and with all that was filled in. A run that was lost while it asked asks anew, until the deadline of the
-first time.
+own, so an answer to an earlier attempt approves nothing. An ambiguous answer brings the form back, with the fault and
+with all that was filled in. A run that was lost while it asked asks anew, until the deadline of the first question.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ from tasks.resources import utc_now
 NAME = r"^\s*\S.{0,99}$"
 LONGEST_NOTE = 500
 MOST_CHOICES = 100
-"""Beyond so many orders they are named in a text field: a list of them can't be looked through."""
+"""Beyond so many orders the form has a text field for references in place of a list."""
 LONGEST_LIST = 200_000
 
 
 async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger) -> Decision:
-    """Pause the flow run until somebody answers. Silence for as long as the settings say is a no."""
+    """Pause the flow run until a person answers. Silence for as long as the settings say is a no."""
     plan = AskedPlan.of(question)
     words = question_words(question, plan, settings, utc_now())
     await _show_plan(question.batch_id, plan, words)
@@ -70,7 +69,7 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
 
 
 async def _answered(asking: _Asking, deadline: datetime, notice: ApprovalNotice) -> Decision | None:
-    """The answer; of a run that is cancelled nobody is reminded, and of one below a night that is a no."""
+    """The answer. Cancelling the run stops its reminders; cancelling a run below a night counts as a no."""
     try:
         return await asking.answer(deadline)
     except CancelledBelow:
@@ -90,7 +89,7 @@ async def _show_plan(batch_id: str, plan: AskedPlan, words: Sequence[str]) -> No
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """One question, which may need several forms until an answer is clear."""
+    """A question, which may need several forms until an answer is clear."""
 
     question: ApprovalRequest
     plan: AskedPlan
@@ -98,7 +97,7 @@ class _Asking:
     until: str
 
     async def answer(self, deadline: datetime) -> Decision | None:
-        """What was decided; None when nobody answered."""
+        """The decision; None for silence."""
         count = pluralize(len(self.plan.refs), "order")
         words = "Batch %s waits for approval of %s: press Resume and fill in the form by %s"
         run_logger().info(words, self.question.batch_id, count, self.until)
@@ -121,7 +120,7 @@ class _Asking:
 
     @property
     def _choices(self) -> list[str]:
-        """To choose from, the dearest first; of many none, since they are named in a text field."""
+        """The orders to choose from, the dearest first; empty beyond `MOST_CHOICES`."""
         return [one.plan.order_ref for one in self.plan.dearest] if len(self.plan.refs) <= MOST_CHOICES else []
 
     def _description(self, fault: str) -> str:
@@ -129,7 +128,7 @@ class _Asking:
 
 
 def decision_of(given: Mapping[str, Any], asked: Sequence[str]) -> Decision:
-    """What a form that was filled in approves of the orders `asked` about. Raises `BadChoice`."""
+    """What a filled-in form approves of the orders `asked` about. Raises `BadChoice`."""
     orders = given["orders"]
     named = references_in(orders) if isinstance(orders, str) else orders
     approved = chosen(given["decision"], named, asked)
@@ -142,7 +141,7 @@ def form_for(
 ) -> type[RunInput]:
     """The form for this plan alone: its hash is the only value of `plan`; of few orders they are the `choices`.
 
-    `given` is what was filled in before, to be corrected.
+    `given` is the previous answer, to be corrected.
     """
     before = given or {}
     fields: dict[str, Any] = {
@@ -177,7 +176,7 @@ def form_for(
 
 
 def _orders(choices: Sequence[str], before: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The field that names orders: a list to choose from, or where there is none a text."""
+    """The field that names orders: a list to choose from, or a text where there are no choices."""
     about = f"Only for “{ALL_BUT}” and “{SOME}”"
     if not choices:
         one_a_line = f"{about}: their references, one a line or with commas between them"

@@ -1,4 +1,4 @@
-"""Whether a yes given beforehand is enough, and in words why somebody is asked."""
+"""Whether a yes given beforehand is enough, and in words why a person is asked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flows.approval_request import ApprovalRequest
 
 
 def rates_of(settings: SourcingSettings) -> Rates:
-    """The merchant's rates. A file that can't be used has none, and says why where one is missed: the run goes on."""
+    """The merchant's rates. An unusable file gives none, with the reason where a rate is needed: the run goes on."""
     try:
         return read_rates(settings.rates_file)
     except RatesUnusable as error:
@@ -41,7 +41,7 @@ def above_limit(question: ApprovalRequest, settings: SourcingSettings, now: date
 
 
 def why_asked(above: str, settings: SourcingSettings, *, yes: bool) -> str:
-    """In a sentence or two, for whoever is asked. `above` as `above_limit` has it."""
+    """One or two sentences for the person who is asked. `above` is the answer of `above_limit`."""
     if yes:
         return f"the run was approved beforehand, but {above}."
     why = "the run was not approved beforehand."

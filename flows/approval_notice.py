@@ -1,6 +1,6 @@
-"""People who are away are told that a plan waits for their yes, that its time runs out, and that nobody answered.
+"""Notifications that a plan waits for approval, that its time runs out, and that no answer came.
 
-Each once by question: a run that is lost while it asks and asks anew tells it again only where the plan has changed.
+Each is sent once a question: a run that is lost and asks anew notifies again only where the plan has changed.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ LONGEST_AHEAD = timedelta(hours=4)
 
 
 def ahead_of(timeout: timedelta) -> timedelta:
-    """How long before the end somebody is reminded: a quarter of the time, and four hours at most."""
+    """How long before the deadline the reminder is sent: a quarter of the time, and four hours at most."""
     return min(timeout / 4, LONGEST_AHEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalNotice:
-    """What is told of one question, first asked at `first`; `until` words its `deadline`, `words` are the question."""
+    """The messages of one question, first asked at `first`; `until` words its `deadline`, `words` are the question."""
 
     ledger: Ledger
     batch_id: str
@@ -45,7 +45,7 @@ class ApprovalNotice:
     until: str
 
     async def it_waits(self) -> None:
-        """That there is something to answer; and before the end once more, unless it is answered by then."""
+        """Enqueue the notification and the reminder, which is sent unless the question is answered by then."""
         await self._lead_to_the_run()
         how = f"Answer by {self.until}: open the run, then Resume at its top right."
         waits = Message(
@@ -68,7 +68,7 @@ class ApprovalNotice:
         await tell(self.ledger, waits, ends)
 
     async def it_is_over(self, decision: Decision) -> None:
-        """What was not sent yet is withdrawn; that nobody answered is told."""
+        """Withdraw unsent messages; notify of silence."""
         await self._withdrawn()
         if decision.is_silence:
             message = Message(
@@ -109,7 +109,7 @@ class ApprovalNotice:
 
     @property
     def _is_below(self) -> bool:
-        """Whether the run that asks is one of a night: after a crash that may be another one."""
+        """Whether the run that asks is below a night's: after a crash another run may ask."""
         return this_run() != outermost_run()
 
     @property
@@ -121,7 +121,7 @@ class ApprovalNotice:
         return artifact_page(self._key) if self._is_below else run_page(this_run())
 
     async def _lead_to_the_run(self, over: str = "") -> None:
-        """For a link that was sent and must lead to whichever run asks by then: an artifact that names the newest."""
+        """Keep sent links valid where another run may ask by then: an artifact that names the newest run."""
         if not self._is_below:
             return
         state = f"No longer waits: {inert(over)}." if over else f"**Answer by {self.until}.**"

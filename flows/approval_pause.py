@@ -1,7 +1,7 @@
-"""A pause of the flow run that ends with a form filled in or at a deadline, also where the server is away for a while.
+"""A pause of the flow run that ends with an answer or at a deadline, also where the server is away for a while.
 
-When a question was first asked is kept with the run of the deployment, for a run that is lost while it asks and asks
-anew.
+The time of the first question is kept with the deployment's run: a run that is lost while it asks then asks anew with
+the same deadline.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from flows.shown.expected_errors import run_logger
 from tasks.resources import utc_now
 
 POLL_S = 3
-SPARE_S = 3600  # the pause outlives our own patience, so that we can still resume the run ourselves
+SPARE_S = 3600  # the pause outlives the deadline, so that this process can still resume the run
 
 
 class CancelledBelow(Exception):
-    """The run of a batch of a night was cancelled: it has no process of its own that a worker would end."""
+    """The run of a night's batch was cancelled. It has no process of its own that a worker would end."""
 
 
 def outermost_run() -> UUID:
-    """The run of the deployment; a night asks in a run below it, which may be another in the next attempt."""
+    """The run of the deployment; a night asks in a run below it, which differs between attempts."""
     run_id = os.environ.get("PREFECT__FLOW_RUN_ID")
     return UUID(run_id) if run_id else this_run()
 
@@ -50,7 +50,7 @@ def this_run() -> UUID:
 
 @asynccontextmanager
 async def asked_since(key: str) -> AsyncIterator[datetime]:
-    """When this was first asked, by this process or by one that is gone; once it is over the next is a first one."""
+    """When this question was first asked, by this process or an earlier one; an answered question is forgotten."""
     run_id = outermost_run()
     yield await _first_asked(run_id, key)
     with suppress(HTTPError):
@@ -71,10 +71,10 @@ async def _first_asked(run_id: UUID, key: str) -> datetime:
 
 
 async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapping[str, Any]) -> RunInput | None:
-    """Pause under a key that no other attempt has; None for silence. `nothing` is the form filled in with a no.
+    """The answer of a pause under a key that no other attempt has; None for silence. `nothing` is the form with a no.
 
-    Raises pydantic's `ValidationError` for what the server took and the form does not allow, and `CancelledBelow`: the
-    run is at work again by then.
+    Raises pydantic's `ValidationError` for an answer that the server took and the form does not allow. Raises
+    `CancelledBelow` once the cancelled run is at work again.
     """
     try:
         async with asyncio.timeout(left_s):
@@ -82,7 +82,7 @@ async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapp
     except TimeoutError:
         if await _ended(nothing):
             return None
-        return await form.aload(keyset_from_base_key(f"paused-{key}"))  # somebody was faster by a moment
+        return await form.aload(keyset_from_base_key(f"paused-{key}"))  # a person answered at the last moment
 
 
 async def _given_or_cancelled(form: type[RunInput], key: str, left_s: float) -> RunInput:
@@ -98,7 +98,7 @@ async def _given_or_cancelled(form: type[RunInput], key: str, left_s: float) -> 
 
 
 async def _cancelled_below() -> None:
-    """Wait until the run of a night's batch is cancelled, and take it back to work: it has to say what is held."""
+    """Wait until the run of a night's batch is cancelled, and set it running again: it has to report what is held."""
     while True:
         await asyncio.sleep(POLL_S)
         if this_run() != outermost_run() and await is_cancelled(this_run()):
@@ -109,7 +109,7 @@ async def _cancelled_below() -> None:
 
 
 async def is_cancelled(run_id: UUID) -> bool:
-    """Whether somebody cancelled this run, as far as the server can say."""
+    """Whether this run was cancelled, as far as the server can say."""
     with suppress(HTTPError):
         async with get_client() as client:
             state = (await client.read_flow_run(run_id)).state
@@ -118,7 +118,7 @@ async def is_cancelled(run_id: UUID) -> bool:
 
 
 async def _given(form: type[RunInput], key: str, left_s: float) -> RunInput:
-    """What was put into the form. A server that is away for a while takes no answers and keeps the question."""
+    """The filled-in form. A server that is away for a while takes no answers and keeps the question."""
     try:
         return await apause_flow_run(wait_for_input=form, timeout=int(left_s) + SPARE_S, poll_interval=POLL_S, key=key)
     except HTTPError as error:
@@ -142,7 +142,7 @@ async def _is_paused(key: str) -> bool:
 
 
 async def _ended(nothing: Mapping[str, Any]) -> bool:
-    """Answer our own question with a no, so that the run is no longer paused; whether nobody else had answered it."""
+    """Answer this question with a no, to end the pause; false where a person has answered already."""
     async with get_client() as client:
         result = await client.resume_flow_run(this_run(), run_input=dict(nothing))
         return result.status is SetStateStatus.ACCEPT

@@ -19,9 +19,9 @@ from domain.request_remarks import Remark
 class ApprovalRequest:
     """What is to be approved: orders to buy, and freight of orders that were begun earlier.
 
-    `to_buy` may be read from the ledger each time that it is looked at. `warnings` are what was said about the request
-    file, `why` says why somebody is asked. While buying is `paused` what is approved waits for the end of that.
-    `allowed` is what the yes given beforehand has approved in this run already: the approval limit is for all of it.
+    `to_buy` may be read from the ledger at each access. `warnings` are of the request file, `why` is the reason for
+    asking. While buying is `paused`, approved orders wait until it is resumed. `allowed` is what the yes given
+    beforehand has approved in this run already: the approval limit is for all of it.
     """
 
     batch_id: str
@@ -38,17 +38,17 @@ class ApprovalRequest:
 
     @property
     def refs(self) -> list[str]:
-        """The orders that are asked about."""
+        """References of the orders that are asked about."""
         return [plan.order_ref for plan in self.all]
 
     @property
     def total(self) -> Money:
-        """What buying costs: goods and domestic postage."""
+        """Cost of buying: goods and domestic postage."""
         return total_of([plan.total for plan in self.to_buy])
 
     @property
     def freight(self) -> list[Money]:
-        """What shipping costs, order by order."""
+        """Cost of shipping, order by order."""
         return _freight(self.all)
 
 
@@ -58,7 +58,7 @@ def _freight(plans: Iterable[PlannedOrder]) -> list[Money]:
 
 @dataclass(frozen=True, kw_only=True)
 class SummarizedRequest(ApprovalRequest):
-    """The same, where summaries tell what need not be read."""
+    """An approval request whose totals come from plan summaries, without reading the plans."""
 
     summaries: Sequence[PlanSummary] = field(default_factory=tuple)
 
@@ -77,10 +77,10 @@ class SummarizedRequest(ApprovalRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Which orders may be bought or shipped, who said so, and why not the others (`why_not`).
+    """Which orders may be bought or shipped, by whose word, and why not the others (`why_not`).
 
-    `stops` is a no to everything: then orders that were begun
-    earlier are left alone as well. `unasked` is what a yes given beforehand approved.
+    `stops` is a no to everything: orders that were begun earlier are left alone as well. `unasked` is what a yes given
+    beforehand approved.
     """
 
     approved: Collection[str]
@@ -95,7 +95,7 @@ class Decision:
 
     @property
     def is_silence(self) -> bool:
-        """Whether nobody answered."""
+        """Whether no answer came."""
         return self.why_not is not None and self.why_not.code is ReasonCode.NOBODY_ANSWERED
 
     @property
@@ -105,11 +105,11 @@ class Decision:
 
     @property
     def not_shipped(self) -> Reason | None:
-        """What stands with an order that was begun and whose freight was not approved."""
+        """Why a begun order is held whose freight was not approved."""
         return self.why_not and self.why_not.but(freight=True)
 
     def approval_of(self, plan: PlanSummary, at: datetime) -> Approval:
-        """What the ledger keeps of a yes, with words for the audit trail."""
+        """The ledger's record of a yes, with words for the audit trail."""
         why = because(ReasonCode.APPROVED, by=self.by, at=in_utc(at), total=plan.total, plan=plan.plan_hash[:12])
         return Approval(
             order_ref=plan.order_ref, plan_hash=plan.plan_hash, total=plan.total, freight=plan.freight, why=why
@@ -117,10 +117,10 @@ class Decision:
 
 
 def in_utc(at: datetime) -> str:
-    """A moment as it stands in the reasons of approvals."""
+    """A moment as written in the reasons of approvals."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def not_approved_by(name: str, note: str = "") -> Reason:
-    """What stands with orders to which a person said no."""
+    """The reason of orders to which a person said no."""
     return because(ReasonCode.NOT_APPROVED, by=name, note=note)

@@ -67,7 +67,7 @@ def within_words(seconds: int) -> str:
 
 
 def question_words(question: ApprovalRequest, plan: AskedPlan, settings: SourcingSettings, now: datetime) -> list[str]:
-    """What is asked, what it costs and why somebody is asked: three paragraphs of Markdown, a fourth while paused."""
+    """The question, its cost and the reason for asking: three paragraphs of Markdown, a fourth while paused."""
     costs = [cost_words(plan.cost, settings, now), no_limit_words(plan.cost)]
     pause = question.paused
     waits = [f"**{inert(pause.sentence)}.** What is approved now is bought as soon as it is resumed."] if pause else []
@@ -75,7 +75,7 @@ def question_words(question: ApprovalRequest, plan: AskedPlan, settings: Sourcin
 
 
 def bare(markdown: str) -> str:
-    """The same as plain text."""
+    """Markdown as plain text."""
     return markdown.replace("**", "")
 
 
@@ -84,7 +84,7 @@ def description_of(
 ) -> str:
     """The form's text as Markdown: the question, the deadline, and the dearest orders as a table.
 
-    `fault` is what was wrong with the answer before.
+    `fault` is what was wrong with the previous answer.
     """
     refused = f"**That answer was not taken: {inert(fault)}.** Nothing of it is lost: correct it below."
     return "\n\n".join(
@@ -115,7 +115,7 @@ def _table(plan: AskedPlan) -> Iterator[str]:
 
 
 def _what(asked: AskedOrder) -> str:
-    """What is bought, each title a link to its page; long orders in part, since the form's window is small."""
+    """The items to buy, each title a link to its page; long orders are cut, since the form's window is small."""
     lines = asked.plan.lines
     told = []
     for line in lines[:SHOWN_LINES]:

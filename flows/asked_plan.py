@@ -1,4 +1,4 @@
-"""A plan as it is put to a person, read once, since its orders may lie in the ledger."""
+"""A plan as shown for approval, read once, since its orders may lie in the ledger."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from flows.approval_request import ApprovalRequest
 from flows.shown.plan_table import table_row
 
 MOST_ROWS = 1000
-"""Of a table: Prefect keeps each three times, and a browser draws them all at once."""
+"""Rows of a table: Prefect keeps each three times, and a browser draws them all at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedOrder:
-    """One order of the plan, and whether it is still to be bought: else only its freight is asked about."""
+    """An order of the plan. Where it is not to be bought any more, only its freight needs approval."""
 
     plan: PlannedOrder
     is_new: bool
@@ -30,7 +30,7 @@ class AskedOrder:
 
     @property
     def price(self) -> tuple[bool, int, int]:
-        """To put those first at which a person should look first; freight is compared as if in one currency."""
+        """The sort key: the dearest order comes first; freight is compared as if in one currency."""
         freight = self.plan.freight_service.price.minor if self.plan.freight_service else 0
         return self.is_new, self.plan.total.minor if self.is_new else 0, freight
 
@@ -56,7 +56,7 @@ class AskedPlan:
         return [one.row for one in self.dearest]
 
     def beyond(self, shown: int) -> str:
-        """What is to be said of the orders after the first so many; empty where there are none."""
+        """The words about the orders after the first so many; empty where there are none."""
         if (more := len(self.refs) - shown) <= 0:
             return ""
         last = self.dearest[shown - 1]
@@ -65,7 +65,7 @@ class AskedPlan:
 
 
 class _Reading:
-    """What is gathered on the way through the orders of a plan."""
+    """Totals gathered while the orders of a plan are read."""
 
     def __init__(self) -> None:
         self.refs: list[str] = []

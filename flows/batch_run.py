@@ -1,4 +1,4 @@
-"""One run of one batch: plan, ask, execute, snapshot, report; whatever its plans come from."""
+"""One run of one batch: plan, ask, execute, snapshot, report; from any source of plans."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class BatchRun:
             resources.breaker.until((done_by - resources.clock()).total_seconds())
 
     async def followed(self, budget: Money | None, *, dry_run: bool, ask: bool) -> BatchReport:
-        """Buy, or only plan, and show how far that is."""
+        """Buy, or only plan, and show the progress."""
         orders = pluralize(len(self.refs), "order")
         run_logger().info("Batch %s: %s to %s", self.batch_id, orders, "plan" if dry_run else "buy")
         await best_effort("the run's name", rename_run(f"{self.batch_id}: {orders}"))
@@ -90,7 +90,7 @@ class BatchRun:
             return await (self.plan_only(budget) if dry_run else self.buy(budget, ask=ask))
 
     async def plan_only(self, budget: Money | None) -> BatchReport:
-        """Say what would happen; of it all, the ledger keeps only what words were taken to mean."""
+        """Report what would happen; the ledger keeps only the matches of words."""
         self._is_paused()
         work = self.source.sort(self.resources.ledger)
         await self._plan(work.to_plan, self._remember_whole, anew=True)
@@ -105,7 +105,7 @@ class BatchRun:
         return replace(report, plans=plans, to_ship=to_ship, broken_off=broken_off)
 
     async def buy(self, budget: Money | None, *, ask: bool) -> BatchReport:
-        """Go as far as possible with every order; those that failed alone are tried again at the end."""
+        """Take every order as far as possible; orders that failed by themselves are tried again at the end."""
         ledger = self.resources.ledger
         self._is_paused()
         begun = ledger.start_batch(self.batch_id, self.source.name)
@@ -134,7 +134,7 @@ class BatchRun:
         return report
 
     async def _shared(self, work: SortedOrders, budget: Money | None, feed: EventFeed, *, ask: bool) -> None:
-        """The same with helpers; what a run before this one had approved and handed out is asked about no more."""
+        """Buy with helpers; what an earlier run had approved and handed out needs no further approval."""
         async with shared(
             self.resources,
             self.batch_id,
@@ -163,7 +163,7 @@ class BatchRun:
     async def _go_on(
         self, work: SortedOrders, again: Sequence[str], budget: Money | None, feed: EventFeed, *, ask: bool
     ) -> None:
-        """Plan, ask and execute; `again` are orders of this run that nobody has to be asked about."""
+        """Plan, ask and execute; `again` are orders of this run that need no further approval."""
         fine = self._within(budget, await self._planned(work.to_plan))
         freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
         question = SummarizedRequest(
@@ -191,9 +191,9 @@ class BatchRun:
                 await self._execute(refs, budget, feed)
 
     async def _bought_first(self, refs: Sequence[str], budget: Money | None, feed: EventFeed) -> list[str]:
-        """Buy the canaries, before helpers begin at their marketplaces; answers what is left for those.
+        """Buy the canaries, before helpers begin at their marketplaces; answers the orders left for helpers.
 
-        Where none is read back this run takes the others too: they are held, or wait.
+        Where no canary is read back this run takes the others too: they are held, or wait.
         """
         orders = self.resources.ledger.each_order(refs)
         at = {order.order_ref: order.marketplace for order in orders if order.state is OrderState.PLANNED}
@@ -220,7 +220,7 @@ class BatchRun:
         )
 
     async def _to_try_again(self) -> list[str]:
-        """The orders of this run that failed alone, once what is open of them is settled."""
+        """The orders of this run that failed by themselves, once their open effects are settled."""
         if self.resources.breaker.is_over or self._is_paused():
             return []
         waiting = {*LEFT, OrderState.UNKNOWN}
@@ -230,15 +230,15 @@ class BatchRun:
         return [order.order_ref for order in self.resources.ledger.each_order(left) if order.state in LEFT]
 
     def _is_paused(self) -> bool:
-        """Whether all buying is paused at this moment; the ledger is asked anew, and claims ask it again."""
+        """Whether all buying is paused at this moment, read from the ledger; claims read it again."""
         return self.resources.heed(self.resources.ledger.buying_paused())
 
     def _to_plan_again(self) -> list[OrderRequest]:
-        """What could not be looked up, while there is sense in asking again."""
+        """The requests that could not be looked up, while the run may go on."""
         return [] if self.resources.breaker.is_over else list(self.postponed.values())
 
     async def _planned(self, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
-        """Plan, and keep each plan as it is made; answers what is remembered of them, in the order of the file."""
+        """Plan, and store each plan as it is made; answers the summaries, in the order of the file."""
         made: dict[str, PlanSummary] = {}
         if self.share is not None and requests:
             return await self._planned_together(self.share, requests)
@@ -251,7 +251,7 @@ class BatchRun:
         return [made[request.order_ref] for request in requests if request.order_ref in made]
 
     async def _planned_together(self, share: Sharing, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
-        """The same by helpers, while this run looks for orders that its ledger does not know."""
+        """Plan with helpers, while this run looks for orders that its ledger does not know."""
         looking = asyncio.create_task(self.source.check_unrecorded(self.resources, requests))
         try:
             together = await share.planned(requests)
@@ -268,7 +268,7 @@ class BatchRun:
         return [made[request.order_ref] for request in requests]
 
     async def _judge(self, made: dict[str, PlanSummary], why: Mapping[str, Verdict]) -> dict[str, PlanSummary]:
-        """The plans, with those held that are not to be bought after all, unless one is being bought by now."""
+        """The plans, with those held that are not to be bought after all, unless another run is buying them by now."""
         ledger = self.resources.ledger
         begun = {effect.order_ref for effect in ledger.effects_of(why)} if why else ()
         doubtful = [plan for ref, plan in made.items() if ref in why and ref not in begun]
@@ -302,7 +302,7 @@ class BatchRun:
         return limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
 
     def _within(self, budget: Money | None, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
-        """The plans that may be bought; those at a held marketplace, or that the budgets don't allow, are held."""
+        """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held."""
         fine = [plan for plan in plans if plan.is_fine]
         why = at_held_marketplaces(self.resources.ledger, self.source.requests)
         to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
@@ -311,7 +311,7 @@ class BatchRun:
         return [plan for plan in fine if plan.order_ref not in why]
 
     async def _decide(self, question: SummarizedRequest, *, yes: bool) -> Decision | None:
-        """Who approves what; None when there is nothing to approve. What is not approved is held, with the reason."""
+        """The decision; None when there is nothing to approve. What is not approved is held, with the reason."""
         if not question.refs:
             return None
         decision = await decide(question, self.resources.settings, self.resources.ledger, yes=yes)
@@ -338,7 +338,7 @@ class BatchRun:
         ledger.change([order.stays(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
 
     def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
-        """Write down what was approved, by whom and for how much; answers the hashes of the plans to create."""
+        """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""
         if decision is None:
             return {}
         ledger, now, approved = self.resources.ledger, self.resources.clock(), set(decision.approved)
@@ -375,11 +375,11 @@ class BatchRun:
 
 
 def wanted_of(source: PlanSource, *, ask: bool) -> str:
-    """A hash of what a run is to buy, from where, and whether somebody is asked: an approval is for that alone."""
+    """A hash of the orders to buy, their source, and whether a person is asked: an approval is for that alone."""
     orders = sorted((request.order_ref, request.fingerprint) for request in source.requests)
     return hashlib.sha256(json.dumps([type(source).__name__, ask, orders]).encode()).hexdigest()
 
 
 def _renewed(order: OrderRecord) -> OrderChange:
-    """A yes to going on with an order, after somebody had said no to that."""
+    """The change that records the plan's approval anew, after an earlier no to the order."""
     return OrderChange(order_ref=order.order_ref, writes=OrderUpdate.plan_approved(plan_hash(order.plan)))

@@ -1,4 +1,4 @@
-"""What is done about messages of the service: the orders that they name are read again, and that alone counts."""
+"""Handling of the service's messages: the orders that they name are read again, and that alone counts."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ NOT_OURS = "no order of this ledger"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackReport:
-    """What came of the messages of one run. `outcomes` has words for each, by its number; `moved` names orders.
+    """The result of the messages of one run. `outcomes` has words for each, by its number; `moved` names orders.
 
-    A message whose order could not be asked about, since the service was away, has no outcome: it waits on.
+    A message whose order could not be read, since the service was away, has no outcome: it waits on.
 
-    `parcels` says which of them that reached the warehouse need a look, and why.
+    `parcels` names the parcels at the warehouse that a person must check, and why.
     """
 
     kind: CallbackKind
@@ -74,9 +74,9 @@ async def lease_renewed(tickets: Tickets, ticket: str) -> AsyncIterator[None]:
 async def handle_callbacks(
     resources: Resources, store: CallbackStore, kind: CallbackKind, messages: Sequence[Callback]
 ) -> CallbackReport:
-    """Read again what these messages name; answers what came of each. What one says is never written down as true.
+    """Read again what these messages name; answers the outcome of each. No claim of a message is recorded as true.
 
-    Whom it concerns is told: of parcels that are not as they should be, and of orders that are held now.
+    Sends notifications of parcels that are not as they should be, and of orders that are held now.
     """
     ledger = resources.ledger
     named = {order_id for message in messages for order_id in message.order_ids}
@@ -100,13 +100,13 @@ async def handle_callbacks(
 
 
 def _waits_to_be_paid(order: OrderRecord) -> bool:
-    """One that is held for its price alone does too: it may have come down."""
+    """An order that is held for its price alone counts too: the price may have come down."""
     is_held = order.state is OrderState.HELD and order.order_id is not None and order.paid_minor is None
     return order.state is OrderState.ORDERED or (is_held and order.reason_code is ReasonCode.PRICE_ROSE)
 
 
 def _held(changed: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator[Message]:
-    """Once for each reason: an order that is held anew for another one is told again, and one that is not any more."""
+    """Messages of orders that are held now, or whose price fell; once for each reason."""
     for ref in changed:
         order = orders[ref]
         if order.state in NEEDS_A_PERSON or order.reason_code is ReasonCode.PRICE_FELL:
@@ -153,9 +153,9 @@ def _row(message: Callback, outcome: str) -> Row:
 async def _read_news(
     resources: Resources, kind: CallbackKind, orders: Mapping[str, OrderRecord]
 ) -> tuple[dict[str, str], Sequence[str]]:
-    """Read these orders, and their refunds where it is about those.
+    """Read these orders, and their refunds where the messages are about refunds.
 
-    Answers what went wrong with which, and those that nobody was asked about, since the service was away.
+    Answers the failures by order, and the orders that were not read, since the service was away.
     """
     if not orders:
         return {}, ()

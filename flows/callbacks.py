@@ -1,4 +1,4 @@
-"""The flow that looks at what the service posted; the dispatcher starts it, one run a kind at a time."""
+"""The flow that handles the service's posts; the dispatcher starts it, one run a kind at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who goes first at a marketplace: one order alone, until it is read back as it was created; then the others."""
+"""The canary of a marketplace: one order goes alone, until it is read back as it was created; then the others."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ GOOD_FOR = timedelta(days=1)
 class Canaries:
     """The canaries of one process's part in a run.
 
-    Their state is the ledger's, but for how many were lost: a run that is started again begins to count anew, and
-    two processes that begin at one instant have one each.
+    Their state is the ledger's, but for the count of losses: a restarted run counts anew. Two processes that begin at
+    one instant have one canary each.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -41,9 +41,9 @@ class Canaries:
         create: Callable[..., None],
         is_read_back: Callable[[str], Awaitable[bool]],
     ) -> list[OrderChange]:
-        """Let these orders of one batch and marketplace be created; answers what is said of those that are not.
+        """Let these orders of one batch and marketplace be created; answers the verdicts on those that are not.
 
-        `create` takes their references, and `is_read_back` waits until payment has looked at one.
+        `create` takes their references, and `is_read_back` waits until payment has read an order back.
         """
         marketplace, left = orders[0].marketplace, list(orders)
         async with self._one_by_one[marketplace]:
@@ -69,7 +69,7 @@ class Canaries:
         return [ref for marketplace, ref in first.items() if not await self.is_free(marketplace)]
 
     async def is_free(self, marketplace: Marketplace) -> bool:
-        """Whether an order of this very program was read back there within a day."""
+        """Whether an order of this version of the program was read back there within a day."""
         since = self._resources.clock() - GOOD_FOR
         marks = self._resources.ledger.marks
         if marketplace not in self._free and await asyncio.to_thread(
@@ -86,7 +86,7 @@ class Canaries:
         self._free.add(marketplace)
 
     async def _kept_back(self, orders: Sequence[OrderRecord]) -> list[OrderChange]:
-        """What is said of these when none of them may go first; empty when one may."""
+        """The verdicts on these orders when none of them may go first; empty when one may."""
         marketplace, resources = orders[0].marketplace, self._resources
         unchanged = [order.stays(order.why) for order in orders]
         if resources.paused or resources.breaker.is_over:
@@ -104,10 +104,10 @@ class Canaries:
         return []
 
     async def _stuck(self, batch_id: str, marketplace: Marketplace) -> OrderRecord | None:
-        """An order that went first and is not settled, or can't be read as it should be; one that can sets it free.
+        """A canary that is not settled, or can't be read as it should be; a readable one frees the marketplace.
 
-        A create without an answer that can arrive no more is lost: the order after it is the younger one that the proof
-        of its absence may lack.
+        An unanswered create that can't land any more is lost: the next order is the younger one that the proof of its
+        absence may lack.
         """
         resources, group_commit, marks = self._resources, self._resources.group_commit, self._resources.ledger.marks
         refs = await asyncio.to_thread(marks.unsettled_first, batch_id, marketplace, most=MOST)
@@ -134,7 +134,7 @@ class Canaries:
         """Count a canary that was not read back, if anything of it was begun."""
         ref, group_commit = canary.order_ref, self._resources.group_commit
         now = (await group_commit.orders([ref]))[ref]
-        if now.paid_minor is not None:  # somebody else was faster
+        if now.paid_minor is not None:  # another run was faster
             await self._set_free(now.marketplace)
             return
         creates = [one for one in await group_commit.effects_of([ref]) if one.action is Action.CREATE]

@@ -34,7 +34,7 @@ async def cancel_orders(
 ) -> AfterSaleReport:
     """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back.
 
-    What has no answer yet is looked for first. Safe to run again: nothing is cancelled or asked for twice.
+    Effects without an answer are settled first. Safe to run again: nothing is cancelled or asked for twice.
     """
     order_refs = some_orders(order_refs)
     if not reason.strip():

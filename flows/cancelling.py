@@ -1,4 +1,4 @@
-"""What cancelling an order takes: unpaid ones are closed, paid and unshipped ones get their money back."""
+"""Cancelling orders: unpaid orders are closed, paid and unshipped orders get their money back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ITS_FREIGHT = "its freight is booked, which only the warehouse can cancel: ask i
 
 
 async def dry_run_of(resources: Resources, order_refs: Sequence[str]) -> list[DryRunRow]:
-    """What cancelling would do to each order, as far as the ledger and a look at the paid ones can tell."""
+    """What cancelling would do to each order, by the ledger and a reading of the paid orders."""
     orders = resources.ledger.orders(order_refs)
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]

@@ -22,7 +22,7 @@ from tasks.snapshot import snapshot_orders
 
 
 async def fill_carts(resources: Resources, asked: RequestBatch) -> BatchReport:
-    """Plan the orders and lay their lines into the carts, each once; those that can't be laid say why."""
+    """Plan the orders and lay their lines into the carts, each once; orders left out carry the reason."""
     ledger = resources.ledger
     resources.heed(ledger.buying_paused())
     begun = ledger.start_batch(asked.batch_id, asked.source)
@@ -34,7 +34,7 @@ async def fill_carts(resources: Resources, asked: RequestBatch) -> BatchReport:
 
 
 async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id: str) -> dict[str, Reason]:
-    """Lay what may be laid; answers why the others were left alone, by reference."""
+    """Lay what may be laid; answers the reasons of the orders left alone, by reference."""
     ledger, chunk_size = resources.ledger, resources.settings.chunk_size
     refs = [request.order_ref for request in requests]
     await settle_open(resources, refs)
@@ -60,7 +60,7 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
 def _left_alone(
     resources: Resources, request: OrderRequest, order: OrderRecord | None, carted: set[str], ordered: set[str]
 ) -> Reason | None:
-    """Why nothing of it is laid into a cart; None where it may be."""
+    """Why nothing of the order is laid into a cart; None where it may be."""
     ref = request.order_ref
     if resources.offerings[request.marketplace].cart is None:
         return because(ReasonCode.NO_CART, marketplace=request.marketplace)

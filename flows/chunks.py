@@ -1,4 +1,4 @@
-"""Work in slices: one task run a slice and stage, several slices under way at once."""
+"""Work in chunks: one task run a chunk and stage, several chunks under way at once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 C = TypeVar("C", bound=Sized)
 
 ORDERS_A_CALL = 4
-"""So many orders are under way for each call that may be: some of them wait for one another, or for the ledger."""
+"""Orders under way for each concurrent call: some of them wait for one another, or for the ledger."""
 
 
 def chunks(items: Sequence[T], size: int) -> list[tuple[str, Sequence[T]]]:
-    """Slices of `size`, each with a label such as `101–200 of 1,000`."""
+    """Chunks of `size`, each with a label such as `101–200 of 1,000`."""
     total = len(items)
     return [
         (label_of(start, min(start + size, total), total), items[start : start + size])
@@ -29,12 +29,12 @@ def chunks(items: Sequence[T], size: int) -> list[tuple[str, Sequence[T]]]:
 
 
 def label_of(start: int, end: int, total: int) -> str:
-    """`101–200 of 1,000`, for a slice of that many."""
+    """`101–200 of 1,000`."""
     return f"{start + 1:,}–{end:,} of {total:,}"
 
 
 def chunks_with_progress(stage: str, items: Sequence[T], size: int) -> Iterator[tuple[str, Sequence[T]]]:
-    """The same as a stage that who listens hears of: a slice is done when the next one is asked for."""
+    """Chunks with their labels, reported as progress: a chunk counts as done when the next one is taken."""
     listener = progress.get()
     listener.start(stage, len(items))
     for label, chunk in chunks(items, size):
@@ -49,7 +49,7 @@ async def each_chunk(
     size: int,
     work: Callable[[Sequence[T], str], Awaitable[object]],
 ) -> None:
-    """Do the work on each slice, with its label, while it makes sense: until patience or time is used up."""
+    """Do the work on each chunk, with its label, until patience or time is used up."""
     for label, chunk in chunks_with_progress(stage, items, size):
         if resources.breaker.is_over:
             return
@@ -58,7 +58,7 @@ async def each_chunk(
 
 
 class Window:
-    """How many orders may be under way: chunks begin while there is room, and slow ones of a chunk keep none back."""
+    """A limit of orders under way: a chunk begins while there is room; its slow orders delay no other chunk."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -66,17 +66,16 @@ class Window:
         self._news = asyncio.Event()
 
     async def has_room(self, orders: int) -> None:
-        """Wait until there is room for so many, or for half of them at least."""
+        """Wait until there is room for so many, or for at least half of them."""
         while self._under_way and self._under_way + orders / 2 > self._most:
             self._news.clear()
             await self._news.wait()
 
     def enter(self, orders: int) -> None:
-        """So many more are under way."""
         self._under_way += orders
 
     def leave(self, orders: int = 1) -> None:
-        """So many are through."""
+        """So many are done."""
         self._under_way -= orders
         self._news.set()
 
@@ -87,10 +86,11 @@ async def side_by_side(
     size: int,
     work: Callable[[Sequence[T], str, Callable[..., None]], Awaitable[object]],
 ) -> None:
-    """Do the work on each slice, with its label, many at once, begun in order while it makes sense.
+    """Do the work on each chunk, with its label, many at once, begun in order until patience or time is used up.
 
-    The work calls what it gets third with how many more items are through (one), and so lets the next slice begin while
-    a slow one of its own is awaited. The first exception cancels the rest, and comes out as itself when all have ended.
+    The third argument of `work` is a callback for the number of items that are done (1 by default): it lets the next
+    chunk begin while slow items of this one are awaited. The first exception cancels the rest, and is raised as itself
+    when all have ended.
     """
 
     async def listed() -> AsyncGenerator[tuple[str, Sequence[T]], None]:
@@ -105,7 +105,7 @@ async def as_they_come(
     source: AsyncGenerator[tuple[str, C], None],
     work: Callable[[C, str, Callable[..., None]], Awaitable[object]],
 ) -> None:
-    """The same for slices that come one by one: each is asked for when there is room for one as large as the last."""
+    """Do the work on chunks of an iterator, many at once; each is taken when there is room for the size of the last."""
     window, size = Window(ORDERS_A_CALL * resources.concurrency), 0
 
     async def one(chunk: C, label: str) -> None:

@@ -1,4 +1,4 @@
-"""A person's word about one marketplace, in the UI: that its amounts are right, or that all orders there are known."""
+"""A person's confirmation in the UI that a marketplace's amounts are right, or that all orders there are known."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def confirm_marketplace(
     every_order_is_known: AllKnown = False,  # noqa: FBT002 - a box of a form
     said_by: ConfirmedBy = "",
 ) -> str:
-    """Write down what a person has looked at: then the next run may order and pay there again."""
+    """Write down what a person has checked: then the next run may order and pay there again."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace") as ledger:
         words = confirmed(ledger, marketplace, by_whom(said_by), amounts=amounts_are_right, orders=every_order_is_known)
     run_logger().info("%s", words)
@@ -32,7 +32,7 @@ async def confirm_marketplace(
 
 
 def confirmed(ledger: Ledger, marketplace: Marketplace, by: str, *, amounts: bool, orders: bool) -> str:
-    """Write down what was said, and tell what that came to."""
+    """Record the confirmations, and answer their effect in words."""
     done = []
     if amounts:
         released = ledger.holds.release(marketplace, by=by)

@@ -1,4 +1,4 @@
-"""What every paid order cost: computed, kept in the table `landed_costs`, written for the books, and told."""
+"""The cost of every paid order: computed, kept in the table `landed_costs`, written for the books, and shown."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class CostFiles:
 
 
 async def cost(resources: Resources, books: Books, since: str, files: CostFiles) -> CostReport:
-    """Compute all orders, since parcels are shared; tell and write those that were paid on the day `since` or later.
+    """Compute all orders, since parcels are shared; show and write those that were paid on the day `since` or later.
 
-    In another currency than the settings' the table is left as it is: a look does not change the books.
+    In another currency than the settings' the table stays as it is: a report does not change the books.
     """
     settings = resources.settings
     as_of = resources.clock()  # a moment before the tables are read
@@ -78,7 +78,7 @@ def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> str:
 
 
 async def report_costs(report: CostReport) -> None:
-    """Log what needs a look, and show the sums in the Prefect UI."""
+    """Log what a person must check, and show the sums in the Prefect UI."""
     for why, refs in list(report.problems.items())[:MOST_LISTED]:
         run_logger().warning("No sum for %s: %s", shorten(refs), why)
     for note in report.notes:
@@ -108,7 +108,7 @@ async def _show(report: CostReport) -> None:
 
 
 def markdown(report: CostReport) -> str:
-    """Sums by batch, what has none, and where the files lie."""
+    """Sums by batch, orders without a sum, and the paths of the files."""
     sums = "".join(
         f"| {one.batch_id} | {one.orders:,} | {_lines(one.net_paid)} | {_lines(one.freight)} | {one.landed or ''} "
         f"| {one.open or ''} |\n"

@@ -30,7 +30,7 @@ SHOWN_TROUBLES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogReport:
-    """What a catalogue run did: `pages` and `fetched` in this run, the other counts for the whole crawl.
+    """The result of a catalogue run: `pages` and `fetched` in this run, the other counts for the whole crawl.
 
     `unchanged` SKUs are as the last snapshot has them and were not written again, unless all were asked for.
     `snapshot_id` is None when there was nothing to write.
@@ -87,7 +87,7 @@ class Crawl:
         return await asyncio.to_thread(self._finish, sources, parts)
 
     async def _settle_sources(self, wanted: Sequence[Selection]) -> list[Listing]:
-        """Everything becomes the root categories where a marketplace lists nothing without one."""
+        """Replace *everything* by the root categories where a marketplace's listing needs a category."""
         sources: list[Listing] = []
         for source in sources_of(wanted):
             roots = await root_categories(self.resources, source.marketplace) if source.way is Way.EVERYTHING else []
@@ -110,14 +110,14 @@ class Crawl:
         return [list(part) for _, part in chunks(items, PART_SIZE)]
 
     def _shows_what_is_gone(self, source: Listing) -> bool:
-        """Whether what an earlier crawl saw and this list lacks may be gone: not in a list of changes, or cut off."""
+        """Whether an item that this list lacks may be gone: not so in a list of changes, or a list cut off."""
         return self.limit is None and not (self._changes_only(source))
 
     def _changes_only(self, source: Listing) -> bool:
         return not self.full and lists_changes(self.resources, self.files, source)
 
     async def _list(self, sources: Sequence[Listing]) -> None:
-        """Read every page of every source; sources that changed meanwhile are read again, a few times."""
+        """Read every page of every source; a source that changed meanwhile is read again, a few times."""
         for turn in range(1, MOST_TURNS + 1):
             await self._read(turn, [(source, 1) for source in sources], "first pages")
             await self._read(turn, [page for source in sources for page in self._further_pages(source, turn)], "pages")
@@ -199,7 +199,7 @@ class Crawl:
         return self.files.snapshot_id
 
     def _now_known(self, source: Listing) -> list[str]:
-        """What later crawls may expect to find there."""
+        """The items that later crawls may expect in the source."""
         seen = self.files.seen(source) if self._changes_only(source) else None
         return list(dict.fromkeys([*(seen.item_ids if seen else ()), *self._listed(source)]))
 

@@ -1,4 +1,4 @@
-"""The flow that tells every morning what happened since the last time."""
+"""The flow that sends a digest every morning of what happened since the last one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _digest(settings: SourcingSettings, link: str) -> Message:
     with Ledger(settings.ledger_url, clock=utc_now, owner="digest") as ledger:
         now = ledger.clock()
         last = ledger.messages.last_told(MessageKind.DIGEST)
-        since = min(max(last or now - A_DAY, now - LONGEST), now)  # a clock may have gone ahead
+        since = min(max(last or now - A_DAY, now - LONGEST), now)  # a clock may have run ahead
         waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
         pause = ledger.buying_paused()
         message = digest_of(happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone, link=link)

@@ -1,4 +1,4 @@
-"""Create, pay, render, book: several chunks at once, each order as far as it can go and as soon as it can."""
+"""Create, pay, render, book: several chunks at once, each order as far and as soon as it can."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ async def execute(
     canaries: Canaries,
     asks: bool = True,
 ) -> None:
-    """Take these orders as far as they can go; what became of each is in the ledger, and told to `feed`.
+    """Take these orders as far as they can go; the results are in the ledger, and emitted by `feed`.
 
     `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created. A run that does
-    not ask (`asks`) leaves alone what is held by now, or what somebody has said no to since.
+    not ask (`asks`) leaves alone orders that were held or refused since.
     """
     listener = progress.get()
     for stage in STAGES:
@@ -61,7 +61,7 @@ async def execute(
 
 
 class Steps:
-    """The steps of a chunk, all under way at once: each order goes from one to the next by itself."""
+    """The steps of a chunk, all running at once: each order goes from step to step by itself."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Steps:
         self._read_back = defaultdict[str, asyncio.Future[bool]](asyncio.get_running_loop().create_future)
 
     async def take(self, refs: Sequence[str]) -> None:
-        """Take these orders as far as they can go."""
+        """Run the steps until each of these orders has gone as far as it can."""
         resources, label = self._resources, self._label
         freight: PartialResults[str, ChosenFreight] = PartialResults()
         book = self._step("book", refs, lambda order: order.order_ref in freight and may_book(order))
@@ -100,7 +100,7 @@ class Steps:
             crew.create_task(self._each(book, lambda: book_shipments(resources, book, freight, label=label)))
 
     async def _admit(self, refs: Sequence[str], create: Step) -> None:
-        """Let orders come to be created, at each marketplace as the canary there allows."""
+        """Submit orders to be created, at each marketplace as its canary allows."""
         orders = await self._resources.group_commit.orders(refs)
         waiting = defaultdict[Marketplace, list[OrderRecord]](list)
         for ref in refs:
@@ -156,7 +156,7 @@ class Steps:
         return Step(refs, is_for=mine, then=through, seen=seen)
 
     async def _each(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
-        """One step, in a task run if there is anything to do; what it could not do is left to the ledger's word."""
+        """Run a step, in a task run if there is anything to do; unfinished orders keep their state in the ledger."""
         try:
             with suppress(ServiceAway):  # patience or time is used up: what is left keeps its state
                 if await step.has_work(self._resources):

@@ -1,4 +1,4 @@
-"""The flow that looks at a batch again, by itself when that is due: it finishes what was approved, and asks nobody."""
+"""The follow-up of a batch, started when it is due: it finishes what was approved, and asks for no approval."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
 
 
 async def _follow_up_later(batch: str, limits: Limits, number: int, ready_in_s: float) -> None:
-    """The service can't be asked now: that is no reason never to look again."""
+    """Schedule the next follow-up although the service can't be reached now."""
     now = utc_now()
     limits = limits.model_copy(update={"done_by": absolute(limits.done_by)})
     until = moment_of(limits.done_by, now, SourcingSettings().timezone)

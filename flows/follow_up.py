@@ -1,4 +1,4 @@
-"""What the ledger knows that a batch still has to do and nobody has to approve, and when to look at it again."""
+"""Unfinished work of a batch that needs no approval, as the ledger has it, and when to follow it up."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tasks.resources import Resources
 class Unfinished:
     """Orders of a batch with something `open`, as the ledger has it, and those with a standing approval `to_do`.
 
-    What is open may be answered by a look at the service, or only by a person.
+    An open effect may be answered by reading the service, or only by a person.
     """
 
     open: Sequence[EffectRecord]
@@ -54,7 +54,7 @@ class Unfinished:
 
 
 def unfinished_of(ledger: Ledger, batch_id: str) -> Unfinished:
-    """What is left of a batch, by whomever it may be done."""
+    """All unfinished work of a batch, for runs and for people."""
     refs = ledger.refs_in(batch_id)
     work = sort_approved(ledger, batch_id, refs)
     opened = [
@@ -68,11 +68,11 @@ def unfinished_of(ledger: Ledger, batch_id: str) -> Unfinished:
 
 
 def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> SortedOrders:
-    """What may go on without asking: what is approved still, on the plan that was, and waits for nobody.
+    """The orders that may go on without asking: the approval of their plan stands, and no person is waited for.
 
-    Not what is held, refused or unknown, what another batch has planned since, nor what somebody ever wanted to take
-    back, also where that came to nothing. What lies in a cart is ordered by a person's command alone, since anybody may
-    have changed the cart; once ordered, it goes on.
+    Left out: orders that are held, refused or unknown, that another batch has planned since, or that a person ever
+    tried to take back, also in vain. Orders in a cart are ordered by a person's command alone, since the cart may have
+    been changed; once ordered, they go on.
     """
     work = SortedOrders()
     for some in chunked(order_refs):
@@ -117,7 +117,7 @@ class FromLedger:
     async def plan(
         self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
-        """Nothing is planned: so there is nothing to keep, to hold or to approve."""
+        """Plans nothing: so there is nothing to keep, to hold or to approve."""
 
     async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
         return {}
@@ -137,10 +137,10 @@ class FromLedger:
 async def schedule_follow_up(
     resources: Resources, report: BatchReport, limits: Limits, *, number: int = 1
 ) -> BatchReport:
-    """The report, with when what is left of its batch is looked at again; a deployed run asks Prefect for that look.
+    """The report, with the follow-up of its batch; a deployed run schedules it in Prefect.
 
-    The look has the `limits` of this run; one that is due when all was to be done is not asked for. What waits for
-    people is told to them.
+    The follow-up has the `limits` of this run; it is not scheduled beyond the time limit. People are notified of the
+    orders that wait for them.
     """
     until = absolute(limits.done_by)
     done_by = moment_of(until, resources.clock(), resources.settings.timezone)
@@ -159,7 +159,7 @@ async def schedule_follow_up(
 def next_follow_up(
     resources: Resources, batch_id: str, number: int, done_by: datetime | None = None
 ) -> FollowUp | None:
-    """The look of this `number`; None when nothing is left that one could finish."""
+    """The follow-up of this `number`; None when nothing is left that a follow-up could finish."""
     left = unfinished_of(resources.ledger, batch_id)
     orders = resources.ledger.orders({one.order_ref for one in left.open})
     waiting = [one for one in left.open if not _asks(one, orders[one.order_ref])]
@@ -169,7 +169,7 @@ def next_follow_up(
     clear = [clear_from(resources, one) for one in waiting]
     at = due(clear, now=resources.clock(), number=number, ready_in_s=resources.breaker.ready_in_s)
     if is_paused := bool(resources.paused and left.to_do and (not waiting or number > MOST_FOLLOW_UPS)):
-        # a look that can do nothing counts for none
+        # a follow-up that can do nothing does not count
         number, at = max(number - 1, 1), due_while_paused(resources.clock())
     late = done_by is not None and at >= done_by
     return FollowUp(
@@ -184,12 +184,12 @@ def next_follow_up(
 
 
 def _asks(effect: EffectRecord, order: OrderRecord) -> bool:
-    """Whether a person has been asked about it, or nobody need be: then no look by itself is of use."""
+    """Whether no automatic follow-up can settle the effect: a person has been asked, or reading is of no use."""
     kind = kind_of(effect)
     is_asked = effect.why is not None and effect.why.code in ASKS
     return not kind.is_worth_asking or (is_asked and not kind.may_show_later)
 
 
 def waits_s(error: NotSent | Unanswered) -> float:
-    """For how long the service wants to be left alone, in seconds."""
+    """Seconds for which the service asks for no calls."""
     return (error.retry_after_s or 0.0) if isinstance(error, NotSent) else 0.0

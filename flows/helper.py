@@ -23,13 +23,13 @@ from flows.shown.progress import best_effort, rename_run
 from tasks.resources import utc_now
 
 IDLE_S = 20.0
-"""So long a helper waits for the next chunk: longer than a plan needs to be approved without anybody being asked."""
+"""A helper waits so long for the next chunk: longer than an approval without a question takes."""
 ShareId = Annotated[str, asked("Share", "Which shared batch to work on. The run that shares it fills this in")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Helped:
-    """What one helper did, and why it ended."""
+    """The result of a helper, and why it ended."""
 
     batch_id: str
     planned: int
@@ -42,7 +42,7 @@ class Helped:
 async def help_with(share: ShareId) -> Any:
     """Work on a batch that another run shares: plan and buy chunks of it until none is left.
 
-    It asks nobody and approves nothing: it buys what that run has had approved.
+    It asks and approves nothing: it buys what was approved for that run.
     """
     settings = SourcingSettings()
     found = await asyncio.to_thread(_found, settings, share)

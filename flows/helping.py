@@ -24,7 +24,7 @@ from tasks.resources import Resources
 LOOK_EVERY_S = 2.0
 TAKE_EVERY_S = 0.5
 ALONE_FOR = timedelta(minutes=2)
-"""A run that has not looked after its share for so long will not ask for what comes of it."""
+"""A run that has not renewed its share for so long will not use the results."""
 MOST_OFFERS_KEPT = 10_000
 CLOSED = "the batch is done, or was stopped"
 STOPPED = "Stopped"
@@ -32,7 +32,7 @@ STOPPED = "Stopped"
 
 
 def why_over(share: Share | None, now: datetime) -> str:
-    """Why nobody is to take more of a share; empty while a run looks after it."""
+    """Why no more of a share is to be taken; empty while its run is alive."""
     if share is None or share.closed_at is not None:
         return CLOSED
     is_alone = now - share.seen_at > ALONE_FOR
@@ -77,7 +77,7 @@ class Helping:
         self._ends = True
 
     async def work(self) -> None:
-        """Take chunks until there are none, or the share is closed: then what is on the wire is heard, and no more."""
+        """Take chunks until there are none, or the share is closed: then calls on the wire are awaited, and no more."""
         await asyncio.to_thread(self._shares.join, self._id)
         drawing = as_they_come(self._resources, self._taken(), self._one)
         working = asyncio.create_task(drawing)
@@ -114,11 +114,11 @@ class Helping:
             dead = [one for one in holders if is_dead(self._resources.send_logs, one)]
             return self._shares.take(self._id, lease=self._lease, dead=dead, in_hand=self._in_hand)
 
-        # who is cancelled meanwhile leaves the share when this is known: what was taken would be held by nobody
+        # a helper that is cancelled meanwhile leaves the share only now: taken chunks would have no holder
         return await shield_until_done(asyncio.to_thread(take), on_cancel=lambda: None)
 
     async def _watch(self, working: asyncio.Task[None]) -> None:
-        """Keep what is in hand, and end when nobody wants it any more."""
+        """Renew the taken chunks, and end when the share is over."""
         renewed_at = self._resources.clock()
         while True:
             await asyncio.sleep(LOOK_EVERY_S)

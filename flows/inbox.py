@@ -67,7 +67,7 @@ async def source_inbox(
 
 @asynccontextmanager
 async def watched_from_outside() -> AsyncIterator[list[Exception]]:
-    """A watcher elsewhere hears how the night of a deployment ended: well, unless there was trouble."""
+    """Report the end of a deployment's night to an external watcher: success, unless there was trouble."""
     trouble: list[Exception] = []
     try:
         yield trouble

@@ -1,4 +1,4 @@
-"""What runs tell people who are away: messages made from what a run came to. Pure; no receiver's data in them."""
+"""Notifications made from the results of runs. Pure; they hold no receiver's data."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ WAITING = frozenset(NEEDS_A_PERSON)
 
 
 def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Message]:
-    """The orders that wait for a person after a run: those that a budget has no room for, and all others.
+    """Messages of the orders that wait for a person after a run: those beyond a budget, and all others.
 
-    Not those that are held by silence alone: who asked has told that (`flows/approval_notice.py`).
+    Orders held by silence alone are left out: `flows/approval_notice.py` notifies of them.
 
-    `receivers` are those of the orders that wait; what is said of one without is not told.
+    `receivers` are those of the waiting orders; the details of an order without one are left out.
     """
     waiting = waiting_in(report)
     full = [line for line in report.without_room if line in waiting]
@@ -72,7 +72,7 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
 
 
 def _of_unknown_states(report: BatchReport) -> list[Message]:
-    """Each marketplace whose states this program does not know, once."""
+    """A message for each marketplace that shows unknown states."""
     unknown: dict[str, list[str]] = {}
     for line in report.orders:
         if line.reason_code in UNKNOWN_STATES:
@@ -104,7 +104,7 @@ def _reasons(lines: Sequence[ReportLine]) -> list[str]:
 
 
 def of_faults(file: str, content: str, note: str, places: Sequence[str]) -> Message:
-    """A request file that can't be read or has faults; the words of the faults may quote a receiver, the places not."""
+    """The message of a faulty request file, with the places only: the words of faults may quote a receiver."""
     where = f"Look at {shorten(places, 10)}. " if places else ""
     return Message(
         cause=f"faults:{file}:{content}",
@@ -118,7 +118,7 @@ def of_faults(file: str, content: str, note: str, places: Sequence[str]) -> Mess
 def of_parcels(
     stalled: Mapping[str, datetime], returned: Iterable[str], held: Sequence[ReportLine], *, days: int
 ) -> list[Message]:
-    """Parcels of which nothing was heard for so many days, each with when last; those that come back; orders held."""
+    """Messages of parcels without news for so many days, each with its last scan; of returned ones, of held orders."""
     back = sorted(returned)
     lines = [
         *([f"Nothing heard for {days} days: {shorten(list(stalled), 20)}."] if stalled else []),
@@ -150,12 +150,12 @@ def of_parcels(
 
 
 def stall_cause(order_ref: str, last: datetime) -> str:
-    """One silence: told again when something was heard and then nothing."""
+    """The cause of one stall: a later scan begins a new one."""
     return f"stalled:{order_ref}:{last.astimezone(UTC):%Y-%m-%dT%H:%M}"
 
 
 def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
-    """What a reconciliation found, each finding once."""
+    """Messages of a reconciliation's findings, each finding once."""
     about = tuple(f"differs:{'/'.join(map(str, finding.identity))}" for finding in findings)
     if not about:
         return []
@@ -172,7 +172,7 @@ def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
 
 
 def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
-    """Effects that were sent and had no answer, of orders that do not wait for a person anyway."""
+    """Messages of unanswered effects, of orders that do not wait for a person anyway."""
     about = tuple(f"unknown:{effect.key}" for effect in effects)
     if not about:
         return []
@@ -190,7 +190,7 @@ def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
 
 
 def _about(what: str, lines: Iterable[ReportLine]) -> tuple[str, ...]:
-    """Each order as it waits: told again when it waits for something else."""
+    """The causes of waiting orders: a new reason makes a new cause."""
     return tuple(f"{what}:{line.order_ref}:{line.state}:{_hash(line.reason)}" for line in lines)
 
 

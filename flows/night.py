@@ -42,7 +42,7 @@ STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileResult:
-    """What became of one file. `place` is the folder it lies in now; `batch_id` is None for one that had no batch."""
+    """The result of one file. `place` is the folder it lies in now; `batch_id` is None for a file without a batch."""
 
     file: str
     place: str
@@ -54,7 +54,7 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxReport:
-    """What a run did with the files of an inbox."""
+    """The results of a run over an inbox."""
 
     inbox: str
     files: Sequence[FileResult]
@@ -78,9 +78,9 @@ class Night:
     async def take(self, path: Path) -> FileResult | None:
         """Work on one file; None when another run has it, or when trouble with one file would meet all others.
 
-        Once the service was away for too long, or the time is up, the others wait for the next run.
+        Once the service was away for too long, or the time is up, the remaining files wait for the next run.
 
-        One at a time, in turn, but a file that waits for approval lets the next one go on.
+        Files are taken one at a time, but a file that waits for approval lets the next one go on.
         """
         async with turn():
             if any(isinstance(error, STOPS_ALL) for error in self.trouble):
@@ -100,7 +100,7 @@ class Night:
         batch_id = batch_id_with(working.stem, content[:8])
         about = {"file": working.name, "content": content[:8]}
         try:
-            with tags(*flow_run.tags):  # the night's own: a batch of it is found, and told of, by the same
+            with tags(*flow_run.tags):  # a batch is found and notified by the tags of its night
                 report: BatchReport = await source_orders(
                     Requests(file=str(working), encoding=self.settings.inbox_encoding),
                     dry_run=False,
@@ -131,7 +131,7 @@ class Night:
         return self._finish(working, report, about)
 
     async def _notify_faults(self, about: Mapping[str, str], words: str, faults: Sequence[Fault]) -> None:
-        """Before the file is laid aside: a run that dies in between finds it again and tells nothing twice."""
+        """Notify before the file is laid aside: a run that dies in between finds it again and notifies only once."""
         places = [f"row {fault.row} {fault.column}".rstrip() for fault in faults if fault.row]
         try:
             with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
@@ -172,7 +172,7 @@ def note_of(report: BatchReport, place: Folder) -> str:
 
 
 def summary_of(report: InboxReport) -> str:
-    """What the run did, in one line."""
+    """The results in one line."""
     if not report.files:
         return f"Nothing to do: no request file waits in {report.inbox}"
     return "; ".join(f"{one.file} → {one.place or 'inbox'}: {one.note}" for one in report.files)

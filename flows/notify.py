@@ -30,7 +30,7 @@ NOT_DELIVERED = "NotTold"
 
 
 class Nobody(Exception):
-    """There is nobody to tell; says what to set."""
+    """No recipient is set; the message names the setting."""
 
 
 @flow(name="notify", flow_run_name="send messages", persist_result=False)
@@ -48,7 +48,7 @@ async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow param
     summary = "; ".join([f"{pluralize(sending.sent, 'test message' if test else 'message')} sent", *failed])
     await rename_run(summary)
     (run_logger().warning if failed else run_logger().info)("%s", summary)
-    # no failure: that would be one more message to those who can't be told
+    # no failure: that would be one more message that can't be sent
     state: Any = Completed(name=NOT_DELIVERED, message=summary, data=summary) if failed else summary
     return state  # type: ignore[no-any-return]
 

@@ -22,11 +22,11 @@ from tasks.lost_ledger import require_not_lost
 from tasks.resources import Resources, open_resources, utc_now
 
 LEAST_S = 60.0
-"""So long at least the first call is waited for."""
+"""The first call is waited for at least so long."""
 
 
 def begun_at(now: datetime) -> datetime:
-    """When this flow run began first: one that is taken up after a crash is still the same run. `now` outside a run."""
+    """When this flow run began first: a run taken up after a crash is still the same run. `now` outside a run."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     return (run.start_time if run else None) or now
@@ -55,7 +55,7 @@ async def opened(
     xportcn: XportcnSettings | None = None,
     run: str = "",
 ) -> AsyncIterator[Resources]:
-    """Everything a run works with, once one cheap call has told that service, clock and account are well.
+    """Everything a run works with, once a cheap call has proved that service, clock and account are well.
 
     A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have forgotten earlier ones.
     `concurrency` calls go to the service at once; 0: as the settings say. They count as those of `run`, else of this
@@ -78,7 +78,7 @@ async def opened(
 
 
 def _doubts(resources: Resources) -> list[EffectRecord]:
-    """What got no answer and is worth asking about, of orders that don't wait for a person anyway."""
+    """Unanswered effects that a reading may settle, of orders that don't wait for a person anyway."""
     found = [
         effect
         for effect in every_open_effect(resources.ledger)

@@ -30,9 +30,9 @@ def asked(title: str, description: str = "", **bounds: Any) -> Any:
 
 
 def in_words(name: str, read: Callable[[], T]) -> T:
-    """What a field is read as. Raises `BadInput` with the field's name.
+    """The value of a field. Raises `BadInput` with the field's name.
 
-    The schema of a form says little on purpose: the UI would answer with a regular expression.
+    The schema of a form has few rules on purpose: the UI would answer with a regular expression.
     """
     try:
         return read()
@@ -135,7 +135,7 @@ class Requests(FormSection):
     ] = ""
 
     def check(self) -> None:
-        """Raise `BadInput` unless there is exactly one of the two, and not too much of it."""
+        """Raise `BadInput` unless exactly one of the two is given, and not too much of it."""
         in_words("Encoding of the file", lambda: check_encoding(self.encoding))
         if self.file and self.lines.strip():
             raise BadInput("give a request file or pasted lines, not both")
@@ -173,7 +173,7 @@ class Limits(FormSection):
 
 
 class Speed(FormSection):
-    """How the work is cut. The defaults are good."""
+    """The size and number of parallel tasks. The defaults are good."""
 
     chunk_size: ChunkSize = 0
     concurrency: Concurrency = 0

@@ -1,4 +1,4 @@
-"""Where the plans of a run come from: the orders of a request file, or what lies in the carts."""
+"""The sources of a run's plans: the orders of a request file, or the contents of the carts."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from tasks.unrecorded import find_unrecorded
 
 
 class PlanSource(Protocol):
-    """What a run asks of where its plans come from. `name` is what the ledger keeps of a batch, `warnings` are told.
+    """The source of a run's plans. `name` is the batch's source in the ledger, `warnings` are shown.
 
-    One that does not ask (`asks`) goes on with what is approved already, and puts nothing to anybody.
+    A source that does not ask (`asks`) goes on with what is approved already, and needs no approval.
     """
 
     name: str
@@ -43,32 +43,32 @@ class PlanSource(Protocol):
     warnings: Sequence[Remark]
 
     def sort(self, ledger: Ledger) -> SortedOrders:
-        """What is to be done with each order."""
+        """Sort the orders by what is to be done with them."""
 
     async def plan(
         self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
-        """Give plans of the orders `to_plan` to `take` as they are made, in no order, each once.
+        """Pass the plans of the orders `to_plan` to `take` as they are made, in no order, each once.
 
-        `anew` decides again what an earlier run decided about words.
+        `anew` matches words again that an earlier run matched.
         """
 
     async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
-        """Why not to buy some of these, by reference, whatever their plans are."""
+        """The reasons not to buy some of these, by reference, whatever their plans are."""
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
-        """Write what nobody has approved: nothing may be bought on it."""
+        """Store plans without approval: nothing may be bought on them."""
 
     def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
-        """The plans that were kept, to be looked at."""
+        """The plans that were kept."""
 
     def hold(
         self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
     ) -> None:
-        """Write that these plans are held; `why` by reference."""
+        """Record that these plans are held; `why` by reference."""
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
-        """Write which plans are approved; not where another run was faster, or has made the plan anew."""
+        """Record which plans are approved; not where another run was faster, or has made the plan anew."""
 
 
 class FromRequests:
@@ -138,7 +138,7 @@ class FromCarts:
         self._plans: dict[str, PlannedOrder] = {}
 
     def sort(self, ledger: Ledger) -> SortedOrders:
-        """Whatever may have been ordered already, with a cart or without one, is not planned again."""
+        """An order that may have been created already, from a cart or not, is not planned again."""
         refs = [request.order_ref for request in self.requests]
         orders, effects = ledger.orders(refs), ledger.effects_of(refs)
         creates = {one.order_ref for one in effects if one.action is Action.CREATE and one.status in COUNTS_AS_SPENT}
@@ -166,7 +166,7 @@ class FromCarts:
         return {}
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
-        """The plan that the cart was filled with stays; what keeps the order from being bought is its reason."""
+        """The plan that the cart was filled with stays; the order gets the reason why it is not bought."""
         held_back = [plan for plan in plans if not plan.is_fine and not plan.is_postponed]
         resources.ledger.change([self._held(plan) for plan in held_back])
 
@@ -194,7 +194,7 @@ class FromCarts:
 
 
 async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:
-    """What ordering the rows would cost now; held where they can't be ordered."""
+    """The plan of ordering the rows at today's cost; held where they can't be ordered."""
     try:
         plan = await plan_cart(resources, order)
     except Misconfigured:

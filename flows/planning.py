@@ -35,7 +35,7 @@ Take = Callable[[Sequence[PlannedOrder]], Awaitable[None]]
 async def plan_orders(
     resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, match_anew: bool = False
 ) -> list[PlannedOrder]:
-    """Plans for these requests, in their order; what the service being away left out is postponed.
+    """Plans for these requests, in their order; requests that the absent service left out are postponed.
 
     `match_anew` searches for words again that an earlier run matched.
     """
@@ -56,7 +56,7 @@ async def plan_each(
     chunk_size: int,
     match_anew: bool = False,
 ) -> None:
-    """The same, where `take` gets the plans of each chunk once they are made."""
+    """Plan these requests; `take` gets the plans of each chunk once they are made."""
     matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
     planning = Planning(resources)
     planning.expect(requests, matches)
@@ -73,14 +73,14 @@ async def plan_each(
 
 
 def unplanned(request: OrderRequest) -> PlannedOrder:
-    """An order that could not be asked about."""
+    """The postponed plan of an order that could not be looked up."""
     return PlannedOrder(request=request).with_verdict(NOT_ASKED)
 
 
 class Planning:
     """Each item is looked up once, by the chunk that needs it first; an order is previewed once its items are there.
 
-    Of offers that no expected order needs any more so many are kept: orders that are expected later may need them.
+    `most_stored` offers are kept that no expected order needs any more, for orders expected later.
     """
 
     def __init__(self, resources: Resources, *, most_stored: int = 0) -> None:
@@ -95,7 +95,7 @@ class Planning:
         self._listener = progress.get()
 
     def expect(self, requests: Sequence[OrderRequest], matches: Matches) -> None:
-        """These will be planned, a chunk at a time; their words mean `matches`."""
+        """Announce requests that will be planned, a chunk at a time; their words mean `matches`."""
         self._matches |= matches
         self._offers.update(unmatched(matches))
         needed = Counter(item for request in requests for item in self._items_of(request))
@@ -108,7 +108,7 @@ class Planning:
     async def plan(
         self, chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]
     ) -> Sequence[PlannedOrder]:
-        """Plans for these, in their order; `through` hears of each. What could not be asked about is postponed."""
+        """Plans for these, in their order; calls `through` for each. Orders without answers are postponed."""
         requests = {request.order_ref: request for request in chunk}
         plans: PartialResults[str, PlannedOrder] = PartialResults(then=lambda _ref: through())
         arrivals = Arrivals(requests)
@@ -129,7 +129,7 @@ class Planning:
         try:
             with suppress(ServiceAway):
                 await search_items(self._resources, items, self._offers, label=label)
-        finally:  # what was not found is waited for no more: the preview says so
+        finally:  # the preview does not wait for missing items, and reports them
             for item in items:
                 self._is_there(item)
         self._listener.advance("search", len(items))
@@ -158,7 +158,7 @@ class Planning:
         return {item_of(request, line, self._matches) for line in request.lines}
 
     def _still_to_look_up(self, chunk: Sequence[OrderRequest]) -> Mapping[Item, None]:
-        """In the order of the file; those of earlier chunks are there or on their way."""
+        """The chunk's items in the order of the file, without those of earlier chunks."""
         wanted = dict.fromkeys(item_of(request, line, self._matches) for request in chunk for line in request.lines)
         items = [item for item in wanted if item not in self._offers and item not in self._waiting]
         self._waiting |= {item: [] for item in items}
@@ -184,7 +184,7 @@ class Planning:
             one_more()
 
     def _forget(self, chunk: Sequence[OrderRequest]) -> None:
-        """Drop the offers that nobody else needs, but for those that are kept."""
+        """Drop the offers that no other order needs, beyond `most_stored`."""
         for request in chunk:
             for item in self._items_of(request):
                 self._needed[item] -= 1
@@ -192,20 +192,20 @@ class Planning:
                     self._offers.pop(item, None)
 
     async def _keep_matches(self, plans: Iterable[PlannedOrder]) -> None:
-        """What words were taken to mean, where the preview knew the only SKU of the item."""
+        """Store the matches of words, where the preview found the only SKU of the item."""
         shown = {(plan.order_ref, match.words): match for plan in plans for match in plan.matches}
         if further := {key: match for key, match in shown.items() if match != self._matches.get(key)}:
             await keep_matches(self._resources, further)
 
 
 def within_budget(plans: Sequence[PlannedOrder], limits: BudgetLimits) -> list[PlannedOrder]:
-    """The plans, with those held that the budgets don't allow."""
+    """The plans; those beyond the budgets are held."""
     over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], limits)
     return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
 
 
 def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
-    """Why not to ask about some of these orders: claims for them would be refused."""
+    """The verdicts on orders at held marketplaces, where claims would be refused."""
     held_ones = ledger.holds.standing()
     return {
         one.order_ref: held(marketplace_held(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
@@ -215,7 +215,7 @@ def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> di
 
 
 def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> SpendLimits:
-    """What this batch may spend, as the ledger checks it once more with every claim."""
+    """The spending limits of this batch, which the ledger checks once more with every claim."""
     settings = resources.settings
     return SpendLimits(
         batch_id=batch_id,
@@ -226,7 +226,7 @@ def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> S
 
 
 def limits_now(resources: Resources, limits: SpendLimits) -> BudgetLimits:
-    """The limits with what is spent or may be by now."""
+    """The limits with the sums that are committed by now."""
     return BudgetLimits(
         order=resources.settings.order_limit,
         batch=limits.batch,

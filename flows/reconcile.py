@@ -31,9 +31,9 @@ async def reconcile(
 ) -> ReconciliationReport:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys, pays and cancels nothing.
 
-    What has no answer yet is looked for first, and what reading settles is recorded. The service has no operation that
-    tells what left the wallet: give what the console's statement says, to have it compared too. Orders that somebody
-    else made in the same account are found every time until you say that they are not ours.
+    Effects without an answer are settled by reading first, and the results recorded. The service has no operation for
+    what left the wallet: give the sum of the console's statement, to have it compared too. Orders that other people
+    made in the same account are found every time until you say that they are not ours.
     """
     left_wallet, foreign_ids = form.wallet_out(wallet_out_cny), form.foreign_orders(not_ours)
     asked, days = marketplaces or list(Marketplace), None if since_days == form.AS_SET else since_days

@@ -1,4 +1,4 @@
-"""What a reconciliation came to, and how the Prefect UI shows it."""
+"""The result of a reconciliation, and how the Prefect UI shows it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ LONGEST_NAME = 150
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationReport:
-    """Findings, the most costly kind first; `settled` orders, which a read of this run brought to an end; sums paid.
+    """Findings, the most costly kind first; `settled` orders, which a reading of this run settled; sums paid.
 
-    `compared` orders were looked at on both sides; `in_hand` ones belonged to another run and were left out.
-    `troubles` tell what could not be read, `notes` what could not be compared, `not_marked` orders that somebody said
-    are not ours and that were no orphans.
+    `compared` orders were read on both sides; `in_hand` orders belonged to another run and were left out. `troubles`
+    name what could not be read, `notes` what could not be compared, `not_marked` the orders given as not ours that were
+    no orphans.
     """
 
     since: datetime
@@ -58,7 +58,7 @@ class ReconciliationReport:
 
     @property
     def all_fine(self) -> bool:
-        """Whether everything could be read and agrees, and was noted as it was said."""
+        """Whether everything could be read and agrees, and every foreign order was recorded."""
         return not (self.findings or self.troubles or self.not_marked or self.rejected)
 
     def to_json(self) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def artifact_rows(report: ReconciliationReport) -> list[dict[str, str]]:
 
 
 def markdown(report: ReconciliationReport) -> str:
-    """The sums, and below them what to do: lines that wrap, which the cells of a table artifact don't."""
+    """The sums, and below them what to do, as lines: the cells of a table artifact don't wrap."""
     sums = "".join(
         f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n" for one in report.paid
     )

@@ -1,4 +1,4 @@
-"""One reconciliation: settle what can be settled, then compare ledger and service, and say what differs."""
+"""One reconciliation: settle what can be settled, then compare ledger and service, and report the differences."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ from tasks.snapshot import orders_now, write
 from tasks.snapshot_refunds import snapshot_missing_refunds
 from tasks.snapshot_sums import LedgerSums
 
-# An unpaid order closes after a day: what was paid since a moment was ordered no more than this before it.
+# An unpaid order closes after a day: an order paid since a moment was created no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)
 NONE_FOREIGN: Mapping[OrderId, str] = {}
 SOMEBODY = "somebody in the Prefect UI"
 
 
 def foreign_by(orders: Sequence[OrderId], by: str) -> dict[OrderId, str]:
-    """Who says of which orders that they are not ours."""
+    """The orders that are not ours, each with the name of the person who says so."""
     return dict.fromkeys(orders, by.strip() or SOMEBODY)
 
 
 class Reconciliation:
-    """One reconciliation. `troubles` tell what could not be read, `not_marked` what is no stranger's order."""
+    """One reconciliation. `troubles` name what could not be read, `not_marked` what is no foreign order."""
 
     def __init__(
         self, resources: Resources, since_days: int | None, marketplaces: Sequence[Marketplace], chunk_size: int
@@ -113,7 +113,7 @@ class Reconciliation:
         return replace(report, rejected=rejected_in(self.resources.settings.snapshot_root, report.snapshot_id))
 
     async def _settle(self) -> list[str]:
-        """Read what became of everything open; answers which orders have nothing open any more."""
+        """Settle open effects by reading; answers the orders that have none open any more."""
         listener, opened = progress.get(), refs_with_open_effects(self.resources)
         mine = {name: refs for name, refs in opened.items() if name in self.marketplaces}
         listener.start("settle", sum(map(len, mine.values())))
@@ -128,7 +128,7 @@ class Reconciliation:
         return [ref for ref in _all(mine) if ref not in still]
 
     async def _list(self) -> list[ListedOrders]:
-        """The lists that could be read. Raises what went wrong when none could."""
+        """The lists that could be read. Raises the first error when none could."""
         listener = progress.get()
         listener.start("list orders", len(self.marketplaces))
 
@@ -155,7 +155,7 @@ class Reconciliation:
         return read
 
     async def _completed(self, shown: Shown) -> tuple[Shown, list[LedgerOrder]]:
-        """The lists with what only asking for single orders shows, and the ledger without what could not be asked."""
+        """The lists with orders that only single readings show, and the ledger without unreadable orders."""
         facts = [order for order in ledger_facts(self.resources) if order.marketplace in self.marketplaces]
         wanted = to_look_up(facts, shown, since=self.listed_since)
         found, troubles = await look_up(self.resources, [(order.marketplace, order.order_id) for order in wanted])
@@ -164,7 +164,7 @@ class Reconciliation:
         return _with(shown, found), [order for order in facts if order.order_ref not in unread]
 
     async def _seen_twice(self, facts: Sequence[LedgerOrder], shown: Shown) -> Comparison:
-        """What a second look at both sides confirms: orders go on while their lists are read."""
+        """The findings that a second reading of both sides confirms: orders change while their lists are read."""
         foreign = self.resources.ledger.foreign_orders.standing()
         compared = partial(compare, whole=self.whole, since=self.listed_since, now=self.now, foreign=foreign)
         first = compared(facts, shown)
@@ -187,7 +187,7 @@ class Reconciliation:
         return Comparison(findings=confirmed, notes=second.notes, compared=second.compared, in_hand=second.in_hand)
 
     def _without(self, findings: Sequence[Finding], foreign: Mapping[OrderId, str]) -> list[Finding]:
-        """Record a person's word on orphans of this run; answers the findings that are left."""
+        """Record the orphans of this run that a person calls foreign; answers the findings that are left."""
         ledger = self.resources.ledger
         unknown = self._unknown_here(findings)
         said = [
@@ -214,7 +214,7 @@ class Reconciliation:
         }
 
     def _wallet(self, finding: Finding | None) -> Finding | None:
-        """The finding about the wallet, which only the whole sum can prove."""
+        """The finding about the wallet; None unless all orders were read, since only the whole sum proves it."""
         if self.troubles or set(self.marketplaces) != set(Marketplace):
             self.troubles.append(
                 "the wallet's statement was not compared: not all orders could be read, or were asked for"
@@ -239,5 +239,5 @@ def _with(shown: Shown, found: Mapping[tuple[Marketplace, str], ServiceOrder | N
 
 
 def _in_cny(finding: Finding) -> bool:
-    """Orders in other currencies can be listed and not be read one by one."""
+    """Whether the order can be read by itself: orders in other currencies can only be listed."""
     return finding.seen_amount is None or finding.seen_amount.currency == CNY

@@ -1,7 +1,7 @@
-"""What the forms of the remedies ask for: answering an unknown, refunds, returns, receipts, messages to sellers.
+"""Parameters of the remedies' forms: answering an unknown, refunds, returns, receipts, messages to sellers.
 
-Nothing is bounded in the forms themselves: their messages would be a programmer's. What can't be done is told by the
-run, in one sentence, before anything is sent.
+The forms themselves have no bounds, since their messages would be a programmer's. The run rejects bad input in one
+sentence, before anything is sent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NO_LINES: list[int] = []
 
 
 class Answer(StrEnum):
-    """What a person has found out, as the form lists it; the first is no answer, so that none is filled in."""
+    """The answers that the form lists; the first is no answer, so that none is preselected."""
 
     NONE_YET = "no answer yet: show what is asked"
     ORDERED = "it was ordered"
@@ -145,7 +145,7 @@ def an_amount(text: str) -> Money | None:
 
 
 def resolution_of(answer: Answer, named: str, amount_cny: str, tracking: str) -> Resolution:
-    """The answer that these fields make. Raises `BadInput` where one is missing or does not belong to it."""
+    """The answer that these fields make. Raises `BadInput` for a missing field, or one that does not belong to it."""
     kind, named, amount = answer.kind, named.strip(), an_amount(amount_cny)
     numbers = tuple(references_in(tracking))
     given = {

@@ -1,4 +1,4 @@
-"""What a run came to, from the ledger and the plans that never reached it."""
+"""The report of a run, from the ledger and from plans that never reached it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def batch_report(
 ) -> BatchReport:
     """One line an order, in the order of the file. `plans` speak for orders that the ledger does not have.
 
-    `taken` says why the run did not touch an order.
+    `taken` has the reasons of orders that the run did not touch.
     """
     planned = {plan.order_ref: plan for plan in plans}
     lines: list[ReportLine] = []
@@ -82,7 +82,7 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
 def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord]) -> dict[str, int]:
     """Fen by reference for the orders whose payment this run or a helper of it sent.
 
-    What it found paid, somebody else has bought.
+    Orders that it found paid count for the run that paid them.
     """
     senders = {ledger.owner, *ledger.shares.helpers()}
     sent = {
@@ -94,7 +94,7 @@ def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord]) -> dict[str, in
 
 
 def match_line(order_ref: str, match: Match) -> MatchLine:
-    """What was taken for some words, as a line of a report."""
+    """A match of words as a line of a report."""
     taken = match.taken
     return MatchLine(
         order_ref=order_ref,
@@ -139,7 +139,7 @@ def in_words(why: Reason | None) -> dict[str, Any]:
 
 
 def line_of(order: OrderRecord) -> ReportLine:
-    """An order of the ledger as a line of a report; its freight is told once it is booked."""
+    """An order of the ledger as a line of a report; its freight is shown once it is booked."""
     is_booked = order.shipment_order_id is not None
     return ReportLine(
         order_ref=order.order_ref,

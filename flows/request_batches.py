@@ -1,4 +1,4 @@
-"""What a run is asked to buy, and under which batch."""
+"""The orders that a run is asked to buy, and their batch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_LOGGED = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBatch:
-    """The orders of a file or of pasted lines, and the batch that they are."""
+    """The orders of a file or of pasted lines, and their batch."""
 
     batch_id: str
     source: str
@@ -39,7 +39,7 @@ class RequestBatch:
 
 
 async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> RequestBatch:
-    """Read them for a run, which shows every fault, and logs what was cleaned or passed over."""
+    """Read requests for a run, which shows every fault, and logs what was cleaned or ignored."""
     requests = await _fetched(requests)
     try:
         asked = read_requests(requests, batch, require_limit=require_limit)
@@ -52,7 +52,7 @@ async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> 
 
 
 async def _fetched(requests: Requests) -> Requests:
-    """With a file of this machine in place of an address. Raises `UnreadableFile`, or `BadInput`."""
+    """The requests, with a local file in place of an address. Raises `UnreadableFile`, or `BadInput`."""
     address = await _secret(requests.file) if requests.file.startswith(SECRET) else requests.file
     if not is_address(address) or requests.lines.strip():
         return requests
@@ -62,7 +62,7 @@ async def _fetched(requests: Requests) -> Requests:
 
 
 async def _secret(file: str) -> str:
-    """The address in a block of Prefect, where neither the run nor its page shows it."""
+    """The address in a secret block of Prefect, which neither the run nor its page shows."""
     name = file.removeprefix(SECRET)
     try:
         block: Any = await Secret.aload(name)
@@ -97,7 +97,7 @@ def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = 
 def default_batch_id(file: Path) -> str:
     """The file's name and the start of its hash: the same file is the same batch.
 
-    A fetched one has no name but its hash, which stays when a receiver is struck there.
+    A fetched file has no name but its hash, which stays when a receiver in it is erased.
     """
     return batch_id_with(FOLDER, file.stem[:8]) if is_fetched(file) else batch_id_of(file.stem, file.read_bytes())
 
@@ -108,6 +108,6 @@ def batch_id_of(name: str, content: bytes) -> str:
 
 
 def batch_id_with(name: str, digest: str) -> str:
-    """The same, where the start of the hash is known."""
+    """A batch id from a name and the start of a hash."""
     words = re.sub(r"[^A-Za-z0-9]+", "-", name.removesuffix(f"-{digest}"))[:60].strip("-") or "batch"
     return f"{words}-{digest}"

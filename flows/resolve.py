@@ -56,7 +56,7 @@ async def resolve_order(
 
 
 async def _asked(resources: Resources, order_ref: str) -> tuple[str, list[dict[str, str]]]:
-    """What is asked about the order, and what the service shows of it now."""
+    """The open question about the order, and what the service shows of it now."""
     order = order_of(resources, order_ref)
     at_service, unread = await read_each(resources, [order])
     found = at_service.get(order_ref)

@@ -1,4 +1,4 @@
-"""Asking Prefect to start a look at a batch when it is due."""
+"""Scheduling the follow-up of a batch in Prefect."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ MOST_ENDED = 5
 
 
 def is_deployed() -> bool:
-    """Whether a worker runs this, so that there is one to run a look later; also the batches of an inbox."""
+    """Whether a worker runs this, so that a worker can run a follow-up later; true also for the batches of an inbox."""
     return asks_in_the_ui.get() or has_deployment()
 
 
 async def scheduled(follow_up: FollowUp, limits: Limits) -> FollowUp:
-    """The look with who makes it, once Prefect has taken it; as it is when Prefect can't be told, which stops nobody.
+    """The follow-up with its deployment, once Prefect has scheduled it; unchanged when Prefect fails, without an error.
 
-    The `limits` bound the batch in that look as they did in this run.
+    The `limits` of this run bound the follow-up.
     """
     for pause in PAUSES_S:
         await asyncio.sleep(pause)
@@ -51,7 +51,7 @@ async def scheduled(follow_up: FollowUp, limits: Limits) -> FollowUp:
 
 
 async def begin_paused_follow_ups() -> list[str]:
-    """Begin at once the looks that wait for buying to be resumed; answers the names of their runs."""
+    """Start the follow-ups that wait for buying to be resumed; answers the names of their runs."""
     waiting = FlowRunFilter(
         tags=FlowRunFilterTags(all_=[PAUSED]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
@@ -73,11 +73,11 @@ async def _schedule(follow_up: FollowUp, limits: Limits) -> None:
             )
             if run.state is None or not run.state.is_final():
                 return
-            key = f"{key} after {run.id}"  # a used key answers the old run: one that was cancelled will not look
+            key = f"{key} after {run.id}"  # a used key answers the old run: a cancelled one follows nothing up
 
 
 async def _run(client: PrefectClient, follow_up: FollowUp, parameters: dict[str, object], key: str) -> FlowRun:
-    """Not as a subflow: this run ends long before, and a parent would show a task that never ends."""
+    """Start it not as a subflow: this run ends long before, and a parent would show a task that never ends."""
     waiting = f": {pluralize(follow_up.orders, 'order')}" if follow_up.orders else ""
     return await arun_deployment(
         f"{DEPLOYMENT}/{DEPLOYMENT}",

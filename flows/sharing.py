@@ -1,4 +1,4 @@
-"""A batch that helpers work on, as the run sees it that shares it: it hands out chunks, and does what nobody takes."""
+"""A batch shared with helpers, from the side of its run: it hands out chunks, and does what no helper takes."""
 
 from __future__ import annotations
 
@@ -49,28 +49,28 @@ LOOK_EVERY_S = 1.0
 RUNS_EVERY_S = 5.0
 PATIENCE_S = 10.0
 UNSEEN_AFTER = timedelta(seconds=15)
-"""A helper tells every few seconds that it is there."""
+"""A helper sends a heartbeat every few seconds."""
 NOBODY_FOR_S = 60.0
-"""From then on it is told: a worker asks for runs every few seconds, and a helper takes some to start."""
+"""From then on missing helpers are reported: a worker polls every few seconds, and a helper takes some to start."""
 TOUCH_EVERY_S = 5.0
 STALE_AFTER = timedelta(seconds=90)
 """More than the clocks of two machines may be apart."""
 PARTS_A_HELPER = 25
-"""So many chunks are there for each helper at least: at the end none waits long for the others."""
+"""The least number of chunks for each helper: at the end no helper waits long for the others."""
 MOST_ROUNDS = 2
-"""So often helpers are asked for: those that found nothing to do while somebody was asked have ended."""
+"""So often helpers are started: those that had nothing to do during an approval have ended."""
 
 
 @dataclass(kw_only=True)
 class PlannedTogether:
-    """What came of all planning: the plans in the ledger, by reference, what was postponed, and what words mean."""
+    """The result of all planning: the plans in the ledger by reference, postponed orders, and matches of words."""
 
     plans: dict[str, PlanSummary] = field(default_factory=dict)
     postponed: list[str] = field(default_factory=list)
     matches: dict[str, list[MatchLine]] = field(default_factory=dict)
 
     def take(self, planned: Planned) -> None:
-        """What one chunk tells."""
+        """Add the result of a chunk."""
         self.plans |= {plan.order_ref: plan for plan in planned.plans}
         self.postponed += planned.postponed
         for line in planned.matches:
@@ -78,7 +78,7 @@ class PlannedTogether:
 
 
 class TakenOver(BadInput):
-    """Another run goes on with the batch: this one was not heard of for a while."""
+    """Another run goes on with the batch, since this one had no heartbeat for a while."""
 
 
 class Sharing:
@@ -104,7 +104,7 @@ class Sharing:
     # what a run asks of it
 
     async def bought_before(self) -> dict[str, str | None]:
-        """What was handed out to be bought before this run took the share up: the approved hashes by reference."""
+        """The approved hashes by reference that were handed out for buying before this run took the share up."""
         if not self._is_taken_up:
             return {}
         states = await asyncio.to_thread(self._shares.states, self._id)
@@ -112,7 +112,7 @@ class Sharing:
         return dict(ChainMap(*await asyncio.to_thread(self._shares.to_buy, self._id, numbers)))
 
     async def planned(self, requests: Sequence[OrderRequest]) -> PlannedTogether:
-        """Have these planned; which are not among the answers were not, since it made no sense any more."""
+        """Have these planned; requests missing from the answer were not planned: patience or time was used up."""
         handed_out = await asyncio.to_thread(self._shares.refs_to_plan, self._id) if self._is_taken_up else ()
         parts = self._parts([request for request in requests if request.order_ref not in handed_out])
         if not await asyncio.to_thread(self._shares.put_to_plan, self._id, await self._next_number(), parts):
@@ -131,7 +131,7 @@ class Sharing:
     async def bought(
         self, refs: Sequence[str], approved: Mapping[str, str], tell: Callable[[Sequence[str]], Awaitable[object]]
     ) -> None:
-        """Have these bought, on the plans that were approved; `tell` hears of orders that a helper is through with."""
+        """Have these bought, on the approved plans; `tell` is called with orders that a helper has finished."""
         if not await self.bought_before():
             parts = [{ref: approved.get(ref) for ref in part} for part in self._parts(refs)]
             if not await asyncio.to_thread(self._shares.put_to_buy, self._id, await self._next_number(), parts):
@@ -172,7 +172,7 @@ class Sharing:
         return max((one.number for one in states), default=0) + 1
 
     async def _followed(self, work: Work, hear: Callable[[Sequence[int]], Awaitable[None]]) -> None:
-        """Until all chunks of this work are done, or nobody does any more of it and this run can't."""
+        """Wait until all chunks of this work are done, or no helper does any more of it and this run can't."""
         while True:
             states = await asyncio.to_thread(self._shares.states, self._id)
             if not await asyncio.to_thread(self._shares.touch, self._id):  # then these may be what another one left
@@ -195,12 +195,12 @@ class Sharing:
         )
 
     async def _touch(self) -> None:
-        """Say that this run is alive, also while it waits for a person; ends when the share is no more its own."""
+        """Send heartbeats, also while this run waits for a person; ends when the share is no more its own."""
         while await asyncio.to_thread(self._shares.touch, self._id):  # noqa: ASYNC110 - it is told to a database
             await asyncio.sleep(TOUCH_EVERY_S)
 
     async def _see_to_helpers(self, left: Sequence[ChunkState]) -> None:
-        """Ask for helpers; while none is at work, as before the first has come, this run works by itself."""
+        """Start helpers; while none is at work, as before the first has begun, this run works by itself."""
         others = await asyncio.to_thread(self._shares.at_work, self._id, within=UNSEEN_AFTER)
         is_free, now = any(not one.is_held for one in left), time.monotonic()
         if self._runs and now - self._looked_at_runs >= RUNS_EVERY_S:
@@ -222,7 +222,7 @@ class Sharing:
             self._say("none is at work; this run goes on by itself")
 
     async def _work_alone(self) -> None:
-        progress.set(SILENT)  # how far all of it is, the run tells
+        progress.set(SILENT)  # the run shows the progress of it all
         self._alone = Helping(self._resources, self.share, idle_s=0)
         await self._alone.work()
 
@@ -272,7 +272,7 @@ class Sharing:
                     self._say(f"one has ended: {run.state.message or run.state.name}")
 
     async def _call_off(self) -> None:
-        """Runs that no worker has taken would wait for one for ever, and be told of as due."""
+        """Cancel helper runs that no worker has taken: they would wait for ever, and be reported as late."""
         waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=list(self._runs)), state=waiting)
         async with get_client() as client:
@@ -280,7 +280,7 @@ class Sharing:
                 await client.set_flow_run_state(run.id, Cancelled(message="The batch is done without it"))
 
     async def _asked(self, asking: Coroutine[Any, Any, None]) -> bool:
-        """Whatever keeps Prefect from doing it is no reason to stop: the run does by itself what nobody does."""
+        """Ask Prefect. A failure is no reason to stop: the run does by itself what no helper does."""
         try:
             await asyncio.wait_for(asking, PATIENCE_S)
         except ObjectNotFound:
@@ -292,7 +292,7 @@ class Sharing:
         return False
 
     def _say(self, words: str) -> None:
-        """Tell it in the log, and once in the report."""
+        """Write it to the log, and once to the report."""
         run_logger().warning("Batch %s: helpers: %s", self._batch, words)
         if words not in self.said:
             self.said.append(words)
@@ -337,8 +337,8 @@ async def shared(
 ) -> AsyncIterator[Sharing | None]:
     """A share of a batch: the one that a run before this has left open, or a new one for helpers, else none.
 
-    `wanted` as in `Terms`. It is closed at the end. A run that is killed leaves it open, and the run that is started
-    again takes it up: nobody is asked twice.
+    `wanted` as in `Terms`. It is closed at the end. A killed run leaves it open, and the restarted run takes it up,
+    without asking twice.
     """
     account = XportcnSettings()
     terms = Terms(

@@ -1,4 +1,4 @@
-"""What is to be done with each order of a file, given what the ledger knows of it."""
+"""What is to be done with each order of a file, by what the ledger knows of it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ MOST_LISTED = 5
 class SortedOrders:
     """Orders to plan, orders already begun, orders with nothing left to do, and references used for something else.
 
-    `approved` has the hashes of plans that an earlier run had approved, and nobody has planned anew since. `forgotten`
-    are orders whose receiver was struck, and which the file still names.
+    `approved` has the hashes of plans that were approved for an earlier run and not made anew since. `forgotten` are
+    orders of the file whose receiver was erased.
     """
 
     to_plan: list[OrderRequest] = field(default_factory=list)
@@ -39,7 +39,7 @@ class SortedOrders:
 def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> SortedOrders:
     """Sort by what the ledger proves; an order without any live effect may be planned anew.
 
-    Of one that lies in a cart and is not ordered yet there is nothing to do here: it is ordered from there.
+    An order that lies in a cart counts as over here: it is ordered from there.
     """
     work = SortedOrders()
     for some in chunked(requests):
@@ -72,7 +72,7 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
 
 
 def _sort_forgotten(work: SortedOrders, request: OrderRequest, order: OrderRecord | None, at: datetime) -> None:
-    """It is over, whatever became of it: what it was bought for is known to nobody any more."""
+    """Such an order is over, whatever its state: its receiver is not known any more."""
     if order is not None and order.fingerprint == request.fingerprint:
         work.over.append(request.order_ref)
     else:
@@ -81,7 +81,7 @@ def _sort_forgotten(work: SortedOrders, request: OrderRequest, order: OrderRecor
 
 
 def words_of_forgotten(order_refs: Sequence[str]) -> list[str]:
-    """What to say of a file that still names receivers who were forgotten; nothing where it names none."""
+    """The warning about a file with receivers that were erased; empty where it has none."""
     if not order_refs:
         return []
     listed = ", ".join(order_refs[:MOST_LISTED]) + (", …" if len(order_refs) > MOST_LISTED else "")

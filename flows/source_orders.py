@@ -37,7 +37,7 @@ NO_LIMITS, AS_SET = Limits(), Speed()
 
 
 def run_name() -> str:
-    """What the Prefect UI lists while nothing is known of the batch but its name or file."""
+    """The name of the run until more is known of the batch than its name or file."""
     requests: Any = flow_run.parameters.get("requests") or {}
     file = requests.get("file") if isinstance(requests, Mapping) else requests.file
     source = FETCHED if is_address(str(file)) else Path(str(file)).name if file else PASTED

@@ -1,4 +1,4 @@
-"""Plans as the ledger keeps them, for whoever looks at them: read a few at a time, since a batch of them is large."""
+"""Plans as the ledger keeps them, read a few at a time, since the plans of a batch are large."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.search import with_matches
 
 
 class StoredPlans(Sequence[PlannedOrder]):
-    """Plans that a run has made and kept. One that another run has made anew since is nobody's to approve: left out."""
+    """Plans that a run has stored, without those that another run has made anew since: they can't be approved here."""
 
     def __init__(self, ledger: Ledger, summaries: Sequence[PlanSummary]) -> None:
         self._ledger = ledger

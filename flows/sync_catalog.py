@@ -67,7 +67,7 @@ def summary_of(report: CatalogReport) -> str:
 
 
 def catalogue_rows(report: CatalogReport) -> list[dict[str, str]]:
-    """What was looked at and what came of it, a figure a row; what could not be fetched, and why, below."""
+    """The counts of the run, a figure a row; below them items that could not be fetched, each with the reason."""
     figures = {
         "looked at": ", ".join(report.sources) or "single items",
         "items": f"{report.items:,}, of which {report.fetched:,} were read by this run",

@@ -1,4 +1,4 @@
-"""How a flow tells people who are away: into the ledger's outbox, with a link to the run. It never stops a run."""
+"""Notifications of a flow: into the ledger's outbox, with a link to the run. A failure never stops a run."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tasks.progress import listening
 
 AWAY_AFTER = timedelta(minutes=15)
 SAME_OUTAGE = timedelta(hours=6)
-"""Runs of one outage begin to wait at different times: so long it counts as told."""
+"""Runs of one outage begin to wait at different times: within this span it is notified once."""
 
 
 async def tell(ledger: Ledger, *told: Message) -> None:
-    """Keep messages for sending, each with the link of the present run unless it has one; all in one commit."""
+    """Enqueue messages, each with the link of the present run unless it has one; all in one commit."""
     link = run_link()
     linked = [message if message.link else replace(message, link=link) for message in told]
     try:
@@ -35,7 +35,7 @@ async def tell(ledger: Ledger, *told: Message) -> None:
 
 
 async def untell(ledger: Ledger, cause: str) -> None:
-    """Withdraw what nobody was told yet."""
+    """Withdraw a message that was not sent yet."""
     try:
         await asyncio.to_thread(ledger.untell, cause)
     except LedgerUnusable as error:
@@ -50,7 +50,7 @@ def run_link() -> str:
 
 @contextmanager
 def outages_told(ledger: Ledger) -> Iterator[None]:
-    """Tell of a service that stays away for a quarter of an hour while the block goes on, and that it is back."""
+    """Notify of an outage of a quarter of an hour while the block runs, and of its end."""
     outage, link = _Outage(), run_link()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -65,7 +65,7 @@ def outages_told(ledger: Ledger) -> Iterator[None]:
 
 
 class _Outage:
-    """Whether what a gate tells begins or ends an outage: it tells of every try."""
+    """The outage that a circuit breaker's news begins or ends: it has news of every try."""
 
     _is_away = False
 
@@ -83,7 +83,7 @@ async def _told_of(ledger: Ledger, news: BreakerNews, link: str) -> None:
 
 
 def service_away(ledger: Ledger, since: datetime, link: str = "") -> None:
-    """To be told in a quarter of an hour, unless it is back by then; once an outage, whoever waits for it."""
+    """Enqueue the message of an outage, sent in a quarter of an hour unless it ends by then; once for all runs."""
     if (told := _outage_told(ledger)) and told[1] > since - SAME_OUTAGE:
         return
     words = (
@@ -104,7 +104,7 @@ def service_away(ledger: Ledger, since: datetime, link: str = "") -> None:
 
 
 def service_back(ledger: Ledger, link: str = "") -> None:
-    """An outage that was told is over; one that nobody was told of yet never was. One read where there was none."""
+    """Notify of the end of a notified outage, or withdraw its unsent message. Without an outage it costs one read."""
     told = _outage_told(ledger)
     if told is None or ledger.untell(told[0]):
         return
@@ -121,7 +121,7 @@ def service_back(ledger: Ledger, link: str = "") -> None:
 
 
 def _outage_told(ledger: Ledger) -> tuple[str, datetime] | None:
-    """The outage that was told, or is to be, and is not known to be over."""
+    """The outage that was notified, or will be, and is not known to be over."""
     away = ledger.messages.newest(MessageKind.SERVICE_AWAY)
     back = ledger.messages.newest(MessageKind.SERVICE_BACK)
     return None if away is None or (back is not None and back[1] >= away[1]) else away

@@ -1,4 +1,4 @@
-"""One look at every order on its way: parcels, events, states; and what is shown of it."""
+"""One tracking run over every order on its way: parcels, events, states; and the report of it."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ FOLLOWED = (
     OrderState.UNKNOWN,
 )
 RETURNED = re.compile(r"退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by", re.IGNORECASE)
-"""What carriers write of a parcel that goes back: no status of theirs says it (contract 3.4)."""
+"""Carriers' words for a returned parcel: no status of theirs says it (contract 3.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackReport:
-    """What a tracking run saw. `troubles` names orders that could not be asked about.
+    """The result of a tracking run. `troubles` names orders that could not be read.
 
-    `unasked` are those it did not get to, since the service was away; `unread` says why the others could not be asked.
+    `unasked` are orders not reached, since the service was away; `unread` has the reasons why others could not be read.
     """
 
     followed: int
@@ -76,7 +76,7 @@ class TrackReport:
 
 
 async def track(resources: Resources, chunk_size: int, only: Collection[str] | None = None) -> TrackReport:
-    """Look at every order on its way, or at those `only` that somebody says have news."""
+    """Read every order on its way, or `only` those that a callback names."""
     ledger, started = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = ledger.orders_in([*FOLLOWED, OrderState.PAYMENT_PENDING]) | ledger.orders(opened)
@@ -132,14 +132,14 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
 
 
 def _is_followed(order: OrderRecord) -> bool:
-    """Whether there is something to see of it: on its way, or paid and in a state that this program does not know."""
+    """Whether the order is on its way, or paid and in a state that this program does not know."""
     return order.state in FOLLOWED or (order.state is OrderState.PAID and order.reason_code in UNKNOWN_STATES)
 
 
 async def _notify_parcels(
     ledger: Ledger, silent: Sequence[Event], moved: Sequence[OrderRecord], events: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Those of which nothing new is heard are told once for each time that something was."""
+    """Notify of stalled, returned and held parcels; of a stalled one once after each scan."""
     last = {
         one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"]) for one in silent
     }
@@ -192,7 +192,7 @@ def tracking_rows(
     now: Mapping[str, OrderRecord],
     events: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, str]]:
-    """One row an order that moved or was heard of, with its newest scan; those that moved first."""
+    """One row an order that moved or had events, with its newest scan; orders that moved come first."""
     newest = {event["order_ref"]: event for event in sorted(events, key=lambda event: event["occurred_at"])}
     moved = {line.order_ref for line in report.moved}
     return [
@@ -211,7 +211,7 @@ def tracking_rows(
 
 
 def _scan(event: Mapping[str, Any] | None, order: OrderRecord) -> str:
-    """A scan without the receiver's data, and at the door the bare stage: there carriers write who signed."""
+    """A scan without the receiver's data, and at the door the bare stage: there carriers write the signer's name."""
     if event is None:
         return ""
     place = f", {event['place']}" if event["place"] else ""

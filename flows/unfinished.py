@@ -1,4 +1,4 @@
-"""What a run leaves to do, in words: what happens next with each order, and one line for the cause of it all."""
+"""Unfinished work of a run, in words: what happens next with each order, and one line for the common cause."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ LEFT = {
     OrderState.PAYMENT_PENDING: "paid, not confirmed yet",
     OrderState.PAID: "paid, not booked yet",
 }
-"""What is to be said of orders that a run may leave in the middle."""
+"""The words for orders that a run may leave in the middle."""
 
 
 def cause(resources: Resources, done_by: datetime | None) -> tuple[str, str]:
-    """Why this run does nothing more, in a word and as a sentence; nothing while it may go on."""
+    """Why this run does nothing more, in a word and as a sentence; empty while it may go on."""
     breaker, settings = resources.breaker, resources.settings
     if done_by is not None and resources.clock() >= done_by:
         return "the time was up", f"It was to be done by {done_by:%Y-%m-%d %H:%M %Z}"
@@ -64,7 +64,7 @@ async def explain_unfinished(
     asks: bool,
     done_by: datetime | None,
 ) -> str:
-    """Write with each of these orders what happens next and when; answers the line for all of them, if there is one."""
+    """Record what happens next with each of these orders, and when; answers the line for all of them, or ""."""
     states: Counter[str] = Counter()
     further = await _planned_next() if postponed else ""
     goes_on = _goes_on(resources, batch_id, done_by, asks=asks) if why[0] else ""
@@ -95,20 +95,20 @@ def in_all(why: tuple[str, str], left: Counter[str]) -> str:
 
 
 def with_remedy(plans: Sequence[PlannedOrder], why: str) -> list[PlannedOrder]:
-    """The plans of a dry run, where those that could not be made say what to do."""
+    """The plans of a dry run; postponed ones with the remedy."""
     return [
         replace(plan, why=_not_planned(plan.why, why, "Run again")) if plan.is_postponed else plan for plan in plans
     ]
 
 
 def _not_planned(own: Reason | None, cause: str, then: str) -> Reason | None:
-    """An order's own trouble is told while the service is there, else one cause for all."""
+    """The order's own reason while the service is there, else the one cause of all, with the remedy `then`."""
     why = not_looked_up(cause) if cause else own
     return why.but(then=then) if why else None
 
 
 def _goes_on(resources: Resources, batch_id: str, done_by: datetime | None, *, asks: bool) -> str:
-    """Who goes on with what was approved, and when."""
+    """The words for the run that goes on with approved orders, and when."""
     follow_up = next_follow_up(resources, batch_id, 1, done_by) if is_deployed() and asks else None
     if follow_up is None or follow_up.is_late:
         return "Run again to go on" if asks else "The next look at the batch goes on"
@@ -116,13 +116,13 @@ def _goes_on(resources: Resources, batch_id: str, done_by: datetime | None, *, a
 
 
 def _once_resumed(resources: Resources, batch_id: str, done_by: datetime | None) -> str:
-    """Whether what was approved goes on by itself after a pause: a look that comes too late for it is not made."""
+    """Whether approved orders go on by themselves after a pause: a follow-up beyond the time limit is not scheduled."""
     follow_up = next_follow_up(resources, batch_id, 1, done_by) if is_deployed() else None
     return GOES_ON if follow_up and not follow_up.is_late else RUN_AGAIN
 
 
 async def _planned_next() -> str:
-    """Which run plans what could not be looked up."""
+    """The words for the run that plans orders that could not be looked up."""
     coming: list[datetime] = []
     await best_effort("when the next run is", _ask_when(coming))
     return f"The run of {coming[0]:%Y-%m-%d %H:%M} UTC plans it" if coming else "Run again to plan it"

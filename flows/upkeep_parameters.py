@@ -1,4 +1,4 @@
-"""What the forms of the flows ask for that look after orders: tracking, reconciliation, cancelling, after-sale."""
+"""Parameters of the forms for tracking, reconciliation, cancelling and after-sale."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def a_currency(text: str) -> str:
 
 
 def wallet_out(text: str) -> Money | None:
-    """What left the wallet; None for an empty field. Raises `BadInput`."""
+    """The sum that left the wallet; None for an empty field. Raises `BadInput`."""
     if text and not WALLET_AMOUNT.fullmatch(text):
         raise BadInput(f"Left the wallet: {text[:20]!r} is no amount in yuan; give one such as 1500 or 99.50")
     return Money.parse(text) if text else None
@@ -50,7 +50,7 @@ def foreign_orders(lines: Sequence[str]) -> list[OrderId]:
 
 
 class WantedOffers(FormSection):
-    """What to look at on one marketplace: words, categories, shops or items, or all that there is."""
+    """What to crawl on one marketplace: words, categories, shops or items, or everything."""
 
     model_config = ConfigDict(from_attributes=True)  # a command has it as `Selection`
 
@@ -62,7 +62,7 @@ class WantedOffers(FormSection):
     everything: bool = Field(default=False, title="Everything", description="All that the marketplace lists")
 
     def read(self) -> Selection:
-        """The same as the crawl takes it. Raises `BadInput`."""
+        """The form's values as the crawl takes them. Raises `BadInput`."""
         return in_words("What to look at", lambda: Selection(**dict(self)))
 
 

@@ -1,4 +1,4 @@
-"""Which items the words of request lines mean: as an earlier run has shown it, else as searched now."""
+"""The items that the words of request lines mean: as an earlier run has shown them, else as searched now."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasks.search import Item, Matches, keep_matches, lines_with_words, match_wo
 async def match_requests(
     resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
 ) -> dict[tuple[str, str], Match]:
-    """A match for each line with words. What an earlier run has shown stands, unless it is to be made `anew`."""
+    """A match for each line with words. A match of an earlier run stands, unless it is to be made `anew`."""
     wanted = {
         (request.order_ref, line.item): (request.marketplace, line.item) for request, line in lines_with_words(requests)
     }

@@ -1,4 +1,4 @@
-"""What a person sees of a run in the Prefect UI."""
+"""Artifacts of a run in the Prefect UI."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ SHOWN_REASONS = 50
 SHOWN_ALIKE = 10
 SHOWN_PARCELS = 200
 MOST_ROWS = 1_000
-"""Of a table: Prefect keeps each three times, and a browser draws all of them. All rows are in the snapshot."""
+"""Rows of a table: Prefect keeps each three times, and a browser draws all of them. All rows are in the snapshot."""
 last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
-"""Where to leave a report for a caller that wants it even when Prefect can't be told how the run ended."""
+"""Reports for a caller that needs them even when Prefect can't record the end of the run."""
 
 
 async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
-    """The table of outcomes, or of the plan of a dry run; the report with the money, which leads to everything else.
+    """Show the table of outcomes, or of a dry run's plan, and the report, which links to everything else.
 
     In a worker's process also the figures of the batch, and their page.
 
-    `orders` of the ledger know where their parcels can be followed.
+    `orders` of the ledger have the links to follow their parcels.
     """
     if (reports := last_report.get()) is not None:
         reports.append(report)  # before anything is shown, which may fail
@@ -64,7 +64,7 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
 
 
 def with_parcels(report: BatchReport) -> list[str]:
-    """The orders of which a report tells where their parcels can be followed."""
+    """The orders for which a report links to the tracking of their parcels."""
     return [line.order_ref for line in report.orders if line.tracking_numbers][:SHOWN_PARCELS]
 
 
@@ -92,8 +92,7 @@ async def show_table(key: str, rows: Sequence[Mapping[str, object]], words: str,
 def of_many(
     rows: list[dict[str, object]], words: str, rest: str = "the snapshot"
 ) -> tuple[list[dict[str, object]], str]:
-    """Of many rows the first, with nothing in a cell that a UI would make a link of but our own, and the words with how
-    many more there are."""
+    """The first of many rows, foreign text inert, and the words with the count of the rest."""
     more = len(rows) - MOST_ROWS
     first = [{name: _cell(name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
     return first, f"{words} ({more:,} more: see {rest})" if more > 0 else words
@@ -104,7 +103,7 @@ def _cell(name: str, value: object) -> object:
 
 
 async def show_faults(name: str, faults: Sequence[Fault]) -> None:
-    """What to mend in a request file, cell by cell."""
+    """Show the faults of a request file, cell by cell."""
     rows = [{"row": fault.row, "column": fault.column, "fault": fault.message} for fault in faults]
     words = f"{pluralize(len(faults), 'fault')} in {name}; nothing was sent"
     table = show_table(f"faults-{artifact_key(name)}", rows, words, rest="the run's log")
@@ -129,7 +128,7 @@ def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
 
 
 def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
-    """Markdown links to the carrier's page where the service told one, else to a public tracker."""
+    """Markdown links to the carrier's page where the service gave one, else to a public tracker."""
     told = list(order.shipment.tracking_urls) if order and order.shipment else []
     if len(told) != len(line.tracking_numbers) or not all(map(WEB_ADDRESS.fullmatch, told)):
         told = [TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers]
@@ -169,7 +168,7 @@ def in_short(report: BatchReport) -> str:
 
 
 def links_of(report: BatchReport) -> str:
-    """Links to what else there is to see of a batch, as Markdown; empty where no UI is known."""
+    """Links to the other pages of a batch, as Markdown; empty where no UI is known."""
     key = artifact_key(report.batch_id)
     pages = {f"plan-{key}": "The plan"} if report.dry_run else {f"outcome-{key}": "Every order"}
     if is_deployed_run() and report.snapshot_id and not report.dry_run:
@@ -178,7 +177,7 @@ def links_of(report: BatchReport) -> str:
 
 
 def with_what_waits(text: str, between: str = "\n\n") -> str:
-    """A report with the link to all that waits for a person, where there is a UI to open it."""
+    """A report with the link to all that waits for a person, where a UI is known."""
     return between.join(filter(None, [text, markdown_links({WHAT_WAITS: "What waits for you"})]))
 
 
@@ -188,7 +187,7 @@ def markdown_links(pages: Mapping[str, str]) -> str:
 
 
 def money_summary(report: BatchReport) -> str:
-    """What was spent, in all and by this run, and the freight of what is booked."""
+    """The sums spent, in all and by this run, and the freight of booked orders."""
     return (
         "| bought by | orders | paid |\n|---|--:|--:|\n"
         f"| this run | {report.bought_this_run:,} | {Money(report.spent_this_run_fen)} |\n"
@@ -211,7 +210,7 @@ def chart(name: str, counted: str, values: Mapping[str, int], texts: Mapping[str
 
 
 def bar(value: int, longest: int) -> str:
-    """A bar of blocks; what is there at all has at least one."""
+    """A bar of blocks; a value above 0 has at least one."""
     return "█" * max(1, round(BAR_WIDTH * value / longest)) if value else ""
 
 

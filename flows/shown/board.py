@@ -1,7 +1,7 @@
-"""How far a run is, for those who follow it: log lines, and one progress artifact while it is at work.
+"""The progress of a run: log lines, and one progress artifact while it is at work.
 
-Both are written beside the work, now and then, only the newest figure of each stage: an artifact and its events take
-about 10 KB of Prefect's database each time. What can't be shown is not shown.
+Both are written beside the work, now and then, with the newest figure of each stage only: an artifact and its events
+take about 10 KB of Prefect's database each time. Failures to show are ignored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHOW_EVERY_S = 10.0
 
 @asynccontextmanager
 async def progress_shown(key: str) -> AsyncIterator[None]:
-    """Tell of the stages that go on in the block; whoever listens already, such as a terminal, still hears of them."""
+    """Show the progress of the block's stages; an earlier listener, such as a terminal, still gets it too."""
     board = _Board(progress.get(), key)
     token = progress.set(board)
     try:
@@ -48,7 +48,7 @@ class _Stage:
 
 
 class _Board:
-    """Hears of progress, passes it on, and leaves log lines and artifacts to a task of its own."""
+    """A progress listener that passes it on, and leaves log lines and artifacts to a task of its own."""
 
     def __init__(self, others: Progress, key: str) -> None:
         self._others = others
@@ -74,7 +74,7 @@ class _Board:
             self._stages[stage].done += done
 
     def waits(self, news: BreakerNews) -> None:
-        """The service keeps the run waiting, or is back: shown with each stage, logged now and then, told as events."""
+        """The service keeps the run waiting, or is back: shown with each stage, logged now and then, sent as events."""
         was_waiting = self._waiting.is_waiting
         if said := self._waiting.update(news):
             run_logger().warning("%s", said)
@@ -82,7 +82,7 @@ class _Board:
         self._news.set()
 
     async def close(self) -> None:
-        """Tell the last figures, and take the artifact away; wait for that no longer than patience allows."""
+        """Show the last figures, and remove the artifact; wait at most `PATIENCE_S` for that."""
         if self._showing is None:
             return
         self._closing = True
@@ -96,12 +96,12 @@ class _Board:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), SHOW_EVERY_S)
             self._news.clear()
-            closing = self._closing  # asked before showing: what is told meanwhile is shown once more
+            closing = self._closing  # read before showing: figures that come meanwhile are shown in another round
             await best_effort("the progress", self._show())
             telling, self._events = self._events, []
             if not await send(telling):
                 self._events = [*telling, *self._events]
-        if made := self._artifact_id:  # what a run came to says more than how far it was
+        if made := self._artifact_id:  # the run's report replaces it
             await best_effort("the end of the progress", _removed(made))
 
     async def _show(self) -> None:

@@ -18,7 +18,7 @@ SWITCH_OFF = "Nothing was sent. To do it, start it again with 'Only show what wo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRunRow:
-    """What would become of one order: what `would` be done, or `why_not`."""
+    """The effect on one order: what `would` be done, or `why_not`."""
 
     order_ref: str
     state: str
@@ -33,7 +33,7 @@ class DryRunRow:
 
 
 async def show_dry_run(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]] = ()) -> None:
-    """The table of what would happen, and where something is to be chosen first, what there is to `choose` from."""
+    """Show the table of what would happen, and the `choices`, where one is to be made first."""
     for row in rows:
         run_logger().info("%s", row.words)
     run_logger().info("%s", SWITCH_OFF)
@@ -58,7 +58,7 @@ def dry_run_summary(rows: Sequence[DryRunRow]) -> str:
 
 
 def reasons_shown(options: Sequence[RefundOption]) -> list[dict[str, str]]:
-    """What the marketplace takes as a reason, a row each."""
+    """The reasons that the marketplace takes, a row each."""
     return [
         {
             "reason": str(option.reason_id),

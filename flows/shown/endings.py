@@ -1,4 +1,4 @@
-"""How a batch's run ends in the UI: as *Held* where every order waits, and with what it bought where it was stopped."""
+"""The end of a batch's run in the UI: *Held* where every order waits, and its purchases where it was stopped."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ STOPPED = "the run was stopped; what is not bought stays as it is, and a run of 
 
 
 def ended(report: BatchReport) -> Any:
-    """What a flow answers with: the report. A run of which every order waits for a person is no plain success.
+    """The result of a flow: the report. A run of which every order waits for a person is no plain success.
 
-    Nor is one that a pause kept from buying. It ends as *Held*, which is a kind of completed: nothing is tried again,
+    Nor is a run that a pause kept from buying. Such a run ends as *Held*, a kind of completed: nothing is tried again,
     and a caller gets the report all the same.
     """
     if report.paused and not (report.dry_run or report.all_booked):
@@ -48,22 +48,22 @@ def ended(report: BatchReport) -> Any:
 
 @asynccontextmanager
 async def notifies_when_stopped(ledger: Ledger, batch_id: str, *, buys: bool = True) -> AsyncIterator[None]:
-    """A worker's run that is cancelled or fails in the block shows what it bought until then, and ends as it would.
+    """A worker's run that is cancelled or fails in the block shows what it bought until then; its end stays the same.
 
-    Calls on the wire have been heard by then, so the ledger has their answers.
+    Calls on the wire have ended by then, so the ledger has their answers.
     """
     try:
         yield
     except (asyncio.CancelledError, TerminationSignal, Exception):
         if buys and is_deployed_run():
-            with suppress(Exception):  # why it ends is what matters, also where the ledger is what failed
+            with suppress(Exception):  # the cause of the end must come out, also where the ledger failed
                 report = so_far(ledger, batch_id)
                 await show_outcome(report, ledger.orders(with_parcels(report)))
         raise
 
 
 def so_far(ledger: Ledger, batch_id: str) -> BatchReport:
-    """What the ledger knows of a batch whose run did not come to its end; without orders where that is nothing."""
+    """The report of a batch whose run was broken off, from the ledger; without orders for an unknown batch."""
     orders = {order.order_ref: order for order in ledger.each_order(ledger.refs_in(batch_id))}
     bought = bought_by(ledger, orders)
     return BatchReport(
@@ -78,9 +78,9 @@ def so_far(ledger: Ledger, batch_id: str) -> BatchReport:
 
 
 async def show_stopped(client: PrefectClient, run: FlowRun, ledger: Ledger) -> str:
-    """What a run of a batch bought that can't say so any more: shown with it, and answered in one line.
+    """Show the purchases of a dead run with that run; answers them in one line.
 
-    Made for who finds a run dead. Empty for a run that was of no batch.
+    Called by the recovery of lost runs. Empty for a run without a batch.
     """
     batch_id = run.name.partition(": ")[0].removeprefix("finish ")
     report = await asyncio.to_thread(so_far, ledger, batch_id)

@@ -1,9 +1,9 @@
-"""Events that automations can trigger on: what changed about orders and effects since the last look (docs/events.md).
+"""Events that automations can trigger on: changes of orders and effects since the last comparison (docs/events.md).
 
-All are told from one place, by comparing the ledger with what was known before. An event takes about 6 KB of Prefect's
+All are emitted from one place, by comparing the ledger with its earlier state. An event takes about 6 KB of Prefect's
 database, whatever it says: so orders of a batch that come into the same state share one. They go to the server in one
 call a chunk, not through `prefect.events.emit_event`: its queue must be empty before a process may end, and when the
-server is gone it takes seconds an event. What can't be told is tried again with the next, and never stops a run.
+server is gone it takes seconds an event. Unsent events are tried again with the next, and never stop a run.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ STALLED_AFTER = timedelta(days=7)
 LONGEST_REASON = 500
 MOST_REFS = 100
 SLICE = 1_000
-"""Orders that are read at once, however many there are."""
+"""Orders that are read at once."""
 EVENTS_OF_A_RUN = ("flow-run", "deployment")
-"""What more Prefect knows of a run would triple the room that an event takes in its database."""
+"""The related resources of an event. All that Prefect knows of a run would triple the event's size in its database."""
 
 _Known = tuple[OrderState, Reason | None, bool]
 """State, its reason, and whether money has left."""
 
 
 class EventFeed:
-    """What was last known of some orders and their effects; each `tell` says what is new since.
+    """The last known state of some orders and their effects; each `emit` sends the changes since.
 
-    `without_run` for what a person does outside a flow run and automations have to hear of.
+    `without_run` for a person's act outside a flow run that automations must be notified of.
     """
 
     def __init__(self, ledger: Ledger, order_refs: Iterable[str], *, without_run: bool = False) -> None:
@@ -68,14 +68,14 @@ class EventFeed:
             self._changes(refs)
 
     async def emit(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
-        """Tell what changed about these orders, and further events; answers how many orders are in each state."""
+        """Send the changes of these orders, and further events; answers the number of orders in each state."""
         states: Counter[str] = Counter()
         for refs in chunked(list(order_refs), SLICE):
-            async with self._reading:  # in a thread: other chunks have effects on the wire, whose answers must be heard
+            async with self._reading:  # in a thread: other chunks have effects on the wire, whose answers must be read
                 orders, news = await asyncio.to_thread(self._changes, refs)
             self._pending += news
             states.update(str(order.state) for order in orders.values())
-        telling, self._pending = [*self._pending, *further], []  # chunks side by side tell each their own
+        telling, self._pending = [*self._pending, *further], []  # concurrent chunks send their own events each
         if not await send(telling, without_run=self._without_run):
             self._pending = [*telling, *self._pending]
         return states
@@ -128,7 +128,7 @@ def budget_used_up(batch_id: str, report: BatchReport) -> list[Event]:
 
 
 def stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) -> list[Event]:
-    """`sourcing.tracking.stalled`: booked orders of which nothing was heard for `STALLED_AFTER`."""
+    """`sourcing.tracking.stalled`: booked orders without any scan for `STALLED_AFTER`."""
     found: list[Event] = []
     heard: dict[str, datetime] = {}
     for event in ledger.tracking.listed(order_refs=orders):
@@ -149,9 +149,9 @@ def stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) ->
 
 
 def events_of_orders(before: Mapping[str, _Known], now: Iterable[OrderRecord]) -> list[Event]:
-    """What became of orders: an event for those of one batch that came into the same state, `MOST_REFS` at most.
+    """State changes: an event for the orders of one batch that came into the same state, `MOST_REFS` at most.
 
-    `paid` is told also when the order went further since the last look.
+    `paid` is emitted also when the order went further since the last comparison.
     """
     alike: dict[tuple[str, str], list[OrderRecord]] = {}
     for order in now:
@@ -176,7 +176,7 @@ def _news_of(before: _Known | None, now: OrderRecord) -> list[str]:
 
 
 def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool) -> Event | None:
-    """That nothing is known of an effect, or that something is again."""
+    """The event of an effect that became unknown, or is known again."""
     if now.status is EffectStatus.UNKNOWN and not was_unknown:
         name = "sourcing.effect.unknown"
     elif was_unknown and now.status not in OPEN:
@@ -197,7 +197,7 @@ def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool)
 
 
 def service_waits(news: BreakerNews) -> Event:
-    """`sourcing.service.away`, or `.throttled`: calls wait; told when a run begins to."""
+    """`sourcing.service.away`, or `.throttled`: calls wait; emitted when a run begins to wait."""
     name = "throttled" if news.is_throttled else "away"
     payload = {"reason": news.why[:LONGEST_REASON], "for_s": round(news.for_s), "next_try_s": round(news.next_try_s)}
     return _event(f"sourcing.service.{name}", SERVICE, payload)
@@ -209,7 +209,7 @@ def service_back(words: str) -> Event:
 
 
 def _about(order: OrderRecord) -> dict[str, Any]:
-    """What an event says of an order, without what there is not; nothing about the receiver."""
+    """The fields of an order in an event, without empty ones; nothing about the receiver."""
     facts = {
         "order_ref": order.order_ref,
         "marketplace": str(order.marketplace),

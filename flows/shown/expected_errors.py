@@ -41,7 +41,7 @@ Work = Callable[P, Coroutine[Any, Any, R]]
 
 
 def run_logger() -> Logger:
-    """The logger whose lines the Prefect UI shows with the run; a plain one where there is no run."""
+    """The logger whose lines the Prefect UI shows with the run; a plain logger outside a run."""
     try:
         return get_run_logger()
     except MissingContextError:
@@ -49,14 +49,14 @@ def run_logger() -> Logger:
 
 
 def failed(error: Exception) -> Any:
-    """The state that ends a flow run with a message. Whoever called the flow as a function gets the error raised."""
+    """The state that ends a flow run with a message. A caller of the flow as a function gets the error raised."""
     return Failed(message=words_of(error), data=error)
 
 
 class _WithoutTracebacks(logging.Filter):
-    """Takes the traceback off log records about expected failures; the message stays.
+    """A log filter that removes the tracebacks of expected failures; the message stays.
 
-    That a task completed is no line of its own: each stage tells how far it is.
+    It drops the lines of completed tasks: each stage logs its progress.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -71,16 +71,16 @@ WITHOUT_TRACEBACKS = _WithoutTracebacks()
 
 
 def hide_tracebacks() -> None:
-    """No tracebacks for expected failures in the logs of this process's runs, and no words of others in any."""
+    """Remove tracebacks of expected failures from the logs of this process's runs, and foreign words from all."""
     shut_logs()
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(WITHOUT_TRACEBACKS)  # adding it again changes nothing
 
 
 def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]]:
-    """For the function of a flow: failures that a person can mend, and `further` ones, become the run's message.
+    """Decorate a flow's function: failures that a person can mend, and `further` ones, become the run's message.
 
-    A defect leaves its traceback in the run's log. Whoever calls the flow as a function gets all of them raised.
+    A defect leaves its traceback in the run's log. A caller of the flow as a function gets all of them raised.
     """
 
     expected: tuple[type[Exception], ...] = (*EXPECTED, *further)

@@ -1,4 +1,4 @@
-"""Words of others as both of Prefect's UIs show them: no link, picture, tag, code, list or heading is made of them.
+"""Foreign text for both of Prefect's UIs: neither makes a link, picture, tag, code, list or heading of it.
 
 The older UI renders each text cell of a table as Markdown, the newer one shows it as it is written, and an escape as an
 escape. So each mark that could begin something becomes the character that looks like it.
@@ -17,7 +17,7 @@ BREAKS = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
 
 
 def inert(text: str) -> str:
-    """One line that looks as the text does and is nothing else."""
+    """The text as one plain line, without any markup."""
     line = BREAKS.sub(" ", text).strip().translate(ALIKE)
     for mark in (ADDRESS, EDGE, FIRST, ENTITY):
         line = mark.sub(_wide, line)

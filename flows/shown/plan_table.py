@@ -14,7 +14,7 @@ from flows.shown.inert import inert
 
 SHOWN_WARNINGS = 20
 OUR_LINKS = "product pages"
-"""The column whose links we have made."""
+"""The column whose links are the product's own."""
 COSTS = ("order", "state", "goods and postage", "stock", "freight", "days")
 CONTENTS = ("what", "service", "marketplace", "to")  # long ones last: the UI shows wide tables from the left
 
@@ -47,7 +47,7 @@ def _price(plan: PlannedOrder) -> str:
 
 
 def plan_rows(report: BatchReport) -> list[dict[str, str]]:
-    """What a dry run found, one row an order of the file, with what keeps it from being bought."""
+    """The result of a dry run, one row an order of the file, with the reasons against buying it."""
     new = {plan.order_ref: table_row(plan, is_new=True) for plan in report.plans}
     begun = {plan.order_ref: table_row(plan, is_new=False) for plan in report.to_ship}
     return [_row(line, new.get(line.order_ref) or begun.get(line.order_ref) or {}) for line in report.orders]
@@ -61,7 +61,7 @@ def _row(line: ReportLine, row: dict[str, str]) -> dict[str, str]:
 
 
 def dry_run_summary(report: BatchReport) -> str:
-    """What a run would come to, as Markdown."""
+    """The totals of a dry run as Markdown."""
     cost = PlanCost.of([plan for plan in report.plans if plan.is_fine], report.to_ship)
     return summary(cost, first="A run would ")
 
@@ -72,7 +72,7 @@ def summary(cost: PlanCost, *, first: str = "") -> str:
 
 
 def action_words(cost: PlanCost, *, first: str = "") -> str:
-    """What is done for how much, as Markdown."""
+    """The actions and their costs as Markdown."""
     buys = f"buy **{pluralize(cost.to_buy, 'order')}** for **{cost.total}**"
     ships = f"ship **{pluralize(cost.to_ship, 'order')}** for freight of **{freight_words(cost)}**"
     deeds = [*([buys] if cost.to_buy or not cost.to_ship else []), *([ships] if cost.to_ship else [])]
@@ -93,7 +93,7 @@ def no_limit_words(cost: PlanCost) -> str:
 
 
 def warnings_list(warnings: Sequence[Remark]) -> str:
-    """What was said about the request file, as Markdown; empty for nothing."""
+    """The warnings of the request file as Markdown; empty without any."""
     if not (told := merged_remarks(warnings)):
         return ""
     more = [f"- and {len(told) - SHOWN_WARNINGS:,} more"] if len(told) > SHOWN_WARNINGS else []

@@ -1,4 +1,4 @@
-"""Showing something in the Prefect UI, which may never stop or slow a run that spends money."""
+"""Showing results in the Prefect UI, which may never stop or slow a run that spends money."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRY_AGAIN_S = 60.0
 
 
 class _Reach:
-    """Whether the Prefect server can be reached. While it can't, nobody waits for it more than once in a while."""
+    """Whether the Prefect server can be reached. While it can't, only one call in `TRY_AGAIN_S` waits for it."""
 
     lost_at: float | None = None
 
@@ -27,9 +27,9 @@ class _Reach:
 
 
 async def best_effort(what: str, work: Coroutine[Any, Any, object], *, without_run: bool = False) -> bool:
-    """Wait a few seconds for something to be shown in the UI; says so in the log, and no more, when it can't be.
+    """Wait a few seconds for the UI to take something; a failure is logged and ignored.
 
-    Outside a flow run nobody looks, and Prefect would start a server of its own: there it is shown only `without_run`.
+    Outside a flow run Prefect would start a server of its own: there it is shown only `without_run`.
     """
     if FlowRunContext.get() is None and not without_run:
         work.close()

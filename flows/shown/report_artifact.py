@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 50
 ELSEWHERE = ("waiting",)
-"""What the report's own artifact tells."""
+"""Sections that the report's own artifact shows."""
 
 
 async def show_figures(report: BatchReport) -> None:
-    """Write the page of the report's batch, and show the same figures in Prefect, which can't open a file.
+    """Write the page of the report's batch, and show its figures in Prefect, which can't open a file.
 
-    The run's work is done by then: what keeps it from this is told, and no more.
+    The run's work is done by then: a failure is logged and ignored.
     """
     try:
         markdown = await asyncio.to_thread(_written, report)

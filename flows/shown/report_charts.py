@@ -30,7 +30,7 @@ COLOURS = {
     **{INK: "ink", LINE: "line", WARNING: "warning"},
     **{colour: f"series-{place}" for place, colour in enumerate(SERIES, start=1)},
 }
-"""Each colour stands for a variable of the page's style, and light and dark are its business."""
+"""Each colour stands for a variable of the page's style, which decides on light and dark."""
 OUTSIDE = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL)
 UNUSED = re.compile(
     r" font-family: [^;]*;|"
@@ -41,7 +41,7 @@ STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "sourcing", "fo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A row of a chart: its parts, laid end to end, and what stands behind them. `colour` is that of a lone part."""
+    """A row of a chart: its parts, laid end to end, and the text behind them. `colour` is that of a lone part."""
 
     label: str
     parts: Sequence[int]
@@ -163,7 +163,7 @@ def _landed(landed: pd.DataFrame) -> Iterator[str]:
 
 
 def _stages(figures: Figures) -> Iterator[str]:
-    """The usual time as the bar, and what nine of ten orders kept to behind it."""
+    """The median as the bar, and the time that nine of ten orders kept to behind it."""
     bars = [
         Bar(label=stage(row), parts=[row["median_s"], row["most_s"] - row["median_s"]], text=took(row["median_s"]))
         for row in records(figures.stages)
@@ -217,7 +217,7 @@ def _draw(axes: Axes, bars: Sequence[Bar], series: int, colours: Sequence[str]) 
 
 
 def _inline(figure: Any, words: str) -> str:
-    """The figure as an element of a page: no size of its own, colours by name, and words for who can't see it."""
+    """The figure as an element of a page: no size of its own, colours by name, and a text alternative."""
     written = io.StringIO()
     figure.savefig(
         written, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))

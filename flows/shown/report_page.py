@@ -18,13 +18,13 @@ from tasks.report_figures import MOST_LISTED, Figures
 FOLDED = ("waiting", "orders", "days")
 SHOWN_OF_FOLDED = 8
 NARROW = 4
-"""Columns that a phone has room for: of more each row is a card there, where short cells share a line."""
+"""Columns that fit a phone: with more, each row is a card there, where short cells share a line."""
 LINES_OF_THEIR_OWN = ("reason and remedy", "what")
 WIDE = 8  # columns that leave no room for a chart beside them
 
 
 def page(figures: Figures, timezone: str) -> str:
-    """The whole file. Every word of others is escaped; the same figures make the same bytes."""
+    """The whole file. All foreign text is escaped; equal figures make equal bytes."""
     drawn = charts(figures)
     return Template(files("flows.shown").joinpath("report.html").read_text(encoding="utf-8")).substitute(
         title=escape(heading(figures)),

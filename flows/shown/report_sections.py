@@ -1,4 +1,4 @@
-"""The figures of a report in words and tables, as terminal, Prefect and page show them."""
+"""The figures of a report in words and tables, for terminal, Prefect and page."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ ALL_FIGURES = "sourcing report --json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSection:
-    """One part of a report: a table, what is to be said above it, and the `key` of its chart.
+    """One part of a report: a table, the words above it, and the `key` of its chart.
 
-    `total` is how many rows there are, when `rows` are not all of them, and `whole` the command that shows all.
-    `on_paper` are parts too long for a terminal.
+    `total` is the number of all rows, when `rows` are not all of them, and `whole` the command that shows all.
+    `on_paper` marks parts too long for a terminal.
     """
 
     key: str
@@ -73,7 +73,7 @@ class ReportSection:
 
 
 def sections(figures: Figures, timezone: str) -> list[ReportSection]:
-    """The parts of a report that have anything to say; times are of this zone."""
+    """The non-empty parts of a report; times are of this zone."""
     parts = (
         _standing(figures),
         _waiting(figures, timezone),
@@ -96,7 +96,7 @@ def heading(figures: Figures) -> str:
 
 
 def moment(figures: Figures, timezone: str) -> str:
-    """As of when the newest row tells."""
+    """The time of the newest row."""
     return (
         f"as of {as_text(figures.as_of, timezone)} {timezone}"
         if figures.as_of
@@ -105,7 +105,7 @@ def moment(figures: Figures, timezone: str) -> str:
 
 
 def totals(figures: Figures) -> list[tuple[str, str]]:
-    """The few figures to begin with, each with its name; of money one a currency."""
+    """The leading figures, each with its name; of money one a currency."""
     waits = int(figures.waiting["orders"].sum())
     delivered = _there(figures, OrderState.DELIVERED)
     return [
@@ -244,7 +244,7 @@ def _freight(figures: Figures) -> ReportSection:
 
 
 def _share(row: dict[str, Any]) -> str:
-    """The part of freight in the whole; where freight has a currency of its own, how much of it comes on 100 paid."""
+    """The share of freight in the total; where freight has a currency of its own, the freight on 100 paid."""
     if not row["paid_minor"]:
         return ""
     if row["currency"] == row["freight_currency"]:
@@ -371,6 +371,6 @@ def _whole(figures: Figures, columns: str, which: str = "") -> str:
 
 
 def rest(part: ReportSection, shown: int) -> str:
-    """What is said below the first rows of a table; empty where they are all."""
+    """The words below the first rows of a table; empty where they are all."""
     more = max(part.total, len(part.rows)) - shown
     return f"and {more:,} more: see all with {part.whole}" if more > 0 else ""

@@ -18,7 +18,7 @@ def amount(minor: Any, currency: Any) -> str:
 
 
 def on_hundred(row: dict[str, Any]) -> str:
-    """`36.49 USD`: the freight that comes on 100 yuan of goods and postage."""
+    """`36.49 USD`: the freight on 100 yuan of goods and postage."""
     paid = Money(int(row["paid_minor"]), row["currency"]).major
     return amount(round(int(row["freight_minor"]) * 100 / paid), row["freight_currency"])
 

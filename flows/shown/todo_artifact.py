@@ -37,7 +37,7 @@ MOST_ROWS = 1_000
 REFUSED_FOR = timedelta(days=7)
 BEGUN_FOR = timedelta(minutes=5)
 LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
-"""Looked at no more often than the first, and after the second also when nothing changed: time brings things too."""
+"""The shortest time between two refreshes, and the longest: time alone makes orders overdue."""
 UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPACE}"})
 APPROVAL = "waits for approval"
 RESUME = "resume-buying"
@@ -50,12 +50,12 @@ FORMS = {
     "cancel": ("cancel-orders", "cancel it"),
     "ledger": ("confirm-marketplace", "confirm the marketplace"),
 }
-"""The deployment whose form does what a command does, and how its link is called."""
+"""The deployment whose form replaces a command, and the text of its link."""
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What this process saw last, so that nothing is read or written anew while nothing has changed."""
+    """The state that this process saw last, so that nothing is read or written anew while nothing has changed."""
 
     at: float = -MOST_PAUSE_S
     pulse: str = ""
@@ -66,10 +66,10 @@ _seen = _Seen()
 
 
 async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
-    """Bring the artifact up to date if what waits has changed; whether it was written.
+    """Update the artifact if what waits has changed; answers whether it was written.
 
-    Made to be called every few seconds, for good: it is cheap while nothing changes. Raises what Prefect's client and
-    the ledger raise, and begins anew at the next call.
+    Called every few seconds for ever: it is cheap while nothing changes. Raises the errors of Prefect's client and of
+    the ledger, and begins anew at the next call.
     """
     since = time.monotonic() - _seen.at
     if since < LEAST_PAUSE_S:
@@ -112,13 +112,13 @@ async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowR
 
 
 def _pause_words(pause: Pause, forms: Mapping[str, UUID]) -> str:
-    """Above all else: as long as it stands, what waits for a run waits for whoever paused."""
+    """The first words: while buying is paused, all that waits for a run waits for its resumption."""
     link = run_form(forms[RESUME]) if RESUME in forms else ""
     return f"**{inert(pause.notice)}**" + (f" · [resume buying]({link})" if link else "")
 
 
 async def _that_ask(client: PrefectClient) -> list[FlowRun]:
-    """The runs that wait for somebody's yes, the longest first."""
+    """The runs that wait for approval, the longest first."""
     paused = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED]))
     runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=paused))
     return sorted((run for run in runs if run.state), key=_paused_at)
@@ -130,7 +130,7 @@ def _paused_at(run: FlowRun) -> datetime:
 
 
 async def _put(client: PrefectClient, text: str, summary: str) -> bool:
-    """Write over the newest one, so that its page shows one and no history of thousands; else make it."""
+    """Overwrite the newest artifact, so that its page has no history of thousands; create it where there is none."""
     newest = await _newest(client)
     if newest is not None and (newest.data, newest.description) == (text, summary):
         return False
@@ -160,7 +160,7 @@ def summary_of(kinds: Sequence[str]) -> str:
 
 
 def as_markdown(rows: Sequence[str], kinds: Sequence[str], timezone: str) -> str:
-    """The table, and of how many more than its rows something waits."""
+    """The table, and the number of waiting things that it leaves out."""
     if not kinds:
         return "**Nothing waits for you.** No order is held, refused, unknown or bought in part, and no run asks."
     more = len(kinds) - len(rows)
@@ -170,7 +170,7 @@ def as_markdown(rows: Sequence[str], kinds: Sequence[str], timezone: str) -> str
 
 
 def row_of(one: ToDo, forms: Mapping[str, UUID], timezone: str) -> str:
-    """One thing that waits, with links to the forms of those deployments that are there."""
+    """One thing that waits, with links to the forms of the registered deployments."""
     links = [f"[{name}]({run_form(forms[form], filled)})" for form, name, filled in _remedies(one) if form in forms]
     todo = [*(links if run_form("any") else []), *([inert(one.advice)] if one.advice else [])]
     todo += [f"`{_in_cell(command)}`" for command in one.commands]
@@ -178,14 +178,14 @@ def row_of(one: ToDo, forms: Mapping[str, UUID], timezone: str) -> str:
 
 
 def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
-    """Deployment, name of the link, what its form is filled with: never with what only a person can tell."""
+    """Deployment, text of the link, values to fill in: never a value that only a person can know."""
     said = [command.split()[1] for command in one.commands]
     said += one.reason_code.words.command.split() if one.reason_code else []
     is_open = bool(one.batch_id) and one.state in (OrderState.UNKNOWN, *BEGUN)
     for word in dict.fromkeys(said):
         if word in FORMS and not (word == "run" and is_open):
             yield *FORMS[word], _filled(word, one)
-    if is_open:  # that run needs no file, and asks nobody
+    if is_open:  # that run needs no file and no approval
         yield "finish-batch", "look at its batch again", {"batch": one.batch_id}
     elif one.batch_id and "run" not in said and one.state in (OrderState.HELD, OrderState.REFUSED):
         yield "manual", "run it again", {}
