@@ -33,7 +33,7 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     """What `Retry-After` asks for, in seconds from `now` (unix), a year at most; the header gives seconds or a date."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
-        return min(float(text), MOST_RETRY_AFTER_S)
+        return min(float(text), LONGEST_RETRY_AFTER_S)
     moment = _http_date(text)
     return min(max(0.0, moment.timestamp() - now), LONGEST_RETRY_AFTER_S) if moment else None
 
