@@ -1,1 +1,1 @@
-"""What runs beside the flows: the Prefect server of a try-out, blocks, automations, services."""
+"""The programs beside the flows: the Prefect server of a try-out, blocks, automations, services."""

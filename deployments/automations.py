@@ -1,4 +1,4 @@
-"""What Prefect does by itself when a run's process is gone. Who is told of it: deployments/post_office.py.
+"""What Prefect does by itself when a run's process is gone. deployments/post_office.py sends the messages about it.
 
 | automation | fires when | does |
 |---|---|---|
@@ -28,14 +28,14 @@ STARTED_AGAIN_AT_MOST = 5
 TAG = "sourcing"
 OUR_TAG = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
 OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
-"""A batch of a night has none: nobody could start it again, its night does."""
+"""A batch of a night has none: only its night can start it again."""
 
 TAKEN_UP = "sourcing.run.taken-up"
-"""Said by `deployments/run_recovery.py` of a run that it starts again."""
+"""Emitted by `deployments/run_recovery.py` for a run that it starts again."""
 
 SIGNS_OF_LIFE = frozenset({"prefect.flow-run.*", TAKEN_UP})
 MUST_BE_FOLLOWED = frozenset({"prefect.flow-run.heartbeat", "prefect.flow-run.Running"})
-"""Another has to follow these. An answer makes a paused run *Running*, whether its process still hears it or not."""
+"""Another has to follow these. An answer makes a paused run *Running*, whether its process still gets it or not."""
 NO_LONGER_CRASHED = frozenset(
     f"prefect.flow-run.{name}"
     for name in ("AwaitingRetry", "Scheduled", "Pending", "Running", "Completed", "Failed", "Cancelled")
@@ -51,18 +51,18 @@ OF_OLDER_VERSIONS = (
     "sourcing: sync-tracking is overdue",
     "sourcing: overdue at the start",
 )
-"""They told people, and forgot what they had seen when the server ended."""
+"""They notified people, and lost their state when the server ended."""
 
 
 async def register_automations(client: PrefectClient, *, lost_after: timedelta = LOST_AFTER) -> None:
-    """Create each automation, or bring the one of its name up to date; one that somebody paused stays paused."""
+    """Create each automation, or bring the one of its name up to date; one paused by a person stays paused."""
     for wanted in automations(lost_after=lost_after):
         known = await client.read_automations_by_name(wanted.name)
         if not known:
             await client.create_automation(wanted)
             continue
         first, *doubles = known
-        if _content(first) != _content(wanted):  # an update forgets what a trigger waits for
+        if _content(first) != _content(wanted):  # an update resets what a trigger waits for
             await client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
         for double in doubles:
             await client.delete_automation(double.id)
@@ -83,7 +83,7 @@ def automations(*, lost_after: timedelta = LOST_AFTER) -> Sequence[AutomationCor
                 "Starts a crashed run again. It reads from the ledger and the service what became of everything it "
                 f"began. After {STARTED_AGAIN_AT_MOST} times somebody has to look."
             ),
-            # a worker reports a killed process twice, seconds apart: the second word must not meet the next attempt
+            # a worker reports a killed process twice, seconds apart: the second report must not meet the next attempt
             trigger=_on_runs(
                 {*NO_LONGER_CRASHED},
                 after={"prefect.flow-run.Crashed"},
@@ -123,7 +123,7 @@ def _on_runs(expect: set[str], *, after: Set[str], within: timedelta, run_counts
 
 
 def _content(automation: AutomationCore) -> dict[str, Any]:
-    """What an automation says, without what a server adds."""
+    """The content of an automation, without what a server adds."""
     content = automation.model_dump(mode="json", include={"description", "trigger", "actions"})
     content["trigger"].pop("id", None)
     content["trigger"].update({name: sorted(content["trigger"][name]) for name in ("after", "expect", "for_each")})

@@ -1,4 +1,4 @@
-"""Connections that strangers open: how many at once, and how long each may take to say what it wants."""
+"""Connections of unknown clients: how many at once, and how long each may take to send its request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BACKLOG = 1024
 
 
 class ReceiverFailed(Exception):
-    """It can't listen there; the message says what to do."""
+    """The receiver can't listen there; the message says what to do."""
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -32,9 +32,9 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def bounded(most: int = MOST_CONNECTIONS, within_s: float = HEAD_WITHIN_S) -> type[H11Protocol]:
-    """A protocol that closes who is silent, or trickles. When all places are taken the most silent one loses its own.
+    """A protocol that closes silent and trickling connections; the most silent one where all slots are taken.
 
-    So a thousand connections that say nothing keep nobody out.
+    So a thousand silent connections keep no client out.
     """
     silent: dict[Bounded, None] = {}
 

@@ -1,7 +1,7 @@
-"""In which order Prefect's server looks at events: its own way, made to survive a restart of the server.
+"""The order in which Prefect's server handles events: its own way, made to survive a restart of the server.
 
-A state's event waits for that of the state before, when that is less than five minutes older. What was seen is kept in
-memory, so after a restart it would wait a quarter of an hour for what came before, and automations that act within
+A state's event waits for that of the state before, when that is less than five minutes older. The events seen are kept
+in memory, so after a restart an event would wait a quarter of an hour for earlier ones, and automations that act within
 seconds would have missed their time.
 """
 
@@ -17,7 +17,7 @@ STARTED_MS = time.time() * 1000
 
 
 class CausalOrdering(memory.CausalOrdering):
-    """Takes what happened before this server began as seen: nobody will send it again."""
+    """Takes events from before this server began as seen: none is sent again."""
 
     async def event_has_been_seen(self, event: UUID | Event) -> bool:
         event_id = event.id if isinstance(event, Event) else event
@@ -25,5 +25,5 @@ class CausalOrdering(memory.CausalOrdering):
 
 
 def _made_at_ms(event_id: UUID) -> float:
-    """Since 1970; ids of version 7 begin with it. Others tell nothing, and are waited for."""
+    """Milliseconds since 1970; ids of version 7 begin with it. Other ids have no time, and are waited for."""
     return event_id.int >> 80 if event_id.version == 7 else float("inf")

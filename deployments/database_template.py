@@ -1,4 +1,4 @@
-"""An empty database of Prefect, kept with the installation: to make one takes Prefect's migrations five seconds.
+"""An empty database of Prefect, kept with the installation, since Prefect's migrations take five seconds to make one.
 
 It is a cache as compiled modules are, of this version of Prefect alone: where it can't be written or read, or is
 damaged, Prefect makes its database as ever. A server that starts migrates whatever it finds.
@@ -14,11 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 KEPT = ("alembic_version", "block_type", "block_schema", "block_schema_reference")
-"""What a new database holds; all other tables are empty, and are emptied before it is kept."""
+"""The tables of a new database with rows; all others are emptied before it is kept."""
 
 
 def template_path() -> Path:
-    """Where it is."""
     return Path(sys.prefix, "var", "sourcing", f"prefect-{version('prefect')}.db")
 
 
@@ -35,7 +34,7 @@ def copy_template(records: Path) -> None:
 
 
 def save_template(records: Path) -> None:
-    """Keep what a server has made of nothing for those that come after it, without what it has recorded since."""
+    """Keep a server's new database for the next ones, without what it has recorded since."""
     kept = template_path()
     unborn = kept.with_name(f".{kept.name}.{os.getpid()}")
     with suppress(OSError, sqlite3.Error):

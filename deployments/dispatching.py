@@ -1,7 +1,7 @@
-"""Starts runs for what the service posted: one for all waiting messages of a kind, one of a kind at a time.
+"""Starts runs for messages that the service posted: one for all waiting messages of a kind, one of a kind at a time.
 
-The post office does it every second. The durable table says what waits and who has it, so whatever dies loses
-nothing, and two dispatchers start one run.
+The notifier does it every second. The durable table has what waits and its holder, so a death loses nothing, and two
+dispatchers start one run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UPDATE = "this process is older than the receiver; bring both to one version and
 
 
 class Dispatcher:
-    """Looks at one store, on behalf of one Prefect server."""
+    """Polls one store, on behalf of one Prefect server."""
 
     def __init__(self, store: CallbackStore, client: PrefectClient) -> None:
         self._store, self._client = store, client
@@ -49,13 +49,13 @@ class Dispatcher:
         return started
 
     def _report_foreign(self, kinds: set[str]) -> None:
-        """Of kinds that this version does not know, once each: a newer one takes them up."""
+        """Log kinds that this version does not know, once each: a newer one takes them up."""
         for kind in sorted(kinds - self._foreign):
             print(f"messages about {kind!r} wait for a newer version: {UPDATE}", file=sys.stderr, flush=True)
         self._foreign |= kinds
 
     async def _start(self, ticket: Ticket) -> None:
-        """Under the ticket's own key: asked for again after a lost answer it is still one run."""
+        """Start under the ticket's own key: asked for again after a lost answer it is still one run."""
         deployment = await self._client.read_deployment_by_name(DEPLOYMENT)
         await self._client.create_flow_run_from_deployment(
             deployment.id,
@@ -72,6 +72,6 @@ class Dispatcher:
 
 
 def are_received(ledger_url: str) -> bool:
-    """Whether anybody receives here: with SQLite there is no file before."""
+    """Whether a receiver runs here: with SQLite there is no file before."""
     file = sqlite_file(callbacks_url(ledger_url))
     return file is None or file.exists()

@@ -1,7 +1,7 @@
-"""Forgets one order's receiver everywhere that this product keeps it; a second call finishes what a killed one began.
+"""Erases one order's receiver everywhere that this product keeps it; a second call finishes what a killed one began.
 
-The ledger comes first: from then on nobody writes the receiver into anything new, and the ledger says what is still to
-be looked for. That goes last.
+The ledger comes first: from then on no program writes the receiver into anything new, and the ledger has what is still
+to be looked for. That goes last.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What there is of an order's receiver before anything is struck, and which other orders name the same person."""
+    """What is known of an order's receiver before anything is erased, and which other orders name the same person."""
 
     traces: Traces
     others: Mapping[str, Receiver]
 
     @property
     def needles(self) -> Needles:
-        """What may be struck wherever it stands: not what other orders still need."""
+        """What may be erased wherever it stands: not what other orders still need."""
         return Needles(self.telling)
 
     @property
@@ -82,7 +82,7 @@ class Known:
 
 
 def known_of(place: Place, order_ref: str) -> Known:
-    """Look into every place that says by its order whom it speaks of. Raises `SnapshotDamaged`."""
+    """Search every place that names its receiver by the order. Raises `SnapshotDamaged`."""
     named = receivers_in(place.snapshots, order_ref)
     traces = Traces.of(
         [
@@ -100,9 +100,8 @@ def known_of(place: Place, order_ref: str) -> Known:
 
 
 def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
-    """Strike the receiver everywhere, and say what was struck and what is left. Raises `StillNeeded`, and then nothing
-    was changed; `SnapshotError` or `LedgerUnusable`, and then a second call goes on.
-    """
+    """Erase the receiver everywhere, and report what was erased and what is left. Raises `StillNeeded`, and then
+    nothing was changed; `SnapshotError` or `LedgerUnusable`, and then a second call goes on."""
     told, ledger, needles = Left(), place.ledger, known.needles
     told.elsewhere += _own_files(place, order_ref)
     ledger.forgotten.strike(order_ref, known.traces, by=by)
@@ -143,7 +142,7 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
 
 
 def _strike_callbacks(ledger: Ledger, texts: frozenset[str], told: Left) -> None:
-    """What the service posted holds no receiver by its contract; it is looked through all the same."""
+    """What the service posted holds no receiver by its contract; it is searched all the same."""
     if not are_received(ledger.url):
         return
     with CallbackStore(ledger.url, clock=ledger.clock) as store:
@@ -165,7 +164,7 @@ def _scrub(ledger: Ledger, told: Left) -> None:
 
 
 def _named(inbox: Path, told: Left) -> list[Path]:
-    """The files of the inbox that are told already."""
+    """The files of the inbox that are reported already."""
     return [path for path in inbox.rglob("*") if any(one.startswith(f"{path}:") for one in told.left)]
 
 

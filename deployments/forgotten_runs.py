@@ -1,4 +1,4 @@
-"""Strikes a receiver from what Prefect keeps of runs: pasted lines of those that have ended, and words anywhere else.
+"""Erases a receiver from Prefect's records of runs: pasted lines of those that have ended, and words anywhere else.
 
 The data folder's own database is written to directly, which needs no server and reaches all of it. A server elsewhere
 is asked for what its API can change: parameters, and the content of artifacts.
@@ -43,7 +43,7 @@ SAID: Mapping[str, Sequence[str]] = {
 """The columns in which words about an order may stand. No others: a name may also be one of Prefect's own words."""
 
 MADE_BY_PEOPLE = ("deployment", "deployment_schedule", "variable")
-"""What somebody has set up: to change it would change what runs, so it is told."""
+"""Set up by a person: changing it would change what runs, so it is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def without_lines(parameters: Any, order_ref: str) -> Struck:
 
 
 def _batch_of(parameters: Mapping[str, Any]) -> str:
-    """The batch that a run of pasted lines was, which is named by what it was given."""
+    """The batch of a run of pasted lines, named by its content."""
     from flows.request_batches import PASTED, batch_id_of  # loads Prefect
 
     lines = (parameters.get("requests") or {}).get(LINES) or ""
@@ -91,7 +91,7 @@ def receivers_in_records(records: Path, order_ref: str) -> list[Receiver]:
 
 
 def strike_records(records: Path, order_ref: str, telling: Iterable[str], told: Left) -> None:
-    """Strike a receiver from a Prefect database, also while its server runs. What has not ended is told and left."""
+    """Erase a receiver from a Prefect database, also while its server runs. What has not ended is reported and left."""
     if not records.is_file():
         return
     try:
@@ -134,7 +134,7 @@ def _not_ended(name: str, state: str | None) -> str:
 
 
 def _strike_words(database: sqlite3.Connection, text: str, told: Left) -> int:
-    """Put `FORGOTTEN` in place of a text in what runs have said; answers how many values had it."""
+    """Put `FORGOTTEN` in place of a text in the records of runs; answers how many values had it."""
     for table in MADE_BY_PEOPLE:
         for (one,) in _rows_with(database, "id", table, "parameters" if "deployment" in table else "value", text):
             told.left.append(f"{table.replace('_', ' ')} {one} in Prefect names the receiver: change it there")
@@ -190,7 +190,7 @@ def receivers_on_server(url: str, order_ref: str) -> list[Receiver]:
 
 
 def strike_on_server(url: str, order_ref: str, telling: Iterable[str], told: Left) -> None:
-    """Strike a receiver on a Prefect server, as far as its API goes. Raises `ServerFailed`."""
+    """Erase a receiver on a Prefect server, as far as its API goes. Raises `ServerFailed`."""
     with _asking(url) as client:
         for run in list(_pages(client, "/flow_runs/filter")):
             struck = without_lines(run["parameters"], order_ref)

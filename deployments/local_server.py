@@ -3,7 +3,7 @@
 Prefect's own temporary server costs each command ten seconds and is left behind when the command is killed. This one is
 started once, serves all commands that share a data folder, and keeps the history of runs there. It ends by itself a
 minute after the last command has ended, however that ended: every command holds a shared lock on one file, and the
-server watches for the moment when nobody does. `sourcing serve` is one more holder of that lock, so its server, which
+server waits for the moment when no process does. `sourcing serve` is one more holder of that lock, so its server, which
 has a known port and all of Prefect's services, is also the one that commands find and use.
 
 A command that is killed while its server starts leaves a server that goes on starting: the next command waits for it.
@@ -60,7 +60,7 @@ QUIET_SERVER = {
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
 }
-"""A server for commands plans no runs and fires no automations: nobody would be there to carry them out, or to look."""
+"""A server for commands plans no runs and fires no automations: no worker would be there, and no reader."""
 
 
 # kept, since they go on after their parent
@@ -75,8 +75,8 @@ class ServerFailed(Exception):
 def prefect_server(data_dir: Path, meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
     """The API address to use: the configured one, or this folder's own server, started if need be.
 
-    `meanwhile` is done while it starts: what needs no server, and may say that none is needed by raising something.
-    Raises `ServerFailed`.
+    `meanwhile` is called while it starts: work without a server, which may raise to show that none is needed. Raises
+    `ServerFailed`.
     """
     if configured := os.environ.get("PREFECT_API_URL"):
         meanwhile()
@@ -100,7 +100,7 @@ def prefect_server(data_dir: Path, meanwhile: Callable[[], object] = lambda: Non
 
 @contextmanager
 def running_server(data_dir: Path) -> Iterator[None]:
-    """Use the folder's server if it runs; nothing is started for what is only worth telling to those who listen."""
+    """Use the folder's server if it runs; none is started for events that only a running one is to have."""
     url = None if os.environ.get("PREFECT_API_URL") else running(server_folder(data_dir))
     with _addressed(url) if url else nullcontext():
         yield
@@ -124,7 +124,7 @@ def _server_address_set(url: str) -> AbstractContextManager[object]:
 
 
 def server_folder(data_dir: Path) -> Path:
-    """Where the server of a data folder keeps its database, log, key and locks."""
+    """The folder of the server's database, log, key and locks."""
     folder = data_dir.absolute() / "prefect"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -132,7 +132,7 @@ def server_folder(data_dir: Path) -> Path:
 
 @contextmanager
 def presence(folder: Path) -> Iterator[None]:
-    """Somebody uses the folder's server while this lasts, so it stays."""
+    """Hold the shared lock of the folder's server, so that it stays."""
     with (folder / COMMANDS).open("w") as commands:
         fcntl.flock(commands, fcntl.LOCK_SH)
         yield
@@ -145,7 +145,7 @@ def running(folder: Path) -> str | None:
 
 
 def require_reachable(url: str) -> None:
-    """Raise `ServerFailed` when nobody answers at the configured address; what is answered is Prefect's business."""
+    """Raise `ServerFailed` when no server answers at the configured address; the answer itself is left to Prefect."""
     try:
         with urlopen(f"{url}/health", timeout=10):
             return
@@ -168,7 +168,7 @@ def without_password(url: str) -> str:
 
 
 def require_sound_records(folder: Path) -> None:
-    """Raise `ServerFailed` for a damaged database of Prefect. What is bought does not depend on it."""
+    """Raise `ServerFailed` for a damaged database of Prefect. No purchase depends on it."""
     records = folder / "prefect.db"
     if damage := damage_of(records):
         raise ServerFailed(
@@ -206,7 +206,7 @@ def start_server(
 
 
 def require_room(folder: Path) -> None:
-    """Raise `ServerFailed` on a full disk: the server would fail on it, and its log, which says so, is there too."""
+    """Raise `ServerFailed` on a full disk: the server would fail on it, and the log that says so is on it too."""
     free_mb = shutil.disk_usage(folder).free / 1e6
     if free_mb < LEAST_FREE_MB:
         raise ServerFailed(
@@ -216,7 +216,7 @@ def require_room(folder: Path) -> None:
 
 
 def await_health(folder: Path, server: subprocess.Popen[bytes]) -> None:
-    """Wait until the server that was started answers. Raises `ServerFailed`."""
+    """Wait until the new server answers. Raises `ServerFailed`."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and server.poll() is None:
         if running(folder):
@@ -294,7 +294,7 @@ def _await_for_commands(folder: Path, ours: subprocess.Popen[bytes] | None) -> s
 
 
 def _is_served(folder: Path) -> bool:
-    """Whether `sourcing serve` is there, which starts its server again by itself."""
+    """Whether `sourcing serve` runs, which starts its server again by itself."""
     with (folder / SERVE_LOCK).open("a") as lock:
         return not locks(lock)
 
@@ -332,5 +332,5 @@ def _encryption_key(folder: Path) -> str:
 
 
 def _without_account(environment: Mapping[str, str]) -> dict[str, str]:
-    """The service's credentials are none of the server's business."""
+    """The environment without the service's credentials: the server needs none."""
     return {name: value for name, value in environment.items() if not name.startswith("XPORTCN_")}

@@ -1,7 +1,7 @@
 """Redis between the processes of one Prefect server, as Prefect documents it: events, leases, background work.
 
-messaging.env says the same to servers that `sourcing serve` does not start. An API without services and a server with
-them must not share a Redis: the first takes background work that it does not know, and drops it for good.
+messaging.env has the settings for servers that `sourcing serve` does not start. An API without services and a server
+with them must not share a Redis: the first takes background work that it does not know, and drops it for good.
 """
 
 from __future__ import annotations
@@ -37,6 +37,6 @@ def require_messaging(url: str) -> None:
 
 
 def server_settings(url: str) -> dict[str, str]:
-    """What makes Prefect's server keep its messages and its leases there."""
+    """The settings with which Prefect's server keeps its messages and its leases there."""
     fixed = dict(line.split("=", 1) for line in FILE.read_text().splitlines())
     return {**fixed, "PREFECT_REDIS_MESSAGING_URL": url, "PREFECT_SERVER_DOCKET_URL": url}

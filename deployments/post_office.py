@@ -1,12 +1,12 @@
-"""`python -m deployments.post_office`, also `sourcing notify --watch`: sends what is to be told, as long as it lives.
+"""`python -m deployments.post_office`, also `sourcing notify --watch`: sends messages, as long as it lives.
 
 | every | it does |
 |---|---|
 | 3 s | sends what is due in the ledger's outbox (`connectors/notifying.py`) |
-| 1 s | starts runs for what the service posted (`dispatching.py`) |
-| 10 s | looks at Prefect's server for what a dead worker can't tell (`server_watch.py`), and at what waits for people |
+| 1 s | starts runs for messages that the service posted (`dispatching.py`) |
+| 10 s | polls Prefect's server for what a dead worker can't report (`server_watch.py`), and what waits for people |
 
-It keeps nothing that has to outlive it: messages, and what was told already, are in the ledger. So it may be killed at
+It keeps nothing that has to outlive it: messages, sent ones too, are in the ledger. So it may be killed at
 any moment, there may be two of it, and a server or a ledger that is away is waited for.
 """
 
@@ -38,17 +38,17 @@ SERVER_GONE_AFTER = timedelta(minutes=5)
 POST_OFFICE = "post-office"
 SEEN = f"{POST_OFFICE}.seen"
 OPEN_FOR_S = 120.0
-"""It may be at an addressee who does not answer."""
+"""It may be at a recipient that does not answer."""
 
 
 def main() -> None:
-    """Work until told to end; a message that is being sent then is sent to its end. Raises `BadSetting`."""
+    """Work until stopped; a message that is being sent then is sent to its end. Raises `BadSetting`."""
     shut_logs()
     asyncio.run(PostOffice(SourcingSettings()).work())
 
 
 def is_open(settings: SourcingSettings) -> bool:
-    """Whether a post office works for this data folder: it was at its work a moment ago, whatever came of it."""
+    """Whether a notifier works for this data folder: its last round was a moment ago, whatever its result."""
     try:
         return time.time() - (server_folder(settings.data_dir) / SEEN).stat().st_mtime < OPEN_FOR_S
     except OSError:
@@ -80,7 +80,7 @@ class PostOffice:
         await asyncio.gather(*works)
 
     async def keep(self, trouble: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do a work again whenever it fails. What goes wrong is said once, not every few seconds."""
+        """Do a work again whenever it fails. A trouble is logged once, not every few seconds."""
         seen = said = ""
         while not self.ended.is_set():
             try:
@@ -107,7 +107,7 @@ class PostOffice:
             await self.pause(SENDS_EVERY_S)
 
     async def poll(self) -> None:
-        """Until something goes wrong: then it is to be called again."""
+        """Poll until something fails: then it is to be called again."""
         from prefect.client.orchestration import get_client
 
         from deployments.server_watch import ServerWatch, watched_since
@@ -129,7 +129,7 @@ class PostOffice:
             raise
 
     async def dispatch(self) -> None:
-        """Until something goes wrong; where nobody receives messages there is nothing to do."""
+        """Dispatch until something fails; where no messages are received there is nothing to do."""
         from prefect.client.orchestration import get_client
 
         url = self.settings.ledger_url
@@ -143,7 +143,7 @@ class PostOffice:
                     await self.pause(DISPATCHES_EVERY_S)
 
     def miss_server(self, ledger: Ledger) -> None:
-        """Tell of a server that has not answered for a while."""
+        """Notify of a server that has not answered for a while."""
         if is_healthy(self.api):
             return
         now = datetime.now(UTC)
@@ -152,7 +152,7 @@ class PostOffice:
             ledger.tell(server_gone(self._gone_since, timezone=self.settings.timezone))
 
     def ledger(self) -> Ledger:
-        """The ledger that is there now: a file that was put in the place of another is opened anew.
+        """The present ledger: a file that took the place of another is opened anew.
 
         Raises `LedgerUnusable`, also for one that was moved elsewhere: its messages went along.
         """
@@ -176,7 +176,7 @@ class PostOffice:
 
 
 def _place_of(url: str) -> tuple[int, int] | None:
-    """Which file is under the ledger's name; None for none, and for another database."""
+    """The file under the ledger's name; None for none, and for another database."""
     file: Path | None = sqlite_file(url)
     if file is None or not file.exists():
         return None

@@ -36,7 +36,7 @@ def prepare(url: str) -> None:
 
 
 def server_settings(url: str) -> dict[str, str]:
-    """What makes Prefect's server keep everything there."""
+    """The settings with which Prefect's server keeps its records there."""
     return {
         "PREFECT_API_DATABASE_CONNECTION_URL": _shown(_parsed(url).set(drivername="postgresql+asyncpg")),
         "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_SEARCH_PATH": f"{PREFECT_SCHEMA},public",
@@ -75,7 +75,7 @@ def _parsed(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # of a port that is no number; it may quote a password
         raise DatabaseUnusable("--postgres wants an address such as postgresql://user:password@host/database") from None
-    if "@" in (parsed.host or ""):  # what follows the first @ of a password would be told as the host
+    if "@" in (parsed.host or ""):  # the part after the first @ of a password would be taken for the host
         raise DatabaseUnusable("--postgres can't be read: an @ in the password is %40") from None
     if parsed.get_backend_name() not in ("postgresql", "postgres") or not parsed.database:
         raise DatabaseUnusable("--postgres wants an address such as postgresql://user:password@host/database")

@@ -36,7 +36,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def end_tree(process: subprocess.Popen[bytes]) -> None:
-    """End what a process started, then the process, which is held still so that it starts nothing more meanwhile."""
+    """End the children of a process, then the process, which is held still so that it starts no more meanwhile."""
     process.send_signal(signal.SIGSTOP)
     end_descendants(process.pid)
     process.kill()
@@ -44,7 +44,7 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
 
 
 def end_descendants(pid: int) -> None:
-    """End everything below a process: asked first, killed when it does not listen."""
+    """End everything below a process: asked first, killed when it does not end."""
     _signal(_alive_below(pid), signal.SIGTERM)
     if not _wait_until(lambda: not _alive_below(pid), seconds=ENDS_WITHIN_S):
         _signal(_alive_below(pid), signal.SIGKILL)
@@ -59,7 +59,7 @@ def _alive_below(pid: int) -> list[int]:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Whether it has ended and only its parent has not looked yet."""
+    """Whether it has ended and only its parent has not read its exit code yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:

@@ -1,6 +1,6 @@
-"""`python -m deployments.receiver`: hears what the service posts, keeps it, and answers; nothing else happens here.
+"""`python -m deployments.receiver`: takes what the service posts, keeps it, and answers; nothing else happens here.
 
-A message is answered 200 once it is on disk. Who does not know the token learns nothing, not even that there is one.
+A message is answered 200 once it is on disk. A client without the token learns nothing, not even that there is one.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class CallbackReceiver:
         if not (fits(request.path_params["token"], await self._tokens()) and self._may_post(request)):
             raise HTTPException(404)
         if request.method in ("GET", "HEAD"):
-            return PlainTextResponse("ok")  # the console looks whether somebody is there
+            return PlainTextResponse("ok")  # the console checks that the address answers
         if request.method != "POST":
             return _refused(405, "post messages here")
         try:
@@ -112,16 +112,16 @@ class CallbackReceiver:
         return PlainTextResponse("ok")
 
     def _not_kept(self, error: Exception) -> Response:
-        """Told to each sender, and to the log once in a while: a full disk is not to be filled with it."""
+        """Answered to each sender, and logged once in a while: a full disk is not to be filled with it."""
         if time.monotonic() - self._complained_at >= COMPLAINS_EVERY_S:
             self._complained_at = time.monotonic()
             log.error("Callbacks can't be kept now, and their senders are told so: %s", error or type(error).__name__)
         return _refused(503, "not kept; send it again")
 
     async def _tokens(self) -> Sequence[str]:
-        """Those that are valid; while the table can't be read, those that were.
+        """The valid tokens; while the table can't be read, the last known ones.
 
-        Raises `LedgerUnusable` where nobody knows yet: whoever posts rightly must not be told that nothing is there.
+        Raises `LedgerUnusable` where none were ever read: a rightful sender must not be answered that nothing is there.
         """
         async with self._reading:
             if self._digests is None:
@@ -142,10 +142,10 @@ class CallbackReceiver:
         except ValueError:
             return False
 
-    # for whoever watches over it, never through a proxy
+    # for a monitor, never through a proxy
 
     async def ready(self, request: Request) -> Response:
-        """Whether messages can be kept now, and anybody could post one."""
+        """Whether messages can be kept now, and a token is valid."""
         try:
             async with asyncio.timeout(READ_WITHIN_S):
                 digests = await asyncio.to_thread(valid_digests, self.store)
@@ -188,12 +188,12 @@ def app_of(receiver: CallbackReceiver) -> Starlette:
         ],
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # else a path of one more slash tells which paths there are
+    app.router.redirect_slashes = False  # else a path of one more slash shows which paths there are
     return app
 
 
 async def _body(request: Request) -> bytes:
-    """All of it, within bounds of size and time. Raises `Unheard`."""
+    """The whole body, within bounds of size and time. Raises `Unheard`."""
     size = request.headers.get("content-length", "")
     if size.isdecimal() and int(size) > MOST_BYTES:
         raise Unheard(413, f"at most {MOST_BYTES:,} bytes")
@@ -214,7 +214,7 @@ def _source(request: Request) -> str:
 
 
 def _is_near(request: Request) -> bool:
-    """Whether somebody of a private network asks, and not one of the internet."""
+    """Whether the client is of a private network, and not of the internet."""
     try:
         return ip_address(_source(request)).is_private
     except ValueError:
@@ -222,7 +222,7 @@ def _is_near(request: Request) -> bool:
 
 
 def _refused(status: int, words: str) -> Response:
-    """What was not taken leaves a rest on the wire, so the connection ends."""
+    """A body that was not taken leaves a rest on the wire, so the connection ends."""
     return PlainTextResponse(words, status, {"Connection": "close"})
 
 
@@ -231,7 +231,7 @@ def utc_now() -> datetime:
 
 
 def receive(host: str, port: int, *, say: Callable[[str], None] = print) -> None:
-    """Receive until SIGINT or SIGTERM; what is being answered then is answered. Port 0 takes any free one.
+    """Receive until SIGINT or SIGTERM; a message being answered then is answered. Port 0 takes any free one.
 
     Raises `ReceiverFailed`, `LedgerUnusable` or `BadSetting`.
     """

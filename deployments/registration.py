@@ -26,7 +26,7 @@ ALERTS_BLOCK = "sourcing-alerts"
 
 
 class DeployFailed(Exception):
-    """`prefect deploy` refused; the message is what it said."""
+    """`prefect deploy` refused; the message is its output."""
 
 
 async def register(pool_type: str = "process") -> None:
@@ -57,7 +57,7 @@ def deploy() -> None:
 
 
 def await_server() -> None:
-    """Load what is slow to load, and wait until the server at `PREFECT_API_URL` answers. Raises `DeployFailed`."""
+    """Import the slow modules, and wait until the server at `PREFECT_API_URL` answers. Raises `DeployFailed`."""
     import prefect.client.orchestration  # noqa: F401
 
     address = api_address()
@@ -69,7 +69,7 @@ def await_server() -> None:
 
 
 def api_address() -> str:
-    """Where the Prefect server is. Raises `DeployFailed` when nobody said."""
+    """Where the Prefect server is. Raises `DeployFailed` where no address is set."""
     if address := os.environ.get("PREFECT_API_URL", ""):
         return address
     raise DeployFailed("set PREFECT_API_URL to the address of the Prefect server")
@@ -95,7 +95,7 @@ async def _register_queues(client: PrefectClient) -> None:
 
 
 async def remove_old_automations(client: PrefectClient) -> None:
-    """What told people in older versions; the post office does now. What somebody made in the UI is left alone."""
+    """Remove older versions' automations that notified people, as the notifier now does. Those made in the UI stay."""
     from deployments.automations import OF_OLDER_VERSIONS
 
     for name in OF_OLDER_VERSIONS:

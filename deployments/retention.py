@@ -1,8 +1,8 @@
-"""How long Prefect's server keeps what: runs and our own events for a season, its own events for two weeks.
+"""How long Prefect's server keeps its records: runs and our own events for a season, its own events for two weeks.
 
-Prefect knows no list of events to keep, only shorter times for events by their whole name: so all events are kept
-long, and those of which runs leave many are named here. `python -m deployments.retention` writes retention.env, which
-says the same to servers that `sourcing serve` does not start.
+Prefect knows no list of events to keep, only shorter times for events by their whole name: so all events are kept long,
+and those of which runs leave many are named here. `python -m deployments.retention` writes retention.env, which has the
+settings for servers that `sourcing serve` does not start.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SHORT_LIVED = [f"prefect.{kind}.{name}" for kind, names in MANY.items() for name
 
 
 def retention_settings(given: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a server, but for those that somebody gave it."""
+    """The settings of a server, but for those `given` by a person."""
     ours = {
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(int(RUNS.total_seconds())),

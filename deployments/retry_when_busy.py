@@ -37,7 +37,7 @@ class RetryWhenBusy:
         await self._app(scope, _giving(body, receive), send)
 
     async def _is_done(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Whether it was answered: with anything but 503, which nobody hears."""
+        """Whether the request was answered, with anything but 503, which is never passed on."""
         is_busy = False
 
         async def unless_busy(message: Message) -> None:
@@ -67,7 +67,7 @@ async def _whole(receive: Receive) -> bytes | None:
 
 
 def _giving(body: bytes, receive: Receive) -> Receive:
-    """Hand over a body that was read before, then what comes."""
+    """Replay a body that was read before, then what comes."""
     left = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def give() -> Message:

@@ -1,12 +1,12 @@
-"""What a person has to hear of runs, by the states that Prefect's server keeps of them.
+"""Messages about runs, by the states that Prefect's server keeps of them.
 
-| a run | is told | cause |
+| a run | message | cause |
 |---|---|---|
 | failed, or took too long | each time | `run-failed:<state>` |
 | lost its process and is started again | once | `run-again:<run>` |
-| crashed for the last time, or three minutes ago and nobody started it again | each time | `run-crashed:<state>` |
+| crashed for the last time, or three minutes ago and was not started again | each time | `run-crashed:<state>` |
 
-States are rows of the database, written with the run: a server that is killed forgets no state, as it does events.
+States are rows of the database, written with the run: a server that is killed loses no state, as it loses events.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from deployments.run_recovery import AWAITING_RETRY, GOES_ON, times_started_agai
 from domain.messages import Message, MessageKind
 
 NOBODY_CAME = timedelta(minutes=3)
-"""Both who start a crashed run again have done so long before."""
+"""Both restarts of a crashed run have come long before."""
 CRASHED_FOR_GOOD = "run-crashed:"
 UNEXPECTED = "Flow run encountered an exception"
 LONGEST_REASON = 500
 
 
 def alerts_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: datetime) -> Iterator[Message]:
-    """What is to be told of a run, of what happened `since` then. `states` are all that it had, in any order."""
+    """The messages about a run, for what happened `since` then. `states` are all that it had, in any order."""
     state, name = run.state, run.name
     if state is None:
         return
@@ -38,7 +38,7 @@ def alerts_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: da
         remedy = MEND if run.deployment_id else WAIT_FOR_THE_NIGHT
         yield _about(run, f"run-failed:{state.id}", MessageKind.RUN_FAILED, f"{name} {what}", _why(state), remedy)
     if run.deployment_id is None:
-        return  # a batch of a night: it ends with the night's run, which is told of
+        return  # a batch of a night: it ends with the night's run, which has its message
     if any(_was_lost(one) and one.timestamp > since for one in states):
         yield _about(run, f"run-again:{run.id}", MessageKind.RUN_AGAIN, f"{name} lost its process", LOST, WAIT)
     if state.type is StateType.CRASHED and state.timestamp > since:
@@ -51,7 +51,7 @@ def alerts_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: da
 
 
 def _is_faulty_file_of_a_night(run: FlowRun, state: State) -> bool:
-    """The night tells of it by the file's name."""
+    """The night's own message names the file."""
     return run.parent_task_run_id is not None and (state.message or "").startswith("the request file has")
 
 
@@ -70,15 +70,15 @@ MEND = "mend what the reason says, then press Retry on the run's page, or wait f
 
 
 def _was_lost(state: State) -> bool:
-    """By the process's end that was noticed, or by who found it gone."""
+    """Whether the end of its process was noticed, or found later."""
     by_whom_found = state.name == AWAITING_RETRY and (state.message or "").endswith(GOES_ON)
     return state.type is StateType.CRASHED or by_whom_found
 
 
 def _why(state: State) -> str:
-    """The run's own last words. What an unforeseen error says may quote anybody's data: its kind has to do."""
+    """The run's own last words. An unforeseen error may quote personal data: only its kind is taken."""
     told = (state.message or "").partition(":\n  ")[0]  # behind that stand the faults of a file, which quote its cells
-    words = " ".join(told.split()).split(" [type=")[0]  # behind that pydantic quotes what was given
+    words = " ".join(told.split()).split(" [type=")[0]  # behind that pydantic quotes the input
     if words.startswith(UNEXPECTED):
         kind = words.removeprefix(UNEXPECTED).strip(": ").split(":")[0].split(" ")[0]
         return f"An error that nobody foresaw{f' ({kind})' if kind else ''}; the log of the run has all of it."

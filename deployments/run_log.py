@@ -1,7 +1,7 @@
-"""The log of a run in Prefect's UI, without the lines in which Prefect says how it came into its folder.
+"""The log of a run in Prefect's UI, without the lines of Prefect about how it came into its folder.
 
 `prefect.yaml` names it to the runs by PREFECT_LOGGING_HANDLERS_API_CLASS: their pull steps are over before a flow of
-ours is loaded and could say anything about logs.
+ours is loaded and could configure logs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ OF_NO_INTEREST = ("Running 1 deployment pull step", "Executing deployment step:"
 
 
 class RunLog(APILogHandler):
-    """Prefect's own handler but for those lines; what goes wrong in a step is an error, and shown."""
+    """Prefect's own handler but for those lines; a failing step is an error, and shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if not is_noise(record):

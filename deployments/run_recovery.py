@@ -3,14 +3,14 @@
 Where runs are no processes of the worker's machine, `python -m deployments.run_recovery` does what can be done from
 afar: the last two rows.
 
-| a run says | and | it is started again |
+| a run's state | and | it is started again |
 |---|---|---|
 | Running, Paused | its process was on this machine and is gone (`process_locks.py`) | at once; see `PATIENCE` |
-| Pending | since before this worker began: who took it is gone | a minute after that |
+| Pending | since before this worker began: its worker is gone | a minute after that |
 | Crashed | for a minute, and no longer than a day: no automation was there | then |
-| any other | this machine can't tell | by the automations, without a sign of life |
+| any other | unknown to this machine | by the automations, without a sign of life |
 
-Events alone can't do it: Prefect's server forgets those that it had not yet acted on when it is killed.
+Events alone can't do it: Prefect's server loses those that it had not yet acted on when it is killed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ AT_WORK = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
 
 def why_lost(state: State, *, died: datetime | None, began: datetime, now: datetime) -> str:
-    """Why a run in this state has to be started again; nothing while others may do it, or while it may live.
+    """Why a run in this state has to be started again; empty while another may start it, or while it may live.
 
     `died` is when its process was first seen to be gone, `began` when the worker began.
     """
@@ -73,7 +73,7 @@ def why_lost(state: State, *, died: datetime | None, began: datetime, now: datet
 
 @dataclass(eq=False, kw_only=True)
 class RunRecovery:
-    """What one worker knows of the runs of its machine. `lives` is where they show that they live."""
+    """One worker's view of the runs of its machine. `locks` is the folder of their locks."""
 
     locks: Path
     began: datetime
@@ -81,7 +81,7 @@ class RunRecovery:
     has_resynced: bool = False
 
     async def poll(self, client: PrefectClient) -> list[FlowRun]:
-        """Start again what is lost; answers which. What can't be told here is left to the automations."""
+        """Start again what is lost; answers which. Runs that can't be judged here are left to the automations."""
         lost = []
         for run in await candidates(client):
             is_told = bool(run.state and run.state.type is StateType.CRASHED)
@@ -107,7 +107,7 @@ class RunRecovery:
 
 
 async def take_up(client: PrefectClient, run: FlowRun, why: str) -> bool:
-    """Start a lost run again and tell of it, unless somebody else just did; after the last time, have a person look."""
+    """Start a lost run again and emit the event, unless another process just did; after the last time mark it."""
     if await _may_be_started(client, run):  # the server accepts Running → Scheduled also while a process works
         done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; {GOES_ON}")
         if done:
@@ -119,9 +119,9 @@ async def take_up(client: PrefectClient, run: FlowRun, why: str) -> bool:
 
 
 async def resync_heartbeats(client: PrefectClient) -> None:
-    """Expect a sign of life of every run that is said to be at work, or to wait for an answer.
+    """Expect a sign of life of every run that is in state running, or waits for an answer.
 
-    After a restart the automation for lost runs knows nothing of runs whose last sign it did not hear.
+    After a restart the automation for lost runs knows nothing of runs whose last sign it missed.
     """
     runs = await client.read_flow_runs(flow_run_filter=_ours(*AT_WORK))
     async with get_events_client() as events:
@@ -179,7 +179,7 @@ def times_started_again(run: FlowRun, states: Iterable[State]) -> int:
 async def _set(client: PrefectClient, run: FlowRun, kind: StateType, name: str, message: str) -> bool:
     """Move a run from the state that was seen; False when it has another by now.
 
-    Of two who do it at once Prefect takes the first: both name the transition after the state that they saw.
+    Of two transitions at once Prefect takes the first: both are named after the state that was seen.
     """
     assert run.state
     now = await client.read_flow_run(run.id)
@@ -194,7 +194,7 @@ async def _set(client: PrefectClient, run: FlowRun, kind: StateType, name: str, 
 
 
 async def _emit_taken_up(run: FlowRun, why: str) -> None:
-    """An event that waits for no other one: the automations hear it at once, whatever they missed."""
+    """An event that waits for no other one: the automations get it at once, whatever they missed."""
     about = {"prefect.state-name": "lost", "prefect.state-message": why, "prefect.run-count": str(run.run_count)}
     async with get_events_client() as events:
         await events.emit(_event(TAKEN_UP, run, **about))

@@ -1,7 +1,7 @@
-"""The process of a data folder's Prefect server: one a folder, known by its own note, gone when nobody needs it.
+"""The process of a data folder's Prefect server: one a folder, known by its own note, gone when no command needs it.
 
-It notes its address before it begins to listen, so that whoever comes next finds it, also when the command that started
-it was killed meanwhile. The note is put in place whole, and names an identity that the server gives with each of its
+It notes its address before it begins to listen, so that the next command finds it, also when the one that started it
+was killed meanwhile. The note is put in place whole, and names an identity that the server gives with each of its
 answers: neither a note that was left behind nor another server on the same port is taken for it.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 IDLE_S = 60.0
 STOP_TIMEOUT_S = 10.0
 IDENTITY = "x-sourcing-server"
-"""The header that tells which server answers."""
+"""The header that identifies the server that answers."""
 
 NOT_OURS = 75
 """The exit code of a process that found another one at work."""
@@ -78,14 +78,14 @@ def at_work(folder: Path) -> int | None:
 
 
 def wake(pid: int) -> None:
-    """Let a server go on that somebody stopped (SIGSTOP); it would neither answer nor make room."""
+    """Resume a stopped server (SIGSTOP); it would neither answer nor make room."""
     if pid:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
 
 
 def _is_of(folder: Path, pid: int) -> bool:
-    """Whether this process is a server of the folder: what stands in the lock may be of the one before."""
+    """Whether this process is a server of the folder: the lock may have the id of the one before."""
     try:
         return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
@@ -93,7 +93,7 @@ def _is_of(folder: Path, pid: int) -> bool:
 
 
 def is_used(folder: Path) -> bool:
-    """Whether a command, or `sourcing serve`, is there that uses the folder's server."""
+    """Whether a command, or `sourcing serve`, uses the folder's server."""
     try:
         with (folder / COMMANDS).open() as commands:
             return not locks(commands)
@@ -111,14 +111,14 @@ def locks(file: IO[str]) -> bool:
 
 
 def damage_of(database: Path) -> str:
-    """What SQLite finds wrong with a file; nothing for a whole one, and for none."""
+    """What SQLite finds wrong with a file; empty for a whole one, and for none."""
     if not database.exists():
         return ""
     try:
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError:
-        return ""  # it can't be opened, or is in use, which says nothing of what is in it
+        return ""  # it can't be opened, or is in use, which proves nothing about its content
     except sqlite3.DatabaseError as error:
         return words_of(error)
     return "" if found == "ok" else str(found)
@@ -142,7 +142,7 @@ def put(path: Path, content: str, *, instead: bool = True) -> None:
 
 
 def serve(folder: Path, host: str, port: int) -> None:
-    """Be the server until nobody has used it for a minute, or the folder is gone. Port 0 is any that is free."""
+    """Be the server until no command has used it for a minute, or the folder is gone. Port 0 is any that is free."""
     with (folder / LOCK).open("a+") as lock:
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while not locks(lock):  # the one before may be about to end
@@ -162,7 +162,7 @@ def serve(folder: Path, host: str, port: int) -> None:
 
 
 def _serve(folder: Path, host: str, port: int) -> None:
-    gc.disable()  # importing makes much and leaves little behind: looking through it takes a fifth of the start
+    gc.disable()  # importing makes much and leaves little behind: collecting takes a fifth of the start
     import uvicorn
     from prefect.server.api.server import create_app
 

@@ -1,7 +1,7 @@
-"""Looks at Prefect's server for what a dead worker can't tell, and keeps it as messages in the ledger.
+"""Polls Prefect's server for what a dead worker can't report, and keeps it as messages in the ledger.
 
-What was looked at needs no cursor of its own: each message names its cause, and the ledger keeps each cause once. Only
-where to begin is kept: what happened before a ledger was first watched is nobody's news.
+Polling needs no cursor of its own: each message names its cause, and the ledger keeps each cause once. Only the
+beginning is kept: what happened before a ledger was first watched makes no message.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ WATCHED = Message(
     body="",
     due_at=datetime(9999, 1, 1, tzinfo=UTC),
 )
-"""Sent to nobody: when it was told is when watching began."""
+"""Never sent: the time of its row is when watching began."""
 POLLS_BACK = timedelta(minutes=10)
-"""From the look before: a crashed run is looked at until it is clear whether anybody starts it again."""
+"""From the poll before: a crashed run is polled until it is clear whether it is started again."""
 PAGE = 200
 LATE = "Late"
 
 
 def watched_since(ledger: Ledger) -> datetime:
-    """When somebody first watched the runs of this ledger; a weekend ago at most, what is older is old news."""
+    """When the runs of this ledger were first watched; a weekend ago at most, what is older is old news."""
     ledger.tell(WATCHED)
     ledger.untell(WATCHED.cause)
     began = ledger.messages.last_told(MessageKind.WATCHED)
@@ -74,7 +74,7 @@ def watched_since(ledger: Ledger) -> datetime:
 
 @dataclass(eq=False, kw_only=True)
 class ServerWatch:
-    """What is known of the server while it answers. Nothing of it has to outlive that."""
+    """The known state of the server while it answers. None of it has to outlive that."""
 
     ledger: Ledger
     timezone: str
@@ -88,7 +88,7 @@ class ServerWatch:
     may_be_back: bool = True
 
     async def poll(self, client: PrefectClient) -> list[Message]:
-        """Tell what is new; answers it. Raises what Prefect's client and the ledger raise."""
+        """Store new messages; answers them. Raises what Prefect's client and the ledger raise."""
         now = datetime.now(UTC)
         self.up_since = self.up_since or now
         runs = await self._runs(client)
@@ -100,7 +100,7 @@ class ServerWatch:
         return new
 
     async def _runs(self, client: PrefectClient) -> list[FlowRun]:
-        """The runs that are not over and not just planned, and those that ended since the look before."""
+        """The runs that are not over and not just planned, and those that ended since the poll before."""
         ended_since = max(self.since, self.polled_at - POLLS_BACK) if self.polled_at else self.since
         not_over = _in(*AT_WORK).model_copy(update={"operator": Operator.or_, "name": NOT_JUST_PLANNED})
         over = FlowRunFilterEndTime(after_=ended_since)
@@ -119,7 +119,7 @@ class ServerWatch:
         return found
 
     async def _with_what_it_bought(self, client: PrefectClient, run: FlowRun, message: Message) -> Message:
-        """A run that is left alone can't say it any more: it is shown with the run, and told once."""
+        """A run left alone can't report its purchases any more: they are shown with it, and once in its message."""
         if not message.cause.startswith(CRASHED_FOR_GOOD) or message.cause in self.notified:
             return message
         from flows.shown.endings import show_stopped  # loads Arrow, which is hardly ever needed here
@@ -160,7 +160,7 @@ class ServerWatch:
         )
 
     def _back(self, now: datetime) -> list[Message]:
-        """What was told to be gone is there again, if that was not told yet."""
+        """A message that a worker is back, where its absence had one and its return has none yet."""
         gone, back = (
             self.ledger.messages.last_told(kind) for kind in (MessageKind.WORKER_GONE, MessageKind.WORKER_BACK)
         )
@@ -197,7 +197,7 @@ def _named(deployment: str) -> DeploymentFilter:
 
 
 def _may_have_news(run: FlowRun) -> bool:
-    """Whether its earlier states can tell anything: most runs begin once, and end well."""
+    """Whether its earlier states can matter: most runs begin once, and end well."""
     at_its_end = run.state_type in (StateType.FAILED, StateType.CRASHED)
     return at_its_end or run.run_count > 1 or (run.state_type is not StateType.COMPLETED and run.state_name != LATE)
 

@@ -1,8 +1,8 @@
-"""A whole installation on one machine: server, worker, post office, deployments, and whatever else the caller adds.
+"""A whole installation on one machine: server, worker, notifier, deployments, and whatever else the caller adds.
 
-All are children of one process. It starts again what ends by itself, and ends all of them when it is told to; when it
-is killed, the kernel tells them. Runs are children of the worker: when they are told to end, Prefect notes a crash, and
-the next worker lets them go on (`run_recovery.py`).
+All are children of one process. It starts again what ends by itself, and ends all of them when it is stopped; when it
+is killed, the kernel ends them. Runs are children of the worker: when they are ended, Prefect notes a crash, and the
+next worker lets them go on (`run_recovery.py`).
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ COMPLETE_SERVER = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_UI_API_URL": "/api",
     "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.causal_order",
-    # in memory, a restart would forget who holds a deployment's place and leave the place taken
+    # in memory, a restart would lose the holder of a deployment's slot and leave the slot taken
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 
 
 class ServeFailed(Exception):
-    """It could not be started, or runs already; the message says what to do."""
+    """The installation could not be started, or runs already; the message says what to do."""
 
 
 @dataclass(eq=False, kw_only=True)
 class Installation:
-    """Where everything is, and its parts."""
+    """The paths of an installation, and its parts."""
 
     url: str
     folder: Path
@@ -105,7 +105,7 @@ def installation(
     helpers: int = 0,
     beside: Callable[[], Mapping[str, Sequence[str]]],
 ) -> Iterator[Installation]:
-    """Server, workers, post office, and all that is registered, and what `beside` names, while the block runs.
+    """Server, workers, notifier, and all that is registered, and what `beside` names, while the block runs.
 
     Raises `ServeFailed`, `local_server.ServerFailed`, `postgres.DatabaseUnusable`, `messaging.MessagingUnusable` or
     `registration.DeployFailed`.
@@ -145,7 +145,7 @@ def installation(
 
 
 def watch(place: Installation, *, say: Callable[[str], None]) -> None:
-    """Keep every part running until this process is told to end."""
+    """Keep every part running until this process is stopped."""
     stopped = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -162,7 +162,7 @@ def watch(place: Installation, *, say: Callable[[str], None]) -> None:
 
 
 def check_port(host: str, port: int, option: str) -> None:
-    """Raise `ServeFailed` when somebody else listens there."""
+    """Raise `ServeFailed` when another process listens there."""
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -205,7 +205,7 @@ def _post_office(place: Installation, settings: SourcingSettings) -> Supervised:
 
 
 def _environment(settings: SourcingSettings, url: str) -> dict[str, str]:
-    """What worker and runs need: the settings of this folder, with paths that hold in every folder."""
+    """The environment of worker and runs: the settings of this folder, with paths that hold in every folder."""
     absolute = {"SOURCING_DATA_DIR": settings.data_dir, "SOURCING_SNAPSHOTS": settings.snapshot_root}
     own = {name: str(path.absolute()) for name, path in absolute.items()}
     if overrides := XportcnSettings().overrides:
@@ -226,7 +226,7 @@ def _second_ui(address: str) -> str:
 
 
 def _settings_file() -> dict[str, str]:
-    """What `.env` of the folder we were started in says, when runs start in another."""
+    """The content of `.env` in the folder of the start, for runs that start in another."""
     from dotenv import dotenv_values
 
     if Path.cwd() == ROOT:
@@ -250,7 +250,7 @@ def _only_one(folder: Path, host: str, port: int) -> Iterator[None]:
 
 
 def _end(place: Installation) -> None:
-    """End runs and worker, then the rest, the server late: it has to hear what became of the runs."""
+    """End runs and worker, then the rest, the server late: it has to record the end of the runs."""
     for part in reversed(place.parts):
         if (process := part.process) and not has_ended(process):
             (end_tree if part.name.startswith((WORKER, HELPER)) else end)(process)

@@ -1,7 +1,7 @@
-"""What a person has to hear of when nothing happens: no worker, runs that nobody takes, nothing completed in time.
+"""Alerts when nothing happens: no worker, runs that no worker takes, nothing completed in time.
 
-All of it is read anew from Prefect's server at each look, so no restart makes anybody forget it. A cause names what was
-there last: the same standstill is told once, and the next one again.
+All of it is read anew from Prefect's server at each poll, so a restart loses none. A cause names what was there last:
+one stall makes one message, and the next stall another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from domain.wording import pluralize, shorten
 
 COMPLETES_WITHIN = {"nightly": timedelta(hours=26), "sync-tracking": timedelta(hours=3)}
 WORKER_GONE_AFTER = timedelta(seconds=90)
-"""Three signs of life that a worker owes; Prefect itself waits as long."""
+"""Three missed signs of life of a worker; Prefect itself waits as long."""
 LATE_AFTER = timedelta(minutes=10)
 ONCE_A_DAY = timedelta(days=1)
 
@@ -35,7 +35,7 @@ class LateRun:
 
 
 def worker_gone(last_sign: datetime | None, late: Sequence[LateRun], *, up_since: datetime, now: datetime) -> bool:
-    """Whether runs have no worker. One that never was is missed only once somebody waits for it.
+    """Whether runs have no worker. One that never was is missed only once a run waits for it.
 
     Signs of life need the server, so they are awaited only from `up_since`, when it was last seen to come up.
     """
@@ -82,7 +82,7 @@ def nobody_takes(late: Iterable[LateRun], *, up_since: datetime, now: datetime, 
 def overdue(
     name: str, last: datetime | None, *, awaited_since: datetime, is_scheduled: bool, now: datetime, timezone: str
 ) -> Message | None:
-    """That no run of a deployment has completed in time; each further day once more, unless its schedule is off.
+    """A message that no run of a deployment has completed in time; one a day, unless its schedule is off.
 
     Before the first completion the wait begins when the deployment was made.
     """
@@ -108,7 +108,7 @@ def overdue(
 
 
 def server_gone(since: datetime, *, timezone: str) -> Message:
-    """That Prefect's server does not answer; once a day."""
+    """A message that Prefect's server does not answer; one a day."""
     return Message(
         cause=f"server-gone:{since:%Y-%m-%d}",
         kind=MessageKind.WORKER_GONE,

@@ -1,4 +1,4 @@
-"""The build step of prefect.yaml: what is only known where it is deployed."""
+"""The build step of prefect.yaml: values that are only known where it is deployed."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ HANGS_AFTER_CHECKS = 15  # Prefect's worker pauses up to 104 s after its server 
 
 @dataclass(eq=False, kw_only=True)
 class Supervised:
-    """One child: how to start it, how to see that it works, and how often it had to be started again.
+    """One child: how to start it, how to check that it works, and how often it had to be started again.
 
-    `is_well` may take seconds. It counts from two minutes after a start, and only a row of noes is believed, so that
-    neither a slow start nor a machine that was asleep is taken for a process that hangs.
+    `is_well` may take seconds. It counts from two minutes after a start, and only a row of failures is believed, so
+    that neither a slow start nor a machine that was asleep is taken for a process that hangs.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Supervised:
         self.next_check, self.unwell = self.started_at + STARTS_WITHIN_S, 0
 
     def keep_running(self) -> str:
-        """Start it again when it has ended, after a pause that grows, or hangs; what it had done, if it was started."""
+        """Start it again when it has ended, after a growing pause, or hangs; answers the cause, if it was started."""
         if self.process and not has_ended(self.process):
             return self._again_if_it_hangs(self.process)
         now = time.monotonic()

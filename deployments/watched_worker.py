@@ -1,6 +1,6 @@
 """`python -m deployments.watched_worker [--helper]`: a process worker where there is no `sourcing serve`.
 
-It starts the worker again when that ends or hangs. Told to end, it tells the worker, which waits for its runs.
+It starts the worker again when that ends or hangs. When it is stopped it stops the worker, which waits for its runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMMAND = ["-m", "deployments.worker", *sys.argv[1:]]
 
 
 def main() -> None:
-    """Keep a worker for the pool running until told to end."""
+    """Keep a worker for the pool running until stopped."""
     try:
         api = api_address()
     except DeployFailed as error:

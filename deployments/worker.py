@@ -1,8 +1,8 @@
-"""`python -m deployments.worker [--helper] [NAME]`: Prefect's own process worker, which also looks after lost runs.
+"""`python -m deployments.worker [--helper] [NAME]`: Prefect's own process worker, which also restarts lost runs.
 
 With `--helper` it works for the pool of helpers, one at a time: its home is the helper's.
 
-It does not outlive who started it, nor do its runs.
+It does not outlive its parent, nor do its runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HELPER = "--helper"
 
 
 def main() -> None:
-    """Work for the pool, which is created when nobody has."""
+    """Work for the pool, which is created where it is missing."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     await_server()
     from prefect.cli import app

@@ -1,4 +1,4 @@
-"""Whether a worker still looks for runs: Prefect's own health check of it, on a port of this machine alone."""
+"""Whether a worker still polls for runs: Prefect's own health check of it, on a port of this machine alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORKER, HELPER = "worker", "helper"
 def watched_worker(start: Callable[[Mapping[str, str]], Popen[bytes]], api: str, name: str = WORKER) -> Supervised:
     """A worker that is started again when it hangs; `start` gets the settings of its health check.
 
-    It has a new port at each start: one that somebody else took meanwhile would look like a worker that hangs.
+    It has a new port at each start: one taken by another process meanwhile would make it seem to hang.
     """
     port = 0
 
@@ -26,7 +26,7 @@ def watched_worker(start: Callable[[Mapping[str, str]], Popen[bytes]], api: str,
         return start({"PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": str(port)})
 
     def is_well() -> bool:
-        """A worker whose server is away can't look for runs, and ending it would end those that it has."""
+        """A worker whose server is away can't poll for runs, and ending it would end those that it has."""
         return is_healthy(f"http://127.0.0.1:{port}") or not is_healthy(api)
 
     return Supervised(name=name, start=begin, is_well=is_well)
