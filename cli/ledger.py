@@ -87,8 +87,8 @@ def restore_ledger(
         "Restored. It knows nothing of what was bought, paid or booked after that backup, so it buys nothing now.\n"
         "1. sourcing reconcile        lists what the service has and this ledger does not\n"
         "2. sourcing resolve ORDER …  takes such orders on, one by one\n"
-        "3. sourcing ledger confirm   lets it buy again, once what was sent before can arrive no more: at "
-        f"{utc_now() + settings.arrives_within:%H:%M:%S} UTC",
+        "3. sourcing ledger confirm   lets it buy again, once lists show all that was sent before: at "
+        f"{utc_now() + settings.listed_within:%H:%M:%S} UTC",
         highlight=False,
     )
 
@@ -141,9 +141,13 @@ def confirm_ledger(
             raise typer.Exit(COULD_NOT_RUN)
         last_sent = max((one.at for one in noted(settings.data_dir / "sends")), default=None)
         until = ledger.marks.confirm_restored(
-            by=by or person(), arrives_within=settings.arrives_within, last_sent=last_sent
+            by=by or person(), listed_within=settings.listed_within, last_sent=last_sent
         )
-    when = f", once it is {until:%Y-%m-%d %H:%M:%S} UTC: what was sent before may arrive until then" if until else ""
+    when = (
+        f", once it is {until:%Y-%m-%d %H:%M:%S} UTC: what was sent before may be missing from a list until then"
+        if until
+        else ""
+    )
     say(f"confirmed: the next run may buy{when}")
 
 

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from connectors.courier import addressees_of
 from connectors.request_files.decoding import check_encoding
+from domain.absence import LISTS_BEHIND
 from domain.currencies import currency_code
 from domain.money import Money, yuan
 
@@ -326,6 +327,11 @@ class SourcingSettings(Settings):
     def arrives_within(self) -> timedelta:
         """How long after its claim what was sent may still arrive: a lease and the settle time."""
         return timedelta(seconds=self.lease_s + self.settle_s)
+
+    @property
+    def listed_within(self) -> timedelta:
+        """How long after its claim what was sent may still be missing from a list."""
+        return self.arrives_within + LISTS_BEHIND
 
     @property
     def order_limit(self) -> Money | None:

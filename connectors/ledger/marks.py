@@ -97,15 +97,15 @@ class MarkRows(LedgerRows):
             connection.execute(marks.insert().values(row))
 
     @repeating
-    def confirm_restored(self, *, by: str, arrives_within: timedelta, last_sent: datetime | None) -> datetime | None:
+    def confirm_restored(self, *, by: str, listed_within: timedelta, last_sent: datetime | None) -> datetime | None:
         """Let a ledger that was put back buy again, on a person's word; None when it waits for none.
 
-        Answers from when on: what was sent before it was put back, or by a log's last line, may arrive until then.
+        Answers from when on: until then a list may lack what was sent before it was put back, or by a log's last line.
         """
         with self._ledger.transaction(()) as connection:
             if (since := standing_since(connection, Mark.RESTORED)) is None:
                 return None
-            until = max(since, last_sent or since) + arrives_within
+            until = max(since, last_sent or since) + listed_within
             end_mark(connection, Mark.RESTORED, at=max(until, self._ledger.clock()), by=by)
         return until
 

@@ -96,7 +96,7 @@ def test_nothing_is_bought_that_is_not_approved_or_not_any_more(sandbox: Running
             connection.execute(marks.insert().values(words))
         (trouble,) = run(follow_up(job))["troubles"]
         assert "was put back. It has forgotten what was bought after that backup." in trouble
-        assert ledger.marks.confirm_restored(by="ann", arrives_within=timedelta(0), last_sent=None)
+        assert ledger.marks.confirm_restored(by="ann", listed_within=timedelta(0), last_sent=None)
         plans = {ref: order.plan for ref, order in ledger.orders(ledger.refs_in("batch")).items()}
         ledger.put_plans([plans["taobao-000"]], "batch")
         ledger.start_batch("later", "later.csv")

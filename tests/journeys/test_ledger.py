@@ -34,7 +34,10 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
     assert merchant.sandbox.books() == books
 
     confirmed = merchant.sourcing("ledger", "confirm", "--yes", "--by", "ann")
-    assert (confirmed.exit_code, "what was sent before may arrive until then" in confirmed.stderr) == (0, True)
+    assert (confirmed.exit_code, "what was sent before may be missing from a list until then" in confirmed.stderr) == (
+        0,
+        True,
+    )
     early = merchant.sourcing("run", file, "--yes", "--json")
     assert (early.exit_code, "so it buys nothing before then. Nothing was sent; run again after" in early.stderr) == (
         1,

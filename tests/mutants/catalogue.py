@@ -675,7 +675,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file="connectors/ledger/marks.py",
-                old="            until = max(since, last_sent or since) + arrives_within\n",
+                old="            until = max(since, last_sent or since) + listed_within\n",
                 new="            until = max(since, last_sent or since)\n",
             ),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -50,8 +51,8 @@ class PutBack(Shop):
         self.database.put_copy_back()
         await self.start("source")
         ledger = self.watched(WatchedLedger(self.scenario.settings.ledger_url, clock=self.clock, owner="mei"))
-        within = self.scenario.settings.arrives_within
-        assert ledger.marks.confirm_restored(by="mei", arrives_within=within, last_sent=None)
+        within = self.scenario.settings.listed_within
+        assert ledger.marks.confirm_restored(by="mei", listed_within=within, last_sent=None)
 
     @property
     def counted(self) -> tuple[int, int]:
@@ -71,7 +72,8 @@ async def after_it_was_put_back(shop: PutBack) -> None:
     await shop.start("source")
     assert len(shop.sent) == sent
     assert any("gives up: StillArriving" in line for line in shop.trace)
-    await shop.later()
+    await asyncio.sleep(shop.scenario.settings.listed_within.total_seconds())
+    shop.land()
     shop.scenario = replace(shop.scenario, requests=(shop.first, shop.second))
     await shop.start("source")
 
@@ -90,7 +92,7 @@ def test_a_run_with_patience_waits_until_it_may_buy(made: Stage) -> None:
         await shop.is_put_back()
         begun, sent = shop.clock(), len(shop.sent)
         await shop.start("source")
-        assert (shop.clock() - begun, len(shop.sent)) >= (shop.scenario.settings.arrives_within, sent)
+        assert (shop.clock() - begun, len(shop.sent)) >= (shop.scenario.settings.listed_within, sent)
 
     shop = PutBack(made, "ordered", LATE)
     patient = shop.scenario.settings.model_copy(update={"patience_s_setting": 3600})

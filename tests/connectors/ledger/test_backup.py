@@ -214,7 +214,7 @@ def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(ledger: Ledger, ur
         ):
             restored.claim(intents("A-1"), lease=LEASE)
         assert restored.effects_of(["A-1"]) == []
-        assert restored.marks.confirm_restored(by="ann", arrives_within=SETTLED, last_sent=None) == NOW + SETTLED
+        assert restored.marks.confirm_restored(by="ann", listed_within=SETTLED, last_sent=None) == NOW + SETTLED
         restored.clock = clock = MovableClock()
         clock.now = NOW + SETTLED - timedelta(seconds=1)
         words = r"sent before may still arrive until 2026-01-02 03:22 UTC, so it buys nothing before then\. Nothing was"
@@ -227,12 +227,12 @@ def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(ledger: Ledger, ur
 def test_a_log_that_was_written_after_a_restore_is_waited_for(ledger: Ledger, url: str, tmp_path: Path) -> None:
     """By another machine's run, say; and a ledger that was never put back waits for nothing."""
     last_sent = NOW + timedelta(minutes=3)
-    assert ledger.marks.confirm_restored(by="ann", arrives_within=SETTLED, last_sent=last_sent) is None
+    assert ledger.marks.confirm_restored(by="ann", listed_within=SETTLED, last_sent=last_sent) is None
     saved = backup(url, tmp_path / "b.db", NOW)
     ledger.close()
     restore(url, saved, now=NOW, by="ann")
     with opened(tmp_path / "ledger.db") as restored:
-        until = restored.marks.confirm_restored(by="ann", arrives_within=SETTLED, last_sent=last_sent)
+        until = restored.marks.confirm_restored(by="ann", listed_within=SETTLED, last_sent=last_sent)
         assert (until, restored.marks.restored_at()) == (last_sent + SETTLED, NOW)
 
 

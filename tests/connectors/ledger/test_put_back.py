@@ -40,7 +40,7 @@ def test_a_log_of_what_the_ledger_does_not_have_marks_it(ledger: Ledger, tmp_pat
     notice_put_back(ledger, tmp_path)
     with pytest.raises(LedgerUnusable, match=r"put back by hand, or .*: it does not have A-1:pay, of"):
         ledger.claim(intents("A-2"), lease=LEASE)
-    assert ledger.marks.confirm_restored(by="ann", arrives_within=SETTLED, last_sent=None)
+    assert ledger.marks.confirm_restored(by="ann", listed_within=SETTLED, last_sent=None)
     notice_put_back(ledger, tmp_path)
     assert ledger.marks.standing() == {}
     with pytest.raises(LedgerUnusable, match="may still arrive until"):

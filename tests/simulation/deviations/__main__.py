@@ -22,11 +22,11 @@ orders of others at the marketplace. `make endurance PART=deviations` plays all,
 `python -m tests.simulation --deviation NAME --marketplace M --world crash --seed N --trace` plays one again, and
 `make endurance PART=proxy` the worst of them before the real command.
 
-*Through*: as with the contract. *Stops*: nothing is ordered. *One*: at most the first order is placed (up to three
-where one is held for its own sake). *Paid*: all are paid and told, what comes after waits. *Waits*: some orders wait or
-are asked about. In no case anything is ordered, paid or booked twice, paid above a limit in the sandbox's own fen, or
-paid and not told, but for what is open below. What follows was seen in calm, for five orders a marketplace, with a
-service that deviates from the first call on; a dash is a form that this marketplace's answers can't have.
+*Through*: as with the contract. *Stops*: nothing is ordered. *One*: at most the first order is placed (up to four
+where one after the other stays unknown). *Paid*: all are paid and told, what comes after waits. *Waits*: some orders
+wait or are asked about. In no case anything is ordered, paid or booked twice, paid above a limit in the sandbox's own
+fen, or paid and not told, but for what is open below. What follows was seen in calm, for five orders a marketplace,
+with a service that deviates from the first call on; a dash is a form that this marketplace's answers can't have.
 
 Generated: `python -m tests.simulation.deviations`.
 """

@@ -12,7 +12,7 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.xportcn.errors import XportcnError
 from domain.money import Money
 from domain.resolutions import ResolutionRefused
-from domain.states import REACHED_BOOKED, OrderState
+from domain.states import REACHED_BOOKED
 from sandbox.auth import SignatureCheck
 from sandbox.control import books
 from tests.history import AllowedAmounts, Rule, Violation, violations
@@ -29,7 +29,7 @@ from tests.simulation.stage import Stage
 FORGOTTEN = (Rule.FORGOTTEN_ORDER, Rule.FORGOTTEN_PAYMENT, Rule.FORGOTTEN_SHIPMENT, Rule.NOT_IN_SNAPSHOT)
 SUBMISSION = "payment is a submission"
 LATER_S = 6 * 3600
-MOST_CANARIES = 3
+MOST_CANARIES = 4
 MOST_RUNS = 3
 
 
@@ -72,7 +72,7 @@ class DeviationEpisode(Episode):
         fate = Random(f"{cell.seed}:{cell.marketplace}:fate")
         self.deviates_after = 0 if cell.from_start else fate.choice((1, 2, ORDERS, ORDERS + 1, 2 * ORDERS))
         self.copied_after = (0, 1, fate.randint(2, ORDERS), ORDERS + 1, ORDERS + fate.randint(2, ORDERS))[cell.seed]
-        self.has_died = False
+        self.has_died = self.has_failed = False
         debits = cell.deviation.resends or (cell.setting is Setting.CRASH and cell.seed % 2 == 1)
         self.pay_is = "debit" if debits and cell.deviation.name != SUBMISSION else "unknown"
 
@@ -134,8 +134,9 @@ class DeviationEpisode(Episode):
             await self._source()
 
     async def _source(self) -> None:
-        self.has_died = False
+        self.has_died, before = False, len(self.gave_up)
         await asyncio.wait([self.start("source")])
+        self.has_failed = len(self.gave_up) > before
 
     async def _put_back(self) -> None:
         self.database.keep_copy()
@@ -150,8 +151,10 @@ class DeviationEpisode(Episode):
         self.misfortune.calm = True
         await asyncio.sleep(self.misfortune.dice.choice((1, 30)))
         await self._source()
-        ledger.marks.confirm_restored(by="mei", arrives_within=self.scenario.settings.arrives_within, last_sent=None)
+        within = self.scenario.settings.listed_within
+        ledger.marks.confirm_restored(by="mei", listed_within=within, last_sent=None)
         await self._source()
+        await asyncio.sleep(within.total_seconds())
 
     async def _calm_runs(self) -> None:
         for _ in range(2):
@@ -205,10 +208,11 @@ class DeviationEpisode(Episode):
             return True  # until an order is read back its id is what the create's answer said
         if self.cell.setting is Setting.PUT_BACK and violation.rule is Rule.ABOVE_APPROVED:
             return amounts.endswith("approved 0")  # in a ledger that this one has forgotten
-        if self.cell.setting is Setting.PUT_BACK and violation.rule in FORGOTTEN:
-            waits = order is None or order.state in (OrderState.HELD, OrderState.UNKNOWN, OrderState.PLANNED)
-            return not at_rest or (waits and bool(reason or self.gave_up))
-        return False
+        if violation.rule not in FORGOTTEN:
+            return False
+        if not at_rest:
+            return self.cell.setting is Setting.PUT_BACK
+        return self.has_failed or (bool(reason) and order is not None and order.state not in REACHED_BOOKED)
 
     def _above_a_line_s_limit(self, ordered: list[dict[str, Any]]) -> Iterator[str]:
         limits = {request.order_ref: request.lines[0] for request in self.scenario.requests}
@@ -228,9 +232,8 @@ class DeviationEpisode(Episode):
         ]
 
     def _is_explained(self, order: Any) -> bool:
-        if order is None:
-            return bool(self.gave_up)
-        return order.state in REACHED_BOOKED or bool(order.reason)
+        """Nothing can be read back from a service of which each run fails: the run's error says so."""
+        return self.has_failed or (order is not None and (order.state in REACHED_BOOKED or bool(order.reason)))
 
     def outcome(self, contract: tuple[str, ...]) -> Outcome:
         """What became of the batch, `contract` being how its orders end with a service as it is written down."""
@@ -275,7 +278,7 @@ def judged(made: Stage, episode: DeviationEpisode) -> Played:
     broken, said, states = tuple(episode.found), episode.said(), episode.states()
     deviated = episode.service.changed > 0 or episode.cell.deviation.group in (Group.LAG, Group.PAYMENTS)
     outcome = episode.outcome(())
-    is_a_stop = outcome is Outcome.STOPPED and Outcome.THROUGH not in cell.deviation.expected
+    is_a_stop = deviated and outcome is Outcome.STOPPED and Outcome.THROUGH not in cell.deviation.expected
     if cell.setting is Setting.CALM and not is_a_stop and states == _contract(made, cell):
         outcome = Outcome.THROUGH
     return Played(cell=cell, outcome=outcome, broken=broken, said=said, deviated=deviated)
