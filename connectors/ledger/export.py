@@ -1,4 +1,4 @@
-"""The whole ledger as Parquet files: one a table, amounts as whole minor units, JSON as text."""
+"""The whole ledger as Parquet files: one a table, amounts as whole minor units, JSON as text, reasons in words."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from connectors.foreign import words_of
 from connectors.ledger.backup import require_version
 from connectors.ledger.engine import LedgerUnusable, reading
 from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, metadata
+from domain.reasons import read
 
 ROWS_AT_ONCE = 2_000
 
@@ -74,4 +75,6 @@ def _write(connection: Connection, table: Table, path: Path) -> int:
 
 def _row(row: RowMapping, texts: Sequence[str]) -> dict[str, Any]:
     as_text = {name: json.dumps(row[name], ensure_ascii=False) for name in texts if row[name] is not None}
+    if "reason_facts" in row:
+        as_text["reason"] = str(read(row["reason"], row["reason_code"], row["reason_facts"]) or "")
     return {**row, **as_text}

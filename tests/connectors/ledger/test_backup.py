@@ -27,7 +27,7 @@ from connectors.ledger.schema import SCHEMA_VERSION
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.messages import Message, MessageKind
-from domain.reasons import earlier
+from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
@@ -293,8 +293,10 @@ def test_a_backup_of_an_older_schema_can_be_restored(ledger: Ledger, url: str, t
 
 
 def test_an_export_has_every_table_with_its_own_types(ledger: Ledger, url: str, tmp_path: Path) -> None:
-    """Amounts are whole fen, times are UTC, JSON is text, and what is not there is null."""
+    """Amounts are whole fen, times are UTC, JSON is text, reasons are in words, and what is not there is null."""
     put_rows(ledger, [plan("A-1", request={"note": "杯子"}, payable_minor=110)])
+    why = because(ReasonCode.IN_CART)
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=why)])
     ledger.claim(intents("A-1"), lease=LEASE)
     rows = export(url, tmp_path / "out")
     assert rows["orders"] == 2
@@ -303,7 +305,8 @@ def test_an_export_has_every_table_with_its_own_types(ledger: Ledger, url: str, 
     assert table.schema.field("payable_minor").type == pa.int64()
     assert table.schema.field("recorded_at").type == pa.timestamp("us", tz="UTC")
     assert table.schema.metadata[b"schema_version"] == SCHEMA_VERSION.encode()
-    first = table.to_pylist()[0]
+    first, second = table.to_pylist()
+    assert (second["reason_code"], second["reason"]) == ("in_cart", str(why))
     assert (first["order_ref"], first["payable_minor"], first["paid_minor"]) == ("A-1", 110, None)
     assert (first["request"], first["quote"]) == ('{"note": "杯子"}', None)
     assert first["recorded_at"] == datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -365,7 +368,7 @@ MOVE = """
 import sys
 from datetime import UTC, datetime
 from connectors.ledger.copying import ROWS_AT_ONCE, move_ledger
-from domain.reasons import earlier
+from domain.reasons import ReasonCode, because, earlier
 move_ledger(sys.argv[1], sys.argv[2], now=datetime(2026, 1, 2, tzinfo=UTC), by="ann")
 """
 
