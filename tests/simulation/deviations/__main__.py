@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from domain.marketplace import Marketplace
 from tests.running import ROOT
 from tests.simulation.deviations.catalogue import BY_NAME, DEVIATIONS
-from tests.simulation.deviations.open import why_open
+from tests.simulation.deviations.open import OPEN, Open
 from tests.simulation.deviations.scenes import Cell, Setting
 from tests.simulation.deviations.service import Outcome
 from tests.simulation.deviations.table import Line, cells, lines
@@ -42,7 +42,7 @@ def page(told: Iterable[Line]) -> Iterator[str]:
             group = deviation.group
             yield f"\n## {group.capitalize()}\n\n| form | {' | '.join(Marketplace)} |\n|---|{'---|' * len(Marketplace)}"
         yield f"| {deviation.name} | {' | '.join(_word(seen[deviation.name, one]) for one in Marketplace)} |"
-    yield f"\n## Open\n\n{_reasons(seen.values())}"
+    yield f"\n## Open\n\n{_open()}"
 
 
 def _word(line: Line) -> str:
@@ -50,11 +50,15 @@ def _word(line: Line) -> str:
     return f"{word} (open)" if line.faults else word
 
 
-def _reasons(told: Iterable[Line]) -> str:
-    by_key = {(cell.deviation.name, cell.marketplace): cell for cell in _calm()}
-    broken = [(line, why_open(by_key[line.deviation, line.marketplace])) for line in told if line.faults]
-    reasons = {f"- {line.deviation}: {reason or line.faults[0]}" for line, reason in broken}
-    return "\n".join(sorted(reasons)) or "Nothing."
+def _open() -> str:
+    """The cells that may break something, in every setting."""
+    return "\n".join(f"- {one.deviation} ({_where(one)}): {one.reason}" for one in OPEN)
+
+
+def _where(one: Open) -> str:
+    everywhere = len(one.marketplaces) == len(Marketplace), len(one.settings) == len(Setting)
+    parts = [sorted(one.marketplaces), sorted(one.settings)]
+    return "; ".join(", ".join(part) for part, is_all in zip(parts, everywhere, strict=True) if not is_all) or "all"
 
 
 def _calm() -> list[Cell]:
