@@ -56,9 +56,9 @@ def _open() -> str:
 
 
 def _where(one: Open) -> str:
-    everywhere = len(one.marketplaces) == len(Marketplace), len(one.settings) == len(Setting)
-    parts = [sorted(one.marketplaces), sorted(one.settings)]
-    return "; ".join(", ".join(part) for part, is_all in zip(parts, everywhere, strict=True) if not is_all) or "all"
+    marketplaces = sorted(one.marketplaces) if len(one.marketplaces) < len(Marketplace) else []
+    settings = sorted(one.settings) if len(one.settings) < len(Setting) else []
+    return ", ".join([*marketplaces, *settings]) or "all"
 
 
 def _calm() -> list[Cell]:
