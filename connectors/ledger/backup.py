@@ -30,13 +30,13 @@ from connectors.ledger.messages import withdraw_all
 from connectors.ledger.schema import SCHEMA_VERSION, marks, moves, orders
 
 OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-"""Errors of SQLite that name what is read while one file is copied into another."""
+"""SQLite's errors that are about the source while one file is copied into another."""
 
 
 def backup(url: str, target: Path, now: datetime) -> Path:
-    """Write a backup, consistent while runs go on; answers its file.
+    """Write a backup, consistent while runs go on, and return its file.
 
-    A folder gets a file named by ledger and time. Nothing is overwritten. A PostgreSQL ledger becomes a SQLite file.
+    In a folder the file is named by ledger and time. Nothing is overwritten. A PostgreSQL ledger becomes a SQLite file.
     Raises `LedgerUnusable`.
     """
     if target.is_dir():
@@ -57,9 +57,9 @@ def backup(url: str, target: Path, now: datetime) -> Path:
 
 
 def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
-    """Put a backup in the ledger's place, marked so that it buys nothing until somebody confirms it.
+    """Put a backup in the ledger's place, marked: it buys nothing until a person confirms it.
 
-    What was there is kept beside it; answers under which name. Raises `LedgerUnusable`, and then nothing has changed.
+    The old ledger is kept beside it, under the returned name. Raises `LedgerUnusable`; then nothing has changed.
     """
     place = sqlite_file(url)
     if place is None:
@@ -85,7 +85,7 @@ def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
 
 @contextmanager
 def _written(target: Path) -> Iterator[Path]:
-    """A file under another name that becomes `target` at the end, unless that is there by then."""
+    """An unfinished file that becomes `target` at the end, unless a `target` exists by then."""
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
         yield unfinished
@@ -121,7 +121,7 @@ def _copy_file(source: Path, target: Path, url: str) -> None:
 
 @contextmanager
 def _blamed(url: str, *codes: int) -> Iterator[None]:
-    """SQLite's errors, or those with one of these codes, are told of this ledger."""
+    """SQLite's errors, or only those with one of these codes, become `LedgerUnusable` of this ledger."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -132,7 +132,7 @@ def _blamed(url: str, *codes: int) -> Iterator[None]:
 
 @contextmanager
 def _as_of_sqlite() -> Iterator[None]:
-    """Errors of a file that is being written come as SQLite's own, for whoever knows what the file is to become."""
+    """Errors of a file that is being written come as SQLite's own: the caller knows what the file is to become."""
     try:
         yield
     except (DatabaseError, LedgerUnusable) as error:
@@ -169,7 +169,7 @@ def _settle_file(file: Path) -> None:
 
 
 def _settle_alone(file: Path) -> None:
-    """Take what is in the write-ahead log into the file; that needs the file for oneself."""
+    """Merge the write-ahead log into the file. No other process may have it open."""
     try:
         _settle_file(file)
     except sqlite3.OperationalError as error:
@@ -199,7 +199,7 @@ def _require_backup(file: Path) -> None:
 
 
 def _damage(file: Path) -> str:
-    """What SQLite finds wrong with a file; nothing for a whole one."""
+    """What SQLite finds wrong with a file; empty for a sound one."""
     try:
         with closing(sqlite3.connect(read_only(file), uri=True)) as database:
             (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()

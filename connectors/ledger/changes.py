@@ -1,7 +1,7 @@
-"""Which orders each commit may have changed, for whoever follows them: other threads of a run, and other runs.
+"""Which orders each commit may have changed, for other threads of a run and for other runs.
 
-Transactions of PostgreSQL become visible in any order. So a commit has the number of its transaction there, and a look
-is the snapshot that it was: what is visible now and was not then is new, whoever overtook whom.
+Transactions of PostgreSQL become visible in any order. So a commit has the number of its transaction there, and a
+reader keeps its snapshot: a commit that is visible now and was not in that snapshot is new.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connectors.ledger.schema import changes
 
 KEPT, PRUNE_EVERY = 256, 64
-"""So many commits are kept for those who follow, looked at once in so many; who has not looked for longer can't."""
+"""How many commits are kept; one in so many deletes the older ones. A reader that is further behind learns no names."""
 MOST_NAMED = 500
 """A commit that changes more orders names none."""
 
 
 class SeenUntil(NamedTuple):
-    """What was committed when somebody looked, as the database says it, and that somebody's `own` transaction.
+    """What was committed at a reading: the database's snapshot, and the reader's `own` transaction.
 
     Every transaction with a number below `least` had ended.
     """
@@ -46,7 +46,7 @@ class SeenUntil(NamedTuple):
 
 
 def record_change(connection: Connection, order_refs: Collection[str] | None) -> None:
-    """Say, with this transaction's commit, which orders it may have changed; None: any."""
+    """Record in this transaction which orders it may change; None: any."""
     dialect = connection.dialect.name
     named = None if order_refs is None or len(order_refs) > MOST_NAMED else sorted(order_refs)
     number = connection.execute(_recording(dialect), {"order_refs": named}).scalar_one()
@@ -58,7 +58,7 @@ def record_change(connection: Connection, order_refs: Collection[str] | None) ->
 
 
 def changes_since(connection: Connection, last: SeenUntil) -> tuple[SeenUntil, set[str] | None]:
-    """What is committed now, and which orders were changed since the last look; None when that can't be told."""
+    """What is committed now, and which orders changed since `last`; None when that is not known."""
     rows = connection.execute(_reading(connection.dialect.name), last._asdict()).all()
     now = SeenUntil(seen=rows[0].now, own=rows[0].own, least=int(rows[0].now.partition(":")[0]))
     news = [row for row in rows if row.number is not None]
@@ -81,7 +81,7 @@ _UNSEEN_BY_DIALECT = {
         "CAST(CAST(changes.number AS text) AS xid8), CAST(:seen AS pg_snapshot)))",
     ),
     "sqlite": _UNSEEN.format(
-        now="(SELECT CAST(COALESCE(MAX(number), 0) AS text) FROM changes)",  # the last may be that of the look itself
+        now="(SELECT CAST(COALESCE(MAX(number), 0) AS text) FROM changes)",  # the last may be this transaction's own
         own="0",
         unseen=":own = 0 AND :seen <> ''",
     ),
@@ -106,13 +106,13 @@ def _recording(dialect: str) -> Executable:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     values: dict[str, Any] = {"order_refs": bindparam("order_refs"), "pruned": null()}
     row = insert(changes).values(number=literal_column(_NUMBERS[dialect]), **values)
-    # a database that was put back into another server brings that one's numbers along, also such as are to come here
+    # a database restored into another server brings the old server's numbers, also such as are still to come here
     return row.on_conflict_do_update(index_elements=["number"], set_=values).returning(changes.c.number)
 
 
 @cache
 def _pruning(dialect: str) -> tuple[Executable, Executable]:
-    """The oldest number that is kept, and what deletes those below it."""
+    """Two statements: read the oldest number that is kept, and delete those below it."""
     to_come = literal_column(_TO_COME[dialect], BigInteger)
     newest_first = select(changes.c.number).where(changes.c.number < to_come).order_by(changes.c.number.desc())
     past = or_(changes.c.number < bindparam("kept_from"), changes.c.number >= to_come)

@@ -1,4 +1,4 @@
-"""Many orders a few at a time: what a ledger knows of a hundred thousand does not fit into memory."""
+"""Many orders in chunks: the rows of a hundred thousand orders do not fit into memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHUNK = 500
 
 
 def chunked(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
-    """All of these in their order, `size` at a time."""
+    """Lists of at most `size` items, in order."""
     left = iter(items)
     while some := list(islice(left, size)):
         yield some

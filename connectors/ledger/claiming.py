@@ -1,4 +1,4 @@
-"""Claiming an effect: whether it is still valid, which row it gets, and who of several processes wins it."""
+"""Claiming an effect: whether it is still valid, which row it gets, and which of several processes wins it."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def claim_each(
     limits: SpendLimits | None,
     off: Mapping[str, str],
 ) -> Claimed:
-    """Claim what is still valid, at no marketplace that is turned `off`, and what the limits have room for."""
+    """Claim the intents that are still valid, at marketplaces that are not turned `off`, and within the limits."""
     if not intents:
         return Claimed(won={}, settled={}, open={})
     refs = {"refs": [intent.order_ref for intent in intents]}
-    # The orders first, which locks them until the claim is committed: what is found of them then holds.
+    # Orders first: this locks them until the claim is committed, so what is read below stays true.
     now_standing = {row.order_ref: row for row in connection.execute(LOCKED_ORDERS, refs)}
     begun = effect_records(connection, _BEGUN, refs)
     intents = still_valid(intents, now_standing, begun, limits.batch_id if limits else "")
@@ -62,7 +62,7 @@ def claim_each(
 
 
 def _is_over(latest: EffectRecord | None, owner: str) -> bool:
-    """Whether another attempt is not this run's: it heard a no, or what became of two sends is not known."""
+    """Whether this run may not try again: the service refused it, or the outcome of two sends is not known."""
     if latest is None:
         return False
     was_refused = latest.status is EffectStatus.REFUSED and latest.owner == owner
@@ -70,7 +70,7 @@ def _is_over(latest: EffectRecord | None, owner: str) -> bool:
 
 
 def claimed_of(connection: Connection, won: Sequence[EffectRecord], intents: Sequence[Intent]) -> Claimed:
-    """What a claim brought that has `won` these."""
+    """The result of a claim that has `won` these effects."""
     lost = {slot_of(intent) for intent in intents} - {record.slot for record in won}
     latest = latest_attempts(connection, intents) if lost else {}
     others = [latest[slot] for slot in lost if slot in latest]
@@ -84,7 +84,7 @@ def claimed_of(connection: Connection, won: Sequence[EffectRecord], intents: Seq
 def won_unheard(
     ledger: Transactions, connection: Connection, intents: Sequence[Intent], now: datetime
 ) -> list[EffectRecord]:
-    """What an earlier try of this very claim has won, whose commit succeeded without our hearing of it."""
+    """What an earlier try of this very claim has won: its commit succeeded, but the confirmation was lost."""
     statement = select(effects).where(
         effects.c.order_ref.in_([intent.order_ref for intent in intents]),
         effects.c.action.in_({intent.action for intent in intents}),
@@ -104,7 +104,7 @@ def _within(
     now: datetime,
     standing: Mapping[str, Any],
 ) -> Sequence[Intent]:
-    """The intents that the limits have room for; the others' orders are held."""
+    """The intents within the limits; the orders of the others are held."""
     over = without_room(connection, intents, limits, now=now, totals=ledger.totals, standing=standing)
     return _without(ledger, connection, intents, over)
 
@@ -116,7 +116,7 @@ def _where_open(
     off: Mapping[str, str],
     standing: Mapping[str, Any],
 ) -> Sequence[Intent]:
-    """The intents at marketplaces that are not held; the others' orders are, if they would be created or paid."""
+    """The intents at marketplaces that are not held. Orders of the others are held if they would be created or paid."""
     if not off or not intents or intents[0].action not in (Action.CREATE, Action.PAY):
         return intents
     at = {intent.order_ref: standing[intent.order_ref].marketplace for intent in intents}
@@ -127,7 +127,7 @@ def _where_open(
 def _without(
     ledger: Transactions, connection: Connection, intents: Sequence[Intent], over: Mapping[str, Verdict]
 ) -> Sequence[Intent]:
-    """The intents without those of these orders, which are held."""
+    """The intents but for those of the orders in `over`, which are held."""
     if over:
         mover = OrderMover(ledger, connection, over)
         for order_ref, why in over.items():
@@ -140,10 +140,10 @@ def _without(
 def still_valid(
     intents: Sequence[Intent], now: Mapping[str, Any], begun: Sequence[EffectRecord], batch_id: str
 ) -> Sequence[Intent]:
-    """The intents whose order is still as it was seen: its plan, its state, and nobody about to do the opposite.
+    """The intents whose order has the plan and state that were seen, and no open effect that does the opposite.
 
-    With a `batch_id` it must be of that batch too, whose budget it counts for: a later file may have planned it anew.
-    `now` is how the orders stand, `begun` are all their effects.
+    With a `batch_id` the order must be of that batch too, whose budget it counts for: a later file may have planned it
+    anew. `now` has the orders' rows, `begun` all their effects.
     """
     action = intents[0].action
     opposite = _OPPOSED.get(action, ())
@@ -161,7 +161,7 @@ def still_valid(
 
 
 def _ways(begun: Iterable[EffectRecord]) -> dict[str, set[bool]]:
-    """Whether what was begun to make these orders is done by reference, or in a cart: nobody makes one in both ways."""
+    """Whether these orders were begun by reference (True) or in a cart (False): no order is made in both ways."""
     ways: dict[str, set[bool]] = {}
     for record in begun:
         if record.action in _MAKING and record.status in COUNTS_AS_SPENT:
@@ -174,7 +174,7 @@ def _is_by_reference(effect: Intent | EffectRecord) -> bool:
 
 
 def slot_of(intent: Intent) -> str:
-    """What an intent asks for, whichever attempt it is."""
+    """The key of an intent without the number of the attempt."""
     return effect_key(intent.order_ref, intent.action, part=intent.part)
 
 
@@ -192,7 +192,7 @@ def _latest(begun: Iterable[EffectRecord], action: Action) -> dict[str, EffectRe
 def intent_row(
     intent: Intent, latest: EffectRecord | None, *, owner: str, now: datetime, lease: timedelta
 ) -> dict[str, Any]:
-    """The row of an intent: a new attempt after a refused one, else the same key once more."""
+    """The row of an intent: a new attempt after a refused one, else the key of the latest attempt again."""
     attempt = 1 if latest is None else latest.attempt + (latest.status is EffectStatus.REFUSED)
     return {
         "key": effect_key(intent.order_ref, intent.action, part=intent.part, attempt=attempt),
@@ -217,7 +217,7 @@ def intent_row(
 @cache
 def _claiming(insert_into: Callable[..., Any]) -> Executable:
     """The one statement that decides between processes: a new row is ours, and one that provably never left."""
-    # Any row but an unsent one may stand for a request that left: claiming that again would buy twice.
+    # Any row but an unsent one may stand for a request that left; another claim of it would buy twice.
     insert = insert_into(effects)
     kept = {"key", "order_ref", "action", "attempt", "fence", "settled_at", "answer", "doubtful_sends"}
     statement: Executable = insert.on_conflict_do_update(
@@ -241,7 +241,7 @@ def effect_records(
     statement: Executable,
     given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
 ) -> list[EffectRecord]:
-    """The effects that a statement answers."""
+    """The effects that a statement returns."""
     found = connection.execute(statement, given)
     names = found.keys()
     return [EffectRecord.of(dict(zip(names, row, strict=True))) for row in found]

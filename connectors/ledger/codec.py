@@ -24,7 +24,7 @@ def from_json(kind: type[T], value: Any) -> T:
 
 
 def from_text(kind: type[T], text: str) -> T:
-    """A domain object from a column as it stands; orders are read again and again, and all it is made of is frozen."""
+    """A domain object from a column's text. Results are cached: orders are read often, domain objects are frozen."""
     return cast(T, _decoded(cast(Any, kind), text))
 
 

@@ -1,4 +1,4 @@
-"""Orders of ours that the service must know: by them a reading shows what it can show."""
+"""Orders that the service must know: a listing without them is known to be incomplete."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from domain.service_orders import ServiceOrder
 def newest_until(
     ledger: Transactions, marketplace: Marketplace, until: datetime, *, most: int, since: datetime = EVER
 ) -> list[Control]:
-    """The newest orders of a marketplace that were ordered in this time."""
+    """The newest orders of a marketplace, ordered between `since` and `until`."""
     in_time = _known(marketplace).where(orders.c.ordered_at.between(since, until))
     return _controls(ledger, in_time.order_by(orders.c.ordered_at.desc(), orders.c.order_ref), most)
 
 
 def oldest_since(ledger: Transactions, marketplace: Marketplace, since: datetime, *, most: int) -> list[Control]:
-    """The first orders of a marketplace that were ordered from then on."""
+    """The first orders of a marketplace that were ordered from `since` on."""
     in_time = _known(marketplace).where(orders.c.ordered_at >= since)
     return _controls(ledger, in_time.order_by(orders.c.ordered_at, orders.c.order_ref), most)
 
@@ -41,7 +41,7 @@ def _controls(ledger: Transactions, statement: Select[Any], most: int) -> list[C
 
 
 def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:
-    """The `order_ref` of each of these ids that the ledger has."""
+    """The `order_ref` of each of these order ids that the ledger has."""
     statement = select(orders.c.order_id, orders.c.order_ref).where(orders.c.marketplace == marketplace)
     known: dict[str, str] = {}
     for ids in chunked(order_ids):
@@ -53,7 +53,7 @@ def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterab
 def account_of(
     ledger: Ledger, marketplace: Marketplace, shown: Iterable[ServiceOrder], controls: Sequence[Control]
 ) -> Account:
-    """What the ledger knows of the orders that a reading of a marketplace shows."""
+    """What the ledger knows of the orders that a listing of a marketplace shows."""
     orders = list(shown)
     parts = map(ledger.orders, chunked(sorted({name for one in orders for name in one.names})))
     foreign = {order_id for place, order_id in ledger.foreign_orders.standing() if place is marketplace}

@@ -1,4 +1,4 @@
-"""All rows of one ledger into another: a move to another database, or a backup of PostgreSQL as a file."""
+"""Copies all rows of one ledger into another: a move to another database, or a backup of PostgreSQL as a file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ NUMBERED = ("moves", "answers", "marks", "not_ours", "switches")
 
 
 def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:
-    """Copy a ledger into an empty database and keep the old one from ever buying again; answers the rows by table.
+    """Copy a ledger into an empty database and keep the old one from ever buying again; returns the rows by table.
 
-    At no moment both may buy: the copy arrives marked, then the old one is marked, then the copy's mark is lifted. A
-    move that was broken off after the second step is finished by the same call. Nobody writes meanwhile. Raises
-    `LedgerUnusable`.
+    At no moment both may buy: the copy arrives marked, then the old one is marked, then the copy's mark is lifted.
+    Another call finishes a move that was interrupted after the second step. No other process may write meanwhile.
+    Raises `LedgerUnusable`.
     """
     if url == to:
         raise LedgerUnusable(f"{shown(to)} is the ledger itself: give an empty database")
@@ -46,7 +46,7 @@ def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:
 
 
 def _is_copied(source: Engine, target: Engine, url: str, to: str) -> bool:
-    """Whether an earlier move got as far as marking both: they bear its moment."""
+    """Whether an earlier move has marked both ledgers: the two marks have one time."""
     with blaming(url), source.connect() as old:
         moved = standing_since(old, Mark.MOVED)
     with blaming(to), target.connect() as new:
@@ -55,7 +55,7 @@ def _is_copied(source: Engine, target: Engine, url: str, to: str) -> bool:
 
 def _require_movable(connection: Connection, url: str, now: datetime) -> None:
     if connection.dialect.name == "postgresql":
-        # a claim reads the marks first: one that is under way ends before this goes on, a later one sees the mark
+        # a claim reads the marks first: the lock waits for claims under way, and later ones see the mark
         connection.execute(text("LOCK TABLE marks IN ACCESS EXCLUSIVE MODE"))
         connection.execute(text("LOCK TABLE orders, effects, batches IN EXCLUSIVE MODE"))
     require_unmarked(connection, shown(url))
@@ -67,10 +67,10 @@ def _mark(connection: Connection, mark: Mark, words: str, *, now: datetime, by: 
 
 
 def copy_rows(source: Connection, target: Connection) -> dict[str, int]:
-    """Copy every row of every table; answers how many, by table."""
+    """Copy every row of every table; returns the counts by table."""
     copied = {}
     for table in metadata.sorted_tables:
-        # of the statement, not the connection: on PostgreSQL its later inserts would be sent as cursors too
+        # an option of the statement, not of the connection: there PostgreSQL would send later inserts as cursors too
         rows = source.execute(select(table).execution_options(yield_per=ROWS_AT_ONCE)).mappings()
         copied[table.name] = 0
         for part in rows.partitions(ROWS_AT_ONCE):

@@ -31,7 +31,7 @@ ADDRESSES = (
 ONLY_READS = "sourcing_only_reads"
 JSON: Any = {"json_serializer": as_text, "json_deserializer": orjson.loads}
 IDLE_S = 15
-"""So long the database bears a transaction in which nothing is asked: of a process that was stopped, or is cut off."""
+"""The database ends a transaction that is idle for so long: its process was stopped or lost its connection."""
 SILENCE = {
     "connect_timeout": 10,
     "keepalives_idle": 15,
@@ -39,9 +39,9 @@ SILENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-"""Who can't be reached for half a minute is taken for gone (seconds and, last, milliseconds: libpq's own names)."""
+"""A peer that can't be reached for half a minute counts as gone (seconds and, last, milliseconds: libpq's names)."""
 LOCKED_PATIENCE_S = 60
-"""How long to wait for a writer of the file; SQLite has no queue, so one of several busy runs may wait for long."""
+"""How long to wait for another writer of the file. SQLite has no queue, so one of several busy runs may wait long."""
 
 
 class LedgerUnusable(Exception):
@@ -81,7 +81,7 @@ def durable_engine(url: str) -> Engine:
 
 @contextmanager
 def blaming(url: str) -> Iterator[None]:
-    """What goes wrong inside is told of this ledger: raises `LedgerUnusable`."""
+    """Database errors inside become `LedgerUnusable` of this ledger."""
     try:
         yield
     except DBAPIError as error:
@@ -90,9 +90,9 @@ def blaming(url: str) -> Iterator[None]:
 
 @contextmanager
 def reading(url: str) -> Iterator[Connection]:
-    """One unchanging view of a ledger as it is, while others write: nothing is created, migrated or locked.
+    """One consistent view of a ledger while other processes write. Nothing is created, migrated or locked.
 
-    Raises `LedgerUnusable`, also where there is none.
+    Raises `LedgerUnusable`, also where there is no ledger.
     """
     address = address_of(url)
     engine = _sqlite_reader(url) if url.startswith("sqlite") else create_engine(address)
@@ -114,7 +114,7 @@ def address_of(url: str) -> URL:
     except (ArgumentError, ValueError):
         # the cause quotes what it takes for the port, which may be part of a password with an unescaped @
         raise LedgerUnusable(f"the ledger's address can't be read (the port is a number): {ADDRESSES}") from None
-    if "@" in (address.host or ""):  # what follows the first @ of a password would be told as the host
+    if "@" in (address.host or ""):  # what follows the first @ of a password would be shown as the host
         raise LedgerUnusable(f"the ledger's address can't be read (an @ in the password is %40): {ADDRESSES}")
     if address.get_backend_name() not in BACKENDS:
         raise LedgerUnusable(f"the ledger {shown(url)} is neither SQLite nor PostgreSQL: {ADDRESSES}")
@@ -128,7 +128,7 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def require_lasting(url: str) -> None:
-    """Raise `LedgerUnusable` for SQLite in memory: it would forget what was bought."""
+    """Raise `LedgerUnusable` for SQLite in memory: what was bought would be lost with the process."""
     if url.startswith("sqlite") and address_of(url).database in (None, "", ":memory:"):
         raise LedgerUnusable(f"the ledger {shown(url)} would be kept in memory and forget everything: {ADDRESSES}")
 
@@ -142,7 +142,7 @@ def require_file(url: str) -> Path:
 
 
 def read_only(file: Path) -> str:
-    """The address under which SQLite opens a file without changing it: a damaged one loses its `-wal` to a writer."""
+    """The address by which SQLite opens a file without changing it: a writer would drop the `-wal` of a damaged one."""
     return f"file:{quote(str(file.absolute()))}?mode=ro"
 
 
@@ -166,7 +166,7 @@ REMEDIES = {
 
 
 def unusable(url: str, error: Exception) -> LedgerUnusable:
-    """Say what to do about a database error."""
+    """A database error with its remedy."""
     cause = words_of(error)
     advice = next(
         (text for sign, text in REMEDIES.items() if sign in cause), "check SOURCING_LEDGER_URL and the database server"
@@ -193,7 +193,7 @@ def _sqlite_reader(url: str) -> Engine:
 
 
 def _postgresql(address: URL) -> Engine:
-    """With time limits of our own, unless the address sets them: locks of whoever is gone are free again in time."""
+    """An engine with time limits, unless the address sets its own: locks of a dead process are released in time."""
     limits = {name: value for name, value in SILENCE.items() if name not in address.query}
     engine = create_engine(address, pool_pre_ping=True, connect_args=limits, **JSON)
 
@@ -211,7 +211,7 @@ def _sqlite(url: str) -> Engine:
         raise LedgerUnusable(f"the ledger {shown(url)} is a folder: give the name of a file in it. Nothing was sent.")
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):  # what is wrong with the place SQLite says itself; its other files get the same rights
+        with suppress(OSError):  # SQLite reports a faulty path itself; its other files get the rights of this one
             os.close(os.open(database, os.O_CREAT | os.O_EXCL, 0o600))
     arguments = {"timeout": LOCKED_PATIENCE_S, "check_same_thread": False}
     engine = create_engine(url, connect_args=arguments, **JSON)
@@ -222,11 +222,11 @@ def _sqlite(url: str) -> Engine:
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("SELECT count(*) FROM sqlite_schema")  # now everything is open that will be
+        connection.execute("SELECT count(*) FROM sqlite_schema")  # opens every file that SQLite will use
 
     @event.listens_for(engine, "begin")
     def one_writer(connection: Connection) -> None:
-        # a transaction that starts as a reader can't become a writer while another one writes
+        # a transaction that starts as a reader can't become a writer while another transaction writes
         if not connection.get_execution_options().get(ONLY_READS):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -234,7 +234,7 @@ def _sqlite(url: str) -> Engine:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Turn a new file over; several first runs do so at once, and SQLite's own time-out does not cover it."""
+    """Turn on write-ahead logging. Several first runs do so at once, and SQLite's own time-out does not cover it."""
     give_up = time.monotonic() + LOCKED_PATIENCE_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The whole ledger as Parquet files: one a table, amounts as whole minor units, JSON as text, reasons in words."""
+"""The whole ledger as Parquet files, one per table: amounts in minor units, JSON as text, reasons in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 2_000
 
 
 def export(url: str, folder: Path) -> dict[str, int]:
-    """Write every table into a new folder, all of one moment; answers the rows by table. Raises `LedgerUnusable`."""
+    """Write every table into a new folder, as one snapshot; returns the rows by table. Raises `LedgerUnusable`."""
     if folder.exists():
         raise LedgerUnusable(f"{folder} is there already: give the export another name")
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
@@ -49,7 +49,6 @@ def export(url: str, folder: Path) -> dict[str, int]:
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    """The Arrow schema of a table of the ledger."""
     fields = [pa.field(column.name, _kind(column), nullable=bool(column.nullable)) for column in table.columns]
     return pa.schema(fields, metadata={"table": table.name, "schema_version": SCHEMA_VERSION})
 

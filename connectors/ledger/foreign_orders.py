@@ -1,4 +1,4 @@
-"""Orders of the same account that a person said are not this ledger's: made at the console, or by another program."""
+"""Orders of the account that a person declared foreign: made at the console, or by another program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ForeignOrderRows(LedgerRows):
     """The table `not_ours` of one ledger."""
 
     def standing(self) -> dict[OrderId, ForeignOrder]:
-        """What holds now: the last word on each order that was not taken back."""
+        """The orders that are declared foreign now: of each the last declaration, unless it was withdrawn."""
         statement = select(not_ours).where(not_ours.c.ended_at.is_(None)).order_by(not_ours.c.id)
         said = [
             ForeignOrder(
@@ -34,7 +34,7 @@ class ForeignOrderRows(LedgerRows):
 
     @repeating
     def record(self, orders: Iterable[ForeignOrder]) -> None:
-        """Record a person's word on each order, in place of an earlier one on the same."""
+        """Record a person's declaration about each order, in place of an earlier one."""
         with self._ledger.transaction(()) as connection:
             for one in orders:
                 self._end(connection, one.identity, by=one.by)
@@ -50,7 +50,7 @@ class ForeignOrderRows(LedgerRows):
 
     @repeating
     def take_back(self, order: OrderId, *, by: str) -> bool:
-        """From now on the order is told again; False when nobody had said that it is not ours."""
+        """Withdraw a declaration: reconciliation reports the order again. False when it was not declared foreign."""
         with self._ledger.transaction(()) as connection:
             return self._end(connection, order, by=by)
 

@@ -1,4 +1,4 @@
-"""Strikes a receiver from a ledger: in its rows, and in what SQLite leaves of old rows in its files."""
+"""Erases a receiver from a ledger: from its rows, and from what SQLite leaves of old rows in its files."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from domain.reasons import ReasonCode, because, read
 from domain.states import OrderState
 
 FREE = ("description", "place")
-"""What carriers and sellers write as they like, also who signed: emptied, and taken down empty from then on."""
+"""Free text of carriers and sellers, such as the name of the signer: emptied, and recorded empty from then on."""
 
 WORDS = frozenset(
     ("request", "quote", "freight_quote", "shipment", "refund", "reason", "reason_facts", "answer", "question", *FREE)
 )
-"""The columns, of whatever table, that may speak of an order's receiver."""
+"""The columns, of any table, that may have data of an order's receiver."""
 
 SAID = ("message", "reason", "refusal", "tracking_urls")
-"""What of JSON is somebody's words."""
+"""The JSON fields that are free text."""
 
 NO_LONGER = timedelta(microseconds=1)
-"""So much younger a struck order gets: a run that writes a snapshot of what it read before writes it again."""
+"""How much later `updated_at` of an erased order becomes: a run that read it before writes its snapshot again."""
 
 MOST_OTHERS = 1_000
 _FORGOTTEN = select(forgotten.c.order_ref, forgotten.c.at).where(one_of(forgotten.c.order_ref, "refs"))
 
 
 class StillNeeded(Exception):
-    """The order still needs its receiver; the message says why, and what ends that. Nothing was changed."""
+    """The order still needs its receiver; the message has the cause and its remedy. Nothing was changed."""
 
 
 class ForgottenRows(LedgerRows):
@@ -55,19 +55,19 @@ class ForgottenRows(LedgerRows):
         return {row["order_ref"]: row["at"] for row in self._ledger.rows(_FORGOTTEN, {"refs": list(order_refs)})}
 
     def of_order(self, order_ref: str) -> dict[str, Any] | None:
-        """Its row; None where nobody asked."""
+        """The row of an order; None where no erasure was requested."""
         found = self._ledger.rows(select(forgotten).where(forgotten.c.order_ref == order_ref))
         return found[0] if found else None
 
     def receivers_of(self, order_ref: str) -> list[Receiver]:
-        """The receiver that the ledger has of an order, and those that are still to be looked for."""
+        """The receiver of an order in the ledger, and those that copies are still searched for."""
         row = self.of_order(order_ref)
         requests = self._ledger.rows(select(orders.c.request).where(orders.c.order_ref == order_ref))
         told = [one["request"].get("receiver", {}) for one in requests]
         return [*told, *((row or {}).get("receivers") or ())]
 
     def sources(self) -> list[str]:
-        """Where the batches of this ledger came from: paths, mostly."""
+        """The sources of this ledger's batches: paths, mostly."""
         return [row["source"] for row in self._ledger.rows(select(batches.c.source).distinct())]
 
     def others_with(self, order_ref: str, telling: Iterable[str]) -> dict[str, Receiver]:
@@ -81,9 +81,9 @@ class ForgottenRows(LedgerRows):
         return {row["order_ref"]: row["request"].get("receiver", {}) for row in rows}
 
     def scrub(self) -> None:
-        """Leave nothing of old rows in the database's files. Raises `NotScrubbed`.
+        """Remove old rows from the database's files. Raises `NotScrubbed`.
 
-        PostgreSQL is asked to use their room again; its own files, logs and dumps are its operator's.
+        PostgreSQL gets a `VACUUM`; its files, logs and dumps are its operator's.
         """
         if file := sqlite_file(self._ledger.url):
             scrub(file)
@@ -94,26 +94,25 @@ class ForgottenRows(LedgerRows):
     def release(self) -> None:
         """Close this process's connections until they are needed again: before the files are read as bytes.
 
-        Closing any descriptor of a SQLite file drops the locks that this process has on it. Another one that ends then
-        deletes the write-ahead log under our connections, and what these write is nowhere.
+        Closing any descriptor of a SQLite file drops the locks that this process has on it. Another process that ends
+        then deletes the write-ahead log under our connections, and what these write is lost.
         """
         self._ledger.engine.dispose()
 
     def standing(self, order_ref: str) -> Standing | None:
-        """How an order stands; None where the ledger has none."""
+        """The state of an order; None for an unknown one."""
         with self._ledger.reading() as connection:
             return standing_in(connection, order_ref)
 
     @repeating
     def strike(self, order_ref: str, traces: Traces, *, by: str) -> None:
-        """Strike the receiver from every row, and keep what is to be looked for elsewhere until `finish`.
+        """Erase the receiver from every row, and keep the texts to search copies for until `finish`.
 
-        An order of which nothing was begun is cancelled by it: a run that is at work on it can't order it any more.
-        Raises `StillNeeded`.
+        An order without any effect is cancelled: a run at work on it can't order it any more. Raises `StillNeeded`.
         """
         ledger = self._ledger
         with ledger.transaction([order_ref]) as connection:
-            _take_out_of_chunks(connection, order_ref)  # first, as whoever writes a chunk's plans
+            _take_out_of_chunks(connection, order_ref)  # first, as every writer of a chunk's plans
             connection.execute(LOCKED_ORDERS, {"refs": [order_ref]})
             stands = standing_in(connection, order_ref)
             if stands:
@@ -130,7 +129,7 @@ class ForgottenRows(LedgerRows):
 
     @repeating
     def finish(self, order_ref: str) -> None:
-        """Everything is struck everywhere: what was to be looked for is forgotten here too."""
+        """Record that all copies are erased: the texts to search for are deleted too."""
         with self._ledger.transaction([]) as connection:
             done = update(forgotten).where(forgotten.c.order_ref == order_ref)
             connection.execute(done.values(receivers=None, finished_at=self._ledger.clock()))
@@ -148,7 +147,7 @@ def forgotten_in(connection: Connection, order_refs: Iterable[str]) -> set[str]:
 
 
 def standing_in(connection: Connection, order_ref: str) -> Standing | None:
-    """How an order stands, in this transaction; None where the ledger has none."""
+    """The state of an order, in this transaction; None for an unknown one."""
     order = connection.execute(select(orders).where(orders.c.order_ref == order_ref)).mappings().first()
     if order is None:
         return None
@@ -164,7 +163,7 @@ def standing_in(connection: Connection, order_ref: str) -> Standing | None:
 
 
 def strike_rows(connection: Connection, order_ref: str, traces: Traces) -> None:
-    """Strike a receiver from all that a ledger of any schema says of one order."""
+    """Erase a receiver from all rows of one order, in a ledger of any schema."""
     names = inspect(connection).get_table_names()
     if share_chunks.name in names:
         _take_out_of_chunks(connection, order_ref)
@@ -177,7 +176,7 @@ def strike_rows(connection: Connection, order_ref: str, traces: Traces) -> None:
 
 
 def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
-    """Nobody plans it any more; whoever has it in hand is told by `forgotten`."""
+    """Take an order out of the chunks to plan; a helper that has it in hand sees it in `forgotten`."""
     c = share_chunks.c
     named = cast(c.content, Text).contains(order_ref, autoescape=True)
     waiting = select(c.share_id, c.number, c.content).where(c.work == "plan", c.done_at.is_(None), named)
@@ -199,7 +198,7 @@ def _strike_table(connection: Connection, table: Table, order_ref: str, traces: 
 
 
 def _strike_outbox(connection: Connection, table: Table, order_ref: str, traces: Traces) -> None:
-    """What was told, or is still to be told, of the order or in the receiver's words."""
+    """Erase messages, sent or not, that name the order or have a text of the receiver."""
     told = [table.c.subject, table.c.body]
     named = [column.icontains(text, autoescape=True) for column in told for text in (order_ref, *traces.telling)]
     for row in connection.execute(select(table.c.cause, *told).where(or_(*named))).mappings().all():
@@ -218,7 +217,7 @@ def _struck(column: str, value: Any, traces: Traces) -> Any:
 
 
 def _without(value: Any, traces: Traces, *, said: bool = True) -> Any:
-    """A text without the receiver; of JSON only what stands under names of words, since the rest is read again."""
+    """A text without the receiver; of JSON only the free text under `SAID`, since other fields are parsed again."""
     if isinstance(value, str):
         return traces.struck(value) if said else value
     if isinstance(value, list):
@@ -229,7 +228,7 @@ def _without(value: Any, traces: Traces, *, said: bool = True) -> Any:
 
 
 def _struck_throughout(value: Any, traces: Traces) -> Any:
-    """Facts of a reason without the receiver: any of them may be the service's words."""
+    """Facts of a reason without the receiver: any of them may be the service's text."""
     if isinstance(value, list):
         return [_struck_throughout(one, traces) for one in value]
     if isinstance(value, dict):
@@ -246,7 +245,7 @@ def struck_request(request: Any) -> Any:
 
 
 def _no_longer_approved(connection: Connection, order_ref: str) -> None:
-    """No run that asks nobody goes on with it, and each that has read it before sees that it is another."""
+    """Drop the approval: no unattended run goes on with the order, and a run that has read it sees the change."""
     this = orders.c.order_ref == order_ref
     now: datetime | None = connection.scalar(select(orders.c.updated_at).where(this))
     if now is not None:
@@ -254,10 +253,10 @@ def _no_longer_approved(connection: Connection, order_ref: str) -> None:
 
 
 def strike_ledger_file(file: Path, asked: Mapping[str, Any], traces: Traces) -> bool:
-    """Strike a receiver from a SQLite ledger of any version that nobody uses; whether it knows the order.
+    """Erase a receiver from an unused SQLite ledger of any version; returns whether it has the order.
 
-    `asked` is its row of `forgotten` in the ledger in use, and is put there too: a backup that is put back one day has
-    the order without an address, and buys and books nothing for it.
+    `asked` is the order's row of `forgotten` in the ledger in use. It is added there too: a backup that is restored one
+    day has the order without an address, and buys and books nothing for it.
     """
     engine = create_engine(f"sqlite:///{file}", json_serializer=as_text)
     order_ref = asked["order_ref"]

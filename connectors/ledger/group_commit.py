@@ -1,4 +1,4 @@
-"""The ledger as a run's coroutines see it: what they ask for while a transaction is under way shares the next one."""
+"""Group commit of one run's ledger: calls that arrive while a transaction is under way share the next one."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Refs = Sequence[str]
 Write = Outcome | Sequence[OrderChange]
 
 MAX_YIELDS = 8
-"""So many rounds of the event loop a turn waits for company, since it costs nearly the same for one and for twenty: no
-time while the loop is idle, and some orders' worth while it is busy."""
+"""How many rounds of the event loop a commit waits for further calls: it costs nearly the same for one and for twenty.
+That is no time while the loop is idle, and the time of a few orders while it is busy."""
 
 
 def nothing_sent(why: str) -> Reason:
-    """What stands with an order whose effect provably did not leave; it may be claimed again."""
+    """The reason of an order whose effect provably did not leave; it may be claimed again."""
     return because(ReasonCode.NOTHING_SENT, failure=why)
 
 
@@ -36,7 +36,7 @@ STOPPED = nothing_sent("the run was stopped before that")
 
 
 class ClaimRequest(NamedTuple):
-    """What one caller wants to claim. Claims that are `alike` may be one, as long as each order is in it once."""
+    """One caller's claim. Claims that are `alike` may be merged, as long as each order is in the result once."""
 
     intents: Sequence[Intent]
     lease: timedelta
@@ -49,7 +49,7 @@ class ClaimRequest(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class PendingCall(Generic[What, Answer]):
-    """What one coroutine has asked for; where it waits, and in `answers` or `error` what it will hear."""
+    """One coroutine's call, the future on which it waits, and its result: `answers` or `error`."""
 
     what: What
     future: asyncio.Future[Answer]
@@ -67,7 +67,7 @@ class PendingCall(Generic[What, Answer]):
 
 @dataclass(eq=False, slots=True)
 class CommitBatch:
-    """What is asked of the ledger in one go: what is read last sees what was written first."""
+    """Calls that run together: writes first, so that the reads after them see what was written."""
 
     writes: list[PendingCall[Write, bool]] = field(default_factory=list)
     claims: list[PendingCall[ClaimRequest, Claimed]] = field(default_factory=list)
@@ -79,7 +79,7 @@ class CommitBatch:
         return chain(self.writes, self.claims, self.orders, self.effects, self.unsettled)
 
     def run(self, ledger: Ledger) -> None:
-        """Blocks. An error that is nobody's own, as a ledger that can't be used, reaches all that is not done yet."""
+        """Run all calls; blocks. An error of the ledger itself, not of one call, reaches every call not done yet."""
         try:
             _all_or_each(self.writes, partial(_write, ledger))
             for claims in _mergeable(self.claims):
@@ -101,10 +101,10 @@ class CommitBatch:
 
 
 class GroupCommit:
-    """The operations of one run's `Ledger`, awaited: each returns once it is on disk, or raises as that one does.
+    """The operations of one run's `Ledger` as coroutines: each returns once it is on disk, or raises as `Ledger` does.
 
-    What comes while a turn is under way shares the next one, whoever asks: one thread, few commits. What fails together
-    is done again one by one, so that what one caller did wrong fails that caller alone.
+    Calls that arrive while a batch is under way share the next one: one thread, few commits. A batch that fails is done
+    again call by call, so that a faulty call fails alone.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -128,7 +128,7 @@ class GroupCommit:
         return await self._enqueue(self._next.effects, refs) if refs else []
 
     async def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
-        """See `Ledger.claim`. Who is cancelled meanwhile gives back what was won: nobody would ever send it."""
+        """See `Ledger.claim`. A caller that is cancelled meanwhile gives back what it won: it would never send it."""
         claimed = self._enqueue(self._next.claims, ClaimRequest(intents, lease, limits))
         try:
             return await asyncio.shield(claimed)
@@ -137,14 +137,11 @@ class GroupCommit:
             raise
 
     def record(self, outcome: Outcome) -> asyncio.Future[bool]:
-        """Write one outcome; False when another holder of the claim decides (see `Ledger.record`).
-
-        It is written also when who waits for it is cancelled.
-        """
+        """See `Ledger.record`, of one outcome. It is written also if the caller is cancelled."""
         return self._enqueue(self._next.writes, outcome)
 
     async def change(self, changes: Sequence[OrderChange]) -> None:
-        """See `Ledger.change`. They are applied also when who waits for it is cancelled."""
+        """See `Ledger.change`. The changes are applied also if the caller is cancelled."""
         if changes:
             await self._enqueue(self._next.writes, changes)
 
@@ -170,7 +167,7 @@ class GroupCommit:
                     await asyncio.sleep(0)
                 batch, self._next = self._next, CommitBatch()
                 await asyncio.to_thread(batch.run, self._ledger)
-            except BaseException as error:  # the program ends: whoever waits must hear of it
+            except BaseException as error:  # the program ends: waiting callers must get the error
                 for ending in (batch, self._next):
                     ending.fail(error)
                     ending.resolve()
@@ -180,7 +177,7 @@ class GroupCommit:
 
 
 def _all_or_each(calls: Sequence[PendingCall[What, Answer]], do: Callable[[Sequence[What]], Sequence[Answer]]) -> None:
-    """Do all in one; where that fails one by one, each for itself. Raises `LedgerUnusable`."""
+    """Do all calls in one transaction, or, where that fails, each in its own. Raises `LedgerUnusable`."""
     if not calls:
         return
     try:
@@ -199,7 +196,7 @@ def _all_or_each(calls: Sequence[PendingCall[What, Answer]], do: Callable[[Seque
 
 
 def _mergeable(claims: Iterable[PendingCall[ClaimRequest, Claimed]]) -> list[list[PendingCall[ClaimRequest, Claimed]]]:
-    """Claims that may be one each: alike, and of different orders."""
+    """Groups of claims that may be merged: alike, and of different orders."""
     groups: list[tuple[object, set[str], list[PendingCall[ClaimRequest, Claimed]]]] = []
     for call in claims:
         alike, refs = call.what.alike, {intent.order_ref for intent in call.what.intents}

@@ -1,8 +1,8 @@
-"""The ground under a run: the very files that it opened, and a ledger that still knows what this run wrote into it.
+"""Guards a run against a ledger that was deleted, replaced or dropped under it.
 
 An open file outlives its name: SQLite goes on writing into a ledger that was deleted or replaced, and what it then
-says was written down is nowhere. So before each effect the names are compared with what was opened, and in each claim
-the ledger has to show what this run claimed last; that costs no further statement.
+commits is lost. So before each effect the files under the names are compared with the open ones, and in each claim the
+ledger has to have what this run claimed last; that costs no further statement.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HEADER = 100
 GONE = ("does not exist", "no such table")
 IN_WAL_MODE = b"\x02\x02"
 FileId = tuple[int, int]
-"""Device and number of a file: what stays the same under its name while it is the same file."""
+"""Device and inode of a file."""
 
 
 class LedgerReplaced(LedgerUnusable):
@@ -39,7 +39,7 @@ class LedgerReplaced(LedgerUnusable):
 
 
 class LedgerGuard:
-    """What one ledger's run stands on. Nothing is watched for a ledger in memory, and no files for PostgreSQL."""
+    """The files and rows that a run of one ledger relies on: no files for PostgreSQL, nothing in memory."""
 
     def __init__(self, url: str, engine: Engine) -> None:
         self.journal = RunJournal()
@@ -55,16 +55,16 @@ class LedgerGuard:
             self._watch_file(self._file)
 
     def watch(self, *paths: Path) -> None:
-        """Also stand on these: without them a run stops as well."""
+        """Watch further paths: a run stops without them as well."""
         self._watched |= {path: _file_id(path) or (0, 0) for path in paths}
 
     def require_files(self) -> None:
-        """Raise `LedgerReplaced` unless everything is still where it was. Costs a `stat` each."""
+        """Raise `LedgerReplaced` unless every path still has the file that was opened. Costs a `stat` each."""
         for path, file_id in self._watched.items():
             self._require(path, file_id)
 
     def require(self, connection: Connection, now: datetime) -> dict[str, str]:
-        """In the claim's transaction; answers what is turned off, all buying or a marketplace, and why.
+        """What is turned off (all buying, or a marketplace) and why; called in the claim's transaction.
 
         Raises `LedgerReplaced`, or `LedgerUnusable` for a mark or another version.
         """
@@ -89,7 +89,7 @@ class LedgerGuard:
         return {row.name: row.words for row in found["off"]}
 
     def rescue(self, now: datetime) -> Path | None:
-        """Write what this run still sees of a file that lost its name into a new one; None where that can't be done."""
+        """Copy a file that lost its name, as far as this run still sees it, into a new one; None where it can't be."""
         if self._file is None or (_file_id(self._file) == self._watched[self._file] and self._is_overwritten()):
             return None
         folder = self._file.parent if self._file.parent.is_dir() else Path(tempfile.gettempdir())
@@ -121,7 +121,7 @@ class LedgerGuard:
             record.info[BESIDE] = _beside(file)
             self._descriptor = _descriptor_of(self._watched[file])
 
-        self._engine.dispose()  # so that each connection is one that was looked at
+        self._engine.dispose()  # so that every connection is a checked one
 
     def _require(self, path: Path, expected: FileId) -> None:
         if (now := _file_id(path)) != expected:
@@ -136,9 +136,9 @@ class LedgerGuard:
             raise self._gone("was written over by another program")
 
     def _is_overwritten(self) -> bool:
-        """Whether the file's header tells of a copy that was put over it: another mode, or an older state.
+        """Whether the file's header shows that a copy was written over it: another mode, or an older state.
 
-        One that is smaller and newer is not: forgetting a receiver writes the file anew without its free pages.
+        A smaller and newer file is no such copy: forgetting a receiver writes the file anew without its free pages.
         """
         assert self._file
         file_id, descriptor = self._watched[self._file], self._descriptor
@@ -170,7 +170,7 @@ class LedgerGuard:
 
 
 def as_replaced(error: LedgerUnusable, url: str) -> LedgerReplaced | None:
-    """The same error as `LedgerReplaced`, if it says that the database or its tables are gone; None for any other."""
+    """An error that says that the database or its tables are gone, as `LedgerReplaced`; None for any other."""
     cause = str(getattr(error.__cause__, "orig", ""))
     if isinstance(error, LedgerReplaced):
         return error
@@ -213,7 +213,7 @@ def _identity(found: os.stat_result) -> FileId:
 
 
 def _descriptor_of(file_id: FileId) -> int | None:
-    """A descriptor by which this process has a file open; None where the system does not tell."""
+    """A descriptor by which this process has a file open; None where the system does not list them."""
     with suppress(OSError):
         for name in os.listdir("/dev/fd"):
             with suppress(OSError):
@@ -255,5 +255,5 @@ _STATEMENT = _union(*_parts())
 
 @cache
 def _with_tables() -> Any:
-    """On PostgreSQL also which table `effects` is: after a drop it is another one of the same name."""
+    """The statement for PostgreSQL, with the oid of `effects`: a table made after a drop has another one."""
     return _union(*_parts(), _row("tables", literal_column("CAST(CAST('effects' AS regclass) AS oid)::text", String)))

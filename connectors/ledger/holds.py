@@ -1,4 +1,4 @@
-"""Marketplaces that are held since readings of an amount are a unit apart. Claims to create and to pay read it."""
+"""Marketplaces held because two readings of an amount are a unit apart. Claims to create and to pay read them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HoldRows(LedgerRows):
 
     @repeating
     def release(self, marketplace: Marketplace, *, by: str) -> bool:
-        """Let it buy again on a person's word; False where it is not held."""
+        """Let a marketplace buy again, as a person confirmed; False where it is not held."""
         ended = update(switches).where(switches.c.name == marketplace, switches.c.ended_at.is_(None))
         with self._ledger.transaction(()) as connection:
             done = connection.execute(ended.values(ended_at=self._ledger.clock(), ended_by=by))
@@ -37,7 +37,7 @@ class HoldRows(LedgerRows):
 
 
 def hold(connection: Connection, marketplace: Marketplace, reasons: Sequence[str], *, by: str, at: datetime) -> None:
-    """Hold a marketplace, in this transaction; not once more for a reason that stands or that was confirmed."""
+    """Hold a marketplace, in this transaction, unless it is held or was released by a person for this reason."""
     known = select(switches.c.why).where(switches.c.name == marketplace)
     told = {*connection.scalars(known)}
     rows = [{"name": marketplace, "at": at, "by": by, "why": why} for why in dict.fromkeys(reasons) if why not in told]

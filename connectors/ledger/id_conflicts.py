@@ -1,4 +1,4 @@
-"""An id of the service is one order's: what brings another's is a doubt, and its ids are not written."""
+"""An id of the service belongs to one order: an answer that brings another order's is a doubt, and is not written."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OwnedId = tuple[str, str, str]  # column, marketplace (empty for shipments), id
 
 
 class IdOwners:
-    """Who has which id, for the orders of these changes; who names any is let in one by one, until it commits."""
+    """The owners of the ids that these changes name. Transactions that name ids run one at a time, until the commit."""
 
     def __init__(self, connection: Connection, changes: Iterable[OrderChange | None]) -> None:
         with_ids = [change for change in changes if change is not None and _ids(change)]
@@ -58,7 +58,7 @@ class IdOwners:
         return column, self._marketplaces.get(order_ref, "") if column == ORDER_ID else "", given
 
     def conflict(self, change: OrderChange | None) -> dict[str, str]:
-        """The id of a change that is another order's; empty, and from now on its ids are its order's, for none."""
+        """The id of a change that is another order's. Where there is none, the change's ids become its order's."""
         ids = _ids(change) if change else {}
         for column, given in ids.items():
             owner = self._owners.get(self._name(column, change.order_ref, given)) if change else None
@@ -69,7 +69,7 @@ class IdOwners:
         return {}
 
     def outcome(self, outcome: Outcome) -> Outcome:
-        """An outcome, or the doubt that it is: the effect may have happened, and what it made has another name."""
+        """The outcome, or UNKNOWN in its place: the effect may have happened, and what it made has another id."""
         if not (taken := self.conflict(outcome.change)):
             return outcome
         why = (outcome.if_misnamed or misnamed()).but(**taken)
@@ -77,14 +77,14 @@ class IdOwners:
         return Outcome(claim=outcome.claim, status=EffectStatus.UNKNOWN, why=why, change=change)
 
     def change(self, change: OrderChange) -> OrderChange:
-        """A change that goes with no effect, or a hold in its place."""
+        """A change without an effect, or a hold in its place."""
         if not (taken := self.conflict(change)):
             return change
         return replace(change, state=OrderState.HELD, why=because(ReasonCode.ID_TAKEN, **taken), writes=NOTHING)
 
 
 def misnamed(looked_for_by: str = "") -> Reason:
-    """Why an id that an answer names is not believed; the order is looked for by something else, if by anything."""
+    """Why the id in an answer is not believed; `looked_for_by` is what the order is looked for by instead, if any."""
     return because(ReasonCode.ID_IS_ANOTHERS, by=looked_for_by)
 
 

@@ -1,4 +1,4 @@
-"""Many texts as one parameter: a statement stays the same for any number of references, and is prepared once."""
+"""Many texts as one parameter: one statement serves any number of references, and is prepared once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _OneOf(FunctionElement[bool]):
 
 
 def one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Whether a column is one of the texts that are given as the parameter `name`, however many they are."""
+    """Whether a column is one of the texts in the parameter `name`, however many they are."""
     return _OneOf(column, bindparam(name, type_=_Texts()))
 
 

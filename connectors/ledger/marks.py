@@ -1,4 +1,4 @@
-"""Marks on the whole ledger that keep it from buying: it was restored from a backup, or moved elsewhere."""
+"""Marks that keep the whole ledger from buying: it was restored from a backup, or moved elsewhere."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ class MarkRows(LedgerRows):
 
     @repeating
     def confirm(self, marketplace: Marketplace, *, by: str) -> None:
-        """Write down a person's word that every order of ours there is known to this ledger."""
+        """Record a person's confirmation that this ledger knows every order of ours at a marketplace."""
         self._note(_confirmed(marketplace), "knows every order of ours there", by=by)
 
     def confirmed_at(self, marketplace: Marketplace) -> datetime | None:
-        """When a person last said so of this marketplace (UTC)."""
+        """When a person last confirmed this marketplace (UTC)."""
         said = select(func.max(marks.c.ended_at).label("at")).where(marks.c.name == _confirmed(marketplace))
         at: datetime | None = self._ledger.rows(said)[0]["at"]
         return at
 
     @repeating
     def goes_first(self, order_ref: str, marketplace: Marketplace) -> None:
-        """Write down that this order is created there before others are."""
+        """Record that this order is created at a marketplace before others are."""
         self._note(_first(marketplace), order_ref, by=self._ledger.owner)
 
     def unsettled_first(self, batch_id: str, marketplace: Marketplace, *, most: int) -> list[str]:
-        """The last orders of a batch that went first there, and of which nobody knows or that nobody tried to pay."""
+        """The last orders of a batch that went first at a marketplace and are unknown, or created and not paid."""
         statement = (
             select(orders.c.order_ref)
             .join(marks, marks.c.words == orders.c.order_ref)
@@ -81,16 +81,16 @@ class MarkRows(LedgerRows):
 
     @repeating
     def read_back(self, marketplace: Marketplace, *, version: str) -> None:
-        """Write down that an order of this program was read back there as it was created."""
+        """Record that an order of this program version was read back at a marketplace as it was created."""
         self._note(_canary(marketplace), version, by=self._ledger.owner)
 
     def was_read_back(self, marketplace: Marketplace, *, version: str, since: datetime) -> bool:
-        """Whether an order of this very program was, since then."""
+        """Whether `read_back` was recorded for this program version, after `since`."""
         noted = (marks.c.name == _canary(marketplace), marks.c.words == version, marks.c.at > since)
         return bool(self._ledger.rows(select(marks.c.id).where(*noted).limit(1)))
 
     def _note(self, name: str, words: str, *, by: str) -> None:
-        """A mark that forbids nothing: it ends as it is written."""
+        """Write a mark that forbids nothing: it ends as it is written."""
         now = self._ledger.clock()
         row = {"name": name, "at": now, "by": by, "words": words, "ended_at": now, "ended_by": by}
         with self._ledger.transaction(()) as connection:
@@ -98,9 +98,9 @@ class MarkRows(LedgerRows):
 
     @repeating
     def confirm_restored(self, *, by: str, listed_within: timedelta, last_sent: datetime | None) -> datetime | None:
-        """Let a ledger that was put back buy again, on a person's word; None when it waits for none.
+        """Let a restored ledger buy again, as a person confirmed; returns from when on, None when it waits for nothing.
 
-        Answers from when on: until then a list may lack what was sent before it was put back, or by a log's last line.
+        Until then a list may lack what was sent before the restore, or by a log's last line.
         """
         with self._ledger.transaction(()) as connection:
             if (since := standing_since(connection, Mark.RESTORED)) is None:
@@ -111,19 +111,19 @@ class MarkRows(LedgerRows):
 
     @repeating
     def put_back(self, words: str, *, by: str) -> None:
-        """Mark a ledger that was put back by hand."""
+        """Mark a ledger that was restored by hand."""
         row = {"name": Mark.RESTORED, "at": self._ledger.clock(), "by": by, "words": words}
         with self._ledger.transaction(()) as connection:
             connection.execute(marks.insert().values(row))
 
     def restored_at(self) -> datetime | None:
-        """When it was put back last; None for never."""
+        """When the ledger was last restored; None for never."""
         (row,) = self._ledger.rows(select(func.max(marks.c.at).label("at")).where(marks.c.name == Mark.RESTORED))
         at: datetime | None = row["at"]
         return at
 
     def require_settled(self) -> None:
-        """Raise as a claim would while a mark stands, or what was sent before may still arrive."""
+        """Raise as a claim does while a mark stands, or while what was sent before a restore may still arrive."""
         with self._ledger.reading() as connection:
             require_unmarked(connection, self._ledger.shown)
             require_settled(connection, self._ledger.shown, self._ledger.clock())
@@ -142,7 +142,7 @@ def _canary(marketplace: Marketplace) -> str:
 
 
 def end_mark(connection: Connection, mark: Mark, *, at: datetime, by: str) -> bool:
-    """Lift a mark; False when it doesn't stand."""
+    """Lift a mark; False when it is not set."""
     standing = update(marks).where(marks.c.name == mark, marks.c.ended_at.is_(None))
     return connection.execute(standing.values(ended_at=at, ended_by=by)).rowcount > 0
 
@@ -154,7 +154,7 @@ def standing_marks(connection: Connection) -> dict[Mark, str]:
 
 
 def standing_since(connection: Connection, mark: Mark) -> datetime | None:
-    """When a mark was set that holds now; None when it doesn't stand."""
+    """When a mark was set that holds now; None when it is not set."""
     since: datetime | None = connection.execute(
         select(func.max(marks.c.at)).where(marks.c.name == mark, marks.c.ended_at.is_(None))
     ).scalar()
@@ -162,21 +162,21 @@ def standing_since(connection: Connection, mark: Mark) -> datetime | None:
 
 
 def require_unmarked(connection: Connection, url: str, *only: Mark) -> None:
-    """Raise `LedgerUnusable` while a mark stands that forbids to buy."""
+    """Raise `LedgerUnusable` while a mark, or one of `only`, forbids to buy."""
     for mark, words in standing_marks(connection).items():
         if not only or mark in only:
             raise refused_for(mark, words, url)
 
 
 def require_settled(connection: Connection, url: str, now: datetime) -> None:
-    """Raise `StillArriving` while what was sent before the ledger was put back may still arrive."""
+    """Raise `StillArriving` while what was sent before the ledger was restored may still arrive."""
     waits = select(marks.c.words, marks.c.ended_at).where(marks.c.name == Mark.RESTORED, marks.c.ended_at > now)
     for row in connection.execute(waits.order_by(marks.c.ended_at.desc()).limit(1)):
         raise StillArriving(url, row.words, row.ended_at)
 
 
 class StillArriving(LedgerUnusable):
-    """A ledger that was put back buys nothing before `until` (UTC)."""
+    """A restored ledger buys nothing before `until` (UTC)."""
 
     def __init__(self, url: str, words: str, until: datetime) -> None:
         at = f"{until + timedelta(minutes=1, microseconds=-1):%Y-%m-%d %H:%M} UTC"
@@ -188,5 +188,5 @@ class StillArriving(LedgerUnusable):
 
 
 def refused_for(mark: Mark, words: str, url: str) -> LedgerUnusable:
-    """Why a ledger with this mark buys nothing, and the remedy."""
+    """The error of a ledger with this mark: why it buys nothing, and the remedy."""
     return LedgerUnusable(f"the ledger {url} {words}. {REMEDY[mark]}")

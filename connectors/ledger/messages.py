@@ -1,4 +1,4 @@
-"""The outbox: what is to be told, and to whom it was sent already. Who sends holds it under a lease."""
+"""The outbox: messages to send, and their deliveries to each recipient. A sender holds messages under a lease."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_aft
 MOST_TOGETHER = 500
 ROWS_AT_ONCE = 200
 PACE = timedelta(seconds=20)
-"""One message of a kind in so long a time, so that three hundred faulty files are a few messages."""
+"""The pause between two messages of a kind: three hundred faulty files become a few messages."""
 LONGEST_HOLD = timedelta(hours=1)
-"""No lease and no pause is longer: what is held beyond was written by a clock that went ahead."""
+"""No lease and no pause is longer: a later end was written by a clock that is ahead."""
 MOST_CAUSE, DIGITS = 160, 16
 SENT, WITHDRAWN, PAST, GIVEN_UP, PART = "sent", "withdrawn", "past", "given up", "part"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """Messages of one kind that this process sends to one addressee now, as one, oldest first."""
+    """Messages of one kind that this process sends to one recipient now, as one, oldest first."""
 
     addressee: str
     messages: Sequence[Message]
@@ -42,7 +42,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsent:
-    """A message that an addressee has not got, though it was due; `reason` is what went wrong, if it was tried."""
+    """A due message that a recipient has not got; `reason` is what went wrong, if it was tried."""
 
     subject: str
     addressee: str
@@ -63,14 +63,14 @@ class MessageRows(LedgerRows):
 
     @repeating
     def tell(self, *told: Message) -> bool:
-        """Keep messages for sending, in one commit; False when each of their causes was told already."""
+        """Enqueue messages, in one commit; False when each of their causes was enqueued before."""
         now = self._ledger.clock()
         with self._ledger.transaction([]) as connection:
             wanted = [one for one in told if not one.about or self._keep(connection, _parts(one, now))]
             return self._keep(connection, (_row(message, now) for message in wanted))
 
     def _keep(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> bool:
-        """Write rows of causes that are not there yet; whether there was one."""
+        """Write the rows of new causes; whether there was one."""
         kept = False
         for some in chunked(rows, ROWS_AT_ONCE):
             statement = self._ledger.insert(messages).values(some).on_conflict_do_nothing()
@@ -79,7 +79,7 @@ class MessageRows(LedgerRows):
 
     @repeating
     def untell(self, cause: str) -> bool:
-        """Withdraw what is not sent yet; False when somebody has it already, or there was nothing to withdraw."""
+        """Withdraw an unsent message; False when a recipient has it already, or there was nothing to withdraw."""
         this = messages.c.cause == _key(cause)
         with self._ledger.transaction([]) as connection:
             ending = update(messages).where(this, messages.c.ended_at.is_(None))
@@ -88,7 +88,7 @@ class MessageRows(LedgerRows):
             return ended > 0 and connection.execute(got).first() is None
 
     def is_due(self, addressees: Collection[str]) -> bool:
-        """Whether there is something to do now for who sends to these: a read, so that asking often costs little."""
+        """Whether there is anything to send to these recipients, or to end, now. A read: cheap enough to poll."""
         now = self._ledger.clock()
         found = self._ledger.rows(select(messages.c.cause, messages.c.until).where(*_open(now)).limit(MOST_TOGETHER))
         if any(row["until"] <= now for row in found):
@@ -97,10 +97,10 @@ class MessageRows(LedgerRows):
 
     @repeating
     def claim(self, addressee: str, *, lease: timedelta) -> Claimed | None:
-        """Take the oldest due message for an addressee, with all others of its kind; None when nothing is due.
+        """Take the oldest due message for a recipient, with all others of its kind; None when nothing is due.
 
-        Nobody else sends them to that addressee before the lease is over. Who dies meanwhile may have sent them: they
-        are sent again then, since told twice is better than not told.
+        No other process sends them to that recipient before the lease ends. A sender that dies meanwhile may have sent
+        them; they are sent again, since twice is better than never.
         """
         ledger, now = self._ledger, self._ledger.clock()
         with ledger.transaction([]) as connection:
@@ -122,13 +122,13 @@ class MessageRows(LedgerRows):
 
     @repeating
     def sent(self, claimed: Claimed) -> None:
-        """They have left; also when another has taken them over meanwhile."""
+        """Record that the messages have left, also when another process has taken them over meanwhile."""
         with self._ledger.transaction([]) as connection:
             connection.execute(_these(claimed).values(sent_at=self._ledger.clock(), reason=""))
 
     @repeating
     def failed(self, claimed: Claimed, reason: str) -> None:
-        """They could not be sent: again after a pause that grows, for a day from the first try."""
+        """Record that sending failed: it is tried again after a growing pause, for a day from the first try."""
         now = self._ledger.clock()
         with self._ledger.transaction([]) as connection:
             ours = _these(claimed).where(deliveries.c.owner == claimed.owner, deliveries.c.sent_at.is_(None))
@@ -139,7 +139,7 @@ class MessageRows(LedgerRows):
 
     @repeating
     def finish(self, addressees: Collection[str]) -> None:
-        """End what all of these have, what was given up, and what nobody wants to know any more."""
+        """End the messages that all recipients have, that were given up, and that are out of date."""
         now = self._ledger.clock()
         is_done = or_(deliveries.c.sent_at.is_not(None), deliveries.c.given_up_at.is_not(None))
         of_this = and_(deliveries.c.cause == messages.c.cause, deliveries.c.addressee.in_(list(addressees)))
@@ -152,7 +152,7 @@ class MessageRows(LedgerRows):
             connection.execute(ending.where(messages.c.until <= now).values(ended_at=now, ended=PAST))
 
     def unsent(self, since: datetime) -> list[Unsent]:
-        """What was due and did not reach everybody, of what was due `since` then, oldest first."""
+        """The messages due `since` then that did not reach every recipient, oldest first."""
         tried = messages.outerjoin(deliveries, deliveries.c.cause == messages.c.cause)
         is_failing = and_(deliveries.c.sent_at.is_(None), deliveries.c.reason != "")
         is_wanted = messages.c.ended.is_distinct_from(WITHDRAWN)
@@ -175,7 +175,7 @@ class MessageRows(LedgerRows):
         ]
 
     def unreached(self, since: datetime) -> list[Unsent]:
-        """The newest of what was given up for each addressee who got nothing since, of what was due since then."""
+        """The newest message due since then that was given up, of each recipient that got nothing after it."""
         last: dict[str, datetime] = {
             row["addressee"]: row["at"]
             for row in self._ledger.rows(
@@ -195,21 +195,21 @@ class MessageRows(LedgerRows):
         )
 
     def last_told(self, kind: MessageKind) -> datetime | None:
-        """When a message of this kind was last kept for sending, withdrawn or not; None for never."""
+        """When a message of this kind was last enqueued, withdrawn or not; None for never."""
         is_whole = messages.c.ended.is_distinct_from(PART)
         last = select(func.max(messages.c.told_at).label("at")).where(messages.c.kind == kind, is_whole)
         at: datetime | None = self._ledger.rows(last)[0]["at"]
         return at
 
     def newest(self, kind: MessageKind) -> tuple[str, datetime] | None:
-        """Cause of the newest message of this kind that was not withdrawn, and when it was kept for sending."""
+        """The cause of the newest message of this kind that was not withdrawn, and when it was enqueued."""
         is_told = or_(messages.c.ended.is_(None), messages.c.ended.not_in((PART, WITHDRAWN)))
         statement = select(messages.c.cause, messages.c.told_at).where(messages.c.kind == kind, is_told)
         found = self._ledger.rows(statement.order_by(messages.c.told_at.desc()).limit(1))
         return (found[0]["cause"], found[0]["told_at"]) if found else None
 
     def told(self, causes: Iterable[str]) -> set[str]:
-        """Those of these causes that were told already."""
+        """Those of these causes that were enqueued before."""
         found: set[str] = set()
         for some in chunked(causes):
             keys = {_key(cause): cause for cause in some}
@@ -222,12 +222,12 @@ class MessageRows(LedgerRows):
 
 
 def withdraw_all(connection: Connection, now: datetime) -> None:
-    """Nobody is told any more of what is not sent yet."""
+    """Withdraw every unsent message."""
     connection.execute(update(messages).where(messages.c.ended_at.is_(None)).values(ended_at=now, ended=WITHDRAWN))
 
 
 def _key(cause: str) -> str:
-    """A cause as it fits its column: of a longer one the end is a digest."""
+    """A cause that fits its column: a longer one ends in a digest."""
     if len(cause) <= MOST_CAUSE:
         return cause
     return f"{cause[: MOST_CAUSE - DIGITS - 1]}#{hashlib.sha256(cause.encode()).hexdigest()[:DIGITS]}"
@@ -248,7 +248,7 @@ def _row(message: Message, now: datetime) -> dict[str, Any]:
 
 
 def _parts(message: Message, now: datetime) -> Iterable[dict[str, Any]]:
-    """What a message is about, as causes of their own that are told with it."""
+    """What a message is about, as causes of their own that count as enqueued with it."""
     empty = {"subject": "", "body": "", "link": "", "ended_at": now, "ended": PART}
     return ({**_row(message, now), **empty, "cause": _key(cause)} for cause in message.about)
 
@@ -287,7 +287,7 @@ def _due(addressee: str, now: datetime) -> Any:
 
 
 def _just_sent(addressee: str, now: datetime) -> Any:
-    """The kinds of which an addressee got something a moment ago: what follows waits for company, not for long."""
+    """The kinds of which a recipient got a message within `PACE`: further ones wait, to be sent together."""
     told, got, since = messages.alias(), deliveries.alias(), now - PACE
     return (
         select(told.c.kind)

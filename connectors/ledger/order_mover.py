@@ -1,4 +1,4 @@
-"""Moves of orders, within a transaction: what may be written over what, and the audit trail of it."""
+"""Moves of orders, within a transaction: which state may replace which, and the audit trail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from domain.states import OrderState, can_move, is_behind, move
 from domain.witness_words import words_of
 from domain.witnessed import Contradicted, Gap
 
-# built once: making a statement costs several times what running it does
+# built once: building a statement costs several times what running it does
 LOCKED_ORDERS = (
     select(
         *(orders.c[name] for name in ("order_ref", "batch_id", "marketplace", "state", "plan_hash", *REASON)), PAYABLE
@@ -31,7 +31,7 @@ LOCKED_ORDERS = (
     .order_by(orders.c.order_ref)
     .with_for_update()
 )
-"""How orders (`refs`) stand; locks them until the commit, always in one order, so that two runs never deadlock."""
+"""The state of orders (`refs`). Locks them until the commit, always in one order, so that two runs never deadlock."""
 _AUDIT = insert(moves)
 _TAKEN_BACK = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
 
@@ -55,10 +55,10 @@ class OrderMover:
         self._trail: list[dict[str, Any]] = []
 
     def change(self, change: OrderChange, *, is_fact: bool = False) -> None:
-        """Move an order. What an effect did (`is_fact`) is written down also if the order is elsewhere meanwhile.
+        """Move an order. What an effect did (`is_fact`) is recorded also if the order has moved on meanwhile.
 
-        It may have been taken back; or another run saw the effect and went on, and this one only knows of a doubt. What
-        fits neither (a cancellation that was accepted for an order that somebody paid meanwhile) waits for a person.
+        The move may have been undone; or another run saw the effect and went on, and this one only knows of a doubt. A
+        fact that fits neither (an accepted cancellation of an order that was paid meanwhile) waits for a person.
         """
         if change.contradicted:
             self.contradict(change.order_ref, change.contradicted)
@@ -80,22 +80,22 @@ class OrderMover:
             self.audit(change.order_ref, old, change.state, change.why)
 
     def contradict(self, order_ref: str, verdict: Contradicted) -> None:
-        """Hold the marketplace of an order of which two readings are a unit apart."""
+        """Hold the marketplace of an order whose two readings are a unit apart."""
         if verdict.gap is Gap.UNIT:
             self._held[self._marketplaces[order_ref]].append(f"{order_ref}: {words_of(verdict)}")
 
     def state(self, order_ref: str) -> OrderState:
-        """Where an order stands by now."""
+        """The state of an order, with the changes made here."""
         return self._locked[order_ref][0]
 
     def audit(self, order_ref: str, old: str | None, new: str, why: Reason | None) -> None:
-        """Put a move into the audit trail, by this run or by a person."""
+        """Add a move to the audit trail, by this run or by a person."""
         if old != new or why:
             row = {"order_ref": order_ref, "at": self._now, "old_state": old, "new_state": new, **stored(why)}
             self._trail.append({**row, "by": self._by})
 
     def write(self) -> None:
-        """Write everything that was changed and told, orders that fill the same columns in one statement."""
+        """Write all changes and their audit trail; orders that fill the same columns share a statement."""
         alike = defaultdict[tuple[str, ...], list[dict[str, Any]]](list)
         for order_ref, written in self._written.items():
             row = {"at_ref": order_ref, "to_updated_at": self._now}
@@ -118,7 +118,7 @@ class OrderMover:
 
 @cache
 def _filling(names: tuple[str, ...]) -> Update:
-    """Writes these columns of one order."""
+    """The statement that writes these columns of one order."""
     statement = update(orders).where(orders.c.order_ref == bindparam("at_ref"))
     return statement.values({name: bindparam(f"to_{name}") for name in (*names, "updated_at")})
 

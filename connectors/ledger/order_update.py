@@ -1,4 +1,4 @@
-"""What became known of an order, or was decided about it, and the columns of `orders` that it fills."""
+"""What became known of an order or was decided about it, as the columns of `orders` that it fills."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from domain.witnessed import Booked, Paid
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """What to write to an order: amounts in the smallest unit, times in UTC. What is not named stays as it is.
+    """What to write to an order: amounts in minor units, times in UTC. Columns that are not named stay as they are.
 
-    That it is paid, or booked, can't be written without the verdict, which has both witnesses.
+    Paid and booked can't be written without the verdict, which needs both witnesses.
     """
 
     columns: Mapping[str, Any]
@@ -28,38 +28,38 @@ class OrderUpdate:
 
     @classmethod
     def approved(cls, *, amount: Money) -> OrderUpdate:
-        """A person let an order cost this much and no more, without a plan to go by."""
+        """A person approved that an order costs this much and no more, without a plan."""
         return cls({"approved_minor": amount.minor, "payable_minor": amount.minor})
 
     @classmethod
     def plan_approved(cls, plan_hash: str) -> OrderUpdate:
-        """A person said yes to going on with what was bought on this plan."""
+        """A person approved to go on with what was bought on this plan."""
         return cls({"plan_hash": plan_hash})
 
     @classmethod
     def approval_withdrawn(cls) -> OrderUpdate:
-        """A person said no to going on with it: a run that asks nobody leaves it alone until somebody says yes."""
+        """A person declined to go on: an unattended run leaves the order alone until a person approves it."""
         return cls({"plan_hash": None})
 
     @classmethod
     def ordered(cls, *, order_id: str, total: Money, at: datetime) -> OrderUpdate:
-        """The service made the order, and asks for `total`."""
+        """The service created the order, and demands `total`."""
         return cls({"order_id": order_id, "total_minor": total.minor, "ordered_at": at})
 
     @classmethod
     def not_ordered(cls) -> OrderUpdate:
-        """The order that this one was taken for is another's."""
+        """The id that was taken for this order's belongs to another order."""
         return cls({"order_id": None, "total_minor": None})
 
     @classmethod
     def paid(cls, _verdict: Paid, *, amount: Money, at: datetime | None, total: Money | None = None) -> OrderUpdate:
-        """The service took `amount`; `at` is None where it does not tell. Without `total` the order's stays."""
+        """The service took `amount`; `at` is None where the answer has no time. Without `total` the order's stays."""
         paid = {"paid_minor": amount.minor, "paid_at": at}
         return cls(paid if total is None else {**paid, "total_minor": total.minor})
 
     @classmethod
     def refunded(cls, *, amount_minor: int) -> OrderUpdate:
-        """What came back of what was paid, over all refunds of the order."""
+        """What was refunded of what was paid, over all refunds of the order."""
         return cls({"refunded_minor": amount_minor})
 
     @classmethod
@@ -69,9 +69,9 @@ class OrderUpdate:
 
     @classmethod
     def freight_asked(cls, *, price: Money, voids_approval: bool) -> OrderUpdate:
-        """What shipping would cost now, which was not approved; the next run asks for it.
+        """What shipping would cost now, which was not approved; the next run asks for approval.
 
-        What was approved in another currency (`voids_approval`) is no approval of it.
+        An approval in another currency is dropped (`voids_approval`).
         """
         asked = {"freight_minor": price.minor, "freight_currency": price.currency}
         return cls({**asked, "freight_approved_minor": None} if voids_approval else asked)
@@ -80,14 +80,14 @@ class OrderUpdate:
     def booked(
         cls, _verdict: Booked, *, shipment: Shipment, at: datetime, freight: ChosenFreight | None = None
     ) -> OrderUpdate:
-        """The warehouse has the shipment. `freight` is what was chosen; None where the service merely shows it."""
+        """The warehouse has the shipment. `freight` is what was chosen; None where the service just shows a booking."""
         chosen = {} if freight is None else _chosen(freight)
         ids = {"shipment_order_id": shipment.shipment_order_id, "booked_at": at}
         return cls({"shipment": to_json(shipment), **ids, **chosen})
 
     @classmethod
     def not_booked(cls) -> OrderUpdate:
-        """The shipment that a person told of is not there."""
+        """The shipment that a person reported does not exist."""
         return cls({"shipment": None, "shipment_order_id": None, "booked_at": None})
 
 

@@ -1,4 +1,4 @@
-"""Outcomes of effects and moves of orders, within one transaction: whose word counts, and what it does to its order."""
+"""Outcomes of effects and moves of orders, within one transaction: which outcome counts, and what its order becomes."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _SETTLE = (
 def write_all(
     ledger: Transactions, connection: Connection, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]
 ) -> list[bool]:
-    """Write outcomes with what they do to their orders, then changes; tells of each outcome whether it counts."""
+    """Write outcomes with what they do to their orders, then changes; returns for each outcome whether it counts."""
     names = IdOwners(connection, [*(outcome.change for outcome in outcomes), *changes])
     refs = [*(outcome.claim.order_ref for outcome in outcomes), *(change.order_ref for change in changes)]
     mover = OrderMover(ledger, connection, refs)
-    ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)  # so that the same one of two has an id first
+    ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)  # of two with one id the first key gets it
     counts = _settle(connection, [names.outcome(outcome) for outcome in ordered], mover, ledger.clock())
     for change in sorted(changes, key=lambda change: change.order_ref):
         mover.change(names.change(change))
@@ -51,7 +51,7 @@ def write_all(
 
 
 def _settle(connection: Connection, outcomes: Sequence[Outcome], mover: OrderMover, now: datetime) -> list[bool]:
-    # By the fence: a holder that was stopped past its lease must not write over what the next one found out.
+    # By the fence: a holder that was stopped past its lease must not overwrite what the next holder found out.
     keys = [outcome.claim.key for outcome in outcomes]
     fences = {key: fence for key, fence in connection.execute(_OPEN, {"keys": keys})} if keys else {}
     counts, settled = [], []

@@ -1,4 +1,4 @@
-"""What the ledger says of all its orders at once, as far as the service can confirm it; without what is large."""
+"""Readings over all orders of the ledger: the columns that the service can confirm, without the large ones."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def every_order(ledger: Transactions) -> list[LedgerOrder]:
 
 
 def every_batch(ledger: Transactions) -> dict[str, datetime]:
-    """When each batch was begun, oldest first."""
+    """When each batch was started, oldest first."""
     statement = select(batches.c.batch_id, batches.c.created_at).order_by(batches.c.created_at, batches.c.batch_id)
     return {row["batch_id"]: row["created_at"] for row in ledger.rows(statement)}
 
@@ -80,7 +80,7 @@ def every_open_effect(ledger: Transactions) -> list[EffectRecord]:
 
 
 def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, set[str]]:
-    """A hash of how these orders are, which changes with each of them, and the batches that they are of."""
+    """A hash over these orders, which changes with each of them, and their batches."""
     told, batches = hashlib.blake2b(), set[str]()
     for some in chunked(order_refs, LARGE_CHUNK):
         for row in ledger.rows(_SMALL, {"refs": some}):
@@ -90,14 +90,14 @@ def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, 
 
 
 def pulse(ledger: Transactions, states: Iterable[OrderState]) -> str:
-    """What changes whenever an order enters one of these states, leaves it or says something new, and when an effect or
-    a refund does. Three counts: cheap enough to be asked every few seconds."""
+    """A text that changes whenever an order enters, leaves or is updated in one of these states, and with each effect
+    and refund. Three counts: cheap enough to poll every few seconds."""
     given = {"refs": list(states)}
     return repr([ledger.rows(statement, given if n == 0 else None) for n, statement in enumerate(_PULSE)])
 
 
 def money_of(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, dict[str, int]]:
-    """What these orders cost, as sums by currency: what was paid as `orders` and `payments`, what came as `refunds`."""
+    """Sums of these orders by currency: what was paid, as `orders` and `payments`, and `refunds`."""
     paid, refunded = Counter[str](), Counter[str]()
     for some in chunked(order_refs, LARGE_CHUNK):
         for total, statement in ((paid, _PAID), (refunded, _REFUNDED)):

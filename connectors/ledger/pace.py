@@ -1,6 +1,6 @@
-"""The account's pace: the one row that all processes lease their calls from, whatever machine they are on.
+"""The account's rate: one row from which all processes, on any machine, lease their calls.
 
-Nothing here is repeated or durable: who asks does so several times a second, and knows what to do without an answer.
+Nothing here is repeated or durable: a client asks several times a second, and can do without an answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CLOCK = func.clock_timestamp(type_=DateTime(timezone=True))
 _ITS_CLOCK, _OUR_CLOCK = _ROW.add_columns(_CLOCK.label("now")), _ROW.add_columns(literal(None).label("now"))
 _LOCKED, _NOW = _ITS_CLOCK.with_for_update(), select(_CLOCK)
 STUCK_S = 2
-"""Who stands still in the midst of its transaction longer than this is thrown out: all others wait for the row."""
+"""A transaction that is idle for longer is ended by the database: all other clients wait for the row."""
 _SHORT = text(
     "SELECT set_config('synchronous_commit', 'off', true),"
     f" set_config('idle_in_transaction_session_timeout', '{STUCK_S}s', true)"
@@ -31,13 +31,13 @@ _SHORT = text(
 
 
 class PaceRows(LedgerRows):
-    """The pace of one ledger's account. Every method is one short transaction, or a read. Raises `LedgerUnusable`.
+    """The call rate of one ledger's account. Every method is one short transaction, or a read.
 
-    Times are those of the database's clock on PostgreSQL; a SQLite ledger is on one machine, which has one clock.
+    Times are the database's on PostgreSQL; a SQLite ledger is on one machine with one clock. Raises `LedgerUnusable`.
     """
 
     def lease(self, request: RateRequest) -> Lease:
-        """What a taker gets of what it asks for."""
+        """The permits that a client gets of those it asks for."""
         with self._writing() as connection:
             now, known = self._locked(connection, request.limit)
             changed, lease = leased(known, request, now)
@@ -45,33 +45,33 @@ class PaceRows(LedgerRows):
         return lease
 
     def leave(self, client: str, back: int) -> None:
-        """A taker calls no more, and gives back what it did not use."""
+        """End a client, which gives `back` the permits it did not use."""
         with self._writing() as connection:
             now, known = self._locked(connection)
             self._keep(connection, left(known, client, back, now))
 
     def hold(self, pause_s: float) -> None:
-        """The service has too many calls: nobody makes one for so long."""
+        """Pause all calls: the service throttles the account."""
         with self._writing() as connection:
             now, known = self._locked(connection)
             self._keep(connection, held(known, pause_s, now))
 
     def poll(self) -> tuple[float, bool]:
-        """For how many seconds nobody may call, and whether somebody who calls has a limit. Locks nothing."""
+        """For how many seconds no call is allowed, and whether a calling client has a limit. Locks nothing."""
         with self._ledger.reading() as connection:
             now, known = pace_in(connection, self._ledger.clock)
         return (known.pause(now), is_limited(known, now)) if known else (0.0, False)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        # not `transaction`: nothing is spent here, and no other run need sum up anew what is
+        # not `transaction`: nothing is spent here, so no other run need sum up anew
         with blaming(self._ledger.url), self._ledger.engine.begin() as connection:
             if _is_postgres(connection):
                 connection.execute(_SHORT)
             yield connection
 
     def _locked(self, connection: Connection, limit: float = 0.0) -> tuple[float, Pace]:
-        """What time it is, and the row, which nobody else changes until the end of the transaction."""
+        """The time, and the row, locked until the end of the transaction."""
         now, known = pace_in(connection, self._ledger.clock, locked=True)
         while known is None:  # several may find none
             first = self._ledger.insert(pace).values(one=1, **_row(opening(now, limit)))
@@ -84,7 +84,7 @@ class PaceRows(LedgerRows):
 
 
 def pace_in(connection: Connection, clock: Clock, *, locked: bool = False) -> tuple[float, Pace | None]:
-    """What time it is on the ledger's clock, and how the account's permits stand; None where nobody ever leased any."""
+    """The time on the ledger's clock, and the state of the account's permits; None where none was ever leased."""
     is_postgres = _is_postgres(connection)
     statement = (_LOCKED if locked else _ITS_CLOCK) if is_postgres else _OUR_CLOCK
     row = connection.execute(statement).first()

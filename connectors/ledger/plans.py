@@ -1,4 +1,4 @@
-"""Plans as the ledger keeps them: what a person approves of one, its row, and when it may be made again."""
+"""Plans as the ledger stores them: what a person approves, its row, and when a plan may be made again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from domain.witnessed import Contradicted
 
 NO_TOLERANCE = Decimal(0)
 KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "fingerprint", *REASON)
-# built once: making a statement costs several times what running it does
+# built once: building a statement costs several times what running it does
 _BEGUN = select(effects.c.order_ref).where(one_of(effects.c.order_ref, "refs"), STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
 _PLANS = select(
     *(orders.c[name] for name in ("order_ref", "batch_id", "fingerprint", "seller_id", "lines", "quote"))
@@ -42,7 +42,7 @@ _ORDERING = _BEGUN.where(effects.c.action == Action.CREATE)
 
 
 def plan_hash(plan: PlannedOrder) -> str:
-    """A hash of what a person approves: what is bought, for whom, from whom, and for how much at most."""
+    """A hash of what a person approves: the goods, the receiver, the seller, and the most that may be paid."""
     return _hash_of(plan.request.fingerprint, plan.seller_id, [to_json(line) for line in plan.lines], plan.total)
 
 
@@ -90,11 +90,10 @@ def put_rows(
     contradicted: Mapping[str, Contradicted] = MappingProxyType({}),
     if_so: Callable[[Connection], bool] | None = None,
 ) -> bool:
-    """Write rows of planned orders: new ones, and ones that had no effect yet. Others stay as they are.
+    """Write rows of planned orders, new ones and ones without an effect. False when `if_so` forbids it.
 
-    So do those whose receiver was forgotten meanwhile. Amounts that are `contradicted`, by reference, may hold their
-    marketplace. `if_so` has the first word in the transaction: False writes
-    nothing, and is the answer.
+    Other orders stay as they are, as do those whose receiver was forgotten meanwhile. Amounts that are `contradicted`,
+    by reference, may hold their marketplace. `if_so` is asked first in the transaction; after False nothing is written.
     """
     if not rows and if_so is None:
         return True
@@ -103,8 +102,8 @@ def put_rows(
     with ledger.transaction(()) as connection:  # what has an effect that counts as spent stays as it is
         if if_so is not None and not if_so(connection):
             return False
-        # All rows are there and locked before one looks for effects: another run's claim is either seen below or
-        # waits for this commit. A row that is not there yet can't be locked, so new orders are written first.
+        # All rows exist and are locked before effects are read: another run's claim is either seen below or waits for
+        # this commit. A missing row can't be locked, so new orders are written first.
         gone = forgotten_in(connection, planned)
         ordered = [planned[ref] for ref in sorted(planned) if ref not in gone]
         new = {ref for part in _alike(ordered) for ref in connection.scalars(_new_order(ledger.insert), part)}
@@ -124,7 +123,7 @@ def put_rows(
 
 
 def _alike(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:
-    """Rows that fill the same columns, as one statement takes them."""
+    """Groups of rows that fill the same columns, one statement each."""
     alike = defaultdict[frozenset[str], list[Mapping[str, Any]]](list)
     for row in rows:
         alike[frozenset(row)].append(row)
@@ -133,7 +132,7 @@ def _alike(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]
 
 @repeating
 def approve_rows(ledger: Transactions, approvals: Sequence[Approval], batch_id: str, tolerance: Decimal) -> None:
-    """Write that plans were approved which are in this batch as they were approved, and not begun. Others stay."""
+    """Record approvals of plans that are unchanged in this batch and not begun. Other orders stay as they are."""
     said = {approval.order_ref: approval for approval in approvals}
     with ledger.transaction(()) as connection:
         mover = OrderMover(
@@ -149,7 +148,7 @@ def approve_rows(ledger: Transactions, approvals: Sequence[Approval], batch_id: 
 
 
 def _approved(approval: Approval, tolerance: Decimal) -> OrderChange:
-    """What `ledger_row` fills for an approved plan alone. Raises `ValueError` for one that costs nothing."""
+    """The columns that `ledger_row` fills for approved plans only. Raises `ValueError` for one that costs nothing."""
     total, freight = approval.total, approval.freight
     if total.minor <= 0:
         raise ValueError(f"{approval.order_ref}: nothing can be approved for {total}")
@@ -166,14 +165,14 @@ def _approved(approval: Approval, tolerance: Decimal) -> OrderChange:
 
 
 def _hash_of_row(row: Mapping[str, Any]) -> str:
-    """The `plan_hash` of a plan as it is kept; empty for one without a quote."""
+    """The `plan_hash` of a stored plan; empty without a quote."""
     quote = row["quote"]
     return _hash_of(row["fingerprint"], row["seller_id"], row["lines"], Money(**quote["total"])) if quote else ""
 
 
 @repeating
 def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: OrderState) -> bool:
-    """Write what was approved of an order that lies in a cart, which is planned from now on.
+    """Write what was approved of an order in a cart, which becomes planned.
 
     False when it is being ordered, or has moved on.
     """
@@ -193,7 +192,7 @@ def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: Order
 
 @cache
 def _new_order(insert_into: Callable[..., Any]) -> Executable:
-    """Writes the plan of an order that is not there; answers a row if it was not."""
+    """The statement that writes the plan of a new order; it returns no row if the order exists."""
     statement: Executable = (
         insert_into(orders).on_conflict_do_nothing(index_elements=["order_ref"]).returning(orders.c.order_ref)
     )
@@ -202,7 +201,7 @@ def _new_order(insert_into: Callable[..., Any]) -> Executable:
 
 @cache
 def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Executable:
-    """Writes a plan of these columns, in place of an earlier one of the same order, also of another batch."""
+    """The statement that writes a plan of these columns over an earlier one of the order, also of another batch."""
     insert = insert_into(orders)
     changed = {name: insert.excluded[name] for name in columns - {"order_ref", "recorded_at"}}
     statement: Executable = insert.on_conflict_do_update(index_elements=["order_ref"], set_=changed)

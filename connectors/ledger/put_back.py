@@ -1,4 +1,4 @@
-"""A ledger that was put back by hand, or lost its newest commits: a send log knows of effects that it does not."""
+"""Detects a ledger that was restored by hand or lost its newest commits: a send log has effects that it lacks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.wording import shorten
 
 
 def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
-    """Mark the ledger as put back if it does not know what a log, written since it was last put back, tells."""
+    """Mark the ledger as restored if it lacks effects of a log that was written since its last restore."""
     since = ledger.marks.restored_at()
     newer = [one for one in noted(send_logs) if since is None or one.at > since]
     keys = dict.fromkeys(key for one in newer for key in one.keys)

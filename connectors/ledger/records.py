@@ -1,4 +1,4 @@
-"""What the ledger gives out: orders and effects as immutable records."""
+"""Orders and effects of the ledger as immutable records."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REASON = ("reason", "reason_code", "reason_facts")
 class OrderRecord:
     """One row of `orders`. Amounts are minor units of `currency` (goods) or `freight_currency`; times are UTC.
 
-    The JSON columns stand in `stored` as text: runs read thousands of orders, often, and look into few of them.
+    The JSON columns are kept as text in `stored`: runs read thousands of orders, often, and decode few of them.
     """
 
     order_ref: str
@@ -81,7 +81,7 @@ class OrderRecord:
 
     @cached_property
     def reason(self) -> str:
-        """Why it stands as it does, in words; empty where there is nothing to say."""
+        """The reason of the order's state, in words; empty for none."""
         return str(self.why or "")
 
     @property
@@ -118,7 +118,7 @@ class OrderRecord:
 
     @property
     def sourcing_order(self) -> SourcingOrder:
-        """What is sent to the marketplace and to the warehouse of this order."""
+        """What the marketplace and the warehouse get of this order."""
         return SourcingOrder(
             request=self.request,
             seller_id=self.seller_id,
@@ -129,7 +129,7 @@ class OrderRecord:
 
     @property
     def plan(self) -> PlannedOrder:
-        """The plan that the order was made from, as the ledger has it."""
+        """The plan that the order was made from."""
         return PlannedOrder(
             request=self.request,
             seller_id=self.seller_id,
@@ -141,12 +141,12 @@ class OrderRecord:
 
     @property
     def approved(self) -> Money:
-        """What the goods cost when somebody said yes; zero before approval."""
+        """What the goods cost when the order was approved; zero before."""
         return Money(self.approved_minor or 0, self.currency)
 
     @property
     def payable(self) -> Money:
-        """The most that may be paid for the goods: what was approved and the tolerance on it; zero before approval."""
+        """The most that may be paid for the goods: the approved amount with its tolerance; zero before approval."""
         return self.approved if self.payable_minor is None else Money(self.payable_minor, self.currency)
 
     @property
@@ -155,7 +155,6 @@ class OrderRecord:
 
     @property
     def refunded(self) -> Money:
-        """What came back of what was paid."""
         return Money(self.refunded_minor or 0, self.currency)
 
     @property
@@ -163,15 +162,15 @@ class OrderRecord:
         return list(self.shipment.tracking_numbers) if self.shipment else []
 
     def held(self, why: Reason) -> OrderChange:
-        """It waits for a person, unless it is elsewhere by now."""
+        """A hold: the order waits for a person, unless it has moved on."""
         return replace(self.stays(why), state=OrderState.HELD)
 
     def contradicted(self, verdict: Contradicted) -> OrderChange:
-        """It waits for a person, with both readings, unless it is elsewhere by now."""
+        """A hold with two contradicting readings, unless the order has moved on."""
         return replace(self.held(contradiction(verdict, self.marketplace)), contradicted=verdict)
 
     def stays(self, why: Reason | None) -> OrderChange:
-        """It stays where it is, with this reason, unless it is elsewhere by now."""
+        """The order's state with a new reason, unless it has moved on."""
         return OrderChange(order_ref=self.order_ref, state=self.state, expected=self.state, why=why)
 
 
@@ -183,8 +182,8 @@ def _or_none(stored: str | None) -> str | None:
 class EffectRecord:
     """One row of `effects`. `sender` names the send log of the process that may have sent it.
 
-    That process may let it leave until `leaves_by`, its lease as it was claimed; None in rows of an earlier program.
-    `doubtful_sends` counts its claims but for those that provably came to nothing, in all attempts.
+    That process may send until `leaves_by`, its lease as it was claimed; None in rows of an earlier program.
+    `doubtful_sends` counts the claims of all attempts but for those that provably came to nothing.
     """
 
     key: str
@@ -218,7 +217,7 @@ class EffectRecord:
 
     @property
     def amount(self) -> Money | None:
-        """What it would cost, as it was begun."""
+        """What the effect would cost, as it was claimed."""
         return None if self.amount_minor is None else Money(self.amount_minor, self.currency or "CNY")
 
     @property
@@ -240,10 +239,10 @@ class EffectRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """An effect about to be claimed: what it would do, and for how much.
+    """An effect to be claimed: what it would do, and for how much.
 
-    With a `plan_hash` it is claimed only while the order's approved plan is still that one, with `seen_in` only while
-    the order is still in that state. Raises `ValueError` for an amount that is not above zero: budgets add them up.
+    With a `plan_hash` it is claimed only while that is still the order's approved plan, with `seen_in` only while the
+    order is still in that state. Raises `ValueError` for an amount that is not above zero: budgets add them up.
     """
 
     order_ref: str
@@ -261,7 +260,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A yes to one plan: to this very one (`plan_hash`), for this much, and this freight; `why` says by whom."""
+    """The approval of exactly one plan (`plan_hash`), its total and its freight; `why` names the approver."""
 
     order_ref: str
     plan_hash: str
@@ -272,9 +271,9 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendLimits:
-    """What claims to create and to pay may spend in all, checked in the claim's own transaction; None is no limit.
+    """What claims to create and to pay may spend in total, checked in the claim's transaction; None is no limit.
 
-    The day is that of the claim, in `timezone`: a run may go past midnight.
+    The day is the claim's, in `timezone`: a run may go past midnight.
     """
 
     batch_id: str
@@ -283,15 +282,15 @@ class SpendLimits:
     timezone: str = "UTC"
 
     def day_start(self, now: datetime) -> datetime:
-        """Since when what is spent counts for the day of `now`."""
+        """The start of the day of `now`, in `timezone`."""
         return start_of_day(now, self.timezone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """What a claim brought, by order: effects that are ours to send, settled ones, and ones that may be under way.
+    """The result of a claim, by order: effects to send, settled ones, and ones that may be under way.
 
-    Nothing of it where buying is `paused`.
+    All are empty while buying is `paused`.
     """
 
     won: dict[str, EffectRecord]
@@ -300,7 +299,7 @@ class Claimed:
     paused: Pause | None = None
 
     def part(self, order_refs: Collection[str]) -> Claimed:
-        """What it brought for some of the orders."""
+        """The result for some of the orders."""
         won, settled, opened = (
             {ref: effects[ref] for ref in order_refs if ref in effects}
             for effects in (self.won, self.settled, self.open)
@@ -312,9 +311,8 @@ class Claimed:
 class OrderChange:
     """A move of one order, and what is written to it.
 
-    With `expected` it is dropped when the order is no longer in that state: another run knows more by then, and what
-    was read before it must not undo what that one wrote. Readings that are a unit apart (`contradicted`) hold the
-    marketplace along, also then.
+    With `expected` the move is dropped when the order is no longer in that state: another run has read more since, and
+    an older reading must not undo that. Readings that are a unit apart (`contradicted`) hold the marketplace even then.
     """
 
     order_ref: str
@@ -329,10 +327,10 @@ class OrderChange:
 class Outcome:
     """What became of a claimed effect, and what that does to its order.
 
-    `if_misnamed` is the reason where it brings an id that is another order's. `came_to_nothing`: its send
-    provably had no effect, so it does not count among the `doubtful_sends`. A refused one demands its proof
-    (`refused_by`): a no for good, which came to nothing, or that it is absent after a no in unknown words. Raises
-    `ValueError` without it.
+    `if_misnamed` is the reason where it brings an id that is another order's. `came_to_nothing`: its send provably had
+    no effect, so it does not count among the `doubtful_sends`. A refused outcome needs its proof (`refused_by`): a
+    permanent refusal, which came to nothing, or the effect's absence after an unknown refusal. Raises `ValueError`
+    without it.
     """
 
     claim: Claim

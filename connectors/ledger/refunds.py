@@ -1,4 +1,4 @@
-"""The ledger's refunds: written before they are asked for, followed to their end, never forgotten."""
+"""The ledger's refunds: recorded before they are requested, followed to their end, never deleted."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class RefundRows(LedgerRows):
         return self._refunds(select(refunds).where(refunds.c.state.in_(list(states))))
 
     def written_at(self) -> list[tuple[str, str, datetime]]:
-        """Of every refund its order, its key, and when it was written last."""
+        """Order, key and last update of every refund."""
         c = refunds.c
         return [(*row.values(),) for row in self._ledger.rows(select(c.order_ref, c.key, c.updated_at))]
 
     @repeating
     def put(self, refund: Refund) -> None:
-        """Write a refund down, or write it again while it is still to be asked for."""
+        """Record a refund, or replace it while it is not requested yet."""
         now = self._ledger.clock()
         row = {**_row(refund), "recorded_at": now, "updated_at": now}
         statement = self._ledger.insert(refunds).values(row)
@@ -51,10 +51,9 @@ class RefundRows(LedgerRows):
 
     @repeating
     def follow(self, refund: Refund, events: Sequence[RefundEvent]) -> int:
-        """Write what a refund has become and its events, in one commit.
+        """Write a refund's new state and its events, in one commit; returns how many events were new.
 
-        Events come as the service lists them, all of them each time. Answers how many were new. The order's
-        `refunded_minor` is kept as the sum over its refunds.
+        The service lists all events each time. The order's `refunded_minor` is kept as the sum over its refunds.
         """
         now = self._ledger.clock()
         rows = [_event_row(refund, place, event, now) for place, event in enumerate(events, start=1)]
@@ -78,7 +77,7 @@ class RefundRows(LedgerRows):
             return len(connection.execute(statement.returning(refund_events.c.sequence)).all())
 
     def events(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders, or recorded since a moment."""
+        """Recorded events in order, optionally of some orders, or recorded since a time."""
         c = refund_events.c
         return self._events(refund_events, c.order_ref, c.key, c.sequence, order_refs=order_refs, since=since)
 

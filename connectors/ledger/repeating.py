@@ -1,4 +1,4 @@
-"""Repeats a ledger operation that the database undid, or could not take for a moment."""
+"""Repeats a ledger operation that the database rolled back or could not take for a moment."""
 
 from __future__ import annotations
 
@@ -27,12 +27,10 @@ log = logging.getLogger("sourcing")
 
 
 def repeating(operation: Callable[P, R]) -> Callable[P, R]:
-    """For a minute after the first failure, try again after a deadlock or a lost server.
+    """Retry after a deadlock or a lost server, for a minute from the first failure.
 
-    The minute is not counted from the start: a process that was stopped meanwhile would have used it up.
-
-    Every such operation may run twice: should the first commit have succeeded without our hearing of it, the second
-    finds its rows written and changes nothing.
+    The minute does not count from the start: a process that was stopped meanwhile would have used it up. The operation
+    must be idempotent: its first commit may have succeeded although the confirmation was lost.
     """
 
     @functools.wraps(operation)
@@ -45,7 +43,7 @@ def repeating(operation: Callable[P, R]) -> Callable[P, R]:
                 deadline = min(deadline, time.monotonic() + PATIENCE_S)
                 if not passes(error.__cause__) or time.monotonic() >= deadline:
                     raise
-                if pause == 2 * FIRST_PAUSE_S:  # what passes at once is not worth a word
+                if pause == 2 * FIRST_PAUSE_S:  # a failure that passes at once is not worth a line
                     log.warning("The ledger's database does not answer; waiting for it up to %.0f s", PATIENCE_S)
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)

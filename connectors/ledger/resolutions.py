@@ -1,4 +1,4 @@
-"""What people answered: who, when, to which question, with what; each in one commit with what it settles."""
+"""People's answers to open questions: by whom, when, to which question; each in one commit with what it settles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from domain.effects import EffectStatus
 from domain.reasons import Reason, stored
 
 _ANSWERED = case((effects.c.doubtful_sends > 1, 1), else_=effects.c.doubtful_sends)
-"""A person's word lets the program send once more, and no oftener."""
+"""A person's answer lets the program send once more, no oftener."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class ResolutionRecord:
     """A person's answer, and what it makes of an order and of one effect.
 
     It settles `effect` as it was read, or writes one for `intent` where the ledger has none: then the effect happened
-    without this ledger's doing. `answer` is in the words of the command.
+    without this ledger. `answer` is in the words of the command.
     """
 
     order_ref: str
@@ -50,11 +50,11 @@ class ResolutionRows(LedgerRows):
     def record(self, answer: ResolutionRecord, *, dead_owners: Iterable[str] = ()) -> bool:
         """Write an answer and what it settles, in one commit.
 
-        False, and nothing is written, when the order or the effect is not any more as it was read, or a living run
-        holds it; or when the order of the service that the answer names was given to another one meanwhile.
+        False, and nothing is written, when the order or the effect has changed since it was read, when a living run
+        holds the effect, or when another order got the service's order id that the answer names.
         """
         with self._ledger.transaction([answer.order_ref]) as connection:
-            names = IdOwners(connection, [answer.change])  # before the order is locked, as every other writer does it
+            names = IdOwners(connection, [answer.change])  # before the order is locked, as all writers do
             now = connection.execute(LOCKED_ORDERS, {"refs": [answer.order_ref]}).one()
             if answer.change.expected not in (None, now.state) or names.conflict(answer.change):
                 return False
@@ -78,7 +78,7 @@ class ResolutionRows(LedgerRows):
         return self._ledger.rows(select(answers).where(answers.c.order_ref == order_ref).order_by(answers.c.id))
 
     def _settle(self, connection: Connection, answer: ResolutionRecord, dead_owners: list[str]) -> str | None:
-        """The key of the effect that is settled now; None when somebody else has it or settled it."""
+        """The key of the effect that is settled now; None when another process holds it or has settled it."""
         now = self._ledger.clock()
         settled: dict[str, Any] = {
             "status": answer.status,
@@ -102,7 +102,7 @@ class ResolutionRows(LedgerRows):
         return answer.effect.key if connection.execute(statement).rowcount == 1 else None
 
     def _write(self, connection: Connection, answer: ResolutionRecord, settled: dict[str, Any]) -> str | None:
-        """Write an effect that happened without this ledger's doing, over one that provably did not happen."""
+        """Write an effect that happened without this ledger, over one that provably did not happen."""
         intent, now = answer.intent, self._ledger.clock()
         if intent is None:
             return ""

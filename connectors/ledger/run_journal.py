@@ -1,4 +1,4 @@
-"""What a run itself knows of its effects: to say what was done when the ledger that has it is gone."""
+"""A run's own journal of its effects: what was done is known even when the ledger is gone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Entry:
 
 @dataclass(slots=True)
 class RunJournal:
-    """The effects that a run has claimed, and what became of them."""
+    """The effects that a run has claimed, with their outcomes."""
 
     last_key: str = ""
     _entries: dict[str, _Entry] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class RunJournal:
                 )
 
     def summary(self) -> str:
-        """Every order of which something happened or may have, in words for a person."""
+        """Every order with an effect that happened or may have, in words for a person."""
         by_order: dict[str, list[str]] = {}
         for entry in self._entries.values():
             if entry.status not in (EffectStatus.UNSENT, EffectStatus.REFUSED):

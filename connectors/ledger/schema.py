@@ -128,7 +128,7 @@ effects = Table(
 )
 Index("ix_effects_status", effects.c.status)
 STATUS_OF_THESE = effects.c.status.concat("")
-"""The status as a second condition: by its index SQLite would go through all effects of a status, to find a few."""
+"""The status as a second condition, without its index: by that SQLite would read all effects of a status."""
 
 answers = Table(
     "answers",
@@ -174,7 +174,7 @@ writers = Table(
     Column("name", String(120), primary_key=True),
     Column("commits", BigInteger, nullable=False),
 )
-"""Written by programs before 0012: one of those may still record what it has sent."""
+"""Written by programs before 0012: such a program may still record what it has sent."""
 
 switches = Table(
     "switches",
@@ -187,7 +187,7 @@ switches = Table(
     Column("ended_at", UtcDateTime),
     Column("ended_by", String(120)),
 )
-"""What was turned off, by whom and until when: `buying`, or a marketplace that is held for its amounts."""
+"""What is turned off, by whom and until when: `buying`, or a marketplace held for contradicting amounts."""
 
 forgotten = Table(
     "forgotten",
@@ -198,7 +198,7 @@ forgotten = Table(
     Column("receivers", JSON),
     Column("finished_at", UtcDateTime),
 )
-"""Whose receiver was struck. Until that is finished everywhere `receivers` says what there is to look for."""
+"""Orders whose receiver was erased. Until all copies are erased, `receivers` has the texts to search for."""
 
 moves = Table(
     "moves",
@@ -299,7 +299,7 @@ deliveries = Table(
     Column("given_up_at", UtcDateTime),
     Column("reason", Text, nullable=False),
 )
-"""A row from the first try on. Nobody else may try again before `free_at`: that of a lease, or after a failure."""
+"""A row from the first try on. No other process may try before `free_at`, the end of a lease or of a pause."""
 
 shares = Table(
     "shares",
@@ -313,7 +313,7 @@ shares = Table(
     Column("seen_at", UtcDateTime, nullable=False),
     Column("closed_at", UtcDateTime),
 )
-"""A batch that helpers work on, for one run (`parent`), which was last alive at `seen_at`; all keep to the `terms`."""
+"""A batch that helpers work on for one run (`parent`), last alive at `seen_at`, all by the same `terms`."""
 
 share_chunks = Table(
     "share_chunks",
@@ -327,7 +327,7 @@ share_chunks = Table(
     Column("fence", Integer, nullable=False),
     Column("done_at", UtcDateTime),
 )
-"""Who holds it works on it; two may, after a lease: only the claims of effects protect money."""
+"""Its holder works on it; after a lease two may: only the claims of effects protect money."""
 
 share_helpers = Table(
     "share_helpers",
@@ -337,7 +337,7 @@ share_helpers = Table(
     Column("seen_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
 )
-"""Who works on a share, or has: what these bought, the share's run has bought."""
+"""Processes that work or worked on a share: what they bought counts as bought by the share's run."""
 
 pace = Table(
     "pace",
@@ -348,7 +348,7 @@ pace = Table(
     Column("not_before", UtcDateTime, nullable=False),
     Column("takers", JSON, nullable=False),
 )
-"""How many calls the account may make now, as of a moment, and who calls; none before another, when it throttles."""
+"""How many calls the account may make, as of a time, its clients, and until when the service throttles."""
 
 changes = Table(
     "changes",
@@ -357,4 +357,4 @@ changes = Table(
     Column("order_refs", JSON(none_as_null=True)),
     Column("pruned", BigInteger),
 )
-"""Which orders a commit may have changed; none named: any. What is below `pruned` is deleted since that commit."""
+"""Which orders a commit may have changed; NULL: any. Numbers below `pruned` are deleted since that commit."""

@@ -1,9 +1,9 @@
-"""Which effects were handed to the network: so that a killed process leaves few in doubt.
+"""Which effects were handed to the network: a killed process leaves few in doubt.
 
 The ledger's intents are written a chunk at a time, so after a crash most of them were never sent. This log notes each
-effect in the instant before its first byte leaves. A plain write outlives the death of the process, and needs no fsync,
-since it only counts within the same boot of the machine. A lock on the file, which the system drops when its process
-ends, tells whether that process is still alive.
+effect right before its first byte leaves. A plain write outlives the death of the process and needs no fsync, since it
+only counts within one boot of the machine. A lock on the file, which the system drops when its process ends, shows
+whether that process is alive.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ RUN = re.compile(r"[^@]*-\d+-[0-9a-f]{12}")  # host, process, and what no other 
 
 
 def names_a_run(owner: str) -> bool:
-    """Whether a name in the ledger is that of a run, and not of a person."""
+    """Whether a name in the ledger is a run's, not a person's."""
     return RUN.fullmatch(owner) is not None
 
 
 class SendLog:
-    """The log of one run. `owner` is its name, also in the ledger's rows; `noted` are effects that may have left."""
+    """The log of one run. `owner` is the run's name in the ledger; `noted` are effects that may have left."""
 
     def __init__(self, folder: Path) -> None:
         """Begin a log. Raises `LedgerUnusable` where none can be written: without it nothing may be sent."""
@@ -57,7 +57,7 @@ class SendLog:
         self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._folder = folder
         self.path = folder / f"{self.owner}.log"
-        # made under another name, so that nobody finds it without its lock
+        # made under another name, so that no process finds it without its lock
         unborn = folder / f".{self.owner}"
         self._file = os.open(unborn, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -69,9 +69,9 @@ class SendLog:
         unborn.rename(self.path)
 
     def note(self, claim: Claim) -> None:
-        """Say that the next thing to happen is that this effect leaves. Raises `OSError`: then it must not leave.
+        """Note an effect right before it leaves. Raises `OSError`; then it must not leave.
 
-        After one failure all fail, since a line that was cut off would run into the next one and hide it.
+        After one failure all fail: a line that was cut off would run into the next one and hide it.
         """
         if self._is_broken:
             raise OSError(errno.EIO, f"{self.path} could not be written before; free some disk space and run again")
@@ -117,15 +117,15 @@ def is_dead(folder: Path, owner: str) -> bool:
 
 
 def living(folder: Path) -> list[str]:
-    """The runs of this machine that are at work now."""
+    """The runs of this machine that are alive."""
     return sorted(path.stem for path in folder.glob("*.log") if not is_dead(folder, path.stem))
 
 
 def never_sent(folder: Path, sender: str, key: str) -> bool:
     """Whether a dead run provably never began to send this effect.
 
-    False when its log is not here, when it may still send, or when the machine was started anew since (then the last
-    lines of the log may be lost).
+    False when its log is not here, when it may still send, or when the machine has rebooted since (the log's last lines
+    may be lost then).
     """
     if not is_dead(folder, sender):
         return False
@@ -138,14 +138,14 @@ def never_sent(folder: Path, sender: str, key: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What may have left in a run, and when the last of it did (UTC)."""
+    """The effects of a run that may have left, and when the last one did (UTC)."""
 
     keys: Sequence[str]
     at: datetime
 
 
 def noted(folder: Path) -> list[Noted]:
-    """What each log that is here tells."""
+    """The effects of each log on this machine."""
     found: list[Noted] = []
     for path in folder.glob("*.log"):
         with suppress(OSError, ValueError):  # pruned meanwhile
@@ -156,7 +156,7 @@ def noted(folder: Path) -> list[Noted]:
 
 
 def prune(folder: Path, *, needed: set[str], before: datetime) -> None:
-    """Delete the logs of ended runs that no unsettled effect names, and that were last written before then."""
+    """Delete the logs of ended runs that no unsettled effect needs and that were last written before then."""
     for path in folder.glob("*.log"):
         if path.stem not in needed and is_dead(folder, path.stem):
             with suppress(OSError):
@@ -166,7 +166,7 @@ def prune(folder: Path, *, needed: set[str], before: datetime) -> None:
 
 @cache
 def boot_id() -> str:
-    """The identity of this boot of the machine; empty where the system has none, and then nothing is ever proven."""
+    """The id of this boot of the machine; empty where the system has none, and then nothing is ever proven."""
     if sys.platform == "linux":
         with suppress(OSError):
             return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,7 +1,7 @@
-"""Batches that several processes work on: what there is to do, in chunks, and who holds which until when.
+"""A work queue for batches that several processes work on: chunks of orders, each held under a lease.
 
-A chunk has one holder at a time, and a fence that grows with each. No row is locked while somebody works on it, so
-after a lease two may work on one: what is bought stays exact by the claims of effects alone.
+A chunk has one holder at a time, and a fence that grows with each. No row is locked during the work, so after a lease
+two processes may work on one chunk: what is bought stays exact by the claims of effects alone.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from domain.plan import PlannedOrder, PlanSummary, contradicted_in
 from domain.report import MatchLine
 
 FORGOTTEN_AFTER = timedelta(days=1)
-"""What was approved so long ago is asked about again: nobody takes up a share that was not looked after since."""
+"""No process takes up a share that was idle for so long: its approval is out of date, and is requested again."""
 
 
 class Work(StrEnum):
-    """What is to be done with the orders of a chunk."""
+    """What to do with the orders of a chunk."""
 
     PLAN = "plan"
     BUY = "buy"
@@ -37,11 +37,11 @@ class Work(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What every helper of a share keeps to. `run` is whom the account's rate counts its calls for.
+    """The terms of a share, for all its helpers. The account's rate counts their calls for `run`.
 
-    `wanted` tells what was to be bought, and whether somebody was to be asked: a run that wants anything else has had
-    nothing approved. `asks` is whether somebody was asked about what is held; `done_by` the time from which on nothing
-    more is begun. `pay_is` as in `XportcnSettings`.
+    `wanted` describes what to buy, and whether a person approves it: for a run that wants anything else nothing is
+    approved. `asks` is whether a person was asked about held orders; after `done_by` nothing more is begun. `pay_is` as
+    in `XportcnSettings`.
     """
 
     account: str
@@ -60,7 +60,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A batch that is shared, for the run that is its `parent` (the owner of that one's ledger)."""
+    """A shared batch. `parent` is the run that it is for, by the owner in its ledger."""
 
     share_id: str
     batch_id: str
@@ -73,7 +73,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What came of a chunk's planning, as its share tells it: nothing of whom the orders are for."""
+    """The result of a chunk's planning as its share keeps it, without the orders' receivers."""
 
     plans: tuple[PlanSummary, ...] = ()
     postponed: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A part of a share in the hands of one holder."""
+    """A part of a share, with one holder."""
 
     share_id: str
     number: int
@@ -92,17 +92,17 @@ class Chunk:
 
     @property
     def requests(self) -> list[OrderRequest]:
-        """What is to be planned."""
+        """The requests to plan."""
         return [from_json(OrderRequest, one) for one in self.content]
 
     @property
     def approved(self) -> dict[str, str | None]:
-        """What is to be bought: the hash of the approved plan by reference, none for an order that is begun."""
+        """What to buy: the hash of the approved plan by reference, None for an order that is begun."""
         return dict(self.content)
 
     @property
     def had_a_holder(self) -> bool:
-        """Whether somebody may have begun it."""
+        """Whether an earlier holder may have begun it."""
         return self.fence > 1
 
     def __len__(self) -> int:
@@ -111,7 +111,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkState:
-    """How a chunk stands. `is_held` is true while its holder's lease runs."""
+    """The state of a chunk. `is_held` is true while its holder's lease runs."""
 
     number: int
     work: Work
@@ -123,11 +123,11 @@ class ChunkState:
 class ShareRows(LedgerRows):
     """The tables `shares`, `share_chunks` and `share_helpers` of one ledger."""
 
-    # whoever shares a batch
+    # of the run that shares a batch
 
     @repeating
     def open(self, share_id: str, batch_id: str, *, version: str, terms: Terms) -> Share:
-        """Begin a share. Those that nobody has looked after for a day end by it, with what they said of people."""
+        """Open a share of a batch. Shares that were idle for a day are closed, and their orders' data deleted."""
         now, me = self._ledger.clock(), self._ledger.owner
         row = {"share_id": share_id, "batch_id": batch_id, "parent": me, "version": version, "terms": to_json(terms)}
         with self._ledger.transaction(()) as connection:
@@ -145,9 +145,9 @@ class ShareRows(LedgerRows):
         )
 
     def standing(self, batch_id: str) -> Share | None:
-        """The share of a batch that somebody may take up: its newest, while that is open; None where there is none.
+        """The share of a batch that a run may take up: its newest, while that is open; None where there is none.
 
-        What was approved before a newer one was opened is no more the last word.
+        An approval from before the newest share no longer counts.
         """
         newest = select(shares).where(shares.c.batch_id == batch_id).order_by(shares.c.opened_at.desc()).limit(1)
         found = [_share(row) for row in self._ledger.rows(newest)]
@@ -156,7 +156,7 @@ class ShareRows(LedgerRows):
 
     @repeating
     def take_up(self, share: Share) -> bool:
-        """Follow a share in the place of a run that is gone; False when it is closed, or somebody follows it."""
+        """Become the parent of a share whose run is gone; False when it is closed, or another run took it up."""
         now, me = self._ledger.clock(), self._ledger.owner
         unchanged = and_(shares.c.parent == share.parent, shares.c.seen_at == share.seen_at)
         this = (shares.c.share_id == share.share_id, shares.c.closed_at.is_(None))
@@ -166,21 +166,21 @@ class ShareRows(LedgerRows):
 
     @repeating
     def touch(self, share_id: str) -> bool:
-        """Say that this run is alive; False once the share is closed, or another run has taken it up."""
+        """Record that this run is alive; False once the share is closed, or another run has taken it up."""
         this = (shares.c.share_id == share_id, shares.c.closed_at.is_(None), shares.c.parent == self._ledger.owner)
         with self._ledger.transaction(()) as connection:
             seen = update(shares).where(*this).values(seen_at=self._ledger.clock())
             return bool(connection.execute(seen).rowcount)
 
     def put_to_plan(self, share_id: str, first: int, parts: Sequence[Sequence[OrderRequest]]) -> bool:
-        """Add chunks to plan, numbered from `first` on; said twice they are there once.
+        """Add chunks to plan, numbered from `first` on; adding them again changes nothing.
 
-        False, and nothing, once the share is closed or another run has taken it up.
+        False, and nothing is added, once the share is closed or another run has taken it up.
         """
         return self._put(share_id, first, Work.PLAN, [[to_json(one) for one in part] for part in parts])
 
     def put_to_buy(self, share_id: str, first: int, parts: Sequence[Mapping[str, str | None]]) -> bool:
-        """The same for orders to buy, as `Chunk.approved` has them."""
+        """Add chunks of orders to buy, as `Chunk.approved` has them; otherwise as `put_to_plan`."""
         return self._put(share_id, first, Work.BUY, [list(part.items()) for part in parts])
 
     @repeating
@@ -191,7 +191,7 @@ class ShareRows(LedgerRows):
         ]
         this = (shares.c.share_id == share_id, shares.c.closed_at.is_(None), shares.c.parent == self._ledger.owner)
         with self._ledger.transaction(()) as connection:
-            # who closes it or takes it up waits for this commit, or is seen here
+            # a run that closes it or takes it up waits for this commit, or is seen here
             if connection.scalar(select(shares.c.share_id).where(*this).with_for_update()) is None:
                 return False
             if rows:
@@ -199,7 +199,7 @@ class ShareRows(LedgerRows):
         return True
 
     def states(self, share_id: str) -> list[ChunkState]:
-        """How the chunks of a share stand, in their order."""
+        """The states of a share's chunks, in order."""
         now, c = self._ledger.clock(), share_chunks.c
         columns = select(c.number, c.work, c.holder, c.lease_until, c.done_at)
         return [
@@ -214,15 +214,15 @@ class ShareRows(LedgerRows):
         ]
 
     def planned(self, share_id: str, numbers: Collection[int]) -> list[Planned]:
-        """What came of these chunks, which are planned."""
+        """The results of these chunks, which are planned."""
         return [from_json(Planned, content) for content in self._contents(share_id, numbers)]
 
     def to_buy(self, share_id: str, numbers: Collection[int]) -> list[dict[str, str | None]]:
-        """What was in these chunks to buy, as `Chunk.approved` has it."""
+        """The contents of these chunks to buy, as `Chunk.approved` has them."""
         return [dict(content) for content in self._contents(share_id, numbers)]
 
     def refs_to_plan(self, share_id: str) -> set[str]:
-        """The orders that were ever to be planned."""
+        """The references of all orders that were ever to be planned."""
         numbers = [one.number for one in self.states(share_id) if one.work is Work.PLAN]
         contents = self._contents(share_id, numbers)
         return {one["order_ref"] for told in contents for one in (told["plans"] if isinstance(told, dict) else told)}
@@ -233,13 +233,13 @@ class ShareRows(LedgerRows):
         return [row["content"] for row in self._ledger.rows(statement)]
 
     def helpers(self) -> list[str]:
-        """Whoever has worked for this run, by the names that the effects of each bear."""
+        """The helpers that have worked for this run, by the owner in their effects."""
         whose = select(share_helpers.c.owner).join(shares, shares.c.share_id == share_helpers.c.share_id)
         rows = self._ledger.rows(whose.where(shares.c.parent == self._ledger.owner))
         return [row["owner"] for row in rows]
 
     def at_work(self, share_id: str, *, within: timedelta) -> int:
-        """How many others work on a share: they were seen within this time, and have not ended."""
+        """How many other processes work on a share: seen within this time, and not ended."""
         c, since = share_helpers.c, self._ledger.clock() - within
         others = (c.share_id == share_id, c.ended_at.is_(None), c.owner != self._ledger.owner)
         rows = self._ledger.rows(select(func.count().label("helpers")).where(*others, c.seen_at >= since))
@@ -247,22 +247,22 @@ class ShareRows(LedgerRows):
 
     @repeating
     def close(self, share: Share) -> None:
-        """End a share as it was seen: nobody takes more of it, and nothing is kept of what was in it."""
+        """Close a share, unless its parent has changed: no more chunks are taken, and their contents are deleted."""
         with self._ledger.transaction(()) as connection:
             this = (shares.c.share_id == share.share_id, shares.c.parent == share.parent)
             _close(connection, self._ledger.clock(), this)
 
-    # whoever helps
+    # of its helpers
 
     @repeating
     def look(self, share_id: str) -> Share | None:
-        """A share as it stands; None for one that this ledger does not know."""
+        """A share by its id; None for an unknown one."""
         with self._ledger.reading() as connection:
             return share_in(connection, share_id)
 
     @repeating
     def join(self, share_id: str) -> None:
-        """Say that this process works on a share; again from time to time."""
+        """Record that this process works on a share; repeated from time to time."""
         row = {"share_id": share_id, "owner": self._ledger.owner, "seen_at": self._ledger.clock(), "ended_at": None}
         statement = self._ledger.insert(share_helpers).values(row)
         again = statement.on_conflict_do_update(
@@ -274,7 +274,7 @@ class ShareRows(LedgerRows):
 
     @repeating
     def leave(self, share_id: str) -> None:
-        """Say that this process works on it no more; what it still holds is free."""
+        """Record that this process has ended its work on a share; what it still holds is free."""
         c = share_helpers.c
         this = (c.share_id == share_id, c.owner == self._ledger.owner)
         mine = (share_chunks.c.holder == self._ledger.owner, share_chunks.c.done_at.is_(None))
@@ -284,7 +284,7 @@ class ShareRows(LedgerRows):
             connection.execute(update(share_helpers).where(*this).values(ended_at=self._ledger.clock()))
 
     def holders(self, share_id: str) -> set[str]:
-        """Whoever holds a chunk that is not done, or did so last."""
+        """The present or last holders of all chunks that are not done."""
         c = share_chunks.c
         held = select(c.holder).where(c.share_id == share_id, c.done_at.is_(None), c.holder != "").distinct()
         return {row["holder"] for row in self._ledger.rows(held)}
@@ -293,10 +293,10 @@ class ShareRows(LedgerRows):
     def take(
         self, share_id: str, *, lease: timedelta, dead: Collection[str] = (), in_hand: Collection[int] = ()
     ) -> Chunk | None:
-        """Become the holder of the next chunk that nobody holds; None where there is none.
+        """Become the holder of the next free chunk; None where there is none.
 
-        Free is what has no holder, one whose lease is over, one that is `dead`, or this process without having it
-        `in_hand`: it was taken by a commit whose answer was lost.
+        A chunk is free without a holder, after its lease, when its holder is `dead`, or when its holder is this process
+        but it is not `in_hand`: it was taken by a commit whose confirmation was lost.
         """
         now, c = self._ledger.clock(), share_chunks.c
         lost = and_(c.holder == self._ledger.owner, c.number.not_in(in_hand))
@@ -320,27 +320,27 @@ class ShareRows(LedgerRows):
 
     @repeating
     def renew(self, share_id: str, numbers: Collection[int], *, lease: timedelta) -> None:
-        """Hold these for longer, as far as they are still this process's."""
+        """Extend the leases of those of these chunks that this process still holds."""
         with self._ledger.transaction(()) as connection:
             until = self._ledger.clock() + lease
             connection.execute(self._mine(share_id, numbers).values(lease_until=until))
 
     @repeating
     def give_back(self, share_id: str, numbers: Collection[int]) -> None:
-        """Let others take these at once; whoever does settles first what was begun."""
+        """Release these chunks at once; the next holder first settles what was begun."""
         with self._ledger.transaction(()) as connection:
             connection.execute(self._mine(share_id, numbers).values(lease_until=None))
 
     @repeating
     def finish(self, chunk: Chunk) -> bool:
-        """Say that nothing is left to do with a chunk; False when another holder decides that by now."""
+        """Record that a chunk is done; False when another holder decides that by now."""
         with self._ledger.transaction(()) as connection:
             return self._finish(connection, chunk, {})
 
     def finish_planned(self, chunk: Chunk, plans: Sequence[PlannedOrder], batch_id: str, told: Planned) -> bool:
-        """Write the plans of a chunk, and in the place of its requests what is `told` of them: all or nothing.
+        """Write the plans of a chunk, and its result `told` in the place of its requests: all or nothing.
 
-        Nothing is written over plans that were approved since: False when another holder has finished the chunk, or the
+        Plans that were approved since are not overwritten: False when another holder has finished the chunk, or the
         share is closed.
         """
         values = {"content": to_json(told)}
@@ -366,7 +366,7 @@ class ShareRows(LedgerRows):
 
 
 def share_in(connection: Connection, share_id: str) -> Share | None:
-    """A share as it stands in a ledger of this schema; None for one that it does not know."""
+    """A share by its id, in a ledger of this schema; None for an unknown one."""
     row = connection.execute(select(shares).where(shares.c.share_id == share_id)).mappings().first()
     return _share(dict(row)) if row else None
 
@@ -374,7 +374,7 @@ def share_in(connection: Connection, share_id: str) -> Share | None:
 def _close(connection: Connection, now: datetime, which: Sequence[ColumnElement[bool]]) -> None:
     closed = update(shares).where(shares.c.closed_at.is_(None), *which).values(closed_at=now)
     for share_id in connection.scalars(closed.returning(shares.c.share_id)).all():
-        # a chunk that somebody is about to finish is waited for: whose plans come later finds none
+        # waits for a chunk that is just being finished; later plans find no chunk
         connection.execute(delete(share_chunks).where(share_chunks.c.share_id == share_id))
 
 

@@ -1,4 +1,4 @@
-"""What happened since a moment, in sums: for the morning's digest. No order is read."""
+"""Sums of what happened since a time, for the daily digest. No order is read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from domain.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened:
-    """Orders paid since then and what for, their freight when booked since then, and how many came into which state.
+    """Orders paid since then with their amounts, freight booked since then, and how many orders entered which state.
 
-    Sums by currency. An order that came into a state and left it again is not counted there.
+    Sums are by currency. An order that entered a state and left it again is not counted there.
     """
 
     bought: int
@@ -30,7 +30,6 @@ class Happened:
 
 
 def happened(ledger: Transactions, since: datetime) -> Happened:
-    """What happened since then."""
     paid = ledger.rows(
         select(orders.c.currency, func.count().label("count"), minor_sum(orders.c.paid_minor).label("minor"))
         .where(orders.c.paid_at >= since, orders.c.paid_minor.is_not(None))

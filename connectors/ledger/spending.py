@@ -1,8 +1,8 @@
-"""What is spent or may be, and whether there is room for more.
+"""What is spent or may be, and whether the limits have room for more.
 
 An order whose create or pay may have happened counts: with what was paid for it, or else with the most that may still
-be. One that was cancelled, with no payment that was ever begun, counts no more. What came back frees its batch, whose
-budget says what the goods may cost, and never its day, whose limit says how much may leave in one.
+be paid. A cancelled order without any begun payment counts no more. Refunds free the budget of the batch, which limits
+what the goods cost, never the limit of the day, which limits how much money leaves.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from domain.states import OrderState
 
 SPENDING_LOCK = 7_307_422
 _LET_IN = select(func.pg_advisory_xact_lock(SPENDING_LOCK))
-# What may have left counts while nobody knows: an effect in doubt that counted for nothing would be spent twice.
+# An effect in doubt counts, or its amount would be spent twice.
 COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
 
 
@@ -41,18 +41,18 @@ def without_room(
     totals: CommittedTotals,
     standing: Mapping[str, Any],
 ) -> dict[str, Verdict]:
-    """Why some of these orders may not be created or paid, by `order_ref`. `standing` is how they stand.
+    """Why some of these orders may not be created or paid, by `order_ref`. `standing` has their rows.
 
-    Runs with a limit are let in one by one, each until it commits. An order that the day has counted already, as one
-    that is paid on the day of its creation, is not counted again.
+    Claims with a limit run one at a time, each until it commits. An order that the day has counted already, such as one
+    paid on the day of its creation, is not counted again.
     """
     if limits.batch is None and limits.day is None:
-        return {}  # whoever has a limit counts this claim as one that came after its own
+        return {}  # a run with a limit counts this claim as one after its own
     day_start = limits.day_start(now)
     batch_id, since = None if limits.batch is None else limits.batch_id, None if limits.day is None else day_start
     if connection.dialect.name == "postgresql":
         if not totals.follows(batch_id=batch_id, since=since):
-            totals.sums(connection, batch_id=batch_id, since=since)  # before anybody must wait for it
+            totals.sums(connection, batch_id=batch_id, since=since)  # before other claims wait for it
         connection.execute(_LET_IN)
     refs = [intent.order_ref for intent in intents]
     batch, day, begun = totals.sums(connection, batch_id=batch_id, since=since, also=refs)
@@ -63,7 +63,7 @@ def without_room(
 
 
 def batch_total(connection: Connection, batch_id: str) -> int:
-    """Fen that the orders of a batch cost or may cost."""
+    """Fen that the orders of a batch cost or may cost, less refunds."""
     return connection.execute(_BATCH_TOTAL, {"batch": batch_id}).scalar_one()
 
 
@@ -77,16 +77,16 @@ def _live(of: Any) -> ColumnElement[bool]:
 
 
 def _each(which: ColumnElement[bool]) -> Select[Any]:
-    """What each of these orders costs or may, its outlay, and when its create or pay was last begun.
+    """What each of these orders costs or may cost, its outlay, and when its create or pay was last begun.
 
-    Grouped: looked up for each order, it leads PostgreSQL astray in a table that grows faster than its statistics.
+    Grouped: a lookup for each order misleads PostgreSQL's planner in a table that grows faster than its statistics.
     """
     paying = effects.c.action == Action.PAY
     begun = (
         select(
             effects.c.order_ref,
             func.max(effects.c.intent_at).label("last"),
-            # What the last look before the payment showed: the answer after it may tell total and payment as less.
+            # What the last reading before the payment showed: the answer after it may show total and payment as less.
             func.coalesce(func.max(case((paying, effects.c.amount_minor))), 0).label("for_minor"),
             func.max(case((paying, 1), else_=0)).label("payments"),
         )
@@ -128,7 +128,7 @@ _DAY_TOTAL = _sum(OF_DAY, "outlay")
 
 @dataclass(slots=True)
 class _Sum:
-    """A sum that is kept by what changes in it: amounts by order."""
+    """A sum that is updated by its changes: amounts by order."""
 
     counts: Callable[[Any], int]
     amounts: dict[str, int] = field(default_factory=dict)
@@ -142,10 +142,10 @@ class _Sum:
 
 
 class CommittedTotals:
-    """What a run knows of what is spent: summed up once, then followed by the orders that changed.
+    """A run's totals of what is spent: summed up once, then updated by the orders that changed.
 
-    Asked within a claim's transaction, it is what the ledger says in that moment: every commit tells which orders it
-    may have changed, whoever makes it, and those are read anew.
+    Read within a claim's transaction they are exact: the commit of every process records which orders it may have
+    changed, and those are read anew.
     """
 
     def __init__(self) -> None:
@@ -154,14 +154,14 @@ class CommittedTotals:
         self._lock = threading.Lock()
 
     def forget(self) -> None:
-        """Sum up anew at the next look: what was seen at the last one may have been undone."""
+        """Sum up anew at the next reading: what the last one saw may have been rolled back."""
         with self._lock:
             self._last = None
 
     def sums(
         self, connection: Connection, *, batch_id: str | None, since: datetime | None, also: Collection[str] = ()
     ) -> tuple[int, int, dict[str, Any]]:
-        """See `batch_total` and `day_total`, 0 for what is None; and of what `also` these orders are counted with."""
+        """See `batch_total` and `day_total`, 0 for None; and the counted amounts of the orders in `also`."""
         with self._lock:
             last, self._last = self._last, None  # unless all of this succeeds
             now, changed = changes_since(connection, last or SeenUntil())
@@ -174,7 +174,7 @@ class CommittedTotals:
         return batch, day, begun
 
     def follows(self, *, batch_id: str | None, since: datetime | None) -> bool:
-        """Whether these are summed up already."""
+        """Whether these totals are summed up already."""
         wanted = {"batch": batch_id, "since": since}.items()
         with self._lock:
             return self._last is not None and all(

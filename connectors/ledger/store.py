@@ -1,4 +1,4 @@
-"""The ledger's operations: plans in, claims and outcomes, moves of orders, tracking events."""
+"""The ledger's operations: plans, claims and outcomes, moves of orders, tracking events."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from domain.states import OrderState
 
 CLOCKS_APART_S = 30
 
-# built once: making a statement costs several times what running it does
+# built once: building a statement costs several times what running it does
 _ALL_ORDERS = select(*(cast(one, Text).label(one.name) if one.name in JSON_COLUMNS else one for one in orders.c))
 _ORDERS = _ALL_ORDERS.where(one_of(orders.c.order_ref, "refs"))
 _WITH_IDS = _ALL_ORDERS.where(one_of(orders.c.order_id, "ids"))
@@ -104,7 +104,7 @@ class Ledger(Switches):
     def require_sound(self) -> None:
         """Raise `LedgerUnusable` for a damaged file: a fault in an index would let an effect be claimed twice.
 
-        PostgreSQL watches over its own files; there the clocks are compared, since several machines may be at work.
+        PostgreSQL checks its own files; there the clocks are compared, since several machines may be at work.
         """
         with self.reading() as connection:
             if connection.dialect.name == "sqlite":
@@ -123,9 +123,9 @@ class Ledger(Switches):
 
     @repeating
     def belong_to(self, name: str) -> None:
-        """Tie this ledger to one account of the service, so that a try-out and real orders never mix.
+        """Bind this ledger to one account of the service, so that test orders and real ones never mix.
 
-        Raises `LedgerUnusable` when it belongs to another, was moved elsewhere, or is an unfinished copy.
+        Raises `LedgerUnusable` when it belongs to another account, was moved elsewhere, or is an unfinished copy.
         """
         with self.transaction(()) as connection:
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
@@ -138,13 +138,13 @@ class Ledger(Switches):
             )
 
     def is_new(self) -> bool:
-        """Whether it has never known an order, and no backup was put in its place."""
+        """Whether the ledger never had an order, and was never restored."""
         restored = select(marks.c.id).where(marks.c.name == Mark.RESTORED).limit(1)
         return not self.rows(select(orders.c.order_ref).limit(1)) and not self.rows(restored)
 
     @repeating
     def start_batch(self, batch_id: str, source: str) -> datetime:
-        """Record a batch once; answers when it was first started."""
+        """Record a batch once; returns when it was first started."""
         row = {"batch_id": batch_id, "source": source, "created_at": self.clock()}
         with self.transaction(()) as connection:
             connection.execute(self.insert(batches).values(row).on_conflict_do_nothing())
@@ -154,23 +154,22 @@ class Ledger(Switches):
         return started
 
     def knows_batch(self, batch_id: str) -> bool:
-        """Whether a run has begun this batch; its orders may be another one's by now."""
+        """Whether a run has begun this batch; its orders may belong to another batch by now."""
         return bool(self.rows(select(batches.c.batch_id).where(batches.c.batch_id == batch_id)))
 
     @repeating
     def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
-        """The orders of these references, by reference."""
         return self._orders(_ORDERS, {"refs": list(order_refs)})
 
     def each_order(self, order_refs: Iterable[str]) -> Iterator[OrderRecord]:
-        """The same in the order of the references, read a slice at a time: never all of them are in memory."""
+        """The known orders, as the references are sorted, read in chunks: never all of them are in memory."""
         for some in chunked(order_refs):
             found = self.orders(some)
             yield from (found[ref] for ref in some if ref in found)
 
     @repeating
     def orders_with_ids(self, order_ids: Iterable[str]) -> dict[str, OrderRecord]:
-        """Those orders that have one of these ids at the service."""
+        """The orders with these order ids of the service."""
         return self._orders(_WITH_IDS, {"ids": list(order_ids)})
 
     @repeating
@@ -186,41 +185,40 @@ class Ledger(Switches):
     def put_plans(
         self, plans: Sequence[PlannedOrder], batch_id: str, *, approved: bool = False, tolerance: Decimal = NO_TOLERANCE
     ) -> None:
-        """Write planned orders: new ones, and ones that had no effect yet (a plan may be made again).
+        """Write planned orders: new ones, and ones without an effect (a plan may be made again). Others stay as is.
 
         Nothing may be bought on a plan before it is written as `approved`. `tolerance` is how many percent dearer than
-        approved the order may have become and still be paid. Orders with a live effect stay as is. Raises `ValueError`
-        for an approved plan that costs nothing.
+        approved an order may be paid. Raises `ValueError` for an approved plan that costs nothing.
         """
         rows = [ledger_row(plan, batch_id, approved=approved, tolerance=tolerance) for plan in plans]
         put_rows(self, rows, contradicted=contradicted_in(plans))
 
     def approve(self, approvals: Iterable[Approval], batch_id: str, *, tolerance: Decimal = NO_TOLERANCE) -> None:
-        """Write that plans of a batch were approved, as far as they are kept as they were approved.
+        """Record approvals of a batch's plans.
 
-        Of a plan that was made anew meanwhile nobody approved anything: it stays as it is, as does what was begun.
+        A plan that was made anew meanwhile is not the approved one: it stays as it is, as does a begun order.
         """
         for some in chunked(approvals):
             approve_rows(self, some, batch_id, tolerance)
 
     def put_cart_plan(self, plan: PlannedOrder, *, seen_in: OrderState, tolerance: Decimal = NO_TOLERANCE) -> bool:
-        """Write what was approved of an order that lies in a cart; False when it is being ordered, or has moved on."""
+        """Write what was approved of an order in a cart; False when it is being ordered, or has moved on."""
         row = ledger_row(plan, "", approved=True, tolerance=tolerance)
         return put_cart_row(self, row, seen_in=seen_in)
 
     def change(self, changes: Sequence[OrderChange]) -> None:
-        """Apply moves of orders that go with no effect. An illegal move raises `IllegalMove` and changes nothing."""
+        """Apply moves of orders without an effect. An illegal move raises `IllegalMove` and changes nothing."""
         self.write((), changes)
 
     @repeating
     def spent_since(self, since: datetime) -> int:
-        """Fen that left or may leave for orders whose create or pay was begun since then; what came back counts too."""
+        """Fen that left or may leave for orders whose create or pay was begun since then, refunds included."""
         with self.reading() as connection:
             return day_total(connection, since)
 
     @repeating
     def committed_in(self, batch_id: str) -> int:
-        """Fen that the orders of a batch cost or may cost, without what came back."""
+        """Fen that the orders of a batch cost or may cost, less refunds."""
         with self.reading() as connection:
             return batch_total(connection, batch_id)
 
@@ -230,20 +228,20 @@ class Ledger(Switches):
         return [row["order_ref"] for row in self.rows(statement.order_by(orders.c.recorded_at, orders.c.order_ref))]
 
     def sources_of(self, batch_ids: Iterable[str]) -> dict[str, str]:
-        """What each of these batches was made from: a file's path, or words for what is none."""
+        """The source of each batch: a file's path, or a description of another source."""
         statement = select(batches.c.batch_id, batches.c.source).where(batches.c.batch_id.in_(list(batch_ids)))
         return {row["batch_id"]: row["source"] for row in self.rows(statement)}
 
-    # what words were taken to mean
+    # matches of words with products
 
     def matches(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Match]:
-        """The kept matches of these orders, by reference and words."""
+        """The stored matches of these orders, by reference and words."""
         rows = self.rows(select(matches).where(matches.c.order_ref.in_(list(order_refs))))
         return {(row["order_ref"], row["words"]): from_json(Match, row["match"]) for row in rows}
 
     @repeating
     def keep_matches(self, found: Mapping[tuple[str, str], Match]) -> None:
-        """Keep matches, each in place of the earlier one of the same reference and words."""
+        """Store matches, each in place of an earlier one of its reference and words."""
         if not found:
             return
         now = self.clock()
@@ -259,11 +257,10 @@ class Ledger(Switches):
     def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
         """Claim one effect of one action for each order, all in one durable commit before anything is sent.
 
-        One statement decides between processes. A row that was never begun, or provably never left, becomes ours;
-        a refused one gets a new attempt; an open one belongs to `take_over`. An order whose plan is no longer the
-        approved one is left alone; one that `limits` have no room for is held, and one whose marketplace is. While
-        buying is `paused` nothing that buys is claimed, and nothing is written. Raises `LedgerUnusable` while the
-        ledger bears a mark that forbids to buy.
+        One statement decides between processes. A row that was never begun, or provably never left, becomes ours; a
+        refused one gets a new attempt; an open one belongs to `take_over`. An order whose approved plan has changed is
+        left alone; an order beyond the `limits` or at a held marketplace is held. While buying is `paused` nothing that
+        buys is claimed, and nothing is written. Raises `LedgerUnusable` while a mark forbids to buy.
         """
         now, tries = self.clock(), count()
         buys = any(intent.action in BUYING for intent in intents)
@@ -274,7 +271,7 @@ class Ledger(Switches):
                 if buys:
                     share_switch(connection)
                 off = self.guard.require(connection, now)
-                # a try whose commit got no answer may have won: its rows must not pass for another run's
+                # a try whose commit was not confirmed may have won: its rows must not pass for another run's
                 if next(tries) and (won := won_unheard(self, connection, intents, now)):
                     return claimed_of(connection, won, intents)
                 if buys and ALL_BUYING in off:
@@ -298,8 +295,8 @@ class Ledger(Switches):
         """Become the holder of effects that may have been sent, to read what became of them.
 
         Only of those whose part a kind of effect `owns` (see `effect_key`), and whose lease is over, whose owner is
-        dead, or which this very run holds with nobody at work on them: it has not their slots `in_hand`.
-        `sender` and `intent_at` stay: they tell what may be on its way.
+        dead, or which this very run holds without working on them (their slots are not `in_hand`). `sender` and
+        `intent_at` stay: they say what may be on its way.
         """
         now = self.clock()
         adrift = and_(
@@ -315,7 +312,7 @@ class Ledger(Switches):
         @repeating
         def try_once() -> list[EffectRecord]:
             with self.transaction(()) as connection:
-                # in the order in which outcomes lock them, so that two runs never deadlock
+                # in the order in which outcomes are locked, so that two runs never deadlock
                 found = effect_records(
                     connection, select(effects).where(adrift).order_by(effects.c.key).with_for_update()
                 )
@@ -332,14 +329,14 @@ class Ledger(Switches):
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Write outcomes and what they do to their orders, in one commit.
 
-        False for an outcome that came with an old fence: another holder decides, so it changes nothing. An id that is
-        another order's is never written: such an outcome is recorded as unknown.
+        False for an outcome with an old fence: another holder decides, so it changes nothing. An id of another order is
+        never written: such an outcome is recorded as unknown.
         """
         return self.write(outcomes, ())
 
     @repeating
     def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
-        """Do what `record` and then what `change` does, in one commit: all of it or nothing."""
+        """Do `record` and then `change` in one commit: all or nothing."""
         self.guard.journal.ended(outcomes)
         refs = [outcome.claim.order_ref for outcome in outcomes] + [change.order_ref for change in changes]
         with self.transaction(refs) as connection:
@@ -347,10 +344,10 @@ class Ledger(Switches):
 
     @repeating
     def disown(self, order: OrderRecord, why: Reason) -> bool:
-        """Take an order id back that proved to be another order's, in one commit.
+        """Remove an order id that proved to be another order's, in one commit.
 
-        What created the order did so under an id that nobody knows: its effect is unknown again, and settled as such.
-        False when the order is not any more as it was read.
+        The create effect made its order under an unknown id: it is unknown again, and settled as such. False when the
+        order has changed since it was read.
         """
         with self.transaction([order.order_ref]) as connection:
             connection.execute(LOCKED_ORDERS, {"refs": [order.order_ref]})
@@ -372,16 +369,16 @@ class Ledger(Switches):
         return [EffectRecord.of(row) for row in self.rows(_ACTED if actions else _EFFECTS, given)]
 
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
-        """Those of these orders that have an effect of which nobody knows yet whether it happened."""
+        """Those of these orders that have an effect without a known outcome."""
         return {row["order_ref"] for row in self.rows(_UNSETTLED, {"refs": list(order_refs)})}
 
     def owners_at_work(self, order_refs: Iterable[str]) -> set[str]:
-        """Owners of unsettled effects whose lease still runs."""
+        """The owners of unsettled effects whose lease still runs."""
         rows = self.rows(_AT_WORK, {"refs": list(order_refs), "now": self.clock()})
         return {row["owner"] for row in rows}
 
     def senders_in_doubt(self) -> set[str]:
-        """Send logs that an unsettled effect still needs: of who may have sent it, and of who holds it now."""
+        """The send logs that unsettled effects still need: of their possible senders, and of their present holders."""
         return {name for row in self.rows(_IN_DOUBT) for name in row.values()}
 
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
@@ -389,7 +386,7 @@ class Ledger(Switches):
         rows = self.rows(select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id))
         return [row | {"reason": str(read(*(row[name] for name in REASON)) or "")} for row in rows]
 
-    # what people are told
+    # messages
 
     def tell(self, *told: Message) -> bool:
         """See `MessageRows.tell`."""

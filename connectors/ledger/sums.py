@@ -8,5 +8,5 @@ from sqlalchemy import BigInteger, ColumnElement, cast, func
 
 
 def minor_sum(amounts: ColumnElement[Any]) -> ColumnElement[int]:
-    """Whole minor units, 0 of nothing. PostgreSQL alone would answer `Decimal`: its sum of `bigint` is `numeric`."""
+    """A sum in minor units, 0 without rows. The cast is for PostgreSQL, whose sum of `bigint` is `numeric`."""
     return cast(func.coalesce(func.sum(amounts), 0), BigInteger)

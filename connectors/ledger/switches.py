@@ -18,7 +18,7 @@ BUYING = "buying"
 BUYING_LOCK = 7_307_424
 LOCK_NOT_AVAILABLE = "55P03"
 PATIENCE_S = 20
-"""How long whoever pauses waits for claims that are in the midst of their transaction: they last milliseconds."""
+"""How long a pause waits for claims that are in their transaction; these take milliseconds."""
 
 IS_OFF = (switches.c.name == BUYING, switches.c.ended_at.is_(None))
 _STANDING = select(switches.c.by, switches.c.at, switches.c.why).where(*IS_OFF)
@@ -27,35 +27,34 @@ _ALONE = select(func.pg_advisory_xact_lock(BUYING_LOCK))
 
 
 class Switches(Transactions):
-    """A ledger with its switch. Every method is one durable transaction or two, or a read."""
+    """A ledger with its switch. Every method is one or two durable transactions, or a read."""
 
     def buying_paused(self) -> Pause | None:
-        """The pause that stands now; None while buying is allowed."""
+        """The present pause; None while buying is allowed."""
         rows = self.rows(_STANDING)
         return _pause(rows[0]) if rows else None
 
     @repeating
     def pause_buying(self, by: str, why: str = "") -> Pause:
-        """Stop all buying. Once this returns every claim that was made before is in the ledger, and none follows.
+        """Stop all buying. Once this returns, every earlier claim is in the ledger, and none follows.
 
-        Where it is paused already that pause stands, and is answered. Raises `LedgerUnusable`, also for a ledger that
-        was moved.
+        An earlier pause stays, and is returned. Raises `LedgerUnusable`, also for a ledger that was moved.
         """
         with self.transaction(()) as connection:
             _one_by_one(connection)
-            require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)  # or another one would go on buying
+            require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)  # the other ledger would go on buying
             if (standing := standing_pause(connection)) is None:
                 standing = Pause(by=by_whom(by), at=self.clock(), why=why_in_words(why))
                 row = {"name": BUYING, "by": standing.by, "at": standing.at, "why": standing.why}
                 connection.execute(insert(switches).values(row))
-        # Committed first: a claim that hangs in its transaction keeps nobody from pausing, only from hearing of it.
+        # Committed first: a claim that hangs in its transaction delays only the confirmation, not the pause.
         if connection.dialect.name == "postgresql":
             self._wait_for_claims(standing)
         return standing
 
     @repeating
     def resume_buying(self, by: str) -> Pause | None:
-        """Allow buying again; answers the pause that has ended, None where none stood."""
+        """Allow buying again; returns the pause that has ended, None where there was none."""
         with self.transaction(()) as connection:
             _one_by_one(connection)
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
@@ -79,14 +78,14 @@ class Switches(Transactions):
 
 
 def share_switch(connection: Connection) -> None:
-    """In a claim's transaction, before the switch is read: whoever pauses waits for its end. SQLite needs no lock."""
-    # A statement of its own: one that waited for a lock would go on seeing what was committed before it began.
+    """Make a pause wait for this claim's transaction; called before the switch is read. SQLite needs no lock."""
+    # A statement of its own: one that waited for a lock would read only what was committed before it began.
     if connection.dialect.name == "postgresql":
         connection.execute(_SHARED)
 
 
 def standing_pause(connection: Connection) -> Pause | None:
-    """The pause that stands in this transaction."""
+    """The present pause, in this transaction."""
     row = connection.execute(_STANDING).mappings().first()
     return _pause(dict(row)) if row else None
 
@@ -100,6 +99,6 @@ def _pause(row: Mapping[str, Any]) -> Pause:
 
 
 def _one_by_one(connection: Connection) -> None:
-    """Two who turn the switch at one moment leave one pause; readers are not kept."""
+    """Let one transaction turn the switch at a time; readers do not wait."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE switches IN SHARE ROW EXCLUSIVE MODE"))

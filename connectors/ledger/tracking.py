@@ -1,4 +1,4 @@
-"""The ledger's tracking events: each scan once, numbered as it came."""
+"""The ledger's tracking events: each scan once, numbered in order of arrival."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class TrackingRows(LedgerRows):
 
     @repeating
     def add(self, order_ref: str, events: Sequence[TrackingEvent]) -> int:
-        """Record those of an order's events that are new, numbered as they come; answers how many.
+        """Record an order's new events, numbered in order of arrival; returns how many.
 
-        A scan has no id: number, time, status and words make it the same (contract 2.3). Of an order whose receiver was
-        forgotten words and place are not taken down: they may name who signed.
+        A scan has no id: number, time, status and words identify it (contract 2.3). After the receiver was erased,
+        words and place are recorded empty: they may name the signer.
         """
         if not events:
             return 0
@@ -60,7 +60,7 @@ class TrackingRows(LedgerRows):
         }
 
     def listed(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders, or recorded since a moment."""
+        """Recorded events in order, optionally of some orders, or recorded since a time."""
         c = tracking_events.c
         order = (c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
         return self._events(tracking_events, *order, order_refs=order_refs, since=since)

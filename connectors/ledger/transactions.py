@@ -1,4 +1,4 @@
-"""Transactions and reads on one ledger's database: by whom, and at what time."""
+"""Transactions and reads on one ledger's database, with the owner and the clock of their run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Transactions:
     def transaction(self, of: Collection[str] | None = None) -> Iterator[Connection]:
         """One durable commit, or nothing. Raises `LedgerUnusable`.
 
-        It changes nothing that is spent but of these orders; None says that it may be any.
+        `of` are the orders whose spending it may change; None: any.
         """
         try:
             with blaming(self.url), self._begun() as connection:
@@ -61,13 +61,13 @@ class Transactions:
 
     @repeating
     def rows(self, statement: Executable, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """What a statement answers that only reads."""
+        """The rows of a statement that only reads."""
         with self.reading() as connection:
             return [dict(row) for row in connection.execute(statement, given).mappings()]
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Reads that lock nothing. Raises `LedgerUnusable`."""
+        """A connection for reads that lock nothing. Raises `LedgerUnusable`."""
         with blaming(self.url), self.engine.connect() as connection:
             yield connection.execution_options(**self._only_reads)
 
@@ -81,7 +81,7 @@ class LedgerRows:
     def _events(
         self, events: Table, *order: ColumnElement[Any], order_refs: Iterable[str] | None, since: datetime | None
     ) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders, or recorded since a moment."""
+        """Recorded events in order, optionally of some orders, or recorded since a time."""
         statement = select(events).order_by(*order)
         if order_refs is not None:
             statement = statement.where(events.c.order_ref.in_(list(order_refs)))

@@ -1,4 +1,4 @@
-"""Whether a ledger is whole and says nothing that can't be: every fault with its row."""
+"""Checks that a ledger is whole and consistent: every fault with its row."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """One thing that is wrong; `row` is the key of the row in `table`, empty for the whole of it."""
+    """One fault; `row` is the key of the row in `table`, empty for the whole table."""
 
     table: str
     row: str
@@ -54,16 +54,16 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a check came to: the rows of each table, and the faults."""
+    """The result of a check: the number of rows by table, and the faults."""
 
     rows: Mapping[str, int]
     faults: Sequence[Flaw]
 
 
 def verify(url: str) -> Verification:
-    """Check a ledger, as it is at this moment, and change nothing. Raises `LedgerUnusable` when it can't be read.
+    """Check a ledger as it is now, and change nothing. Raises `LedgerUnusable` when it can't be read.
 
-    One of an earlier program is checked as it will be once that is brought up to date.
+    A ledger of an earlier program is checked as it will be after its migration.
     """
     if url.startswith("sqlite") and (damages := _damages(require_file(url))):
         return Verification(rows={}, faults=damages)
@@ -90,7 +90,7 @@ def _verify_migrated(url: str, version: str) -> Verification:
 
 
 def _damages(file: Path) -> list[Flaw]:
-    """What SQLite itself finds wrong with the file."""
+    """The faults that SQLite itself finds in the file."""
     try:
         with closing(sqlite3.connect(read_only(file), uri=True, timeout=30)) as database:
             found = [words for (words,) in database.execute(f"PRAGMA integrity_check({MOST_DAMAGES})") if words != "ok"]
@@ -108,7 +108,7 @@ def _verdict(connection: Connection) -> Verification:
 
 
 def _rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
-    """The rows as the database has them: a value that can't be read is a fault of its row, not the end of the check."""
+    """The rows with raw values: an unreadable value is a fault of its row, not the end of the check."""
     names = ", ".join(connection.dialect.identifier_preparer.quote(column.name) for column in table.columns)
     try:
         found = connection.execute(text(f"SELECT {names} FROM {table.name}")).mappings()
@@ -210,7 +210,7 @@ def _order(order: Row) -> Iterator[Flaw]:
 
 
 def _ordered_as(order: Row, effects: Sequence[Row], *, answered: bool) -> Iterator[Flaw]:
-    """An order has an id that the service gave it; what a person answered comes before that."""
+    """An order's id must be one that the service gave it, unless a person has answered otherwise."""
     if order["order_id"] is None or answered:
         return
     given = [one for effect in effects if effect["action"] == Action.CREATE for one in _order_ids(effect["answer"])]
@@ -219,7 +219,7 @@ def _ordered_as(order: Row, effects: Sequence[Row], *, answered: bool) -> Iterat
 
 
 def _order_ids(answer: object) -> list[str]:
-    """The ids in what the ledger keeps of the answer to a create."""
+    """The order ids in the stored answer to a create."""
     told = json.loads(answer) if isinstance(answer, str) and _is_json(answer) else answer
     if not isinstance(told, Mapping):
         return []
@@ -259,7 +259,7 @@ def _refunded(order: Row, back: int) -> Iterator[Flaw]:
 
 
 def _trail(order: Row, moves: Sequence[Row]) -> Iterator[Flaw]:
-    """The moves of an order must lead, one legal step after the other, to where it is."""
+    """The moves of an order must lead, by legal steps, to its present state."""
     before = None
     for move in moves:
         old, new = move["old_state"], move["new_state"]
@@ -297,7 +297,7 @@ def _effect(effect: Row) -> Iterator[Flaw]:
 
 
 def _attempts(effects: Sequence[Row]) -> Iterator[Flaw]:
-    """Of one effect all attempts but the last were refused, so that only one can be live."""
+    """All attempts of an effect but the last must be refused, so that only one can be live."""
     slots: defaultdict[str, list[Row]] = defaultdict(list)
     for effect in effects:
         slots[effect["key"].removesuffix(f":{effect['attempt']}" if effect["attempt"] > 1 else "")].append(effect)
