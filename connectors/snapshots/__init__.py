@@ -1,4 +1,4 @@
-"""Parquet snapshots of what the product knows: written whole or not at all, read with SQL."""
+"""Parquet snapshots of the ledger and of offers: written whole or not at all, read with SQL."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _HOMES = {name: module for module, names in _FROM.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Loads Arrow when it is needed: who only knows the errors by name goes without its 50 MB."""
+    """Load Arrow only when it is needed: an importer of the errors alone does without its 50 MB."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""What a row of a table must keep to: rules over columns, asked of many rows at once."""
+"""Rules that the rows of a table must keep, checked over columns, many rows at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MARKETPLACE = "marketplace"
 LEAST = {"quantity": 1, "min_quantity": 1, "stock": 0}
 AS_RECEIVED = {"shipment_items.quantity": 0}  # a booking's answer may not say how many (assumed)
 RECEIVED_AS_SEEN = ("reconciliation",)
-"""Tables of findings: an amount that can't be is just what they are to tell."""
+"""Tables of findings: an impossible amount is just what they report."""
 STATES: Mapping[str, Iterable[str]] = {
     "orders.state": OrderState,
     "outcomes.state": OrderState,
@@ -53,10 +53,10 @@ REFERENCES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "shipment_items": (("order_ref", "shipment_order_id"), ("shipments", "orders")),
     "refund_events": (("order_ref", "refund_key"), ("refunds",)),
 }
-"""By which columns the rows of a table belong to a row of another one, and of which ones: one of them is enough."""
+"""Foreign keys of each table: its columns, and the tables of which one must have a row with these values."""
 
 SUMMED: Mapping[str, str] = {"orders": "paid_minor", "payments": "amount_minor", "refunds": "refunded_minor"}
-"""Of which amount of a table there is a sum in the ledger."""
+"""The amount of each table whose sum the ledger has too."""
 
 SEPARATOR = "\x1f"
 DIGITS = 20
@@ -66,7 +66,7 @@ Row = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Something that holds for each row of a table by itself. `words` say of a row how it breaks it."""
+    """A condition on each row of a table alone. `words` describe how a row breaks it."""
 
     name: str
     columns: tuple[str, ...]
@@ -76,7 +76,7 @@ class Rule:
 
 @cache
 def rules_of(name: str) -> tuple[Rule, ...]:
-    """The rules of a table, made from the names and kinds of its columns."""
+    """The rules of a table, derived from the names and types of its columns."""
     table = TABLES[name]
     return tuple(
         rule for field in table.schema if (kind := RULES.get(str(field.type))) for rule in kind(table, field.name)
@@ -153,7 +153,7 @@ RULES: Mapping[str, Callable[[Table, str], Iterator[Rule]]] = {
 
 
 def keys_of(rows: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> pa.Array:
-    """One text a row for some columns together: equal where they all are, and in their order."""
+    """One text per row for some columns together: equal where all of them are, and sorted as they are."""
     parts = [_key_part(rows[name]) for name in columns]
     return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, SEPARATOR)
 
@@ -165,5 +165,5 @@ def _key_part(values: pa.Array) -> pa.Array:
 
 
 def key_text(row: Row, columns: Sequence[str]) -> str:
-    """A row's key as people read it: its parts joined with commas."""
+    """A row's key for people: its parts joined with commas."""
     return ",".join("" if row.get(name) is None else str(row.get(name)) for name in columns)

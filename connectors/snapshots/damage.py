@@ -1,4 +1,4 @@
-"""What is wrong with snapshots that lie there: every file's bytes, and the manifests themselves."""
+"""Finds damage in stored snapshots: in every file's bytes, and in the manifests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ READS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
-    """Something of a snapshot that is not as it was written. `tables` are those that can't be read; empty for all."""
+    """One damage of a snapshot. `tables` are those that can't be read; empty for all."""
 
     snapshot_id: str
     tables: tuple[str, ...]
@@ -33,7 +33,7 @@ class Damage:
 
 
 def damages(root: Path, snapshot_id: str | None = None) -> list[Damage]:
-    """All that is damaged, by snapshot. Raises `SnapshotError` for one that is not there."""
+    """All damage, in the order of the snapshots. Raises `SnapshotError` for a missing snapshot."""
     if snapshot_id is None:
         return [one for path in sorted(_live_paths(root)) for one in _damages(root, path)]
     if not (path := manifest_path(root, snapshot_id)).exists():
@@ -42,13 +42,13 @@ def damages(root: Path, snapshot_id: str | None = None) -> list[Damage]:
 
 
 def broken_manifests(root: Path) -> list[Damage]:
-    """The manifests that can't be read; no other file is looked at."""
+    """The manifests that can't be read; no other file is opened."""
     names = {path.stem for path in _live_paths(root)} - {one.snapshot_id for one in whole_manifests(root)}
     return [one for name in sorted(names) for one in _seen(root, manifest_path(root, name))]
 
 
 def whole_manifests(root: Path) -> list[Manifest]:
-    """The manifests that can be read, the oldest first; `list_snapshots` raises for one that can't."""
+    """The readable manifests, oldest first; `list_snapshots` raises for an unreadable one."""
     readable = _readable(root)
     live = [one for path in _live_paths(root) if (one := readable.get(path)) and one.snapshot_id == path.stem]
     return sorted(live, key=lambda one: (one.written_at, one.snapshot_id))
@@ -67,7 +67,7 @@ def _readable(root: Path) -> dict[Path, Manifest]:
 
 
 def _damages(root: Path, path: Path) -> list[Damage]:
-    """What is damaged of one snapshot, at a moment in which nobody replaced it."""
+    """The damage of one snapshot, read while no writer replaced it."""
     found: list[Damage] = []
     for _ in range(READS):
         before = _content(path)
@@ -93,7 +93,7 @@ def _seen(root: Path, path: Path) -> Iterator[Damage]:
     if manifest.snapshot_id != path.stem:
         words = f"{path} is the manifest of snapshot {manifest.snapshot_id}, under another name; {REMEDY}"
         yield Damage(snapshot_id=path.stem, tables=(), words=words)
-        return  # its files are the other one's, and may be newer than this copy
+        return  # its files belong to the other snapshot, and may be newer than this copy
     for file in manifest.files:
         try:
             _verify(root, manifest, file)

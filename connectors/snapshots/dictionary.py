@@ -1,4 +1,4 @@
-"""`python -m connectors.snapshots.dictionary` writes docs/data-dictionary.md: what `schemas` says of every column."""
+"""`python -m connectors.snapshots.dictionary` writes docs/data-dictionary.md from the columns in `schemas`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs/data-dictionary.md"
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A column's type in words, in DuckDB, and in pandas as `read_parquet` gives it."""
+    """A column's type in words, in DuckDB, and in pandas after `read_parquet`."""
 
     words: str
     duckdb: str

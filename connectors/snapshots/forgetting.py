@@ -1,4 +1,4 @@
-"""Strikes a receiver from snapshots: each is whole before and after, with the id and the time that it had."""
+"""Erases a receiver from snapshots: each is whole before and after, and keeps its id and time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 ORDER = "order_ref"
 SAID = ("reason", "message", "question", "refusal", "expected", "seen", "remedy", "row", "tracking_urls")
-"""The columns that hold somebody's words, and are not marked as personal."""
+"""The columns with free text that are not marked as personal."""
 REQUESTS = "requests"
 COLUMN_OF = {part: f"receiver_{part}" if part in ("name", "phone", "email") else part for part in PARTS}
 """The columns of `requests`, by the part of the receiver that each has."""
@@ -44,14 +44,14 @@ COLUMN_OF = {part: f"receiver_{part}" if part in ("name", "phone", "email") else
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What the table of requests says: the receivers of one order, and the orders of others by their receiver."""
+    """Receivers in the table of requests: those of one order, and those of other orders, by `order_ref`."""
 
     receivers: tuple[Receiver, ...]
     others: Mapping[str, Receiver]
 
 
 def receivers_in(root: Path, order_ref: str, telling: frozenset[str] = frozenset()) -> Named:
-    """Every receiver that any snapshot has of an order, and other orders of which a part is one of these texts.
+    """Every receiver that any snapshot has of an order, and other orders whose receiver has one of these texts.
 
     Raises `SnapshotDamaged`.
     """
@@ -76,7 +76,7 @@ def _requests_in(root: Path, manifest: Manifest) -> list[pa.Table]:
 
 
 def _at_rest(root: Path, manifest: Manifest, read: Callable[[Manifest], T]) -> T | None:
-    """What a look at a snapshot sees, which a run may replace meanwhile; None for one that was deleted meanwhile."""
+    """A reading of a snapshot, repeated when a run replaces it meanwhile; None when it was deleted meanwhile."""
     while True:
         try:
             return read(manifest)
@@ -99,9 +99,10 @@ def _damage_told(manifest: Manifest) -> Iterator[None]:
 
 
 def strike_snapshots(root: Path, order_ref: str, traces: Traces) -> list[str]:
-    """Strike a receiver from every row of an order in all snapshots, and from what a crash left; answers which.
+    """Erase a receiver from every row of an order in all snapshots, and from what a crash left.
 
-    Each snapshot is rewritten as the writer does it: readers see the old one or the new one. Raises `SnapshotError`.
+    Returns the ids of the rewritten snapshots. Each is replaced as the writer does it: readers see the old one or the
+    new one. Raises `SnapshotError`.
     """
     if not root.is_dir():
         return []
@@ -115,7 +116,7 @@ def strike_snapshots(root: Path, order_ref: str, traces: Traces) -> list[str]:
 
 
 def _rewritten(root: Path, manifest: Manifest, order_ref: str, traces: Traces) -> bool:
-    """Whether any file of a snapshot had something to strike, and has it no more."""
+    """Rewrite a snapshot without the receiver; whether any of its files had something to erase."""
     if not _at_rest(root, manifest, lambda seen: any(_tells(root, seen, file, order_ref) for file in seen.files)):
         return False
     with exclusive(root / WORK):  # a run may have replaced it since
@@ -134,7 +135,7 @@ def _rewritten(root: Path, manifest: Manifest, order_ref: str, traces: Traces) -
 
 
 def _tells(root: Path, manifest: Manifest, file: SnapshotFile, order_ref: str) -> bool:
-    """Whether a file has rows of the order; its own statistics say so of most."""
+    """Whether a file has rows of the order; its statistics decide most cases."""
     known = TABLES.get(file.table)
     if not file.rows or (known and ORDER not in known.columns):
         return False
@@ -155,7 +156,7 @@ def _has_rows_of(path: Path, order_ref: str) -> bool:
 def _strike_file(
     root: Path, manifest: Manifest, file: SnapshotFile, order_ref: str, traces: Traces
 ) -> SnapshotFile | None:
-    """Write the file anew beside the others, in the schema that it has; None where there is nothing to strike."""
+    """Write the file anew beside the others, in its own schema; None where there is nothing to erase."""
     source = parquet.ParquetFile(locate(root, manifest, file))
     place, is_changed = staged_path(root, manifest.snapshot_id, file.table), False
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +174,7 @@ def _strike_file(
 
 
 def struck_rows(rows: pa.Table, table: str, order_ref: str, traces: Traces) -> pa.Table:
-    """The rows of a table with those of one order struck: what is personal is empty, other words name nobody."""
+    """A table's rows without the receiver of one order: personal columns are empty, free text names no receiver."""
     mine = pc.equal(rows[ORDER], order_ref)
     for column, field in enumerate(rows.schema):
         if (strike := _strike(table, field, traces)) is not None:
@@ -184,7 +185,7 @@ def struck_rows(rows: pa.Table, table: str, order_ref: str, traces: Traces) -> p
 
 
 def _strike(table: str, field: pa.Field, traces: Traces) -> Callable[[object], object] | None:
-    """What becomes of a value in a column; None where nothing can stand that names somebody."""
+    """The function that erases a receiver from a column's value; None for a column that can't have one."""
     known = TABLES[table].columns.get(field.name) if table in TABLES else None
     if known is not None and known.personal:
         return lambda value: None if value is None else "" if isinstance(value, str) else []
@@ -196,7 +197,7 @@ def _strike(table: str, field: pa.Field, traces: Traces) -> Callable[[object], o
 
 
 def _sweep(root: Path, order_ref: str) -> None:
-    """Delete what writers that died have left: files that no manifest names, and those of `_work`."""
+    """Delete what dead writers have left: files that no manifest names, and those of `_work`."""
     with exclusive(root / WORK):
         manifests = list_snapshots(root)
         for manifest in manifests:
@@ -205,6 +206,6 @@ def _sweep(root: Path, order_ref: str) -> None:
             rmtree(left, ignore_errors=True)
         named = {root / file.path for manifest in manifests for file in manifest.files}
         for path in root.glob("*/date=*/*.parquet"):
-            with suppress(OSError, pa.ArrowException):  # not whole: nobody reads it
+            with suppress(OSError, pa.ArrowException):  # not whole: no reader gets it
                 if path not in named and _has_rows_of(path, order_ref):
                     path.unlink(missing_ok=True)

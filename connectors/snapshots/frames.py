@@ -27,14 +27,14 @@ Where: TypeAlias = "Expression | Sequence[object]"
 class Snapshots:
     """Reads the snapshots below `root`; without it, those of the settings.
 
-    Frames have Arrow's types: ids are text, amounts `int64` minor units, times UTC, gaps stay gaps. A table that no
+    Frames have Arrow's types: ids are text, amounts `int64` minor units, times UTC, nulls stay nulls. A table that no
     snapshot has yet is an empty frame of these types; a column that an old snapshot lacks is null there. `at` is a
     time with a zone, or the id of a snapshot: the state as of its writing. `columns` and `where` read no more than
-    they need; `where` is a `pyarrow.compute` expression such as `field("state") == "held"`, or a list as
-    `pandas.read_parquet` takes it: `[("state", "==", "held")]`. Every call reads the files of one moment, also while
-    they are being rewritten.
+    they need; `where` is a `pyarrow.compute` expression such as `field("state") == "held"`, or a list as for
+    `pandas.read_parquet`: `[("state", "==", "held")]`. Every call reads one consistent state, also while files are
+    being rewritten.
 
-    Raises `QueryError` for what can't be asked, and `SnapshotDamaged` for a missing or damaged file.
+    Raises `QueryError` for an impossible query, and `SnapshotDamaged` for a missing or damaged file.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
@@ -42,19 +42,18 @@ class Snapshots:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The names of all tables."""
         return tuple(TABLES)
 
     def table(
         self, name: str, at: Moment | None = None, columns: Sequence[str] | None = None, where: Where | None = None
     ) -> pd.DataFrame:
-        """The newest row of each key, as of `at`; of these rows those that meet `where`."""
+        """The newest row of each key as of `at`, if it meets `where`."""
         return _frame(self.arrow(name, at, columns, where))
 
     def arrow(
         self, name: str, at: Moment | None = None, columns: Sequence[str] | None = None, where: Where | None = None
     ) -> pa.Table:
-        """The same as an Arrow table."""
+        """The newest row of each key as of `at`, if it meets `where`, as an Arrow table."""
         from connectors.snapshots.newest import newest_rows
 
         table = _table(name)
@@ -69,7 +68,7 @@ class Snapshots:
         return self._read(read, table)
 
     def history(self, name: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pd.DataFrame:
-        """All rows, the oldest snapshot's first."""
+        """All rows of all snapshots, oldest snapshot first."""
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
 
@@ -79,10 +78,10 @@ class Snapshots:
         return _frame(self._read(read, table))
 
     def changes(self, name: str, since: Moment | None = None, until: Moment | None = None) -> pd.DataFrame:
-        """What is otherwise at `until` (now) than at `since`: one row a key, as it is and, in `was_…`, as it was.
+        """The differences between `since` and `until` (now): one row per key, with the old values in `was_…`.
 
-        `change` is `new`, `changed` (`columns` names which), or `rewritten`: the row is of a snapshot that was replaced
-        since then, and what it was is not kept. A look alone (`seen_at`, `quoted_at`, `updated_at`) is no change.
+        `change` is `new`, `changed` (`columns` names which), or `rewritten`: the row's snapshot was replaced since, and
+        its old values are not kept. A new `seen_at`, `quoted_at` or `updated_at` alone is no change.
         """
         table = _table(name)
         moments = {"since": _as_text(since), "until": _as_text(until)}
@@ -98,7 +97,7 @@ class Snapshots:
             try:
                 return read(sources)
             except (pa.ArrowInvalid, OSError) as error:
-                verify_all(self._root)  # else it has just been replaced, and is looked at again
+                verify_all(self._root)  # else it has just been replaced, and is read again
                 raise SnapshotDamaged(
                     f"table {table.name} below {self._root} can't be read: {words_of(error)}"
                 ) from error

@@ -12,7 +12,7 @@ ROW_GROUP = 2_000
 
 
 class Growing:
-    """A file that grows by groups of `ROW_GROUP` rows and more; `rows` counts them."""
+    """A file that is written in groups of at least `ROW_GROUP` rows; `rows` counts them."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.rows = 0

@@ -1,4 +1,4 @@
-"""Manifests: which files make a snapshot. A snapshot exists once its manifest does."""
+"""Manifests: which files make up a snapshot. A snapshot exists once its manifest does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REMEDY = (
 
 
 class SnapshotError(Exception):
-    """The root of what reading snapshots raises."""
+    """The base of all errors of snapshots."""
 
 
 class SnapshotDamaged(SnapshotError):
@@ -31,7 +31,7 @@ class SnapshotDamaged(SnapshotError):
 
 
 def require_place(root: Path) -> None:
-    """Raise `SnapshotError` unless a snapshot can be written there: better before anything is bought than after."""
+    """Raise `SnapshotError` unless a snapshot can be written to `root`: a run learns it before it buys."""
     try:
         require_writable(root)
     except OSError as error:
@@ -55,10 +55,10 @@ class SnapshotFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What one snapshot consists of. `written_at` is UTC; `first_written_at` is there if it replaced an earlier one.
+    """The files of one snapshot. `written_at` is UTC; `first_written_at` is set if it replaced an earlier version.
 
-    `replaces` has the sha256 of the manifests in whose place this one stands, by their snapshot's id, until they are
-    deleted: from the moment of its writing they don't count.
+    `replaces` has the sha256 of the manifests that this one replaces, by snapshot id, until they are deleted. They
+    don't count once this one is written.
     """
 
     snapshot_id: str
@@ -80,7 +80,7 @@ class Manifest:
     def from_json(cls, content: bytes) -> Self:
         """Raises `ValueError`, `KeyError` or `TypeError` for another shape, `SnapshotDamaged` for another checksum."""
         fields = json.loads(content)
-        if fields.pop("checksum", None) not in (None, _checksum(fields)):  # before there were checksums it has none
+        if fields.pop("checksum", None) not in (None, _checksum(fields)):  # old manifests have no checksum
             raise SnapshotDamaged("it is not as it was written")
         return cls(
             snapshot_id=fields["snapshot_id"],
@@ -102,7 +102,7 @@ def manifest_path(root: Path, snapshot_id: str) -> Path:
 
 
 def aside_path(root: Path, snapshot_id: str, file: SnapshotFile) -> Path:
-    """Where a rewrite keeps a file of the earlier manifest while that manifest still counts."""
+    """The place of an earlier manifest's file during a rewrite, while that manifest still counts."""
     return root / WORK / snapshot_id / f"{file.sha256}.parquet"
 
 
@@ -115,12 +115,12 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def manifest_paths(root: Path) -> Iterator[Path]:
-    """The manifests, in no order; a file among them may be one that does not count any more."""
+    """The files of all manifests, in no order; some may not count any more."""
     return (root / MANIFESTS).glob("[!.]*.json")
 
 
 def list_snapshots(root: Path) -> tuple[Manifest, ...]:
-    """All snapshots, the oldest first. None for a root that doesn't exist yet."""
+    """All snapshots, oldest first; empty for a root that doesn't exist yet. Raises `SnapshotDamaged`."""
     manifests = {}
     for path in manifest_paths(root):
         try:
@@ -134,7 +134,7 @@ def list_snapshots(root: Path) -> tuple[Manifest, ...]:
 
 
 def replaced_by(root: Path, manifest: Manifest) -> Iterator[Path]:
-    """The manifests that still lie there and in whose place this one stands; not one that was written anew since."""
+    """The manifests that this one replaces and that still exist, unless they were written anew since."""
     for snapshot_id, digest in manifest.replaces.items():
         path = manifest_path(root, snapshot_id)
         with suppress(FileNotFoundError):
@@ -143,7 +143,7 @@ def replaced_by(root: Path, manifest: Manifest) -> Iterator[Path]:
 
 
 def locate(root: Path, manifest: Manifest, file: SnapshotFile) -> Path:
-    """Where the content is that the manifest means. Raises `SnapshotDamaged` if it's missing or of another size."""
+    """The path of a manifest's file. Raises `SnapshotDamaged` if it is missing or has another size."""
     aside = aside_path(root, manifest.snapshot_id, file)
     path = aside if aside.exists() else root / file.path
     try:
@@ -157,7 +157,7 @@ def locate(root: Path, manifest: Manifest, file: SnapshotFile) -> Path:
 
 
 def verify_snapshot(root: Path, snapshot_id: str) -> Manifest:
-    """Read every file of a snapshot and compare its hash. Raises `SnapshotDamaged`."""
+    """Compare the hashes of all files of a snapshot. Raises `SnapshotDamaged`."""
     manifest = read_manifest(manifest_path(root, snapshot_id))
     for file in manifest.files:
         verify_file(root, manifest, file)
@@ -165,7 +165,7 @@ def verify_snapshot(root: Path, snapshot_id: str) -> Manifest:
 
 
 def verify_file(root: Path, manifest: Manifest, file: SnapshotFile) -> None:
-    """Raises `SnapshotDamaged` for a file that is not, byte by byte, what its manifest means."""
+    """Raise `SnapshotDamaged` for a file whose hash differs from its manifest's."""
     path = locate(root, manifest, file)
     try:
         with path.open("rb") as content:

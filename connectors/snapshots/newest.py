@@ -1,4 +1,4 @@
-"""The newest row of each key, read from Parquet in little more memory than the rows asked for."""
+"""The newest row of each key, read from Parquet in little more memory than the result takes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ AHEAD = {"batch_size": 2**15, "batch_readahead": 4, "fragment_readahead": 1}  # 
 def newest_rows(
     data: Dataset, table: Table, columns: Sequence[str], *, until: pc.Expression | None, where: pc.Expression | None
 ) -> pa.Table:
-    """Of each key the newest row that `until` lets through, if `where` is true of it; oldest snapshots first.
+    """The newest row of each key up to `until`, if `where` is true of it; oldest snapshots first.
 
-    Key and time are read first, and tell which rows count; then the other columns asked for, and of each batch only
-    these rows are kept. `where` is about the current rows: it goes below that choice only if it looks at nothing but
-    the key, which all rows of a key share. Else an old row that meets it would stand for a current one that does not.
+    Key and time are read first, and decide which rows count; then the other columns are read, and of each batch only
+    these rows are kept. `where` applies to the current rows. It is pushed below that choice only if it reads nothing
+    but the key, which all rows of a key share: else an old row that meets it would replace a current one that does not.
     """
     below = [until] if until is not None else []
     if where is not None and _reads_only(where, table, table.key):
@@ -72,8 +72,8 @@ def _schema(table: Table, columns: Sequence[str]) -> pa.Schema:
 def _chosen(keys: pa.Table, key: Sequence[str]) -> Mask:
     """Which rows are the newest of their key.
 
-    Rows of one snapshot and moment have different keys, the writer sees to it. So of the largest snapshot only those
-    rows have a rival whose key has one among the others, and nothing is grouped of what has none.
+    The writer guarantees distinct keys within one snapshot and time. So of the largest snapshot only the rows whose key
+    occurs in another snapshot are contested, and all other rows are never grouped.
     """
     contested = _contested(keys, key)
     places = np.flatnonzero(contested)
@@ -103,7 +103,7 @@ def _contested(keys: pa.Table, key: Sequence[str]) -> Mask:
 
 
 def _largest_snapshot(keys: pa.Table) -> tuple[int, int]:
-    """The longest run of rows of one snapshot and moment."""
+    """The longest run of rows of one snapshot and time."""
     moments = keys.column("snapshot_at").cast(pa.int64()).to_numpy()
     borders = np.concatenate([[0], np.flatnonzero(np.diff(moments)) + 1, [len(moments)]])
     longest = int(np.argmax(np.diff(borders)))
@@ -115,7 +115,7 @@ def _largest_snapshot(keys: pa.Table) -> tuple[int, int]:
 def _kept(
     batches: Iterator[pa.RecordBatch], kept: Mask, met: list[pa.Array], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    """Of each batch the rows to keep; where there is a condition, `met` gets which of them meet it."""
+    """The rows to keep of each batch; with a condition, `met` gets which of them meet it."""
     at = 0
     for batch in batches:
         here = kept[at : at + batch.num_rows]

@@ -1,4 +1,4 @@
-"""What freshly fetched offers change of those that the snapshots have, in bounded memory."""
+"""Compares freshly fetched offers with those of the snapshots, in bounded memory."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def offer_changes(
 ) -> Iterator[OfferChanges]:
     """Compare fetched offers with the newest rows of the snapshots below `root`, those of `snapshot_id` left out.
 
-    `parts` are files in the schema of the table `offers`; an item whose only row has the SKU id `GONE` is no longer
-    there. SKUs that a fetched item no longer has become rows that are not active, with no stock. With `full`, SKUs
-    that are as they were are among the rows too. Every row is of the snapshot `snapshot_id`, taken `at`.
+    `parts` are files in the schema of the table `offers`; an item whose only row has the SKU id `GONE` no longer
+    exists. SKUs that a fetched item no longer has become inactive rows without stock. With `full`, unchanged SKUs are
+    among the rows too. Every row is of the snapshot `snapshot_id`, taken `at`.
     """
     import duckdb
 
@@ -106,7 +106,7 @@ def _count(connection: DuckDBPyConnection, query: str) -> int:
 
 
 def _rows(connection: DuckDBPyConnection, snapshot_id: str, at: datetime) -> pa.RecordBatchReader:
-    """The rows in the order of their key, in the very schema of the table."""
+    """The rows sorted by key, in exactly the table's schema."""
     query = (
         "SELECT * EXCLUDE (kind) REPLACE ($snapshot_id AS snapshot_id, NULL::VARCHAR AS batch_id, $at AS snapshot_at) "
         f"FROM changes ORDER BY {KEY}"

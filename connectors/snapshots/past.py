@@ -12,7 +12,7 @@ from connectors.snapshots.schemas import ENVELOPE, Table
 from connectors.snapshots.schemas.columns import MOMENT, TEXT, TEXTS, TIME
 
 MOMENTS = {"seen_at", "quoted_at", "updated_at"}
-"""Columns that tell when it was looked, or that something else moved: they alone are no change."""
+"""Times of a reading or of another change: a difference in these alone is no change."""
 
 NO_MOMENT = re.compile(r"there is no snapshot .{0,100}; give the id of one, or a time \(UTC if it names no zone\)")
 MOMENT_OF = """
@@ -25,7 +25,7 @@ CREATE TEMP MACRO moment_of(moment) AS coalesce(
 
 
 def snapshots_table(manifests: Sequence[Manifest]) -> pa.Table:
-    """One row a snapshot, for SQL: when it was written, first and last, and how many rows it has in all."""
+    """One row per snapshot, for SQL: when it was first and last written, and its number of rows."""
     rows = [
         {
             "snapshot_id": manifest.snapshot_id,
@@ -43,12 +43,12 @@ def snapshots_table(manifests: Sequence[Manifest]) -> pa.Table:
 
 
 def facts_of(table: Table) -> list[str]:
-    """The columns that a change can be in."""
+    """The columns that are compared for changes."""
     return [name for name in table.columns if name not in (*table.key, *ENVELOPE)]
 
 
 def changes_schema(table: Table) -> pa.Schema:
-    """What `<table>_changes` gives."""
+    """The schema of `<table>_changes`."""
     first = {name: table.schema.field(name).type for name in table.key}
     facts = {name: table.schema.field(name).type for name in facts_of(table)}
     before = {f"was_{name}": kind for name, kind in facts.items()}
@@ -59,8 +59,8 @@ def changes_schema(table: Table) -> pa.Schema:
 
 def macros_of(table: Table) -> tuple[str, str]:
     """`<table>_at(moment)`: the newest row of each key as of then. `<table>_changes(since, until)`: a row for each key
-    that is `new` or `changed` between the two, with what it was; `rewritten` is one of a snapshot that was replaced
-    since, so that it is not known. Without `since` all is new.
+    that is `new` or `changed` between the two, with its old values; `rewritten` if its snapshot was replaced since, so
+    that these are not known. Without `since` all rows are new.
     """
     return _at(table), _changes(table)
 
@@ -80,7 +80,7 @@ def _changes(table: Table) -> str:
     compared = [name for name in facts if name not in MOMENTS]
     moved = ", ".join(f"CASE WHEN now.{name} IS DISTINCT FROM was.{name} THEN '{name}' END" for name in compared)
     rewritten = "told.first_written_at <= moment_of(since)"
-    if "created_at" in facts:  # then it is known of each row whether it was there
+    if "created_at" in facts:  # then the row itself says whether it existed
         rewritten += " AND now.created_at <= moment_of(since)"
     return f"""
 CREATE TEMP MACRO {table.name}_changes(since := NULL, until := NULL) AS TABLE

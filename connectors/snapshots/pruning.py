@@ -1,4 +1,4 @@
-"""Old snapshots become one that has the newest row of each key: what is current stays, the history before goes."""
+"""Merges old snapshots into one with the newest row of each key: current rows stay, older history goes."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ BATCH_ROWS = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Old:
-    """Which snapshots are old: written `before` a moment, or all but the newest `keep`."""
+    """Which snapshots are old: written `before` a time, or all but the newest `keep`."""
 
     before: datetime | None = None
     keep: int | None = None
 
     def among(self, manifests: Sequence[Manifest]) -> list[Manifest]:
-        """The old ones of all snapshots, the oldest first; none if there is nothing to gain.
+        """The old ones of all snapshots, oldest first; none if there is nothing to gain.
 
-        One with a table, or a version of it, that this program does not know is left alone: a newer one wrote it.
+        A snapshot with a table or a table version unknown here is left alone: a newer program wrote it.
         """
         old = list(manifests[: max(0, len(manifests) - self.keep)]) if self.keep is not None else list(manifests)
         if self.before is not None:
@@ -56,9 +56,9 @@ class Old:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What was done: the snapshots that are gone, the rows of them that are current and into which one they went.
+    """The result: the snapshots that were deleted, and the rows of them that were kept, with their new snapshot.
 
-    `unnamed` files were left by writers that died. `bytes` are those that became free.
+    `unnamed` files were left by dead writers. `bytes` counts the freed bytes.
     """
 
     dropped: Sequence[str]
@@ -69,10 +69,10 @@ class Pruned:
 
 
 def prune(root: Path, old: Old, now: datetime) -> Pruned:
-    """Drop old snapshots. Readers see all of them, or what stands in their place; nothing in between, whatever crashes.
+    """Replace old snapshots by a merged one. Readers see the old ones or the merged one, even after a crash.
 
-    One manifest decides: with it the new snapshot begins to count and the old ones end to. Then they are deleted, by
-    the next pruning if this one dies. Waits for a writer under way. Raises `SnapshotDamaged`, and then nothing is gone.
+    One manifest decides: with it the new snapshot counts and the old ones no longer do. Then they are deleted, by the
+    next pruning if this one dies. Waits for a writer under way. Raises `SnapshotDamaged`; then nothing is deleted.
     """
     with exclusive(root / WORK):
         before = _size(root)
@@ -93,7 +93,7 @@ def prune(root: Path, old: Old, now: datetime) -> Pruned:
 
 
 def _compacted(root: Path, old: Sequence[Manifest], now: datetime) -> tuple[SnapshotFile, ...]:
-    """Put one snapshot in the place of the old ones. As of any later moment the tables are what they were."""
+    """Merge the old snapshots into a new one. As of any later time the tables are unchanged."""
     snapshot_id, newest = f"{PRUNED}{now.astimezone(UTC):%Y%m%dT%H%M%S%f}", old[-1]
     (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
     names = [name for name in TABLES if any(file.table == name and file.rows for one in old for file in one.files)]
@@ -117,7 +117,7 @@ def _compacted(root: Path, old: Sequence[Manifest], now: datetime) -> tuple[Snap
 
 
 def _merge(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str) -> int:
-    """Write the newest row of each key that these snapshots have; answers how many."""
+    """Write the newest row of each key of these snapshots; returns their number."""
     table = TABLES[name]
     paths = [locate(root, one, file) for one in old for file in one.files if file.table == name]
     with Growing(staged_path(root, snapshot_id, name), table.schema) as merged:
@@ -127,7 +127,7 @@ def _merge(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str) -> 
 
 
 def _newest(paths: Sequence[Path], table: Table, work: Path) -> Iterator[pa.Table]:
-    """In the order of the key, and with the snapshot and the time that each row had; beyond memory DuckDB uses disk."""
+    """The newest row of each key, sorted by key, with its snapshot and time; beyond `MEMORY` DuckDB uses disk."""
     import duckdb
 
     key = ", ".join(table.key)
@@ -144,7 +144,7 @@ def _newest(paths: Sequence[Path], table: Table, work: Path) -> Iterator[pa.Tabl
 
 
 def _finish(root: Path) -> None:
-    """Delete the manifests that others stand in the place of; their files have no name then, and are swept."""
+    """Delete replaced manifests; no manifest names their files then, and these are swept."""
     for manifest in list_snapshots(root):
         if manifest.replaces:
             for path in [*replaced_by(root, manifest)]:

@@ -1,4 +1,4 @@
-"""SQL over the snapshots, with DuckDB, and nothing but reading."""
+"""SQL over the snapshots, with DuckDB, read only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 READING = {"SELECT", "EXPLAIN", "MULTI"}  # to DuckDB, DESCRIBE, SHOW and SUMMARIZE are SELECT, and PIVOT is MULTI
 MOST_ROWS = 1_000_000
-"""Of an answer: as Python's objects these take a gigabyte."""
+"""The most rows of an answer: as Python objects they take a gigabyte."""
 NARROW = "narrow it down (a WHERE, fewer columns, a LIMIT), or allow more with"
 CLOSED = (
     "SET TimeZone = 'UTC'",
@@ -44,7 +44,7 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryBounds:
-    """How long a query may take and how much memory it may need."""
+    """Limits of a query's time and memory."""
 
     seconds: float = 60
     memory_mb: int = 1_024
@@ -54,13 +54,13 @@ def sql(root: Path, query: str, bounds: QueryBounds | None = None) -> QueryResul
     """Run one reading statement over the snapshots below `root`.
 
     Each table is a view with the newest row of each key (by `snapshot_at`, then `snapshot_id`), and `<table>_history`
-    has all rows; `<table>_at(moment)` and `<table>_changes(since, until)` tell of the past (`past.py`), `snapshots` has
-    a row a snapshot. Only files that a manifest names count; a column that an older file lacks is null there.
-    `dictionary` has the words of every column, and `DESCRIBE` of a table shows them. The statement reaches no other
-    file, writes none and changes no setting.
+    has all rows; `<table>_at(moment)` and `<table>_changes(since, until)` show the past (`past.py`), `snapshots` has a
+    row per snapshot. Only files that a manifest names count; a column that an older file lacks is null there.
+    `dictionary` describes every column, as does `DESCRIBE` of a table. The statement reaches no other file, writes none
+    and changes no setting.
 
-    Raises `QueryError` for a statement that doesn't work, does more than read or meets its `bounds`, and
-    `SnapshotDamaged` for a missing or damaged file.
+    Raises `QueryError` for a statement that fails, does more than read or exceeds its `bounds`, and `SnapshotDamaged`
+    for a missing or damaged file.
     """
 
     def read(sources: Sources) -> QueryResult:
@@ -71,7 +71,7 @@ def sql(root: Path, query: str, bounds: QueryBounds | None = None) -> QueryResul
 
 
 def arrow_answer(root: Path, query: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
-    """The same as an Arrow table; sums of amounts, which DuckDB makes wider, are `int64` where they fit."""
+    """The answer to one reading statement as an Arrow table; DuckDB's wider sums are cast to `int64` where they fit."""
 
     def read(sources: Sources) -> pa.Table:
         with _opened(root, sources, query) as connection:
@@ -132,7 +132,7 @@ def _opened(
 
 
 def _message_of(error: duckdb.Error) -> str:
-    """What is wrong with the query, without DuckDB's words where they may quote a row."""
+    """The fault of a query, without DuckDB's message where that may quote a row."""
     if ours := NO_MOMENT.search(str(error)):
         return ours[0]
     words = words_of(error)
@@ -140,7 +140,7 @@ def _message_of(error: duckdb.Error) -> str:
 
 
 def _named_in(query: str) -> list[Table]:
-    """The tables that a query may mean: all where it names none, as `SHOW TABLES` does."""
+    """The tables that a query may read: all where it names none, as `SHOW TABLES` does."""
     text = query.lower()
     return [table for table in TABLES.values() if table.name in text] or list(TABLES.values())
 
@@ -148,8 +148,8 @@ def _named_in(query: str) -> list[Table]:
 def _offer(connection: DuckDBPyConnection, table: Table, paths: Sequence[Path]) -> None:
     """Make a table's two views and two macros.
 
-    They read through Arrow: DuckDB would have to be allowed to open the files itself, and what it may open a
-    statement such as `WITH t AS (COPY ...) SELECT` could overwrite.
+    They read through Arrow. If DuckDB were allowed to open files itself, a statement such as `WITH t AS (COPY ...)
+    SELECT` could overwrite them.
     """
     history = f"{table.name}_history"
     connection.register(history, rows_in(paths, table))

@@ -1,4 +1,4 @@
-"""What rows belong to: which of them name something that is nowhere."""
+"""Foreign keys between snapshot rows: which of them refer to a missing row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connectors.snapshots.manifests import list_snapshots, locate
 
 
 def dangling(keys: pa.Array, known: Iterable[pa.Array]) -> list[int]:
-    """The places of the keys that none of these lists has; a list is read only for what those before it lack."""
+    """The positions of the keys that no list of `known` has; a list is read only for keys that earlier lists lack."""
     places: pa.Array | None = None
     for some in known:
         missing = pc.indices_nonzero(pc.invert(pc.is_in(keys, some)))
@@ -25,7 +25,7 @@ def dangling(keys: pa.Array, known: Iterable[pa.Array]) -> list[int]:
 
 
 def keys_of_others(root: Path, snapshot_id: str, tables: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Array]:
-    """The keys that the other snapshots have of these tables, newest first. Raises `SnapshotDamaged`."""
+    """The keys of these tables in all other snapshots, newest first. Raises `SnapshotDamaged`."""
     for manifest in reversed(list_snapshots(root)):
         for file in manifest.files:
             if file.table in tables and manifest.snapshot_id != snapshot_id:

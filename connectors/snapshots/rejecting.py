@@ -1,4 +1,4 @@
-"""The look at a snapshot's files before it counts: bad rows go into `rejected_rows`, and its money is summed up."""
+"""Checks a snapshot's files before it counts: bad rows go into `rejected_rows`, and amounts are summed up."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ WHOLE_ROWS_AT_ONCE = 5_000
 LISTED = 100
 OF_A_MOMENT = ("snapshot_at", "snapshot_id")
 Faults = dict[int, list[tuple[str, str]]]
-"""The rules that a row breaks and how, by its place in its file."""
+"""The rules that a row breaks and how, by its position in its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """A row with a value that its column can't hold: it came into no file."""
+    """A row with a value that its column can't hold: it is in no file."""
 
     table: Table
     row: Row
@@ -43,14 +43,14 @@ class Unfit:
 
     @property
     def words(self) -> str:
-        """What is wrong, without a value that tells who a receiver is."""
+        """The fault, without personal values."""
         column = self.fault.column
         is_personal = self.table.columns[column].personal
         return f"{column}: {'the column can not hold its value' if is_personal else self.fault.problem}"
 
 
 def fitting(table: Table, rows: Sequence[Row], unfit: list[Unfit]) -> pa.Table:
-    """The rows that their table can hold; the others go to `unfit`. A column that nobody knows raises."""
+    """The rows that their table can hold; the others go to `unfit`. An unknown column raises `SnapshotValueError`."""
     try:
         return to_arrow(table, rows)
     except SnapshotValueError as error:
@@ -68,10 +68,10 @@ def fitting(table: Table, rows: Sequence[Row], unfit: list[Unfit]) -> pa.Table:
 
 @dataclass(frozen=True)
 class Staged:
-    """The files of a snapshot that does not count yet: how many rows of which tables, and what fitted into none.
+    """The files of a snapshot that does not count yet: the number of rows by table, and the rows that fit no table.
 
-    A snapshot `of_a_batch` tells its orders whole: what belongs to an order has it there. Others tell what is new, and
-    that may belong to what earlier snapshots told.
+    A snapshot `of_a_batch` has its orders complete: all rows that refer to an order find it there. Rows of other
+    snapshots are only the new ones, and may refer to earlier snapshots.
     """
 
     root: Path
@@ -85,9 +85,9 @@ class Staged:
     _owners: dict[tuple[str, tuple[str, ...]], pa.Array] = field(default_factory=dict)
 
     def checked(self, envelope: Row) -> dict[str, int]:
-        """Take bad rows out of the files; answers how many rows each has now. Sums up all money, bad rows' as well.
+        """Take bad rows out of the files and return the rows left by table. All amounts are summed up, bad rows' too.
 
-        A row that belongs to a rejected one stays: one fault is told once.
+        A row that refers to a rejected one stays: one fault is reported once.
         """
         faults = {name: found for name in self.rows if (found := self._faults(TABLES[name]))}
         if not (faults or self.unfit):
@@ -119,7 +119,7 @@ class Staged:
         return faults
 
     def _add_doubles(self, table: Table, faults: Faults) -> None:
-        """Rows with the key of an earlier row of the same moment."""
+        """Add rows with the key of an earlier row of one time."""
         for columns in (table.key, (*table.key, *OF_A_MOMENT)):
             keys = self._keys(table.name, columns)
             ordered = keys.sort()  # less memory than a set of them
@@ -136,7 +136,7 @@ class Staged:
         try:
             places = dangling(self._keys(table.name, columns), self._known(columns, owners))
         except (OSError, SnapshotDamaged, pa.ArrowException, KeyError):
-            return  # what they belong to may be told there
+            return  # the rows they refer to may be there
         words = f"no row of {' or '.join(owners)} has its {', '.join(columns)}"
         for place in places:
             faults[place].append(("reference", words))
@@ -180,7 +180,7 @@ class Staged:
             }
 
     def _taken_out(self, name: str, faults: Faults) -> Iterator[tuple[Table, Row, list[tuple[str, str]]]]:
-        """Write the file anew without its bad rows, which are the answer."""
+        """Write the file anew without its bad rows, and yield these."""
         table, kept, start = TABLES[name], self.place(f"{name}.kept"), 0
         with Growing(kept, table.schema) as file:
             for rows in self._read(table, None, WHOLE_ROWS_AT_ONCE):
@@ -193,7 +193,7 @@ class Staged:
 
 
 def rejected_in(root: Path, snapshot_id: str | None) -> Rejected:
-    """What a snapshot has rejected; nothing for one that is not there. Raises `SnapshotDamaged`."""
+    """The rows that a snapshot has rejected; none for a missing snapshot. Raises `SnapshotDamaged`."""
     if not snapshot_id or not manifest_path(root, snapshot_id).exists():
         return NONE_REJECTED
     manifest = read_manifest(manifest_path(root, snapshot_id))
@@ -219,7 +219,7 @@ def _checked_columns(table: Table) -> list[str]:
 
 
 def _last_if_rising(keys: pa.Array, last: str | None) -> str | None:
-    """The last key if each is greater than the one before: so all differ, and none has to be remembered."""
+    """The last key if the keys strictly rise: then all differ, and none has to be remembered."""
     if last is None or not last < keys[0].as_py():
         return None
     return keys[-1].as_py() if pc.all(pc.less(keys[:-1], keys[1:])).as_py() is not False else None
@@ -254,5 +254,5 @@ def _as_json(table: Table, row: Row) -> str:
 
 
 def _whole_text(text: str) -> str:
-    """The text without halves of characters, which no file can hold."""
+    """The text without lone surrogates, which no file can hold."""
     return text.encode(errors="backslashreplace").decode()

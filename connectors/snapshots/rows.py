@@ -28,7 +28,7 @@ class SnapshotValueError(ValueError):
 def to_arrow(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
     """The rows as an Arrow table of exactly the table's schema; an absent column is null.
 
-    Raises `SnapshotValueError` for a value of another type, a null where there must be a value, and an unknown column.
+    Raises `SnapshotValueError` for a value of another type, a null in a required column, and an unknown column.
     """
     known = set(table.schema.names)
     for number, row in enumerate(rows, start=1):
@@ -113,6 +113,6 @@ CHECKS: Mapping[pa.DataType, Callable[[object], object]] = {
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame, with None where there is a gap."""
+    """The rows of a frame, with None for nulls."""
     rows: list[dict[str, Any]] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
     return rows

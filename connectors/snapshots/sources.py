@@ -1,4 +1,4 @@
-"""Which files hold the tables now, and readings that no rewriting of a snapshot falls into."""
+"""Which files have the tables now, and readings that are consistent although snapshots are rewritten."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ NUMBERED = pa.dictionary(pa.int32(), pa.string())
 
 
 class QueryError(SnapshotError):
-    """What is asked doesn't work, or does more than read; the message is DuckDB's or says what is allowed."""
+    """A query that fails, or does more than read; the message is DuckDB's or says what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The files of each table from the oldest snapshot on, and the state of all that is read, to be compared with."""
+    """The files of each table, oldest snapshot first, and the state of all that is read, for comparison."""
 
     manifests: Sequence[Manifest]
     paths: Mapping[str, Sequence[Path]]
@@ -47,10 +47,10 @@ class Sources:
 
 
 def steady(root: Path, read: Callable[[Sources], T], *tables: str) -> T:
-    """What `read` makes of the snapshots below `root`, of a moment at which none of them was being replaced.
+    """The result of `read` over the snapshots below `root`, of a time at which none of them was being replaced.
 
-    With `tables`, only of the snapshots that have them. Raises `QueryError` as `read` does, and `SnapshotDamaged` for
-    a missing or damaged file.
+    With `tables`, only snapshots with these tables are read. Raises `QueryError` as `read` does, and `SnapshotDamaged`
+    for a missing or damaged file.
     """
     trouble: SnapshotError
     for _ in range(TRIES):
@@ -66,21 +66,20 @@ def steady(root: Path, read: Callable[[Sources], T], *tables: str) -> T:
             trouble = error
         except SnapshotDamaged as error:
             trouble = error
-        time.sleep(PAUSE_S)  # a snapshot may be just being replaced: look again
+        time.sleep(PAUSE_S)  # a snapshot may be just being replaced: read again
     raise trouble
 
 
 def verify_all(root: Path) -> None:
-    """Raises `SnapshotDamaged` for a file that is not as it was written."""
+    """Compare the hashes of all files of all snapshots. Raises `SnapshotDamaged`."""
     for manifest in list_snapshots(root):
         verify_snapshot(root, manifest.snapshot_id)
 
 
 def rows_in(paths: Sequence[Path], table: Table, *, texts_as_numbers: bool = False) -> Dataset:
-    """The rows of a table's files, read when asked; of the table's schema, whatever the files lack.
+    """The rows of a table's files, read lazily, in the table's schema, whatever the files lack.
 
-    With `texts_as_numbers` texts that repeat come as the dictionaries that the files keep them in, to be cast: that
-    takes half the time.
+    With `texts_as_numbers` repeated texts stay dictionary-encoded as in the files, to be cast later: half the time.
     """
     from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, ParquetReadOptions, dataset
 
@@ -99,7 +98,7 @@ def rows_in(paths: Sequence[Path], table: Table, *, texts_as_numbers: bool = Fal
 
 
 def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:
-    """The text columns that the largest file keeps in less than the four bytes that a text's length alone takes."""
+    """The text columns that take less than four bytes a value in the largest file: the length of a text takes four."""
     from pyarrow.parquet import read_metadata
 
     group = read_metadata(max(paths, key=lambda path: path.stat().st_size)).row_group(0)
@@ -109,7 +108,7 @@ def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:
 
 
 def _unchanged(root: Path, sources: Sources, tables: Sequence[str]) -> bool:
-    """Whether all that was read is as it was; snapshots that have come since don't matter."""
+    """Whether everything that was read is unchanged; snapshots written since don't matter."""
     return sources.state <= _sources(root, tables).state
 
 

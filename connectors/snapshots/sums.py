@@ -1,4 +1,4 @@
-"""Sums of money in a snapshot, which must be the ledger's own."""
+"""Sums of amounts in a snapshot, which must equal the ledger's."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from connectors.snapshots.manifests import SnapshotError
 
 Sums = Mapping[str, int]
-"""Minor units by currency; nothing where the sum is nothing."""
+"""Minor units by currency, without sums of zero."""
 Agreement = Callable[[Mapping[str, Sums]], None]
-"""Hears the sums of a snapshot's tables, rejected rows included, before it counts; raises `SnapshotSumsDiffer`."""
+"""Checks the sums of a snapshot's tables, with rejected rows, before it counts; raises `SnapshotSumsDiffer`."""
 
 
 class SnapshotSumsDiffer(SnapshotError):
-    """A snapshot would not tell the money that the ledger has, so it was not written; the message has both sums."""
+    """A snapshot's amounts differ from the ledger's, so it was not written; the message has both sums."""
 
 
 def sums_of(parts: Iterable[tuple[str, int]]) -> Sums:
-    """Amounts by currency, added up."""
     total: Counter[str] = Counter()
     for currency, minor in parts:
         total[currency] += minor

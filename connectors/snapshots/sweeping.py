@@ -1,4 +1,4 @@
-"""What writers that died have left: put right or removed, while nobody writes."""
+"""Repairs or removes what dead writers have left, while no writer is at work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connectors.snapshots.schemas import TABLES
 
 
 def settle(root: Path, manifest: Manifest) -> None:
-    """Bring back what the manifest means, where a writer that died has put another file in its place."""
+    """Restore a manifest's files where a dead writer has put other files in their place."""
     for file in manifest.files:
         aside = aside_path(root, manifest.snapshot_id, file)
         if aside.exists() and not _is_in_place(root, file):
@@ -22,9 +22,9 @@ def settle(root: Path, manifest: Manifest) -> None:
 
 
 def sweep(root: Path, manifests: Sequence[Manifest]) -> int:
-    """Delete what no manifest names: what waits in `_work`, and files of our tables; answers how many.
+    """Delete what no manifest names: the content of `_work`, and files of our tables; returns their number.
 
-    `manifests` are all that count. For whoever holds the lock of `_work`: no writer is under way then.
+    `manifests` are all that count. The caller holds the lock of `_work`, so no writer is under way.
     """
     for manifest in manifests:
         settle(root, manifest)
@@ -33,13 +33,13 @@ def sweep(root: Path, manifests: Sequence[Manifest]) -> int:
     unnamed = unnamed_files(root, manifests)
     for path in unnamed:
         path.unlink(missing_ok=True)
-        with suppress(OSError):  # others are still in the day's folder
+        with suppress(OSError):  # the day's folder still has other files
             path.parent.rmdir()
     return len(unnamed)
 
 
 def unnamed_files(root: Path, manifests: Sequence[Manifest]) -> list[Path]:
-    """Files of our tables that no manifest names: readers of plain folders see them, and nobody else."""
+    """Files of our tables that no manifest names: only readers of plain folders see them."""
     named = {root / file.path for manifest in manifests for file in manifest.files}
     return [path for table in TABLES for path in root.glob(f"{table}/date=*/*.parquet") if path not in named]
 

@@ -1,4 +1,4 @@
-"""The words of `schemas` for SQL: the view `dictionary`, and beside DuckDB's columns when a table is described."""
+"""The descriptions of `schemas` for SQL: in the view `dictionary`, and in `DESCRIBE` of a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DESCRIBE = re.compile(r'\s*(?:describe|desc|show)\s+(?:table\s+)?"?(\w+)"?\s*;?\
 
 @cache
 def words_table() -> pa.Table:
-    """One row a column of every table, in order: what `schemas` says of it; null where it says nothing."""
+    """One row for each column of every table, in order, as `schemas` describes it; null for empty parts."""
     return pa.Table.from_pylist(
         [
             {
@@ -35,7 +35,7 @@ def words_table() -> pa.Table:
 
 
 def with_words(query: str) -> str:
-    """A `describe` of one table with the words beside DuckDB's columns; any other query as it is."""
+    """A `describe` of one table with the descriptions beside DuckDB's columns; any other query unchanged."""
     asked = DESCRIBE.fullmatch(query)
     if asked is None or (name := asked[1].lower().removesuffix("_history")) not in TABLES:
         return query

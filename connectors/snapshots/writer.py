@@ -1,4 +1,4 @@
-"""Writing a snapshot: all of its files, then its manifest; complete or not there, whatever crashes."""
+"""Writes a snapshot: all of its files, then its manifest. It is complete or absent, whatever crashes."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ def write_snapshot(
     written_at: datetime,
     agreement: Agreement | None = None,
 ) -> Manifest:
-    """Write one snapshot, or replace the one that has this id; also when that had other tables or another date.
+    """Write one snapshot, or replace the one with this id, also if that had other tables or another date.
 
-    Rows get `snapshot_id`, `batch_id` and `snapshot_at` (= `written_at`) unless they bring their own. A table given
-    without rows gets a file without rows, so that plain pandas reads its folder instead of failing on a missing one.
-    A table too large for memory comes as a reader of batches in the table's very schema, with these columns and one
-    row a key. Tables that are too large together come as slices, one after the other: of each table some rows.
-    A row that can't be right goes into the table `rejected_rows` instead of its own (`rejecting.py`). `agreement` hears
-    the sums of money before the snapshot counts; what it raises leaves everything as it was.
+    Rows get `snapshot_id`, `batch_id` and `snapshot_at` (= `written_at`) unless they have their own. A table without
+    rows gets a file without rows, so that plain pandas reads its folder instead of failing on a missing one. A table
+    too large for memory comes as a reader of batches in exactly the table's schema, with these columns and one row per
+    key. Tables that are too large together come as slices, one after the other, each with some rows of each table.
+    An impossible row goes into the table `rejected_rows` instead of its own (`rejecting.py`). `agreement` gets the sums
+    of all amounts before the snapshot counts; what it raises leaves everything unchanged.
     Raises `ValueError` for an id that can't be a file name, an unknown table or a time without zone, and
     `SnapshotValueError` for a column that its table does not have.
 
     New files wait in `_work` beside the table folders, since Polars and DuckDB read hidden files in them. While a
-    replaced snapshot's manifest still counts, `_work` also keeps the files that it names. So our reader sees the old
-    snapshot or the new one, and readers of plain folders never a half-written file.
+    replaced snapshot's manifest still counts, `_work` also keeps its files. So our reader sees the old snapshot or the
+    new one, and readers of plain folders never a half-written file.
     """
     _check_arguments(snapshot_id, written_at)
     envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
@@ -91,9 +91,9 @@ def write_snapshot(
 
 
 def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) -> None:
-    """Make a snapshot of staged `files`, and of those that it has already: the old one counts until this one does.
+    """Make a snapshot of staged `files` and its present ones; the old one counts until this one does.
 
-    Within `exclusive(root / WORK)`.
+    The caller holds `exclusive(root / WORK)`.
     """
     _keep_replaced(root, manifest)
     for file in files:
@@ -105,7 +105,7 @@ def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) 
 
 
 def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
-    """Go without these tables of a snapshot; without all of them, or with a manifest that says nothing, it is gone."""
+    """Drop tables of a snapshot. Without any table left, or with an unreadable manifest, the snapshot is deleted."""
     with exclusive(root / WORK):
         path = manifest_path(root, snapshot_id)
         try:
@@ -113,7 +113,7 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
         except SnapshotDamaged:
             path.unlink(missing_ok=True)
             return
-        if manifest.snapshot_id != snapshot_id:  # under another name; the files are those of its own
+        if manifest.snapshot_id != snapshot_id:  # a copy under another name; its files belong to the original
             own = manifest_path(root, manifest.snapshot_id)
             path.unlink() if own.exists() else move(path, own)
             return
@@ -128,7 +128,7 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
 
 @contextmanager
 def _disk_errors_in_words(root: Path, snapshot_id: str) -> Iterator[None]:
-    """A disk that takes no more ends in words: what was bought is safe in the ledger, and this can be written anew."""
+    """Turn errors of a full disk into `SnapshotError`: the ledger is safe, and the snapshot can be written again."""
     try:
         yield
     except OSError as error:
@@ -153,7 +153,7 @@ def _table(name: str) -> Table:
 
 
 def staged_path(root: Path, snapshot_id: str, name: str) -> Path:
-    """Where a table's new file waits to be put in its place."""
+    """The path of a table's new file before it is put in place."""
     return root / WORK / snapshot_id / f"{name}.new"
 
 
@@ -173,7 +173,7 @@ def _arrow(
 def _write_whole(
     content: Mapping[str, pa.Table | pa.RecordBatchReader], place: Callable[[str], Path]
 ) -> dict[str, int]:
-    """Write tables whole, or batch by batch; answers the rows of each."""
+    """Write tables whole, or batch by batch; returns the rows of each."""
     written: dict[str, int] = {}
     for name, table in content.items():
         with Growing(place(name), table.schema) as file:
@@ -186,7 +186,7 @@ def _write_whole(
 def _write_chunks(
     chunks: Slices, arrow: Callable[[Table, Sequence[Mapping[str, object]]], pa.Table], place: Callable[[str], Path]
 ) -> dict[str, int]:
-    """Write the tables side by side as their rows come; answers the rows of each."""
+    """Write the tables side by side as their rows come; returns the rows of each."""
     files: dict[str, Growing] = {}
     with ExitStack() as opened:
         for tables in chunks:
@@ -198,7 +198,7 @@ def _write_chunks(
 
 
 def finished(path: Path, snapshot_id: str, date: date, name: str, rows: int) -> SnapshotFile:
-    """What the manifest says of a staged file that is written."""
+    """The manifest's entry for a staged file."""
     sync(path)
     with path.open("rb") as written:
         digest = file_digest(written, "sha256").hexdigest()
@@ -213,14 +213,14 @@ def finished(path: Path, snapshot_id: str, date: date, name: str, rows: int) -> 
 
 
 def _first_written(root: Path, snapshot_id: str) -> datetime | None:
-    with suppress(SnapshotDamaged):  # there is none, or writing it again is the remedy
+    with suppress(SnapshotDamaged):  # none exists, or writing it again is the remedy
         old = read_manifest(manifest_path(root, snapshot_id))
         return old.first_written_at or old.written_at
     return None
 
 
 def _keep_replaced(root: Path, new: Manifest) -> None:
-    """Keep what the new files replace. After a crash half way it is kept already, and must not be kept anew."""
+    """Keep the files that the new ones replace. After a crash half way they are kept already, and not kept again."""
     path = manifest_path(root, new.snapshot_id)
     if not path.exists():
         return
@@ -235,7 +235,7 @@ def _keep_replaced(root: Path, new: Manifest) -> None:
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
-    """Put a manifest in the place of the one with its id, if there is one."""
+    """Write a manifest, in place of an earlier one with its id."""
     staged = staged_path(root, manifest.snapshot_id, "manifest")
     staged.parent.mkdir(parents=True, exist_ok=True)
     staged.write_bytes(manifest.to_json())
@@ -244,7 +244,7 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
 
 
 def _clean(root: Path, manifest: Manifest) -> None:
-    """Remove what earlier writes of this id left, in whatever date's folder, finished or not."""
+    """Remove what earlier writes of this id left, in any date's folder, finished or not."""
     current = {root / file.path for file in manifest.files}
     for path in root.glob(f"*/date=*/{manifest.snapshot_id}.parquet"):
         if path not in current:

@@ -1,8 +1,8 @@
-"""The snapshot tables: columns, key, version and words of each; the data dictionary is made from here.
+"""The snapshot tables: columns, key, version and description of each; the data dictionary is generated from them.
 
-Amounts are whole minor units, never null, so that pandas keeps them `int64`; 0 beside a null currency means that
-there is no amount (no price limit, no freight chosen, fee not known). Only additive changes: a new column is nullable,
-and raises the table's version; a file of the version before goes into tests/connectors/snapshots/past.
+Amounts are minor units, never null, so that pandas keeps them `int64`; 0 beside a null currency means that there is no
+amount (no price limit, no freight chosen, fee not known). Only additive changes: a new column is nullable, and raises
+the table's version; a file of the version before goes into tests/connectors/snapshots/past.
 """
 
 from __future__ import annotations

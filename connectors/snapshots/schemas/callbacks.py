@@ -1,4 +1,4 @@
-"""What the service posted, and what its warehouse said of the parcels that reached it."""
+"""The tables of callbacks, and of the warehouse's records of received parcels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a column is made of: its kind, and the words that a reader needs."""
+"""A column's declaration: its type, and the description that a reader needs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ NEEDS_UNIT = {MINOR[0], MOMENT[0], VOLUME_PRICES[0]}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what can stand in it, and what that means.
+    """One column: its values, and their meaning.
 
-    `words` say also what 0 or an empty text means. `source` names the API answer, the request file's column or the
-    ledger. `example` is a value that the column can hold. `unit` is that of a number (`pieces`, `minor units of
-    currency`), or says whose clock a time is. `null` says when there is no value, in a column that may be without.
-    `personal` marks what tells who or where a receiver is, and free text, in which anything may stand.
+    `words` also explain 0 and an empty text. `source` names the API answer, the request file's column or the ledger.
+    `example` is a value that the column can hold. `unit` is that of a number (`pieces`, `minor units of currency`), or
+    the clock of a time. `null` says when a nullable column has no value. `personal` marks a receiver's name, address
+    and contact, and free text, which may have anything.
     """
 
     kind: ColumnKind
@@ -46,13 +46,13 @@ class Column:
 
     @property
     def currency(self) -> str:
-        """The column beside an amount that has its currency; empty for what is no amount."""
+        """The column with the currency of an amount; empty for other columns."""
         amount = AMOUNT.fullmatch(self.unit)
         return amount[1] if amount else ""
 
     @property
     def lacks(self) -> list[str]:
-        """What a reader would miss, by name."""
+        """The names of missing parts that a reader needs."""
         dtype, nullable = self.kind
         told = {
             "words": self.words,
@@ -64,7 +64,7 @@ class Column:
         return [name for name, is_told in told.items() if not is_told]
 
     def field(self, name: str) -> pa.Field:
-        """The Arrow field; its metadata says what this says, as far as there is something to say."""
+        """The Arrow field; its metadata has the parts of this description that are not empty."""
         told = {
             "description": self.words,
             "unit": self.unit,

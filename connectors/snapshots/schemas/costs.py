@@ -1,4 +1,4 @@
-"""What everything cost in all."""
+"""The table of total costs."""
 
 from __future__ import annotations
 

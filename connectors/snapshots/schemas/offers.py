@@ -1,4 +1,4 @@
-"""What the marketplaces and carriers offered."""
+"""The tables of what marketplaces and carriers offer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was bought, and what came of it."""
+"""The tables of orders, and of what became of them."""
 
 from __future__ import annotations
 

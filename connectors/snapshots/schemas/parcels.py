@@ -1,4 +1,4 @@
-"""What was shipped, and where it is."""
+"""The tables of shipments and their tracking."""
 
 from __future__ import annotations
 

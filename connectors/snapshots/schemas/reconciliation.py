@@ -1,4 +1,4 @@
-"""What ledger and service don't agree about."""
+"""The table of differences between ledger and service."""
 
 from __future__ import annotations
 

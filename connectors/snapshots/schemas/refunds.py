@@ -1,4 +1,4 @@
-"""What was asked back."""
+"""The tables of refunds."""
 
 from __future__ import annotations
 

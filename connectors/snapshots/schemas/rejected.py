@@ -1,4 +1,4 @@
-"""What was left out of the other tables."""
+"""The table of rows that were rejected from the other tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was asked for, and which items were found for words."""
+"""The tables of requests, and of candidate items for their words."""
 
 from __future__ import annotations
 

@@ -157,12 +157,12 @@ def amount(words: str, *, source: str, example: int) -> Column:
 
 
 def shared(*names: str) -> dict[str, Column]:
-    """These columns, by name."""
+    """The shared columns of these names, by name."""
     return {name: COLUMNS[name] for name in names}
 
 
 def variant(name: str, **changes: Any) -> Column:
-    """A shared column that means something else in one table."""
+    """A shared column with a different meaning in one table."""
     return replace(COLUMNS[name], **changes)
 
 

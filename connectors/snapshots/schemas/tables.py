@@ -1,4 +1,4 @@
-"""What a table is made of: its columns, and those that tell of which snapshot a row is."""
+"""A table's declaration: its columns, and those that name each row's snapshot."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Table:
 
 
 def table(name: str, key: str, words: str, columns: Mapping[str, Column], *, version: int = 1) -> Table:
-    """A table with these columns and those that tell of each row's snapshot.
+    """A table with these columns and those of each row's snapshot.
 
-    Raises `ValueError` for one without words: nothing is written that nobody can read.
+    Raises `ValueError` for a table or column without a description: a reader could not use it.
     """
     every = {**columns, **ENVELOPE}
     silent = [f"{name}.{column_name} has no {lack}" for column_name, column in every.items() for lack in column.lacks]
