@@ -1,1 +1,1 @@
-"""What the service posts to us, kept: durable before it is answered, acted on later, never believed."""
+"""Stores the service's callbacks: durable before the answer, processed later, never believed."""

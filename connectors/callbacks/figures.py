@@ -1,4 +1,4 @@
-"""What the receiver tells a watcher (Prometheus): messages, money of the day, orders, and what nobody told us of."""
+"""The receiver's metrics for Prometheus: messages, money of the day, orders, and moves without a callback."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ REPORTED_STATES = (
     OrderState.REFUNDING,
     OrderState.REFUNDED,
 )
-"""Moves that something at the service causes, so that a message is to be expected."""
+"""States that an order enters by an event at the service, so that a callback is expected."""
 
 
 class MetricsCollector(Collector):
-    """Read anew at each scrape. A ledger that can't be read takes its own figures away, and says so."""
+    """Metrics, read anew at each scrape. Those of an unreadable ledger are left out, and one metric says so."""
 
     def __init__(self, store: CallbackStore, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
         self._store, self._settings, self._clock = store, settings, clock
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Nothing: a registry would else read it all to learn the names."""
+        """Nothing: without it a registry would collect everything to learn the names."""
         return []
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -78,11 +78,11 @@ class MetricsCollector(Collector):
             "Changes at the service in the last day of which no message came",
             self._moves_without_callback(connection, now - WITHIN),
         )
-        with suppress(DatabaseError):  # a ledger of before has no pace until a run opens it
+        with suppress(DatabaseError):  # a ledger of an earlier program has no rate until a run opens it
             yield from _of_the_pace(*pace_in(connection, self._clock))
 
     def _moves_without_callback(self, connection: Connection, since: datetime) -> int:
-        """Orders that moved without any message about them: they were only found by asking."""
+        """The number of orders that moved without any callback about them."""
         moved = select(orders.c.order_id).join(moves, moves.c.order_ref == orders.c.order_ref)
         moved = moved.where(moves.c.at >= since, moves.c.new_state.in_(REPORTED_STATES), orders.c.order_id.is_not(None))
         told = select(callbacks.c.order_id).where(callbacks.c.last_at >= since - WITHIN)

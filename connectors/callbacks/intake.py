@@ -13,11 +13,11 @@ MOST_WAITING = 5_000
 
 
 class TooMany(Exception):
-    """More messages wait for the disk than are kept in memory: the sender tries again."""
+    """Too many messages wait for the disk; the sender tries again."""
 
 
 class Intake:
-    """The one writer of a receiver."""
+    """The only writer of a receiver."""
 
     def __init__(self, store: CallbackStore) -> None:
         self._store = store
@@ -45,7 +45,7 @@ class Intake:
             _resolve([kept for _, kept in some], error)
 
     async def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait for the write under way."""
         if self._writing is not None:
             await self._writing
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class CallbackKind(StrEnum):
-    """What a message is about, and so what is done about it."""
+    """What a message is about; it decides how the message is processed."""
 
     STATUS = "status"
     PRICE = "price"

@@ -1,4 +1,4 @@
-"""One message as it was posted and as it is kept; what it says is a hint and nothing more."""
+"""A callback as posted and as stored. Its content is a hint and nothing more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connectors.xportcn.operations import alibaba, big_major, taobao
 from connectors.xportcn.words import MOST_WORDS, clean, shortened
 
 MOST_ORDERS = 100
-"""More orders than this in one message are none that the service would send."""
+"""The most orders that a message of the service names; more are not the service's."""
 LONGEST_ID = 64
 DEEPEST = 64
 TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -34,7 +34,7 @@ NO_ORDER = "names no order: there is nothing to read again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A posted message before it is kept. `body` is what was posted, byte for byte."""
+    """A posted message before it is stored. `body` is the posted bytes."""
 
     body: bytes
     source: str
@@ -49,25 +49,25 @@ class Arrival:
 
     @property
     def digest(self) -> str:
-        """What makes two messages the same: the service numbers none."""
+        """The identity of a message: the service gives it no id."""
         return hashlib.sha256(self.body).hexdigest()
 
 
 def read_arrival(body: bytes, source: str, now: datetime) -> Arrival:
-    """Any bytes as what is to be kept; what can't be understood is set aside with its reason. Raises nothing."""
+    """Any posted bytes as a message to store; unreadable ones are set aside with a reason. Raises nothing."""
     if _depth(body) > DEEPEST:
         return _set_aside(body, source, now, f"is nested deeper than {DEEPEST}")
     try:
         message = parse_callback(body)
     except UnreadableCallback as error:
         return _set_aside(body, source, now, str(error))
-    except Exception as error:  # noqa: BLE001 - whatever strangers send, it stops nobody
+    except Exception as error:  # noqa: BLE001 - no posted bytes may stop the receiver
         return _set_aside(body, source, now, f"can't be read ({type(error).__name__})")
     return _understood(message, body, source, now)
 
 
 def _depth(body: bytes) -> int:
-    """How deep brackets are nested outside of texts; at least that deep where texts are broken."""
+    """The nesting depth of brackets outside of texts; an upper bound where texts are broken."""
     deepest = depth = 0
     for bracket in BRACKETS.findall(TEXTS.sub(b"", body)):
         depth += 1 if bracket in b"[{" else -1
@@ -102,9 +102,9 @@ def _understood(message: CallbackMessage, body: bytes, source: str, now: datetim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """One kept message. Times are UTC; `times` is how often the same was posted; `outcome` what came of it.
+    """A stored message. Times are UTC; `times` is how often it was posted; `outcome` is the result of processing it.
 
-    A newer version may have written a `kind` or `state` that this one does not know.
+    A newer version may have written a `kind` or `state` that is unknown here.
     """
 
     id: int
@@ -133,7 +133,7 @@ class Callback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """What one run is to look at. `id` is also the key under which Prefect is asked for that run."""
+    """The messages for one run. `id` is also the idempotency key of that run in Prefect."""
 
     id: str
     kind: CallbackKind

@@ -1,4 +1,4 @@
-"""The tables of what was posted: with SQLite a file beside the ledger, with PostgreSQL in the ledger's database."""
+"""The tables of callbacks: with SQLite in a file beside the ledger, with PostgreSQL in the ledger's database."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Index(
     sqlite_where=text("ended_at IS NULL"),
     postgresql_where=text("ended_at IS NULL"),
 )
-"""One run a kind at a time: of two dispatchers the second finds the place taken."""
+"""One run of a kind at a time: the ticket of a second dispatcher conflicts."""
 
 tokens = Table(
     "callback_tokens",

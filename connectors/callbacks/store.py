@@ -24,8 +24,8 @@ from domain.forgetting import FORGOTTEN
 FILE = "callbacks.db"
 KEPT = timedelta(days=90)
 AGAIN_AFTER = timedelta(minutes=10)
-"""A message that comes again after it was looked at is looked at again, at most so often: whoever replays one causes no
-more reads than that."""
+"""A message that is posted again after it was processed is processed again, at most so often: a replay attack causes
+no more reads than that."""
 MAKING_LOCK = 7_307_431
 ANEW: Mapping[str, Any] = {
     "state": CallbackState.WAITING,
@@ -38,13 +38,13 @@ SETTLED = (CallbackState.DONE, CallbackState.SET_ASIDE)
 
 
 def callbacks_url(ledger_url: str) -> str:
-    """Where messages are kept: beside a SQLite ledger, in the database of any other."""
+    """The database of messages: a file beside a SQLite ledger, else the ledger's own database."""
     file = sqlite_file(ledger_url)
     return f"sqlite:///{file.absolute().parent / FILE}" if file else ledger_url
 
 
 class CallbackStore:
-    """One table of messages. Safe for several processes at once. Raises `LedgerUnusable`."""
+    """The table of messages. Safe for several processes at once. Raises `LedgerUnusable`."""
 
     def __init__(self, ledger_url: str, *, clock: Callable[[], datetime]) -> None:
         require_lasting(ledger_url)
@@ -77,24 +77,24 @@ class CallbackStore:
 
     @repeating
     def rows(self, statement: Select[Any]) -> list[Any]:
-        """What a statement answers that only reads, row by row as mappings."""
+        """The rows of a statement that only reads, as mappings."""
         with blaming(self.url), self.engine.connect() as connection:
             reader = connection.execution_options(**self._only_reads)
             return [dict(row) for row in reader.execute(statement).mappings()]
 
-    # what arrives
+    # intake
 
     @repeating
     def add(self, arrivals: Sequence[Arrival]) -> None:
-        """Keep messages, all in one commit. One that is there already is counted, and waits anew if it was done: a
-        price that rose, fell and rose again may be told in the same words.
+        """Store messages, all in one commit. A known message is counted, and waits again if it was done: a price that
+        rose, fell and rose again may be posted in identical bytes.
         """
         now = self.clock()
         moments = {"now_": now, "fresh_": now - AGAIN_AFTER, "again_": now + AGAIN_AFTER}
         with self.transaction() as connection:
             connection.execute(self._keep, [row | moments for row in _once_each(arrivals)])
 
-    # what is looked at
+    # reading
 
     def listed(
         self,
@@ -104,14 +104,14 @@ class CallbackStore:
         order_id: str = "",
         most: int = 100,
     ) -> list[Callback]:
-        """The newest messages first."""
+        """Messages, newest first."""
         wanted = {"state": state, "kind": kind, "order_id": order_id}
         conditions = [callbacks.c[name] == value for name, value in wanted.items() if value]
         statement = select(callbacks).where(*conditions).order_by(callbacks.c.id.desc()).limit(most)
         return [Callback.of(row) for row in self.rows(statement)]
 
     def found(self, ids: Iterable[int]) -> list[Callback]:
-        """These messages, oldest first, without those that are not there."""
+        """Those of these messages that exist, oldest first."""
         statement = select(callbacks).where(callbacks.c.id.in_(list(ids))).order_by(callbacks.c.id)
         return [Callback.of(row) for row in self.rows(statement)]
 
@@ -127,21 +127,21 @@ class CallbackStore:
         return {state: found.get(state, 0) for state in CallbackState}
 
     def kinds_at_hand(self) -> list[str]:
-        """The kinds of which messages wait, or are in the hands of a run; also one that only a newer version knows."""
+        """The kinds of messages that wait or are taken by a run; also kinds that only a newer version knows."""
         waiting = callbacks.c.state.in_([CallbackState.WAITING, CallbackState.TAKEN])
         return [row["kind"] for row in self.rows(select(callbacks.c.kind).where(waiting).distinct())]
 
     def oldest_waiting(self) -> datetime | None:
-        """Since when the message waits that has waited longest."""
+        """When the oldest waiting message was received."""
         waiting = callbacks.c.state.in_([CallbackState.WAITING, CallbackState.TAKEN])
         statement = select(callbacks.c.received_at).where(waiting).order_by(callbacks.c.id).limit(1)
         return next((row["received_at"] for row in self.rows(statement)), None)
 
-    # what becomes of it
+    # processing
 
     @repeating
     def replay(self, ids: Iterable[int]) -> list[int]:
-        """Let settled messages wait anew; answers which. One that can't be read stays set aside."""
+        """Let settled messages wait again; returns their ids. An unreadable message stays set aside."""
         known = [one.id for one in self.found(ids) if one.order_ids]
         settled = callbacks.c.state.in_(SETTLED)
         statement = update(callbacks).where(callbacks.c.id.in_(known), settled)
@@ -151,9 +151,10 @@ class CallbackStore:
 
     @repeating
     def settle(self, outcomes: Mapping[int, str], state: CallbackState = CallbackState.DONE) -> None:
-        """Write what came of messages: done, or set aside for a person.
+        """Record outcomes of messages: done, or set aside for a person.
 
-        One that came again after its run began waits anew: it may tell of what was not there yet when that run read.
+        A message that was posted again after its run began waits again: it may be about something newer than what that
+        run read.
         """
         if not outcomes:
             return
@@ -172,9 +173,9 @@ class CallbackStore:
 
     @repeating
     def strike(self, texts: Iterable[str]) -> int:
-        """Strike these texts from all messages, however they are written there; answers in how many they stood."""
+        """Erase these texts from all messages, in any escaping; returns the number of changed messages."""
         plain = [*texts]
-        needles = Needles([*plain, *(json.dumps(text)[1:-1] for text in plain)])  # a body travels as text in a text
+        needles = Needles([*plain, *(json.dumps(text)[1:-1] for text in plain)])  # a body is JSON within JSON
         told = (callbacks.c.body, callbacks.c.message_type, callbacks.c.outcome)
         struck = 0
         with self.transaction() as connection:
@@ -188,7 +189,7 @@ class CallbackStore:
 
     @repeating
     def forget_old(self) -> int:
-        """Let go of what was settled long ago; answers how many. A repetition after that counts as new."""
+        """Delete messages settled long ago; returns their number. A repetition after that counts as new."""
         before = self.clock() - KEPT
         with self.transaction() as connection:
             connection.execute(delete(tickets).where(tickets.c.ended_at < before))
@@ -197,7 +198,7 @@ class CallbackStore:
 
 
 def _keeping(statement: Any) -> Any:
-    """Insert a message, or count it again and let it wait anew if it was done. Built once, since that is costly."""
+    """The statement that inserts a message, or counts it and lets it wait again if it was done. Costly to build."""
     c, moment = callbacks.c, callbacks.c.not_before.type
     is_done = and_(c.state == CallbackState.DONE, c.order_id != "")
     is_fresh = and_(is_done, c.settled_at > bindparam("fresh_", type_=moment))
@@ -215,7 +216,7 @@ def _keeping(statement: Any) -> Any:
 
 
 def _as(column: str, value: Any) -> Any:
-    """A value as the column has it; what is an expression already stays one."""
+    """A value as a literal of the column's type; an expression stays as it is."""
     return value if isinstance(value, ColumnElement) else literal(value, callbacks.c[column].type)
 
 
@@ -226,7 +227,7 @@ def _struck(value: bytes | str, needles: Needles) -> bytes | str:
 
 
 def _once_each(arrivals: Sequence[Arrival]) -> list[dict[str, Any]]:
-    """The rows of a commit, the same message counted: PostgreSQL changes no row twice in one statement."""
+    """The rows of a commit, repeated messages counted: PostgreSQL changes no row twice in one statement."""
     rows: dict[str, dict[str, Any]] = {}
     for one in arrivals:
         if known := rows.get(one.digest):

@@ -1,7 +1,7 @@
-"""Messages in the hands of a run: one run a kind at a time, under a lease, and given back when the run is gone.
+"""Tickets: messages taken by a run under a lease, one run of a kind at a time, released when the run is gone.
 
-A run that ends without a word has its messages taken again, ever fewer together, so that one that brings runs down is
-alone at last, and then set aside.
+After a run that dies, its messages are taken again, ever fewer together. So a message that kills runs is alone in the
+end, and is set aside then.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from connectors.ledger.repeating import repeating
 MOST_ORDERS = 1_000
 LEASE = timedelta(minutes=5)
 BEGINS_WITHIN = timedelta(hours=1)
-"""Without a worker a run waits; each that came too late for its ticket would cost a start when there is one again."""
+"""How long a ticket waits for its run. Without a worker runs queue up, and each that is late costs a start later."""
 MOST_TRIES = 5
 PAUSE = timedelta(minutes=2)
-"""So long messages wait after a run that got nowhere, and longer after each that ended without a word."""
+"""How long messages wait after a run without results, and longer after each run that died."""
 LONGEST_PAUSE = timedelta(minutes=15)
-"""No pause is longer, and no lease lasts so much longer than one: what does was written by a clock that went ahead."""
+"""The longest pause, and the longest excess of a lease: a later end was written by a clock that is ahead."""
 GAVE_UP = f"{MOST_TRIES} runs that looked at it ended without a word; look at their logs, then replay it"
 
 
@@ -41,9 +41,9 @@ class Tickets:
 
     @repeating
     def next(self, kind: CallbackKind) -> Ticket | None:
-        """What a run of this kind is to be asked for now; None while one is at work, or nothing waits.
+        """The ticket for which to start a run of this kind; None while a run is at work, or nothing waits.
 
-        The same ticket comes again until `asked` says that Prefect has taken it.
+        A ticket is returned again until `asked` records that Prefect has its run.
         """
         now = self._store.clock()
         try:
@@ -70,7 +70,7 @@ class Tickets:
         if tries is None:
             return None
         ready = (*ready, c.attempts == tries)
-        together = MOST_ORDERS if tries < 2 else MOST_ORDERS // 10 ** (tries - 1)  # one death may have any cause
+        together = MOST_ORDERS if tries < 2 else MOST_ORDERS // 10 ** (tries - 1)  # a single death may have any cause
         oldest = select(c.order_id).where(*ready).group_by(c.order_id).order_by(func.min(c.id)).limit(together)
         order_ids = list(connection.execute(oldest).scalars())
         ticket = Ticket(id=f"callbacks-{kind}-{uuid.uuid4().hex}", kind=kind, orders=len(order_ids))
@@ -83,7 +83,7 @@ class Tickets:
     def _give_back(
         self, connection: Connection, ticket: str, now: datetime, *, after: timedelta = timedelta(0)
     ) -> None:
-        """End a ticket; what it did not settle waits again, later each time, or is set aside at last."""
+        """End a ticket; messages it did not settle wait again, longer each time, and are set aside in the end."""
         c = callbacks.c
         connection.execute(update(tickets).where(tickets.c.id == ticket).values(ended_at=now))
         left = (c.ticket == ticket, c.state == CallbackState.TAKEN)
@@ -95,13 +95,13 @@ class Tickets:
 
     @repeating
     def asked(self, ticket: str) -> None:
-        """Write that Prefect has taken the ticket's run."""
+        """Record that Prefect has the ticket's run."""
         with self._store.transaction() as connection:
             connection.execute(update(tickets).where(tickets.c.id == ticket).values(asked_at=self._store.clock()))
 
     @repeating
     def begin(self, ticket: str) -> list[Callback]:
-        """The messages of a run that begins, or goes on; empty when the ticket is not its any more."""
+        """The messages of a run that begins or goes on; empty when its ticket has ended."""
         now, c = self._store.clock(), callbacks.c
         valid = (tickets.c.id == ticket, tickets.c.ended_at.is_(None))
         mine = (c.ticket == ticket, c.state == CallbackState.TAKEN)
@@ -115,14 +115,14 @@ class Tickets:
 
     @repeating
     def renew(self, ticket: str) -> None:
-        """Say that the ticket's run is alive."""
+        """Record that the ticket's run is alive."""
         valid = (tickets.c.id == ticket, tickets.c.ended_at.is_(None))
         with self._store.transaction() as connection:
             connection.execute(update(tickets).where(*valid).values(lease_until=self._store.clock() + LEASE))
 
     @repeating
     def end(self, ticket: str, *, blameless: bool = False) -> None:
-        """End a run's ticket; what it settled stays, the rest waits again. `blameless`: no message was the cause."""
+        """End a run's ticket; unsettled messages wait again. `blameless`: no message caused the end."""
         now, c = self._store.clock(), callbacks.c
         with self._store.transaction() as connection:
             if blameless:
@@ -132,7 +132,7 @@ class Tickets:
 
 
 def _is_over(ticket: Mapping[str, Any], now: datetime) -> bool:
-    """Whether nobody works on it any more: its lease ended, or no run came for it."""
+    """Whether a ticket is abandoned: its lease ended, or no run came for it."""
     lasts = LEASE if ticket["begun_at"] else BEGINS_WITHIN
     ends: datetime = ticket["lease_until"] if ticket["begun_at"] else ticket["made_at"] + BEGINS_WITHIN
     return ends <= now or ends > now + lasts + LONGEST_PAUSE

@@ -15,7 +15,7 @@ from connectors.ledger.repeating import repeating
 
 CONSOLE, SANDBOX = "console", "sandbox"
 VALID = {CONSOLE: 2, SANDBOX: 1}
-"""So many tokens of each name are valid at once: the newest. The try-out's has a place of its own."""
+"""How many tokens of each name are valid at once, the newest ones. The sandbox has a name of its own."""
 
 
 def _digest(token: str) -> str:
@@ -23,7 +23,7 @@ def _digest(token: str) -> str:
 
 
 def new_token(store: CallbackStore, name: str = CONSOLE) -> str:
-    """Make a token; the one before stays valid beside it, older ones end. It is told this once, and kept as a hash."""
+    """Make a token; the one before stays valid, older ones end. It is returned only here, and stored as a hash."""
     token = secrets.token_urlsafe(32)
     made_at = store.clock()
     with store.transaction() as connection:
@@ -36,7 +36,7 @@ def new_token(store: CallbackStore, name: str = CONSOLE) -> str:
 
 @repeating
 def end_tokens(store: CallbackStore, *, but_newest: bool) -> int:
-    """End the console's tokens, or all but the newest of them; answers how many ended."""
+    """End the console's tokens, or all but the newest of them; returns how many ended."""
     kept = (
         select(tokens.c.id).where(tokens.c.name == CONSOLE).order_by(tokens.c.id.desc()).limit(1 if but_newest else 0)
     )
@@ -51,6 +51,6 @@ def valid_digests(store: CallbackStore) -> list[str]:
 
 
 def fits(token: str, digests: Iterable[str]) -> bool:
-    """Whether a token is one of these; takes as long for a wrong one as for a right one."""
+    """Whether a token is one of these; takes equally long for right and wrong ones."""
     given = _digest(token)
     return any([hmac.compare_digest(given, digest) for digest in digests])

@@ -1,4 +1,4 @@
-"""Reading a merchant's request file: CSV, XLSX, JSON or Parquet. It is understood or refused, never guessed."""
+"""Reads a merchant's request file: CSV, XLSX, JSON or Parquet. A file is understood or refused, never guessed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class UnreadableFile(Exception):
 
 
 def read_request_file(path: Path, *, encoding: str = "", require_limit: bool = False) -> ParsedRequests:
-    """Read and check a whole file. Raises `UnreadableFile`; what is wrong with single cells comes as faults.
+    """Read and check a whole file. Raises `UnreadableFile`; errors of single cells are returned as faults.
 
-    Text is UTF-8, or UTF-16 with its mark; `encoding` names another one. `require_limit` makes each row without a
-    price limit a fault.
+    Text is UTF-8, or UTF-16 with a byte order mark; `encoding` names another one. With `require_limit` each row without
+    a price limit is a fault.
     """
     read = READERS.get(path.suffix.lower())
     if read is None:
@@ -44,7 +44,7 @@ def read_request_file(path: Path, *, encoding: str = "", require_limit: bool = F
 
 
 def read_request_text(text: str, *, require_limit: bool = False) -> ParsedRequests:
-    """Read and check rows as they come out of a spreadsheet, the header first. Raises `UnreadableFile`.
+    """Read and check rows pasted from a spreadsheet, header first. Raises `UnreadableFile`.
 
     Blank lines before the header don't count: row 1 is the header, as in a file.
     """

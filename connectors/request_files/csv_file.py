@@ -19,7 +19,7 @@ LONGEST_ROW = 2**18  # characters, over all lines of one row
 
 
 class RowSink(Protocol):
-    """Who takes what a file holds: a `RequestTable`, or a `RatesTable`."""
+    """The receiver of a file's rows: a `RequestTable` or a `RatesTable`."""
 
     is_full: bool
 
@@ -31,7 +31,7 @@ class RowSink(Protocol):
 
 
 def read_csv(content: bytes, encoding: str, table: RowSink) -> None:
-    """Hand the rows to the table. Raises `Unusable`."""
+    """Add the rows to the table. Raises `Unusable`."""
     lines = _Lines(text_of(content, encoding))
     try:
         _read(lines, table)
@@ -40,7 +40,7 @@ def read_csv(content: bytes, encoding: str, table: RowSink) -> None:
 
 
 class _Lines:
-    """The lines of a text, of which one row may have only so many characters."""
+    """The lines of a text; one row may have at most `LONGEST_ROW` characters."""
 
     def __init__(self, text: TextIOBase) -> None:
         self.text = text
@@ -108,5 +108,5 @@ def _begin(columns: list[str], table: RowSink) -> bool:
 
 
 def _ragged(record: list[str], columns: list[str]) -> str:
-    """Its cells have probably shifted, so even those that fit mislead."""
+    """The fault of a row whose cells have probably shifted: even those that fit mislead."""
     return f"this row has {len(record)} cells where the header has {len(columns)}; check its separators and quotes"

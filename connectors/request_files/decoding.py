@@ -1,4 +1,4 @@
-"""Text of a request file: UTF-8, UTF-16 with its mark, or the encoding that a person names. Never a guess.
+"""Text of a request file: UTF-8, UTF-16 with a byte order mark, or an encoding that a person names. Never a guess.
 
 Guessing can't work: Korean EUC-KR decodes to common Chinese characters, and Windows-1252 to rare ones.
 """
@@ -11,7 +11,7 @@ import io
 from connectors.request_files.opening import Unusable
 
 MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark its mark begins with
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -26,7 +26,7 @@ REMEDY = f"{SAVE_IT}, or name its encoding, such as --encoding gb18030 for Chine
 
 
 def check_encoding(name: str) -> str:
-    """The name as Python's codecs have it; empty stays empty. Raises `ValueError` for what is no encoding of text."""
+    """The name of an encoding in Python's codecs; empty stays empty. Raises `ValueError` for no encoding of text."""
     if not name.strip():
         return ""
     try:
@@ -42,7 +42,7 @@ def check_encoding(name: str) -> str:
 
 
 def text_of(content: bytes, named: str) -> io.TextIOWrapper:
-    """The text as a stream that ends no line by itself. Raises `Unusable`; reading raises `UnicodeDecodeError`."""
+    """The text as a stream without newline translation. Raises `Unusable`; reading raises `UnicodeDecodeError`."""
     return io.TextIOWrapper(io.BytesIO(content), encoding=_encoding(content, named), errors="strict", newline="")
 
 
@@ -51,7 +51,7 @@ def _encoding(content: bytes, named: str) -> str:
     if marked == "utf-32" and not named:
         raise Unusable(f"is UTF-32 text; {REMEDY}")
     if marked:
-        return marked  # a mark says for certain what an option for many files can't know
+        return marked  # a mark is certain, an option is for many files
     try:
         named = check_encoding(named)
     except ValueError as error:
@@ -74,7 +74,7 @@ def _is_utf_8(content: bytes) -> bool:
 
 
 def undecodable(error: UnicodeDecodeError, lines_before: int) -> str:
-    """The sentence for text that is not what it should be. `lines_before` were read whole."""
+    """The message for text of another encoding. `lines_before` lines were read whole."""
     line = lines_before + 1 + error.object[: error.start].decode(error.encoding, "ignore").count("\n")
     name = "UTF-8" if error.encoding.startswith("utf-8") else error.encoding
     return f"line {line} is no {name} text; {REMEDY}"

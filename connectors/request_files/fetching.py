@@ -1,7 +1,7 @@
-"""A request file from an https address, such as a published sheet. The address may hold a token: no message quotes it.
+"""Fetches a request file from an https address, such as a published sheet.
 
-A sheet is given away through redirects to other hosts, under some name or none, as any content type. So what kind of
-file it is, its bytes say.
+The address may hold a token, so no message quotes it. A sheet is served through redirects to other hosts, with any name
+or none and any content type. So its bytes decide the kind of file.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A whole file; `suffix` says how it is read."""
+    """A whole file; `suffix` selects its reader."""
 
     content: bytes
     suffix: str
 
 
 async def fetch(address: str, allowed: Sequence[Network]) -> Fetched:
-    """The file at an address. Raises `Unusable`, which does not quote the address.
+    """The file at an address. Raises `Unusable`, without the address in its message.
 
-    `allowed` are the private networks that may be asked, also by http. No proxy is used.
+    `allowed` are the private networks that may be reached, also by http. No proxy is used.
     """
     try:
         async with asyncio.timeout(LONGEST_S):
@@ -63,7 +63,7 @@ async def fetch(address: str, allowed: Sequence[Network]) -> Fetched:
 
 
 def _kind(error: BaseException) -> str:
-    """What went wrong without its own words, which name the address."""
+    """The kind of an error, without its message, which names the address."""
     of_system = getattr(error, "os_error", error)
     return getattr(of_system, "strerror", None) or type(error).__name__
 
@@ -75,7 +75,7 @@ def _url(text: str) -> URL:
 
 
 async def _followed(url: URL, allowed: Sequence[Network]) -> Fetched:
-    """Ask, and ask on where a redirect leads; cookies go along to the hosts that gave them, as sheets want it."""
+    """Get the file, following redirects; sheets need that cookies go back to the hosts that set them."""
     cookies = aiohttp.CookieJar()
     for _ in range(MOST_REDIRECTS + 1):
         door = Door(allowed, is_tls=url.scheme == "https")
@@ -94,7 +94,7 @@ async def _followed(url: URL, allowed: Sequence[Network]) -> Fetched:
 
 
 class Door:
-    """Makes the socket of each connection, unless its address must not be connected to."""
+    """Creates the socket of each connection, unless its address is forbidden."""
 
     def __init__(self, allowed: Sequence[Network], *, is_tls: bool) -> None:
         self._allowed = allowed
@@ -102,7 +102,7 @@ class Door:
         self._refused: list[str] = []
 
     def socket(self, to: tuple[Any, ...]) -> socket.socket:
-        """For aiohttp, which then connects it to this very address. Raises `PermissionError`."""
+        """A socket for aiohttp, which connects it to exactly this address. Raises `PermissionError`."""
         family, kind, protocol, _, address = to
         if not is_reachable(address[0], self._allowed, is_tls=self._is_tls):
             self._refused.append(address[0])
@@ -122,7 +122,7 @@ class Door:
 
 
 def _leads_to(answer: aiohttp.ClientResponse) -> str:
-    """Where a redirect leads; nothing for another answer. Raises `Unusable` for one that gives no file."""
+    """The target of a redirect; empty for other answers. Raises `Unusable` for an answer without a file."""
     if answer.status in (301, 302, 303, 307, 308) and (location := answer.headers.get("location")):
         return location
     if answer.status in (401, 403):
@@ -140,7 +140,7 @@ async def _file(answer: aiohttp.ClientResponse) -> Fetched:
     if (answer.content_length or 0) > MOST_BYTES:
         raise Unusable(too_large(answer.content_length or 0))
     parts, size = [], 0
-    async for part in answer.content.iter_chunked(PART):  # unpacked, a bounded part at a time
+    async for part in answer.content.iter_chunked(PART):  # decompressed, in parts of bounded size
         parts.append(part)
         size += len(part)
         if size > MOST_BYTES:
@@ -150,7 +150,7 @@ async def _file(answer: aiohttp.ClientResponse) -> Fetched:
 
 
 def suffix_of(content: bytes) -> str:
-    """How a file is read, as its first bytes say; text that is no JSON is CSV. Raises `Unusable` for other files."""
+    """The suffix of a file by its first bytes; text that is no JSON is CSV. Raises `Unusable` for other files."""
     start = content[:PART].lstrip(b"\xef\xbb\xbf \t\r\n")
     if problem := _by_start(start, OTHERS):
         raise Unusable(problem)

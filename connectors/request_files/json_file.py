@@ -25,7 +25,7 @@ KNOWN = frozenset(NAMES)
 
 
 def read_json(content: bytes, encoding: str, table: RequestTable) -> None:
-    """Hand the rows to the table. Raises `Unusable`."""
+    """Add the rows to the table. Raises `Unusable`."""
     text, rows = JsonText(content, encoding, _row), _Rows(table)
     try:
         if _read(text, rows):
@@ -40,7 +40,7 @@ def read_json(content: bytes, encoding: str, table: RequestTable) -> None:
 
 
 def _row(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; what stands under a key that is there twice is not known."""
+    """An object; the value of a repeated key is `TWICE`, a fault."""
     cells = dict(pairs)
     if len(cells) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -119,7 +119,7 @@ class _Rows:
             self.without_limit.append(self.row)
 
     def finish(self) -> None:
-        """Blame the file for keys that no row has, and rows for a limit that others have."""
+        """Add faults: of the file for columns that no row has, and of rows without a limit where others have one."""
         if self.row > HEADER_ROW:
             self.table.lack(self.seen)
         if LIMIT.name in self.seen:

@@ -1,4 +1,4 @@
-"""A JSON document read in parts: a few megabytes of brackets would become gigabytes of lists."""
+"""Reads a JSON document in parts: a few megabytes of brackets would become gigabytes of lists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXACT_DIGITS = 100
 
 
 class JsonText:
-    """Walks through one document. Everything raises `ValueError` or `RecursionError` for what is no JSON."""
+    """A cursor through one document. Every method raises `ValueError` or `RecursionError` for invalid JSON."""
 
     def __init__(self, content: bytes, encoding: str, row: Callable[[list[tuple[str, Any]]], Any]) -> None:
         self.lines = 0
@@ -31,7 +31,7 @@ class JsonText:
         ).raw_decode
 
     def peek(self) -> str:
-        """The next character that is no blank; empty at the end."""
+        """The next non-blank character; empty at the end."""
         while True:
             blanks = BLANKS.match(self._buffer, self._at)
             self._at = blanks.end() if blanks else self._at
@@ -104,7 +104,7 @@ def _whole(text: str) -> int | Decimal:
 
 
 def _fraction(text: str) -> float | Decimal | NotACell:
-    """The number as it is written; with an exponent and too large to be exact it has lost digits, as a float has."""
+    """A number exactly as written; one with an exponent that is too large to be exact stays a float."""
     if len(text) > EXACT_DIGITS:
         return NotACell("this number has more digits than anything here has; write what is meant as text")
     as_float = float(text)

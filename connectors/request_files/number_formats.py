@@ -1,4 +1,4 @@
-"""What a spreadsheet shows of a number: as it is, with zeros before it, or something else than its value."""
+"""What a spreadsheet shows of a number: its value, leading zeros before it, or something else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain.cell_values import DATE, NotACell
 
-# Those that a file names by number alone; others of the first 50 are dates, which look different in each language.
+# Formats that a file names by number alone; others of the first 50 are dates, which differ by language.
 BUILT_IN = {
     0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: "#,##0", 6: "#,##0", 7: "#,##0.00", 8: "#,##0.00",
     9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??", 37: "#,##0", 38: "#,##0", 39: "#,##0.00",
@@ -25,7 +25,7 @@ YEN = ("¥", "￥")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How a format shows numbers: with at least `zeros` digits; `refused` says why the value is not what is meant."""
+    """How a format shows numbers: with at least `zeros` digits; `refused` says why the shown text is not the value."""
 
     zeros: int = 0
     refused: NotACell | None = None

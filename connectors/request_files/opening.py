@@ -1,4 +1,4 @@
-"""The bytes of a request file: only of a regular file, and only so many."""
+"""The bytes of a request file, which must be a regular file of limited size."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ KINDS = {
 
 
 class Malformed(ValueError):
-    """What stands in the file is not of its format; the message says how, in words of our own."""
+    """The content of the file is invalid in its format; the message says how, without a library's words."""
 
 
 class Unusable(Exception):
-    """The file can't be read as a table; the message says why and the remedy, without the file's name."""
+    """The file can't be read as a table; the message has the cause and the remedy, without the file's name."""
 
 
 def content_of(path: Path) -> bytes:
-    """All of a file. Raises `OSError`, and `Unusable` for what is no regular file or too large."""
-    # a pipe that nobody writes to would block an ordinary open for ever
-    _require_file(path.stat())  # opening a device alone may set it going
+    """The bytes of a file. Raises `OSError`, and `Unusable` for an irregular or too large file."""
+    # a pipe without a writer would block an ordinary open for ever
+    _require_file(path.stat())  # opening a device may already trigger it
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(_required(descriptor), "rb") as file:
         content = file.read(MOST_BYTES + 1)
@@ -37,7 +37,7 @@ def content_of(path: Path) -> bytes:
 
 
 def _required(descriptor: int) -> int:
-    """The same descriptor, of a regular file that is not too large; any other is closed."""
+    """A descriptor of a regular file that is not too large; any other is closed, and raises `Unusable`."""
     try:
         _require_file(os.fstat(descriptor))
     except BaseException:
@@ -54,5 +54,5 @@ def _require_file(status: os.stat_result) -> None:
 
 
 def too_large(size: int) -> str:
-    """The sentence for a file of `size` bytes."""
+    """The message for a file of `size` bytes."""
     return f"has {size / 2**20:,.0f} MiB; up to {MOST_BYTES // 2**20} MiB are possible: split the file"

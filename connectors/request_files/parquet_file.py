@@ -1,4 +1,4 @@
-"""Request files as Parquet. Columns of types that no cell can have are never decoded, only refused where filled."""
+"""Request files as Parquet. Columns of unsupported types are never decoded, only refused where filled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = 1_000
 
 
 def read_parquet(content: bytes, _encoding: str, table: RequestTable) -> None:
-    """Hand the rows to the table. Raises `Unusable`."""
+    """Add the rows to the table. Raises `Unusable`."""
     import pyarrow as pa
 
     try:
@@ -39,7 +39,7 @@ def _read(content: bytes, table: RequestTable) -> None:
     known = [name for name in dict.fromkeys(map(_top, leaves)) if normal_name(name) in NAMES]
     _require_bounds(meta, known)
     texts = [leaf.path for leaf in leaves if leaf.path in known and leaf.physical_type == "BYTE_ARRAY"]
-    file = ParquetFile(pa.BufferReader(content), read_dictionary=texts)  # one long text may stand in every row
+    file = ParquetFile(pa.BufferReader(content), read_dictionary=texts)  # every row may have one long text
     columns = file.schema_arrow.names
     table.begin(columns)
     if columns or meta.num_rows:
@@ -64,7 +64,7 @@ def _require_bounds(meta: FileMetaData, known: Sequence[str]) -> None:
     if meta.num_rows > MOST_ROWS:
         raise Unusable(f"has {meta.num_rows:,} rows; up to {MOST_ROWS:,} are possible: split it")
     groups = [meta.row_group(at) for at in range(meta.num_row_groups)]
-    # Arrow ends the whole process over a damaged column's metadata: they are looked at only where it matters
+    # Arrow ends the whole process over a damaged column's metadata: they are read only where it matters
     if sum(group.total_byte_size for group in groups) <= MOST_UNPACKED:
         return
     unpacked = sum(
@@ -87,7 +87,7 @@ def _rows(file: ParquetFile, columns: Sequence[str], known: Sequence[str]) -> It
 
 
 def _cells(array: pa.Array) -> list[Any]:
-    """The cells of one column; of a type that is neither text nor a number each filled one is refused."""
+    """The cells of one column; in a column that is neither text nor numbers each filled cell is refused."""
     import pyarrow as pa
 
     kind = array.type

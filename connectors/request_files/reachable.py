@@ -1,7 +1,7 @@
 """Which network addresses a request file may be fetched from: public ones, and private ones that a setting names.
 
-Asked of each address that is about to be connected to, so that neither a redirect, nor a name that resolves to this
-network, nor one that resolves to something else a moment later (DNS rebinding) leads past it.
+Each address is checked right before the connection. So no redirect, no name that resolves to this network, and no name
+that resolves differently a moment later (DNS rebinding) gets past the check.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-UNICAST = ip_network("2000::/3")  # what Python calls global is more: fec0::, ::127.0.0.1
+UNICAST = ip_network("2000::/3")  # Python's `is_global` includes more: fec0::, ::127.0.0.1
 CARRIERS = (ip_network("64:ff9b::/96"), ip_network("::/96"))
-DOCUMENTS = ip_network("3fff::/20")  # kept for examples (RFC 9637); Python 3.11 takes it for public
+DOCUMENTS = ip_network("3fff::/20")  # reserved for examples (RFC 9637); Python 3.11 takes it for public
 ISATAP = (0x00005EFE, 0x02005EFE)
-"""Above the last 32 bits: below it stands an IPv4 address (RFC 5214)."""
+"""Above the last 32 bits, which are an IPv4 address (RFC 5214)."""
 PLATFORMS = (ip_network("168.63.129.16/32"), ip_network("192.0.0.0/24"))
-"""Azure and Oracle answer their virtual machines there, as others do at link-local addresses."""
+"""Metadata services of Azure and Oracle; other clouds have theirs at link-local addresses."""
 
 
 def is_reachable(text: str, allowed: Sequence[Network], *, is_tls: bool) -> bool:

@@ -14,9 +14,9 @@ AS_TEXT = "@"
 
 
 def write_template(path: Path) -> None:
-    """Write the template, as the ending of its name says, whole or not at all.
+    """Write the template whole or not at all, in the format of the path's suffix.
 
-    Raises `ValueError` for another ending, and `FileExistsError` where there is a file: somebody may have filled it in.
+    Raises `ValueError` for another suffix, and `FileExistsError` where a file exists: it may be filled in.
     """
     if path.suffix.lower() not in WRITERS:
         raise ValueError(f"{path}: a template ends in {' or '.join(WRITERS)}")
@@ -30,13 +30,13 @@ def write_template(path: Path) -> None:
 
 
 def _write_text(path: Path) -> None:
-    """With a mark, by which Excel knows that it is UTF-8."""
+    """Write CSV with a byte order mark, by which Excel recognizes UTF-8."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows(([column.name for column in COLUMNS], [column.example for column in COLUMNS]))
 
 
 def _write_sheet(path: Path) -> None:
-    """All cells are text, so that a spreadsheet neither rounds an id nor drops a zero."""
+    """Write XLSX with text cells only, so that a spreadsheet neither rounds an id nor drops a zero."""
     from openpyxl import Workbook
     from openpyxl.comments import Comment
     from openpyxl.styles import Font

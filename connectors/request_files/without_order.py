@@ -1,4 +1,4 @@
-"""A request file without the rows of one order, and all else as it was; and what these rows said of their receiver."""
+"""A request file without the rows of one order, otherwise unchanged, and the receivers in these rows."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from domain.request_files import normal_name
 
 ORDER = "order_ref"
 NO_TEXT = "latin-1"
-"""What can't be read is taken byte by byte: commas and line ends are the same in all that a spreadsheet saves."""
+"""Undecodable text is read byte by byte: commas and line ends are alike in all encodings that a spreadsheet saves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """The content without the order's rows, and the receivers of these rows; both are empty where it had none."""
+    """The content without the order's rows, and the receivers of these rows; both are empty without such rows."""
 
     content: bytes = b""
     receivers: tuple[Receiver, ...] = ()
@@ -36,18 +36,18 @@ NOTHING = Without()
 
 
 def without_order(content: bytes, suffix: str, order_ref: str) -> Without:
-    """Leave the rows of an order out of a file of this kind. Raises `ValueError` for one that can't be read."""
+    """Remove the rows of an order from a file of this kind. Raises `ValueError` for an unreadable file."""
     reader = READERS.get(suffix.lower())
     if reader is None:
         return NOTHING
     try:
         return reader(content, order_ref)
-    except Exception as error:  # whatever stands in a file that nobody could read either
+    except Exception as error:  # a file that reading refuses too may contain anything
         raise Malformed(words_of(error)) from error
 
 
 def text_without_order(text: str, order_ref: str) -> tuple[str, tuple[Receiver, ...]]:
-    """The lines of a CSV text but those of an order, and its receivers; the same text where none can be told."""
+    """The lines of a CSV text but those of an order, and its receivers; the text unchanged where rows are unclear."""
     lines = io.StringIO(text, newline="").readlines()
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(DELIMITERS, key=first.count)
@@ -74,7 +74,7 @@ def text_without_order(text: str, order_ref: str) -> tuple[str, tuple[Receiver, 
 
 
 def _is_open_ended(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether a quote is never closed: what follows it looks like one cell, and has the rows of other orders."""
+    """Whether a quote is never closed: the text after it parses as one cell, and has the rows of other orders."""
     try:
         for _ in csv.reader(iter(lines), delimiter=delimiter, strict=True):
             pass
@@ -141,7 +141,7 @@ def _xlsx(content: bytes, order_ref: str) -> Without:
 
 
 def _rows_of(rows: Iterator[Sequence[Any]], order_ref: str) -> Iterator[tuple[int, Receiver]]:
-    """The numbers of an order's rows in a sheet, from 1, below the row that names the columns."""
+    """The numbers of an order's rows in a sheet, from 1, below the header, each with its receiver."""
     columns: list[str] = []
     for number, row in enumerate(rows, start=1):
         if not columns:
@@ -156,7 +156,7 @@ def _is_of(cells: Mapping[str, Any], order_ref: str) -> bool:
 
 
 def _receiver(cells: Mapping[str, Any]) -> Receiver:
-    """What the cells say of the receiver, as they stand in the file."""
+    """The receiver in the cells, unparsed."""
     return {part: _text(cells.get(f"receiver_{part}", cells.get(part))) for part in PARTS}
 
 
@@ -175,7 +175,7 @@ READERS: Mapping[str, Callable[[bytes, str], Without]] = {
 
 
 def order_in(path: Path, order_ref: str) -> Without:
-    """What a file has of an order; nothing where it can't be read."""
+    """`without_order` of a file; nothing where it can't be read."""
     try:
         return without_order(path.read_bytes(), path.suffix, order_ref)
     except (OSError, ValueError):

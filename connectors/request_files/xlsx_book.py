@@ -1,4 +1,4 @@
-"""The parts of an XLSX file beside its sheet: what its sheets are, its texts and its number formats."""
+"""The parts of an XLSX file beside its sheet: the list of sheets, the texts and the number formats."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from connectors.request_files.opening import Malformed, Unusable
 
 MOST_UNPACKED = 192 * 2**20
 SURELY_FINE = 16 * 2**20
-MOST_TIMES = 200  # as large as packed: a sheet of equal rows comes to less than half of it
-MOST_TEXT = 48 * 2**20  # characters of all texts that stand in cells
+MOST_TIMES = 200  # unpacked to packed size: a sheet of equal rows has less than half of it
+MOST_TEXT = 48 * 2**20  # characters of all texts in cells
 MOST_PARTS = 5_000
 PART = 2**16
 LONGEST_TAG = 2**22
@@ -42,7 +42,7 @@ class Workbook:
         self.formats = self._formats()
 
     def other_sheets(self) -> Iterator[str]:
-        """The names of further sheets that have cells with something in them."""
+        """The names of further sheets with filled cells."""
         for name, kind, part, _ in self._sheets[1:]:
             if kind == "worksheet" and part in self.archive.NameToInfo:
                 with self.archive.open(part) as file:
@@ -51,7 +51,7 @@ class Workbook:
                     yield name
 
     def chunks(self, part: str) -> Iterator[bytes]:
-        """The content of a part, as far as the book may be unpacked."""
+        """The content of a part. Raises `Unusable` when the book unpacks to more than `MOST_UNPACKED`."""
         with self.archive.open(part) as file:
             while chunk := file.read(PART):
                 self.unpacked += len(chunk)
@@ -60,7 +60,7 @@ class Workbook:
                 yield chunk
 
     def parse(self, part: str, start: Start, end: End | None = None, data: Callable[[str], None] | None = None) -> None:
-        """Tell the elements of a part by their names without prefix."""
+        """Parse a part; the handlers get element names without prefix."""
         parser = XmlParser(start, end, data)
         for chunk in self.chunks(part):
             parser.feed(chunk)
@@ -86,7 +86,7 @@ class Workbook:
         return sheets
 
     def _targets(self, part: str, folder: str) -> dict[str, tuple[str, str]]:
-        """Kind and part of each relation."""
+        """Kind and part of each relationship, by its id."""
         found: dict[str, tuple[str, str]] = {}
 
         def start(name: str, attributes: dict[str, str]) -> None:
@@ -124,7 +124,7 @@ class Workbook:
         return reader.texts
 
     def _formats(self) -> list[Shown]:
-        """What each cell style shows of a number."""
+        """How each cell style shows numbers."""
         styles = _Styles()
         if part := self._related_part("styles"):
             self.parse(part, styles.start, styles.end)
@@ -132,7 +132,7 @@ class Workbook:
 
 
 class TextReader:
-    """Collects the texts of `si` or `is` elements, without the readings that Japanese texts carry along."""
+    """Collects the texts of `si` or `is` elements, without the phonetic readings of Japanese texts."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -164,7 +164,7 @@ class TextReader:
 
     def take(self) -> str:
         """The text of the element that has just ended."""
-        self._bound(16)  # what an empty text takes beside its characters, in part
+        self._bound(16)  # part of the memory that an empty text takes
         return unescaped("".join(self._parts))
 
     def _bound(self, length: int) -> None:
@@ -204,8 +204,8 @@ class _Styles:
 
 @contextmanager
 def open_book(content: bytes) -> Iterator[Workbook]:
-    """The workbook in these bytes. Raises `Unusable`, and for a damaged one any of a dozen other errors."""
-    if content.count(b"PK\x01\x02") > MOST_PARTS:  # its list of parts alone would fill the memory
+    """The workbook in these bytes. Raises `Unusable`, and for a damaged one any of a dozen other errors (`DAMAGE`)."""
+    if content.count(b"PK\x01\x02") > MOST_PARTS:  # the list of parts alone would fill the memory
         raise Unusable(f"is an archive of more than {MOST_PARTS:,} parts, and no workbook")
     with ZipFile(io.BytesIO(content)) as archive:
         declared = sum(part.file_size for part in archive.infolist() if part.filename.endswith((".xml", ".rels")))
@@ -224,12 +224,12 @@ def _too_large(unpacked: int) -> str:
 
 
 def unescaped(text: str) -> str:
-    """A text without the escapes that the format has for characters XML can't hold."""
+    """A text with its escapes replaced by their characters, which XML can't hold."""
     return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
 class XmlParser:
-    """Tells elements by their names without prefix. Takes no document type: workbooks have none, entities can grow."""
+    """Parses XML to element names without prefix. Refuses a document type: workbooks have none, entities can grow."""
 
     def __init__(self, start: Start, end: End | None = None, data: Callable[[str], None] | None = None) -> None:
         self._parser = expat.ParserCreate()
@@ -254,7 +254,7 @@ class XmlParser:
 
 
 class _Local(dict[str, str]):
-    """Names without their prefixes, each found once."""
+    """A cache of names without their prefixes."""
 
     def __missing__(self, name: str) -> str:
         if len(self) > MOST_NAMES:

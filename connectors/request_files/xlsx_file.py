@@ -1,4 +1,4 @@
-"""Request files as XLSX: the first sheet, with all that a spreadsheet shows otherwise than it is stored."""
+"""Request files as XLSX: the first sheet; cells that show something else than they store are faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAMAGE = (BadZipFile, ExpatError, EOFError, LookupError, NotImplementedError, OS
 
 
 def read_xlsx(content: bytes, _encoding: str, table: RequestTable) -> None:
-    """Hand the rows to the table. Raises `Unusable`."""
+    """Add the rows to the table. Raises `Unusable`."""
     try:
         with open_book(content) as book:
             _read(book, table)
@@ -66,7 +66,7 @@ def _header(cells: list[object], table: RequestTable) -> list[str]:
 
 
 def _data(rows: Iterator[tuple[int, list[object]]], columns: list[str], named: list[int], table: RequestTable) -> int:
-    """The last row that holds anything under a named column."""
+    """Add the rows to the table; returns the last row with anything under a named column."""
     last = 0
     known = set(named)
     for number, cells in rows:

@@ -24,7 +24,7 @@ MOST_CELLS = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Merged cells, such as `A3:B5`; rows and columns count from 1."""
+    """A range of merged cells, such as `A3:B5`; rows and columns count from 1."""
 
     name: str
     first_row: int
@@ -33,7 +33,7 @@ class Area:
 
 
 class Sheet:
-    """Reads the first sheet of a book. What is hidden or merged is known once all rows were read."""
+    """Reads the first sheet of a book. Hidden and merged cells are known once all rows were read."""
 
     def __init__(self, book: Workbook) -> None:
         self.hidden_rows: list[int] = []
@@ -53,7 +53,7 @@ class Sheet:
         self._is_value = self._has_value = self._is_formula = self._is_inline = self._in_data = False
 
     def rows(self) -> Iterator[tuple[int, list[object]]]:
-        """The rows that are there, with their numbers. Cells beyond the header's last stand together after it."""
+        """The present rows with their numbers. Cells beyond the header's last column share one place after it."""
         parser = XmlParser(self._start, self._end, self._data)
         for chunk in self._book.chunks(self._book.part):
             parser.feed(chunk)
@@ -134,7 +134,7 @@ class Sheet:
         self._done.append((self._row, self._cells))
 
     def _place(self, reference: str) -> int:
-        """The column of a cell, the first being 0. A cell that names none stands after the one before it."""
+        """The column of a cell, from 0. A cell without a reference follows the cell before it."""
         if not reference:
             return self._column + 1
         letters = reference.rstrip(DIGITS)
@@ -152,7 +152,7 @@ class Sheet:
         self._cells[at] = value
 
     def _read(self) -> object:
-        """What stands in the cell that has just ended."""
+        """The value of the cell that has just ended."""
         kind = self._cell.get("t", "n")
         text = "".join(self._value)
         if not text and kind != "inlineStr":
@@ -170,7 +170,7 @@ class Sheet:
     def _empty(self, kind: str) -> object:
         if not self._is_formula:
             return None
-        # a formula that gives an empty text leaves no empty cell: blanks, which a limit must not be
+        # a formula with an empty text leaves no empty cell but a blank, which is no valid limit
         return " " if kind == "str" and self._has_value else self._uncalculated()
 
     def _uncalculated(self) -> NotACell:
