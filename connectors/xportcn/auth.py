@@ -19,13 +19,13 @@ def new_nonce() -> str:
 
 
 def signature(*, access_key: str, timestamp: str, nonce: str, access_secret: str) -> str:
-    """MD5 of the four texts joined without separators, in upper-case hex: what the service asks for."""
+    """MD5 of the four texts joined without separators, in upper-case hex."""
     text = f"{access_key}{timestamp}{nonce}{access_secret}"
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().upper()
 
 
 class SignatureAuth(httpx.Auth):
-    """Signs every request afresh: a nonce is good for one try only."""
+    """Signs every request anew: a nonce is good for one try only."""
 
     def __init__(
         self, settings: XportcnSettings, *, clock: Callable[[], float], nonces: Callable[[], str] = new_nonce
@@ -51,7 +51,7 @@ class SignatureAuth(httpx.Auth):
         }
 
     def query(self, headers: Mapping[str, str], path: str, *, is_logistics: bool = False) -> dict[str, str]:
-        """What the query repeats of the headers: nothing but in logistics calls, whose path an override may move."""
+        """Headers that the query repeats: only in logistics calls, whose path an override may move."""
         if self._signs_query and (is_logistics or LOGISTICS in path):
             return {"timestamp": headers["timestamp"], "sign": headers["signature"]}
         return {}

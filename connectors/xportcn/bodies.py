@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 PACKINGS = ("gzip", "deflate")
-"""What we ask for. One packing alone is unpacked: a packing within a packing multiplies beyond any bound."""
+"""The accepted encodings. One layer alone is unpacked: a packing within a packing multiplies beyond any bound."""
 
 MEGABYTE = 1 << 20
 
 
 class Unreadable(Exception):
-    """The body is larger than the bound, or packed as nobody asked for; `str` says which."""
+    """The body is larger than the bound, or packed in another way than asked for; `str` names the fault."""
 
 
 async def read_body(packed_as: str, unpacked: AsyncIterator[bytes], most_mb: int) -> bytes:

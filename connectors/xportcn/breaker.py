@@ -1,8 +1,8 @@
-"""The gate: the one place that bounds calls in flight, waits while the service is away, and slows all down together.
+"""The circuit breaker, the one place that bounds calls in flight, waits while the service is away, and slows all calls.
 
-A process has one for each address. Calls wait here, before their time-out begins and before anything is claimed: never
-in the HTTP pool. Several failures in a row raise a suspicion; one cheap probe then tells whether the service is away
-or only those calls fail. While it is away, the probe alone asks, ever more seldom, and everybody else waits.
+A process has a breaker for each address. Calls wait here, before their time-out begins and before anything is claimed:
+never in the HTTP pool. Several failures in a row raise a suspicion; a cheap probe then decides whether the service is
+away or only those calls fail. While it is away, the probe alone is sent, ever more seldom, and all calls wait.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from connectors.xportcn.limits import AdaptiveLimit, Permits, TokenBucket
 
 Probe = Callable[[], Awaitable[bool]]
 SUSPECT = 4
-"""So many failures without one good answer between them may mean that the service is away."""
+"""So many failures in a row, without a good answer between them, may mean that the service is away."""
 LEAST_PROBE_S, MOST_PROBE_S = 1.0, 300.0
 LEAST_PAUSE_S, MOST_STRAIN = 0.25, 6
 LEAST_WAIT_S = 0.001
-"""Less than this a clock may not tell apart: who waits for it would wait again and again."""
+"""The resolution of a clock: a call that waits for less would wait again and again."""
 SHORT_S = 2.0
-"""So long even a call waits that holds a lease."""
+"""Even a call that holds a lease waits so long."""
 SOON_S = 10.0
-"""No more calls are to be claimed at once than there are permits for in so long: leases run while they wait."""
+"""Calls claimed at once are limited to the permits of this time: leases run while they wait."""
 
 _may_wait: ContextVar[bool] = ContextVar("may_wait", default=True)
 
@@ -48,7 +48,7 @@ def fail_fast() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class BreakerNews:
-    """Why calls wait, for how many seconds by now, and in how many the next try is made; no `why`: they go on."""
+    """Why calls wait, for how many seconds so far, and the seconds to the next try; no `why`: calls go on."""
 
     why: str
     for_s: float = 0.0
@@ -61,7 +61,7 @@ TOO_MANY = "the service has too many calls"
 
 
 def ignore(news: BreakerNews) -> None:
-    """Nobody listens."""
+    """The listener that ignores all news."""
 
 
 _Queue = deque[asyncio.Future[None]]
@@ -70,11 +70,11 @@ _Queue = deque[asyncio.Future[None]]
 class CircuitBreaker:
     """Bounds and holds back the calls to one address; never more than `at_once` are in flight.
 
-    Fewer while the service throttles or gets slower with more of them (`AdaptiveLimit`), unless it `is_fixed` how many.
-    Each takes a permit as it leaves: of `per_second`, 0 is no limit, or of those that it is fed with. Who holds a lease
-    goes before those who don't.
+    Fewer while the service throttles or gets slower with more of them (`AdaptiveLimit`), unless the number `is_fixed`.
+    Each call takes a permit as it leaves: of `per_second`, 0 is no limit, or of a source that is given (`use_rate`).
+    Calls that hold a lease go first.
 
-    Waits for a service that is away `patience_s` since its last good answer, or its first failure; 0: not at all, each
+    An absent service is waited for `patience_s` after its last good answer, or its first failure; 0: not at all, each
     call fails by itself.
     """
 
@@ -118,11 +118,11 @@ class CircuitBreaker:
         self._not_before = 0.0
         self._strain = 0
 
-    # what tasks ask
+    # for tasks
 
     @property
     def waits(self) -> bool:
-        """Whether it waits at all for a service that is away."""
+        """Whether calls wait at all for a service that is away."""
         return self._patience_s > 0
 
     @property
@@ -131,7 +131,7 @@ class CircuitBreaker:
 
     @property
     def blocked_by(self) -> str:
-        """Why no call can be made now; empty when they can."""
+        """Why no call can be made now; empty when calls can be made."""
         if self._is_throttled:
             return f"{TOO_MANY}; the next in {self._pause_s():.0f} s"
         if self._is_away or self._is_over:
@@ -140,38 +140,38 @@ class CircuitBreaker:
 
     @property
     def is_over(self) -> bool:
-        """Whether patience is used up: nothing more is to be expected of this run."""
+        """Whether patience is used up: this run makes no more calls."""
         return self._is_over or self._is_late()
 
     @property
     def ready_in_s(self) -> float:
-        """For how long at least no call can be made, as far as the service has said; in seconds."""
+        """The least time without calls, by the service's words; in seconds."""
         return self._pause_s()
 
     @property
     def size(self) -> int:
-        """So many calls may be in flight at once, as things stand; no more than will soon have a permit."""
+        """The number of calls that may be in flight now; no more than will soon have a permit."""
         return int(min(self._size, max(1.0, self._rates[-1].per_second * SOON_S)))
 
     @property
     def could_go(self) -> int:
-        """So many calls wait for nothing but a permit."""
+        """The number of calls that wait for nothing but a permit."""
         return max(0, min(self._size - self._in_flight, sum(map(len, self._queues))))
 
     def has_patience(self, since: float) -> bool:
-        """Whether a call that was begun at `since` (of `now`) is worth another try."""
+        """Whether a call that was begun at `since` (as of `now`) is worth another try."""
         return self.now() - since < self._patience_s and not self.is_over
 
     def now(self) -> float:
-        """Seconds on the gate's clock."""
+        """Seconds on the breaker's clock."""
         return self._clock()
 
     def until(self, seconds: float) -> None:
-        """Have patience for no longer than this from now, whatever happens."""
+        """End patience at the latest so many seconds from now."""
         self._give_up_at = self._clock() + seconds
 
     def renew(self) -> None:
-        """Begin with new patience: somebody starts something further."""
+        """Begin with new patience, for new work."""
         self._give_up_at = None
         if self._is_over:
             self._is_over = self._is_away = False
@@ -183,36 +183,36 @@ class CircuitBreaker:
             self._require_patience()
             await self._wait(self._pause_s() or None)
 
-    # what the client asks and tells
+    # for the client
 
     def passing(self, *, holds_lease: bool) -> _Passing:
-        """A place among the calls in flight. Raises `ServiceAway` instead of a long wait, where that is not wanted."""
+        """A place among the calls in flight. Raises `ServiceAway` in place of a long wait, for calls that fail fast."""
         return _Passing(self, holds_lease=holds_lease)
 
     def register(self, probe: Probe, *, at_once: int) -> None:
-        """A client uses the gate: `probe` makes one cheap call past it and says whether the service answered."""
+        """Add a client: `probe` makes a cheap call past the breaker and answers whether the service answered."""
         self._probes.append(probe)
         if self._limit.most != at_once:
             self._limit = self._limit_of(at_once)
         self._size = min(self._size, at_once) if self._ever_succeeded or self._strain else self._limit.now
 
     def unregister(self, probe: Probe) -> None:
-        """The client is gone."""
+        """Remove a client."""
         self._probes.remove(probe)
         if not self._probes and self._watch is not None:
             self._watch.cancel()
 
     def use_rate(self, permits: Permits) -> None:
-        """Take permits from there from now on."""
+        """Take permits from this source from now on."""
         self._rates.append(permits)
 
     def drop_rate(self, permits: Permits) -> None:
-        """That source has ended."""
+        """Take no more permits from this source, which has ended."""
         self._rates.remove(permits)
         self.admit()
 
     def admit(self) -> None:
-        """Let go who waits, as far as there are places and permits."""
+        """Admit waiting calls, as far as there are places and permits."""
         for queue in self._queues:
             while queue and self._in_flight < self._size:
                 if queue[0].done():
@@ -224,7 +224,7 @@ class CircuitBreaker:
                     return
 
     def on_success(self, kind: str = "", seconds: float = 0.0) -> None:
-        """A call of a kind was answered after so many seconds: the service is there."""
+        """Record an answer to a call of a kind, after so many seconds: the service is there."""
         self._limit.answered(kind, seconds)
         self._ever_succeeded = True
         self._failures = 0
@@ -236,7 +236,7 @@ class CircuitBreaker:
         self.admit()
 
     def on_failure(self, words: str) -> None:
-        """A call was not answered, or only by what stands before the service."""
+        """Record a call without an answer, or answered only by a proxy before the service."""
         if not self.waits:
             return
         self._begin_trouble()
@@ -247,18 +247,18 @@ class CircuitBreaker:
             self._watch = asyncio.create_task(self._come_back())
 
     def on_throttled(self, retry_after_s: float | None) -> None:
-        """The service has too many calls: all wait, and fewer go at once."""
+        """Record that the service has too many calls: all wait, and fewer go at once."""
         if not self.waits:
             return
         pause = 0.0
-        if self._pause_s() <= 0:  # those in flight at one moment say the same thing once
+        if self._pause_s() <= 0:  # calls in flight at one moment are throttled together: once counts
             self._strain = min(MOST_STRAIN, self._strain + 1)
             pause = self._luck() * LEAST_PAUSE_S * 2.0**self._strain
         self.hold_back(max(pause, retry_after_s or 0.0))
         self._rates[-1].on_throttled(self._pause_s())
 
     def hold_back(self, seconds: float) -> None:
-        """All wait for so long, and then fewer go at once: this process was throttled, or another of the account."""
+        """Let all calls wait, and fewer go at once afterwards: this process or another of the account was throttled."""
         if not self.waits:
             return
         self._begin_trouble()
@@ -282,7 +282,7 @@ class CircuitBreaker:
         return max(0.0, self._not_before - self._clock()) if self._not_before else 0.0
 
     def _ends_at(self) -> float:
-        """When patience is used up, as things stand."""
+        """The time at which patience is used up."""
         since = self._clock() if self._trouble_since is None else self._trouble_since
         ends = since + self._patience_s
         return ends if self._give_up_at is None else min(ends, self._give_up_at)
@@ -312,7 +312,7 @@ class CircuitBreaker:
             await self._wait(min(left, self._pause_s() or left))
 
     async def _wait(self, seconds: float | None) -> None:
-        """Until something changes, `seconds` at most."""
+        """Wait until something changes, `seconds` at most."""
         if self._watch is None:
             await self._sleep(max(seconds or 0.0, LEAST_WAIT_S))
             return
@@ -344,7 +344,7 @@ class CircuitBreaker:
             raise
 
     def _give_up(self) -> None:
-        """A place was taken, and no call is made."""
+        """Free a place that was taken without a call."""
         self._rates[-1].put_back()
         self._leave()
 
@@ -353,7 +353,7 @@ class CircuitBreaker:
         self.admit()
 
     def _is_permitted(self) -> bool:
-        """Take a permit; where there is none, whoever waits is looked at again once there is."""
+        """Take a permit; without one, waiting calls are admitted once there is a permit."""
         if not (wait_s := self._rates[-1].take()):
             return True
         if wait_s < float("inf") and self._next_permit is None:
@@ -378,7 +378,7 @@ class CircuitBreaker:
                 self._notify(self.blocked_by, pause := min(pause, ends - now), is_throttled=self._is_throttled)
                 await self._sleep(pause)
             self._recover()
-        finally:  # who probes for a client that left, or fails at it, must not leave the gate shut with nobody asking
+        finally:  # a probe that fails, or whose client left, must not leave the breaker open without a probe
             self._watch, self._is_away = None, self._is_away and self._is_over
             self._changed.set()
 
@@ -401,7 +401,7 @@ class CircuitBreaker:
 
 
 class _Passing:
-    """What `CircuitBreaker.passing` is entered with."""
+    """The context manager of `CircuitBreaker.passing`."""
 
     __slots__ = ("_breaker", "_holds_lease")
 
@@ -417,7 +417,7 @@ class _Passing:
 
 
 def _loop_time() -> float:
-    """What time-outs are measured with."""
+    """The clock of time-outs."""
     try:
         return asyncio.get_running_loop().time()
     except RuntimeError:
@@ -432,11 +432,11 @@ _breakers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, CircuitBreaker
 
 
 def breaker_of(address: str, **made_with: Any) -> CircuitBreaker:
-    """This process's gate for an address; made when there is none. Runs that follow each other share what it knows."""
+    """This process's breaker for an address; made when there is none. Consecutive runs share its state."""
     loop = asyncio.get_running_loop()
     breakers = _breakers.setdefault(loop, {})
     if address not in breakers:
-        is_usual = type(loop).time is asyncio.BaseEventLoop.time  # it is asked some forty times an order
+        is_usual = type(loop).time is asyncio.BaseEventLoop.time  # it is read some forty times an order
         breakers[address] = CircuitBreaker(clock=time.monotonic if is_usual else None, **made_with)
     breakers[address].renew()
     return breakers[address]

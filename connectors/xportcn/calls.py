@@ -15,7 +15,7 @@ from connectors.xportcn.operations import Operation
 
 @cache
 def all_calls() -> dict[Operation, Call[Any, Any]]:
-    """The call of each operation; what the service posts to us has none."""
+    """The call of each operation; callbacks have none."""
     return {call.operation: call for call in _bound()}
 
 

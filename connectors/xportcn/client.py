@@ -1,4 +1,4 @@
-"""The client: reads are repeated, effects are sent once under a claim, and every failure says what it means."""
+"""The client: reads are repeated, effects are sent once under a claim, and every failure has a meaning."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def allow(claim: Claim) -> None:
 
 @dataclass(slots=True)
 class Answer:
-    """What came back over HTTP, opened."""
+    """An HTTP answer out of its envelope."""
 
     status: int
     headers: Mapping[str, str]
@@ -56,9 +56,9 @@ class XportcnClient:
     """Calls the service. An async context manager; one a process and event loop.
 
     `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
-    nothing is written: `NotSent` passes as it is, anything else becomes the cause of one. Another `transport` than
-    aiohttp's must call the hooks of `connectors.xportcn.sending` itself. Every call passes the `breaker`; by default
-    one of its own, which waits for nothing.
+    nothing is written: `NotSent` passes as it is, anything else becomes the cause of a `NotSent`. Another `transport`
+    than aiohttp's must call the hooks of `connectors.xportcn.sending` itself. Every call passes the `breaker`; the
+    default breaker is the client's own and waits for nothing.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class XportcnClient:
         return result
 
     async def _before_next_try(self, failed: FailedCall, tried: int, since: float) -> None:
-        """Return when a read is to be made again, or raise why not. While calls are held back, the gate waits."""
+        """Return when a read is to be made again, or raise the error. While calls are held back, the breaker waits."""
         passes = failed.meaning in (Meaning.RETRY_NOW, Meaning.RETRY_LATER)
         if passes and self.breaker.waits and (self.breaker.blocked_by or is_throttled(failed.failure)):
             if not self.breaker.has_patience(since):
@@ -153,7 +153,7 @@ class XportcnClient:
         await self._sleep(wait)
 
     async def _probe(self) -> bool:
-        """One cheap call past the gate: whether the service answers at all."""
+        """One cheap call past the breaker: whether the service answers at all."""
         answer = await self._exchange(basics.ADDRESSES, Nothing(), Send())
         if isinstance(answer, FailedCall):
             return False
@@ -223,7 +223,7 @@ class XportcnClient:
         )
 
     def _unreadable(self, call: Call[Req, Res], why: str) -> FailedCall:
-        """An answer that came and was not read to its end: the same again would bring the same."""
+        """The error of an answer that was not read to its end: another try would end in the same way."""
         return FailedCall(
             operation=self._as_called(call),
             address=self.address,
@@ -259,7 +259,7 @@ class XportcnClient:
                 code=envelope.code if envelope else None,
                 is_known_refusal=_is_known_refusal(call, envelope),
             ),
-            words=envelope.words if envelope and not envelope.ok else "",  # a yes's may still hold the receiver
+            words=envelope.words if envelope and not envelope.ok else "",  # a success may quote the receiver
             request_id=envelope.request_id if envelope else "",
             retry_after_s=retry_after_s(answer.headers, now),
             skew_s=skew_s(answer.headers, now),
@@ -306,13 +306,13 @@ def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
 
 
 def _fault(error: ValidationError) -> str:
-    """What is wrong with the field, where our own readers say so; never the value."""
+    """The fault of the field, in the words of our own readers; never the value."""
     fault = error.errors(include_input=False, include_url=False)[0]
     return shortened(str(fault["ctx"]["error"])) if fault["type"] == "value_error" else ""
 
 
 def _secrets(settings: XportcnSettings) -> tuple[str, ...]:
-    """What must not come back out of an answer, the longest first: one may hold the other."""
+    """Secrets to strike out of answers, the longest first: a secret may contain another."""
     known = {settings.access_secret.get_secret_value(), settings.access_key}
     return tuple(sorted((text for text in known if len(text) >= LEAST_SECRET), key=len, reverse=True))
 

@@ -17,7 +17,7 @@ YES = ("1", "true", "y", "yes")
 
 @dataclass(slots=True, kw_only=True)
 class Opened:
-    """An answer out of its envelope. `code` is text whatever arrived; `ok` says whether the service said yes.
+    """An answer out of its envelope. `code` is always text; `ok` is whether the service reports success.
 
     All words are clean (see `words`), those of the envelope also short.
     """
@@ -30,10 +30,10 @@ class Opened:
 
 
 def open_envelope(body: bytes, secrets: Sequence[str] = ()) -> Opened | None:
-    """Open either envelope; None for what is none: not JSON in UTF-8, no object, no code.
+    """Open either envelope; None for anything else: not JSON in UTF-8, no object, no code.
 
-    The family is told by its names and not by the operation: an answer of the gateway may wear the other one.
-    `secrets` are struck out wherever they stand.
+    The family is recognized by its field names and not by the operation: the gateway may answer in the other family.
+    `secrets` are removed wherever they stand.
     """
     try:
         text = body.removeprefix(BOM_UTF8).decode()
@@ -56,7 +56,7 @@ def open_envelope(body: bytes, secrets: Sequence[str] = ()) -> Opened | None:
 
 
 def _is_yes(value: object) -> bool:
-    """Whether what stands beside the code does not contradict it."""
+    """Whether the field beside the code agrees with success."""
     return value is None or value is True or str(value).lower() in YES
 
 

@@ -3,8 +3,8 @@
 XportcnError
   Misconfigured        a person must change a setting; the service did nothing
   NotSent              provably without effect: try again later
-    ServiceAway        the service is away or throttles everybody: the gate lets nothing through
-  Refused              the service said no, and would say it again
+    ServiceAway        the service is away or throttles every call: the breaker lets no call through
+  Refused              the service refused, and would refuse again
   Unanswered           an effect may have happened: read before doing anything; a read just failed
     ContractMismatch   the service answered, but not as the contract says
 """
@@ -17,7 +17,7 @@ from domain.quotes import LineProblem
 
 
 class CallFacts(TypedDict, total=False):
-    """What is known of any call that did not succeed."""
+    """The facts of a call that did not succeed."""
 
     operation: str
     request_id: str
@@ -28,7 +28,7 @@ class CallFacts(TypedDict, total=False):
 class XportcnError(Exception):
     """A call that did not succeed. `status` is HTTP's, None without an answer; `code` the envelope's or the answer's.
 
-    Every argument but the message has a default, and all of them are attributes: that is what makes the tree picklable.
+    Every argument but the message has a default, and all are attributes: that makes the tree picklable.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Misconfigured(XportcnError):
 class NotSent(XportcnError):
     """The call provably had no effect: no connection, HTTP 429, or the claim's lease was gone before the first byte.
 
-    `retry_after_s` is what the service asked to wait, None if it did not say.
+    `retry_after_s` is the wait that the service asked for, None if it asked for none.
     """
 
     def __init__(self, message: str, *, retry_after_s: float | None = None, **facts: Unpack[CallFacts]) -> None:
@@ -67,18 +67,18 @@ class NotSent(XportcnError):
 
 
 class ServiceAway(NotSent):
-    """Not asked, or asked in vain, since the service is away or has too many calls. The cause passes by itself."""
+    """Not sent, or sent in vain, since the service is away or has too many calls. The cause passes by itself."""
 
 
 class Refused(XportcnError):
-    """The service said no. `problems` are the same in our words, line by line where the service says which."""
+    """The service refused. `problems` are the domain's terms for it, line by line where the service names lines."""
 
     def __init__(self, message: str, *, problems: tuple[LineProblem, ...] = (), **facts: Unpack[CallFacts]) -> None:
         super().__init__(message, **facts)
         self.problems = problems
 
     def explained(self, *, code: str, problems: tuple[LineProblem, ...] = (), message: str = "") -> Self:
-        """The same refusal with a code, problems or words that the channel knows better."""
+        """A copy with a code, problems or words that the channel knows better."""
         return type(self)(
             message or self.message,
             operation=self.operation,
@@ -94,7 +94,7 @@ class Unanswered(XportcnError):
 
 
 class ContractMismatch(Unanswered):
-    """The service answered success, but not as the contract says; `field` is where. An effect may have happened."""
+    """The service answered success, but not by the contract; `field` is the place. An effect may have happened."""
 
     def __init__(self, message: str, *, field: str = "", **facts: Unpack[CallFacts]) -> None:
         super().__init__(message, **facts)

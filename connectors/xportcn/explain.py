@@ -22,9 +22,9 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedCall:
-    """A failed call with all that is known of it. `words` are the service's, or what `words_of` tells of the error.
+    """A failed call with all that is known of it. `words` are the service's, or `words_of` the error.
 
-    `field` is where an answer does not fit, `fault` why, empty for an answer that was not read at all.
+    `field` is the place where an answer does not fit, `fault` the reason, empty for an answer that was not read at all.
     """
 
     operation: Operation
@@ -120,7 +120,7 @@ def _why_unanswered(failed: FailedCall) -> str:
 
 
 def what_came(failed: FailedCall) -> str:
-    """In place of an answer."""
+    """The words for what came in place of an answer."""
     failure = failed.failure
     if failure.status is None and not failure.sent:
         return f"no connection to {failed.address}, XPORTCN_BASE_URL"

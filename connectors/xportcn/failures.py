@@ -1,4 +1,4 @@
-"""What a failed call means for whoever made it."""
+"""The meaning of a failed call for its caller."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 SUCCESS = "200"
 NONCE_USED = "40104"
-# Upstream's words for too many calls, which it says by code at HTTP 200 or 400 (assumed: handed through as they are).
+# Upstream's codes for too many calls, at HTTP 200 or 400 (assumed: passed through unchanged).
 THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "ApiCallLimit"})
 
 
@@ -50,12 +50,12 @@ class Failure:
 def meaning_of(failure: Failure) -> Meaning:
     """Classify a failure."""
     if failure.kind is FailureKind.MISFIT:
-        return Meaning.UNANSWERED  # the same again would bring the same answer
+        return Meaning.UNANSWERED  # another try would bring the same answer
     if failure.status is None:
         return _without_answer(failure)
     if _has_too_many(failure):
         return Meaning.RETRY_LATER
-    if failure.code in THROTTLED:  # who refused it, and whether before or after the effect, is not known
+    if failure.code in THROTTLED:  # unknown whether it was refused before or after the effect
         return Meaning.UNANSWERED if failure.effect else Meaning.RETRY_LATER
     if failure.code is None or 300 <= failure.status < 400:
         return _without_envelope(failure, failure.status)
@@ -68,9 +68,9 @@ def is_throttled(failure: Failure) -> bool:
 
 
 def is_missed(failure: Failure) -> bool:
-    """Whether nothing answered, or only to say that it can't: others would fare the same.
+    """Whether nothing answered, or only with an overload: other calls would fail alike.
 
-    What answers, and not as the contract says, is there: to wait for it would bring nothing.
+    A service that answers against the contract is there: waiting would bring nothing.
     """
     if failure.status is None:
         return failure.kind in (FailureKind.BROKEN, FailureKind.TIMED_OUT)
@@ -89,7 +89,7 @@ def _without_answer(failure: Failure) -> Meaning:
 
 
 def _without_envelope(failure: Failure, status: int) -> Meaning:
-    """Something else than the service answered: a proxy, a web server, the wrong address."""
+    """The meaning of an answer that is not the service's: a proxy, a web server, the wrong address."""
     if status == 401:
         return Meaning.MISCONFIGURED
     if failure.effect:
@@ -100,7 +100,7 @@ def _without_envelope(failure: Failure, status: int) -> Meaning:
 def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
     again = Meaning.UNANSWERED if failure.effect else Meaning.RETRY_NOW
     if code == NONCE_USED:
-        return again  # somebody on the way repeated the request: the first copy may have been carried out
+        return again  # a proxy repeated the request: the first copy may have been carried out
     if 401 in (status, _number(code)):
         return Meaning.MISCONFIGURED
     if code == SUCCESS or _is_fault(status) or _is_fault(_number(code)):
@@ -120,7 +120,7 @@ def _number(code: str | None) -> int:
 
 
 def _is_refusal(status: int) -> bool:
-    """A client's error, but for those by which a service also says that the same is under way already."""
+    """Whether a status refuses: 4xx, but for codes that also mean that the request is under way already."""
     return 400 <= status < 500 and status not in (409, 423, 425)
 
 

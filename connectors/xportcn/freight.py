@@ -38,7 +38,7 @@ async def warehouse_address(client: XportcnClient) -> Warehouse:
 async def estimate(
     client: XportcnClient, lines: Iterable[OrderLine], *, country: str, zip_code: str = ""
 ) -> FreightQuote:
-    """What freight would cost; nothing can be booked on it. Raises `Refused` 42001 for a country nobody ships to."""
+    """The estimated freight; not bookable. Raises `Refused` 42001 for a country without a service."""
     request = logistics.EstimateRequest(
         country=country,
         zip=zip_code or None,
@@ -51,7 +51,7 @@ async def estimate(
 
 
 async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
-    """What freight costs for an order; good for booking for 24 hours. Raises `Refused` as `estimate` does."""
+    """The freight of an order; bookable for 24 hours. Raises `Refused` as `estimate` does."""
     request = logistics.RenderRequest(
         receiver_address=_render_address(order.request.receiver),
         render_items=tuple(
@@ -91,7 +91,7 @@ async def book(
     quote: FreightQuote,
     service: FreightService,
 ) -> Shipment:
-    """Book one service for all lines of a paid order. Nothing at the service stops a second booking."""
+    """Book one service for all lines of a paid order. The service does not prevent a second booking."""
     answer = await client.effect(logistics.BOOK, booking_request(order, order_id, quote, service), claim=claim)
     return shipment(answer, quote.render_id)
 
@@ -121,7 +121,7 @@ def booking_request(
 
 
 def shipment(booking: logistics.Booking, render_id: str) -> Shipment:
-    """A booking as the domain knows it: one tracking number a service, and what travels under it."""
+    """A booking in the terms of the domain: one tracking number a service, with the lines under it."""
     parcels = [sub_order.parcel for sub_order in booking.sub_orders]
     return Shipment(
         shipment_order_id=booking.order_id,
@@ -153,10 +153,10 @@ async def update_domestic(
     *,
     lines: Sequence[OrderLine] = (),
 ) -> None:
-    """Tell the warehouse which domestic parcels bring the goods of a shipment.
+    """Report to the warehouse the domestic parcels that bring the goods of a shipment.
 
-    Every parcel is named for every item, since nobody says what is in which. `lines` add pictures, and stand in for the
-    items of a shipment that was read back without them.
+    Every parcel is named for every item, since the contents of parcels are unknown. `lines` add pictures, and replace
+    the items of a shipment that was read back without them.
     """
     request = update_request(shipment, order_id, parcels, lines)
     if not await client.effect(logistics.UPDATE, request, claim=claim):

@@ -1,7 +1,7 @@
 """One request and its answer over HTTP: httpx's transport over aiohttp, whose session is asked directly.
 
-httpx's client would merge cookies, headers, addresses and redirects into every request, of which no call here has any:
-with it a call takes three times as much of the processor.
+httpx's client would merge cookies, headers, addresses and redirects into every request, which no call here needs: it
+takes three times as much processor time a call.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ GARBLED = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, httpx.Decodi
 
 @dataclass(slots=True)
 class HttpAnswer:
-    """What came back, whole and unpacked; `headers` are found whatever the case of their names."""
+    """A whole, unpacked answer; the names of `headers` are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -47,7 +47,7 @@ class HttpAnswer:
 
 
 class Http:
-    """The connections to one address. Every request is signed afresh and sent once; no redirect is followed."""
+    """The connections to one address. Every request is signed anew and sent once; no redirect is followed."""
 
     def __init__(self, settings: XportcnSettings, auth: SignatureAuth, transport: Transport | None) -> None:
         self._base_url = settings.base_url.rstrip("/")
@@ -84,7 +84,7 @@ class Http:
             return HttpAnswer(response.status, response.headers, content)
 
     async def _hand_over(self, request: httpx.Request) -> HttpAnswer:
-        """To a transport that is not aiohttp's."""
+        """Send by a transport other than aiohttp's."""
         response = await self._transport.handle_async_request(request)
         async with aclosing(response):
             packed_as = response.headers.get("content-encoding", "")
@@ -93,7 +93,7 @@ class Http:
 
 
 def is_garbled(error: Exception) -> bool:
-    """Whether bytes came that are no HTTP answer. One that a reset cut short may have been on its way to be one."""
+    """Whether bytes came that are no HTTP answer. An answer that a reset cut short does not count."""
     found = error.__cause__ if isinstance(error, httpx.ReadError) else error
     return isinstance(found, GARBLED) and not (
         isinstance(found, aiohttp.ClientPayloadError) and ConnectionResetError.__name__ in str(found)
@@ -113,7 +113,7 @@ def _session(transport: AiohttpTransport) -> aiohttp.ClientSession:
 
 @cache
 def trusted() -> ssl.SSLContext:
-    """The certificates that are trusted, read once a process: that takes ten milliseconds."""
+    """The trusted certificates, read once a process: that takes ten milliseconds."""
     return httpx.create_ssl_context()
 
 

@@ -1,7 +1,7 @@
 """Permits that a process leases in bulk from the ledger, where all processes of the account share them.
 
-A lease is asked for about four times a second while calls are made, beside them: a call takes its permit from what is
-in hand. A process that makes no calls asks for nothing and writes nothing.
+A lease is requested about four times a second while calls are made, beside them: a call takes its permit from the
+stock. A process that makes no calls requests nothing and writes nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from connectors.xportcn.breaker import CircuitBreaker
 from domain.fair_pace import PERIOD_S, Lease, RateRequest
 
 LIVE_S = 0.5
-"""A permit is good for so long after it came, and twice as long after it was asked for; so all stop within a second."""
+"""A permit is valid so long after it came, and twice as long after its request; so all stop within a second."""
 LATE_S = 0.5
 """A ledger that takes longer to answer is not waited for."""
 EARLIEST_S = 0.05
-"""Who got all that it asked for and needs more may ask again so soon."""
+"""The earliest next request of a process that got all it asked for and needs more."""
 POLL_S = 0.5
-"""Where nothing limits the calls: so often a process that calls looks whether another one was throttled."""
+"""Without a limit of calls: the interval in which a calling process checks whether another was throttled."""
 IDLE_S = 1.0
 HEADROOM = 1.25
 
@@ -34,7 +34,7 @@ log = logging.getLogger("sourcing")
 
 
 class RateServer(Protocol):
-    """Who has the account's permits. It may block, and fail."""
+    """The source of the account's permits. Its methods may block, and fail."""
 
     def lease(self, request: RateRequest) -> Lease: ...
 
@@ -46,10 +46,10 @@ class RateServer(Protocol):
 
 
 class LeasedPermits:
-    """Feeds a gate. `limit` is what this process was told of the account's calls a second; 0 is nothing.
+    """The permits of a breaker. `limit` is this process's setting of the account's calls a second; 0 is no limit.
 
-    While the ledger can't be asked, calls go on at the share that this process had last; what they took is made up for
-    afterwards. Without a limit of its own it keeps to that of others on the same ledger, while they call.
+    While the ledger can't be reached, calls go on at the last share of this process; their permits are made up for
+    afterwards. Without a limit of its own the process keeps to the limit of others on the ledger, while they call.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class LeasedPermits:
         self._clock = clock
         self._is_leasing = limit > 0
         self._stock = deque[list[float]]()
-        """How many permits are in hand, and until when: the oldest first."""
+        """Permits in hand as number and expiry, the oldest first."""
         self._back = 0
         self._part = 0.0
         self._calls, self._since = 0, clock()
@@ -82,7 +82,7 @@ class LeasedPermits:
         self._feeding: asyncio.Task[None] | None = None
         self._reporting = set[asyncio.Task[None]]()
 
-    # what the gate asks
+    # for the breaker
 
     def take(self) -> float:
         self._last_call = now = self._clock()
@@ -106,7 +106,7 @@ class LeasedPermits:
 
     def on_throttled(self, pause_s: float) -> None:
         until = self._clock() + pause_s
-        if until < self._held_until + POLL_S:  # calls that were in flight at one moment say the same thing
+        if until < self._held_until + POLL_S:  # calls in flight at one moment are throttled together
             return
         self._held_until = until
         self._stock.clear()
@@ -117,14 +117,14 @@ class LeasedPermits:
     # inside
 
     async def aclose(self) -> None:
-        """Give back what is in hand."""
+        """Give back the permits in hand."""
         self._ended.set()
         self._needs_more.set()
         if working := {*self._reporting, *([self._feeding] if self._feeding else [])}:
             await asyncio.wait(working)
 
     async def _feed(self) -> None:
-        """As long as calls are made, and a second more."""
+        """Lease permits as long as calls are made, and a second more."""
         while True:
             if self._ended.is_set() or self._is_idle():
                 await self._leave()
@@ -145,7 +145,7 @@ class LeasedPermits:
                 await event.wait()
 
     async def _lease(self) -> float:
-        """Ask for as many as could go now, and as many more as usually do by the next time; when that is to be."""
+        """Request permits for calls that could go now, and for as many as usually follow; answers the next time."""
         now = self._clock()
         self._drop_old(now)
         often = self._calls / max(now - self._since, EARLIEST_S)
@@ -177,7 +177,7 @@ class LeasedPermits:
         return lease.again_s
 
     async def _poll(self) -> float:
-        """Whether others were throttled, or have a limit."""
+        """Check whether others were throttled, or have a limit."""
         self._got_all = False
         if self._is_known:
             await self._leave()
@@ -202,7 +202,7 @@ class LeasedPermits:
         self._breaker.hold_back(pause_s)
 
     async def _in_time(self, ask: Callable[[], Answer]) -> Answer | None:
-        """The answer, also when it is late; until then, and where there is none, calls go on at the last share."""
+        """The answer, also when it is late; until then, and without one, calls go on at the last share."""
         asking = asyncio.ensure_future(self._tried(ask))
         ready, _ = await asyncio.wait({asking}, timeout=LATE_S)
         while not ready:
@@ -223,7 +223,7 @@ class LeasedPermits:
             return None
 
     def _go_on(self) -> None:
-        """For a period without the ledger."""
+        """Give out permits for a period without the ledger."""
         if math.isinf(self.per_second):
             self._is_leasing = False
         else:
@@ -239,7 +239,7 @@ class LeasedPermits:
             self._back += int(self._stock.popleft()[1])
 
     def _in_hand(self, keep: int) -> int:
-        """How many there are, `keep` at most: the others go back."""
+        """The number of valid permits, `keep` at most: the others go back."""
         while (have := int(sum(count for _, count in self._stock))) > keep:
             surplus = min(have - keep, int(self._stock[0][1]))
             self._back += surplus
@@ -253,7 +253,7 @@ class LeasedPermits:
 async def leasing(
     server: RateServer, breaker: CircuitBreaker, *, client: str, run: str, limit: float
 ) -> AsyncIterator[LeasedPermits]:
-    """A gate is fed from the ledger meanwhile, for the run of this name; this process may be one of several of it."""
+    """The breaker takes the ledger's permits in the block, for the run of this name, of one or several processes."""
     permits = LeasedPermits(server, breaker, client=client, run=run, limit=limit, clock=breaker.now)
     breaker.use_rate(permits)
     try:

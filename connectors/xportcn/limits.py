@@ -12,32 +12,32 @@ NO_TIME_S = 1e-6
 WINDOW_S, ENOUGH = 0.5, 20
 LEAST_AT_ONCE = 4
 FAR, NEAR_S = 2.0, 0.25
-"""An answer is slow that takes more than twice as long as it did, and a quarter of a second more: less may be us."""
+"""An answer is slow that takes twice as long as before and 0.25 s more: a smaller delay may be this process's own."""
 
 
 class Permits(Protocol):
-    """What a gate takes one of for each call that leaves."""
+    """The permits of a breaker, one for each call that leaves."""
 
     @property
     def per_second(self) -> float:
-        """How many there are for this process, as things stand; infinite where nothing limits it."""
+        """The current rate of this process; infinite without a limit."""
         ...
 
     def take(self) -> float:
-        """Take one and answer 0; or the seconds after which to try again, infinite when who gives them will say so."""
+        """Take a permit and answer 0; or the seconds after which to try again, infinite when the source will notify."""
         ...
 
     def put_back(self) -> None:
-        """The call was not made."""
+        """Give back the permit of a call that was not made."""
         ...
 
     def on_throttled(self, pause_s: float) -> None:
-        """The service has too many calls, and this process pauses for so long."""
+        """Record that the service has too many calls, and this process pauses so long."""
         ...
 
 
 class TokenBucket:
-    """The `Permits` of a process that shares with nobody: `per_second`, up to a second's worth at once. 0: no limit."""
+    """The `Permits` of a process alone: `per_second`, up to a second's worth at once. 0: no limit."""
 
     def __init__(self, per_second: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.per_second = per_second or float("inf")
@@ -60,15 +60,16 @@ class TokenBucket:
         self._next -= self._interval
 
     def on_throttled(self, pause_s: float) -> None:
-        """Nobody else need know."""
+        """No other process shares these permits."""
 
 
 class AdaptiveLimit:
-    """How many calls at once: half at first, doubled while answers come as fast as they did, fewer when they don't.
+    """The number of concurrent calls: half at first, doubled while answers stay as fast, fewer when they get slower.
 
     Judged in windows of time. Calls of one kind are compared with each other by their lower quartile, so neither a
     straggler counts nor a kind that is slow by nature. A quarter less, where slow kinds made most of the calls; after
-    that one more a window. If answers are as slow with fewer calls, it is not our doing: that is what is normal now.
+    that one more a window. If answers are as slow with fewer calls, this process is not the cause: that speed is the
+    new norm.
     """
 
     def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic, is_fixed: bool = False) -> None:
@@ -84,7 +85,7 @@ class AdaptiveLimit:
         self._seen: defaultdict[str, list[float]] = defaultdict(list)
 
     def answered(self, kind: str, seconds: float) -> None:
-        """An answer came after so many seconds. What was asked before this window says nothing of it."""
+        """Record an answer after so many seconds. Calls that were sent before this window do not count in it."""
         if self._is_fixed or self._clock() - seconds < self._since:
             return
         self._seen[kind].append(seconds)

@@ -1,4 +1,4 @@
-"""What the service offers of each marketplace, looked up in one place."""
+"""The connectors of each marketplace, looked up in one place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """One marketplace on one client: buying, looking around, and cart and after-sale where the service has them."""
+    """One marketplace on one client: buying, browsing, and cart and after-sale where the service has them."""
 
     channel: Channel
     browser: Browser
@@ -26,7 +26,7 @@ class Offering:
 
 
 def offering_of(marketplace: Marketplace, client: XportcnClient) -> Offering:
-    """What there is of a marketplace. Only its own modules are imported: all five take about half a second."""
+    """The connectors of a marketplace. Only its own modules are imported: all five take about half a second."""
     match marketplace:
         case Marketplace.TAOBAO:
             return _taobao(client)

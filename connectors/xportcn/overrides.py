@@ -9,8 +9,8 @@
     [5.response]
     "data.shopName" = "storeName"         # lists are passed through: the name in every entry
 
-What an operation means cannot be changed here: an effect stays one, and a call that changes nothing can't be led to
-the path of one that does.
+The meaning of an operation cannot be changed here: an effect stays an effect, and a call that changes nothing can't get
+the path of a call that does.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FIELD = re.compile(r"[\w$-]+")
 
 @dataclass(frozen=True)
 class Override:
-    """An operation as the service really has it."""
+    """The corrections of one operation."""
 
     operation: Operation
     request: Renames = field(default_factory=Renames)
@@ -61,7 +61,7 @@ class Overrides:
         self._by_operation = dict(by_operation or {})
 
     def of(self, operation: Operation) -> Override:
-        """The operation of the catalogue as it is called."""
+        """The operation of the catalogue with its corrections."""
         return self._by_operation.get(operation) or _as_it_is(operation)
 
     def __contains__(self, operation: object) -> bool:
@@ -182,7 +182,7 @@ class _Reading:
 
 
 def query_of(request: Request, operation: Operation) -> dict[str, str]:
-    """A request as query parameters, also one that the catalogue sends as JSON: its lists and objects then as text."""
+    """A request as query parameters; of a request that the catalogue sends as JSON, lists and objects become text."""
     if operation.method == "GET":
         return request.query()
     fields = json.loads(request.body())
@@ -195,7 +195,7 @@ def _keys(operation: Operation) -> set[str]:
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted paths of a table; `a.b = "c"` without quotes makes tables in TOML and means the same."""
+    """Dotted paths of a table; `a.b = "c"` without quotes makes nested tables in TOML, with equal meaning."""
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")
@@ -218,7 +218,7 @@ def _unknown_field(shape: Any, parts: tuple[str, ...]) -> str:
 
 
 def _taken(shape: Any, parts: tuple[str, ...], name: str, table: Any, taken: Mapping[tuple[str, ...], str]) -> str:
-    """Why the field can't be called so beside its siblings; empty when it can."""
+    """Why the name is taken by a sibling of the field; empty when it is free."""
     place = (*parts[:-1], name)
     if place in taken:
         return f"{taken[place]} is called {name} already"
@@ -229,7 +229,7 @@ def _taken(shape: Any, parts: tuple[str, ...], name: str, table: Any, taken: Map
 
 
 def clashes(found: Mapping[Operation, Override]) -> list[str]:
-    """Operations that would be told apart by nothing, and reads that would be led to what changes something."""
+    """Operations that nothing would distinguish, and reads on the path of a call that changes something."""
     called = [(found[entry].operation if entry in found else entry, entry) for entry in catalogue()]
     changing = {path for now, was in called if not is_read_only(was) for path in (now.path, was.path)}
     faults = []
@@ -252,6 +252,6 @@ def _same(one: Operation, other: Operation) -> bool:
 
 
 def _is_at(path: str, other: str) -> bool:
-    """Whether a server may take one path for the other, whose braces stand for anything."""
+    """Whether a server may take `path` for `other`, whose braces stand for anything."""
     pattern = "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", other))
     return re.fullmatch(pattern, path, re.IGNORECASE) is not None

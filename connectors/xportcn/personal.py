@@ -1,4 +1,4 @@
-"""Keeps receivers out of what the service says: words of an answer may quote the address of the request."""
+"""Removes receivers from the service's words: an answer may quote the address of the request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS = re.compile(r"(?:message|msg|reason|desc|description|remark)s?$", re.IGNO
 
 
 def without_the_receiver(envelope: Opened | None, request: Request) -> Opened | None:
-    """The answer with nothing of the request's receiver in its words; ids, amounts and titles stay as they came."""
+    """The answer without the request's receiver in its words; ids, amounts and titles stay unchanged."""
     receiver = _receiver_in(request)
     if envelope is None or receiver is None:
         return envelope

@@ -1,4 +1,4 @@
-"""Which operations change nothing at all: fewer than those without an effect, which may be repeated and yet write."""
+"""Operations that change nothing at all: fewer than those without an effect, which are repeatable but may write."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 
 from connectors.xportcn.operations import Operation
 
-# A cart row's quantity or a picture for a refund can be written again without harm. It is written all the same.
+# A cart row's quantity or a picture for a refund can be written again without harm, but is written.
 WRITES = {"add", "cancel", "create", "delete", "edit", "modify", "pay", "return", "send", "submit", "update", "upload"}
 WORD = re.compile(r"[A-Za-z][a-z]*")
 
 
 def is_read_only(operation: Operation) -> bool:
-    """True for a call that leaves the account, its carts and its orders exactly as they were."""
+    """True for a call that leaves the account, its carts and its orders unchanged."""
     return not (operation.effect or operation.is_callback or _last_words(operation.path) & WRITES)
 
 

@@ -1,4 +1,4 @@
-"""Fields that the service calls otherwise than the contract: to its names when writing, back when reading."""
+"""Fields whose names at the service differ from the contract: to its names when writing, back when reading."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 class Renames:
     """The renamed fields of one object, contract's name to service's, and those further below it.
 
-    Lists are passed through, and so is JSON inside a text, which Taobao's calls carry.
+    Lists are passed through, and so is JSON inside a text, as in Taobao's calls.
     """
 
     here: dict[str, str] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class Renames:
         return bool(self.here or self.below)
 
     def add(self, path: tuple[str, ...], name: str) -> None:
-        """Call the field at a path of the contract's names `name`."""
+        """Give the field at a path of the contract's names the service's `name`."""
         if len(path) == 1:
             self.here[path[0]] = name
         else:
@@ -33,7 +33,7 @@ class Renames:
         return self._each(content, reading=False)
 
     def to_contract(self, content: Any) -> Any:
-        """Content with the contract's names. What sat under one of them gives way and is kept under another."""
+        """Content with the contract's names. A field whose name one of them takes is kept under another name."""
         return self._each(content, reading=True)
 
     def _each(self, content: Any, *, reading: bool) -> Any:
@@ -68,7 +68,7 @@ class Renames:
 
 
 def _displaced(key: str, names: Mapping[str, str]) -> str:
-    """Where a field goes whose own name is taken by a renamed one: along the chain of names to a free one."""
+    """The free name, along the chain of renames, for a field whose own name a renamed field takes."""
     origins = {new: old for old, new in names.items()}
     while key in origins:
         key = origins[key]

@@ -1,4 +1,4 @@
-"""Lists whose entries stand for themselves: one that does not fit the contract leaves the others as they are."""
+"""Lists of independent entries: an entry that does not fit the contract leaves the others valid."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class FittingRows(tuple[Row, ...]):
 
     For answers about several offers or orders: search hits, order lists. A list of which no entry fits is an error.
 
-    Who needs a list whole must look at `misfits`: what is not among the rows may be in there. Such a list may show
-    that an order is there, and proves of none that it is not.
+    Code that needs the whole list must check `misfits`: a missing entry may be among them. A list with misfits may show
+    that an order exists, but proves of no order that it does not.
     """
 
     misfits: tuple[Misfit, ...]
@@ -48,7 +48,7 @@ class FittingRows(tuple[Row, ...]):
 
 
 def _fitting(value: Any, together: Callable[[Any], tuple[Any, ...]]) -> FittingRows[Any]:
-    """All at once, which is fast; one by one only after a fault. Where none fits, it is the contract that does not."""
+    """The fitting entries, validated at once, or one by one after a fault. Where none fits, the contract is wrong."""
     try:
         return FittingRows(together(value))
     except ValidationError as fault:
@@ -70,5 +70,5 @@ def _one_by_one(entries: Iterable[Any], together: Callable[[Any], tuple[Any, ...
 
 
 def field_of(error: ValidationError, *, skip: int = 0) -> str:
-    """Where the first fault lies, by the contract's names, without the first `skip` steps."""
+    """The path of the first fault, by the contract's names, without the first `skip` steps."""
     return ".".join(str(step) for step in error.errors(include_input=False, include_url=False)[0]["loc"][skip:])

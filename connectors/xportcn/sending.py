@@ -1,7 +1,7 @@
-"""The moment before a request's first byte: once a call, and never without leave.
+"""The hook before a request's first byte: called once a call, and it may stop the call.
 
-Exception types don't tell whether anything was sent, and an aiohttp session repeats a GET when a kept connection drops,
-although 1688's payment is a GET. So its request is used without the session, and asked right before it writes.
+Exception types don't show whether anything was sent, and an aiohttp session repeats a GET when a kept connection drops,
+although 1688's payment is a GET. So its request is used without the session, and calls the hook right before it writes.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Halted(Exception):
 class Send:
     """One request's way onto the wire. `written` is true once the first byte was about to leave.
 
-    `leave` is asked right before; if it raises, nothing is written and the exception is kept in `denied`.
-    `action` names the effect, and is empty for a read.
+    `leave` is called right before; if it raises, nothing is written and the exception is kept in `denied`. `action`
+    names the effect, and is empty for a read.
     """
 
     __slots__ = ("action", "denied", "leave", "written")
@@ -44,7 +44,7 @@ class Send:
         self.denied: Exception | None = None
 
     def first_byte(self) -> None:
-        """A request is about to be written; raises `Halted` if it must not be, as a second time."""
+        """Called before a request is written; raises `Halted` if it must not be, as on a second time."""
         if self.written:
             raise Halted("the kept connection dropped; the request was not written a second time")
         if self.leave is not None:
@@ -55,7 +55,7 @@ class Send:
         try:
             leave()
         except Exception as error:
-            # Not as it is: aiohttp would take an OSError for its own and start over.
+            # Not the error itself: aiohttp would take an OSError for its own and start over.
             self.denied = error
             raise Halted("the request was not allowed to leave") from error
 
@@ -64,7 +64,7 @@ _current: ContextVar[Send] = ContextVar("send")
 
 
 class sending:
-    """A context in which `send` is the one that requests ask."""
+    """A context in which requests call the hook of `send`."""
 
     __slots__ = ("_send", "_token")
 
@@ -80,10 +80,10 @@ class sending:
 
 
 class GuardedRequest(ClientRequest):
-    """aiohttp's request, which asks the `Send` of its context before anything is written.
+    """aiohttp's request, which calls the `Send` of its context before anything is written.
 
     aiohttp by itself writes a body in a task of its own, for which the headers wait; here both leave at once. A session
-    would repeat the request, follow redirects and look for cookies and credentials: here none is asked.
+    would repeat the request, follow redirects and search for cookies and credentials: here none is used.
     """
 
     connection_key = cached_property(ClientRequest.connection_key.fget)  # type: ignore[attr-defined]
@@ -96,7 +96,7 @@ class GuardedRequest(ClientRequest):
             raise ConnectionTimeoutError(f"Connection timeout to host {self.url}") from error
         try:
             assert connection.protocol is not None
-            if connection.protocol.should_close:  # else what came unasked for would pass for our answer
+            if connection.protocol.should_close:  # else unrequested bytes would pass for our answer
                 raise Halted("something came before anything was asked")
             connection.protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             response = await (await self.send(connection)).start(connection)
@@ -110,7 +110,7 @@ class GuardedRequest(ClientRequest):
     async def send(self, conn: Connection) -> ClientResponse:
         assert conn.protocol is not None
         writer = StreamWriter(conn.protocol, self.loop)
-        response = ClientResponse(  # before a byte leaves: what another aiohttp takes amiss must not be found out later
+        response = ClientResponse(  # before a byte leaves: an error of another aiohttp version must not come later
             self.method,
             self.original_url,
             writer=None,

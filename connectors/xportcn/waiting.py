@@ -20,7 +20,7 @@ def wait_before_retry(
     """Seconds to wait before the next try of a read, None to give up.
 
     `tried` counts the tries so far, `luck` is a random number of [0, 1): full jitter, so that many callers that failed
-    together don't come back together. When the service asks to wait more than `MOST_RETRY_AFTER_S`, the caller decides.
+    together don't come back together. When the service asks for more than `MOST_RETRY_AFTER_S`, the caller decides.
     """
     if tried > retries or meaning not in (Meaning.RETRY_NOW, Meaning.RETRY_LATER):
         return None
@@ -30,7 +30,7 @@ def wait_before_retry(
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
-    """What `Retry-After` asks for, in seconds from `now` (unix), a year at most; the header gives seconds or a date."""
+    """The wait of `Retry-After`, in seconds from `now` (unix), a year at most; the header gives seconds or a date."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text), LONGEST_RETRY_AFTER_S)

@@ -1,8 +1,8 @@
-"""How values travel: tolerant readers, strict writers, and exact ids, money, counts and times.
+"""Values on the wire: tolerant readers, strict writers, and exact ids, money, counts and times.
 
-Readers keep unknown fields, take null for absent and never let a number pass through a float. What can't be meant does
-not fit: amounts below zero or above any sane order, ids that are none, times of another century, texts without end.
-Writers send the contract's names and nothing else.
+Readers keep unknown fields, take null for absent and never let a number pass through a float. Impossible values do not
+fit: amounts below zero or above any sane order, malformed ids, times of another century, endless texts. Writers send
+the contract's names and nothing else.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ BRACES = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How far answers are believed; given to `validate_python` as its context. `most_minor` is for any one amount."""
+    """Limits of credible answers, the context of `validate_python`. `most_minor` bounds each amount."""
 
     most_minor: int = MOST_MINOR
 
 
 class Response(BaseModel):
-    """Base of what the service answers."""
+    """Base of the service's answers."""
 
     model_config = ConfigDict(
         alias_generator=AliasGenerator(validation_alias=to_camel),
@@ -84,7 +84,7 @@ class Response(BaseModel):
 
     _lists: ClassVar[frozenset[str]] = frozenset()
     _needed: ClassVar[frozenset[str]] = frozenset()
-    """The names that the contract has for lists, and for what must be there."""
+    """The contract's names of lists, and of required fields."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -96,7 +96,7 @@ class Response(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_absent(cls, raw: Any) -> Any:
-        """Whatever stands for nothing is left out where that may be, and the only row of a list may stand by itself."""
+        """Empty values are left out of optional fields, and a list of one row may come as the bare row."""
         if not isinstance(raw, dict):
             return raw
         alone = {name: [raw[name]] for name in cls._lists if isinstance(raw.get(name), dict) and raw[name]}
@@ -120,7 +120,7 @@ def _names_of(name: str, field: FieldInfo) -> Sequence[str]:
 
 
 class EffectAnswer(Response):
-    """Base of answers that may say no inside a success; `request_id` is for the error that this becomes."""
+    """Base of answers that may refuse inside a success; `request_id` is for the error of the refusal."""
 
     _request_id: str = PrivateAttr("")
 
@@ -133,7 +133,7 @@ class EffectAnswer(Response):
 
 
 class CheckedAnswer(EffectAnswer):
-    """Base of answers that say whether they are a yes, and with code and words why not."""
+    """Base of answers with a success flag, and with code and words of a refusal."""
 
     success: bool | None = None
     error_code: str = ""
@@ -141,7 +141,7 @@ class CheckedAnswer(EffectAnswer):
 
 
 class Request(BaseModel):
-    """Base of what we send: unknown fields are an error here, None is left out, empty text is kept."""
+    """Base of our requests: unknown fields are an error here, None is left out, empty text is kept."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -164,7 +164,7 @@ class Request(BaseModel):
 
 
 class Page(Response):
-    """The contract's page object; what it holds is the subclass's `data`."""
+    """The contract's page object; its rows are the subclass's `data`."""
 
     total_records: Count = 0
     total_page: Count = 0
@@ -177,7 +177,7 @@ class Nothing(Request):
 
 
 def alias(*names: str) -> AliasChoices:
-    """The spellings under which a field may arrive: the contract's misspelt one and what it may become."""
+    """The spellings under which a field may arrive: the contract's misspelt one and its likely correction."""
     return AliasChoices(*names)
 
 
@@ -213,7 +213,7 @@ def read_json(raw: bytes | str) -> Any:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Readers differ in which of two equal names counts: so none does."""
+    """The object of JSON pairs. Raises `ValueError` for a name twice: readers differ in which of the two counts."""
     made = dict(pairs)
     if len(made) < len(pairs):
         raise ValueError("a name stands twice in an object")
@@ -221,12 +221,12 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _huge(text: str) -> int | str:
-    """A number of thousands of digits stays text: what it stands for does not fit, and nothing else is lost."""
+    """A number of thousands of digits stays text: its field does not fit, and the rest of the answer is kept."""
     return int(text) if len(text) <= MOST_TEXT else text
 
 
 def _number(text: str) -> Decimal | str:
-    """Exact; what is out of all proportion stays text, since 1e99999999 as an int would take all memory."""
+    """An exact number; an enormous number stays text, since 1e99999999 as an int would take all memory."""
     try:
         number = Decimal(text)
     except InvalidOperation:
@@ -245,7 +245,7 @@ _EXACT_AND_HUGE = json.JSONDecoder(
 
 
 def _decimal(value: object) -> Decimal:
-    """A number or its text, exact; a float has lost what we need and is an error."""
+    """An exact decimal of a number or its text; a float has lost digits and is an error."""
     if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
         raise ValueError(f"{type(value).__name__} where a number belongs")
     if isinstance(value, str) and not PLAIN_NUMBER.fullmatch(value.strip()):
@@ -273,7 +273,7 @@ def _id(value: object) -> str:
 
 
 def _label(value: object) -> str:
-    """As text. Raises `ValueError` for 1.0: where ids have a point they went through doubles, and are another's."""
+    """An id as text. Raises `ValueError` for 1.0: ids with a point went through doubles, and are another order's."""
     if isinstance(value, str):
         return value.strip()
     if type(value) is not int:
@@ -282,7 +282,7 @@ def _label(value: object) -> str:
 
 
 def _reference(value: object) -> str:
-    """Without what may stand around it or for its characters on the way: none of these can be in one of ours."""
+    """A reference without quotes, blanks and HTML escapes that the way may add: our references have none."""
     return unescape(_label(value)).strip(" \t\"'")
 
 
@@ -293,7 +293,7 @@ def _word(value: object) -> str:
 
 
 def _id_number(value: str) -> int | str:
-    """As the number the contract asks for; what is no number goes as it is, for the service to refuse."""
+    """The id as a number; other text goes unchanged, for the service to refuse."""
     return int(value) if value.isascii() and value.isdigit() else value
 
 
@@ -312,7 +312,7 @@ def _yuan(value: object, info: ValidationInfo) -> Money:
 
 
 def _within(money: Money, info: ValidationInfo) -> Money:
-    """The amount, if it is one. Raises `ValueError` below zero and above the bound (`Bounds`) of what is believed."""
+    """The amount. Raises `ValueError` below zero and above the bound (`Bounds`)."""
     most = info.context.most_minor if isinstance(info.context, Bounds) else MOST_MINOR
     if money.minor < 0:
         raise ValueError("an amount below zero")
@@ -328,7 +328,7 @@ def _in_currency(value: object, info: ValidationInfo) -> Money:
     try:
         money = Money.parse(value, currency)
     except ValueError as error:
-        raise ValueError("not an amount of its currency") from error  # the first one quotes it, however long it is
+        raise ValueError("not an amount of its currency") from error  # the original error quotes the text, however long
     return _within(money, info)
 
 
@@ -357,7 +357,7 @@ def _any_china_time(value: object) -> datetime:
     try:
         moment = _moment(text)
     except ValueError:
-        raise ValueError("not a date and time") from None  # its own words are as long as the text
+        raise ValueError("not a date and time") from None  # the original error quotes the whole text
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA)).astimezone(UTC)
     except OverflowError as error:
@@ -365,7 +365,7 @@ def _any_china_time(value: object) -> datetime:
 
 
 def _moment(text: str) -> datetime:
-    """The two shapes of the contract, ISO's and dates with slashes; without a zone it is China's time."""
+    """A time in the two shapes of the contract, in ISO's, or with slashes; without a zone it is China's time."""
     if COMPACT_AS_SHOWN.fullmatch(text):
         return datetime.fromisoformat(f"{text[:8]}T{text[8:14]}.{text[14:]}")
     dashed = text.replace("/", "-") if SLASHED.match(text) else text
@@ -375,7 +375,7 @@ def _moment(text: str) -> datetime:
 
 
 def _epoch_time(value: object) -> datetime:
-    """Seconds or milliseconds: in our century none is as large as the other; or a text with its zone."""
+    """Seconds or milliseconds, which differ in size in our century; or a text with its zone."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, str) and ISO.fullmatch(value.strip()):
@@ -428,13 +428,13 @@ GivenId = Annotated[Id, Field(min_length=1)]
 """An id that must be there."""
 
 ParcelNumber = Annotated[str, BeforeValidator(_label), Field(max_length=MOST_ID)]
-"""What a carrier calls a parcel: text, or a number; of characters that only the carrier knows."""
+"""A carrier's number of a parcel: text, or a number; its characters are up to the carrier."""
 
 Reference = Annotated[str, BeforeValidator(_reference)]
-"""What the buyer of an order calls it, ours or somebody else's: text, or a number."""
+"""The buyer's reference of an order, ours or a foreign one: text, or a number."""
 
 Word = Annotated[str, BeforeValidator(_word)]
-"""What the service calls a state: whatever it is, it stays readable, and is no longer than an id. Empty for none."""
+"""The service's word for a state: any word stays readable, and is no longer than an id. Empty for none."""
 
 Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 """Pieces, pages, days."""

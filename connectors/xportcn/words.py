@@ -1,7 +1,7 @@
-"""Words of the service made harmless, in one place, so that nothing behind it must think of it.
+"""Words of the service made harmless, in one place for all code behind it.
 
 Control characters, escape sequences, marks that turn the direction of writing or can't be seen become U+FFFD, line
-breaks a blank; the account's own secret and key are struck out. What took their place fits no id.
+breaks a blank; the account's own secret and key are removed. The replacements fit no id.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 STRUCK_OUT = "***"
 LEAST_SECRET = 8  # shorter ones would be found by chance
 MOST_WORDS = 500
-# JSON's escapes of what may need cleaning; those of letters beyond the first two blocks are left to the quick way.
+# JSON's escapes of characters that may need cleaning; letters beyond the first two blocks are left to the quick way.
 _ESCAPED = re.compile(r"\\(?:[bfnrt/]|u(?:00|06|07|08|18|20|[dD][89a-fA-F]|[fF][eEfF]))")
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -49,5 +49,5 @@ def _clean_character(character: str) -> str:
 
 
 def shortened(text: str, most: int = MOST_WORDS) -> str:
-    """The text, cut where it gets too long to be read."""
+    """The text, cut at `most` characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

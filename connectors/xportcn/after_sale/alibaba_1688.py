@@ -174,9 +174,9 @@ class Alibaba1688AfterSale:
 
 
 def _option(reason: api.Reason, goods: str, order: alibaba_order.Order, entry_ids: tuple[str, ...]) -> RefundOption:
-    """What one reason allows (assumed-all.md 3.3): before shipping exactly everything, later up to what is left.
+    """The amounts that a reason allows (assumed-all.md 3.3): before shipping exactly all, later up to the rest.
 
-    The order tells only the sum of what came back, so after that no postage is asked for.
+    The order shows refunds only as a sum, so after a refund no postage is asked for.
     """
     worth = _worth(item for item in order.product_items if not entry_ids or item.entry_id in entry_ids)
     back = order.base_info.refund or NOTHING

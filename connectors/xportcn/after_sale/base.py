@@ -1,4 +1,4 @@
-"""The protocol of what a marketplace does after an order: cancel it, refund it, take it back."""
+"""The protocol of a marketplace's after-sale: cancellations, refunds and returns."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from domain.marketplace import Marketplace
 from domain.orders import OrderLine
 
 NOT_NOW = frozenset({"ORDER_STATUS_ERROR", "GOODS_STATUS_ERROR"})
-"""Words by which a question for reasons is refused that the order's state allows none of."""
+"""Words of a refusal to list reasons, in a state of the order that allows none."""
 
 
 class Ability(StrEnum):
-    """What not every marketplace offers."""
+    """Calls that only some marketplaces offer."""
 
     MODIFY = "modify"
     WITHDRAW = "withdraw"
@@ -31,7 +31,7 @@ class Ability(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What one refund can be for: lines of ours, their ids at the service, and the refunds these have had."""
+    """The scope of one refund: lines of ours, their ids at the service, and their refunds so far."""
 
     lines: tuple[int, ...]
     entry_ids: tuple[str, ...]
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequest:
-    """A refund as it is asked for. `goods` and `reason_id` are of a `RefundOption`; vouchers are links."""
+    """A request for a refund. `goods` and `reason_id` are of a `RefundOption`; vouchers are links."""
 
     order_id: str
     entry_ids: tuple[str, ...]
@@ -64,7 +64,7 @@ class AfterSale(Protocol):
     """One marketplace's cancellations and refunds.
 
     Effects take the ledger's claim, are sent once, and raise like `Channel`'s. `settles_in` is how long an accepted
-    cancellation may take to show, `closes_after` how old an order must be before it may be cancelled.
+    cancellation may take to show, `closes_after` the age from which an order may be cancelled.
     """
 
     marketplace: Marketplace
@@ -73,7 +73,7 @@ class AfterSale(Protocol):
     closes_after: timedelta
 
     async def cancel(self, claim: Claim, order_id: str, reason: str) -> None:
-        """Cancel an unpaid order. Returns when the service accepts; the order's status tells when it is closed."""
+        """Cancel an unpaid order. Returns when the service accepts; the order's status shows when it is closed."""
 
     async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
         """The refunds that cover these line numbers: one a line, or one for all, as the marketplace has it."""
@@ -82,19 +82,19 @@ class AfterSale(Protocol):
         """The reasons that the service takes now, with the amounts that go with them; empty when it takes none."""
 
     async def upload(self, picture: bytes) -> str:
-        """Store a JPG as voucher; answers its link. Seen by nobody until a refund names it."""
+        """Store a JPG as voucher; answers its link. It is not visible until a refund names it."""
 
     async def ask(self, claim: Claim, request: RefundRequest) -> str:
         """Ask for a refund; answers its id."""
 
     async def modify(self, claim: Claim, refund_id: str, request: RefundRequest) -> None:
-        """Ask again for an asked or refused refund, with other words or another amount."""
+        """Modify an asked or refused refund, with other words or another amount."""
 
     async def withdraw(self, claim: Claim, refund_id: str) -> None:
         """Take a refund back."""
 
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
-        """Who may carry the return parcel of an agreed return."""
+        """The carriers for the parcel of an agreed return."""
 
     async def send_back(
         self, claim: Claim, refund_id: str, *, carrier: str, number: str, note: str, vouchers: tuple[str, ...]
@@ -105,14 +105,14 @@ class AfterSale(Protocol):
         """Write to the seller about a refund."""
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        """The refund as it is now, with its history, oldest first."""
+        """The current refund with its history, oldest first."""
 
     async def receive(self, claim: Claim, order_id: str) -> None:
         """Confirm that the goods arrived, which ends the seller's part."""
 
 
 def not_offered(marketplace: Marketplace, what: str) -> Refused:
-    """The marketplace has no such call."""
+    """The error of a call that the marketplace does not have."""
     return Refused(f"{marketplace} has no call to {what}; do it in the marketplace's own console")
 
 

@@ -1,1 +1,1 @@
-"""What each operation takes and answers: one module per group of the service's navigation."""
+"""Requests and answers of each operation: one module per group of the service's navigation."""

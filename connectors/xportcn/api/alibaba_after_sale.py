@@ -87,7 +87,7 @@ class RefundRequest(Request):
 
 
 class RefundOperation(Response):
-    """A step of a refund; `status` is the state reached."""
+    """A step of a refund; `status` is the state that it reached."""
 
     action: str = ""
     operator: str = ""
@@ -96,7 +96,7 @@ class RefundOperation(Response):
 
 
 class Refund(Response):
-    """`refund_payment` is what was given back so far, `remark` our description."""
+    """`refund_payment` is the sum given back so far, `remark` our description."""
 
     refund_id: GivenId
     id: Id = ""

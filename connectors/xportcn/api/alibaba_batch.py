@@ -53,7 +53,7 @@ class FailedPayment(Response):
 
 
 class PayAnswer(EffectAnswer):
-    """Success means paid, or going to be: each order has an outcome of its own."""
+    """Success means paid, or soon to be: each order has an outcome of its own."""
 
     success_order_ids: tuple[Id, ...] = ()
     failed_order_list: tuple[FailedPayment, ...] = ()

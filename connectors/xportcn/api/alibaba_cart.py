@@ -34,14 +34,14 @@ class CartSeller(Response):
 
 
 class Cart(Response):
-    """`disable_list` holds what can't be bought any more."""
+    """`disable_list` holds rows that can't be bought any more."""
 
     enable_list: tuple[CartSeller, ...] = ()
     disable_list: tuple[CartRow, ...] = ()
 
 
 class AddRequest(Request):
-    """The same spec again adds to its row."""
+    """A spec that lies there already adds to its row."""
 
     offer_id: IdNumber
     spec_id: str
@@ -49,7 +49,7 @@ class AddRequest(Request):
 
 
 class DeleteRequest(Request):
-    """Ids that aren't there are passed over."""
+    """Unknown ids are ignored."""
 
     cart_ids: tuple[IdNumber, ...] = Field(min_length=1)
 

@@ -178,7 +178,7 @@ class OrderPageRequest(Request):
 
 
 class BaseInfo(Response):
-    """`id_text` first: samples show `id` rounded (contract 1.8). `refund` is what was given back.
+    """`id_text` first: samples show `id` rounded (contract 1.8). `refund` is the sum given back.
 
     `out_order_id` is assumed.
     """

@@ -26,7 +26,7 @@ class Category(Response):
 
 
 class Narrowed(Request):
-    """What every search may say; `price_start` and `price_end` in yuan, `sort` is JSON text."""
+    """Filters of every search; `price_start` and `price_end` in yuan, `sort` is JSON text."""
 
     begin_page: int
     page_size: int
@@ -46,7 +46,7 @@ class SearchRequest(Narrowed):
 
 
 class ImageSearchRequest(Narrowed):
-    """One of the images; `region` is the part of the image that is meant."""
+    """Exactly one of the images; `region` is the part of the image to search for."""
 
     image_base64: str | None = None
     image_address: str | None = None

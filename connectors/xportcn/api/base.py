@@ -18,7 +18,7 @@ Res = TypeVar("Res")
 
 @dataclass(frozen=True, kw_only=True)
 class Call(Generic[Req, Res]):
-    """What an operation takes and answers; `Res` may be a model, a list of models, bool or None."""
+    """Models of an operation's request and answer; `Res` may be a model, a list of models, bool or None."""
 
     operation: Operation
     request: type[Req]
@@ -31,7 +31,7 @@ class Call(Generic[Req, Res]):
     def parse(self, data: Any, bounds: Bounds | None = None) -> Res:
         """The envelope's `data` as the contract promises it, within `bounds`. Raises pydantic's `ValidationError`.
 
-        The only row of a list may stand by itself.
+        A list of one row may come as the bare row.
         """
         if isinstance(data, dict) and is_list(self.response):
             data = [data]
@@ -51,7 +51,7 @@ class ReadCall(Call[Req, Res]):
 class EffectCall(Call[Req, Res]):
     """A call that is sent once, under a claim for this very action.
 
-    `refusals` are codes of the envelope, other than 4xx, that the contract knows as this operation's no.
+    `refusals` are envelope codes, other than 4xx, that the contract lists as this operation's refusals.
     """
 
     action: Action

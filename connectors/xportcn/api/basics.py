@@ -33,7 +33,7 @@ class AddressUpsertRequest(Request):
 
 
 ADDRESSES = ReadCall(operation=operations.ADDRESSES, request=Nothing, response=tuple[UserAddress, ...])
-# The page shows an answer of `code` and `msg` alone: whatever else comes is no reason for doubt.
+# The page shows an answer of `code` and `msg` alone: further fields are no reason for doubt.
 ADDRESS_UPSERT = EffectCall(
     operation=operations.ADDRESS_UPSERT, request=AddressUpsertRequest, response=object, action=Action.NOTIFY
 )

@@ -1,6 +1,6 @@
 """bigMajor, the KA twin of 1688: products, preview, create, pay, list, details, logistics (contract 2.13, all 5.2).
 
-Products and logistics ask and answer as 1688's do.
+Products and logistics have 1688's requests and answers.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PreviewedItem(Response):
 
 
 class PreviewedOrder(Response):
-    """One order that creating would make. `sum_total_payment` is with the service's fee: what paying takes."""
+    """One order that creating would make. `sum_total_payment` includes the service's fee: paying takes that amount."""
 
     sum_carriage: Fen
     sum_payment: Fen
@@ -125,9 +125,7 @@ class OrderItem(Response):
 
 
 class Order(Response):
-    """`total_payment` is with the service's fee, `total_amount` without. `message` and `out_order_id` (assumed) are
-    our reference.
-    """
+    """`total_payment` includes the service's fee. Our reference: `message`, `out_order_id` (assumed)."""
 
     order_id: GivenId
     order_no: Id = ""

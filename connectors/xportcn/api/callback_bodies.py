@@ -1,6 +1,6 @@
-"""What stands in the messages that the service posts to us (contract 3, assumed-all 6); amounts in fen.
+"""Bodies of the messages that the service posts to us (contract 3, assumed-all 6); amounts in fen.
 
-Every body calls the order `order_id` and our reference `reference`, whatever the service calls them.
+Every body names the order `order_id` and our reference `reference`, whatever the service's names.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class PackageInbound(OrderBody):
 
 
 class OtherBody(Response):
-    """A message nobody told us of, or one that is not as told; what it said is in `model_extra`."""
+    """A message of unknown type, or unlike the contract; its content is in `model_extra`."""
 
 
 BODIES: dict[Operation, type[OrderBody]] = {

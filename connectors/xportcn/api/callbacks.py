@@ -1,7 +1,7 @@
 """Messages that the service posts to the developer's URL, parsed (contract 3, assumed-all 6).
 
-No message is signed, numbered or in order: it only says "read this order again" and never moves money or state itself.
-So one that is new to us, or not as told, still counts as long as it names an order.
+No message is signed, numbered or in order: it only means "read this order again" and never moves money or state itself.
+So a message of unknown type, or unlike the contract, still counts as long as it names an order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ KINDS: dict[str, Operation] = {
     f"{_VIEW}ORDER_BUYER_REFUND_IN_SALES": alibaba.REFUND_CALLBACK,
     f"{_VIEW}ORDER_REFUND_AFTER_SALES": alibaba.REFUND_CALLBACK,
 }
-# bigMajor's orders come by 1688's URLs. These types are its alone; others it shares, and then the body tells.
+# bigMajor's orders come by 1688's URLs. These types are its alone; for shared types the body decides.
 KA_KINDS: dict[str, Operation] = {
     "ORDER_CREATE": alibaba.STATUS_CALLBACK,
     "ORDER_CANCEL": alibaba.STATUS_CALLBACK,
@@ -54,15 +54,15 @@ _SENT_AT: TypeAdapter[datetime | None] = TypeAdapter(MaybeUnixMs)
 
 
 class UnreadableCallback(ValueError):
-    """What was posted is no message, or tells no order although it should; the text names what is wrong, no content."""
+    """The post is no message, or lacks the order it should name; the text names the fault, and quotes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackMessage:
     """One message: read the orders of `order_ids` again.
 
-    `operation` is the row of the catalogue it came by, None for a type nobody told us of; `marketplace` None where
-    nothing tells it. `message_type` is empty for the parcel report, which comes bare. `sent_at` is UTC.
+    `operation` is its row of the catalogue, None for an unknown type; `marketplace` is None where it can't be derived.
+    `message_type` is empty for the parcel report, which comes bare. `sent_at` is UTC.
     """
 
     message_type: str
@@ -126,7 +126,7 @@ def _built(
 def _body(
     content: Mapping[str, Any], operation: Operation | None, marketplace: Marketplace | None
 ) -> tuple[Response, str]:
-    """The body as promised, else as it came and the name of the field that is not."""
+    """The body by its model, else the raw content and the name of the field that does not fit."""
     if operation is None:
         return OtherBody.model_validate(content), ""
     is_ka_order = marketplace is Marketplace.BIG_MAJOR and operation is not big_major.PACKAGE_INBOUND_CALLBACK

@@ -1,6 +1,6 @@
 """InternationalAlibaba: products, freight, create, pay, list (contract 2.11, all 5.1).
 
-Every amount is decimal text beside a currency, which need not be CNY: it is read with the amount each time.
+Every amount is decimal text beside a currency, which need not be CNY: each amount is read in its currency.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ REFUSALS = frozenset({
 
 
 class Priced(Response):
-    """Base of what has amounts. The currency comes first: amounts are read in it."""
+    """Base of models with amounts. The currency comes first: amounts are read in it."""
 
     currency: Currency
 
@@ -159,7 +159,7 @@ class ProblemLine(Response):
 
 
 class Freight(Priced):
-    """What an order would cost with each carrier. With problems, the amount counts what can be bought."""
+    """The cost of an order with each carrier. With problems, the amount counts only the lines that can be bought."""
 
     product_amount: Amount
     carriers: tuple[Carrier, ...] = ()

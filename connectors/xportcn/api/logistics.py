@@ -44,7 +44,7 @@ class Priced(Response):
 
 
 class Service(Priced):
-    """Nobody ships abroad for nothing."""
+    """A freight service. Its price is above 0: freight is never free."""
 
     service_id: GivenId
     company_name: str = ""

@@ -32,11 +32,11 @@ from connectors.xportcn.wire import (
 from domain.effects import Action
 
 OnlyCny = Literal["CNY"]
-"""Yuan are what we read amounts as, so that an answer in another currency does not fit."""
+"""Amounts are read as yuan, so an answer in another currency does not fit."""
 
 
 class SearchRequest(Request):
-    """An empty `keyword` is for all. Prices in fen."""
+    """An empty `keyword` matches all. Prices in fen."""
 
     keyword: str
     page_no: int
@@ -198,7 +198,7 @@ class CreatedOrder(Response):
 
 
 class CreateAnswer(CheckedAnswer):
-    """`asked_as` is the `requestId` that we gave; the answer's own is the envelope's."""
+    """`asked_as` is the `requestId` of our request; the answer's own is the envelope's."""
 
     asked_as: Reference = Field("", validation_alias=alias("requestId"))
     order_list: tuple[CreatedOrder, ...] = ()

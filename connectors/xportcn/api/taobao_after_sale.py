@@ -48,7 +48,7 @@ class LogisticsCompany(Response):
 
 
 class ReturnLogistics(Response):
-    """Where the goods go back to and, once sent, how."""
+    """The address for the goods and, once they are sent, the parcel."""
 
     receiver_address: str = ""
     return_goods_desc: str = ""
@@ -133,7 +133,7 @@ class RefundReason(Response):
 
 
 class MaxRefundFee(Response):
-    """What may be asked for: from `min_refund_fee` to `refund_fee`."""
+    """The amounts that may be asked for: from `min_refund_fee` to `refund_fee`."""
 
     refund_fee: Fen
     min_refund_fee: Fen | None = None
@@ -142,7 +142,7 @@ class MaxRefundFee(Response):
 
 
 class RefundTemplate(Response):
-    """`goods_status_list` is what may be said now; `refund_order` the open one, if any."""
+    """`goods_status_list` has the statuses allowed now; `refund_order` is the open refund, if any."""
 
     refund_reasons: tuple[RefundReason, ...] = ()
     goods_status_list: tuple[int, ...] = ()
@@ -178,7 +178,7 @@ class ModifyRequest(Request):
 
 
 class SubmitAnswer(CheckedAnswer):
-    """With `REFUND_EXISTS`, `refund_id` is the one that exists."""
+    """With `REFUND_EXISTS`, `refund_id` is the existing refund."""
 
     refund_id: Id = ""
 
@@ -193,7 +193,7 @@ class CancelAnswer(EffectAnswer):
 
 
 class ReturnRendered(Response):
-    """Where to send the goods, and by whom they may be sent."""
+    """The address for the goods, and the carriers that may bring them."""
 
     refund_id: Id = ""
     receiver_name: str = ""
@@ -225,7 +225,7 @@ class MessagePageRequest(Request):
 
 
 class Message(Response):
-    """A `system` message tells the state reached in `refund_status`."""
+    """A `system` message has the new state in `refund_status`."""
 
     message_id: GivenId
     role: str = ""

@@ -34,7 +34,7 @@ class CartShop(Response):
 
 
 class Cart(Response):
-    """`disable_list` holds what can't be bought any more."""
+    """`disable_list` holds rows that can't be bought any more."""
 
     enable_list: tuple[CartShop, ...] = ()
     disable_list: tuple[CartRow, ...] = ()
@@ -62,7 +62,7 @@ class AddRequest(Request):
 
 
 class DeleteRequest(Request):
-    """Ids that aren't there are passed over."""
+    """Unknown ids are ignored."""
 
     ids: tuple[IdNumber, ...] = Field(min_length=1)
 
@@ -84,7 +84,7 @@ class PreviewRequest(Request):
 
 
 class CreateRequest(Request):
-    """No reference and no key: a lost answer is settled by the cart, which ordered rows leave."""
+    """No reference and no key: a lost answer is settled by the cart, since ordered rows leave it."""
 
     ids: tuple[IdNumber, ...] = Field(min_length=1)
     order_address: CartAddress

@@ -26,7 +26,7 @@ class OrderListRequest(Request):
 
 
 class PaymentVoucherRequest(Request):
-    """The proof of a bank transfer: pictures and what was paid."""
+    """The proof of a bank transfer: pictures and the sum paid."""
 
     order_id: str
     voucher_urls: tuple[str, ...] = Field(min_length=1, max_length=5)
@@ -64,7 +64,7 @@ class PageParam(Request):
 
 
 class ImLinkRequest(Request):
-    """The schema's `loginName`, `password` and `pageName` are not sent: the signature says who we are."""
+    """The schema's `loginName`, `password` and `pageName` are not sent: the signature identifies the account."""
 
     page_param_map: Annotated[PageParam, JsonObjectText]
 

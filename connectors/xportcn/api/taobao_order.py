@@ -82,7 +82,7 @@ class RenderedLine(Response):
 
 
 class RenderedOrder(Response):
-    """What one seller's lines would cost; amounts count only the lines that can be bought."""
+    """The cost of one seller's lines; amounts count only the lines that can be bought."""
 
     supplier_nick: str = ""
     product_amount: Fen

@@ -1,6 +1,6 @@
 """Taobao / Product: search, lists, products, and the distribution ids that orders need (contract 2.2).
 
-`item_map_id` is an opaque id that the service hands out; it is passed on and never built or read.
+`item_map_id` is an opaque id of the service; it is passed on and never built or parsed.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class ProductSku(Response):
 
 
 class ProductFacts(Response):
-    """What every edition of a product tells. `begin_amount` is the minimum quantity."""
+    """Fields of every edition of a product. `begin_amount` is the minimum quantity."""
 
     mp_id: Id = ""
     title: str = ""

@@ -1,1 +1,1 @@
-"""Looking around on a marketplace without buying: one module each, all behind the `Browser` protocol."""
+"""Browsing a marketplace without buying: one module each, all behind the `Browser` protocol."""

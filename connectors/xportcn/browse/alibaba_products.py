@@ -1,4 +1,4 @@
-"""What 1688 and bigMajor share in searching: prices in yuan, sorting as JSON text, the category tree."""
+"""The search shared by 1688 and bigMajor: prices in yuan, sorting as JSON text, the category tree."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def keyword_request(words: str, filters: Filters, *, sort: str | None = None) ->
 
 
 def price_sort(filters: Filters) -> str | None:
-    """The order by price as the service takes it; None for its own ranking."""
+    """The sorting by price in the service's form; None for its own ranking."""
     direction = DIRECTIONS.get(filters.sort)
     return json.dumps({"price": direction}) if direction else None
 
 
 def yuan(price: Money | None) -> str | None:
-    """A bound of the price as the service takes it."""
+    """A bound of the price in the service's form."""
     return None if price is None else f"{price.major:.2f}"
 
 
@@ -71,7 +71,7 @@ class AlibabaBrowser(PlainBrowser):
         return await self._hits(keyword_request("", filters, sort=BEST_SELLING))
 
     async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
-        """The categories right below one, the same for both marketplaces."""
+        """The categories right below a category, alike on both marketplaces."""
         request = alibaba_product.CategoryRequest(category_id=parent_id)
         return [
             Category(category_id=one.category_id, name=one.name, level=one.level or 1, is_leaf=one.is_leaf)

@@ -1,4 +1,4 @@
-"""The protocol of looking around, and the one error for what a marketplace does not offer."""
+"""The protocol of browsing, and the one error for what a marketplace does not offer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = "0"
 
 
 class NotOffered(XportcnError):
-    """A marketplace has no such way to search; nothing was asked. The message names it and what there is instead."""
+    """A marketplace has no such way to search; nothing was sent. The message names it and the alternatives."""
 
 
 class Browser(Protocol):
@@ -36,29 +36,29 @@ class Browser(Protocol):
         """Offers whose title matches `words`, best first unless sorted."""
 
     async def by_image(self, image: Image, filters: Filters) -> Hits:
-        """Offers that look like an image, most alike first unless sorted."""
+        """Offers similar to an image, most alike first unless sorted."""
 
     async def by_url(self, url: str) -> Offer | None:
-        """The product that a link leads to; None when there is none. `ValueError` for a link to something else."""
+        """The product of a link; None when there is none. `ValueError` for a link to something else."""
 
     async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
-        """What one seller offers."""
+        """The offers of one seller."""
 
     async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
-        """What there is in a category, or in all where no category is given, in an order that stays.
+        """The offers of a category, or of all where none is given, in a stable order.
 
-        `changed_since` may leave out what has not changed since then, where the marketplace can tell.
+        `changed_since` may leave out offers unchanged since then, where the marketplace supports that.
         """
 
     async def hot(self, filters: Filters) -> Hits:
-        """What sells best."""
+        """Best sellers."""
 
     async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
-        """The categories right below one; the roots below `ROOT`."""
+        """The categories right below a category; the roots below `ROOT`."""
 
 
 class PlainBrowser:
-    """What the browsers of all marketplaces do alike; a way to search that one does not have says so."""
+    """The common base of all browsers; each way to search raises `NotOffered` unless a marketplace has it."""
 
     marketplace: Marketplace
     lists_changes = False
@@ -72,7 +72,7 @@ class PlainBrowser:
         raise not_offered(self.marketplace, "search by image", "search by words or category")
 
     async def by_url(self, url: str) -> Offer | None:
-        """The product of a link or an id; `ValueError` for what is neither."""
+        """The product of a link or an id; `ValueError` for anything else."""
         item = read_item(self.marketplace, url)
         if not isinstance(item, ItemId):
             raise ValueError(f"{url!r} is no {self.marketplace} link and no item id")
@@ -89,9 +89,9 @@ class PlainBrowser:
 
 
 def refuse_filters(marketplace: Marketplace, way: str, filters: Filters, *, offers: str = "") -> None:
-    """Raise `NotOffered` when a filter is set that this way of searching does not know.
+    """Raise `NotOffered` for a filter that this way of searching does not take.
 
-    `offers` names those it knows: any of `sort`, `price`, `category`.
+    `offers` names the filters it takes: any of `sort`, `price`, `category`.
     """
     asked = {
         "sort": filters.sort is not Sort.RELEVANCE,

@@ -16,14 +16,14 @@ class UnreadableImage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Either the image itself or its address; the other is None."""
+    """Either the bytes of the image or its address; the other is None."""
 
     content: bytes | None = None
     url: str | None = None
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """An address, or else the path of a file. Raises `UnreadableImage`."""
+        """The image of an address, or else of a file's path. Raises `UnreadableImage`."""
         if text.startswith(("http://", "https://")):
             return cls(url=text)
         path = Path(text)
@@ -39,5 +39,5 @@ class Image:
 
     @property
     def base64(self) -> str | None:
-        """The image as the service takes it."""
+        """The image in the service's form."""
         return base64.b64encode(self.content).decode() if self.content is not None else None

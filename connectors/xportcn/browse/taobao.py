@@ -54,7 +54,7 @@ class TaobaoBrowser(PlainBrowser):
         return _hits(page)
 
     async def by_url(self, url: str) -> Offer | None:
-        """Short links, which name no item, are for the service to follow."""
+        """The product of a link. Short links name no item: the service resolves them."""
         try:
             return await super().by_url(url)
         except ValueError:

@@ -19,22 +19,22 @@ from domain.service_orders import ServiceOrder
 
 
 class Cart(Protocol):
-    """One marketplace's cart: the account has one, whoever fills it.
+    """One marketplace's cart: the account has one, shared by all its users.
 
     The effects `add` and `create` take the ledger's claim, are sent once, and raise like `Channel`'s. `set_quantity`
-    and `delete` may be repeated: they set what is wanted.
+    and `delete` may be repeated: they set an absolute state.
     """
 
     marketplace: Marketplace
 
     async def rows(self) -> tuple[CartRow, ...]:
-        """All that lies in the cart, also what can't be bought any more."""
+        """All rows of the cart, also those that can't be bought any more."""
 
     async def add(self, claim: Claim, line: OrderLine, offer: Offer) -> str:
         """Put a line into the cart; answers the row's id. A SKU that lies there already gets more pieces."""
 
     async def delete(self, row_ids: Sequence[str]) -> None:
-        """Take rows out; ids that aren't there are passed over."""
+        """Take rows out; unknown ids are ignored."""
 
     async def set_quantity(self, row_id: str, quantity: int) -> None:
         """Change how many pieces a row holds."""
@@ -46,15 +46,15 @@ class Cart(Protocol):
         """Order these rows; they leave the cart. No limit is checked by the service."""
 
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
-        """The orders that ordering these rows since then may have made; none only while a row still lies in the cart.
+        """Orders that may have been made of these rows since then; none only while a row still lies in the cart.
 
-        Raises `RowsAreGone` when no order of theirs shows either: that they lie there is the only sign that they were
-        not ordered.
+        Raises `RowsAreGone` when neither rows nor orders show: rows in the cart are the only proof that they were not
+        ordered.
         """
 
 
 class RowsAreGone(Unanswered):
-    """The rows have left the cart, and no order of theirs shows: only a person can tell what became of them."""
+    """The rows have left the cart, and no order of theirs shows: a person has to find out."""
 
 
 def require_true(call: ReadCall[Any, bool], *, answered: bool) -> None:

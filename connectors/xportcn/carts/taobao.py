@@ -1,4 +1,4 @@
-"""Taobao's cart: its orders carry no reference, so they are found again by what has left the cart."""
+"""Taobao's cart: its orders carry no reference, so they are found again by the rows that left the cart."""
 
 from __future__ import annotations
 

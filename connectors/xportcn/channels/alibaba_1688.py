@@ -35,7 +35,7 @@ class Alibaba1688Channel(AlibabaChannel):
     product_search = alibaba_product.SEARCH
     product_detail = alibaba_product.DETAIL
     order_list = alibaba_order.ORDER_PAGE.operation
-    pay_batch_size = 10  # thirty are taken, ten recommended: more of them time out, and all at once are unknown then
+    pay_batch_size = 10  # thirty are taken, ten recommended: more time out, and then all of them are unknown
 
     def __init__(self, client: XportcnClient) -> None:
         super().__init__(client)
@@ -50,7 +50,7 @@ class Alibaba1688Channel(AlibabaChannel):
         return reading.quote(preview, order.lines, self._trade_types)
 
     async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
-        """One call for up to ten orders of different sellers. An exception is about all orders."""
+        """The quotes, by one call for up to ten orders of different sellers. An exception is about all orders."""
         groups = batches_of_sellers(orders, MOST_SELLERS)
         quotes = await concurrently(groups, lambda group: self._quote_group(group, warehouse))
         return {order_ref: quote for group in quotes for order_ref, quote in group.items()}
@@ -69,7 +69,7 @@ class Alibaba1688Channel(AlibabaChannel):
     async def _preview_sellers(
         self, orders: Sequence[SourcingOrder], warehouse: Warehouse
     ) -> dict[str, alibaba_batch.SellerPreview]:
-        """By seller; empty when the call is refused, since that is one order's fault: then each is asked alone."""
+        """Previews by seller; empty when the call is refused for one order's fault: then each is previewed alone."""
         request = alibaba_batch.PreviewRequest(
             address_param=address(warehouse),
             cargo_param_list=tuple(one for order in orders for one in seller_cargo(order.lines, order.seller_id)),

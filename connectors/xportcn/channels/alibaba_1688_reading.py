@@ -1,4 +1,4 @@
-"""What 1688's answers say, in the words of the domain."""
+"""1688's answers in the terms of the domain."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ STATUSES = {
     "terminated": ServiceStatus.CLOSED,
 }
 
-# Contract 1.6; 006 to 008 (mixed batch, consignment, price of nothing) have no word of ours.
+# Contract 1.6; 006 to 008 (mixed batch, consignment, price of nothing) have no term in the domain.
 PROBLEMS = {
     "500_001": Problem.OFFLINE,
     "500_002": Problem.SELLERS_DIFFER,
@@ -111,7 +111,7 @@ def _sku(sku: alibaba_product.ProductSku) -> Sku:
 
 
 def problem_of(code: str, words: str) -> Problem:
-    """Addresses are refused by words only (contract 1.6: code 400 and `AddressId invalid`)."""
+    """The problem of a refusal. Addresses are refused in words only (contract 1.6: code 400, `AddressId invalid`)."""
     if "AddressId invalid" in words:
         return Problem.ADDRESS_INVALID
     return PROBLEMS.get(code, Problem.OTHER)
@@ -122,7 +122,7 @@ def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
 
 
 def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_types: Sequence[str]) -> Quote:
-    """All previewed orders together; `trade_types` are those that may be used.
+    """The quote of all previewed orders together; `trade_types` are the allowed ones.
 
     Raises `ContractMismatch` when an agreed preview has no sums.
     """
@@ -149,7 +149,7 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_ty
 
 
 def _trade(preview: alibaba_order.Preview, allowed: Sequence[str]) -> dict[str, str]:
-    """The first trade type of the preview that is allowed; without one a create may buy on credit (upstream)."""
+    """The first allowed trade type of the preview; a create without a trade type may buy on credit (upstream)."""
     named = preview.results[0].trade_mode_name_list if preview.results else ()
     usable = [name for name in named if name in allowed]
     if usable or not preview.results:
@@ -193,8 +193,8 @@ def _no_sums() -> ContractMismatch:
 def created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
     """The new order or orders.
 
-    Raises `Refused` only when no order id came with the no: samples show success false beside an id (contract 2.7),
-    and with some lines failed there may be an order of the others. Then it is `Unanswered`.
+    Raises `Refused` only when no order id came with the refusal: samples show success false beside an id (contract
+    2.7), and with some lines failed there may be an order of the others. Then it is `Unanswered`.
     """
     parts = [part for part in answer.order_list if part.order_id]
     ids = tuple(dict.fromkeys(part.order_id for part in parts)) or ((answer.order_id,) if answer.order_id else ())
@@ -219,7 +219,7 @@ def not_created(
     answer: alibaba_order.CreateAnswer | big_major.CreateAnswer,
     lines: tuple[OrderLine, ...],
 ) -> Refused:
-    """A create of either twin that says no, with what it says of each line."""
+    """A refused create of 1688 or bigMajor, with the problem of each line."""
     ours = LinesByIds(lines, spec_ids)
     problems = tuple(
         problem(failed.error_code, failed.error_message, line_no=our.line_no if our else 0)
@@ -231,14 +231,14 @@ def not_created(
 
 
 def pay_code(code: str, words: str) -> str:
-    """The code of a refused payment as Taobao would name it; 1688 says it in words or by number."""
+    """The code of a refused payment in Taobao's terms; 1688 gives words or a number."""
     if ORDER_STATUS_ERROR in words:
         return ORDER_STATUS_ERROR
     return ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code
 
 
 def settle_payment(answer: alibaba_order.PayAnswer, order_id: str) -> None:
-    """Return if the order is paid. Raises `Refused` when the answer says why not, `Unanswered` otherwise."""
+    """Return if the order is paid. Raises `Refused` when the answer has a reason against it, `Unanswered` otherwise."""
     if answer.order_id not in ("", order_id):
         raise unsettled(alibaba_order.PAY, answer, f"the answer is about order {answer.order_id}")
     if answer.protocol_pay_success:
@@ -254,7 +254,7 @@ def settle_payment(answer: alibaba_order.PayAnswer, order_id: str) -> None:
 
 
 def payment_outcome(answer: alibaba_batch.PayAnswer, order_id: str) -> PayOutcome:
-    """What the answer to a bulk payment says of one order; `Unanswered` when it says neither or both."""
+    """The outcome of one order in a bulk payment; `Unanswered` when the answer lists it as neither or both."""
     paid = order_id in answer.success_order_ids
     failure = next((failed for failed in answer.failed_order_list if failed.order_id == order_id), None)
     if paid and failure is None:
@@ -313,7 +313,7 @@ def _shipment(booking_id: str, parcels: list[alibaba_order.InternationalLogistic
 
 
 async def traced(logistics: Awaitable[alibaba_order.Logistics]) -> list[TrackingEvent]:
-    """The events of an order, oldest first; none for code 404, by which 1688 says that there is nothing yet (upstream).
+    """The events of an order, oldest first; none for code 404, 1688's word for no events yet (upstream).
 
     HTTP 404 beside it is a wrong path all the same.
     """

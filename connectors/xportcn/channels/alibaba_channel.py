@@ -1,4 +1,4 @@
-"""What the channels of 1688 and its big-major twin share: products, and an order list that must be looked through."""
+"""The common half of the 1688 and bigMajor channels: products, and an order list that must be searched page by page."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from domain.offers import Offer, OfferSummary
 from domain.service_orders import ReferenceField, ServiceOrder
 
 WORTH_A_PAGE = 3
-"""So many orders at least are read from a page of the list, instead of one by one."""
+"""The least number of orders that is read from a page of the list, instead of one by one."""
 
 
 class AlibabaChannel(ABC):
-    """Half of a `Channel` (see `channels.base`): what the twins ask with calls of their own, but alike."""
+    """Half of a `Channel` (see `channels.base`): like operations of the twins, each with its own calls."""
 
     marketplace: Marketplace
     product_search: ReadCall[SearchRequest, SearchPage]
@@ -60,7 +60,7 @@ class AlibabaChannel(ABC):
         return reading.offer(product, self.marketplace) if product else None
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
-        """Look through the order list: it can't be asked for a reference."""
+        """Search the order list, which has no filter by reference."""
         wanted = [*references, *controls]
         return await find_in_list(lambda page_no, size: self._page(page_no, since, size), wanted, since)
 
@@ -68,14 +68,14 @@ class AlibabaChannel(ABC):
         return await whole_list(lambda page_no, size: self._page(page_no, since, size), since)
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
-        """One call an order; where the answers may lag, several that the list shows on its first pages come with it."""
+        """The orders, by one call each; where answers may lag, several are read from the list's first pages."""
         ids = list(dict.fromkeys(order_ids))
         listed = await self._from_list(ids) if may_lag and len(ids) >= WORTH_A_PAGE else {}
         orders = await concurrently([one for one in ids if one not in listed], self._order)
         return listed | {order.order_id: order for order in orders if order is not None}
 
     async def _from_list(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        """Those that the list shows, as long as each page saves calls; one told twice on one is not."""
+        """Orders that the list shows, as long as each page saves calls; an order listed twice on a page is left out."""
         shown: dict[str, ServiceOrder] = {}
         size = min(PAGE_SIZE, 4 * len(order_ids))
         for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
@@ -83,7 +83,7 @@ class AlibabaChannel(ABC):
                 page = await self._page(page_no, None, size)
             except ServiceAway:
                 raise
-            except XportcnError:  # each order is asked for alone, and that tells what is wrong
+            except XportcnError:  # each order is read alone next, which shows the error
                 break
             times = Counter(order.order_id for order in page.rows)
             new = {order.order_id: order for order in page.rows if times[order.order_id] == 1} | shown
@@ -95,8 +95,8 @@ class AlibabaChannel(ABC):
 
     @abstractmethod
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage[ServiceOrder]:
-        """A page of the order list, newest first; of what was created after `since`."""
+        """A page of the order list, newest first; of orders created after `since`."""
 
     @abstractmethod
     async def _order(self, order_id: str) -> ServiceOrder | None:
-        """One order as it is now; None when there is none."""
+        """The current order; None when there is none."""

@@ -1,4 +1,4 @@
-"""What 1688 and its big-major twin are asked with: the address in China and the cargo."""
+"""Requests of 1688 and bigMajor: the address in China and the cargo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol that every marketplace implements, so that the flow knows none of them."""
+"""The protocol that every marketplace implements, so that flows depend on no single marketplace."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Warehouse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """The service's answer to a create: the ids it gave (several when it split the order) and their cost together."""
+    """The answer to a create: the order ids (several when the service split the order) and their total cost."""
 
     order_ids: tuple[str, ...]
     total: Money
@@ -49,7 +49,7 @@ class Channel(Protocol):
 
     marketplace: Marketplace
     places: frozenset[ReferenceField]
-    """Where `create` puts our reference."""
+    """The fields in which `create` puts our reference."""
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         """Offers whose title matches `words`, best first."""
@@ -58,37 +58,37 @@ class Channel(Protocol):
         """The product with its variants and the ids that ordering needs; None when there is none."""
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        """Preview an order. What can't be bought is in the quote's `problems`, not an exception."""
+        """Preview an order. Lines that can't be bought are in the quote's `problems`, not an exception."""
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
         """Create the order under our reference `order_ref`, for at most `approved` where the service checks that."""
 
     async def pay(self, claim: Claim, order_id: str) -> None:
-        """Pay one order from the account's balance. Returns when the service says it is paid or will be."""
+        """Pay one order from the account's balance. Returns when the service confirms the payment, done or to come."""
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
-        """Orders that carry our references, created after `since` (UTC), all parts of a split one.
+        """Orders that carry our references, created after `since` (UTC), all parts of a split order.
 
-        The answer has only the references found. `controls` are references of other orders of ours, looked for in the
-        same way: one is in the answer only if every call that was made shows it, so that it speaks for all of them.
+        The answer has only the references found. `controls` are references of other orders of ours, searched in the
+        same way: a control is in the answer only if every call shows it, and so proves all of them.
         """
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
-        """The orders of these ids as they are now; unknown ids are missing from the answer.
+        """The current orders of these ids; unknown ids are missing from the answer.
 
-        `may_lag` allows what a list of orders shows, which may be some moments old: enough for what stays once it is
-        so, such as that an order was paid, and fewer calls. Never before an effect.
+        `may_lag` allows readings of an order list, which may be some moments old, with fewer calls: enough for lasting
+        facts, such as a payment. Never before an effect.
         """
 
     async def list_orders(self, *, since: datetime) -> Reading:
-        """The orders of the account created after `since` (UTC), whoever made them, in whatever currency: `listed`."""
+        """The account's orders created after `since` (UTC), foreign orders too, in any currency: `listed`."""
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         """All events of all parcels of one order, domestic and international, oldest first."""
 
 
 PayOutcome = Refused | Unanswered | None
-"""What one request made of one of its orders: paid or will be (None), refused, or not told."""
+"""The outcome of an order in a payment request: paid or soon to be (None), refused, or unanswered."""
 
 
 @runtime_checkable
@@ -98,7 +98,7 @@ class PaysMany(Protocol):
     pay_batch_size: int
 
     async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
-        """Pay at most `pay_batch_size` orders, each with its own outcome, by order id.
+        """Pay at most `pay_batch_size` orders; answers the outcome of each, by order id.
 
         `claims` are those of all these orders; a split order has one for several ids. An exception (`Unanswered`,
         `NotSent`, `Misconfigured`) is about the whole request.
@@ -110,4 +110,4 @@ class QuotesMany(Protocol):
     """A channel that can also preview orders of several sellers with one request."""
 
     async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
-        """The quote of each order, by `order_ref`, in fewer calls than one each where that is possible."""
+        """The quote of each order, by `order_ref`, in fewer calls than orders where that is possible."""

@@ -1,4 +1,4 @@
-"""bigMajor, the KA twin of 1688: previewed before every create, with a service fee, found by the buyer's message."""
+"""bigMajor, the KA twin of 1688: a preview before every create, a service fee, orders found by the buyer's message."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
 
 class BigMajorChannel(AlibabaChannel):
-    """Implements `Channel` (see `channels.base`). Products and traces answer as 1688's do."""
+    """Implements `Channel` (see `channels.base`). Products and traces have 1688's answers."""
 
     marketplace = Marketplace.BIG_MAJOR
     product_search = big_major.SEARCH
@@ -47,7 +47,7 @@ class BigMajorChannel(AlibabaChannel):
         return reading.quote(previewed, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
-        """Preview, which the service demands, compare with `approved`, which it does not check, and create."""
+        """Preview, as the service demands, compare with `approved`, which the service does not check, and create."""
         quote = await asked_before(big_major.CREATE, self.quote(order, warehouse))
         require_approved(big_major.CREATE, quote, approved)
         request = big_major.CreateRequest(

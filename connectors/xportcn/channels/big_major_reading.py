@@ -1,4 +1,4 @@
-"""What bigMajor's answers say, in the words of the domain."""
+"""bigMajor's answers in the terms of the domain."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATUSES = {
 
 
 def quote(previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine, ...]) -> Quote:
-    """All resulting orders together; the total is with the service's fee on each."""
+    """The quote of all resulting orders together; the total includes the service's fee on each."""
     ours = LinesByIds(lines, spec_ids)
     told = [(ours.take((item.offer_id, item.spec_id)), item) for order in previewed for item in order.items]
     return Quote(
@@ -49,7 +49,7 @@ def _item_problem(our: OrderLine | None, item: big_major.PreviewedItem) -> LineP
 
 
 def created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
-    """The new orders. Raises `Refused` only for a clear no; anything between is `Unanswered`."""
+    """The new orders. Raises `Refused` only for a clear refusal; anything between is `Unanswered`."""
     ids = tuple(order.order_id for order in answer.order_list if order.order_id)
     totals = [order.total_payment for order in answer.order_list if order.total_payment is not None]
     failed = len(answer.failed_offer_list)
@@ -62,7 +62,7 @@ def created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Cre
 
 
 def settle_payment(answer: big_major.PayAnswer, order_id: str) -> None:
-    """Return if the order is paid. Raises `Refused` for a clear no, `Unanswered` otherwise."""
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
     if answer.order_id not in ("", order_id):
         raise unsettled(big_major.PAY, answer, f"the answer is about order {answer.order_id}")
     if answer.pay_success and not answer.error_code:

@@ -1,4 +1,4 @@
-"""What channels share whose order list can be asked for references or ids of ours."""
+"""The common half of channels whose order list filters by reference or id."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_IDS = 50
 
 
 class FilteredOrders(ABC):
-    """Half of a `Channel` (see `channels.base`). So many references (`most_references`) are asked for with a call."""
+    """Half of a `Channel` (see `channels.base`). A call takes `most_references` references."""
 
     places = frozenset({ReferenceField.REFERENCE})
     order_list: Operation
@@ -28,7 +28,7 @@ class FilteredOrders(ABC):
         self._client = client
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
-        """Controls are asked for along with the others, or in questions of the same form at the same moment."""
+        """Find orders. Controls go along with the references, or in calls of the same form at the same moment."""
         walks = await concurrently(self._questions(references, controls), self._with_references)
         shown = {order.order_id: order for done in walks for order in done.orders}
         answered = controls if self.most_references == 1 else in_every_call([one.orders for one in walks], controls)
@@ -56,7 +56,7 @@ class FilteredOrders(ABC):
         return await whole_list(lambda page_no, size: self._page(page_no, size, since=since), since)
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
-        """From the list in any case: it can be asked for ids, fifty with a call."""
+        """Read from the list in any case, which takes fifty ids a call."""
         lists = await concurrently(batches(order_ids, MOST_IDS), self._with_ids)
         return {order.order_id: order for orders in lists for order in orders}
 

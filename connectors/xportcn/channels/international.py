@@ -1,4 +1,4 @@
-"""InternationalAlibaba: orders under our reference as the service's key, with a carrier out of a freight quote."""
+"""InternationalAlibaba: orders under our reference as the service's key, with a carrier of a freight quote."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHINA_BY_PHONE = "86"
 
 
 class InternationalChannel(FilteredOrders):
-    """Implements `Channel` (see `channels.base`). Only what is priced in CNY is bought."""
+    """Implements `Channel` (see `channels.base`). Only items priced in CNY are bought."""
 
     marketplace: Marketplace = Marketplace.INTERNATIONAL
     order_list = international.ORDER_LIST.operation
@@ -51,7 +51,7 @@ class InternationalChannel(FilteredOrders):
         return await unless_missing(self._client.read(international.DETAIL, request), PRODUCT_NOT_FOUND)
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        """The cheapest carrier's total. Of several lines each one's price is looked up: freight tells their sum."""
+        """The cheapest carrier's total. Prices of several lines are looked up: freight answers only their sum."""
         try:
             freight = await self._freight(order, warehouse)
         except Refused as refused:
@@ -69,7 +69,7 @@ class InternationalChannel(FilteredOrders):
         return await self._client.read(international.FREIGHT, request)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
-        """Take a carrier out of a fresh freight quote, compare with `approved`, which nobody else does, and create."""
+        """Take a carrier of a fresh freight quote, compare with `approved`, which no other check does, and create."""
         try:
             freight = await asked_before(international.CREATE, self._freight(order, warehouse))
             require_approved(international.CREATE, reading.total(freight, order.lines), approved)
@@ -106,7 +106,7 @@ class InternationalChannel(FilteredOrders):
         return order_page(answer.order_list, answer.total_count, read)
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        """The events stand in the order itself, so it is read anew."""
+        """The events, which stand in the order itself: it is read anew."""
         request = international.OrderListRequest(
             start_page=FIRST_PAGE, page_size=PAGE_SIZE, trade_ids=(order.order_id,)
         )

@@ -1,4 +1,4 @@
-"""What InternationalAlibaba's answers say, in the words of the domain."""
+"""InternationalAlibaba's answers in the terms of the domain."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ONLINE = "online"
 CNY = "CNY"
 PAY_SUCCESS, PAY_FAILED = "PAY_SUCCESS", "PAY_FAILED"
 
-# Those that wait for the service, and those that are a person's matter (audited, frozen, charged back), are OTHER.
+# States that wait for the service, or need a person (audited, frozen, charged back), are OTHER.
 STATUSES = {
     "unpay": ServiceStatus.UNPAID,
     "paying": ServiceStatus.PAYMENT_PENDING,
@@ -36,7 +36,7 @@ STATUSES = {
     "tradeclose": ServiceStatus.CLOSED,
 }
 
-# Contract 1.6 and all 5.1; other codes have no word of ours.
+# Contract 1.6 and all 5.1; other codes have no term in the domain.
 PROBLEMS = {
     "130106": Problem.OFFLINE,
     "40401": Problem.OFFLINE,
@@ -98,20 +98,20 @@ def _volume_prices(ladder: Sequence[international.LadderStep]) -> tuple[VolumePr
 
 
 def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
-    """Two sellers are told as a bad `productList` (all 5)."""
+    """The problem of a code. Two sellers come as a bad `productList` (all 5)."""
     sellers_differ = code == BAD_REQUEST and words.startswith(PRODUCT_LIST)
     ours = Problem.SELLERS_DIFFER if sellers_differ else PROBLEMS.get(code, Problem.OTHER)
     return LineProblem(problem=ours, message=words or code, line_no=line_no)
 
 
 def cheapest(freight: international.Freight) -> international.Carrier | None:
-    """Of those that charge in CNY the cheapest, of equals the fastest."""
+    """The cheapest carrier that charges in CNY; of equals the fastest."""
     carriers = [carrier for carrier in freight.carriers if carrier.currency == CNY]
     return min(carriers, key=lambda carrier: (carrier.fee.minor, carrier.max_days, carrier.carrier_code), default=None)
 
 
 def line_amounts(lines: Sequence[OrderLine], products: Iterable[international.Product]) -> dict[int, Money]:
-    """What each line costs by the ladder prices, which count all pieces of a product in the order."""
+    """The cost of each line by the ladder prices, which count all pieces of a product in the order."""
     pieces = Counter[str]()
     for line in lines:
         pieces[line.item_id] += line.quantity
@@ -129,7 +129,7 @@ def _ladder_price(sku: international.ProductSku, pieces: int) -> Money:
 
 
 def total(freight: international.Freight, lines: Sequence[OrderLine]) -> Quote:
-    """What the order would cost with the cheapest carrier, without the price of each line."""
+    """The cost of the order with the cheapest carrier, without the price of each line."""
     ours = LinesByIds(lines, sku_ids)
     told = [(ours.take((line.product_id, line.sku_id)), line) for line in freight.problem_list]
     problems = tuple(problem(line.error_code, line.error_message, our.line_no if our else 0) for our, line in told)
@@ -150,7 +150,7 @@ def _unfit(freight: international.Freight, carrier: international.Carrier | None
 
 
 def quote(freight: international.Freight, lines: Sequence[OrderLine], amounts: Mapping[int, Money]) -> Quote:
-    """The total with each line's amount, which must not add up to less than the service will take."""
+    """The total with each line's amount. The amounts must not add up to less than the service will take."""
     whole = total(freight, lines)
     if whole.problems:
         return whole
@@ -177,7 +177,7 @@ def created(answer: international.CreateAnswer) -> Created:
 
 
 def settle_payment(answer: international.PayAnswer) -> None:
-    """Return if the order is paid. Raises `Refused` for a clear no, `Unanswered` otherwise."""
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
     if answer.status == PAY_SUCCESS and not answer.reason_code:
         return
     if answer.status == PAY_FAILED:
@@ -187,7 +187,7 @@ def settle_payment(answer: international.PayAnswer) -> None:
 
 
 def service_order(order: international.Order) -> ServiceOrder:
-    """Raises `ContractMismatch` for an order in another currency: we never make one, and can't judge its amounts."""
+    """Raises `ContractMismatch` for another currency: such an order is never ours, and its amounts can't be judged."""
     if order.currency != CNY:
         words = f"order {order.trade_id} is in {order.currency}; only {CNY} is dealt with"
         raise ContractMismatch(words, operation=international.ORDER_LIST.operation.name, field="currency")
@@ -195,7 +195,7 @@ def service_order(order: international.Order) -> ServiceOrder:
 
 
 def any_order(order: international.Order) -> ServiceOrder:
-    """An order that somebody made, with its amounts in its own currency."""
+    """Any order of the account, with its amounts in its own currency."""
     return ServiceOrder(
         order_id=order.trade_id,
         reference=order.channel_refer_id,

@@ -1,4 +1,4 @@
-"""Reading rows of an answer: whose line of ours one is, and each thing once however often it is told."""
+"""Reading rows of an answer: the order line of each row, and each row once however often it is listed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from domain.service_orders import ServiceStatus, TraceStatus, TrackingEvent
 LineIds = tuple[str, str]
 Value = TypeVar("Value")
 OFF_SALE = frozenset({"offline", "offsale", "inactive", "deleted", "expired"})
-"""The plain words for what can't be bought any more; assumed, since no page of the contract lists them."""
+"""Plain words for an offer that can't be bought any more; assumed, since no page of the contract lists them."""
 
 
 class LinesByIds:
-    """Gives out each line once, so that two lines of the same SKU both get theirs, and none stands for many."""
+    """Gives out each line once, so that two rows of one SKU get a line each, and no line stands for many."""
 
     def __init__(self, lines: Iterable[OrderLine], ids: Callable[[OrderLine], LineIds]) -> None:
         self._lines: defaultdict[LineIds, list[OrderLine]] = defaultdict(list)
@@ -30,22 +30,22 @@ class LinesByIds:
 
 
 def sku_ids(line: OrderLine) -> LineIds:
-    """Item and variant as the marketplace's shops have them."""
+    """Item and variant by the ids of the marketplace's shops."""
     return line.item_id, line.sku_id
 
 
 def spec_ids(line: OrderLine) -> LineIds:
-    """Offer and spec, by which 1688 and bigMajor name a variant."""
+    """Offer and spec, the ids of a variant on 1688 and bigMajor."""
     return line.item_id, line.spec_id
 
 
 def distribution_ids(line: OrderLine) -> LineIds:
-    """Item and variant as Taobao takes orders of them."""
+    """Item and variant by Taobao's distribution ids, which orders need."""
     return line.distribution_item_id, line.distribution_sku_id
 
 
 def unmentioned(lines: Iterable[OrderLine], previewed: Iterable[OrderLine | None]) -> tuple[LineProblem, ...]:
-    """A line that the preview is silent about has no price: that is a problem, not a gift."""
+    """The problems of lines that the preview leaves out: a line without a price is no gift."""
     heard = {line.line_no for line in previewed if line}
     return tuple(
         LineProblem(problem=Problem.OTHER, message="the preview does not mention this line", line_no=line.line_no)
@@ -55,23 +55,23 @@ def unmentioned(lines: Iterable[OrderLine], previewed: Iterable[OrderLine | None
 
 
 def other_pieces(line: OrderLine, previewed: int) -> LineProblem:
-    """A price for more or fewer pieces than were asked for is none for our order."""
+    """The problem of a line whose price is for another number of pieces than asked for."""
     words = f"the preview is for {previewed} pieces, asked {line.quantity}"
     return LineProblem(problem=Problem.OTHER, message=words, line_no=line.line_no)
 
 
 def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
-    """Each value once, in order: a row that is told three thousand times is one row."""
+    """Each value once, in order: a row that is listed three thousand times is one row."""
     return tuple(dict.fromkeys(values))
 
 
 def oldest_first(events: Iterable[TrackingEvent]) -> list[TrackingEvent]:
-    """Events in order of time, each once: parcels shared by two parts of an order are told twice."""
+    """Events in order of time, each once: parcels shared by two parts of an order are listed twice."""
     return sorted(dict.fromkeys(events), key=lambda event: event.occurred_at)
 
 
 def status_of(word: str, known: Mapping[str, ServiceStatus]) -> ServiceStatus:
-    """The meaning of a marketplace's word, which may come in other capitals or with underscores; `OTHER` for none.
+    """The meaning of a marketplace's word, in any capitals, with or without underscores; `OTHER` for an unknown word.
 
     `known` has plain words: lower case, without underscores.
     """
@@ -83,12 +83,12 @@ def _plain(word: str) -> str:
 
 
 def unknown_sale(on_sale: str, *words: str) -> str:
-    """The first word for a state of an offer, then of its variants, that says neither on nor off sale; or nothing."""
+    """The first state of an offer, then of its variants, that means neither on nor off sale; or ""."""
     if _plain(words[0]) in OFF_SALE:
         return ""
     return next((word or "none told" for word in words if word != on_sale and _plain(word) not in OFF_SALE), "")
 
 
 def trace_status(text: str) -> TraceStatus:
-    """The stage of an event; words that the contract does not list are `OTHER`."""
+    """The stage of an event; `OTHER` for words that the contract does not list."""
     return TraceStatus(text) if text in set(TraceStatus) else TraceStatus.OTHER

@@ -1,4 +1,4 @@
-"""Reading the service's lists page by page, to an empty page: what a list counts neither ends a reading nor proves it.
+"""Reading the service's lists page by page, to an empty page: a list's own count neither ends nor proves a reading.
 
 A list that is not whole proves nothing about what is missing from it.
 """
@@ -32,9 +32,10 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True)
 class OrderPage(Generic[Row]):
-    """One page, how many rows the whole list counts, and how many of this page do not fit the contract.
+    """One page, the list's own count of all rows, and the number of rows of this page that do not fit the contract.
 
-    A list with a misfit may show that an order is there, and proves of none that it is not (see `rows.LedgerRows`).
+    A list with a misfit may show that an order exists, but proves of no order that it does not (see
+    `rows.FittingRows`).
     """
 
     rows: Sequence[Row]
@@ -43,7 +44,7 @@ class OrderPage(Generic[Row]):
 
 
 def order_page(rows: FittingRows[Read], total: int, read: Callable[[Read], ServiceOrder]) -> OrderPage[ServiceOrder]:
-    """A page of orders as the domain knows them; one without an id is no order that could be meant."""
+    """A page of orders in the terms of the domain; a row without an id is dropped, since it can be no order of ours."""
     orders = [read(row) for row in rows]
     named = [order for order in orders if order.order_id]
     return OrderPage(named, total, len(rows.misfits) + len(orders) - len(named))
@@ -70,10 +71,10 @@ async def first_hits(turn: Turn[OfferSummary], limit: int) -> list[OfferSummary]
 
 @dataclass(slots=True)
 class Walk:
-    """A walk through a list in pages of `size`: what each page brought, and whether it came to an empty page.
+    """A reading of a list in pages of `size`: the rows of each page, and whether it came to an empty page.
 
-    `rows` are those of the page that it came to last. `is_short`: a page before that showed less than was asked for, so
-    that there may be more between two pages. `is_early`: it ended since all that was looked for was found.
+    `rows` are of the last page. `is_short`: an earlier page showed fewer rows than asked for, so that rows may be
+    missing between two pages. `is_early`: it ended since everything searched for was found.
     """
 
     size: int
@@ -87,7 +88,7 @@ class Walk:
     is_early: bool = False
 
     def add(self, page: OrderPage[ServiceOrder]) -> bool:
-        """Take a page in; answers whether it brought anything new."""
+        """Add a page; answers whether it had new rows."""
         news = {order.order_id: order for order in page.rows if order.order_id not in self.seen}
         self.total = max(self.total, page.total)
         self.misfits += page.misfits
@@ -102,7 +103,7 @@ class Walk:
 
     @property
     def lacks(self) -> Lack | None:
-        """Why what it does not show may be there all the same."""
+        """Why orders that the list does not show may exist all the same."""
         if self.misfits:
             return Lack.READABLE_ROWS
         is_whole = self.is_early or not (self.is_short or self.total > len(self.seen))
@@ -110,12 +111,12 @@ class Walk:
 
     @property
     def unbroken(self) -> bool:
-        """Whether what was created between two orders that it shows would stand between them."""
+        """Whether every order created between two shown orders would stand between them."""
         return self.ended or _is_sorted(self.orders)
 
     @property
     def covers(self) -> datetime | None:
-        """Since when everything created would stand on its first page; None where that can't be told."""
+        """The time since which all created orders would stand on the first page; None where that is not certain."""
         if self.ended and len(self.pages) <= 1:
             return EVER
         first, rest = self.pages[0], [order for page in self.pages[1:] for order in page]
@@ -132,7 +133,7 @@ def _times(orders: Iterable[ServiceOrder]) -> list[datetime] | None:
 
 
 def _is_sorted(orders: Sequence[ServiceOrder], *, newest_first: bool = False) -> bool:
-    """By their times of creation; oldest first as well, if nothing else is asked for."""
+    """Whether orders are sorted by creation; oldest first counts as well, unless `newest_first`."""
     times = _times(orders)
     if times is None:
         return False
@@ -145,10 +146,10 @@ def _never(_: Walk) -> bool:
 
 
 async def walk(turn: OrderTurn, is_enough: Callable[[Walk], bool] = _never) -> Walk:
-    """Page by page to an empty page, one that brings nothing new, or until it `is_enough`.
+    """Read page by page, to a page without new rows, or until it `is_enough`.
 
-    Where the first page shows fewer rows than were asked for, the others are asked for in that size: a service that
-    counts in pages of the size asked would leave some out.
+    Where the first page shows fewer rows than asked for, further pages are asked for in that size: a service that
+    counts in pages of the asked size would skip rows.
     """
     done = Walk(size=PAGE_SIZE, rows=PAGE_SIZE)
     for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
@@ -167,12 +168,12 @@ async def walk(turn: OrderTurn, is_enough: Callable[[Walk], bool] = _never) -> W
 
 
 async def whole_list(turn: OrderTurn, since: datetime) -> Reading:
-    """All orders of a list created after `since`, also when it does not keep to its filter or its order."""
+    """All orders of a list created after `since`, also when it ignores its filter or its sorting."""
     return await _read(turn, since, [])
 
 
 async def find_in_list(turn: OrderTurn, references: Sequence[str], since: datetime) -> Reading:
-    """Look through a list, newest first, that can't be asked for a reference.
+    """Search a list, newest first, that has no filter by reference.
 
     It ends early only once all are found *and* the orders get older than `since`: an order further down could
     carry a reference a second time.
@@ -203,7 +204,7 @@ async def _read(turn: OrderTurn, since: datetime, references: Sequence[str]) -> 
 
 
 async def _head(turn: OrderTurn) -> Sequence[ServiceOrder] | None:
-    """The newest order alone. A list that counts its pages from 0 tells its second, and hides a page when it is read.
+    """The newest order, by a page of one. A list that counts pages from 0 shows its second, and hides a page when read.
 
     None where the service refuses so small a page.
     """
@@ -214,7 +215,7 @@ async def _head(turn: OrderTurn) -> Sequence[ServiceOrder] | None:
 
 
 def _is_newest(head: Sequence[ServiceOrder], orders: Sequence[ServiceOrder]) -> bool:
-    """Otherwise a page that comes again and again may be the oldest one, turned round."""
+    """Whether `head` is the newest: else a page that comes again and again may be the oldest, in reverse order."""
     times = _times(orders)
     return times is not None and len(head) == 1 and head[0].created_at == max(times, default=None)
 

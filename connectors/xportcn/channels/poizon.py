@@ -1,4 +1,4 @@
-"""Poizon: orders under our reference as the service's key, guarded by the most that one piece may cost."""
+"""Poizon: orders under our reference as the service's key, guarded by a maximum price of each piece."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class PoizonChannel(FilteredOrders):
         return order_page(answer.data, answer.total_records, reading.service_order)
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        """The events stand in the order itself, so it is read anew."""
+        """The events, which stand in the order itself: it is read anew."""
         request = poizon.OrderListRequest(page_no=FIRST_PAGE, page_size=PAGE_SIZE, dist_order_nos=(order.order_id,))
         answer = await self._client.read(poizon.ORDER_LIST, request)
         shown = [one for one in answer.data if one.dist_order_no == order.order_id]

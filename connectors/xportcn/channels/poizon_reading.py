@@ -1,4 +1,4 @@
-"""What Poizon's answers say, in the words of the domain."""
+"""Poizon's answers in the terms of the domain."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
 
 
 def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
-    """All resulting orders together."""
+    """The quote of all resulting orders together."""
     ours = LinesByIds(lines, sku_ids)
     told = [(ours.take((item.dw_spu_id, item.dw_sku_id)), item) for order in preview.orders for item in order.items]
     problems = tuple(_item_problem(our, item) for our, item in told if not item.available or item.error_code)
@@ -120,7 +120,7 @@ def _item_problem(our: OrderLine | None, item: poizon.PreviewedItem) -> LineProb
 
 
 def created(answer: poizon.CreateAnswer) -> Created:
-    """The new orders. Raises `Refused` only for a no without an order, `Unanswered` for anything between."""
+    """The new orders. Raises `Refused` only for a refusal without an order, `Unanswered` for anything between."""
     ids = tuple(order.dist_order_no for order in answer.order_list if order.dist_order_no)
     totals = [order.total_amount for order in answer.order_list if order.total_amount is not None]
     if answer.success and ids and len(ids) == len(totals) == len(answer.order_list):
@@ -133,7 +133,7 @@ def created(answer: poizon.CreateAnswer) -> Created:
 
 
 def settle_payment(answer: poizon.PayAnswer, order_id: str) -> None:
-    """Return if the order is paid. Raises `Refused` for a clear no, `Unanswered` otherwise."""
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
     if answer.dist_order_no not in ("", order_id):
         raise unsettled(poizon.PAY, answer, f"the answer is about order {answer.dist_order_no}")
     if answer.success and not answer.error_code:

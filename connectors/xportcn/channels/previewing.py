@@ -1,4 +1,4 @@
-"""A preview inside a create: where the service guards no amount, we compare before anything is ordered."""
+"""A preview inside a create: where the service guards no amount, the client compares before anything is ordered."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Answer = TypeVar("Answer")
 
 
 def no_quote(problem: LineProblem) -> Quote:
-    """A preview that was refused as a whole."""
+    """The quote of a preview that was refused as a whole."""
     return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(problem,))
 
 
 async def asked_before(create: EffectCall[Any, Any], preview: Awaitable[Answer]) -> Answer:
-    """The answer of a preview. One that did not come is `NotSent`: whatever it was, nothing was ordered."""
+    """The answer of a preview. A failed preview raises `NotSent`: whatever the error, nothing was ordered."""
     try:
         return await preview
     except Unanswered as error:

@@ -1,4 +1,4 @@
-"""Asking for orders of ours: our own references behind a list of orders, and ids in batches."""
+"""Searching for our orders: our references in a list of orders, and ids in batches."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CLOCK_MARGIN = timedelta(minutes=10)
 
 
 def is_since(order: ServiceOrder, since: datetime) -> bool:
-    """Whether an order was created after `since`, give or take the clocks; one without a time counts."""
+    """Whether an order was created after `since`, with a margin for the clocks; an order without a time counts."""
     return order.created_at is None or order.created_at >= since - CLOCK_MARGIN
 
 
 def by_reference(
     orders: Iterable[ServiceOrder], references: Iterable[str], since: datetime
 ) -> dict[str, list[ServiceOrder]]:
-    """The orders that carry one of the references exactly, in either place, created after `since`."""
+    """The orders that carry one of the references exactly, in either field, created after `since`."""
     wanted = set(references)
     found: dict[str, list[ServiceOrder]] = {}
     for order in orders:
@@ -31,7 +31,7 @@ def by_reference(
 
 
 def in_every_call(calls: Sequence[Sequence[ServiceOrder]], controls: Sequence[str]) -> set[str]:
-    """Those of the controls that each of these calls showed."""
+    """The controls that every one of these calls showed."""
     shown = [{name for order in orders for name in order.names} for orders in calls]
     return {control for control in controls if all(control in names for names in shown)}
 
@@ -57,6 +57,6 @@ def batches_of_sellers(orders: Iterable[SourcingOrder], size: int) -> list[list[
 
 
 def require_batch(ids: Sequence[str], most: int) -> None:
-    """Raises `ValueError` for what the service would refuse as a whole: too many, none, or one twice."""
+    """Raises `ValueError` for a batch that the service would refuse as a whole: too many ids, none, or one twice."""
     if not 1 <= len(ids) <= most or len(set(ids)) < len(ids):
         raise ValueError(f"a batch has 1 to {most} different order ids, not {len(ids)} with {len(set(ids))} different")

@@ -1,4 +1,4 @@
-"""Errors out of an answer that arrived well and says no, or says nothing that settles the matter."""
+"""Errors made of whole answers that refuse, or leave open what happened."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CANNOT_PAY = "CANNOT_PAY"
 ORDER_NOT_FOUND = "40402"
 PRODUCT_NOT_FOUND = "40401"
 
-# The envelope's own: shape and ids of a request are checked before anything is done (docs/contract/assumed-all.md 1).
+# The envelope's own codes: a request's shape and ids are checked before any effect (docs/contract/assumed-all.md 1).
 CHECKED = frozenset({"40001", "42001", *(str(code) for code in range(40401, 40409))})
 NO_MONEY = frozenset({"BALANCE_NOT_ENOUGH", "INSUFFICIENT_BALANCE", "余额不足"})
 NOT_PAID = frozenset(
@@ -40,7 +40,7 @@ NOT_PAID = frozenset(
 )
 """Refusals after which nothing was paid (contract 1.6; docs/contract/assumed.md 2).
 
-Not among them: an order in 1688's `cantPayOrderList`. One that is paid already can't be paid either.
+Not among them: an order in 1688's `cantPayOrderList`, which may have been paid already.
 """
 NOT_ORDERED = frozenset(
     {
@@ -56,7 +56,7 @@ Answer = TypeVar("Answer")
 def refusal(
     call: EffectCall[Any, Any], answer: EffectAnswer, words: str, *, code: str, problems: tuple[LineProblem, ...] = ()
 ) -> Refused:
-    """The answer says no."""
+    """The error of an answer that refuses."""
     return Refused(
         words or code or "refused without a word",
         operation=call.operation.name,
@@ -68,7 +68,7 @@ def refusal(
 
 
 def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> Unanswered:
-    """The answer leaves open whether it happened."""
+    """The error of an answer that leaves open whether the effect happened."""
     return Unanswered(
         f"{words}; it may have been carried out",
         operation=call.operation.name,
@@ -78,7 +78,7 @@ def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> U
 
 
 def require_success(call: EffectCall[Any, Any], answer: CheckedAnswer, *, doubt: str) -> None:
-    """Return for a yes. Raises `Refused` for a no, `Unanswered` with the `doubt` for neither."""
+    """Return for success. Raises `Refused` for a refusal, `Unanswered` with the `doubt` for neither."""
     if answer.success is None:
         raise unsettled(call, answer, doubt)
     if not answer.success:
@@ -86,29 +86,29 @@ def require_success(call: EffectCall[Any, Any], answer: CheckedAnswer, *, doubt:
 
 
 def means_it_exists(refused: Refused) -> bool:
-    """Whether a refusal may mean that an earlier request has done it; its words are the marketplace's own."""
+    """Whether a refusal may mean that an earlier request succeeded; its words are the marketplace's own."""
     return bool(DUPLICATE.search(f"{refused.code} {refused.message}"))
 
 
 def may_have_happened(refused: Refused) -> bool:
-    """Whether its words leave open that it was done before, or is under way."""
+    """Whether the words of a refusal leave open that the effect was done before, or is under way."""
     return means_it_exists(refused) or bool(NOT_OVER.search(f"{refused.code} {refused.message}"))
 
 
 def means_no(refused: Refused, known: Set[str]) -> bool:
-    """Whether its code, or words in its message, are known to mean that nothing happened."""
+    """Whether the code of a refusal, or words of its message, are known to mean that nothing happened."""
     told = (word == refused.code or (not word.isdigit() and word in refused.message) for word in known)
     return not may_have_happened(refused) and any(told)
 
 
 def means_not_ordered(refused: Refused, known: Set[str] = NOT_ORDERED) -> bool:
-    """Whether a create was refused for a problem that we know, or in `known` words."""
+    """Whether a create was refused for a known problem, or in `known` words."""
     problems = {one.problem for one in refused.problems} - {Problem.OTHER}
     return means_no(refused, known) or bool(problems and not means_it_exists(refused))
 
 
 def without_own_id(refused: Refused) -> Refused:
-    """A create refused for what the written contract does not have, with the setting that leaves it out."""
+    """A create refused for a field beyond the written contract, with the setting that leaves the field out."""
     if means_it_exists(refused) or not ABOUT_OWN_ID.search(refused.message):
         return refused
     words = f"{refused.message}: the service does not know this field. Leave it out with XPORTCN_OUT_ORDER_ID=false"
@@ -122,7 +122,7 @@ def code_of(refused: Refused) -> str:
 
 
 async def payment_answer(payment: Awaitable[Answer]) -> Answer:
-    """The answer to a payment. One refused by the envelope has the code that all channels have for it."""
+    """The answer to a payment. A refusal by the envelope gets the code that all channels have for it."""
     try:
         return await payment
     except Refused as refused:
@@ -131,7 +131,7 @@ async def payment_answer(payment: Awaitable[Answer]) -> Answer:
 
 
 async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
-    """The answer; None where the service says by this code that there is no such thing."""
+    """The answer; None where the service's code means that there is no such thing."""
     try:
         return await asked
     except Refused as refused:

@@ -134,11 +134,11 @@ class TaobaoChannel(FilteredOrders):
     async def _trace_part(self, part: str) -> list[TrackingEvent]:
         request = taobao_order.LogisticsRequest(sub_purchase_order_id=part)
         told = await unless_missing(self._client.read(taobao_order.LOGISTICS, request), ORDER_NOT_FOUND)
-        return list(reading.events(told)) if told else []  # nothing sent yet: the order itself was read a moment ago
+        return list(reading.events(told)) if told else []  # not shipped yet: the order itself was read a moment ago
 
 
 def foreign_address(receiver: Receiver, form: type[Form]) -> Form:
-    """Where the goods end up, as `form` writes it."""
+    """The final address of the goods, in the model `form`."""
     return form(
         country=receiver.country,
         state=receiver.state or receiver.city,  # required there (contract 2.3), unknown to many countries

@@ -1,4 +1,4 @@
-"""What Taobao's answers say, in the words of the domain."""
+"""Taobao's answers in the terms of the domain."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def lacks_distribution_ids(product: taobao_product.Product) -> bool:
 
 
 def offer(product: taobao_product.Product, mapping: taobao_product.Mapping | None = None) -> Offer:
-    """The product; ids it lacks are taken from `mapping`. What has none can't be ordered: it is not active."""
+    """The product; missing ids are taken from `mapping`. A product without ids can't be ordered: it is not active."""
     mapped = next((item for item in mapping.mp_products if item.item_id == product.item_id), None) if mapping else None
     distribution_id = product.mp_id or (mapped.mp_id if mapped else "")
     sku_ids = {sku.sku_id: sku.mp_sku_id for sku in mapped.sku_list} if mapped else {}
@@ -105,7 +105,7 @@ def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
 
 
 def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quote:
-    """All parts together: a seller with two depots has two. More than one seller is a problem."""
+    """The quote of all parts together: a seller with two depots has two. More than one seller is a problem."""
     ours = LinesByIds(lines, distribution_ids)
     told = [(ours.take((line.item_id, line.sku_id)), line) for order in rendered.orders for line in order.lines]
     problems = [_line_problem(our, line) for our, line in told if not line.available or line.error_code]
@@ -148,7 +148,7 @@ def created(answer: taobao_order.CreateAnswer) -> Created:
 
 
 def payment_outcome(answer: taobao_order.PayAnswer, order_id: str) -> PayOutcome:
-    """What the answer says of one order; `Unanswered` when it says neither or both."""
+    """The outcome of one order; `Unanswered` when the answer lists it as neither or both."""
     will_pay = order_id in answer.will_pay_purchase_order_ids
     failure = next((result for result in answer.pay_failed_results if result.gsp_order_id == order_id), None)
     failed = failure is not None or order_id in answer.pay_failure_purchase_order_ids

@@ -1,1 +1,1 @@
-"""Going live: everything that changes nothing is asked, and each answer held against the contract."""
+"""Going live: every call that changes nothing is made, and each answer compared with the contract."""

@@ -17,7 +17,7 @@ from connectors.xportcn.wire import Request
 # Common words of titles: one of them is in stock on any marketplace.
 KEYWORDS = ("杯", "衣", "手机", "盒", "cup", "shirt", "case")
 
-# Whose ids the warehouse is asked with, in this order: (marketplace, item, SKU).
+# The sources of ids for the warehouse's calls, in this order: (marketplace, item, SKU).
 SHIPPED = (
     ("Taobao", "itemId", "skuId"),
     ("1688", "offerId", "skuId"),
@@ -26,7 +26,7 @@ SHIPPED = (
     ("Poizon", "dwSpuId", "dwSkuId"),
 )
 
-# What every question may say. A name with the field around it goes before the bare name.
+# Values for every request. A name with the field around it goes before the bare name.
 FIXED: Known = {
     "pageNo": 1,
     "page": 1,
@@ -46,7 +46,7 @@ FIXED_HERE: dict[str, Known] = {
     "1688": {"categoryId": 0, "goodsStatus": "refundWaitSellerSend"},
 }
 
-# Where a question's field has another name than the answer's.
+# Fields of requests with another name than in answers.
 LEARNED_AS: dict[str, dict[str, str]] = {
     "Taobao": {
         "renderItemList.itemId": "mpId",
@@ -68,7 +68,7 @@ LEARNED_AS: dict[str, dict[str, str]] = {
 }
 LEAST = ("beginAmount", "minOrderQuantity", "minQuantity")
 
-# Fields that may be left out, of which these calls need one all the same.
+# Optional fields of which these calls need one all the same.
 ALSO = {"/open/product/image/search": {"imageUrl"}, "/alibaba/product/image/query": {"imageAddress"}}
 
 ADDRESS = {"address", "detailAddress"}
@@ -94,7 +94,7 @@ IN_CHINA = {
 
 
 class NothingToAskWith(Exception):
-    """A field that has to be filled, and no answer told what with; `field` is its name."""
+    """A required field without a value from earlier answers; `field` is its name."""
 
     def __init__(self, field: str) -> None:
         super().__init__(field)
@@ -102,7 +102,7 @@ class NothingToAskWith(Exception):
 
 
 def marketplace_of(operation: Operation) -> str:
-    """The first word of a group: answers of one marketplace feed the questions to it."""
+    """The first word of a group: answers of one marketplace feed the requests to it."""
     return operation.group.split(" / ")[0]
 
 
@@ -192,7 +192,7 @@ def _address(place: Mapping[str, str]) -> Known:
 
 
 def _as(annotation: Any, value: Any) -> Any:
-    """A fact in the type of the field that takes it; an id may have come as a number."""
+    """A learned value in the type of its field; an id may have come as a number."""
     plain = bare(element_of(annotation) or annotation)
     if plain is str:
         return str(value)

@@ -1,4 +1,4 @@
-"""Where an answer of the service is not what the contract says, although the tolerant readers may cope with it."""
+"""Differences of the service's answers from the contract, also those that the tolerant readers cope with."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pydantic import BaseModel, ValidationError
 from connectors.xportcn.api.base import Call
 from connectors.xportcn.live_check.shapes import WireField, element_of, fields_of, kind_of, kinds_in, model_in
 
-# A model serves several groups: these fields are promised to others than the one named here.
+# A model serves several groups: the group named here is not promised these fields.
 UNPROMISED = {"Taobao / Order": ("lines[].cartId", "subPurchaseOrders[].closeReason")}
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 class Mismatch(StrEnum):
-    """What is wrong with a field."""
+    """The kinds of differences."""
 
     MISSING = "missing"
     WRONG_TYPE = "wrong type"
@@ -28,7 +28,7 @@ class Mismatch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that is not as promised; `path` is dotted, `[]` for every entry of a list. It never holds a value."""
+    """One field that differs; `path` is dotted, `[]` for every entry of a list. It never holds a value."""
 
     path: str
     problem: Mismatch
@@ -41,7 +41,7 @@ class AnswerComparison:
     """An answer beside its model.
 
     `extra` are fields that our models do not read, `absent` optional ones that did not come, `empty` lists without an
-    entry to look at. An optional field is missing, not absent, where an extra one may be the same by another name.
+    entry to compare. An optional field is missing, not absent, where an extra field may be the same by another name.
     """
 
     differences: list[Difference] = field(default_factory=list)
@@ -51,7 +51,7 @@ class AnswerComparison:
 
 
 def compare(call: Call[Any, Any], data: Any) -> AnswerComparison:
-    """Hold an envelope's `data`, in the contract's names, against what the call promises."""
+    """Compare an envelope's `data`, in the contract's names, with the call's model."""
     found = _Observed(call.operation.group)
     found.value(call.response, data, "")
     try:
@@ -62,7 +62,7 @@ def compare(call: Call[Any, Any], data: Any) -> AnswerComparison:
 
 
 class _Observed:
-    """Each place once, however many entries of a list it is in."""
+    """The observed paths, each once for all entries of a list."""
 
     def __init__(self, group: str) -> None:
         self._group = group
@@ -109,7 +109,7 @@ class _Observed:
         elif path.endswith(UNPROMISED.get(self._group, ())) or (wire_field.nullable and not maybe_renamed):
             self.absent[path] = None
         else:
-            # The reader puts a default there, and nobody would notice that a stock or a shop's name is gone.
+            # The reader's default would hide that a stock or a shop's name is gone.
             self._missing(path, wire_field, "nothing")
 
     def _missing(self, path: str, wire_field: WireField, got: str) -> None:
@@ -117,7 +117,7 @@ class _Observed:
         self.differs(path, Mismatch.MISSING, " or ".join(sorted(expected)), got)
 
     def add_reader_errors(self, error: ValidationError) -> None:
-        """What only our reader finds: an amount that is none, a time that can't be read."""
+        """Faults that only the reader finds: a bad amount, an unreadable time."""
         for fault in error.errors(include_input=False, include_url=False, include_context=False):
             path = _dotted(fault["loc"])
             if not any(path == known or path.startswith((f"{known}.", f"{known}[]")) for known in self.differences):

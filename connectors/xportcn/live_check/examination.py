@@ -1,6 +1,6 @@
-"""Going live: ask everything that changes nothing, and hold each answer against the contract.
+"""Going live: make every call that changes nothing, and compare each answer with the contract.
 
-Ids found by one call feed the next: search, product, preview, freight, orders, their details. A call that changes
+Ids of one answer feed the next call: search, product, preview, freight, orders, their details. A call that changes
 anything is never made, an effect least of all.
 """
 
@@ -28,11 +28,11 @@ WRONG_LOGISTICS_SIGN = "40106"
 
 
 class Conformance(StrEnum):
-    """What became of one operation."""
+    """The outcome of one operation."""
 
     MATCHES = "matches"
     DIFFERS = "differs"
-    REFUSED = "refused"  # the service said no in its own words; its answer could not be compared
+    REFUSED = "refused"  # refused in the service's own words; its answer could not be compared
     PATH_UNKNOWN = "path unknown"
     NO_ANSWER = "no answer"
     SKIPPED = "skipped"
@@ -47,9 +47,9 @@ WELL = frozenset({Conformance.MATCHES, Conformance.REFUSED, Conformance.SKIPPED}
 
 @dataclass
 class Checked:
-    """What is known of an operation after asking; `operation` is as it was called, overrides included.
+    """The result of an operation; `operation` is as it was called, overrides included.
 
-    `reason` says why it was skipped or not answered. `request` and `answer` are as they travelled, for samples.
+    `reason` is why it was skipped or not answered. `request` and `answer` are as they travelled, for samples.
     """
 
     operation: Operation
@@ -73,10 +73,10 @@ class Examination:
         self._checked: dict[Operation, Checked] = {}
 
     async def all(self) -> list[Checked]:
-        """Ask; what came of each operation of the catalogue, in its order.
+        """The result of each operation of the catalogue, in its order.
 
-        Raises `Misconfigured` when the account is not accepted and `NotSent` when nobody is there: the rest of the
-        calls would only say the same.
+        Raises `Misconfigured` when the account is not accepted and `NotSent` when nothing answers: all further calls
+        would fail alike.
         """
         waiting = [operation for operation in _in_order() if not self._skipped(operation)]
         while waiting:
@@ -95,7 +95,7 @@ class Examination:
         return bool(reason)
 
     async def _asked(self, operation: Operation) -> bool:
-        """Ask one operation, unless there is nothing to ask with yet."""
+        """Call one operation, unless a required id is still missing."""
         call = all_calls()[operation]
         try:
             request = request_for(call, self._facts, keyword=KEYWORDS[0])
@@ -145,7 +145,7 @@ class Examination:
 
 
 def reason_to_skip(operation: Operation) -> str:
-    """Why an operation is not called; empty for those that change nothing."""
+    """Why an operation is not called; empty for operations that change nothing."""
     if operation.effect:
         return AN_EFFECT
     if operation.is_callback:
@@ -158,12 +158,12 @@ def reason_to_skip(operation: Operation) -> str:
 
 
 def _in_order() -> list[Operation]:
-    """Addresses first: previews need them."""
+    """The operations, addresses first: previews need them."""
     return sorted(catalogue(), key=lambda operation: operation.group != "Basics")
 
 
 def _unread(call: Call[Any, Any]) -> ReadCall[Any, Any]:
-    """The call with its answer left as it came: the client's reader would stop at the first thing that is wrong."""
+    """The call with its raw answer: the client's reader would stop at the first fault."""
     return ReadCall(operation=call.operation, request=call.request, response=object)
 
 
@@ -172,7 +172,7 @@ def _has_keyword(call: Call[Any, Any]) -> bool:
 
 
 def _judge(checked: Checked, error: XportcnError) -> None:
-    """What a call without a success says of the contract. Raises what makes all other calls pointless."""
+    """Record what a failed call shows of the contract. Raises errors that all other calls would meet."""
     checked.code, checked.words = error.code or str(error.status or ""), error.message
     if error.status in NO_PATH or error.code in ("404", "405"):
         checked.verdict = Conformance.PATH_UNKNOWN
@@ -189,6 +189,6 @@ def _judge(checked: Checked, error: XportcnError) -> None:
 
 
 def _blame(checked: Checked, path: str, error: XportcnError) -> None:
-    """Our request is not what the service takes: the contract is wrong on that side."""
+    """Record that the service does not take the request: there the contract is wrong."""
     checked.verdict = Conformance.DIFFERS
     checked.comparison.differences.append(Difference(path, Mismatch.NOT_ACCEPTED, "", error.message))

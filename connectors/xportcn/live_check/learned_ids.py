@@ -1,4 +1,4 @@
-"""What answers told, kept by field name, so that the next question has ids to ask with."""
+"""Values of answers by field name, so that the next request has ids."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Known = dict[str, Any]
 class LearnedIds:
     """Values by marketplace and name; a name is the field's own, or with the field around it, `baseInfo.idOfStr`.
 
-    What was learned first stays, so that ids go together. Only the first page of a product that can be bought replaces
-    what lists told, since its variants belong to it.
+    The first learned value stays, so that ids go together. Only the first page of a buyable product replaces values of
+    lists, since its variants belong to it.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class LearnedIds:
         return self._known.setdefault(marketplace, {})
 
     def learn(self, marketplace: str, answer: Any) -> None:
-        """Keep what an answer tells, in the contract's names."""
+        """Keep the values of an answer, in the contract's names."""
         told: Known = {}
         for name, value in _values(answer):
             told.setdefault(name, value)
@@ -40,7 +40,7 @@ class LearnedIds:
 
 
 def _values(answer: Any, around: str = "") -> Iterator[tuple[str, Any]]:
-    """All plain values, those of an object before those below it, the most telling entry of a list first."""
+    """All plain values, those of an object before those below it, the most useful entry of a list first."""
     if isinstance(answer, list):
         for entry in sorted(answer[:MOST_ENTRIES], key=_worth, reverse=True):
             yield from _values(entry, around)
@@ -55,7 +55,7 @@ def _values(answer: Any, around: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _worth(entry: Any) -> tuple[bool, int]:
-    """In stock before sold out; then an order with parcels before one without."""
+    """The usefulness of an entry: in stock before sold out; then an order with parcels before one without."""
     return (_in_stock(entry), sum(1 for _ in _values(entry)))
 
 

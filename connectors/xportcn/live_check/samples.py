@@ -1,4 +1,4 @@
-"""Samples of answers without anything that names or lets in a person: secrets, tokens, people, phones, addresses."""
+"""Samples of answers without secrets, tokens, people, phones and addresses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTACT = re.compile(
     r"post_?code|^zip$|wechat|^qq$|idcard|taxid|loginname|loginid|memberid|remark|feedback|(?<!error)message|note"
 )
 NAME = re.compile(r"name$")
-# Names of things and of carriers: worth keeping, and nobody's.
+# Names of things and of carriers: worth keeping, and not personal.
 THINGS = re.compile(r"(company|carrier|category|prop|value|attribute|attr|reason|brand|trademode)s?name(list)?$")
 PLACES = {"name", "province", "state", "city", "district", "area", "town", "country", "zip", "postcode"}
 PHONE_OR_ADDRESS = re.compile(r"phone|mobile|^address$|detailaddress")
@@ -28,9 +28,9 @@ IN_TEXT = (
     re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"),
     re.compile(r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d{9}(?!\d)"),
     re.compile(r"(?<![\w-])\+?\d{1,3}[ (-]+\d{2,4}[ )-]+\d{3,4}[ -]?\d{3,4}(?!\d)"),
-    re.compile(r"(?<=[?#])\S+"),  # what a link carries may let somebody in
+    re.compile(r"(?<=[?#])\S+"),  # a link may carry a token
 )
-# Shorter ones stand in harmless texts too: "US" in "USD".
+# Shorter words stand in harmless texts too: "US" in "USD".
 LEAST_ASCII, LEAST_CHINESE = 4, 2
 
 
@@ -50,7 +50,7 @@ def save_sample(folder: Path, checked: Checked, *, secrets: tuple[str, ...]) -> 
 
 
 def redacted(content: Any, *, secrets: tuple[str, ...] = ()) -> Any:
-    """A copy of the same shape; a person's words are also taken out of the texts in which they stand again."""
+    """A copy of equal shape; personal texts are also taken out of other texts that repeat them."""
     personal = {text for text in _personal(content) if _is_distinctive(text)}
     words = sorted({*personal, *(secret for secret in secrets if secret)}, key=len, reverse=True)
     return _Redaction(words).of(content)
@@ -91,7 +91,7 @@ class _Redaction:
 
 
 def _personal(content: Any, *, hidden: bool = False) -> Iterator[str]:
-    """The texts that are taken out by the names of their fields."""
+    """The texts of personal fields, by the fields' names."""
     if isinstance(content, Mapping):
         for key, value in content.items():
             yield from _personal(value, hidden=_hides(key, content, hidden))
@@ -116,7 +116,7 @@ def _hides(key: str, around: Mapping[str, Any], hidden: bool) -> bool:  # noqa: 
 
 
 def _inner(text: str) -> Any | None:
-    """What is inside a text that is JSON; None for any other text."""
+    """The content of a text that is JSON; None for any other text."""
     if not text.startswith(("{", "[")):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a model has on the wire: its fields by the contract's names, and the JSON kinds that belong there."""
+"""The wire form of a model: its fields by the contract's names, and their JSON kinds."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def bare(annotation: Any) -> Any:
 
 
 def element_of(annotation: Any) -> Any | None:
-    """What a tuple, list or `LedgerRows` holds; None for anything else."""
+    """The element type of a tuple, list or `FittingRows`; None for anything else."""
     plain = bare(annotation)
     return get_args(plain)[0] if get_origin(plain) in (tuple, list, FittingRows) else None
 
@@ -106,7 +106,7 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def kinds_of(annotation: Any) -> frozenset[str]:
-    """The JSON kinds that belong there, `yuan` and `decimal` among them; empty when the annotation does not tell."""
+    """The allowed JSON kinds, `yuan` and `decimal` among them; empty when the annotation does not decide."""
     if element_of(annotation) is not None:
         return frozenset({"array"})
     if model_in(annotation) is not None:
@@ -122,7 +122,7 @@ def kinds_of(annotation: Any) -> frozenset[str]:
 
 
 def kinds_in(group: str, annotation: Any) -> frozenset[str]:
-    """The same as the contract says it for the operations of a group."""
+    """The allowed JSON kinds by the contract for the operations of a group."""
     said = {"yuan": YUAN.get(group, "string"), "decimal": DECIMALS.get(group, "number")}
     return frozenset(said.get(kind, kind) for kind in kinds_of(annotation))
 

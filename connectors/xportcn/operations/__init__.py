@@ -1,7 +1,7 @@
-"""The catalogue: every operation of the service, as `docs/contract` tells it. One module per group.
+"""The catalogue: every operation of the service by `docs/contract`. One module per group.
 
-Light on purpose (no pydantic, no HTTP), so that listing it costs nothing. What an operation takes and answers is bound
-to it in `connectors.xportcn.api`.
+Light on purpose (no pydantic, no HTTP), so that listing it costs nothing. Models of requests and answers are bound to
+operations in `connectors.xportcn.api`.
 """
 
 from __future__ import annotations

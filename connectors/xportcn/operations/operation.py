@@ -1,4 +1,4 @@
-"""What the catalogue says of one operation."""
+"""The entry of the catalogue for one operation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Provenance(StrEnum):
     CONFIRMED = "confirmed"  # on a page of the service itself
     SIBLING = "sibling"  # on a page of the same platform under another brand
     UPSTREAM = "upstream"  # in the contract of the marketplace behind it
-    ASSUMED = "assumed"  # nobody has seen it answered
+    ASSUMED = "assumed"  # no answer of it has been seen
 
 
 CONFIRMED, SIBLING, UPSTREAM, ASSUMED = Provenance
 
 
 class Envelope(StrEnum):
-    """How an answer is wrapped (contract 1.5): A in `code/msg/data`, B in `errorCode/errorMsg/success/data`."""
+    """The wrapping of an answer (contract 1.5): A in `code/msg/data`, B in `errorCode/errorMsg/success/data`."""
 
     A = "A"
     B = "B"
@@ -33,7 +33,8 @@ class Operation:
     """One entry of the service's navigation. `group`, `nav` and `title` as in `docs/contract/endpoints.csv`.
 
     `nav` is None for operations that have no row there. `path` may hold names in braces, which are fields of the
-    request. `effect` is true for what spends, promises or cannot be taken back: it is sent once, under a claim.
+    request. `effect` is true for operations that spend, promise or cannot be taken back: they are sent once, under a
+    claim.
     """
 
     group: str
@@ -50,10 +51,10 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """How errors and logs call it; titles alone repeat between groups."""
+        """The name in errors and logs; titles alone repeat between groups."""
         return f"{self.group} / {self.title}"
 
     @property
     def is_callback(self) -> bool:
-        """True for what the service posts to us; it can be parsed and not called."""
+        """True for posts of the service, which can be parsed and not called."""
         return self.path.startswith(CALLBACK)
