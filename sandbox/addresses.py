@@ -1,4 +1,4 @@
-"""The account's own addresses: the warehouses that domestic parcels go to, and what the caller added."""
+"""The account's own addresses: the warehouses that domestic parcels go to, and addresses that the caller added."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WAREHOUSES = (
 
 
 class AddressBook:
-    """Every change goes through a method here, which also writes it to the store."""
+    """The account's addresses. Every change goes through a method here, which also writes it to the store."""
 
     def __init__(self, store: Store, books: Books) -> None:
         self._store = store
@@ -60,7 +60,7 @@ class AddressBook:
         return warehouse
 
     def add(self, fields: dict[str, Any]) -> None:
-        """Without a default and a post code, which the caller cannot give."""
+        """Add an address, without a default flag and a post code, which the caller cannot give."""
         number = len(WAREHOUSES) + self._books.next("address")
         self._keep(Warehouse(id=str(number), **fields))
 

@@ -44,7 +44,7 @@ def too_many(envelope: Envelope) -> web.Response:
 
 
 def throttled(envelope: Envelope) -> web.Response:
-    """As 1688 says it, with HTTP 200 (upstream)."""
+    """The answer to too many calls in 1688's form, with HTTP 200 (upstream)."""
     return failure(envelope, 200, "gw.QosAppFrequencyLimit", "App request frequency limit")
 
 

@@ -1,4 +1,4 @@
-"""What happens to a request: find the operation, check the signature, let faults strike, carry it out, answer."""
+"""The handling of a request: find the operation, check the signature, apply faults, carry it out, answer."""
 
 from __future__ import annotations
 
@@ -63,12 +63,11 @@ class Sandbox:
         self._signatures = signatures or SignatureCheck()
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
-        """Answer one request. Between the end of the body and the effect nothing is awaited but a latency
-        fault, so a request that has arrived is carried out even if its sender is gone."""
+        """Answer one request, also when its sender is gone: between body and effect only a latency fault is awaited."""
         try:
             body = await request.read()
         except ConnectionError:
-            return web.Response()  # gone before all of it had arrived: nobody to answer, nothing to do
+            return web.Response()  # the sender was gone before all of it had arrived: nothing to do
         if request.path.startswith(control.PREFIX):
             return control.answer(self, request, body)
         envelope = Envelope.B if request.path.startswith(LOGISTICS) else Envelope.A

@@ -1,4 +1,4 @@
-"""Who calls: access key, user id, time-stamp, signature, nonce, and the query `sign` of the logistics calls."""
+"""Authentication: access key, user id, time-stamp, signature, nonce, and the query `sign` of the logistics calls."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ SANDBOX_ACCOUNT = Account("sandbox-access-key", "sandbox-access-secret", "210000
 
 
 def signature(access_key: str, timestamp: str, nonce: str, access_secret: str) -> str:
-    """MD5 of the four texts joined as they are, in upper-case hex (contract 1.4)."""
+    """MD5 of the four texts joined without separators, in upper-case hex (contract 1.4)."""
     return md5(f"{access_key}{timestamp}{nonce}{access_secret}".encode()).hexdigest().upper()
 
 
 class SignatureCheck:
-    """Checks every call against one account; remembers nonces for as long as their time-stamps are good."""
+    """Checks every call against one account; remembers nonces as long as their time-stamps are valid."""
 
     def __init__(self, account: Account = SANDBOX_ACCOUNT, wall_clock: Callable[[], float] = time.time) -> None:
         self._account = account

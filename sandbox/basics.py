@@ -20,7 +20,7 @@ def warehouse_addresses(world: World, call: Call) -> list[dict[str, Any]]:
 
 @bare_operations.post("/open/address/addOrUpdate", effect=True)
 def add_or_update(world: World, call: Call) -> None:
-    """Without an id a repeat makes another address."""
+    """Replace an address, or add one: without an id a repeat makes another."""
     fields = {name: call.body.text(name) for name in ADDRESS_FIELDS}
     if call.body.has("id"):
         known = world.addresses.named(str(call.body.whole("id")))

@@ -1,4 +1,4 @@
-"""The sandbox's own record of orders, payments, shipments and the wallet, indexed the ways it is asked for."""
+"""The sandbox's own record of orders, payments, shipments and the wallet, indexed for every lookup."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPENING_FEN = 100_000_000
 
 
 class Books:
-    """Every change goes through a method here, which also writes it to the store."""
+    """The record. Every change goes through a method here, which also writes it to the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -131,13 +131,13 @@ class Books:
     # money
 
     def debit(self, order: Order, now: int) -> None:
-        """Take the order's amount from the wallet; whoever calls has checked that it may be taken."""
+        """Take the order's amount from the wallet; the caller has checked that it may be taken."""
         self.balance_fen -= order.amount_fen
         self._save_wallet()
         self._pay(order, order.amount_fen, now, "wallet")
 
     def receive_offline(self, order: Order, amount_fen: int, now: int) -> None:
-        """Money that came past the wallet."""
+        """Record a payment that did not come from the wallet."""
         self._pay(order, amount_fen, now, "offline")
 
     def _pay(self, order: Order, amount_fen: int, now: int, source: str) -> None:
@@ -151,14 +151,14 @@ class Books:
         self.save_order(order)
 
     def give_back(self, order: Order, amount_fen: int, now: int) -> None:
-        """A refund reaches the wallet."""
+        """Put a refund into the wallet."""
         self.balance_fen += amount_fen
         order.refunded_fen += amount_fen
         self._save_wallet()
         self.touch(order, now)
 
     def set_balance(self, balance_fen: int) -> None:
-        """As if the wallet had opened with just enough for what was paid and this balance."""
+        """Set the balance, as if the wallet had opened with just enough for all payments and this balance."""
         self.opening_fen += balance_fen - self.balance_fen
         self.balance_fen = balance_fen
         self._save_wallet()
@@ -177,7 +177,7 @@ class Books:
         self._file(shipment)
         self.save_shipment(shipment)
         order = self.orders[shipment.tmall_order_id]
-        if order.sequence:  # the public page's order is not ours to keep
+        if order.sequence:  # the public page's order is not part of the books
             self.save_order(order)
 
     def _file(self, shipment: Shipment) -> None:

@@ -1,7 +1,7 @@
 """Posts the messages to the developer's URL as contract 3.1 says.
 
 It waits 1,000 ms for a 200, tries again after 30 minutes of sandbox time, at most 5 times, and promises no order.
-Faults let it lose, triple or forge some, and let the warehouse find fault with a parcel.
+Faults let it lose, triple or forge some, and let the warehouse's inspection of a parcel fail.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FAILED, HEAVIER = "质检不通过", 3
 
 
 class Callbacks:
-    """What was posted, what waits to be posted again, and the orders that may have news."""
+    """Posted messages, messages to post again, and the orders that may have news."""
 
     def __init__(self, world: World, faults: Faults, sources: Mapping[str, Source], url: str) -> None:
         self._world, self._faults, self._sources, self.url = world, faults, sources, url
@@ -56,7 +56,7 @@ class Callbacks:
         return len(self._again)
 
     async def run(self) -> None:
-        """Post what there is to post, until cancelled."""
+        """Post due messages until cancelled."""
         timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
@@ -64,7 +64,7 @@ class Callbacks:
                 await asyncio.sleep(POSTS_EVERY_S)
 
     async def post_due(self, session: aiohttp.ClientSession) -> None:
-        """Post once all that is due now, in any order."""
+        """Post every message that is due now once, in any order."""
         self._world.agenda.catch_up()
         posts = [*self._due_again(), *((0, body) for body in self._new())]
         self._world.store.flush()
@@ -96,7 +96,7 @@ class Callbacks:
             yield tries, body
 
     def _new(self) -> Iterator[bytes]:
-        """The bodies of what happened since the last look, as far as faults let them out."""
+        """The bodies of messages since the last round, as far as faults let them out."""
         for order in self._with_news():
             for message in self._sources[order.marketplace](self._world, order):
                 key = _key(message)
@@ -106,7 +106,7 @@ class Callbacks:
                     yield from map(orjson.dumps, self._struck(message))
 
     def _with_news(self) -> list[Order]:
-        """Orders that were changed, or whose parcel has come further by itself."""
+        """Orders that were changed, or whose parcel has moved by itself."""
         touched, now = self._world.books.touched, self._world.now()
         while self._pending and self._pending[0][0] <= now:
             touched.add(heapq.heappop(self._pending)[1])
@@ -148,7 +148,7 @@ class Callbacks:
 
 
 def forged(message: Message, at: int) -> list[dict[str, Any]]:
-    """Somebody else's words about the order of a message: that it was paid, and that it was refunded."""
+    """Forged messages about the order of a message: that it was paid, and that it was refunded."""
     if message.marketplace == "taobao":
         refund = {"refundId": "399999999999999999", "purchaseId": message.order_id, "refundStatus": 100, "refundFee": 1}
         return [
@@ -164,7 +164,7 @@ def forged(message: Message, at: int) -> list[dict[str, Any]]:
 
 
 def _moments(order: Order) -> Iterator[int]:
-    """When there may be news without anybody doing anything."""
+    """The times of an order's news that come without a call."""
     yield order.created_at + BUILT_AFTER
     if (parcel := coming_parcel(order)) is not None:
         yield from (parcel.shipped_at, parcel.signed_at)

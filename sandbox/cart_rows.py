@@ -1,4 +1,4 @@
-"""Rows of a cart as requests name them, the same for both marketplaces that have one."""
+"""Rows of a cart as requests name them, shared by both marketplaces with a cart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def goods(world: World, row: CartRow) -> tuple[Item, Sku]:
 
 
 def put_in(world: World, item: Item, sku: Sku, quantity: int) -> int:
-    """The id of the row."""
+    """Put a SKU into the cart; answers the id of the row."""
     try:
         return world.carts.add(item, sku, quantity).id
     except CartFull as error:
@@ -25,7 +25,7 @@ def put_in(world: World, item: Item, sku: Sku, quantity: int) -> int:
 
 
 def take_out(world: World, marketplace: str, row_ids: list[int]) -> bool:
-    """Ids that are not there are passed over."""
+    """Take rows out; unknown ids are ignored."""
     rows = (world.carts.row(marketplace, row_id) for row_id in row_ids)
     world.carts.remove([row for row in rows if row])
     return True

@@ -1,4 +1,4 @@
-"""The shopping carts: one a marketplace, its rows in the order of adding."""
+"""The shopping carts: one a marketplace, with rows in the order of adding."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CartRow:
 
 
 class Carts:
-    """Every change goes through a method here, which also writes it to the store."""
+    """All carts. Every change goes through a method here, which also writes it to the store."""
 
     def __init__(self, store: Store, books: Books) -> None:
         self._store = store
@@ -48,11 +48,11 @@ class Carts:
         return row if row is not None and row.marketplace == marketplace else None
 
     def named(self, row_id: int) -> CartRow | None:
-        """A row of whichever marketplace."""
+        """A row of any marketplace."""
         return self._rows.get(row_id)
 
     def add(self, item: Item, sku: Sku, quantity: int) -> CartRow:
-        """Put a SKU in, or more of it; raises CartFull."""
+        """Add a SKU, or more pieces of it; raises CartFull."""
         rows = self.rows(item.marketplace)
         row = next((row for row in rows if (row.item_id, row.sku_id) == (item.id, sku.id)), None)
         if row is None:

@@ -1,4 +1,4 @@
-"""What can be bought: items with their SKUs, prices and stock, and how they are found."""
+"""The goods: items with their SKUs, prices and stock, and the searches for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REMEMBERED_SEARCHES = 500
 
 @dataclass
 class Shelf:
-    """One marketplace's items in listing order, with the ways to look one up."""
+    """One marketplace's items in listing order, with their indexes."""
 
     items: list[Item]
     by_id: dict[str, Item] = field(init=False)
@@ -43,7 +43,7 @@ class Shelf:
 
     @cached_property
     def by_any_id(self) -> dict[str, Item]:
-        """Items by their own id or that of one of their SKUs."""
+        """Items by their own id or the id of one of their SKUs."""
         return {sku.id: item for item, sku in self.rows} | self.by_id
 
     def search(self, keyword: str, lowest: int | None, highest: int | None) -> list[Item]:
@@ -58,7 +58,7 @@ class Shelf:
         return [item for item in found if floor <= item.lowest_fen <= ceiling]
 
     def _with_words(self, keyword: str) -> list[Item]:
-        """Titles never change, so a search that is paged through looks at them once."""
+        """Items whose title has these words. Titles never change, so a paged search scans them once."""
         if (known := self._found.get(keyword)) is not None:
             return known
         words = keyword.split()
@@ -80,7 +80,7 @@ def _distance(item: Item, words: list[str]) -> tuple[int, int]:
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Tens of thousands of new objects, none of them garbage, would be looked through again and again."""
+    """Garbage collection would scan tens of thousands of new objects, none of them garbage, again and again."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -118,7 +118,7 @@ class Catalogue:
         self._changed.clear()
 
     def shelf(self, marketplace: str) -> Shelf:
-        """Filled when first asked for, since filling all of them would keep a start waiting."""
+        """A marketplace's shelf, filled at first use, since filling all would delay a start."""
         shelf = self._shelves.get(marketplace)
         if shelf is None:
             with _without_garbage_collection():
@@ -131,13 +131,13 @@ class Catalogue:
         return list(self._shelves)
 
     def _every_shelf(self) -> Iterator[Shelf]:
-        """Those already filled first, so that most look-ups fill no other."""
+        """All shelves, filled ones first, so that most look-ups fill no other."""
         filled = dict(self._shelves)
         yield from filled.values()
         yield from (self.shelf(name) for name in MARKETPLACES if name not in filled)
 
     def find(self, item_id: str) -> Item | None:
-        """An item by its marketplace's own id, whichever marketplace that is."""
+        """An item of any marketplace by its own id."""
         return next((item for shelf in self._every_shelf() if (item := shelf.by_id.get(item_id))), None)
 
     def named(self, any_id: str) -> Item | None:
@@ -160,7 +160,7 @@ class Catalogue:
         self._change(items, Item.sell_out)
 
     def weigh(self, items: Iterable[Item], times: int) -> None:
-        """So many times what their pages say; freight is quoted by it from now on (assumed)."""
+        """Weigh items at `times` the grams of their pages; freight is quoted by that from now on (assumed)."""
 
         def weigh(item: Item) -> None:
             item.weighed = item.grams * times

@@ -1,4 +1,4 @@
-"""Sandbox time: the real time plus an offset that only grows, and the effects that wait for their moment."""
+"""Sandbox time: the real time plus an offset that only grows, and the effects that are due later."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Clock:
 
 
 class Agenda:
-    """What happens by itself later: unpaid orders close, late effects land. Earliest first."""
+    """Events that are due later: unpaid orders close, late effects land. Earliest first."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -53,7 +53,7 @@ class Agenda:
         heapq.heappush(self._due, (moment, self._entries, effect))
 
     def catch_up(self) -> None:
-        """Let everything land whose moment has come, in the order of the moments."""
+        """Let all due events happen, in the order of their times."""
         if not self._due:
             return
         now = self._clock.now()

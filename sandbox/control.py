@@ -53,7 +53,7 @@ WITH_SPEC_IDS = ("1688", "big_major")
 
 
 class Controlled(Protocol):
-    """What control calls look at and change: the sandbox behind its HTTP face."""
+    """The sandbox behind its HTTP interface, which control calls read and change."""
 
     world: World
     faults: Faults
@@ -64,7 +64,7 @@ class Controlled(Protocol):
 
 
 def answer(sandbox: Controlled, request: web.BaseRequest, body: bytes) -> web.Response:
-    """Carry out a control call; what it changes is safe before it is answered."""
+    """Carry out a control call; its changes are stored before the answer."""
     if not _from_this_machine(request):
         return as_json({"error": "control endpoints are for this machine only"}, 403)
     action = ACTIONS.get((request.method, request.path))
@@ -191,7 +191,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def callbacks(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
-    """What was posted and what became of it; nothing without `--callbacks`."""
+    """Counts of posted messages and their outcomes; nothing without `--callbacks`."""
     posting = sandbox.callbacks
     return {"url": posting.url, **posting.counts, "waiting": posting.waiting} if posting else {"url": ""}
 

@@ -1,4 +1,4 @@
-"""In what the real service may differ from the written contract: public evidence makes each of these likely."""
+"""Likely deviations of the real service from the written contract; each has public evidence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SENTENCES: Mapping[Dialect, str] = {
 
 
 class Dialects:
-    """The deviations in force. A reset brings back those that the sandbox was started with."""
+    """The deviations in force. A reset brings back the deviations of the start."""
 
     def __init__(self, at_start: Iterable[Dialect] = ()) -> None:
         self._at_start = frozenset(at_start)
@@ -46,7 +46,7 @@ class Dialects:
         return dialect in self._names
 
     def replace(self, request: Fields) -> None:
-        """Put these in place of all others; refused as a whole if one is unknown."""
+        """Replace all deviations by these; refused as a whole for an unknown name."""
         request.only("names")
         self._names = dialects_named(request.texts("names", at_most=len(Dialect)))
 
@@ -54,7 +54,7 @@ class Dialects:
         return {"names": sorted(self._names), "known": {dialect.value: SENTENCES[dialect] for dialect in Dialect}}
 
     def check_fields(self, body: Fields, *documented: str) -> None:
-        """Refuse what the written contract does not have, where the service is that strict."""
+        """Refuse fields beyond the written contract, where the service is that strict."""
         if Dialect.REFUSES_UNKNOWN_FIELDS in self:
             for name in body.raw:
                 if name not in documented:
@@ -62,7 +62,7 @@ class Dialects:
 
 
 def hidden_in_lists(dialects: Dialects) -> tuple[str, ...]:
-    """What the order lists of 1688 and big_major leave empty, in the words of a create."""
+    """The fields that order lists of 1688 and big_major leave empty, by their names in a create."""
     if Dialect.LIST_WITHOUT_REFERENCE in dialects:
         return "message", "outOrderId"
     return ("message",) if Dialect.LIST_WITHOUT_MESSAGE in dialects else ()

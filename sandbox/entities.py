@@ -1,4 +1,4 @@
-"""What the books hold: orders, payments, freight renders, shipments, reported domestic numbers."""
+"""Entities of the books: orders, payments, freight renders, shipments, reported domestic numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OrderLine:
     withdrawn_at: int | None = None  # a refund was agreed before shipping: the seller leaves it out
     closed_at: int | None = None
     returned_fen: int = 0
-    lost_at: int | None = None  # nothing of it is the buyer's any more: paid back, or sent back
+    lost_at: int | None = None  # paid back, or sent back: none of it is the buyer's any more
 
     @property
     def goods_fen(self) -> int:
@@ -35,13 +35,13 @@ class OrderLine:
 
     @property
     def left_fen(self) -> int:
-        """What of the goods' price has not been given back."""
+        """The part of the goods' price that has not been given back."""
         return max(0, self.goods_fen - self.returned_fen)
 
 
 @dataclass(slots=True)
 class Repricing:
-    """What the lines of an order cost a piece since `at`, in the order of the lines; the first is the original."""
+    """Unit prices of an order's lines since `at`, in the order of the lines; the first repricing is the original."""
 
     at: int
     unit_fens: list[int]
@@ -49,7 +49,7 @@ class Repricing:
 
 @dataclass(slots=True)
 class FinanceStep:
-    """A state of the offline payment (contract 4.1: 1, 2, 3 or 5) and since when."""
+    """A state of the offline payment (contract 4.1: 1, 2, 3 or 5) and its time."""
 
     at: int
     state: int
@@ -57,7 +57,7 @@ class FinanceStep:
 
 @dataclass(slots=True)
 class Voucher:
-    """Proof of an offline payment, as it was uploaded last."""
+    """The last uploaded proof of an offline payment."""
 
     amount_fen: int
     remark: str
@@ -66,7 +66,7 @@ class Voucher:
 
 @dataclass(slots=True)
 class Order:
-    """`reference` and `out_order_id` are what the caller sent to find it again; times in milliseconds."""
+    """`reference` and `out_order_id` are the caller's, to find the order again; times in milliseconds."""
 
     sequence: int
     marketplace: str
@@ -85,7 +85,7 @@ class Order:
     closed_at: int | None = None
     shipment_ids: list[str] = field(default_factory=list)
     booked_at: int | None = None
-    carrier: str = ""  # who brings an Alibaba.com order to the warehouse
+    carrier: str = ""  # brings an Alibaba.com order to the warehouse
     close_reason: str | None = None
     cancel_due_at: int | None = None
     confirmed_at: int | None = None
@@ -165,7 +165,7 @@ class Order:
 
     @property
     def first_unit_fens(self) -> list[int]:
-        """What the lines cost a piece when they were ordered."""
+        """Unit prices of the lines at the time of ordering."""
         return self.repricings[0].unit_fens if self.repricings else [line.unit_fen for line in self.lines]
 
     def line(self, sub_id: str) -> OrderLine | None:

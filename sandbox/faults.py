@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: rules that name paths, a kind of fault and how often it strikes."""
+"""Deliberate faults: rules with paths, a kind of fault and its frequency."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Kind(StrEnum):
     DROP_BEFORE = "drop_before"  # connection cut, no effect
     DROP_AFTER = "drop_after"  # effect, then connection cut
     LATE_EFFECT = "late_effect"  # answers 500, effect lands delay_s of sandbox time later
-    PRICE_CHANGE = "price_change"  # what the request names costs 10 % more from now on
-    OUT_OF_STOCK = "out_of_stock"  # what the request names is sold out from now on
+    PRICE_CHANGE = "price_change"  # goods of the request cost 10 % more from now on
+    OUT_OF_STOCK = "out_of_stock"  # goods of the request are sold out from now on
     GARBAGE = "garbage"  # answers 200 with something else than JSON, no effect
-    # what becomes of a message; its path is callbacks/MARKETPLACE/NUMBER, such as callbacks/big_major/90
+    # kinds for messages; their path is callbacks/MARKETPLACE/NUMBER, such as callbacks/big_major/90
     CALLBACK_LOST = "callback_lost"  # it is never posted
     CALLBACK_TRIPLED = "callback_tripled"  # it is posted three times
-    CALLBACK_FORGED = "callback_forged"  # besides it somebody posts that the order was paid, and refunded
+    CALLBACK_FORGED = "callback_forged"  # with it come forged posts that the order was paid, and refunded
     INSPECTION_FAILED = "inspection_failed"  # the warehouse finds a stain
     PARCEL_HEAVIER = "parcel_heavier"  # it weighs three times as much as its goods, and freight is quoted by that
 
@@ -50,7 +50,7 @@ class Rule:
 
 
 class Faults:
-    """The rules in force; the first that matches and strikes decides a call."""
+    """The rules in force; the first rule that matches and applies decides a call."""
 
     def __init__(self) -> None:
         self.clear()
@@ -61,7 +61,7 @@ class Faults:
         self._random = Random(self._seed)
 
     def replace(self, request: Fields) -> None:
-        """Put these rules in place of all others; refused as a whole if one is wrong."""
+        """Replace all rules by these; refused as a whole if a rule is wrong."""
         request.only("seed", "rules")
         rules = [_rule(entry) for entry in request.objects("rules")] if request.raw.get("rules") != [] else []
         self._seed = request.whole("seed", default=1)
@@ -73,7 +73,7 @@ class Faults:
         return self._strike(path, of_callbacks=False)
 
     def strike_callback(self, path: str) -> Kind | None:
-        """What becomes of a message."""
+        """The kind of fault that decides a message."""
         rule = self._strike(path, of_callbacks=True)
         return rule.kind if rule else None
 

@@ -1,4 +1,4 @@
-"""Reading a request's fields; what is missing or of the wrong kind is refused with the field's name (40001)."""
+"""Reading a request's fields; a missing field, or one of the wrong kind, is refused with its name (40001)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_PAGE_SIZE = 50
 
 
 class Fields:
-    """One JSON object (or query string) of a request, with its place in the request for messages."""
+    """A JSON object (or query string) of a request, with its place in the request for messages."""
 
     __slots__ = ("_place", "_raw")
 
@@ -33,14 +33,14 @@ class Fields:
         return self._raw.get(name) is not None
 
     def text(self, name: str) -> str:
-        """A text that must be there and not be blank."""
+        """A required text that is not blank."""
         value = self._raw.get(name)
         if not isinstance(value, str) or not value.strip():
             raise bad_request(self.named(name), "a text is required")
         return value
 
     def text_or_empty(self, name: str) -> str:
-        """A text that must be there but may be blank."""
+        """A required text that may be blank."""
         value = self._raw.get(name)
         if not isinstance(value, str):
             raise bad_request(self.named(name), "a text is required")
@@ -64,21 +64,21 @@ class Fields:
         return [_identifier(f"{self.named(name)}[{index}]", value) for index, value in enumerate(values)]
 
     def flag(self, name: str) -> bool:
-        """A yes or no; left out it is no."""
+        """A boolean; false when it is left out."""
         value = self._raw.get(name)
         if value is not None and not isinstance(value, bool):
             raise bad_request(self.named(name), "must be true or false")
         return bool(value)
 
     def short_text(self, name: str, longest: int) -> str:
-        """A text that must be there, of at most so many characters."""
+        """A required text of at most so many characters."""
         text = self.text(name)
         if len(text) > longest:
             raise bad_request(self.named(name), f"at most {longest} characters")
         return text
 
     def texts(self, name: str, *, at_least: int = 0, at_most: int) -> list[str]:
-        """A list of texts; one that may be empty may also be left out."""
+        """A list of texts; a list that may be empty may also be left out."""
         values = self._raw.get(name)
         if values is None and not at_least:
             return []
@@ -89,7 +89,7 @@ class Fields:
         return values
 
     def row_numbers(self, name: str) -> list[int]:
-        """Numbers of cart rows, at least one; named twice is named once."""
+        """Distinct numbers of cart rows, at least one."""
         values = self._raw.get(name)
         if not isinstance(values, list) or not values:
             raise bad_request(self.named(name), "a list with at least one number is required")
@@ -123,7 +123,7 @@ class Fields:
         return value
 
     def only(self, *names: str) -> None:
-        """Refuse fields that nobody reads, so that a misspelt one is noticed."""
+        """Refuse unread fields, so that a misspelt one is noticed."""
         for name in self._raw:
             if name not in names:
                 raise bad_request(self.named(name), f"unknown; known are {', '.join(names)}")
@@ -210,7 +210,7 @@ def _identifier(place: str, value: Any) -> str:
 
 
 class Page:
-    """Which slice of a listing is asked for; pages count from 1."""
+    """The asked page of a listing; pages count from 1."""
 
     __slots__ = ("number", "size")
 

@@ -1,4 +1,4 @@
-"""Makes each marketplace's goods from the seed: the same seed gives the same catalogue, always."""
+"""Makes each marketplace's goods from the seed: a seed always gives one and the same catalogue."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def generate(seed: int, marketplace: str) -> list[Item]:
 
 
 class Ids(NamedTuple):
-    """Where the ids of items and SKUs begin and how far apart they lie; no two marketplaces share any."""
+    """The first ids of items and SKUs and the distances between ids; no two marketplaces share any."""
 
     first_item: int
     item_stride: int
@@ -64,7 +64,7 @@ class Maker:
         self._goods = GOODS
 
     def go_on(self) -> None:
-        """From here on make the larger part of the catalogue, which came after the first."""
+        """From here on make the second, larger part of the catalogue."""
         self.ids, self._goods = self.ids_of_more, MORE_GOODS
 
     def first_items(self) -> list[Item]:
@@ -107,7 +107,7 @@ class Maker:
         return item
 
     def in_second_depot(self, number: int) -> Item:
-        """Of a seller that also has goods in the first depot."""
+        """An item of a seller that also has goods in the first depot."""
         item = self.item()
         *words, style = item.title.split(" ")
         title = " ".join([*words, SECOND_DEPOT, style])

@@ -1,4 +1,4 @@
-"""One seller, one item, one SKU: what they cost and whether they can be bought."""
+"""Sellers, items and SKUs: prices and availability."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def decimal_text(minor: int) -> str:
 
 
 def service_fee(fen: int) -> int:
-    """What the service takes for an order of a big seller: 2.516 percent, rounded half up (assumed-all.md, 5.2)."""
+    """The service's fee for an order of a big seller: 2.516 percent, rounded half up (assumed-all.md, 5.2)."""
     return (fen * 2516 + 50_000) // 100_000
 
 
@@ -39,7 +39,7 @@ class Seller:
 
 @dataclass(slots=True)
 class Sku:
-    """`spec_id` is what 1688 calls it in orders, `mp_id` what Taobao's distribution calls it."""
+    """`spec_id` is its id in 1688's orders, `mp_id` in Taobao's distribution."""
 
     id: str
     spec_id: str
@@ -51,7 +51,7 @@ class Sku:
 
 @dataclass(slots=True)
 class Item:
-    """`ranges` are 1688's volume prices: from that quantity on, that price (of the cheapest SKU), in fen."""
+    """`ranges` are 1688's volume prices: a quantity, and the price from there on (of the cheapest SKU), in fen."""
 
     marketplace: str
     id: str
@@ -68,7 +68,7 @@ class Item:
     ranges: list[tuple[int, int]]
     offline: bool = False
     raises: int = 0
-    weighed: int | None = None  # grams by the warehouse's scales, where they showed something else
+    weighed: int | None = None  # grams by the warehouse's scales, where they differ
     changed_at: int | None = None  # when price, stock or status changed last
     title_lower: str = field(init=False)
     second_depot: bool = field(init=False)
@@ -80,7 +80,7 @@ class Item:
         self.mark_as_listed()
 
     def mark_as_listed(self) -> None:
-        """Take today's prices and stock as those that a reset brings back."""
+        """Keep today's prices and stock for a reset to bring back."""
         self._listed = self.ranges, [(sku.price_fen, sku.stock) for sku in self.skus]
 
     def relist(self) -> None:

@@ -1,4 +1,4 @@
-"""Finding goods by picture: which item a picture shows is computed from it (assumed-all.md, section 1)."""
+"""Finding goods by picture: the shown item is computed from the picture's bytes (assumed-all.md, section 1)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from sandbox.world import World
 
 
 class LateEffects:
-    """Keeps the postponed calls, also in the store, and carries each out at its moment of sandbox time."""
+    """Keeps postponed calls, also in the store, and carries each out at its sandbox time."""
 
     def __init__(self, world: World, operations: Operations) -> None:
         self._world = world
@@ -54,7 +54,7 @@ class LateEffects:
             operation.handler(self._world, call)
             self.landed += 1
         except Refusal:
-            self.refused += 1  # nobody is there to be told
+            self.refused += 1  # the sender is gone
 
 
 def _key(entry: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class DomesticParcel:
-    """From the seller to the warehouse: one a paid order."""
+    """A parcel from the seller to the warehouse: one a paid order."""
 
     number: str
     company: str
@@ -37,7 +37,7 @@ class DomesticParcel:
 
 
 def chance(*names: str) -> float:
-    """A number from 0 up to 1 that is always the same for the same names."""
+    """A number from 0 up to 1, determined by the names."""
     digest = sha1(":".join(names).encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
@@ -69,7 +69,7 @@ def _domestic_events(shipped: int, signed: int) -> tuple[Event, ...]:
 
 @lru_cache(maxsize=100_000)
 def international_events(order_id: str, tracking_number: str, at_warehouse: int) -> tuple[Event, ...]:
-    """What a booked parcel will see, counted from its SIGN at the warehouse."""
+    """The future events of a booked parcel, counted from its SIGN at the warehouse."""
     accepted = at_warehouse + between(12 * HOUR, DAY, order_id, tracking_number, "accept")
     signed = at_warehouse + between(4 * DAY, 12 * DAY, order_id, tracking_number, "sign")
     way = signed - accepted
@@ -101,7 +101,7 @@ def signed(order: Order, now: int) -> bool:
 
 
 def moved(order: Order, shipment: Shipment, tracking_number: str, now: int) -> list[Event]:
-    """What has happened to a booked parcel: nothing unless the order's domestic number was reported for it."""
+    """The past events of a booked parcel; none unless the order's domestic number was reported for it."""
     parcel = coming_parcel(order)
     if parcel is None or parcel.number not in shipment.domestic_numbers.get(tracking_number, ()):
         return []
@@ -113,7 +113,7 @@ def past(events: tuple[Event, ...], now: int) -> list[Event]:
 
 
 def modified_at(order: Order, now: int) -> int:
-    """When the order last changed in a way that its listing shows."""
+    """The time of the order's last change that its listing shows."""
     parcel = sent_parcel(order, now)
     shipped_at = parcel.shipped_at if parcel else None
     moments = (order.repriced_at, order.paid_at, order.closed_at, order.booked_at, order.touched_at, shipped_at)

@@ -1,4 +1,4 @@
-"""Opaque item ids (itemMapId, offerMapId): stable, and nothing that a caller should read."""
+"""Opaque item ids (itemMapId, offerMapId): stable, and not for callers to parse."""
 
 from __future__ import annotations
 

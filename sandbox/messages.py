@@ -1,4 +1,4 @@
-"""What the service would have posted to the developer's URL up to now (assumed-all.md, section 6)."""
+"""Messages that the service would have posted to the developer's URL so far (assumed-all.md, section 6)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.world import World
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One post; `body` is its JSON."""
+    """A post; `body` is its JSON."""
 
     at: int
     nav: int
@@ -27,7 +27,7 @@ Source = Callable[[World, Order], Iterator[Message]]
 
 
 def enveloped(kind: str, platform: int, at: int, body: dict[str, Any]) -> dict[str, Any]:
-    """The envelope of contract 3.2: the body travels as text in it."""
+    """The envelope of contract 3.2, which carries the body as text."""
     return {
         "messageType": kind,
         "messageBody": orjson.dumps(body).decode(),

@@ -1,4 +1,4 @@
-"""Paying past the wallet: a voucher is uploaded, finance checks it, accepts it and pays (contract 4.1: 1, 2, 3, 5)."""
+"""Offline payment: a voucher is uploaded, finance checks it, accepts it and pays (contract 4.1: 1, 2, 3, 5)."""
 
 from __future__ import annotations
 

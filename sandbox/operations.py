@@ -43,7 +43,7 @@ class Operation:
     handler: Handler
 
     def parameter(self, path: str) -> dict[str, str]:
-        """What stands in the request's path where ours has a name."""
+        """The part of the request's path in place of the operation's `{name}`."""
         folder, _, last = self.path.rpartition("/")
         return {last[1:-1]: path[len(folder) + 1 :]} if last.startswith("{") else {}
 
@@ -77,7 +77,7 @@ class Operations:
         methods[operation.method] = operation
 
     def at(self, path: str) -> dict[str, Operation]:
-        """What the path offers, by method; empty for an unknown path."""
+        """The operations of the path by method; empty for an unknown path."""
         return self._by_path.get(path) or self._by_folder.get(path.rpartition("/")[0], {})
 
     def get(self, path: str, *, effect: bool = False) -> Callable[[Handler], Handler]:

@@ -1,4 +1,4 @@
-"""Which orders a listing asks for: by id, by reference, by status, by times."""
+"""Filters of listings: by id, by reference, by status, by times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Span = tuple[int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """Every filter that is given must hold; spans include both ends, in milliseconds."""
+    """Filters, all of which must hold; spans include both ends, in milliseconds."""
 
     created: Span
     modified: Span = (None, None)
@@ -29,14 +29,14 @@ class OrderFilter:
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """How a marketplace shows its orders: the status and the last change, by now."""
+    """The status and the last change of an order, as a marketplace shows them now."""
 
     status: Callable[[Order, int], str]
     modified_at: Callable[[World, Order], int]
 
 
 def select_orders(world: World, marketplace: str, wanted: OrderFilter, showing: Showing) -> Sequence[Order]:
-    """Newest first. Ids and references are looked up, never searched for; only status and change are."""
+    """The orders of a listing, newest first. Only filters by status and change scan; ids and references are indexed."""
     orders, tests = _candidates(world, marketplace, wanted)[::-1], _tests(world, wanted, showing)
     return [order for order in orders if all(test(order) for test in tests)] if tests else orders
 
@@ -88,7 +88,7 @@ def start_of_second(asked: Fields, name: str) -> int | None:
 
 
 def end_of_second(asked: Fields, name: str) -> int | None:
-    """A time given to the second means all of that second."""
+    """The end of a span: a time given to the second includes all of that second."""
     time = start_of_second(asked, name)
     return None if time is None else time + SECOND - 1
 

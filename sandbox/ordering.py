@@ -1,4 +1,4 @@
-"""Placing and paying an order, the same for every marketplace."""
+"""Placing and paying an order, shared by all marketplaces."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def goods_fen(picks: Sequence[Pick]) -> int:
 
 
 def postage_fen(picks: Sequence[Pick]) -> int:
-    """Postage of picks that are all from one seller."""
+    """Postage of picks of one seller."""
     return picks[0].item.seller.postage(goods_fen(picks)) if picks else 0
 
 
@@ -75,7 +75,7 @@ def by_depot(lines: Sequence[Line], item_of: Callable[[Line], Item]) -> list[lis
 def place_orders(
     world: World, picks: Sequence[Pick], reference: str, addresses: Addresses, first_id: int, *, out_order_id: str = ""
 ) -> list[Order]:
-    """Order picks of one seller: one order a depot, each with its own postage and all with the same reference."""
+    """Order picks of one seller: one order a depot, each with its own postage, all with one reference."""
     depots = by_depot(picks, lambda pick: pick.item)
     return [place_order(world, depot, reference, addresses, first_id, out_order_id=out_order_id) for depot in depots]
 
@@ -91,7 +91,7 @@ def place_order(
     carrier: str = "",
     out_order_id: str = "",
 ) -> Order:
-    """Order what has been checked: from one seller and depot, in stock. Ids go up from about `first_id`, by the seed.
+    """Order checked picks, of one seller and depot, in stock. Ids go up from about `first_id`, by the seed.
 
     `post_fen` is the seller's own postage unless a carrier asks for more.
     """
@@ -133,7 +133,7 @@ def _line(pick: Pick, sub_id: str) -> OrderLine:
 
 
 def pay_order(world: World, order: Order, call: Call) -> str | None:
-    """Debit the wallet, or say why not. A late call pays again what was unpaid when it was sent."""
+    """Debit the wallet, or refuse. A late call pays again an order that was unpaid when it was sent."""
     late = order.id in call.late_pay and order.closed_at is None
     if order.under_check or (not order.unpaid and not late):
         return ORDER_STATUS_ERROR

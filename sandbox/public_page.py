@@ -1,4 +1,4 @@
-"""What must be there beforehand so that the public booking page's request gets the public page's answer."""
+"""The order and quote that make the public booking page's request get the page's answer."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class PublicProduct(NamedTuple):
-    """`quantity` is what the page books; the weights give the booking the price that the page shows."""
+    """`quantity` is the page's; the weights give the booking the page's price."""
 
     item_id: str
     sku_id: str

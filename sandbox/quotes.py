@@ -1,4 +1,4 @@
-"""What the service remembers between the calls of one purchase: when a cargo was quoted, each key's first answer."""
+"""State between the calls of one purchase: the time of a cargo's quote, and each key's first answer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Line = tuple[str, str, int]
 
 
 def cargo_key(lines: Iterable[Line]) -> str:
-    """The same lines in another order have the same key."""
+    """A key of lines in any order."""
     return sha1(orjson.dumps(sorted(lines)), usedforsecurity=False).hexdigest()
 
 
 class Quotes:
-    """When each cargo was last quoted, for the marketplaces where a create must follow its quote."""
+    """The last quote time of each cargo, for marketplaces where a create must follow its quote."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,7 +52,7 @@ class FirstAnswer:
 
 
 class FirstAnswers:
-    """What each caller's key was answered when it was new: a repeat gets the same again."""
+    """The first answer to each caller's key, which a repeat gets again."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

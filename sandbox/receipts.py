@@ -1,4 +1,4 @@
-"""Pictures that prove a refund's reason: what was uploaded, by name only."""
+"""Uploaded pictures that prove a refund's reason, by name only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Receipts:
         self._names.update(body["name"] for body in self._store.read("receipt"))
 
     def keep(self, content: bytes) -> str:
-        """The name under which the picture can be used; the same picture has the same name."""
+        """Keep a picture; answers its name, which depends on the content alone."""
         name = f"img/refund/{sha256(content).hexdigest()[:32]}.jpg"
         self._names.add(name)
         self._store.put("receipt", name, {"name": name})

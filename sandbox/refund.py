@@ -1,4 +1,4 @@
-"""One request for money back: what was asked, and every state it has been in."""
+"""A request for money back: the demand, and every state so far."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Actor(StrEnum):
 
 @dataclass(slots=True)
 class Step:
-    """A state that was reached, when and by whom; asking anew is a step of its own."""
+    """A state with its time and its actor; asking anew is a step of its own."""
 
     at: int
     state: State
@@ -49,7 +49,7 @@ class Note:
 
 @dataclass(slots=True)
 class Demand:
-    """What the buyer asks for. `goods_status` is the marketplace's own word; amounts in fen."""
+    """The buyer's demand. `goods_status` is the marketplace's own word; amounts in fen."""
 
     returns: bool
     goods_status: str
@@ -71,7 +71,7 @@ class ReturnParcel:
 
 @dataclass(slots=True)
 class Refund:
-    """`before_shipping`: the seller had not shipped when it was asked for, which shipping makes void."""
+    """`before_shipping`: asked for before the seller shipped; shipping makes it void."""
 
     sequence: int
     marketplace: str

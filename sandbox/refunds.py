@@ -1,4 +1,4 @@
-"""After-sale, the same for every marketplace that has it: a refund's life by the clock and its money."""
+"""After-sale, shared by its marketplaces: a refund's life by the clock and its money."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SELLER_RECEIVES = 72 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """How a marketplace differs. `refused`: the state after the seller's no; `money_takes`: from his yes to 100."""
+    """A marketplace's differences. `refused`: the state after a refusal; `money_takes`: from consent to state 100."""
 
     id_prefix: str
     first_id: int
@@ -40,7 +40,7 @@ CUSTOMS = {
 
 
 class Refunds:
-    """All refunds, indexed the ways they are asked for. Every change goes through a method here."""
+    """All refunds, indexed for every lookup. Every change goes through a method here."""
 
     def __init__(self, store: Store, books: Books, agenda: Agenda) -> None:
         self._store = store
@@ -98,7 +98,7 @@ class Refunds:
     def _order(self, refund: Refund) -> Order:
         return self._books.orders[refund.order_id]
 
-    # what the buyer does
+    # acts of the buyer
 
     def ask(self, order: Order, lines: Sequence[OrderLine], demand: Demand, now: int) -> Refund:
         custom = CUSTOMS[order.marketplace]
@@ -132,7 +132,7 @@ class Refunds:
         refund.notes.append(note)
         self._save(refund)
 
-    # what happens by itself
+    # events of the clock
 
     def _reach(self, refund: Refund, state: State, actor: Actor, now: int) -> None:
         refund.steps.append(Step(now, state, actor))
@@ -146,7 +146,7 @@ class Refunds:
 
     def _go_on(self, refund: Refund, steps: int, now: int) -> None:
         if len(refund.steps) != steps:
-            return  # somebody acted before the time was over
+            return  # an act came before the time was over
         if refund.state is State.ASKED:
             self._answer(refund, now)
         elif refund.state is State.RETURNING:
@@ -158,7 +158,7 @@ class Refunds:
             self._reach(refund, State.CLOSED, Actor.SYSTEM, now)
 
     def _answer(self, refund: Refund, now: int) -> None:
-        """The seller's yes or no."""
+        """Let the seller agree or refuse."""
         custom = CUSTOMS[refund.marketplace]
         shipped = sent_parcel(self._order(refund), now) is not None
         refund.refusal = _refusal(refund, shipped=shipped)
@@ -208,7 +208,7 @@ def _refusal(refund: Refund, *, shipped: bool) -> str | None:
 
 
 def _settle_lines(lines: Sequence[OrderLine], refund: Refund, now: int) -> None:
-    """Share the money out over the lines, first come first served, and close what the seller left out."""
+    """Share the money out over the lines, first come first served, and close lines that the seller left out."""
     left = refund.demand.goods_fen
     for line in lines:
         share = min(left, line.left_fen) if line is not lines[-1] else left

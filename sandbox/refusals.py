@@ -1,4 +1,4 @@
-"""How the service says no: one exception, and the envelope codes of docs/contract/assumed.md, section 1."""
+"""The service's refusals: one exception, and the envelope codes of docs/contract/assumed.md, section 1."""
 
 BAD_REQUEST = 40001
 UNKNOWN_ACCESS_KEY = 40101
@@ -52,5 +52,5 @@ def refund_not_found(refund_id: str) -> Refusal:
 
 
 def upstream_refused(code: str, words: str = "") -> Refusal:
-    """The marketplace behind the service said no (assumed-all.md, form E)."""
+    """A refusal of the marketplace behind the service (assumed-all.md, form E)."""
     return Refusal(UPSTREAM_REFUSED, f"{code}: {words}" if words else code)

@@ -1,4 +1,4 @@
-"""Runs a sandbox on a port until it is told to stop."""
+"""Runs a sandbox on a port until it is stopped."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def serve(
 
 
 def _address(url: str) -> str:
-    """Raises `Refusal` for what can't be posted to."""
+    """Raises `Refusal` for a URL that can't be posted to."""
     if url and not url.startswith(("http://", "https://")):
         raise bad_request("--callbacks", "must be an address that begins with http:// or https://")
     return url
@@ -65,7 +65,7 @@ def list_dialects() -> None:
 @asynccontextmanager
 async def listening(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Serve on the running loop while the context lasts; gives the origin, such as http://127.0.0.1:8790."""
-    # no handler cancellation: what has arrived is carried out even if its sender is gone
+    # no handler cancellation: an arrived request is carried out even if its sender is gone
     runner = web.ServerRunner(web.Server(sandbox.handle, request_factory=_request, access_log=None))
     await runner.setup()
     try:
@@ -76,7 +76,7 @@ async def listening(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) ->
 
 
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-    """With room for the largest picture, which travels as text."""
+    """A request with room for the largest picture, which travels as text."""
     loop = asyncio.get_running_loop()
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
 

@@ -1,4 +1,4 @@
-"""Where the sandbox keeps what changes: nowhere, or a SQLite file that survives a kill of the process."""
+"""The sandbox's state: in memory, or in a SQLite file that survives a kill of the process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Store:
     """Keeps nothing: a sandbox in memory."""
 
     def put(self, kind: str, key: str, body: object) -> None:
-        """Remember the entity as it is at the next flush."""
+        """Keep the entity as it is at the next flush."""
 
     def drop(self, kind: str, key: str) -> None:
         """Forget the entity at the next flush."""

@@ -1,4 +1,4 @@
-"""Which items and orders a request names, whatever the operation: what price and stock faults act on."""
+"""The items and orders that a request of any operation names: the subjects of price and stock faults."""
 
 from __future__ import annotations
 

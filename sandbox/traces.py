@@ -31,7 +31,7 @@ def _travelling(world: World, order: Order) -> Iterator[tuple[Shipment, Parcel, 
 
 
 def trace_modified_at(world: World, order: Order) -> int:
-    """When the order last changed, where every step of its parcels counts as a change."""
+    """The time of the order's last change; every step of its parcels counts."""
     now = world.now()
     sent = sent_parcel(order, now)
     steps = past(sent.events, now) if sent else []

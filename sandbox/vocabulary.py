@@ -88,7 +88,7 @@ SIZES = ("S", "M", "L", "XL", "2XL")
 SHOP_PLACES = ("义乌", "杭州", "广州", "深圳", "东莞", "泉州", "温州", "宁波")
 SHOP_NAMES = ("优选", "良品", "百货", "工厂店", "旗舰店", "贸易行", "制造")
 
-# goods of the larger part of a catalogue: other words, so that what a search finds among the first goods stays findable
+# goods of the larger part of a catalogue: other words, so that searches for the first goods keep their hits
 MORE_GOODS: tuple[tuple[str, Word, tuple[Word, ...], tuple[Word, ...]], ...] = (
     (
         "50010850",

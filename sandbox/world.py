@@ -1,4 +1,4 @@
-"""Everything that one sandbox is: its catalogue, its books, its clock and what is still to come."""
+"""The state of one sandbox: its catalogue, its books, its clock and due events."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class World:
             self.agenda.add(order.cancel_due_at, partial(self._cancel, order, order.cancel_due_at))
 
     def _cancel(self, order: Order, due: int) -> None:
-        """Paid, closed or under check meanwhile, the cancel lapses."""
+        """Cancel the order, unless it was paid, closed or put under check meanwhile."""
         if order.payable and order.cancel_due_at == due:
             self.close(order, "BUYER_CANCEL")
 
@@ -105,7 +105,7 @@ class World:
             self.catalogue.put_back(item, sku, line.quantity)
 
     def reset(self, *, keep_ids: bool = False) -> None:
-        """Empty books, catalogue and dialects as at the start, the real time; also in the state file."""
+        """Reset to empty books, the first catalogue and dialects, and the real time; also in the state file."""
         self.dialects.reset()
         self.store.clear()
         self.agenda.clear()

@@ -26,7 +26,7 @@ def preview_batch(world: World, call: Call) -> list[dict[str, Any]]:
 
 @operations.post("/alibaba/order/batch/create", effect=True)
 def create_batch(world: World, call: Call) -> list[dict[str, Any]]:
-    """A merchant that refuses leaves the others ordered. A repeat orders again."""
+    """Each merchant is ordered or refused by itself. A repeat orders again."""
     world.dialects.check_fields(call.body, "flow", "message", "addressParam", "cargoParamList", "tradeType")
     address = call.body.object("addressParam")
     check_trade(call.body)
@@ -44,7 +44,7 @@ def create_batch(world: World, call: Call) -> list[dict[str, Any]]:
 
 @operations.post("/alibaba/order/batch/submit/to/pay", effect=True)
 def submit_to_pay(world: World, call: Call) -> dict[str, Any]:
-    """From the wallet, in the given order."""
+    """Pay from the wallet, in the given order."""
     order_ids = call.body.identifiers("orderIds")
     if not 1 <= len(order_ids) <= MAX_PAID_AT_ONCE:
         raise bad_request("orderIds", f"from 1 to {MAX_PAID_AT_ONCE} ids")

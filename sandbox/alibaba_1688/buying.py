@@ -1,4 +1,4 @@
-"""How a 1688 preview and a create look in answers, for one seller or several."""
+"""The answers of a 1688 preview and create, for one seller or several."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLOW, TRADE_TYPE = "general", "assureTrade"
 
 
 def previewed(cargo: Sequence[Cargo]) -> dict[str, Any]:
-    """The answer of a preview; one entry a seller and depot, none when a line can't be bought."""
+    """The answer of a preview: one entry a seller and depot, none when a line can't be bought."""
     problem = first_problem(cargo)
     orders = [] if problem else as_orders(cargo)
     return {
@@ -109,7 +109,7 @@ def place(
 
 
 def created(orders: Sequence[Order], failed: Sequence[Cargo] = ()) -> dict[str, Any]:
-    """The answer of a create. With several orders the fields that speak of one are null."""
+    """The answer of a create. With several orders the fields of a single order are null."""
     only = orders[0] if len(orders) == 1 else None
     problem = first_problem(failed) if not orders else ""
     return {

@@ -1,4 +1,4 @@
-"""What a 1688 preview or create wants to buy, and why that may not be possible (contract 1.6)."""
+"""The lines that a 1688 preview or create asks for, and why they may not be buyable (contract 1.6)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def read_cargo_of_merchants(world: World, body: Fields) -> dict[str, list[Cargo]
 
 
 def checked(wanted: Sequence[AskedCargo], *, mixed: bool = False) -> list[Cargo]:
-    """Whether and at what price each line can be bought; `mixed` when they are not of one seller as they should."""
+    """The price or problem of each line; `mixed` when the lines should be of one seller and are not."""
     of_offer: Counter[str] = Counter()
     of_spec: Counter[tuple[str, str]] = Counter()
     for line in wanted:
@@ -122,7 +122,7 @@ def check_address(address: Fields) -> None:
 
 
 def failed_offer(line: Cargo) -> dict[str, Any]:
-    """What an answer says of a line that can't be bought."""
+    """The entry of a line that can't be bought."""
     return {
         "offerId": int(line.item.id),
         "specId": line.spec_id,

@@ -76,7 +76,7 @@ def edit_quantity(world: World, call: Call) -> bool:
 
 @operations.post("/alibaba/cart/preview/order")
 def preview(world: World, call: Call) -> dict[str, Any]:
-    """Several sellers are no fault here."""
+    """Preview rows of one or several sellers."""
     address, row_ids = call.body.object("addressParam"), call.body.row_numbers("cartIds")
     check_address(address)
     sellers = _by_seller(world, [row_named(world, "1688", row_id) for row_id in row_ids])
@@ -85,7 +85,7 @@ def preview(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/alibaba/cart/create/order", effect=True)
 def create_order(world: World, call: Call) -> dict[str, Any]:
-    """Each seller is all or nothing; what was ordered leaves the cart, so that a repeat finds it gone."""
+    """Order all rows of a seller or none; ordered rows leave the cart, so that a repeat finds them gone."""
     world.dialects.check_fields(call.body, "flow", "message", "addressParam", "cartIds", "tradeType")
     address, row_ids = call.body.object("addressParam"), call.body.row_numbers("cartIds")
     check_trade(call.body)

@@ -59,7 +59,7 @@ def _needle(body: Fields) -> bytes:
 
 @operations.post("/alibaba/product/query/selleroffer")
 def shop_search(world: World, call: Call) -> dict[str, Any]:
-    """What a seller offers; nothing when nobody has that id."""
+    """The offers of a seller; nothing for an unknown id."""
     body = call.body
     seller_id, page = body.text("sellerOpenId"), body.page("beginPage")
     body.text("country")
@@ -69,7 +69,7 @@ def shop_search(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/alibaba/product/openuid/decrypt")
 def chat_link(world: World, call: Call) -> str:
-    """Where to talk to an offer's seller on WangWang."""
+    """The WangWang link to an offer's seller."""
     offer_id, seller_id = call.body.identifier("offerId"), call.body.text("openUid")
     item = world.catalogue.shelf("1688").product(offer_id)
     if item.seller.id != seller_id:

@@ -24,7 +24,7 @@ PRICE, STATUS, REFUND = 66, 67, 68
 
 
 def messages(world: World, order: Order) -> Iterator[Message]:
-    """What happened within one millisecond comes in its order all the same."""
+    """The messages of an order, in the order of events even within one millisecond."""
     yield _message(STATUS, "BUYER_MAKE", order, order.created_at, UNPAID)
     for change in order.repricings[1:]:
         yield _message(PRICE, "ORDER_PRICE_MODIFY", order, change.at, UNPAID)
@@ -69,7 +69,7 @@ def _refunds(world: World, order: Order) -> Iterator[Message]:
 
 
 def _after_sale(order: Order, refund: Refund, step: Step) -> bool:
-    """Whether the receipt had been confirmed; within one millisecond the goods status tells."""
+    """Whether the receipt had been confirmed; within one millisecond the goods status decides."""
     if order.confirmed_at is None or order.confirmed_at == step.at:
         return refund.demand.goods_status in AFTER_SALE_STATES
     return order.confirmed_at < step.at

@@ -35,7 +35,7 @@ def preview(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/alibaba/order/create", effect=True)
 def create(world: World, call: Call) -> dict[str, Any]:
-    """No key makes a repeat harmless: the same request twice makes two orders."""
+    """Create an order, without an idempotency key: a repeated request makes two orders."""
     world.dialects.check_fields(call.body, *CREATE_FIELDS)
     address = call.body.object("addressParam")
     check_trade(call.body)
@@ -64,7 +64,7 @@ def pay(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/alibaba/order/cancel", effect=True)
 def cancel(world: World, call: Call) -> bool:
-    """Before payment only, and not in the order's first seconds."""
+    """Cancel an order: before payment only, and not in the order's first seconds."""
     _check_site(call.body)
     call.body.short_text("cancelReason", 100)
     call.body.optional_text("remark")
@@ -79,7 +79,7 @@ def cancel(world: World, call: Call) -> bool:
 
 @operations.post("/alibaba/order/receivegoods", effect=True)
 def confirm_receipt(world: World, call: Call) -> dict[str, Any]:
-    """Of a whole order; an unknown one is refused in words of its own (contract 1.6)."""
+    """Confirm the receipt of a whole order; an unknown order is refused in words of its own (contract 1.6)."""
     order = world.books.order("1688", call.body.identifier("orderId"))
     entries = call.body.identifiers("orderEntryIds") if call.body.has("orderEntryIds") else None
     if order is None:
@@ -111,7 +111,7 @@ def page_list(world: World, call: Call) -> dict[str, Any]:
 
 
 def _selected(world: World, asked: Fields) -> Sequence[Order]:
-    """Oldest first; only filters on status and change scan, and only what was created in the asked time."""
+    """The selected orders, oldest first; only filters on status and change scan, and only orders of the asked time."""
     created_in = start_of_second(asked, "createStartTime"), end_of_second(asked, "createEndTime")
     orders = world.books.created_between("1688", *created_in)
     now = world.now()

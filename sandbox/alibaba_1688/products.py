@@ -34,7 +34,7 @@ def keyword_query(world: World, call: Call) -> dict[str, Any]:
 
 
 def found_offers(world: World, body: Fields, marketplace: str) -> dict[str, Any]:
-    """What a keyword query of 1688, or of its big sellers, answers."""
+    """The answer of a keyword query of 1688, or of its big sellers."""
     page = body.page("beginPage")
     lowest, highest = price_bounds(body)
     found = world.catalogue.shelf(marketplace).search(_keyword(body), lowest, highest)
@@ -42,7 +42,7 @@ def found_offers(world: World, body: Fields, marketplace: str) -> dict[str, Any]
 
 
 def _keyword(body: Fields) -> str:
-    """May be empty when a category says what is meant."""
+    """The keyword, which may be empty with a category."""
     return body.optional_text("keyword") if body.has("categoryId") else body.text("keyword")
 
 
@@ -51,7 +51,7 @@ def price_bounds(body: Fields) -> tuple[int | None, int | None]:
 
 
 def narrowed(items: list[Item], body: Fields) -> list[Item]:
-    """Only those of the asked category and with the asked marks."""
+    """The items of the asked category with the asked marks."""
     marks = [mark for mark in body.optional_text("filter").split(",") if mark]
     if unknown := [mark for mark in marks if mark not in MARKS]:
         raise bad_request("filter", f"{unknown[0]} is unknown; known are {', '.join(MARKS)}")
@@ -68,7 +68,7 @@ def page_of_offers(page: Page, items: list[Item], body: Fields) -> dict[str, Any
 
 
 def _sort(items: list[Item], sort: str) -> None:
-    """By a JSON text such as {"price":"desc"}."""
+    """Sort items by a JSON text such as {"price":"desc"}."""
     try:
         ((field, direction),) = orjson.loads(sort).items()
         items.sort(key=SORTS[field], reverse={"asc": False, "desc": True}[direction])

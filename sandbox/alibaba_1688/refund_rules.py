@@ -1,4 +1,4 @@
-"""Which refund of 1688 entries is allowed when, for which reasons, for how much (assumed-all.md, section 3.3)."""
+"""Refunds of 1688 entries that are allowed, by time, reason and amount (assumed-all.md, section 3.3)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ AFTER_SALE = (
 
 
 def rows_now(order: Order, now: int) -> Sequence[Row]:
-    """What may be asked for now; nothing for an order that is unpaid or closed."""
+    """The rows that apply now; none for an order that is unpaid or closed."""
     return {
         "waitsellersend": (UNSENT,),
         "waitbuyerreceive": (RECEIVED,) if signed(order, now) else (SENT,),

@@ -1,4 +1,4 @@
-"""How a 1688 refund looks in answers and messages."""
+"""A 1688 refund in answers and messages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _operation(step: Step, action: str) -> dict[str, str]:
 
 
 def actions(refund: Refund) -> list[tuple[Step, str]]:
-    """Each step with what 1688 calls it (contract 3.4)."""
+    """Each step with 1688's name for it (contract 3.4)."""
     before = [None, *(step.state for step in refund.steps)]
     return [(step, _action(previous, step)) for previous, step in zip(before, refund.steps, strict=False)]
 

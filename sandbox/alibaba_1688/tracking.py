@@ -23,7 +23,7 @@ def trace(world: World, call: Call) -> dict[str, Any]:
 
 
 def order_trace(world: World, order: Order) -> dict[str, Any]:
-    """The parcels of an order of 1688, or of its big sellers, with what happened to each."""
+    """The parcels of an order of 1688, or of its big sellers, with their events."""
     parcels = _domestic(order, world.now()) + _international(world, order)
     if not parcels and Dialect.TRACKING_404 in world.dialects:
         raise Refusal(NO_SUCH_OPERATION, "no logistics of this order")

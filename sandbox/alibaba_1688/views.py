@@ -1,4 +1,4 @@
-"""How a 1688 order looks in answers. Amounts are yuan as numbers."""
+"""A 1688 order in answers. Amounts are yuan as numbers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REFUND_STATUS = {
 
 
 def yuan(fen: int) -> float:
-    """The nearest float prints as the two digits that were meant."""
+    """Yuan as a float: the nearest float prints with exactly two digits."""
     return fen / 100
 
 
@@ -53,7 +53,7 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
 
 
 def listed(world: World, order: Order) -> dict[str, Any]:
-    """The order as lists show it, which some dialects do without its references."""
+    """The order in lists, which leave out its references in some dialects."""
     view, hidden = order_view(world, order), hidden_in_lists(world.dialects)
     names = {"message": "buyerFeedback", "outOrderId": "outOrderId"}
     view["baseInfo"] |= {names[name]: None for name in hidden}
@@ -61,7 +61,7 @@ def listed(world: World, order: Order) -> dict[str, Any]:
 
 
 def own_id(order: Order) -> dict[str, Any]:
-    """The caller's own id, which answers carry once it was sent: the written contract does not have it."""
+    """The caller's own id, which answers carry if it was sent: the written contract does not have it."""
     return {"outOrderId": order.out_order_id} if order.out_order_id else {}
 
 

@@ -1,4 +1,4 @@
-"""Reads what a preview or create of a big seller's goods asks for, in the order of the contract's checks."""
+"""Reads the lines of a preview or create of a big seller's goods, in the order of the contract's checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLOW = "fenxiaonew"
 
 @dataclass(frozen=True, slots=True)
 class AskedOrder:
-    """`lines` are offer, spec and quantity as asked; `cargo` is the same with item and price."""
+    """`lines` are offer, spec and quantity as asked; `cargo` adds item and price."""
 
     lines: list[Line]
     cargo: list[Cargo]

@@ -17,7 +17,7 @@ PRICE, STATUS, INBOUND = 66, 67, 90
 
 
 def messages(world: World, order: Order) -> Iterator[Message]:
-    """Its URLs for price and status are those of 1688."""
+    """The messages of an order. Price and status go to 1688's URLs."""
     yield _message(STATUS, "ORDER_CREATE", order, order.created_at, "WAITING_FOR_PAYMENT", order.first_unit_fens)
     for change in order.repricings[1:]:
         kind = "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY"
@@ -35,7 +35,7 @@ def messages(world: World, order: Order) -> Iterator[Message]:
 def _message(
     nav: int, kind: str, order: Order, at: int, status: str, unit_fens: Sequence[int] | None = None
 ) -> Message:
-    """The times as they were at that moment; the amounts too, where they are not the last ones."""
+    """A message with the times, and where given the amounts, of its own moment."""
     units = unit_fens or [line.unit_fen for line in order.lines]
     goods = sum(line.quantity * unit for line, unit in zip(order.lines, units, strict=True))
     paid_at = None if status == "WAITING_FOR_PAYMENT" else order.paid_at
@@ -57,7 +57,7 @@ def _message(
 
 
 def _inbound(world: World, order: Order, number: str) -> dict[str, Any]:
-    """What the warehouse reports of a parcel; its width is a text, as on the public page."""
+    """The warehouse's report of a parcel; its width is a text, as on the public page."""
     shelf = world.catalogue.shelf("big_major")
     grams = sum(shelf.by_id[line.item_id].grams * line.quantity for line in order.lines)
     inspection = {

@@ -30,7 +30,7 @@ SHOWING = Showing(views.status, lambda world, order: modified_at(order, world.no
 
 @operations.post("/alibaba/ka/order/create", effect=True)
 def create(world: World, call: Call) -> dict[str, Any]:
-    """At today's prices and without a key: the same request twice makes two orders."""
+    """Create orders at today's prices and without an idempotency key: a repeated request makes two orders."""
     world.dialects.check_fields(call.body, *CREATE_FIELDS)
     message = _message(call.body)
     asked = read_asked(world, call.body)

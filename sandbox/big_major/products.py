@@ -1,4 +1,4 @@
-"""Goods of 1688's big sellers: their own, asked for and answered as those of 1688."""
+"""Goods of 1688's big sellers: a catalogue of their own, with 1688's requests and answers."""
 
 from __future__ import annotations
 

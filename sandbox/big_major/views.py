@@ -1,4 +1,4 @@
-"""How a big seller's order looks in answers. Amounts are fen."""
+"""A big seller's order in answers. Amounts are fen."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def status(order: Order, now: int) -> str:
 
 
 def order_number(order: Order) -> str:
-    """The number for people: its day in China and its place in the books."""
+    """The number shown to people: the order's day in China and its place in the books."""
     return f"PO{china_text(order.created_at)[:10].replace('-', '')}{order.sequence:06d}"
 
 
 def head(order: Order) -> dict[str, Any]:
-    """What a create answers, and the beginning of what lists and details show."""
+    """The answer of a create, and the first fields of lists and details."""
     return {
         "orderId": order.id,
         "orderNo": order_number(order),
@@ -66,7 +66,7 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
 
 
 def listed(world: World, order: Order) -> dict[str, Any]:
-    """The order as lists show it, which some dialects do without its references."""
+    """The order in lists, which leave out its references in some dialects."""
     return order_view(world, order) | dict.fromkeys(hidden_in_lists(world.dialects))
 
 

@@ -1,4 +1,4 @@
-"""Who brings an Alibaba.com order to the warehouse, for how much: the marketplace's preview."""
+"""Carriers that bring an Alibaba.com order to the warehouse, and their prices: the marketplace's preview."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ operations = Operations()
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """Takes the seller's postage and `extra_fen` for each order."""
+    """A carrier, which charges the seller's postage and `extra_fen` for each order."""
 
     code: str
     name: str

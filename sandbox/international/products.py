@@ -28,7 +28,7 @@ def product_list(world: World, call: Call) -> dict[str, Any]:
 
 
 def _slice(body: Fields) -> tuple[int, int]:
-    """Pages count from 0 here."""
+    """The asked page; pages count from 0 here."""
     index, size = body.whole("index"), body.whole("size", minimum=1)
     if size > MAX_PAGE_SIZE:
         raise bad_request("size", f"must be at most {MAX_PAGE_SIZE}")

@@ -1,4 +1,4 @@
-"""How an Alibaba.com order looks in answers. Amounts are decimal text."""
+"""An Alibaba.com order in answers. Amounts are decimal text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an Alibaba.com freight calculation or create wants to buy, and why that may not be possible (contract 1.6)."""
+"""The lines that an Alibaba.com freight calculation or create asks for, and their problems (contract 1.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poizon's create: the caller's requestId makes a repeat harmless, the price of each line guards the purse."""
+"""Poizon's create: the caller's requestId makes it idempotent, the price of each line limits the cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Poizon order preview: amounts and what stands in the way, one entry for each order that would result."""
+"""The Poizon order preview: amounts and problems, one entry for each order that would result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poizon goods: keyword search and one product. Requests speak fen, answers yuan as text."""
+"""Poizon goods: keyword search and one product. Requests are in fen, answers in yuan as text."""
 
 from __future__ import annotations
 

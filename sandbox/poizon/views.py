@@ -1,4 +1,4 @@
-"""How a Poizon order looks in answers. Amounts are yuan as text, times UTC milliseconds."""
+"""A Poizon order in answers. Amounts are yuan as text, times UTC milliseconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def status(order: Order, now: int) -> str:
 
 
 def created(world: World, order: Order) -> dict[str, Any]:
-    """One order as its create answers it."""
+    """An order in the answer of its create."""
     return {
         "distOrderNo": order.id,
         "customerOrderNo": order.reference,

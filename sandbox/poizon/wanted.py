@@ -1,4 +1,4 @@
-"""What a Poizon preview or create wants to buy, where it shall go, and why that may not be possible."""
+"""The lines and the address of a Poizon preview or create, and their problems."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class WantedLine:
 
 
 def line_entries(body: Fields) -> list[Fields]:
-    """The asked lines, whose ids and quantities are of the right kind."""
+    """The asked lines, with ids and quantities of the right kind."""
     entries = body.objects("productList")
     if len(entries) > MAX_SKUS:
         raise bad_request("productList", f"at most {MAX_SKUS} SKUs")
@@ -97,7 +97,7 @@ def read_address(body: Fields) -> dict[str, Any]:
 
 
 def order_problem(address: dict[str, Any], lines: Sequence[WantedLine]) -> str:
-    """What is wrong with the order as a whole."""
+    """The problem of the order as a whole."""
     complete = all(address[name].strip() for name in ADDRESS_TEXTS)
     if not complete or not address["province"].startswith(PROVINCES):
         return ADDRESS_INVALID

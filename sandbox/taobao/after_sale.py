@@ -61,7 +61,7 @@ def _refund(world: World, asked: Fields) -> Refund:
 
 @operations.post("/v2/taobao/order/refund/render")
 def render(world: World, call: Call) -> dict[str, Any]:
-    """What may be asked for: reasons and limits."""
+    """Render the reasons and limits of a refund."""
     kind, goods = call.body.whole("refundType"), call.body.whole("goodsStatus")
     order, line = _order_line(world, call.body)
     rows = rows_now(order, line, world.now())
@@ -146,7 +146,7 @@ def _refused(problem: str, refund_id: str | None = None) -> dict[str, Any]:
 
 @operations.post("/open/order/refund/modify", effect=True)
 def modify(world: World, call: Call) -> dict[str, Any]:
-    """Ask anew, by what is allowed now; type and goods status stay."""
+    """Ask anew, by the rules of now; type and goods status stay."""
     body = call.body
     for name in ("reasonId", "refundFee"):
         body.whole(name)
@@ -209,7 +209,7 @@ def _check_return_awaited(refund: Refund) -> None:
 
 @operations.get("/open/order/refund/return/logistics/render")
 def return_render(world: World, call: Call) -> dict[str, Any]:
-    """Where the goods are to be sent."""
+    """Render the address for the goods."""
     refund = _refund(world, call.query)
     _check_return_awaited(refund)
     return {

@@ -59,7 +59,7 @@ def _row_view(row: CartRow, item: Item, sku: Sku) -> dict[str, Any]:
 
 @operations.post("/open/cart/add", effect=True)
 def add(world: World, call: Call) -> int:
-    """Prices and texts of the request are for show; the four ids decide."""
+    """Add a row. Prices and texts of the request are ignored; the four ids decide."""
     for name in TEXTS_FOR_SHOW:
         call.body.text(name)
     call.body.whole("price")
@@ -111,7 +111,7 @@ def _line(world: World, row: CartRow, number: int, of_sku: int) -> WantedLine:
 
 @operations.post("/open/cart/create/order", effect=True)
 def create_order(world: World, call: Call) -> dict[str, Any]:
-    """All or nothing. No key protects from a repeat, but the rows leave the cart."""
+    """Order all rows or none. There is no idempotency key, but ordered rows leave the cart."""
     row_ids, asked = call.body.row_numbers("ids"), call.body.object("orderAddress")
     call.body.optional_text("userId")
     rows = [row_named(world, "taobao", row_id) for row_id in row_ids]

@@ -1,4 +1,4 @@
-"""Taobao goods by other ways than words: what sells, whole shops and categories, pictures, product pages."""
+"""Taobao goods by other ways than words: best sellers, shops, categories, pictures, product pages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _in_category(items: list[Item], category_id: str) -> list[Item]:
 
 @operations.post("/open/product/spu/page")
 def spu_list(world: World, call: Call) -> dict[str, Any]:
-    """Every distribution product, offline ones too: a shop or a category as a whole."""
+    """List distribution products, offline ones too, of a whole shop or category."""
     page, shop_id = call.body.page("pageNo"), call.body.optional_identifier("shopId")
     since = call.body.optional_whole("modifyTimeStart")
     items = _in_category(world.catalogue.shelf("taobao").items, call.body.optional_identifier("categoryId"))
@@ -96,7 +96,7 @@ def spu_details(world: World, call: Call) -> dict[str, Any]:
 
 @operations.get("/v2/taobao/product/get")
 def details_v2(world: World, call: Call) -> dict[str, Any]:
-    """The product without its plain id."""
+    """A product without its plain id."""
     text = call.query.identifier("itemMapId")
     item = item_with_map_id(world.catalogue.shelf("taobao"), text)
     if item is None:
@@ -123,7 +123,7 @@ def _needle(body: Fields) -> bytes:
 
 @operations.post("/open/product/inquiry")
 def inquiry(world: World, call: Call) -> dict[str, Any]:
-    """Which product is this page?"""
+    """The product of a page's address."""
     item_id = _item_id(call.body.text("url"))
     if not item_id:
         raise bad_request("url", "names no Taobao or Tmall item")

@@ -1,4 +1,4 @@
-"""What a Taobao render, create or cart wants to buy, and why that may not be possible."""
+"""The lines of a Taobao render, create or cart, and their problems."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _seller_id(line: WantedLine) -> str:
 
 
 def amount_fen(lines: Sequence[WantedLine]) -> int:
-    """Goods and postage of everything, all orders together."""
+    """Goods and postage of all orders together."""
     orders = [[line.pick() for line in order] for order in as_orders(lines)]
     return sum(goods_fen(picks) + postage_fen(picks) for picks in orders)
 
@@ -124,7 +124,7 @@ def _rendered_line(line: WantedLine) -> dict[str, Any]:
 
 
 def is_complete(address: Mapping[str, Any], *more: str) -> bool:
-    """Whether a parcel can be sent there; `more` are further fields that must be filled."""
+    """Whether the address is enough for a parcel; `more` are further required fields."""
     needed = ("state", "city", "address", "name", *more)
     filled = all(isinstance(address.get(name), str) and address[name].strip() for name in needed)
     return filled and bool(address.get("phone") or address.get("mobilePhone"))

@@ -1,4 +1,4 @@
-"""Which Taobao orders a page list asks for, in which order."""
+"""Filters and sorting of Taobao's order pages."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _line_price(line: OrderLine, unit_fen: int) -> dict[str, Any]:
 
 
 def _statuses(order: Order, now: int) -> Iterator[Message]:
-    """One message at each change; none for the seconds in which an order is being built."""
+    """A message at each change of status; none for the seconds in which an order is being built."""
     shown = BUILDING
     for moment in sorted(_moments(order)):
         if moment <= now and (reached := status(order, moment)) != shown:

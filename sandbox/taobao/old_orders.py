@@ -45,7 +45,7 @@ def order_list(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/open/order/voucher/upload", effect=True)
 def upload_voucher(world: World, call: Call) -> bool:
-    """Proof that the order was paid past the wallet; finance looks at it later."""
+    """Upload the proof of an offline payment; finance checks it later."""
     urls = call.body.texts("voucherUrls", at_least=1, at_most=MAX_VOUCHERS)
     voucher = Voucher(call.body.whole("amount"), call.body.optional_text("remark"), urls)
     order = _order(world, call)

@@ -48,7 +48,7 @@ def render(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/open/purchase/render/v2")
 def render_v2(world: World, call: Call) -> dict[str, Any]:
-    """Names a warehouse instead of describing it, and lists its lines as a list."""
+    """Render with the id of a warehouse instead of its address, and with the lines as a list."""
     check_address(call.body.object("receiver"))
     entries = call.body.objects("renderItemList")
     if warehouse_id := call.body.optional_identifier("warehouseId"):
@@ -58,7 +58,7 @@ def render_v2(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/open/purchase/create/v2", effect=True)
 def create_v2(world: World, call: Call) -> dict[str, Any]:
-    """All lines of one seller, or nothing."""
+    """Create an order of all lines, which must be of one seller."""
     body = call.body
     entries = _read_create_form(body)
     if body.raw.get("supportPartialSuccess", False) is not False:
@@ -76,7 +76,7 @@ def create_v2(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/open/purchase/create", effect=True)
 def create_v1(world: World, call: Call) -> dict[str, Any]:
-    """Lines of several sellers; on request without those that can't be bought."""
+    """Create orders of several sellers' lines; on request without lines that can't be bought."""
     body = call.body
     entries = _read_create_form(body)
     partial = body.flag("supportPartialSuccess")
@@ -132,7 +132,7 @@ def _cargo(lines: Sequence[WantedLine]) -> str:
 
 
 def _repeated(world: World, outer_id: str, lines: Sequence[WantedLine]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What a used outerPurchaseId is answered, and the lines that were left out the first time."""
+    """The answer to a used outerPurchaseId, and the lines that were left out the first time."""
     first = world.first_answers.of("taobao", outer_id)
     if first is None or first.cargo != _cargo(lines) or Dialect.REFUSES_DUPLICATES in world.dialects:
         return _not_created(outer_id, "DUPLICATE_OUTER_ID"), []
@@ -191,7 +191,7 @@ def _pay_one(world: World, order_id: str, call: Call) -> str:
 
 @operations.post("/open/purchase/cancel", effect=True)
 def cancel(world: World, call: Call) -> dict[str, Any]:
-    """Accepts the cancel; the order closes a little later unless it is paid by then."""
+    """Accept the cancellation; the order closes a little later unless it is paid by then."""
     call.body.short_text("cancelReason", 200)
     call.body.optional_text("cancelRemark")
     order = order_named(world, "taobao", call.body.identifier("purchaseId"))

@@ -1,4 +1,4 @@
-"""Which refund of a Taobao line is allowed when, for which reasons, for how much (assumed-all.md, section 2.3)."""
+"""Refunds of a Taobao line that are allowed, by time, reason and amount (assumed-all.md, section 2.3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_RECEIVED, RECEIVED = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the contract's table. `all_of_it`: the fee is exactly what the line cost, postage share included."""
+    """One row of the contract's table. `all_of_it`: the fee is exactly the line's cost, postage share included."""
 
     refund_type: int
     goods_status: int
@@ -42,7 +42,7 @@ REASONS = BEFORE_SHIPPING.reasons | NOT_ARRIVED.reasons | WITHOUT_RETURN.reasons
 
 
 def rows_now(order: Order, line: OrderLine, now: int) -> Sequence[Row]:
-    """What may be asked for now; nothing for a line that is unpaid or closed."""
+    """The rows that apply now; none for a line that is unpaid or closed."""
     status = sub_status(order, line, now)
     if status == WAIT_SELLER_SEND:
         return (BEFORE_SHIPPING,)

@@ -1,4 +1,4 @@
-"""How a Taobao refund looks in answers."""
+"""A Taobao refund in answers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def refund_order(refund: Refund, now: int) -> dict[str, Any]:
 
 
 def _timeout(refund: Refund, now: int) -> dict[str, Any]:
-    """Whose move it is and until when; nobody's while agreed money is on its way."""
+    """The party that must act and its deadline; empty while agreed money is on its way."""
     waits = refund.state is not State.AGREED or refund.demand.returns
     due = due_at(refund) if waits else None
     return {
@@ -128,7 +128,7 @@ def company_view(code: str, name: str) -> dict[str, str]:
 
 
 def messages(refund: Refund, now: int) -> list[dict[str, Any]]:
-    """What was said and what happened, oldest first."""
+    """Words and events of a refund, oldest first."""
     said: list[tuple[int, dict[str, Any]]] = []
     for number, step in enumerate(refund.steps, 1):
         said.append((step.at, _message(refund, f"1{number:04d}", "system", STATE_TEXTS[step.state], step.at)))

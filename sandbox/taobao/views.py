@@ -1,4 +1,4 @@
-"""How a Taobao order looks in answers."""
+"""A Taobao order in answers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def status(order: Order, now: int) -> int:
 
 
 def sub_status(order: Order, line: OrderLine, now: int) -> int:
-    """A line that the seller left out stays unsent until its money is back, then it is closed."""
+    """The status of a line. A line that the seller left out stays unsent until its money is back, then closed."""
     if line.closed_at is not None and line.closed_at <= now:
         return CLOSED
     if line.withdrawn_at is not None and line.withdrawn_at <= now:
@@ -110,7 +110,7 @@ def _seller_nick(world: World, order: Order) -> str:
 
 
 def created(world: World, orders: Sequence[Order]) -> dict[str, Any]:
-    """The orders that one create made: several when the goods lie in several depots."""
+    """The orders of one create: several when the goods lie in several depots."""
     return {
         "success": True,
         "outerPurchaseId": orders[0].reference or None,

@@ -1,4 +1,4 @@
-"""The warehouse and what leaves it: international freight."""
+"""The warehouse and its international freight."""
 
 from sandbox.warehouse.logistics import operations
 

@@ -1,4 +1,4 @@
-"""International freight: who ships where, for how much, in how many days."""
+"""International freight: services, their countries, prices and days."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SERVICES = (
 
 
 def services_to(country: str) -> list[Service]:
-    """What ships to a country (two capital letters); empty when nobody does."""
+    """The services to a country (two capital letters); empty without any."""
     if country in NEAR:
         return list(SERVICES)
     return [service for service in SERVICES if not service.near_only] if country in FAR else []

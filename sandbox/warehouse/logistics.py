@@ -27,7 +27,7 @@ from sandbox.world import World
 operations = Operations(Envelope.B)
 
 RENDER_LIVES = DAY
-FIRST_FRESH_NUMBER = 100  # below are the public page's
+FIRST_FRESH_NUMBER = 100  # smaller numbers are the public page's
 ADDRESS_FIELDS = ("country", "city", "address", "name")
 
 
@@ -131,7 +131,7 @@ def _receiver(address: Fields, render: Render) -> dict[str, Any]:
 
 
 def _check_lines(lines: Sequence[FreightLine], render: Render, order: Order) -> None:
-    """Only what was rendered and belongs to the order can be booked, and no more of it."""
+    """Refuse lines that were not rendered, are not of the order, or exceed its quantities."""
     for ids in {line.ids for line in lines}:
         booked = sum(line.quantity for line in lines if line.ids == ids)
         if booked > render.quantity_of(ids):
@@ -209,7 +209,7 @@ def update_domestic(world: World, call: Call) -> bool:
 
 
 def _reports(shipment: Shipment, info: Fields) -> dict[tuple[str, str], Fields]:
-    """One entry's reports by tracking and domestic number; all is checked before anything is stored."""
+    """One entry's reports by tracking and domestic number, all checked before anything is stored."""
     tracking_number, line = info.text("logisticNumer"), info.object("lineItem")
     parcel = shipment.parcel(tracking_number)
     if parcel is None:

@@ -1,4 +1,4 @@
-"""How a booked parcel looks in answers."""
+"""A booked parcel in answers."""
 
 from __future__ import annotations
 
