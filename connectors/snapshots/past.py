@@ -79,7 +79,7 @@ def _changes(table: Table) -> str:
     facts = facts_of(table)
     compared = [name for name in facts if name not in MOMENTS]
     moved = ", ".join(f"CASE WHEN now.{name} IS DISTINCT FROM was.{name} THEN '{name}' END" for name in compared)
-    rewritten = "told.first_written_at <= moment_of(since)"
+    rewritten = "held.first_written_at <= moment_of(since)"
     if "created_at" in facts:  # then the row itself says whether it existed
         rewritten += " AND now.created_at <= moment_of(since)"
     return f"""
@@ -96,7 +96,7 @@ both_of AS (
         {", ".join(f"now.{name}" for name in facts)},
         {", ".join(f"was.{name} AS was_{name}" for name in facts)},
         now.snapshot_id, now.snapshot_at, was.snapshot_at AS was_at
-    FROM now LEFT JOIN was USING ({", ".join(table.key)}) LEFT JOIN snapshots told ON told.snapshot_id = now.snapshot_id
+    FROM now LEFT JOIN was USING ({", ".join(table.key)}) LEFT JOIN snapshots held ON held.snapshot_id = now.snapshot_id
 )
 SELECT * FROM both_of WHERE change <> 'changed' OR len(columns) > 0
 """
