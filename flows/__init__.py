@@ -2,4 +2,4 @@
 
 from connectors.process_locks import hold_lock
 
-hold_lock()  # a run loads its flow before it says that it runs
+hold_lock()  # a run loads its flow before it reports as running

@@ -34,7 +34,7 @@ NEEDS_ATTENTION = "Needs a look"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLine:
-    """One refund as it stands; amounts in fen, `words` say what is to be done."""
+    """One refund as it stands; amounts in fen, `words` are the next step."""
 
     order_ref: str
     refund_id: str | None

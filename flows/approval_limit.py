@@ -26,7 +26,7 @@ def rates_of(settings: SourcingSettings) -> Rates:
 def above_limit(question: ApprovalRequest, settings: SourcingSettings, now: datetime) -> str:
     """Why a plan needs a person's yes, as the end of a sentence; empty where it is within the approval limit.
 
-    Freight counts where the settings say so, and what can't be converted today never counts as nothing.
+    Freight counts where the settings say so, and a sum that can't be converted today never counts as 0.
     """
     if (limit := settings.approval_limit) is None:
         return ""

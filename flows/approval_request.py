@@ -1,4 +1,4 @@
-"""What is to be approved before money is spent, and what was decided."""
+"""The request for approval before money is spent, and the decision on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from domain.request_remarks import Remark
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalRequest:
-    """What is to be approved: orders to buy, and freight of orders that were begun earlier.
+    """The subject of an approval: orders to buy, and freight of orders that were begun earlier.
 
     `to_buy` may be read from the ledger at each access. `warnings` are of the request file, `why` is the reason for
     asking. While buying is `paused`, approved orders wait until it is resumed. `allowed` is what the yes given

@@ -82,7 +82,7 @@ async def order_from_cart(
         orders = _known(resources.ledger, order_refs)
         if limits.budget and len(_by_batch(orders)) > 1:
             raise CartFault(f"a budget is for one batch: order those of {' and '.join(_by_batch(orders))} apart")
-        if dry_run:  # a run settles by itself; without that a line whose answer was lost would seem not to lie there
+        if dry_run:  # a run settles by itself; without that a line with a lost answer would seem missing
             await settle_open(resources, orders)
         reports = []
         for batch_id, batch in _by_batch(orders).items():
@@ -96,7 +96,7 @@ async def order_from_cart(
 
 
 async def show_cart(marketplace: Marketplace) -> tuple[CartRow, ...]:
-    """What lies in a marketplace's cart."""
+    """Show the contents of a marketplace's cart."""
     async with opened() as resources:
         return await require_cart(resources, marketplace).rows()
 

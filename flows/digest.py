@@ -87,7 +87,7 @@ def digest_of(
 
 
 def _of_one_reason(waits: Sequence[ToDo]) -> list[str]:
-    """`- 31 held: over budget. Raise the budget`, of each code that several wait for; the most frequent first."""
+    """`- 31 held: over budget. Raise the budget`, for each code of several orders; the most frequent first."""
     coded = [one for one in waits if one.reason_code not in (None, ReasonCode.EARLIER)]
     counts = Counter((one.state, one.reason_code, one.remedy) for one in coded)
     several = [(*what, count) for what, count in counts.most_common(MOST_CODES) if count > 1]

@@ -78,7 +78,7 @@ def on_terms(settings: SourcingSettings, terms: Terms) -> SourcingSettings:
 
 
 def _found(settings: SourcingSettings, share_id: str) -> Share:
-    """Without opening the ledger for writing: a newer program would bring it up to date under those that work."""
+    """The share, read without opening the ledger for writing: a newer program would migrate it under running ones."""
     try:
         found = _read(settings.ledger_url, share_id)
     except LedgerUnusable as error:

@@ -1,4 +1,4 @@
-"""What one process does of a batch that several work on: it takes chunks, and plans or buys their orders."""
+"""The work of one process on a shared batch: it takes chunks, and plans or buys their orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every flow opens before it acts."""
+"""The resources that every flow opens before it acts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the run form asks for: titles, descriptions, choices and limits as the Prefect UI shows them."""
+"""Parameters of the run form: titles, descriptions, choices and limits as the Prefect UI shows them."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ DoneBy = Annotated[
 
 
 class Limits(FormSection):
-    """What may be spent at most, and until when. Limits for one order and for one day are in the settings."""
+    """The budget and the time limit of a run. Limits for one order and for one day are in the settings."""
 
     budget_cny: BudgetCny = ""
     done_by: DoneBy = ""

@@ -147,7 +147,7 @@ class Sharing:
         await self._followed(Work.BUY, hear)
 
     async def close(self) -> None:
-        """Nobody does anything more for it, unless another run has taken it up."""
+        """End the work of all helpers, unless another run has taken the share up."""
         self._touching.cancel()
         if self._working_alone is not None:
             self._working_alone.cancel()
@@ -233,9 +233,9 @@ class Sharing:
     # helpers
 
     async def _start_missing(self, others: int) -> None:
-        """Ask Prefect for helpers; later for others in the place of those that had nothing to do, and ended.
+        """Ask Prefect for helpers; later for others in place of helpers that had nothing to do, and ended.
 
-        Not in the place of those that failed, and not again and again.
+        Failed helpers are not replaced, and no helper is replaced again and again.
         """
         context = FlowRunContext.get()
         if context is None or context.flow_run is None:
@@ -307,7 +307,7 @@ def _has_ended_well(run: FlowRun) -> bool:
 
 
 def helpers_for(resources: Resources, orders: int, *, wanted: int = 0) -> int:
-    """With how many helpers to share a run of so many orders: as `wanted` for it, else as the settings say.
+    """The number of helpers for a run of so many orders: as `wanted` for it, else by the settings.
 
     Raises `BadInput` for wanted helpers where the ledger can't be shared.
     """

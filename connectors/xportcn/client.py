@@ -312,7 +312,7 @@ def _fault(error: ValidationError) -> str:
 
 
 def _secrets(settings: XportcnSettings) -> tuple[str, ...]:
-    """Secrets to strike out of answers, the longest first: a secret may contain another."""
+    """Secrets to remove from answers, the longest first: a secret may contain another."""
     known = {settings.access_secret.get_secret_value(), settings.access_key}
     return tuple(sorted((text for text in known if len(text) >= LEAST_SECRET), key=len, reverse=True))
 

@@ -42,7 +42,7 @@ class XportcnError(Exception):
 
     @property
     def message(self) -> str:
-        """What happened, without the operation and the numbers; for `Refused` the service's own words."""
+        """The event, without the operation and the numbers; for `Refused` the service's own words."""
         return str(self.args[0])
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ class FailureKind(StrEnum):
 
 
 class Meaning(StrEnum):
-    """What the caller may do next."""
+    """The caller's next step."""
 
     RETRY_NOW = "retry_now"  # changes nothing: the client tries again, with backoff
     RETRY_LATER = "retry_later"  # provably without effect

@@ -1,4 +1,4 @@
-"""One request and its answer over HTTP: httpx's transport over aiohttp, whose session is asked directly.
+"""One request and its answer over HTTP: httpx's transport over aiohttp, whose session is used directly.
 
 httpx's client would merge cookies, headers, addresses and redirects into every request, which no call here needs: it
 takes three times as much processor time a call.

@@ -1,1 +1,1 @@
-"""What Prefect shows of a run: progress, artifacts, events, and how it ends."""
+"""A run in Prefect: progress, artifacts, events, and its end."""

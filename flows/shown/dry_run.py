@@ -1,4 +1,4 @@
-"""What a remedy would do, shown before it is done."""
+"""The effects of a remedy, shown before it is carried out."""
 
 from __future__ import annotations
 

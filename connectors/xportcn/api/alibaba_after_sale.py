@@ -47,7 +47,7 @@ class Voucher(Response):
 
     @property
     def url(self) -> str:
-        """What a refund request names."""
+        """The link that a refund request names."""
         return self.image_domain + self.image_relative_url
 
 

@@ -24,7 +24,7 @@ NATURAL = {
     str: frozenset({"string"}),
 }
 # The first annotation of a wire type is its reader. Our readers take more than the contract says: ids alone may come
-# in two kinds, and whether yuan and other decimals are numbers or texts is said group by group.
+# in two kinds, and whether yuan and other decimals are numbers or texts differs by group.
 READ_BY_US = {
     **dict.fromkeys((get_args(kind)[1] for kind in (Id, ParcelNumber, Reference)), frozenset({"string", "number"})),
     get_args(Yuan)[1]: frozenset({"yuan"}),
