@@ -1,4 +1,4 @@
-"""Runs coroutines side by side, never more than a given number at once."""
+"""Runs coroutines concurrently, at most a given number at once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CALLS_AT_ONCE = 8
-"""What one call to a channel may ask the service side by side."""
+"""How many requests one call to a channel may have under way at once."""
 
 
 @asynccontextmanager
 async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A group of tasks that all end with it. The first exception cancels the others and comes out as itself."""
+    """A task group that raises the first exception itself, not an exception group; the other tasks are cancelled."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group
@@ -25,7 +25,7 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
 
 
 class Slots:
-    """Room for as many things at once as there is at the moment (`size`); who waits for a place gets it in turn."""
+    """A semaphore of changing `size`; waiting tasks get their slots in turn."""
 
     def __init__(self, size: Callable[[], int]) -> None:
         self._size = size
@@ -34,7 +34,7 @@ class Slots:
         self._news = asyncio.Event()
 
     async def take(self, most: int) -> int:
-        """Wait for a place, and take as many as there are by then, `most` of them."""
+        """Wait for a free slot, and take as many as are free by then, at most `most`."""
         async with self._turn:
             while not (taken := self._take(most)):
                 self._news.clear()
@@ -42,7 +42,7 @@ class Slots:
             return taken
 
     def take_now(self, most: int) -> int:
-        """As many as there are at this moment; none while others wait for theirs."""
+        """Take as many slots as are free now, at most `most`; none while other tasks wait."""
         return 0 if self._turn.locked() else self._take(most)
 
     def _take(self, most: int) -> int:
@@ -51,17 +51,16 @@ class Slots:
         return taken
 
     def release(self, slots: int) -> None:
-        """Give so many back."""
         self._taken -= slots
         self._news.set()
 
     async def wait_free(self) -> None:
-        """Wait until there is a place, and take none."""
+        """Wait until a slot is free, and take none."""
         self.release(await self.take(1))
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Hold a place meanwhile."""
+        """Hold one slot."""
         await self.take(1)
         try:
             yield
@@ -72,9 +71,9 @@ class Slots:
 async def concurrently(
     items: Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, at_once: int = CALLS_AT_ONCE
 ) -> list[Result]:
-    """The results of `work` on each item, in order. The first exception cancels the rest and comes out as itself.
+    """The results of `work` on each item, in order. The first exception cancels the rest and is raised itself.
 
-    For reads: what a cancelled effect did, nobody hears (see `run_all_shielded`).
+    For reads only: the outcome of a cancelled effect would be lost (see `run_all_shielded`).
     """
     limit = asyncio.Semaphore(at_once)
 
@@ -90,9 +89,9 @@ async def concurrently(
 async def run_all_shielded(
     items: Collection[Item], work: Callable[[Item], Awaitable[None]], *, at_once: int, until: Callable[[], object]
 ) -> None:
-    """Do `work` on each item, and cancel none that has begun: after an exception, or once `until`, no more begin.
+    """Do `work` on each item and never cancel begun work. After an exception, or once `until`, no more begins.
 
-    The first exception comes out when all have ended.
+    The first exception is raised when all have ended.
     """
     waiting, failures = iter(items), list[BaseException]()
 
@@ -102,7 +101,7 @@ async def run_all_shielded(
                 return
             try:
                 await work(item)
-            except BaseException as failure:  # noqa: BLE001 - the others must not hear of it before they have ended
+            except BaseException as failure:  # noqa: BLE001 - it must not cancel the others
                 failures.append(failure)
 
     await _all_ended([asyncio.create_task(worker()) for _ in range(min(at_once, len(items)))])
@@ -111,7 +110,7 @@ async def run_all_shielded(
 
 
 async def wait_all_shielded(works: Iterable[asyncio.Task[None]]) -> None:
-    """Wait until all of these have ended, then raise the first exception; who cancels this is heard after that."""
+    """Wait until all tasks have ended, then raise the first exception. A cancellation takes effect after that."""
     working = list(works)
     cancelled = await _all_ended(working)
     failures = [failure for task in working if not task.cancelled() and (failure := task.exception())]
@@ -120,7 +119,7 @@ async def wait_all_shielded(works: Iterable[asyncio.Task[None]]) -> None:
 
 
 async def shield_until_done(work: Coroutine[Any, Any, Result], *, on_cancel: Callable[[], None]) -> Result:
-    """What `work` answers. Who cancels this calls `on_cancel`, and is heard once the work has ended."""
+    """The result of `work`. A cancellation calls `on_cancel`, and takes effect once the work has ended."""
     working = asyncio.create_task(work)
     if cancelled := await _all_ended([working], on_cancel):
         raise cancelled from (None if working.cancelled() else working.exception())
@@ -128,7 +127,7 @@ async def shield_until_done(work: Coroutine[Any, Any, Result], *, on_cancel: Cal
 
 
 async def run_or_cancel(stopped: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """What `work` answers; None, and the work is cancelled, when it is `stopped` before."""
+    """The result of `work`; None, with the work cancelled, when `stopped` is set before."""
     working, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
     try:
         await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)

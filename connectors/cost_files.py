@@ -1,7 +1,7 @@
-"""Landed costs as files for the books: CSV, and a sheet for Excel; each whole or absent, whatever crashes.
+"""Landed costs as files for bookkeeping: CSV, and a sheet for Excel; each whole or absent, whatever crashes.
 
-Both have a row a line, the columns of the table `landed_costs`, and amounts in yuan, euros, … instead of minor units.
-No text of theirs is ever taken for a formula.
+Both have one row per order line, the columns of the table `landed_costs`, and amounts in yuan, euros, … instead of
+minor units. A spreadsheet takes none of their texts for a formula.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 Cell = str | int | Decimal | date | None
 
 MOST_SHEET_ROWS = 1_048_575
-"""What a sheet of Excel has below its header."""
+"""The rows of an Excel sheet below its header."""
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 WIDTHS = {"title": 40, "problem": 60, "item_id": 22, "sku_id": 22, "order_id": 22, "shipment_order_id": 22}
 WIDTH = 14
@@ -37,7 +37,7 @@ DAYS = ("paid_on", "rate_date", "freight_rate_date")
 
 
 def write_csv(path: Path, costs: pd.DataFrame) -> None:
-    """UTF-8 with its mark, commas; `'` stands before a text that a spreadsheet would take for a formula."""
+    """Write UTF-8 with a byte order mark, and commas; `'` precedes texts that a spreadsheet would take for formulas."""
     with whole(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(map(_heading, costs.columns))
@@ -45,7 +45,7 @@ def write_csv(path: Path, costs: pd.DataFrame) -> None:
 
 
 def write_xlsx(path: Path, costs: pd.DataFrame) -> None:
-    """One sheet, its header frozen: numbers are numbers, days are days, and ids are text. At most `MOST_SHEET_ROWS`."""
+    """Write one sheet with a frozen header, numbers, dates, and ids as text. At most `MOST_SHEET_ROWS` rows."""
     from openpyxl import Workbook
 
     book = Workbook(write_only=True)
@@ -105,7 +105,7 @@ def _styled(sheet: Any, value: Cell, name: str, row: Row) -> object:
 
     if value is None or type(value) is int:
         return value
-    cell: Any = WriteOnlyCell(sheet, value)  # type: ignore[arg-type]  # its stubs know no days and decimals
+    cell: Any = WriteOnlyCell(sheet, value)  # type: ignore[arg-type]  # its stubs lack dates and decimals
     if isinstance(value, str):
         cell.data_type, cell.number_format = "s", "@"  # else `=1` is a formula, and `#N/A` an error
         cell.quotePrefix = bool(FORMULA.match(value))

@@ -1,6 +1,6 @@
-"""Takes one message to one addressee, by apprise. An addressee's address is a secret: it is in no word of this module.
+"""Sends one message to one recipient by apprise. A recipient's address is a secret, and in no message of this module.
 
-Loading apprise takes a second and 50 MB, so it is loaded by the first message and not before.
+Apprise takes a second and 50 MB to load, so the first message loads it.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from typing import Any
 from pydantic import SecretStr
 
 LONGEST_S = 45.0
-"""So long one addressee is waited for, redirects and all recipients of an address included."""
+"""The time-out of one address, with redirects and all its recipients."""
 ANSWER_S = 15.0
-"""So long an answer may take: one that comes later would have the message sent twice."""
+"""The time-out of one answer: after a later one the message would be sent twice."""
 MOST_BYTES = 2_000
-"""What every service takes: WeCom 2,048 bytes; more than that nobody reads on a phone."""
+"""The size that every service takes (WeCom 2,048 bytes), and that is readable on a phone."""
 MOST_SUBJECT = 150
 SCHEME = re.compile(r"([A-Za-z0-9]{2,32})://\S+")
 _BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z0-9]{2,32}://)")
 LATE = "it did not answer in time"
 _CALLS = re.compile(r"@(?=everyone|here|all|channel)|<(?=[!@#]|at\b)", re.IGNORECASE)
-"""What calls a whole channel where a chat reads it so; what others wrote shall not."""
+"""Texts that a chat takes for a mention of a whole channel, which foreign text must not cause."""
 _QUIET = ("apprise", "urllib3", "requests")
 _NOBODY = logging.NullHandler()
 
 
 class BadAddress(ValueError):
-    """An address of `SOURCING_NOTIFY` that means nothing; says which one, and not what it is."""
+    """An invalid address of `SOURCING_NOTIFY`; the message has its number, not the address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """Who is told. `name` says which service, and which of several: `slack`, `mailto 2`."""
+    """A recipient of messages. `name` is its service, numbered if there are several: `slack`, `mailto 2`."""
 
     name: str
     address: SecretStr
 
 
 def addressees_of(addresses: SecretStr) -> list[Addressee]:
-    """Each address once, in the order given, between blanks, commas or line breaks. Raises `BadAddress`."""
+    """Each address once, in the given order, separated by blanks, commas or line breaks. Raises `BadAddress`."""
     found: list[Addressee] = []
     given = dict.fromkeys(_BETWEEN.split(addresses.get_secret_value().strip(" \t\r\n,")))
     for number, address in enumerate(filter(None, given), start=1):
@@ -55,7 +55,7 @@ def addressees_of(addresses: SecretStr) -> list[Addressee]:
 
 
 def send(addressee: Addressee, subject: str, body: str, link: str) -> str:
-    """Send one message; answers why it was not taken, in our own words, or nothing. Raises nothing."""
+    """Send one message; returns why it was not accepted, without foreign words, or nothing. Raises nothing."""
     reasons = [LATE]
 
     def go() -> None:
@@ -64,7 +64,7 @@ def send(addressee: Addressee, subject: str, body: str, link: str) -> str:
         except Exception as error:  # noqa: BLE001 - its words may quote the address
             reasons[0] = f"it can't be used ({type(error).__name__})"
 
-    # a thread that nobody waits for: an answer in drips holds up neither the others nor the end of the process
+    # a daemon thread: an answer in drips delays neither other recipients nor the end of the process
     sender = threading.Thread(target=go, daemon=True)
     sender.start()
     sender.join(LONGEST_S)
@@ -93,7 +93,7 @@ def _sent(addressee: Addressee, subject: str, body: str, link: str) -> str:
 
 
 def is_understood(addressee: Addressee) -> bool:
-    """Whether apprise knows what to do with the address; nothing is sent."""
+    """Whether apprise understands the address; nothing is sent."""
     return _service(addressee)[1] is not None
 
 
@@ -108,9 +108,9 @@ def _service(addressee: Addressee) -> tuple[Any, Any]:
 
 
 def _hush() -> None:
-    """Nobody hears what these log, since it may quote the address: nobody but apprise, which hears so why it failed.
+    """Remove all log handlers of these loggers, whose messages may quote the address, but for apprise's own.
 
-    Another addressee's thread may be sending now, so apprise's own ears stay where they are.
+    Apprise reads its failures from the log, and another recipient's thread may be sending now.
     """
     for name in _QUIET:
         logger = logging.getLogger(name)
@@ -119,11 +119,11 @@ def _hush() -> None:
             if not type(ear).__module__.startswith("apprise"):
                 logger.removeHandler(ear)
         logger.addHandler(_NOBODY)  # without any, warnings go to stderr
-    logging.getLogger("apprise").setLevel(logging.DEBUG)  # its result tells why only so
+    logging.getLogger("apprise").setLevel(logging.DEBUG)  # only then its log has the cause
 
 
 def fitting(subject: str, body: str, link: str, *, most: int, title_most: int) -> tuple[str, str]:
-    """Title and text as a service takes them: cut at the end of a line, where the link goes on. It is never cut."""
+    """Title and text in a service's limits: the text is cut at the end of a line, the link after it never."""
     subject, body = (_CALLS.sub(r"\g<0> ", words) for words in (subject, body))
     title = _cut(subject, min(MOST_SUBJECT, title_most or MOST_SUBJECT))
     room = min(MOST_BYTES, most * 4 // 5) - (0 if title_most else len(title.encode()) + 1)
@@ -132,7 +132,7 @@ def fitting(subject: str, body: str, link: str, *, most: int, title_most: int) -
 
 
 def _cut(text: str, most: int) -> str:
-    """At most so many bytes, whole lines where more than one fits."""
+    """At most `most` bytes of a text, in whole lines where more than one fits."""
     if len(text.encode()) <= most:
         return text
     kept = text.encode()[: max(most - len("…\n".encode()), 0)].decode(errors="ignore")
@@ -141,7 +141,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _reason(told: list[str]) -> str:
-    """Why a service did not take it: of apprise's words only the figures, since these may quote the address."""
+    """Why a service did not accept a message: only numbers of apprise's words, since these may quote the address."""
     words = " ".join(told)
     if code := re.search(r"(?:error=|\(|code[ :=]+)([45]\d\d)\b", words):
         return f"it answered {code[1]}{_meaning(code[1])}"

@@ -1,4 +1,4 @@
-"""Named points at which a test makes this process die or stand still, so that "whatever crashes" is tried for real.
+"""Named points at which a test makes this process die or stop, so that "whatever crashes" is tested for real.
 
 `SOURCING_CRASH_AT=[kill@|stop@]POINT[:DETAIL[:COUNT]]` names one: at the COUNTth time (the first, when not given) that
 this process reaches POINT with that DETAIL (any, when not given) it sends itself SIGKILL, or SIGSTOP with `stop@`.
@@ -10,18 +10,18 @@ Examples: `after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
 | `after-intent` | the intents of the chunk; nothing has left | action |
 | `before-send` | the intent; the lease is not yet checked and the send log has no note | action |
 | `before-first-byte` | the intent and the note; not one byte has left | action |
-| `after-send` | the service has carried it out; of its answer nothing is read but the headers | action |
+| `after-send` | the service has carried it out; only the headers of its answer are read | action |
 | `after-answer` | the answer is read and judged; the outcome is not recorded | action |
 | `after-record` | the outcome and the move of its order | action |
 | `before-manifest` | the files of a snapshot are in their places; its manifest is not | snapshot id |
 | `after-revision` | nothing: the tables are at this version inside a transaction that is still open | version |
 | `during-move` | the copy of a ledger, which may not buy yet; then the old one's mark too | `copied`, `marked` |
-| `during-forget` | a receiver is struck in so many places | `ledger`, `snapshots`, `files`, `runs`, `finished` |
-| `message-claimed` | who is told what, under a lease; it has not left | |
-| `message-sent` | the same; it has left, and that is not recorded | |
+| `during-forget` | a receiver is erased in so many places | `ledger`, `snapshots`, `files`, `runs`, `finished` |
+| `message-claimed` | a message and its recipient, under a lease; it has not left | |
+| `message-sent` | a message and its recipient, under a lease; it has left, and that is not recorded | |
 
-Every command that opens a ledger or writes a snapshot refuses a value that means nothing: a test that arms a
-misspelt point would prove nothing. Without the variable a point costs one look into the environment.
+Every command that opens a ledger or writes a snapshot refuses an unknown value: a test that arms a misspelt point would
+prove nothing. Without the variable a point costs one reading of the environment.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ FORM = re.compile(r"((?P<how>kill|stop)@)?(?P<point>[a-z-]+)(:(?P<detail>[^:]*)(
 
 
 class UnknownCrashPoint(ValueError):
-    """`SOURCING_CRASH_AT` names nothing that exists. Nothing was sent."""
+    """`SOURCING_CRASH_AT` names an unknown point. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +72,13 @@ _reached: Counter[str] = Counter()
 
 
 def reach(point: str, detail: str = "") -> None:
-    """Say that this process is at a point; it may end here. `detail` tells places of one point apart."""
+    """Pass a point, at which this process may end. `detail` distinguishes places of one point."""
     if text := os.environ.get(VARIABLE):
         _strike(_parsed(text), point, detail)
 
 
 def is_armed() -> bool:
-    """Whether some point is armed in this process. Raises `UnknownCrashPoint` for a value that means nothing."""
+    """Whether a point is armed in this process. Raises `UnknownCrashPoint`."""
     text = os.environ.get(VARIABLE)
     return bool(text and _parsed(text))
 
@@ -90,7 +90,7 @@ def _strike(armed: _Armed, point: str, detail: str) -> None:
     if _reached[point] == armed.count:
         os.kill(os.getpid(), armed.signal)
         if armed.signal is signal.SIGKILL:
-            time.sleep(60)  # a thread other than the first may run on for a moment, and would get beyond the point
+            time.sleep(60)  # a thread other than the first may run on for a moment, beyond the point
 
 
 @cache

@@ -1,6 +1,6 @@
-"""What a catalogue crawl has done, in files: a page or part that is there is finished, whatever crashes.
+"""The progress of a catalogue crawl in files: a page or part that exists is finished, whatever crashes.
 
-`<root>/crawls/<name>/` holds one unfinished crawl, `<root>/seen/` what finished crawls saw of each source.
+`<root>/crawls/<name>/` has one unfinished crawl, `<root>/seen/` the items that finished crawls saw of each source.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ Item = tuple[Marketplace, str]
 
 
 class CrawlBusy(Exception):
-    """Another run works on the same crawl; the message says what to do."""
+    """Another run works on this crawl; the message has the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a finished crawl saw of a source, and when it began (UTC)."""
+    """The items that a finished crawl saw of a source, and when it began (UTC)."""
 
     begun_at: datetime
     item_ids: tuple[str, ...]
 
 
 class CrawlFiles:
-    """The files of one crawl; one process at a time."""
+    """The files of one crawl, for one process at a time."""
 
     def __init__(self, root: Path, name: str, now: datetime) -> None:
         self.name = name
@@ -48,7 +48,7 @@ class CrawlFiles:
         self._folder = root / "crawls" / name
         started = _read(self._folder / "begun.json")
         if started is not None and now - datetime.fromisoformat(started["at"]) > TOO_OLD:
-            started = None  # its first pages are no longer what the marketplace shows
+            started = None  # its first pages are out of date
         if started is None:
             self._clear()
             _write(self._folder / "begun.json", {"at": now.isoformat()})
@@ -58,7 +58,7 @@ class CrawlFiles:
     @classmethod
     @contextmanager
     def open(cls, root: Path, name: str, now: datetime) -> Iterator[Self]:
-        """Go on with the crawl of this name, or begin it. Raises `CrawlBusy` while another run is at it."""
+        """Go on with the crawl of this name, or begin it. Raises `CrawlBusy` while another run works on it."""
         (root / "crawls").mkdir(parents=True, exist_ok=True)
         with (root / "crawls" / f"{name}.lock").open("w") as lock:
             try:
@@ -71,18 +71,18 @@ class CrawlFiles:
 
     @property
     def snapshot_id(self) -> str:
-        """What this crawl writes: the same when it goes on, and never that of the crawl before it."""
+        """The id of this crawl's snapshot: stable when the crawl goes on, and different for each crawl."""
         return f"catalog-{self.begun_at:%Y%m%dT%H%M%S%f}-{self.name}"
 
     @property
     def work(self) -> Path:
-        """A folder for what is needed only while finishing."""
+        """A folder for temporary files of the finish."""
         path = self._folder / "work"
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def sources(self) -> list[Listing] | None:
-        """The sources, once they are settled."""
+        """The sources of the crawl; None until they are settled."""
         kept = _read(self._folder / "sources.json")
         return None if kept is None else [_source(one) for one in kept]
 
@@ -101,7 +101,7 @@ class CrawlFiles:
         _write(self._pages(source, turn) / f"{number:06}.json", {"total": page.total, "items": page.item_ids})
 
     def items(self) -> list[list[Item]] | None:
-        """What is to be fetched, part by part, once that is settled."""
+        """The items to fetch, part by part; None until they are settled."""
         kept = _read(self._folder / "items.json")
         return None if kept is None else [[(Marketplace(place), item_id) for place, item_id in part] for part in kept]
 
@@ -112,7 +112,7 @@ class CrawlFiles:
         return self._part(number).exists()
 
     def keep_part(self, number: int, table: pa.Table) -> None:
-        """Write a part's offers; from then on it is finished."""
+        """Write a part's offers, which finishes the part."""
         path = self._part(number)
         fresh = path.with_suffix(".new")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ class CrawlFiles:
         return sorted((self._folder / "parts").glob("*.parquet"))
 
     def fetched_items(self) -> set[Item]:
-        """The items that finished parts hold, those that are gone included."""
+        """The items of finished parts, with those that no longer exist."""
         items: set[Item] = set()
         for path in self.part_files():
             columns = parquet.read_table(path, columns=["marketplace", "item_id"]).to_pydict()
@@ -132,14 +132,14 @@ class CrawlFiles:
         return items
 
     def seen(self, source: Listing) -> Seen | None:
-        """What the last finished crawl saw of a source."""
+        """What the last finished crawl saw of a source; None for a new source."""
         kept = _read(self._seen / f"{source.name}.json")
         if kept is None:
             return None
         return Seen(begun_at=datetime.fromisoformat(kept["begun_at"]), item_ids=tuple(kept["items"]))
 
     def finish(self, seen: Mapping[Listing, Sequence[str]]) -> None:
-        """Keep what was seen of each source, and drop the rest."""
+        """Store what was seen of each source, and delete the other files."""
         for source, item_ids in seen.items():
             fields = {"source": str(source), "begun_at": self.begun_at.isoformat(), "items": list(item_ids)}
             _write(self._seen / f"{source.name}.json", fields)

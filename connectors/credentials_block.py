@@ -1,4 +1,4 @@
-"""The account at the service as a Prefect block, for runs whose environment has none."""
+"""The account at the service as a Prefect block, for runs without an account in their environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connectors.foreign import words_of
 
 
 class BlockUnreadable(Exception):
-    """Nobody can tell what the block says; the message names the block and the remedy."""
+    """The block can't be read; the message names the block and the remedy."""
 
 
 class XportcnCredentials(Block):
@@ -57,7 +57,7 @@ class XportcnCredentials(Block):
     )
 
     def settings(self) -> dict[str, Any]:
-        """What the block says, under the names of `XportcnSettings`."""
+        """The block's values, under the names of `XportcnSettings`."""
         return {
             "base_url": self.base_url,
             "access_key": self.access_key,
@@ -68,7 +68,7 @@ class XportcnCredentials(Block):
 
 
 def settings_from_block(name: str) -> dict[str, Any] | None:
-    """The settings in the block of that name; None when there is none. Raises `BlockUnreadable`."""
+    """The settings in a block; None when there is no such block. Raises `BlockUnreadable`."""
     if not PREFECT_API_URL.value():
         raise BlockUnreadable(f"the account is in the Prefect block {name!r}: set PREFECT_API_URL to reach it")
     try:

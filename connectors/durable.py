@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock: one process or thread at a time. The system lets go of it when the process dies."""
+    """Hold a folder's lock: one process or thread at a time. The system releases it when the process dies."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -20,7 +20,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 def require_writable(root: Path) -> None:
-    """Raise `OSError` unless files can be made in this folder, which is made where it is missing."""
+    """Create a folder if it is missing, and raise `OSError` unless files can be created in it."""
     root.mkdir(parents=True, exist_ok=True)
     probe = root / f".writable-{os.getpid()}"
     os.close(os.open(probe, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -28,7 +28,7 @@ def require_writable(root: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Put a synced file in its place at once, and make the new name last."""
+    """Rename a synced file, and sync the folder so that the new name lasts."""
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(source, target)
     sync(target.parent)
@@ -37,10 +37,7 @@ def move(source: Path, target: Path) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Where to write a file that takes its place when it is whole; folders that are missing are made.
-
-    Raises `OSError`.
-    """
+    """A path to write to, renamed to `path` when the file is whole. Missing folders are created. Raises `OSError`."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +51,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def keep_aside(path: Path, aside: Path) -> None:
-    """Give a file's present content a second name that lasts when the first is replaced."""
+    """Give a file a second name, which keeps the content when the first name is replaced."""
     if aside.exists():
         return
     aside.parent.mkdir(parents=True, exist_ok=True)
@@ -62,13 +59,13 @@ def keep_aside(path: Path, aside: Path) -> None:
         os.link(path, aside)
     except FileNotFoundError:
         return
-    except OSError:  # a file system without hard links: the first name is gone for a moment
+    except OSError:  # a file system without hard links: the first name is missing for a moment
         os.replace(path, aside)
     sync(aside.parent)
 
 
 def sync(path: Path) -> None:
-    """Make a file's content, or a folder's names, outlast a power cut."""
+    """Make a file's content, or a folder's names, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,6 +1,6 @@
-"""One door for the words of other programs' errors: their type passes, and their text where it can't quote anything.
+"""Filters the errors of other programs: their type is shown, their text only where it can't quote data.
 
-Such a text may hold what was read: aiohttp quotes a body that is longer than it said, PostgreSQL the row that it
+Such a text may quote what was read: aiohttp quotes a body that is longer than declared, PostgreSQL the row that it
 refuses, DuckDB and Arrow the value that they can't convert, Prefect the parameters of a run.
 """
 
@@ -22,9 +22,9 @@ SPEAKING = frozenset(
         *("_duckdb.PermissionException", "_duckdb.OutOfMemoryException", "_duckdb.InterruptException"),
     }
 )
-"""Errors whose text names files, hosts, places and what somebody typed, and quotes no answer and no row."""
+"""Errors whose text names files, hosts, positions and a person's input, and quotes no answer and no row."""
 SPEAKING_STATES = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
-"""PostgreSQL's classes of errors about the connection, the account, names and resources: none is about data."""
+"""PostgreSQL's error classes about the connection, the account, names and resources: none is about data."""
 MOST = 300
 
 
@@ -33,19 +33,19 @@ class Defect(Exception):
 
 
 def words_of(error: BaseException) -> str:
-    """What may be told of an error: our own words, a text that can't quote anything, or else its type."""
+    """The text of an error that may be shown: our own words, a text that can't quote data, or else its type."""
     error = _inmost(error)
     text = str(error) if is_ours(error) else _first_line(_text_of(error))
     return text or type(error).__name__
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether our own code has chosen the words."""
+    """Whether our own code wrote the error's message."""
     return type(error).__module__.partition(".")[0] in OURS
 
 
 def shut(error: BaseException) -> BaseException:
-    """The error with its traceback and without words that may not be told; what is behind it goes where it has such."""
+    """The error with its traceback, without words that may not be shown; causes with such words are dropped."""
     if not _may_be_shown(error):
         told = dict.fromkeys((type(error).__name__, words_of(error)))
         return Defect(": ".join(told)).with_traceback(error.__traceback__)
@@ -60,7 +60,7 @@ def traceback_of(error: BaseException) -> str:
 
 
 def shut_logs() -> None:
-    """From now on no log of this process, whoever writes it, has an error that is not `shut`."""
+    """From now on every error in a log of this process, of any logger, is `shut`."""
     former = logging.getLogRecordFactory()
     if isinstance(former, _Shutting):
         return
@@ -87,7 +87,7 @@ def _may_be_shown(error: BaseException) -> bool:
 
 
 def _inmost(error: BaseException) -> BaseException:
-    """What SQLAlchemy, aiohttp and urllib have wrapped."""
+    """The error that SQLAlchemy, aiohttp or urllib have wrapped."""
     for name in ("orig", "os_error", "certificate_error", "reason"):
         if isinstance(wrapped := getattr(error, name, None), BaseException):
             return _inmost(wrapped)
@@ -117,7 +117,7 @@ def _of_system(error: Any) -> str:
 
 
 def _of_postgresql(error: Any) -> str:
-    """The server's sentence without its detail, which quotes rows; of a connection that failed all there is."""
+    """The server's message without its detail, which quotes rows; the whole text for a failed connection."""
     if error.sqlstate is None:
         return str(error) if "psycopg.OperationalError" in _names(error) else ""
     return str(error.diag.message_primary or "") if error.sqlstate.startswith(SPEAKING_STATES) else ""
@@ -137,4 +137,4 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "xml.etree.ElementTree.ParseError": lambda error: "no XML at line {}, column {}".format(*error.position),
     "pydantic_core._pydantic_core.ValidationError": _of_pydantic,
 }
-"""What may be told of an error whose text as a whole may not."""
+"""The part that may be shown of errors whose whole text may not."""

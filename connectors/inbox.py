@@ -1,7 +1,7 @@
-"""A folder where request files are dropped: which are ready, who works on them, and where they end.
+"""A folder for request files: which are ready, which are taken by a run, and where they end.
 
     inbox/orders.csv             dropped, not yet taken
-    inbox/working/orders.csv     taken by a run that lives, or that died: then the next run takes it up again
+    inbox/working/orders.csv     taken by a living run, or by a dead one: then the next run takes it up again
     inbox/open/orders.csv        not over: some orders are held or unknown; every run tries again
     inbox/done/orders.csv        every order is over
     inbox/failed/orders.csv      can't be read, or has faults
@@ -44,7 +44,7 @@ class Folder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """How a file stood at one moment: a file that stands otherwise a little later is still being written."""
+    """The state of a file at one time: a file that differs a little later is still being written."""
 
     path: Path
     size: int
@@ -62,9 +62,9 @@ class Inbox:
         self.locks.mkdir(exist_ok=True)
 
     def waiting(self, *, quiet_s: float) -> list[Path]:
-        """Files to take: first those of runs that died, then open ones, then new ones, each group oldest first.
+        """Files to take: first those of dead runs, then open ones, then new ones, each group oldest first.
 
-        New and open ones must have stood still for `quiet_s`; hidden and temporary ones are somebody else's.
+        New and open files must be unchanged for `quiet_s`; hidden and temporary files belong to other programs.
         """
         settled = (self.root / Folder.OPEN, self.root)
         groups = [self._scan(folder) for folder in settled]
@@ -79,7 +79,7 @@ class Inbox:
 
     @contextmanager
     def taken(self, path: Path) -> Iterator[Path | None]:
-        """The file at its place in `working` while the block runs; None when another run has it or had it."""
+        """The file's path in `working` while the block runs; None when another run has or had it."""
         try:
             name = self._free_name(path, Folder.WORKING)
         except FileNotFoundError:
@@ -89,14 +89,14 @@ class Inbox:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 target = self.root / Folder.WORKING / name
-                path.replace(target)  # onto itself for one in `working`; not there any more if another run took it
+                path.replace(target)  # onto itself for one in `working`; missing if another run took it
             except (BlockingIOError, FileNotFoundError):
                 yield None
                 return
             yield target
 
     def put(self, working: Path, place: Folder, result: Mapping[str, Any], table: Sequence[Mapping[str, Any]]) -> Path:
-        """Write the result beside the file's last place and move the file there; answers where it is now."""
+        """Write the result into a folder, move the file there, and return its new path."""
         target = self.root / place / self._free_name(working, place)
         for ending, content in zip(RESULT, (_json(result), _csv(table)), strict=True):
             _write(target.with_name(f"{target.name}{ending}"), content)
@@ -107,7 +107,7 @@ class Inbox:
         return target
 
     def give_back(self, working: Path) -> Path:
-        """Put a file back as new: it was written to while a run worked on what it had before."""
+        """Put a file back as new: it was written to while a run worked on its earlier content."""
         return working.replace(self.root / working.name)
 
     def _scan(self, folder: Path) -> list[ScannedFile]:
@@ -119,7 +119,7 @@ class Inbox:
         return found
 
     def _free_name(self, path: Path, place: Folder) -> str:
-        """The file's name, or one with its hash where another file of that name is there already."""
+        """The file's name, with its hash where a different file has that name already."""
         there = self.root / place / path.name
         if there == path or not there.exists() or digest(there) == digest(path):
             return path.name
@@ -128,7 +128,7 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True)
 class FaultyFile:
-    """A request file that was not taken: where it lies, since when (UTC), and what its result says."""
+    """A request file that was refused: its path, since when (UTC), and its result."""
 
     path: Path
     since: datetime
@@ -137,11 +137,11 @@ class FaultyFile:
 
 
 def faulty_files(inbox: Path, *, since: datetime) -> list[FaultyFile]:
-    """The files in `failed` that came there since a moment; none where there is no inbox. Creates nothing."""
+    """The files in `failed` since a time; none without an inbox. Creates nothing."""
     found = []
     for result in (inbox / Folder.FAILED).glob(f"*{RESULT[0]}"):
         path = result.with_name(result.name.removesuffix(RESULT[0]))
-        with suppress(OSError, ValueError, LookupError, TypeError):  # taken away meanwhile, or somebody else's
+        with suppress(OSError, ValueError, LookupError, TypeError):  # removed meanwhile, or another program's
             at = datetime.fromtimestamp(result.stat().st_mtime, UTC)
             if at >= since and path.exists():
                 told = json.loads(result.read_bytes())
@@ -155,7 +155,7 @@ def digest(path: Path) -> str:
 
 
 def whole_digest(path: Path) -> str:
-    """The content's hash, of a file of any size."""
+    """The hash of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -176,7 +176,7 @@ def _json(result: Mapping[str, Any]) -> bytes:
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """A table that spreadsheets open as UTF-8, and whose cells none of them takes for a formula or a number."""
+    """A CSV that spreadsheets open as UTF-8, taking no cell for a formula or a number."""
     out = io.StringIO(newline="")
     if rows:
         writer = csv.DictWriter(out, list(rows[0]))

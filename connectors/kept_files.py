@@ -1,4 +1,4 @@
-"""What the product keeps in files, and how one order's receiver is struck there: inbox, fetched, logs, old ledgers."""
+"""Erases an order's receiver from the product's files: inbox, fetched files, logs, old ledgers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STRUCK = ".struck"
 
 @dataclass(kw_only=True)
 class Left:
-    """What was struck, and what was not: each with the reason, or what to do."""
+    """What was erased, and what was not, with the reason or the remedy."""
 
     struck: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -38,21 +38,21 @@ class Left:
 
 
 def receivers_in_files(inbox: Path, data_dir: Path, order_ref: str) -> list[Receiver]:
-    """The receivers that the files of an inbox, and those that were fetched, name for an order."""
+    """The receivers of an order in the files of an inbox and in fetched files."""
     files = (*_request_files(inbox), *_fetched(data_dir))
     return [one for path in files for one in order_in(path, order_ref).receivers]
 
 
 def strike_fetched(data_dir: Path, order_ref: str, told: Left) -> None:
-    """Leave the order's rows out of files that were fetched: their batch is told by their name, whatever is in them."""
+    """Remove the order's rows from fetched files: their name identifies their batch, whatever their content."""
     for path in _fetched(data_dir):
         _strike_request_file(path, order_ref, told)
 
 
 def strike_inbox(inbox: Path, order_ref: str, needles: Needles, told: Left) -> None:
-    """Leave the order's rows out of files that are over, and the receiver out of all results.
+    """Remove the order's rows from finished files, and the receiver from all results.
 
-    What runs still work on is left: another content would be another batch, with a budget of its own.
+    Files that runs still work on are left: another content would be another batch, with a budget of its own.
     """
     for half in inbox.rglob(f"*{STRUCK}"):
         half.unlink()
@@ -92,7 +92,7 @@ def _strike_request_file(path: Path, order_ref: str, told: Left) -> None:
 
 
 def _rewrite(path: Path, content: bytes) -> None:
-    """Whole or not at all, with the rights that the file had."""
+    """Replace a file whole or not at all, and keep its permissions."""
     half = path.with_name(f".{path.name}{STRUCK}")
     half.write_bytes(content)
     shutil.copymode(path, half)
@@ -101,7 +101,7 @@ def _rewrite(path: Path, content: bytes) -> None:
 
 
 def old_ledgers(data_dir: Path, ledger: Path | None) -> list[Path]:
-    """Backups, rescued and replaced ledgers that lie in the data folder."""
+    """Backups, rescued and replaced ledgers in the data folder."""
     files = (path for path in _files(data_dir) if ledger is None or path.resolve() != ledger.resolve())
     return [path for path in files if is_sqlite(path) and _is_ledger(path)]
 
@@ -114,7 +114,7 @@ def _is_ledger(path: Path) -> bool:
 
 
 def strike_old_ledgers(files: Iterable[Path], asked: Mapping[str, Any], traces: Traces, told: Left) -> None:
-    """Strike the receiver from ledgers that are not in use; one that can't be read or written is told."""
+    """Erase the receiver from ledgers that are not in use; unreadable and read-only ones are reported."""
     for path in files:
         try:
             if strike_ledger_file(path, asked, traces):
@@ -127,10 +127,10 @@ def strike_old_ledgers(files: Iterable[Path], asked: Mapping[str, Any], traces: 
 
 
 def sweep(data_dir: Path, needles: Needles, told: Left, *, besides: Iterable[Path]) -> None:
-    """Look through every file of the data folder. Logs are overwritten where they name the receiver; others are told.
+    """Search every file of the data folder. The receiver is overwritten in logs; other files with it are reported.
 
-    `besides` are files and folders that were seen to already. The send logs have nothing but references of orders, and
-    prove what was never sent: an effect whose key is struck there would be sent again.
+    `besides` are files and folders that are done already. The send logs are skipped: they have nothing but references
+    of orders, and prove what was never sent, so an effect whose key is erased there would be sent again.
     """
     if not needles:
         return

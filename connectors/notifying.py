@@ -1,4 +1,4 @@
-"""Sends what is due in the outbox: to each addressee once, those of one kind together, all addressees side by side."""
+"""Sends the due messages of the outbox: once to each recipient, those of one kind together, all recipients at once."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ MOST_LISTED = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """What one round came to: how many messages left, and for each addressee that took none, why."""
+    """The result of one round: how many messages left, and for each recipient that accepted none, why."""
 
     sent: int = 0
     failures: tuple[tuple[str, str], ...] = ()
 
 
 def sender_name() -> str:
-    """Who sends, for the ledger: another for each process."""
+    """The sender's name in the ledger, unique to each process."""
     return f"notify {socket.gethostname()[:60]}-{os.getpid()}"
 
 
 def send_due(ledger: Ledger, settings: SourcingSettings) -> Sending:
-    """Send what is due; safe beside others who do. Blocks, a minute at most for those who don't answer.
+    """Send the due messages; safe beside other senders. Blocks, a minute at most for recipients that don't answer.
 
-    While nothing is due it is one read. Raises `LedgerUnusable`.
+    Without due messages it is one read. Raises `LedgerUnusable`.
     """
     addressees = addressees_of(settings.notify)
     names = [one.name for one in addressees]
@@ -51,7 +51,7 @@ def send_due(ledger: Ledger, settings: SourcingSettings) -> Sending:
 
 
 def try_out(settings: SourcingSettings) -> list[tuple[str, str]]:
-    """Send a test message to each addressee; answers its name, and why it did not take it or nothing."""
+    """Send a test message to each recipient; returns its name, and why it did not accept it or nothing."""
     addressees = addressees_of(settings.notify)
     subject, body = "Test message of sourcing", "Messages arrive here. What needs a look will be told the same way."
     with ThreadPoolExecutor(max(1, len(addressees))) as pool:
@@ -60,7 +60,7 @@ def try_out(settings: SourcingSettings) -> list[tuple[str, str]]:
 
 
 def replaced_setting(settings: SourcingSettings) -> str:
-    """What to say of a SOURCING_ALERT_URL that is still set; nothing for none. The address itself is not shown."""
+    """The warning about a SOURCING_ALERT_URL that is still set; empty without one. The address itself is not shown."""
     if not (url := settings.alert_url.get_secret_value()):
         return ""
     scheme = "json" if url.startswith("http:") else "jsons"
@@ -72,7 +72,7 @@ def replaced_setting(settings: SourcingSettings) -> str:
 
 
 def _send_all(ledger: Ledger, addressee: Addressee) -> tuple[int, str]:
-    """All that is due for one; after a failure the rest waits for the next round, since it would fail too."""
+    """Send all messages due for one recipient; after a failure the rest waits for the next round: it would fail too."""
     sent = 0
     while claimed := ledger.messages.claim(addressee.name, lease=LEASE):
         reach(MESSAGE_CLAIMED)
@@ -86,7 +86,7 @@ def _send_all(ledger: Ledger, addressee: Addressee) -> tuple[int, str]:
 
 
 def composed(messages: Sequence[Message]) -> tuple[str, str, str]:
-    """Subject, body and link of what goes out: one message as it is, several of a kind as a list of their subjects."""
+    """Subject, body and link to send: one message unchanged, several of a kind as a list of their subjects."""
     first, waits = messages[0], artifact_page(WHAT_WAITS)
     if len(messages) == 1:
         return first.subject, first.body, _links(first.link, "" if waits in first.body else waits)

@@ -1,7 +1,7 @@
-"""A watcher elsewhere, a dead man's switch, that misses what is not told to it every night (`SOURCING_PING_URL`).
+"""Pings a dead man's switch elsewhere every night, which alerts people when a ping is missing (`SOURCING_PING_URL`).
 
-One GET: the address itself says that all is well, `/fail` behind its path that something failed, as at healthchecks.io.
-The address is a secret: who knows it can say that all is well.
+One GET: the address itself reports success, `/fail` behind its path a failure, as at healthchecks.io. The address is a
+secret: with it anyone can report success.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ LONGEST_S = 5.0
 
 
 async def ping_watcher(url: str, *, well: bool) -> str:
-    """Tell the watcher; why it may not have heard, or nothing. Raises nothing and takes no longer than five seconds."""
+    """Ping the watcher; returns why the ping may be lost, or nothing. Raises nothing and takes at most five seconds."""
     failures = ["it did not answer in time"]
 
     def ping() -> None:
         failures[0] = _pinged(url, well=well)
 
-    # a thread that nobody waits for: neither a name server nor an answer in drips holds up the end of a process
+    # a daemon thread: neither a name server nor an answer in drips delays the end of a process
     teller = threading.Thread(target=ping, daemon=True)
     teller.start()
     await asyncio.to_thread(teller.join, LONGEST_S)
@@ -33,13 +33,13 @@ async def ping_watcher(url: str, *, well: bool) -> str:
 
 
 def address_of(url: str, *, well: bool) -> str:
-    """What is asked for: a query stays behind the path."""
+    """The address to get: a query stays behind the path."""
     parts = urlsplit(url)
     return url if well else parts._replace(path=f"{parts.path.rstrip('/')}/fail").geturl()
 
 
 def _pinged(url: str, *, well: bool) -> str:
-    """Why it was not told, in words that do not quote the address."""
+    """Why a ping failed, without the address; empty for success."""
     try:
         request = Request(address_of(url, well=well), headers={"User-Agent": "sourcing"})
         with urlopen(request, timeout=LONGEST_S):

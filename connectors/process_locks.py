@@ -1,7 +1,7 @@
-"""Which flow runs have a process on this machine: each holds a lock on a file of its own, from before it says it runs.
+"""Which flow runs have a process on this machine: each locks a file of its own before it reports that it runs.
 
-The system drops the lock with the process. So a file that nobody holds proves a death; where there is none, nothing is
-proven. Files, not process ids: an id is soon somebody else's.
+The system drops the lock with the process. So a file without a lock proves a death; a missing file proves nothing.
+Files, not process ids: the system reuses ids.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from pathlib import Path
 from connectors.settings import BadSetting, SourcingSettings
 
 KEPT_S = 7 * 86_400
-"""How long the file of a run that has ended is kept: somebody who looks later is told nothing."""
+"""How long the file of an ended run is kept; without it nothing is proven."""
 
 
 def folder_of(settings: SourcingSettings) -> Path:
-    """Where the flow runs that work with a data folder show that they live."""
+    """The folder with the lock files of the flow runs of a data folder."""
     return settings.data_dir / "runs"
 
 
 def hold_lock() -> None:
-    """In the process of a flow run: hold its file until the end. Its own first steps tell of bad settings and disks."""
+    """Hold the lock file of this process's flow run until its end. The run itself reports bad settings and disks."""
     if run_id := os.environ.get("PREFECT__FLOW_RUN_ID"):
         with suppress(BadSetting, OSError):
             hold(folder_of(SourcingSettings()), run_id)
 
 
 def hold(folder: Path, run_id: str) -> int:
-    """Hold a run's file until this process ends, or the answered descriptor is closed; several may, at once."""
+    """Hold a run's file until this process ends or the returned descriptor is closed; several processes may at once."""
     folder.mkdir(parents=True, exist_ok=True)
     path, unborn = folder / run_id, folder / f".{run_id}-{os.getpid()}"
-    held = _held(unborn)  # before anybody finds it
+    held = _held(unborn)  # before any process finds it
     try:
         os.link(unborn, path)
-    except FileExistsError:  # of an attempt before
+    except FileExistsError:  # of an earlier attempt
         os.close(held)
         held = _held(path)
     finally:
@@ -62,14 +62,14 @@ def has_died(folder: Path, run_id: str) -> bool:
 
 
 def forget(folder: Path, run_id: str) -> None:
-    """Once a dead attempt is told of: the next one may be on another machine, and this file would prove it dead too."""
+    """Delete the file of a reported dead attempt: it would prove the next one dead, which may be on another machine."""
     if has_died(folder, run_id):
         with suppress(OSError):
             (folder / run_id).unlink()
 
 
 def prune(folder: Path) -> None:
-    """Delete what ended runs left long ago."""
+    """Delete old files of ended runs."""
     for path in folder.glob("*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > KEPT_S and has_died(folder, path.name):

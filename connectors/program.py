@@ -1,4 +1,4 @@
-"""Which program this is: processes that work on one batch must all be the same."""
+"""The program's identity: all processes that work on one batch must have the same code."""
 
 from __future__ import annotations
 

@@ -15,14 +15,14 @@ MOST_LISTED = 10
 
 
 class RatesUnusable(BadSetting):
-    """The file can't be used; the message names it, and every fault with its place and its remedy."""
+    """The file can't be used; the message names it, and every fault with its position and its remedy."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"SOURCING_RATES, {path}: {problem}")
 
 
 def read_rates(path: Path | None) -> Rates:
-    """All rates of the file, or none for None. Raises `RatesUnusable`: a part of a file is never used."""
+    """All rates of the file; none for None. Raises `RatesUnusable`: a faulty file is never used in part."""
     if path is None:
         return Rates()
     table = RatesTable()

@@ -29,15 +29,15 @@ SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001
 
 
 class MissingSetting(Exception):
-    """A setting that the call needs is not there; the message names it and the remedy."""
+    """A required setting is missing; the message names it and the remedy."""
 
 
 class BadSetting(Exception):
-    """A setting holds what it can't mean; the message names each such variable and what belongs there."""
+    """A setting has an invalid value; the message names each such variable and what is valid."""
 
 
 class Settings(BaseSettings):
-    """Settings whose faults are told by the names of their variables. Raises `BadSetting`."""
+    """Settings whose faults name their variables. Raises `BadSetting`."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -46,12 +46,12 @@ class Settings(BaseSettings):
             return handler(values)
         except ValidationError as error:
             faults = [_fault(cls, fault) for fault in error.errors(include_url=False)]
-        # outside, so that nothing carries pydantic's error along, which holds every value, secrets too
+        # outside, so that the traceback lacks pydantic's error, which has every value, secrets too
         raise BadSetting("\n".join(faults))
 
 
 def _fault(settings: type[BaseSettings], fault: Any) -> str:
-    """One fault as a line: the variable, what it holds unless that is a secret, and what is wrong with it."""
+    """One fault as a line: the variable, its value unless that is a secret, and the cause."""
     name = str(fault["loc"][0]) if fault["loc"] else ""
     field = settings.model_fields.get(name)
     variable = f"{settings.model_config.get('env_prefix')}{name}".upper() if field else name
@@ -65,9 +65,9 @@ def _fault(settings: type[BaseSettings], fault: Any) -> str:
 
 
 class XportcnSettings(Settings):
-    """How to reach the service, and as whom. Variables start with `XPORTCN_`.
+    """The service's address and the account. Variables start with `XPORTCN_`.
 
-    On a loopback address the sandbox's own account is the default, so that a try-out needs no settings.
+    On a loopback address the sandbox's account is the default: a try-out needs no settings.
     """
 
     model_config = SettingsConfigDict(
@@ -135,7 +135,7 @@ class XportcnSettings(Settings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The block comes last, and only where nothing else names an account or the sandbox."""
+        """Add the block, last and only where no other source names an account or the sandbox."""
         block = _from_block({**dotenv_settings(), **env_settings(), **init_settings()})
         return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, block)
 
@@ -157,7 +157,7 @@ class XportcnSettings(Settings):
 
     @property
     def account_name(self) -> str:
-        """Whose orders these are, for people and for the ledger: user and host, without secrets."""
+        """The account's name for people and for the ledger: user and host, without secrets."""
         return f"user {self.user_id} at {'the sandbox' if self.is_sandbox else urlsplit(self.base_url).hostname}"
 
     def require_account(self) -> None:
@@ -172,7 +172,7 @@ class XportcnSettings(Settings):
 
 
 class SourcingSettings(Settings):
-    """Where the product keeps what it knows, and its limits. Variables start with `SOURCING_`."""
+    """Where the product stores its data, and its limits. Variables start with `SOURCING_`."""
 
     model_config = SettingsConfigDict(env_prefix="SOURCING_", env_file=".env", extra="ignore", frozen=True)
 
@@ -325,12 +325,12 @@ class SourcingSettings(Settings):
 
     @property
     def arrives_within(self) -> timedelta:
-        """How long after its claim what was sent may still arrive: a lease and the settle time."""
+        """How long after its claim a sent request may still arrive: a lease and the settle time."""
         return timedelta(seconds=self.lease_s + self.settle_s)
 
     @property
     def listed_within(self) -> timedelta:
-        """How long after its claim what was sent may still be missing from a list."""
+        """How long after its claim a sent order may still be missing from a list."""
         return self.arrives_within + LISTS_BEHIND
 
     @property
@@ -355,19 +355,19 @@ class SourcingSettings(Settings):
 
     @property
     def patience_s(self) -> int:
-        """How long a run waits for a service that is away, in seconds since its last good answer; 0 is not at all."""
+        """How long a run waits for an unreachable service, in seconds since its last good answer; 0: not at all."""
         if self.patience_s_setting is not None:
             return self.patience_s_setting
         return DEPLOYED_PATIENCE_S if is_deployed_run() else TERMINAL_PATIENCE_S
 
     @cached_property
     def ledger_url(self) -> str:
-        """The one that is set, else the one that `sourcing serve --postgres` noted, else SQLite in the data folder."""
+        """The address set, else the one noted by `sourcing serve --postgres`, else SQLite in the data folder."""
         return self.ledger_url_setting or self._noted_ledger() or f"sqlite:///{self.data_dir.absolute() / 'ledger.db'}"
 
     @property
     def ledger_note(self) -> Path:
-        """Where the address of a data folder's ledger is noted, so that every command finds the same one."""
+        """The file that notes the address of a data folder's ledger, so that every command finds the same one."""
         return self.data_dir / "ledger.url"
 
     def _noted_ledger(self) -> str:
@@ -378,7 +378,7 @@ class SourcingSettings(Settings):
 
     @property
     def inbox(self) -> Path:
-        """The folder that the nightly run looks into."""
+        """The folder whose files the nightly run takes."""
         return self.data_dir.absolute() / "inbox"
 
     @property
@@ -396,7 +396,7 @@ def is_deployed_run() -> bool:
 
 
 def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the Prefect block says: the one that is named, or in a deployed flow run the one called `default`."""
+    """The values of the named Prefect block, or in a deployed flow run of the one named `default`."""
     named = os.environ.get("XPORTCN_CREDENTIALS_BLOCK", "")
     has_account = any(given.get(name) for name in ("access_key", "access_secret", "user_id"))
     if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or is_deployed_run()):
@@ -419,7 +419,7 @@ def _amount(text: str) -> Money | None:
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Raises `ValueError`, which names what is no network."""
+    """Networks in a comma-separated text. Raises `ValueError`, which names what is no network."""
     return tuple(ip_network(name.strip()) for name in text.split(",") if name.strip())
 
 

@@ -1,4 +1,4 @@
-"""What SQLite leaves of rows that are gone: free pages, and the write-ahead log."""
+"""Removes what SQLite leaves of deleted rows: free pages, and the write-ahead log."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ MAGIC = b"SQLite format 3\0"
 
 
 class NotScrubbed(Exception):
-    """A database still has remains of old rows; the message says why, and what to do."""
+    """A database still has remains of old rows; the message has the cause and the remedy."""
 
 
 def is_sqlite(path: Path) -> bool:
-    """Whether a file is a SQLite database, by how it begins."""
+    """Whether a file is a SQLite database, by its first bytes."""
     with suppress(OSError), path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
     return False
 
 
 def scrub(file: Path) -> None:
-    """Write a database anew without its free pages, and empty its write-ahead log, while others go on using it.
+    """Write a database anew without its free pages, and empty its write-ahead log, while it is in use.
 
     Raises `NotScrubbed`.
     """
@@ -44,6 +44,6 @@ def scrub(file: Path) -> None:
 
 
 def _is_read(database: sqlite3.Connection) -> bool:
-    """Whether somebody still reads what is only in the write-ahead log, which therefore can't be emptied."""
+    """Whether a reader still needs the write-ahead log, which therefore can't be emptied."""
     (is_busy, *_) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return bool(is_busy)

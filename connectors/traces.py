@@ -1,4 +1,4 @@
-"""Looks for texts in files of any kind, byte by byte, however they are written there."""
+"""Searches files of any kind for texts, byte by byte, in all encodings and escapings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNPACKED = (".parquet", ".new", ".xlsx")
 
 
 class Needles:
-    """Some texts in every form in which a file may have them: UTF-8, UTF-16, JSON's escapes, XML's, GB18030."""
+    """Search patterns: texts in every form that a file may have, in UTF-8, UTF-16, JSON's escapes, XML's, GB18030."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.forms = tuple(
@@ -26,11 +26,11 @@ class Needles:
         return bool(self.forms)
 
     def are_in(self, content: bytes | mmap.mmap) -> bool:
-        """Whether any of them stands there."""
+        """Whether the content has any of the texts."""
         return any(content.find(form) >= 0 for form in self.forms)
 
     def are_in_file(self, path: Path) -> bool:
-        """Whether any of them stands in a file; packed ones are unpacked. False for what is gone or no file."""
+        """Whether a file has any of the texts, after decompression. False for a missing file and for no file."""
         try:
             if path.suffix in UNPACKED and (unpacked := _unpacked(path)) is not None:
                 return any(map(self.are_in, unpacked))
@@ -43,9 +43,9 @@ class Needles:
             return False
 
     def overwritten(self, path: Path) -> bool:
-        """Put as many `x` over each of them in a text that others may be writing on; whether there were any.
+        """Overwrite each text with as many `x`; returns whether there were any.
 
-        Its length stays, so that a process which writes at its end is not disturbed.
+        The file keeps its length, so that a process that appends to it is not disturbed.
         """
         with path.open("r+b") as file:
             if not os.fstat(file.fileno()).st_size:
@@ -61,7 +61,7 @@ class Needles:
         return found
 
     def struck(self, content: bytes, instead: bytes) -> bytes:
-        """A text without them."""
+        """The content with `instead` in place of each text."""
         for form in self.forms:
             content = content.replace(form, instead)
         return content
@@ -77,7 +77,7 @@ def _forms(text: str) -> Iterator[bytes]:
 
 
 def _unpacked(path: Path) -> Iterator[bytes] | None:
-    """The contents of a packed file; None where it is not one, or not whole."""
+    """The contents of a compressed file; None for other and damaged files."""
     if path.suffix == ".xlsx":
         try:
             with zipfile.ZipFile(path) as packed:

@@ -1,7 +1,7 @@
 """Addresses of pages of the Prefect UI, for links in messages, reports and the terminal.
 
-All lead to the UI's second version, under `/v2`: without that the server answers some paths with the first one. Where
-no UI is known each address is empty, and nobody shows a link that does not open.
+All lead to the UI's second version, under `/v2`: without that the server answers some paths with the first one. Without
+a known UI each address is empty, and no link is shown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WHAT_WAITS = "what-waits"
 
 
 def ui_address() -> str:
-    """Where the Prefect UI is, without a slash at its end: what PREFECT_UI_URL says, else where the API is; or empty.
+    """The address of the Prefect UI without a final slash: PREFECT_UI_URL, else the API's host; or empty.
 
     A password in it stays out of links.
     """
@@ -29,7 +29,7 @@ def ui_address() -> str:
 
 
 def run_page(run_id: UUID | str, tab: str = "") -> str:
-    """A flow run. An answer is given there, by *Resume*, which has no address of its own.
+    """The page of a flow run. A person answers there by *Resume*, which has no address of its own.
 
     `tab` is `Logs`, `TaskRuns`, `SubflowRuns`, `Artifacts`, `Details` or `Parameters`.
     """
@@ -37,25 +37,25 @@ def run_page(run_id: UUID | str, tab: str = "") -> str:
 
 
 def runs_page() -> str:
-    """All runs, the newest first."""
+    """The list of all runs, newest first."""
     return _page("runs")
 
 
 def deployment_page(name_or_id: UUID | str) -> str:
-    """A deployment by its id; by its name the list of deployments with that name, since the UI knows ids alone."""
+    """The page of a deployment by its id; by its name the list of that name, since the UI has pages for ids alone."""
     if _is_id(name_or_id):
         return _page(f"deployments/deployment/{name_or_id}")
     return _page("deployments", flowOrDeploymentName=str(name_or_id))
 
 
 def run_form(deployment_id: UUID | str, parameters: Mapping[str, Any] | None = None) -> str:
-    """The form of a run, filled with these parameters. They stand in the address: no names, no pasted lines."""
+    """The form of a run, filled with these parameters. The address shows them: no names, no pasted lines."""
     filled = {"parameters": json.dumps(parameters, ensure_ascii=False)} if parameters else {}
     return _page(f"deployments/deployment/{deployment_id}/run", **filled)
 
 
 def artifact_page(id_or_key: UUID | str) -> str:
-    """An artifact by its id, or by its key: that page shows the newest and all before it."""
+    """The page of an artifact by its id, or by its key: that page shows the newest and all earlier ones."""
     return _page(f"artifacts/{'artifact' if _is_id(id_or_key) else 'key'}/{id_or_key}")
 
 

@@ -338,7 +338,7 @@ class ShareRows(LedgerRows):
             return self._finish(connection, chunk, {})
 
     def finish_planned(self, chunk: Chunk, plans: Sequence[PlannedOrder], batch_id: str, told: Planned) -> bool:
-        """Write the plans of a chunk, and its result `told` in the place of its requests: all or nothing.
+        """Write the plans of a chunk, and its result in the place of its requests: all or nothing.
 
         Plans that were approved since are not overwritten: False when another holder has finished the chunk, or the
         share is closed.

@@ -9,7 +9,7 @@ from connectors.ledger.schema import metadata
 
 
 def applied(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
-    """Called by Alembic after each migration, still inside the transaction of all of them."""
+    """Reach a crash point after each migration, inside the transaction of all migrations; called by Alembic."""
     reach(AFTER_REVISION, step.up_revision_id)
 
 

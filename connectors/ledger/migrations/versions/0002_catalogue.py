@@ -1,4 +1,4 @@
-"""Which item the words of a request line were taken to mean."""
+"""The item that was chosen for the words of a request line."""
 
 import sqlalchemy as sa
 from alembic import op

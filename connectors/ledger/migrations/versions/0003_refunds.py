@@ -1,4 +1,4 @@
-"""Refunds, their events, and what came back of each order."""
+"""Refunds, their events, and the refunded amount of each order."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which plan was approved, so that a claim can tell whether it still is the order's plan."""
+"""The approved plan, so that a claim can check that it is still the order's plan."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What people answered, marks on the whole ledger, the most an order may cost, and until when an effect may leave."""
+"""People's answers, marks on the whole ledger, the most an order may cost, and until when an effect may leave."""
 
 import sqlalchemy as sa
 from alembic import op

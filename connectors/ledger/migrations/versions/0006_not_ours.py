@@ -1,4 +1,4 @@
-"""Orders of the account that a person said are not this ledger's."""
+"""Orders of the account that a person declared foreign."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Whose a shipment's id is, and which orders of a marketplace are the newest, are asked with every batch."""
+"""Indexes for queries of every batch: the order of a shipment's id, and the newest orders of a marketplace."""
 
 from alembic import op
 

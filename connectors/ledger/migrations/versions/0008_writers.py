@@ -1,4 +1,4 @@
-"""How often each run has committed, so that another one knows whether what it has summed up still holds."""
+"""How often each run has committed, so that another run knows whether its sums are up to date."""
 
 import sqlalchemy as sa
 from alembic import op

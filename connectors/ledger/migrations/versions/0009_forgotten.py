@@ -1,4 +1,4 @@
-"""Whose receiver was struck because they asked for it: such an order is never planned, bought or told of again."""
+"""Orders whose receiver was erased on request: such an order is never planned, bought or reported again."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What people are told, once for each cause, and how far each addressee has it."""
+"""Messages to people, once for each cause, and their delivery to each recipient."""
 
 import sqlalchemy as sa
 from alembic import op

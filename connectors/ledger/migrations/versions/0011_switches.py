@@ -1,4 +1,4 @@
-"""The switch that stops all buying: who turned it off and on again, when, and why."""
+"""The switch that stops all buying: by whom it was turned off and on, when, and why."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Several processes on one batch: its shares and their chunks, the account's pace, and what others' commits changed."""
+"""Several processes on one batch: its shares and their chunks, the account's call rate, the changes of each commit."""
 
 import sqlalchemy as sa
 from alembic import op

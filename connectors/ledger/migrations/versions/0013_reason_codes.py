@@ -1,4 +1,4 @@
-"""Why an order stands as it does, as a code beside the words: nothing has to read those any more."""
+"""The reason of an order's state as a code beside the words, which no program reads any more."""
 
 import sqlalchemy as sa
 from alembic import op

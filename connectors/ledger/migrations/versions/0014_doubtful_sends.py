@@ -1,4 +1,4 @@
-"""How often an effect was sent without its outcome being known: it is sent once more at most."""
+"""How often an effect was sent without a known outcome: it is sent once more at most."""
 
 import sqlalchemy as sa
 from alembic import op

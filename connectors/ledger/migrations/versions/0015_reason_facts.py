@@ -1,6 +1,6 @@
-"""A reason as a code with facts: its words are made where people read them. Rows of before keep theirs.
+"""A reason as a code with facts; words are made where people read them. Old rows keep their words.
 
-What programs before this one decided by the beginning of a sentence gets its code here.
+Reasons that earlier programs recognized by the beginning of a sentence get their codes here.
 """
 
 import sqlalchemy as sa
