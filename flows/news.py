@@ -190,7 +190,7 @@ def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
 
 
 def _about(what: str, lines: Iterable[ReportLine]) -> tuple[str, ...]:
-    """The causes of waiting orders: a new reason makes a new cause."""
+    """A key of each waiting order and its reason: a new reason is notified again."""
     return tuple(f"{what}:{line.order_ref}:{line.state}:{_hash(line.reason)}" for line in lines)
 
 
