@@ -67,7 +67,7 @@ def open_engine(url: str) -> Engine:
 
 
 def durable_engine(url: str) -> Engine:
-    """An engine whose commits outlive a power cut, on whatever is there. Raises `LedgerUnusable`."""
+    """An engine whose commits outlive a power cut; the schema stays as it is. Raises `LedgerUnusable`."""
     address = address_of(url)
     try:
         return _sqlite(url) if url.startswith("sqlite") else _postgresql(address)

@@ -180,7 +180,7 @@ def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
     c = share_chunks.c
     named = cast(c.content, Text).contains(order_ref, autoescape=True)
     waiting = select(c.share_id, c.number, c.content).where(c.work == "plan", c.done_at.is_(None), named)
-    # locked: one that is finished meanwhile is found done, and what came of it is not overwritten
+    # locked: a chunk that is finished meanwhile is found done, and its result is not overwritten
     for share_id, number, content in connection.execute(waiting.with_for_update()).all():
         others = [one for one in content if one["order_ref"] != order_ref]
         this = update(share_chunks).where(c.share_id == share_id, c.number == number)

@@ -123,7 +123,7 @@ class MarkRows(LedgerRows):
         return at
 
     def require_settled(self) -> None:
-        """Raise as a claim does while a mark stands, or while what was sent before a restore may still arrive."""
+        """Raise as a claim does while a mark is set, or while what was sent before a restore may still arrive."""
         with self._ledger.reading() as connection:
             require_unmarked(connection, self._ledger.shown)
             require_settled(connection, self._ledger.shown, self._ledger.clock())

@@ -162,7 +162,7 @@ class Ledger(Switches):
         return self._orders(_ORDERS, {"refs": list(order_refs)})
 
     def each_order(self, order_refs: Iterable[str]) -> Iterator[OrderRecord]:
-        """The known orders, as the references are sorted, read in chunks: never all of them are in memory."""
+        """The known orders in the order of the references, read in chunks: never all of them are in memory."""
         for some in chunked(order_refs):
             found = self.orders(some)
             yield from (found[ref] for ref in some if ref in found)

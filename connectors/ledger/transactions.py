@@ -28,7 +28,7 @@ class Transactions:
         self.owner = owner
         self.totals = CommittedTotals()
         self.engine = open_engine(url)
-        event.listen(self.engine, "connect", lambda *_: self.totals.forget())  # another server may stand there by now
+        event.listen(self.engine, "connect", lambda *_: self.totals.forget())  # it may be another server by now
         is_postgres = self.engine.dialect.name == "postgresql"
         self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}
         self.insert = postgresql.insert if is_postgres else sqlite.insert

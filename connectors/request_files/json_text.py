@@ -104,7 +104,7 @@ def _whole(text: str) -> int | Decimal:
 
 
 def _fraction(text: str) -> float | Decimal | NotACell:
-    """A number exactly as written; one with an exponent that is too large to be exact stays a float."""
+    """A number exactly as written; with an exponent and too large to be exact it has lost digits, and stays a float."""
     if len(text) > EXACT_DIGITS:
         return NotACell("this number has more digits than anything here has; write what is meant as text")
     as_float = float(text)
