@@ -128,7 +128,7 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
 
 @contextmanager
 def _disk_errors_in_words(root: Path, snapshot_id: str) -> Iterator[None]:
-    """Turn errors of a full disk into `SnapshotError`: the ledger is safe, and the snapshot can be written again."""
+    """Turn errors of the disk into `SnapshotError`: the ledger is safe, and the snapshot can be written again."""
     try:
         yield
     except OSError as error:
