@@ -1,4 +1,4 @@
-"""`sourcing cancel`, `refund`, `return`, `refunds` and their like: taking orders back, at a terminal."""
+"""`sourcing cancel`, `refund`, `return`, `refunds` and their like: reversing orders, at a terminal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def take_back(flow: Flow, *, as_json: bool) -> int:
 
 
 def list_reasons(order_ref: str, kind: RefundKind) -> int:
-    """Show what the marketplace takes as a reason; answers the exit code of a command that named none."""
+    """List the marketplace's reasons; answers the exit code of a command that named none."""
     from flows.after_sale import options_for
     from flows.shown.dry_run import reasons_shown
 

@@ -1,4 +1,4 @@
-"""What `sourcing callbacks` does: receive, change tokens, list, show, replay."""
+"""The commands of `sourcing callbacks`: receive, change tokens, list, show, replay."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_TEXT = 20_000
 
 
 def receive_callbacks(host: str, port: int | None) -> None:
-    """Receive until told to end."""
+    """Receive until stopped."""
     from deployments.receiver import receive
 
     receive(host, SourcingSettings().callbacks_port if port is None else port, say=messages.print)
@@ -36,7 +36,7 @@ def receive_callbacks(host: str, port: int | None) -> None:
 
 
 def change_tokens(*, end_older: bool, end_all: bool) -> int:
-    """Make a token and say where it goes, or end tokens."""
+    """Make a token and print where it goes, or end tokens."""
     with _store() as store:
         if end_older or end_all:
             ended = end_tokens(store, but_newest=not end_all)
@@ -81,7 +81,7 @@ def list_callbacks(
 
 
 def show_callback(number: int, *, as_json: bool) -> int:
-    """Print one message whole, made harmless."""
+    """Print one message whole, safe for a terminal."""
     with _store() as store:
         found = store.found([number])
     if not found:
@@ -96,7 +96,7 @@ def show_callback(number: int, *, as_json: bool) -> int:
 
 
 def replay_callbacks(numbers: Sequence[int]) -> int:
-    """Let messages wait again."""
+    """Make messages wait again."""
     with _store() as store:
         again = store.replay(numbers)
     if again:

@@ -1,4 +1,4 @@
-"""`sourcing callbacks`: hear what the service posts, and look at what it posted."""
+"""`sourcing callbacks`: receive what the service posts, and list it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def receive(
         int | None, typer.Option(min=0, max=65535, help="Without it SOURCING_CALLBACKS_PORT, else 8791.")
     ] = None,
 ) -> None:
-    """Hear what the service posts, and look at what it posted. Without a command: receive, until told to end."""
+    """Hear what the service posts, and look at what it posted. Without a command: receive, until stopped."""
     if context.invoked_subcommand is None:
         from cli.callbacks import receive_callbacks
 
@@ -55,7 +55,7 @@ def ls(
     most: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = 50,
     json: Json = False,
 ) -> None:
-    """List what was posted, the newest first, and what came of it."""
+    """List what was posted, the newest first, and its outcome."""
     from cli.callbacks import list_callbacks
 
     raise typer.Exit(list_callbacks(state=state, kind=kind, order_id=order_id, most=most, as_json=json))

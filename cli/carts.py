@@ -19,7 +19,7 @@ from domain.report import BatchReport
 
 
 def add(file: Path, *, batch: str | None, encoding: str, as_json: bool) -> int:
-    """Lay a file's orders into the carts; answers the exit code."""
+    """Put a file's orders into the carts; answers the exit code."""
     require_batch_name(batch)
     require_encoding(encoding)
     print_warnings(require_no_faults(file, encoding=encoding, as_json=as_json))
@@ -37,7 +37,7 @@ def add(file: Path, *, batch: str | None, encoding: str, as_json: bool) -> int:
 def order(
     order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str, as_json: bool, wait: bool = False
 ) -> int:
-    """Order what lies in the carts; answers the exit code."""
+    """Order the rows of the carts; answers the exit code."""
     require_somebody("order", "look only with: sourcing cart preview", is_given=dry_run or yes)
 
     async def flow() -> BatchReport:
@@ -49,7 +49,7 @@ def order(
 
 
 def show_cart(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json: bool) -> int:
-    """Run a flow that answers what lies in a cart, and show it; answers the exit code."""
+    """Run a flow that answers the rows of a cart, and show them; answers the exit code."""
     rows = run_flow(flow)
     if as_json:
         print_json([_as_json(row) for row in rows])

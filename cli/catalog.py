@@ -33,7 +33,7 @@ def run_catalog(
 
 
 def print_report(report: CatalogReport) -> None:
-    """What was looked at, what changed, and where the snapshot lies."""
+    """The marketplaces listed, the changes, and where the snapshot lies."""
     if report.is_resumed:
         console.print("Went on with a run that was broken off")
     console.print(

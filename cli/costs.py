@@ -1,4 +1,4 @@
-"""`sourcing costs`: what orders cost in all, at a terminal."""
+"""`sourcing costs`: the landed cost of orders, at a terminal."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _checked(since: str, currency: str) -> tuple[str, str]:
 
 
 def show(report: CostReport) -> None:
-    """The orders, those without a sum first where there are many; the reasons; the sums of each batch."""
+    """Show the orders, those without a sum first where there are many; the reasons; the sums of each batch."""
     orders = report.orders
     if len(orders) > MOST_SHOWN:
         orders = sorted(orders, key=lambda order: not order.problem)[:MOST_SHOWN]

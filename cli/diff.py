@@ -58,7 +58,7 @@ def moment_of(text: str, now: datetime) -> datetime | str:
 
 
 def document(table: str, since: datetime | str, until: datetime | str, changes: pd.DataFrame) -> dict[str, object]:
-    """For programs: times in ISO 8601 and UTC; of each change its key, the row now, and of what changed what it was."""
+    """For programs: times in ISO 8601 and UTC; of each change its key, the row now, and the values before."""
     key = TABLES[table].key
     facts = [
         name for name in TABLES[table].columns if name in changes and name not in (*key, "snapshot_id", "snapshot_at")

@@ -1,4 +1,4 @@
-"""What `sourcing diff` shows: the changes of a table, sorted by what they mean to a merchant."""
+"""The sections of `sourcing diff`: the changes of a table, sorted by what they mean to a merchant."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DiffSection:
     columns: Sequence[str]
 
     def show(self) -> None:
-        """A table of the first rows, and how many more there are; nothing where there is none."""
+        """Show a table of the first rows, and how many more there are; nothing where there is none."""
         if not len(self.rows):
             return
         shown = Shown(*map(_heading, self.columns), title=f"{self.heading} ({len(self.rows):,})", title_justify="left")

@@ -32,7 +32,7 @@ NOT_CHECKED = "not checked, since the service can't be reached"
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check: what was looked at, what was found, and what to do when it is not well."""
+    """One check: its name, its finding, and what to do when it is not well."""
 
     check: str
     found: str
@@ -151,7 +151,7 @@ def _ledger() -> CheckResult:
 
 
 def _buying() -> CheckResult:
-    """Being paused is no fault, but the first thing to know for whoever wonders why nothing is bought."""
+    """A pause is no fault, but it is the first cause to show when nothing is bought."""
     from connectors.ledger.store import Ledger
 
     try:
@@ -185,7 +185,7 @@ def _rates() -> CheckResult:
 
 
 def _prefect() -> CheckResult:
-    """The server that runs are told to: the one that is set can be reached, or the folder's own has sound records."""
+    """Prefect's server: the one that is set can be reached, or the folder's own has sound records."""
     from deployments.local_server import ServerFailed, require_reachable, require_sound_records
 
     try:
@@ -199,7 +199,7 @@ def _prefect() -> CheckResult:
 
 
 def _messages() -> CheckResult:
-    """Somebody is named to whom messages go, somebody sends them, and they arrive. No address is shown."""
+    """A recipient is named, messages are sent, and they arrive. No address is shown."""
     from connectors.courier import addressees_of, is_understood
     from connectors.notifying import replaced_setting
     from deployments.post_office import is_open
@@ -220,7 +220,7 @@ def _messages() -> CheckResult:
 
 
 def _arriving(settings: SourcingSettings, names: str) -> CheckResult:
-    """Whether what was told lately arrived."""
+    """Whether the latest messages arrived."""
     from connectors.ledger.store import Ledger
 
     try:
@@ -235,7 +235,7 @@ def _arriving(settings: SourcingSettings, names: str) -> CheckResult:
 
 
 def _service(*, with_account: bool) -> list[CheckResult]:
-    """The service answers at all, and takes the account; without its own call when others are to follow."""
+    """The service answers at all, and takes the account; without a call of its own when others are to follow."""
     settings = XportcnSettings()
     try:
         date = _date_of(settings.base_url)
@@ -257,7 +257,7 @@ def _date_of(url: str) -> str | None:
 
 
 def _how_to_start_the_sandbox() -> str:
-    """With the books that `make run` left, or the orders of the ledger would be missing there."""
+    """The command, with the books that `make run` left, or the orders of the ledger would be missing there."""
     books = SourcingSettings().data_dir / "sandbox.db"
     return f"start it with `sourcing sandbox{f' --state {books}' if books.exists() else ''}`"
 

@@ -1,4 +1,4 @@
-"""Turns what went wrong into one clear message and an exit code."""
+"""Turns failures into one clear message and an exit code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BadUsage(Exception):
 
 @contextmanager
 def as_usage() -> Iterator[None]:
-    """Values of options that make nothing that can be done are bad usage."""
+    """Raise `BadUsage` for a `ValueError`: the option's value can't be used."""
     try:
         yield
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`--wait`: look again at what a run left open, in the same process, once that is due."""
+"""`--wait`: follow up what a run left open, in the same process, once that is due."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEP_S = 5
 
 
 def with_follow_ups(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
-    """The flow, and as many looks after it as may help; answers the report as the last one left it.
+    """The flow, and as many follow-ups as may help; answers the report as the last one left it.
 
     Ctrl-C while it waits ends the waiting, not the report.
     """
@@ -64,7 +64,7 @@ def _seconds_to(follow_up: FollowUp) -> float:
 
 
 async def _followed_up(report: BatchReport, follow_up: FollowUp, limits: Limits) -> BatchReport:
-    """The report with the orders as the look has left them, and what all of it has spent."""
+    """The report with the orders as the follow-up has left them, and all amounts spent."""
     from flows.finish_batch import finish_batch
     from flows.follow_up import waits_s
     from flows.reporting import one_report

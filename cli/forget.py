@@ -1,4 +1,4 @@
-"""`sourcing forget`: strike a receiver who asks for it."""
+"""`sourcing forget`: erase a receiver on request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTSIDE = (
 
 
 def forget_receivers(order_refs: Sequence[str], *, yes: bool, by: str | None, as_json: bool) -> int:
-    """Strike the receivers of some orders; answers the exit code: 3 where something is left that needs a look.
+    """Erase the receivers of some orders; answers the exit code: 3 where a person must deal with a rest.
 
     Nothing is changed where one of them is still needed.
     """
@@ -46,7 +46,7 @@ def forget_receivers(order_refs: Sequence[str], *, yes: bool, by: str | None, as
 
 
 def _is_unordered(place: Place, order_ref: str) -> bool:
-    """Whether nothing of it was ordered. Raises `StillNeeded` for one that needs its receiver, or that nobody knows."""
+    """Whether nothing of it was ordered. Raises `StillNeeded` for an order that needs its receiver, or is unknown."""
     stands = place.ledger.forgotten.standing(order_ref)
     if stands is not None:
         require_over(stands)
@@ -56,7 +56,7 @@ def _is_unordered(place: Place, order_ref: str) -> bool:
 
 
 def _forgotten(place: Place, order_ref: str, asked: Sequence[str], *, by: str) -> Left:
-    """Strike one receiver; the orders that are asked for too need not be told."""
+    """Erase one receiver; the orders that are `asked` for too need no mention."""
     known = known_of(place, order_ref)
     told = forget(place, order_ref, known, by=by)
     told.left += [

@@ -1,4 +1,4 @@
-"""`sourcing ledger`: back the ledger up, check it, put a backup back, take it elsewhere."""
+"""`sourcing ledger`: back the ledger up, verify, restore, export and move it."""
 
 from __future__ import annotations
 

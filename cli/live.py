@@ -1,4 +1,4 @@
-"""`sourcing doctor --live`: every call that changes nothing, beside the contract."""
+"""`sourcing doctor --live`: every call that changes nothing, compared with the contract."""
 
 from __future__ import annotations
 

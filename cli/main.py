@@ -69,7 +69,7 @@ def run(  # noqa: PLR0913 - the options of the main job
 @app.command()
 @explained
 def track(*, chunk_size: ChunkSize = None, concurrency: Concurrency = None, json: Json = False) -> None:
-    """Follow the parcels of booked orders and tell the warehouse what is coming."""
+    """Follow the parcels of booked orders and report incoming ones to the warehouse."""
     from cli.track import run_tracking
 
     raise typer.Exit(run_tracking(chunk_size=chunk_size, concurrency=concurrency, as_json=json))
@@ -377,7 +377,7 @@ def todo(
     ] = 7,
     json: Json = False,
 ) -> None:
-    """List all that waits for you, over all batches, the oldest first: why, and what to do."""
+    """List everything that waits for you, over all batches, the oldest first: why, and what to do."""
     from cli.todo import show_to_do
 
     raise typer.Exit(show_to_do(refused_days, as_json=json))

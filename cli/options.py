@@ -1,4 +1,4 @@
-"""Options that several commands share, what may stand in them, and what is asked of several."""
+"""Options that several commands share, and the checks of their values."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def require_time(done_by: str) -> None:
 
 
 def require_batch_name(name: str | None) -> None:
-    """Raise `BadUsage` for what can't name a batch, which is also a file name."""
+    """Raise `BadUsage` for a text that can't name a batch, which is also a file name."""
     if name is not None and not BATCH_ID.fullmatch(name):
         words = "use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit"
         raise BadUsage(f"--batch {name}: {words}")
 
 
 def agrees(question: str, *, yes: bool) -> bool:
-    """Whether a person says yes now, or said it with `--yes`. Where nobody can answer, that is said."""
+    """Whether a person agrees now, or did with `--yes`. Where no person can answer, that is printed."""
     try:
         return yes or typer.confirm(question, default=False, err=True)
     except typer.Abort:

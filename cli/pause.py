@@ -20,7 +20,7 @@ STANDS = f"no longer waiting: the pause stands, and what was begun before may st
 def pause_buying(why: str, by: str | None, *, as_json: bool) -> int:
     """Stop all buying, and wait until nothing that was begun before can leave; answers the exit code.
 
-    Whoever does not want to wait presses Ctrl-C: the pause stands from its first line on.
+    Ctrl-C ends the waiting: the pause stands from its first line on.
     """
     settings = SourcingSettings()
     with open_ledger() as ledger:
@@ -40,7 +40,7 @@ def pause_buying(why: str, by: str | None, *, as_json: bool) -> int:
 
 
 def resume_buying(by: str | None, *, as_json: bool) -> int:
-    """Allow buying again, and begin the looks that wait for it, where a Prefect server is known; the exit code."""
+    """Allow buying again, and begin the follow-ups that wait for it, where a Prefect server is known; the exit code."""
     with open_ledger() as ledger:
         ended, left = resume(ledger, by=by or person())
     follow_ups = _follow_ups_begun()
@@ -53,7 +53,7 @@ def resume_buying(by: str | None, *, as_json: bool) -> int:
 
 
 def _follow_ups_begun() -> list[str]:
-    """The looks that are begun now; without a server that is known or hears, they come by themselves."""
+    """The follow-ups begun now; without a server that is known or answers, they begin by themselves."""
     with running_server(SourcingSettings().data_dir):
         if not os.environ.get("PREFECT_API_URL"):
             return []

@@ -1,4 +1,4 @@
-"""The plan of a dry run at the terminal: what each order would cost, what is in stock, and what keeps it back."""
+"""The plan of a dry run at the terminal: what each order would cost, what is in stock, and what holds it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def show_plan(title: str, report: BatchReport) -> None:
 
 
 def totals(report: BatchReport) -> str:
-    """What a run would come to, in one sentence."""
+    """The sums of a run, in one sentence."""
     from flows.shown.plan_table import dry_run_summary
 
     return dry_run_summary(report).replace("**", "")  # Markdown's bold is for the UI

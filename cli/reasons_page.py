@@ -76,7 +76,7 @@ def _name(scope: ast.stmt) -> str:
 
 
 def _made(node: ast.AST) -> set[str]:
-    """The codes that `because` takes here, or that a choice or a table holds ready for it."""
+    """The codes that `because` takes here, or that a choice or a table holds for it."""
     part: ast.AST | None = None
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "because":
         part = node.args[0]

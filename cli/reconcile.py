@@ -63,7 +63,7 @@ def run_reconciliation(
 
 
 def _take_back(lines: list[str], by: str) -> None:
-    """Tell these orders again that somebody said are not ours."""
+    """Make these orders findings again that a person declared foreign."""
     if not lines:
         return
     with open_ledger() as ledger:
@@ -74,7 +74,7 @@ def _take_back(lines: list[str], by: str) -> None:
 
 
 def show(report: ReconciliationReport) -> None:
-    """The sums, what was settled, and every finding with what to do about it."""
+    """Show the sums, what was settled, and every finding with what to do about it."""
     from flows.reconcile_reporting import summary_of
 
     if report.settled:

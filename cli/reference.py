@@ -135,7 +135,7 @@ def _deployments() -> Iterator[str]:
 
 
 def _in_short(description: str) -> str:
-    """Without the example that the deployment's page shows."""
+    """The description without the example that the deployment's page shows."""
     return _one_line(description.partition("\n\nAs text:")[0])
 
 

@@ -75,7 +75,7 @@ def _take(order_ref: str, answer: Resolution, by: str) -> int:
 
 
 def _show_questions(order_ref: str) -> int:
-    """What is asked about an order and how to answer; answers 3 while something is."""
+    """List the open questions of an order and how to answer; answers 3 while there is one."""
     from cli.status import open_ledger
     from tasks.open_questions import open_questions
 

@@ -1,4 +1,4 @@
-"""The commands that look at what came of it, and strike what must not stay: costs, report, diff, forget."""
+"""The commands for results, and for erasing a receiver: costs, report, diff, forget."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def forget(
     by: AnsweredBy = None,
     json: Json = False,
 ) -> None:
-    """Strike a receiver's name, phone, e-mail and address from all that is kept here; the order itself stays."""
+    """Erase a receiver's name, phone, e-mail and address from all that is kept here; the order itself stays."""
     from cli.forget import forget_receivers
 
     raise typer.Exit(forget_receivers(order_ref, yes=yes, by=by, as_json=json))

@@ -39,7 +39,7 @@ PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What `sourcing run` is asked; an empty budget is none, a zero means as the settings say.
+    """The options of `sourcing run`; an empty budget is none, a zero means as the settings say.
 
     `file` is a path or an https address.
     """
@@ -73,7 +73,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
             say(f"fetched and kept as {file}")
         warnings = require_no_faults(file, encoding=options.encoding, as_json=as_json)
         if options.yes:
-            print_warnings(warnings)  # nobody is shown a plan before money is spent
+            print_warnings(warnings)  # no person is shown a plan before money is spent
 
     async def flow() -> BatchReport:
         from flows.parameters import Limits, Requests, Speed
@@ -93,7 +93,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
 
 
 def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:
-    """Raise `BadUsage` where nobody can be asked and nothing was said beforehand."""
+    """Raise `BadUsage` where no person can be asked and no option has the answer."""
     if not (is_given or sys.stdin.isatty()):
         raise BadUsage(f"nobody can be asked to approve the {what} here: add --yes, or {otherwise}")
 
@@ -112,7 +112,7 @@ def buy(flow: Flow, *, as_json: bool, first: Callable[[], object] = nothing) -> 
 def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[Remark]:
     """Raise `BadRequests` before anything is bought; with `as_json` print every fault as the command's document.
 
-    Answers what should be said about the file.
+    Answers the warnings about the file.
     """
     parsed = read_request_file(file, encoding=encoding, require_limit=SourcingSettings().require_price_limit)
     faults = parsed.faults
@@ -124,7 +124,7 @@ def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[R
 
 
 def print_warnings(warnings: Sequence[Remark]) -> None:
-    """What was cleaned or passed over in the request file, to stderr."""
+    """Print the cells of the request file that were cleaned or skipped, to stderr."""
     for line in _warning_lines(warnings):
         say(f"warning: {line}")
 
@@ -189,7 +189,7 @@ def ask(question: ApprovalRequest) -> bool:
 
 
 def print_report(report: BatchReport) -> None:
-    """The table of every order, what was spent, and where the snapshot lies."""
+    """Print a table of every order, what was spent, and where the snapshot lies."""
     title = f"Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
     if report.dry_run:
         show_plan(title, report)

@@ -18,7 +18,7 @@ from deployments.local_server import ServerFailed, prefect_server
 R = TypeVar("R")
 OF_PREFECTS_CLIENT = ("httpx", "prefect.exceptions")
 SELDOM = 50_000, 10, 10
-"""A run makes much that it keeps and few rings: by Python's own thresholds, looking for those takes a tenth of it."""
+"""A run makes many lasting objects and few rings: by Python's own thresholds, collecting takes a tenth of it."""
 
 
 def nothing() -> None:
@@ -26,10 +26,10 @@ def nothing() -> None:
 
 
 def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], object] = nothing) -> R:
-    """What the flow answers.
+    """The flow's answer.
 
-    `flow` itself imports what it needs of `flows`, so that the server starts beside that. So does what is to be done
-    `first`, such as reading a file; what it raises ends the command, and the server with it.
+    `flow` itself imports its modules of `flows`, so that the server starts beside that. So does `first`, work such as
+    reading a file; its error ends the command, and the server with it.
     """
 
     def meanwhile() -> None:
@@ -46,7 +46,7 @@ def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], 
 
 
 def _load() -> None:
-    """Import what every flow needs. It makes much and leaves little behind: nobody looks through it for garbage."""
+    """Import what every flow needs, without garbage collection: imports leave little garbage."""
     if "prefect" in sys.modules:
         return
     gc.disable()
@@ -59,9 +59,9 @@ def _load() -> None:
 
 @contextmanager
 def _server_is_well(url: str) -> Iterator[None]:
-    """What Prefect's own client raises ends in a sentence; the service's failures have errors of their own.
+    """Errors of Prefect's own client end in a sentence; the service's failures have errors of their own.
 
-    With the data folder its server may have gone too: then what the run told of itself comes before that.
+    With the data folder its server may have gone too: then the run's own account comes before that.
     """
     from tasks.resources import last_replaced
 

@@ -1,4 +1,4 @@
-"""`sourcing search`: look around on a marketplace at a terminal."""
+"""`sourcing search`: browse a marketplace at a terminal."""
 
 from __future__ import annotations
 

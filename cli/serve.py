@@ -26,7 +26,7 @@ from tasks.resources import utc_now
 def run_installation(
     *, host: str, port: int, postgres_url: str | None, redis_url: str | None, helpers: int, with_sandbox: bool
 ) -> None:
-    """Start everything, say where it is, and stay until told to end."""
+    """Start everything, print where it is, and stay until stopped."""
     began = time.monotonic()
     if not (is_loopback(f"http://{host}") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING")):
         raise ServeFailed(
@@ -57,7 +57,7 @@ def run_installation(
 
 
 def callbacks_port(wished: int, *, is_tryout: bool) -> int:
-    """Where messages are received: where it is set, else a try-out takes any port that is free."""
+    """The port of the receiver: the one that is set, else a try-out takes any that is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -75,7 +75,7 @@ def _receiver(port: int) -> dict[str, list[str]]:
 
 
 def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
-    """How to start the sandbox; nothing when one answers there already."""
+    """The command that starts the sandbox; none when one answers there already."""
     if _answers(base_url):
         return {}
     address = urlsplit(base_url)

@@ -1,4 +1,4 @@
-"""`sourcing snapshot`: list the snapshots, look at one, verify, prune, and write them again from the ledger."""
+"""`sourcing snapshot`: list the snapshots, show one, verify, prune, and write them again from the ledger."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def show_all(*, as_json: bool) -> int:
 
 
 def show_one(snapshot_id: str, *, as_json: bool) -> int:
-    """What one snapshot consists of, and what it rejected."""
+    """Show the files of one snapshot, and the rows that it rejected."""
     root = _root()
     path = manifest_path(root, snapshot_id)
     if not path.exists():

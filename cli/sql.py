@@ -31,7 +31,7 @@ def run_sql(query: str, *, as_json: bool, seconds: float = 60, memory_mb: int = 
 
 
 def _described(result: QueryResult) -> Table:
-    """What a table's columns mean, in two lines or three each: as many columns as DuckDB has would be too narrow."""
+    """The columns of a table, in two lines or three each: as many columns as DuckDB has would be too narrow."""
     table = Table("column", "means", show_lines=True)
     for row in result.rows:
         told = dict(zip(result.columns, row, strict=True))

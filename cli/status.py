@@ -1,4 +1,4 @@
-"""`sourcing status`: look into the ledger."""
+"""`sourcing status`: show the orders of the ledger."""
 
 from __future__ import annotations
 
@@ -101,16 +101,16 @@ def _show_rows(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]
 
 
 def _who(by: str) -> str:
-    """A person by name; a run's own name says nothing to a reader."""
+    """A person by name; a run's own name means nothing to a reader."""
     return "run" if names_a_run(by) else by
 
 
 def open_ledger() -> Ledger:
-    """The ledger of the settings, in the name of who is at the terminal."""
+    """The ledger of the settings, in the name of the person at the terminal."""
     return Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner=person())
 
 
 def print_if_paused(ledger: Ledger) -> None:
-    """That buying is paused stands above everything else."""
+    """Print a pause above everything else."""
     if (pause := ledger.buying_paused()) is not None:
         console.print(Text(pause.notice, style="yellow"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What the terminal shows: progress while a run goes on, tables when it is over."""
+"""The terminal's output: progress while a run goes on, tables when it is over."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ MOST_SHOWN = 50  # of anything that grows with a batch
 STATE_COLOURS: dict[str, str] = {OrderState.HELD: "yellow", OrderState.UNKNOWN: "magenta", OrderState.REFUSED: "red"}
 
 WIDE_ENOUGH_FOR_ORDER_IDS = 96
-PAPER_WIDTH = 140  # for files and pipes, where nobody measures the width
+PAPER_WIDTH = 140  # for files and pipes, which have no width
 
 
 def _console(*, stderr: bool) -> Console:
-    """Text is shown as it is written: words of the service may look like markup or like the name of an emoji."""
+    """A console that shows text as written: words of the service may look like markup or like the name of an emoji."""
     made = Console(stderr=stderr, markup=False, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made = Console(stderr=stderr, markup=False, emoji=False, width=PAPER_WIDTH)
@@ -51,7 +51,7 @@ messages = _console(stderr=True)
 
 
 def warn(what: str, words: str = "") -> None:
-    """A line on stderr: what went wrong in yellow, and the words about it."""
+    """Print a line on stderr: what went wrong in yellow, and the words about it."""
     messages.print(Text.assemble((what, "yellow"), " " if words else "", words))
 
 
@@ -79,7 +79,7 @@ def table_of(
 
 
 def show_snapshot(snapshot_id: str | None, root: str, rejected: Rejected = NONE_REJECTED) -> None:
-    """Where the snapshot lies, if one was written, and what it left out of its tables."""
+    """Print where the snapshot lies, if one was written, and what it left out of its tables."""
     if snapshot_id:
         console.print(f"Snapshot {snapshot_id} in {root}", soft_wrap=True)
     if rejected:
@@ -98,7 +98,7 @@ class _Display(Progress):
 
 
 class Bars:
-    """One progress bar a stage; what the service keeps waiting is said below them, or in a line now and then."""
+    """One progress bar a stage; waiting for the service is shown below them, or in a line now and then."""
 
     def __init__(self, display: _Display) -> None:
         self._display = display
@@ -126,7 +126,7 @@ class Bars:
             say(f"{said}; {SAFE}")
 
     def waiting_for(self) -> str:
-        """What the run waits for at this moment; empty for nothing."""
+        """The cause of the present waiting; empty for nothing."""
         words = self._waiting.words
         return f"{words[:1].upper()}{words[1:]}; {SAFE}" if words else ""
 
@@ -146,7 +146,7 @@ def progress_bars() -> Iterator[Bars]:
 
 @contextmanager
 def bars_aside() -> Iterator[None]:
-    """The bars stand still above what is asked meanwhile, else they are drawn over it; finished ones stay there."""
+    """Stop the bars above a question, which they would be drawn over; finished ones stay there."""
     display = _drawn.get()
     if display is None:
         yield
@@ -160,9 +160,9 @@ def bars_aside() -> Iterator[None]:
 
 
 def show_orders(title: str, lines: Sequence[ReportLine], *, whole: str = "--json") -> None:
-    """One row an order, and below the table what is to be said about some of them.
+    """One row an order, and below the table the reasons of some of them.
 
-    Of many only the first, those that wait for a person before others; `whole` says what shows all of them.
+    Of many only the first, those that wait for a person before others; `whole` names the way to show all of them.
     """
     show_all_orders(title, first_of(lines))
     if len(lines) > MOST_SHOWN:
@@ -170,14 +170,14 @@ def show_orders(title: str, lines: Sequence[ReportLine], *, whole: str = "--json
 
 
 def first_of(lines: Sequence[ReportLine]) -> Sequence[ReportLine]:
-    """What of many orders is shown: those that wait for a person before others."""
+    """The first of many orders: those that wait for a person before others."""
     if len(lines) <= MOST_SHOWN:
         return lines
     return sorted(lines, key=lambda line: line.state not in STATE_COLOURS)[:MOST_SHOWN]
 
 
 def and_more(count: int, whole: str) -> str:
-    """The last line of what is not shown as a whole."""
+    """The last line of a table that is cut."""
     return f"and {count - MOST_SHOWN:,} more: see them with {whole}"
 
 
@@ -201,7 +201,7 @@ def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:
 
 
 def show_reasons(lines: Sequence[ReportLine]) -> None:
-    """What is to be said about some of the orders, a paragraph for all that wait for the same."""
+    """Print the reasons of orders, a paragraph for all with one cause."""
     for alike, reason in grouped(lines):
         if reason:
             refs, state = [line.order_ref for line in alike], alike[0].state
@@ -215,7 +215,7 @@ def state_colour(state: str) -> str:
 
 
 class _LogLine(logging.Handler):
-    """What the layers below have to tell a person who waits."""
+    """Log lines of the layers below for a waiting person."""
 
     def emit(self, record: logging.LogRecord) -> None:
         messages.print(Text(record.getMessage(), style="yellow"))
@@ -225,7 +225,7 @@ LOG_LINE = _LogLine(logging.WARNING)
 
 
 def quiet_prefect() -> None:
-    """Leave the terminal to us: Prefect's own log lines still reach its server, our own warnings are said here."""
+    """Hide Prefect's own log lines from the terminal: they still reach its server; our own warnings are printed."""
     import prefect.main  # noqa: F401 - makes Prefect's handlers, which would else come after this
     from prefect.logging.handlers import PrefectConsoleHandler
 
@@ -238,5 +238,5 @@ def quiet_prefect() -> None:
 
 
 def person() -> str:
-    """Who is at the terminal."""
+    """The person at the terminal."""
     return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -1,4 +1,4 @@
-"""`sourcing todo`: all that waits for a person."""
+"""`sourcing todo`: everything that waits for a person."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.todo import ToDo, to_do
 
 
 def show_to_do(refused_days: int, *, as_json: bool) -> int:
-    """List what waits, the oldest first, those that wait for the same together; answers 3 while there is something."""
+    """List what waits, the oldest first, those with one cause together; answers 3 while there is something."""
     with open_ledger() as ledger:
         if not as_json:
             print_if_paused(ledger)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bool) -> int:
-    """Run the flow and print what moved; answers the exit code."""
+    """Run the flow and print the moves; answers the exit code."""
 
     async def flow() -> TrackReport:
         from flows.sync_tracking import sync_tracking

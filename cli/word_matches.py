@@ -1,4 +1,4 @@
-"""What the words of request lines were taken to mean, at a terminal."""
+"""The items taken for the words of request lines, at a terminal."""
 
 from __future__ import annotations
 

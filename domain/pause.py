@@ -22,7 +22,7 @@ class Pause:
 
     @property
     def words(self) -> str:
-        """`buying is paused since 2026-11-26 09:40 UTC by mei@desk: prices look wrong`."""
+        """`buying is paused since 2026-11-26 09:40 UTC by mei@shop: prices look wrong`."""
         return f"{PAUSED} since {self.at:%Y-%m-%d %H:%M} UTC by {self.by}{f': {self.why}' if self.why else ''}"
 
     @property
