@@ -34,6 +34,13 @@ def served(installed: Served) -> Iterator[Served]:
 
 
 @pytest.fixture
+def automations_alone(served: Served) -> Iterator[None]:
+    """No other test makes automations meanwhile."""
+    with served.held(fcntl.LOCK_EX, of="automations"):
+        yield
+
+
+@pytest.fixture
 def shop(installed: Served) -> Iterator[Served]:
     """Empty books, and nobody else buys meanwhile."""
     with installed.held(fcntl.LOCK_EX, of="books"), _client_settings(installed):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import pytest
 from prefect.automations import AutomationCore
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.client.orchestration import PrefectClient, get_client
@@ -35,7 +36,8 @@ async def test_a_run_that_gives_no_sign_of_life_has_crashed(served: Served) -> N
     assert served.run(batch_of_a_night)["state_name"] == "Running"  # nobody could start it again: its night does
 
 
-async def test_what_told_people_in_older_versions_is_removed(served: Served) -> None:
+@pytest.mark.usefixtures("automations_alone")
+async def test_what_told_people_in_older_versions_is_removed() -> None:
     """But not what somebody made in the UI."""
     theirs = f"sourcing: mine {uuid.uuid4()}"
     trigger = EventTrigger(expect={"nothing"}, posture=Posture.Reactive, threshold=1, within=timedelta(0))
