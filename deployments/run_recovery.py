@@ -107,7 +107,7 @@ class RunRecovery:
 
 
 async def take_up(client: PrefectClient, run: FlowRun, why: str) -> bool:
-    """Start a lost run again and emit the event, unless another process just did; after the last time mark it."""
+    """Start a lost run again and emit the event, unless another process did; mark it crashed after the last time."""
     if await _may_be_started(client, run):  # the server accepts Running → Scheduled also while a process works
         done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; {GOES_ON}")
         if done:
@@ -131,7 +131,7 @@ async def resync_heartbeats(client: PrefectClient) -> None:
 
 
 def watch(began: datetime) -> None:
-    """Look after the runs of this machine as long as this process, or thread, lives; its worker began then."""
+    """Recover the runs of this machine as long as this process, or thread, lives; its worker began then."""
     locks = folder_of(SourcingSettings())
     prune(locks)
     asyncio.run(_watch(RunRecovery(locks=locks, began=began)))

@@ -33,7 +33,7 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """What shipping was booked for an order. `numbers`, its id and its parcels', are equal where parcels are shared."""
+    """What shipping was booked for an order. `numbers` are its id and its parcels': a common one is a shared parcel."""
 
     shipment_order_id: str
     numbers: frozenset[str]

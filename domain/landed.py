@@ -29,7 +29,7 @@ class Books:
     rates: Rates
 
     def rate(self, currency: str, on: date | None, day: str) -> tuple[Rate | None, str]:
-        """The rate of that day, None where none is needed; and what is missing. `day` is the day's word."""
+        """The rate of that day, None where none is needed; and what is missing; `day` names the day there."""
         if not self.currency:
             return None, NO_CURRENCY
         if currency == self.currency:

@@ -99,7 +99,7 @@ async def confirm_what_lists_show(resources: Resources, listings: Iterable[Liste
 
 
 def ledger_facts(resources: Resources) -> list[LedgerOrder]:
-    """Every order of the ledger with what is open about it, in one look."""
+    """Every order of the ledger with what is open about it, read at once."""
     ledger = resources.ledger
     opened: dict[str, list[EffectRecord]] = {}
     for effect in every_open_effect(ledger):

@@ -74,7 +74,7 @@ class Begun:
         )
 
     def after_refusal(self, record: EffectRecord, refusal: Refused, seen: Seen) -> Outcome:
-        """A refusal and the reading after it: final are known words and a record without the effect."""
+        """The outcome of a refusal: final where its words are known and the record read after it lacks the effect."""
         failure = refusal.message
         if isinstance(seen, XportcnError):
             return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_UNASKED, failure=failure))
