@@ -130,6 +130,9 @@ def _server(folder: Path) -> Iterator[Records]:
             end(server)
 
 
+EVENT_TABLES = (("events", "id"), ("event_resources", "event_id"))
+
+
 def examples(records: Records) -> Mapping[str, Row]:
     """A run with all that hangs on it and an event of each kind, made by the server; both young, so they stay."""
     flow = records.ask("flows/", {"name": "source-orders"})
@@ -148,7 +151,8 @@ def examples(records: Records) -> Mapping[str, Row]:
         event = {"event": name, "resource": resource, "related": related, "occurred": now, "id": event_id}
         records.ask("events", [event])
     deadline = time.monotonic() + 60
-    wanted = [*(("events", f"id = '{event_id}'") for event_id in ids.values()), ("log", f"flow_run_id = '{run['id']}'")]
+    wanted = [(table, f"{key} = '{one}'") for one in ids.values() for table, key in EVENT_TABLES]
+    wanted.append(("log", f"flow_run_id = '{run['id']}'"))
     while not all(records.has(table, where) for table, where in wanted):
         assert time.monotonic() < deadline, "the examples are not written"
         time.sleep(0.2)
