@@ -57,7 +57,9 @@ class Breaking:
         if self.left[path] > 0 and (broken := next(self.answers, None)):
             self.left[path] -= 1
             self.spoilt[path] += 1
-            answer = broken
+            answer = broken.replace(
+                b"\r\n", b"\r\nConnection: close\r\n", 1
+            )  # or the next call may be sent into a closing one
         writer.write(answer)
         await writer.drain()
 
