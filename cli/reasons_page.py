@@ -51,16 +51,17 @@ def given_by() -> dict[ReasonCode, list[str]]:
     found = defaultdict[ReasonCode, list[str]](list)
     for folder in PRODUCT:
         for file in sorted((ROOT / folder).rglob("*.py")):
-            for name, code in _made_in(ast.parse(file.read_text())):
-                found[code].append(f"{file.relative_to(ROOT)}: {name}")
+            if "ReasonCode" in (source := file.read_text()):
+                for name, code in _made_in(ast.parse(source)):
+                    found[code].append(f"{file.relative_to(ROOT)}: {name}")
     return found
 
 
 def _made_in(module: ast.Module) -> Iterator[tuple[str, ReasonCode]]:
     for scope in _scopes(module):
         for node in ast.walk(scope):
-            made = _made(node)
-            yield from ((_name(scope), code) for code in GIVEN if f"ReasonCode.{code.name}" in made)
+            if made := _made(node):
+                yield from ((_name(scope), code) for code in GIVEN if f"ReasonCode.{code.name}" in made)
 
 
 def _scopes(module: ast.Module) -> Iterator[ast.stmt]:
@@ -78,7 +79,7 @@ def _name(scope: ast.stmt) -> str:
 def _made(node: ast.AST) -> set[str]:
     """The codes that `because` takes here, or that a choice or a table holds for it."""
     part: ast.AST | None = None
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "because":
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "because":
         part = node.args[0]
     elif isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp | ast.Dict):
         part = node.value
