@@ -67,7 +67,7 @@ class Posting:
 async def posting(developer: tuple[Developer, str]) -> AsyncIterator[Posting]:
     sandbox = Sandbox(World(seed=7), callbacks=developer[1])
     assert sandbox.callbacks
-    timeout = aiohttp.ClientTimeout(total=0.2)
+    timeout = aiohttp.ClientTimeout(total=1)
     async with (
         listening(sandbox) as origin,
         aiohttp.ClientSession(timeout=timeout) as session,
@@ -104,7 +104,7 @@ async def test_what_is_not_acknowledged_is_posted_again(posting: Posting, develo
 
 async def test_an_answer_that_is_late_is_none(posting: Posting, developer: tuple[Developer, str]) -> None:
     """The developer has heard it all the same, and hears it again."""
-    developer[0].slow_s = 0.5
+    developer[0].slow_s = 1.5
     await posting.order()
     await posting.post_due(seconds=3)
     developer[0].slow_s = 0
