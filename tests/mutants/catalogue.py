@@ -348,6 +348,11 @@ MUTANTS = (
         name="sent-any-number-of-times",
         means="a payment whose answers are lost is submitted each night anew",
         edits=(
+            Edit(
+                file=CLAIMING,
+                old="    return was_refused or latest.doubtful_sends >= MOST_DOUBTFUL_SENDS\n",
+                new="    return was_refused\n",
+            ),
             Edit(file=CLAIMING, old='            effects.c.doubtful_sends < text(f"{MOST_DOUBTFUL_SENDS}"),\n', new=""),
         ),
         found_by="tests/connectors/ledger/test_claims.py::test_what_was_sent_twice_in_doubt_is_claimed_no_more",
