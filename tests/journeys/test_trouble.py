@@ -57,7 +57,7 @@ def test_killed_runs_buy_everything_exactly_once(merchant: Merchant) -> None:
 
 
 def test_faults_of_every_kind_never_double_anything(merchant: Merchant) -> None:
-    """With five kinds of faults on every call, each order ends booked, or held or unknown with the reason."""
+    """With five kinds of faults on every call, each order ends booked, or says why not; one lost create holds up 1688."""
     kinds = ("latency", "http_500", "http_429", "drop_before", "drop_after")
     rules = [{"path": "/*", "kind": kind, "probability": 0.05, "times": None, "delay_s": 0.05} for kind in kinds]
     merchant.sandbox.faults(*rules)
@@ -65,8 +65,8 @@ def test_faults_of_every_kind_never_double_anything(merchant: Merchant) -> None:
     for _ in range(3):
         report = merchant.report("run", file, "--yes", "--batch", "faulty")
         assert_books_are_exact(merchant.sandbox.books(), report)
-    assert set(report["counts"]) <= {"booked", "held", "unknown"}
-    assert report["counts"]["booked"] >= 25
+    assert set(report["counts"]) <= {"booked", "held", "planned", "unknown"}
+    assert report["counts"]["booked"] >= 15
     assert all(order["reason"] for order in report["orders"] if order["state"] != "booked")
 
 
