@@ -57,7 +57,7 @@ def test_killed_runs_buy_everything_exactly_once(merchant: Merchant) -> None:
 
 
 def test_faults_of_every_kind_never_double_anything(merchant: Merchant) -> None:
-    """With five kinds of faults on every call, each order ends booked, or says why not; one lost create holds up 1688."""
+    """With five kinds of faults on every call, each order ends booked or says why not; a lost create holds up 1688."""
     kinds = ("latency", "http_500", "http_429", "drop_before", "drop_after")
     rules = [{"path": "/*", "kind": kind, "probability": 0.05, "times": None, "delay_s": 0.05} for kind in kinds]
     merchant.sandbox.faults(*rules)
