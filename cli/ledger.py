@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from cli.options import Json, agrees
 from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:
+    from connectors.ledger.store import Ledger
     from connectors.ledger.verify import Verification
 
 app = typer.Typer(help="Back the ledger up, check it, put a backup back, take it elsewhere.", no_args_is_help=True)
@@ -78,8 +80,7 @@ def restore_ledger(
     settings = SourcingSettings()
     _require_no_run(settings.data_dir, "restore")
     question = f"Put {file} in the place of {shown(settings.ledger_url)}? It has forgotten what was bought since."
-    if not agrees(question, yes=yes):
-        raise typer.Exit(COULD_NOT_RUN)
+    _require_yes(question, yes=yes)
     kept = restore(settings.ledger_url, file, now=utc_now(), by=by or person())
     if kept:
         messages.print(f"What was there is kept as {kept}", soft_wrap=True)
@@ -110,45 +111,51 @@ def confirm_ledger(
     """Say that what a restored or new ledger can't know is dealt with: then it may buy again."""
     from cli.status import open_ledger
     from cli.terminal import person
+
+    confirm = _confirm_restored if marketplace is None else partial(_confirm_marketplace, marketplace)
+    with open_ledger() as ledger:
+        say(confirm(ledger, yes=yes, by=by or person()))
+
+
+def _confirm_marketplace(marketplace: Marketplace, ledger: Ledger, *, yes: bool, by: str) -> str:
+    from domain.wording import shorten
+
+    held = ledger.holds.standing()
+    if marketplace in held:
+        reasons = shorten([why for why, _ in held[marketplace]], most=10)
+        _require_yes(f"{marketplace} is held. {reasons}. Have you looked, and are its amounts right?", yes=yes)
+        ledger.holds.release(marketplace, by=by)
+        return f"confirmed: the next run may order and pay at {marketplace}"
+    _require_yes(f"Is every order of ours at {marketplace} known to this ledger?", yes=yes)
+    ledger.marks.confirm(marketplace, by=by)
+    return f"confirmed: the next run may buy at {marketplace}"
+
+
+def _confirm_restored(ledger: Ledger, *, yes: bool, by: str) -> str:
     from connectors.ledger.marks import Mark
     from connectors.ledger.send_log import noted
     from connectors.settings import SourcingSettings
-    from domain.wording import shorten
 
     settings = SourcingSettings()
-    with open_ledger() as ledger:
+    words = ledger.marks.standing().get(Mark.RESTORED)
+    if words is None:
         held = ledger.holds.standing()
-        if marketplace in held:
-            told = shorten([why for why, _ in held[marketplace]], most=10)
-            if not agrees(f"{marketplace} is held. {told}. Have you looked, and are its amounts right?", yes=yes):
-                raise typer.Exit(COULD_NOT_RUN)
-            ledger.holds.release(marketplace, by=by or person())
-            say(f"confirmed: the next run may order and pay at {marketplace}")
-            return
-        if marketplace is not None:
-            if not agrees(f"Is every order of ours at {marketplace} known to this ledger?", yes=yes):
-                raise typer.Exit(COULD_NOT_RUN)
-            ledger.marks.confirm(marketplace, by=by or person())
-            say(f"confirmed: the next run may buy at {marketplace}")
-            return
-        words = ledger.marks.standing().get(Mark.RESTORED)
-        if words is None:
-            waiting = ", ".join(f"sourcing ledger confirm {one}" for one in held)
-            say(f"marketplaces are held: {waiting}" if held else "this ledger waits for no confirmation")
-            return
-        question = f"This ledger {words}. Is everything that was bought since known to it?"
-        if not agrees(question, yes=yes):
-            raise typer.Exit(COULD_NOT_RUN)
-        last_sent = max((one.at for one in noted(settings.data_dir / "sends")), default=None)
-        until = ledger.marks.confirm_restored(
-            by=by or person(), listed_within=settings.listed_within, last_sent=last_sent
-        )
-    when = (
-        f", once it is {until:%Y-%m-%d %H:%M:%S} UTC: what was sent before may be missing from a list until then"
-        if until
-        else ""
+        waiting = ", ".join(f"sourcing ledger confirm {one}" for one in held)
+        return f"marketplaces are held: {waiting}" if held else "this ledger waits for no confirmation"
+    _require_yes(f"This ledger {words}. Is everything that was bought since known to it?", yes=yes)
+    last_sent = max((one.at for one in noted(settings.data_dir / "sends")), default=None)
+    until = ledger.marks.confirm_restored(by=by, listed_within=settings.listed_within, last_sent=last_sent)
+    if until is None:
+        return "confirmed: the next run may buy"
+    at = f"{until:%Y-%m-%d %H:%M:%S} UTC"
+    return (
+        f"confirmed: the next run may buy, once it is {at}: what was sent before may be missing from a list until then"
     )
-    say(f"confirmed: the next run may buy{when}")
+
+
+def _require_yes(question: str, *, yes: bool) -> None:
+    if not agrees(question, yes=yes):
+        raise typer.Exit(COULD_NOT_RUN)
 
 
 @app.command("export")
@@ -180,9 +187,7 @@ def copy_ledger(
 
     settings = SourcingSettings()
     _require_no_run(settings.data_dir, "copy")
-    question = f"Move {shown(settings.ledger_url)} to {shown(to)}? The old one will buy nothing any more."
-    if not agrees(question, yes=yes):
-        raise typer.Exit(COULD_NOT_RUN)
+    _require_yes(f"Move {shown(settings.ledger_url)} to {shown(to)}? The old one will buy nothing any more.", yes=yes)
     _print_rows(move_ledger(settings.ledger_url, to, now=utc_now(), by=by or person()))
     say(f"moved. Set SOURCING_LEDGER_URL to {shown(to)} for every schedule, with its password")
 
