@@ -15,12 +15,12 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.buying import Buying, order_lines
+from connectors.marketplaces import offering_of
+from connectors.marketplaces.freight import estimate, warehouse_address
+from connectors.marketplaces.protocol import Channel, PaysMany, QuotesMany
 from connectors.request_files import read_request_file
 from connectors.settings import XportcnSettings
-from connectors.xportcn.channels.base import Channel, PaysMany, QuotesMany
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.freight import estimate, warehouse_address
-from connectors.xportcn.offering import offering_of
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.offers import Offer

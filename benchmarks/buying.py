@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from connectors.xportcn.channels.base import Channel, Warehouse
+from connectors.marketplaces.freight import book, render
+from connectors.marketplaces.protocol import Channel, Warehouse
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.freight import book, render
 from domain.decisions import Verdict, match_sku, order_line
 from domain.effects import Action, Claim, effect_key
 from domain.freight import FreightQuote, FreightService, choose_freight

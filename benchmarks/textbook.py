@@ -13,9 +13,9 @@ from prefect import flow, task
 
 from benchmarks.buying import Buying, order_lines
 from benchmarks.plain_client import plain_client
+from connectors.marketplaces import offering_of
+from connectors.marketplaces.freight import estimate, warehouse_address
 from connectors.request_files import read_request_file
-from connectors.xportcn.freight import estimate, warehouse_address
-from connectors.xportcn.offering import offering_of
 from domain.effects import Action
 from domain.orders import OrderRequest
 

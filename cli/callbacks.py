@@ -15,7 +15,7 @@ from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import end_tokens, new_token
 from connectors.settings import SourcingSettings
-from connectors.xportcn.words import clean, shortened
+from connectors.words import clean, shortened
 from domain.wording import pluralize, shorten
 from tasks.resources import utc_now
 

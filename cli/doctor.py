@@ -275,9 +275,9 @@ def _clock(url: str, date: str | None) -> CheckResult:
 
 
 def _account() -> CheckResult:
+    from connectors.marketplaces.freight import warehouse_address
     from connectors.xportcn.client import XportcnClient
     from connectors.xportcn.errors import XportcnError
-    from connectors.xportcn.freight import warehouse_address
 
     async def ask() -> str:
         async with XportcnClient(XportcnSettings()) as client:

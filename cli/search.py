@@ -9,11 +9,11 @@ from typing import Any
 
 from cli.failures import NEEDS_A_PERSON, BadUsage, as_usage
 from cli.terminal import console, print_json, table_of
+from connectors.marketplaces import offering_of
+from connectors.marketplaces.browsing import ROOT, Browser, NotOffered
+from connectors.marketplaces.images import Image
 from connectors.settings import XportcnSettings
-from connectors.xportcn.browse.base import ROOT, Browser, NotOffered
-from connectors.xportcn.browse.images import Image
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.offering import offering_of
 from domain.browsing import Category, Filters, Hits
 from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace

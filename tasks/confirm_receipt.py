@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.after_sale.base import Ability
+from connectors.marketplaces.after_sale import Ability
 from domain.after_sale import UNDER_WAY, RefundFault, standing
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone

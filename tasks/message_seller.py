@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.after_sale.base import Ability
+from connectors.marketplaces.after_sale import Ability
 from domain.after_sale import Refund, RefundFault
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kinds import settle_open

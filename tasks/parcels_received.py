@@ -12,11 +12,11 @@ from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
+from connectors.marketplaces.freight import estimate
+from connectors.words import clean, shortened
 from connectors.xportcn.api.callback_bodies import PackageInbound
 from connectors.xportcn.api.callbacks import parse_callback
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from connectors.xportcn.freight import estimate
-from connectors.xportcn.words import clean, shortened
 from domain.freight import choose_freight
 from domain.money import Money
 from domain.received import Parcel, problems_of

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from connectors.xportcn.channels.base import QuotesMany
+from connectors.marketplaces.freight import estimate
+from connectors.marketplaces.protocol import QuotesMany
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
-from connectors.xportcn.freight import estimate
 from domain.decisions import (
     Verdict,
     held,

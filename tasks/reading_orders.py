@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.channels.base import Channel
+from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder

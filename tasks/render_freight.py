@@ -9,8 +9,8 @@ from connectors.concurrently import concurrently
 from connectors.ledger.chunked import chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.marketplaces.freight import render
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from connectors.xportcn.freight import render
 from domain.freight import ChosenFreight, FreightService, choose_freight
 from domain.money import Money
 from domain.plan import PlannedOrder

@@ -22,15 +22,15 @@ from connectors.ledger.records import EffectRecord
 from connectors.ledger.repeating import repeating
 from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
 from connectors.ledger.store import Ledger
+from connectors.marketplaces import Offering, offering_of
+from connectors.marketplaces.freight import warehouse_address
+from connectors.marketplaces.protocol import Warehouse
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import require_place
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
-from connectors.xportcn.channels.base import Warehouse
 from connectors.xportcn.client import XportcnClient, allow
 from connectors.xportcn.errors import NotSent
-from connectors.xportcn.freight import warehouse_address
 from connectors.xportcn.leased_permits import leasing
-from connectors.xportcn.offering import Offering, offering_of
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.pause import Pause

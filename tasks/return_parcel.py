@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.after_sale.base import Carrier
+from connectors.marketplaces.after_sale import Carrier
 from domain.after_sale import Refund, RefundFault, RefundState, standing
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kinds import settle_open

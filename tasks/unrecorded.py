@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from connectors.ledger.controls import account_of, newest_until
-from connectors.xportcn.channels.base import Channel
+from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.absence import LISTS_BEHIND, Control, Reading, judge_account, written_otherwise
 from domain.decisions import Verdict, held

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any, Self
 
 from connectors.callbacks.kinds import CallbackKind, CallbackState
+from connectors.words import MOST_WORDS, clean, shortened
 from connectors.xportcn.api.callbacks import CallbackMessage, UnreadableCallback, parse_callback
 from connectors.xportcn.operations import alibaba, big_major, taobao
-from connectors.xportcn.words import MOST_WORDS, clean, shortened
 
 MOST_ORDERS = 100
 """The most orders that a message of the service names; more are not the service's."""

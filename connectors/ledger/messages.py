@@ -14,7 +14,7 @@ from connectors.ledger.chunked import chunked
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import deliveries, messages
 from connectors.ledger.transactions import LedgerRows
-from connectors.xportcn.words import clean
+from connectors.words import clean
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
 
 MOST_TOGETHER = 500

@@ -17,9 +17,9 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from connectors.http import trusted
 from connectors.request_files.opening import MOST_BYTES, Unusable, too_large
 from connectors.request_files.reachable import Network, is_reachable
-from connectors.xportcn.http import trusted
 
 LONGEST_S = 60.0
 MOST_REDIRECTS = 10

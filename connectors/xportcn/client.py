@@ -14,26 +14,26 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from connectors.bodies import Unreadable
 from connectors.foreign import words_of
+from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, is_garbled
+from connectors.sending import Send, sending
 from connectors.settings import MissingSetting, XportcnSettings
+from connectors.words import LEAST_SECRET, shortened
 from connectors.xportcn.api import basics
 from connectors.xportcn.api.base import Call, EffectCall, ReadCall, Req, Res
 from connectors.xportcn.auth import SignatureAuth, new_nonce
-from connectors.xportcn.bodies import Unreadable
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of, what_came
 from connectors.xportcn.failures import Failure, FailureKind, Meaning, is_missed, is_throttled
-from connectors.xportcn.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, is_garbled
 from connectors.xportcn.operations import Envelope, Operation
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.personal import without_the_receiver
 from connectors.xportcn.rows import field_of
-from connectors.xportcn.sending import Send, sending
 from connectors.xportcn.waiting import retry_after_s, skew_s, wait_before_retry
 from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, path_and_query
-from connectors.xportcn.words import LEAST_SECRET, shortened
 from domain.effects import Claim
 
 log = logging.getLogger("xportcn")
@@ -57,7 +57,7 @@ class XportcnClient:
 
     `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
     nothing is written: `NotSent` passes as it is, anything else becomes the cause of a `NotSent`. Another `transport`
-    than aiohttp's must call the hooks of `connectors.xportcn.sending` itself. Every call passes the `breaker`; the
+    than aiohttp's must call the hooks of `connectors.sending` itself. Every call passes the `breaker`; the
     default breaker is the client's own and waits for nothing.
     """
 

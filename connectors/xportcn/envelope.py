@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from connectors.words import are_clean, cleaned, shortened
 from connectors.xportcn.failures import SUCCESS
 from connectors.xportcn.wire import read_json
-from connectors.xportcn.words import are_clean, cleaned, shortened
 
 YES = ("1", "true", "y", "yes")
 

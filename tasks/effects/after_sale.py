@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.ledger.records import EffectRecord
-from connectors.xportcn.after_sale.base import AfterSale
-from connectors.xportcn.channels.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
+from connectors.marketplaces.after_sale import AfterSale
+from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.after_sale import Refund

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.xportcn.channels.refusals import CHECKED, means_no
+from connectors.marketplaces.freight import book
+from connectors.marketplaces.refusals import CHECKED, means_no
 from connectors.xportcn.errors import Refused, Unanswered
-from connectors.xportcn.freight import book
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
 from domain.freight import ChosenFreight

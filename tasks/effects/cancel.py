@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.xportcn.channels.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR, means_no
+from connectors.marketplaces.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.carts.base import Cart
-from connectors.xportcn.channels.refusals import CHECKED, means_no
+from connectors.marketplaces.carts import Cart
+from connectors.marketplaces.refusals import CHECKED, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.cart import CartFault, CartRow, row_of

@@ -11,8 +11,8 @@ from typing import ClassVar
 from connectors.ledger.controls import account_of, newest_until, oldest_since
 from connectors.ledger.id_conflicts import misnamed
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
-from connectors.xportcn.channels.base import Channel
-from connectors.xportcn.channels.refusals import means_not_ordered
+from connectors.marketplaces.protocol import Channel
+from connectors.marketplaces.refusals import means_not_ordered
 from connectors.xportcn.errors import Refused
 from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, two_ids
 from domain.effects import Action, Claim

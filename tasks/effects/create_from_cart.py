@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from connectors.ledger.id_conflicts import misnamed
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.xportcn.carts.base import RowsAreGone
-from connectors.xportcn.channels.refusals import NOT_ORDERED, means_not_ordered
+from connectors.marketplaces.carts import RowsAreGone
+from connectors.marketplaces.refusals import NOT_ORDERED, means_not_ordered
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim

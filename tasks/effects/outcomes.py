@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord, Outcome
-from connectors.xportcn.channels.refusals import means_it_exists
+from connectors.marketplaces.refusals import means_it_exists
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
 from domain.absence import Absent, NotHappened, OwnRecord, Unseen
 from domain.effects import MOST_DOUBTFUL_SENDS, EffectStatus

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
+from connectors.marketplaces.freight import update_domestic
 from connectors.xportcn.errors import Refused
-from connectors.xportcn.freight import update_domestic
 from domain.effects import Action, Claim
 from domain.service_orders import DomesticParcel
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
-from connectors.xportcn.channels.base import PaysMany
-from connectors.xportcn.channels.refusals import NOT_PAID, means_no
+from connectors.marketplaces.protocol import PaysMany
+from connectors.marketplaces.refusals import NOT_PAID, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.amounts import agreed_taken, money_of

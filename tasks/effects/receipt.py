@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.channels.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
+from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim

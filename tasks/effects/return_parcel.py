@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.channels.refusals import means_no
+from connectors.marketplaces.refusals import means_no
 from connectors.xportcn.errors import Refused
 from domain.after_sale import Refund, RefundState
 from domain.effects import Action, Claim

@@ -40,9 +40,9 @@ import flows.sync_tracking
 import tasks.cancel_order
 from connectors.crash_points import VARIABLE
 from connectors.ledger.store import Ledger
+from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings, XportcnSettings
-from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.batch_run import BatchRun
@@ -55,19 +55,19 @@ from tests.running import PATIENCE_S, write_csv
 PRELOADED = (
     __name__,
     "alembic.command",
-    "connectors.xportcn.after_sale.alibaba_1688",
-    "connectors.xportcn.browse.alibaba_1688",
-    "connectors.xportcn.browse.big_major",
-    "connectors.xportcn.browse.international",
-    "connectors.xportcn.browse.poizon",
-    "connectors.xportcn.browse.taobao",
-    "connectors.xportcn.carts.alibaba_1688",
-    "connectors.xportcn.carts.taobao",
-    "connectors.xportcn.channels.alibaba_1688",
-    "connectors.xportcn.channels.big_major",
-    "connectors.xportcn.channels.international",
-    "connectors.xportcn.channels.poizon",
-    "connectors.xportcn.channels.taobao",
+    "connectors.marketplaces.alibaba_1688.after_sale",
+    "connectors.marketplaces.alibaba_1688.browser",
+    "connectors.marketplaces.big_major.browser",
+    "connectors.marketplaces.international.browser",
+    "connectors.marketplaces.poizon.browser",
+    "connectors.marketplaces.taobao.browser",
+    "connectors.marketplaces.alibaba_1688.cart",
+    "connectors.marketplaces.taobao.cart",
+    "connectors.marketplaces.alibaba_1688.channel",
+    "connectors.marketplaces.big_major.channel",
+    "connectors.marketplaces.international.channel",
+    "connectors.marketplaces.poizon.channel",
+    "connectors.marketplaces.taobao.channel",
     "pandas",
     "pyarrow.dataset",
     "sqlalchemy.dialects.postgresql.psycopg",

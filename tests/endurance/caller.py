@@ -6,9 +6,9 @@ import asyncio
 import signal
 import sys
 
+from connectors.marketplaces.freight import warehouse_address
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.errors import XportcnError
-from connectors.xportcn.freight import warehouse_address
 from tasks.resources import Resources, open_resources
 
 CALLERS = 32

@@ -17,11 +17,11 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
+from connectors.marketplaces import Offering
 from connectors.settings import SourcingSettings
 from connectors.snapshots import sql
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Unanswered, XportcnError
-from connectors.xportcn.offering import Offering
 from domain.absence import Reading
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace

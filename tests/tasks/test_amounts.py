@@ -11,8 +11,8 @@ import pytest
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
-from connectors.xportcn.channels.base import Created
-from connectors.xportcn.offering import Offering
+from connectors.marketplaces import Offering
+from connectors.marketplaces.protocol import Created
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money

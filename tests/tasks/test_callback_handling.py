@@ -18,10 +18,10 @@ from connectors.callbacks.records import Callback, read_arrival
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, Outcome
+from connectors.marketplaces import Offering
+from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.snapshots import list_snapshots, sql
-from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from connectors.xportcn.errors import Refused, ServiceAway
-from connectors.xportcn.offering import Offering
 from domain.after_sale import Refund, RefundKind, RefundState
 from domain.effects import EffectStatus
 from domain.freight import FreightQuote, FreightService

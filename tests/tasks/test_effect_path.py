@@ -13,10 +13,10 @@ from connectors.ledger.codec import to_json
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.marketplaces import Offering
+from connectors.marketplaces.protocol import Created
 from connectors.settings import SourcingSettings
-from connectors.xportcn.channels.base import Created
 from connectors.xportcn.errors import Refused, Unanswered
-from connectors.xportcn.offering import Offering
 from domain.absence import Reading
 from domain.decisions import postponed
 from domain.effects import EffectStatus

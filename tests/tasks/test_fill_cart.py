@@ -9,7 +9,7 @@ from typing import Any, cast
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
-from connectors.xportcn.offering import Offering
+from connectors.marketplaces import Offering
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import OrderState

@@ -16,8 +16,8 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
-from connectors.xportcn.after_sale.base import Target
-from connectors.xportcn.offering import Offering
+from connectors.marketplaces import Offering
+from connectors.marketplaces.after_sale import Target
 from domain.after_sale import (
     NOTHING,
     Refund,
@@ -390,7 +390,7 @@ def _declared_effect_calls() -> dict[str, str]:
 def _used(calls: Collection[str]) -> set[str]:
     """Those that some module outside of `api` names."""
     used = set()
-    for file in API.parent.rglob("*.py"):
+    for file in API.parents[1].rglob("*.py"):
         if file.parent != API:
             tree = ast.parse(file.read_text())
             imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

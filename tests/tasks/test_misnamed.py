@@ -9,7 +9,7 @@ import pytest
 
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
-from connectors.xportcn.offering import Offering
+from connectors.marketplaces import Offering
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.service_orders import ServiceStatus

@@ -12,9 +12,9 @@ import pytest
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
-from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
+from connectors.marketplaces import Offering
+from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.xportcn.errors import Misconfigured, Unanswered
-from connectors.xportcn.offering import Offering
 from domain.effects import Action, Claim, EffectStatus
 from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.marketplace import Marketplace

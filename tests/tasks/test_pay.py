@@ -11,9 +11,9 @@ import pytest
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.marketplaces import Offering
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Unanswered
-from connectors.xportcn.offering import Offering
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money

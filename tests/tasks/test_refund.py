@@ -13,9 +13,9 @@ import pytest
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.xportcn.after_sale.base import Ability, RefundRequest, Target
+from connectors.marketplaces import Offering
+from connectors.marketplaces.after_sale import Ability, RefundRequest, Target
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
-from connectors.xportcn.offering import Offering
 from domain.after_sale import (
     NOTHING,
     RefundFault,

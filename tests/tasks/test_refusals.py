@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.xportcn.channels.refusals import CANNOT_PAY
+from connectors.marketplaces.refusals import CANNOT_PAY
 from connectors.xportcn.errors import Refused
 from domain.quotes import LineProblem, Problem
 from tasks.effects.book import Book

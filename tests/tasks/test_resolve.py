@@ -13,7 +13,7 @@ from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.resolutions import ResolutionRecord
-from connectors.xportcn.offering import Offering
+from connectors.marketplaces import Offering
 from domain.absence import EVER, Reading
 from domain.decisions import held
 from domain.effects import Action, EffectStatus

@@ -10,9 +10,9 @@ import pytest
 
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
-from connectors.xportcn.carts.base import RowsAreGone
+from connectors.marketplaces import Offering
+from connectors.marketplaces.carts import RowsAreGone
 from connectors.xportcn.errors import Misconfigured
-from connectors.xportcn.offering import Offering
 from domain.after_sale import RefundState
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace

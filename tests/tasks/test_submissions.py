@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.marketplaces import Offering
 from connectors.settings import XportcnSettings
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
-from connectors.xportcn.offering import Offering
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money

@@ -18,9 +18,9 @@ from connectors.ledger.codec import to_json
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.marketplaces import Offering
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
-from connectors.xportcn.offering import Offering
 from domain.effects import Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money

@@ -12,7 +12,7 @@ from connectors.ledger.marks import Mark
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import marks
-from connectors.xportcn.offering import Offering
+from connectors.marketplaces import Offering
 from domain.absence import Reading
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace

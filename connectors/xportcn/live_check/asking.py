@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.xportcn.api.base import Call
 from connectors.xportcn.live_check.learned_ids import Known, LearnedIds
-from connectors.xportcn.live_check.shapes import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.operations import Operation
+from connectors.xportcn.shapes import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.wire import Request
 
 # Common words of titles: one of them is in stock on any marketplace.

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.xportcn.api.base import Call
-from connectors.xportcn.live_check.shapes import WireField, element_of, fields_of, kind_of, kinds_in, model_in
+from connectors.xportcn.shapes import WireField, element_of, fields_of, kind_of, kinds_in, model_in
 
 # A model serves several groups: the group named here is not promised these fields.
 UNPROMISED = {"Taobao / Order": ("lines[].cartId", "subPurchaseOrders[].closeReason")}

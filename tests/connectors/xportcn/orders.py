@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connectors.marketplaces.protocol import Warehouse
 from connectors.settings import XportcnSettings
 from connectors.xportcn.breaker import CircuitBreaker
-from connectors.xportcn.channels.base import Warehouse
 from connectors.xportcn.client import XportcnClient
 from domain.effects import Action, Claim, effect_key
 from domain.marketplace import Marketplace

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
-from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.refusals import means_it_exists
+from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
+from connectors.marketplaces.protocol import Created
+from connectors.marketplaces.refusals import means_it_exists
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from connectors.xportcn.wire import CHINA

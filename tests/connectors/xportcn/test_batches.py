@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn import freight
+from connectors.marketplaces import freight, offering_of
+from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
+from connectors.marketplaces.protocol import PayOutcome, PaysMany, QuotesMany
+from connectors.marketplaces.references import batches_of_sellers
+from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.api import taobao_order
-from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
-from connectors.xportcn.channels.base import PayOutcome, PaysMany, QuotesMany
-from connectors.xportcn.channels.references import batches_of_sellers
-from connectors.xportcn.channels.taobao import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
-from connectors.xportcn.offering import offering_of
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
 from domain.money import Money

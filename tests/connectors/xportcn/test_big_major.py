@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.big_major import BigMajorChannel
+from connectors.marketplaces.big_major.channel import BigMajorChannel
+from connectors.marketplaces.protocol import Created
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from domain.effects import Action

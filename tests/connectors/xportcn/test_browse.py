@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.xportcn.browse.base import Browser, NotOffered
-from connectors.xportcn.browse.images import Image, UnreadableImage
+from connectors.marketplaces import offering_of
+from connectors.marketplaces.browsing import Browser, NotOffered
+from connectors.marketplaces.images import Image, UnreadableImage
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.offering import offering_of
 from domain.browsing import Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.money import Money

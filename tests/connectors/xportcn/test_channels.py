@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connectors.xportcn import freight
+from connectors.marketplaces import freight, offering_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, Refused
-from connectors.xportcn.offering import offering_of
 from domain.marketplace import Marketplace
 from tests.connectors.xportcn.orders import RECEIVER, client_of, line, order, settings
 from tests.connectors.xportcn.sandbox_process import Sandbox

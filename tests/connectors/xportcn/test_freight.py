@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.xportcn import freight
+from connectors.marketplaces import freight
 from connectors.xportcn.api import logistics
 from connectors.xportcn.auth import signature
 from connectors.xportcn.client import XportcnClient

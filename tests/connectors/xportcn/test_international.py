@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.international import InternationalChannel
+from connectors.marketplaces.international.channel import InternationalChannel
+from connectors.marketplaces.protocol import Created
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered
 from domain.effects import Action

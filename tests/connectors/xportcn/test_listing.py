@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.xportcn.channels.listing import OrderPage, find_in_list
+from connectors.marketplaces.listing import OrderPage, find_in_list
 from domain.absence import Account, Between, Control, Sent, ToItsEnd, judge_absence, judge_account
 from domain.money import Money
 from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus

@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from connectors.marketplaces.alibaba_1688 import reading as alibaba_1688_reading
+from connectors.marketplaces.international import reading as international_reading
+from connectors.marketplaces.poizon import reading as poizon_reading
+from connectors.marketplaces.taobao import reading as taobao_reading
 from connectors.xportcn.api import alibaba_product, international, poizon, taobao_product
-from connectors.xportcn.channels import alibaba_1688_reading, international_reading, poizon_reading, taobao_reading
 from domain.marketplace import Marketplace
 from domain.offers import Offer
 from tests.connectors.xportcn import test_taobao as taobao

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.poizon import PoizonChannel
+from connectors.marketplaces.poizon.channel import PoizonChannel
+from connectors.marketplaces.protocol import Created
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from domain.effects import Action

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
+from connectors.marketplaces.listing import OrderPage, find_in_list
+from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.api import taobao_product
-from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
-from connectors.xportcn.channels.listing import OrderPage, find_in_list
-from connectors.xportcn.channels.taobao import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.rows import Misfit

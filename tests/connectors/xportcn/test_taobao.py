@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.taobao import TaobaoChannel
+from connectors.marketplaces.protocol import Created
+from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from domain.effects import Action

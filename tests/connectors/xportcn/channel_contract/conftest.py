@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import pytest_asyncio
 
-from connectors.xportcn import freight
+from connectors.marketplaces import freight, offering_of
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.offering import offering_of
 from domain.marketplace import Marketplace
 from tests.connectors.xportcn.channel_contract.shop import Shop, shelf
 from tests.connectors.xportcn.sandbox_process import Sandbox

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from connectors.xportcn.channels.base import Channel, Created, Warehouse
+from connectors.marketplaces.protocol import Channel, Created, Warehouse
 from connectors.xportcn.client import XportcnClient
 from domain.effects import Action
 from domain.marketplace import Marketplace

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from connectors.concurrently import concurrently
-from connectors.xportcn.channels.base import Created
+from connectors.marketplaces.protocol import Created
 from connectors.xportcn.errors import Refused
 from domain.effects import Action
 from domain.money import Money

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.xportcn import freight
+from connectors.marketplaces import freight
 from connectors.xportcn.errors import Refused
 from domain.effects import Action
 from domain.freight import choose_freight

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.xportcn.channels.base import Channel
+from connectors.marketplaces import offering_of
+from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.offering import offering_of
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import SourcingOrder

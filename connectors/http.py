@@ -1,0 +1,129 @@
+"""One request and its answer over HTTP: httpx's transport over aiohttp, whose session is used directly.
+
+httpx's client would merge cookies, headers, addresses and redirects into every request, which no call here needs: it
+takes three times as much processor time a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from urllib.parse import urlencode
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from httpx_aiohttp.transport import AiohttpResponseStream
+from yarl import URL
+
+from connectors.bodies import PACKINGS, read_body
+from connectors.sending import GuardedRequest, Halted
+from connectors.settings import XportcnSettings
+from connectors.xportcn.auth import SignatureAuth
+
+# Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
+# the wire leaves it unanswered.
+KEEP_ALIVE_S = 4.0
+Transport = httpx.AsyncBaseTransport
+BARE_HEADERS = {"accept-encoding": ", ".join(PACKINGS)}
+JSON_HEADERS = {**BARE_HEADERS, "content-type": "application/json"}
+NO_QUERY: Mapping[str, str] = {}
+_url = lru_cache(URL)
+TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, UnicodeError, Halted)  # Unicode: no host name
+GARBLED = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, httpx.DecodingError)
+
+
+@dataclass(slots=True)
+class HttpAnswer:
+    """A whole, unpacked answer; the names of `headers` are case-insensitive."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Http:
+    """The connections to one address. Every request is signed anew and sent once; no redirect is followed."""
+
+    def __init__(self, settings: XportcnSettings, auth: SignatureAuth, transport: Transport | None) -> None:
+        self._base_url = settings.base_url.rstrip("/")
+        self._most_mb = settings.most_answer_mb
+        self._timeout = aiohttp.ClientTimeout(sock_connect=settings.connect_timeout_s)
+        self._auth = auth
+        self._transport = transport or _aiohttp_transport(settings)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def exchange(
+        self, method: str, path: str, *, query: Mapping[str, str] = NO_QUERY, body: str = "", is_logistics: bool = False
+    ) -> HttpAnswer:
+        """Send and read the answer to its end. Raises `Unreadable` or one of `TRANSPORT_ERRORS`."""
+        headers = self._auth.headers()
+        query = {**query, **self._auth.query(headers, path, is_logistics=is_logistics)}
+        headers |= JSON_HEADERS if body else BARE_HEADERS
+        url = f"{self._base_url}{path}?{urlencode(query)}" if query else self._base_url + path
+        if isinstance(self._transport, AiohttpTransport):
+            return await self._ask(_session(self._transport), method, url, headers, body.encode())
+        return await self._hand_over(httpx.Request(method, url, headers=headers, content=body))
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> HttpAnswer:
+        assert session.connector is not None
+        loop = asyncio.get_running_loop()
+        request = GuardedRequest(method, _url(url), headers=headers, data=body or None, session=session, loop=loop)
+        async with await request.answered(session.connector, self._timeout) as response:
+            packed_as = response.headers.get("content-encoding", "")
+            parts = _unpacked(response, packed_as) if packed_as else response.content.iter_any()
+            content = await read_body(packed_as, parts, self._most_mb)
+            return HttpAnswer(response.status, response.headers, content)
+
+    async def _hand_over(self, request: httpx.Request) -> HttpAnswer:
+        """Send by a transport other than aiohttp's."""
+        response = await self._transport.handle_async_request(request)
+        async with aclosing(response):
+            packed_as = response.headers.get("content-encoding", "")
+            content = await read_body(packed_as, response.aiter_bytes(), self._most_mb)
+            return HttpAnswer(response.status_code, response.headers, content)
+
+
+def is_garbled(error: Exception) -> bool:
+    """Whether bytes came that are no HTTP answer. An answer that a reset cut short does not count."""
+    found = error.__cause__ if isinstance(error, httpx.ReadError) else error
+    return isinstance(found, GARBLED) and not (
+        isinstance(found, aiohttp.ClientPayloadError) and ConnectionResetError.__name__ in str(found)
+    )
+
+
+def _unpacked(response: aiohttp.ClientResponse, packed_as: str) -> AsyncIterator[bytes]:
+    stream = AiohttpResponseStream(response)
+    return httpx.Response(response.status, headers={"content-encoding": packed_as}, stream=stream).aiter_bytes()
+
+
+def _session(transport: AiohttpTransport) -> aiohttp.ClientSession:
+    if not isinstance(transport.client, aiohttp.ClientSession):
+        transport.client = transport.get_client()
+    return transport.client
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The trusted certificates, read once a process: that takes ten milliseconds."""
+    return httpx.create_ssl_context()
+
+
+def _aiohttp_transport(settings: XportcnSettings) -> AiohttpTransport:
+    """The environment's proxies and netrc are left alone: a proxy may repeat what must be sent once."""
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            ssl=trusted(), limit=settings.max_connections + 1, keepalive_timeout=KEEP_ALIVE_S
+        )
+        return aiohttp.ClientSession(connector=connector)
+
+    return AiohttpTransport(verify=trusted(), client=session)

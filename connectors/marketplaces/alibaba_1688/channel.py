@@ -1,0 +1,132 @@
+"""1688: orders without an idempotency key, found again by the buyer's message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connectors.concurrently import concurrently
+from connectors.marketplaces.alibaba_1688 import reading
+from connectors.marketplaces.alibaba_1688.requests import address, cargo, seller_cargo
+from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel
+from connectors.marketplaces.listing import OrderPage, order_page
+from connectors.marketplaces.previewing import no_quote
+from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
+from connectors.marketplaces.references import CLOCK_MARGIN, batches_of_sellers, require_batch
+from connectors.marketplaces.refusals import ORDER_NOT_FOUND, unless_missing, without_own_id
+from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import Refused
+from connectors.xportcn.wire import china_text
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import SourcingOrder
+from domain.quotes import Quote
+from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
+
+MOST_SELLERS = 10
+
+
+class Alibaba1688Channel(AlibabaChannel):
+    """Implements `Channel`, `PaysMany` and `QuotesMany` (see `marketplaces.protocol`)."""
+
+    marketplace = Marketplace.ALIBABA_1688
+    product_search = alibaba_product.SEARCH
+    product_detail = alibaba_product.DETAIL
+    order_list = alibaba_order.ORDER_PAGE.operation
+    pay_batch_size = 10  # thirty are taken, ten recommended: more time out, and then all of them are unknown
+
+    def __init__(self, client: XportcnClient) -> None:
+        super().__init__(client)
+        self._trade_types = client.settings.allowed_trade_types
+
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        request = alibaba_order.PreviewRequest(address_param=address(warehouse), cargo_param_list=cargo(order.lines))
+        try:
+            preview = await self._client.read(alibaba_order.PREVIEW, request)
+        except Refused as refused:
+            return no_quote(reading.problem(refused.code, refused.message))
+        return reading.quote(preview, order.lines, self._trade_types)
+
+    async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
+        """The quotes, by one call for up to ten orders of different sellers. An exception is about all orders."""
+        groups = batches_of_sellers(orders, MOST_SELLERS)
+        quotes = await concurrently(groups, lambda group: self._quote_group(group, warehouse))
+        return {order_ref: quote for group in quotes for order_ref, quote in group.items()}
+
+    async def _quote_group(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
+        previews = await self._preview_sellers(orders, warehouse) if len(orders) > 1 else {}
+
+        async def quote(order: SourcingOrder) -> Quote:
+            preview = previews.get(order.seller_id)
+            if preview is None:
+                return await self.quote(order, warehouse)
+            return reading.quote(preview, order.lines, self._trade_types)
+
+        return {order.order_ref: await quote(order) for order in orders}
+
+    async def _preview_sellers(
+        self, orders: Sequence[SourcingOrder], warehouse: Warehouse
+    ) -> dict[str, alibaba_batch.SellerPreview]:
+        """Previews by seller; empty when the call is refused for one order's fault: then each is previewed alone."""
+        request = alibaba_batch.PreviewRequest(
+            address_param=address(warehouse),
+            cargo_param_list=tuple(one for order in orders for one in seller_cargo(order.lines, order.seller_id)),
+        )
+        try:
+            previews = await self._client.read(alibaba_batch.PREVIEW, request)
+        except Refused:
+            return {}
+        return {preview.seller_open_id: preview for preview in previews}
+
+    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
+        """Create the order. 1688 knows no limit: `approved` is not checked by the service."""
+        request = alibaba_order.CreateRequest(
+            flow=order.flow or alibaba_order.FLOW,
+            trade_type=order.trade_type or None,
+            message=order.order_ref,
+            out_order_id=order.order_ref if ReferenceField.OWN_ID in self.places else None,
+            address_param=address(warehouse),
+            cargo_param_list=cargo(order.lines),
+        )
+        try:
+            answer = await self._client.effect(alibaba_order.CREATE, request, claim=claim)
+        except Refused as refused:
+            refused = without_own_id(refused)
+            problem = reading.problem(refused.code, refused.message)
+            raise refused.explained(code=refused.code, problems=(problem,)) from refused
+        return reading.created(answer, order.lines)
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        request = alibaba_order.PayRequest(order_id=order_id)
+        try:
+            answer = await self._client.effect(alibaba_order.PAY, request, claim=claim)
+        except Refused as refused:
+            raise refused.explained(code=reading.pay_code(refused.code, refused.message)) from refused
+        reading.settle_payment(answer, order_id)
+
+    async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
+        require_batch(order_ids, self.pay_batch_size)
+        request = alibaba_batch.PayRequest(order_ids=tuple(order_ids))
+        try:
+            answer = await self._client.joint_effect(alibaba_batch.PAY, request, claims=claims)
+        except Refused as refused:
+            return dict.fromkeys(order_ids, refused)
+        return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
+
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage[ServiceOrder]:
+        request = alibaba_order.OrderPageRequest(
+            page=page_no, page_size=size, create_start_time=china_text(since - CLOCK_MARGIN) if since else None
+        )
+        page = await self._client.read(alibaba_order.ORDER_PAGE, request)
+        return order_page(page.result, page.total_record, reading.service_order)
+
+    async def _order(self, order_id: str) -> ServiceOrder | None:
+        request = alibaba_order.OrderDetailRequest(order_id=order_id)
+        order = await unless_missing(self._client.read(alibaba_order.ORDER_DETAIL, request), ORDER_NOT_FOUND)
+        return reading.service_order(order) if order else None
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        request = alibaba_order.LogisticsRequest(order_id=order.order_id)
+        return await reading.traced(self._client.read(alibaba_order.LOGISTICS, request))

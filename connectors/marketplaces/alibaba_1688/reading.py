@@ -1,0 +1,336 @@
+"""1688's answers in the terms of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from connectors.marketplaces.lines import (
+    LinesByIds,
+    distinct,
+    oldest_first,
+    spec_ids,
+    status_of,
+    trace_status,
+    unknown_sale,
+    unmentioned,
+)
+from connectors.marketplaces.protocol import Created, PayOutcome
+from connectors.marketplaces.refusals import (
+    BALANCE_NOT_ENOUGH,
+    CANNOT_PAY,
+    ORDER_NOT_EXIST,
+    ORDER_NOT_FOUND,
+    ORDER_STATUS_ERROR,
+    refusal,
+    unsettled,
+)
+from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product, big_major
+from connectors.xportcn.api.base import EffectCall
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
+from domain.marketplace import Marketplace
+from domain.money import Money, per_unit, total_of
+from domain.offers import Offer, OfferSummary, Sku, VolumePrice
+from domain.orders import OrderLine
+from domain.quotes import LineProblem, Problem, Quote, QuoteLine
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, Shipment, TrackingEvent
+
+PUBLISHED = "published"
+NOTHING_YET = "404"
+NO_SUCH_PATH = 404
+
+STATUSES = {
+    "waitbuyerpay": ServiceStatus.UNPAID,
+    "waitsellersend": ServiceStatus.PAID,
+    "waitbuyerreceive": ServiceStatus.SHIPPED,
+    "confirmgoods": ServiceStatus.FINISHED,
+    "success": ServiceStatus.FINISHED,
+    "cancel": ServiceStatus.CLOSED,
+    "terminated": ServiceStatus.CLOSED,
+}
+
+# Contract 1.6; 006 to 008 (mixed batch, consignment, price of nothing) have no term in the domain.
+PROBLEMS = {
+    "500_001": Problem.OFFLINE,
+    "500_002": Problem.SELLERS_DIFFER,
+    "500_003": Problem.SKU_UNKNOWN,
+    "500_004": Problem.OUT_OF_STOCK,
+    "500_005": Problem.BELOW_MIN_QUANTITY,
+    "500_006": Problem.OTHER,
+    "500_007": Problem.OTHER,
+    "500_008": Problem.OTHER,
+    "500_009": Problem.BELOW_MIN_QUANTITY,
+    "40401": Problem.OFFLINE,
+}
+
+
+def summary(hit: alibaba_product.SearchHit, marketplace: Marketplace) -> OfferSummary:
+    return OfferSummary(
+        marketplace=marketplace,
+        item_id=hit.offer_id,
+        title=hit.subject or hit.subject_trans,
+        price=hit.price_info.price,
+        image_url=hit.image_url,
+        seller_id=hit.seller_open_id,
+    )
+
+
+def offer(product: alibaba_product.Product, marketplace: Marketplace) -> Offer:
+    return Offer(
+        marketplace=marketplace,
+        item_id=product.offer_id,
+        title=product.subject or product.subject_trans,
+        image_url=next(iter(product.product_image.images), ""),
+        seller_id=product.seller_open_id,
+        seller_name=product.seller_data.shop_name,
+        min_quantity=max(1, product.min_order_quantity),
+        active=product.status == PUBLISHED,
+        skus=distinct(_sku(sku) for sku in product.product_sku_infos),
+        volume_prices=distinct(
+            VolumePrice(start_quantity=step.start_quantity, price=step.price)
+            for step in product.product_sale_info.price_range_list
+        ),
+        category_id=product.category_id,
+        category_name=product.category_name,
+        image_urls=distinct(product.product_image.images),
+        unknown_state=unknown_sale(PUBLISHED, product.status),
+    )
+
+
+def _sku(sku: alibaba_product.ProductSku) -> Sku:
+    return Sku(
+        sku_id=sku.sku_id,
+        name="; ".join(f"{part.attribute_name}: {part.value}" for part in sku.sku_attributes),
+        price=sku.price,
+        stock=sku.amount_on_sale,
+        spec_id=sku.spec_id,
+        image_url=sku.sku_image_url,
+    )
+
+
+def problem_of(code: str, words: str) -> Problem:
+    """The problem of a refusal. Addresses are refused in words only (contract 1.6: code 400, `AddressId invalid`)."""
+    if "AddressId invalid" in words:
+        return Problem.ADDRESS_INVALID
+    return PROBLEMS.get(code, Problem.OTHER)
+
+
+def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    return LineProblem(problem=problem_of(code, words), message=words or code, line_no=line_no)
+
+
+def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_types: Sequence[str]) -> Quote:
+    """The quote of all previewed orders together; `trade_types` are the allowed ones.
+
+    Raises `ContractMismatch` when an agreed preview has no sums.
+    """
+    ours = LinesByIds(lines, spec_ids)
+    cargos = [cargo for part in preview.results for cargo in part.cargo_list]
+    told = [(ours.take((cargo.offer_id, cargo.spec_id)), cargo) for cargo in cargos]
+    problems = tuple(_cargo_problem(our, cargo) for our, cargo in told if cargo.result_code in PROBLEMS)
+    problems = problems or tuple(_order_problems(preview))
+    if not preview.success and not problems:
+        problems = (problem(preview.error_code, preview.error_msg or "refused without a word"),)
+    if not problems and not preview.results:
+        raise _no_sums()
+    return Quote(
+        goods=_sum([part.sum_payment_no_carriage for part in preview.results], needed=not problems),
+        postage=_sum([part.sum_carriage for part in preview.results], needed=not problems),
+        total=_sum([part.sum_payment for part in preview.results], needed=not problems),
+        lines=tuple(_quote_line(our, cargo.amount) for our, cargo in told if our and cargo.amount is not None),
+        problems=problems or unmentioned(lines, (our for our, _ in told)),
+        order_count=max(1, len(preview.results)),
+        flow=preview.results[0].flow_flag if preview.results else "",
+        discount=_sum([part.discount_fee for part in preview.results], needed=False),
+        **_trade(preview, trade_types),
+    )
+
+
+def _trade(preview: alibaba_order.Preview, allowed: Sequence[str]) -> dict[str, str]:
+    """The first allowed trade type of the preview; a create without a trade type may buy on credit (upstream)."""
+    named = preview.results[0].trade_mode_name_list if preview.results else ()
+    usable = [name for name in named if name in allowed]
+    if usable or not preview.results:
+        return {"trade_type": usable[0] if usable else ""}
+    offered = f"only by {', '.join(named)}" if named else "by no trade type that it names"
+    return {
+        "hold": f"the seller sells it {offered}; allowed are {', '.join(allowed)}. If one of them is no credit, add it "
+        "to XPORTCN_TRADE_TYPES"
+    }
+
+
+def _cargo_problem(our: OrderLine | None, cargo: alibaba_order.PreviewedCargo) -> LineProblem:
+    return problem(cargo.result_code, cargo.message, line_no=our.line_no if our else 0)
+
+
+def _order_problems(preview: alibaba_order.Preview) -> Iterable[LineProblem]:
+    if preview.error_code in PROBLEMS:
+        yield problem(preview.error_code, preview.error_msg)
+        return
+    for part in preview.results:
+        if part.result_code in PROBLEMS:
+            yield problem(part.result_code, part.message)
+
+
+def _quote_line(our: OrderLine, amount: Money) -> QuoteLine:
+    return QuoteLine(line_no=our.line_no, unit_price=per_unit(amount, our.quantity), amount=amount)
+
+
+def _sum(amounts: list[Money | None], *, needed: bool) -> Money:
+    known = [amount for amount in amounts if amount is not None]
+    if needed and len(known) < len(amounts):
+        raise _no_sums()
+    return total_of(known)
+
+
+def _no_sums() -> ContractMismatch:
+    name = alibaba_order.PREVIEW.operation.name
+    return ContractMismatch("the preview names no sums", operation=name, field="orderPreviewResuslt")
+
+
+def created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
+    """The new order or orders.
+
+    Raises `Refused` only when no order id came with the refusal: samples show success false beside an id (contract
+    2.7), and with some lines failed there may be an order of the others. Then it is `Unanswered`.
+    """
+    parts = [part for part in answer.order_list if part.order_id]
+    ids = tuple(dict.fromkeys(part.order_id for part in parts)) or ((answer.order_id,) if answer.order_id else ())
+    total = _created_total(answer, parts)
+    if answer.success and ids and not answer.failed_offer_list and total is not None:
+        return Created(order_ids=ids, total=total)
+    if ids or (answer.success is not False and not answer.failed_offer_list):
+        words = f"success {answer.success} with order ids {list(ids)} and {len(answer.failed_offer_list)} failed lines"
+        raise unsettled(alibaba_order.CREATE, answer, words)
+    raise not_created(alibaba_order.CREATE, answer, lines)
+
+
+def _created_total(answer: alibaba_order.CreateAnswer, parts: list[alibaba_order.CreatedOrder]) -> Money | None:
+    if answer.total_success_amount is not None:
+        return answer.total_success_amount
+    amounts = [part.order_amount for part in parts if part.order_amount is not None]
+    return total_of(amounts) if parts and len(amounts) == len(parts) else None
+
+
+def not_created(
+    call: EffectCall[Any, Any],
+    answer: alibaba_order.CreateAnswer | big_major.CreateAnswer,
+    lines: tuple[OrderLine, ...],
+) -> Refused:
+    """A refused create of 1688 or bigMajor, with the problem of each line."""
+    ours = LinesByIds(lines, spec_ids)
+    problems = tuple(
+        problem(failed.error_code, failed.error_message, line_no=our.line_no if our else 0)
+        for failed in answer.failed_offer_list
+        for our in [ours.take((failed.offer_id, failed.spec_id))]
+    ) or (problem(answer.code, answer.message),)
+    code = answer.code or next((failed.error_code for failed in answer.failed_offer_list), "")
+    return refusal(call, answer, answer.message or problems[0].message, code=code, problems=problems)
+
+
+def pay_code(code: str, words: str) -> str:
+    """The code of a refused payment in Taobao's terms; 1688 gives words or a number."""
+    if ORDER_STATUS_ERROR in words:
+        return ORDER_STATUS_ERROR
+    return ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code
+
+
+def settle_payment(answer: alibaba_order.PayAnswer, order_id: str) -> None:
+    """Return if the order is paid. Raises `Refused` when the answer has a reason against it, `Unanswered` otherwise."""
+    if answer.order_id not in ("", order_id):
+        raise unsettled(alibaba_order.PAY, answer, f"the answer is about order {answer.order_id}")
+    if answer.protocol_pay_success:
+        return
+    if answer.protocol_pay_success is None:
+        raise unsettled(alibaba_order.PAY, answer, "the answer does not say whether it is paid")
+    if order_id in answer.cant_pay_order_list:
+        raise refusal(alibaba_order.PAY, answer, "the order can't be paid", code=CANNOT_PAY)
+    if answer.pay_url:
+        words = "the wallet has not enough for it: a person can pay at the cashier's page or fill the wallet"
+        raise refusal(alibaba_order.PAY, answer, words, code=BALANCE_NOT_ENOUGH)
+    raise unsettled(alibaba_order.PAY, answer, "not paid and no page to pay at")
+
+
+def payment_outcome(answer: alibaba_batch.PayAnswer, order_id: str) -> PayOutcome:
+    """The outcome of one order in a bulk payment; `Unanswered` when the answer lists it as neither or both."""
+    paid = order_id in answer.success_order_ids
+    failure = next((failed for failed in answer.failed_order_list if failed.order_id == order_id), None)
+    if paid and failure is None:
+        return None
+    if failure is not None and not paid:
+        code = pay_code(failure.error_code, failure.error_message)
+        return refusal(alibaba_batch.PAY, answer, failure.error_message, code=code)
+    told = "both that it is paid and that it failed" if paid else "nothing"
+    return unsettled(alibaba_batch.PAY, answer, f"of order {order_id} the answer says {told}")
+
+
+def service_order(order: alibaba_order.Order) -> ServiceOrder:
+    base = order.base_info
+    return ServiceOrder(
+        order_id=base.id_text or base.id,
+        reference=base.buyer_feedback,
+        own_id=base.out_order_id,
+        status=status_of(base.status, STATUSES),
+        state_word=base.status,
+        total=base.total_amount,
+        paid=base.total_amount if base.pay_time else None,
+        created_at=base.create_time,
+        paid_at=base.pay_time,
+        close_reason=base.close_reason,
+        parcels=domestic_parcels(order.native_logistics.logistics_items),
+        shipments=shipments(order.international_logistics),
+    )
+
+
+def domestic_parcels(items: Iterable[alibaba_order.LogisticsItem]) -> tuple[DomesticParcel, ...]:
+    return tuple(
+        DomesticParcel(
+            tracking_number=item.logistics_bill_no, company=item.logistics_company_name, sent_at=item.delivered_time
+        )
+        for item in items
+        if item.logistics_bill_no
+    )
+
+
+def shipments(parcels: Iterable[alibaba_order.InternationalLogistics]) -> tuple[Shipment, ...]:
+    """Our bookings, each with all its parcels."""
+    by_booking = attrgetter("order_id")
+    return tuple(
+        _shipment(booking_id, list(group)) for booking_id, group in groupby(sorted(parcels, key=by_booking), by_booking)
+    )
+
+
+def _shipment(booking_id: str, parcels: list[alibaba_order.InternationalLogistics]) -> Shipment:
+    return Shipment(
+        shipment_order_id=booking_id,
+        tracking_numbers=tuple(dict.fromkeys(parcel.logistic_number for parcel in parcels if parcel.logistic_number)),
+        company=parcels[0].logistic_company_name,
+        tracking_urls=tuple(dict.fromkeys(parcel.tracking_url for parcel in parcels if parcel.tracking_url)),
+        render_id=parcels[0].render_id,
+    )
+
+
+async def traced(logistics: Awaitable[alibaba_order.Logistics]) -> list[TrackingEvent]:
+    """The events of an order, oldest first; none for code 404, 1688's word for no events yet (upstream).
+
+    HTTP 404 beside it is a wrong path all the same.
+    """
+    try:
+        return oldest_first(events(await logistics))
+    except Misconfigured as error:
+        if error.code == NOTHING_YET and error.status != NO_SUCH_PATH:
+            return []
+        raise
+
+
+def events(logistics: alibaba_order.Logistics) -> Iterable[TrackingEvent]:
+    for parcel in logistics.logistics_trace:
+        for step in parcel.logistics_steps:
+            yield TrackingEvent(
+                tracking_number=parcel.logistics_bill_no,
+                occurred_at=step.accept_time,
+                status=trace_status(step.status),
+                description=step.remark,
+            )

@@ -1,0 +1,1 @@
+"""bigMajor, the KA twin of 1688: buying and browsing."""

@@ -1,0 +1,110 @@
+"""The protocol of browsing, and the one error for what a marketplace does not offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from connectors.marketplaces.images import Image
+from connectors.marketplaces.protocol import Channel
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import XportcnError
+from domain.browsing import Category, Filters, Hits, Sort
+from domain.items import ItemId, read_item
+from domain.marketplace import Marketplace
+from domain.offers import Offer
+
+ROOT = "0"
+
+
+class NotOffered(XportcnError):
+    """A marketplace has no such way to search; nothing was sent. The message names it and the alternatives."""
+
+
+class Browser(Protocol):
+    """One marketplace of the service, read only. Every method may raise `NotOffered`, before anything is sent.
+
+    `lists_changes` says whether `listing` heeds `changed_since`; `lists_everything` whether it needs no category.
+    """
+
+    marketplace: Marketplace
+    lists_changes: bool
+    lists_everything: bool
+
+    async def by_words(self, words: str, filters: Filters) -> Hits:
+        """Offers whose title matches `words`, best first unless sorted."""
+
+    async def by_image(self, image: Image, filters: Filters) -> Hits:
+        """Offers similar to an image, most alike first unless sorted."""
+
+    async def by_url(self, url: str) -> Offer | None:
+        """The product of a link; None when there is none. `ValueError` for a link to something else."""
+
+    async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
+        """The offers of one seller."""
+
+    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+        """The offers of a category, or of all where none is given, in a stable order.
+
+        `changed_since` may leave out offers unchanged since then, where the marketplace supports that.
+        """
+
+    async def hot(self, filters: Filters) -> Hits:
+        """Best sellers."""
+
+    async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
+        """The categories right below a category; the roots below `ROOT`."""
+
+
+class PlainBrowser:
+    """The common base of all browsers; each way to search raises `NotOffered` unless a marketplace has it."""
+
+    marketplace: Marketplace
+    lists_changes = False
+    lists_everything = True
+
+    def __init__(self, client: XportcnClient, channel: Channel) -> None:
+        self._client = client
+        self._channel = channel
+
+    async def by_image(self, image: Image, filters: Filters) -> Hits:
+        raise not_offered(self.marketplace, "search by image", "search by words or category")
+
+    async def by_url(self, url: str) -> Offer | None:
+        """The product of a link or an id; `ValueError` for anything else."""
+        item = read_item(self.marketplace, url)
+        if not isinstance(item, ItemId):
+            raise ValueError(f"{url!r} is no {self.marketplace} link and no item id")
+        return await self._channel.offer(item.id)
+
+    async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
+        raise not_offered(self.marketplace, "search by shop", "search by words or category")
+
+    async def hot(self, filters: Filters) -> Hits:
+        raise not_offered(self.marketplace, "best sellers", "search by words or category")
+
+    async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
+        raise not_offered(self.marketplace, "category tree", "its offers name their category: search by words first")
+
+
+def refuse_filters(marketplace: Marketplace, way: str, filters: Filters, *, offers: str = "") -> None:
+    """Raise `NotOffered` for a filter that this way of searching does not take.
+
+    `offers` names the filters it takes: any of `sort`, `price`, `category`.
+    """
+    asked = {
+        "sort": filters.sort is not Sort.RELEVANCE,
+        "price": filters.min_price is not None or filters.max_price is not None,
+        "category": bool(filters.category_id),
+    }
+    known = offers.split()
+    unknown = [name for name, is_set in asked.items() if is_set and name not in known]
+    if unknown:
+        has = f"it knows {' and '.join(known)}" if known else "it knows no filter"
+        raise NotOffered(f"{marketplace} can't filter {way} by {' and '.join(unknown)}; {has}")
+
+
+def not_offered(marketplace: Marketplace, way: str, instead: str) -> NotOffered:
+    """The error for a whole way of searching."""
+    return NotOffered(f"{marketplace} offers no {way}; {instead}")

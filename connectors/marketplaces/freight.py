@@ -1,0 +1,236 @@
+"""The warehouse: its address, and international freight from it: estimate, render, book, update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from connectors.marketplaces.protocol import Warehouse
+from connectors.xportcn.api import basics, logistics
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import Misconfigured, Unanswered
+from connectors.xportcn.wire import Nothing, unix_text
+from domain.effects import Claim
+from domain.freight import FreightQuote, FreightService
+from domain.orders import OrderLine, Receiver, SourcingOrder
+from domain.service_orders import DomesticParcel, Shipment, ShipmentItem
+
+
+async def warehouse_address(client: XportcnClient) -> Warehouse:
+    """The account's default address in China, or its first. Raises `Misconfigured` when it has none."""
+    addresses = await client.read(basics.ADDRESSES, Nothing())
+    if not addresses:
+        raise Misconfigured(
+            "the account has no warehouse address: add one in the service's console",
+            operation=basics.ADDRESSES.operation.name,
+        )
+    address = next((address for address in addresses if address.is_default), addresses[0])
+    return Warehouse(
+        name=address.name,
+        phone=address.phone,
+        province=address.province,
+        city=address.city,
+        district=address.district,
+        address=address.address,
+        zip=address.post_code,
+    )
+
+
+async def estimate(
+    client: XportcnClient, lines: Iterable[OrderLine], *, country: str, zip_code: str = ""
+) -> FreightQuote:
+    """The estimated freight; not bookable. Raises `Refused` 42001 for a country without a service."""
+    request = logistics.EstimateRequest(
+        country=country,
+        zip=zip_code or None,
+        render_items=tuple(
+            logistics.EstimateItem(item_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity) for line in lines
+        ),
+    )
+    answer = await client.read(logistics.ESTIMATE, request)
+    return FreightQuote(render_id="", services=_services(answer.services))
+
+
+async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
+    """The freight of an order; bookable for 24 hours. Raises `Refused` as `estimate` does."""
+    request = logistics.RenderRequest(
+        receiver_address=_render_address(order.request.receiver),
+        render_items=tuple(
+            logistics.RenderItem(
+                item_id=line.item_id,
+                sku_id=line.sku_id,
+                quantity=line.quantity,
+                price=line.unit_price,
+                currency=line.unit_price.currency,
+            )
+            for line in order.lines
+        ),
+    )
+    answer = await client.read(logistics.RENDER, request)
+    return FreightQuote(render_id=answer.render_id, services=_services(answer.services))
+
+
+def _services(services: Iterable[logistics.Service]) -> tuple[FreightService, ...]:
+    return tuple(
+        FreightService(
+            service_id=service.service_id,
+            company=service.company_name,
+            category=service.service_category,
+            price=service.amount,
+            min_days=service.min_days,
+            max_days=service.max_days,
+        )
+        for service in services
+    )
+
+
+async def book(
+    client: XportcnClient,
+    claim: Claim,
+    order: SourcingOrder,
+    order_id: str,
+    quote: FreightQuote,
+    service: FreightService,
+) -> Shipment:
+    """Book one service for all lines of a paid order. The service does not prevent a second booking."""
+    answer = await client.effect(logistics.BOOK, booking_request(order, order_id, quote, service), claim=claim)
+    return shipment(answer, quote.render_id)
+
+
+def booking_request(
+    order: SourcingOrder, order_id: str, quote: FreightQuote, service: FreightService
+) -> logistics.BookingRequest:
+    chosen = logistics.FreightInfo(
+        service_id=service.service_id, company_name=service.company, service_category=service.category
+    )
+    return logistics.BookingRequest(
+        render_id=quote.render_id,
+        tmall_order_info=logistics.TmallOrderInfo(tmall_order_id=order_id),
+        receiver_address=_booking_address(order.request.receiver),
+        line_items=tuple(
+            logistics.BookingLine(
+                item_id=line.item_id,
+                sku_id=line.sku_id,
+                quantity=line.quantity,
+                title=line.title,
+                image_url=line.image_url,
+                freight_info=chosen,
+            )
+            for line in order.lines
+        ),
+    )
+
+
+def shipment(booking: logistics.Booking, render_id: str) -> Shipment:
+    """A booking in the terms of the domain: one tracking number a service, with the lines under it."""
+    parcels = [sub_order.parcel for sub_order in booking.sub_orders]
+    return Shipment(
+        shipment_order_id=booking.order_id,
+        tracking_numbers=tuple(parcel.logistic_number for parcel in parcels if parcel.logistic_number),
+        company=next((parcel.logistic_company_name for parcel in parcels), ""),
+        tracking_urls=tuple(parcel.tracking_url for parcel in parcels if parcel.tracking_url),
+        render_id=render_id,
+        fee=booking.order_fee.amount if booking.order_fee else None,
+        items=tuple(
+            ShipmentItem(
+                tracking_number=sub_order.parcel.logistic_number,
+                item_id=item.item_id,
+                sku_id=item.sku_id,
+                quantity=item.quantity,
+                title=item.title,
+            )
+            for sub_order in booking.sub_orders
+            for item in sub_order.item_infos
+        ),
+    )
+
+
+async def update_domestic(
+    client: XportcnClient,
+    claim: Claim,
+    shipment: Shipment,
+    order_id: str,
+    parcels: Sequence[DomesticParcel],
+    *,
+    lines: Sequence[OrderLine] = (),
+) -> None:
+    """Report to the warehouse the domestic parcels that bring the goods of a shipment.
+
+    Every parcel is named for every item, since the contents of parcels are unknown. `lines` add pictures, and replace
+    the items of a shipment that was read back without them.
+    """
+    request = update_request(shipment, order_id, parcels, lines)
+    if not await client.effect(logistics.UPDATE, request, claim=claim):
+        name = logistics.UPDATE.operation.name
+        raise Unanswered("the answer is `false` inside a success; it may be stored", operation=name, status=200)
+
+
+def update_request(
+    shipment: Shipment, order_id: str, parcels: Sequence[DomesticParcel], lines: Sequence[OrderLine] = ()
+) -> logistics.UpdateRequest:
+    domestic = tuple(
+        logistics.DomesticLogisticInfo(
+            logistic_number=parcel.tracking_number,
+            logistic_company_name=parcel.company,
+            rts_time=unix_text(parcel.sent_at) if parcel.sent_at else None,
+        )
+        for parcel in parcels
+    )
+    pictures = {(line.item_id, line.sku_id): line.image_url for line in lines}
+    return logistics.UpdateRequest(
+        order_id=shipment.shipment_order_id,
+        tmall_order_id=order_id,
+        logistic_infos=tuple(
+            logistics.LogisticInfo(
+                line_item=logistics.UpdatedItem(
+                    item_id=item.item_id,
+                    sku_id=item.sku_id,
+                    quantity=item.quantity,
+                    title=item.title,
+                    image_url=pictures.get((item.item_id, item.sku_id), ""),
+                ),
+                logistic_number=item.tracking_number,
+                domestic_logistic_info=domestic,
+            )
+            for item in shipment.items or _items_of(lines, shipment)
+        ),
+    )
+
+
+def _items_of(lines: Iterable[OrderLine], shipment: Shipment) -> tuple[ShipmentItem, ...]:
+    """All lines under the first tracking number: we book one service an order."""
+    number = next(iter(shipment.tracking_numbers), "")
+    return tuple(
+        ShipmentItem(
+            tracking_number=number, item_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity, title=line.title
+        )
+        for line in lines
+    )
+
+
+def _render_address(receiver: Receiver) -> logistics.RenderAddress:
+    return logistics.RenderAddress(
+        name=receiver.name,
+        email=receiver.email,
+        phone=receiver.phone,
+        mobile_phone=receiver.phone,
+        address=receiver.address,
+        tax_id="",
+        country=receiver.country,
+        state=receiver.state,
+        city=receiver.city,
+        zip=receiver.zip,
+    )
+
+
+def _booking_address(receiver: Receiver) -> logistics.BookingAddress:
+    return logistics.BookingAddress(
+        country=receiver.country,
+        state=receiver.state,
+        city=receiver.city,
+        zip=receiver.zip,
+        address=receiver.address,
+        name=receiver.name,
+        phone=receiver.phone,
+        mobile_phone=receiver.phone,
+        email=receiver.email,
+    )

@@ -1,0 +1,1 @@
+"""InternationalAlibaba: buying and browsing."""

@@ -1,0 +1,148 @@
+"""InternationalAlibaba: orders under our reference as the service's key, with a carrier of a freight quote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connectors.concurrently import concurrently
+from connectors.marketplaces.filtered_orders import FilteredOrders
+from connectors.marketplaces.international import reading
+from connectors.marketplaces.lines import oldest_first
+from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
+from connectors.marketplaces.previewing import asked_before, no_quote, require_approved
+from connectors.marketplaces.protocol import Created, Warehouse
+from connectors.marketplaces.references import CLOCK_MARGIN
+from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
+from connectors.xportcn.api import international
+from connectors.xportcn.errors import Refused
+from connectors.xportcn.wire import china_text
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer, OfferSummary
+from domain.orders import OrderLine, SourcingOrder
+from domain.quotes import Quote
+from domain.service_orders import ServiceOrder, TrackingEvent
+
+CHINA_BY_PHONE = "86"
+
+
+class InternationalChannel(FilteredOrders):
+    """Implements `Channel` (see `marketplaces.protocol`). Only items priced in CNY are bought."""
+
+    marketplace: Marketplace = Marketplace.INTERNATIONAL
+    order_list = international.ORDER_LIST.operation
+
+    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
+        async def turn(page_no: int) -> OrderPage[OfferSummary]:
+            request = international.SearchRequest(keyword=words, index=page_no - 1, size=min(limit, PAGE_SIZE))
+            page = await self._client.read(international.SEARCH, request)
+            return OrderPage([reading.summary(hit) for hit in page.result_data], page.result_total)
+
+        return await first_hits(turn, limit)
+
+    async def offer(self, item_id: str) -> Offer | None:
+        product = await self._product(item_id)
+        return reading.offer(product) if product else None
+
+    async def _product(self, item_id: str) -> international.Product | None:
+        request = international.DetailRequest(product_id=item_id)
+        return await unless_missing(self._client.read(international.DETAIL, request), PRODUCT_NOT_FOUND)
+
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        """The cheapest carrier's total. Prices of several lines are looked up: freight answers only their sum."""
+        try:
+            freight = await self._freight(order, warehouse)
+        except Refused as refused:
+            return no_quote(reading.problem(refused.code, refused.message))
+        amounts = {order.lines[0].line_no: freight.product_amount}
+        if len(order.lines) > 1:
+            products = await concurrently(dict.fromkeys(line.item_id for line in order.lines), self._product)
+            amounts = reading.line_amounts(order.lines, [product for product in products if product])
+        return reading.quote(freight, order.lines, amounts)
+
+    async def _freight(self, order: SourcingOrder, warehouse: Warehouse) -> international.Freight:
+        request = international.FreightRequest(
+            product_list=_products(order.lines), shipment_address=_address(warehouse)
+        )
+        return await self._client.read(international.FREIGHT, request)
+
+    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
+        """Take a carrier of a fresh freight quote, compare with `approved`, which no other check does, and create."""
+        try:
+            freight = await asked_before(international.CREATE, self._freight(order, warehouse))
+            require_approved(international.CREATE, reading.total(freight, order.lines), approved)
+            request = _create_request(order, warehouse, reading.cheapest(freight))
+            answer = await self._client.effect(international.CREATE, request, claim=claim)
+        except Refused as refused:
+            problem = reading.problem(refused.code, refused.message)
+            raise refused.explained(code=code_of(refused), problems=refused.problems or (problem,)) from refused
+        return reading.created(answer)
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        request = international.PayRequest(order_id_list=(order_id,))
+        answer = await payment_answer(self._client.effect(international.PAY, request, claim=claim))
+        reading.settle_payment(answer)
+
+    async def _page(
+        self,
+        page_no: int,
+        size: int,
+        *,
+        since: datetime | None = None,
+        references: Sequence[str] = (),
+        order_ids: Sequence[str] = (),
+    ) -> OrderPage[ServiceOrder]:
+        request = international.OrderListRequest(
+            start_page=page_no,
+            page_size=size,
+            create_date_start=china_text(since - CLOCK_MARGIN) if since else None,
+            channel_refer_ids=tuple(references) or None,
+            trade_ids=tuple(order_ids) or None,
+        )
+        answer = await self._client.read(international.ORDER_LIST, request)
+        read = reading.any_order if since else reading.service_order
+        return order_page(answer.order_list, answer.total_count, read)
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        """The events, which stand in the order itself: it is read anew."""
+        request = international.OrderListRequest(
+            start_page=FIRST_PAGE, page_size=PAGE_SIZE, trade_ids=(order.order_id,)
+        )
+        answer = await self._client.read(international.ORDER_LIST, request)
+        shown = [one for one in answer.order_list if one.trade_id == order.order_id]
+        return oldest_first(event for one in shown for event in reading.events(one))
+
+
+def _products(lines: Sequence[OrderLine]) -> tuple[international.OrderedProduct, ...]:
+    return tuple(
+        international.OrderedProduct(product_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity)
+        for line in lines
+    )
+
+
+def _create_request(
+    order: SourcingOrder, warehouse: Warehouse, carrier: international.Carrier | None
+) -> international.CreateRequest:
+    return international.CreateRequest(
+        channel_refer_id=order.order_ref,
+        product_list=_products(order.lines),
+        logistics_detail=international.LogisticsDetail(
+            shipment_address=_address(warehouse),
+            carrier_code=carrier.carrier_code if carrier else "",  # without one the quote has a problem
+        ),
+    )
+
+
+def _address(warehouse: Warehouse) -> international.ShipmentAddress:
+    return international.ShipmentAddress(
+        zip=warehouse.zip,
+        country="China",
+        country_code=international.CHINA,
+        province=warehouse.province,
+        city=warehouse.city,
+        address=f"{warehouse.district}{warehouse.address}",
+        contact_person=warehouse.name,
+        telephone=international.Telephone(country=CHINA_BY_PHONE, number=warehouse.phone),
+    )

@@ -1,0 +1,230 @@
+"""InternationalAlibaba's answers in the terms of the domain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from connectors.marketplaces.alibaba_1688.reading import shipments
+from connectors.marketplaces.lines import LinesByIds, distinct, sku_ids, status_of, trace_status, unknown_sale
+from connectors.marketplaces.protocol import Created
+from connectors.marketplaces.refusals import refusal, unsettled
+from connectors.xportcn.api import international
+from connectors.xportcn.errors import ContractMismatch
+from domain.marketplace import Marketplace
+from domain.money import Money, per_unit, total_of
+from domain.offers import Offer, OfferSummary, Sku, VolumePrice
+from domain.orders import OrderLine
+from domain.quotes import LineProblem, Problem, Quote, QuoteLine
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TrackingEvent
+
+ONLINE = "online"
+CNY = "CNY"
+PAY_SUCCESS, PAY_FAILED = "PAY_SUCCESS", "PAY_FAILED"
+
+# States that wait for the service, or need a person (audited, frozen, charged back), are OTHER.
+STATUSES = {
+    "unpay": ServiceStatus.UNPAID,
+    "paying": ServiceStatus.PAYMENT_PENDING,
+    "paid": ServiceStatus.PAID,
+    "captured": ServiceStatus.PAID,
+    "undeliver": ServiceStatus.PAID,
+    "delivering": ServiceStatus.SHIPPED,
+    "waitconfirmreceipt": ServiceStatus.SHIPPED,
+    "tradesuccess": ServiceStatus.FINISHED,
+    "tradeclose": ServiceStatus.CLOSED,
+}
+
+# Contract 1.6 and all 5.1; other codes have no term in the domain.
+PROBLEMS = {
+    "130106": Problem.OFFLINE,
+    "40401": Problem.OFFLINE,
+    "10005": Problem.SKU_UNKNOWN,
+    "130703": Problem.OUT_OF_STOCK,
+    "140004": Problem.OUT_OF_STOCK,
+    "10007": Problem.BELOW_MIN_QUANTITY,
+    "4027": Problem.BELOW_MIN_QUANTITY,
+    "410006": Problem.BELOW_MIN_QUANTITY,
+    "120019": Problem.ADDRESS_INVALID,
+    "4015": Problem.ADDRESS_INVALID,
+    "130608": Problem.ADDRESS_INVALID,
+    "10012": Problem.ADDRESS_INVALID,
+}
+BAD_REQUEST, PRODUCT_LIST = "40001", "productList"
+
+
+def summary(hit: international.SearchHit) -> OfferSummary:
+    return OfferSummary(
+        marketplace=Marketplace.INTERNATIONAL,
+        item_id=hit.product_id,
+        title=hit.title,
+        price=hit.price,
+        image_url=hit.image,
+        seller_id=hit.e_company_id,
+    )
+
+
+def offer(product: international.Product) -> Offer:
+    return Offer(
+        marketplace=Marketplace.INTERNATIONAL,
+        item_id=product.product_id,
+        title=product.title,
+        image_url=next(iter(product.images), ""),
+        seller_id=product.e_company_id,
+        seller_name=product.shop_name,
+        min_quantity=max(1, product.min_order_quantity),
+        active=product.status == ONLINE,
+        skus=distinct(_sku(sku) for sku in product.skus),
+        category_id=product.category_id,
+        image_urls=distinct(product.images),
+        unknown_state=unknown_sale(ONLINE, product.status),
+    )
+
+
+def _sku(sku: international.ProductSku) -> Sku:
+    return Sku(
+        sku_id=sku.sku_id,
+        name="; ".join(f"{part.attr_name}: {part.attr_value}" for part in sku.sku_attr_list),
+        price=sku.ladder_price[0].price,
+        stock=sku.stock,
+        image_url=sku.image,
+        volume_prices=_volume_prices(sku.ladder_price),
+    )
+
+
+def _volume_prices(ladder: Sequence[international.LadderStep]) -> tuple[VolumePrice, ...]:
+    return distinct(VolumePrice(start_quantity=step.min_quantity, price=step.price) for step in ladder)
+
+
+def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    """The problem of a code. Two sellers come as a bad `productList` (all 5)."""
+    sellers_differ = code == BAD_REQUEST and words.startswith(PRODUCT_LIST)
+    ours = Problem.SELLERS_DIFFER if sellers_differ else PROBLEMS.get(code, Problem.OTHER)
+    return LineProblem(problem=ours, message=words or code, line_no=line_no)
+
+
+def cheapest(freight: international.Freight) -> international.Carrier | None:
+    """The cheapest carrier that charges in CNY; of equals the fastest."""
+    carriers = [carrier for carrier in freight.carriers if carrier.currency == CNY]
+    return min(carriers, key=lambda carrier: (carrier.fee.minor, carrier.max_days, carrier.carrier_code), default=None)
+
+
+def line_amounts(lines: Sequence[OrderLine], products: Iterable[international.Product]) -> dict[int, Money]:
+    """The cost of each line by the ladder prices, which count all pieces of a product in the order."""
+    pieces = Counter[str]()
+    for line in lines:
+        pieces[line.item_id] += line.quantity
+    skus = {(product.product_id, sku.sku_id): sku for product in products for sku in product.skus}
+    return {
+        line.line_no: _ladder_price(sku, pieces[line.item_id]) * line.quantity
+        for line in lines
+        if (sku := skus.get(sku_ids(line)))
+    }
+
+
+def _ladder_price(sku: international.ProductSku, pieces: int) -> Money:
+    reached = [step for step in sku.ladder_price if step.min_quantity <= pieces]
+    return max(reached or sku.ladder_price[:1], key=lambda step: step.min_quantity).price
+
+
+def total(freight: international.Freight, lines: Sequence[OrderLine]) -> Quote:
+    """The cost of the order with the cheapest carrier, without the price of each line."""
+    ours = LinesByIds(lines, sku_ids)
+    told = [(ours.take((line.product_id, line.sku_id)), line) for line in freight.problem_list]
+    problems = tuple(problem(line.error_code, line.error_message, our.line_no if our else 0) for our, line in told)
+    carrier = cheapest(freight)
+    problems = problems or tuple(_unfit(freight, carrier))
+    goods = freight.product_amount if freight.currency == CNY else Money(0)
+    postage = carrier.fee if carrier else Money(0)
+    return Quote(goods=goods, postage=postage, total=goods + postage, problems=problems)
+
+
+def _unfit(freight: international.Freight, carrier: international.Carrier | None) -> Iterable[LineProblem]:
+    if freight.currency != CNY:
+        words = f"priced in {freight.currency}: only orders in {CNY} are bought"
+        yield LineProblem(problem=Problem.OTHER, message=words)
+    elif carrier is None:
+        words = "no carrier brings it to the warehouse" if not freight.carriers else f"no carrier charges in {CNY}"
+        yield LineProblem(problem=Problem.OTHER, message=words)
+
+
+def quote(freight: international.Freight, lines: Sequence[OrderLine], amounts: Mapping[int, Money]) -> Quote:
+    """The total with each line's amount. The amounts must not add up to less than the service will take."""
+    whole = total(freight, lines)
+    if whole.problems:
+        return whole
+    priced = tuple(
+        QuoteLine(line_no=line.line_no, unit_price=per_unit(amount, line.quantity), amount=amount)
+        for line in lines
+        if (amount := amounts.get(line.line_no)) is not None and amount.currency == CNY
+    )
+    known = total_of([line.amount for line in priced])
+    if len(priced) < len(lines) or known < whole.goods:
+        words = f"the prices of its lines add up to {known}, the goods cost {whole.goods}"
+        return replace(whole, problems=(LineProblem(problem=Problem.OTHER, message=words),))
+    return replace(whole, lines=priced)
+
+
+def created(answer: international.CreateAnswer) -> Created:
+    """The new orders; raises `Unanswered` when the answer lacks an id or an amount in CNY."""
+    totals = [order.total_amount for order in answer.order_list if order.currency == CNY]
+    ids = tuple(order.trade_id for order in answer.order_list if order.trade_id)
+    if ids and len(ids) == len(totals) == len(answer.order_list) and answer.trade_id in ("", *ids):
+        return Created(order_ids=ids, total=total_of(totals))
+    words = f"order ids {[*ids, answer.trade_id]} with {len(totals)} amounts in {CNY}"
+    raise unsettled(international.CREATE, answer, words)
+
+
+def settle_payment(answer: international.PayAnswer) -> None:
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
+    if answer.status == PAY_SUCCESS and not answer.reason_code:
+        return
+    if answer.status == PAY_FAILED:
+        raise refusal(international.PAY, answer, answer.reason_code, code=answer.reason_code)
+    told = f"{answer.status or 'no status'}, reason {answer.reason_code or 'none'}"
+    raise unsettled(international.PAY, answer, f"the answer says {told}")
+
+
+def service_order(order: international.Order) -> ServiceOrder:
+    """Raises `ContractMismatch` for another currency: such an order is never ours, and its amounts can't be judged."""
+    if order.currency != CNY:
+        words = f"order {order.trade_id} is in {order.currency}; only {CNY} is dealt with"
+        raise ContractMismatch(words, operation=international.ORDER_LIST.operation.name, field="currency")
+    return any_order(order)
+
+
+def any_order(order: international.Order) -> ServiceOrder:
+    """Any order of the account, with its amounts in its own currency."""
+    return ServiceOrder(
+        order_id=order.trade_id,
+        reference=order.channel_refer_id,
+        status=status_of(order.trade_status, STATUSES),
+        state_word=order.trade_status,
+        total=order.total_amount,
+        paid=order.paid_amount,
+        created_at=order.create_date,
+        paid_at=order.pay_date,
+        close_reason=order.close_reason,
+        parcels=tuple(
+            DomesticParcel(
+                tracking_number=parcel.tracking_number, company=parcel.carrier_name, sent_at=parcel.sent_date
+            )
+            for parcel in order.logistics_list
+            if parcel.tracking_number
+        ),
+        shipments=shipments(order.international_logistics),
+    )
+
+
+def events(order: international.Order) -> Iterable[TrackingEvent]:
+    traced = [(parcel.tracking_number, parcel.traces) for parcel in order.logistics_list]
+    traced += [(parcel.logistic_number, parcel.traces) for parcel in order.international_logistics]
+    for number, traces in traced:
+        for trace in traces:
+            yield TrackingEvent(
+                tracking_number=number,
+                occurred_at=trace.time,
+                status=trace_status(trace.status),
+                description=trace.desc,
+            )

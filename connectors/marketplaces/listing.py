@@ -1,0 +1,234 @@
+"""Reading the service's lists page by page, to an empty page: a list's own count neither ends nor proves a reading.
+
+A list that is not whole proves nothing about what is missing from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count, pairwise
+from typing import Generic, TypeVar
+
+from connectors.marketplaces.references import by_reference, is_since
+from connectors.xportcn.errors import ContractMismatch, Refused
+from connectors.xportcn.operations import Operation
+from connectors.xportcn.rows import FittingRows
+from domain.absence import EVER, Reading
+from domain.offers import OfferSummary
+from domain.service_orders import ServiceOrder
+from domain.witness_words import FLAWS
+from domain.witnessed import Lack
+
+PAGE_SIZE = 50
+FIRST_PAGE = 1
+
+MOST_PAGES = 2_000
+
+Row = TypeVar("Row")
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage(Generic[Row]):
+    """One page, the list's own count of all rows, and the number of rows of this page that do not fit the contract.
+
+    A list with a misfit may show that an order exists, but proves of no order that it does not (see
+    `rows.FittingRows`).
+    """
+
+    rows: Sequence[Row]
+    total: int
+    misfits: int = 0
+
+
+def order_page(rows: FittingRows[Read], total: int, read: Callable[[Read], ServiceOrder]) -> OrderPage[ServiceOrder]:
+    """A page of orders in the terms of the domain; a row without an id is dropped, since it can be no order of ours."""
+    orders = [read(row) for row in rows]
+    named = [order for order in orders if order.order_id]
+    return OrderPage(named, total, len(rows.misfits) + len(orders) - len(named))
+
+
+Turn = Callable[[int], Awaitable[OrderPage[Row]]]
+"""Reads the page of a number, counted from 1."""
+
+OrderTurn = Callable[[int, int], Awaitable[OrderPage[ServiceOrder]]]
+"""Reads the page of a number, counted from 1, of so many rows."""
+
+
+async def first_hits(turn: Turn[OfferSummary], limit: int) -> list[OfferSummary]:
+    """The first `limit` hits of a search, each once; a page that brings nothing new is the last."""
+    found: dict[str, OfferSummary] = {}
+    for page_no in count(FIRST_PAGE):
+        page = await turn(page_no)
+        before = len(found)
+        found |= {hit.item_id: hit for hit in page.rows if hit.item_id not in found}
+        if len(found) == before or len(found) >= min(limit, page.total):
+            break
+    return list(found.values())[:limit]
+
+
+@dataclass(slots=True)
+class Walk:
+    """A reading of a list in pages of `size`: the rows of each page, and whether it came to an empty page.
+
+    `rows` are of the last page. `is_short`: an earlier page showed fewer rows than asked for, so that rows may be
+    missing between two pages. `is_early`: it ended since everything searched for was found.
+    """
+
+    size: int
+    rows: int = 0
+    pages: list[list[ServiceOrder]] = field(default_factory=list)
+    seen: dict[str, ServiceOrder] = field(default_factory=dict)
+    total: int = 0
+    misfits: int = 0
+    ended: bool = False
+    is_short: bool = False
+    is_early: bool = False
+
+    def add(self, page: OrderPage[ServiceOrder]) -> bool:
+        """Add a page; answers whether it had new rows."""
+        news = {order.order_id: order for order in page.rows if order.order_id not in self.seen}
+        self.total = max(self.total, page.total)
+        self.misfits += page.misfits
+        self.seen |= news
+        if news:
+            self.pages.append(list(news.values()))
+        return bool(news)
+
+    @property
+    def orders(self) -> list[ServiceOrder]:
+        return list(self.seen.values())
+
+    @property
+    def lacks(self) -> Lack | None:
+        """Why orders that the list does not show may exist all the same."""
+        if self.misfits:
+            return Lack.READABLE_ROWS
+        is_whole = self.is_early or not (self.is_short or self.total > len(self.seen))
+        return None if is_whole else Lack.WHOLE_LIST
+
+    @property
+    def unbroken(self) -> bool:
+        """Whether every order created between two shown orders would stand between them."""
+        return self.ended or _is_sorted(self.orders)
+
+    @property
+    def covers(self) -> datetime | None:
+        """The time since which all created orders would stand on the first page; None where that is not certain."""
+        if self.ended and len(self.pages) <= 1:
+            return EVER
+        first, rest = self.pages[0], [order for page in self.pages[1:] for order in page]
+        times, later = _times(first), _times(rest)
+        if times is None or later is None or not (rest or _is_sorted(first, newest_first=True)):
+            return None
+        return min(times) if max(later, default=EVER) <= min(times) else None
+
+
+def _times(orders: Iterable[ServiceOrder]) -> list[datetime] | None:
+    times = [order.created_at for order in orders]
+    known = [at for at in times if at is not None]
+    return known if len(known) == len(times) else None
+
+
+def _is_sorted(orders: Sequence[ServiceOrder], *, newest_first: bool = False) -> bool:
+    """Whether orders are sorted by creation; oldest first counts as well, unless `newest_first`."""
+    times = _times(orders)
+    if times is None:
+        return False
+    falls = all(before >= after for before, after in pairwise(times))
+    return (falls and times[0] > times[-1]) if newest_first else falls or times == sorted(times)
+
+
+def _never(_: Walk) -> bool:
+    return False
+
+
+async def walk(turn: OrderTurn, is_enough: Callable[[Walk], bool] = _never) -> Walk:
+    """Read page by page, to a page without new rows, or until it `is_enough`.
+
+    Where the first page shows fewer rows than asked for, further pages are asked for in that size: a service that
+    counts in pages of the asked size would skip rows.
+    """
+    done = Walk(size=PAGE_SIZE, rows=PAGE_SIZE)
+    for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
+        page = await turn(page_no, done.size)
+        before, done.rows = done.rows, len({order.order_id for order in page.rows}) + page.misfits
+        done.ended = not done.rows
+        if not done.add(page):
+            return done
+        done.is_short |= before < done.size
+        done.is_early = is_enough(done)
+        if done.is_early:
+            return done
+        if page_no == FIRST_PAGE:
+            done.size = min(done.rows, PAGE_SIZE)
+    raise ContractMismatch(f"the list does not end: {MOST_PAGES:,} pages, each with orders of its own", field="data")
+
+
+async def whole_list(turn: OrderTurn, since: datetime) -> Reading:
+    """All orders of a list created after `since`, also when it ignores its filter or its sorting."""
+    return await _read(turn, since, [])
+
+
+async def find_in_list(turn: OrderTurn, references: Sequence[str], since: datetime) -> Reading:
+    """Search a list, newest first, that has no filter by reference.
+
+    It ends early only once all are found *and* the orders get older than `since`: an order further down could
+    carry a reference a second time.
+    """
+    return await _read(turn, since, references)
+
+
+async def _read(turn: OrderTurn, since: datetime, references: Sequence[str]) -> Reading:
+    head = await _head(turn)
+
+    def is_enough(done: Walk) -> bool:
+        found = by_reference(done.seen.values(), references, since)
+        is_older = not all(is_since(order, since) for order in done.pages[-1])
+        return is_older and bool(references) and set(references) <= set(found)
+
+    done = await walk(turn, is_enough)
+    orders = done.orders if done.is_early else [order for order in done.orders if is_since(order, since)]
+    hides_its_head = not done.is_early and head is not None and not {one.order_id for one in head} <= done.seen.keys()
+    is_of_its_young_end = head is not None and (done.ended or done.is_early or _is_newest(head, done.orders))
+    return Reading(
+        found=by_reference(orders, references, since),
+        listed=orders,
+        lacks=Lack.WHOLE_LIST if hides_its_head else done.lacks,
+        ended=done.ended,
+        covers=done.covers if is_of_its_young_end else None,
+        unbroken=done.unbroken,
+    )
+
+
+async def _head(turn: OrderTurn) -> Sequence[ServiceOrder] | None:
+    """The newest order, by a page of one. A list that counts pages from 0 shows its second, and hides a page when read.
+
+    None where the service refuses so small a page.
+    """
+    try:
+        return (await turn(FIRST_PAGE, 1)).rows
+    except Refused:
+        return None
+
+
+def _is_newest(head: Sequence[ServiceOrder], orders: Sequence[ServiceOrder]) -> bool:
+    """Whether `head` is the newest: else a page that comes again and again may be the oldest, in reverse order."""
+    times = _times(orders)
+    return times is not None and len(head) == 1 and head[0].created_at == max(times, default=None)
+
+
+async def with_ids(turn: OrderTurn, order_ids: Sequence[str], operation: Operation) -> list[ServiceOrder]:
+    """The orders of these ids, in a list that may show others too.
+
+    Raises `ContractMismatch` when one is missing from a list that was not read to its end.
+    """
+    wanted = set(order_ids)
+    done = await walk(turn, lambda so_far: wanted <= so_far.seen.keys())
+    lacks = done.lacks or (None if done.ended else Lack.EMPTY_PAGE)
+    if lacks and not wanted <= done.seen.keys():
+        words = f"{FLAWS[lacks]}: what it does not show may be there"
+        raise ContractMismatch(words, operation=operation.name, field="data")
+    return [order for order in done.orders if order.order_id in wanted]

@@ -1,0 +1,1 @@
+"""Poizon: buying and browsing."""

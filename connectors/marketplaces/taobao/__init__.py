@@ -1,0 +1,1 @@
+"""Taobao: buying, browsing, cart and after-sale."""

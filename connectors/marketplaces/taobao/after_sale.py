@@ -1,0 +1,218 @@
+"""Taobao after-sale: a refund belongs to one sub-order; cancelling an unpaid order is accepted first, done later."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from connectors.concurrently import concurrently
+from connectors.marketplaces.after_sale import (
+    NOT_NOW,
+    Ability,
+    Carrier,
+    RefundRequest,
+    Target,
+    not_offered,
+    require_true,
+    word_of,
+)
+from connectors.marketplaces.lines import LinesByIds, distribution_ids, sku_ids
+from connectors.marketplaces.refusals import refusal, require_success, unsettled
+from connectors.xportcn.api import taobao_after_sale as api
+from connectors.xportcn.api import taobao_order
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import ContractMismatch, Refused
+from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.orders import OrderLine
+
+TYPES = {RefundKind.REFUND: 1, RefundKind.RETURN: 2}
+GOODS = {RefundKind.REFUND: ("1", "2"), RefundKind.RETURN: ("2",)}  # 1 not received, 2 received
+UNKNOWN_AMOUNT = "the answer does not say whether it is taken on"
+PAGE_SIZE = 50
+
+STATES = {
+    10: RefundState.ASKED,
+    20: RefundState.AGREED,
+    30: RefundState.RETURNED,
+    100: RefundState.REFUNDED,
+    -10: RefundState.REFUSED,
+    -20: RefundState.CLOSED,
+}
+
+
+class TaobaoAfterSale:
+    """Implements `AfterSale` (see `marketplaces.after_sale`)."""
+
+    marketplace: Marketplace = Marketplace.TAOBAO
+    abilities = frozenset({Ability.MODIFY, Ability.WITHDRAW, Ability.MESSAGE})
+    settles_in = timedelta(seconds=5)
+    closes_after = timedelta(0)
+
+    def __init__(self, client: XportcnClient) -> None:
+        self._client = client
+
+    async def cancel(self, claim: Claim, order_id: str, reason: str) -> None:
+        request = taobao_order.CancelRequest(purchase_id=order_id, cancel_reason=reason)
+        answer = await self._client.effect(taobao_order.CANCEL, request, claim=claim)
+        require_success(taobao_order.CANCEL, answer, doubt="the answer does not say whether it is accepted")
+
+    async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
+        request = taobao_order.OrderDetailRequest(purchase_order_id=order_id)
+        order = await self._client.read(taobao_order.ORDER_DETAIL, request)
+        shop, distribution = LinesByIds(lines, sku_ids), LinesByIds(lines, distribution_ids)
+        told = [
+            (shop.take((part.item_id, part.sku_id)) or distribution.take((part.item_id, part.sku_id)), part)
+            for part in order.sub_purchase_orders
+        ]
+        found = [_target(line, part) for line, part in told if line and line.line_no in wanted]
+        if {line_no for target in found for line_no in target.lines} != set(wanted):
+            name = taobao_order.ORDER_DETAIL.operation.name
+            raise ContractMismatch("the order does not show every line", operation=name, field="subPurchaseOrders")
+        return tuple(found)
+
+    async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
+        found = await concurrently(GOODS[kind], lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods))
+        return tuple(option for options in found for option in options)
+
+    async def _options(self, sub_order_id: str, refund_type: int, goods: str) -> tuple[RefundOption, ...]:
+        request = api.RenderRequest(sub_order_id=sub_order_id, refund_type=refund_type, goods_status=int(goods))
+        try:
+            template = (await self._client.read(api.RENDER, request)).refund_order_template
+        except Refused as refused:
+            if word_of(refused) in NOT_NOW:
+                return ()
+            raise
+        most = template.max_refund_fee.refund_fee
+        least = template.max_refund_fee.min_refund_fee if template.max_refund_fee.can_edit_refund_fee else most
+        return tuple(
+            RefundOption(
+                reason_id=int(reason.reason_id), name=reason.reason_desc, goods=goods, least=least or NOTHING, most=most
+            )
+            for reason in template.refund_reasons
+        )
+
+    async def upload(self, picture: bytes) -> str:
+        raise not_offered(self.marketplace, "store pictures (give links instead of files)")
+
+    async def ask(self, claim: Claim, request: RefundRequest) -> str:
+        answer = await self._client.effect(
+            api.SUBMIT,
+            api.SubmitRequest(
+                sub_order_id=request.entry_ids[0],
+                refund_type=TYPES[request.kind],
+                goods_status=int(request.goods),
+                reason_id=str(request.reason_id),
+                refund_fee=request.amount.total,
+                refund_desc=request.description or None,
+                refund_images=request.vouchers or None,
+            ),
+            claim=claim,
+        )
+        require_success(api.SUBMIT, answer, doubt=UNKNOWN_AMOUNT)
+        if not answer.refund_id:
+            raise unsettled(api.SUBMIT, answer, "the answer names no refund")
+        return answer.refund_id
+
+    async def modify(self, claim: Claim, refund_id: str, request: RefundRequest) -> None:
+        answer = await self._client.effect(
+            api.MODIFY,
+            api.ModifyRequest(
+                refund_id=refund_id,
+                reason_id=str(request.reason_id),
+                refund_fee=request.amount.total,
+                refund_desc=request.description or None,
+                refund_images=request.vouchers or None,
+            ),
+            claim=claim,
+        )
+        require_success(api.MODIFY, answer, doubt=UNKNOWN_AMOUNT)
+
+    async def withdraw(self, claim: Claim, refund_id: str) -> None:
+        answer = await self._client.effect(api.CANCEL, api.RefundRequest(refund_id=refund_id), claim=claim)
+        if answer.cancel_success is None:
+            raise unsettled(api.CANCEL, answer, "the answer does not say whether it is withdrawn")
+        if not answer.cancel_success:
+            raise refusal(api.CANCEL, answer, "the refund can't be withdrawn any more", code="REFUND_STATUS_ERROR")
+
+    async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
+        rendered = await self._client.read(api.RETURN_RENDER, api.RefundRequest(refund_id=refund_id))
+        return tuple(
+            Carrier(code=one.logistics_company_code, name=one.logistics_company_name)
+            for one in rendered.logistics_company_list
+        )
+
+    async def send_back(
+        self, claim: Claim, refund_id: str, *, carrier: str, number: str, note: str, vouchers: tuple[str, ...]
+    ) -> None:
+        request = api.ReturnRequest(
+            refund_id=refund_id,
+            logistics_company_code=carrier,
+            mail_no=number,
+            return_goods_desc=note or None,
+            refund_images=vouchers or None,
+        )
+        require_true(api.RETURN_SUBMIT, answered=await self._client.effect(api.RETURN_SUBMIT, request, claim=claim))
+
+    async def send_message(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
+        request = api.MessageRequest(refund_id=refund_id, refund_message=words, refund_images=vouchers or None)
+        require_true(api.MESSAGE, answered=await self._client.effect(api.MESSAGE, request, claim=claim))
+
+    async def read(self, refund_id: str) -> ServiceRefund:
+        shown = await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id))
+        events = [_event(message) async for message in self._messages(refund_id)]
+        return _service_refund(shown.refund_order_aggregate, tuple(events))
+
+    async def _messages(self, refund_id: str) -> AsyncIterator[api.Message]:
+        passed = 0
+        for page_no in count(1):
+            request = api.MessagePageRequest(refund_id=refund_id, page_no=page_no, page_size=PAGE_SIZE)
+            page = await self._client.read(api.MESSAGES, request)
+            for message in page.data:
+                yield message
+            passed += len(page.data)
+            if not page.data or passed >= page.total_records:
+                return
+
+    async def receive(self, claim: Claim, order_id: str) -> None:
+        raise not_offered(self.marketplace, "confirm receipt")
+
+
+def _target(line: OrderLine, part: taobao_order.SubPurchaseOrder) -> Target:
+    refund_ids = (part.refund_id,) if part.refund_id else ()
+    return Target(lines=(line.line_no,), entry_ids=(part.sub_purchase_order_id,), refund_ids=refund_ids)
+
+
+def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...]) -> ServiceRefund:
+    refund, logistics = shown.refund_order, shown.logistics
+    state = STATES.get(refund.refund_status)
+    if state is None:
+        raise ContractMismatch(
+            f"refund status {refund.refund_status} is not known",
+            operation=api.REFUND.operation.name,
+            field="refundStatus",
+        )
+    if state is RefundState.AGREED and refund.refund_type == TYPES[RefundKind.RETURN]:
+        state = RefundState.TO_RETURN
+    company = logistics.logistics_company if logistics else None
+    return ServiceRefund(
+        refund_id=refund.refund_id,
+        state=state,
+        asked=refund.refund_fee,
+        refunded=refund.refund_fee if state is RefundState.REFUNDED else NOTHING,
+        reason_id=int(refund.reason_id) if refund.reason_id.isdigit() else 0,
+        refusal=refund.seller_refuse_reason_describe or refund.seller_refuse_reason,
+        company=company.logistics_company_name or company.logistics_company_code if company else "",
+        tracking_number=logistics.mail_no if logistics else "",
+        return_address=logistics.receiver_address if logistics else "",
+        deadline=refund.timeout_date,
+        events=events,
+    )
+
+
+def _event(message: api.Message) -> RefundEvent:
+    status = "" if message.refund_status is None else str(message.refund_status)
+    moment = message.create_time or datetime.fromtimestamp(0, UTC)
+    return RefundEvent(occurred_at=moment, status=status, role=message.role, description=message.content)

@@ -1,0 +1,116 @@
+"""Taobao: words and image; shops and categories by the list of distribution products; best sellers; links."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from connectors.marketplaces.browsing import PlainBrowser, refuse_filters
+from connectors.marketplaces.images import Image
+from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
+from connectors.marketplaces.taobao import reading
+from connectors.xportcn.api import taobao_product
+from connectors.xportcn.wire import unix_ms
+from domain.browsing import Filters, Hits, Sort
+from domain.items import PAGES
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer, OfferSummary
+
+SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
+
+
+class TaobaoBrowser(PlainBrowser):
+    """Implements `Browser` (see `marketplaces.browsing`)."""
+
+    marketplace = Marketplace.TAOBAO
+    lists_changes = True
+
+    async def by_words(self, words: str, filters: Filters) -> Hits:
+        refuse_filters(self.marketplace, "words", filters, offers="sort price")
+        request = taobao_product.SearchRequest(
+            keyword=words,
+            page_no=filters.page,
+            page_size=filters.page_size,
+            price_start=filters.min_price,
+            price_end=filters.max_price,
+            sort=SORTS[filters.sort],
+        )
+        page = await self._client.read(taobao_product.SEARCH, request)
+        return _hits(page)
+
+    async def by_image(self, image: Image, filters: Filters) -> Hits:
+        refuse_filters(self.marketplace, "images", filters, offers="sort price")
+        request = taobao_product.ImageSearchRequest(
+            image_base64=image.base64,
+            image_url=image.url,
+            page_no=filters.page,
+            page_size=filters.page_size,
+            price_start=filters.min_price,
+            price_end=filters.max_price,
+            sort=SORTS[filters.sort],
+        )
+        page = await self._client.read(taobao_product.IMAGE_SEARCH, request)
+        return _hits(page)
+
+    async def by_url(self, url: str) -> Offer | None:
+        """The product of a link. Short links name no item: the service resolves them."""
+        try:
+            return await super().by_url(url)
+        except ValueError:
+            if not _is_ours(url):
+                raise
+        return await self._inquire(url)
+
+    async def _inquire(self, url: str) -> Offer | None:
+        inquiry = self._client.read(taobao_product.INQUIRY, taobao_product.InquiryRequest(url=url))
+        product = await unless_missing(inquiry, PRODUCT_NOT_FOUND)
+        return reading.offer(product) if product else None
+
+    async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
+        refuse_filters(self.marketplace, "a shop's offers", filters, offers="category")
+        return await self._listed(filters, shop_id=shop_id)
+
+    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+        refuse_filters(self.marketplace, "listings", filters, offers="category")
+        return await self._listed(filters, changed_since=changed_since)
+
+    async def hot(self, filters: Filters) -> Hits:
+        refuse_filters(self.marketplace, "best sellers", filters, offers="category")
+        request = taobao_product.HotRequest(
+            page_no=filters.page, page_size=filters.page_size, category_id=filters.category_id or None
+        )
+        page = await self._client.read(taobao_product.HOT, request)
+        return _hits(page)
+
+    async def _listed(self, filters: Filters, *, shop_id: str = "", changed_since: datetime | None = None) -> Hits:
+        request = taobao_product.SpuPageRequest(
+            page_no=filters.page,
+            page_size=filters.page_size,
+            category_id=filters.category_id or None,
+            shop_id=shop_id or None,
+            modify_time_start=unix_ms(changed_since) if changed_since else None,
+        )
+        page = await self._client.read(taobao_product.SPU_PAGE, request)
+        return Hits(total=page.total_records, offers=tuple(_listed_offer(spu) for spu in page.data))
+
+
+def _is_ours(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return any(host == site or host.endswith(f".{site}") for site in PAGES[Marketplace.TAOBAO].sites)
+
+
+def _hits(page: taobao_product.SearchPage | taobao_product.MapHitPage) -> Hits:
+    return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
+
+
+def _listed_offer(spu: taobao_product.Spu) -> OfferSummary:
+    return OfferSummary(
+        marketplace=Marketplace.TAOBAO,
+        item_id=spu.item_id,
+        title=spu.title,
+        price=spu.price or Money(0),
+        image_url=spu.pic_url,
+        seller_id=spu.shop_id,
+        seller_name=spu.shop_name,
+    )

@@ -1,0 +1,179 @@
+"""Taobao: purchase orders under our own reference, which is the service's idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from connectors.concurrently import concurrently
+from connectors.marketplaces.filtered_orders import FilteredOrders
+from connectors.marketplaces.lines import oldest_first
+from connectors.marketplaces.listing import PAGE_SIZE, OrderPage, first_hits, order_page
+from connectors.marketplaces.previewing import no_quote
+from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
+from connectors.marketplaces.references import CLOCK_MARGIN, require_batch
+from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, unless_missing
+from connectors.marketplaces.taobao import reading
+from connectors.xportcn.api import taobao_order, taobao_product
+from connectors.xportcn.errors import Refused
+from connectors.xportcn.wire import unix_ms
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer, OfferSummary
+from domain.orders import OrderLine, Receiver, SourcingOrder
+from domain.quotes import Quote
+from domain.service_orders import ServiceOrder, TrackingEvent
+
+Form = TypeVar("Form", bound=taobao_order.Address)
+
+
+class TaobaoChannel(FilteredOrders):
+    """Implements `Channel` and `PaysMany` (see `marketplaces.protocol`)."""
+
+    marketplace: Marketplace = Marketplace.TAOBAO
+    order_list = taobao_order.ORDER_PAGE.operation
+    most_references = 1
+    pay_batch_size = 10
+
+    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
+        async def turn(page_no: int) -> OrderPage[OfferSummary]:
+            request = taobao_product.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
+            page = await self._client.read(taobao_product.SEARCH, request)
+            return OrderPage([reading.summary(hit) for hit in page.data], page.total_records)
+
+        return await first_hits(turn, limit)
+
+    async def offer(self, item_id: str) -> Offer | None:
+        request = taobao_product.ProductRequest(item_id=item_id)
+        product = await unless_missing(self._client.read(taobao_product.PRODUCT, request), PRODUCT_NOT_FOUND)
+        if product is None:
+            return None
+        mapping = await self._map_ids(product) if reading.lacks_distribution_ids(product) else None
+        return reading.offer(product, mapping)
+
+    async def _map_ids(self, product: taobao_product.Product) -> taobao_product.Mapping:
+        item = taobao_product.MappingItem(
+            item_id=product.item_id, sku_ids=tuple(sku.sku_id for sku in product.sku_list)
+        )
+        return await self._client.read(taobao_product.ID_MAPPING, taobao_product.MappingRequest(params=(item,)))
+
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        request = taobao_order.RenderRequest(
+            receiver=foreign_address(order.request.receiver, taobao_order.Address),
+            warehouse_address=_warehouse(warehouse),
+            render_item_list=tuple(_render_item(line) for line in order.lines),
+        )
+        try:
+            rendered = await self._client.read(taobao_order.RENDER, request)
+        except Refused as refused:
+            return no_quote(reading.problem(refused.code, refused.message))
+        return reading.quote(rendered, order.lines)
+
+    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
+        request = taobao_order.CreateRequest(
+            outer_purchase_id=order.order_ref,
+            purchase_amount=approved,
+            order_line_list=tuple(_create_line(line) for line in order.lines),
+            receiver=foreign_address(order.request.receiver, taobao_order.Address),
+            warehouse_address_info=_warehouse(warehouse),
+        )
+        try:
+            answer = await self._client.effect(taobao_order.CREATE, request, claim=claim)
+        except Refused as refused:
+            problem = reading.problem(refused.code, refused.message)
+            raise refused.explained(code=refused.code, problems=(problem,)) from refused
+        return reading.created(answer)
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        outcomes = await self._pay((claim,), (order_id,))
+        if error := outcomes[order_id]:
+            raise error
+
+    async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
+        require_batch(order_ids, self.pay_batch_size)
+        try:
+            return await self._pay(claims, order_ids)
+        except Refused as refused:
+            return dict.fromkeys(order_ids, refused)
+
+    async def _pay(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
+        request = taobao_order.PayRequest(purchase_order_id_list=tuple(order_ids))
+        answer = await self._client.joint_effect(taobao_order.PAY, request, claims=claims)
+        return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
+
+    async def _page(
+        self,
+        page_no: int,
+        size: int,
+        *,
+        since: datetime | None = None,
+        references: Sequence[str] = (),
+        order_ids: Sequence[str] = (),
+    ) -> OrderPage[ServiceOrder]:
+        request = taobao_order.OrderPageRequest(
+            page_no=page_no,
+            page_size=size,
+            create_time_start=unix_ms(since - CLOCK_MARGIN) if since else None,
+            outer_purchase_id=references[0] if references else None,
+            purchase_ids=tuple(order_ids) or None,
+        )
+        page = await self._client.read(taobao_order.ORDER_PAGE, request)
+        return order_page(page.data, page.total_records, reading.service_order)
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        parts = await concurrently(order.parts, self._trace_part)
+        return oldest_first(event for events in parts for event in events)
+
+    async def _trace_part(self, part: str) -> list[TrackingEvent]:
+        request = taobao_order.LogisticsRequest(sub_purchase_order_id=part)
+        told = await unless_missing(self._client.read(taobao_order.LOGISTICS, request), ORDER_NOT_FOUND)
+        return list(reading.events(told)) if told else []  # not shipped yet: the order itself was read a moment ago
+
+
+def foreign_address(receiver: Receiver, form: type[Form]) -> Form:
+    """The final address of the goods, in the model `form`."""
+    return form(
+        country=receiver.country,
+        state=receiver.state or receiver.city,  # required there (contract 2.3), unknown to many countries
+        city=receiver.city,
+        district="",
+        address=receiver.address,
+        zip=receiver.zip,
+        name=receiver.name,
+        phone=receiver.phone,
+        mobile_phone=receiver.phone,
+    )
+
+
+def _warehouse(warehouse: Warehouse) -> taobao_order.Address:
+    return taobao_order.Address(
+        country="CN",
+        state=warehouse.province,
+        city=warehouse.city,
+        district=warehouse.district,
+        address=warehouse.address,
+        zip=warehouse.zip,
+        name=warehouse.name,
+        phone=warehouse.phone,
+        mobile_phone=warehouse.phone,
+    )
+
+
+def _render_item(line: OrderLine) -> taobao_order.RenderItem:
+    return taobao_order.RenderItem(
+        item_id=line.distribution_item_id, sku_id=line.distribution_sku_id, quantity=line.quantity
+    )
+
+
+def _create_line(line: OrderLine) -> taobao_order.CreateLine:
+    return taobao_order.CreateLine(
+        item_id=line.distribution_item_id,
+        sku_id=line.distribution_sku_id,
+        order_line_no=str(line.line_no),
+        quantity=line.quantity,
+        price=line.unit_price,
+        currency=line.unit_price.currency,
+        title=line.title,
+    )

@@ -1,0 +1,233 @@
+"""Taobao's answers in the terms of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from connectors.marketplaces.lines import (
+    LinesByIds,
+    distinct,
+    distribution_ids,
+    other_pieces,
+    status_of,
+    trace_status,
+    unknown_sale,
+    unmentioned,
+)
+from connectors.marketplaces.protocol import Created, PayOutcome
+from connectors.marketplaces.refusals import refusal, unsettled
+from connectors.xportcn.api import taobao_order, taobao_product
+from domain.marketplace import Marketplace
+from domain.money import total_of
+from domain.offers import Offer, OfferSummary, Sku
+from domain.orders import OrderLine
+from domain.quotes import LineProblem, Problem, Quote, QuoteLine
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, Shipment, ShipmentItem, TrackingEvent
+
+ACTIVE = "active"
+
+STATUSES = {
+    "0": ServiceStatus.UNPAID,
+    "1": ServiceStatus.PAYMENT_PENDING,
+    "2": ServiceStatus.PAYMENT_PENDING,
+    "4": ServiceStatus.CLOSED,
+    "5": ServiceStatus.PAYMENT_PENDING,
+    "10": ServiceStatus.PAID,
+    "11": ServiceStatus.SHIPPED,
+    "12": ServiceStatus.BUILDING,
+}
+
+PROBLEMS = {
+    "OUT_OF_STOCK": Problem.OUT_OF_STOCK,
+    "BELOW_MIN_QUANTITY": Problem.BELOW_MIN_QUANTITY,
+    "ITEM_OFFLINE": Problem.OFFLINE,
+    "SKU_NOT_FOUND": Problem.SKU_UNKNOWN,
+    "SELLER_MISMATCH": Problem.SELLERS_DIFFER,
+    "ADDRESS_INVALID": Problem.ADDRESS_INVALID,
+    "PRICE_CHANGED": Problem.PRICE_CHANGED,
+    "40401": Problem.OFFLINE,
+}
+
+
+def summary(hit: taobao_product.SearchHit) -> OfferSummary:
+    return OfferSummary(
+        marketplace=Marketplace.TAOBAO,
+        item_id=hit.item_id,
+        title=hit.title,
+        price=hit.price,
+        image_url=hit.pic_url,
+        seller_id=hit.shop_id,
+        seller_name=hit.shop_name,
+    )
+
+
+def lacks_distribution_ids(product: taobao_product.Product) -> bool:
+    return not product.mp_id or any(not sku.mp_sku_id for sku in product.sku_list)
+
+
+def offer(product: taobao_product.Product, mapping: taobao_product.Mapping | None = None) -> Offer:
+    """The product; missing ids are taken from `mapping`. A product without ids can't be ordered: it is not active."""
+    mapped = next((item for item in mapping.mp_products if item.item_id == product.item_id), None) if mapping else None
+    distribution_id = product.mp_id or (mapped.mp_id if mapped else "")
+    sku_ids = {sku.sku_id: sku.mp_sku_id for sku in mapped.sku_list} if mapped else {}
+    return Offer(
+        marketplace=Marketplace.TAOBAO,
+        item_id=product.item_id,
+        title=product.title,
+        image_url=next(iter(product.pic_urls), ""),
+        seller_id=product.shop_id,
+        seller_name=product.shop_name,
+        min_quantity=max(1, product.begin_amount),
+        active=product.status == ACTIVE and bool(distribution_id),
+        skus=distinct(_sku(sku, sku.mp_sku_id or sku_ids.get(sku.sku_id, "")) for sku in product.sku_list),
+        distribution_item_id=distribution_id,
+        category_id=product.category_id,
+        category_name=product.category_name,
+        image_urls=distinct(product.pic_urls),
+        unknown_state=unknown_sale(ACTIVE, product.status, *(sku.status for sku in product.sku_list)),
+    )
+
+
+def _sku(sku: taobao_product.ProductSku, distribution_id: str) -> Sku:
+    return Sku(
+        sku_id=sku.sku_id,
+        name="; ".join(f"{part.prop_name}: {part.value_name}" for part in sku.properties),
+        price=sku.promotion_price or sku.price,
+        stock=sku.quantity,
+        distribution_sku_id=distribution_id,
+        image_url=sku.pic_url,
+        active=sku.status == ACTIVE and bool(distribution_id),
+    )
+
+
+def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    return LineProblem(problem=PROBLEMS.get(code, Problem.OTHER), message=words or code, line_no=line_no)
+
+
+def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quote:
+    """The quote of all parts together: a seller with two depots has two. More than one seller is a problem."""
+    ours = LinesByIds(lines, distribution_ids)
+    told = [(ours.take((line.item_id, line.sku_id)), line) for order in rendered.orders for line in order.lines]
+    problems = [_line_problem(our, line) for our, line in told if not line.available or line.error_code]
+    problems += [other_pieces(our, line.quantity) for our, line in told if our and line.quantity != our.quantity]
+    sellers = dict.fromkeys(order.supplier_nick for order in rendered.orders)
+    if len(sellers) > 1:
+        words = f"the lines are of several sellers: {', '.join(sellers)}"
+        problems.append(LineProblem(problem=Problem.SELLERS_DIFFER, message=words))
+    return Quote(
+        goods=total_of([order.product_amount for order in rendered.orders]),
+        postage=total_of([order.domestic_post_fee for order in rendered.orders]),
+        total=total_of([order.purchase_amount for order in rendered.orders]),
+        lines=tuple(
+            QuoteLine(line_no=our.line_no, unit_price=line.price, amount=line.price * our.quantity)
+            for our, line in told
+            if our and line.price and line.available
+        ),
+        problems=tuple(problems) + unmentioned(lines, (our for our, _ in told)),
+        order_count=max(1, len(rendered.orders)),
+    )
+
+
+def _line_problem(our: OrderLine | None, line: taobao_order.RenderedLine) -> LineProblem:
+    words = line.error_message or line.error_code or "not available"
+    return problem(line.error_code, words, our.line_no if our else 0)
+
+
+def created(answer: taobao_order.CreateAnswer) -> Created:
+    """The new order. Raises `Refused` or, when the answer contradicts itself or lacks an id, `Unanswered`."""
+    ids = tuple(order.purchase_id for order in answer.order_list)
+    amounts = [order.estimate_amount for order in answer.order_list if order.estimate_amount is not None]
+    if answer.success and ids and len(amounts) == len(ids):
+        return Created(order_ids=ids, total=total_of(amounts))
+    if answer.success is False and not ids:
+        why = problem(answer.error_code, answer.error_message)
+        raise refusal(taobao_order.CREATE, answer, answer.error_message, code=answer.error_code, problems=(why,))
+    raise unsettled(
+        taobao_order.CREATE, answer, f"success {answer.success} with order ids {list(ids)} and amounts {len(amounts)}"
+    )
+
+
+def payment_outcome(answer: taobao_order.PayAnswer, order_id: str) -> PayOutcome:
+    """The outcome of one order; `Unanswered` when the answer lists it as neither or both."""
+    will_pay = order_id in answer.will_pay_purchase_order_ids
+    failure = next((result for result in answer.pay_failed_results if result.gsp_order_id == order_id), None)
+    failed = failure is not None or order_id in answer.pay_failure_purchase_order_ids
+    if will_pay and not failed:
+        return None
+    if failed and not will_pay:
+        words, code = (failure.error_message, failure.error_code) if failure else ("", "")
+        return refusal(taobao_order.PAY, answer, words, code=code)
+    told = "both that it will be paid and that it failed" if will_pay else "nothing"
+    return unsettled(taobao_order.PAY, answer, f"of order {order_id} the answer says {told}")
+
+
+def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:
+    return ServiceOrder(
+        order_id=order.purchase_id,
+        reference=order.outer_purchase_id,
+        status=status_of(order.status, STATUSES),
+        state_word=order.status,
+        total=order.purchase_amount,
+        paid=order.pay_amount,
+        created_at=order.created_time,
+        paid_at=order.pay_time,
+        close_reason=next((part.close_reason for part in order.sub_purchase_orders if part.close_reason), ""),
+        parts=tuple(part.sub_purchase_order_id for part in order.sub_purchase_orders),
+        parcels=_parcels(order),
+        shipments=_shipments(order),
+    )
+
+
+def _parcels(order: taobao_order.PurchaseOrder) -> tuple[DomesticParcel, ...]:
+    parcels = (
+        DomesticParcel(
+            tracking_number=parcel.logistic_number, company=parcel.logistic_company_name, sent_at=parcel.rts_time
+        )
+        for part in order.sub_purchase_orders
+        for parcel in part.logistic_orders
+        if parcel.logistic_number
+    )
+    return tuple({parcel.tracking_number: parcel for parcel in parcels}.values())
+
+
+def _shipments(order: taobao_order.PurchaseOrder) -> tuple[Shipment, ...]:
+    told = [(part, parcel) for part in order.sub_purchase_orders for parcel in part.international_logistic_orders]
+    booking_ids = dict.fromkeys(parcel.order_id for _, parcel in told)
+    return tuple(
+        _shipment(booking_id, [pair for pair in told if pair[1].order_id == booking_id]) for booking_id in booking_ids
+    )
+
+
+def _shipment(
+    booking_id: str, traced: list[tuple[taobao_order.SubPurchaseOrder, taobao_order.InternationalLogisticOrder]]
+) -> Shipment:
+    parcels = [parcel for _, parcel in traced]
+    return Shipment(
+        shipment_order_id=booking_id,
+        tracking_numbers=tuple(dict.fromkeys(parcel.logistic_number for parcel in parcels if parcel.logistic_number)),
+        company=parcels[0].logistic_company_name,
+        tracking_urls=tuple(dict.fromkeys(parcel.tracking_url for parcel in parcels if parcel.tracking_url)),
+        render_id=parcels[0].render_id,
+        items=tuple(
+            ShipmentItem(
+                tracking_number=parcel.logistic_number,
+                item_id=part.item_id,
+                sku_id=part.sku_id,
+                quantity=part.quantity,
+                title=part.title,
+            )
+            for part, parcel in traced
+        ),
+    )
+
+
+def events(logistics: taobao_order.Logistics) -> Iterable[TrackingEvent]:
+    for parcel in logistics.pnm_logistics_details:
+        for trace in parcel.logistics_traces:
+            yield TrackingEvent(
+                tracking_number=parcel.mail_no,
+                occurred_at=trace.time,
+                status=trace_status(trace.status),
+                description=trace.standard_desc or trace.status_desc,
+                place=trace.city or trace.facility_name,
+            )

@@ -1,1 +1,0 @@
-"""Cancellations, refunds and returns: one module per marketplace, all behind the `AfterSale` protocol."""

@@ -1,1 +1,0 @@
-"""Browsing a marketplace without buying: one module each, all behind the `Browser` protocol."""

@@ -1,1 +1,0 @@
-"""Shopping carts: one module per marketplace, all behind the `Cart` protocol."""

@@ -1,1 +1,0 @@
-"""One module per marketplace, all behind the `Channel` protocol."""
