@@ -63,7 +63,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# docs/data-dictionary.md, from the words in connectors/snapshots/schemas
+# docs/data-dictionary.md, from the words in connectors/snapshots/tables
 dictionary: $(READY)
 	$(BIN)/python -m connectors.snapshots.dictionary
 

@@ -98,7 +98,7 @@ def _as_json(question: Question, answer: Answer) -> dict[str, Any]:
     if answer is None:
         return {**head, "offer": None}
     if isinstance(answer, Offer):
-        from tasks.offer_rows import offer_rows
+        from connectors.snapshots.tables.offers import offer_rows
 
         return {**head, "offer": [_plain(row) for row in offer_rows(answer)]}
     if isinstance(answer, Hits):

@@ -13,6 +13,7 @@ from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import LEASE, Tickets
 from connectors.ledger.records import OrderRecord
+from connectors.snapshots.tables.callbacks import CALLBACKS
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
 from domain.messages import Message, MessageKind
 from domain.personal import without_receiver
@@ -28,7 +29,6 @@ from tasks.pay import read_unpaid
 from tasks.resources import Resources
 from tasks.snapshot import write
 from tasks.snapshot_refunds import snapshot_refunds
-from tasks.snapshot_rows import Row
 
 READ = (*FOLLOWED, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
 NOT_OURS = "no order of this ledger"
@@ -136,18 +136,12 @@ async def _snapshot(
 ) -> None:
     newest = {(str(one.row["order_ref"]), str(one.row["tracking_number"])): one.row for one in parcels}
     tables = {
-        "callbacks": [_row(message, outcomes[message.id]) for message in messages],
+        "callbacks": [CALLBACKS.row(message, outcome=outcomes[message.id]) for message in messages],
         "parcels_received": list(newest.values()),
     }
     now = resources.clock()
     told = {name: rows for name, rows in tables.items() if rows}
     await write(resources, f"callbacks-{now:%Y%m%dT%H%M%S%f}", told, batch_id=None, as_of=now)
-
-
-def _row(message: Callback, outcome: str) -> Row:
-    as_they_are = ("digest", "received_at", "sent_at", "times", "kind", "message_type", "marketplace")
-    told = {name: getattr(message, name) for name in as_they_are}
-    return {**told, "order_ids": list(message.order_ids), "outcome": outcome}
 
 
 async def _read_news(

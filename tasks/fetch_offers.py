@@ -11,17 +11,16 @@ from typing import TypeVar
 from connectors.crawl_files import CrawlFiles, Item
 from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas import OFFERS
+from connectors.snapshots.tables.offers import OFFERS, offer_rows
+from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.browsing import LARGEST_PAGE, Filters, Hits
 from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
 from domain.offers import Offer
 from tasks.gathering import PartialResults, gather_missing
-from tasks.offer_rows import offer_rows
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
-from tasks.snapshot_rows import Row
 
 K = TypeVar("K")
 CLOCK_MARGIN = timedelta(minutes=10)
@@ -126,7 +125,7 @@ async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -
         raise
     except XportcnError as error:
         return error
-    rows = list(offer_rows(offer, seen_at=resources.clock())) if offer else []
+    rows = offer_rows(offer, seen_at=resources.clock()) if offer else []
     return rows or [_gone(marketplace, item_id, offer)]
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from connectors.snapshots import Snapshots
 from connectors.snapshots.rows import records
-from connectors.snapshots.schemas import LANDED_COSTS
+from connectors.snapshots.tables import LANDED_COSTS
 from domain.bills import Bill, BillLine, Booking, Quoted, net
 from domain.landed import NOT_PAID, Books, LandedLine, landed
 from domain.money import Money

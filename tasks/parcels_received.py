@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.callbacks.kinds import CallbackKind, CallbackState
@@ -13,6 +13,8 @@ from connectors.callbacks.store import CallbackStore
 from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
 from connectors.marketplaces.freight import estimate
+from connectors.snapshots.tables.callbacks import PARCELS_RECEIVED
+from connectors.snapshots.tables.table import Row
 from connectors.words import clean, shortened
 from connectors.xportcn.api.callback_bodies import PackageInbound
 from connectors.xportcn.api.callbacks import parse_callback
@@ -23,7 +25,6 @@ from domain.received import Parcel, problems_of
 from domain.service_orders import ServiceOrder
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
-from tasks.snapshot_rows import Row
 
 EARLIER = 2_000
 LONGEST = 200
@@ -115,7 +116,11 @@ def _received(
         order_ref=order.order_ref,
         parcel=parcel,
         problems=problems,
-        row=_row(message, report, parcel, order, shown=numbers, problems=problems),
+        row=PARCELS_RECEIVED.row(
+            {"message": message, "parcel": parcel, "order": order, "shown": numbers, "problems": problems},
+            **{name: _words(getattr(report.inspection, name)) for name in ("weight", "length", "width", "height")},
+            images=[_words(image) for image in report.inspection.images[:MOST_IMAGES]],
+        ),
     )
 
 
@@ -149,34 +154,3 @@ def _parcel(report: PackageInbound) -> Parcel:
 
 def _words(text: str) -> str:
     return shortened(clean(text), LONGEST)
-
-
-def _row(
-    message: Callback,
-    report: PackageInbound,
-    parcel: Parcel,
-    order: OrderRecord,
-    *,
-    shown: Collection[str],
-    problems: Sequence[str],
-) -> Row:
-    found = report.inspection
-    return {
-        "order_ref": order.order_ref,
-        "tracking_number": parcel.tracking_number,
-        "marketplace": order.marketplace,
-        "order_id": order.order_id,
-        "told_at": message.received_at,
-        "inspection": parcel.inspection,
-        "inspection_words": parcel.status,
-        "failed_remark": parcel.failed_remark or None,
-        "weight_grams": parcel.grams,
-        "weight": _words(found.weight),
-        "length": _words(found.length),
-        "width": _words(found.width),
-        "height": _words(found.height),
-        "images": [_words(image) for image in found.images[:MOST_IMAGES]],
-        "is_shown": parcel.tracking_number in shown,
-        "parcels_shown": len(shown),
-        "problem": "; ".join(problems) or None,
-    }

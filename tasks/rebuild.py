@@ -15,12 +15,13 @@ from connectors.ledger.store import Ledger
 from connectors.snapshots.damage import Damage, damages
 from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.rejecting import rejected_in
+from connectors.snapshots.tables.parcels import TRACKING_EVENTS
+from connectors.snapshots.tables.table import Row
 from connectors.snapshots.writer import drop_tables
 from domain.rejected import NONE_REJECTED, Rejected, all_rejected
 from tasks.resources import Resources
-from tasks.snapshot import ORDERS_A_PART, Slices, snapshot_orders, tracking_rows, write
+from tasks.snapshot import ORDERS_A_PART, Slices, snapshot_orders, write
 from tasks.snapshot_refunds import refund_tables
-from tasks.snapshot_rows import Row
 from tasks.snapshot_sums import LedgerSums
 
 REBUILT = "{}-rebuilt"
@@ -93,7 +94,7 @@ async def _followed(resources: Resources, batch_id: str) -> list[str]:
 def _followed_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[Mapping[str, Sequence[Row]]]:
     for some in chunked(order_refs, ORDERS_A_PART):
         tables = {
-            "tracking_events": tracking_rows(ledger.tracking.listed(order_refs=some)),
+            "tracking_events": [TRACKING_EVENTS.row(event) for event in ledger.tracking.listed(order_refs=some)],
             **refund_tables(ledger, some),
         }
         if any(tables.values()):

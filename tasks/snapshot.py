@@ -15,13 +15,15 @@ from connectors.ledger.overview import state_of_all
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.snapshots.sums import Agreement
+from connectors.snapshots.tables.parcels import TRACKING_EVENTS
+from connectors.snapshots.tables.table import Row
 from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
 from tasks.hide_from_prefect import hide_from_prefect
 from tasks.resources import Resources
 from tasks.retrying import reading_task
 from tasks.search import with_matches
-from tasks.snapshot_rows import Row, order_tables, plan_tables
+from tasks.snapshot_rows import order_tables, plan_tables
 from tasks.snapshot_sums import LedgerSums
 
 T = TypeVar("T")
@@ -175,12 +177,6 @@ async def snapshot_tracking(resources: Resources, before: Mapping[str, OrderReco
     heard_of = {event["order_ref"] for event in events} - before.keys()  # booked and scanned since this run began
     before = {**before, **resources.ledger.orders(heard_of)}
     sums = LedgerSums(resources, before, ("orders",))
-    tables = {**orders_now(resources, before), "tracking_events": tracking_rows(events)}
+    tables = {**orders_now(resources, before), "tracking_events": [TRACKING_EVENTS.row(event) for event in events]}
     snapshot_id = f"tracking-{now:%Y%m%dT%H%M%S%f}"
     return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
-
-
-def tracking_rows(events: Sequence[Row]) -> list[Row]:
-    """Events as rows of the table `tracking_events`."""
-    known = ("order_ref", "tracking_number", "sequence", "occurred_at", "status", "description", "place")
-    return [{column: event[column] for column in known} for event in events]

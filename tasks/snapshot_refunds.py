@@ -9,13 +9,11 @@ from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.manifests import SnapshotError
-from domain.after_sale import Refund
+from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
+from connectors.snapshots.tables.table import Row
 from tasks.resources import Resources
 from tasks.snapshot import orders_now, write
-from tasks.snapshot_rows import Row
 from tasks.snapshot_sums import LedgerSums
-
-EVENT_COLUMNS = ("order_ref", "sequence", "refund_id", "occurred_at", "status", "role", "description")
 
 
 async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecord]) -> str:
@@ -54,35 +52,6 @@ def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> dict[str, list[R
     """The refunds of these orders and their events, as rows."""
     events = ledger.refunds.events(order_refs=order_refs)  # before the refunds: an event's own is never missing then
     return {
-        "refunds": [refund_row(refund) for refund in ledger.refunds.of_orders(order_refs)],
-        "refund_events": [
-            {"refund_key": event["key"], **{column: event[column] for column in EVENT_COLUMNS}} for event in events
-        ],
-    }
-
-
-def refund_row(refund: Refund) -> Row:
-    """One refund as a row of the table `refunds`."""
-    return {
-        "order_ref": refund.order_ref,
-        "refund_key": refund.key,
-        "marketplace": refund.marketplace,
-        "order_id": refund.order_id,
-        "refund_id": refund.refund_id or None,
-        "part": refund.part,
-        "number": refund.number,
-        "kind": refund.kind,
-        "state": refund.state,
-        "reason": refund.reason or None,
-        "description": refund.description or None,
-        "refusal": refund.refusal or None,
-        "asked_minor": refund.asked.minor,
-        "approved_minor": refund.approved.minor,
-        "refunded_minor": refund.refunded.minor,
-        "currency": refund.asked.currency,
-        "vouchers": list(refund.vouchers),
-        "company": refund.company or None,
-        "tracking_number": refund.tracking_number or None,
-        "asked_at": refund.asked_at,
-        "settled_at": refund.settled_at,
+        "refunds": [REFUNDS.row(refund) for refund in ledger.refunds.of_orders(order_refs)],
+        "refund_events": [REFUND_EVENTS.row(event) for event in events],
     }

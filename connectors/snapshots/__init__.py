@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     )
     from connectors.snapshots.reader import QueryResult, sql
     from connectors.snapshots.rows import SnapshotValueError
-    from connectors.snapshots.schemas import TABLES, Table
     from connectors.snapshots.sources import QueryError
+    from connectors.snapshots.tables import TABLES, Table
     from connectors.snapshots.writer import write_snapshot
 
 __all__ = [
@@ -43,7 +43,7 @@ _FROM = {
     "manifests": ("Manifest", "SnapshotDamaged", "SnapshotError", "SnapshotFile", "list_snapshots", "verify_snapshot"),
     "reader": ("QueryResult", "sql"),
     "rows": ("SnapshotValueError",),
-    "schemas": ("TABLES", "Table"),
+    "tables": ("TABLES", "Table"),
     "sources": ("QueryError",),
     "writer": ("write_snapshot",),
 }

@@ -1,62 +1,19 @@
-"""Rules that the rows of a table must keep, checked over columns, many rows at once."""
+"""Rules that the rows of a table must keep, checked over columns, many rows at once, and their foreign keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import compute as pc
+from pyarrow import parquet
 
-from connectors.callbacks.kinds import CallbackKind
-from connectors.snapshots.schemas import TABLES
-from connectors.snapshots.schemas.tables import Table
-from domain.after_sale import RefundKind, RefundState
-from domain.findings import FindingKind
-from domain.marketplace import Marketplace
-from domain.received import Inspection
-from domain.service_orders import TraceStatus
-from domain.states import OrderState
-
-MARKETPLACE = "marketplace"
-LEAST = {"quantity": 1, "min_quantity": 1, "stock": 0}
-AS_RECEIVED = {"shipment_items.quantity": 0}  # a booking's answer may not say how many (assumed)
-RECEIVED_AS_SEEN = ("reconciliation",)
-"""Tables of findings: an impossible amount is just what they report."""
-STATES: Mapping[str, Iterable[str]] = {
-    "orders.state": OrderState,
-    "outcomes.state": OrderState,
-    "outcomes.outcome": (*OrderState, "done"),
-    "refunds.state": RefundState,
-    "refunds.kind": RefundKind,
-    "tracking_events.status": TraceStatus,
-    "reconciliation.kind": (*FindingKind, "run"),
-    "reconciliation.marketplace": (*Marketplace, ""),
-    "callbacks.marketplace": (*Marketplace, ""),
-    "callbacks.kind": CallbackKind,
-    "parcels_received.inspection": Inspection,
-}
-ORDER = (("order_ref",), ("orders",))
-PLAN = (("order_ref",), ("requests", "orders"))
-REFERENCES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "candidates": (("order_ref", "line_no"), ("requests",)),
-    "quotes": PLAN,
-    "freight_quotes": PLAN,
-    **dict.fromkeys(
-        (
-            *("order_lines", "payments", "outcomes", "shipments", "tracking_events", "refunds", "landed_costs"),
-            "parcels_received",
-        ),
-        ORDER,
-    ),
-    "shipment_items": (("order_ref", "shipment_order_id"), ("shipments", "orders")),
-    "refund_events": (("order_ref", "refund_key"), ("refunds",)),
-}
-"""Foreign keys of each table: its columns, and the tables of which one must have a row with these values."""
-
-SUMMED: Mapping[str, str] = {"orders": "paid_minor", "payments": "amount_minor", "refunds": "refunded_minor"}
-"""The amount of each table whose sum the ledger has too."""
+from connectors.snapshots.manifests import list_snapshots, locate
+from connectors.snapshots.tables import TABLES
+from connectors.snapshots.tables.columns import VOLUME_PRICES, Column
 
 SEPARATOR = "\x1f"
 DIGITS = 20
@@ -76,24 +33,30 @@ class Rule:
 
 @cache
 def rules_of(name: str) -> tuple[Rule, ...]:
-    """The rules of a table, derived from the names and types of its columns."""
-    table = TABLES[name]
-    return tuple(
-        rule for field in table.schema if (kind := RULES.get(str(field.type))) for rule in kind(table, field.name)
-    )
+    """The rules of a table's columns."""
+    return tuple(rule for column_name, column in TABLES[name].columns.items() for rule in _rules(column_name, column))
 
 
-def _of_numbers(table: Table, name: str) -> Iterator[Rule]:
-    if (least := AS_RECEIVED.get(f"{table.name}.{name}", LEAST.get(name))) is not None:
-        yield _at_least(name, least)
-    if (currency := table.columns[name].currency) and table.name not in RECEIVED_AS_SEEN:
+def _rules(name: str, column: Column) -> Iterator[Rule]:
+    if column.least is not None:
+        yield _at_least(name, column.least)
+    if column.currency and not column.as_seen:
         yield Rule(
             name="amount",
             columns=(name,),
             broken=lambda rows: pc.less(rows[name], 0),
             words=lambda row: f"{name} is {row[name]}, and no amount is below zero",
         )
-        yield _has_currency(name, currency)
+        yield _has_currency(name, column.currency)
+    if column.one_of:
+        yield _one_of(name, [str(word) for word in column.one_of])
+    if column.kind == VOLUME_PRICES:
+        yield Rule(
+            name="amount",
+            columns=(name,),
+            broken=partial(_has_negative_step, name),
+            words=lambda row: f"{name} has a price below zero",
+        )
 
 
 def _at_least(name: str, least: int) -> Rule:
@@ -116,24 +79,12 @@ def _has_currency(name: str, currency: str) -> Rule:
     )
 
 
-def _of_texts(table: Table, name: str) -> Iterator[Rule]:
-    known = STATES.get(f"{table.name}.{name}") or (Marketplace if name == MARKETPLACE else None)
-    if known is not None:
-        words = pa.array([str(word) for word in known], pa.string())
-        yield Rule(
-            name="state",
-            columns=(name,),
-            broken=lambda rows: pc.and_(pc.is_valid(rows[name]), pc.invert(pc.is_in(rows[name], words))),
-            words=lambda row: f"{name} is {row[name]!r}, which is none of {', '.join(filter(None, map(str, known)))}",
-        )
-
-
-def _of_volume_prices(_table: Table, name: str) -> Iterator[Rule]:
-    yield Rule(
-        name="amount",
+def _one_of(name: str, words: Sequence[str]) -> Rule:
+    return Rule(
+        name="state",
         columns=(name,),
-        broken=partial(_has_negative_step, name),
-        words=lambda row: f"{name} has a price below zero",
+        broken=lambda rows: pc.and_(pc.is_valid(rows[name]), pc.invert(pc.is_in(rows[name], pa.array(words)))),
+        words=lambda row: f"{name} is {row[name]!r}, which is none of {', '.join(filter(None, words))}",
     )
 
 
@@ -143,13 +94,6 @@ def _has_negative_step(name: str, rows: pa.RecordBatch) -> pa.BooleanArray:
     if not len(wrong):
         return pa.repeat(False, len(rows))  # noqa: FBT003
     return pc.is_in(pa.array(range(len(rows)), owners.type), wrong)
-
-
-RULES: Mapping[str, Callable[[Table, str], Iterator[Rule]]] = {
-    "int64": _of_numbers,
-    "string": _of_texts,
-    str(TABLES["offers"].schema.field("volume_prices").type): _of_volume_prices,
-}
 
 
 def keys_of(rows: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> pa.Array:
@@ -167,3 +111,23 @@ def _key_part(values: pa.Array) -> pa.Array:
 def key_text(row: Row, columns: Sequence[str]) -> str:
     """A row's key for people: its parts joined with commas."""
     return ",".join("" if row.get(name) is None else str(row.get(name)) for name in columns)
+
+
+def dangling(keys: pa.Array, known: Iterable[pa.Array]) -> list[int]:
+    """The positions of the keys that no list of `known` has; a list is read only for keys that earlier lists lack."""
+    places: pa.Array | None = None
+    for some in known:
+        missing = pc.indices_nonzero(pc.invert(pc.is_in(keys, some)))
+        keys, places = keys.take(missing), missing if places is None else places.take(missing)
+        if not len(keys):
+            break
+    return list(range(len(keys))) if places is None else places.to_pylist()
+
+
+def keys_of_others(root: Path, snapshot_id: str, tables: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Array]:
+    """The keys of these tables in all other snapshots, newest first. Raises `SnapshotDamaged`."""
+    for manifest in reversed(list_snapshots(root)):
+        for file in manifest.files:
+            if file.table in tables and manifest.snapshot_id != snapshot_id:
+                with parquet.ParquetFile(locate(root, manifest, file)) as found:
+                    yield keys_of(found.read(columns=list(columns)), columns)

@@ -15,7 +15,6 @@ from pyarrow import parquet
 
 from connectors.durable import exclusive
 from connectors.foreign import words_of
-from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     REMEDY,
     WORK,
@@ -27,8 +26,9 @@ from connectors.snapshots.manifests import (
     manifest_path,
     read_manifest,
 )
-from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.rows import Growing
 from connectors.snapshots.sweeping import settle
+from connectors.snapshots.tables import TABLES
 from connectors.snapshots.writer import finished, put_in_place, staged_path
 from domain.forgetting import PARTS, Receiver, Traces
 

@@ -13,8 +13,8 @@ from connectors.foreign import words_of
 from connectors.snapshots.manifests import Manifest, SnapshotDamaged
 from connectors.snapshots.past import changes_schema
 from connectors.snapshots.reader import arrow_answer
-from connectors.snapshots.schemas import TABLES, Table
 from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
+from connectors.snapshots.tables import TABLES, Table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from connectors.snapshots.schemas import Table
+from connectors.snapshots.tables import Table
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow.dataset import dataset
 
+from connectors.snapshots.duck import WORK_MB, connected
 from connectors.snapshots.manifests import list_snapshots, locate
-from connectors.snapshots.schemas import ENVELOPE, OFFERS
+from connectors.snapshots.tables import ENVELOPE, OFFERS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MEMORY = "256MB"  # beyond it DuckDB goes to the work folder
 BATCH_ROWS = 50_000
 GONE = ""  # the sku_id of a fetched item that is no longer there
 KEY = ", ".join(OFFERS.key)
@@ -30,8 +30,7 @@ CREATE TEMP TABLE changes AS
 WITH fresh AS (
     SELECT * FROM fetched WHERE sku_id <> '{GONE}' QUALIFY row_number() OVER (PARTITION BY {KEY}) = 1
 ), known AS (
-    SELECT * FROM snapshots WHERE snapshot_id <> $snapshot_id
-    QUALIFY row_number() OVER (PARTITION BY {KEY} ORDER BY snapshot_at DESC, snapshot_id DESC) = 1
+    {OFFERS.newest("snapshots", "snapshot_id <> $snapshot_id")}
 )
 SELECT 'new' AS kind, fresh.* FROM fresh ANTI JOIN known USING ({KEY})
 UNION ALL BY NAME
@@ -72,11 +71,7 @@ def offer_changes(
     exists. SKUs that a fetched item no longer has become inactive rows without stock. With `full`, unchanged SKUs are
     among the rows too. Every row is of the snapshot `snapshot_id`, taken `at`.
     """
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY}'; SET threads = 2")
-        connection.execute(f"SET temp_directory = '{str(work).replace(chr(39), chr(39) * 2)}'")
+    with connected(memory_mb=WORK_MB, work=work) as connection:
         connection.register("fetched", dataset([str(part) for part in parts], schema=OFFERS.schema))
         connection.register("snapshots", _kept(root))
         connection.execute(CHANGES, {"snapshot_id": snapshot_id, "full": full, "seen_at": at})

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from connectors.snapshots.manifests import Manifest
-from connectors.snapshots.schemas import ENVELOPE, Table
-from connectors.snapshots.schemas.columns import MOMENT, TEXT, TEXTS, TIME
+from connectors.snapshots.tables import ENVELOPE, Table
+from connectors.snapshots.tables.columns import MOMENT, TEXT, TEXTS, TIME
 
 MOMENTS = {"seen_at", "quoted_at", "updated_at"}
 """Times of a reading or of another change: a difference in these alone is no change."""
@@ -66,13 +66,9 @@ def macros_of(table: Table) -> tuple[str, str]:
 
 
 def _at(table: Table) -> str:
-    return f"""
-CREATE TEMP MACRO {table.name}_at(moment) AS TABLE
-SELECT * FROM {table.name}_history
-WHERE moment IS NULL OR snapshot_at < moment_of(moment) OR (snapshot_at = moment_of(moment) AND snapshot_id <=
-    coalesce((SELECT s.snapshot_id FROM snapshots s WHERE s.snapshot_id = moment::VARCHAR), snapshot_id))
-QUALIFY row_number() OVER (PARTITION BY {", ".join(table.key)} ORDER BY snapshot_at DESC, snapshot_id DESC) = 1
-"""
+    until = """moment IS NULL OR snapshot_at < moment_of(moment) OR (snapshot_at = moment_of(moment) AND snapshot_id <=
+    coalesce((SELECT s.snapshot_id FROM snapshots s WHERE s.snapshot_id = moment::VARCHAR), snapshot_id))"""
+    return f"CREATE TEMP MACRO {table.name}_at(moment) AS TABLE {table.newest(f'{table.name}_history', until)}"
 
 
 def _changes(table: Table) -> str:

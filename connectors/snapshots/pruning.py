@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.durable import exclusive, sync
-from connectors.snapshots.growing import Growing
+from connectors.snapshots.duck import WORK_MB, connected
 from connectors.snapshots.manifests import (
     MANIFESTS,
     WORK,
@@ -24,11 +24,11 @@ from connectors.snapshots.manifests import (
     replaced_by,
     verify_file,
 )
-from connectors.snapshots.offer_changes import MEMORY
-from connectors.snapshots.schemas import TABLES
-from connectors.snapshots.schemas.tables import Table
+from connectors.snapshots.rows import Growing
 from connectors.snapshots.sources import rows_in
 from connectors.snapshots.sweeping import sweep
+from connectors.snapshots.tables import TABLES
+from connectors.snapshots.tables.table import Table
 from connectors.snapshots.writer import finished, put_in_place, staged_path, write_manifest
 
 PRUNED = "pruned-"
@@ -127,19 +127,11 @@ def _merge(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str) -> 
 
 
 def _newest(paths: Sequence[Path], table: Table, work: Path) -> Iterator[pa.Table]:
-    """The newest row of each key, sorted by key, with its snapshot and time; beyond `MEMORY` DuckDB uses disk."""
-    import duckdb
-
-    key = ", ".join(table.key)
-    with duckdb.connect(":memory:") as connection:
-        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY}'; SET threads = 2")
-        connection.execute(f"SET temp_directory = '{str(work).replace(chr(39), chr(39) * 2)}/spill'")
-        connection.register("rows", rows_in(paths, table))
-        answer = connection.sql(
-            f"SELECT * FROM rows QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY snapshot_at DESC, "
-            f"snapshot_id DESC) = 1 ORDER BY {key}"
-        ).to_arrow_reader(BATCH_ROWS)
-        for batch in answer:
+    """The newest row of each key, sorted by key, with its snapshot and time."""
+    with connected(memory_mb=WORK_MB, work=work / "spill") as connection:
+        connection.register("history", rows_in(paths, table))
+        newest = connection.sql(f"{table.newest('history')} ORDER BY {', '.join(table.key)}")
+        for batch in newest.to_arrow_reader(BATCH_ROWS):
             yield pa.Table.from_batches([batch]).select(table.schema.names).cast(table.schema)
 
 

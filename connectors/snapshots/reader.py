@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
+from tempfile import TemporaryDirectory
+from threading import TIMEOUT_MAX, Timer
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from connectors.foreign import words_of
+from connectors.snapshots.dictionary import with_words, words_table
+from connectors.snapshots.duck import connected
 from connectors.snapshots.past import MOMENT_OF, NO_MOMENT, macros_of, snapshots_table
-from connectors.snapshots.schemas import TABLES, Table
 from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
-from connectors.snapshots.words import with_words, words_table
+from connectors.snapshots.tables import TABLES, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,8 +28,6 @@ MOST_ROWS = 1_000_000
 """The most rows of an answer: as Python objects they take a gigabyte."""
 NARROW = "narrow it down (a WHERE, fewer columns, a LIMIT), or allow more with"
 CLOSED = (
-    "SET TimeZone = 'UTC'",
-    "SET temp_directory = ''",
     "SET python_enable_replacements = false",
     "SET enable_external_access = false",
     "SET lock_configuration = true",
@@ -50,7 +50,11 @@ class QueryBounds:
     memory_mb: int = 1_024
 
 
-def sql(root: Path, query: str, bounds: QueryBounds | None = None) -> QueryResult:
+IN_PYTHON = QueryBounds(seconds=TIMEOUT_MAX)
+"""The bounds of a program's query, which goes to disk beyond its memory."""
+
+
+def sql(root: Path, query: str, bounds: QueryBounds = IN_PYTHON) -> QueryResult:
     """Run one reading statement over the snapshots below `root`.
 
     Each table is a view with the newest row of each key (by `snapshot_at`, then `snapshot_id`), and `<table>_history`
@@ -74,7 +78,7 @@ def arrow_answer(root: Path, query: str, parameters: Mapping[str, object] | None
     """The answer to one reading statement as an Arrow table; DuckDB's wider sums are cast to `int64` where they fit."""
 
     def read(sources: Sources) -> pa.Table:
-        with _opened(root, sources, query) as connection:
+        with TemporaryDirectory() as work, _opened(root, sources, query, IN_PYTHON, Path(work)) as connection:
             return connection.sql(_statement(connection, query), params=parameters).to_arrow_table()
 
     return _with_whole_sums(steady(root, read))
@@ -90,7 +94,7 @@ def _with_whole_sums(answer: pa.Table) -> pa.Table:
 
 @contextmanager
 def _opened(
-    root: Path, sources: Sources, query: str, bounds: QueryBounds | None = None
+    root: Path, sources: Sources, query: str, bounds: QueryBounds, work: Path | None = None
 ) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
@@ -101,34 +105,29 @@ def _opened(
         duckdb.PermissionException,
         duckdb.DataError,
     )
-    with duckdb.connect(":memory:") as connection:
+    with connected(memory_mb=bounds.memory_mb, work=work) as connection:
         connection.register("snapshots", snapshots_table(sources.manifests))
         connection.execute(MOMENT_OF)
         for table in _named_in(query):
             _offer(connection, table, sources.paths.get(table.name, ()))
         connection.register("dictionary", words_table())
-        memory = [f"SET memory_limit = '{bounds.memory_mb}MB'"] if bounds else []
-        for statement in (*memory, *CLOSED):
+        for statement in CLOSED:
             connection.execute(statement)
-        timer = Timer(bounds.seconds, connection.interrupt) if bounds else None
+        timer = Timer(bounds.seconds, connection.interrupt)
         try:
-            if timer:
-                timer.start()
+            timer.start()
             yield connection
         except duckdb.InterruptException as error:
-            assert bounds
             raise QueryError(f"the query took more than {bounds.seconds:g} s: {NARROW} --seconds") from error
         except duckdb.OutOfMemoryException as error:
-            most = f"{bounds.memory_mb:,} MB" if bounds else "the memory there is"
-            raise QueryError(f"the query needs more than {most}: {NARROW} --memory-mb") from error
+            raise QueryError(f"the query needs more than {bounds.memory_mb:,} MB: {NARROW} --memory-mb") from error
         except about_the_query as error:
             raise QueryError(_message_of(error)) from error
         except duckdb.Error as error:
             verify_all(root)
             raise QueryError(_message_of(error)) from error
         finally:
-            if timer:
-                timer.cancel()
+            timer.cancel()
 
 
 def _message_of(error: duckdb.Error) -> str:
@@ -153,10 +152,7 @@ def _offer(connection: DuckDBPyConnection, table: Table, paths: Sequence[Path]) 
     """
     history = f"{table.name}_history"
     connection.register(history, rows_in(paths, table))
-    connection.execute(
-        f"CREATE TEMP VIEW {table.name} AS SELECT * FROM {history} QUALIFY row_number() OVER "
-        f"(PARTITION BY {', '.join(table.key)} ORDER BY snapshot_at DESC, snapshot_id DESC) = 1"
-    )
+    connection.execute(f"CREATE TEMP VIEW {table.name} AS {table.newest(history)}")
     for macro in macros_of(table):
         connection.execute(macro)
 

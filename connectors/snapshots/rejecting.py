@@ -14,15 +14,13 @@ import pyarrow as pa
 from pyarrow import compute as pc
 from pyarrow import parquet
 
-from connectors.snapshots.checks import REFERENCES, SUMMED, Row, key_text, keys_of, rules_of
-from connectors.snapshots.growing import Growing
+from connectors.snapshots.checks import Row, dangling, key_text, keys_of, keys_of_others, rules_of
 from connectors.snapshots.manifests import SnapshotDamaged, locate, manifest_path, read_manifest
-from connectors.snapshots.references import dangling, keys_of_others
-from connectors.snapshots.rows import SnapshotValueError, to_arrow
-from connectors.snapshots.schemas import ENVELOPE, TABLES
-from connectors.snapshots.schemas.rejected import REJECTED_ROWS
-from connectors.snapshots.schemas.tables import Table
+from connectors.snapshots.rows import Growing, SnapshotValueError, to_arrow
 from connectors.snapshots.sums import Sums, sums_of
+from connectors.snapshots.tables import ENVELOPE, TABLES
+from connectors.snapshots.tables.rejected import REJECTED_ROWS
+from connectors.snapshots.tables.table import Table
 from domain.rejected import NONE_REJECTED, Rejected, RejectedRow
 
 AT_ONCE = 16_384
@@ -112,7 +110,7 @@ class Staged:
             start += len(rows)
         if last is None:
             self._add_doubles(table, faults)
-        if table.name in REFERENCES and start:
+        if table.owners and start:
             self._add_dangling(table, faults)
         self.sums[table.name] = sums_of(money)
         pa.default_memory_pool().release_unused()
@@ -132,12 +130,11 @@ class Staged:
             seen.add(key)
 
     def _add_dangling(self, table: Table, faults: Faults) -> None:
-        columns, owners = REFERENCES[table.name]
         try:
-            places = dangling(self._keys(table.name, columns), self._known(columns, owners))
+            places = dangling(self._keys(table.name, table.by), self._known(table.by, table.owners))
         except (OSError, SnapshotDamaged, pa.ArrowException, KeyError):
             return  # the rows they refer to may be there
-        words = f"no row of {' or '.join(owners)} has its {', '.join(columns)}"
+        words = f"no row of {' or '.join(table.owners)} has its {', '.join(table.by)}"
         for place in places:
             faults[place].append(("reference", words))
 
@@ -215,7 +212,7 @@ def rejected_in(root: Path, snapshot_id: str | None) -> Rejected:
 def _checked_columns(table: Table) -> list[str]:
     """The columns that the checks of a table need."""
     names = {name for rule in rules_of(table.name) for name in rule.columns} | {*table.key}
-    return [*names, *({SUMMED[table.name], "currency"} - names if table.name in SUMMED else ())]
+    return [*names, *({table.summed, "currency"} - names if table.summed else ())]
 
 
 def _last_if_rising(keys: pa.Array, last: str | None) -> str | None:
@@ -226,14 +223,14 @@ def _last_if_rising(keys: pa.Array, last: str | None) -> str | None:
 
 
 def _money(table: Table, rows: pa.RecordBatch) -> Iterator[tuple[str, int]]:
-    if amount := SUMMED.get(table.name):
+    if amount := table.summed:
         summed = pa.Table.from_batches([rows]).group_by("currency").aggregate([(amount, "sum")])
         yield from zip(summed["currency"].to_pylist(), summed[f"{amount}_sum"].to_pylist(), strict=True)
 
 
 def _unfit_money(table: Table, unfit: Sequence[Unfit]) -> Iterator[tuple[str, int]]:
-    for row in (one.row for one in unfit if one.table is table and table.name in SUMMED):
-        currency, amount = row.get("currency"), row.get(SUMMED[table.name])
+    for row in (one.row for one in unfit if one.table is table and table.summed):
+        currency, amount = row.get("currency"), row.get(table.summed)
         if isinstance(currency, str) and isinstance(amount, int):
             yield currency, amount
 

@@ -1,19 +1,22 @@
-"""Rows to Arrow: every value is checked against the table's schema, and none is cast."""
+"""Rows to Arrow and into files: every value is checked against the table's schema, and none is cast."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
+from pyarrow import parquet
 
-from connectors.snapshots.schemas import FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Table
+from connectors.snapshots.tables import FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_INT64 = 2**63 - 1
+ROW_GROUP = 2_000
 
 
 class SnapshotValueError(ValueError):
@@ -116,3 +119,33 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame, with None for nulls."""
     rows: list[dict[str, Any]] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
     return rows
+
+
+class Growing:
+    """A file that is written in groups of at least `ROW_GROUP` rows; `rows` counts them."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.rows = 0
+        self._schema = schema
+        self._waiting: list[pa.Table] = []
+        self._has_group = False
+        self._writer = parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is None and (self._waiting or not self._has_group):
+            self.write(pa.concat_tables([self._schema.empty_table(), *self._waiting]).combine_chunks())
+        self._writer.close()
+
+    def take(self, table: pa.Table) -> None:
+        self._waiting.append(table)
+        if sum(part.num_rows for part in self._waiting) >= ROW_GROUP:
+            self.write(pa.concat_tables(self._waiting).combine_chunks())
+            self._waiting = []
+
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(table)
+        self._has_group = True
+        self.rows += table.num_rows

@@ -21,7 +21,7 @@ from connectors.snapshots.manifests import (
     manifest_path,
     verify_snapshot,
 )
-from connectors.snapshots.schemas import Table
+from connectors.snapshots.tables import Table
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset

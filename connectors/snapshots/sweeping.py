@@ -10,7 +10,7 @@ from shutil import rmtree
 
 from connectors.durable import move
 from connectors.snapshots.manifests import WORK, Manifest, SnapshotFile, aside_path
-from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.tables import TABLES
 
 
 def settle(root: Path, manifest: Manifest) -> None:

@@ -17,7 +17,6 @@ import pyarrow as pa
 from connectors.crash_points import BEFORE_MANIFEST, reach
 from connectors.durable import exclusive, keep_aside, move, sync
 from connectors.foreign import words_of
-from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     WORK,
     Manifest,
@@ -29,9 +28,10 @@ from connectors.snapshots.manifests import (
     read_manifest,
 )
 from connectors.snapshots.rejecting import Staged, Unfit, fitting
-from connectors.snapshots.schemas import TABLES, Table
+from connectors.snapshots.rows import Growing
 from connectors.snapshots.sums import Agreement
 from connectors.snapshots.sweeping import settle
+from connectors.snapshots.tables import TABLES, Table
 
 Slices = Iterable[Mapping[str, Sequence[Mapping[str, object]]]]
 SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")

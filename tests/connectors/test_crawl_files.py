@@ -9,7 +9,7 @@ import pytest
 
 from connectors.crawl_files import CrawlBusy, CrawlFiles
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas import OFFERS
+from connectors.snapshots.tables import OFFERS
 from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
 

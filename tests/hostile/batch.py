@@ -15,7 +15,7 @@ from aiohttp import web
 
 from connectors.ledger.schema import metadata
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.tables import TABLES
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, RequestLine

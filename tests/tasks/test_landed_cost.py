@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from connectors.snapshots.schemas import LANDED_COSTS
+from connectors.snapshots.tables import LANDED_COSTS
 from domain.landed import NOT_PAID, Books
 from domain.rates import Rate, Rates
 from tasks.landed_cost import LOST, SCHEMA, CostTables, landed_cost, moved

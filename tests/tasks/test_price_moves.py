@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from connectors.snapshots import Snapshots
-from connectors.snapshots.schemas import OFFERS
+from connectors.snapshots.tables import OFFERS
 from tasks.price_moves import NEEDED, moves_in, price_moves
 from tests.connectors.snapshots.sample import write
 

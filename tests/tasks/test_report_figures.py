@@ -12,7 +12,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.tables import TABLES
 from domain.landed import NOT_PAID
 from tasks.report_figures import Figures, figures, spend
 from tasks.report_frames import COLUMNS

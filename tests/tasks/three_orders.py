@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.tables import TABLES
 from domain.landed import Books
 from domain.rates import Rate, Rates
 from tasks.landed_cost import CostTables

@@ -12,7 +12,7 @@ from pyarrow.dataset import dataset
 
 from connectors.snapshots.newest import newest_rows
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.tables import TABLES
 from tests.connectors.snapshots.sample import AT, order
 
 ORDERS = TABLES["orders"]

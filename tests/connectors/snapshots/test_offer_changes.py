@@ -11,7 +11,7 @@ from pyarrow import parquet
 from connectors.snapshots import sql, write_snapshot
 from connectors.snapshots.offer_changes import GONE, offer_changes
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas import OFFERS
+from connectors.snapshots.tables import OFFERS
 from tests.connectors.snapshots.sample import AT, DAY, write
 
 LATER = AT + timedelta(days=1)

@@ -17,9 +17,8 @@ import pytest
 from fastparquet import ParquetFile
 
 from connectors.snapshots import TABLES
-from connectors.snapshots.growing import Growing
-from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas import ENVELOPE
+from connectors.snapshots.rows import Growing, to_arrow
+from connectors.snapshots.tables import ENVELOPE
 from examples import with_duckdb, with_pandas, with_polars
 from tests.connectors.snapshots.sample import AT, DAY, order, write
 from tests.running import ROOT

@@ -14,8 +14,8 @@ import pytest
 from pyarrow import parquet
 
 from connectors.snapshots import TABLES, Snapshots, list_snapshots, sql, verify_snapshot
-from connectors.snapshots.schemas.columns import TEXT, Column
-from connectors.snapshots.schemas.tables import table as made_table
+from connectors.snapshots.tables.columns import TEXT, Column
+from connectors.snapshots.tables.table import table as made_table
 from tests.connectors.snapshots.sample import order, write
 
 PAST = Path(__file__).parent / "past"

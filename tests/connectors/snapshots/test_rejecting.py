@@ -16,7 +16,7 @@ from connectors.snapshots import Manifest, sql, verify_snapshot, write_snapshot
 from connectors.snapshots.manifests import MANIFESTS
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas import OFFERS
+from connectors.snapshots.tables import OFFERS
 from domain.rejected import NONE_REJECTED
 from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
 

@@ -7,8 +7,8 @@ import pytest
 
 from connectors.snapshots import TABLES, Table
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas.columns import COUNT, ID, TEXT, Column
-from connectors.snapshots.schemas.tables import table as made_table
+from connectors.snapshots.tables.columns import COUNT, ID, TEXT, Column
+from connectors.snapshots.tables.table import table as made_table
 
 ALL = pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 

@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from connectors.snapshots import TABLES, SnapshotValueError, list_snapshots, verify_snapshot, write_snapshot
-from connectors.snapshots.growing import Growing
-from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas import Table
+from connectors.snapshots.rows import Growing, to_arrow
+from connectors.snapshots.tables import Table
 from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
 
 NAIVE = AT.replace(tzinfo=None)

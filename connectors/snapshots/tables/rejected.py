@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from connectors.snapshots.schemas.columns import COUNT, ID, TEXT, Column
-from connectors.snapshots.schemas.tables import table
+from connectors.snapshots.tables.columns import COUNT, ID, TEXT, Column
+from connectors.snapshots.tables.table import table
 
 REJECTED_ROWS = table(
     "rejected_rows",

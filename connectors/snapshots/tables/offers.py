@@ -1,12 +1,27 @@
-"""The tables of what marketplaces and carriers offer."""
+"""The tables of what marketplaces and carriers offer: their rows are of offers, plans and orders."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, MAYBE_TEXTS, TEXT, TEXTS, TIME, VOLUME_PRICES, Column
-from connectors.snapshots.schemas.shared import NOT_FILLED, NOT_STATED, OUR_CLOCK, amount, shared
-from connectors.snapshots.schemas.tables import table
+from connectors.snapshots.tables.columns import (
+    COUNT,
+    FLAG,
+    ID,
+    MAYBE_TEXTS,
+    TEXT,
+    TEXTS,
+    TIME,
+    VOLUME_PRICES,
+    Column,
+    or_none,
+    unfilled,
+)
+from connectors.snapshots.tables.shared import NOT_FILLED, NOT_STATED, OUR_CLOCK, amount, shared, variant
+from connectors.snapshots.tables.table import Row, table
+from domain.freight import FreightQuote, FreightService
+from domain.offers import Offer, Sku, volume_prices_of
 
 SINCE_VERSION_2 = "the row was written before version 2 of this table"
 QUOTED_AT = Column(
@@ -16,29 +31,66 @@ QUOTED_AT = Column(
     source="not filled",
     example=datetime(2026, 11, 2, 3, 4, 4, tzinfo=UTC),
     null=NOT_FILLED,
+    get=unfilled,
 )
+
+
+class Variant(NamedTuple):
+    """A SKU of an offer; `seen_at` is when a crawl fetched it."""
+
+    offer: Offer
+    sku: Sku
+    seen_at: datetime | None = None
+
+
+class OfferedFreight(NamedTuple):
+    """A service on offer for an order, which has chosen one or none."""
+
+    order_ref: str
+    quote: FreightQuote
+    service: FreightService
+    chosen: str | None
+
+
+def freight_on_offer(order_ref: str, quote: FreightQuote | None, chosen: str | None) -> list[OfferedFreight]:
+    return [OfferedFreight(order_ref, quote, service, chosen) for service in quote.services] if quote else []
+
+
+def offer_rows(offer: Offer, *, seen_at: datetime | None = None) -> list[Row]:
+    """A row for each SKU of an offer; `seen_at` is when the marketplace showed it so."""
+    return [OFFERS.row(Variant(offer, sku, seen_at)) for sku in offer.skus]
+
+
 OFFERS = table(
     "offers",
     "marketplace,item_id,sku_id",
     "Prices and stock: one row a variant (SKU), whenever a batch looked at its product or a crawl saw it change.",
     {
-        **shared("marketplace", "item_id", "sku_id", "title"),
+        **shared("marketplace", "item_id", of="offer"),
+        **shared("sku_id", of="sku"),
+        **shared("title", of="offer"),
         "sku_name": Column(
             TEXT,
             "The variant's properties.",
             source="product answer",
             example="颜色: 蓝色; 尺码: S",
             null="never; an empty text where it has none",
+            get="sku.name",
         ),
-        **shared("seller_id", "seller_name"),
+        **shared("seller_id", "seller_name", of="offer"),
         "price_minor": amount(
             "What one piece costs at the minimum quantity, without postage; of a variant that is gone its last price.",
             source="product answer: `promotionPrice`, else `price` (Taobao), `price` (1688, bigMajor, Poizon), "
             "first step of `ladderPrice` (international)",
             example=2910,
+            get="sku.price.minor",
         ),
         "currency": Column(
-            ID, "Currency of the prices (ISO 4217).", source="product answer; yuan where it names none", example="CNY"
+            ID,
+            "Currency of the prices (ISO 4217).",
+            source="product answer; yuan where it names none",
+            example="CNY",
+            get="sku.price.currency",
         ),
         "stock": Column(
             COUNT,
@@ -46,6 +98,8 @@ OFFERS = table(
             unit="pieces",
             source="product answer",
             example=28668,
+            get="sku.stock",
+            least=0,
         ),
         "min_quantity": Column(
             COUNT,
@@ -53,20 +107,27 @@ OFFERS = table(
             unit="pieces",
             source="product answer; 1 where it says nothing",
             example=10,
+            get="offer.min_quantity",
+            least=1,
         ),
         "active": Column(
             FLAG,
             "Whether it is on sale, with the ids that an order needs. False when a crawl no longer finds it.",
             source="product answer: `status`",
             example=True,
+            get=lambda seen: seen.offer.active and seen.sku.active,
         ),
-        **shared("spec_id", "distribution_item_id", "distribution_sku_id", "image_url"),
+        **shared("spec_id", of="sku"),
+        **shared("distribution_item_id", of="offer"),
+        **shared("distribution_sku_id", of="sku"),
+        "image_url": variant("image_url", get=lambda seen: seen.sku.image_url or seen.offer.image_url),
         "image_urls": Column(
             MAYBE_TEXTS,
             "All pictures of the product.",
             source="product answer",
             example=["https://img.example.com/730254020329.jpg"],
             null=SINCE_VERSION_2,
+            get="offer.image_urls",
         ),
         "category_id": Column(
             TEXT,
@@ -74,6 +135,7 @@ OFFERS = table(
             source="product answer",
             example="50014812",
             null=SINCE_VERSION_2,
+            get="offer.category_id",
         ),
         "category_name": Column(
             TEXT,
@@ -81,6 +143,7 @@ OFFERS = table(
             source="product answer; international tells none",
             example="玩具",
             null=SINCE_VERSION_2,
+            get="offer.category_name",
         ),
         "volume_prices": Column(
             VOLUME_PRICES,
@@ -90,6 +153,10 @@ OFFERS = table(
             "`ladderPrice` (international)",
             example=[{"start_quantity": 10, "price_minor": 138}, {"start_quantity": 50, "price_minor": 131}],
             null=SINCE_VERSION_2,
+            get=lambda seen: [
+                {"start_quantity": step.start_quantity, "price_minor": step.price.minor}
+                for step in volume_prices_of(seen.offer, seen.sku)
+            ],
         ),
         "seen_at": Column(
             TIME,
@@ -107,32 +174,37 @@ QUOTES = table(
     "order_ref",
     "What the marketplace's preview says an order will cost, before anything is bought.",
     {
-        **shared("order_ref", "marketplace", "seller_id"),
+        **shared("order_ref", "marketplace", of="request"),
+        **shared("seller_id"),
         "goods_minor": amount(
             "The goods, discounts taken off. 0 when the preview was refused (see `problems`).",
             source="preview answer: `productAmount` (Taobao, international), `sumPaymentNoCarriage` (1688, bigMajor), "
             "`goodsAmount` (Poizon)",
             example=9800,
+            get="quote.goods.minor",
         ),
         "postage_minor": amount(
             "Postage from the seller to the warehouse in China.",
             source="preview answer: `domesticPostFee` (Taobao), `sumCarriage` (1688, bigMajor), `freightAmount` "
             "(Poizon), the cheapest carrier's fee (international)",
             example=500,
+            get="quote.postage.minor",
         ),
         "total_minor": amount(
             "What paying will cost: goods, postage, and what the service adds as its fee (total - goods - postage).",
             source="preview answer: `purchaseAmount` (Taobao), `sumPayment` (1688), `sumTotalPayment` (bigMajor), "
             "`totalAmount` (Poizon); goods and postage together (international)",
             example=10300,
+            get="quote.total.minor",
         ),
-        **shared("currency"),
+        **shared("currency", of="quote.total"),
         "problems": Column(
             TEXTS,
             "Why it can't be bought as asked: `out_of_stock`, `below_min_quantity`, `offline`, `sku_unknown`, "
             "`sellers_differ`, `address_invalid`, `price_changed`, `other`. An empty list: nothing is wrong.",
             source="preview answer: its error codes, in words of our own",
             example=["out_of_stock"],
+            get=lambda plan: [problem.problem for problem in plan.quote.problems],
         ),
         "message": Column(
             TEXT,
@@ -140,9 +212,12 @@ QUOTES = table(
             source="preview answer: its messages",
             example="库存不足",
             null="there is no problem, or none with words",
+            get=lambda plan: "; ".join(problem.message for problem in plan.quote.problems) or None,
         ),
         "quoted_at": QUOTED_AT,
     },
+    each=lambda plan: (plan,) if plan.quote else (),
+    owners="requests,orders",
 )
 FREIGHT_QUOTES = table(
     "freight_quotes",
@@ -151,7 +226,11 @@ FREIGHT_QUOTES = table(
     {
         **shared("order_ref"),
         "service_id": Column(
-            ID, "The service's id, as a request file may name it.", source="freight answer: `serviceId`", example="2"
+            ID,
+            "The service's id, as a request file may name it.",
+            source="freight answer: `serviceId`",
+            example="2",
+            get="service.service_id",
         ),
         "render_id": Column(
             TEXT,
@@ -159,18 +238,36 @@ FREIGHT_QUOTES = table(
             source="answer of the freight preview: `renderId`",
             example="FF2024080200105",
             null="it is a mere estimate, on which nothing can be booked",
+            get=or_none("quote.render_id"),
         ),
-        "company": Column(TEXT, "The carrier.", source="freight answer: `companyName`", example="UCS", null=NOT_STATED),
+        "company": Column(
+            TEXT,
+            "The carrier.",
+            source="freight answer: `companyName`",
+            example="UCS",
+            null=NOT_STATED,
+            get="service.company",
+        ),
         "category": Column(
             TEXT,
             "The carrier's kind of service.",
             source="freight answer: `serviceCategory`",
             example="EXPRESS",
             null=NOT_STATED,
+            get="service.category",
         ),
-        "price_minor": amount("What shipping the order costs.", source="freight answer: its amount", example=2160),
+        "price_minor": amount(
+            "What shipping the order costs.",
+            source="freight answer: its amount",
+            example=2160,
+            get="service.price.minor",
+        ),
         "currency": Column(
-            ID, "Currency of the price (ISO 4217).", source="freight answer: the amount's currency", example="USD"
+            ID,
+            "Currency of the price (ISO 4217).",
+            source="freight answer: the amount's currency",
+            example="USD",
+            get="service.price.currency",
         ),
         "min_days": Column(
             COUNT,
@@ -178,6 +275,7 @@ FREIGHT_QUOTES = table(
             unit="days",
             source="freight answer",
             example=4,
+            get="service.min_days",
         ),
         "max_days": Column(
             COUNT,
@@ -185,13 +283,17 @@ FREIGHT_QUOTES = table(
             unit="days",
             source="freight answer",
             example=7,
+            get="service.max_days",
         ),
         "chosen": Column(
             FLAG,
             "Whether it is the service of the order, by the file's wish in `freight`.",
             source="decision of the run",
             example=True,
+            get=lambda offered: offered.service.service_id == offered.chosen,
         ),
         "quoted_at": QUOTED_AT,
     },
+    each=lambda order: freight_on_offer(order.order_ref, order.freight_quote, order.freight_service),
+    owners="requests,orders",
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.snapshots.schemas.columns import ID, MAYBE_COUNT, MAYBE_MINOR, MINOR, TEXT, Column
-from connectors.snapshots.schemas.shared import COLUMNS, MINOR_UNITS, amount, shared, variant
-from connectors.snapshots.schemas.tables import table
+from connectors.snapshots.tables.columns import ID, MAYBE_COUNT, MAYBE_MINOR, MINOR, TEXT, Column
+from connectors.snapshots.tables.shared import COLUMNS, MINOR_UNITS, amount, shared, variant
+from connectors.snapshots.tables.table import table
 
 COMPUTED = "`sourcing costs`"
 NO_SUM = "no sum is made for the order: see `problem`"
@@ -59,7 +59,13 @@ LANDED_COSTS = table(
         "sku_id": variant("sku_id", kind=TEXT, null=NO_LINE),
         **shared("title"),
         "quantity": Column(
-            MAYBE_COUNT, "Pieces ordered.", unit="pieces", source="request file: `quantity`", example=3, null=NO_LINE
+            MAYBE_COUNT,
+            "Pieces ordered.",
+            unit="pieces",
+            source="request file: `quantity`",
+            example=3,
+            null=NO_LINE,
+            least=1,
         ),
         "paid_on": Column(
             TEXT,
@@ -132,4 +138,5 @@ LANDED_COSTS = table(
             null="there is none",
         ),
     },
+    owners="orders",
 )

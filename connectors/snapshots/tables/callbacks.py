@@ -1,14 +1,16 @@
-"""The tables of callbacks, and of the warehouse's records of received parcels."""
+"""The tables of callbacks, and of the warehouse's records of received parcels: their rows are of messages."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, MAYBE_COUNT, MOMENT, TEXT, TEXTS, TIME, Column
-from connectors.snapshots.schemas.shared import SERVICE_CLOCK, shared, variant
-from connectors.snapshots.schemas.tables import table
+from connectors.callbacks.kinds import CallbackKind
+from connectors.snapshots.tables.columns import COUNT, FLAG, ID, MAYBE_COUNT, MOMENT, TEXT, TEXTS, TIME, Column, or_none
+from connectors.snapshots.tables.shared import OUR_CLOCK, SERVICE_CLOCK, shared, variant
+from connectors.snapshots.tables.table import table
+from domain.marketplace import Marketplace
+from domain.received import Inspection
 
-OUR_CLOCK = "UTC, this machine's clock"
 AS_RECEIVED = "the warehouse's message; its unit is stated nowhere"
 
 CALLBACKS = table(
@@ -45,6 +47,7 @@ CALLBACKS = table(
             "What it is about: `status`, `price`, `refund`, `inbound` (a parcel at the warehouse).",
             source="message: `messageType`",
             example="status",
+            one_of=CallbackKind,
         ),
         "message_type": Column(
             TEXT,
@@ -59,6 +62,7 @@ CALLBACKS = table(
             words="Which marketplace it seems to be about. Empty: nothing in it tells.",
             source="message: its type, platform and fields",
             null="never",
+            one_of=(*Marketplace, ""),
         ),
         "order_ids": Column(
             TEXTS, "The orders of the service that it names.", source="message", example=["2542285634920880794"]
@@ -78,24 +82,31 @@ PARCELS_RECEIVED = table(
     "Parcels that reached the warehouse, as it reports them by message: weight, size, inspection. Told, not proven: "
     "`is_shown` says whether the service shows that parcel for the order.",
     {
-        **shared("order_ref"),
+        **shared("order_ref", of="order"),
         "tracking_number": Column(
-            ID, "The domestic parcel's number.", source="the warehouse's message", example="YT7565691026776"
+            ID,
+            "The domestic parcel's number.",
+            source="the warehouse's message",
+            example="YT7565691026776",
+            get="parcel.tracking_number",
         ),
-        "marketplace": variant("marketplace", kind=TEXT, null="never"),
-        "order_id": variant("order_id", null="never"),
+        "marketplace": variant("marketplace", kind=TEXT, null="never", get="order.marketplace"),
+        "order_id": variant("order_id", null="never", get="order.order_id"),
         "told_at": Column(
             MOMENT,
             "When its message came.",
             unit=OUR_CLOCK,
             source="the receiver",
             example=datetime(2026, 11, 26, 9, 30, tzinfo=UTC),
+            get="message.received_at",
         ),
         "inspection": Column(
             ID,
             "`passed`, `failed` (any word that does not say that it passed), `not_said`.",
             source="the warehouse's message: `quality_inspection_info.status`",
             example="passed",
+            get="parcel.inspection",
+            one_of=Inspection,
         ),
         "inspection_words": Column(
             TEXT,
@@ -103,6 +114,7 @@ PARCELS_RECEIVED = table(
             source="the warehouse's message: `quality_inspection_info.status`",
             example="质检通过",
             null="never",
+            get="parcel.status",
         ),
         "failed_remark": Column(
             TEXT,
@@ -110,6 +122,7 @@ PARCELS_RECEIVED = table(
             source="the warehouse's message: `failed_remark`",
             example="有污渍",
             null="no remark",
+            get=or_none("parcel.failed_remark"),
         ),
         "weight_grams": Column(
             MAYBE_COUNT,
@@ -118,6 +131,7 @@ PARCELS_RECEIVED = table(
             source="the warehouse's message: `weight`",
             example=400,
             null="none told, or what can be no weight",
+            get="parcel.grams",
         ),
         "weight": Column(TEXT, "The weight as told. Empty: none.", source=AS_RECEIVED, example="0.4", null="never"),
         "length": Column(TEXT, "The length as told. Empty: none.", source=AS_RECEIVED, example="23", null="never"),
@@ -134,6 +148,7 @@ PARCELS_RECEIVED = table(
             "Whether the service shows this parcel for the order. If not, the message is not believed.",
             source="the order, read again",
             example=True,
+            get=lambda report: report.parcel.tracking_number in report.shown,
         ),
         "parcels_shown": Column(
             COUNT,
@@ -141,6 +156,7 @@ PARCELS_RECEIVED = table(
             unit="parcels",
             source="the order, read again",
             example=1,
+            get=lambda report: len(report.shown),
         ),
         "problem": Column(
             TEXT,
@@ -148,6 +164,8 @@ PARCELS_RECEIVED = table(
             source="the run that looked at it",
             example="it did not pass the warehouse's inspection (质检不通过): 有污渍",
             null="nothing is wrong",
+            get=lambda report: "; ".join(report.problems) or None,
         ),
     },
+    owners="orders",
 )

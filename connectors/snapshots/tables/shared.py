@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, TEXT, TEXTS, TIME, Column
+from connectors.snapshots.tables.columns import COUNT, ID, MINOR, TEXT, TEXTS, TIME, Column, Getter, or_none
+from domain.marketplace import Marketplace
+from domain.states import OrderState
 
 OUR_CLOCK = "UTC, this machine's clock"
 SERVICE_CLOCK = "UTC, the service's clock"
@@ -35,6 +37,7 @@ COLUMNS: Mapping[str, Column] = {
         "Where it is bought: `taobao`, `1688`, `big_major`, `international` or `poizon`.",
         source="request file: `marketplace`",
         example="taobao",
+        one_of=Marketplace,
     ),
     "order_id": Column(
         TEXT,
@@ -50,6 +53,7 @@ COLUMNS: Mapping[str, Column] = {
         "whether something happened), `cancelled`, `refunding`, `refunded`.",
         source="ledger",
         example="delivered",
+        one_of=OrderState,
     ),
     "reason": Column(
         TEXT,
@@ -58,6 +62,7 @@ COLUMNS: Mapping[str, Column] = {
         example="设计师 帆布 双肩包 T10007 costs 29.10 CNY each, limit 20.00 CNY: raise max_unit_price or drop the "
         "line",
         null="there is nothing to say",
+        get=or_none("reason"),
     ),
     "reason_code": Column(
         TEXT,
@@ -151,14 +156,14 @@ COLUMNS: Mapping[str, Column] = {
 }
 
 
-def amount(words: str, *, source: str, example: int) -> Column:
+def amount(words: str, *, source: str, example: int, get: str | Getter = "", as_seen: bool = False) -> Column:
     """An amount of the row, in minor units of its column `currency`."""
-    return Column(MINOR, words, unit=MINOR_UNITS, source=source, example=example)
+    return Column(MINOR, words, unit=MINOR_UNITS, source=source, example=example, get=get, as_seen=as_seen)
 
 
-def shared(*names: str) -> dict[str, Column]:
-    """The shared columns of these names, by name."""
-    return {name: COLUMNS[name] for name in names}
+def shared(*names: str, of: str = "") -> dict[str, Column]:
+    """The shared columns of these names, by name; read `of` a part of the row's record."""
+    return {name: replace(COLUMNS[name], get=f"{of}.{name}") if of else COLUMNS[name] for name in names}
 
 
 def variant(name: str, **changes: Any) -> Column:

@@ -1,31 +1,59 @@
-"""The tables of orders, and of what became of them."""
+"""The tables of orders, and of what became of them: their rows are of the ledger's orders."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, TEXT, TIME, Column
-from connectors.snapshots.schemas.shared import NOT_FILLED, ORDER_ID_ALWAYS, OUR_CLOCK, amount, shared, variant
-from connectors.snapshots.schemas.tables import table
+from connectors.snapshots.tables.columns import COUNT, ID, MINOR, TEXT, TIME, Column, or_none, unfilled
+from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, OUR_CLOCK, amount, shared, variant
+from connectors.snapshots.tables.table import table
+from domain.money import Money
+from domain.orders import OrderLine
+from domain.states import REACHED_BOOKED, OrderState
 
+DONE = "done"
+DONE_STATES = REACHED_BOOKED | {OrderState.ORDERED, OrderState.PAID, OrderState.PAYMENT_PENDING}
 CHANGED_AT = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
+
+
+class PricedLine(NamedTuple):
+    """A line of an order with its price: the preview's, else the product's."""
+
+    order: Any
+    line: OrderLine
+    unit_price: Money
+    amount: Money
+
+
+def _lines(order: Any) -> Iterator[PricedLine]:
+    quoted = {line.line_no: line for line in order.quote.lines} if order.quote else {}
+    for line in order.lines:
+        told = quoted.get(line.line_no)
+        unit = told.unit_price if told else line.unit_price
+        yield PricedLine(order, line, unit, told.amount if told else unit * line.quantity)
+
+
 ORDERS = table(
     "orders",
     "order_ref",
     "Where every order stands: one row an order, whenever it moved.",
     {
         **shared("order_ref", "marketplace", "state", "reason", "reason_code", "order_id"),
-        "seller_id": variant("seller_id", null="no product was found for its lines"),
+        "seller_id": variant("seller_id", null="no product was found for its lines", get=or_none("seller_id")),
         "quoted_minor": amount(
             "What the preview said that paying will cost: goods, domestic postage, the service's fee. "
             "0: there was no preview, or it was refused.",
             source="preview answer (see `quotes`)",
             example=10300,
+            get=lambda order: order.quote.total.minor if order.quote else 0,
         ),
         "approved_minor": amount(
             "What was approved for goods and domestic postage. 0: nothing is approved.",
             source="ledger: the approval",
             example=10300,
+            get="approved.minor",
         ),
         "paid_minor": amount(
             "What the wallet paid: goods, domestic postage, the service's fee; no freight, and refunds not taken off "
@@ -33,6 +61,7 @@ ORDERS = table(
             source="order as the service shows it: `payAmount` (Taobao), `totalAmount` (1688), `totalPayment` "
             "(bigMajor), `paidAmount` (international), `realPayAmount` (Poizon); or what a person answered",
             example=10300,
+            get="paid.minor",
         ),
         "currency": variant("currency", words="Currency of what is quoted, approved and paid: yuan."),
         "freight_minor": Column(
@@ -42,6 +71,7 @@ ORDERS = table(
             unit="minor units of `freight_currency`",
             source="answer of the freight preview",
             example=2160,
+            get=lambda order: order.freight_minor or 0,
         ),
         "freight_currency": Column(
             TEXT,
@@ -49,6 +79,7 @@ ORDERS = table(
             source="answer of the freight preview",
             example="USD",
             null="nothing is booked, and no freight waits for a yes",
+            get=lambda order: order.freight_currency if order.freight_minor is not None else None,
         ),
         "freight_service": Column(
             TEXT,
@@ -66,6 +97,7 @@ ORDERS = table(
             source="ledger",
             example=datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC),
             null="the marketplace has not made the order, as far as is known",
+            get="ordered_at",
         ),
         **shared("paid_at", "booked_at"),
         "updated_at": Column(
@@ -78,28 +110,44 @@ ORDERS = table(
         ),
     },
     version=2,
+    summed="paid_minor",
 )
 ORDER_LINES = table(
     "order_lines",
     "order_ref,line_no",
     "What an order consists of: one row a line that was matched to a product's variant.",
     {
-        **shared("order_ref", "line_no", "marketplace", "order_id", "item_id"),
-        "sku_id": variant("sku_id", kind=TEXT, null="never"),
-        **shared("spec_id", "distribution_item_id", "distribution_sku_id", "title", "image_url"),
-        "quantity": Column(COUNT, "How many are bought.", unit="pieces", source="request file: `quantity`", example=2),
+        **shared("order_ref", of="order"),
+        **shared("line_no", of="line"),
+        **shared("marketplace", "order_id", of="order"),
+        **shared("item_id", of="line"),
+        "sku_id": variant("sku_id", kind=TEXT, null="never", get="line.sku_id"),
+        **shared("spec_id", "distribution_item_id", "distribution_sku_id", "title", "image_url", of="line"),
+        "quantity": Column(
+            COUNT,
+            "How many are bought.",
+            unit="pieces",
+            source="request file: `quantity`",
+            example=2,
+            get="line.quantity",
+            least=1,
+        ),
         "unit_price_minor": amount(
             "What one piece costs, rounded to whole fen: `amount_minor` is exact.",
             source="preview answer; the product answer's price where the preview told none",
             example=4900,
+            get="unit_price.minor",
         ),
         "amount_minor": amount(
             "What the line's goods cost, without postage. A discount on the whole order is not in it.",
             source="preview answer; price times pieces where the preview told none",
             example=9800,
+            get="amount.minor",
         ),
-        **shared("currency"),
+        **shared("currency", of="unit_price"),
     },
+    each=_lines,
+    owners="orders",
 )
 PAYMENTS = table(
     "payments",
@@ -112,10 +160,14 @@ PAYMENTS = table(
             "What was paid: goods, domestic postage, the service's fee.",
             source="order as the service shows it (see `orders.paid_minor`)",
             example=10300,
+            get="paid_minor",
         ),
         **shared("currency"),
         "paid_at": variant("paid_at", null="the service does not tell when"),
     },
+    each=lambda order: () if order.paid_minor is None else (order,),
+    owners="orders",
+    summed="amount_minor",
 )
 OUTCOMES = table(
     "outcomes",
@@ -127,9 +179,13 @@ OUTCOMES = table(
             ID,
             "`done` for an order that is made or further on the road, else the same as `state`.",
             source="ledger",
-            example="done",
+            example=DONE,
+            get=lambda order: DONE if order.state in DONE_STATES else order.state,
+            one_of=(*OrderState, DONE),
         ),
-        "action": Column(TEXT, "What was tried last.", source="not filled", example="pay", null=NOT_FILLED),
+        "action": Column(
+            TEXT, "What was tried last.", source="not filled", example="pay", null=NOT_FILLED, get=unfilled
+        ),
         **shared("reason", "reason_code"),
         "question": Column(
             TEXT,
@@ -137,11 +193,13 @@ OUTCOMES = table(
             source="not filled",
             example="Does the marketplace's console show an order with reference US-1001?",
             null=NOT_FILLED,
+            get=unfilled,
         ),
         "spent_minor": amount(
             "What the wallet paid for it; refunds not taken off. 0: not paid, as far as is known.",
             source="ledger (see `orders.paid_minor`)",
             example=10300,
+            get="paid.minor",
         ),
         **shared("currency"),
         "finished_at": Column(
@@ -151,7 +209,9 @@ OUTCOMES = table(
             source="ledger",
             example=CHANGED_AT,
             null="never",
+            get="updated_at",
         ),
     },
     version=2,
+    owners="orders",
 )

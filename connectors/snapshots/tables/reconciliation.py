@@ -1,13 +1,23 @@
-"""The table of differences between ledger and service."""
+"""The table of differences between ledger and service: its rows are of findings."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from connectors.snapshots.schemas.columns import COUNT, ID, MOMENT, TEXT, Column
-from connectors.snapshots.schemas.shared import ORDER_ID_ALWAYS, amount, variant
-from connectors.snapshots.schemas.tables import table
+from connectors.snapshots.tables.columns import COUNT, ID, MOMENT, TEXT, Column
+from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, amount, variant
+from connectors.snapshots.tables.table import table
+from domain.findings import Finding, FindingKind
+from domain.marketplace import Marketplace
+
+RUN = "run"
+
+
+def _currency(finding: Finding) -> str | None:
+    amount = finding.seen_amount or finding.expected_amount
+    return amount.currency if amount else None
+
 
 RECONCILIATION = table(
     "reconciliation",
@@ -22,11 +32,14 @@ RECONCILIATION = table(
             "`shipment_missing`, `shipment_differs`, `open_question`.",
             source="comparison of ledger and service",
             example="amount_differs",
+            one_of=(*FindingKind, RUN),
         ),
         "marketplace": variant(
             "marketplace",
             words="Whose order it is (see `orders`). Empty in a `run` row and for the wallet.",
             source="ledger, or the order as the service shows it",
+            get=lambda finding: finding.marketplace or "",
+            one_of=(*Marketplace, ""),
         ),
         "order_ref": variant(
             "order_ref",
@@ -59,11 +72,15 @@ RECONCILIATION = table(
             "The amount that was expected. 0: none is known, or it is not about an amount.",
             source="ledger; of the wallet the orders' payments at the service",
             example=10300,
+            get=lambda finding: finding.expected_amount.minor if finding.expected_amount else 0,
+            as_seen=True,
         ),
         "seen_minor": amount(
             "The amount that the service shows. 0: it shows none, or it is not about an amount.",
             source="order as the service shows it; of the wallet what the person told",
             example=10500,
+            get=lambda finding: finding.seen_amount.minor if finding.seen_amount else 0,
+            as_seen=True,
         ),
         "currency": Column(
             TEXT,
@@ -71,6 +88,7 @@ RECONCILIATION = table(
             source="the order's",
             example="CNY",
             null="it is not about an amount: both are 0",
+            get=_currency,
         ),
         "since": Column(
             MOMENT,

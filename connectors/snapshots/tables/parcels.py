@@ -1,12 +1,28 @@
-"""The tables of shipments and their tracking."""
+"""The tables of shipments and their tracking: their rows are of the ledger's orders and tracking events."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from connectors.snapshots.schemas.columns import COUNT, ID, MOMENT, TEXT, TEXTS, Column
-from connectors.snapshots.schemas.shared import SERVICE_CLOCK, amount, shared, variant
-from connectors.snapshots.schemas.tables import table
+from connectors.snapshots.tables.columns import COUNT, ID, MOMENT, TEXT, TEXTS, Column, or_none
+from connectors.snapshots.tables.shared import SERVICE_CLOCK, amount, shared, variant
+from connectors.snapshots.tables.table import table
+from domain.service_orders import ShipmentItem, TraceStatus
+
+
+class Shipped(NamedTuple):
+    """What travels in a parcel of an order's shipment."""
+
+    order: Any
+    item: ShipmentItem
+
+
+def _items(order: Any) -> Iterator[Shipped]:
+    for item in order.shipment.items if order.shipment else ():
+        yield Shipped(order, item)
+
 
 SHIPMENTS = table(
     "shipments",
@@ -14,7 +30,7 @@ SHIPMENTS = table(
     "International shipments: one row an order that is booked at the warehouse.",
     {
         **shared("order_ref"),
-        "shipment_order_id": variant("shipment_order_id", kind=ID, null=""),
+        "shipment_order_id": variant("shipment_order_id", kind=ID, null="", get="shipment.shipment_order_id"),
         "marketplace": variant("marketplace", kind=TEXT, null="never"),
         "order_id": variant("order_id", null="never"),
         "render_id": Column(
@@ -23,6 +39,7 @@ SHIPMENTS = table(
             source="answer of the freight preview: `renderId`, else the order as the service shows it",
             example="FF2024080200105",
             null="a person told of the shipment, and the service shows none",
+            get=or_none("shipment.render_id"),
         ),
         "service_id": Column(
             TEXT,
@@ -30,6 +47,7 @@ SHIPMENTS = table(
             source="freight answer: `serviceId`",
             example="2",
             null="none was chosen here: the shipment was found, or told by a person",
+            get="freight_service",
         ),
         "company": Column(
             TEXT,
@@ -37,6 +55,7 @@ SHIPMENTS = table(
             source="booking answer: `logisticCompanyName`, else the order as the service shows it",
             example="UCS",
             null="the answer names none",
+            get=or_none("shipment.company"),
         ),
         "tracking_numbers": variant(
             "tracking_numbers", words="The parcels' numbers, one a parcel. An empty list: none told."
@@ -46,12 +65,14 @@ SHIPMENTS = table(
             "Where the carrier shows them.",
             source="booking answer: `trackingUrl`",
             example=["https://track.example.com/?key=FARJP2408000105YQ"],
+            get="shipment.tracking_urls",
         ),
         "fee_minor": amount(
             "What the booking costs, as its answer says. 0 beside a null `currency`: it was not told; "
             "`orders.freight_minor` has the quote.",
             source="booking answer: `orderFee`",
             example=2160,
+            get=lambda order: order.shipment.fee.minor if order.shipment.fee else 0,
         ),
         "currency": Column(
             TEXT,
@@ -59,34 +80,45 @@ SHIPMENTS = table(
             source="booking answer: `orderFee`",
             example="USD",
             null="the fee was not told",
+            get=lambda order: order.shipment.fee.currency if order.shipment.fee else None,
         ),
         "booked_at": variant("booked_at", null="never"),
     },
+    each=lambda order: (order,) if order.shipment else (),
+    owners="orders",
 )
 SHIPMENT_ITEMS = table(
     "shipment_items",
     "order_ref,tracking_number,item_id,sku_id",
     "What travels in which parcel. Empty for shipments whose answer did not say.",
     {
-        **shared("order_ref"),
-        "shipment_order_id": variant("shipment_order_id", null="never"),
+        **shared("order_ref", of="order"),
+        "shipment_order_id": variant("shipment_order_id", null="never", get="order.shipment_order_id"),
         "tracking_number": Column(
             ID,
             "The international parcel's number. Empty: none was given yet.",
             source="booking answer: `logisticNumer`",
             example="FARJP2408000105YQ",
+            get="item.tracking_number",
         ),
-        "item_id": variant("item_id", source="booking answer: `itemInfos`"),
-        "sku_id": variant("sku_id", source="booking answer: `itemInfos`"),
+        "item_id": variant("item_id", source="booking answer: `itemInfos`", get="item.item_id"),
+        "sku_id": variant("sku_id", source="booking answer: `itemInfos`", get="item.sku_id"),
         "quantity": Column(
             COUNT,
             "How many travel in it; 0 where the answer does not say.",
             unit="pieces",
             source="booking answer: `itemInfos`",
             example=2,
+            get="item.quantity",
+            least=0,
         ),
-        "title": variant("title", source="booking answer: `itemInfos`", null="the answer tells none"),
+        "title": variant(
+            "title", source="booking answer: `itemInfos`", null="the answer tells none", get=or_none("item.title")
+        ),
     },
+    each=_items,
+    owners="shipments,orders",
+    by="order_ref,shipment_order_id",
 )
 TRACKING_EVENTS = table(
     "tracking_events",
@@ -119,6 +151,7 @@ TRACKING_EVENTS = table(
             "The stage: `CONSIGN`, `ACCEPT`, `TRANSPORT`, `DELIVERING`, `SIGN` (arrived), `OTHER` (a word not known).",
             source="tracking answer",
             example="TRANSPORT",
+            one_of=TraceStatus,
         ),
         "description": Column(
             TEXT,
@@ -137,4 +170,5 @@ TRACKING_EVENTS = table(
             personal=True,
         ),
     },
+    owners="orders",
 )

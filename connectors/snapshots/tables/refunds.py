@@ -1,16 +1,17 @@
-"""The tables of refunds."""
+"""The tables of refunds: their rows are of the ledger's refunds and of their events."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from connectors.snapshots.schemas.columns import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column
-from connectors.snapshots.schemas.shared import ORDER_ID_ALWAYS, OUR_CLOCK, SERVICE_CLOCK, amount, shared
-from connectors.snapshots.schemas.tables import table
+from connectors.snapshots.tables.columns import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column, or_none
+from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, OUR_CLOCK, SERVICE_CLOCK, amount, shared
+from connectors.snapshots.tables.table import table
+from domain.after_sale import RefundKind, RefundState
 
 REFUND_KEY = Column(
-    ID, "The ledger's key of the refund: order, part and number.", source="ledger", example="US-1001:all.1"
+    ID, "The ledger's key of the refund: order, part and number.", source="ledger", example="US-1001:all.1", get="key"
 )
 REFUND_ID = Column(
     TEXT,
@@ -18,6 +19,7 @@ REFUND_ID = Column(
     source="answer to asking for it",
     example="2026110298765432101",
     null="it is not known to have reached the service",
+    get=or_none("refund_id"),
 )
 REFUNDS = table(
     "refunds",
@@ -38,6 +40,7 @@ REFUNDS = table(
             "`refund` (money alone) or `return` (goods back for money).",
             source="what was asked for",
             example="refund",
+            one_of=RefundKind,
         ),
         "state": Column(
             ID,
@@ -46,6 +49,7 @@ REFUNDS = table(
             "money), `declined` (not taken on).",
             source="refund as the service shows it; ledger",
             example="refunded",
+            one_of=RefundState,
         ),
         "reason": Column(
             TEXT,
@@ -53,6 +57,7 @@ REFUNDS = table(
             source="answer with the reasons: its name",
             example="多拍/拍错/不想要",
             null="the service gives the reason no name",
+            get=or_none("reason"),
         ),
         "description": Column(
             TEXT,
@@ -61,6 +66,7 @@ REFUNDS = table(
             example="one of two arrived broken",
             null="never",
             personal=True,
+            get=or_none("description"),
         ),
         "refusal": Column(
             TEXT,
@@ -68,19 +74,27 @@ REFUNDS = table(
             source="refund as the service shows it; answer to asking",
             example="已发货",
             null="nobody said no, or not why",
+            get=or_none("refusal"),
         ),
         "asked_minor": amount(
             "What is asked back, goods and postage.",
             source="what was asked for; then the refund as the service shows it",
             example=10300,
+            get="asked.minor",
         ),
         "approved_minor": amount(
-            "What the seller agreed to. 0: nothing so far.", source="refund as the service shows it", example=10300
+            "What the seller agreed to. 0: nothing so far.",
+            source="refund as the service shows it",
+            example=10300,
+            get="approved.minor",
         ),
         "refunded_minor": amount(
-            "What came back. 0: nothing so far.", source="refund as the service shows it", example=10300
+            "What came back. 0: nothing so far.",
+            source="refund as the service shows it",
+            example=10300,
+            get="refunded.minor",
         ),
-        **shared("currency"),
+        **shared("currency", of="asked"),
         "vouchers": Column(
             TEXTS,
             "Links to the pictures that went with it. An empty list: none.",
@@ -93,6 +107,7 @@ REFUNDS = table(
             source="what the person told, or the refund as the service shows it",
             example="SF",
             null="no return parcel is named",
+            get=or_none("company"),
         ),
         "tracking_number": Column(
             TEXT,
@@ -100,6 +115,7 @@ REFUNDS = table(
             source="what the person told, or the refund as the service shows it",
             example="SF1234567890123",
             null="no return parcel is named",
+            get=or_none("tracking_number"),
         ),
         "asked_at": Column(
             TIME,
@@ -118,6 +134,8 @@ REFUNDS = table(
             null="it was never seen to be over",
         ),
     },
+    owners="orders",
+    summed="refunded_minor",
 )
 REFUND_EVENTS = table(
     "refund_events",
@@ -129,7 +147,7 @@ REFUND_EVENTS = table(
         "sequence": Column(
             COUNT, "Place in the service's list.", unit="1, 2, 3 …", source="refund as the service shows it", example=2
         ),
-        "refund_id": replace(REFUND_ID, null="never"),
+        "refund_id": replace(REFUND_ID, null="never", get=""),
         "occurred_at": Column(
             MOMENT,
             "When it happened.",
@@ -160,4 +178,6 @@ REFUND_EVENTS = table(
             personal=True,
         ),
     },
+    owners="refunds",
+    by="order_ref,refund_key",
 )

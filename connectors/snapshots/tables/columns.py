@@ -1,14 +1,18 @@
-"""A column's declaration: its type, and the description that a reader needs."""
+"""A column: its type, the description that a reader needs, how it is read from a record, and its rules."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
+from typing import Any
 
 import pyarrow as pa
 
+Getter = Callable[[Any], object]
 ColumnKind = tuple[pa.DataType, bool]  # and whether it may be null
 
 ID = (pa.string(), False)
@@ -28,12 +32,16 @@ NEEDS_UNIT = {MINOR[0], MOMENT[0], VOLUME_PRICES[0]}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its values, and their meaning.
+    """One column: its values, their meaning, and what they must be.
 
     `words` also explain 0 and an empty text. `source` names the API answer, the request file's column or the ledger.
     `example` is a value that the column can hold. `unit` is that of a number (`pieces`, `minor units of currency`), or
     the clock of a time. `null` says when a nullable column has no value. `personal` marks a receiver's name, address
     and contact, and free text, which may have anything.
+
+    `get` reads the value from a row's record: a function, or the path of an attribute; the attribute of the column's
+    own name where it is empty. A text must be `one_of` these words where there are any, a number at `least` this. An
+    amount is never below zero and has its currency, unless it is kept `as_seen`: an impossible one is a finding.
     """
 
     kind: ColumnKind
@@ -43,6 +51,14 @@ class Column:
     unit: str = ""
     null: str = ""
     personal: bool = False
+    get: str | Getter = ""
+    one_of: Iterable[str] = ()
+    least: int | None = None
+    as_seen: bool = False
+
+    def getter(self, name: str) -> Getter:
+        """The function that reads the value from a row's record."""
+        return self.get if callable(self.get) else attrgetter(self.get or name)
 
     @property
     def currency(self) -> str:
@@ -84,3 +100,13 @@ class Column:
         if isinstance(self.example, datetime):
             return self.example.isoformat().replace("+00:00", "Z")
         return json.dumps(self.example, ensure_ascii=False)
+
+
+def or_none(path: str) -> Getter:
+    """The attribute at a path, None in place of an empty text."""
+    read = attrgetter(path)
+    return lambda record: read(record) or None
+
+
+def unfilled(_: object) -> None:
+    """The value of a column that no run fills so far."""

@@ -1,0 +1,202 @@
+"""The tables of requests, and of candidate items for their words: their rows are of plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from connectors.snapshots.tables.columns import COUNT, FLAG, ID, TEXT, TIME, Column
+from connectors.snapshots.tables.shared import OUR_CLOCK, amount, shared, variant
+from connectors.snapshots.tables.table import table
+from domain.matching import Candidate, Match
+from domain.orders import OrderRequest, RequestLine
+from domain.plan import PlannedOrder
+
+RECEIVER = "request.receiver"
+NOT_GIVEN = "never; an empty text where the file says nothing, or the receiver was forgotten"
+
+
+class RequestedLine(NamedTuple):
+    """A line of the request file."""
+
+    request: OrderRequest
+    line_no: int
+    line: RequestLine
+
+
+class FoundOffer(NamedTuple):
+    """An offer that was found for the words of a line."""
+
+    asked: RequestedLine
+    match: Match
+    place: int
+    candidate: Candidate
+
+
+def _lines(plan: PlannedOrder) -> Iterator[RequestedLine]:
+    for line_no, line in enumerate(plan.request.lines, start=1):
+        yield RequestedLine(plan.request, line_no, line)
+
+
+def _candidates(plan: PlannedOrder) -> Iterator[FoundOffer]:
+    matches = {match.words: match for match in plan.matches}
+    for asked in _lines(plan):
+        if match := matches.get(asked.line.item):
+            for place, candidate in enumerate(match.candidates, start=1):
+                yield FoundOffer(asked, match, place, candidate)
+
+
+def _cell(column: str, words: str, example: str, of: str, *, personal: bool = True) -> Column:
+    source, get = f"request file: `{column}`", f"{of}.{column.removeprefix('receiver_')}"
+    return Column(TEXT, words, source=source, example=example, null=NOT_GIVEN, personal=personal, get=get)
+
+
+REQUESTS = table(
+    "requests",
+    "order_ref,line_no",
+    "What the merchant asked for: one row a line of the request file. The only table with the receiver's address.",
+    {
+        **shared("order_ref", of="request"),
+        **shared("line_no"),
+        "file_row": Column(
+            COUNT,
+            "The row of the request file that the line is.",
+            unit="rows, the header is row 1",
+            source="request file",
+            example=14,
+            get="line.row",
+        ),
+        **shared("marketplace", of="request"),
+        "item": Column(
+            ID,
+            "What to buy as it stands in the file: an id, a link to the product page, or words to search for.",
+            source="request file: `item`",
+            example="https://item.taobao.com/item.htm?id=730254020329",
+            get="line.item",
+        ),
+        "sku": _cell(
+            "sku", "The variant, by SKU id or `spec_id`. Empty: the only one.", "5134912345678", "line", personal=False
+        ),
+        "quantity": Column(
+            COUNT,
+            "How many are wanted.",
+            unit="pieces",
+            source="request file: `quantity`",
+            example=2,
+            get="line.quantity",
+            least=1,
+        ),
+        "max_unit_price_minor": amount(
+            "The most that one piece may cost; a dearer line holds its order. 0 beside a null `currency`: no limit.",
+            source="request file: `max_unit_price`",
+            example=1250,
+            get=lambda asked: asked.line.max_unit_price.minor if asked.line.max_unit_price else 0,
+        ),
+        "currency": Column(
+            TEXT,
+            "Currency of the limit: yuan.",
+            source="request file: `max_unit_price` is in yuan",
+            example="CNY",
+            null="the line has no price limit",
+            get=lambda asked: asked.line.max_unit_price.currency if asked.line.max_unit_price else None,
+        ),
+        "receiver_name": _cell("receiver_name", "Who gets the parcel.", "Jane Example", RECEIVER),
+        "receiver_phone": _cell(
+            "receiver_phone", "The receiver's telephone number, as given.", "+44 20 7946 0000", RECEIVER
+        ),
+        "receiver_email": _cell("receiver_email", "The receiver's e-mail address.", "jane@example.com", RECEIVER),
+        "country": _cell("country", "The receiver's country (ISO 3166-1 alpha-2).", "GB", RECEIVER, personal=False),
+        "state": _cell("state", "The receiver's state or province.", "Greater London", RECEIVER),
+        "city": _cell("city", "The receiver's city.", "London", RECEIVER),
+        "zip": _cell("zip", "The receiver's postcode. Text: zeros at its front count.", "N1 9GU", RECEIVER),
+        "address": _cell("address", "The receiver's street and house.", "1 Example Street", RECEIVER),
+        "freight": _cell(
+            "freight",
+            "The wish for international freight: `cheapest`, `fastest` or a service's id.",
+            "cheapest",
+            "request",
+            personal=False,
+        ),
+        "note": _cell(
+            "note",
+            "The merchant's own note; it is sent to nobody. Marked since anything may stand there.",
+            "gift",
+            "line",
+        ),
+    },
+    each=_lines,
+)
+CANDIDATES = table(
+    "candidates",
+    "order_ref,line_no,place",
+    "Where a line gave words in place of an item: the first offers found, and the one that was taken.",
+    {
+        **shared("order_ref", of="asked.request"),
+        **shared("line_no", of="asked"),
+        "place": Column(
+            COUNT,
+            "Place among the offers found.",
+            unit="1 to 5, as the marketplace ranks them",
+            source="search answer",
+            example=1,
+        ),
+        **shared("marketplace", of="asked.request"),
+        "words": Column(
+            ID,
+            "The words that were searched for.",
+            source="request file: `item`",
+            example="帆布 双肩包 旅行",
+            get="match.words",
+        ),
+        "item_id": variant("item_id", source="search answer", get="candidate.item_id"),
+        "title": variant("title", source="search answer", get="candidate.title"),
+        "price_minor": amount(
+            "What one piece of the cheapest variant costs.",
+            source="search answer",
+            example=2910,
+            get="candidate.price.minor",
+        ),
+        "currency": Column(
+            ID,
+            "Currency of the price (ISO 4217).",
+            source="search answer",
+            example="CNY",
+            get="candidate.price.currency",
+        ),
+        "seller_id": variant("seller_id", source="search answer", get="candidate.seller_id"),
+        "seller_name": variant(
+            "seller_name", source="search answer; only Taobao's names it", get="candidate.seller_name"
+        ),
+        "image_url": variant(
+            "image_url", words="Picture of the product.", source="search answer", get="candidate.image_url"
+        ),
+        "taken": Column(
+            FLAG,
+            "Whether this offer was taken for the words. When none was, the order waits for a person.",
+            source="decision of the run: the first whose title holds every word",
+            example=True,
+            get=lambda found: found.candidate.item_id == found.match.item_id,
+        ),
+        "why": Column(
+            TEXT,
+            "Why it was taken, or why none was; the same in every row of the line.",
+            source="decision of the run",
+            example="the only offer found; its title holds all the words",
+            null="never",
+            get="match.why",
+        ),
+        "decided_at": Column(
+            TIME,
+            "When the search was answered. Later runs keep the decision.",
+            unit=OUR_CLOCK,
+            source="ledger",
+            example=datetime(2026, 11, 2, 3, 4, 1, tzinfo=UTC),
+            null="never for rows written by this version",
+            get="match.decided_at",
+        ),
+    },
+    each=_candidates,
+    owners="requests",
+    by="order_ref,line_no",
+)
