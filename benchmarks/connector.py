@@ -16,10 +16,10 @@ import httpx
 
 from benchmarks.measuring import Comparison, compare
 from connectors.settings import XportcnSettings
-from connectors.xportcn.api.taobao_product import PRODUCT, ProductRequest
 from connectors.xportcn.auth import SignatureAuth
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import open_envelope
+from connectors.xportcn.operations.taobao_product import PRODUCT, ProductRequest
 
 CALLS = 1_000
 CONNECTIONS = 32
@@ -86,7 +86,7 @@ async def through_plain_httpx(settings: XportcnSettings, requests: list[ProductR
     async with httpx.AsyncClient(base_url=settings.base_url, auth=auth, limits=limits, trust_env=False) as client:
 
         async def read(request: ProductRequest) -> None:
-            answer = await client.get(PRODUCT.operation.path, params=request.query())
+            answer = await client.get(PRODUCT.path, params=request.query())
             envelope = open_envelope(answer.content)
             assert envelope is not None
             PRODUCT.parse(envelope.data)
@@ -96,7 +96,7 @@ async def through_plain_httpx(settings: XportcnSettings, requests: list[ProductR
 
 async def through_bare_aiohttp(settings: XportcnSettings, requests: list[ProductRequest]) -> None:
     """The floor: nothing is checked, and nothing stands between the call and the wire."""
-    auth, url = SignatureAuth(settings, clock=time.time), settings.base_url + PRODUCT.operation.path
+    auth, url = SignatureAuth(settings, clock=time.time), settings.base_url + PRODUCT.path
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session:
 
         async def read(request: ProductRequest) -> None:

@@ -10,9 +10,9 @@ import httpx
 
 from benchmarks.replay import signed
 from connectors.settings import XportcnSettings
-from connectors.xportcn.api.base import Call
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import open_envelope
+from connectors.xportcn.operations import Call
 from domain.effects import Claim
 from sandbox.app import LOGISTICS
 
@@ -34,17 +34,16 @@ class PlainClient:
         return await self._made(call, request)
 
     async def _made(self, call: Call[Any, Any], request: Any) -> Any:
-        operation = call.operation
         headers, timestamp = signed()
-        is_logistics = operation.path.startswith(LOGISTICS)
+        is_logistics = call.path.startswith(LOGISTICS)
         query = {"timestamp": timestamp, "sign": headers["signature"]} if is_logistics else {}
-        if operation.method == "GET":
-            answer = await self._http.get(operation.path, params={**request.query(), **query}, headers=headers)
+        if call.method == "GET":
+            answer = await self._http.get(call.path, params={**request.query(), **query}, headers=headers)
         else:
-            answer = await self._http.post(operation.path, params=query, content=request.body(), headers=headers)
+            answer = await self._http.post(call.path, params=query, content=request.body(), headers=headers)
         envelope = open_envelope(answer.content)
         if envelope is None or not envelope.ok:
-            raise RuntimeError(f"{operation.path}: {answer.text}")
+            raise RuntimeError(f"{call.path}: {answer.text}")
         return call.parse(envelope.data)
 
 

@@ -16,9 +16,9 @@ from connectors.marketplaces.freight import estimate
 from connectors.snapshots.tables.callbacks import PARCELS_RECEIVED
 from connectors.snapshots.tables.table import Row
 from connectors.words import clean, shortened
-from connectors.xportcn.api.callback_bodies import PackageInbound
-from connectors.xportcn.api.callbacks import parse_callback
+from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from connectors.xportcn.operations.callbacks import PackageInbound
 from domain.freight import choose_freight
 from domain.money import Money
 from domain.received import Parcel, problems_of

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.words import MOST_WORDS, clean, shortened
-from connectors.xportcn.api.callbacks import CallbackMessage, UnreadableCallback, parse_callback
-from connectors.xportcn.operations import alibaba, big_major, taobao
+from connectors.xportcn.callback_reader import CallbackMessage, UnreadableCallback, parse_callback
+from connectors.xportcn.operations import callbacks
 
 MOST_ORDERS = 100
 """The most orders that a message of the service names; more are not the service's."""
@@ -23,11 +23,11 @@ BRACKETS = re.compile(rb"[\[{}\]]")
 
 
 KINDS = {
-    taobao.PRICE_CALLBACK: CallbackKind.PRICE,
-    alibaba.PRICE_CALLBACK: CallbackKind.PRICE,
-    taobao.REFUND_CALLBACK: CallbackKind.REFUND,
-    alibaba.REFUND_CALLBACK: CallbackKind.REFUND,
-    big_major.PACKAGE_INBOUND_CALLBACK: CallbackKind.INBOUND,
+    callbacks.TAOBAO_PRICE: CallbackKind.PRICE,
+    callbacks.ALIBABA_PRICE: CallbackKind.PRICE,
+    callbacks.TAOBAO_REFUND: CallbackKind.REFUND,
+    callbacks.ALIBABA_REFUND: CallbackKind.REFUND,
+    callbacks.PACKAGE_INBOUND: CallbackKind.INBOUND,
 }
 NO_ORDER = "names no order: there is nothing to read again"
 

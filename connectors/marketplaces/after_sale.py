@@ -8,8 +8,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.errors import Refused, Unanswered
+from connectors.xportcn.operations import EffectCall
 from domain.after_sale import RefundAmount, RefundKind, RefundOption, ServiceRefund
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -128,4 +128,4 @@ def word_of(refused: Refused) -> str:
 
 
 def _name(call: EffectCall[Any, Any]) -> str:
-    return call.operation.name
+    return call.name

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from connectors.marketplaces.protocol import Created, Warehouse
-from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.errors import Unanswered
+from connectors.xportcn.operations import ReadCall
 from domain.cart import CartRow
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -60,4 +60,4 @@ class RowsAreGone(Unanswered):
 def require_true(call: ReadCall[Any, bool], *, answered: bool) -> None:
     """Raise `Unanswered` for a `false` where the contract knows only `true`."""
     if not answered:
-        raise Unanswered("the answer is false without a reason", operation=call.operation.name)
+        raise Unanswered("the answer is false without a reason", operation=call.name)

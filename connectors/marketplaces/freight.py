@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from connectors.marketplaces.protocol import Warehouse
-from connectors.xportcn.api import basics, logistics
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, Unanswered
+from connectors.xportcn.operations import warehouse
 from connectors.xportcn.wire import Nothing, unix_text
 from domain.effects import Claim
 from domain.freight import FreightQuote, FreightService
@@ -17,11 +17,11 @@ from domain.service_orders import DomesticParcel, Shipment, ShipmentItem
 
 async def warehouse_address(client: XportcnClient) -> Warehouse:
     """The account's default address in China, or its first. Raises `Misconfigured` when it has none."""
-    addresses = await client.read(basics.ADDRESSES, Nothing())
+    addresses = await client.read(warehouse.ADDRESSES, Nothing())
     if not addresses:
         raise Misconfigured(
             "the account has no warehouse address: add one in the service's console",
-            operation=basics.ADDRESSES.operation.name,
+            operation=warehouse.ADDRESSES.name,
         )
     address = next((address for address in addresses if address.is_default), addresses[0])
     return Warehouse(
@@ -39,23 +39,23 @@ async def estimate(
     client: XportcnClient, lines: Iterable[OrderLine], *, country: str, zip_code: str = ""
 ) -> FreightQuote:
     """The estimated freight; not bookable. Raises `Refused` 42001 for a country without a service."""
-    request = logistics.EstimateRequest(
+    request = warehouse.EstimateRequest(
         country=country,
         zip=zip_code or None,
         render_items=tuple(
-            logistics.EstimateItem(item_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity) for line in lines
+            warehouse.EstimateItem(item_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity) for line in lines
         ),
     )
-    answer = await client.read(logistics.ESTIMATE, request)
+    answer = await client.read(warehouse.ESTIMATE, request)
     return FreightQuote(render_id="", services=_services(answer.services))
 
 
 async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
     """The freight of an order; bookable for 24 hours. Raises `Refused` as `estimate` does."""
-    request = logistics.RenderRequest(
+    request = warehouse.RenderRequest(
         receiver_address=_render_address(order.request.receiver),
         render_items=tuple(
-            logistics.RenderItem(
+            warehouse.RenderItem(
                 item_id=line.item_id,
                 sku_id=line.sku_id,
                 quantity=line.quantity,
@@ -65,11 +65,11 @@ async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
             for line in order.lines
         ),
     )
-    answer = await client.read(logistics.RENDER, request)
+    answer = await client.read(warehouse.RENDER, request)
     return FreightQuote(render_id=answer.render_id, services=_services(answer.services))
 
 
-def _services(services: Iterable[logistics.Service]) -> tuple[FreightService, ...]:
+def _services(services: Iterable[warehouse.Service]) -> tuple[FreightService, ...]:
     return tuple(
         FreightService(
             service_id=service.service_id,
@@ -92,22 +92,22 @@ async def book(
     service: FreightService,
 ) -> Shipment:
     """Book one service for all lines of a paid order. The service does not prevent a second booking."""
-    answer = await client.effect(logistics.BOOK, booking_request(order, order_id, quote, service), claim=claim)
+    answer = await client.effect(warehouse.BOOK, booking_request(order, order_id, quote, service), claim=claim)
     return shipment(answer, quote.render_id)
 
 
 def booking_request(
     order: SourcingOrder, order_id: str, quote: FreightQuote, service: FreightService
-) -> logistics.BookingRequest:
-    chosen = logistics.FreightInfo(
+) -> warehouse.BookingRequest:
+    chosen = warehouse.FreightInfo(
         service_id=service.service_id, company_name=service.company, service_category=service.category
     )
-    return logistics.BookingRequest(
+    return warehouse.BookingRequest(
         render_id=quote.render_id,
-        tmall_order_info=logistics.TmallOrderInfo(tmall_order_id=order_id),
+        tmall_order_info=warehouse.TmallOrderInfo(tmall_order_id=order_id),
         receiver_address=_booking_address(order.request.receiver),
         line_items=tuple(
-            logistics.BookingLine(
+            warehouse.BookingLine(
                 item_id=line.item_id,
                 sku_id=line.sku_id,
                 quantity=line.quantity,
@@ -120,7 +120,7 @@ def booking_request(
     )
 
 
-def shipment(booking: logistics.Booking, render_id: str) -> Shipment:
+def shipment(booking: warehouse.Booking, render_id: str) -> Shipment:
     """A booking in the terms of the domain: one tracking number a service, with the lines under it."""
     parcels = [sub_order.parcel for sub_order in booking.sub_orders]
     return Shipment(
@@ -159,16 +159,16 @@ async def update_domestic(
     the items of a shipment that was read back without them.
     """
     request = update_request(shipment, order_id, parcels, lines)
-    if not await client.effect(logistics.UPDATE, request, claim=claim):
-        name = logistics.UPDATE.operation.name
+    if not await client.effect(warehouse.UPDATE, request, claim=claim):
+        name = warehouse.UPDATE.name
         raise Unanswered("the answer is `false` inside a success; it may be stored", operation=name, status=200)
 
 
 def update_request(
     shipment: Shipment, order_id: str, parcels: Sequence[DomesticParcel], lines: Sequence[OrderLine] = ()
-) -> logistics.UpdateRequest:
+) -> warehouse.UpdateRequest:
     domestic = tuple(
-        logistics.DomesticLogisticInfo(
+        warehouse.DomesticLogisticInfo(
             logistic_number=parcel.tracking_number,
             logistic_company_name=parcel.company,
             rts_time=unix_text(parcel.sent_at) if parcel.sent_at else None,
@@ -176,12 +176,12 @@ def update_request(
         for parcel in parcels
     )
     pictures = {(line.item_id, line.sku_id): line.image_url for line in lines}
-    return logistics.UpdateRequest(
+    return warehouse.UpdateRequest(
         order_id=shipment.shipment_order_id,
         tmall_order_id=order_id,
         logistic_infos=tuple(
-            logistics.LogisticInfo(
-                line_item=logistics.UpdatedItem(
+            warehouse.LogisticInfo(
+                line_item=warehouse.UpdatedItem(
                     item_id=item.item_id,
                     sku_id=item.sku_id,
                     quantity=item.quantity,
@@ -207,8 +207,8 @@ def _items_of(lines: Iterable[OrderLine], shipment: Shipment) -> tuple[ShipmentI
     )
 
 
-def _render_address(receiver: Receiver) -> logistics.RenderAddress:
-    return logistics.RenderAddress(
+def _render_address(receiver: Receiver) -> warehouse.RenderAddress:
+    return warehouse.RenderAddress(
         name=receiver.name,
         email=receiver.email,
         phone=receiver.phone,
@@ -222,8 +222,8 @@ def _render_address(receiver: Receiver) -> logistics.RenderAddress:
     )
 
 
-def _booking_address(receiver: Receiver) -> logistics.BookingAddress:
-    return logistics.BookingAddress(
+def _booking_address(receiver: Receiver) -> warehouse.BookingAddress:
+    return warehouse.BookingAddress(
         country=receiver.country,
         state=receiver.state,
         city=receiver.city,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
+from connectors.xportcn.operations import EffectCall
 from domain.money import Money
 from domain.quotes import LineProblem, Problem, Quote
 
@@ -27,7 +27,7 @@ async def asked_before(create: EffectCall[Any, Any], preview: Awaitable[Answer])
     except Unanswered as error:
         raise NotSent(
             f"the preview before it failed: {error.message}; nothing was ordered",
-            operation=create.operation.name,
+            operation=create.name,
             request_id=error.request_id,
             status=error.status,
             code=error.code,
@@ -39,7 +39,7 @@ def require_approved(create: EffectCall[Any, Any], quote: Quote, approved: Money
     if quote.problems:
         words = "; ".join(problem.message for problem in quote.problems)
         code = quote.problems[0].problem.upper()
-        raise Refused(words, operation=create.operation.name, code=code, problems=quote.problems)
+        raise Refused(words, operation=create.name, code=code, problems=quote.problems)
     if quote.total > approved:
         raise over_limit(create, quote.total, approved)
 
@@ -47,4 +47,4 @@ def require_approved(create: EffectCall[Any, Any], quote: Quote, approved: Money
 def over_limit(create: EffectCall[Any, Any], total: Money, approved: Money) -> Refused:
     words = f"it costs {total} now, approved {approved}; nothing was ordered"
     problem = LineProblem(problem=Problem.PRICE_CHANGED, message=words)
-    return Refused(words, operation=create.operation.name, code=PRICE_CHANGED, problems=(problem,))
+    return Refused(words, operation=create.name, code=PRICE_CHANGED, problems=(problem,))

@@ -6,9 +6,8 @@ import re
 from collections.abc import Awaitable, Set
 from typing import Any, TypeVar
 
-from connectors.xportcn.api import international
-from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.errors import Refused, Unanswered
+from connectors.xportcn.operations import EffectCall, international
 from connectors.xportcn.wire import CheckedAnswer, EffectAnswer
 from domain.quotes import LineProblem, Problem
 
@@ -59,7 +58,7 @@ def refusal(
     """The error of an answer that refuses."""
     return Refused(
         words or code or "refused without a word",
-        operation=call.operation.name,
+        operation=call.name,
         request_id=answer.request_id,
         status=200,
         code=code,
@@ -71,7 +70,7 @@ def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> U
     """The error of an answer that leaves open whether the effect happened."""
     return Unanswered(
         f"{words}; it may have been carried out",
-        operation=call.operation.name,
+        operation=call.name,
         request_id=answer.request_id,
         status=200,
     )

@@ -20,15 +20,13 @@ from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, is_ga
 from connectors.sending import Send, sending
 from connectors.settings import MissingSetting, XportcnSettings
 from connectors.words import LEAST_SECRET, shortened
-from connectors.xportcn.api import basics
-from connectors.xportcn.api.base import Call, EffectCall, ReadCall, Req, Res
 from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of, what_came
 from connectors.xportcn.failures import Failure, FailureKind, Meaning, is_missed, is_throttled
-from connectors.xportcn.operations import Envelope, Operation
+from connectors.xportcn.operations import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res, warehouse
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.personal import without_the_receiver
 from connectors.xportcn.rows import field_of
@@ -105,7 +103,7 @@ class XportcnClient:
     async def read(self, call: ReadCall[Req, Res], request: Req) -> Res:
         """Make a call that changes nothing; failures that may pass are tried again inside."""
         if not isinstance(call, ReadCall):
-            raise TypeError(f"{call.operation.name} has an effect: it needs a claim")
+            raise TypeError(f"{call.name} has an effect: it needs a claim")
         tried, since = 0, self.breaker.now()
         while True:
             async with self.breaker.passing(holds_lease=False):
@@ -154,10 +152,10 @@ class XportcnClient:
 
     async def _probe(self) -> bool:
         """One cheap call past the breaker: whether the service answers at all."""
-        answer = await self._exchange(basics.ADDRESSES, Nothing(), Send())
+        answer = await self._exchange(warehouse.ADDRESSES, Nothing(), Send())
         if isinstance(answer, FailedCall):
             return False
-        judged = self._judge(basics.ADDRESSES, answer)
+        judged = self._judge(warehouse.ADDRESSES, answer)
         return not isinstance(judged, FailedCall) or not is_missed(judged.failure)
 
     async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | FailedCall:
@@ -173,7 +171,7 @@ class XportcnClient:
         if isinstance(judged, FailedCall):
             self._report(judged)
         else:
-            self.breaker.on_success(call.operation.path, seconds)
+            self.breaker.on_success(call.path, seconds)
         return judged
 
     def _report(self, result: FailedCall) -> None:
@@ -200,17 +198,17 @@ class XportcnClient:
         return Answer(received.status, received.headers, envelope)
 
     async def _sent(self, call: Call[Req, Res], request: Req) -> HttpAnswer:
-        override = self.overrides.of(call.operation)
+        override = self.overrides.of(call)
         operation, to_service = override.operation, override.request.to_service
         is_logistics = operation.envelope is Envelope.B
         if operation.method == "GET":
-            path, query = path_and_query(operation.path, query_of(request, call.operation))
+            path, query = path_and_query(operation.path, query_of(request, call))
             return await self._http.exchange("GET", path, query=to_service(query), is_logistics=is_logistics)
         body = to_service(request.body())
         return await self._http.exchange("POST", operation.path, body=body, is_logistics=is_logistics)
 
     def _as_called(self, call: Call[Req, Res]) -> Operation:
-        return self.overrides.of(call.operation).operation
+        return self.overrides.of(call).operation
 
     def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> FailedCall:
         timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
@@ -218,7 +216,7 @@ class XportcnClient:
         return FailedCall(
             operation=self._as_called(call),
             address=self.address,
-            failure=Failure(kind=kind, effect=call.operation.effect, sent=send.written),
+            failure=Failure(kind=kind, effect=call.effect, sent=send.written),
             words=f"{self.settings.timeout_s:g} s" if type(error) is TimeoutError else words_of(error),
         )
 
@@ -227,7 +225,7 @@ class XportcnClient:
         return FailedCall(
             operation=self._as_called(call),
             address=self.address,
-            failure=Failure(kind=FailureKind.MISFIT, effect=call.operation.effect, sent=True),
+            failure=Failure(kind=FailureKind.MISFIT, effect=call.effect, sent=True),
             words=why,
         )
 
@@ -236,7 +234,7 @@ class XportcnClient:
         if envelope is None or not envelope.ok or not 200 <= answer.status < 300:
             return self._failed(call, answer, FailureKind.ANSWERED)
         try:
-            data = call.parse(self.overrides.of(call.operation).response.to_contract(envelope.data), self._bounds)
+            data = call.parse(self.overrides.of(call).response.to_contract(envelope.data), self._bounds)
         except ValidationError as error:
             return self._failed(call, answer, FailureKind.MISFIT, error)
         for part in data if isinstance(data, tuple) else (data,):
@@ -253,7 +251,7 @@ class XportcnClient:
             address=self.address,
             failure=Failure(
                 kind=kind,
-                effect=call.operation.effect,
+                effect=call.effect,
                 sent=True,
                 status=answer.status,
                 code=envelope.code if envelope else None,
@@ -285,7 +283,7 @@ def _address(settings: XportcnSettings) -> str:
 
 
 def _require_claims(call: EffectCall[Any, Any], claims: Sequence[Claim]) -> None:
-    name, keys = call.operation.name, {claim.key for claim in claims}
+    name, keys = call.name, {claim.key for claim in claims}
     if not claims or len(keys) < len(claims):
         raise ValueError(f"{name} is sent under one claim an effect, not under {len(claims)} with {len(keys)} keys")
     if wrong := [claim.action for claim in claims if claim.action is not call.action]:
@@ -297,7 +295,7 @@ def _is_known_refusal(call: Call[Any, Any], envelope: Opened | None) -> bool:
 
 
 def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
-    name = call.operation.name
+    name = call.name
     if isinstance(denied, NotSent):
         denied.operation = denied.operation or name
         raise denied

@@ -26,8 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.foreign import words_of
 from connectors.xportcn.errors import Misconfigured
-from connectors.xportcn.operations import Operation, catalogue
-from connectors.xportcn.read_only import is_read_only
+from connectors.xportcn.operations import Call, Operation, catalogue
 from connectors.xportcn.renames import Renames
 
 if TYPE_CHECKING:
@@ -123,16 +122,15 @@ class _Reading:
     def _override(self, key: str, operation: Operation, table: dict[str, Any]) -> Override:
         for unknown in table.keys() - set(KEYS):
             self.faults.append(f"[{key}] {unknown}: unknown; only {', '.join(KEYS)} can be set")
-        if operation.is_callback:
+        if not isinstance(operation, Call):
             self.faults.append(f"[{key}]: the service calls us here; there is nothing to set")
             return Override(operation)
         method = self._method(key, operation, table.get("method", operation.method))
         changed = replace(operation, method=method, path=self._path(key, operation, table.get("path", operation.path)))
-        request, response = self._models(operation)
         return Override(
             changed,
-            self._renames(f"[{key}.request]", table.get("request", {}), request),
-            self._renames(f"[{key}.response]", table.get("response", {}), response),
+            self._renames(f"[{key}.request]", table.get("request", {}), operation.request),
+            self._renames(f"[{key}.response]", table.get("response", {}), operation.response),
         )
 
     def _method(self, key: str, operation: Operation, method: object) -> Any:
@@ -154,12 +152,6 @@ class _Reading:
             self.faults.append(f"[{key}] path: must hold the same names in braces as {operation.path}")
             return operation.path
         return path
-
-    def _models(self, operation: Operation) -> tuple[Any, Any]:
-        from connectors.xportcn.calls import all_calls
-
-        call = all_calls().get(operation)
-        return (call.request, call.response) if call else (None, None)
 
     def _renames(self, where: str, table: object, shape: Any) -> Renames:
         renames = Renames()
@@ -231,14 +223,14 @@ def _taken(shape: Any, parts: tuple[str, ...], name: str, table: Any, taken: Map
 def clashes(found: Mapping[Operation, Override]) -> list[str]:
     """Operations that nothing would distinguish, and reads on the path of a call that changes something."""
     called = [(found[entry].operation if entry in found else entry, entry) for entry in catalogue()]
-    changing = {path for now, was in called if not is_read_only(was) for path in (now.path, was.path)}
+    changing = {path for now, was in called if not was.is_read_only for path in (now.path, was.path)}
     faults = []
     for entry, override in found.items():
         now = override.operation
         if (now.method, now.path) == (entry.method, entry.path):
             continue
         twins = [other.name for other, was in called if was != entry and _same(other, now)]
-        if is_read_only(entry) and any(_is_at(now.path, path) for path in changing):
+        if entry.is_read_only and any(_is_at(now.path, path) for path in changing):
             faults.append(f"{entry.name}: {now.path} changes something; a call that changes nothing can't go there")
         elif twins:
             faults.append(

@@ -345,8 +345,8 @@ SENT_BY: dict[str, type[EffectKind]] = {
     "big_major.PAY": Pay,
     "international.CREATE": CreateByReference,
     "international.PAY": Pay,
-    "logistics.BOOK": Book,
-    "logistics.UPDATE": ReportParcel,
+    "warehouse.BOOK": Book,
+    "warehouse.UPDATE": ReportParcel,
     "poizon.CREATE": CreateByReference,
     "poizon.PAY": Pay,
     "taobao_after_sale.CANCEL": WithdrawRefund,
@@ -371,24 +371,24 @@ def test_every_call_with_an_effect_has_its_kind() -> None:
     assert set(SENT_BY.values()) == set(KINDS)
 
 
-API = Path(__file__).parents[2] / "connectors" / "xportcn" / "api"
+API = Path(__file__).parents[2] / "connectors" / "xportcn" / "operations"
 
 
 def _declared_effect_calls() -> dict[str, str]:
-    """The name of the action of each `module.NAME` that is an `EffectCall`."""
+    """The name of the action of each `module.NAME` that is declared as an effect."""
     found = {}
     for file in API.glob("*.py"):
         for node in ast.parse(file.read_text()).body:
             if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
                 continue
-            if ast.unparse(node.value.func) == "EffectCall":
-                action = next(one.value for one in node.value.keywords if one.arg == "action")
-                found[f"{file.stem}.{ast.unparse(node.targets[0])}"] = ast.unparse(action).removeprefix("Action.")
+            if isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "effect":
+                action = ast.unparse(node.value.args[2])
+                found[f"{file.stem}.{ast.unparse(node.targets[0])}"] = action.removeprefix("Action.")
     return found
 
 
 def _used(calls: Collection[str]) -> set[str]:
-    """Those that some module outside of `api` names."""
+    """Those that some module outside of `operations` names."""
     used = set()
     for file in API.parents[1].rglob("*.py"):
         if file.parent != API:
@@ -397,7 +397,7 @@ def _used(calls: Collection[str]) -> set[str]:
             modules = {
                 name.asname or name.name: name.name
                 for node in imports
-                if node.module == "connectors.xportcn.api"
+                if node.module == "connectors.xportcn.operations"
                 for name in node.names
             }
             used |= {
@@ -408,7 +408,7 @@ def _used(calls: Collection[str]) -> set[str]:
             used |= {
                 f"{(node.module or '').rpartition('.')[2]}.{name.name}"
                 for node in imports
-                if (node.module or "").startswith("connectors.xportcn.api.")
+                if (node.module or "").startswith("connectors.xportcn.operations.")
                 for name in node.names
             }
     return used & set(calls)

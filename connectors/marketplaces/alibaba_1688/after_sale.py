@@ -19,10 +19,10 @@ from connectors.marketplaces.after_sale import (
 )
 from connectors.marketplaces.lines import LinesByIds, spec_ids
 from connectors.marketplaces.refusals import refusal, unsettled
-from connectors.xportcn.api import alibaba_after_sale as api
-from connectors.xportcn.api import alibaba_order
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, NotSent, Refused
+from connectors.xportcn.operations import alibaba_after_sale as api
+from connectors.xportcn.operations import alibaba_order
 from connectors.xportcn.wire import Nothing
 from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
 from domain.effects import Claim
@@ -79,7 +79,7 @@ class Alibaba1688AfterSale:
         told = [(ours.take((item.product_id, item.spec_id)), item) for item in order.product_items]
         found = [(line.line_no, item) for line, item in told if line and line.line_no in wanted]
         if {line_no for line_no, _ in found} != set(wanted) or not all(item.entry_id for _, item in found):
-            name = alibaba_order.ORDER_DETAIL.operation.name
+            name = alibaba_order.ORDER_DETAIL.name
             raise ContractMismatch("the order does not show every line", operation=name, field="productItems")
         whole = len(found) == len(order.product_items)
         target = Target(
@@ -204,7 +204,7 @@ def _worth(items: Iterable[alibaba_order.ProductItem]) -> Money:
     amounts = [item.item_amount for item in items]
     known = [amount for amount in amounts if amount is not None]
     if len(known) < len(amounts):
-        name = alibaba_order.ORDER_DETAIL.operation.name
+        name = alibaba_order.ORDER_DETAIL.name
         raise ContractMismatch("an entry has no amount", operation=name, field="productItems.itemAmount")
     return total_of(known)
 
@@ -212,7 +212,7 @@ def _worth(items: Iterable[alibaba_order.ProductItem]) -> Money:
 def _service_refund(refund: api.Refund) -> ServiceRefund:
     state = STATES.get(refund.status)
     if state is None:
-        name = api.REFUND.operation.name
+        name = api.REFUND.name
         raise ContractMismatch(f"refund status {refund.status} is not known", operation=name, field="status")
     return ServiceRefund(
         refund_id=refund.refund_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors.marketplaces.alibaba_1688.products import AlibabaBrowser, hits, price_sort, yuan
 from connectors.marketplaces.browsing import refuse_filters
 from connectors.marketplaces.images import Image
-from connectors.xportcn.api import alibaba_product
+from connectors.xportcn.operations import alibaba_product
 from domain.browsing import Filters, Hits
 from domain.marketplace import Marketplace
 

@@ -11,10 +11,10 @@ from connectors.marketplaces.alibaba_1688.requests import address
 from connectors.marketplaces.carts import RowsAreGone, require_true
 from connectors.marketplaces.previewing import no_quote
 from connectors.marketplaces.protocol import Created, Warehouse
-from connectors.xportcn.api import alibaba_cart as api
-from connectors.xportcn.api import alibaba_order
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.operations import alibaba_cart as api
+from connectors.xportcn.operations import alibaba_order
 from connectors.xportcn.wire import Nothing
 from domain.cart import CartRow
 from domain.effects import Claim
@@ -72,7 +72,7 @@ class Alibaba1688Cart:
         found = list(shown.found.get(order.order_ref, ()))
         if not found and not any(row.row_id in row_ids for row in await self.rows()):
             words = "the rows have left the cart, and no order of theirs shows in the order list"
-            raise RowsAreGone(words, operation=alibaba_order.ORDER_PAGE.operation.name)
+            raise RowsAreGone(words, operation=alibaba_order.ORDER_PAGE.name)
         return found
 
 

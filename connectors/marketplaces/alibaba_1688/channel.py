@@ -14,9 +14,9 @@ from connectors.marketplaces.previewing import no_quote
 from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
 from connectors.marketplaces.references import CLOCK_MARGIN, batches_of_sellers, require_batch
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, unless_missing, without_own_id
-from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -34,7 +34,7 @@ class Alibaba1688Channel(AlibabaChannel):
     marketplace = Marketplace.ALIBABA_1688
     product_search = alibaba_product.SEARCH
     product_detail = alibaba_product.DETAIL
-    order_list = alibaba_order.ORDER_PAGE.operation
+    order_list = alibaba_order.ORDER_PAGE
     pay_batch_size = 10  # thirty are taken, ten recommended: more time out, and then all of them are unknown
 
     def __init__(self, client: XportcnClient) -> None:

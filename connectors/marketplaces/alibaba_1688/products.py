@@ -8,8 +8,7 @@ from datetime import datetime
 
 from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.browsing import ROOT, PlainBrowser, not_offered, refuse_filters
-from connectors.xportcn.api import alibaba_product
-from connectors.xportcn.api.base import ReadCall
+from connectors.xportcn.operations import ReadCall, alibaba_product
 from domain.browsing import Category, Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.money import Money

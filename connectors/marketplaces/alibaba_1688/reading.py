@@ -27,9 +27,8 @@ from connectors.marketplaces.refusals import (
     refusal,
     unsettled,
 )
-from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product, big_major
-from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
+from connectors.xportcn.operations import EffectCall, alibaba_batch, alibaba_order, alibaba_product, big_major
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import Offer, OfferSummary, Sku, VolumePrice
@@ -186,7 +185,7 @@ def _sum(amounts: list[Money | None], *, needed: bool) -> Money:
 
 
 def _no_sums() -> ContractMismatch:
-    name = alibaba_order.PREVIEW.operation.name
+    name = alibaba_order.PREVIEW.name
     return ContractMismatch("the preview names no sums", operation=name, field="orderPreviewResuslt")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connectors.marketplaces.protocol import Warehouse
-from connectors.xportcn.api import alibaba_batch, alibaba_order
+from connectors.xportcn.operations import alibaba_batch, alibaba_order
 from domain.orders import OrderLine
 
 

@@ -19,11 +19,10 @@ from connectors.marketplaces.listing import (
     whole_list,
 )
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
-from connectors.xportcn.api.alibaba_product import DetailRequest, Product, SearchPage, SearchRequest
-from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ServiceAway, XportcnError
-from connectors.xportcn.operations import Operation
+from connectors.xportcn.operations import Operation, ReadCall
+from connectors.xportcn.operations.alibaba_product import DetailRequest, Product, SearchPage, SearchRequest
 from domain.absence import Reading
 from domain.marketplace import Marketplace
 from domain.offers import Offer, OfferSummary

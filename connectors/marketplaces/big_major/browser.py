@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.marketplaces.alibaba_1688.products import AlibabaBrowser
-from connectors.xportcn.api import big_major
+from connectors.xportcn.operations import big_major
 from domain.marketplace import Marketplace
 
 

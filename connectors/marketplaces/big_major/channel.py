@@ -13,8 +13,8 @@ from connectors.marketplaces.previewing import asked_before, no_quote, require_a
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.references import CLOCK_MARGIN
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, code_of, payment_answer, unless_missing, without_own_id
-from connectors.xportcn.api import big_major
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.operations import big_major
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -30,7 +30,7 @@ class BigMajorChannel(AlibabaChannel):
     marketplace = Marketplace.BIG_MAJOR
     product_search = big_major.SEARCH
     product_detail = big_major.DETAIL
-    order_list = big_major.ORDER_PAGE.operation
+    order_list = big_major.ORDER_PAGE
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         request = big_major.PreviewRequest(address_param=address(warehouse), cargo_param_list=cargo(order.lines))

@@ -8,7 +8,7 @@ from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_c
 from connectors.marketplaces.lines import LinesByIds, spec_ids, status_of, unmentioned
 from connectors.marketplaces.protocol import Created
 from connectors.marketplaces.refusals import refusal, unsettled
-from connectors.xportcn.api import big_major
+from connectors.xportcn.operations import big_major
 from domain.money import per_unit, total_of
 from domain.orders import OrderLine
 from domain.quotes import LineProblem, Quote, QuoteLine

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from connectors.marketplaces.browsing import PlainBrowser, refuse_filters
 from connectors.marketplaces.international import reading
-from connectors.xportcn.api import international
+from connectors.xportcn.operations import international
 from domain.browsing import Filters, Hits
 from domain.marketplace import Marketplace
 

@@ -14,8 +14,8 @@ from connectors.marketplaces.previewing import asked_before, no_quote, require_a
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.references import CLOCK_MARGIN
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
-from connectors.xportcn.api import international
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.operations import international
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -32,7 +32,7 @@ class InternationalChannel(FilteredOrders):
     """Implements `Channel` (see `marketplaces.protocol`). Only items priced in CNY are bought."""
 
     marketplace: Marketplace = Marketplace.INTERNATIONAL
-    order_list = international.ORDER_LIST.operation
+    order_list = international.ORDER_LIST
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         async def turn(page_no: int) -> OrderPage[OfferSummary]:

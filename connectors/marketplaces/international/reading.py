@@ -10,8 +10,8 @@ from connectors.marketplaces.alibaba_1688.reading import shipments
 from connectors.marketplaces.lines import LinesByIds, distinct, sku_ids, status_of, trace_status, unknown_sale
 from connectors.marketplaces.protocol import Created
 from connectors.marketplaces.refusals import refusal, unsettled
-from connectors.xportcn.api import international
 from connectors.xportcn.errors import ContractMismatch
+from connectors.xportcn.operations import international
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import Offer, OfferSummary, Sku, VolumePrice
@@ -190,7 +190,7 @@ def service_order(order: international.Order) -> ServiceOrder:
     """Raises `ContractMismatch` for another currency: such an order is never ours, and its amounts can't be judged."""
     if order.currency != CNY:
         words = f"order {order.trade_id} is in {order.currency}; only {CNY} is dealt with"
-        raise ContractMismatch(words, operation=international.ORDER_LIST.operation.name, field="currency")
+        raise ContractMismatch(words, operation=international.ORDER_LIST.name, field="currency")
     return any_order(order)
 
 

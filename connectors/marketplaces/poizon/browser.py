@@ -6,7 +6,7 @@ from datetime import datetime
 
 from connectors.marketplaces.browsing import PlainBrowser
 from connectors.marketplaces.poizon import reading
-from connectors.xportcn.api import poizon
+from connectors.xportcn.operations import poizon
 from domain.browsing import Filters, Hits, Sort
 from domain.marketplace import Marketplace
 

@@ -13,8 +13,8 @@ from connectors.marketplaces.previewing import no_quote, over_limit
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.references import CLOCK_MARGIN
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
-from connectors.xportcn.api import poizon
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.operations import poizon
 from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -29,7 +29,7 @@ class PoizonChannel(FilteredOrders):
     """Implements `Channel` (see `marketplaces.protocol`)."""
 
     marketplace: Marketplace = Marketplace.POIZON
-    order_list = poizon.ORDER_LIST.operation
+    order_list = poizon.ORDER_LIST
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         async def turn(page_no: int) -> OrderPage[OfferSummary]:

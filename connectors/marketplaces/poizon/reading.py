@@ -17,7 +17,7 @@ from connectors.marketplaces.lines import (
 )
 from connectors.marketplaces.protocol import Created
 from connectors.marketplaces.refusals import refusal, unsettled
-from connectors.xportcn.api import poizon
+from connectors.xportcn.operations import poizon
 from domain.marketplace import Marketplace
 from domain.money import total_of
 from domain.offers import Offer, OfferSummary, Sku

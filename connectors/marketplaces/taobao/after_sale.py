@@ -19,10 +19,10 @@ from connectors.marketplaces.after_sale import (
 )
 from connectors.marketplaces.lines import LinesByIds, distribution_ids, sku_ids
 from connectors.marketplaces.refusals import refusal, require_success, unsettled
-from connectors.xportcn.api import taobao_after_sale as api
-from connectors.xportcn.api import taobao_order
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
+from connectors.xportcn.operations import taobao_after_sale as api
+from connectors.xportcn.operations import taobao_order
 from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -69,7 +69,7 @@ class TaobaoAfterSale:
         ]
         found = [_target(line, part) for line, part in told if line and line.line_no in wanted]
         if {line_no for target in found for line_no in target.lines} != set(wanted):
-            name = taobao_order.ORDER_DETAIL.operation.name
+            name = taobao_order.ORDER_DETAIL.name
             raise ContractMismatch("the order does not show every line", operation=name, field="subPurchaseOrders")
         return tuple(found)
 
@@ -191,7 +191,7 @@ def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...])
     if state is None:
         raise ContractMismatch(
             f"refund status {refund.refund_status} is not known",
-            operation=api.REFUND.operation.name,
+            operation=api.REFUND.name,
             field="refundStatus",
         )
     if state is RefundState.AGREED and refund.refund_type == TYPES[RefundKind.RETURN]:

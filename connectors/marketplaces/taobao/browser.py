@@ -9,7 +9,7 @@ from connectors.marketplaces.browsing import PlainBrowser, refuse_filters
 from connectors.marketplaces.images import Image
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
-from connectors.xportcn.api import taobao_product
+from connectors.xportcn.operations import taobao_product
 from connectors.xportcn.wire import unix_ms
 from domain.browsing import Filters, Hits, Sort
 from domain.items import PAGES

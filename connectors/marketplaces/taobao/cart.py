@@ -12,10 +12,10 @@ from connectors.marketplaces.previewing import no_quote
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.taobao import reading
 from connectors.marketplaces.taobao.channel import foreign_address
-from connectors.xportcn.api import taobao_cart as api
-from connectors.xportcn.api import taobao_order
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.operations import taobao_cart as api
+from connectors.xportcn.operations import taobao_order
 from connectors.xportcn.wire import Nothing, unix_ms
 from domain.cart import CartRow
 from domain.effects import Claim
@@ -92,7 +92,7 @@ class TaobaoCart:
             if sum((_goods(one) for one in found), Counter()) == wanted:
                 return [reading.service_order(one) for one in found]
         words = "the rows have left the cart, and no order of exactly their items shows in the order list"
-        raise RowsAreGone(words, operation=taobao_order.ORDER_PAGE.operation.name)
+        raise RowsAreGone(words, operation=taobao_order.ORDER_PAGE.name)
 
 
 def _together(orders: Sequence[taobao_order.PurchaseOrder]) -> Iterator[tuple[taobao_order.PurchaseOrder, ...]]:

@@ -15,8 +15,8 @@ from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
 from connectors.marketplaces.references import CLOCK_MARGIN, require_batch
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
-from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.operations import taobao_order, taobao_product
 from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -33,7 +33,7 @@ class TaobaoChannel(FilteredOrders):
     """Implements `Channel` and `PaysMany` (see `marketplaces.protocol`)."""
 
     marketplace: Marketplace = Marketplace.TAOBAO
-    order_list = taobao_order.ORDER_PAGE.operation
+    order_list = taobao_order.ORDER_PAGE
     most_references = 1
     pay_batch_size = 10
 

@@ -16,7 +16,7 @@ from connectors.marketplaces.lines import (
 )
 from connectors.marketplaces.protocol import Created, PayOutcome
 from connectors.marketplaces.refusals import refusal, unsettled
-from connectors.xportcn.api import taobao_order, taobao_product
+from connectors.xportcn.operations import taobao_order, taobao_product
 from domain.marketplace import Marketplace
 from domain.money import total_of
 from domain.offers import Offer, OfferSummary, Sku

@@ -8,9 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from connectors.xportcn.api.base import Call
 from connectors.xportcn.live_check.learned_ids import Known, LearnedIds
-from connectors.xportcn.operations import Operation
+from connectors.xportcn.operations import Call, Operation
 from connectors.xportcn.shapes import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.wire import Request
 
@@ -108,7 +107,7 @@ def marketplace_of(operation: Operation) -> str:
 
 def request_for(call: Call[Any, Any], facts: LearnedIds, *, keyword: str) -> Request:
     """A request with all its required fields. Raises `NothingToAskWith`."""
-    filling = _Filling(call.operation, facts, keyword)
+    filling = _Filling(call, facts, keyword)
     content = filling.object(call.request, "")
     try:
         request: Request = call.request.model_validate(content)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from connectors.xportcn.api.base import Call
+from connectors.xportcn.operations import Call
 from connectors.xportcn.shapes import WireField, element_of, fields_of, kind_of, kinds_in, model_in
 
 # A model serves several groups: the group named here is not promised these fields.
@@ -52,7 +52,7 @@ class AnswerComparison:
 
 def compare(call: Call[Any, Any], data: Any) -> AnswerComparison:
     """Compare an envelope's `data`, in the contract's names, with the call's model."""
-    found = _Observed(call.operation.group)
+    found = _Observed(call.group)
     found.value(call.response, data, "")
     try:
         call.parse(data)

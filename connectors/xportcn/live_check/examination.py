@@ -7,19 +7,16 @@ anything is never made, an effect least of all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from connectors.xportcn.api.base import Call, ReadCall
-from connectors.xportcn.calls import all_calls
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
 from connectors.xportcn.live_check.asking import KEYWORDS, NothingToAskWith, marketplace_of, request_for
 from connectors.xportcn.live_check.comparing import AnswerComparison, Difference, Mismatch, compare
 from connectors.xportcn.live_check.learned_ids import LearnedIds
-from connectors.xportcn.operations import Operation, catalogue
-from connectors.xportcn.read_only import is_read_only
+from connectors.xportcn.operations import Call, Callback, Operation, ReadCall, catalogue
 from connectors.xportcn.wire import Request
 
 NO_PATH = (404, 405)
@@ -78,25 +75,23 @@ class Examination:
         Raises `Misconfigured` when the account is not accepted and `NotSent` when nothing answers: all further calls
         would fail alike.
         """
-        waiting = [operation for operation in _in_order() if not self._skipped(operation)]
+        waiting: list[ReadCall[Any, Any]] = []
+        for operation in sorted(catalogue(), key=lambda one: one.group != "Basics"):  # previews need addresses
+            if isinstance(operation, ReadCall) and operation.is_read_only:
+                waiting.append(operation)
+            else:
+                self._found(operation, Conformance.SKIPPED, reason=_reason_to_skip(operation))
         while waiting:
-            left = [operation for operation in waiting if not await self._asked(operation)]
+            left = [call for call in waiting if not await self._asked(call)]
             if len(left) == len(waiting):
                 break
             waiting = left
-        for operation in waiting:
-            self._give_up(operation)
+        for call in waiting:
+            self._give_up(call)
         return [self._checked[operation] for operation in catalogue()]
 
-    def _skipped(self, operation: Operation) -> bool:
-        reason = reason_to_skip(operation)
-        if reason:
-            self._found(operation, Conformance.SKIPPED, reason=reason)
-        return bool(reason)
-
-    async def _asked(self, operation: Operation) -> bool:
-        """Call one operation, unless a required id is still missing."""
-        call = all_calls()[operation]
+    async def _asked(self, call: ReadCall[Any, Any]) -> bool:
+        """Make one call, unless a required id is still missing."""
         try:
             request = request_for(call, self._facts, keyword=KEYWORDS[0])
         except NothingToAskWith:
@@ -106,27 +101,26 @@ class Examination:
             if checked.verdict is not Conformance.MATCHES or not checked.comparison.empty:
                 break
             checked = await self._answered(call, request_for(call, self._facts, keyword=keyword))
-        self._checked[operation] = checked
+        self._checked[call] = checked
         self._on_checked(checked)
         return True
 
-    def _give_up(self, operation: Operation) -> None:
+    def _give_up(self, call: ReadCall[Any, Any]) -> None:
         try:
-            request_for(all_calls()[operation], self._facts, keyword=KEYWORDS[0])
+            request_for(call, self._facts, keyword=KEYWORDS[0])
         except NothingToAskWith as nothing:
-            self._found(operation, Conformance.SKIPPED, reason=f"no {nothing.field} to ask with")
+            self._found(call, Conformance.SKIPPED, reason=f"no {nothing.field} to ask with")
 
-    async def _answered(self, call: Call[Any, Any], request: Request) -> Checked:
-        operation = call.operation
-        override = self._client.overrides.of(operation)
+    async def _answered(self, call: ReadCall[Any, Any], request: Request) -> Checked:
+        override = self._client.overrides.of(call)
         checked = Checked(
             override.operation,
             Conformance.MATCHES,
-            overridden=operation in self._client.overrides,
+            overridden=call in self._client.overrides,
             request=override.request.to_service(request.model_dump(mode="json", by_alias=True, exclude_none=True)),
         )
         try:
-            answer = await self._client.read(_unread(call), request)
+            answer = await self._client.read(replace(call, response=object), request)  # a reader stops at a fault
         except XportcnError as error:
             _judge(checked, error)
             return checked
@@ -134,7 +128,7 @@ class Examination:
         checked.comparison = compare(call, answer)
         if checked.comparison.differences:
             checked.verdict = Conformance.DIFFERS
-        self._facts.learn(marketplace_of(operation), answer)
+        self._facts.learn(marketplace_of(call), answer)
         return checked
 
     def _found(self, operation: Operation, verdict: Conformance, *, reason: str) -> None:
@@ -144,27 +138,10 @@ class Examination:
         self._on_checked(checked)
 
 
-def reason_to_skip(operation: Operation) -> str:
-    """Why an operation is not called; empty for operations that change nothing."""
+def _reason_to_skip(operation: Operation) -> str:
     if operation.effect:
         return AN_EFFECT
-    if operation.is_callback:
-        return A_CALLBACK
-    if not is_read_only(operation):
-        return A_WRITE
-    if operation not in all_calls():
-        return "the connector has no call for it"
-    return ""
-
-
-def _in_order() -> list[Operation]:
-    """The operations, addresses first: previews need them."""
-    return sorted(catalogue(), key=lambda operation: operation.group != "Basics")
-
-
-def _unread(call: Call[Any, Any]) -> ReadCall[Any, Any]:
-    """The call with its raw answer: the client's reader would stop at the first fault."""
-    return ReadCall(operation=call.operation, request=call.request, response=object)
+    return A_CALLBACK if isinstance(operation, Callback) else A_WRITE
 
 
 def _has_keyword(call: Call[Any, Any]) -> bool:

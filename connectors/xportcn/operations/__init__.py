@@ -1,19 +1,43 @@
-"""The catalogue: every operation of the service by `docs/contract`. One module per group.
-
-Light on purpose (no pydantic, no HTTP), so that listing it costs nothing. Models of requests and answers are bound to
-operations in `connectors.xportcn.api`.
-"""
+"""The catalogue: every operation of the service by `docs/contract`, each declared once. One module per group."""
 
 from __future__ import annotations
 
-from connectors.xportcn.operations import alibaba, basics, big_major, international, logistics, poizon, taobao
-from connectors.xportcn.operations.operation import Envelope, Operation, Provenance
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["Envelope", "Operation", "Provenance", "catalogue"]
+from connectors.xportcn.operations.operation import (
+    Call,
+    Callback,
+    EffectCall,
+    Envelope,
+    Group,
+    Operation,
+    Provenance,
+    ReadCall,
+    Req,
+    Res,
+)
 
-_GROUPS = (taobao, alibaba, basics, logistics, international, big_major, poizon)
+__all__ = [
+    "Call",
+    "Callback",
+    "EffectCall",
+    "Envelope",
+    "Group",
+    "Operation",
+    "Provenance",
+    "ReadCall",
+    "Req",
+    "Res",
+    "catalogue",
+]
 
 
+@cache
 def catalogue() -> tuple[Operation, ...]:
-    """All operations, group by group. Read from the modules, so that an entry can't be left out."""
-    return tuple(value for group in _GROUPS for value in vars(group).values() if isinstance(value, Operation))
+    """All operations by number, those without one at the end of their group. A module is found, never listed."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Operation)]
+    last = {one.group: max(other.nav or 0 for other in found if other.group == one.group) for one in found}
+    return tuple(sorted(found, key=lambda one: (one.nav or last[one.group], one.nav is None)))

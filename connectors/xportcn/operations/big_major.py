@@ -1,24 +1,183 @@
-"""bigMajor, the service's KA 1688: products, orders, parcels (nav 85-90)."""
+"""bigMajor, the KA twin of 1688: products, preview, create, pay, list, details, logistics (contract 2.13, all 5.2).
+
+Products and logistics have 1688's requests and answers.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from decimal import Decimal
 
-from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, Operation
+from pydantic import Field
 
-_entry = partial(Operation, "bigMajor")
-PRODUCT = _entry(85, "1688BigMajorProductDetail", "POST", "/alibaba/ka/product/detail/get", ASSUMED)
-ORDER_PAGE = _entry(86, "Order list", "POST", "/alibaba/ka/order/page", ASSUMED)
-PREVIEW = _entry(
+from connectors.xportcn.operations import alibaba_order, alibaba_product
+from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, Group
+from connectors.xportcn.rows import FittingRows
+from connectors.xportcn.wire import (
+    Code,
+    Count,
+    EffectAnswer,
+    Fen,
+    GivenId,
+    Id,
+    MaybeChinaTime,
+    Reference,
+    Request,
+    Response,
+    Word,
+    alias,
+)
+from domain.effects import Action
+
+FLOW = "fenxiaonew"
+
+
+class PreviewRequest(Request):
+    flow: str = FLOW
+    address_param: alibaba_order.AddressParam
+    cargo_param_list: tuple[alibaba_order.Cargo, ...]
+
+
+class PreviewedItem(Response):
+    """Amounts in fen, unlike 1688's. `message` is why it can't be bought: a code, a colon, words."""
+
+    offer_id: GivenId
+    open_offer_id: str = ""
+    spec_id: str = ""
+    sku_id: Id = ""
+    amount: Fen | None = None
+    final_unit_price: Decimal | None = None
+    message: str = ""
+
+
+class PreviewedOrder(Response):
+    """One order that creating would make. `sum_total_payment` includes the service's fee: paying takes that amount."""
+
+    sum_carriage: Fen
+    sum_payment: Fen
+    sum_total_payment: Fen
+    sum_payment_no_carriage: Fen
+    items: tuple[PreviewedItem, ...] = Field((), validation_alias=alias("orderItemTOList", "orderItemToList"))
+
+
+class CreateRequest(Request):
+    """`message` and `out_order_id` carry our reference; the second is assumed from the preview's page."""
+
+    flow: str = FLOW
+    message: str
+    out_order_id: str | None = None
+    address_param: alibaba_order.AddressParam
+    cargo_param_list: tuple[alibaba_order.Cargo, ...]
+    trade_type: str | None = None
+    shop_promotion_id: str | None = None
+
+
+class CreatedOrder(Response):
+    order_id: Id = ""
+    order_no: Id = ""
+    total_amount: Fen | None = None
+    product_amount: Fen | None = None
+    shipping_fee: Fen | None = None
+    service_fee: Fen | None = None
+    total_payment: Fen | None = None
+
+
+class CreateAnswer(EffectAnswer):
+    success: bool | None = None
+    code: str = ""
+    message: str = ""
+    order_list: tuple[CreatedOrder, ...] = ()
+    failed_offer_list: tuple[alibaba_order.FailedOffer, ...] = ()
+
+
+class OrderRequest(Request):
+    order_id: str
+
+
+class PayAnswer(EffectAnswer):
+    order_id: Id = ""
+    pay_success: bool | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+class OrderPageRequest(Request):
+    """Times are China-time text."""
+
+    page_no: int
+    page_size: int
+    order_status: str | None = None
+    create_time_start: str | None = None
+    create_time_end: str | None = None
+    modify_time_start: str | None = None
+    modify_time_end: str | None = None
+
+
+class OrderItem(Response):
+    order_entry_id: Id = ""
+    offer_id: Id = ""
+    sku_id: Id = ""
+    spec_id: str = ""
+    title: str = ""
+    quantity: Count = 0
+    unit_price: Fen | None = None
+    amount: Fen | None = None
+
+
+class Order(Response):
+    """`total_payment` includes the service's fee. Our reference: `message`, `out_order_id` (assumed)."""
+
+    order_id: GivenId
+    order_no: Id = ""
+    order_status: Word = ""
+    pay_status: Code | None = None
+    total_amount: Fen | None = None
+    product_amount: Fen | None = None
+    shipping_fee: Fen | None = None
+    service_fee: Fen | None = None
+    total_payment: Fen
+    refund_amount: Fen | None = None
+    refund_status: str = ""
+    close_reason: str = ""
+    created_at: MaybeChinaTime = Field(None, validation_alias=alias("tbCreateTime"))
+    pay_time: MaybeChinaTime = None
+    modify_time: MaybeChinaTime = None
+    message: Reference = ""
+    out_order_id: Reference = ""
+    seller_open_id: str = ""
+    order_items: tuple[OrderItem, ...] = ()
+    logistics_items: tuple[alibaba_order.LogisticsItem, ...] = ()
+    international_logistics: tuple[alibaba_order.InternationalLogistics, ...] = ()
+
+
+class OrderPage(Response):
+    total_records: Count = Field(0, validation_alias=alias("totalRecords", "totalRecord"))
+    total_page: Count = 0
+    page_size: Count = 0
+    current_page: Count = 0
+    data: FittingRows[Order] = FittingRows()
+
+
+GROUP = Group("bigMajor")
+DETAIL = GROUP(85, "1688BigMajorProductDetail", "POST /alibaba/ka/product/detail/get", ASSUMED).read(
+    alibaba_product.DetailRequest, alibaba_product.Product
+)
+ORDER_PAGE = GROUP(86, "Order list", "POST /alibaba/ka/order/page", ASSUMED).read(OrderPageRequest, OrderPage)
+PREVIEW = GROUP(
     87,
     "Order Preview (The preview interface needs to be called before creating an order)",
-    "POST",
-    "/alibaba/ka/order/create/preview",
+    "POST /alibaba/ka/order/create/preview",
     CONFIRMED,
+).read(PreviewRequest, tuple[PreviewedOrder, ...])
+CREATE = GROUP(88, "Create an order", "POST /alibaba/ka/order/create", CONFIRMED).effect(
+    CreateRequest, CreateAnswer, Action.CREATE
 )
-CREATE = _entry(88, "Create an order", "POST", "/alibaba/ka/order/create", CONFIRMED, effect=True)
-ORDER_DETAIL = _entry(89, "Get order details", "POST", "/alibaba/ka/order/detail", ASSUMED)
-PACKAGE_INBOUND_CALLBACK = _entry(90, "包裹入库回调", "POST", "developer URL: package-inbound", ASSUMED)
-SEARCH = _entry(None, "AlibabaProductKeywordsQuery (KA only)", "POST", "/alibaba/ka/product/keywords/query", CONFIRMED)
-PAY = _entry(None, "order pay (KA only)", "POST", "/alibaba/ka/order/pay", CONFIRMED, effect=True)
-LOGISTICS = _entry(None, "Order Logistics (KA only)", "POST", "/alibaba/ka/order/logistics", ASSUMED)
+ORDER_DETAIL = GROUP(89, "Get order details", "POST /alibaba/ka/order/detail", ASSUMED).read(OrderRequest, Order)
+SEARCH = GROUP(
+    None, "AlibabaProductKeywordsQuery (KA only)", "POST /alibaba/ka/product/keywords/query", CONFIRMED
+).read(alibaba_product.SearchRequest, alibaba_product.SearchPage)
+PAY = GROUP(None, "order pay (KA only)", "POST /alibaba/ka/order/pay", CONFIRMED).effect(
+    OrderRequest, PayAnswer, Action.PAY
+)
+LOGISTICS = GROUP(None, "Order Logistics (KA only)", "POST /alibaba/ka/order/logistics", ASSUMED).read(
+    OrderRequest, alibaba_order.Logistics
+)

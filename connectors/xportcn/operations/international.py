@@ -1,17 +1,292 @@
-"""InternationalAlibaba: products, orders, freight, payment (nav 81-84)."""
+"""InternationalAlibaba: products, freight, create, pay, list (contract 2.11, all 5.1).
+
+Every amount is decimal text beside a currency, which need not be CNY: each amount is read in its currency.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from decimal import Decimal
 
-from connectors.xportcn.operations.operation import ASSUMED, Operation
+from pydantic import Field
 
-_entry = partial(Operation, "InternationalAlibaba")
-PRODUCT = _entry(81, "productDetailGet", "POST", "/alibaba/international/product/detail/get", ASSUMED)
-PRODUCT_LIST = _entry(82, "productList", "POST", "/alibaba/international/product/list", ASSUMED)
-ORDER_LIST = _entry(83, "GetOrderList", "POST", "/alibaba/international/order/list", ASSUMED)
-CREATE = _entry(84, "CreateOrder", "POST", "/alibaba/international/order/create", ASSUMED, effect=True)
-FREIGHT = _entry(
-    None, "freight calculate (upstream only)", "POST", "/alibaba/international/order/freight/calculate", ASSUMED
+from connectors.xportcn.operations.alibaba_order import InternationalLogistics
+from connectors.xportcn.operations.operation import ASSUMED, Group
+from connectors.xportcn.rows import FittingRows
+from connectors.xportcn.wire import (
+    Amount,
+    ChinaTime,
+    Code,
+    Count,
+    Currency,
+    EffectAnswer,
+    GivenId,
+    Id,
+    MaybeChinaTime,
+    ParcelNumber,
+    Reference,
+    Request,
+    Response,
+    Word,
 )
-PAY = _entry(None, "order pay (upstream only)", "POST", "/alibaba/international/order/pay", ASSUMED, effect=True)
+from domain.effects import Action
+
+CHINA = "CN"
+
+# The codes of upstream, passed through by the envelope (contract 1.6, all 5.1).
+# fmt: off
+REFUSALS = frozenset({
+    "110001", "10010", "130602", "130608", "10012", "480006", "430013",
+    "10007", "4027", "410006", "130703", "140004", "130106", "10005",
+    "120019", "4015", "800022", "400007", "4016", "4028", "130704",
+})
+# fmt: on
+
+
+class Priced(Response):
+    """Base of models with amounts. The currency comes first: amounts are read in it."""
+
+    currency: Currency
+
+
+class SearchRequest(Request):
+    """`index` is the page, counted from 0."""
+
+    index: int
+    size: int
+    keyword: str | None = None
+    category_id: str | None = None
+
+
+class SearchHit(Priced):
+    product_id: GivenId
+    title: str = ""
+    image: str = ""
+    price: Amount
+    e_company_id: Id = ""
+    min_order_quantity: Count = 1
+
+
+class SearchPage(Response):
+    result_total: Count = 0
+    result_data: FittingRows[SearchHit] = FittingRows()
+
+
+class DetailRequest(Request):
+    product_id: str
+    country: str = CHINA
+
+
+class LadderStep(Priced):
+    """`max_quantity` -1 is no end."""
+
+    min_quantity: Count
+    max_quantity: Code = -1
+    price: Amount
+
+
+class SkuAttribute(Response):
+    attr_name: str = ""
+    attr_value: str = ""
+
+
+class ProductSku(Response):
+    sku_id: GivenId
+    image: str = ""
+    stock: Count = 0
+    ladder_price: tuple[LadderStep, ...] = Field(min_length=1)
+    sku_attr_list: tuple[SkuAttribute, ...] = ()
+
+
+class Product(Response):
+    product_id: GivenId
+    title: str = ""
+    images: tuple[str, ...] = ()
+    currency: str = ""
+    e_company_id: Id = ""
+    shop_name: str = ""
+    category_id: Id = ""
+    status: Word = ""
+    min_order_quantity: Count = 1
+    skus: tuple[ProductSku, ...] = ()
+
+
+class OrderedProduct(Request):
+    product_id: str
+    sku_id: str
+    quantity: int
+
+
+class Telephone(Request):
+    country: str
+    number: str
+    area: str | None = None
+
+
+class ShipmentAddress(Request):
+    zip: str
+    country: str
+    country_code: str
+    province: str
+    city: str
+    address: str
+    contact_person: str
+    alternate_address: str | None = None
+    province_code: str | None = None
+    city_code: str | None = None
+    telephone: Telephone
+
+
+class FreightRequest(Request):
+    product_list: tuple[OrderedProduct, ...]
+    shipment_address: ShipmentAddress
+    dispatch_location: str = CHINA
+
+
+class Carrier(Priced):
+    carrier_code: str
+    carrier_name: str = ""
+    fee: Amount
+    min_days: Count = 0
+    max_days: Count = 0
+
+
+class ProblemLine(Response):
+    product_id: Id = ""
+    sku_id: Id = ""
+    error_code: Id = ""
+    error_message: str = ""
+
+
+class Freight(Priced):
+    """The cost of an order with each carrier. With problems, the amount counts only the lines that can be bought."""
+
+    product_amount: Amount
+    carriers: tuple[Carrier, ...] = ()
+    problem_list: tuple[ProblemLine, ...] = ()
+
+
+class LogisticsDetail(Request):
+    shipment_address: ShipmentAddress
+    dispatch_location: str = CHINA
+    carrier_code: str
+
+
+class CreateRequest(Request):
+    """`channel_refer_id` is the idempotency key; `carrier_code` must come from a freight answer of the last hour."""
+
+    channel_refer_id: str
+    product_list: tuple[OrderedProduct, ...]
+    logistics_detail: LogisticsDetail
+    remark: str | None = None
+
+
+class CreatedOrder(Priced):
+    trade_id: GivenId
+    total_amount: Amount
+    product_amount: Amount | None = None
+    freight_amount: Amount | None = None
+
+
+class CreateAnswer(EffectAnswer):
+    """`trade_id` is empty when several orders result."""
+
+    trade_id: Id = ""
+    pay_url: str = ""
+    order_list: tuple[CreatedOrder, ...] = ()
+
+
+class PayRequest(Request):
+    """Exactly one id."""
+
+    order_id_list: tuple[str, ...]
+
+
+class PayAnswer(EffectAnswer):
+    status: str = ""
+    reason_code: str = ""
+    pay_url: str = ""
+
+
+class OrderListRequest(Request):
+    """Times are China-time text; at most 50 ids or references."""
+
+    start_page: int
+    page_size: int
+    status: str | None = None
+    trade_ids: tuple[str, ...] | None = None
+    channel_refer_ids: tuple[str, ...] | None = None
+    create_date_start: str | None = None
+    create_date_end: str | None = None
+    modify_date_start: str | None = None
+    modify_date_end: str | None = None
+
+
+class Trace(Response):
+    time: ChinaTime
+    status: str = ""
+    desc: str = ""
+
+
+class DomesticParcel(Response):
+    tracking_number: ParcelNumber = ""
+    carrier_name: str = ""
+    sent_date: MaybeChinaTime = None
+    traces: tuple[Trace, ...] = ()
+
+
+class ParcelAbroad(InternationalLogistics):
+    traces: tuple[Trace, ...] = ()
+
+
+class OrderedItem(Response):
+    product_id: Id = ""
+    sku_id: Id = ""
+    title: str = ""
+    quantity: Count = 0
+    unit_price: Decimal | None = None
+    amount: Decimal | None = None
+
+
+class Order(Priced):
+    """`paid_amount` is absent until paid."""
+
+    trade_id: GivenId
+    channel_refer_id: Reference = ""
+    trade_status: Word = ""
+    product_amount: Amount | None = None
+    freight_amount: Amount | None = None
+    total_amount: Amount
+    paid_amount: Amount | None = None
+    create_date: MaybeChinaTime = None
+    modify_date: MaybeChinaTime = None
+    pay_date: MaybeChinaTime = None
+    close_reason: str = ""
+    e_company_id: Id = ""
+    carrier_code: str = ""
+    products: tuple[OrderedItem, ...] = ()
+    logistics_list: tuple[DomesticParcel, ...] = ()
+    international_logistics: tuple[ParcelAbroad, ...] = ()
+
+
+class OrderList(Response):
+    total_count: Count = 0
+    order_list: FittingRows[Order] = FittingRows()
+
+
+GROUP = Group("InternationalAlibaba")
+DETAIL = GROUP(81, "productDetailGet", "POST /alibaba/international/product/detail/get", ASSUMED).read(
+    DetailRequest, Product
+)
+SEARCH = GROUP(82, "productList", "POST /alibaba/international/product/list", ASSUMED).read(SearchRequest, SearchPage)
+ORDER_LIST = GROUP(83, "GetOrderList", "POST /alibaba/international/order/list", ASSUMED).read(
+    OrderListRequest, OrderList
+)
+CREATE = GROUP(84, "CreateOrder", "POST /alibaba/international/order/create", ASSUMED).effect(
+    CreateRequest, CreateAnswer, Action.CREATE, refusals=REFUSALS
+)
+FREIGHT = GROUP(
+    None, "freight calculate (upstream only)", "POST /alibaba/international/order/freight/calculate", ASSUMED
+).read(FreightRequest, Freight)
+PAY = GROUP(None, "order pay (upstream only)", "POST /alibaba/international/order/pay", ASSUMED).effect(
+    PayRequest, PayAnswer, Action.PAY
+)

@@ -1,12 +1,24 @@
-"""The entry of the catalogue for one operation."""
+"""An operation of the service, declared once: its row in the contract, its path, the models of request and answer."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, cast
 
-CALLBACK = "developer URL: "
+from pydantic import TypeAdapter
+
+from connectors.xportcn.wire import Bounds, Request, Response, is_list
+from domain.effects import Action
+
+Method = Literal["GET", "POST"]
+Req = TypeVar("Req", bound=Request)
+Res = TypeVar("Res")
+WORD = re.compile(r"[A-Za-z][a-z]*")
+WRITES = {"add", "cancel", "create", "delete", "edit", "modify", "pay", "return", "send", "submit", "update", "upload"}
+"""A cart row's quantity or a picture for a refund can be written again without harm, but is written."""
 
 
 class Provenance(StrEnum):
@@ -28,7 +40,7 @@ class Envelope(StrEnum):
     B = "B"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation:
     """One entry of the service's navigation. `group`, `nav` and `title` as in `docs/contract/endpoints.csv`.
 
@@ -40,14 +52,15 @@ class Operation:
     group: str
     nav: int | None
     title: str
-    method: Literal["GET", "POST"]
+    method: Method
     path: str
     provenance: Provenance
-    effect: bool = False
-    envelope: Envelope = Envelope.A
+    envelope: Envelope
+
+    effect: ClassVar[bool] = False
 
     def __hash__(self) -> int:
-        return hash(self.path)  # every call looks its operation up: all nine fields would be hashed anew
+        return hash(self.path)  # every call looks its operation up: all fields would be hashed anew
 
     @property
     def name(self) -> str:
@@ -55,6 +68,92 @@ class Operation:
         return f"{self.group} / {self.title}"
 
     @property
-    def is_callback(self) -> bool:
-        """True for posts of the service, which can be parsed and not called."""
-        return self.path.startswith(CALLBACK)
+    def is_read_only(self) -> bool:
+        """Whether a call leaves account, carts and orders unchanged: one without an effect may still write."""
+        last = [part for part in self.path.split("/") if part and not part.startswith("{")][-1]
+        return not self.effect and not {word.lower() for word in WORD.findall(last)} & WRITES
+
+
+@dataclass(frozen=True, eq=False)
+class Call(Operation, Generic[Req, Res]):
+    """An operation that is called; `Res` may be a model, a list of models, bool or None."""
+
+    request: type[Req]
+    response: type[Res]
+
+    @cached_property
+    def _answers(self) -> TypeAdapter[Res]:
+        return TypeAdapter(self.response)
+
+    def parse(self, data: Any, bounds: Bounds | None = None) -> Res:
+        """The envelope's `data` as the contract promises it, within `bounds`. Raises pydantic's `ValidationError`.
+
+        A list of one row may come as the bare row.
+        """
+        if isinstance(data, dict) and is_list(self.response):
+            data = [data]
+        return self._answers.validate_python(data, context=bounds)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadCall(Call[Req, Res]):
+    """A call that changes nothing and may be repeated."""
+
+
+@dataclass(frozen=True, eq=False)
+class EffectCall(Call[Req, Res]):
+    """A call that is sent once, under a claim for this very action.
+
+    `refusals` are envelope codes, other than 4xx, that the contract lists as this operation's refusals.
+    """
+
+    action: Action
+    refusals: frozenset[str] = frozenset()
+
+    effect: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class Callback(Operation):
+    """A message that the service posts to the developer's URL: it is parsed, never called."""
+
+    body: type[Response]
+
+    @property
+    def is_read_only(self) -> bool:
+        return False
+
+
+class Row(NamedTuple):
+    """An operation's row of the contract, which becomes a declaration with its models."""
+
+    group: str
+    nav: int | None
+    title: str
+    method: Method
+    path: str
+    provenance: Provenance
+    envelope: Envelope
+
+    def read(self, request: type[Req], response: type[Res]) -> ReadCall[Req, Res]:
+        return ReadCall(*self, request, response)
+
+    def effect(
+        self, request: type[Req], response: type[Res], action: Action, refusals: frozenset[str] = frozenset()
+    ) -> EffectCall[Req, Res]:
+        return EffectCall(*self, request, response, action, refusals)
+
+    def callback(self, body: type[Response]) -> Callback:
+        return Callback(*self, body)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of the service's navigation; called with a row's number, title, method and path, and provenance."""
+
+    name: str
+    envelope: Envelope = Envelope.A
+
+    def __call__(self, nav: int | None, title: str, call: str, provenance: Provenance) -> Row:
+        method, _, path = call.partition(" ")
+        return Row(self.name, nav, title, cast(Method, method), path, provenance, self.envelope)

@@ -1,15 +1,282 @@
-"""Poizon: products and orders (nav 91-96)."""
+"""Poizon: products, preview, create, pay, list (contract 2.12, all 5.3).
+
+Amounts are fen in requests and yuan text in answers; times are UTC milliseconds.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Literal
 
-from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Operation
+from pydantic import Field
 
-_entry = partial(Operation, "Poizon")
-SEARCH = _entry(91, "keyword serch", "POST", "/poizon/product/keywordSearch", ASSUMED)
-PRODUCT = _entry(92, "product detail", "POST", "/poizon/product/detail", ASSUMED)
-PAY = _entry(93, "PayOrder", "POST", "/poizon/order/payOrder", ASSUMED, effect=True)
-ORDER_LIST = _entry(94, "OrderList", "POST", "/poizon/order/orderList", ASSUMED)
-CREATE = _entry(95, "CreateOrder", "POST", "/poizon/order/createOrder", UPSTREAM, effect=True)
-PREVIEW = _entry(96, "OrderPreview", "POST", "/poizon/order/orderPreview", ASSUMED)
+from connectors.xportcn.operations.alibaba_order import InternationalLogistics
+from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
+from connectors.xportcn.rows import FittingRows
+from connectors.xportcn.wire import (
+    CheckedAnswer,
+    Count,
+    Fen,
+    GivenId,
+    Id,
+    MaybeUnixMs,
+    ParcelNumber,
+    Reference,
+    Request,
+    Response,
+    UnixMs,
+    Word,
+    Yuan,
+    alias,
+)
+from domain.effects import Action
+
+OnlyCny = Literal["CNY"]
+"""Amounts are read as yuan, so an answer in another currency does not fit."""
+
+
+class SearchRequest(Request):
+    """An empty `keyword` matches all. Prices in fen."""
+
+    keyword: str
+    page_no: int
+    page_size: int
+    category_id: str | None = None
+    price_start: int | None = None
+    price_end: int | None = None
+    sort: str | None = None
+
+
+class SearchHit(Response):
+    dw_spu_id: GivenId
+    dist_spu_id: Id = ""
+    title: str = ""
+    pic_url: str = ""
+    category_id: Id = ""
+    min_price: Yuan
+    currency: OnlyCny = "CNY"
+    seller_id: Id = ""
+    min_quantity: Count = 1
+
+
+class SearchPage(Response):
+    total_records: Count = 0
+    total_page: Count = 0
+    page_size: Count = 0
+    current_page: Count = 0
+    data: FittingRows[SearchHit] = FittingRows()
+
+
+class DetailRequest(Request):
+    dw_spu_id: str
+
+
+class Property(Response):
+    name: str = ""
+    value: str = ""
+
+
+class ProductSku(Response):
+    dw_sku_id: GivenId
+    dist_sku_id: Id = ""
+    properties: tuple[Property, ...] = ()
+    price: Yuan
+    stock: Count = 0
+    pic_url: str = ""
+
+
+class Product(Response):
+    dw_spu_id: GivenId
+    dist_spu_id: Id = ""
+    title: str = ""
+    images: tuple[str, ...] = ()
+    brand_name: str = ""
+    category_id: Id = ""
+    category_name: str = ""
+    status: Word = ""
+    seller_id: Id = ""
+    seller_name: str = ""
+    min_quantity: Count = 1
+    currency: OnlyCny = "CNY"
+    skus: tuple[ProductSku, ...] = ()
+
+
+class ShippingAddress(Request):
+    name: str
+    phone: str
+    province: str
+    city: str
+    district: str
+    detail_address: str
+    email: str | None = None
+
+
+class AskedProduct(Request):
+    dw_spu_id: str
+    dw_sku_id: str
+    dist_spu_id: str
+    dist_sku_id: str
+    quantity: int
+
+
+class PreviewRequest(Request):
+    shipping_address: ShippingAddress
+    product_list: tuple[AskedProduct, ...]
+
+
+class PreviewedItem(Response):
+    """`price` and `stock` are absent for an unknown SKU."""
+
+    dw_spu_id: GivenId
+    dw_sku_id: GivenId
+    quantity: Count = 0
+    price: Yuan | None = None
+    available: bool = True
+    stock: Count | None = None
+    min_quantity: Count = 1
+    error_code: str = ""
+    error_message: str = ""
+
+
+class PreviewedOrder(Response):
+    """One order that creating would make; amounts count only the lines that can be bought."""
+
+    goods_amount: Yuan
+    freight_amount: Yuan
+    total_amount: Yuan
+    currency: OnlyCny = "CNY"
+    items: tuple[PreviewedItem, ...] = ()
+
+
+class Preview(Response):
+    success: bool | None = None
+    error_code: str = ""
+    error_message: str = ""
+    orders: tuple[PreviewedOrder, ...] = ()
+
+
+class OrderedProduct(AskedProduct):
+    """`price` is the most that one piece may cost."""
+
+    price: Fen
+
+
+class CreateRequest(Request):
+    """`request_id` is the idempotency key."""
+
+    request_id: str
+    shipping_address: ShippingAddress
+    product_list: tuple[OrderedProduct, ...]
+    remark: str | None = None
+
+
+class OrderItem(Response):
+    """`real_pay_amount` is absent until paid."""
+
+    dist_sub_order_no: Id = ""
+    order_status: str = ""
+    dw_spu_id: Id = ""
+    dw_sku_id: Id = ""
+    dist_sku_id: Id = ""
+    title: str = ""
+    quantity: Count = 0
+    price: Yuan | None = None
+    real_pay_amount: Yuan | None = None
+    currency: OnlyCny = "CNY"
+    create_time: MaybeUnixMs = None
+    modify_time: MaybeUnixMs = None
+
+
+class CreatedOrder(Response):
+    dist_order_no: Id = ""
+    customer_order_no: Reference = ""
+    goods_amount: Yuan | None = None
+    freight_amount: Yuan | None = None
+    total_amount: Yuan | None = None
+    currency: OnlyCny = "CNY"
+    order_items: tuple[OrderItem, ...] = ()
+
+
+class CreateAnswer(CheckedAnswer):
+    """`asked_as` is the `requestId` of our request; the answer's own is the envelope's."""
+
+    asked_as: Reference = Field("", validation_alias=alias("requestId"))
+    order_list: tuple[CreatedOrder, ...] = ()
+
+
+class PayRequest(Request):
+    dist_order_no: str
+
+
+class PayAnswer(CheckedAnswer):
+    dist_order_no: Id = ""
+    real_pay_amount: Yuan | None = None
+
+
+class OrderListRequest(Request):
+    """At most 50 ids or references. Times are UTC milliseconds."""
+
+    page_no: int
+    page_size: int
+    request_ids: tuple[str, ...] | None = None
+    dist_order_nos: tuple[str, ...] | None = None
+    order_status: str | None = None
+    create_time_start: int | None = None
+    create_time_end: int | None = None
+
+
+class Trace(Response):
+    time: UnixMs
+    status: str = ""
+    desc: str = ""
+
+
+class DomesticParcel(Response):
+    express_no: ParcelNumber = ""
+    express_company: str = ""
+    sent_time: MaybeUnixMs = None
+    traces: tuple[Trace, ...] = ()
+
+
+class ParcelAbroad(InternationalLogistics):
+    traces: tuple[Trace, ...] = ()
+
+
+class Order(Response):
+    """`real_pay_amount` is absent until paid."""
+
+    request_id: Reference = ""
+    dist_order_no: GivenId
+    customer_order_no: Reference = ""
+    order_status: Word = ""
+    goods_amount: Yuan | None = None
+    freight_amount: Yuan | None = None
+    total_amount: Yuan
+    real_pay_amount: Yuan | None = None
+    currency: OnlyCny = "CNY"
+    seller_id: Id = ""
+    create_time: MaybeUnixMs = None
+    modify_time: MaybeUnixMs = None
+    pay_time: MaybeUnixMs = None
+    close_reason: str = ""
+    order_items: tuple[OrderItem, ...] = ()
+    logistics_list: tuple[DomesticParcel, ...] = ()
+    international_logistics: tuple[ParcelAbroad, ...] = ()
+
+
+class OrderList(Response):
+    total_records: Count = 0
+    total_page: Count = 0
+    page_size: Count = 0
+    current_page: Count = 0
+    data: FittingRows[Order] = FittingRows()
+
+
+GROUP = Group("Poizon")
+SEARCH = GROUP(91, "keyword serch", "POST /poizon/product/keywordSearch", ASSUMED).read(SearchRequest, SearchPage)
+DETAIL = GROUP(92, "product detail", "POST /poizon/product/detail", ASSUMED).read(DetailRequest, Product)
+PAY = GROUP(93, "PayOrder", "POST /poizon/order/payOrder", ASSUMED).effect(PayRequest, PayAnswer, Action.PAY)
+ORDER_LIST = GROUP(94, "OrderList", "POST /poizon/order/orderList", ASSUMED).read(OrderListRequest, OrderList)
+CREATE = GROUP(95, "CreateOrder", "POST /poizon/order/createOrder", UPSTREAM).effect(
+    CreateRequest, CreateAnswer, Action.CREATE
+)
+PREVIEW = GROUP(96, "OrderPreview", "POST /poizon/order/orderPreview", ASSUMED).read(PreviewRequest, Preview)

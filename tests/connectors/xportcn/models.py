@@ -12,15 +12,13 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from pydantic import AliasChoices, BaseModel, SecretStr
 from pydantic.alias_generators import to_camel
 
-from connectors.xportcn import api
-from connectors.xportcn.api.base import Call
+from connectors.xportcn import operations
+from connectors.xportcn.operations import Call, catalogue
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Response, UnixMs
 
-MODULES = [import_module(module.name) for module in iter_modules(api.__path__, f"{api.__name__}.")]
-CALLS: list[Call[Any, Any]] = [
-    value for module in MODULES for value in vars(module).values() if isinstance(value, Call)
-]
+MODULES = [import_module(module.name) for module in iter_modules(operations.__path__, f"{operations.__name__}.")]
+CALLS: list[Call[Any, Any]] = [operation for operation in catalogue() if isinstance(operation, Call)]
 READERS: list[type[Response]] = [
     value
     for module in MODULES

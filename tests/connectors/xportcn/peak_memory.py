@@ -14,9 +14,9 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from connectors.settings import XportcnSettings
-from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import XportcnError
+from connectors.xportcn.operations import taobao_order, taobao_product
 from domain.effects import Action
 from tests.connectors.xportcn.orders import claim
 

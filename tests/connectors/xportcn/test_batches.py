@@ -12,9 +12,9 @@ from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
 from connectors.marketplaces.protocol import PayOutcome, PaysMany, QuotesMany
 from connectors.marketplaces.references import batches_of_sellers
 from connectors.marketplaces.taobao.channel import TaobaoChannel
-from connectors.xportcn.api import taobao_order
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
+from connectors.xportcn.operations import taobao_order
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
 from domain.money import Money

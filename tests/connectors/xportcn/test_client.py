@@ -12,16 +12,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.xportcn.api import (
-    alibaba_batch,
-    alibaba_order,
-    basics,
-    logistics,
-    taobao_after_sale,
-    taobao_order,
-    taobao_product,
-)
-from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import (
     ContractMismatch,
@@ -31,8 +21,16 @@ from connectors.xportcn.errors import (
     Unanswered,
     XportcnError,
 )
-from connectors.xportcn.operations import Operation, Provenance
-from connectors.xportcn.operations.alibaba import PAY as ALIBABA_PAY
+from connectors.xportcn.operations import (
+    Group,
+    Provenance,
+    alibaba_batch,
+    alibaba_order,
+    taobao_after_sale,
+    taobao_order,
+    taobao_product,
+    warehouse,
+)
 from connectors.xportcn.wire import Nothing
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok, raw_ok, raw_server
@@ -103,16 +101,14 @@ async def test_envelope_b_is_opened(client: XportcnClient, service: FakeService)
     """The logistics operations answer in the other envelope."""
     answer = {"errorCode": 200, "errorMsg": None, "success": True, "data": True}
     service.answers("/open/pp/logistics/updateLogisticInfo", lambda: web.json_response(answer))
-    request = logistics.UpdateRequest(order_id="21", tmall_order_id="7", logistic_infos=())
-    assert await client.effect(logistics.UPDATE, request, claim=claim(Action.NOTIFY)) is True
+    request = warehouse.UpdateRequest(order_id="21", tmall_order_id="7", logistic_infos=())
+    assert await client.effect(warehouse.UPDATE, request, claim=claim(Action.NOTIFY)) is True
     assert service.asked[0].query["sign"] == service.asked[0].headers["signature"]
 
 
 async def test_code_and_words_alone_answer_a_call_without_data(client: XportcnClient, service: FakeService) -> None:
     """An operation that answers nothing is satisfied with the bare envelope."""
-    nothing = ReadCall(
-        operation=Operation("g", None, "t", "GET", "/x", Provenance.ASSUMED), request=Nothing, response=type(None)
-    )
+    nothing = Group("g")(None, "t", "GET /x", Provenance.ASSUMED).read(Nothing, type(None))
     service.answers("/x", lambda: web.json_response({"code": 200, "msg": "ok"}))
     await client.read(nothing, Nothing())
 
@@ -121,7 +117,7 @@ async def test_a_list_is_read(client: XportcnClient, service: FakeService) -> No
     """`data` may be a list."""
     address = {"name": "n", "province": "p", "city": "c", "address": "a", "isDefault": 1}
     service.answers("/open/address/get", lambda: ok([address]))
-    (only,) = await client.read(basics.ADDRESSES, Nothing())
+    (only,) = await client.read(warehouse.ADDRESSES, Nothing())
     assert only.is_default is True
 
 
@@ -293,11 +289,9 @@ async def test_an_answer_that_does_not_fit_names_the_field(client: XportcnClient
 
 
 async def test_an_effect_can_not_be_read(client: XportcnClient, service: FakeService) -> None:
-    """Neither by its call, nor by wrapping its operation in a call for reading."""
+    """A call with consequences needs a claim."""
     with pytest.raises(TypeError, match="needs a claim"):
         await client.read(alibaba_order.PAY, alibaba_order.PayRequest(order_id="7"))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="has an effect"):
-        ReadCall(operation=ALIBABA_PAY, request=alibaba_order.PayRequest, response=alibaba_order.PayAnswer)
     assert service.asked == []
 
 
@@ -306,17 +300,6 @@ async def test_a_claim_is_for_one_action(client: XportcnClient, service: FakeSer
     with pytest.raises(ValueError, match="under a claim to pay, not to create"):
         await client.effect(taobao_order.PAY, ORDER, claim=claim(Action.CREATE))
     assert service.asked == []
-
-
-def test_a_read_needs_no_claim() -> None:
-    """An operation without effect can't be wrapped in a call that takes one."""
-    with pytest.raises(TypeError, match="has no effect"):
-        EffectCall(
-            operation=taobao_product.PRODUCT.operation,
-            request=taobao_product.ProductRequest,
-            response=bool,
-            action=Action.PAY,
-        )
 
 
 @pytest.mark.parametrize(
@@ -355,8 +338,8 @@ async def test_nothing_secret_is_logged(service: FakeService, caplog: pytest.Log
     service.answers("/open/pp/logistics/orderEstimateFreight", lambda: ok({"services": []}))
     account: dict[str, Any] = {"access_key": "key-for-logs", "access_secret": "secret-for-logs"}
     async with client_of(service.url, **account) as client:
-        request = logistics.EstimateRequest(country="US", render_items=())
-        await client.read(logistics.ESTIMATE, request)
+        request = warehouse.EstimateRequest(country="US", render_items=())
+        await client.read(warehouse.ESTIMATE, request)
     signature = service.asked[0].query["sign"]
     text = caplog.text
     assert "POST /open/pp/logistics/orderEstimateFreight -> 200 in" in text
@@ -388,7 +371,7 @@ async def test_no_signature_is_in_the_traceback_of_an_error() -> None:
     """aiohttp names the URL in some exceptions, and the logistics calls have the signature in theirs."""
     async with raw_server(b"nonsense\r\n\r\n") as server, client_of(server.url, retries=0) as client:
         with pytest.raises(Unanswered) as caught:
-            await client.read(logistics.ESTIMATE, logistics.EstimateRequest(country="US", render_items=()))
+            await client.read(warehouse.ESTIMATE, warehouse.EstimateRequest(country="US", render_items=()))
     told = "".join(traceback.format_exception(caught.value))
     signature = re.search(rb"signature: (\w{32})", server.heads[0], re.IGNORECASE)
     assert signature

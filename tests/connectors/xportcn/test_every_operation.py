@@ -10,10 +10,18 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from connectors.xportcn.api.callback_bodies import OrderBody
-from connectors.xportcn.api.callbacks import parse_callback
+from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.operations import Operation, alibaba, basics, big_major, catalogue, taobao
+from connectors.xportcn.operations import (
+    Callback,
+    Operation,
+    alibaba_order,
+    big_major,
+    catalogue,
+    taobao_order,
+    warehouse,
+)
+from connectors.xportcn.operations.callbacks import OrderBody
 from connectors.xportcn.wire import Response
 from tests.connectors.xportcn.samples import SAMPLES
 from tests.connectors.xportcn.samples import alibaba as sample_1688
@@ -22,7 +30,7 @@ from tests.connectors.xportcn.samples import taobao as sample_taobao
 from tests.connectors.xportcn.samples.shop import Shop
 from tests.connectors.xportcn.sandbox_process import Sandbox
 
-CALLED = [operation for operation in catalogue() if not operation.is_callback]
+CALLED = [operation for operation in catalogue() if not isinstance(operation, Callback)]
 # What an answer must hold to be more than polite.
 CONTENTS = ("data", "result", "result_data", "order_list", "orders", "services", "carriers", "sku_list", "skus",
             "product_sku_infos", "results", "mp_products", "enable_list", "will_pay_purchase_order_ids", "reasons",
@@ -34,7 +42,7 @@ PASSED_OVER = {
     "isJxhy", "unitInfo", "price", "consignOfferList", "postFeeByDescOfferList", "unsupportedCrossBorderPayOfferList",
     "cargoPromotionList", "openOfferId", "payChannelInfos", "shopPromotionList", "status", "tradeModelList",
 }  # fmt: skip
-DEARER = (taobao.PAY, alibaba.PAY, big_major.PAY)
+DEARER: tuple[Operation, ...] = (taobao_order.PAY, alibaba_order.PAY, big_major.PAY)
 YES = ("success", "pay_success", "cancel_success", "protocol_pay_success")
 NO = ("failed_offer_list", "failed_order_list", "failed_line_list", "pay_failed_results", "problem_list",
       "no_mp_reason_list", "error_code", "reason_code")  # fmt: skip
@@ -82,9 +90,9 @@ def test_there_is_a_sample_for_every_operation() -> None:
 async def test_the_sandbox_answers(operation: Operation, shop: Shop) -> None:
     """The request is taken, the answer fits its model, and it is more than an empty shell."""
     answer = await shop.call(operation, await SAMPLES[operation](shop))
-    if operation is basics.ADDRESS_UPSERT:
+    if operation is warehouse.ADDRESS_UPSERT:
         assert answer is None  # code and words alone; what it did is seen in the list
-        assert [address.name for address in await shop.call(basics.ADDRESSES, {})][-1] == "二号仓"
+        assert [address.name for address in await shop.call(warehouse.ADDRESSES, {})][-1] == "二号仓"
     else:
         require_substance(answer)
 

@@ -11,10 +11,10 @@ import pytest
 from aiohttp import web
 
 from connectors.marketplaces import freight
-from connectors.xportcn.api import logistics
 from connectors.xportcn.auth import signature
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, Unanswered
+from connectors.xportcn.operations import warehouse
 from domain.effects import Action
 from domain.freight import FreightQuote, FreightService
 from domain.money import Money
@@ -53,7 +53,7 @@ def in_order(value: Any) -> str:
 
 def test_the_booking_request_is_the_page_s_to_the_letter() -> None:
     """Same keys, same order, empty texts kept."""
-    request = logistics.BookingRequest.model_validate(VECTOR["request"])
+    request = warehouse.BookingRequest.model_validate(VECTOR["request"])
     assert in_order(json.loads(request.body())) == in_order(VECTOR["request"])
 
 
@@ -62,8 +62,8 @@ async def test_the_booking_arrives_signed_and_its_answer_is_understood(
 ) -> None:
     """The page's request reaches its path as it is; its answer makes two sub-shipments and 32292 cents."""
     service.answers(BOOK, lambda: web.json_response(VECTOR["response"]))
-    request = logistics.BookingRequest.model_validate(VECTOR["request"])
-    booking = await client.effect(logistics.BOOK, request, claim=claim(Action.BOOK))
+    request = warehouse.BookingRequest.model_validate(VECTOR["request"])
+    booking = await client.effect(warehouse.BOOK, request, claim=claim(Action.BOOK))
 
     (asked,) = service.asked
     assert (asked.method, asked.path) == (VECTOR["method"], VECTOR["path"])
@@ -103,9 +103,9 @@ async def test_the_booking_arrives_signed_and_its_answer_is_understood(
 
 async def test_the_sandbox_answers_the_page_s_booking_as_the_page_does(live: XportcnClient) -> None:
     """The page's own request, as the first booking of an empty sandbox, gets the page's own answer."""
-    request = logistics.BookingRequest.model_validate(VECTOR["request"])
-    booking = await live.effect(logistics.BOOK, request, claim=claim(Action.BOOK))
-    assert booking == logistics.Booking.model_validate(VECTOR["response"]["data"])
+    request = warehouse.BookingRequest.model_validate(VECTOR["request"])
+    booking = await live.effect(warehouse.BOOK, request, claim=claim(Action.BOOK))
+    assert booking == warehouse.Booking.model_validate(VECTOR["response"]["data"])
 
 
 async def test_booking_an_order_names_its_lines_and_the_service(client: XportcnClient, service: FakeService) -> None:
@@ -186,7 +186,7 @@ PARCEL = DomesticParcel(
 async def test_an_update_names_every_parcel_for_every_item(client: XportcnClient, service: FakeService) -> None:
     """Domestic numbers go under the international number of each item, with the contract's misspelt names."""
     service.answers(UPDATE, lambda: b(data=True))
-    booking = logistics.Booking.model_validate(VECTOR["response"]["data"])
+    booking = warehouse.Booking.model_validate(VECTOR["response"]["data"])
     shipment = freight.shipment(booking, "FF1")
     await freight.update_domestic(client, claim(Action.NOTIFY), shipment, "12345667", [PARCEL])
     sent = service.asked[0].body
@@ -199,7 +199,7 @@ async def test_an_update_names_every_parcel_for_every_item(client: XportcnClient
 
 def test_lines_stand_in_for_the_items_of_a_shipment_read_back() -> None:
     """1688 shows a booking without its items: the order's lines are named instead."""
-    booking = logistics.Booking.model_validate(VECTOR["response"]["data"])
+    booking = warehouse.Booking.model_validate(VECTOR["response"]["data"])
     bare = replace(freight.shipment(booking, "FF1"), items=())
     request = freight.update_request(bare, "7", [replace(PARCEL, sent_at=None)], [line()])
     (info,) = request.logistic_infos
@@ -211,7 +211,7 @@ def test_lines_stand_in_for_the_items_of_a_shipment_read_back() -> None:
 async def test_an_update_that_is_answered_false_is_unanswered(client: XportcnClient, service: FakeService) -> None:
     """A success that holds false says nothing."""
     service.answers(UPDATE, lambda: b(data=False))
-    booking = logistics.Booking.model_validate(VECTOR["response"]["data"])
+    booking = warehouse.Booking.model_validate(VECTOR["response"]["data"])
     with pytest.raises(Unanswered, match="false"):
         await freight.update_domestic(client, claim(Action.NOTIFY), freight.shipment(booking, "FF1"), "7", [PARCEL])
 

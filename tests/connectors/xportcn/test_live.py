@@ -8,15 +8,20 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.api import alibaba_product, logistics, taobao_order, taobao_product
-from connectors.xportcn.calls import all_calls
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, NotSent
 from connectors.xportcn.live_check.comparing import AnswerComparison, Difference, Mismatch, compare
 from connectors.xportcn.live_check.examination import Checked, Conformance, Examination
 from connectors.xportcn.live_check.samples import redacted
-from connectors.xportcn.operations import basics, catalogue
-from connectors.xportcn.read_only import is_read_only
+from connectors.xportcn.operations import (
+    Callback,
+    ReadCall,
+    alibaba_product,
+    catalogue,
+    taobao_order,
+    taobao_product,
+    warehouse,
+)
 from tests.connectors.xportcn.fake_service import FakeService, Maker, bare, no, ok
 from tests.connectors.xportcn.orders import client_of
 from tests.connectors.xportcn.sandbox_process import Sandbox
@@ -83,7 +88,8 @@ async def test_any_field_that_is_renamed_or_retyped_is_found(sandbox: Sandbox, l
     answered = [finding for finding in await Examination(live).all() if finding.verdict is Conformance.MATCHES]
     tried, missed = 0, []
     for finding in answered:
-        call = all_calls()[finding.operation]
+        call = finding.operation
+        assert isinstance(call, ReadCall)
         for path in paths_of(finding.answer):
             if path.startswith(tuple(finding.comparison.extra)):
                 continue  # not ours to read
@@ -105,7 +111,7 @@ async def test_nothing_is_changed_and_no_effect_is_called(sandbox: Sandbox) -> N
     with rewriting_proxy(sandbox.url) as proxy:
         async with client_of(proxy.url) as client:
             findings = await Examination(client).all()
-    read_only = {(entry.method, entry.path) for entry in catalogue() if is_read_only(entry)}
+    read_only = {(entry.method, entry.path) for entry in catalogue() if entry.is_read_only}
     assert set(proxy.asked) <= read_only
     assert len(set(proxy.asked)) > 35
     assert sandbox.books() == before
@@ -117,15 +123,10 @@ async def test_nothing_is_changed_and_no_effect_is_called(sandbox: Sandbox) -> N
 
 def test_what_writes_without_being_an_effect_is_known() -> None:
     """Changing or deleting a cart's row, and uploading a picture: repeatable, but no calls that change nothing."""
-    left = {entry.nav for entry in catalogue() if not entry.effect and not entry.is_callback} - {
-        entry.nav for entry in catalogue() if is_read_only(entry)
+    left = {entry.nav for entry in catalogue() if not entry.effect and not isinstance(entry, Callback)} - {
+        entry.nav for entry in catalogue() if entry.is_read_only
     }
     assert left == WRITES
-
-
-def test_every_harmless_operation_has_a_call() -> None:
-    """A new operation is asked without anything being added here."""
-    assert {entry for entry in catalogue() if is_read_only(entry)} <= set(all_calls())
 
 
 async def test_an_id_that_is_called_otherwise_leaves_the_next_calls_unasked(sandbox: Sandbox) -> None:
@@ -159,21 +160,21 @@ async def test_an_answer_is_one_of_these(
     service: FakeService, client: XportcnClient, answer: Maker, verdict: Conformance, code: str
 ) -> None:
     """What the service says to one call, by HTTP status and envelope."""
-    service.answers(basics.ADDRESSES.path, answer)
+    service.answers(warehouse.ADDRESSES.path, answer)
     finding = of(await Examination(client).all(), 75)
     assert (finding.verdict, finding.code) == (verdict, code)
 
 
 async def test_a_refused_request_says_which_field(service: FakeService, client: XportcnClient) -> None:
     """The contract is then wrong about what we send."""
-    service.answers(basics.ADDRESSES.path, lambda: no(40001, "kind: missing", status=400))
+    service.answers(warehouse.ADDRESSES.path, lambda: no(40001, "kind: missing", status=400))
     finding = of(await Examination(client).all(), 75)
     assert finding.comparison.differences == [Difference("request", Mismatch.NOT_ACCEPTED, "", "kind: missing")]
 
 
 async def test_an_account_that_is_not_accepted_ends_it(service: FakeService, client: XportcnClient) -> None:
     """Sixty times the same refusal would hide the cause."""
-    service.answers(basics.ADDRESSES.path, lambda: no(40102, "signature", status=401))
+    service.answers(warehouse.ADDRESSES.path, lambda: no(40102, "signature", status=401))
     with pytest.raises(Misconfigured, match="XPORTCN_ACCESS_SECRET"):
         await Examination(client).all()
     assert len(service.asked) == 1
@@ -220,7 +221,7 @@ def test_what_only_the_reader_finds_is_found() -> None:
     """An amount that is none, an amount of more digits than money has; the value itself is not told."""
     service = {"serviceId": "1", "companyName": "", "serviceCategory": "", "amount": "1.234", "currency": "USD"}
     answer = {"renderId": "r", "expireTime": None, "services": [{**service, "minDays": 1, "maxDays": 2}]}
-    [difference] = compare(logistics.RENDER, answer).differences
+    [difference] = compare(warehouse.RENDER, answer).differences
     assert (difference.path, difference.problem) == ("services[].amount", Mismatch.WRONG_TYPE)
     hit = {"offerId": 1, "subject": "", "priceInfo": {"price": "dear"}}
     [difference, *_] = [

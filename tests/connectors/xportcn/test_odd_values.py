@@ -9,7 +9,7 @@ import pytest
 from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 
-from connectors.xportcn.api import taobao_order
+from connectors.xportcn.operations import taobao_order
 from connectors.xportcn.wire import Amount, Bounds, Count, Fen, GivenId, Id, Request, Response, UnixMs, Yuan
 from domain.money import Money
 from tests.connectors.xportcn.models import MODULES, READERS, Field, bare, example, fields_of, metadata, name_of

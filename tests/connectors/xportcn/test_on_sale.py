@@ -10,7 +10,7 @@ from connectors.marketplaces.alibaba_1688 import reading as alibaba_1688_reading
 from connectors.marketplaces.international import reading as international_reading
 from connectors.marketplaces.poizon import reading as poizon_reading
 from connectors.marketplaces.taobao import reading as taobao_reading
-from connectors.xportcn.api import alibaba_product, international, poizon, taobao_product
+from connectors.xportcn.operations import alibaba_product, international, poizon, taobao_product
 from domain.marketplace import Marketplace
 from domain.offers import Offer
 from tests.connectors.xportcn import test_taobao as taobao

@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.api import alibaba_order, alibaba_product, logistics, taobao_product
-from connectors.xportcn.api.basics import ADDRESSES
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Misconfigured
-from connectors.xportcn.operations import Operation, catalogue, taobao
+from connectors.xportcn.operations import (
+    Callback,
+    Operation,
+    alibaba_order,
+    alibaba_product,
+    catalogue,
+    taobao_product,
+    warehouse,
+)
+from connectors.xportcn.operations.warehouse import ADDRESSES
 from connectors.xportcn.overrides import load_overrides
-from connectors.xportcn.read_only import is_read_only
 from connectors.xportcn.renames import Renames
 from connectors.xportcn.wire import Nothing
 from domain.effects import Action
@@ -120,7 +126,7 @@ async def test_a_moved_logistics_call_keeps_its_second_signature(service: FakeSe
     """`timestamp` and `sign` belong to the operation, not to where it lies."""
     service.answers("/freight/estimate", lambda: ok({"currency": "USD"}))
     async with corrected(service, tmp_path, '[77]\npath = "/freight/estimate"') as client:
-        await client.read(logistics.ESTIMATE, logistics.EstimateRequest(country="US", render_items=()))
+        await client.read(warehouse.ESTIMATE, warehouse.EstimateRequest(country="US", render_items=()))
     assert service.asked[0].query["sign"] == service.asked[0].headers["signature"]
 
 
@@ -199,7 +205,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [entry for entry in catalogue() if not is_read_only(entry) and not entry.is_callback],
+    [entry for entry in catalogue() if not entry.is_read_only and not isinstance(entry, Callback)],
     ids=lambda entry: entry.name,
 )
 def test_no_read_can_be_led_to_what_changes_something(tmp_path: Path, entry: Operation) -> None:
@@ -213,7 +219,7 @@ def test_no_read_can_be_led_to_what_changes_something(tmp_path: Path, entry: Ope
 
 
 @pytest.mark.parametrize(
-    "entry", [entry for entry in catalogue() if not entry.is_callback], ids=lambda entry: entry.name
+    "entry", [entry for entry in catalogue() if not isinstance(entry, Callback)], ids=lambda entry: entry.name
 )
 def test_every_operation_can_be_overridden(tmp_path: Path, entry: Operation) -> None:
     """No row of the catalogue is left out, and what it means stays."""
@@ -228,7 +234,7 @@ def test_two_operations_may_change_places(tmp_path: Path) -> None:
     """A path is free when the operation that the contract has there is moved away."""
     file = tmp_path / "overrides.toml"
     file.write_text('[5]\npath = "/open/product/batch/check"\n[7]\npath = "/open/product/search"\n')
-    assert load_overrides(file).of(taobao.SEARCH).operation.path == "/open/product/batch/check"
+    assert load_overrides(file).of(taobao_product.SEARCH).operation.path == "/open/product/batch/check"
 
 
 def test_without_a_file_nothing_is_overridden() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.xportcn.api import logistics
-from connectors.xportcn.api.taobao_order import Address, OrderPageRequest, RenderRequest
 from connectors.xportcn.envelope import Opened
+from connectors.xportcn.operations import warehouse
+from connectors.xportcn.operations.taobao_order import Address, OrderPageRequest, RenderRequest
 from connectors.xportcn.personal import without_the_receiver
 
 ADDRESS = Address(
@@ -34,7 +34,7 @@ def test_words_are_struck_and_ids_amounts_and_titles_stay() -> None:
 
 
 def test_freight_is_asked_for_with_a_receiver_too() -> None:
-    to = logistics.RenderAddress(
+    to = warehouse.RenderAddress(
         name="Jane Example",
         email="jane@example.com",
         phone="9375550142",
@@ -46,7 +46,7 @@ def test_freight_is_asked_for_with_a_receiver_too() -> None:
         city="Dayton",
         zip="45402",
     )
-    request = logistics.RenderRequest(receiver_address=to, render_items=())
+    request = warehouse.RenderRequest(receiver_address=to, render_items=())
     answer = without_the_receiver(opened("no way to 12 Example Road, Dayton, Ohio"), request)
     assert answer is not None
     assert answer.words == "no way to [address], [city], [state]"

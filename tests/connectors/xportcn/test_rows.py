@@ -10,9 +10,9 @@ import pytest
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
 from connectors.marketplaces.listing import OrderPage, find_in_list
 from connectors.marketplaces.taobao.channel import TaobaoChannel
-from connectors.xportcn.api import taobao_product
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
+from connectors.xportcn.operations import taobao_product
 from connectors.xportcn.rows import Misfit
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus

@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from connectors.xportcn.api import alibaba_order, taobao_order, taobao_product
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Unanswered
+from connectors.xportcn.operations import alibaba_order, taobao_order, taobao_product
 from domain.effects import Action, Claim
 from tests.connectors.xportcn.fake_service import listening, raw_ok, raw_server
 from tests.connectors.xportcn.orders import Naps, claim, client_of

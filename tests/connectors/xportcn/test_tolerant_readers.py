@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from connectors.xportcn.api.base import Call, EffectCall
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
+from connectors.xportcn.operations import Call, EffectCall
 from connectors.xportcn.wire import Response, read_json
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.models import CALLS, READERS, example, fields_of, name_of, required_paths
@@ -100,7 +100,7 @@ def test_every_answer_is_covered() -> None:
     assert len(PATHS) > 100
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.operation.path)
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.path)
 async def test_every_call_reads_its_full_answer(
     call: Call[Any, Any], client: XportcnClient, service: FakeService
 ) -> None:
@@ -109,7 +109,7 @@ async def test_every_call_reads_its_full_answer(
     assert await answered(client, call) is not None
 
 
-@pytest.mark.parametrize("call", dict.fromkeys(call for call, _ in PATHS), ids=lambda call: call.operation.path)
+@pytest.mark.parametrize("call", dict.fromkeys(call for call, _ in PATHS), ids=lambda call: call.path)
 async def test_an_answer_without_a_required_field_names_operation_and_field(
     call: Call[Any, Any], client: XportcnClient, service: FakeService
 ) -> None:
@@ -118,11 +118,11 @@ async def test_an_answer_without_a_required_field_names_operation_and_field(
         service.answers(*answering(call, without(example(call.response), path)))
         with pytest.raises(ContractMismatch) as caught:
             await answered(client, call)
-        assert caught.value.operation == call.operation.name
+        assert caught.value.operation == call.name
         assert caught.value.field == ".".join(str(step) for step in path)
-        assert call.operation.name in str(caught.value)
+        assert call.name in str(caught.value)
 
 
 def answering(call: Call[Any, Any], answer: Any) -> tuple[str, Any]:
     """The path as the example's request makes it, and the answer; both envelopes carry the same data."""
-    return call.operation.path.replace("{refundId}", "12"), lambda: ok(answer)
+    return call.path.replace("{refundId}", "12"), lambda: ok(answer)

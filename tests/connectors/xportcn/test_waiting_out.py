@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.api import basics, taobao_order, taobao_product
 from connectors.xportcn.breaker import CircuitBreaker, fail_fast
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered
+from connectors.xportcn.operations import taobao_order, taobao_product, warehouse
 from domain.effects import Action
 from tests.connectors.xportcn.broken_answers import BROKEN, whole
 from tests.connectors.xportcn.fake_service import FakeService, bare, listening, no, ok, raw_server
@@ -21,7 +21,7 @@ from tests.connectors.xportcn.test_client import pay, read
 
 PRODUCT = "/open/product/get"
 PAY = "/open/purchase/pay"
-ADDRESSES = basics.ADDRESSES.operation.path
+ADDRESSES = warehouse.ADDRESSES.path
 ITEM = taobao_product.ProductRequest(item_id="672991141190")
 ORDER = taobao_order.PayRequest(purchase_order_id_list=("7",))
 

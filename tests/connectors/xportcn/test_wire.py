@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from connectors.xportcn.api import alibaba_order, taobao_after_sale, taobao_cart, taobao_old_order, taobao_order
+from connectors.xportcn.operations import alibaba_order, taobao_after_sale, taobao_cart, taobao_old_order, taobao_order
 from connectors.xportcn.wire import (
     ChinaTime,
     Fen,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.api import international, taobao_order, taobao_product
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import open_envelope
 from connectors.xportcn.errors import ContractMismatch, Refused
+from connectors.xportcn.operations import international, taobao_order, taobao_product
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import settings
 

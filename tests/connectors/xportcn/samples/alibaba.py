@@ -5,7 +5,14 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from connectors.xportcn.operations import Operation, alibaba
+from connectors.xportcn.operations import (
+    Operation,
+    alibaba_after_sale,
+    alibaba_batch,
+    alibaba_cart,
+    alibaba_order,
+    alibaba_product,
+)
 from tests.connectors.xportcn.samples.shop import Sample, Shop
 from tests.sandbox.buyer import ALIBABA_ADDRESS as ADDRESS
 
@@ -30,7 +37,7 @@ def several_sellers(shop: Shop) -> dict[str, Any]:
 
 
 async def unpaid(shop: Shop) -> str:
-    answer = await shop.call(alibaba.CREATE, order_request(shop) | {"message": "R-1"})
+    answer = await shop.call(alibaba_order.CREATE, order_request(shop) | {"message": "R-1"})
     assert answer.success
     order_id: str = answer.order_list[0].order_id
     return order_id
@@ -39,10 +46,10 @@ async def unpaid(shop: Shop) -> str:
 async def paid(shop: Shop, *, days: int = 0) -> Any:
     """A paid order, read some days later."""
     order_id = await unpaid(shop)
-    assert (await shop.call(alibaba.PAY, {"orderId": order_id})).protocol_pay_success
+    assert (await shop.call(alibaba_order.PAY, {"orderId": order_id})).protocol_pay_success
     if days:
         shop.sandbox.advance(days)
-    return await shop.call(alibaba.ORDER_DETAIL, {"orderId": order_id})
+    return await shop.call(alibaba_order.ORDER_DETAIL, {"orderId": order_id})
 
 
 async def refund_of(shop: Shop, order: Any, **changes: Any) -> str:
@@ -56,14 +63,14 @@ async def refund_of(shop: Shop, order: Any, **changes: Any) -> str:
         "description": "不想要了",
         "goodsStatus": "refundWaitSellerSend",
     }
-    refund_id: str = (await shop.call(alibaba.REFUND_CREATE, asked | changes)).refund_id
+    refund_id: str = (await shop.call(alibaba_after_sale.CREATE, asked | changes)).refund_id
     return refund_id
 
 
 async def agreed_return(shop: Shop) -> str:
     """A return that the seller agreed to, with a picture."""
     order = await paid(shop, days=ARRIVED_DAYS)
-    voucher = await shop.call(alibaba.REFUND_VOUCHER, {"imageData": JPG})
+    voucher = await shop.call(alibaba_after_sale.VOUCHER, {"imageData": JPG})
     refund_id = await refund_of(
         shop,
         order,
@@ -79,7 +86,7 @@ async def agreed_return(shop: Shop) -> str:
 
 
 async def cart_row(shop: Shop) -> str:
-    row_id: str = await shop.call(alibaba.CART_ADD, cargo(shop.row("1688")))
+    row_id: str = await shop.call(alibaba_cart.ADD, cargo(shop.row("1688")))
     return row_id
 
 
@@ -212,33 +219,33 @@ async def cart_create(shop: Shop) -> dict[str, Any]:
 
 
 SAMPLES: dict[Operation, Sample] = {
-    alibaba.CATEGORY: category,
-    alibaba.PRODUCT: product,
-    alibaba.WANGWANG_URL: wangwang_url,
-    alibaba.SEARCH: search,
-    alibaba.IMAGE_SEARCH: image_search,
-    alibaba.SHOP_SEARCH: shop_search,
-    alibaba.PREVIEW: preview,
-    alibaba.PREVIEW_BATCH: preview_batch,
-    alibaba.CREATE: create,
-    alibaba.CREATE_BATCH: create_batch,
-    alibaba.CANCEL: cancel,
-    alibaba.PAY: order_id,
-    alibaba.RECEIVE: receive,
-    alibaba.PAY_BATCH: pay_batch,
-    alibaba.LOGISTICS: order_logistics,
-    alibaba.ORDER_PAGE: order_page,
-    alibaba.ORDER_DETAIL: order_id,
-    alibaba.REFUND_REASONS: refund_reasons,
-    alibaba.REFUND_VOUCHER: refund_voucher,
-    alibaba.REFUND_CREATE: refund_create,
-    alibaba.RETURN_SUBMIT: return_submit,
-    alibaba.LOGISTICS_COMPANIES: nothing,
-    alibaba.REFUND: refund,
-    alibaba.CART: cart,
-    alibaba.CART_ADD: cart_add,
-    alibaba.CART_DELETE: cart_delete,
-    alibaba.CART_EDIT: cart_edit,
-    alibaba.CART_PREVIEW: cart_preview,
-    alibaba.CART_CREATE: cart_create,
+    alibaba_product.CATEGORY: category,
+    alibaba_product.DETAIL: product,
+    alibaba_product.WANGWANG_URL: wangwang_url,
+    alibaba_product.SEARCH: search,
+    alibaba_product.IMAGE_SEARCH: image_search,
+    alibaba_product.SHOP_SEARCH: shop_search,
+    alibaba_order.PREVIEW: preview,
+    alibaba_batch.PREVIEW: preview_batch,
+    alibaba_order.CREATE: create,
+    alibaba_batch.CREATE: create_batch,
+    alibaba_order.CANCEL: cancel,
+    alibaba_order.PAY: order_id,
+    alibaba_order.RECEIVE: receive,
+    alibaba_batch.PAY: pay_batch,
+    alibaba_order.LOGISTICS: order_logistics,
+    alibaba_order.ORDER_PAGE: order_page,
+    alibaba_order.ORDER_DETAIL: order_id,
+    alibaba_after_sale.REASONS: refund_reasons,
+    alibaba_after_sale.VOUCHER: refund_voucher,
+    alibaba_after_sale.CREATE: refund_create,
+    alibaba_after_sale.RETURN: return_submit,
+    alibaba_after_sale.COMPANIES: nothing,
+    alibaba_after_sale.REFUND: refund,
+    alibaba_cart.LIST: cart,
+    alibaba_cart.ADD: cart_add,
+    alibaba_cart.DELETE: cart_delete,
+    alibaba_cart.EDIT: cart_edit,
+    alibaba_cart.PREVIEW: cart_preview,
+    alibaba_cart.CREATE: cart_create,
 }

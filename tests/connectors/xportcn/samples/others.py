@@ -116,7 +116,7 @@ async def poizon_product(shop: Shop) -> dict[str, Any]:
 
 async def poizon_preview(shop: Shop) -> dict[str, Any]:
     row = shop.row("poizon")
-    product = await shop.call(poizon.PRODUCT, {"dwSpuId": row["item_id"]})
+    product = await shop.call(poizon.DETAIL, {"dwSpuId": row["item_id"]})
     sku = next(sku for sku in product.skus if sku.dw_sku_id == row["sku_id"])
     line = {
         "dwSpuId": product.dw_spu_id,
@@ -147,14 +147,14 @@ async def poizon_orders(shop: Shop) -> dict[str, Any]:
 
 
 SAMPLES: dict[Operation, Sample] = {
-    international.PRODUCT: international_product,
-    international.PRODUCT_LIST: product_list,
+    international.DETAIL: international_product,
+    international.SEARCH: product_list,
     international.ORDER_LIST: international_orders,
     international.CREATE: international_create,
     international.FREIGHT: freight,
     international.PAY: international_pay,
     big_major.SEARCH: ka_search,
-    big_major.PRODUCT: ka_product,
+    big_major.DETAIL: ka_product,
     big_major.PREVIEW: ka_preview,
     big_major.CREATE: ka_create,
     big_major.PAY: ka_order,
@@ -162,7 +162,7 @@ SAMPLES: dict[Operation, Sample] = {
     big_major.ORDER_DETAIL: ka_arrived,
     big_major.LOGISTICS: ka_arrived,
     poizon.SEARCH: poizon_search,
-    poizon.PRODUCT: poizon_product,
+    poizon.DETAIL: poizon_product,
     poizon.PREVIEW: poizon_preview,
     poizon.CREATE: poizon_create,
     poizon.PAY: poizon_order,

@@ -6,14 +6,11 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
-from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.operations import Operation
-from tests.connectors.xportcn.models import CALLS
+from connectors.xportcn.operations import Call, EffectCall, Operation, ReadCall
 from tests.connectors.xportcn.orders import claim
 from tests.connectors.xportcn.sandbox_process import Sandbox
 
-CALL_OF = {call.operation: call for call in CALLS}
 PAGING = {"pageNo": 1, "pageSize": 10}
 
 
@@ -29,8 +26,8 @@ class Shop:
         """A new name for an order: where it is an idempotency key, the same again would be the same order."""
         return f"R-{next(self._references)}"
 
-    async def call(self, operation: Operation, fields: dict[str, Any]) -> Any:
-        call = CALL_OF[operation]
+    async def call(self, call: Operation, fields: dict[str, Any]) -> Any:
+        assert isinstance(call, Call)
         request = call.request.model_validate(fields)
         if isinstance(call, EffectCall):
             return await self._client.effect(call, request, claim=claim(call.action))

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.xportcn.operations import Operation, basics, taobao
+from connectors.xportcn.operations import (
+    Operation,
+    taobao_after_sale,
+    taobao_cart,
+    taobao_old_order,
+    taobao_order,
+    taobao_product,
+    warehouse,
+)
 from tests.connectors.xportcn.samples.shop import PAGING, Sample, Shop
 from tests.sandbox.buyer import WAREHOUSE
 
@@ -24,7 +32,7 @@ ARRIVED_DAYS = 6
 
 
 async def item(shop: Shop) -> Any:
-    return await shop.call(taobao.PRODUCT, {"itemId": shop.row("taobao")["item_id"]})
+    return await shop.call(taobao_product.PRODUCT, {"itemId": shop.row("taobao")["item_id"]})
 
 
 def sku_of(product: Any) -> Any:
@@ -49,7 +57,7 @@ async def create(shop: Shop) -> dict[str, Any]:
 
 
 async def unpaid(shop: Shop) -> str:
-    answer = await shop.call(taobao.CREATE, await create(shop))
+    answer = await shop.call(taobao_order.CREATE, await create(shop))
     assert answer.success
     purchase_id: str = answer.order_list[0].purchase_id
     return purchase_id
@@ -58,10 +66,10 @@ async def unpaid(shop: Shop) -> str:
 async def paid(shop: Shop, *, days: int = 0) -> Any:
     """A paid order, read some days later."""
     purchase_id = await unpaid(shop)
-    assert (await shop.call(taobao.PAY, {"purchaseOrderIdList": [purchase_id]})).will_pay_purchase_order_ids
+    assert (await shop.call(taobao_order.PAY, {"purchaseOrderIdList": [purchase_id]})).will_pay_purchase_order_ids
     if days:
         shop.sandbox.advance(days)
-    return await shop.call(taobao.ORDER_DETAIL, {"purchaseOrderId": purchase_id})
+    return await shop.call(taobao_order.ORDER_DETAIL, {"purchaseOrderId": purchase_id})
 
 
 async def refund(shop: Shop, *, days: int = 0, refund_type: int = 1, goods_status: int = 1, fee: int = 0) -> str:
@@ -73,10 +81,10 @@ async def refund(shop: Shop, *, days: int = 0, refund_type: int = 1, goods_statu
         "refundType": refund_type,
         "goodsStatus": goods_status,
     }
-    rendered = await shop.call(taobao.REFUND_RENDER, asked)
+    rendered = await shop.call(taobao_after_sale.RENDER, asked)
     reason = rendered.refund_order_template.refund_reasons[0].reason_id
     asked |= {"reasonId": reason, "refundFee": fee or sub_order.purchase_amount.minor, "refundDesc": "请退款"}
-    answer = await shop.call(taobao.REFUND_SUBMIT, asked)
+    answer = await shop.call(taobao_after_sale.SUBMIT, asked)
     assert answer.success, answer
     refund_id: str = answer.refund_id
     return refund_id
@@ -90,7 +98,7 @@ async def agreed_return(shop: Shop) -> str:
 
 
 async def cart_row(shop: Shop) -> str:
-    row_id: str = await shop.call(taobao.CART_ADD, await cart_add(shop))
+    row_id: str = await shop.call(taobao_cart.ADD, await cart_add(shop))
     return row_id
 
 
@@ -103,7 +111,7 @@ async def spu(shop: Shop) -> dict[str, Any]:
 
 
 async def map_id(shop: Shop) -> dict[str, Any]:
-    page = await shop.call(taobao.SPU_PAGE, PAGING)
+    page = await shop.call(taobao_product.SPU_PAGE, PAGING)
     return {"itemMapId": page.data[0].item_map_id}
 
 
@@ -146,8 +154,8 @@ async def render(shop: Shop) -> dict[str, Any]:
 
 
 async def render_v2(shop: Shop) -> dict[str, Any]:
-    warehouse = (await shop.call(basics.ADDRESSES, {}))[0]
-    return {"receiver": RECEIVER, "warehouseId": warehouse.id, "renderItemList": [await render_item(shop)]}
+    address = (await shop.call(warehouse.ADDRESSES, {}))[0]
+    return {"receiver": RECEIVER, "warehouseId": address.id, "renderItemList": [await render_item(shop)]}
 
 
 async def create_v1(shop: Shop) -> dict[str, Any]:
@@ -156,7 +164,7 @@ async def create_v1(shop: Shop) -> dict[str, Any]:
 
 async def voucher(shop: Shop) -> dict[str, Any]:
     purchase_id = await unpaid(shop)
-    order = await shop.call(taobao.ORDER_DETAIL, {"purchaseOrderId": purchase_id})
+    order = await shop.call(taobao_order.ORDER_DETAIL, {"purchaseOrderId": purchase_id})
     return {"orderId": purchase_id, "voucherUrls": ["http://example.com/v.jpg"], "amount": order.purchase_amount}
 
 
@@ -217,7 +225,7 @@ async def refund_modify(shop: Shop) -> dict[str, Any]:
         "reasonId": "202",
         "refundFee": 2,
     }
-    answer = await shop.call(taobao.REFUND_SUBMIT, asked)
+    answer = await shop.call(taobao_after_sale.SUBMIT, asked)
     return {"refundId": answer.refund_id, "reasonId": "203", "refundFee": 1, "refundDesc": "少一件"}
 
 
@@ -239,7 +247,7 @@ async def refund_message(shop: Shop) -> dict[str, Any]:
 
 async def refund_messages(shop: Shop) -> dict[str, Any]:
     asked = await refund_message(shop)
-    await shop.call(taobao.REFUND_MESSAGE, asked)
+    await shop.call(taobao_after_sale.MESSAGE, asked)
     return PAGING | {"refundId": asked["refundId"]}
 
 
@@ -278,44 +286,44 @@ async def cart_order(shop: Shop) -> dict[str, Any]:
 
 
 SAMPLES: dict[Operation, Sample] = {
-    taobao.HOT: paging,
-    taobao.SPU_PAGE: paging,
-    taobao.SPU: spu,
-    taobao.PRODUCT_V2: map_id,
-    taobao.SEARCH: search,
-    taobao.IMAGE_SEARCH: image_search,
-    taobao.ID_MAPPING: mapping,
-    taobao.PRODUCT: product,
-    taobao.INQUIRY: inquiry,
-    taobao.ORDER_PAGE: one_order,
-    taobao.CANCEL: cancel,
-    taobao.PAY: pay,
-    taobao.RENDER: render,
-    taobao.CREATE: create,
-    taobao.RENDER_V2: render_v2,
-    taobao.CREATE_V1: create_v1,
-    taobao.ORDER_LIST: one_order,
-    taobao.PAYMENT_VOUCHER: voucher,
-    taobao.CANCEL_AT_ONCE: order_id,
-    taobao.UPDATE_WAREHOUSE: update_warehouse,
-    taobao.PAY_ONE: order_id,
-    taobao.IM_LINK: im_link,
-    taobao.ORDER_DETAIL: order_detail,
-    taobao.LOGISTICS: order_logistics,
-    taobao.REFUND_PAGE: refund_page,
-    taobao.REFUND_RENDER: refund_render,
-    taobao.RETURN_RENDER: return_render,
-    taobao.RETURN_SUBMIT: return_submit,
-    taobao.REFUND_CANCEL: one_refund,
-    taobao.REFUND_MESSAGE: refund_message,
-    taobao.REFUND_SUBMIT: refund_submit,
-    taobao.REFUND_MESSAGES: refund_messages,
-    taobao.REFUND_MODIFY: refund_modify,
-    taobao.REFUND: one_refund,
-    taobao.CART: cart,
-    taobao.CART_ADD: cart_add,
-    taobao.CART_DELETE: cart_delete,
-    taobao.CART_EDIT: cart_edit,
-    taobao.CART_PREVIEW: cart_order,
-    taobao.CART_CREATE: cart_order,
+    taobao_product.HOT: paging,
+    taobao_product.SPU_PAGE: paging,
+    taobao_product.SPU: spu,
+    taobao_product.PRODUCT_V2: map_id,
+    taobao_product.SEARCH: search,
+    taobao_product.IMAGE_SEARCH: image_search,
+    taobao_product.ID_MAPPING: mapping,
+    taobao_product.PRODUCT: product,
+    taobao_product.INQUIRY: inquiry,
+    taobao_order.ORDER_PAGE: one_order,
+    taobao_order.CANCEL: cancel,
+    taobao_order.PAY: pay,
+    taobao_order.RENDER: render,
+    taobao_order.CREATE: create,
+    taobao_order.RENDER_V2: render_v2,
+    taobao_order.CREATE_V1: create_v1,
+    taobao_old_order.ORDER_LIST: one_order,
+    taobao_old_order.PAYMENT_VOUCHER: voucher,
+    taobao_old_order.CANCEL_AT_ONCE: order_id,
+    taobao_old_order.UPDATE_WAREHOUSE: update_warehouse,
+    taobao_old_order.PAY_ONE: order_id,
+    taobao_old_order.IM_LINK: im_link,
+    taobao_order.ORDER_DETAIL: order_detail,
+    taobao_order.LOGISTICS: order_logistics,
+    taobao_after_sale.PAGE: refund_page,
+    taobao_after_sale.RENDER: refund_render,
+    taobao_after_sale.RETURN_RENDER: return_render,
+    taobao_after_sale.RETURN_SUBMIT: return_submit,
+    taobao_after_sale.CANCEL: one_refund,
+    taobao_after_sale.MESSAGE: refund_message,
+    taobao_after_sale.SUBMIT: refund_submit,
+    taobao_after_sale.MESSAGES: refund_messages,
+    taobao_after_sale.MODIFY: refund_modify,
+    taobao_after_sale.REFUND: one_refund,
+    taobao_cart.LIST: cart,
+    taobao_cart.ADD: cart_add,
+    taobao_cart.DELETE: cart_delete,
+    taobao_cart.EDIT: cart_edit,
+    taobao_cart.PREVIEW: cart_order,
+    taobao_cart.CREATE: cart_order,
 }

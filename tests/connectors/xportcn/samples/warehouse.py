@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.xportcn.operations import Operation, basics, logistics
+from connectors.xportcn.operations import Operation, warehouse
 from tests.connectors.xportcn.samples.shop import Sample, Shop
 from tests.connectors.xportcn.samples.taobao import paid
 
@@ -48,7 +48,7 @@ async def freight_book(shop: Shop) -> dict[str, Any]:
     line = {"itemId": sub_order.item_id, "skuId": sub_order.sku_id, "quantity": sub_order.quantity}
     priced = line | {"price": 100, "currency": "CNY"}
     address = ABROAD | PERSON
-    rendered = await shop.call(logistics.RENDER, {"receiverAddress": address | {"taxId": ""}, "renderItems": [priced]})
+    rendered = await shop.call(warehouse.RENDER, {"receiverAddress": address | {"taxId": ""}, "renderItems": [priced]})
     service = rendered.services[0]
     freight = {
         "serviceId": service.service_id,
@@ -65,7 +65,7 @@ async def freight_book(shop: Shop) -> dict[str, Any]:
 
 async def freight_update(shop: Shop) -> dict[str, Any]:
     asked = await freight_book(shop)
-    booking = await shop.call(logistics.BOOK, asked)
+    booking = await shop.call(warehouse.BOOK, asked)
     (line,) = asked["lineItems"]
     update = {
         "lineItem": {name: line[name] for name in ("itemId", "skuId", "quantity", "title", "imageUrl")},
@@ -77,10 +77,10 @@ async def freight_update(shop: Shop) -> dict[str, Any]:
 
 
 SAMPLES: dict[Operation, Sample] = {
-    basics.ADDRESSES: nothing,
-    basics.ADDRESS_UPSERT: address,
-    logistics.ESTIMATE: freight_estimate,
-    logistics.RENDER: freight_render,
-    logistics.BOOK: freight_book,
-    logistics.UPDATE: freight_update,
+    warehouse.ADDRESSES: nothing,
+    warehouse.ADDRESS_UPSERT: address,
+    warehouse.ESTIMATE: freight_estimate,
+    warehouse.RENDER: freight_render,
+    warehouse.BOOK: freight_book,
+    warehouse.UPDATE: freight_update,
 }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.api.base import ReadCall
-from connectors.xportcn.operations import alibaba
+from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Page, Request, Response, Word, Yuan, alias
 
@@ -140,9 +139,20 @@ class Product(Response):
     product_sale_info: SaleInfo = SaleInfo()
 
 
-CATEGORY = ReadCall(operation=alibaba.CATEGORY, request=CategoryRequest, response=tuple[Category, ...])
-SEARCH = ReadCall(operation=alibaba.SEARCH, request=SearchRequest, response=SearchPage)
-DETAIL = ReadCall(operation=alibaba.PRODUCT, request=DetailRequest, response=Product)
-IMAGE_SEARCH = ReadCall(operation=alibaba.IMAGE_SEARCH, request=ImageSearchRequest, response=SearchPage)
-SHOP_SEARCH = ReadCall(operation=alibaba.SHOP_SEARCH, request=ShopSearchRequest, response=SearchPage)
-WANGWANG_URL = ReadCall(operation=alibaba.WANGWANG_URL, request=WangwangRequest, response=str)
+GROUP = Group("1688 / Product")
+CATEGORY = GROUP(44, "category get", "POST /alibaba/product/category/get", ASSUMED).read(
+    CategoryRequest, tuple[Category, ...]
+)
+DETAIL = GROUP(45, "Product details query", "POST /alibaba/product/detail/get", SIBLING).read(DetailRequest, Product)
+WANGWANG_URL = GROUP(46, "Convert decryption to Wang Wang URL", "POST /alibaba/product/openuid/decrypt", SIBLING).read(
+    WangwangRequest, str
+)
+SEARCH = GROUP(47, "Product keyword query", "POST /alibaba/product/keywords/query", SIBLING).read(
+    SearchRequest, SearchPage
+)
+IMAGE_SEARCH = GROUP(48, "Product image search", "POST /alibaba/product/image/query", SIBLING).read(
+    ImageSearchRequest, SearchPage
+)
+SHOP_SEARCH = GROUP(49, "Shop search", "POST /alibaba/product/query/selleroffer", SIBLING).read(
+    ShopSearchRequest, SearchPage
+)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from connectors.xportcn.api.base import ReadCall
-from connectors.xportcn.operations import taobao
+from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Count, Fen, GivenId, Id, JsonText, MaybeChinaTime, Page, Request, Response, Word
 
@@ -215,12 +214,19 @@ class Mapping(Response):
     no_mp_reason_list: tuple[UnmappedItem, ...] = ()
 
 
-HOT = ReadCall(operation=taobao.HOT, request=HotRequest, response=MapHitPage)
-SPU_PAGE = ReadCall(operation=taobao.SPU_PAGE, request=SpuPageRequest, response=SpuPage)
-SPU = ReadCall(operation=taobao.SPU, request=SpuRequest, response=SpuProduct)
-PRODUCT_V2 = ReadCall(operation=taobao.PRODUCT_V2, request=MapIdRequest, response=ProductV2)
-SEARCH = ReadCall(operation=taobao.SEARCH, request=SearchRequest, response=SearchPage)
-PRODUCT = ReadCall(operation=taobao.PRODUCT, request=ProductRequest, response=Product)
-IMAGE_SEARCH = ReadCall(operation=taobao.IMAGE_SEARCH, request=ImageSearchRequest, response=MapHitPage)
-INQUIRY = ReadCall(operation=taobao.INQUIRY, request=InquiryRequest, response=MapProduct)
-ID_MAPPING = ReadCall(operation=taobao.ID_MAPPING, request=MappingRequest, response=Mapping)
+GROUP = Group("Taobao / Product")
+HOT = GROUP(1, "Taobao Hot product recommendation", "POST /open/product/hot/list", ASSUMED).read(HotRequest, MapHitPage)
+SPU_PAGE = GROUP(2, "Taobao Spus list query interface", "POST /open/product/spu/page", ASSUMED).read(
+    SpuPageRequest, SpuPage
+)
+SPU = GROUP(3, "Taobao Spus Details Query Interface", "GET /open/product/spu/get", ASSUMED).read(SpuRequest, SpuProduct)
+PRODUCT_V2 = GROUP(4, "Taobao Product Detail V2", "GET /v2/taobao/product/get", SIBLING).read(MapIdRequest, ProductV2)
+SEARCH = GROUP(5, "Taobao product search API", "POST /open/product/search", ASSUMED).read(SearchRequest, SearchPage)
+IMAGE_SEARCH = GROUP(6, "Taobao product image search API", "POST /open/product/image/search", ASSUMED).read(
+    ImageSearchRequest, MapHitPage
+)
+ID_MAPPING = GROUP(
+    7, "Batch query products according to Taobao product id", "POST /open/product/batch/check", SIBLING
+).read(MappingRequest, Mapping)
+PRODUCT = GROUP(8, "Query product by Taobao product ID", "GET /open/product/get", SIBLING).read(ProductRequest, Product)
+INQUIRY = GROUP(9, "Taobao product inquiry", "POST /open/product/inquiry", ASSUMED).read(InquiryRequest, MapProduct)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.api.base import EffectCall, ReadCall
-from connectors.xportcn.api.taobao_order import Address, CreateAnswer, Rendered
-from connectors.xportcn.operations import taobao
+from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
+from connectors.xportcn.operations.taobao_order import Address, CreateAnswer, Rendered
 from connectors.xportcn.wire import Count, Fen, GivenId, Id, IdNumber, Nothing, Request, Response
 from domain.effects import Action
 
@@ -91,9 +90,12 @@ class CreateRequest(Request):
     user_id: str | None = None
 
 
-LIST = ReadCall(operation=taobao.CART, request=Nothing, response=Cart)
-ADD = EffectCall(operation=taobao.CART_ADD, request=AddRequest, response=Id, action=Action.CART)
-DELETE = ReadCall(operation=taobao.CART_DELETE, request=DeleteRequest, response=bool)
-EDIT = ReadCall(operation=taobao.CART_EDIT, request=EditRequest, response=bool)
-PREVIEW = ReadCall(operation=taobao.CART_PREVIEW, request=PreviewRequest, response=Rendered)
-CREATE = EffectCall(operation=taobao.CART_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)
+GROUP = Group("Taobao / Shopping cart")
+LIST = GROUP(38, "Shopping cart list", "GET /open/cart/list", ASSUMED).read(Nothing, Cart)
+ADD = GROUP(39, "Add to shopping cart", "POST /open/cart/add", SIBLING).effect(AddRequest, Id, Action.CART)
+DELETE = GROUP(40, "Delete shopping cart item", "POST /open/cart/delete", ASSUMED).read(DeleteRequest, bool)
+EDIT = GROUP(41, "Edit product quantity", "POST /open/cart/edit-quantity", ASSUMED).read(EditRequest, bool)
+PREVIEW = GROUP(42, "Generate order preview", "POST /open/cart/preview/order", ASSUMED).read(PreviewRequest, Rendered)
+CREATE = GROUP(43, "Create order", "POST /open/cart/create/order", SIBLING).effect(
+    CreateRequest, CreateAnswer, Action.CREATE
+)

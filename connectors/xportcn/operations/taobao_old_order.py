@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from connectors.xportcn.api.base import EffectCall, ReadCall
-from connectors.xportcn.api.taobao_order import OrderPage
-from connectors.xportcn.operations import taobao
+from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
+from connectors.xportcn.operations.taobao_order import OrderPage
 from connectors.xportcn.wire import EffectAnswer, Fen, Id, JsonObjectText, Request
 from domain.effects import Action
 
@@ -69,14 +68,19 @@ class ImLinkRequest(Request):
     page_param_map: Annotated[PageParam, JsonObjectText]
 
 
-ORDER_LIST = ReadCall(operation=taobao.ORDER_LIST, request=OrderListRequest, response=OrderPage)
-PAYMENT_VOUCHER = EffectCall(
-    operation=taobao.PAYMENT_VOUCHER, request=PaymentVoucherRequest, response=bool, action=Action.PAY
+GROUP = Group("Taobao / Order")
+ORDER_LIST = GROUP(17, "Query the order list by page", "GET /open/order/page", ASSUMED).read(
+    OrderListRequest, OrderPage
 )
-CANCEL_AT_ONCE = EffectCall(operation=taobao.CANCEL_AT_ONCE, request=CancelRequest, response=bool, action=Action.CANCEL)
-UPDATE_WAREHOUSE = EffectCall(
-    operation=taobao.UPDATE_WAREHOUSE, request=UpdateWarehouseRequest, response=bool, action=Action.NOTIFY
+PAYMENT_VOUCHER = GROUP(18, "Upload payment voucher", "POST /open/order/voucher/upload", ASSUMED).effect(
+    PaymentVoucherRequest, bool, Action.PAY
 )
-PAY_ONE = EffectCall(operation=taobao.PAY_ONE, request=PayOneRequest, response=PayOneAnswer, action=Action.PAY)
+CANCEL_AT_ONCE = GROUP(19, "Cancel an order", "POST /open/order/cancel", ASSUMED).effect(
+    CancelRequest, bool, Action.CANCEL
+)
+UPDATE_WAREHOUSE = GROUP(20, "Modify order advance information", "POST /open/order/updateWarehouse", SIBLING).effect(
+    UpdateWarehouseRequest, bool, Action.NOTIFY
+)
+PAY_ONE = GROUP(21, "Pay an order", "POST /open/order/pay", ASSUMED).effect(PayOneRequest, PayOneAnswer, Action.PAY)
 # The link logs its holder in: it is a secret, never logged or stored.
-IM_LINK = ReadCall(operation=taobao.IM_LINK, request=ImLinkRequest, response=SecretStr)
+IM_LINK = GROUP(22, "Get IM link", "POST /open/order/page/link/get", SIBLING).read(ImLinkRequest, SecretStr)

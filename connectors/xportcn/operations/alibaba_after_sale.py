@@ -9,8 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from connectors.xportcn.api.base import EffectCall, ReadCall
-from connectors.xportcn.operations import alibaba
+from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import EffectAnswer, Fen, GivenId, Id, IdNumber, MaybeChinaTime, Nothing, Request, Response
 from domain.effects import Action
 
@@ -120,9 +119,22 @@ class Refund(Response):
     operations: tuple[RefundOperation, ...] = ()
 
 
-REASONS = ReadCall(operation=alibaba.REFUND_REASONS, request=ReasonsRequest, response=Reasons)
-VOUCHER = ReadCall(operation=alibaba.REFUND_VOUCHER, request=VoucherRequest, response=Voucher)
-CREATE = EffectCall(operation=alibaba.REFUND_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.REFUND)
-RETURN = EffectCall(operation=alibaba.RETURN_SUBMIT, request=ReturnRequest, response=bool, action=Action.RETURN)
-COMPANIES = ReadCall(operation=alibaba.LOGISTICS_COMPANIES, request=Nothing, response=tuple[LogisticsCompany, ...])
-REFUND = ReadCall(operation=alibaba.REFUND, request=RefundRequest, response=Refund)
+GROUP = Group("1688 / After-sale")
+REASONS = GROUP(
+    60, "Find the reason for a refund return (to create a refund return)", "POST /alibaba/refund/reason/list", ASSUMED
+).read(ReasonsRequest, Reasons)
+VOUCHER = GROUP(61, "Upload refund receipt", "POST /alibaba/refund/voucher/upload", ASSUMED).read(
+    VoucherRequest, Voucher
+)
+CREATE = GROUP(62, "Create a refund return request", "POST /alibaba/refund/detail/create", SIBLING).effect(
+    CreateRequest, CreateAnswer, Action.REFUND
+)
+RETURN = GROUP(63, "Buyer submits refund information", "POST /alibaba/refund/goods/return", SIBLING).effect(
+    ReturnRequest, bool, Action.RETURN
+)
+COMPANIES = GROUP(
+    64, "List of logistics companies - All logistics companies", "GET /alibaba/refund/logistics/company/list", ASSUMED
+).read(Nothing, tuple[LogisticsCompany, ...])
+REFUND = GROUP(65, "Query the details of the after-sales order", "POST /alibaba/refund/info", SIBLING).read(
+    RefundRequest, Refund
+)

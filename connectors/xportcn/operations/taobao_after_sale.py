@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.api.base import EffectCall, ReadCall
-from connectors.xportcn.operations import taobao
+from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import (
     CheckedAnswer,
     Code,
@@ -241,14 +240,33 @@ class MessagePage(Page):
     data: tuple[Message, ...] = ()
 
 
-PAGE = ReadCall(operation=taobao.REFUND_PAGE, request=RefundPageRequest, response=RefundPage)
-RENDER = ReadCall(operation=taobao.REFUND_RENDER, request=RenderRequest, response=Rendered)
-RETURN_RENDER = ReadCall(operation=taobao.RETURN_RENDER, request=RefundRequest, response=ReturnRendered)
-RETURN_SUBMIT = EffectCall(operation=taobao.RETURN_SUBMIT, request=ReturnRequest, response=bool, action=Action.RETURN)
+GROUP = Group("Taobao / After-sale")
+PAGE = GROUP(25, "After-sale single-column table query", "POST /open/order/refund/queryList", SIBLING).read(
+    RefundPageRequest, RefundPage
+)
+RENDER = GROUP(26, "After-sale order rendering interface", "POST /v2/taobao/order/refund/render", SIBLING).read(
+    RenderRequest, Rendered
+)
+RETURN_RENDER = GROUP(27, "Return logistics rendering", "GET /open/order/refund/return/logistics/render", ASSUMED).read(
+    RefundRequest, ReturnRendered
+)
+RETURN_SUBMIT = GROUP(
+    28, "Return logistics submission", "POST /open/order/refund/return/logistics/submit", ASSUMED
+).effect(ReturnRequest, bool, Action.RETURN)
 # A GET that changes something.
-CANCEL = EffectCall(operation=taobao.REFUND_CANCEL, request=RefundRequest, response=CancelAnswer, action=Action.CANCEL)
-MESSAGE = EffectCall(operation=taobao.REFUND_MESSAGE, request=MessageRequest, response=bool, action=Action.NOTIFY)
-SUBMIT = EffectCall(operation=taobao.REFUND_SUBMIT, request=SubmitRequest, response=SubmitAnswer, action=Action.REFUND)
-MESSAGES = ReadCall(operation=taobao.REFUND_MESSAGES, request=MessagePageRequest, response=MessagePage)
-MODIFY = EffectCall(operation=taobao.REFUND_MODIFY, request=ModifyRequest, response=SubmitAnswer, action=Action.REFUND)
-REFUND = ReadCall(operation=taobao.REFUND, request=RefundRequest, response=Refund)
+CANCEL = GROUP(29, "After-sale order cancellation", "GET /open/order/refund/cancel/{refundId}", SIBLING).effect(
+    RefundRequest, CancelAnswer, Action.CANCEL
+)
+MESSAGE = GROUP(30, "Submit After-sale order message", "POST /open/order/refund/submit/message", SIBLING).effect(
+    MessageRequest, bool, Action.NOTIFY
+)
+SUBMIT = GROUP(31, "After-sale order submission", "POST /open/order/refund/submit", ASSUMED).effect(
+    SubmitRequest, SubmitAnswer, Action.REFUND
+)
+MESSAGES = GROUP(32, "After-sale order message list query", "POST /open/order/refund/message/list", ASSUMED).read(
+    MessagePageRequest, MessagePage
+)
+MODIFY = GROUP(33, "After-sale order modification", "POST /open/order/refund/modify", ASSUMED).effect(
+    ModifyRequest, SubmitAnswer, Action.REFUND
+)
+REFUND = GROUP(34, "After-sale simple query", "GET /v2/taobao/order/refund/query", SIBLING).read(RefundRequest, Refund)

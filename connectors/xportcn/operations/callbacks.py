@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.xportcn.operations import Operation, alibaba, big_major, taobao
+from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.wire import Code, Fen, GivenId, Id, MaybeChinaTime, MaybeUnixMs, ParcelNumber, Response, alias
 
 OrderId = Annotated[Id, Field(min_length=1)]
@@ -139,12 +139,23 @@ class OtherBody(Response):
     """A message of unknown type, or unlike the contract; its content is in `model_extra`."""
 
 
-BODIES: dict[Operation, type[OrderBody]] = {
-    taobao.PRICE_CALLBACK: TaobaoPriceChanged,
-    taobao.STATUS_CALLBACK: TaobaoStatusChanged,
-    taobao.REFUND_CALLBACK: TaobaoRefundChanged,
-    alibaba.PRICE_CALLBACK: AlibabaOrderChanged,
-    alibaba.STATUS_CALLBACK: AlibabaOrderChanged,
-    alibaba.REFUND_CALLBACK: AlibabaRefundChanged,
-    big_major.PACKAGE_INBOUND_CALLBACK: PackageInbound,
-}
+TAOBAO, ALIBABA, KA = Group("Taobao / Message callback"), Group("1688 / Message callback"), Group("bigMajor")
+TAOBAO_PRICE = TAOBAO(35, "Order price correction", "POST developer URL: taobao-order-price", ASSUMED).callback(
+    TaobaoPriceChanged
+)
+TAOBAO_STATUS = TAOBAO(
+    36, "Order status modification callback", "POST developer URL: taobao-order-status", ASSUMED
+).callback(TaobaoStatusChanged)
+TAOBAO_REFUND = TAOBAO(37, "Order after-sales refund", "POST developer URL: taobao-order-refund", ASSUMED).callback(
+    TaobaoRefundChanged
+)
+ALIBABA_PRICE = ALIBABA(66, "Order price correction", "POST developer URL: 1688-order-price", UPSTREAM).callback(
+    AlibabaOrderChanged
+)
+ALIBABA_STATUS = ALIBABA(
+    67, "Order status modification interface", "POST developer URL: 1688-order-status", UPSTREAM
+).callback(AlibabaOrderChanged)
+ALIBABA_REFUND = ALIBABA(
+    68, "1688 order after sale refund", "POST developer URL: 1688-order-refund", UPSTREAM
+).callback(AlibabaRefundChanged)
+PACKAGE_INBOUND = KA(90, "包裹入库回调", "POST developer URL: package-inbound", ASSUMED).callback(PackageInbound)

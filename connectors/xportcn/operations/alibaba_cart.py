@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.api.alibaba_order import AddressParam, CreateAnswer, Preview
-from connectors.xportcn.api.base import EffectCall, ReadCall
-from connectors.xportcn.operations import alibaba
+from connectors.xportcn.operations.alibaba_order import AddressParam, CreateAnswer, Preview
+from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import Count, GivenId, Id, IdNumber, Nothing, Request, Response, Yuan
 from domain.effects import Action
 
@@ -75,9 +74,14 @@ class CreateRequest(Request):
     shop_promotion_id: str | None = None
 
 
-LIST = ReadCall(operation=alibaba.CART, request=Nothing, response=Cart)
-ADD = EffectCall(operation=alibaba.CART_ADD, request=AddRequest, response=Id, action=Action.CART)
-DELETE = ReadCall(operation=alibaba.CART_DELETE, request=DeleteRequest, response=bool)
-EDIT = ReadCall(operation=alibaba.CART_EDIT, request=EditRequest, response=bool)
-PREVIEW = ReadCall(operation=alibaba.CART_PREVIEW, request=PreviewRequest, response=Preview)
-CREATE = EffectCall(operation=alibaba.CART_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)
+GROUP = Group("1688 / Shopping cart")
+LIST = GROUP(69, "Shopping cart list", "GET /v2/alibaba/cart/list", SIBLING).read(Nothing, Cart)
+ADD = GROUP(70, "Add shopping cart", "POST /alibaba/cart/add", ASSUMED).effect(AddRequest, Id, Action.CART)
+DELETE = GROUP(71, "Delete shopping cart items", "POST /alibaba/cart/delete", ASSUMED).read(DeleteRequest, bool)
+EDIT = GROUP(72, "Edit quantity of goods", "POST /alibaba/cart/edit-quantity", SIBLING).read(EditRequest, bool)
+PREVIEW = GROUP(
+    73, "Preview the data interface before creating the order", "POST /alibaba/cart/preview/order", SIBLING
+).read(PreviewRequest, Preview)
+CREATE = GROUP(74, "Create an order", "POST /alibaba/cart/create/order", SIBLING).effect(
+    CreateRequest, CreateAnswer, Action.CREATE
+)

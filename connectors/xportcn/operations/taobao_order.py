@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.xportcn.api.base import EffectCall, ReadCall
-from connectors.xportcn.operations import taobao
+from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Group
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     CheckedAnswer,
@@ -290,12 +289,27 @@ class Logistics(Response):
     pnm_logistics_details: tuple[TracedParcel, ...] = ()
 
 
-RENDER = ReadCall(operation=taobao.RENDER, request=RenderRequest, response=Rendered)
-RENDER_V2 = ReadCall(operation=taobao.RENDER_V2, request=RenderV2Request, response=Rendered)
-CREATE = EffectCall(operation=taobao.CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)
-CREATE_V1 = EffectCall(operation=taobao.CREATE_V1, request=CreateRequest, response=CreateV1Answer, action=Action.CREATE)
-CANCEL = EffectCall(operation=taobao.CANCEL, request=CancelRequest, response=CancelAnswer, action=Action.CANCEL)
-PAY = EffectCall(operation=taobao.PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
-ORDER_PAGE = ReadCall(operation=taobao.ORDER_PAGE, request=OrderPageRequest, response=OrderPage)
-ORDER_DETAIL = ReadCall(operation=taobao.ORDER_DETAIL, request=OrderDetailRequest, response=PurchaseOrder)
-LOGISTICS = ReadCall(operation=taobao.LOGISTICS, request=LogisticsRequest, response=Logistics)
+GROUP = Group("Taobao / Order")
+ORDER_PAGE = GROUP(10, "purchase order page list", "POST /open/purchase/page", CONFIRMED).read(
+    OrderPageRequest, OrderPage
+)
+CANCEL = GROUP(11, "purchase order cancel", "POST /open/purchase/cancel", ASSUMED).effect(
+    CancelRequest, CancelAnswer, Action.CANCEL
+)
+PAY = GROUP(12, "purchase order pay", "POST /open/purchase/pay", ASSUMED).effect(PayRequest, PayAnswer, Action.PAY)
+RENDER = GROUP(13, "purchase order render", "POST /open/purchase/render", ASSUMED).read(RenderRequest, Rendered)
+CREATE = GROUP(14, "purchase order create V2", "POST /open/purchase/create/v2", ASSUMED).effect(
+    CreateRequest, CreateAnswer, Action.CREATE
+)
+RENDER_V2 = GROUP(15, "purchase order render v2", "POST /open/purchase/render/v2", ASSUMED).read(
+    RenderV2Request, Rendered
+)
+CREATE_V1 = GROUP(16, "purchase order create", "POST /open/purchase/create", ASSUMED).effect(
+    CreateRequest, CreateV1Answer, Action.CREATE
+)
+ORDER_DETAIL = GROUP(23, "Get order details based on the order ID", "GET /open/order/detail/get", ASSUMED).read(
+    OrderDetailRequest, PurchaseOrder
+)
+LOGISTICS = GROUP(24, "Get logistics details", "GET /open/order/logistics/detail/get", SIBLING).read(
+    LogisticsRequest, Logistics
+)

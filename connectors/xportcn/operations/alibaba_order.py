@@ -6,8 +6,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from connectors.xportcn.api.base import EffectCall, ReadCall
-from connectors.xportcn.operations import alibaba
+from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     ChinaTime,
@@ -277,11 +276,26 @@ class Logistics(Response):
     logistics_trace: tuple[LogisticsTrace, ...] = ()
 
 
-PREVIEW = ReadCall(operation=alibaba.PREVIEW, request=PreviewRequest, response=Preview)
-CREATE = EffectCall(operation=alibaba.CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)
-CANCEL = EffectCall(operation=alibaba.CANCEL, request=CancelRequest, response=bool, action=Action.CANCEL)
-RECEIVE = EffectCall(operation=alibaba.RECEIVE, request=ReceiveRequest, response=ReceiveAnswer, action=Action.RECEIVE)
-PAY = EffectCall(operation=alibaba.PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
-ORDER_PAGE = ReadCall(operation=alibaba.ORDER_PAGE, request=OrderPageRequest, response=OrderPage)
-ORDER_DETAIL = ReadCall(operation=alibaba.ORDER_DETAIL, request=OrderDetailRequest, response=Order)
-LOGISTICS = ReadCall(operation=alibaba.LOGISTICS, request=LogisticsRequest, response=Logistics)
+GROUP = Group("1688 / Order")
+PREVIEW = GROUP(50, "Preview the data before creating the order", "POST /alibaba/order/create/preview", SIBLING).read(
+    PreviewRequest, Preview
+)
+CREATE = GROUP(52, "Create an order", "POST /alibaba/order/create", SIBLING).effect(
+    CreateRequest, CreateAnswer, Action.CREATE
+)
+CANCEL = GROUP(54, "Cancel the order before payment", "POST /alibaba/order/cancel", SIBLING).effect(
+    CancelRequest, bool, Action.CANCEL
+)
+PAY = GROUP(55, "Order payment", "GET /alibaba/order/pay/url", SIBLING).effect(PayRequest, PayAnswer, Action.PAY)
+RECEIVE = GROUP(56, "Buyer confirms receipt of goods", "POST /alibaba/order/receivegoods", SIBLING).effect(
+    ReceiveRequest, ReceiveAnswer, Action.RECEIVE
+)
+LOGISTICS = GROUP(
+    58, "Get logistics tracking information for orders", "GET /alibaba/order/logistics/trace/get", ASSUMED
+).read(LogisticsRequest, Logistics)
+ORDER_PAGE = GROUP(59, "Order list paging query", "POST /v2/alibaba/order/page", SIBLING).read(
+    OrderPageRequest, OrderPage
+)
+ORDER_DETAIL = GROUP(None, "details (sibling only)", "POST /alibaba/order/detail", SIBLING).read(
+    OrderDetailRequest, Order
+)

@@ -1,4 +1,4 @@
-"""Warehouse logistics: estimate, render, book and update international freight (contract 2.10)."""
+"""The account's warehouse: its addresses in China (contract 2.9), and international freight from it (contract 2.10)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from connectors.xportcn.api.base import EffectCall, ReadCall
-from connectors.xportcn.operations import logistics as operations
+from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Envelope, Group
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     Amount,
@@ -15,13 +14,40 @@ from connectors.xportcn.wire import (
     Currency,
     Fen,
     GivenId,
+    Id,
+    IdNumber,
     MaybeChinaTime,
+    Nothing,
     ParcelNumber,
     Request,
     Response,
     alias,
 )
 from domain.effects import Action
+
+
+class UserAddress(Response):
+    id: Id = ""
+    name: str
+    phone: str = ""
+    province: str
+    city: str
+    district: str = ""
+    address: str
+    post_code: str = ""
+    is_default: bool = False
+
+
+class AddressUpsertRequest(Request):
+    """With an `id` these six are replaced; without, a new address is made, and a repeat makes another."""
+
+    id: IdNumber | None = None
+    name: str
+    province: str
+    city: str
+    district: str
+    address: str
+    phone: str
 
 
 class EstimateItem(Request):
@@ -196,7 +222,25 @@ class UpdateRequest(Request):
     logistic_infos: tuple[LogisticInfo, ...]
 
 
-ESTIMATE = ReadCall(operation=operations.ESTIMATE, request=EstimateRequest, response=Estimate)
-RENDER = ReadCall(operation=operations.RENDER, request=RenderRequest, response=Rendered)
-BOOK = EffectCall(operation=operations.BOOK, request=BookingRequest, response=Booking, action=Action.BOOK)
-UPDATE = EffectCall(operation=operations.UPDATE, request=UpdateRequest, response=bool, action=Action.NOTIFY)
+BASICS = Group("Basics")
+ADDRESSES = BASICS(75, "Get user address information", "GET /open/address/get", ASSUMED).read(
+    Nothing, tuple[UserAddress, ...]
+)
+# The page shows an answer of `code` and `msg` alone: further fields are no reason for doubt.
+ADDRESS_UPSERT = BASICS(76, "Address added and updated", "POST /open/address/addOrUpdate", SIBLING).effect(
+    AddressUpsertRequest, object, Action.NOTIFY
+)
+
+LOGISTICS = Group("Warehouse logistics", Envelope.B)
+ESTIMATE = LOGISTICS(
+    77, "Please refer to the estimated overseas freight", "POST /open/pp/logistics/orderEstimateFreight", ASSUMED
+).read(EstimateRequest, Estimate)
+RENDER = LOGISTICS(78, "Order overseas freight preview", "POST /open/pp/logistics/orderRenderFreight", SIBLING).read(
+    RenderRequest, Rendered
+)
+BOOK = LOGISTICS(
+    79, "Create international logistics orders", "POST /open/pp/logistics/orderBookingFreight", CONFIRMED
+).effect(BookingRequest, Booking, Action.BOOK)
+UPDATE = LOGISTICS(
+    80, "Update domestic logistics information", "POST /open/pp/logistics/updateLogisticInfo", CONFIRMED
+).effect(UpdateRequest, bool, Action.NOTIFY)

@@ -14,37 +14,37 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from connectors.xportcn.api.callback_bodies import BODIES, KaOrderChanged, OrderBody, OtherBody
-from connectors.xportcn.operations import Operation, alibaba, big_major, taobao
+from connectors.xportcn.operations import Callback, callbacks
+from connectors.xportcn.operations.callbacks import KaOrderChanged, OrderBody, OtherBody
 from connectors.xportcn.wire import MaybeUnixMs, Response, read_json
 from domain.marketplace import Marketplace
 
 _VIEW = "ORDER_BUYER_VIEW_"
-KINDS: dict[str, Operation] = {
-    "TAOBAO_ORDER_PRICE_MODIFY": taobao.PRICE_CALLBACK,
-    "TAOBAO_ORDER_STATUS_MODIFY": taobao.STATUS_CALLBACK,
-    "TAOBAO_ORDER_REFUND": taobao.REFUND_CALLBACK,
-    f"{_VIEW}ORDER_PRICE_MODIFY": alibaba.PRICE_CALLBACK,
-    f"{_VIEW}BUYER_MAKE": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_PAY": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_STEP_PAY": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ANNOUNCE_SENDGOODS": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}PART_PART_SENDGOODS": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_COMFIRM_RECEIVEGOODS": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_CONFIRM_RECEIVEGOODS": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_SUCCESS": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_BUYER_CLOSE": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_SELLER_CLOSE": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_BOPS_CLOSE": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_BUYER_REFUND_IN_SALES": alibaba.REFUND_CALLBACK,
-    f"{_VIEW}ORDER_REFUND_AFTER_SALES": alibaba.REFUND_CALLBACK,
+KINDS: dict[str, Callback] = {
+    "TAOBAO_ORDER_PRICE_MODIFY": callbacks.TAOBAO_PRICE,
+    "TAOBAO_ORDER_STATUS_MODIFY": callbacks.TAOBAO_STATUS,
+    "TAOBAO_ORDER_REFUND": callbacks.TAOBAO_REFUND,
+    f"{_VIEW}ORDER_PRICE_MODIFY": callbacks.ALIBABA_PRICE,
+    f"{_VIEW}BUYER_MAKE": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_PAY": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_STEP_PAY": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ANNOUNCE_SENDGOODS": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}PART_PART_SENDGOODS": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_COMFIRM_RECEIVEGOODS": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_CONFIRM_RECEIVEGOODS": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_SUCCESS": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_BUYER_CLOSE": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_SELLER_CLOSE": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_BOPS_CLOSE": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_BUYER_REFUND_IN_SALES": callbacks.ALIBABA_REFUND,
+    f"{_VIEW}ORDER_REFUND_AFTER_SALES": callbacks.ALIBABA_REFUND,
 }
 # bigMajor's orders come by 1688's URLs. These types are its alone; for shared types the body decides.
-KA_KINDS: dict[str, Operation] = {
-    "ORDER_CREATE": alibaba.STATUS_CALLBACK,
-    "ORDER_CANCEL": alibaba.STATUS_CALLBACK,
-    "ORDER_PAY_SUCCESS": alibaba.STATUS_CALLBACK,
-    f"{_VIEW}ORDER_BUYER_REFUND": alibaba.REFUND_CALLBACK,
+KA_KINDS: dict[str, Callback] = {
+    "ORDER_CREATE": callbacks.ALIBABA_STATUS,
+    "ORDER_CANCEL": callbacks.ALIBABA_STATUS,
+    "ORDER_PAY_SUCCESS": callbacks.ALIBABA_STATUS,
+    f"{_VIEW}ORDER_BUYER_REFUND": callbacks.ALIBABA_REFUND,
 }
 ORDER_NAMES = frozenset(
     ["orderId", "orderID", "order_id", "purchaseId", "purchase_id", "purchaseOrderId", "alibaba_order_id",
@@ -66,7 +66,7 @@ class CallbackMessage:
     """
 
     message_type: str
-    operation: Operation | None
+    operation: Callback | None
     marketplace: Marketplace | None
     sent_at: datetime | None
     order_ids: tuple[str, ...]
@@ -83,9 +83,7 @@ def parse_callback(posted: bytes | str) -> CallbackMessage:
     message = _object(posted, "the message")
     if "messageType" in message or "messageBody" in message:
         return _enveloped(message)
-    report = _built(
-        message, message_type="", operation=big_major.PACKAGE_INBOUND_CALLBACK, marketplace=Marketplace.BIG_MAJOR
-    )
+    report = _built(message, message_type="", operation=callbacks.PACKAGE_INBOUND, marketplace=Marketplace.BIG_MAJOR)
     return report if isinstance(report.body, OrderBody) else replace(report, operation=None, marketplace=None)
 
 
@@ -105,7 +103,7 @@ def _built(
     content: Mapping[str, Any],
     *,
     message_type: str,
-    operation: Operation | None,
+    operation: Callback | None,
     marketplace: Marketplace | None,
     sent_at: datetime | None = None,
 ) -> CallbackMessage:
@@ -124,14 +122,14 @@ def _built(
 
 
 def _body(
-    content: Mapping[str, Any], operation: Operation | None, marketplace: Marketplace | None
+    content: Mapping[str, Any], operation: Callback | None, marketplace: Marketplace | None
 ) -> tuple[Response, str]:
     """The body by its model, else the raw content and the name of the field that does not fit."""
     if operation is None:
         return OtherBody.model_validate(content), ""
-    is_ka_order = marketplace is Marketplace.BIG_MAJOR and operation is not big_major.PACKAGE_INBOUND_CALLBACK
+    is_ka_order = marketplace is Marketplace.BIG_MAJOR and operation is not callbacks.PACKAGE_INBOUND
     try:
-        return (KaOrderChanged if is_ka_order else BODIES[operation]).model_validate(content), ""
+        return (KaOrderChanged if is_ka_order else operation.body).model_validate(content), ""
     except ValidationError as error:
         field = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
         return OtherBody.model_validate(content), field

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.api.alibaba_order import AddressParam, Cargo, CreateAnswer, Preview
-from connectors.xportcn.api.base import EffectCall, ReadCall
-from connectors.xportcn.operations import alibaba
+from connectors.xportcn.operations.alibaba_order import AddressParam, Cargo, CreateAnswer, Preview
+from connectors.xportcn.operations.operation import SIBLING, Group
 from connectors.xportcn.wire import EffectAnswer, Id, Request, Response
 from domain.effects import Action
 
@@ -59,8 +58,16 @@ class PayAnswer(EffectAnswer):
     failed_order_list: tuple[FailedPayment, ...] = ()
 
 
-PREVIEW = ReadCall(operation=alibaba.PREVIEW_BATCH, request=PreviewRequest, response=tuple[SellerPreview, ...])
-CREATE = EffectCall(
-    operation=alibaba.CREATE_BATCH, request=CreateRequest, response=tuple[SellerCreateAnswer, ...], action=Action.CREATE
+GROUP = Group("1688 / Order")
+PREVIEW = GROUP(
+    51,
+    "Preview data before order creation (batch for different merchants)",
+    "POST /alibaba/order/create/previewbatch",
+    SIBLING,
+).read(PreviewRequest, tuple[SellerPreview, ...])
+CREATE = GROUP(53, "Create an order (different merchants)", "POST /alibaba/order/batch/create", SIBLING).effect(
+    CreateRequest, tuple[SellerCreateAnswer, ...], Action.CREATE
 )
-PAY = EffectCall(operation=alibaba.PAY_BATCH, request=PayRequest, response=PayAnswer, action=Action.PAY)
+PAY = GROUP(
+    57, "Developers submit bulk payment 1688 orders", "POST /alibaba/order/batch/submit/to/pay", SIBLING
+).effect(PayRequest, PayAnswer, Action.PAY)

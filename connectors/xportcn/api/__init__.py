@@ -1,1 +1,0 @@
-"""Requests and answers of each operation: one module per group of the service's navigation."""
