@@ -14,8 +14,8 @@ from tests.simulation.episode import NO_QUERY
 from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.misfortune import Call, Fault, Kind
 from tests.simulation.process import Process
+from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage, stage
-from tests.simulation.test_canary import Shop
 
 TAOBAO = Marketplace.TAOBAO
 LATE = {Call.PAY: [Fault(Kind.LATE_EFFECT, delay_s=600)]}
