@@ -10,6 +10,7 @@ import pytest
 from cli.reasons_page import GIVEN, PAGE, PRODUCT, ROOT, given_by, page
 from domain.reason_codes import ReasonCode
 from domain.reason_words import FACT, OPTIONAL
+from tests.simulation.reasons import SCENES
 
 FILES = [file for folder in PRODUCT for file in sorted((ROOT / folder).rglob("*.py"))]
 SOURCES = {str(file.relative_to(ROOT)): file.read_text() for file in FILES}
@@ -38,6 +39,11 @@ def test_each_code_is_made_a_reason_in_one_place() -> None:
 
 def test_the_page_of_reasons_is_what_the_code_says() -> None:
     assert page() == PAGE.read_text(), "make reference"
+
+
+def test_each_code_has_a_scene() -> None:
+    """Played by `make endurance PART=reasons`: a code that no scene can reach is dead, and goes."""
+    assert [code for code in ReasonCode if code not in SCENES] == []
 
 
 def made() -> Iterator[tuple[str, set[str]]]:

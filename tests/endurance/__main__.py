@@ -3,20 +3,20 @@
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
 back under one process, `shared` the same under a batch with `--helpers`, `command` the real command with its Prefect
 server, `hostile` the whole table of odd answers (`--every 50` plays every fiftieth case), `deviations` every form in
-which the service may deviate (also `--every`), `proxy` the worst of them before the real command, `cells` a million
-random cells of request files, `starts` commands that are killed in their first seconds, `earlier` a run of the
-version before that waited for its approval, `crashes` every kind of effect killed at every point, `lost` parts of
-`sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case), `looks` a second look that
-comes by itself, whatever is killed before it, `retention` what Prefect's server is not to keep, `outage` a service
-that is killed in each stage of a run and comes back, `throttled` one that sends calls away, `pauses` a batch in two
-processes while somebody stops all buying and resumes (pauses stand where stops do), `rate` the account's calls a
-second over four processes (`--seconds` long; kills, stops, a ledger that is away), `scale` a batch over helpers on
-Prefect with PostgreSQL and Redis (`--helpers`, `--latency-ms`, `--concurrency`, `--cases` of alone, helped, nobody,
-killed, parent, version, secret and restarts), `callbacks` messages of the service, with `--orders 1000` in full; its
-parts are `callbacks-killed` (a receiver that is killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed`
-(messages in no order) and `callbacks-runs` (how soon they start runs, and how few). `tests` are those that `make
-test` leaves out (marked `endurance`), `properties` all property tests with new examples for each of `--repetitions`
-seeds.
+which the service may deviate (also `--every`), `reasons` a scene for each reason that an order may have, `proxy` the
+worst of the deviations before the real command, `cells` a million random cells of request files, `starts` commands
+that are killed in their first seconds, `earlier` a run of the version before that waited for its approval, `crashes`
+every kind of effect killed at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays
+the first and the fourth case), `looks` a second look that comes by itself, whatever is killed before it, `retention`
+what Prefect's server is not to keep, `outage` a service that is killed in each stage of a run and comes back,
+`throttled` one that sends calls away, `pauses` a batch in two processes while somebody stops all buying and resumes
+(pauses stand where stops do), `rate` the account's calls a second over four processes (`--seconds` long; kills,
+stops, a ledger that is away), `scale` a batch over helpers on Prefect with PostgreSQL and Redis (`--helpers`,
+`--latency-ms`, `--concurrency`, `--cases` of alone, helped, nobody, killed, parent, version, secret and restarts),
+`callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that
+is killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed` (messages in no order) and `callbacks-runs`
+(how soon they start runs, and how few). `tests` are those that `make test` leaves out (marked `endurance`),
+`properties` all property tests with new examples for each of `--repetitions` seeds.
 A repetition that fails keeps its folder and names it.
 """
 
@@ -45,6 +45,7 @@ from tests.endurance.outage import outages_are_survived, storms_are_survived
 from tests.endurance.pauses import paused_batch
 from tests.endurance.proxy import seven_rows_end_right
 from tests.endurance.rate import rate_is_kept
+from tests.endurance.reasons import reasons_are_reached
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.retention import file_does_not_grow
 from tests.endurance.scale import CASES as SHARED
@@ -61,7 +62,7 @@ RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself 
 PARTS = (
     *("storm", "restarts", "shared", "command", "hostile", "cells", "starts", "earlier", "crashes"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
-    *("rate", "scale", "tests", "properties", "deviations", "proxy"),
+    *("rate", "scale", "tests", "properties", "deviations", "reasons", "proxy"),
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed", "callbacks-runs"),
 )
 Done = Repetition | Restarted
@@ -101,6 +102,7 @@ def main() -> int:
     right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
     right += [odd_answers(every=options.every)] if "hostile" in options.parts else []
     right += [deviations_are_borne(every=options.every)] if "deviations" in options.parts else []
+    right += [reasons_are_reached()] if "reasons" in options.parts else []
     right += [seven_rows_end_right()] if "proxy" in options.parts else []
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
     right += [killed_starts_lock_nobody_out()] if "starts" in options.parts else []

@@ -37,6 +37,15 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+def _codes(told: object) -> Iterator[str]:
+    """The codes of reasons in these facts."""
+    if isinstance(told, list):
+        yield from (code for one in told for code in _codes(one))
+    elif isinstance(told, dict):
+        yield from [told["code"]] if {"code", "facts"} == {*told} else []
+        yield from _codes([*told.values()])
+
+
 class SharedDatabase:
     """One migrated database, emptied for each episode. Its connection outlives every ledger on it."""
 
@@ -72,6 +81,14 @@ class SharedDatabase:
         cursor.execute(statement)
         names = [column[0] for column in cursor.description]
         return [Row(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+    def reason_codes(self) -> set[str]:
+        """The codes of every reason that stands in the ledger: of orders, effects and moves, and within their facts."""
+        told = (
+            f"SELECT reason_code AS code, reason_facts AS facts FROM {name}" for name in ("orders", "effects", "moves")
+        )
+        rows = self.rows(" UNION ".join(told))
+        return {*_codes([{"code": row.code, "facts": json.loads(row.facts or "{}")} for row in rows if row.code])}
 
     def orders(self) -> dict[str, Row]:
         found = self.rows(f"SELECT {ORDER_COLUMNS} FROM orders ORDER BY order_ref")

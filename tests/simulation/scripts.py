@@ -1,0 +1,416 @@
+"""What people do in a scene, and the scenes that take more than a line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import ExitStack, asynccontextmanager
+from contextvars import Context
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from unittest.mock import AsyncMock, patch
+from uuid import UUID
+
+from connectors.ledger.records import OrderRecord
+from domain.after_sale import FOLLOWED, RefundKind
+from domain.forgetting import Traces
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.resolutions import ResolutionKind
+from flows.batch_run import BatchRun
+from flows.cart_filling import fill_carts
+from flows.plan_sources import FromCarts
+from flows.request_batches import RequestBatch
+from sandbox.books import OPENING_FEN
+from tasks.effects.cart_line import require_cart
+from tasks.effects.kinds import settle_open
+from tasks.follow_refunds import follow_refunds
+from tasks.pay import read_unpaid
+from tasks.refund import RefundWish, ask_refund
+from tasks.resources import Resources, utc_now
+from tasks.return_parcel import return_parcel
+from tests.simulation.deviations.wire import Role
+from tests.simulation.process import Crash, Process
+from tests.simulation.runs import BATCH
+from tests.simulation.scene import DAY_S, Odd, Scene, refuses, tells
+
+Script = Callable[[Scene], Coroutine[Any, Any, object]]
+HOUR_S, SETTLED_S = 3_600, 3 * 3_600
+REPORT, REFUND = "/open/pp/logistics/updateLogisticInfo", "/open/order/refund/submit"
+QUALITY = "质量问题"
+
+# other answers
+
+
+def of(name: str, change: Callable[[Any], Any]) -> Callable[[str, Any], Any]:
+    """Fields of this name changed, where they are filled."""
+    return lambda told, now: change(now) if told == name and now else now
+
+
+def also(name: str, **other: Any) -> Callable[[str, Any], Any]:
+    """A list of this name with its first entry a second time, under another id."""
+    return lambda told, now: [*now, {**now[0], **other}] if told == name and now and isinstance(now, list) else now
+
+
+# what people do
+
+
+def order_of(resources: Resources) -> OrderRecord:
+    return resources.ledger.orders(["R-1"])["R-1"]
+
+
+async def track(scene: Scene) -> None:
+    await scene.start("track")
+
+
+async def fill_the_cart(scene: Scene) -> None:
+    requests = scene.scenario.requests
+    await scene.does(lambda r: fill_carts(r, RequestBatch(batch_id=BATCH, source="requests.csv", orders=requests)))
+
+
+async def plan_the_cart(scene: Scene) -> None:
+    """A dry run."""
+    await scene.does(lambda r: BatchRun(r, BATCH, FromCarts(r.ledger.orders(["R-1"]))).plan_only(None))
+
+
+async def order_the_cart(scene: Scene) -> None:
+    await scene.buys(FromCarts(scene.ledger.orders(["R-1"])))
+
+
+async def ask_back(scene: Scene, reason: str = "不想要了", **wish: Any) -> None:
+    wished = RefundWish(reason=reason, **{"kind": RefundKind.REFUND, **wish})
+    await scene.does(lambda resources: ask_refund(resources, order_of(resources), wished))
+
+
+async def follow(scene: Scene) -> None:
+    """Refunds, hours later."""
+
+    async def work(resources: Resources) -> object:
+        await settle_open(resources, ["R-1"])
+        return await follow_refunds(resources, resources.ledger.refunds.in_states(FOLLOWED), label="1")
+
+    await scene.does(work)
+
+
+async def send_back(scene: Scene) -> None:
+    async def work(resources: Resources) -> None:
+        refund = resources.ledger.refunds.of_orders(["R-1"])[-1]
+        await return_parcel(resources, order_of(resources), refund, company="SF", number="SF0001")
+
+    await scene.does(work)
+
+
+async def cancel(scene: Scene) -> None:
+    scene.misfortune.calm, scene.taken_back = True, ["R-1"]
+    await scene.start("cancel")
+
+
+def forget(scene: Scene) -> None:
+    scene.ledger.forgotten.strike("R-1", Traces.of([]), by="mei")
+
+
+async def nothing(_: Scene) -> None:
+    """Nothing further is done."""
+
+
+# scenes
+
+
+async def several_sellers(scene: Scene) -> None:
+    first, second = scene.scenario.requests
+    scene.scenario = replace(scene.scenario, requests=(replace(first, lines=(*first.lines, *second.lines)),))
+    await scene.buys()
+
+
+async def price_falls(scene: Scene) -> None:
+    scene.hears(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 2)))
+    await scene.buys()
+    scene.hears()
+    await scene.does(lambda resources: read_unpaid(resources, resources.ledger.orders(["R-1"])))
+
+
+async def paused_after_the_create(scene: Scene) -> None:
+    scene.when_sent = lambda key: key == "R-1:create" and scene.ledger.pause_buying("mei")
+    await scene.buys()
+
+
+async def paused_before_all(scene: Scene) -> None:
+    await scene.buys(yes=lambda: scene.ledger.pause_buying("mei"))
+
+
+async def away_once_begun(scene: Scene) -> None:
+    await scene.buys(begun=lambda: scene.goes_away(DAY_S))
+
+
+async def away_once_approved(scene: Scene) -> None:
+    await scene.buys(yes=lambda: scene.goes_away(DAY_S))
+
+
+async def away_once_ordered(scene: Scene) -> None:
+    def away(answer: object) -> object:
+        scene.goes_away(DAY_S)
+        return answer
+
+    scene.hears(Odd(at=Role.CREATE, tells=away))
+    await scene.buys()
+
+
+async def stopped_while_it_pays(scene: Scene) -> None:
+    """One call at a time: the second payment waits for the first one's answer, for longer than its reading is good."""
+    await scene.buys()
+    scene.world.books.set_balance(OPENING_FEN)
+    sent = list[str]()
+    scene.when_sent = sent.append
+    scene.fate = lambda _process, _point: 200.0 if sent and sent.pop() else None
+    await scene.buys()
+
+
+def dies(point: str) -> Script:
+    async def script(scene: Scene) -> None:
+        scene.dies_at(point)
+        await scene.buys()
+        await asyncio.sleep(SETTLED_S)
+        await scene.buys()
+
+    return script
+
+
+async def reported(scene: Scene) -> None:
+    await scene.buys()
+    await asyncio.sleep(3 * DAY_S)
+    scene.hears(refuses(REPORT, 41234, "no"))
+    await track(scene)
+
+
+async def reported_by_a_run_that_dies(scene: Scene) -> None:
+    await scene.buys()
+    await asyncio.sleep(3 * DAY_S)
+    scene.dies_at("effect: after the first byte")
+    await track(scene)
+    await asyncio.sleep(SETTLED_S)
+    await scene.does(lambda resources: settle_open(resources, ["R-1"]))
+
+
+async def bought_again_at_once(scene: Scene) -> None:
+    await scene.buys()
+    await asyncio.sleep(300)
+    await scene.buys()
+
+
+async def paused_in_the_cart(scene: Scene) -> None:
+    scene.ledger.pause_buying("mei")
+    await fill_the_cart(scene)
+
+
+async def carted_while_it_is_bought(scene: Scene) -> None:
+    """A run that lays the order into the cart stands still, until another one has it approved; then it dies."""
+
+    def fate(process: Process, point: str) -> Crash | float | None:
+        if process.name == "run-1" and point == "put_rows: after the commit":
+            buying.append(scene.loop.create_task(scene.buys(), context=Context()))
+            return 60.0
+        if process.name == "run-2" and point == "approve_rows: after the commit":
+            return 120.0
+        return Crash(point) if process.name == "run-1" and point == "effect: before the first byte" else None
+
+    buying: list[asyncio.Task[None]] = []
+    scene.fate = fate
+    await fill_the_cart(scene)
+    await asyncio.wait(buying)
+
+
+async def two_in_one_row(scene: Scene) -> None:
+    await fill_the_cart(scene)
+    scene.wants(order_ref="R-2")
+    await fill_the_cart(scene)
+
+
+async def taken_out(scene: Scene) -> None:
+    async def work(resources: Resources) -> None:
+        cart = require_cart(resources, order_of(resources).marketplace)
+        await cart.delete([row.row_id for row in await cart.rows()])
+
+    await scene.does(work)
+    await fill_the_cart(scene)
+
+
+async def taken_out_and_ordered(scene: Scene) -> None:
+    await taken_out(scene)
+    await order_the_cart(scene)
+
+
+async def filled_with_more(scene: Scene) -> None:
+    scene.wants(quantity=9)
+    await fill_the_cart(scene)
+
+
+async def bought_with_more(scene: Scene) -> None:
+    scene.wants(quantity=9)
+    await scene.buys()
+
+
+async def carted_once_forgotten(scene: Scene) -> None:
+    await scene.buys(yes=False)
+    forget(scene)
+    await fill_the_cart(scene)
+
+
+async def bought_anew_once_forgotten(scene: Scene) -> None:
+    await scene.buys(yes=False)
+    forget(scene)
+    await bought_with_more(scene)
+
+
+def refusing(path: str) -> Script:
+    async def script(scene: Scene) -> None:
+        scene.hears(refuses(path, 40001, "no"))
+
+    return script
+
+
+async def closing(scene: Scene) -> None:
+    scene.hears(tells(Role.LIST, status=4))
+
+
+async def unknown_once_paid(scene: Scene) -> None:
+    scene.hears(tells(Role.LIST, status=77, payTime=None, payAmount=None, skip=1))
+    await scene.buys()
+    await asyncio.sleep(SETTLED_S)
+    await scene.buys()
+
+
+async def a_part_back(scene: Scene) -> None:
+    await track(scene)
+    await ask_back(scene, QUALITY, amount=Money(100))
+
+
+async def goods_back(scene: Scene) -> None:
+    await track(scene)
+    await ask_back(scene, QUALITY, kind=RefundKind.RETURN, vouchers=("https://example.com/broken.jpg",))
+
+
+async def ask_in_vain(scene: Scene) -> None:
+    await ask_back(scene, description="拒绝")
+
+
+async def a_line_declined(scene: Scene) -> None:
+    """Of two lines the service does not take the second one's refund; the seller refuses the first one's."""
+    request = scene.scenario.requests[0]
+    item = next(one for one in scene.stage.on_sale[Marketplace.TAOBAO] if len(one.skus) > 1)
+    lines = tuple(
+        replace(request.lines[0], item=item.id, sku=sku.id, quantity=item.min_quantity) for sku in item.skus[:2]
+    )
+    scene.scenario = replace(scene.scenario, requests=(replace(request, lines=lines),))
+    await scene.buys()
+    await ask_back(scene, lines=(1,), description="拒绝")
+    await refusing(REFUND)(scene)
+    await ask_back(scene, lines=(2,))
+    await asyncio.sleep(5 * HOUR_S)
+    await follow(scene)
+
+
+async def payment_dropped(scene: Scene) -> None:
+    scene.hears(tells(Role.LIST, status=1, skip=1))
+    await scene.buys()
+    await asyncio.sleep(SETTLED_S)
+    scene.hears(tells(Role.LIST, status=0, payTime=None, payAmount=None))
+    await scene.answers(ResolutionKind.NOT_PAID)
+
+
+def named_as_the_first(at: str, name: str, column: str) -> Script:
+    """The answer about the second order names an id that is the first one's."""
+
+    async def script(scene: Scene) -> None:
+        first, second = scene.scenario.requests
+        scene.scenario = replace(scene.scenario, requests=(first,))
+        await scene.buys()
+        taken = getattr(scene.database.orders()["R-1"], column)
+        scene.scenario = replace(scene.scenario, requests=(second,))
+        scene.hears(tells(at, **{name: taken}))
+        await scene.buys()
+
+    return script
+
+
+async def shown_with_the_first_s_shipment(scene: Scene) -> None:
+    """The list shows the second order as booked with the first one's shipment."""
+    first, second = scene.scenario.requests
+    scene.scenario = replace(scene.scenario, requests=(first,))
+    await scene.buys()
+    booking = {"orderId": scene.database.orders()["R-1"].shipment_order_id, "logisticNumer": "T-1"}
+    scene.scenario = replace(scene.scenario, requests=(second,))
+    scene.hears(tells(Role.LIST, internationalLogisticOrders=[booking]))
+    await scene.buys()
+
+
+async def bought_with_another_ledger(scene: Scene) -> None:
+    await scene.buys()
+    scene.database.empty()
+    await scene.buys()
+
+
+async def taken_out_once_ordered(scene: Scene) -> None:
+    """The create never arrives, and a person takes the rows out of the cart."""
+    await order_the_cart(scene)
+    for row in scene.world.carts.rows("taobao"):
+        scene.world.carts.remove([row])
+    await asyncio.sleep(SETTLED_S)
+    await order_the_cart(scene)
+
+
+async def paid_while_it_is_cancelled(scene: Scene) -> None:
+    """The cancellation is under way while another run reads that a person has paid the order."""
+    scene.hears(tells(Role.LIST, status=10))
+    await asyncio.gather(cancel(scene), scene.buys())
+
+
+async def booked_while_another_run_stands_still(scene: Scene) -> None:
+    """Another run sees the shipment first; the one that booked it gets no answer, and can't ask."""
+    begun = list[asyncio.Task[None]]()
+
+    async def another_run() -> None:
+        await scene.buys()
+        scene.hears(refuses(Role.LIST, 41234, "no"))
+
+    def fate(process: Process, point: str) -> float | None:
+        if process.name == "run-1" and point == "effect: after the first byte" and scene.sent[-1] == "R-1:book":
+            begun.append(scene.loop.create_task(another_run(), context=Context()))
+            return 60.0
+        return None
+
+    scene.fate = fate
+    await scene.buys()
+    await asyncio.wait(begun)
+
+
+async def bought_by_an_earlier_program(scene: Scene) -> None:
+    await scene.buys()
+    with scene.database.connection.begin():
+        earlier = "UPDATE orders SET reason = 'the budget is used up', reason_code = NULL, reason_facts = NULL"
+        scene.database.connection.exec_driver_sql(earlier)
+    await scene.buys()
+
+
+def asked_in_the_ui(answer: Exception | None) -> Script:
+    """The run pauses in the Prefect UI, until its time is up or somebody cancels it."""
+
+    @asynccontextmanager
+    async def first_asked(_: str) -> AsyncIterator[datetime]:
+        yield utc_now()
+
+    async def script(scene: Scene) -> None:
+        run = UUID(int=1)
+        stand_ins = {
+            "flows.approval.has_deployment": lambda: True,
+            "flows.approval_form.asked_since": first_asked,
+            "flows.approval_form.filled_in": AsyncMock(side_effect=answer, return_value=None),
+            "flows.approval_notice.this_run": lambda: run,
+            "flows.approval_notice.outermost_run": lambda: run,
+        }
+        with ExitStack() as stack:
+            for name, stand_in in stand_ins.items():
+                stack.enter_context(patch(name, stand_in))
+            await scene.buys(yes=None)
+
+    return script
