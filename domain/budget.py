@@ -41,7 +41,10 @@ def payable(approved: Money, tolerance: Decimal) -> Money:
 
 
 def over_budget(orders: Sequence[tuple[str, Money]], limits: BudgetLimits) -> dict[str, Verdict]:
-    """The orders that don't fit, each held with the reason. Taken in file order; a smaller later one may still fit."""
+    """The orders that don't fit, each held with the reason. Taken in file order; a smaller later one may still fit.
+
+    Raises `ValueError` for an order that costs nothing: its preview is not taken.
+    """
     over: dict[str, Verdict] = {}
     batch, day = limits.batch_spent, limits.day_spent
     for order_ref, total in orders:
@@ -64,7 +67,7 @@ def start_of_day(now: datetime, timezone: str) -> datetime:
 
 def _over(most: Money, batch: Money, day: Money, limits: BudgetLimits) -> Verdict | None:
     if most.minor <= 0:
-        return held(because(ReasonCode.COSTS_NOTHING, costs=most))
+        raise ValueError(f"an order can't cost {most}")
     why = None
     if limits.order is not None and most > limits.order:
         why = because(ReasonCode.OVER_ORDER_LIMIT, limit=limits.order)

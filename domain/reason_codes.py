@@ -220,8 +220,6 @@ class ReasonCode(StrEnum):
         "look it up there", again=True)
     PREVIEW_ADDS_UP_WRONG = "preview_adds_up_wrong", _words(K.DOUBT, "the preview does not add up: {odd}; {remedy}",
         "look it up there", again=True)
-    COSTS_NOTHING = "costs_nothing", _words(K.DOUBT, "it would cost {costs}, and nothing is free: {remedy}",
-        "look it up at the marketplace", again=True)
     SHOWN_FOR_NOTHING = "shown_for_nothing", _words(K.DOUBT, "the service shows it for {total}, and nothing is free; "
         "{remedy}", "look it up there")
     PAID_FOR_NOTHING = "paid_for_nothing", _words(K.WAITS, "the service shows it as paid, and not for how much; "
@@ -285,8 +283,6 @@ class ReasonCode(StrEnum):
     NOT_TO_BE_ASKED = "not_to_be_asked", _words(K.DOUBT, "the service could not be asked what became of it ({failure})")
     UNPROVEN = "unproven", _words(K.DOUBT, "{seen}")
     MAY_STILL_ARRIVE = "may_still_arrive", _words(K.DOUBT, "it may still arrive until {until}; run again after that")
-    NO_SUCH_LINE = "no_such_line", _words(K.DOUBT, "the order does not have this line any more")
-    NO_SUCH_REFUND = "no_such_refund", _words(K.DOUBT, "this ledger does not have the refund")
     ROWS_ARE_GONE = "rows_are_gone", _words(K.DOUBT, "{failure}")
     # paying
     PAYMENT_ACCEPTED = "payment_accepted", _words(K.WAITS, "the service has accepted the payment and not yet confirmed "

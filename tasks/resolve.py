@@ -45,8 +45,8 @@ async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, b
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
     if not await asyncio.to_thread(resources.ledger.resolutions.record, record, dead_owners=dead):
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
-    if record.effect and kind_of(record.effect) is AskRefund and (refund := refund_of(resources, record.effect)):
-        await take_outcome(resources, refund)
+    if record.effect and kind_of(record.effect) is AskRefund:
+        await take_outcome(resources, refund_of(resources, record.effect))
     return order_of(resources, order_ref)
 
 
@@ -256,9 +256,9 @@ async def _about_cancelling(case: Case) -> ResolutionRecord:
 
 async def _about_refunding(case: Case) -> ResolutionRecord:
     effect, refund_id = case.open_effect(K.REFUND_ASKED), case.answer.value
-    refund = refund_of(case.resources, effect) if effect else None
-    if effect is None or refund is None or case.answer.kind is K.NOT_REFUNDED:
-        return await case.not_done(effect if refund else None, "refund")
+    if effect is None or case.answer.kind is K.NOT_REFUNDED:
+        return await case.not_done(effect, "refund")
+    refund = refund_of(case.resources, effect)
     known = [one.refund_id for one in case.resources.ledger.refunds.of_orders([case.order.order_ref])]
     if refund_id in [*known, *refund.earlier_refund_ids]:
         raise ResolutionRefused(f"refund {refund_id} is an earlier one of this order; give the id of the new one")

@@ -14,7 +14,6 @@ from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.after_sale import Refund
 from domain.marketplace import Marketplace
-from domain.reasons import ReasonCode, because
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
 from tasks.resources import Resources
@@ -42,11 +41,11 @@ def rest_of(part: str) -> str | None:
     return (found["rest"] or "") if found else None
 
 
-def refund_of(resources: Resources, effect: EffectRecord) -> Refund | None:
-    """The refund that an effect is about."""
+def refund_of(resources: Resources, effect: EffectRecord) -> Refund:
+    """The refund that an effect is about: it is in the ledger before its first effect, and stays there."""
     found = PART.fullmatch(effect.part)
-    refunds = resources.ledger.refunds.of_orders([effect.order_ref])
-    return next((one for one in refunds if found and one.effect_part == found["refund"]), None)
+    refunds = {one.effect_part: one for one in resources.ledger.refunds.of_orders([effect.order_ref])}
+    return refunds[found["refund"] if found else ""]
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,6 @@ class OnRefund(EffectKind):
 
     async def _read_back(self, attempt: Attempt) -> Sighting:
         refund = refund_of(self.resources, attempt.effect)
-        if refund is None:
-            return because(ReasonCode.NO_SUCH_REFUND)
         return await self.seen(refund, attempt) or OwnRecord(shown=Statement(source=Source.DETAIL, value=refund.key))
 
     @abstractmethod

@@ -15,7 +15,6 @@ from domain.cart import CartFault, CartRow, row_of
 from domain.effects import Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import OrderLine
-from domain.reasons import ReasonCode, because
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.resources import Resources
@@ -54,9 +53,7 @@ class AddToCart(EffectKind):
 
 
 def _seen(attempt: Attempt, rows: Sequence[CartRow]) -> Sighting:
-    line = next((line for line in attempt.order.lines if part_of(line) == attempt.effect.part), None)
-    if line is None:
-        return because(ReasonCode.NO_SUCH_LINE)
+    line = {part_of(line): line for line in attempt.order.lines}[attempt.effect.part]
     row = row_of(rows, line)
     return _lies_there(row.row_id) if row else OwnRecord(shown=Statement(source=Source.CART, value=part_of(line)))
 

@@ -53,13 +53,12 @@ class AskRefund(OnRefund):
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         refund = refund_of(self.resources, attempt.effect)
         others = self.resources.ledger.refunds.of_orders([attempt.order.order_ref])
-        if refund is None or any(other.state in UNDER_WAY for other in others if other.key != refund.key):
+        if any(other.state in UNDER_WAY for other in others if other.key != refund.key):
             return OrderState.REFUNDING
         return after_refunding(refund.state_before)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        refund = refund_of(self.resources, attempt.effect)
-        order_ref, what = attempt.order.order_ref, refund.kind if refund else Action.REFUND
+        order_ref, what = attempt.order.order_ref, refund_of(self.resources, attempt.effect).kind
         why = because(ReasonCode.REFUND_NOT_TAKEN, what=what, failure=refusal.message, order_ref=order_ref)
         return OrderChange(order_ref=order_ref, state=self.state_if_not_done(attempt), why=why)
 
