@@ -108,7 +108,8 @@ class ReasonCode(StrEnum):
         "write other words, or an id, into column item")
     QUOTE_REFUSED = "quote_refused", _words(K.REQUEST, "{problems:; }", "change the lines, or drop them")
     PREVIEW_REFUSED = "preview_refused", _words(K.REQUEST, "{failure}", "do what the service says, then run again")
-    QUOTE_ON_HOLD = "quote_on_hold", _words(K.REQUEST, "{why}", "do what the service says, then run again")
+    QUOTE_ON_HOLD = "quote_on_hold", _words(K.REQUEST, "{why}. {remedy}",
+        "If one of them is no credit, add it to XPORTCN_TRADE_TYPES and run again", who=Actor.OPERATOR)
     NO_FREIGHT_TO_COUNTRY = "no_freight_to_country", _words(K.REQUEST, "no freight service to {country}",
         "drop the order, or send it elsewhere")
     FREIGHT_SERVICE_UNKNOWN = "freight_service_unknown", _words(K.REQUEST,
@@ -183,8 +184,9 @@ class ReasonCode(StrEnum):
     ROW_IN_THE_WAY = "row_in_the_way", _words(K.REQUEST, "{title} lies in the cart already (row {row}, {quantity} "
         "pieces), and a cart keeps one row a SKU: {remedy}", "order or delete that row first")
     GONE_FROM_CART = "gone_from_cart", _words(K.REQUEST, "line {line} does not lie in the cart any more: {remedy}",
-        "a new order_ref, by cart or by sourcing run")
-    CART_FAULT = "cart_fault", _words(K.REQUEST, "not ordered: {fault}", "lay it into the cart again")
+        "use a new order_ref, by cart or by sourcing run")
+    CART_FAULT = "cart_fault", _words(K.REQUEST, "not ordered: {fault}; {remedy}",
+        "use a new order_ref, by cart or by sourcing run")
     NO_CART = "no_cart", _words(K.REQUEST, "the service has no cart for {marketplace}: {remedy}", "use sourcing run")
     ALREADY_ORDERED = "already_ordered", _words(K.NOTE, "{order_ref} is ordered already ({state})")
     OTHERWISE_IN_CART = "otherwise_in_cart", _words(K.REQUEST, "{order_ref} lies in the cart with other contents: "
@@ -311,8 +313,9 @@ class ReasonCode(StrEnum):
         "{status}; {remedy}", "look it up there")
     PAID_NOT_SHOWN = "paid_not_shown", _words(K.MONEY, "paid, not booked: the service does not show the order; "
         "{remedy}", "look it up there")
-    PAID_NO_FREIGHT = "paid_no_freight", _words(K.MONEY, "paid, not booked: no freight service {wish!r}; offered: "
-        "{offered}", "put one that is offered into column freight, then run again", command="run")
+    PAID_NO_FREIGHT = "paid_no_freight", _words(K.MONEY, "paid, not booked: no freight service {wish!r}[; offered: "
+        "{offered}]. {remedy}", "Run again once it is offered, or ask for the money back: sourcing refund",
+        command="run")
     FREIGHT_UNAPPROVED = "freight_unapproved", _words(K.CHOICE, "paid, not booked: freight of {price} was not "
         "approved. {remedy}", "Run again to approve it", command="run")
     FREIGHT_ROSE = "freight_rose", _words(K.LIMIT, "paid, not booked: freight rose to {price}, approved {approved}. "

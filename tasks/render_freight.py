@@ -63,7 +63,7 @@ async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | O
         return replace(change, state=order.state) if said.is_postponed else change
     service = choose_freight(quote.services, wish)
     if service is None:
-        return _held(order, because(ReasonCode.PAID_NO_FREIGHT, wish=wish or " ", offered=offered(quote) or "none"))
+        return _held(order, because(ReasonCode.PAID_NO_FREIGHT, wish=wish or " ", offered=offered(quote)))
     if why := _above_approved(order, service):
         voids_approval = order.freight_currency != service.price.currency
         return _held(order, why, OrderUpdate.freight_asked(price=service.price, voids_approval=voids_approval))

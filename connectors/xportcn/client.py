@@ -299,7 +299,7 @@ def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
     if isinstance(denied, NotSent):
         denied.operation = denied.operation or name
         raise denied
-    words = f"leave to send was not given ({type(denied).__name__}); nothing was sent"
+    words = f"leave to send was not given ({type(denied).__name__})"
     raise NotSent(words, operation=name) from denied
 
 

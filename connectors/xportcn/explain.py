@@ -102,7 +102,7 @@ def _why_not_sent(failed: FailedCall) -> str:
         wait = "" if failed.retry_after_s is None else f", it asks to wait {failed.retry_after_s:g} seconds"
         return f"the service has too many calls{wait}; nothing was done"
     return (
-        f"no connection to {failed.address} ({failed.words}); nothing was sent. "
+        f"no connection to {failed.address} ({failed.words}). "
         "Is the service or the sandbox running? Check XPORTCN_BASE_URL"
     )
 

@@ -154,10 +154,7 @@ def _trade(preview: alibaba_order.Preview, allowed: Sequence[str]) -> dict[str, 
     if usable or not preview.results:
         return {"trade_type": usable[0] if usable else ""}
     offered = f"only by {', '.join(named)}" if named else "by no trade type that it names"
-    return {
-        "hold": f"the seller sells it {offered}; allowed are {', '.join(allowed)}. If one of them is no credit, add it "
-        "to XPORTCN_TRADE_TYPES"
-    }
+    return {"hold": f"the seller sells it {offered}; allowed are {', '.join(allowed)}"}
 
 
 def _cargo_problem(our: OrderLine | None, cargo: alibaba_order.PreviewedCargo) -> LineProblem:

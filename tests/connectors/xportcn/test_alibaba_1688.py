@@ -147,7 +147,7 @@ async def test_what_is_sold_on_credit_only_is_held(
     service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": [result]}))
     quote = await channel.quote(our_order(), WAREHOUSE)
     assert quote.hold.startswith(f"the seller sells it {offered}")
-    assert quote.hold.endswith("If one of them is no credit, add it to XPORTCN_TRADE_TYPES")
+    assert quote.hold.endswith("; allowed are assureTrade, fxassure, alipay, assure")
 
 
 async def test_a_field_that_the_service_does_not_know_is_named_with_its_setting(

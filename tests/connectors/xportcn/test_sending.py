@@ -66,7 +66,7 @@ async def test_an_answer_to_nothing_is_no_payments_answer() -> None:
     async with listening(answers_twice) as url, client_of(url) as client:
         await read(client)
         await _settled()
-        with pytest.raises(NotSent, match="nothing was sent"):
+        with pytest.raises(NotSent, match="no connection"):
             await pay(client)
         await _settled()
     assert paid == [b""]
@@ -116,7 +116,7 @@ async def test_an_effect_that_could_not_connect_in_time_is_not_sent(limits: dict
         await reader.read()
 
     async with listening(never_shakes_hands) as url, client_of(url.replace("http", "https"), **limits) as client:
-        with pytest.raises(NotSent, match="nothing was sent"):
+        with pytest.raises(NotSent, match="no connection"):
             await pay(client)
     assert len(hellos) == 1
 
@@ -171,7 +171,7 @@ async def test_a_send_that_can_not_be_recorded_is_not_sent(trouble: Exception) -
         raise trouble
 
     async with raw_server(raw_ok(PAID)) as server, client_of(server.url, on_send=broken) as client:
-        with pytest.raises(NotSent, match="nothing was sent") as caught:
+        with pytest.raises(NotSent, match="leave to send was not given") as caught:
             await pay(client)
         await _settled()
     assert caught.value.__cause__ is trouble
