@@ -10,7 +10,7 @@ from cli.terminal import console, print_json, show_snapshot, warn
 from domain.catalogue import Selection
 
 if TYPE_CHECKING:
-    from flows.crawl import CatalogReport
+    from flows.sync_catalog import CatalogReport
 
 
 def run_catalog(
@@ -19,8 +19,8 @@ def run_catalog(
     """Run the flow and print its report; answers the exit code."""
 
     async def flow() -> CatalogReport:
+        from flows.prefect_ui.parameters import WantedOffers
         from flows.sync_catalog import sync_catalog
-        from flows.upkeep_parameters import WantedOffers
 
         return await sync_catalog(
             [WantedOffers.model_validate(one) for one in wanted], full, limit or 0, concurrency or 0

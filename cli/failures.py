@@ -106,7 +106,7 @@ def exit_code_of(error: Exception) -> int | None:
     from domain.after_sale import RefundFault
     from domain.bad_requests import BadRequests
     from domain.cart import CartFault
-    from flows.parameters import BadInput
+    from flows.prefect_ui.parameters import BadInput
 
     if isinstance(error, BadInput | BadUsage | BadRequests | CartFault | CrawlBusy | RefundFault | UnreadableFile):
         return BAD_USAGE

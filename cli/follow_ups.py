@@ -15,7 +15,7 @@ from domain.report import BatchReport
 from tasks.progress import progress
 
 if TYPE_CHECKING:
-    from flows.parameters import Limits
+    from flows.prefect_ui.parameters import Limits
 Flow = Callable[[], Coroutine[Any, Any, BatchReport]]
 STEP_S = 5
 
@@ -27,8 +27,8 @@ def with_follow_ups(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
     """
 
     async def followed() -> BatchReport:
-        from flows.opening import absolute
-        from flows.parameters import Limits
+        from flows.batch.opening import absolute
+        from flows.prefect_ui.parameters import Limits
 
         limits = Limits(budget_cny=budget_cny, done_by=absolute(done_by))
         report = await flow()
@@ -65,9 +65,9 @@ def _seconds_to(follow_up: FollowUp) -> float:
 
 async def _followed_up(report: BatchReport, follow_up: FollowUp, limits: Limits) -> BatchReport:
     """The report with the orders as the follow-up has left them, and all amounts spent."""
+    from flows.batch.follow_up import waits_s
+    from flows.batch.reporting import one_report
     from flows.finish_batch import finish_batch
-    from flows.follow_up import waits_s
-    from flows.reporting import one_report
 
     try:
         reports = [await finish_batch(batch, limits, follow_up.number) for batch in follow_up.batches]

@@ -57,7 +57,7 @@ def _follow_ups_begun() -> list[str]:
     with running_server(SourcingSettings().data_dir):
         if not os.environ.get("PREFECT_API_URL"):
             return []
-        from flows.scheduling import begin_paused_follow_ups
+        from flows.batch.follow_up import begin_paused_follow_ups
 
         quiet_prefect()
         try:

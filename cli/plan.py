@@ -18,7 +18,7 @@ NUMBERS = ("goods and postage", "stock", "freight", "days")
 
 def show_plan(title: str, report: BatchReport) -> None:
     """One row an order, of many those that wait for a person first; below the table why some would not be bought."""
-    from flows.shown.plan_table import plan_rows
+    from flows.prefect_ui.plan_table import plan_rows
 
     table = Table(title=title, title_justify="left")
     columns = WIDE if console.width >= WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
@@ -36,6 +36,6 @@ def show_plan(title: str, report: BatchReport) -> None:
 
 def totals(report: BatchReport) -> str:
     """The sums of a run, in one sentence."""
-    from flows.shown.plan_table import dry_run_summary
+    from flows.prefect_ui.plan_table import dry_run_summary
 
     return dry_run_summary(report).replace("**", "")  # Markdown's bold is for the UI

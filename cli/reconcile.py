@@ -17,7 +17,7 @@ from domain.findings import Finding, FindingKind
 from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:
-    from flows.reconcile_reporting import ReconciliationReport
+    from flows.prefect_ui.reconcile_artifact import ReconciliationReport
 
 ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
 AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
@@ -75,7 +75,7 @@ def _take_back(lines: list[str], by: str) -> None:
 
 def show(report: ReconciliationReport) -> None:
     """Show the sums, what was settled, and every finding with what to do about it."""
-    from flows.reconcile_reporting import summary_of
+    from flows.prefect_ui.reconcile_artifact import summary_of
 
     if report.settled:
         show_orders("Settled by reading", report.settled)

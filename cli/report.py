@@ -10,9 +10,9 @@ from cli.failures import BadUsage
 from cli.terminal import console, print_json
 from connectors.settings import SourcingSettings
 from connectors.snapshots import Snapshots
-from flows.shown.report_page import write_page
-from flows.shown.report_sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
-from flows.shown.report_words import ALL
+from flows.prefect_ui.report_page import write_page
+from flows.prefect_ui.report_sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
+from flows.prefect_ui.report_words import ALL
 from tasks.report_figures import Figures, figures
 from tasks.report_frames import UnknownBatch, report_frames
 

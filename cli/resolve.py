@@ -59,7 +59,7 @@ def _take(order_ref: str, answer: Resolution, by: str) -> int:
     settings = SourcingSettings()
 
     async def run() -> str:
-        from flows.shown.events import EventFeed
+        from flows.prefect_ui.events import EventFeed
         from tasks.resolve import resolve
         from tasks.resources import open_resources
 

@@ -32,7 +32,7 @@ from domain.request_remarks import Remark, merged_remarks
 from domain.wording import pluralize
 
 if TYPE_CHECKING:
-    from flows.approval_request import ApprovalRequest
+    from flows.approval.request import ApprovalRequest
 MOST_WARNINGS = 20
 PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
 
@@ -76,7 +76,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
             print_warnings(warnings)  # no person is shown a plan before money is spent
 
     async def flow() -> BatchReport:
-        from flows.parameters import Limits, Requests, Speed
+        from flows.prefect_ui.parameters import Limits, Requests, Speed
         from flows.source_orders import source_orders
 
         return await source_orders(
@@ -140,8 +140,8 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
     reports: list[BatchReport] = []
 
     async def asked() -> BatchReport:
-        from flows.approval import approver
-        from flows.shown.artifacts import last_report
+        from flows.approval.approving import approver
+        from flows.prefect_ui.artifacts import last_report
 
         last_report.set(reports)
         if sys.stdin.isatty():
@@ -162,9 +162,8 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
 
 def ask(question: ApprovalRequest) -> bool:
     """Show the plan and ask the person at the terminal."""
-    from flows.approval_words import bare, question_words
-    from flows.asked_plan import AskedPlan
-    from flows.reporting import match_line
+    from flows.approval.words import AskedPlan, bare, question_words
+    from flows.batch.reporting import match_line
     from tasks.resources import utc_now
 
     plan = AskedPlan.of(question)
@@ -211,7 +210,7 @@ def print_report(report: BatchReport) -> None:
 
 
 def _spent(report: BatchReport) -> str:
-    from flows.shown.artifacts import freight_words
+    from flows.prefect_ui.artifacts import freight_words
 
     total = f"spent on this batch in all: {Money(report.spent_fen)}{freight_words(report, ', and ')}"
     if not report.bought_this_run:

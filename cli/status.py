@@ -18,7 +18,7 @@ from domain.money import Money
 from domain.reasons import ReasonCode
 from domain.report import ReportLine
 from domain.wording import shorten
-from flows.reporting import line_of
+from flows.batch.reporting import line_of
 
 
 def show_status(order_ref: str | None, reason: str = "") -> int:

@@ -10,7 +10,7 @@ from cli.terminal import console, print_json, show_orders, show_snapshot, warn
 from domain.wording import pluralize
 
 if TYPE_CHECKING:
-    from flows.tracking import TrackReport
+    from flows.sync_tracking import TrackReport
 
 
 def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bool) -> int:

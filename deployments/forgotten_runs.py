@@ -75,7 +75,7 @@ def without_lines(parameters: Any, order_ref: str) -> Struck:
 
 def _batch_of(parameters: Mapping[str, Any]) -> str:
     """The batch of a run of pasted lines, named by its content."""
-    from flows.request_batches import PASTED, batch_id_of  # loads Prefect
+    from flows.batch.request_batches import PASTED, batch_id_of  # loads Prefect
 
     lines = (parameters.get("requests") or {}).get(LINES) or ""
     return batch_id_of(PASTED, lines.strip().encode())

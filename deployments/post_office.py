@@ -111,7 +111,7 @@ class PostOffice:
         from prefect.client.orchestration import get_client
 
         from deployments.server_watch import ServerWatch, watched_since
-        from flows.shown.todo_artifact import refresh
+        from flows.prefect_ui.todo_artifact import refresh
 
         ledger = await asyncio.to_thread(self.ledger)
         since = await asyncio.to_thread(watched_since, ledger)

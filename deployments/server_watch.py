@@ -122,7 +122,7 @@ class ServerWatch:
         """A run left alone can't report its purchases any more: they are shown with it, and once in its message."""
         if not message.cause.startswith(CRASHED_FOR_GOOD) or message.cause in self.notified:
             return message
-        from flows.shown.endings import show_stopped  # loads Arrow, which is hardly ever needed here
+        from flows.batch.endings import show_stopped  # loads Arrow, which is hardly ever needed here
 
         try:
             words = await show_stopped(client, run, self.ledger)

@@ -24,10 +24,10 @@ from domain.money import Money
 from domain.report import BatchReport
 from domain.states import ROAD, OrderState
 from domain.wording import pluralize
-from flows.reporting import line_of
+from flows.batch.reporting import line_of
 
 if TYPE_CHECKING:
-    from flows.tracking import TrackReport
+    from flows.sync_tracking import TrackReport
 
 REQUESTS = Path(__file__).parent / "requests.csv"
 DAY_S = 86_400
@@ -53,7 +53,7 @@ def main() -> None:
 
 async def bought() -> BatchReport:
     """The main job over the example file, approved beforehand."""
-    from flows.parameters import Requests
+    from flows.prefect_ui.parameters import Requests
     from flows.source_orders import source_orders
 
     return await source_orders(Requests(file=str(REQUESTS)), dry_run=False, yes=True, batch="try-out")

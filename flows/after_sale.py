@@ -12,16 +12,15 @@ from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundO
 from domain.effects import OPEN, Action, EffectStatus
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import pluralize, shorten
-from flows import remedy_parameters as form
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report, dry_run_report
-from flows.chunks import chunks_with_progress
-from flows.opening import opened
-from flows.parameters import BadInput, ChunkSize
-from flows.shown.board import progress_shown
-from flows.shown.dry_run import DryRunRow, reasons_shown
-from flows.shown.events import EventFeed
-from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.upkeep_parameters import OrderRefs
+from flows.batch.chunks import chunks_with_progress
+from flows.batch.opening import opened
+from flows.prefect_ui import remedy_parameters as form
+from flows.prefect_ui.board import progress_shown
+from flows.prefect_ui.dry_run import DryRunRow, reasons_shown
+from flows.prefect_ui.events import EventFeed
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.parameters import BadInput, ChunkSize, OrderRefs
 from tasks.confirm_receipt import confirm_receipt, require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds

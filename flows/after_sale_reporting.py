@@ -17,11 +17,11 @@ from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize
-from flows.reporting import line_of
-from flows.shown.artifacts import show_table, with_what_waits
-from flows.shown.dry_run import DryRunRow, show_dry_run
-from flows.shown.expected_errors import run_logger
-from flows.shown.progress import best_effort, rename_run
+from flows.batch.reporting import line_of
+from flows.prefect_ui.artifacts import show_table, with_what_waits
+from flows.prefect_ui.dry_run import DryRunRow, show_dry_run
+from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.resources import Resources
 from tasks.snapshot_refunds import snapshot_refunds
 

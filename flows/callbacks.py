@@ -1,22 +1,192 @@
-"""The flow that handles the service's posts; the dispatcher starts it, one run a kind at a time."""
+"""Handling of the service's messages: the orders that they name are read again, and that alone counts."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
 from prefect import flow
 
 from connectors.callbacks.kinds import CallbackKind
+from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
-from connectors.callbacks.tickets import Tickets
+from connectors.callbacks.tickets import LEASE, Tickets
+from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
-from domain.wording import pluralize
-from flows.callback_handling import CallbackReport, handle_callbacks, lease_renewed
-from flows.opening import opened
-from flows.parameters import asked
-from flows.shown.expected_errors import EXPECTED, report_expected_errors, run_logger
-from flows.shown.progress import best_effort, rename_run
-from tasks.resources import utc_now
+from connectors.snapshots.tables.callbacks import CALLBACKS
+from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
+from domain.messages import Message, MessageKind
+from domain.personal import without_receiver
+from domain.reasons import ReasonCode
+from domain.states import NEEDS_A_PERSON, OrderState
+from domain.wording import pluralize, shorten
+from flows.batch.opening import opened
+from flows.notify.telling import tell
+from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, run_logger
+from flows.prefect_ui.parameters import asked
+from flows.prefect_ui.progress import best_effort, rename_run
+from flows.sync_tracking import FOLLOWED, track
+from tasks.follow_refunds import follow_refunds
+from tasks.parcels_received import Received, received_parcels
+from tasks.pay import read_unpaid
+from tasks.resources import Resources, utc_now
+from tasks.snapshot import write
+from tasks.snapshot_refunds import snapshot_refunds
+
+READ = (*FOLLOWED, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
+NOT_OURS = "no order of this ledger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackReport:
+    """The result of the messages of one run. `outcomes` has words for each, by its number; `moved` names orders.
+
+    A message whose order could not be read, since the service was away, has no outcome: it waits on.
+
+    `parcels` names the parcels at the warehouse that a person must check, and why.
+    """
+
+    kind: CallbackKind
+    outcomes: Mapping[int, str]
+    moved: Sequence[str]
+    troubles: Sequence[str]
+    parcels: Sequence[str] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@asynccontextmanager
+async def lease_renewed(tickets: Tickets, ticket: str) -> AsyncIterator[None]:
+    """The messages stay this run's while the block lasts, however long the service lets it wait."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 4)
+            await asyncio.to_thread(tickets.renew, ticket)
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await renewing
+
+
+async def handle_callbacks(
+    resources: Resources, store: CallbackStore, kind: CallbackKind, messages: Sequence[Callback]
+) -> CallbackReport:
+    """Read again what these messages name; answers the outcome of each. No claim of a message is recorded as true.
+
+    Sends notifications of parcels that are not as they should be, and of orders that are held now.
+    """
+    ledger = resources.ledger
+    named = {order_id for message in messages for order_id in message.order_ids}
+    before = await asyncio.to_thread(ledger.orders_with_ids, named)
+    run_logger().info("%s about %s of ours", pluralize(len(messages), "message"), pluralize(len(before), "order"))
+    troubles, unasked = await _read_news(resources, kind, before)
+    waiting = {order.order_id for ref, order in before.items() if ref in unasked}
+    messages = [message for message in messages if waiting.isdisjoint(message.order_ids)]
+    after = await asyncio.to_thread(ledger.orders, before)
+    moved = [ref for ref, order in after.items() if order.state is not before[ref].state]
+    words = {ref: _words(before[ref], after[ref], troubles.get(ref, "")) for ref in before}
+    outcomes = {message.id: _outcome(message, before, words) for message in messages}
+    parcels = await received_parcels(resources, store, messages, after) if kind is CallbackKind.INBOUND else []
+    await _snapshot(resources, messages, outcomes, parcels)
+    changed = [ref for ref in before if (before[ref].state, before[ref].why) != (after[ref].state, after[ref].why)]
+    await tell(ledger, *_held(changed, after), *_found_fault(parcels))
+    told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
+    found = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {'; '.join(one.problems)}" for one in parcels]
+    wrong = [words for one, words in zip(parcels, found, strict=True) if one.problems]
+    return CallbackReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told, parcels=wrong)
+
+
+def _waits_to_be_paid(order: OrderRecord) -> bool:
+    """An order that is held for its price alone counts too: the price may have come down."""
+    is_held = order.state is OrderState.HELD and order.order_id is not None and order.paid_minor is None
+    return order.state is OrderState.ORDERED or (is_held and order.reason_code is ReasonCode.PRICE_ROSE)
+
+
+def _held(changed: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator[Message]:
+    """Messages of orders that are held now, or whose price fell; once for each reason."""
+    for ref in changed:
+        order = orders[ref]
+        if order.state in NEEDS_A_PERSON or order.reason_code is ReasonCode.PRICE_FELL:
+            reason = without_receiver(order.reason, order.request.receiver)
+            yield Message(
+                cause=f"heard:{ref}:{order.state}:{reason}",
+                kind=MessageKind.ORDERS_WAIT,
+                subject=f"Order {ref} is {order.state}",
+                body=f"The service told of a change, and the order was read again. {reason}",
+            )
+
+
+def _found_fault(parcels: Sequence[Received]) -> Iterator[Message]:
+    for one in parcels:
+        if one.problems:
+            number = one.parcel.tracking_number
+            yield Message(
+                cause=f"received:{one.order_ref}:{number}:{'; '.join(one.problems)}",
+                kind=MessageKind.PARCEL,
+                subject=f"A parcel of order {one.order_ref} at the warehouse needs a look",
+                body=f"Parcel {number} of order {one.order_ref}: {'; '.join(one.problems)}",
+            )
+
+
+async def _snapshot(
+    resources: Resources, messages: Sequence[Callback], outcomes: Mapping[int, str], parcels: Sequence[Received]
+) -> None:
+    newest = {(str(one.row["order_ref"]), str(one.row["tracking_number"])): one.row for one in parcels}
+    tables = {
+        "callbacks": [CALLBACKS.row(message, outcome=outcomes[message.id]) for message in messages],
+        "parcels_received": list(newest.values()),
+    }
+    now = resources.clock()
+    told = {name: rows for name, rows in tables.items() if rows}
+    await write(resources, f"callbacks-{now:%Y%m%dT%H%M%S%f}", told, batch_id=None, as_of=now)
+
+
+async def _read_news(
+    resources: Resources, kind: CallbackKind, orders: Mapping[str, OrderRecord]
+) -> tuple[dict[str, str], Sequence[str]]:
+    """Read these orders, and their refunds where the messages are about refunds.
+
+    Answers the failures by order, and the orders that were not read, since the service was away.
+    """
+    if not orders:
+        return {}, ()
+    report = await track(resources, resources.settings.chunk_size, only=orders)
+    troubles = {**report.unread}
+    tracked = await asyncio.to_thread(resources.ledger.orders, orders)
+    unpaid = {ref: order for ref, order in orders.items() if _waits_to_be_paid(order)}
+    if unpaid:
+        await read_unpaid(resources, unpaid)
+    if kind is CallbackKind.REFUND:
+        refunds = [one for one in resources.ledger.refunds.of_orders(list(orders)) if one.state in REFUNDS_FOLLOWED]
+        troubles |= await follow_refunds(resources, refunds, label="what was told of") if refunds else {}
+    now = await asyncio.to_thread(resources.ledger.orders, orders)
+    if moved := {ref: tracked[ref] for ref, order in now.items() if order != tracked[ref]}:
+        await snapshot_refunds(resources, moved)
+    return {ref: reason for ref, reason in troubles.items() if ref in orders}, report.unasked
+
+
+def _words(before: OrderRecord, after: OrderRecord, trouble: str) -> str:
+    if trouble:
+        return f"{before.order_ref} could not be read: {trouble}"
+    if before.state is not after.state:
+        return f"{before.order_ref}: {before.state} → {after.state}"
+    read = " read again" if before.state in READ else ""
+    return f"{before.order_ref}{read}: still {after.state}"
+
+
+def _outcome(message: Callback, orders: Mapping[str, OrderRecord], words: Mapping[str, str]) -> str:
+    told = [words[ref] for ref, order in orders.items() if order.order_id in message.order_ids]
+    return shorten(told) if told else NOT_OURS
+
 
 Kind = Annotated[CallbackKind, asked("About", "What the messages are about")]
 TicketId = Annotated[

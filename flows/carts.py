@@ -1,4 +1,4 @@
-"""The cart flows: lay a file's orders into the carts, change them by hand, order and ship what lies there."""
+"""Lay the orders of a file into the carts."""
 
 from __future__ import annotations
 
@@ -10,28 +10,86 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.cart import CartFault, CartRow
+from domain.decisions import held
+from domain.effects import Action
 from domain.marketplace import Marketplace
+from domain.orders import OrderRequest
+from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
 from domain.wording import pluralize, shorten
-from flows.batch_run import BatchRun
-from flows.cart_filling import fill_carts
-from flows.follow_up import schedule_follow_up
-from flows.opening import opened
-from flows.parameters import BudgetCny, DryRun, Limits, Requests, Yes
-from flows.plan_sources import FromCarts
-from flows.reporting import one_report
-from flows.request_batches import read_shown
-from flows.shown.artifacts import artifact_key, show_outcome, with_parcels
-from flows.shown.board import progress_shown
-from flows.shown.endings import ended
-from flows.shown.expected_errors import report_expected_errors
-from flows.shown.progress import best_effort, rename_run
-from flows.upkeep_parameters import OrderRefs
+from flows.batch.chunks import chunks_with_progress
+from flows.batch.endings import ended
+from flows.batch.follow_up import schedule_follow_up
+from flows.batch.opening import opened
+from flows.batch.plan_sources import FromCarts
+from flows.batch.planning import plan_orders
+from flows.batch.reporting import batch_report, one_report
+from flows.batch.request_batches import RequestBatch, read_shown
+from flows.batch.run import BatchRun
+from flows.prefect_ui.artifacts import artifact_key, show_outcome, with_parcels
+from flows.prefect_ui.board import progress_shown
+from flows.prefect_ui.expected_errors import report_expected_errors
+from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, OrderRefs, Requests, Yes
+from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
+from tasks.fill_cart import fill_cart as fill_chunk
+from tasks.resources import Resources
+from tasks.snapshot import snapshot_orders
+
+
+async def fill_carts(resources: Resources, asked: RequestBatch) -> BatchReport:
+    """Plan the orders and lay their lines into the carts, each once; orders left out carry the reason."""
+    ledger = resources.ledger
+    resources.heed(ledger.buying_paused())
+    begun = ledger.start_batch(asked.batch_id, asked.source)
+    refused = await _fill(resources, asked.orders, asked.batch_id)
+    snapshot_id = await snapshot_orders(resources, asked.batch_id, begun)
+    return batch_report(
+        resources, asked.batch_id, asked.orders, taken=refused, snapshot_id=snapshot_id, warnings=asked.warnings
+    )
+
+
+async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id: str) -> dict[str, Reason]:
+    """Lay what may be laid; answers the reasons of the orders left alone, by reference."""
+    ledger, chunk_size = resources.ledger, resources.settings.chunk_size
+    refs = [request.order_ref for request in requests]
+    await settle_open(resources, refs)
+    live = [effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT]
+    carted = {effect.order_ref for effect in live if effect.action is Action.CART}
+    ordered = {effect.order_ref for effect in live if effect.action is not Action.CART}
+    known = ledger.orders(refs)
+    forgotten = ledger.forgotten.known(refs)
+    why = {one.order_ref: _left_alone(resources, one, known.get(one.order_ref), carted, ordered) for one in requests}
+    why |= dict.fromkeys(forgotten, because(ReasonCode.NAME_FORGOTTEN))
+    refused = {ref: one for ref, one in why.items() if one}
+    to_plan = [request for request in requests if request.order_ref not in refused.keys() | carted]
+    plans = await plan_orders(resources, to_plan, chunk_size=chunk_size)
+    waiting = [plan.with_verdict(held(because(ReasonCode.TO_BE_CARTED))) for plan in plans]
+    ledger.put_plans(waiting, batch_id)
+    wanted = [plan.order_ref for plan in plans if plan.is_fine] + [ref for ref in carted if ref not in refused]
+    orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}
+    for label, chunk in chunks_with_progress("fill cart", list(orders), chunk_size):
+        await fill_chunk(resources, {ref: orders[ref] for ref in chunk}, label=label)
+    return refused
+
+
+def _left_alone(
+    resources: Resources, request: OrderRequest, order: OrderRecord | None, carted: set[str], ordered: set[str]
+) -> Reason | None:
+    """Why nothing of the order is laid into a cart; None where it may be."""
+    ref = request.order_ref
+    if resources.offerings[request.marketplace].cart is None:
+        return because(ReasonCode.NO_CART, marketplace=request.marketplace)
+    if order and (ref in ordered or order.order_id is not None):
+        return because(ReasonCode.ALREADY_ORDERED, order_ref=ref, state=order.state)
+    if order and order.fingerprint != request.fingerprint and ref in carted:
+        return because(ReasonCode.OTHERWISE_IN_CART, order_ref=ref)
+    return None
 
 
 def filling_name() -> str:

@@ -9,9 +9,9 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.marketplace import Marketplace
 from domain.pause import by_whom
-from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import best_effort, rename_run
-from flows.upkeep_parameters import AllKnown, AmountsRight, ConfirmedAt, ConfirmedBy
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.parameters import AllKnown, AmountsRight, ConfirmedAt, ConfirmedBy
+from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.resources import utc_now
 
 

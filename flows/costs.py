@@ -1,17 +1,139 @@
-"""The flow that says what orders cost."""
+"""The cost of every paid order: computed, kept in the table `landed_costs`, written for the books, and shown."""
 
 from __future__ import annotations
 
-from prefect import flow
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from prefect import flow
+from prefect.artifacts import acreate_markdown_artifact
+
+from connectors.cost_files import MOST_SHEET_ROWS, write_csv, write_xlsx
 from connectors.rates_file import read_rates
 from connectors.settings import SourcingSettings, XportcnSettings
-from domain.cost_report import CostReport
+from connectors.snapshots.rejecting import rejected_in
+from connectors.snapshots.rows import records
+from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
-from flows.costing import CostFiles, cost, report_costs
-from flows.shown.expected_errors import report_expected_errors
-from flows.upkeep_parameters import BooksCurrency, CsvFile, SheetFile, SinceDay, a_currency, a_day
-from tasks.resources import open_resources
+from domain.money import Money
+from domain.wording import shorten
+from flows.prefect_ui.artifacts import show_table, with_what_waits
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.inert import inert
+from flows.prefect_ui.parameters import BooksCurrency, CsvFile, SheetFile, SinceDay, a_currency, a_day
+from flows.prefect_ui.progress import best_effort, rename_run
+from tasks.landed_cost import cost_of_all, snapshot_costs
+from tasks.resources import Resources, open_resources
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+MOST_LISTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CostFiles:
+    """Where the files for the books go; empty is the data folder."""
+
+    csv: str = ""
+    xlsx: str = ""
+
+    def paths(self, folder: Path, name: str) -> tuple[Path, Path]:
+        """The two files. `name` keeps apart what is in another currency, or of other days."""
+        return Path(self.csv or folder / f"{name}.csv"), Path(self.xlsx or folder / f"{name}.xlsx")
+
+
+async def cost(resources: Resources, books: Books, since: str, files: CostFiles) -> CostReport:
+    """Compute all orders, since parcels are shared; show and write those that were paid on the day `since` or later.
+
+    In another currency than the settings' the table stays as it is: a report does not change the books.
+    """
+    settings = resources.settings
+    as_of = resources.clock()  # a moment before the tables are read
+    everything = await cost_of_all(settings.snapshot_root, books, settings.timezone, books.currency or "no currency")
+    is_kept = books.currency == (settings.currency or books.currency)
+    snapshot_id = await snapshot_costs(resources, everything, as_of) if is_kept else None
+    costs = everything[(everything["paid_on"] >= since).fillna(value=True)] if since else everything
+    name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
+    csv, xlsx = files.paths(settings.data_dir / "exports", name)
+    too_long = await asyncio.to_thread(_write, costs, csv, xlsx)
+    rejected = rejected_in(settings.snapshot_root, snapshot_id).words if snapshot_id else ""
+    return CostReport(
+        currency=books.currency,
+        since=since,
+        orders=orders_of(records(costs)),
+        notes=[note for note in (too_long, rejected) if note],
+        csv=str(csv),
+        xlsx=None if too_long else str(xlsx),
+        snapshot_id=snapshot_id,
+        snapshot_root=str(settings.snapshot_root),
+    )
+
+
+def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> str:
+    write_csv(csv, costs)
+    if len(costs) > MOST_SHEET_ROWS:
+        return f"{len(costs):,} lines are more than a sheet of Excel has: give --since, or use the CSV"
+    write_xlsx(xlsx, costs)
+    return ""
+
+
+async def report_costs(report: CostReport) -> None:
+    """Log what a person must check, and show the sums in the Prefect UI."""
+    for why, refs in list(report.problems.items())[:MOST_LISTED]:
+        run_logger().warning("No sum for %s: %s", shorten(refs), why)
+    for note in report.notes:
+        run_logger().warning("%s", note)
+    run_logger().info("%s", report.summary)
+    await best_effort("the costs", _show(report))
+
+
+async def _show(report: CostReport) -> None:
+    rows = [
+        {
+            "order": order.order_ref,
+            "batch": order.batch_id,
+            "lines": order.lines,
+            "goods, postage, fees": str(order.net_paid),
+            "freight": str(order.freight or ""),
+            "in all": str(order.landed or ""),
+            "no sum, since": order.problem,
+        }
+        for order in sorted(report.orders, key=lambda order: not order.problem)
+    ]
+    await show_table("costs", rows, report.summary)
+    await acreate_markdown_artifact(
+        key="costs-summary", markdown=with_what_waits(markdown(report)), description=report.summary
+    )
+    await rename_run(f"costs: {report.summary}")
+
+
+def markdown(report: CostReport) -> str:
+    """Sums by batch, orders without a sum, and the paths of the files."""
+    sums = "".join(
+        f"| {one.batch_id} | {one.orders:,} | {_lines(one.net_paid)} | {_lines(one.freight)} | {one.landed or ''} "
+        f"| {one.open or ''} |\n"
+        for one in report.sums
+    )
+    open_ = [f"- {shorten(refs)}: {inert(why)}" for why, refs in list(report.problems.items())[:MOST_LISTED]]
+    files = [f"- `{path}`" for path in (report.csv, report.xlsx) if path]
+    return "\n\n".join(
+        [
+            f"# What orders cost{f' since {report.since}' if report.since else ''}",
+            "| batch | orders | goods, postage, fees | freight | in all | without a sum |\n|---|--:|--:|--:|--:|--:|\n"
+            + sums,
+            *(["## No sum\n\n" + "\n".join(open_)] if open_ else []),
+            "## For the books\n\n" + "\n".join(files),
+        ]
+    )
+
+
+def _lines(amounts: Iterable[Money]) -> str:
+    return "<br>".join(map(str, amounts))
 
 
 @flow(name="costs", flow_run_name="what orders cost", persist_result=False)

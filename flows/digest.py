@@ -20,8 +20,8 @@ from domain.money import Money
 from domain.reasons import ReasonCode
 from domain.states import OrderState
 from domain.wording import counted, pluralize
-from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.telling import run_link
+from flows.notify.telling import run_link
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from tasks.resources import utc_now
 from tasks.todo import ToDo, to_do
 

@@ -13,18 +13,17 @@ from connectors.xportcn.errors import NotSent, Unanswered
 from domain.deadline import moment_of
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp
 from domain.report import BatchReport, check_batch_id
-from flows.batch_run import BatchRun
-from flows.follow_up import FromLedger, schedule_follow_up, unfinished_of, waits_s
-from flows.opening import absolute, begun_at, opened
-from flows.parameters import Limits, LimitsParameter, asked, in_words
-from flows.reporting import batch_report
-from flows.scheduling import is_deployed, scheduled
-from flows.sharing import helpers_for
-from flows.shown.artifacts import artifact_key, counts_of, show_outcome, with_parcels
-from flows.shown.board import progress_shown
-from flows.shown.endings import ended, notifies_when_stopped
-from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import best_effort, rename_run
+from flows.batch.endings import ended, notifies_when_stopped
+from flows.batch.follow_up import FromLedger, is_deployed, schedule_follow_up, scheduled, unfinished_of, waits_s
+from flows.batch.opening import absolute, begun_at, opened
+from flows.batch.reporting import batch_report
+from flows.batch.run import BatchRun
+from flows.batch.sharing import helpers_for
+from flows.prefect_ui.artifacts import artifact_key, counts_of, show_outcome, with_parcels
+from flows.prefect_ui.board import progress_shown
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.parameters import Limits, LimitsParameter, asked, in_words
+from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.resources import Resources, utc_now
 
 KnownBatch = Annotated[str, asked("Batch", "The name of a batch that was begun, as its runs show it")]

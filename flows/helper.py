@@ -15,11 +15,11 @@ from connectors.ledger.shares import Share, Terms, Work, share_in
 from connectors.program import program
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.wording import pluralize
-from flows.helping import STOPPED, Helping, why_over
-from flows.opening import opened
-from flows.parameters import BadInput, asked
-from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import best_effort, rename_run
+from flows.batch.helping import STOPPED, Helping, why_over
+from flows.batch.opening import opened
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.parameters import BadInput, asked
+from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.resources import utc_now
 
 IDLE_S = 20.0

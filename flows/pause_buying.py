@@ -9,10 +9,10 @@ from prefect import flow
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from flows.scheduling import begin_paused_follow_ups
-from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import best_effort, rename_run
-from flows.upkeep_parameters import PausedBy, PauseReason, ResumedBy
+from flows.batch.follow_up import begin_paused_follow_ups
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.parameters import PausedBy, PauseReason, ResumedBy
+from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.pausing import left_words, pause, resume
 from tasks.resources import utc_now
 

@@ -1,19 +1,256 @@
-"""The reconciliation flow."""
+"""One reconciliation: settle what can be settled, then compare ledger and service, and report the differences."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
 from prefect import flow
 
+from connectors.ledger.overview import every_open_effect
+from connectors.snapshots.rejecting import rejected_in
+from connectors.xportcn.errors import ServiceAway, XportcnError
+from domain.budget import start_of_day
+from domain.findings import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
 from domain.marketplace import Marketplace
-from flows import telling
-from flows import upkeep_parameters as form
-from flows.news import of_findings
-from flows.opening import opened
-from flows.parameters import ChunkSize
-from flows.reconcile_reporting import ReconciliationReport, log_and_show, summary_of
-from flows.reconciliation import Reconciliation, foreign_by
-from flows.shown.board import progress_shown
-from flows.shown.expected_errors import report_expected_errors
+from domain.money import Money
+from domain.reconciliation import CNY, Comparison, Shown, compare, paid_sums, ranked, to_look_up, wallet_finding
+from domain.service_orders import ServiceOrder
+from domain.witness_words import FLAWS
+from flows.batch.chunks import chunks
+from flows.batch.opening import opened
+from flows.batch.reporting import line_of
+from flows.notify import telling
+from flows.notify.news import of_findings
+from flows.prefect_ui import parameters as form
+from flows.prefect_ui.board import progress_shown
+from flows.prefect_ui.events import EventFeed
+from flows.prefect_ui.expected_errors import report_expected_errors
+from flows.prefect_ui.parameters import ChunkSize
+from flows.prefect_ui.reconcile_artifact import ReconciliationReport, log_and_show, summary_of
+from tasks.effects.kinds import settle_open
+from tasks.progress import progress
+from tasks.reconcile import (
+    ListedOrders,
+    confirm_what_lists_show,
+    ledger_facts,
+    list_orders,
+    look_up,
+    refs_with_open_effects,
+    unsettled,
+)
+from tasks.reconciliation_rows import reconciliation_rows
+from tasks.resources import Resources
+from tasks.snapshot import orders_now, write
+from tasks.snapshot_refunds import snapshot_missing_refunds
+from tasks.snapshot_sums import LedgerSums
+
+# An unpaid order closes after a day: an order paid since a moment was created no more than this before it.
+PAYABLE_FOR = timedelta(hours=25)
+NONE_FOREIGN: Mapping[OrderId, str] = {}
+SOMEBODY = "somebody in the Prefect UI"
+
+
+def foreign_by(orders: Sequence[OrderId], by: str) -> dict[OrderId, str]:
+    """The orders that are not ours, each with the name of the person who says so."""
+    return dict.fromkeys(orders, by.strip() or SOMEBODY)
+
+
+class Reconciliation:
+    """One reconciliation. `troubles` name what could not be read, `not_marked` what is no foreign order."""
+
+    def __init__(
+        self, resources: Resources, since_days: int | None, marketplaces: Sequence[Marketplace], chunk_size: int
+    ) -> None:
+        days = resources.settings.look_back_days if since_days is None else since_days
+        self.resources = resources
+        self.marketplaces = list(dict.fromkeys(marketplaces))
+        self.chunk_size = chunk_size
+        self.now = resources.clock()
+        self.since = start_of_day(self.now - timedelta(days=days), resources.settings.timezone)
+        self.whole: list[Marketplace] = []
+        self.troubles: list[str] = []
+        self.not_marked: list[str] = []
+
+    @property
+    def listed_since(self) -> datetime:
+        return self.since - PAYABLE_FOR
+
+    async def report(
+        self, wallet_out: Money | None, foreign: Mapping[OrderId, str] = NONE_FOREIGN
+    ) -> ReconciliationReport:
+        ledger = self.resources.ledger
+        before = unsettled(self.resources)
+        feed = EventFeed(ledger, before)
+        settled = await self._settle()
+        listings = await self._list()
+        await confirm_what_lists_show(self.resources, listings)
+        await feed.emit(before)
+        changed = {ref: before[ref] for ref, order in ledger.orders(before).items() if order != before[ref]}
+        shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
+        seen = await self._seen_twice(facts, shown)
+        sums = paid_sums(facts, {name: shown[name] for name in self.whole}, since=self.since)
+        wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
+        unknown_here = self._without(seen.findings, foreign)
+        if trouble := await snapshot_missing_refunds(self.resources):
+            self.troubles.append(trouble)
+        findings = ranked([*unknown_here, *([wallet] if wallet else [])])
+        report = ReconciliationReport(
+            since=self.since,
+            compared=seen.compared,
+            in_hand=seen.in_hand,
+            settled=[line_of(order) for order in ledger.orders(settled).values()],
+            findings=findings,
+            paid=sums,
+            wallet_out=wallet_out,
+            troubles=self.troubles,
+            not_marked=self.not_marked,
+            notes=seen.notes,
+            snapshot_id=f"reconciliation-{self.now:%Y%m%dT%H%M%S%f}",
+            snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
+        )
+        rows = reconciliation_rows(findings, since=self.since, summary=summary_of(report))
+        as_of = self.resources.clock()
+        agreement = LedgerSums(self.resources, changed, ("orders",))
+        tables = {"reconciliation": rows, **orders_now(self.resources, changed)}
+        await write(
+            self.resources, report.snapshot_id, tables, batch_id=None, as_of=as_of, begun=self.now, agreement=agreement
+        )
+        return replace(report, rejected=rejected_in(self.resources.settings.snapshot_root, report.snapshot_id))
+
+    async def _settle(self) -> list[str]:
+        """Settle open effects by reading; answers the orders that have none open any more."""
+        listener, opened = progress.get(), refs_with_open_effects(self.resources)
+        mine = {name: refs for name, refs in opened.items() if name in self.marketplaces}
+        listener.start("settle", sum(map(len, mine.values())))
+        for marketplace, refs in mine.items():
+            for _, chunk in chunks(refs, self.chunk_size):
+                try:
+                    await settle_open(self.resources, chunk)
+                except XportcnError as error:
+                    self.troubles.append(f"{marketplace}: what is open there can't be asked about ({error.message})")
+                listener.advance("settle", len(chunk))
+        still = {effect.order_ref for effect in every_open_effect(self.resources.ledger)}
+        return [ref for ref in _all(mine) if ref not in still]
+
+    async def _list(self) -> list[ListedOrders]:
+        """The lists that could be read. Raises the first error when none could."""
+        listener = progress.get()
+        listener.start("list orders", len(self.marketplaces))
+
+        async def listed(marketplace: Marketplace) -> ListedOrders:
+            try:
+                listing = await list_orders(self.resources, marketplace, since=self.listed_since)
+            except ServiceAway as error:
+                listing = ListedOrders(marketplace=marketplace, error=error)
+            listener.advance("list orders", 1)
+            return listing
+
+        listings = await asyncio.gather(*map(listed, self.marketplaces))
+        failed = [(listing.marketplace, listing.error) for listing in listings if listing.error is not None]
+        if len(failed) == len(listings):
+            raise failed[0][1]
+        self.troubles += [f"{name}: its orders could not be listed ({error.message})" for name, error in failed]
+        self.troubles += [
+            f"{one.marketplace}: {FLAWS[one.lacks]}, so what it does not show, missing or unknown here, can't be told"
+            for one in listings
+            if one.lacks
+        ]
+        read = [listing for listing in listings if listing.error is None]
+        self.whole = [listing.marketplace for listing in read if not listing.lacks]
+        return read
+
+    async def _completed(self, shown: Shown) -> tuple[Shown, list[LedgerOrder]]:
+        """The lists with orders that only single readings show, and the ledger without unreadable orders."""
+        facts = [order for order in ledger_facts(self.resources) if order.marketplace in self.marketplaces]
+        wanted = to_look_up(facts, shown, since=self.listed_since)
+        found, troubles = await look_up(self.resources, [(order.marketplace, order.order_id) for order in wanted])
+        self.troubles += troubles
+        unread = {order.order_ref for order in wanted if (order.marketplace, order.order_id) not in found}
+        return _with(shown, found), [order for order in facts if order.order_ref not in unread]
+
+    async def _seen_twice(self, facts: Sequence[LedgerOrder], shown: Shown) -> Comparison:
+        """The findings that a second reading of both sides confirms: orders change while their lists are read."""
+        foreign = self.resources.ledger.foreign_orders.standing()
+        compared = partial(compare, whole=self.whole, since=self.listed_since, now=self.now, foreign=foreign)
+        first = compared(facts, shown)
+        doubtful = [
+            (finding.marketplace, finding.order_id)
+            for finding in first.findings
+            if finding.marketplace is not None
+            and finding.marketplace in shown
+            and finding.order_id
+            and _in_cny(finding)
+        ]
+        if not first.findings:
+            return first
+        found, _ = await look_up(self.resources, doubtful)
+        known = {order.order_ref for order in facts}
+        again = [order for order in ledger_facts(self.resources) if order.order_ref in known]
+        second = compared(again, _with(shown, found))
+        both = {finding.identity for finding in first.findings}
+        confirmed = tuple(finding for finding in second.findings if finding.identity in both)
+        return Comparison(findings=confirmed, notes=second.notes, compared=second.compared, in_hand=second.in_hand)
+
+    def _without(self, findings: Sequence[Finding], foreign: Mapping[OrderId, str]) -> list[Finding]:
+        """Record the orphans of this run that a person calls foreign; answers the findings that are left."""
+        ledger = self.resources.ledger
+        unknown = self._unknown_here(findings)
+        said = [
+            ForeignOrder(marketplace=order[0], order_id=order[1], amount=amount, by=by, at=self.now)
+            for order, by in foreign.items()
+            if order in unknown and (amount := unknown[order].seen_amount)
+        ]
+        ledger.foreign_orders.record(said)
+        self.not_marked = [
+            f"{name}:{order_id} was not found as an orphan without an order of ours: nothing was noted about it"
+            for name, order_id in sorted(foreign.keys() - ledger.foreign_orders.standing().keys())
+        ]
+        taken = [unknown[one.identity] for one in said]
+        return [finding for finding in findings if finding not in taken]
+
+    def _unknown_here(self, findings: Sequence[Finding]) -> dict[OrderId, Finding]:
+        """The orphans under whose reference the ledger has no order."""
+        orphans = [(one.marketplace, one) for one in findings if one.kind is FindingKind.ORPHAN and one.marketplace]
+        ours = self.resources.ledger.orders([one.order_ref for _, one in orphans if one.order_ref])
+        return {
+            (name, one.order_id): one
+            for name, one in orphans
+            if one.order_ref not in ours or ours[one.order_ref].marketplace is not name
+        }
+
+    def _wallet(self, finding: Finding | None) -> Finding | None:
+        """The finding about the wallet; None unless all orders were read, since only the whole sum proves it."""
+        if self.troubles or set(self.marketplaces) != set(Marketplace):
+            self.troubles.append(
+                "the wallet's statement was not compared: not all orders could be read, or were asked for"
+            )
+            return None
+        return finding
+
+
+def _all(refs: Mapping[Marketplace, Sequence[str]]) -> list[str]:
+    return [ref for listed in refs.values() for ref in listed]
+
+
+def _with(shown: Shown, found: Mapping[tuple[Marketplace, str], ServiceOrder | None]) -> Shown:
+    """The lists with these orders as they were read one by one; what was not there is taken out."""
+    lists = {name: {order.order_id: order for order in orders} for name, orders in shown.items()}
+    for (marketplace, order_id), order in found.items():
+        if order is None:
+            lists[marketplace].pop(order_id, None)
+        else:
+            lists[marketplace][order_id] = order
+    return {name: list(orders.values()) for name, orders in lists.items()}
+
+
+def _in_cny(finding: Finding) -> bool:
+    """Whether the order can be read by itself: orders in other currencies can only be listed."""
+    return finding.seen_amount is None or finding.seen_amount.currency == CNY
+
 
 EVERY_MARKETPLACE: list[Marketplace] = []
 NONE_GIVEN: list[str] = []

@@ -5,14 +5,14 @@ from __future__ import annotations
 from prefect import flow
 
 from domain.resolutions import Resolution, ResolutionRefused
-from flows import remedy_parameters as form
-from flows.opening import opened
-from flows.parameters import BadInput
-from flows.shown.artifacts import show_table
-from flows.shown.dry_run import SWITCH_OFF
-from flows.shown.events import EventFeed
-from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import best_effort, rename_run
+from flows.batch.opening import opened
+from flows.prefect_ui import remedy_parameters as form
+from flows.prefect_ui.artifacts import show_table
+from flows.prefect_ui.dry_run import SWITCH_OFF
+from flows.prefect_ui.events import EventFeed
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.parameters import BadInput
+from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.open_questions import open_questions
 from tasks.reading_orders import read_each
 from tasks.resolve import checked_answer, order_of, resolve

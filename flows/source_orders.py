@@ -13,10 +13,16 @@ from connectors.fetched_files import is_address
 from connectors.settings import SourcingSettings
 from domain.deadline import moment_of
 from domain.report import BatchReport
-from flows.batch_run import BatchRun
-from flows.follow_up import schedule_follow_up
-from flows.opening import begun_at, opened
-from flows.parameters import (
+from flows.batch.endings import ended, notifies_when_stopped
+from flows.batch.follow_up import schedule_follow_up
+from flows.batch.opening import begun_at, opened
+from flows.batch.plan_sources import FromRequests
+from flows.batch.request_batches import FETCHED, PASTED, read_shown
+from flows.batch.run import BatchRun
+from flows.batch.sharing import helpers_for
+from flows.prefect_ui.artifacts import show_outcome, with_parcels
+from flows.prefect_ui.expected_errors import report_expected_errors
+from flows.prefect_ui.parameters import (
     BatchName,
     DryRun,
     Limits,
@@ -26,12 +32,6 @@ from flows.parameters import (
     SpeedParameter,
     Yes,
 )
-from flows.plan_sources import FromRequests
-from flows.request_batches import FETCHED, PASTED, read_shown
-from flows.sharing import helpers_for
-from flows.shown.artifacts import show_outcome, with_parcels
-from flows.shown.endings import ended, notifies_when_stopped
-from flows.shown.expected_errors import report_expected_errors
 
 NO_LIMITS, AS_SET = Limits(), Speed()
 

@@ -1,27 +1,248 @@
-"""The catalogue flow."""
+"""One crawl of a catalogue: list, fetch each item once, write what changed as a snapshot of `offers`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 from prefect.runtime import flow_run
 
-from connectors.crawl_files import CrawlFiles
+from connectors.crawl_files import CrawlFiles, Item
 from connectors.settings import SourcingSettings, XportcnSettings
-from domain.catalogue import crawl_name
+from connectors.snapshots.offer_changes import OfferChanges, offer_changes
+from connectors.snapshots.rejecting import rejected_in
+from connectors.snapshots.writer import write_snapshot
+from domain.browsing import LARGEST_PAGE
+from domain.catalogue import Listing, Selection, Way, crawl_name, listed_steadily, pages_of, sources_of, to_fetch
+from domain.marketplace import Marketplace
+from domain.rejected import NONE_REJECTED, Rejected
 from domain.wording import pluralize, shorten
-from flows.crawl import CatalogReport, Crawl
-from flows.parameters import BadInput, Concurrency
-from flows.shown.artifacts import show_table
-from flows.shown.expected_errors import report_expected_errors
-from flows.shown.progress import best_effort, rename_run
-from flows.upkeep_parameters import Full, MostItems, WantedList
+from flows.batch.chunks import chunks, chunks_with_progress
+from flows.prefect_ui.artifacts import show_table
+from flows.prefect_ui.expected_errors import report_expected_errors
+from flows.prefect_ui.parameters import BadInput, Concurrency, Full, MostItems, WantedList
+from flows.prefect_ui.progress import best_effort, rename_run
+from tasks.fetch_offers import fetch_offers, list_offers, lists_changes, root_categories
+from tasks.gathering import PartialResults
 from tasks.price_moves import moves_in
-from tasks.resources import open_resources
+from tasks.progress import progress
+from tasks.resources import Resources, open_resources
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+MOST_TURNS = 3
+PART_SIZE = 100
+SHOWN_TROUBLES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogReport:
+    """The result of a catalogue run: `pages` and `fetched` in this run, the other counts for the whole crawl.
+
+    `unchanged` SKUs are as the last snapshot has them and were not written again, unless all were asked for.
+    `snapshot_id` is None when there was nothing to write.
+    """
+
+    is_resumed: bool
+    sources: Sequence[str]
+    pages: int
+    items: int
+    fetched: int
+    skus: int
+    new: int
+    changed: int
+    unchanged: int
+    gone: int
+    troubles: Sequence[str]
+    trouble_count: int
+    snapshot_id: str | None
+    snapshot_root: str
+    rejected: Rejected = NONE_REJECTED
+
+    def to_json(self) -> dict[str, Any]:
+        """The report that `sourcing catalog --json` prints."""
+        return asdict(self)
+
+
+@dataclass(kw_only=True)
+class _Done:
+    pages: int = 0
+    fetched: int = 0
+    troubles: dict[str, str] = field(default_factory=dict)
+
+
+class Crawl:
+    """One run of one crawl."""
+
+    def __init__(self, resources: Resources, files: CrawlFiles, *, full: bool, limit: int | None) -> None:
+        self.resources = resources
+        self.files = files
+        self.full = full
+        self.limit = limit
+        self.done = _Done()
+
+    async def run(self, wanted: Sequence[Selection]) -> CatalogReport:
+        sources = self.files.sources()
+        if sources is None:
+            sources = await self._settle_sources(wanted)
+            self.files.keep_sources(sources)
+        parts = self.files.items()
+        if parts is None:
+            parts = await self._settle_items(wanted, sources)
+            self.files.keep_items(parts)
+        await self._fetch(parts)
+        return await asyncio.to_thread(self._finish, sources, parts)
+
+    async def _settle_sources(self, wanted: Sequence[Selection]) -> list[Listing]:
+        """Replace *everything* by the root categories where a marketplace's listing needs a category."""
+        sources: list[Listing] = []
+        for source in sources_of(wanted):
+            roots = await root_categories(self.resources, source.marketplace) if source.way is Way.EVERYTHING else []
+            sources += [
+                Listing(marketplace=source.marketplace, way=Way.CATEGORY, key=category_id) for category_id in roots
+            ] or [source]
+        return list(dict.fromkeys(sources))
+
+    async def _settle_items(self, wanted: Sequence[Selection], sources: Sequence[Listing]) -> list[list[Item]]:
+        await self._list(sources)
+        listed: dict[Marketplace, list[str]] = defaultdict(list)
+        known: dict[Marketplace, list[str]] = defaultdict(list)
+        for one in wanted:
+            listed[one.marketplace] += one.item_ids()
+        for source in sources:
+            listed[source.marketplace] += self._listed(source)
+            if self._shows_what_is_gone(source) and (seen := self.files.seen(source)):
+                known[source.marketplace] += seen.item_ids
+        items = to_fetch(listed, known)
+        return [list(part) for _, part in chunks(items, PART_SIZE)]
+
+    def _shows_what_is_gone(self, source: Listing) -> bool:
+        """Whether an item that this list lacks may be gone: not so in a list of changes, or a list cut off."""
+        return self.limit is None and not (self._changes_only(source))
+
+    def _changes_only(self, source: Listing) -> bool:
+        return not self.full and lists_changes(self.resources, self.files, source)
+
+    async def _list(self, sources: Sequence[Listing]) -> None:
+        """Read every page of every source; a source that changed meanwhile is read again, a few times."""
+        for turn in range(1, MOST_TURNS + 1):
+            await self._read(turn, [(source, 1) for source in sources], "first pages")
+            await self._read(turn, [page for source in sources for page in self._further_pages(source, turn)], "pages")
+            sources = [one for one in sources if not listed_steadily(self.files.pages(one, turn).values())]
+
+    def _further_pages(self, source: Listing, turn: int) -> list[tuple[Listing, int]]:
+        total = self.files.pages(source, turn)[1].total
+        count = pages_of(total, page_size=LARGEST_PAGE, limit=self.limit)
+        return [(source, number) for number in range(2, count + 1)]
+
+    async def _read(self, turn: int, pages: Sequence[tuple[Listing, int]], stage: str) -> None:
+        finished = {source: self.files.pages(source, turn).keys() for source, _ in pages}
+        missing = [(source, number) for source, number in pages if number not in finished[source]]
+        for label, some in chunks_with_progress(stage, missing, PART_SIZE):
+            await list_offers(
+                self.resources,
+                self.files,
+                some,
+                PartialResults(),
+                turn=turn,
+                changed_only=not self.full,
+                label=f"{stage} {label}",
+            )
+            self.done.pages += len(some)
+
+    def _listed(self, source: Listing) -> list[str]:
+        """The items of a source, each once, in the order of the list."""
+        pages = [
+            page for turn in range(1, MOST_TURNS + 1) for _, page in sorted(self.files.pages(source, turn).items())
+        ]
+        ids = list(dict.fromkeys(item_id for page in pages for item_id in page.item_ids))
+        return ids[: self.limit]
+
+    async def _fetch(self, parts: Sequence[Sequence[Item]]) -> None:
+        listener = progress.get()
+        listener.start("fetch", sum(len(part) for part in parts))
+        for number, part in enumerate(parts, start=1):
+            if not self.files.has_part(number):
+                label = f"part {number:,} of {len(parts):,}"
+                answer = await fetch_offers(
+                    self.resources, self.files, part, PartialResults(), part=number, label=label
+                )
+                self.done.fetched += answer.items
+                self.done.troubles |= answer.troubles
+            listener.advance("fetch", len(part))
+
+    def _finish(self, sources: Sequence[Listing], parts: Sequence[Sequence[Item]]) -> CatalogReport:
+        root, now = self.resources.settings.snapshot_root, self.resources.clock()
+        files = self.files.part_files()
+        if not files:
+            self.files.finish({})
+            return self._report(sources, 0, None, None, [])
+        with offer_changes(
+            root, files, snapshot_id=self.files.snapshot_id, at=now, full=self.full, work=self.files.work
+        ) as changes:
+            written = self._write(root, changes)
+            troubles = self._troubles(parts)
+        self.files.finish({} if troubles else {source: self._now_known(source) for source in sources})
+        return self._report(sources, sum(len(part) for part in parts), changes, written, troubles)
+
+    def _troubles(self, parts: Sequence[Sequence[Item]]) -> list[str]:
+        """The items that could not be fetched, now or in the run that was broken off."""
+        fetched = self.files.fetched_items()
+        missing = [f"{place} {item_id}" for part in parts for place, item_id in part if (place, item_id) not in fetched]
+        reasons = self.done.troubles
+        return [f"{item}: {reasons.get(item, 'it failed before this run was broken off')}" for item in missing]
+
+    def _write(self, root: Path, changes: OfferChanges) -> str | None:
+        if not (changes.new or changes.changed or changes.gone or (self.full and changes.fetched)):
+            return None
+        write_snapshot(
+            root,
+            self.files.snapshot_id,
+            self.files.begun_at.date(),
+            {"offers": changes.rows},
+            batch_id=None,
+            written_at=self.resources.clock(),
+        )
+        return self.files.snapshot_id
+
+    def _now_known(self, source: Listing) -> list[str]:
+        """The items that later crawls may expect in the source."""
+        seen = self.files.seen(source) if self._changes_only(source) else None
+        return list(dict.fromkeys([*(seen.item_ids if seen else ()), *self._listed(source)]))
+
+    def _report(
+        self,
+        sources: Sequence[Listing],
+        items: int,
+        changes: OfferChanges | None,
+        snapshot_id: str | None,
+        troubles: Sequence[str],
+    ) -> CatalogReport:
+        return CatalogReport(
+            is_resumed=self.files.is_resumed,
+            sources=[str(source) for source in sources],
+            pages=self.done.pages,
+            items=items,
+            fetched=self.done.fetched,
+            skus=changes.fetched if changes else 0,
+            new=changes.new if changes else 0,
+            changed=changes.changed if changes else 0,
+            unchanged=changes.unchanged if changes else 0,
+            gone=changes.gone if changes else 0,
+            troubles=troubles[:SHOWN_TROUBLES],
+            trouble_count=len(troubles),
+            snapshot_id=snapshot_id,
+            snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
+            rejected=rejected_in(self.resources.settings.snapshot_root, snapshot_id),
+        )
+
 
 MOST_SHOWN = 50
 

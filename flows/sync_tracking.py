@@ -1,14 +1,227 @@
-"""The tracking flow."""
+"""One tracking run over every order on its way: parcels, events, states; and the report of it."""
 
 from __future__ import annotations
 
-from prefect import flow
+import asyncio
+import re
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
-from flows.opening import opened
-from flows.parameters import ChunkSize, Concurrency
-from flows.shown.board import progress_shown
-from flows.shown.expected_errors import report_expected_errors
-from flows.tracking import TrackReport, track
+from prefect import flow
+from prefect.events import Event
+
+from connectors.ledger.overview import every_open_effect
+from connectors.ledger.records import OrderRecord
+from connectors.ledger.store import Ledger
+from connectors.snapshots.rejecting import rejected_in
+from connectors.xportcn.errors import ServiceAway
+from domain.personal import without_receiver
+from domain.reasons import UNKNOWN_STATES
+from domain.rejected import NONE_REJECTED, Rejected
+from domain.report import ReportLine
+from domain.service_orders import TraceStatus
+from domain.states import OrderState
+from domain.wording import pluralize, shorten
+from flows.batch.chunks import each_chunk
+from flows.batch.opening import opened
+from flows.batch.reporting import line_of
+from flows.notify.news import of_parcels, stall_cause
+from flows.notify.telling import tell
+from flows.prefect_ui.artifacts import show_table, with_what_waits
+from flows.prefect_ui.board import progress_shown
+from flows.prefect_ui.events import STALLED_AFTER, EventFeed, stalled
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.parameters import ChunkSize, Concurrency
+from flows.prefect_ui.progress import best_effort, rename_run
+from tasks.effects.kinds import settle_open
+from tasks.gathering import PartialResults
+from tasks.pay import confirm_payments
+from tasks.resources import Resources
+from tasks.snapshot import snapshot_tracking
+from tasks.snapshot_refunds import snapshot_missing_refunds
+from tasks.sync_tracking import sync_tracking as sync_chunk
+
+FOLLOWED = (
+    OrderState.BOOKED,
+    OrderState.SHIPPED,
+    OrderState.IN_WAREHOUSE,
+    OrderState.IN_TRANSIT,
+    OrderState.HELD,
+    OrderState.UNKNOWN,
+)
+RETURNED = re.compile(r"退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by", re.IGNORECASE)
+"""Carriers' words for a returned parcel: no status of theirs says it (contract 3.4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackReport:
+    """The result of a tracking run. `troubles` names orders that could not be read.
+
+    `unasked` are orders not reached, since the service was away; `unread` has the reasons why others could not be read.
+    """
+
+    followed: int
+    moved: Sequence[ReportLine]
+    new_events: int
+    troubles: Sequence[str]
+    snapshot_id: str | None
+    snapshot_root: str
+    orders: Sequence[ReportLine]
+    rejected: Rejected = NONE_REJECTED
+    unasked: Sequence[str] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report that `sourcing track --json` prints."""
+        return {name: value for name, value in asdict(self).items() if name != "unread"}
+
+
+async def track(resources: Resources, chunk_size: int, only: Collection[str] | None = None) -> TrackReport:
+    """Read every order on its way, or `only` those that a callback names."""
+    ledger, started = resources.ledger, resources.clock()
+    opened = {effect.order_ref for effect in every_open_effect(ledger)}
+    watched = ledger.orders_in([*FOLLOWED, OrderState.PAYMENT_PENDING]) | ledger.orders(opened)
+    watched |= {ref: order for ref, order in ledger.orders_in([OrderState.PAID]).items() if _is_followed(order)}
+    if only is not None:
+        watched = {ref: order for ref, order in watched.items() if ref in only}
+    feed = EventFeed(ledger, watched)
+    await settle_open(resources, watched)
+    pending = ledger.orders_in([OrderState.PAYMENT_PENDING])
+    with suppress(ServiceAway):
+        await confirm_payments(resources, [ref for ref in pending if ref in watched])
+    orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and _is_followed(one)}
+    run_logger().info("%s to follow", pluralize(len(orders), "order"))
+    await best_effort("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
+    asked: PartialResults[str, str] = PartialResults()
+
+    async def follow(refs: Sequence[str], label: str) -> None:
+        await sync_chunk(resources, {ref: orders[ref] for ref in refs}, asked, label=label)
+
+    await each_chunk(resources, "track", list(orders), chunk_size, follow)
+    unread = {ref: reason for ref, reason in asked.items() if reason}
+    troubles = [f"{ref}: {reason}" for ref, reason in unread.items()]
+    if unasked := [ref for ref in orders if ref not in asked]:
+        troubles.append(f"{shorten(unasked)}: the service was away; the next run asks about them")
+    now = ledger.orders(watched)
+    silent = stalled(ledger, {ref: now[ref] for ref in orders}, resources.clock())
+    await feed.emit(now, *silent)
+    moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
+    events = ledger.tracking.listed(since=started)
+    await _notify_parcels(ledger, silent, moved, events)
+    snapshot_id = await _snapshot(resources, watched, now, events)
+    if only is None and (trouble := await snapshot_missing_refunds(resources)):
+        run_logger().warning("%s", trouble)
+    report = TrackReport(
+        followed=len(orders),
+        moved=[line_of(order) for order in moved],
+        new_events=len(events),
+        troubles=troubles,
+        snapshot_id=snapshot_id,
+        snapshot_root=str(resources.settings.snapshot_root.absolute()),
+        orders=[line_of(now[ref]) for ref in orders],
+        rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
+        unasked=unasked,
+        unread=unread,
+    )
+    for trouble in troubles:
+        run_logger().warning("Not asked about: %s", trouble)
+    if report.rejected:
+        run_logger().warning("%s", report.rejected.words)
+    run_logger().info("%s", summary_of(report))
+    await best_effort("the report", _show(report, watched, now, events))
+    return report
+
+
+def _is_followed(order: OrderRecord) -> bool:
+    """Whether the order is on its way, or paid and in a state that this program does not know."""
+    return order.state in FOLLOWED or (order.state is OrderState.PAID and order.reason_code in UNKNOWN_STATES)
+
+
+async def _notify_parcels(
+    ledger: Ledger, silent: Sequence[Event], moved: Sequence[OrderRecord], events: Sequence[Mapping[str, Any]]
+) -> None:
+    """Notify of stalled, returned and held parcels; of a stalled one once after each scan."""
+    last = {
+        one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"]) for one in silent
+    }
+    known = await asyncio.to_thread(ledger.messages.told, [stall_cause(ref, at) for ref, at in last.items()])
+    new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
+    back = {event["order_ref"] for event in events if RETURNED.search(event["description"])}
+    held = [
+        replace(line_of(order), reason=without_receiver(order.reason, order.request.receiver))
+        for order in moved
+        if order.state is OrderState.HELD
+    ]
+    await tell(ledger, *of_parcels(new, back, held, days=STALLED_AFTER.days))
+
+
+async def _snapshot(
+    resources: Resources,
+    before: Mapping[str, OrderRecord],
+    now: Mapping[str, OrderRecord],
+    events: list[dict[str, Any]],
+) -> str | None:
+    heard_of = {event["order_ref"] for event in events}
+    changed = {ref: before[ref] for ref, order in now.items() if order != before[ref] or ref in heard_of}
+    if not changed and not events:
+        return None
+    return await snapshot_tracking(resources, changed, events)
+
+
+def summary_of(report: TrackReport) -> str:
+    """`120 orders: 14 moved, 30 new events`."""
+    parts = [f"{len(report.moved):,} moved", pluralize(report.new_events, "new event")]
+    parts += [f"{len(report.troubles):,} not asked about"] if report.troubles else []
+    parts += [report.rejected.counted] if report.rejected else []
+    return f"{pluralize(report.followed, 'order')}: {', '.join(parts)}"
+
+
+async def _show(
+    report: TrackReport,
+    before: Mapping[str, OrderRecord],
+    now: Mapping[str, OrderRecord],
+    events: Sequence[Mapping[str, Any]],
+) -> None:
+    rows = tracking_rows(report, before, now, events)
+    await show_table("tracking", rows, with_what_waits(summary_of(report), between=" · "))
+    await rename_run(f"track {summary_of(report)}")
+
+
+def tracking_rows(
+    report: TrackReport,
+    before: Mapping[str, OrderRecord],
+    now: Mapping[str, OrderRecord],
+    events: Sequence[Mapping[str, Any]],
+) -> list[dict[str, str]]:
+    """One row an order that moved or had events, with its newest scan; orders that moved come first."""
+    newest = {event["order_ref"]: event for event in sorted(events, key=lambda event: event["occurred_at"])}
+    moved = {line.order_ref for line in report.moved}
+    return [
+        {
+            "order": line.order_ref,
+            "was": str(before[line.order_ref].state),
+            "is": str(line.state),
+            "newest scan": _scan(newest.get(line.order_ref), now[line.order_ref]),
+            "reason": line.reason,
+            "tracking": ", ".join(line.tracking_numbers),
+            "marketplace": line.marketplace,
+        }
+        for line in {line.order_ref: line for line in (*report.moved, *report.orders)}.values()
+        if line.order_ref in moved or line.order_ref in newest
+    ]
+
+
+def _scan(event: Mapping[str, Any] | None, order: OrderRecord) -> str:
+    """A scan without the receiver's data, and at the door the bare stage: there carriers write the signer's name."""
+    if event is None:
+        return ""
+    place = f", {event['place']}" if event["place"] else ""
+    told = without_receiver(f"{event['description'] or event['status']}{place}", order.request.receiver)
+    at_the_door = event["status"] == TraceStatus.SIGN and event["tracking_number"] in order.tracking_numbers
+    return f"{event['occurred_at']:%Y-%m-%d %H:%M} {event['status'] if at_the_door else told}"
 
 
 @flow(name="sync-tracking", flow_run_name="track parcels", persist_result=False)

@@ -10,9 +10,9 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS
-from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import rename_run
-from flows.shown.todo_artifact import what_waits
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.progress import rename_run
+from flows.prefect_ui.todo_artifact import what_waits
 from tasks.resources import utc_now
 
 

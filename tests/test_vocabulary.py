@@ -146,7 +146,13 @@ REBUILT = (
     *("cli/forget.py", "connectors/courier.py", "connectors/kept_files.py", "connectors/ledger/forgetting.py"),
     *("connectors/ledger/messages.py", "connectors/ledger/shares.py", "connectors/ledger/store.py"),
     *("connectors/snapshots/forgetting.py", "deployments/forgetting.py", "deployments/forgotten_runs.py"),
-    *("domain/forgetting.py", "flows/helper.py", "flows/helping.py", "flows/sharing.py", "flows/telling.py"),
+    *(
+        "domain/forgetting.py",
+        "flows/helper.py",
+        "flows/batch/helping.py",
+        "flows/batch/sharing.py",
+        "flows/notify/telling.py",
+    ),
 )
 """Files of what is rebuilt: outbox, helpers, erasure. Their common words go with them."""
 

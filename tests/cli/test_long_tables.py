@@ -11,7 +11,7 @@ from cli.terminal import show_orders
 from domain.marketplace import Marketplace
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.approval_request import ApprovalRequest
+from flows.approval.request import ApprovalRequest
 from tests.flows.plans import planned
 
 

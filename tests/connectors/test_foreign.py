@@ -141,7 +141,7 @@ OWN_VALUE_ERRORS = frozenset(
     {
         *("cli/failures.py", "cli/options.py", "connectors/request_files/decoding.py", "connectors/settings.py"),
         *("connectors/snapshots/rows.py", "connectors/xportcn/client.py", "connectors/xportcn/wire.py"),
-        *("connectors/credentials_block.py", "flows/parameters.py", "flows/remedy_parameters.py"),
+        *("connectors/credentials_block.py", "flows/prefect_ui/parameters.py", "flows/prefect_ui/remedy_parameters.py"),
         *("domain/rate_cells.py", "domain/request_files.py"),
     }
 )

@@ -23,7 +23,7 @@ from connectors.ledger.store import Ledger
 from connectors.traces import Needles
 from domain.effects import Action, Claim
 from domain.forgetting import Traces
-from flows.request_batches import default_batch_id
+from flows.batch.request_batches import default_batch_id
 from tests.clock import MovableClock
 
 TEXT = "order_ref,receiver_name\nA-1,Quentin Z\nA-2,Ann\n"

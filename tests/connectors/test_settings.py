@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from connectors.settings import BadSetting, SourcingSettings, XportcnSettings
-from flows.parameters import Requests
-from flows.shown.expected_errors import EXPECTED
+from flows.prefect_ui.expected_errors import EXPECTED
+from flows.prefect_ui.parameters import Requests
 from flows.source_orders import source_orders
 
 NO_LIMIT = "leave it empty for no limit"

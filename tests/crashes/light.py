@@ -30,12 +30,12 @@ from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
 import flows.after_sale
+import flows.batch.opening
+import flows.batch.plan_sources
 import flows.cancel_orders
 import flows.carts
 import flows.finish_batch
 import flows.helper
-import flows.opening
-import flows.plan_sources
 import flows.sync_tracking
 import tasks.cancel_order
 from connectors.crash_points import VARIABLE
@@ -45,8 +45,8 @@ from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from flows.batch_run import BatchRun
-from flows.planning import Take, plan_orders
+from flows.batch.planning import Take, plan_orders
+from flows.batch.run import BatchRun
 from tasks.resources import Resources, open_resources
 from tasks.retrying import RetryingTask
 from tests.running import PATIENCE_S, write_csv
@@ -240,7 +240,7 @@ def _without_prefect(clock: Callable[[], datetime]) -> None:
     cast(Any, prefect.Task).__call__ = call
     cast(Any, RetryingTask).__call__ = call
     cast(Any, Artifact).acreate = written
-    cast(Any, flows.opening).open_resources = partial(open_resources, clock=clock)
+    cast(Any, flows.batch.opening).open_resources = partial(open_resources, clock=clock)
     # the sandbox closes an order five seconds after it has accepted that; tests move its clock instead
     tasks.cancel_order.CONFIRM_PAUSES_S = cast(Any, (0.0,))
     TaobaoAfterSale.settles_in = timedelta(0)
@@ -253,7 +253,7 @@ async def _source(job: Job) -> dict[str, Any]:
     settings = SourcingSettings()
     async with open_resources(settings, XportcnSettings(), clock=job.clock) as resources:
         requests = read_request_file(job.file).orders
-        plans = flows.plan_sources.FromRequests(requests, str(job.file))
+        plans = flows.batch.plan_sources.FromRequests(requests, str(job.file))
         batch = BatchRun(resources, job.batch, plans, chunk_size=job.chunk_size, helpers=job.helpers)
         report = await batch.buy(None, ask=False)
     return report.to_json()
@@ -287,7 +287,7 @@ def _use_plans(file: Path) -> None:
     async def planned(_: Resources, requests: Sequence[OrderRequest], take: Take, **__: Any) -> None:
         await take([made[request.order_ref] for request in requests])
 
-    cast(Any, flows.plan_sources).plan_each = planned
+    cast(Any, flows.batch.plan_sources).plan_each = planned
 
 
 async def _help(job: Job) -> dict[str, Any]:

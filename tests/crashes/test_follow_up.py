@@ -10,7 +10,7 @@ import pytest
 
 from connectors.ledger.marks import Mark
 from connectors.ledger.schema import marks
-from flows.parameters import Limits
+from flows.prefect_ui.parameters import Limits
 from tests.crashes.books import assert_books_are_exact, ledger_of
 from tests.crashes.light import Job, Speed, bought_before, context, killed, run, start, states
 from tests.running import RunningSandbox, single_line_orders, write_csv

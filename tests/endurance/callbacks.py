@@ -24,8 +24,8 @@ import aiohttp
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select
 
-import flows.callback_handling
-import flows.tracking
+import flows.callbacks
+import flows.sync_tracking
 from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
@@ -36,8 +36,8 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots import sql
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.messages import MessageKind
-from flows.callback_handling import handle_callbacks
-from flows.tracking import track
+from flows.callbacks import handle_callbacks
+from flows.sync_tracking import track
 from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund, refund_options
 from tasks.resources import open_resources, utc_now
@@ -367,8 +367,8 @@ def act_for(merchant: Merchant, act: Callable[[Path], Coroutine[None, None, set[
     """Do something with a merchant's ledger and service, in this process and without a Prefect server."""
     with (
         patch.dict(os.environ, merchant.environment, clear=True),
-        patch.object(flows.tracking, "sync_chunk", sync_tracking.fn),
-        patch.object(flows.callback_handling, "follow_refunds", follow_refunds.fn),
+        patch.object(flows.sync_tracking, "sync_chunk", sync_tracking.fn),
+        patch.object(flows.callbacks, "follow_refunds", follow_refunds.fn),
     ):
         return asyncio.run(act(merchant.folder / "data"))
 

@@ -21,10 +21,10 @@ from connectors.settings import SourcingSettings
 from domain.choices import ALL, ALL_BUT
 from domain.messages import Message
 from domain.plan import PlannedOrder
-from flows import approval_form, approval_notice, approval_pause
-from flows.approval_form import ask_in_the_ui
-from flows.approval_pause import CancelledBelow, filled_in
-from flows.approval_request import ApprovalRequest, Decision
+from flows.approval import form, notice, pause
+from flows.approval.form import ask_in_the_ui
+from flows.approval.pause import CancelledBelow, filled_in
+from flows.approval.request import ApprovalRequest, Decision
 from tests.flows.plans import planned
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
@@ -81,9 +81,9 @@ class AskingRun:
         self.ledger, self.monkeypatch = ledger, monkeypatch
         monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(RUN))
         monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
-        monkeypatch.setattr(approval_notice, "this_run", lambda: RUN)
-        monkeypatch.setattr(approval_pause, "get_client", lambda: self.kept)
-        monkeypatch.setattr(approval_form, "filled_in", self.filled_in)
+        monkeypatch.setattr(notice, "this_run", lambda: RUN)
+        monkeypatch.setattr(pause, "get_client", lambda: self.kept)
+        monkeypatch.setattr(form, "filled_in", self.filled_in)
 
     async def filled_in(self, form: type[RunInput], _key: str, left_s: float, _no: object) -> RunInput | None:
         self.left.append(left_s / 3600)
@@ -95,7 +95,7 @@ class AskingRun:
 
     async def at(self, hour: float, plans: list[PlannedOrder] = PLANS) -> Decision | None:
         """The decision; None where the process dies."""
-        for module in (approval_form, approval_pause):
+        for module in (form, pause):
             self.monkeypatch.setattr(module, "utc_now", lambda: NOW + timedelta(hours=hour))
         question = ApprovalRequest(batch_id="b", to_buy=plans, to_ship=[], why="the run was not approved beforehand.")
         try:
@@ -205,9 +205,9 @@ async def test_the_cancelled_run_of_a_nights_batch_goes_back_to_work(
     async def for_ever(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(approval_pause, "_given", for_ever)
-    monkeypatch.setattr(approval_pause, "this_run", uuid4)
-    monkeypatch.setattr(approval_pause, "POLL_S", 0)
+    monkeypatch.setattr(pause, "_given", for_ever)
+    monkeypatch.setattr(pause, "this_run", uuid4)
+    monkeypatch.setattr(pause, "POLL_S", 0)
     with pytest.raises(CancelledBelow):
         await filled_in(RunInput, "key", 3600, {})
     assert asked.kept.state.is_running()
@@ -247,11 +247,11 @@ async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pyte
         return True
 
     asked = AskingRun(monkeypatch, book, "dies", {"decision": ALL})
-    monkeypatch.setattr(approval_notice, "acreate_markdown_artifact", shown_page)
-    monkeypatch.setattr(approval_notice, "best_effort", seen)
+    monkeypatch.setattr(notice, "acreate_markdown_artifact", shown_page)
+    monkeypatch.setattr(notice, "best_effort", seen)
     links = list[str]()
     for run_id in map(UUID, (f"{1:032x}", f"{2:032x}")):
-        monkeypatch.setattr(approval_notice, "this_run", lambda run_id=run_id: run_id)
+        monkeypatch.setattr(notice, "this_run", lambda run_id=run_id: run_id)
         await asked.at(0)
         links += [message.link for message in told_at(book, 0)]
     assert links == ["http://ui/v2/artifacts/key/approval-b"]

@@ -16,8 +16,8 @@ from domain.cost_report import CostReport
 from domain.landed import Books
 from domain.money import Money
 from domain.rates import Rates
-from flows import costing
-from flows.costing import CostFiles, cost, markdown
+from flows import costs
+from flows.costs import CostFiles, cost, markdown
 from tasks import landed_cost, snapshot
 from tasks.resources import Resources
 from tests.clock import MovableClock
@@ -30,7 +30,7 @@ WRITTEN = datetime(2026, 11, 3, 9, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costing, "cost_of_all", landed_cost.cost_of_all.fn)
+    monkeypatch.setattr(costs, "cost_of_all", landed_cost.cost_of_all.fn)
     monkeypatch.setattr(snapshot, "_write", snapshot._write.fn)
 
 
@@ -155,7 +155,7 @@ async def test_without_any_snapshot_the_files_are_empty(resources: Resources) ->
 
 
 async def test_more_lines_than_a_sheet_holds_are_said(books_run: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costing, "MOST_SHEET_ROWS", 5)
+    monkeypatch.setattr(costs, "MOST_SHEET_ROWS", 5)
     report = await costed(books_run)
 
     assert report.notes == ["6 lines are more than a sheet of Excel has: give --since, or use the CSV"]

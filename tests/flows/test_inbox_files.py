@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-import flows.night
+import flows.inbox
 from connectors.inbox import Inbox
-from flows.parameters import Limits, Requests, Speed
-from flows.request_batches import read_requests
+from flows.batch.request_batches import read_requests
+from flows.prefect_ui.parameters import Limits, Requests, Speed
 from tests.connectors.request_files.writing import GOOD, csv_bytes
 
 CHINESE = csv_bytes(GOOD | {"receiver_name": "王小明", "quantity": "0"}, encoding="gb18030")
@@ -23,9 +23,9 @@ async def taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     async def source(requests: Requests, **options: Any) -> None:
         read_requests(requests, options["batch"])
 
-    monkeypatch.setattr(flows.night, "source_orders", source)
+    monkeypatch.setattr(flows.inbox, "source_orders", source)
     monkeypatch.setenv("SOURCING_DATA_DIR", str(folder / "data"))
-    night = flows.night.Night(Inbox(folder), yes=True, limits=Limits(), speed=Speed())
+    night = flows.inbox.Night(Inbox(folder), yes=True, limits=Limits(), speed=Speed())
     result = await night.take(folder / "a.csv")
     assert result is not None
     assert result.place == "failed"

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-import flows.reconciliation
+import flows.reconcile
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
@@ -28,9 +28,9 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown, summary_of
-from flows.reconciliation import Reconciliation, foreign_by
-from flows.upkeep_parameters import foreign_orders
+from flows.prefect_ui.parameters import foreign_orders
+from flows.prefect_ui.reconcile_artifact import ReconciliationReport, artifact_rows, markdown, summary_of
+from flows.reconcile import Reconciliation, foreign_by
 from tasks import reconcile as reading
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -109,7 +109,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An empty ledger, empty marketplaces, and no Prefect around it."""
-    monkeypatch.setattr(flows.reconciliation, "list_orders", reading.list_orders.fn)
+    monkeypatch.setattr(flows.reconcile, "list_orders", reading.list_orders.fn)
     shelves = {marketplace: Shelf() for marketplace in Marketplace}
     with (
         SendLog(tmp_path / "sends") as log,

@@ -13,13 +13,13 @@ from domain.rejected import NONE_REJECTED, Rejected, RejectedRow, all_rejected
 from domain.states import OrderState
 from flows.after_sale_reporting import AfterSaleReport
 from flows.after_sale_reporting import summary_of as after_sale_summary
-from flows.crawl import CatalogReport
-from flows.reconcile_reporting import ReconciliationReport
-from flows.reconcile_reporting import markdown as reconciliation_markdown
-from flows.reconcile_reporting import summary_of as reconciliation_summary
-from flows.shown.artifacts import markdown_report
-from flows.tracking import TrackReport
-from flows.tracking import summary_of as tracking_summary
+from flows.prefect_ui.artifacts import markdown_report
+from flows.prefect_ui.reconcile_artifact import ReconciliationReport
+from flows.prefect_ui.reconcile_artifact import markdown as reconciliation_markdown
+from flows.prefect_ui.reconcile_artifact import summary_of as reconciliation_summary
+from flows.sync_catalog import CatalogReport
+from flows.sync_tracking import TrackReport
+from flows.sync_tracking import summary_of as tracking_summary
 from tests.cli.test_long_tables import line, report
 
 ROW = RejectedRow(table="order_lines", key="A-1,2", rule="quantity", message="quantity is 0, and must be 1 or more")

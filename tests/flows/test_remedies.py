@@ -11,10 +11,10 @@ from domain.money import Money
 from domain.resolutions import Resolution, ResolutionKind
 from flows.after_sale import ask_for_refund, receive_orders, send_back, withdraw_refund, write_to_seller
 from flows.cancel_orders import cancel_orders
-from flows.parameters import BadInput
-from flows.remedy_parameters import Answer, resolution_of
+from flows.prefect_ui.dry_run import DryRunRow, dry_run_summary
+from flows.prefect_ui.parameters import BadInput
+from flows.prefect_ui.remedy_parameters import Answer, resolution_of
 from flows.resolve import resolve_order
-from flows.shown.dry_run import DryRunRow, dry_run_summary
 
 ORDER = "say which order: fill in its reference, as it stands in the request file. Nothing was sent"
 ORDERS = "say which orders: add their references, as they stand in the request file. Nothing was sent"

@@ -19,7 +19,7 @@ from prefect.states import Scheduled
 
 from connectors.ledger.store import Ledger
 from domain.choices import ALL, ALL_BUT, NONE, SOME
-from flows import approval_pause
+from flows.approval import pause
 from flows.source_orders import source_orders
 from tasks.resources import utc_now
 from tests.running import Merchant, single_line_orders, write_csv
@@ -81,7 +81,7 @@ class Deployed:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, merchant: Merchant) -> None:
     """Answers are noticed at once, and the merchant's settings hold in this process."""
-    monkeypatch.setattr(approval_pause, "POLL_S", 0.2)
+    monkeypatch.setattr(pause, "POLL_S", 0.2)
     for name, value in merchant.environment.items():
         monkeypatch.setenv(name, value)
 

@@ -16,7 +16,7 @@ from prefect.blocks.system import Secret
 from prefect.client.orchestration import PrefectClient
 
 from domain.report import BatchReport
-from flows.parameters import BadInput, Requests
+from flows.prefect_ui.parameters import BadInput, Requests
 from flows.source_orders import source_orders
 from tests.connectors.request_files.sheets import TOKEN, serving_sheets
 from tests.journeys.seen_in_prefect import newest_run

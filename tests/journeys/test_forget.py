@@ -186,7 +186,7 @@ def test_pasted_lines_go_from_the_runs_that_have_ended(
 
 def paste(merchant: Merchant, text: str) -> None:
     """A run of pasted lines, as the form starts it."""
-    from flows.parameters import Requests
+    from flows.prefect_ui.parameters import Requests
     from flows.source_orders import source_orders
 
     with patch.dict(os.environ, merchant.environment, clear=True):

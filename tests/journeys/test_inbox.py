@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from flows.inbox import source_inbox
-from flows.night import InboxReport
+from flows.inbox import InboxReport, source_inbox
 from tests.running import PATIENCE_S, ROOT, Merchant, assert_books_are_exact, single_line_orders, write_csv
 
 NIGHT = "import asyncio, sys; from flows.inbox import source_inbox; asyncio.run(source_inbox(sys.argv[1], quiet_s=0))"

@@ -12,7 +12,7 @@ from prefect import State
 
 from connectors.ledger.store import Ledger
 from flows.carts import fill_cart, order_from_cart
-from flows.parameters import Requests
+from flows.prefect_ui.parameters import Requests
 from flows.source_orders import source_orders
 from tasks.resources import utc_now
 from tests.journeys.seen_in_prefect import events_of, newest_run

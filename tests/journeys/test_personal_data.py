@@ -14,8 +14,8 @@ from unittest.mock import patch
 import pytest
 
 from flows.inbox import source_inbox
-from flows.parameters import Requests
-from flows.shown.inert import inert
+from flows.prefect_ui.inert import inert
+from flows.prefect_ui.parameters import Requests
 from flows.source_orders import source_orders
 from tests.rewriting_proxy import rewriting_proxy
 from tests.running import Merchant, single_line_orders, write_csv

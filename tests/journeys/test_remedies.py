@@ -16,7 +16,7 @@ from domain.resolutions import ResolutionRefused
 from flows.after_sale import ask_for_refund, withdraw_refund
 from flows.after_sale_reporting import NEEDS_ATTENTION, artifact_rows
 from flows.cancel_orders import cancel_orders
-from flows.remedy_parameters import Answer
+from flows.prefect_ui.remedy_parameters import Answer
 from flows.resolve import resolve_order
 from tests.running import Merchant, single_line_orders, write_csv
 

@@ -28,9 +28,9 @@ NAMING = "connectors/ledger/id_conflicts.py"
 WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
 ABSENCE = "domain/absence.py"
-BATCH_RUN = "flows/batch_run.py"
-FOLLOW_UP = "flows/follow_up.py"
-CANARY = "flows/canary.py"
+BATCH_RUN = "flows/batch/run.py"
+FOLLOW_UP = "flows/batch/follow_up.py"
+CANARY = "flows/batch/canary.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -495,7 +495,7 @@ MUTANTS = (
         edits=(
             Edit(file=FOLLOW_UP, old="order.state in BEGUN and", new="order.state in {*BEGUN, OrderState.HELD} and"),
         ),
-        found_by="tests/flows/test_follow_up.py::test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up",
+        found_by="tests/flows/batch/test_follow_up.py::test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up",
     ),
     Mutant(
         name="claims-while-paused",
@@ -538,12 +538,12 @@ MUTANTS = (
                 new="        return self.money <= limit\n",
             ),
         ),
-        found_by="tests/flows/test_approval.py::test_the_limit_can_count_freight",
+        found_by="tests/flows/approval/test_approving.py::test_the_limit_can_count_freight",
     ),
     Mutant(
         name="limit-counts-each-plan-alone",
         means="a plan above the approval limit is bought unasked, in two parts",
-        edits=(Edit(file="flows/batch_run.py", old="            allowed=tuple(self.unasked),\n", new=""),),
+        edits=(Edit(file="flows/batch/run.py", old="            allowed=tuple(self.unasked),\n", new=""),),
         found_by="tests/tasks/test_unfinished.py::"
         "test_what_is_planned_later_counts_to_the_approval_limit_with_what_the_yes_allowed_before",
     ),
@@ -600,24 +600,24 @@ MUTANTS = (
         means="two runs follow one share: what one closes, the other plans anew, over what is approved",
         edits=(
             Edit(
-                file="flows/sharing.py",
+                file="flows/batch/sharing.py",
                 old="        if unseen < STALE_AFTER and not is_dead(resources.send_logs, share.parent):\n",
                 new="        if unseen < timedelta(0):\n",
             ),
         ),
-        found_by="tests/flows/test_sharing.py::test_the_share_of_a_living_run_is_left_alone",
+        found_by="tests/flows/batch/test_sharing.py::test_the_share_of_a_living_run_is_left_alone",
     ),
     Mutant(
         name="handed-out-is-never-looked-for",
         means="a ledger that was put back buys again what was handed out before",
         edits=(
             Edit(
-                file="flows/batch_run.py",
+                file="flows/batch/run.py",
                 old="        doubtful = [plan for ref, plan in made.items() if ref in why and ref not in begun]\n",
                 new="        doubtful = [plan for ref, plan in made.items() if ref in why and ref in begun]\n",
             ),
         ),
-        found_by="tests/flows/test_sharing.py::test_what_the_service_has_already_is_not_bought_of_what_was_handed_out",
+        found_by="tests/flows/batch/test_sharing.py::test_what_the_service_has_already_is_not_bought_of_what_was_handed_out",
     ),
     Mutant(
         name="absent-by-one-witness",

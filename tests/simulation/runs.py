@@ -9,14 +9,14 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.resolutions import Resolution
-from flows.approval import approver
-from flows.approval_request import ApprovalRequest
-from flows.batch_run import BatchRun
+from flows.approval.approving import approver
+from flows.approval.request import ApprovalRequest
+from flows.batch.follow_up import FromLedger
+from flows.batch.plan_sources import FromRequests
+from flows.batch.run import BatchRun
 from flows.cancel_orders import CHANGED_MY_MIND
-from flows.cancelling import cancel as cancel_chunks
-from flows.follow_up import FromLedger
-from flows.plan_sources import FromRequests
-from flows.tracking import track as track_parcels
+from flows.cancel_orders import cancel as cancel_chunks
+from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.resolve import resolve
 from tasks.resources import Clock, open_resources

@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
+from flows.approval_request import ApprovalRequest
+from flows.plan_sources import FromRequests, PlanSource
 
 from connectors.ledger.plans import plan_hash
 from domain.effects import Claim
@@ -17,9 +19,7 @@ from domain.money import Money
 from domain.orders import ADDRESS, OrderRequest, RequestLine
 from domain.resolutions import Resolution, ResolutionKind
 from flows.approval import approver
-from flows.approval_request import ApprovalRequest
-from flows.batch_run import BatchRun
-from flows.plan_sources import FromRequests, PlanSource
+from flows.batch.run import BatchRun
 from sandbox.app import Sandbox
 from sandbox.auth import SignatureCheck
 from tasks.resources import Resources, open_resources

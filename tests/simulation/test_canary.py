@@ -12,9 +12,9 @@ from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.plan import PlanSummary
-from flows.batch_run import BatchRun
-from flows.canary import Canaries
-from flows.shown.events import EventFeed
+from flows.batch.canary import Canaries
+from flows.batch.run import BatchRun
+from flows.prefect_ui.events import EventFeed
 from tests.simulation.misfortune import Call, Fault, Kind
 from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage, stage

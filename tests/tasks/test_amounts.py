@@ -20,7 +20,7 @@ from domain.reasons import earlier
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
-from flows.planning import at_held_marketplaces
+from flows.batch.planning import at_held_marketplaces
 from tasks.book_shipment import still_to_book
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kinds import settle_open

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-import flows.callback_handling
-import flows.tracking
+import flows.callbacks
+import flows.sync_tracking
 import tasks.parcels_received
 from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.records import Callback, read_arrival
@@ -32,8 +32,8 @@ from domain.orders import OrderLine
 from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
-from flows.callback_handling import NOT_OURS, handle_callbacks
-from flows.tracking import track
+from flows.callbacks import NOT_OURS, handle_callbacks
+from flows.sync_tracking import track
 from tasks.follow_refunds import follow_refunds
 from tasks.resources import Resources
 from tasks.sync_tracking import sync_tracking
@@ -68,8 +68,10 @@ def channel(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> CountingCh
     fake = CountingChannel()
     after_sale = TaobaoAfterSale(cast(Any, None))
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None), after_sale=after_sale)
-    monkeypatch.setattr(flows.tracking, "sync_chunk", sync_tracking.fn)  # outside a run Prefect would start a server
-    monkeypatch.setattr(flows.callback_handling, "follow_refunds", follow_refunds.fn)
+    monkeypatch.setattr(
+        flows.sync_tracking, "sync_chunk", sync_tracking.fn
+    )  # outside a run Prefect would start a server
+    monkeypatch.setattr(flows.callbacks, "follow_refunds", follow_refunds.fn)
     return fake
 
 

@@ -11,11 +11,11 @@ from connectors.ledger.records import OrderChange, Outcome
 from domain.effects import EffectStatus
 from domain.plan import PlannedOrder
 from domain.states import OrderState
-from flows import batch_run
-from flows.approval_request import ApprovalRequest, Decision, not_approved_by
-from flows.batch_run import BatchRun
-from flows.follow_up import unfinished_of
-from flows.plan_sources import FromRequests
+from flows.approval.request import ApprovalRequest, Decision, not_approved_by
+from flows.batch import run
+from flows.batch.follow_up import unfinished_of
+from flows.batch.plan_sources import FromRequests
+from flows.batch.run import BatchRun
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
@@ -54,7 +54,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
         ("execute", execute),
         ("snapshot_orders", snapshot),
     ):
-        monkeypatch.setattr(batch_run, name, stand_in)
+        monkeypatch.setattr(run, name, stand_in)
     requests = [planned(ref).request for ref in ("A-1", "A-2")]
     await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
     assert set(went_on) == {"A-2"}

@@ -27,8 +27,8 @@ from domain.orders import OrderRequest
 from domain.reasons import earlier
 from domain.service_orders import ServiceStatus, Shipment
 from domain.states import OrderState
-from flows.execution import may_book, may_create
-from flows.planning import limits_now, spend_limits, within_budget
+from flows.batch.execution import may_book, may_create
+from flows.batch.planning import limits_now, spend_limits, within_budget
 from tasks import render_freight
 from tasks.book_shipment import book_shipments, still_to_book
 from tasks.cancel_order import confirm_cancellations

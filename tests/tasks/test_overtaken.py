@@ -22,7 +22,7 @@ from domain.money import Money
 from domain.reasons import earlier
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from flows.execution import may_book
+from flows.batch.execution import may_book
 from tasks import render_freight
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Proof, Sighting

@@ -30,8 +30,8 @@ from domain.money import Money
 from domain.orders import OrderLine
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.states import OrderState
-from flows.cancelling import APPROVED, dry_run_of
-from flows.follow_up import unfinished_of
+from flows.batch.follow_up import unfinished_of
+from flows.cancel_orders import APPROVED, dry_run_of
 from tasks.confirm_receipt import require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds

@@ -21,7 +21,7 @@ from domain.plan import PlannedOrder
 from domain.resolutions import Resolution, ResolutionKind
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
-from flows.sorting import sort_requests
+from flows.batch.sorting import sort_requests
 from tasks.create_order import create_orders
 from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import restate, take_outcome

@@ -15,10 +15,10 @@ from domain.decisions import held
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
-from flows.approval_form import decision_of
-from flows.approval_request import Decision, SummarizedRequest
-from flows.asked_plan import AskedPlan
-from flows.stored_plans import StoredPlans, summary_of
+from flows.approval.form import decision_of
+from flows.approval.request import Decision, SummarizedRequest
+from flows.approval.words import AskedPlan
+from flows.batch.plan_sources import StoredPlans, summary_of
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned

@@ -15,7 +15,7 @@ from domain.money import Money
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
-from flows.follow_up import next_follow_up
+from flows.batch.follow_up import next_follow_up
 from tasks.effects.kinds import settle_open
 from tasks.resolve import resolve
 from tasks.resources import Resources

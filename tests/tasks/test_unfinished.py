@@ -16,10 +16,10 @@ from domain.pause import GOES_ON, RUN_AGAIN, Pause
 from domain.plan import PlannedOrder
 from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
-from flows import batch_run, follow_up, unfinished
-from flows.batch_run import BatchRun
-from flows.plan_sources import FromRequests
-from flows.planning import Take
+from flows.batch import follow_up, run, unfinished
+from flows.batch.plan_sources import FromRequests
+from flows.batch.planning import Take
+from flows.batch.run import BatchRun
 from tasks.resources import Resources
 from tests.clock import MovableClock
 from tests.flows.plans import planned
@@ -67,9 +67,9 @@ def executed(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[list
     async def snapshot(*_: Any) -> str:
         return "batch"
 
-    monkeypatch.setattr(batch_run, "execute", execute)
-    monkeypatch.setattr(batch_run, "estimate_unbooked", nothing)
-    monkeypatch.setattr(batch_run, "snapshot_orders", snapshot)
+    monkeypatch.setattr(run, "execute", execute)
+    monkeypatch.setattr(run, "estimate_unbooked", nothing)
+    monkeypatch.setattr(run, "snapshot_orders", snapshot)
     return rounds
 
 
@@ -153,7 +153,7 @@ async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
     async def snapshot(*_: Any) -> str:
         return "batch-plan"
 
-    monkeypatch.setattr(batch_run, "snapshot_plan", snapshot)
+    monkeypatch.setattr(run, "snapshot_plan", snapshot)
     whole = await BatchRun(resources, "batch", Plans(fails=1)).plan_only(None)
     assert (whole.counts, whole.all_fine) == ({"planned": 2}, True)
     part = await BatchRun(resources, "batch", Plans(fails=2)).plan_only(None)

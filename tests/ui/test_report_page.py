@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.shown.report_page import write_page
+from flows.prefect_ui.report_page import write_page
 from tests.tasks.test_report_figures import DAY, hours, order, told
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from domain.wording import counted, pluralize, shorten
 from flows.after_sale_reporting import AfterSaleReport, RefundLine
 from flows.after_sale_reporting import artifact_rows as after_sale_rows
 from flows.after_sale_reporting import summary_of as after_sale_summary
-from flows.reporting import line_of
-from flows.tracking import TrackReport, summary_of, tracking_rows
+from flows.batch.reporting import line_of
+from flows.sync_tracking import TrackReport, summary_of, tracking_rows
 from tests.connectors.ledger.plans import plan
 from tests.flows.plans import planned
 

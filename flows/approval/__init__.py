@@ -1,0 +1,1 @@
+"""A person's approval before money is spent."""

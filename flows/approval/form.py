@@ -1,0 +1,191 @@
+"""The question in the Prefect UI: the run pauses, shows the plan, and goes on with what a person answers.
+
+An answer counts only for the plan that was shown: the form carries the plan's hash, and each pause has a key of its
+own, so an answer to an earlier attempt approves nothing. An ambiguous answer brings the form back, with the fault and
+with all that was filled in. A run that was lost while it asked asks anew, until the deadline of the first question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import uuid4
+
+from prefect.exceptions import TerminationSignal
+from prefect.input import RunInput
+from pydantic import Field, ValidationError, create_model
+
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
+from domain.reasons import ReasonCode, because
+from domain.wording import pluralize
+from flows.approval.notice import ApprovalNotice
+from flows.approval.pause import CancelledBelow, asked_since, filled_in, is_cancelled, outermost_run
+from flows.approval.request import ApprovalRequest, Decision, not_approved_by
+from flows.approval.words import AskedPlan, bare, deadline_words, description_of, question_words, within_words
+from flows.prefect_ui.artifacts import artifact_key, show_table
+from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.progress import best_effort
+from tasks.resources import utc_now
+
+NAME = r"^\s*\S.{0,99}$"
+LONGEST_NOTE = 500
+MOST_CHOICES = 100
+"""Beyond so many orders the form has a text field for references in place of a list."""
+LONGEST_LIST = 200_000
+
+
+async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger) -> Decision:
+    """Pause the flow run until a person answers. Silence for as long as the settings say is a no."""
+    plan = AskedPlan.of(question)
+    words = question_words(question, plan, settings, utc_now())
+    await _show_plan(question.batch_id, plan, words)
+    async with asked_since(f"asked-{artifact_key(question.batch_id)}") as first:
+        deadline = first + timedelta(seconds=settings.approval_timeout_s)
+        until = deadline_words(deadline, settings.timezone)
+        told = ApprovalNotice(
+            ledger=ledger,
+            batch_id=question.batch_id,
+            plan=plan,
+            words=words,
+            first=first,
+            deadline=deadline,
+            until=until,
+        )
+        decision = None
+        if utc_now() < deadline:
+            await told.it_waits()
+            decision = await _answered(_Asking(question, plan, words, until), deadline, told)
+        if decision is None:
+            silence = because(ReasonCode.NOBODY_ANSWERED, within=within_words(settings.approval_timeout_s))
+            decision = Decision(approved=[], by="nobody", why_not=silence)
+        await told.it_is_over(decision)
+    return decision
+
+
+async def _answered(asking: _Asking, deadline: datetime, notice: ApprovalNotice) -> Decision | None:
+    """The answer. Cancelling the run stops its reminders; cancelling a run below a night counts as a no."""
+    try:
+        return await asking.answer(deadline)
+    except CancelledBelow:
+        why_not = because(ReasonCode.ASKING_RUN_CANCELLED)
+        return Decision(approved=[], by="somebody who cancelled its run", why_not=why_not)
+    except (asyncio.CancelledError, TerminationSignal):
+        if await is_cancelled(outermost_run()):
+            await notice.nobody_has_to_answer()
+        raise
+
+
+async def _show_plan(batch_id: str, plan: AskedPlan, words: Sequence[str]) -> None:
+    about = " ".join([*map(bare, words), plan.beyond(len(plan.dearest))]).rstrip()
+    key = artifact_key(f"plan-{batch_id}")
+    await best_effort("the plan", show_table(key, plan.rows, about))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A question, which may need several forms until an answer is clear."""
+
+    question: ApprovalRequest
+    plan: AskedPlan
+    words: Sequence[str]
+    until: str
+
+    async def answer(self, deadline: datetime) -> Decision | None:
+        """The decision; None for silence."""
+        count = pluralize(len(self.plan.refs), "order")
+        words = "Batch %s waits for approval of %s: press Resume and fill in the form by %s"
+        run_logger().info(words, self.question.batch_id, count, self.until)
+        fault, given = "", dict[str, Any]()
+        while (left_s := (deadline - utc_now()).total_seconds()) > 0:
+            form = form_for(self._choices, self.plan.plan_hash, self._description(fault), given)
+            nothing = {"decision": NONE, "approved_by": "time-out", "plan": self.plan.plan_hash}
+            try:
+                filled = await filled_in(form, f"{self.plan.plan_hash}-{uuid4().hex[:8]}", left_s, nothing)
+                if filled is None:
+                    return None
+                given = filled.model_dump()
+                return decision_of(given, self.plan.refs)
+            except BadChoice as error:
+                fault = str(error)
+            except ValidationError as error:
+                fault = "; ".join(problem["msg"] for problem in error.errors())
+            run_logger().warning("Batch %s: an answer was not taken: %s", self.question.batch_id, fault)
+        return None
+
+    @property
+    def _choices(self) -> list[str]:
+        """The orders to choose from, the dearest first; empty beyond `MOST_CHOICES`."""
+        return [one.plan.order_ref for one in self.plan.dearest] if len(self.plan.refs) <= MOST_CHOICES else []
+
+    def _description(self, fault: str) -> str:
+        return description_of(self.question, self.plan, self.words, self.until, fault)
+
+
+def decision_of(given: Mapping[str, Any], asked: Sequence[str]) -> Decision:
+    """What a filled-in form approves of the orders `asked` about. Raises `BadChoice`."""
+    orders = given["orders"]
+    named = references_in(orders) if isinstance(orders, str) else orders
+    approved = chosen(given["decision"], named, asked)
+    name, note = (" ".join(given[field].split()) for field in ("approved_by", "note"))
+    return Decision(approved=approved, by=name, why_not=not_approved_by(name, note))
+
+
+def form_for(
+    choices: Sequence[str], shown_hash: str, description: str, given: Mapping[str, Any] | None = None
+) -> type[RunInput]:
+    """The form for this plan alone: its hash is the only value of `plan`; of few orders they are the `choices`.
+
+    `given` is the previous answer, to be corrected.
+    """
+    before = given or {}
+    fields: dict[str, Any] = {
+        "decision": (Literal[ALL, ALL_BUT, SOME, NONE], Field(before.get("decision", ...), title="Decision")),
+        "orders": _orders(choices, before),
+        "approved_by": (
+            str,
+            Field(
+                before.get("approved_by", ...),
+                title="Your name",
+                description="Kept in the ledger with the decision",
+                pattern=NAME,
+            ),
+        ),
+        "note": (
+            str,
+            Field(
+                before.get("note", ""),
+                title="Note",
+                description="Why not, for those who read the report",
+                max_length=LONGEST_NOTE,
+            ),
+        ),
+        "plan": (
+            Literal[shown_hash],
+            Field(shown_hash, title="Plan", description="Ties your answer to the plan above; leave it as it is"),
+        ),
+    }
+    form = create_model("Approval", __base__=RunInput, **fields)
+    form._description = description
+    return form
+
+
+def _orders(choices: Sequence[str], before: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The field that names orders: a list to choose from, or a text where there are no choices."""
+    about = f"Only for “{ALL_BUT}” and “{SOME}”"
+    if not choices:
+        one_a_line = f"{about}: their references, one a line or with commas between them"
+        return str, Field(before.get("orders", ""), title="Orders", description=one_a_line, max_length=LONGEST_LIST)
+    return (
+        list[Literal[tuple(choices)]],  # type: ignore[misc]
+        Field(
+            before.get("orders", []),
+            title="Orders",
+            description=f"{about}: the dearest come first",
+            json_schema_extra={"uniqueItems": True},
+        ),
+    )

@@ -1,0 +1,148 @@
+"""A pause of the flow run that ends with an answer or at a deadline, also where the server is away for a while.
+
+The time of the first question is kept with the deployment's run: a run that is lost while it asks then asks anew with
+the same deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from http.client import NOT_FOUND
+from typing import Any
+from uuid import UUID
+
+from httpx import HTTPError, HTTPStatusError
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.context import FlowRunContext
+from prefect.flow_runs import apause_flow_run
+from prefect.input import RunInput
+from prefect.input.run_input import keyset_from_base_key
+from prefect.states import Running
+
+from flows.prefect_ui.expected_errors import run_logger
+from tasks.resources import utc_now
+
+POLL_S = 3
+SPARE_S = 3600  # the pause outlives the deadline, so that this process can still resume the run
+
+
+class CancelledBelow(Exception):
+    """The run of a night's batch was cancelled. It has no process of its own that a worker would end."""
+
+
+def outermost_run() -> UUID:
+    """The run of the deployment; a night asks in a run below it, which differs between attempts."""
+    run_id = os.environ.get("PREFECT__FLOW_RUN_ID")
+    return UUID(run_id) if run_id else this_run()
+
+
+def this_run() -> UUID:
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    return context.flow_run.id
+
+
+@asynccontextmanager
+async def asked_since(key: str) -> AsyncIterator[datetime]:
+    """When this question was first asked, by this process or an earlier one; an answered question is forgotten."""
+    run_id = outermost_run()
+    yield await _first_asked(run_id, key)
+    with suppress(HTTPError):
+        async with get_client() as client:
+            await client.delete_flow_run_input(run_id, key)
+
+
+async def _first_asked(run_id: UUID, key: str) -> datetime:
+    async with get_client() as client:
+        try:
+            return datetime.fromisoformat(await client.read_flow_run_input(run_id, key))
+        except HTTPStatusError as error:
+            if error.response.status_code != NOT_FOUND:
+                raise
+        now = utc_now()
+        await client.create_flow_run_input(run_id, key, now.isoformat())
+        return now
+
+
+async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapping[str, Any]) -> RunInput | None:
+    """The answer of a pause under a key that no other attempt has; None for silence. `nothing` is the form with a no.
+
+    Raises pydantic's `ValidationError` for an answer that the server took and the form does not allow. Raises
+    `CancelledBelow` once the cancelled run is at work again.
+    """
+    try:
+        async with asyncio.timeout(left_s):
+            return await _given_or_cancelled(form, key, left_s)
+    except TimeoutError:
+        if await _ended(nothing):
+            return None
+        return await form.aload(keyset_from_base_key(f"paused-{key}"))  # a person answered at the last moment
+
+
+async def _given_or_cancelled(form: type[RunInput], key: str, left_s: float) -> RunInput:
+    given, cancelled = asyncio.create_task(_given(form, key, left_s)), asyncio.create_task(_cancelled_below())
+    try:
+        await asyncio.wait((given, cancelled), return_when=asyncio.FIRST_COMPLETED)
+        if cancelled.done():
+            raise CancelledBelow
+        return await given
+    finally:
+        given.cancel()
+        cancelled.cancel()
+
+
+async def _cancelled_below() -> None:
+    """Wait until the run of a night's batch is cancelled, and set it running again: it has to report what is held."""
+    while True:
+        await asyncio.sleep(POLL_S)
+        if this_run() != outermost_run() and await is_cancelled(this_run()):
+            with suppress(HTTPError):
+                async with get_client() as client:
+                    await client.set_flow_run_state(this_run(), Running(), force=True)
+                return
+
+
+async def is_cancelled(run_id: UUID) -> bool:
+    """Whether this run was cancelled, as far as the server can say."""
+    with suppress(HTTPError):
+        async with get_client() as client:
+            state = (await client.read_flow_run(run_id)).state
+            return state is not None and (state.is_cancelling() or state.is_cancelled())
+    return False
+
+
+async def _given(form: type[RunInput], key: str, left_s: float) -> RunInput:
+    """The filled-in form. A server that is away for a while takes no answers and keeps the question."""
+    try:
+        return await apause_flow_run(wait_for_input=form, timeout=int(left_s) + SPARE_S, poll_interval=POLL_S, key=key)
+    except HTTPError as error:
+        if not await _is_paused(key):
+            raise
+        run_logger().warning("The Prefect server was away (%s); still waiting for approval", type(error).__name__)
+        while await _is_paused(key):  # noqa: ASYNC110 - only the server knows
+            await asyncio.sleep(POLL_S)
+        return await form.aload(keyset_from_base_key(f"paused-{key}"))
+
+
+async def _is_paused(key: str) -> bool:
+    """Whether the run still waits for this answer; waits for the server if need be."""
+    async with get_client() as client:
+        while True:
+            try:
+                state = (await client.read_flow_run(this_run())).state
+                return state is not None and state.is_paused() and state.state_details.pause_key == key
+            except HTTPError:
+                await asyncio.sleep(POLL_S)
+
+
+async def _ended(nothing: Mapping[str, Any]) -> bool:
+    """Answer this question with a no, to end the pause; false where a person has answered already."""
+    async with get_client() as client:
+        result = await client.resume_flow_run(this_run(), run_input=dict(nothing))
+        return result.status is SetStateStatus.ACCEPT

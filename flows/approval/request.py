@@ -1,0 +1,184 @@
+"""The question that a person answers before money is spent, and whether a yes given beforehand is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_CEILING
+from itertools import chain
+from zoneinfo import ZoneInfo
+
+from connectors.ledger.records import Approval
+from connectors.rates_file import RatesUnusable, read_rates
+from connectors.settings import SourcingSettings
+from domain.money import Money, total_of
+from domain.pause import Pause
+from domain.plan import PlannedOrder, PlanSummary
+from domain.plan_costs import Sum, add_to, in_one
+from domain.rates import Rates
+from domain.reasons import Reason, ReasonCode, because
+from domain.request_remarks import Remark
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalRequest:
+    """The subject of an approval: orders to buy, and freight of orders that were begun earlier.
+
+    `to_buy` may be read from the ledger at each access. `warnings` are of the request file, `why` is the reason for
+    asking. While buying is `paused`, approved orders wait until it is resumed. `allowed` is what the yes given
+    beforehand has approved in this run already: the approval limit is for all of it.
+    """
+
+    batch_id: str
+    to_buy: Sequence[PlannedOrder]
+    to_ship: Sequence[PlannedOrder]
+    warnings: Sequence[Remark] = ()
+    why: str = ""
+    paused: Pause | None = None
+    allowed: Sequence[ApprovalRequest] = ()
+
+    @property
+    def all(self) -> Iterable[PlannedOrder]:
+        return chain(self.to_buy, self.to_ship)
+
+    @property
+    def refs(self) -> list[str]:
+        """References of the orders that are asked about."""
+        return [plan.order_ref for plan in self.all]
+
+    @property
+    def total(self) -> Money:
+        """Cost of buying: goods and domestic postage."""
+        return total_of([plan.total for plan in self.to_buy])
+
+    @property
+    def freight(self) -> list[Money]:
+        """Cost of shipping, order by order."""
+        return _freight(self.all)
+
+
+def _freight(plans: Iterable[PlannedOrder]) -> list[Money]:
+    return [plan.freight_service.price for plan in plans if plan.freight_service]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummarizedRequest(ApprovalRequest):
+    """An approval request whose totals come from plan summaries, without reading the plans."""
+
+    summaries: Sequence[PlanSummary] = field(default_factory=tuple)
+
+    @property
+    def refs(self) -> list[str]:
+        return [*(plan.order_ref for plan in self.summaries), *(plan.order_ref for plan in self.to_ship)]
+
+    @property
+    def total(self) -> Money:
+        return total_of([plan.total for plan in self.summaries])
+
+    @property
+    def freight(self) -> list[Money]:
+        return [*(plan.freight for plan in self.summaries if plan.freight), *_freight(self.to_ship)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Which orders may be bought or shipped, by whose word, and why not the others (`why_not`).
+
+    `stops` is a no to everything: orders that were begun earlier are left alone as well. `unasked` is what a yes given
+    beforehand approved.
+    """
+
+    approved: Collection[str]
+    by: str
+    why_not: Reason | None = None
+    goes_on: bool = False
+    unasked: ApprovalRequest | None = None
+
+    @property
+    def stops(self) -> bool:
+        return not self.approved and not self.goes_on
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether no answer came."""
+        return self.why_not is not None and self.why_not.code is ReasonCode.NOBODY_ANSWERED
+
+    @property
+    def not_bought(self) -> Reason | None:
+        """Why an order that was not approved is held."""
+        return self.why_not and self.why_not.but(goods=True)
+
+    @property
+    def not_shipped(self) -> Reason | None:
+        """Why a begun order is held whose freight was not approved."""
+        return self.why_not and self.why_not.but(freight=True)
+
+    def approval_of(self, plan: PlanSummary, at: datetime) -> Approval:
+        """The ledger's record of a yes, with words for the audit trail."""
+        why = because(ReasonCode.APPROVED, by=self.by, at=in_utc(at), total=plan.total, plan=plan.plan_hash[:12])
+        return Approval(
+            order_ref=plan.order_ref, plan_hash=plan.plan_hash, total=plan.total, freight=plan.freight, why=why
+        )
+
+
+def in_utc(at: datetime) -> str:
+    """A moment as written in the reasons of approvals."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def not_approved_by(name: str, note: str = "") -> Reason:
+    """The reason of orders to which a person said no."""
+    return because(ReasonCode.NOT_APPROVED, by=name, note=note)
+
+
+def rates_of(settings: SourcingSettings) -> Rates:
+    """The merchant's rates. An unusable file gives none, with the reason where a rate is needed: the run goes on."""
+    try:
+        return read_rates(settings.rates_file)
+    except RatesUnusable as error:
+        return Rates(fault=str(error).partition("\n")[0].rstrip(":"))
+
+
+def above_limit(question: ApprovalRequest, settings: SourcingSettings, now: datetime) -> str:
+    """Why a plan needs a person's yes, as the end of a sentence; empty where it is within the approval limit.
+
+    Freight counts where the settings say so, and a sum that can't be converted today never counts as 0.
+    """
+    if (limit := settings.approval_limit) is None:
+        return ""
+    counted = _counted(question, settings, now)
+    if counted.is_within(limit):
+        return ""
+    bound = f"the approval limit of {limit} (SOURCING_APPROVAL_LIMIT_CNY)"
+    if counted.money > limit:
+        with_earlier = ", with what this run was allowed before," if question.allowed else ""
+        return f"its {_what(settings)} of {counted.money}{with_earlier} are above {bound}"
+    return f"whether its {_what(settings)} are within {bound} is not known: {'; '.join(counted.lacks)}"
+
+
+def why_asked(above: str, settings: SourcingSettings, *, yes: bool) -> str:
+    """One or two sentences for the person who is asked. `above` is the answer of `above_limit`."""
+    if yes:
+        return f"the run was approved beforehand, but {above}."
+    why = "the run was not approved beforehand."
+    if (limit := settings.approval_limit) is None:
+        return why
+    within = f"its {_what(settings)} are within the approval limit of {limit} (SOURCING_APPROVAL_LIMIT_CNY)"
+    return f"{why} As to the plan, {above or within}."
+
+
+def _what(settings: SourcingSettings) -> str:
+    return "goods, postage and freight" if settings.approval_counts_freight else "goods and postage"
+
+
+def _counted(question: ApprovalRequest, settings: SourcingSettings, now: datetime) -> Sum:
+    asked = (*question.allowed, question)
+    total = total_of([one.total for one in asked])
+    if not settings.approval_counts_freight:
+        return Sum(money=total)
+    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    sums: dict[str, Money] = {}
+    for amount in (total, *chain.from_iterable(one.freight for one in asked)):
+        add_to(sums, amount)
+    return in_one(sums.values(), total.currency, rates_of(settings), today, ROUND_CEILING)

@@ -1,0 +1,204 @@
+"""A plan as shown for approval, and its words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import nlargest
+from zoneinfo import ZoneInfo
+
+from connectors.ledger.plans import plan_hash
+from connectors.settings import SourcingSettings
+from connectors.ui_pages import artifact_page
+from domain.items import product_page, shortened
+from domain.plan import PlannedOrder
+from domain.plan_costs import PlanCost, Sum, in_one
+from domain.rates import Rate
+from domain.wording import pluralize
+from flows.approval.request import ApprovalRequest, rates_of
+from flows.prefect_ui.artifacts import artifact_key
+from flows.prefect_ui.inert import inert
+from flows.prefect_ui.plan_table import action_words, freight_words, no_limit_words, table_row, warnings_list
+
+MOST_ROWS = 1000
+"""Rows of a table: Prefect keeps each three times, and a browser draws them all at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedOrder:
+    """An order of the plan. Where it is not to be bought any more, only its freight needs approval."""
+
+    plan: PlannedOrder
+    is_new: bool
+
+    @property
+    def row(self) -> dict[str, str]:
+        return table_row(self.plan, is_new=self.is_new)
+
+    @property
+    def price(self) -> tuple[bool, int, int]:
+        """The sort key: the dearest order comes first; freight is compared as if in one currency."""
+        freight = self.plan.freight_service.price.minor if self.plan.freight_service else 0
+        return self.is_new, self.plan.total.minor if self.is_new else 0, freight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPlan:
+    """All references of a plan, what it costs, a hash of it, and its `dearest` orders, the dearest first."""
+
+    refs: Sequence[str]
+    plan_hash: str
+    cost: PlanCost
+    dearest: Sequence[AskedOrder]
+
+    @classmethod
+    def of(cls, question: ApprovalRequest) -> AskedPlan:
+        reading = _Reading()
+        dearest = nlargest(MOST_ROWS, reading.orders(question), key=lambda one: one.price)
+        shown_hash = hashlib.sha256(b"".join(sorted(reading.contents))).hexdigest()[:16]
+        return cls(refs=reading.refs, plan_hash=shown_hash, cost=reading.cost, dearest=dearest)
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        return [one.row for one in self.dearest]
+
+    def beyond(self, shown: int) -> str:
+        """The words about the orders after the first so many; empty where there are none."""
+        if (more := len(self.refs) - shown) <= 0:
+            return ""
+        last = self.dearest[shown - 1]
+        at_most = f", none of them dearer than {last.plan.total}" if last.is_new else ""
+        return f"And {more:,} orders more{at_most}."
+
+
+class _Reading:
+    """Totals gathered while the orders of a plan are read."""
+
+    def __init__(self) -> None:
+        self.refs: list[str] = []
+        self.contents: list[bytes] = []
+        self.cost = PlanCost()
+
+    def orders(self, question: ApprovalRequest) -> Iterator[AskedOrder]:
+        for plan in self._noted(question.to_buy):
+            self.cost.buy(plan)
+            yield AskedOrder(plan=plan, is_new=True)
+        for plan in self._noted(question.to_ship):
+            self.cost.ship(plan)
+            yield AskedOrder(plan=plan, is_new=False)
+
+    def _noted(self, plans: Iterable[PlannedOrder]) -> Iterator[PlannedOrder]:
+        for plan in plans:
+            freight = str(plan.freight_service.price) if plan.freight_service else ""
+            self.refs.append(plan.order_ref)
+            self.contents.append(hashlib.sha256(f"{plan.order_ref} {plan_hash(plan)} {freight}".encode()).digest())
+            yield plan
+
+
+SHOWN_ORDERS = 100
+SHOWN_LINES = 3
+SHOWN_TITLE = 80
+
+
+def cost_words(cost: PlanCost, settings: SourcingSettings, now: datetime) -> str:
+    """Goods, postage and freight, and all of it in the currency of the merchant's books, as Markdown.
+
+    `Goods **30.00 CNY**, postage **5.00 CNY**, freight **15.00 USD**: **14.02 EUR** in all, at 0.128 EUR for 1 CNY
+    (2026-11-25, ECB) and ….`
+    """
+    parts = {"goods": cost.goods, "postage": cost.postage, "fees": cost.fees} if cost.to_buy else {}
+    told = [f"{name} **{money}**" for name, money in parts.items() if name != "fees" or money.minor]
+    told += [f"freight **{freight_words(cost)}**"] if cost.freight else []
+    words = ", ".join(told)
+    into = settings.currency or cost.total.currency
+    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    counted = in_one([cost.total, *cost.freight.values()], into, rates_of(settings), today)
+    return f"{words[:1].upper()}{words[1:]}{_in_all(counted)}."
+
+
+def _in_all(counted: Sum) -> str:
+    if counted.lacks:
+        return f"; no sum in {counted.money.currency}, since {inert('; '.join(counted.lacks))}"
+    at = f", at {' and '.join(map(_rate, counted.rates))}" if counted.rates else ""
+    return f": **{counted.money}** in all{at}"
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.rate.normalize():f} {rate.into} for 1 {rate.base} ({rate.on}, {inert(rate.source)})"
+
+
+def deadline_words(deadline: datetime, timezone: str) -> str:
+    """`2026-11-27 09:00 Europe/Berlin (08:00 UTC)`."""
+    here, utc = deadline.astimezone(ZoneInfo(timezone)), deadline.astimezone(ZoneInfo("UTC"))
+    if timezone == "UTC":
+        return f"{utc:%Y-%m-%d %H:%M} UTC"
+    day = "" if utc.date() == here.date() else f"{utc:%Y-%m-%d} "
+    return f"{here:%Y-%m-%d %H:%M} {timezone} ({day}{utc:%H:%M} UTC)"
+
+
+def within_words(seconds: int) -> str:
+    """`24 hours`, `90 seconds`."""
+    hours = seconds / 3600
+    return f"{hours:.3g} hour{'' if hours == 1 else 's'}" if seconds >= 3600 else pluralize(seconds, "second")
+
+
+def question_words(question: ApprovalRequest, plan: AskedPlan, settings: SourcingSettings, now: datetime) -> list[str]:
+    """The question, its cost and the reason for asking: three paragraphs of Markdown, a fourth while paused."""
+    costs = [cost_words(plan.cost, settings, now), no_limit_words(plan.cost)]
+    pause = question.paused
+    waits = [f"**{inert(pause.sentence)}.** What is approved now is bought as soon as it is resumed."] if pause else []
+    return [action_words(plan.cost), " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *waits]
+
+
+def bare(markdown: str) -> str:
+    """Markdown as plain text."""
+    return markdown.replace("**", "")
+
+
+def description_of(
+    question: ApprovalRequest, plan: AskedPlan, words: Sequence[str], until: str, fault: str = ""
+) -> str:
+    """The form's text as Markdown: the question, the deadline, and the dearest orders as a table.
+
+    `fault` is what was wrong with the previous answer.
+    """
+    refused = f"**That answer was not taken: {inert(fault)}.** Nothing of it is lost: correct it below."
+    return "\n\n".join(
+        [
+            f"## Batch {question.batch_id}",
+            *([refused] if fault else []),
+            *words,
+            f"**Answer by {until}.** Without an answer nothing of this is bought.",
+            *([said] if (said := warnings_list(question.warnings)) else []),
+            "\n".join(_table(plan)),
+            *([_rest(question, plan)] if len(plan.refs) > SHOWN_ORDERS else []),
+        ]
+    )
+
+
+def _rest(question: ApprovalRequest, plan: AskedPlan) -> str:
+    key = artifact_key(f"plan-{question.batch_id}")
+    where = f"[artifact {key}]({page})" if (page := artifact_page(key)) else f"artifact {key} of this run"
+    return f"{plan.beyond(SHOWN_ORDERS)} The dearest {len(plan.dearest):,} are in {where}."
+
+
+def _table(plan: AskedPlan) -> Iterator[str]:
+    yield "| order | what | goods and postage | freight |"
+    yield "|---|---|--:|--:|"
+    for one in plan.dearest[:SHOWN_ORDERS]:
+        row = one.row
+        yield f"| {row['order']} | {_what(one)} | {row['goods and postage']} | {row['freight']} |"
+
+
+def _what(asked: AskedOrder) -> str:
+    """The items to buy, each title a link to its page; long orders are cut, since the form's window is small."""
+    lines = asked.plan.lines
+    told = []
+    for line in lines[:SHOWN_LINES]:
+        title = inert(" ".join(shortened(line.title, SHOWN_TITLE).split()))
+        page = product_page(asked.plan.request.marketplace, line.item_id)
+        told.append(f"{line.quantity} × " + (f"[{title or line.item_id}]({page})" if page else title))
+    more = len(lines) - SHOWN_LINES
+    return "; ".join([*told, *([f"and {pluralize(more, 'line')} more"] if more > 0 else [])])

@@ -1,0 +1,1 @@
+"""A batch of orders: its sources, plan, purchase, follow-up and report."""

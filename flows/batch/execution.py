@@ -1,0 +1,186 @@
+"""Create, pay, render, book: several chunks at once, each order as far and as soon as it can."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+
+from connectors.concurrently import task_group
+from connectors.ledger.records import OrderRecord, SpendLimits
+from connectors.xportcn.errors import ServiceAway
+from domain.freight import ChosenFreight
+from domain.marketplace import Marketplace
+from domain.states import OrderState
+from flows.batch.canary import Canaries
+from flows.batch.chunks import side_by_side
+from flows.prefect_ui.events import EventFeed
+from flows.prefect_ui.expected_errors import run_logger
+from tasks.arrivals import ignore
+from tasks.book_shipment import book_shipments
+from tasks.create_order import create_orders
+from tasks.gathering import PartialResults
+from tasks.pay import pay_orders
+from tasks.progress import progress
+from tasks.render_freight import render_freights
+from tasks.resources import Resources
+from tasks.steps import Step
+
+STAGES = ("create", "pay", "render freight", "book")
+
+
+async def execute(
+    resources: Resources,
+    order_refs: Sequence[str],
+    approved: Mapping[str, str],
+    *,
+    limits: SpendLimits,
+    chunk_size: int,
+    feed: EventFeed,
+    canaries: Canaries,
+    asks: bool = True,
+) -> None:
+    """Take these orders as far as they can go; the results are in the ledger, and emitted by `feed`.
+
+    `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created. A run that does
+    not ask (`asks`) leaves alone orders that were held or refused since.
+    """
+    listener = progress.get()
+    for stage in STAGES:
+        listener.start(stage, len(order_refs))
+
+    async def take(chunk: Sequence[str], label: str, through: Callable[[int], None]) -> None:
+        steps = Steps(resources, approved, limits, label, canaries, asks=asks, then=through)
+        await steps.take(chunk)
+        counts = ", ".join(f"{count:,} {state}" for state, count in (await feed.emit(chunk)).most_common())
+        run_logger().info("Orders %s: %s", label, counts)
+
+    await side_by_side(resources, order_refs, chunk_size, take)
+
+
+class Steps:
+    """The steps of a chunk, all running at once: each order goes from step to step by itself."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        approved: Mapping[str, str],
+        limits: SpendLimits,
+        label: str,
+        canaries: Canaries,
+        *,
+        asks: bool,
+        then: Callable[[int], None],
+    ) -> None:
+        self._resources = resources
+        self._approved = approved
+        self._limits = limits
+        self._label = label
+        self._canaries = canaries
+        self._asks = asks
+        self._then = then
+        self._kept_back: set[str] = set()
+        self._read_back = defaultdict[str, asyncio.Future[bool]](asyncio.get_running_loop().create_future)
+
+    async def take(self, refs: Sequence[str]) -> None:
+        """Run the steps until each of these orders has gone as far as it can."""
+        resources, label = self._resources, self._label
+        freight: PartialResults[str, ChosenFreight] = PartialResults()
+        book = self._step("book", refs, lambda order: order.order_ref in freight and may_book(order))
+        render = self._step("render freight", refs, may_book, book)
+        pay = self._step("pay", refs, may_pay, render, seen=partial(self._judge, is_read_back=True))
+        create = self._step("create", refs, self._may_create, pay)
+        async with task_group() as crew:
+            crew.create_task(self._admit(refs, create))
+            crew.create_task(self._each(create, lambda: create_orders(resources, create, self._limits, label=label)))
+            crew.create_task(self._each(pay, lambda: pay_orders(resources, pay, label=label)))
+            crew.create_task(self._each(render, lambda: render_freights(resources, render, freight, label=label)))
+            crew.create_task(self._each(book, lambda: book_shipments(resources, book, freight, label=label)))
+
+    async def _admit(self, refs: Sequence[str], create: Step) -> None:
+        """Submit orders to be created, at each marketplace as its canary allows."""
+        orders = await self._resources.group_commit.orders(refs)
+        waiting = defaultdict[Marketplace, list[OrderRecord]](list)
+        for ref in refs:
+            if ref in orders and self._may_create(orders[ref]):
+                waiting[orders[ref].marketplace].append(orders[ref])
+            else:
+                create.come(ref)
+        async with task_group() as crew:
+            for some in waiting.values():
+                crew.create_task(self._admit_at_one(some, create))
+
+    async def _admit_at_one(self, orders: Sequence[OrderRecord], create: Step) -> None:
+        changes = await self._canaries.admit(orders, create.come, self._read_back.__getitem__)
+        await self._resources.group_commit.change(changes)
+        kept_back = [change.order_ref for change in changes]
+        self._kept_back.update(kept_back)
+        create.come(*kept_back)
+
+    def _may_create(self, order: OrderRecord) -> bool:
+        ref = order.order_ref
+        return ref not in self._kept_back and may_create(order, self._approved.get(ref))
+
+    def _judge(self, *order_refs: str, is_read_back: bool) -> None:
+        for ref in order_refs:
+            if not self._read_back[ref].done():
+                self._read_back[ref].set_result(is_read_back)
+
+    def _step(
+        self,
+        stage: str,
+        refs: Sequence[str],
+        is_for: Callable[[OrderRecord], bool],
+        next_one: Step | None = None,
+        *,
+        seen: Callable[..., None] = ignore,
+    ) -> Step:
+        listener = progress.get()
+
+        def through(*done: str) -> None:
+            if done:
+                listener.advance(stage, len(done))
+                if stage == "pay":
+                    self._judge(*done, is_read_back=False)
+                if next_one is None:
+                    self._then(len(done))
+                else:
+                    next_one.come(*done)
+
+        def mine(order: OrderRecord) -> bool:
+            is_allowed = self._resources.paused is None and (self._asks or needs_nobody(order))
+            return is_allowed and is_for(order)
+
+        return Step(refs, is_for=mine, then=through, seen=seen)
+
+    async def _each(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a step, in a task run if there is anything to do; unfinished orders keep their state in the ledger."""
+        try:
+            with suppress(ServiceAway):  # patience or time is used up: what is left keeps its state
+                if await step.has_work(self._resources):
+                    await work()
+        finally:
+            step.end()
+
+
+def needs_nobody(order: OrderRecord) -> bool:
+    """Whether an order may go on without a person: its approval stands, and it is not held."""
+    return order.plan_hash is not None and order.state is not OrderState.HELD
+
+
+def may_create(order: OrderRecord, approved_plan: str | None) -> bool:
+    """Whether the plan in the ledger is the one that was approved; another run may have made another since."""
+    waiting = order.state is OrderState.PLANNED and order.order_id is None
+    return waiting and approved_plan is not None and order.plan_hash == approved_plan
+
+
+def may_pay(order: OrderRecord) -> bool:
+    waiting = order.state in (OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.HELD)
+    return waiting and order.order_id is not None and order.paid_minor is None
+
+
+def may_book(order: OrderRecord) -> bool:
+    waiting = order.state in (OrderState.PAID, OrderState.HELD)
+    return waiting and order.paid_minor is not None and order.paid <= order.payable and order.shipment is None

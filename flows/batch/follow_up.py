@@ -1,0 +1,277 @@
+"""The follow-up of a batch: when what is left is looked at again, and its run in Prefect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.deployments import arun_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Scheduled
+
+from connectors.ledger.chunked import chunked
+from connectors.ledger.records import Approval, EffectRecord, OrderRecord
+from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.store import Ledger
+from connectors.xportcn.errors import NotSent, Unanswered
+from domain.deadline import moment_of
+from domain.decisions import Verdict
+from domain.effects import OPEN, TAKING_BACK, Action
+from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, due_while_paused
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder, PlanSummary
+from domain.report import BatchReport
+from domain.request_remarks import Remark
+from domain.states import BEGUN, OrderState
+from domain.wording import pluralize
+from flows.approval.approving import asks_in_the_ui, has_deployment
+from flows.batch.opening import absolute
+from flows.batch.planning import Take
+from flows.batch.sorting import SortedOrders
+from flows.notify.news import of_batch, waiting_in
+from flows.notify.telling import tell
+from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.parameters import BadInput, Limits
+from tasks.effects.kind import ASKS
+from tasks.effects.kinds import kind_of
+from tasks.effects.settling import clear_from
+from tasks.resources import Resources
+
+DEPLOYMENT = "finish-batch"
+PAUSED = "waits until buying is resumed"
+PAUSES_S = (0.0, 1.0, 3.0, 10.0)
+PATIENCE_S = 10.0
+MOST_ENDED = 5
+
+
+def is_deployed() -> bool:
+    """Whether a worker runs this, so that a worker can run a follow-up later; true also for the batches of an inbox."""
+    return asks_in_the_ui.get() or has_deployment()
+
+
+async def scheduled(follow_up: FollowUp, limits: Limits) -> FollowUp:
+    """The follow-up with its deployment, once Prefect has scheduled it; unchanged when Prefect fails, without an error.
+
+    The `limits` of this run bound the follow-up.
+    """
+    for pause in PAUSES_S:
+        await asyncio.sleep(pause)
+        try:
+            await asyncio.wait_for(_schedule(follow_up, limits), PATIENCE_S)
+        except ObjectNotFound:
+            run_logger().warning("There is no deployment %s: register the deployments again", DEPLOYMENT)
+            return follow_up
+        except Exception as error:  # noqa: BLE001 - whatever keeps Prefect from taking it is no reason to stop
+            why = type(error).__name__
+        else:
+            return replace(follow_up, by=DEPLOYMENT)
+    run_logger().warning("The Prefect server did not take the look at %s (%s)", ", ".join(follow_up.batches), why)
+    return follow_up
+
+
+async def begin_paused_follow_ups() -> list[str]:
+    """Start the follow-ups that wait for buying to be resumed; answers the names of their runs."""
+    waiting = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[PAUSED]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+    )
+    async with get_client() as client:
+        runs = await client.read_flow_runs(flow_run_filter=waiting)
+        for run in runs:
+            await client.set_flow_run_state(run.id, Scheduled())
+    return [run.name for run in runs]
+
+
+async def _schedule(follow_up: FollowUp, limits: Limits) -> None:
+    (batch,) = follow_up.batches
+    key = f"finish {batch} at {follow_up.at.isoformat()}"
+    async with get_client() as client:
+        for _ in range(MOST_ENDED):
+            run = await _run(
+                client, follow_up, {"batch": batch, "limits": limits.model_dump(), "look": follow_up.number}, key
+            )
+            if run.state is None or not run.state.is_final():
+                return
+            key = f"{key} after {run.id}"  # a used key answers the old run: a cancelled one follows nothing up
+
+
+async def _run(client: PrefectClient, follow_up: FollowUp, parameters: dict[str, object], key: str) -> FlowRun:
+    """Start it not as a subflow: this run ends long before, and a parent would show a task that never ends."""
+    waiting = f": {pluralize(follow_up.orders, 'order')}" if follow_up.orders else ""
+    return await arun_deployment(
+        f"{DEPLOYMENT}/{DEPLOYMENT}",
+        client=client,
+        parameters=parameters,
+        scheduled_time=follow_up.at,
+        flow_run_name=f"finish {parameters['batch']}{waiting}",
+        timeout=0,
+        idempotency_key=key,
+        as_subflow=False,
+        tags=[PAUSED] if follow_up.is_paused else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """Orders of a batch with something `open`, as the ledger has it, and those with a standing approval `to_do`.
+
+    An open effect may be answered by reading the service, or only by a person.
+    """
+
+    open: Sequence[EffectRecord]
+    to_do: Sequence[str]
+
+    @property
+    def words(self) -> str:
+        """`3 to settle, 2 to go on with`; empty for nothing."""
+        to_settle = {one.order_ref for one in self.open}
+        parts = [f"{len(to_settle):,} to settle"] if to_settle else []
+        further = [ref for ref in self.to_do if ref not in to_settle]
+        return ", ".join([*parts, *([f"{len(further):,} to go on with"] if further else [])])
+
+
+def unfinished_of(ledger: Ledger, batch_id: str) -> Unfinished:
+    """All unfinished work of a batch, for runs and for people."""
+    refs = ledger.refs_in(batch_id)
+    work = sort_approved(ledger, batch_id, refs)
+    opened = [
+        one
+        for some in chunked(refs)
+        if (waiting := ledger.unsettled(some))
+        for one in ledger.effects_of(waiting)
+        if one.status in OPEN
+    ]
+    return Unfinished(open=opened, to_do=[*work.under_way, *work.approved])
+
+
+def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> SortedOrders:
+    """The orders that may go on without asking: the approval of their plan stands, and no person is waited for.
+
+    Left out: orders that are held, refused or unknown, that another batch has planned since, or that a person ever
+    tried to take back, also in vain. Orders in a cart are ordered by a person's command alone, since the cart may have
+    been changed; once ordered, they go on.
+    """
+    work = SortedOrders()
+    for some in chunked(order_refs):
+        _sort(ledger, batch_id, some, work)
+    return work
+
+
+def _sort(ledger: Ledger, batch_id: str, order_refs: Sequence[str], work: SortedOrders) -> None:
+    effects = ledger.effects_of(order_refs, Action.CART, *TAKING_BACK)
+    carted = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
+    unwanted = {one.order_ref for one in effects if one.action in TAKING_BACK}
+    for order in ledger.each_order(order_refs):
+        ref = order.order_ref
+        if order.batch_id != batch_id or order.plan_hash is None or ref in unwanted:
+            work.over.append(ref)
+        elif order.state in BEGUN and order.order_id is not None and order.shipment_order_id is None:
+            work.under_way.append(ref)
+        elif order.state is OrderState.PLANNED and order.order_id is None and ref not in carted:
+            work.approved[ref] = order.plan_hash
+        else:
+            work.over.append(ref)
+
+
+class FromLedger:
+    """The orders of a batch as the ledger has them: what was approved goes on, nothing is planned or approved anew."""
+
+    name = "ledger"
+    asks = False
+    warnings: Sequence[Remark] = ()
+
+    def __init__(self, ledger: Ledger, batch_id: str) -> None:
+        """Raises `BadInput` for a batch that the ledger does not know."""
+        self._batch_id = batch_id
+        if not ledger.knows_batch(batch_id):
+            raise BadInput(f"no batch {batch_id} in the ledger {ledger.shown}; see: sourcing status")
+        self._refs = ledger.refs_in(batch_id)
+        self.requests: Sequence[OrderRequest] = [order.request for order in ledger.each_order(self._refs)]
+
+    def sort(self, ledger: Ledger) -> SortedOrders:
+        return sort_approved(ledger, self._batch_id, self._refs)
+
+    async def plan(
+        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+    ) -> None:
+        """Plans nothing: so there is nothing to keep, to hold or to approve."""
+
+    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+        return {}
+
+    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None: ...
+
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+        return ()
+
+    def hold(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+    ) -> None: ...
+
+    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None: ...
+
+
+async def schedule_follow_up(
+    resources: Resources, report: BatchReport, limits: Limits, *, number: int = 1
+) -> BatchReport:
+    """The report, with the follow-up of its batch; a deployed run schedules it in Prefect.
+
+    The follow-up has the `limits` of this run; it is not scheduled beyond the time limit. People are notified of the
+    orders that wait for them.
+    """
+    until = absolute(limits.done_by)
+    done_by = moment_of(until, resources.clock(), resources.settings.timezone)
+    follow_up = None if report.dry_run else next_follow_up(resources, report.batch_id, number, done_by)
+    if follow_up is not None:
+        if is_deployed() and not (follow_up.is_over or follow_up.is_late):
+            follow_up = await scheduled(follow_up, limits.model_copy(update={"done_by": until}))
+        say = run_logger().info if follow_up.by or follow_up.here else run_logger().warning
+        say("Batch %s: %s", report.batch_id, follow_up.words)
+        report = replace(report, next_look=follow_up)
+    orders = resources.ledger.each_order(line.order_ref for line in waiting_in(report))
+    await tell(resources.ledger, *of_batch(report, {one.order_ref: one.request.receiver for one in orders}))
+    return report
+
+
+def next_follow_up(
+    resources: Resources, batch_id: str, number: int, done_by: datetime | None = None
+) -> FollowUp | None:
+    """The follow-up of this `number`; None when nothing is left that a follow-up could finish."""
+    left = unfinished_of(resources.ledger, batch_id)
+    orders = resources.ledger.orders({one.order_ref for one in left.open})
+    waiting = [one for one in left.open if not _asks(one, orders[one.order_ref])]
+    refs = {*(one.order_ref for one in waiting), *left.to_do}
+    if not refs:
+        return None
+    clear = [clear_from(resources, one) for one in waiting]
+    at = due(clear, now=resources.clock(), number=number, ready_in_s=resources.breaker.ready_in_s)
+    if is_paused := bool(resources.paused and left.to_do and (not waiting or number > MOST_FOLLOW_UPS)):
+        # a follow-up that can do nothing does not count
+        number, at = max(number - 1, 1), due_while_paused(resources.clock())
+    late = done_by is not None and at >= done_by
+    return FollowUp(
+        orders=len(refs),
+        batches=(batch_id,),
+        number=number,
+        at=at,
+        here=not is_deployed(),
+        is_late=late,
+        is_paused=is_paused,
+    )
+
+
+def _asks(effect: EffectRecord, order: OrderRecord) -> bool:
+    """Whether no automatic follow-up can settle the effect: a person has been asked, or reading is of no use."""
+    kind = kind_of(effect)
+    is_asked = effect.why is not None and effect.why.code in ASKS
+    return not kind.is_worth_asking or (is_asked and not kind.may_show_later)
+
+
+def waits_s(error: NotSent | Unanswered) -> float:
+    """Seconds for which the service asks for no calls."""
+    return (error.retry_after_s or 0.0) if isinstance(error, NotSent) else 0.0

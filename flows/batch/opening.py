@@ -1,0 +1,88 @@
+"""The resources that every flow opens before it acts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from prefect.context import FlowRunContext
+
+from connectors.ledger.overview import every_open_effect
+from connectors.ledger.records import EffectRecord
+from connectors.settings import SourcingSettings, XportcnSettings
+from domain.deadline import as_text, moment_of
+from domain.effects import EffectStatus
+from domain.states import NEEDS_A_PERSON
+from flows.notify.news import of_doubts
+from flows.notify.telling import outages_told, run_link, service_back, tell
+from tasks.effects.kinds import kind_of
+from tasks.lost_ledger import require_not_lost
+from tasks.resources import Resources, open_resources, utc_now
+
+LEAST_S = 60.0
+"""The first call is waited for at least so long."""
+
+
+def begun_at(now: datetime) -> datetime:
+    """When this flow run began first: a run taken up after a crash is still the same run. `now` outside a run."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    return (run.start_time if run else None) or now
+
+
+def this_run() -> str:
+    """The id of this flow run; empty outside one."""
+    context = FlowRunContext.get()
+    return str(context.flow_run.id) if context and context.flow_run else ""
+
+
+def absolute(done_by: str) -> str:
+    """A time limit with its day, so that what this run starts means the same moment."""
+    timezone = SourcingSettings().timezone
+    moment = moment_of(done_by, begun_at(utc_now()), timezone)
+    return as_text(moment, timezone) if moment else ""
+
+
+@asynccontextmanager
+async def opened(
+    *,
+    concurrency: int = 0,
+    begins_orders: bool = False,
+    done_by: str = "",
+    settings: SourcingSettings | None = None,
+    xportcn: XportcnSettings | None = None,
+    run: str = "",
+) -> AsyncIterator[Resources]:
+    """Everything a run works with, once a cheap call has proved that service, clock and account are well.
+
+    A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have forgotten earlier ones.
+    `concurrency` calls go to the service at once; 0: as the settings say. They count as those of `run`, else of this
+    flow run. A service that is away is waited for until `done_by`, and for a minute where that is over: a run that
+    comes too late ends in order too.
+    """
+    settings, xportcn = settings or SourcingSettings(), xportcn or XportcnSettings()
+    run = run or this_run()
+    async with open_resources(settings, xportcn, concurrency=concurrency or None, run=run) as resources:
+        now = resources.clock()
+        if moment := moment_of(done_by, begun_at(now), resources.settings.timezone):
+            resources.breaker.until(max((moment - now).total_seconds(), LEAST_S))
+        if begins_orders:
+            require_not_lost(resources)
+        with outages_told(resources.ledger):
+            await resources.warehouse()
+            await asyncio.to_thread(service_back, resources.ledger, run_link())
+            yield resources
+        await tell(resources.ledger, *of_doubts(_doubts(resources)))
+
+
+def _doubts(resources: Resources) -> list[EffectRecord]:
+    """Unanswered effects that a reading may settle, of orders that don't wait for a person anyway."""
+    found = [
+        effect
+        for effect in every_open_effect(resources.ledger)
+        if effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking
+    ]
+    orders = resources.ledger.orders({effect.order_ref for effect in found}) if found else {}
+    return [effect for effect in found if orders[effect.order_ref].state not in NEEDS_A_PERSON]

@@ -1,0 +1,256 @@
+"""Sources of a run's plans: request files, carts, and the plans that the ledger keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol, overload
+
+from connectors.ledger.chunked import chunked
+from connectors.ledger.plans import plan_hash
+from connectors.ledger.records import Approval, OrderChange, OrderRecord
+from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.store import Ledger
+from connectors.xportcn.errors import Misconfigured, XportcnError
+from domain.cart import CartFault
+from domain.decisions import Verdict, held
+from domain.effects import Action
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder, PlanSummary
+from domain.reasons import ReasonCode, because
+from domain.request_remarks import WHOLE_FILE, Remark
+from domain.states import OrderState
+from flows.batch.chunks import chunks_with_progress
+from flows.batch.planning import Take, plan_each
+from flows.batch.sorting import OVER, SortedOrders, sort_requests, words_of_forgotten
+from flows.prefect_ui.expected_errors import run_logger
+from tasks.gathering import not_read
+from tasks.order_cart import plan_cart
+from tasks.resources import Resources
+from tasks.search import with_matches
+from tasks.unrecorded import find_unrecorded
+
+
+class StoredPlans(Sequence[PlannedOrder]):
+    """Plans that a run has stored, without those that another run has made anew since: they can't be approved here."""
+
+    def __init__(self, ledger: Ledger, summaries: Sequence[PlanSummary]) -> None:
+        self._ledger = ledger
+        self._summaries = summaries
+
+    def __len__(self) -> int:
+        return len(self._summaries)
+
+    def __iter__(self) -> Iterator[PlannedOrder]:
+        return self._read(self._summaries)
+
+    @overload
+    def __getitem__(self, at: int) -> PlannedOrder: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[PlannedOrder]: ...
+    def __getitem__(self, at: int | slice) -> PlannedOrder | Sequence[PlannedOrder]:
+        if isinstance(at, slice):
+            return StoredPlans(self._ledger, self._summaries[at])
+        return next(self._read([self._summaries[at]]))
+
+    def _read(self, summaries: Iterable[PlanSummary]) -> Iterator[PlannedOrder]:
+        for some in chunked(summaries):
+            made = {summary.order_ref: summary.plan_hash for summary in some}
+            matches = self._ledger.matches(made)
+            plans = map(plan_in, self._ledger.each_order(made))
+            yield from (with_matches(plan, matches) for plan in plans if plan_hash(plan) == made[plan.order_ref])
+
+
+def plan_in(order: OrderRecord) -> PlannedOrder:
+    """The whole plan of an order that is planned."""
+    services = order.freight_quote.services if order.freight_quote else ()
+    chosen = next((service for service in services if service.service_id == order.freight_service), None)
+    stands = replace(order.plan, state=order.state, why=order.why)
+    return replace(stands, freight_service=chosen)
+
+
+def summary_of(plan: PlannedOrder) -> PlanSummary:
+    return PlanSummary(
+        order_ref=plan.order_ref,
+        plan_hash=plan_hash(plan) if plan.is_fine else "",
+        total=plan.total,
+        freight=plan.freight_service.price if plan.freight_service else None,
+        is_fine=plan.is_fine,
+    )
+
+
+class PlanSource(Protocol):
+    """The source of a run's plans. `name` is the batch's source in the ledger, `warnings` are shown.
+
+    A source that does not ask (`asks`) goes on with what is approved already, and needs no approval.
+    """
+
+    name: str
+    asks: bool
+    requests: Sequence[OrderRequest]
+    warnings: Sequence[Remark]
+
+    def sort(self, ledger: Ledger) -> SortedOrders:
+        """Sort the orders by what is to be done with them."""
+
+    async def plan(
+        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+    ) -> None:
+        """Pass the plans of the orders `to_plan` to `take` as they are made, in no order, each once.
+
+        `anew` matches words again that an earlier run matched.
+        """
+
+    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+        """The reasons not to buy some of these, by reference, whatever their plans are."""
+
+    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        """Store plans without approval: nothing may be bought on them."""
+
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+        """The plans that were kept."""
+
+    def hold(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+    ) -> None:
+        """Record that these plans are held; `why` by reference."""
+
+    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
+        """Record which plans are approved; not where another run was faster, or has made the plan anew."""
+
+
+class FromRequests:
+    """Plans of the orders of a file."""
+
+    asks = True
+
+    def __init__(self, requests: Sequence[OrderRequest], name: str, warnings: Sequence[Remark] = ()) -> None:
+        self.name = name
+        self.requests = requests
+        self.warnings = warnings
+
+    def sort(self, ledger: Ledger) -> SortedOrders:
+        work = sort_requests(ledger, self.requests)
+        for warning in words_of_forgotten(work.forgotten):
+            run_logger().warning(warning)
+            self.warnings = [*dict.fromkeys([*self.warnings, Remark(WHOLE_FILE, "", warning)])]
+        return work
+
+    async def plan(
+        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+    ) -> None:
+        looking = asyncio.create_task(self.check_unrecorded(resources, requests))
+
+        async def checked(plans: Sequence[PlannedOrder]) -> None:
+            why = await looking
+            await take([plan.with_verdict(why[ref]) if (ref := plan.order_ref) in why else plan for plan in plans])
+
+        try:
+            await plan_each(resources, requests, checked, chunk_size=chunk_size, match_anew=anew)
+            await looking
+        finally:
+            looking.cancel()
+
+    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+        return await find_unrecorded(resources, requests)
+
+    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        resources.ledger.put_plans(plans, batch_id)
+
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+        return StoredPlans(resources.ledger, plans)
+
+    def hold(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+    ) -> None:
+        for some in chunked(StoredPlans(resources.ledger, plans)):
+            self.keep(resources, batch_id, [plan.with_verdict(why[plan.order_ref]) for plan in some])
+
+    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
+        resources.ledger.approve(approvals, batch_id, tolerance=resources.settings.price_tolerance_percent)
+
+
+class FromCarts:
+    """Plans of orders of one batch whose lines lie in carts, with the quantities that lie there.
+
+    The batch, the file's fingerprint and the limits of the lines stay those of the file that filled the cart.
+    """
+
+    name = "cart"
+    asks = True
+    warnings: Sequence[Remark] = ()
+
+    def __init__(self, orders: Mapping[str, OrderRecord]) -> None:
+        self.requests: Sequence[OrderRequest] = [order.request for order in orders.values()]
+        self._seen: dict[str, OrderRecord] = {}
+        self._plans: dict[str, PlannedOrder] = {}
+
+    def sort(self, ledger: Ledger) -> SortedOrders:
+        """An order that may have been created already, from a cart or not, is not planned again."""
+        refs = [request.order_ref for request in self.requests]
+        orders, effects = ledger.orders(refs), ledger.effects_of(refs)
+        creates = {one.order_ref for one in effects if one.action is Action.CREATE and one.status in COUNTS_AS_SPENT}
+        work = SortedOrders()
+        for request in self.requests:
+            order = orders[request.order_ref]
+            if order.state in OVER:
+                work.over.append(order.order_ref)
+            elif order.order_id or order.order_ref in creates or order.state is OrderState.UNKNOWN:
+                work.under_way.append(order.order_ref)
+            else:
+                work.to_plan.append(request)
+                self._seen[order.order_ref] = order
+        return work
+
+    async def plan(
+        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+    ) -> None:
+        for _, chunk in chunks_with_progress("preview", requests, chunk_size):
+            plans = [await _carted(resources, self._seen[one.order_ref]) for one in chunk]
+            self._plans |= {plan.order_ref: plan for plan in plans}
+            await take(plans)
+
+    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+        return {}
+
+    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        """The plan that the cart was filled with stays; the order gets the reason why it is not bought."""
+        held_back = [plan for plan in plans if not plan.is_fine and not plan.is_postponed]
+        resources.ledger.change([self._held(plan) for plan in held_back])
+
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+        return [self._plans[plan.order_ref] for plan in plans]
+
+    def hold(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+    ) -> None:
+        self.keep(
+            resources, batch_id, [plan.with_verdict(why[plan.order_ref]) for plan in self.stored(resources, plans)]
+        )
+
+    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
+        """Only while the order is in the state it was planned in."""
+        tolerance = resources.settings.price_tolerance_percent
+        for approval in approvals:  # a run that dies now leaves it approved: no other command orders it
+            why = approval.why.but(cart=approval.order_ref)
+            plan, seen_in = self._plans[approval.order_ref], self._seen[approval.order_ref].state
+            resources.ledger.put_cart_plan(replace(plan, why=why), seen_in=seen_in, tolerance=tolerance)
+
+    def _held(self, plan: PlannedOrder) -> OrderChange:
+        expected = self._seen[plan.order_ref].state
+        return OrderChange(order_ref=plan.order_ref, state=OrderState.HELD, expected=expected, why=plan.why)
+
+
+async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:
+    """The plan of ordering the rows at today's cost; held where they can't be ordered."""
+    try:
+        plan = await plan_cart(resources, order)
+    except Misconfigured:
+        raise
+    except CartFault as error:
+        return replace(order.plan, quote=None).with_verdict(held(because(ReasonCode.CART_FAULT, fault=str(error))))
+    except XportcnError as error:
+        return replace(order.plan, quote=None).with_verdict(not_read("not ordered", error))
+    freight = plan.freight_service.price if plan.freight_service else None
+    return replace(plan, why=because(ReasonCode.COSTS, total=plan.total, freight=freight)) if plan.is_fine else plan

@@ -1,0 +1,286 @@
+"""Planning a batch: words matched to items, items looked up, orders previewed and decided."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+
+from connectors.concurrently import task_group
+from connectors.ledger.chunked import chunked
+from connectors.ledger.records import SpendLimits
+from connectors.ledger.store import Ledger
+from connectors.xportcn.errors import ServiceAway
+from domain.budget import BudgetLimits, over_budget
+from domain.decisions import FINE, Verdict, held
+from domain.matching import Match
+from domain.money import Money
+from domain.offers import Offer
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
+from domain.witness_words import marketplace_held
+from domain.wording import shorten
+from flows.batch.chunks import label_of, side_by_side
+from tasks.arrivals import Arrivals
+from tasks.gathering import PartialResults
+from tasks.preview import NOT_ASKED, QuotesTogether, preview_orders
+from tasks.progress import progress
+from tasks.resources import Resources
+from tasks.search import (
+    Item,
+    Matches,
+    item_of,
+    keep_matches,
+    lines_with_words,
+    match_words,
+    search_items,
+    stored_matches,
+)
+
+
+async def match_requests(
+    resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
+) -> dict[tuple[str, str], Match]:
+    """A match for each line with words. A match of an earlier run stands, unless it is to be made `anew`."""
+    wanted = {
+        (request.order_ref, line.item): (request.marketplace, line.item) for request, line in lines_with_words(requests)
+    }
+    if not wanted:
+        return {}
+    kept = await stored_matches(resources, [order_ref for order_ref, _ in wanted])
+    stands = {} if anew else {key: match for key, match in kept.items() if wanted.get(key) == match.item}
+    items = list(dict.fromkeys(item for key, item in wanted.items() if key not in stands))
+    found: PartialResults[Item, Match] = PartialResults()
+
+    listener = progress.get()
+    listener.start("match words", len(items))
+
+    async def match(chunk: Sequence[Item], label: str, through: Callable[[], None]) -> None:
+        matched = PartialResults[Item, Match](then=lambda _item: through())
+        await match_words(resources, dict.fromkeys(chunk), matched, label=label)
+        found.update(matched)
+        listener.advance("match words", len(chunk))
+
+    await side_by_side(resources, items, chunk_size, match)
+    unasked = {item: Match(marketplace=item[0], words=item[1], why=str(NOT_ASKED.why)) for item in items}
+    new = {**unasked, **found}
+    matches = {key: stands.get(key) or _against(kept.get(key), new[item]) for key, item in wanted.items()}
+    await keep_matches(resources, {key: match for key, match in matches.items() if key not in stands})
+    return matches
+
+
+def unmatched(matches: Matches) -> dict[Item, Offer | Verdict]:
+    """Words that mean no item, with the reason."""
+    return {match.item: match.verdict for match in matches.values() if not match.item_id}
+
+
+def _against(stored: Match | None, found: Match) -> Match:
+    return found.in_place_of(stored) if stored else found
+
+
+Take = Callable[[Sequence[PlannedOrder]], Awaitable[None]]
+
+
+async def plan_orders(
+    resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, match_anew: bool = False
+) -> list[PlannedOrder]:
+    """Plans for these requests, in their order; requests that the absent service left out are postponed.
+
+    `match_anew` searches for words again that an earlier run matched.
+    """
+    plans: dict[str, PlannedOrder] = {}
+
+    async def take(made: Sequence[PlannedOrder]) -> None:
+        plans.update({plan.order_ref: plan for plan in made})
+
+    await plan_each(resources, requests, take, chunk_size=chunk_size, match_anew=match_anew)
+    return [plans[one.order_ref] for one in requests]
+
+
+async def plan_each(
+    resources: Resources,
+    requests: Sequence[OrderRequest],
+    take: Take,
+    *,
+    chunk_size: int,
+    match_anew: bool = False,
+) -> None:
+    """Plan these requests; `take` gets the plans of each chunk once they are made."""
+    matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
+    planning = Planning(resources)
+    planning.expect(requests, matches)
+    begun = 0
+
+    async def one(chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]) -> None:
+        nonlocal begun
+        begun += len(chunk)
+        await take(await planning.plan(chunk, label, through))
+
+    await side_by_side(resources, requests, chunk_size, one)
+    for rest in chunked(requests[begun:]):
+        await take([unplanned(request) for request in rest])
+
+
+def unplanned(request: OrderRequest) -> PlannedOrder:
+    """The postponed plan of an order that could not be looked up."""
+    return PlannedOrder(request=request).with_verdict(NOT_ASKED)
+
+
+class Planning:
+    """Each item is looked up once, by the chunk that needs it first; an order is previewed once its items are there.
+
+    `most_stored` offers are kept that no expected order needs any more, for orders expected later.
+    """
+
+    def __init__(self, resources: Resources, *, most_stored: int = 0) -> None:
+        self._resources = resources
+        self._most_stored = most_stored
+        self._matches: dict[tuple[str, str], Match] = {}
+        self._waiting: dict[Item, list[Callable[[], None]]] = {}
+        self._needed = Counter[Item]()
+        self._offers: PartialResults[Item, Offer | Verdict] = PartialResults(then=self._is_there)
+        self._quotes = QuotesTogether(resources)
+        self._looked_up = self._items = 0
+        self._listener = progress.get()
+
+    def expect(self, requests: Sequence[OrderRequest], matches: Matches) -> None:
+        """Announce requests that will be planned, a chunk at a time; their words mean `matches`."""
+        self._matches |= matches
+        self._offers.update(unmatched(matches))
+        needed = Counter(item for request in requests for item in self._items_of(request))
+        new = len(needed.keys() - self._needed.keys() - self._offers.keys())
+        self._needed += needed
+        self._items += new
+        self._listener.start("search", new)
+        self._listener.start("preview", len(requests))
+
+    async def plan(
+        self, chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]
+    ) -> Sequence[PlannedOrder]:
+        """Plans for these, in their order; calls `through` for each. Orders without answers are postponed."""
+        requests = {request.order_ref: request for request in chunk}
+        plans: PartialResults[str, PlannedOrder] = PartialResults(then=lambda _ref: through())
+        arrivals = Arrivals(requests)
+        items = self._still_to_look_up(chunk)
+        for request in chunk:
+            self._arrive_once_known(request, arrivals)
+        async with task_group() as running:
+            if items:
+                running.create_task(self._search(items))
+            running.create_task(self._preview(requests, arrivals, plans, label))
+        await self._keep_matches(plans.values())
+        self._forget(chunk)
+        return [plans.get(ref) or unplanned(request) for ref, request in requests.items()]
+
+    async def _search(self, items: Mapping[Item, None]) -> None:
+        start, self._looked_up = self._looked_up, self._looked_up + len(items)
+        label = label_of(start, self._looked_up, self._items)
+        try:
+            with suppress(ServiceAway):
+                await search_items(self._resources, items, self._offers, label=label)
+        finally:  # the preview does not wait for missing items, and reports them
+            for item in items:
+                self._is_there(item)
+        self._listener.advance("search", len(items))
+
+    async def _preview(
+        self,
+        requests: Mapping[str, OrderRequest],
+        arrivals: Arrivals,
+        plans: PartialResults[str, PlannedOrder],
+        label: str,
+    ) -> None:
+        with suppress(ServiceAway):
+            await preview_orders(
+                self._resources,
+                requests,
+                arrivals,
+                self._offers,
+                self._matches,
+                self._quotes,
+                plans,
+                label=label,
+            )
+        self._listener.advance("preview", len(requests))
+
+    def _items_of(self, request: OrderRequest) -> set[Item]:
+        return {item_of(request, line, self._matches) for line in request.lines}
+
+    def _still_to_look_up(self, chunk: Sequence[OrderRequest]) -> Mapping[Item, None]:
+        """The chunk's items in the order of the file, without those of earlier chunks."""
+        wanted = dict.fromkeys(item_of(request, line, self._matches) for request in chunk for line in request.lines)
+        items = [item for item in wanted if item not in self._offers and item not in self._waiting]
+        self._waiting |= {item: [] for item in items}
+        return dict.fromkeys(items)
+
+    def _arrive_once_known(self, request: OrderRequest, arrivals: Arrivals) -> None:
+        missing = [item for item in self._items_of(request) if item in self._waiting]
+        left = len(missing)
+
+        def one_more() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                arrivals.come(request.order_ref)
+
+        for item in missing:
+            self._waiting[item].append(one_more)
+        if not missing:
+            arrivals.come(request.order_ref)
+
+    def _is_there(self, item: Item) -> None:
+        for one_more in self._waiting.pop(item, ()):
+            one_more()
+
+    def _forget(self, chunk: Sequence[OrderRequest]) -> None:
+        """Drop the offers that no other order needs, beyond `most_stored`."""
+        for request in chunk:
+            for item in self._items_of(request):
+                self._needed[item] -= 1
+                if not self._needed[item] and len(self._offers) > self._most_stored:
+                    self._offers.pop(item, None)
+
+    async def _keep_matches(self, plans: Iterable[PlannedOrder]) -> None:
+        """Store the matches of words, where the preview found the only SKU of the item."""
+        shown = {(plan.order_ref, match.words): match for plan in plans for match in plan.matches}
+        if further := {key: match for key, match in shown.items() if match != self._matches.get(key)}:
+            await keep_matches(self._resources, further)
+
+
+def within_budget(plans: Sequence[PlannedOrder], limits: BudgetLimits) -> list[PlannedOrder]:
+    """The plans; those beyond the budgets are held."""
+    over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], limits)
+    return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
+
+
+def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
+    """The verdicts on orders at held marketplaces, where claims would be refused."""
+    held_ones = ledger.holds.standing()
+    return {
+        one.order_ref: held(marketplace_held(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
+        for one in (requests if held_ones else ())
+        if one.marketplace in held_ones
+    }
+
+
+def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> SpendLimits:
+    """The spending limits of this batch, which the ledger checks once more with every claim."""
+    settings = resources.settings
+    return SpendLimits(
+        batch_id=batch_id,
+        batch=budget,
+        day=settings.day_limit,
+        timezone=settings.timezone,
+    )
+
+
+def limits_now(resources: Resources, limits: SpendLimits) -> BudgetLimits:
+    """The limits with the sums that are committed by now."""
+    return BudgetLimits(
+        order=resources.settings.order_limit,
+        batch=limits.batch,
+        day=limits.day,
+        batch_spent=Money(resources.ledger.committed_in(limits.batch_id)),
+        day_spent=Money(resources.ledger.spent_since(limits.day_start(resources.clock()))),
+        tolerance=resources.settings.price_tolerance_percent,
+    )

@@ -1,0 +1,384 @@
+"""One run of one batch: plan, ask, execute, snapshot, report; from any source of plans."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from connectors.ledger.chunked import chunked
+from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.plans import plan_hash
+from connectors.ledger.records import OrderChange, OrderRecord
+from domain.budget import BudgetLimits, over_budget
+from domain.canary import MOST
+from domain.decisions import Verdict, held
+from domain.money import Money
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder, PlanSummary
+from domain.reasons import ReasonCode, because
+from domain.report import BatchReport, MatchLine
+from domain.request_remarks import HELPERS, Remark
+from domain.states import OrderState
+from domain.wording import pluralize
+from flows.approval.approving import decide
+from flows.approval.request import ApprovalRequest, Decision, SummarizedRequest, in_utc
+from flows.batch.canary import Canaries
+from flows.batch.execution import execute
+from flows.batch.plan_sources import PlanSource, StoredPlans, summary_of
+from flows.batch.planning import Take, at_held_marketplaces, limits_now, spend_limits, unplanned, within_budget
+from flows.batch.reporting import batch_report, match_line
+from flows.batch.sharing import PlannedTogether, Sharing, shared
+from flows.batch.sorting import SortedOrders
+from flows.batch.unfinished import LEFT, cause, explain_unfinished, in_all, with_remedy
+from flows.prefect_ui.artifacts import artifact_key
+from flows.prefect_ui.board import progress_shown
+from flows.prefect_ui.events import EventFeed, batch_finished, budget_used_up
+from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.progress import best_effort, rename_run
+from tasks.effects.kinds import settle_open
+from tasks.lost_ledger import wait_until_settled
+from tasks.render_freight import approve_freight, estimate_unbooked
+from tasks.resources import Resources
+from tasks.snapshot import snapshot_orders, snapshot_plan
+
+SHIPPABLE = (OrderState.PAID, OrderState.HELD)
+
+
+class BatchRun:
+    """One run of one batch."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        batch_id: str,
+        source: PlanSource,
+        *,
+        chunk_size: int = 0,
+        done_by: datetime | None = None,
+        helpers: int = 0,
+    ) -> None:
+        self.resources = resources
+        self.done_by = done_by
+        self.helpers = helpers
+        self.share: Sharing | None = None
+        self.canaries = Canaries(resources)
+        self.batch_id = batch_id
+        self.source = source
+        self.chunk_size = chunk_size or resources.settings.chunk_size
+        self.refs = [request.order_ref for request in source.requests]
+        self.plans: dict[str, PlannedOrder] = {}
+        self.postponed: dict[str, OrderRequest] = {}
+        self.matches: dict[str, list[MatchLine]] = {}
+        self.approved: dict[str, str] = {}
+        self.unasked: list[ApprovalRequest] = []
+        self.tried: list[str] = []
+        if done_by is not None:
+            resources.breaker.until((done_by - resources.clock()).total_seconds())
+
+    async def followed(self, budget: Money | None, *, dry_run: bool, ask: bool) -> BatchReport:
+        """Buy, or only plan, and show the progress."""
+        orders = pluralize(len(self.refs), "order")
+        run_logger().info("Batch %s: %s to %s", self.batch_id, orders, "plan" if dry_run else "buy")
+        await best_effort("the run's name", rename_run(f"{self.batch_id}: {orders}"))
+        async with progress_shown(artifact_key(self.batch_id)):
+            return await (self.plan_only(budget) if dry_run else self.buy(budget, ask=ask))
+
+    async def plan_only(self, budget: Money | None) -> BatchReport:
+        """Report what would happen; the ledger keeps only the matches of words."""
+        self._is_paused()
+        work = self.source.sort(self.resources.ledger)
+        await self._plan(work.to_plan, self._remember_whole, anew=True)
+        await self._plan(self._to_plan_again(), self._remember_whole, anew=True)
+        why = cause(self.resources, self.done_by)
+        made = [self.plans[request.order_ref] for request in work.to_plan]
+        plans = with_remedy(within_budget(made, self._limits(budget)), why[0])
+        to_ship = await estimate_unbooked(self.resources, work.under_way)
+        snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
+        report = self._report(work, snapshot_id, plans=plans, dry_run=True)
+        broken_off = in_all(why, Counter(str(plan.state) for plan in plans if plan.is_postponed))
+        return replace(report, plans=plans, to_ship=to_ship, broken_off=broken_off)
+
+    async def buy(self, budget: Money | None, *, ask: bool) -> BatchReport:
+        """Take every order as far as possible; orders that failed by themselves are tried again at the end."""
+        ledger = self.resources.ledger
+        self._is_paused()
+        begun = ledger.start_batch(self.batch_id, self.source.name)
+        feed = EventFeed(ledger, self.refs)
+        await settle_open(self.resources, self.refs)
+        work = self.source.sort(ledger)
+        if work.to_plan or work.under_way or work.approved:
+            await wait_until_settled(self.resources, self.done_by)
+        is_worth_it = self.helpers and (work.to_plan or work.under_way or work.approved)
+        if is_worth_it or ledger.shares.standing(self.batch_id):
+            await self._shared(work, budget, feed, ask=ask)
+        else:
+            await self._go_on(work, (), budget, feed, ask=ask)
+        postponed, again = self._to_plan_again(), await self._to_try_again()
+        if postponed or again:
+            run_logger().info("%s: once more", pluralize(len({*again, *(one.order_ref for one in postponed)}), "order"))
+            await self._go_on(SortedOrders(to_plan=postponed), again, budget, feed, ask=ask)
+        why = cause(self.resources, self.done_by)
+        tried = dict.fromkeys([*self.tried, *self.postponed])
+        broken_off = await explain_unfinished(
+            self.resources, self.batch_id, tried, self.postponed, why, asks=self.source.asks, done_by=self.done_by
+        )
+        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
+        report = replace(self._report(work, snapshot_id, dry_run=False), broken_off=broken_off)
+        await feed.emit(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
+        return report
+
+    async def _shared(self, work: SortedOrders, budget: Money | None, feed: EventFeed, *, ask: bool) -> None:
+        """Buy with helpers; what an earlier run had approved and handed out needs no further approval."""
+        async with shared(
+            self.resources,
+            self.batch_id,
+            helpers=self.helpers,
+            wanted=wanted_of(self.source, ask=ask),
+            limits=spend_limits(self.resources, self.batch_id, budget),
+            chunk_size=self.chunk_size,
+            done_by=self.done_by,
+            asks=self.source.asks,
+        ) as self.share:
+            if self.share and (handed_out := await self.share.bought_before()):
+                together = await self.share.planned(())
+                waiting = [request for request in work.to_plan if request.order_ref in handed_out]
+                await self._judge(together.plans, await self.source.check_unrecorded(self.resources, waiting))
+                self._take_in(together)
+                self.approved |= {ref: plan for ref, plan in handed_out.items() if plan}
+                self.tried += handed_out
+                await self.share.bought(list(handed_out), self.approved, feed.emit)
+            else:
+                await self._go_on(work, (), budget, feed, ask=ask)
+            if self.share:
+                said = [Remark(HELPERS, "", words) for words in self.share.said]
+                self.source.warnings = [*self.source.warnings, *said]
+        self.share = None
+
+    async def _go_on(
+        self, work: SortedOrders, again: Sequence[str], budget: Money | None, feed: EventFeed, *, ask: bool
+    ) -> None:
+        """Plan, ask and execute; `again` are orders of this run that need no further approval."""
+        fine = self._within(budget, await self._planned(work.to_plan))
+        freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
+        question = SummarizedRequest(
+            batch_id=self.batch_id,
+            to_buy=self.source.stored(self.resources, fine),
+            to_ship=freight,
+            warnings=self.source.warnings,
+            paused=self.resources.paused,
+            allowed=tuple(self.unasked),
+            summaries=fine,
+        )
+        decision = await self._decide(question, yes=not ask)
+        if decision is None or not decision.stops:
+            approved = work.approved | self._approve(question, decision)
+            self.approved |= approved
+            refused = set(question.refs) - set(decision.approved) if decision else set()
+            refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
+            self.tried += refs
+            if self._is_paused():
+                return
+            if self.share is not None:
+                shared = await self._bought_first(refs, budget, feed)
+                await self.share.bought(shared, self.approved, feed.emit)
+            else:
+                await self._execute(refs, budget, feed)
+
+    async def _bought_first(self, refs: Sequence[str], budget: Money | None, feed: EventFeed) -> list[str]:
+        """Buy the canaries, before helpers begin at their marketplaces; answers the orders left for helpers.
+
+        Where no canary is read back this run takes the others too: they are held, or wait.
+        """
+        orders = self.resources.ledger.each_order(refs)
+        at = {order.order_ref: order.marketplace for order in orders if order.state is OrderState.PLANNED}
+        mine: list[str] = []
+        for _ in range(MOST):
+            if first := await self.canaries.first({ref: at[ref] for ref in at if ref not in mine}):
+                await self._execute(first, budget, feed)
+                mine += first
+        if alone := [ref for ref in at if ref not in mine and not await self.canaries.is_free(at[ref])]:
+            await self._execute(alone, budget, feed)
+        gone = {*mine, *alone}
+        return [ref for ref in refs if ref not in gone]
+
+    async def _execute(self, refs: Sequence[str], budget: Money | None, feed: EventFeed) -> None:
+        await execute(
+            self.resources,
+            refs,
+            self.approved,
+            limits=spend_limits(self.resources, self.batch_id, budget),
+            chunk_size=self.chunk_size,
+            feed=feed,
+            canaries=self.canaries,
+            asks=self.source.asks,
+        )
+
+    async def _to_try_again(self) -> list[str]:
+        """The orders of this run that failed by themselves, once their open effects are settled."""
+        if self.resources.breaker.is_over or self._is_paused():
+            return []
+        waiting = {*LEFT, OrderState.UNKNOWN}
+        orders = self.resources.ledger.each_order(self.tried)
+        left = [order.order_ref for order in orders if order.state in waiting]
+        await settle_open(self.resources, left)
+        return [order.order_ref for order in self.resources.ledger.each_order(left) if order.state in LEFT]
+
+    def _is_paused(self) -> bool:
+        """Whether all buying is paused at this moment, read from the ledger; claims read it again."""
+        return self.resources.heed(self.resources.ledger.buying_paused())
+
+    def _to_plan_again(self) -> list[OrderRequest]:
+        """The requests that could not be looked up, while the run may go on."""
+        return [] if self.resources.breaker.is_over else list(self.postponed.values())
+
+    async def _planned(self, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
+        """Plan, and store each plan as it is made; answers the summaries, in the order of the file."""
+        made: dict[str, PlanSummary] = {}
+        if self.share is not None and requests:
+            return await self._planned_together(self.share, requests)
+
+        async def keep(plans: Sequence[PlannedOrder]) -> None:
+            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, plans)
+            made.update({plan.order_ref: summary_of(plan) for plan in plans})
+
+        await self._plan(requests, keep)
+        return [made[request.order_ref] for request in requests if request.order_ref in made]
+
+    async def _planned_together(self, share: Sharing, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
+        """Plan with helpers, while this run looks for orders that its ledger does not know."""
+        looking = asyncio.create_task(self.source.check_unrecorded(self.resources, requests))
+        try:
+            together = await share.planned(requests)
+            why = await looking
+        finally:
+            looking.cancel()
+        self._take_in(together)
+        made = await self._judge(together.plans, why)
+        for rest in chunked(request for request in requests if request.order_ref not in made):
+            self.postponed |= {request.order_ref: request for request in rest}
+            left = [unplanned(request) for request in rest]
+            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, left)
+            made |= {plan.order_ref: summary_of(plan) for plan in left}
+        return [made[request.order_ref] for request in requests]
+
+    async def _judge(self, made: dict[str, PlanSummary], why: Mapping[str, Verdict]) -> dict[str, PlanSummary]:
+        """The plans, with those held that are not to be bought after all, unless another run is buying them by now."""
+        ledger = self.resources.ledger
+        begun = {effect.order_ref for effect in ledger.effects_of(why)} if why else ()
+        doubtful = [plan for ref, plan in made.items() if ref in why and ref not in begun]
+        for some in chunked(StoredPlans(ledger, doubtful)):
+            judged = [plan.with_verdict(why[plan.order_ref]) for plan in some]
+            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, judged)
+            made |= {plan.order_ref: summary_of(plan) for plan in judged}
+        return made
+
+    def _take_in(self, together: PlannedTogether) -> None:
+        requests = {request.order_ref: request for request in self.source.requests}
+        self.postponed |= {ref: requests[ref] for ref in together.postponed if ref in requests}
+        self.matches |= together.matches
+
+    async def _remember_whole(self, plans: Sequence[PlannedOrder]) -> None:
+        self.plans.update({plan.order_ref: plan for plan in plans})
+
+    async def _plan(self, requests: Sequence[OrderRequest], take: Take, *, anew: bool = False) -> None:
+        async def made(plans: Sequence[PlannedOrder]) -> None:
+            for plan in plans:
+                self.postponed.pop(plan.order_ref, None)
+                if plan.is_postponed:
+                    self.postponed[plan.order_ref] = plan.request
+                if plan.matches:
+                    self.matches[plan.order_ref] = [match_line(plan.order_ref, match) for match in plan.matches]
+            await take(plans)
+
+        await self.source.plan(self.resources, requests, made, chunk_size=self.chunk_size, anew=anew)
+
+    def _limits(self, budget: Money | None) -> BudgetLimits:
+        return limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
+
+    def _within(self, budget: Money | None, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
+        """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held."""
+        fine = [plan for plan in plans if plan.is_fine]
+        why = at_held_marketplaces(self.resources.ledger, self.source.requests)
+        to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
+        why |= over_budget(to_buy, self._limits(budget))
+        self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
+        return [plan for plan in fine if plan.order_ref not in why]
+
+    async def _decide(self, question: SummarizedRequest, *, yes: bool) -> Decision | None:
+        """The decision; None when there is nothing to approve. What is not approved is held, with the reason."""
+        if not question.refs:
+            return None
+        decision = await decide(question, self.resources.settings, self.resources.ledger, yes=yes)
+        self._hold(question, decision)
+        self.unasked += [decision.unasked] if decision.unasked else []
+        if decision.is_silence:
+            run_logger().warning("Batch %s: %s; its orders are held", self.batch_id, decision.not_bought)
+        else:
+            run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.refs), decision.by)
+        return decision
+
+    def _hold(self, question: SummarizedRequest, decision: Decision) -> None:
+        approved = set(decision.approved)
+        to_hold = [plan for plan in question.summaries if plan.order_ref not in approved]
+        self.source.hold(
+            self.resources,
+            self.batch_id,
+            to_hold,
+            dict.fromkeys((plan.order_ref for plan in to_hold), held(decision.not_bought)),
+        )
+        ledger = self.resources.ledger
+        to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
+        ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in to_ship])
+        ledger.change([order.stays(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
+
+    def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
+        """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""
+        if decision is None:
+            return {}
+        ledger, now, approved = self.resources.ledger, self.resources.clock(), set(decision.approved)
+        to_buy = [plan for plan in question.summaries if plan.order_ref in approved]
+        self.source.approve(self.resources, self.batch_id, (decision.approval_of(plan, now) for plan in to_buy))
+        to_ship = [plan for plan in question.to_ship if plan.order_ref in approved]
+        approve_freight(self.resources, to_ship)
+        orders = ledger.orders(plan.order_ref for plan in to_ship)
+        prices = {plan.order_ref: plan.freight_service.price for plan in to_ship if plan.freight_service}
+        ledger.change([_renewed(order) for order in orders.values() if order.plan_hash is None])
+        ledger.change(
+            [
+                order.stays(because(ReasonCode.FREIGHT_APPROVED, by=decision.by, at=in_utc(now), price=prices[ref]))
+                for ref, order in orders.items()
+                if order.state in SHIPPABLE
+            ]
+        )
+        return {plan.order_ref: plan.plan_hash for plan in to_buy}
+
+    def _report(
+        self, work: SortedOrders, snapshot_id: str, *, plans: Sequence[PlannedOrder] = (), dry_run: bool
+    ) -> BatchReport:
+        return batch_report(
+            self.resources,
+            self.batch_id,
+            self.source.requests,
+            taken=work.taken,
+            snapshot_id=snapshot_id,
+            plans=plans,
+            matches=[line for ref in self.refs for line in self.matches.get(ref, ())],
+            dry_run=dry_run,
+            warnings=self.source.warnings,
+        )
+
+
+def wanted_of(source: PlanSource, *, ask: bool) -> str:
+    """A hash of the orders to buy, their source, and whether a person is asked: an approval is for that alone."""
+    orders = sorted((request.order_ref, request.fingerprint) for request in source.requests)
+    return hashlib.sha256(json.dumps([type(source).__name__, ask, orders]).encode()).hexdigest()
+
+
+def _renewed(order: OrderRecord) -> OrderChange:
+    """The change that records the plan's approval anew, after an earlier no to the order."""
+    return OrderChange(order_ref=order.order_ref, writes=OrderUpdate.plan_approved(plan_hash(order.plan)))

@@ -1,0 +1,1 @@
+"""Messages to people: what a run or a batch has to say, put into the outbox."""

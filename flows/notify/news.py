@@ -1,0 +1,202 @@
+"""Notifications made from the results of runs. Pure; they hold no receiver's data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from connectors.ledger.records import EffectRecord
+from domain.findings import Finding
+from domain.messages import Message, MessageKind
+from domain.money import Money
+from domain.orders import Receiver
+from domain.personal import without_receiver
+from domain.reasons import UNKNOWN_STATES, ReasonCode, grouped
+from domain.report import BatchReport, ReportLine
+from domain.states import NEEDS_A_PERSON
+from domain.wording import counted, pluralize, shorten
+
+MOST_REASONS, MOST_REASON = 8, 200
+REMEDY = "Raise the budget or the day's limit, or wait for the next day, and run the same file again."
+IN_UNKNOWN_STATES = (
+    "What this program has paid counts as paid, and is booked once its state is known or a parcel is on its way. Its "
+    "word for the state: sourcing status ORDER_REF. This is told once a marketplace."
+)
+WAITING = frozenset(NEEDS_A_PERSON)
+
+
+def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Message]:
+    """Messages of the orders that wait for a person after a run: those beyond a budget, and all others.
+
+    Orders held by silence alone are left out: `flows/approval/notice.py` notifies of them.
+
+    `receivers` are those of the waiting orders; the details of an order without one are left out.
+    """
+    waiting = waiting_in(report)
+    full = [line for line in report.without_room if line in waiting]
+    silent = ReasonCode.NOBODY_ANSWERED
+    rest = [line for line in waiting if line not in full and line.reason_code is not silent]
+
+    def reason(line: ReportLine) -> str:
+        receiver = receivers.get(line.order_ref)
+        return without_receiver(line.reason, receiver) if receiver else ""
+
+    bought = f"Bought in this run: {pluralize(report.bought_this_run, 'order')} for {Money(report.spent_this_run_fen)}."
+    later = [f"Looked at again by itself: {report.next_look.words}."] if report.next_look else []
+    told = []
+    if rest:
+        counts = counted(str(line.state) for line in rest)
+        told.append(
+            Message(
+                cause=_cause(f"orders-wait:{report.batch_id}", about := _about("waits", rest)),
+                kind=MessageKind.ORDERS_WAIT,
+                subject=f"Batch {report.batch_id}: {counts}",
+                body="\n".join([*_reasons([replace(one, reason=reason(one)) for one in rest]), bought, *later]),
+                about=about,
+            )
+        )
+    if full:
+        refs = [line.order_ref for line in full]
+        told.append(
+            Message(
+                cause=_cause(f"budget:{report.batch_id}", about := _about("budget", full)),
+                kind=MessageKind.BUDGET_USED,
+                subject=f"Batch {report.batch_id}: {pluralize(len(full), 'order')} held, the budget is used up",
+                body="\n".join([f"{shorten(refs, 20)}. The first of them: {reason(full[0])}", bought, REMEDY]),
+                about=about,
+            )
+        )
+    return told + _of_unknown_states(report)
+
+
+def _of_unknown_states(report: BatchReport) -> list[Message]:
+    """A message for each marketplace that shows unknown states."""
+    unknown: dict[str, list[str]] = {}
+    for line in report.orders:
+        if line.reason_code in UNKNOWN_STATES:
+            unknown.setdefault(line.marketplace, []).append(line.order_ref)
+    return [
+        Message(
+            cause=f"unknown-state:{marketplace}",
+            kind=MessageKind.UNKNOWN_STATE,
+            subject=f"{marketplace} shows {pluralize(len(refs), 'order')} in a state that this program does not know",
+            body=f"{shorten(refs, 20)}. {IN_UNKNOWN_STATES}",
+        )
+        for marketplace, refs in unknown.items()
+    ]
+
+
+def waiting_in(report: BatchReport) -> list[ReportLine]:
+    """The orders that wait for a person; none in a dry run."""
+    return [] if report.dry_run else [line for line in report.orders if line.state in WAITING]
+
+
+def _reasons(lines: Sequence[ReportLine]) -> list[str]:
+    """`2 held (A-1, A-2): sold out`, the most frequent first."""
+    most = sorted(grouped(lines), key=lambda one: -len(one[0]))
+    told = [
+        f"{len(some):,} {some[0].state} ({shorten([one.order_ref for one in some])}): {why[:MOST_REASON]}".rstrip(": ")
+        for some, why in most[:MOST_REASONS]
+    ]
+    return told + ([f"and {len(most) - MOST_REASONS:,} further reasons"] if len(most) > MOST_REASONS else [])
+
+
+def of_faults(file: str, content: str, note: str, places: Sequence[str]) -> Message:
+    """The message of a faulty request file, with the places only: the words of faults may quote a receiver."""
+    where = f"Look at {shorten(places, 10)}. " if places else ""
+    return Message(
+        cause=f"faults:{file}:{content}",
+        kind=MessageKind.FAULTS,
+        subject=f"{file}: {note}",
+        body=f"{where}Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it and "
+        "drop it into the inbox again.",
+    )
+
+
+def of_parcels(
+    stalled: Mapping[str, datetime], returned: Iterable[str], held: Sequence[ReportLine], *, days: int
+) -> list[Message]:
+    """Messages of parcels without news for so many days, each with its last scan; of returned ones, of held orders."""
+    back = sorted(returned)
+    lines = [
+        *([f"Nothing heard for {days} days: {shorten(list(stalled), 20)}."] if stalled else []),
+        *([f"On their way back to the sender: {shorten(back, 20)}."] if back else []),
+        *[f"{line.order_ref} is held: {line.reason[:MOST_REASON]}" for line in held[:MOST_REASONS]],
+    ]
+    about = (
+        *(stall_cause(ref, last) for ref, last in stalled.items()),
+        *(f"returned:{ref}" for ref in back),
+        *(_about("waits", held)),
+    )
+    if not about:
+        return []
+    parts = [
+        f"{len(stalled):,} without news" if stalled else "",
+        f"{len(back):,} on the way back" if back else "",
+        f"{len(held):,} held" if held else "",
+    ]
+    remedy = "Ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans."
+    return [
+        Message(
+            cause=_cause("parcels", about),
+            kind=MessageKind.PARCEL,
+            subject=f"Parcels: {', '.join(filter(None, parts))}",
+            body="\n".join([*lines, remedy]),
+            about=about,
+        )
+    ]
+
+
+def stall_cause(order_ref: str, last: datetime) -> str:
+    """The cause of one stall: a later scan begins a new one."""
+    return f"stalled:{order_ref}:{last.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
+    """Messages of a reconciliation's findings, each finding once."""
+    about = tuple(f"differs:{'/'.join(map(str, finding.identity))}" for finding in findings)
+    if not about:
+        return []
+    named = [f"- {one.kind.replace('_', ' ')}: {one.order_ref or one.order_id}".rstrip(": ") for one in findings[:10]]
+    return [
+        Message(
+            cause=_cause("differs", about),
+            kind=MessageKind.DIFFERS,
+            subject=f"The ledger and the service differ: {counted(str(finding.kind) for finding in findings)}",
+            body="\n".join([*named, f"In all: {summary}", "What to do about each stands in the run's artifact."]),
+            about=about,
+        )
+    ]
+
+
+def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
+    """Messages of unanswered effects, of orders that do not wait for a person anyway."""
+    about = tuple(f"unknown:{effect.key}" for effect in effects)
+    if not about:
+        return []
+    named = [f"{effect.action} of {effect.order_ref}" for effect in effects]
+    return [
+        Message(
+            cause=_cause("unknown", about),
+            kind=MessageKind.EFFECT_UNKNOWN,
+            subject=f"No answer to {pluralize(len(effects), 'action')}: {shorten(named)}",
+            body="Nobody knows yet whether it happened, so it is not done again. Later runs look at the service; what "
+            "they can't tell waits for your answer.",
+            about=about,
+        )
+    ]
+
+
+def _about(what: str, lines: Iterable[ReportLine]) -> tuple[str, ...]:
+    """A key of each waiting order and its reason: a new reason is notified again."""
+    return tuple(f"{what}:{line.order_ref}:{line.state}:{_hash(line.reason)}" for line in lines)
+
+
+def _cause(what: str, about: Iterable[str]) -> str:
+    return f"{what}:{_hash(*about)}"
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,257 @@
+"""Artifacts of a run in the Prefect UI."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from urllib.parse import quote
+
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+
+from connectors.ledger.records import OrderRecord
+from connectors.settings import is_deployed_run
+from connectors.ui_pages import WHAT_WAITS, artifact_page
+from domain.money import Money, total_of
+from domain.reasons import grouped
+from domain.report import BatchReport, ReportLine
+from domain.request_remarks import Fault
+from domain.states import NEEDS_A_PERSON
+from domain.wording import pluralize
+from flows.prefect_ui.inert import inert
+from flows.prefect_ui.plan_table import OUR_LINKS, dry_run_summary, plan_rows, warnings_list
+from flows.prefect_ui.progress import best_effort, rename_run
+
+TRACKER = "https://t.17track.net/en#nums={}"
+WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]|\"'`\\]{1,1000}")
+BAR_WIDTH = 24
+NO_ORDERS: Mapping[str, OrderRecord] = {}
+SHOWN_REASONS = 50
+SHOWN_ALIKE = 10
+SHOWN_PARCELS = 200
+MOST_ROWS = 1_000
+"""Rows of a table: Prefect keeps each three times, and a browser draws all of them. All rows are in the snapshot."""
+last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
+"""Reports for a caller that needs them even when Prefect can't record the end of the run."""
+
+
+async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
+    """Show the table of outcomes, or of a dry run's plan, and the report, which links to everything else.
+
+    In a worker's process also the figures of the batch, and their page.
+
+    `orders` of the ledger have the links to follow their parcels.
+    """
+    if (reports := last_report.get()) is not None:
+        reports.append(report)  # before anything is shown, which may fail
+
+    async def all_of_it() -> None:
+        await (_show_plan(report) if report.dry_run else _show_orders(report))
+        await acreate_markdown_artifact(
+            key=f"report-{artifact_key(report.batch_id)}",
+            markdown=markdown_report(report, orders, links_of(report)),
+            description=in_short(report),
+        )
+        await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
+
+    await best_effort("the report", all_of_it())
+    if is_deployed_run() and report.snapshot_id and not report.dry_run:
+        from flows.prefect_ui.report_artifact import (
+            show_figures,  # pandas and matplotlib, which a terminal need not wait for
+        )
+
+        await show_figures(report)
+
+
+def with_parcels(report: BatchReport) -> list[str]:
+    """The orders for which a report links to the tracking of their parcels."""
+    return [line.order_ref for line in report.orders if line.tracking_numbers][:SHOWN_PARCELS]
+
+
+async def _show_orders(report: BatchReport) -> None:
+    next_look = f"; {report.next_look.words}" if report.next_look else ""
+    words = f"Orders of batch {report.batch_id}: {counts_of(report)}{next_look}"
+    await show_table(f"outcome-{artifact_key(report.batch_id)}", outcome_rows(report), words)
+
+
+async def _show_plan(report: BatchReport) -> None:
+    words = f"Plan of batch {report.batch_id}: {counts_of(report)}. {dry_run_summary(report)}"
+    rows = sorted(plan_rows(report), key=lambda row: row["state"] not in NEEDS_A_PERSON)
+    await show_table(artifact_key(f"plan-{report.batch_id}"), rows, words)
+
+
+async def show_table(key: str, rows: Sequence[Mapping[str, object]], words: str, *, rest: str = "the snapshot") -> None:
+    """A table of the run, no longer than a browser bears; give the rows that wait for a person first.
+
+    A table shows links as they are written, so no cell holds one. `rest` is where all rows are.
+    """
+    first, description = of_many([dict(row) for row in rows], words, rest)
+    await acreate_table_artifact(key=key, table=first, description=description)
+
+
+def of_many(
+    rows: list[dict[str, object]], words: str, rest: str = "the snapshot"
+) -> tuple[list[dict[str, object]], str]:
+    """The first of many rows, foreign text inert, and the words with the count of the rest."""
+    more = len(rows) - MOST_ROWS
+    first = [{name: _cell(name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
+    return first, f"{words} ({more:,} more: see {rest})" if more > 0 else words
+
+
+def _cell(name: str, value: object) -> object:
+    return inert(value) if isinstance(value, str) and name != OUR_LINKS else value
+
+
+async def show_faults(name: str, faults: Sequence[Fault]) -> None:
+    """Show the faults of a request file, cell by cell."""
+    rows = [{"row": fault.row, "column": fault.column, "fault": fault.message} for fault in faults]
+    words = f"{pluralize(len(faults), 'fault')} in {name}; nothing was sent"
+    table = show_table(f"faults-{artifact_key(name)}", rows, words, rest="the run's log")
+    await best_effort("the faults", table)
+
+
+def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
+    """One row an order, as text; those that wait for a person first. Wide tables are seen from the left."""
+    return [
+        {
+            "order": line.order_ref,
+            "state": str(line.state),
+            "reason": line.reason,
+            "paid": str(Money(line.paid_fen)) if line.paid_fen is not None else "",
+            "freight": str(line.freight or ""),
+            "tracking": ", ".join(line.tracking_numbers),
+            "order id": line.order_id or "",
+            "marketplace": line.marketplace,
+        }
+        for line in sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
+    ]
+
+
+def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
+    """Markdown links to the carrier's page where the service gave one, else to a public tracker."""
+    told = list(order.shipment.tracking_urls) if order and order.shipment else []
+    if len(told) != len(line.tracking_numbers) or not all(map(WEB_ADDRESS.fullmatch, told)):
+        told = [TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers]
+    return ", ".join(f"[{inert(number)}]({url})" for number, url in zip(line.tracking_numbers, told, strict=True))
+
+
+def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS, links: str = "") -> str:
+    """The sums, a small chart of the states, one of the marketplaces, what waits for a person, and the parcels."""
+    title = f"# Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
+    waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
+    sent = [line for line in report.orders if line.tracking_numbers]
+    return "\n\n".join(
+        [
+            title,
+            *([links] if links else []),
+            dry_run_summary(report) if report.dry_run else money_summary(report),
+            *([told] if (told := warnings_list(report.warnings)) else []),
+            *([f"**{inert(report.paused.notice)}**"] if report.paused else []),
+            *([f"**Ended early:** {inert(report.broken_off)}"] if report.broken_off else []),
+            *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
+            "## Orders by state\n\n" + chart("state", "orders", report.counts),
+            *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
+            *([_waiting(waiting)] if waiting else []),
+            *([f"## Rejected rows\n\n{inert(report.rejected.words)}"] if report.rejected else []),
+            *([_parcels(sent, orders)] if sent else []),
+            *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
+        ]
+    )
+
+
+def in_short(report: BatchReport) -> str:
+    """The sums and the counts, in one line: `1,590.00 CNY paid, freight 310.20 USD; 20 booked, 4 held`."""
+    if report.dry_run:
+        total = total_of([plan.total for plan in report.plans if plan.is_fine])
+        return f"A run would spend {total}; {counts_of(report)}"
+    return f"{Money(report.spent_fen)} paid{freight_words(report, ', ')}; {counts_of(report)}"
+
+
+def links_of(report: BatchReport) -> str:
+    """Links to the other pages of a batch, as Markdown; empty where no UI is known."""
+    key = artifact_key(report.batch_id)
+    pages = {f"plan-{key}": "The plan"} if report.dry_run else {f"outcome-{key}": "Every order"}
+    if is_deployed_run() and report.snapshot_id and not report.dry_run:
+        pages[f"figures-{key}"] = "Figures"
+    return markdown_links(pages | {WHAT_WAITS: "What waits for you"})
+
+
+def with_what_waits(text: str, between: str = "\n\n") -> str:
+    """A report with the link to all that waits for a person, where a UI is known."""
+    return between.join(filter(None, [text, markdown_links({WHAT_WAITS: "What waits for you"})]))
+
+
+def markdown_links(pages: Mapping[str, str]) -> str:
+    """Links to artifacts by their keys, with these words."""
+    return " · ".join(f"[{words}]({page})" for key, words in pages.items() if (page := artifact_page(key)))
+
+
+def money_summary(report: BatchReport) -> str:
+    """The sums spent, in all and by this run, and the freight of booked orders."""
+    return (
+        "| bought by | orders | paid |\n|---|--:|--:|\n"
+        f"| this run | {report.bought_this_run:,} | {Money(report.spent_this_run_fen)} |\n"
+        f"| this batch in all | {sum(1 for line in report.orders if line.paid_fen):,} | {Money(report.spent_fen)} |"
+        + freight_words(report, "\n\nBooked with the warehouse beside that: ")
+    )
+
+
+def freight_words(report: BatchReport, before: str) -> str:
+    """`freight 310.20 USD` behind these words, a sum a currency; nothing where nothing is booked."""
+    sums = " + ".join(map(str, report.freight.values()))
+    return f"{before}freight {sums}" if sums else ""
+
+
+def chart(name: str, counted: str, values: Mapping[str, int], texts: Mapping[str, str] | None = None) -> str:
+    """A table with a bar a row, of what is `counted`; `texts` stand in place of the bare numbers."""
+    longest = max([*values.values(), 1])
+    rows = [f"| {key} | {(texts or {}).get(key, f'{n:,}')} | {bar(n, longest)} |" for key, n in values.items()]
+    return "\n".join([f"| {name} | {counted} | at a glance |", "|---|--:|---|", *rows])
+
+
+def bar(value: int, longest: int) -> str:
+    """A bar of blocks; a value above 0 has at least one."""
+    return "█" * max(1, round(BAR_WIDTH * value / longest)) if value else ""
+
+
+def counts_of(report: BatchReport) -> str:
+    """`20 booked, 4 held`."""
+    return ", ".join(f"{count:,} {state}" for state, count in report.counts.items()) or "no orders"
+
+
+def _spent_chart(report: BatchReport) -> str:
+    spent: dict[str, int] = {}
+    for line in report.orders:
+        if line.paid_fen:
+            spent[line.marketplace] = spent.get(line.marketplace, 0) + line.paid_fen
+    return "## Paid by marketplace\n\n" + chart(
+        "marketplace", "paid", spent, {k: str(Money(n)) for k, n in spent.items()}
+    )
+
+
+def _waiting(lines: Sequence[ReportLine]) -> str:
+    """A line a reason: many orders often wait for the same thing."""
+    listed = [
+        f"- {alike[0].state}: **{_some([line.order_ref for line in alike])}**: {inert(reason)}"
+        for alike, reason in grouped(lines)
+    ]
+    more = len(listed) - SHOWN_REASONS
+    rest = [f"- and {more:,} further reasons: see the outcome table"] if more > 0 else []
+    return "\n".join(["## Waiting for a person", "", *listed[:SHOWN_REASONS], *rest])
+
+
+def _parcels(lines: Sequence[ReportLine], orders: Mapping[str, OrderRecord]) -> str:
+    rows = [f"| {line.order_ref} | {tracking_links(line, orders.get(line.order_ref))} |" for line in lines]
+    more = len(rows) - SHOWN_PARCELS
+    rest = [f"\nAnd {more:,} more: see the outcome table"] if more > 0 else []
+    return "\n".join(["## Parcels", "", "| order | follow it |", "|---|---|", *rows[:SHOWN_PARCELS], *rest])
+
+
+def _some(refs: Sequence[str]) -> str:
+    more = len(refs) - SHOWN_ALIKE
+    return ", ".join(refs[:SHOWN_ALIKE]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def artifact_key(text: str) -> str:
+    """Prefect's keys are lower-case letters, digits and dashes."""
+    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split()) or "batch"

@@ -1,0 +1,240 @@
+"""Events that automations can trigger on: changes of orders and effects since the last comparison (docs/events.md).
+
+All are emitted from one place, by comparing the ledger with its earlier state. An event takes about 6 KB of Prefect's
+database, whatever it says: so orders of a batch that come into the same state share one. They go to the server in one
+call a chunk, not through `prefect.events.emit_event`: its queue must be empty before a process may end, and when the
+server is gone it takes seconds an event. Unsent events are tried again with the next, and never stop a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.events import Event, RelatedResource, Resource
+from prefect.events.related import related_resources_from_run_context
+from prefect.settings import PREFECT_API_URL
+
+from connectors.ledger.chunked import chunked
+from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.store import Ledger
+from connectors.xportcn.breaker import BreakerNews
+from domain.effects import OPEN, EffectStatus
+from domain.reasons import Reason
+from domain.report import BatchReport
+from domain.states import OrderState
+from flows.prefect_ui.progress import best_effort
+
+EVENT_STATES = (
+    OrderState.BOOKED,
+    OrderState.HELD,
+    OrderState.REFUSED,
+    OrderState.UNKNOWN,
+    OrderState.CANCELLED,
+    OrderState.REFUNDED,
+)
+TRAVELLING = (OrderState.BOOKED, OrderState.SHIPPED, OrderState.IN_WAREHOUSE, OrderState.IN_TRANSIT)
+SERVICE = {"prefect.resource.id": "sourcing.service", "prefect.resource.name": "the service"}
+STALLED_AFTER = timedelta(days=7)
+LONGEST_REASON = 500
+MOST_REFS = 100
+SLICE = 1_000
+"""Orders that are read at once."""
+EVENTS_OF_A_RUN = ("flow-run", "deployment")
+"""The related resources of an event. All that Prefect knows of a run would triple the event's size in its database."""
+
+_Known = tuple[OrderState, Reason | None, bool]
+"""State, its reason, and whether money has left."""
+
+
+class EventFeed:
+    """The last known state of some orders and their effects; each `emit` sends the changes since.
+
+    `without_run` for a person's act outside a flow run that automations must be notified of.
+    """
+
+    def __init__(self, ledger: Ledger, order_refs: Iterable[str], *, without_run: bool = False) -> None:
+        self._ledger = ledger
+        self._without_run = without_run
+        self._known: dict[str, _Known] = {}
+        self._doubts: dict[str, set[str]] = {}
+        self._pending: list[Event] = []
+        self._reading = asyncio.Lock()
+        for refs in chunked(list(order_refs), SLICE):
+            self._changes(refs)
+
+    async def emit(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
+        """Send the changes of these orders, and further events; answers the number of orders in each state."""
+        states: Counter[str] = Counter()
+        for refs in chunked(list(order_refs), SLICE):
+            async with self._reading:  # in a thread: other chunks have effects on the wire, whose answers must be read
+                orders, news = await asyncio.to_thread(self._changes, refs)
+            self._pending += news
+            states.update(str(order.state) for order in orders.values())
+        telling, self._pending = [*self._pending, *further], []  # concurrent chunks send their own events each
+        if not await send(telling, without_run=self._without_run):
+            self._pending = [*telling, *self._pending]
+        return states
+
+    def _changes(self, refs: Sequence[str]) -> tuple[Mapping[str, OrderRecord], list[Event]]:
+        orders = self._ledger.orders(refs)
+        news = events_of_orders(self._known, orders.values())
+        self._known |= {ref: _known(order) for ref, order in orders.items()}
+        doubted = self._ledger.unsettled(refs) | self._doubts.keys() & orders.keys()
+        for effect in self._ledger.effects_of(doubted) if doubted else ():
+            doubts = self._doubts.setdefault(effect.order_ref, set())
+            if event := event_of_effect(effect, orders[effect.order_ref], was_unknown=effect.key in doubts):
+                news.append(event)
+            (doubts.add if effect.status is EffectStatus.UNKNOWN else doubts.discard)(effect.key)
+        return orders, news
+
+
+async def send(events: Sequence[Event], *, without_run: bool = False) -> bool:
+    """Give events to the Prefect server, with the flow run they belong to; True unless that failed."""
+    if not events or not PREFECT_API_URL.value():
+        return True  # Prefect would start a server of its own for them
+    return await best_effort(f"{len(events):,} events", _post(events), without_run=without_run)
+
+
+async def _post(events: Sequence[Event]) -> None:
+    async with get_client() as client:
+        run = [one for one in await related_resources_from_run_context(client) if one.role in EVENTS_OF_A_RUN]
+        whole = [event.model_copy(update={"related": [*event.related, *run]}) for event in events]
+        await client.request("POST", "/events", json=[event.model_dump(mode="json") for event in whole])
+
+
+def batch_finished(report: BatchReport) -> Event:
+    """`sourcing.batch.finished`: the sums of a run."""
+    payload = {
+        "counts": report.counts,
+        "spent_fen": report.spent_fen,
+        "spent_this_run_fen": report.spent_this_run_fen,
+        "bought_this_run": report.bought_this_run,
+        "snapshot_id": report.snapshot_id,
+    }
+    return _event("sourcing.batch.finished", _batch(report.batch_id), payload)
+
+
+def budget_used_up(batch_id: str, report: BatchReport) -> list[Event]:
+    """`sourcing.budget.used-up`: orders are held since a budget or the day's limit has no room; one event a run."""
+    if not (held := report.without_room):
+        return []
+    payload = {"orders": [line.order_ref for line in held][:MOST_REFS], "count": len(held), "reason": held[0].reason}
+    return [_event("sourcing.budget.used-up", _batch(batch_id), payload)]
+
+
+def stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) -> list[Event]:
+    """`sourcing.tracking.stalled`: booked orders without any scan for `STALLED_AFTER`."""
+    found: list[Event] = []
+    heard: dict[str, datetime] = {}
+    for event in ledger.tracking.listed(order_refs=orders):
+        heard[event["order_ref"]] = max(event["recorded_at"], heard.get(event["order_ref"], event["recorded_at"]))
+    for order in orders.values():
+        if order.state not in TRAVELLING:
+            continue
+        last = max(filter(None, (heard.get(order.order_ref), order.booked_at)), default=order.updated_at)
+        if now - last >= STALLED_AFTER:
+            payload = {
+                "batch_id": order.batch_id,
+                **_about(order),
+                "days": (now - last).days,
+                "last_heard_of": last.isoformat(),
+            }
+            found.append(_event("sourcing.tracking.stalled", _order(order.order_ref), payload, batch_id=order.batch_id))
+    return found
+
+
+def events_of_orders(before: Mapping[str, _Known], now: Iterable[OrderRecord]) -> list[Event]:
+    """State changes: an event for the orders of one batch that came into the same state, `MOST_REFS` at most.
+
+    `paid` is emitted also when the order went further since the last comparison.
+    """
+    alike: dict[tuple[str, str], list[OrderRecord]] = {}
+    for order in now:
+        for name in _news_of(before.get(order.order_ref), order):
+            alike.setdefault((name, order.batch_id), []).append(order)
+    return [
+        _event(f"sourcing.order.{name}", _batch(batch_id), {"batch_id": batch_id, "orders": [*map(_about, some)]})
+        for (name, batch_id), orders in alike.items()
+        for some in chunked(orders, MOST_REFS)
+    ]
+
+
+def _known(order: OrderRecord) -> _Known:
+    return order.state, order.why, order.paid_minor is not None
+
+
+def _news_of(before: _Known | None, now: OrderRecord) -> list[str]:
+    state, why, is_paid = _known(now)
+    names = ["paid"] if is_paid and (before is None or not before[2]) else []
+    moved = before is None or before[:2] != (state, why)
+    return names + ([str(state)] if moved and state in EVENT_STATES else [])
+
+
+def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool) -> Event | None:
+    """The event of an effect that became unknown, or is known again."""
+    if now.status is EffectStatus.UNKNOWN and not was_unknown:
+        name = "sourcing.effect.unknown"
+    elif was_unknown and now.status not in OPEN:
+        name = "sourcing.effect.settled"
+    else:
+        return None
+    payload = {
+        "order_ref": now.order_ref,
+        "action": str(now.action),
+        "status": str(now.status),
+        "amount_minor": now.amount_minor,
+        "currency": now.currency,
+        "sent_at": now.intent_at.isoformat(),
+        "reason": now.reason[:LONGEST_REASON],
+    }
+    resource = {"prefect.resource.id": f"sourcing.effect.{now.key}", "prefect.resource.name": now.key}
+    return _event(name, resource, payload, batch_id=order.batch_id, order_ref=now.order_ref)
+
+
+def service_waits(news: BreakerNews) -> Event:
+    """`sourcing.service.away`, or `.throttled`: calls wait; emitted when a run begins to wait."""
+    name = "throttled" if news.is_throttled else "away"
+    payload = {"reason": news.why[:LONGEST_REASON], "for_s": round(news.for_s), "next_try_s": round(news.next_try_s)}
+    return _event(f"sourcing.service.{name}", SERVICE, payload)
+
+
+def service_back(words: str) -> Event:
+    """`sourcing.service.back`: calls go on."""
+    return _event("sourcing.service.back", SERVICE, {"reason": words})
+
+
+def _about(order: OrderRecord) -> dict[str, Any]:
+    """The fields of an order in an event, without empty ones; nothing about the receiver."""
+    facts = {
+        "order_ref": order.order_ref,
+        "marketplace": str(order.marketplace),
+        "state": str(order.state),
+        "reason": order.reason[:LONGEST_REASON],
+        "reason_code": order.reason_code,
+        "order_id": order.order_id,
+        "paid_fen": order.paid_minor,
+        "refunded_fen": order.refunded_minor,
+        "tracking_numbers": order.tracking_numbers,
+    }
+    return {name: fact for name, fact in facts.items() if fact not in (None, "", [], ())}
+
+
+def _order(order_ref: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"sourcing.order.{order_ref}", "prefect.resource.name": order_ref}
+
+
+def _batch(batch_id: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"sourcing.batch.{batch_id}", "prefect.resource.name": batch_id}
+
+
+def _event(
+    name: str, resource: dict[str, str], payload: dict[str, Any], *, batch_id: str = "", order_ref: str = ""
+) -> Event:
+    related = [{**_batch(batch_id), "prefect.resource.role": "batch"}] if batch_id else []
+    related += [{**_order(order_ref), "prefect.resource.role": "order"}] if order_ref else []
+    return Event(event=name, resource=Resource(resource), related=list(map(RelatedResource, related)), payload=payload)

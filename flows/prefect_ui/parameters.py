@@ -1,0 +1,334 @@
+"""Parameters of the run form: titles, descriptions, choices and limits as the Prefect UI shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors.request_files import check_encoding
+from domain.catalogue import Selection
+from domain.currencies import currency_code
+from domain.deadline import moment_of
+from domain.findings import OrderId
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.request_cells import COLUMNS
+
+SECRET = "secret:"
+MOST_PASTED = 1_000
+"""Lines: a browser shows so many within seconds. Prefect's server takes 524,288 bytes; a Chinese character is six."""
+T = TypeVar("T")
+
+
+class BadInput(ValueError):
+    """The form asks for something that can't be done; the message says what to change. Nothing was sent."""
+
+
+def asked(title: str, description: str = "", **bounds: Any) -> Any:
+    """The `Field` of a parameter: Prefect writes the bare name over a title of `Field` itself, not over this one."""
+    words: dict[str, Any] = {"title": title, "description": description} if description else {"title": title}
+    return Field(json_schema_extra=words, **bounds)
+
+
+def in_words(name: str, read: Callable[[], T]) -> T:
+    """The value of a field. Raises `BadInput` with the field's name.
+
+    The schema of a form has few rules on purpose: the UI would answer with a regular expression.
+    """
+    try:
+        return read()
+    except ValueError as error:
+        raise BadInput(f"{name}: {error}") from None
+
+
+def an_amount(text: str, name: str = "Budget in yuan") -> Money | None:
+    """An amount in yuan; None for an empty field. Raises `BadInput`."""
+    if not text.strip():
+        return None
+    try:
+        amount = Money.parse(text)
+    except ValueError:
+        amount = Money(0)
+    if amount.minor <= 0:
+        raise BadInput(
+            f"{name}: {text[:20]!r} is no amount above 0 with at most two decimals; give one such as 1500 or 99.50, "
+            "or leave it empty"
+        )
+    return amount
+
+
+BudgetCny = Annotated[
+    str,
+    asked(
+        "Budget in yuan",
+        "The most that the goods and domestic postage of one batch may cost, over all its runs. What does not fit "
+        "is held. Empty: no limit beside those of the settings. Example: 1500 or 99.50",
+    ),
+]
+ChunkSize = Annotated[
+    int,
+    asked(
+        "Orders per step",
+        "How many orders one step handles, each step a task run. 0: as the settings say",
+        ge=0,
+        le=1000,
+    ),
+]
+Helpers = Annotated[
+    int,
+    asked(
+        "Helpers",
+        "So many further runs share the work of this one. They need a ledger on PostgreSQL. 0: as the settings say",
+        ge=0,
+        le=64,
+    ),
+]
+Concurrency = Annotated[
+    int,
+    asked("Calls at once", "Calls to the service at once. 0: as the settings say", ge=0, le=200),
+]
+
+
+class FormSection(BaseModel):
+    """A part of the form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Requests(FormSection):
+    """Either a file or pasted lines."""
+
+    file: Annotated[
+        str,
+        Field(
+            title="Request file",
+            description=(
+                "Path of a CSV, XLSX, JSON or Parquet file on the machine that runs the worker, or the https address "
+                "of one, such as a published sheet. The address stays in Prefect's database with this run; where it "
+                "is a secret, put it into a block Secret and give the block's name as secret:NAME"
+            ),
+            examples=["/srv/sourcing/orders.csv", "https://sheets.example/export?format=csv", "secret:orders-sheet"],
+        ),
+    ] = ""
+    lines: Annotated[
+        str,
+        Field(
+            title="Pasted lines",
+            description=(
+                "Instead of a file: rows copied from a spreadsheet, the header row with these names first, in any "
+                f"order: {', '.join(one.name for one in COLUMNS)}. A row below it, for example: "
+                f"{', '.join(one.example for one in COLUMNS)}. Cells are separated by tabs, commas or semicolons. More "
+                f"than {MOST_PASTED:,} lines: use a file; `sourcing template orders.xlsx` makes an empty one. Pasted "
+                "lines are kept in Prefect's database with this run"
+            ),
+        ),
+    ] = ""
+    encoding: Annotated[
+        str,
+        Field(
+            title="Encoding of the file",
+            description=(
+                "Only for a CSV or JSON file that is neither UTF-8 nor UTF-16 with its mark. Example: gb18030 for what "
+                "Chinese Windows saves"
+            ),
+            examples=["gb18030"],
+        ),
+    ] = ""
+
+    def check(self) -> None:
+        """Raise `BadInput` unless exactly one of the two is given, and not too much of it."""
+        in_words("Encoding of the file", lambda: check_encoding(self.encoding))
+        if self.file and self.lines.strip():
+            raise BadInput("give a request file or pasted lines, not both")
+        if not self.file and not self.lines.strip():
+            raise BadInput("nothing to buy: give the path or https address of a request file, or paste its lines")
+        if (pasted := len(self.lines.strip().splitlines())) > MOST_PASTED:
+            raise BadInput(f"{pasted:,} lines were pasted, and a form takes {MOST_PASTED:,}: put them into a file")
+
+
+DoneBy = Annotated[
+    str,
+    asked(
+        "Done by",
+        "From this time on the run begins nothing more: what is under way ends, and the rest says what becomes of "
+        "it. In SOURCING_TIMEZONE; without a day the next such time. Empty: no limit. Example: 06:00",
+    ),
+]
+
+
+class Limits(FormSection):
+    """The budget and the time limit of a run. Limits for one order and for one day are in the settings."""
+
+    budget_cny: BudgetCny = ""
+    done_by: DoneBy = ""
+
+    @property
+    def budget(self) -> Money | None:
+        """The budget, or none. Raises `BadInput`."""
+        return an_amount(self.budget_cny)
+
+    def check(self) -> None:
+        """Raise `BadInput` for a budget or a time that can't be."""
+        an_amount(self.budget_cny)
+        in_words("Done by", lambda: moment_of(self.done_by, datetime.now(UTC), "UTC"))
+
+
+class Speed(FormSection):
+    """The size and number of parallel tasks. The defaults are good."""
+
+    chunk_size: ChunkSize = 0
+    concurrency: Concurrency = 0
+    helpers: Helpers = 0
+
+
+RequestsParameter = Annotated[Requests, asked("What to buy")]
+DryRun = Annotated[
+    bool,
+    asked("Dry run", "Plan only: prices, stock, freight and what would be held. Nothing is bought. Turn it off to buy"),
+]
+Yes = Annotated[
+    bool,
+    asked(
+        "Approved beforehand",
+        "Buy without asking, as far as all limits allow. Otherwise the run pauses with the plan, and somebody "
+        "approves it here",
+    ),
+]
+BatchName = Annotated[
+    str,
+    asked(
+        "Name of the batch",
+        "The same name goes on with the same batch and its budget. Empty: made from the file's name and contents. "
+        "Letters, digits, '.', '_' and '-'",
+    ),
+]
+LimitsParameter = Annotated[Limits, asked("Limits of this run")]
+SpeedParameter = Annotated[Speed, asked("Chunks and speed")]
+InboxFolder = Annotated[
+    str,
+    asked(
+        "Inbox",
+        "Folder with request files on the machine that runs the worker. Files end in its folders done, failed or "
+        "open, with a result beside them",
+    ),
+]
+QuietSeconds = Annotated[
+    int,
+    asked(
+        "Quiet seconds",
+        "A file that was written to within this time is watched for as long before it is taken",
+        ge=0,
+        le=600,
+    ),
+]
+
+
+AS_SET = -1
+Texts = tuple[str, ...]
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
+WALLET_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
+
+
+def a_day(text: str) -> str:
+    """A day, or empty. Raises `BadInput` for a day that there is not."""
+    if text and not DAY.fullmatch(text):
+        raise BadInput(f"Paid since: {text[:20]!r} is no day; give one such as 2026-11-01, or leave it empty")
+    return in_words("Paid since", lambda: date.fromisoformat(text).isoformat()) if text else ""
+
+
+def a_currency(text: str) -> str:
+    """The code of a currency, or empty. Raises `BadInput`."""
+    return in_words("Currency", lambda: currency_code(text)) if text else ""
+
+
+def wallet_out(text: str) -> Money | None:
+    """The sum that left the wallet; None for an empty field. Raises `BadInput`."""
+    if text and not WALLET_AMOUNT.fullmatch(text):
+        raise BadInput(f"Left the wallet: {text[:20]!r} is no amount in yuan; give one such as 1500 or 99.50")
+    return Money.parse(text) if text else None
+
+
+def foreign_orders(lines: Sequence[str]) -> list[OrderId]:
+    """The orders that are not ours. Raises `BadInput`."""
+    if wrong := [line for line in lines if not ORDER.fullmatch(line)]:
+        raise BadInput(f"Not ours: {wrong[0][:60]!r} is no order; give marketplace:order id, as taobao:4050118801")
+    return [(Marketplace(name), order_id) for name, order_id in (line.split(":", 1) for line in lines)]
+
+
+class WantedOffers(FormSection):
+    """What to crawl on one marketplace: words, categories, shops or items, or everything."""
+
+    model_config = ConfigDict(from_attributes=True)  # a command has it as `Selection`
+
+    marketplace: Marketplace = asked("Marketplace", "Where to look")
+    keywords: Texts = Field((), title="Words", description="What a search for these finds. Each entry is one search")
+    categories: Texts = Field((), title="Categories", description="Ids of categories: all that is in them")
+    shops: Texts = Field((), title="Shops", description="Ids of sellers: all that they offer")
+    items: Texts = Field((), title="Items", description="Single items, by id or product link")
+    everything: bool = Field(default=False, title="Everything", description="All that the marketplace lists")
+
+    def read(self) -> Selection:
+        """The form's values as the crawl takes them. Raises `BadInput`."""
+        return in_words("What to look at", lambda: Selection(**dict(self)))
+
+
+WantedList = Annotated[
+    list[WantedOffers], asked("What to look at", "One entry a marketplace: press Add item, and choose there")
+]
+Full = Annotated[
+    bool, asked("All anew", "Fetch and write also what has not changed. Otherwise only what is new, changed or gone")
+]
+MostItems = Annotated[int, asked("Most items", "From each search, category and shop. 0: all of them", ge=0)]
+
+OrderRefs = Annotated[list[str], asked("Orders", "Their references, as they stand in the request file. At least one")]
+CancelReason = Annotated[
+    str, asked("Reason", "Told to the marketplace. For paid orders it must be one of the marketplace's own list")
+]
+SinceDays = Annotated[
+    int,
+    asked(
+        "Days back", "Counted from the start of today; 0 is today alone. -1: as SOURCING_LOOK_BACK_DAYS says", ge=AS_SET
+    ),
+]
+WalletOutCny = Annotated[
+    str,
+    asked(
+        "Left the wallet, in yuan",
+        "What the console's wallet statement says left for orders since the first day of the period, without "
+        "freight and refunds. It is compared with the sum of the orders. Empty: not compared",
+    ),
+]
+ForeignLines = Annotated[
+    list[str],
+    asked(
+        "Not ours",
+        "Orders that this run finds without one of ours and that are to stay, as marketplace:order id. They are "
+        "not told again unless they cost more or go under one of our references. Example: taobao:4050118801",
+    ),
+]
+AnsweredBy = Annotated[str, asked("Your name", "Who says that they are not ours; it is kept", max_length=120)]
+Marketplaces = Annotated[list[Marketplace], asked("Marketplaces", "Only these. None: all of them")]
+SinceDay = Annotated[str, asked("Paid since", "The first day, such as 2026-11-01. Empty: all orders")]
+BooksCurrency = Annotated[
+    str, asked("Currency", "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is")
+]
+CsvFile = Annotated[
+    str, asked("CSV file", "Path on the machine that runs the worker. Empty: exports/ in the data folder")
+]
+SheetFile = Annotated[str, asked("Sheet", "The same for the XLSX file")]
+PauseReason = Annotated[
+    str, asked("Why", "Told with every order that waits for it, and to whoever opens a run meanwhile. May stay empty")
+]
+PausedBy = Annotated[str, asked("Your name", "Who pauses; it is told with the reason")]
+ResumedBy = Annotated[str, asked("Your name", "Who resumes; it is kept")]
+ConfirmedAt = Annotated[Marketplace, asked("Marketplace", "Which one you have looked at in the console")]
+AmountsRight = Annotated[
+    bool, asked("Its amounts are right", "It is held since two readings of an amount are a hundred times apart: todo")
+]
+AllKnown = Annotated[bool, asked("Every order of ours there is known", "To the ledger, as a plan of a new one asks")]
+ConfirmedBy = Annotated[str, asked("Your name", "Who has looked; it is kept")]

@@ -1,0 +1,214 @@
+"""One artifact with all that waits for a person, kept current: each with its reason, and the form that leads on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactCollectionFilter,
+    ArtifactCollectionFilterKey,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
+
+from connectors.ledger.overview import pulse
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.ui_pages import WHAT_WAITS, run_form, run_page
+from domain.pause import PAUSED, Pause
+from domain.states import BEGUN, OrderState
+from domain.wording import counted, pluralize
+from flows.prefect_ui.inert import inert
+from tasks.todo import STUCK, ToDo, to_do
+
+MOST_ROWS = 1_000
+REFUSED_FOR = timedelta(days=7)
+BEGUN_FOR = timedelta(minutes=5)
+LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
+"""The shortest time between two refreshes, and the longest: time alone makes orders overdue."""
+UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPACE}"})
+APPROVAL = "waits for approval"
+RESUME = "resume-buying"
+FORMS = {
+    "run": ("manual", "run it again"),
+    "resolve": ("resolve", "answer"),
+    "refunds": ("after-sale", "look at it again"),
+    "refund": ("refund", "ask for the money"),
+    "return": ("return", "name the parcel"),
+    "cancel": ("cancel-orders", "cancel it"),
+    "ledger": ("confirm-marketplace", "confirm the marketplace"),
+}
+"""The deployment whose form replaces a command, and the text of its link."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The state that this process saw last, so that nothing is read or written anew while nothing has changed."""
+
+    at: float = -MOST_PAUSE_S
+    pulse: str = ""
+    approvals: tuple[str, ...] = ()
+
+
+_seen = _Seen()
+
+
+async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
+    """Update the artifact if what waits has changed; answers whether it was written.
+
+    Called every few seconds for ever: it is cheap while nothing changes. Raises the errors of Prefect's client and of
+    the ledger, and begins anew at the next call.
+    """
+    since = time.monotonic() - _seen.at
+    if since < LEAST_PAUSE_S:
+        return False
+    if client is None:
+        async with get_client() as opened:
+            return await _refreshed(opened, ledger, since)
+    return await _refreshed(client, ledger, since)
+
+
+async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> bool:
+    asking = await _that_ask(client)
+    felt = await asyncio.to_thread(pulse, ledger, [*STUCK, OrderState.REFUSED])
+    felt += str(await asyncio.to_thread(ledger.buying_paused))
+    now = _Seen(at=time.monotonic(), pulse=felt, approvals=tuple(str(run.id) for run in asking))
+    if since < MOST_PAUSE_S and (now.pulse, now.approvals) == (_seen.pulse, _seen.approvals):
+        return False
+    text, summary = await _written(client, ledger, asking)
+    is_new = await _put(client, text, summary)
+    _seen.at, _seen.pulse, _seen.approvals = now.at, now.pulse, now.approvals
+    return is_new
+
+
+async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
+    """The artifact's text (Markdown) as it is now, and a summary of it in one line."""
+    return await _written(client, ledger, await _that_ask(client))
+
+
+async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowRun]) -> tuple[str, str]:
+    settings = SourcingSettings()
+    found = await asyncio.to_thread(to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
+    forms = {one.name: one.id for one in await client.read_deployments()}
+    rows = [*(_approval_row(run, settings.timezone) for run in asking[:MOST_ROWS])]
+    rows += [row_of(one, forms, settings.timezone) for one in found[: MOST_ROWS - len(rows)]]
+    kinds = [*(APPROVAL for _ in asking), *(one.state for one in found)]
+    pause = await asyncio.to_thread(ledger.buying_paused)
+    head = f"{_pause_words(pause, forms)}\n\n" if pause else ""
+    paused = f"{PAUSED[:1].upper()}{PAUSED[1:]}. " if pause else ""
+    return head + as_markdown(rows, kinds, settings.timezone), paused + summary_of(kinds)
+
+
+def _pause_words(pause: Pause, forms: Mapping[str, UUID]) -> str:
+    """The first words: while buying is paused, all that waits for a run waits for its resumption."""
+    link = run_form(forms[RESUME]) if RESUME in forms else ""
+    return f"**{inert(pause.notice)}**" + (f" · [resume buying]({link})" if link else "")
+
+
+async def _that_ask(client: PrefectClient) -> list[FlowRun]:
+    """The runs that wait for approval, the longest first."""
+    paused = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED]))
+    runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=paused))
+    return sorted((run for run in runs if run.state), key=_paused_at)
+
+
+def _paused_at(run: FlowRun) -> datetime:
+    assert run.state
+    return run.state.timestamp
+
+
+async def _put(client: PrefectClient, text: str, summary: str) -> bool:
+    """Overwrite the newest artifact, so that its page has no history of thousands; create it where there is none."""
+    newest = await _newest(client)
+    if newest is not None and (newest.data, newest.description) == (text, summary):
+        return False
+    if newest is not None:
+        try:
+            await client.update_artifact(newest.latest_id, ArtifactUpdate(data=text, description=summary))
+        except ObjectNotFound:  # it was pruned with the run that made it
+            pass
+        else:
+            return True
+    await client.create_artifact(ArtifactCreate(key=WHAT_WAITS, type="markdown", data=text, description=summary))
+    return True
+
+
+async def _newest(client: PrefectClient) -> ArtifactCollection | None:
+    wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[WHAT_WAITS]))
+    found = await client.read_latest_artifacts(artifact_filter=wanted, limit=1)
+    return found[0] if found else None
+
+
+def summary_of(kinds: Sequence[str]) -> str:
+    """`12 things wait for you: 7 held, 5 unknown`."""
+    if not kinds:
+        return "Nothing waits for you"
+    verb = "waits" if len(kinds) == 1 else "wait"
+    return f"{pluralize(len(kinds), 'thing')} {verb} for you: {counted(kinds)}"
+
+
+def as_markdown(rows: Sequence[str], kinds: Sequence[str], timezone: str) -> str:
+    """The table, and the number of waiting things that it leaves out."""
+    if not kinds:
+        return "**Nothing waits for you.** No order is held, refused, unknown or bought in part, and no run asks."
+    more = len(kinds) - len(rows)
+    rest = [f"\n**And {more:,} more**, younger than these. All of them: `sourcing todo --json`"] if more else []
+    head = [f"**{summary_of(kinds)}.** The oldest first; times in {timezone}.", ""]
+    return "\n".join([*head, "| since | order | state | reason | what to do |", "|---|---|---|---|---|", *rows, *rest])
+
+
+def row_of(one: ToDo, forms: Mapping[str, UUID], timezone: str) -> str:
+    """One thing that waits, with links to the forms of the registered deployments."""
+    links = [f"[{name}]({run_form(forms[form], filled)})" for form, name, filled in _remedies(one) if form in forms]
+    todo = [*(links if run_form("any") else []), *([inert(one.advice)] if one.advice else [])]
+    todo += [f"`{_in_cell(command)}`" for command in one.commands]
+    return _cells(one.since, inert(one.order_ref), one.state, inert(one.reason), " · ".join(todo), timezone=timezone)
+
+
+def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
+    """Deployment, text of the link, values to fill in: never a value that only a person can know."""
+    said = [command.split()[1] for command in one.commands]
+    said += one.reason_code.words.command.split() if one.reason_code else []
+    is_open = bool(one.batch_id) and one.state in (OrderState.UNKNOWN, *BEGUN)
+    for word in dict.fromkeys(said):
+        if word in FORMS and not (word == "run" and is_open):
+            yield *FORMS[word], _filled(word, one)
+    if is_open:  # that run needs no file and no approval
+        yield "finish-batch", "look at its batch again", {"batch": one.batch_id}
+    elif one.batch_id and "run" not in said and one.state in (OrderState.HELD, OrderState.REFUSED):
+        yield "manual", "run it again", {}
+
+
+def _filled(word: str, one: ToDo) -> dict[str, Any]:
+    if word == "cancel":
+        return {"order_refs": [one.order_ref]}
+    if word == "ledger":
+        return {"marketplace": one.marketplace}
+    return {"order_ref": one.order_ref} if word in ("refund", "return") else {}
+
+
+def _approval_row(run: FlowRun, timezone: str) -> str:
+    todo = f"[open the run]({run_page(run.id)}), then *Resume*: its plan and the answer" if run_page(run.id) else ""
+    return _cells(_paused_at(run), inert(run.name), APPROVAL, "nothing is bought before", todo, timezone=timezone)
+
+
+def _cells(since: datetime, *cells: str, timezone: str) -> str:
+    at = f"{since.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}".translate(UNBROKEN)
+    return f"| {' | '.join([at, *(cell.replace(chr(10), ' ') for cell in cells)])} |"
+
+
+def _in_cell(command: str) -> str:
+    """A command as code: a cell ends at a bar, and code at a backtick."""
+    return command.replace("|", "\\|").replace("`", "'")

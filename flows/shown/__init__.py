@@ -1,1 +1,0 @@
-"""A run in Prefect: progress, artifacts, events, and its end."""

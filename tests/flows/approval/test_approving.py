@@ -1,0 +1,353 @@
+"""Who may say yes to a plan, and what an answer in the UI is worth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.utilities.schema_tools import ValidationError as SchemaError
+from prefect.utilities.schema_tools import validate
+
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from domain.choices import ALL, ALL_BUT, NONE, SOME
+from domain.money import Money
+from domain.pause import Pause
+from domain.plan import PlannedOrder
+from domain.quotes import Quote
+from domain.reasons import ReasonCode, because, earlier
+from domain.request_remarks import Remark
+from flows.approval import approving
+from flows.approval.approving import approver, decide, no_approver
+from flows.approval.form import decision_of, form_for
+from flows.approval.request import ApprovalRequest, Decision, why_asked
+from flows.approval.words import AskedPlan, deadline_words, description_of, question_words, within_words
+from flows.batch.plan_sources import summary_of
+from tests.flows.plans import planned
+
+PLANS = [planned("A-1"), planned("A-2", fen=2500)]
+REFS = ["A-1", "A-2"]
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="test") as ledger:
+        yield ledger
+
+
+async def decision(book: Ledger, *, yes: bool, to_ship: list[PlannedOrder] | None = None, **settings: Any) -> Decision:
+    question = ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=to_ship or [])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(approving, "utc_now", lambda: NOW)
+        return await decide(question, SourcingSettings(**settings), book, yes=yes)
+
+
+async def test_a_yes_beforehand_approves_everything_up_to_the_limit(book: Ledger) -> None:
+    """35.00 CNY against a limit of exactly that, and against none."""
+    for limit in ("", "35"):
+        said = await decision(book, yes=True, approval_limit_cny=limit)
+        assert (said.approved, said.by) == (["A-1", "A-2"], "a yes given beforehand")
+
+
+async def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new(book: Ledger) -> None:
+    """With nobody to ask it is held, limit and remedy named; what was bought earlier may still be shipped."""
+    said = await decision(book, yes=True, approval_limit_cny="34.99", to_ship=[planned("B-1")])
+    assert (said.approved, said.stops) == (["B-1"], False)
+    assert str(said.not_bought) == (
+        "not approved: its goods and postage of 35.00 CNY are above the approval limit of 34.99 CNY "
+        "(SOURCING_APPROVAL_LIMIT_CNY). Run it without --yes at a terminal, or from the Prefect UI, to be asked; or "
+        "raise SOURCING_APPROVAL_LIMIT_CNY"
+    )
+    assert not (await decision(book, yes=True, approval_limit_cny="34.99")).stops
+
+
+@pytest.mark.parametrize(
+    ("limit", "rate", "on", "approved"),
+    [
+        ("106", "7.1", "2026-01-02", ["A-1", "A-2"]),  # 35.00 CNY and 10.00 USD at 7.1
+        ("105.99", "7.1", "2026-01-02", []),
+        ("106", "7.1000001", "2025-12-26", []),  # by less than a fen
+        ("9999", "7.1", "2025-12-25", []),  # a rate of eight days before counts as none
+        ("9999", "7.1", "2026-01-03", []),
+        ("10.50", "0.001", "2026-01-02", []),
+    ],
+)
+async def test_the_limit_can_count_freight(
+    book: Ledger, tmp_path: Path, limit: str, rate: str, on: str, approved: list[str]
+) -> None:
+    """Freight that can't be converted never counts as less: without somebody to ask it is not approved."""
+    said = await with_rate(book, tmp_path, f"USD,CNY,{rate},{on},ECB", limit)
+    assert (list(said.approved), said.stops) == (approved, False)
+
+
+async def with_rate(
+    book: Ledger, folder: Path, row: str, limit: str, to_ship: list[PlannedOrder] | None = None
+) -> Decision:
+    rates = folder / "rates.csv"
+    rates.write_text(f"from,to,rate,date,source\n{row}\n")
+    counts: Any = {"approval_limit_cny": limit, "approval_counts_freight": True, "rates": str(rates)}
+    return await decision(book, yes=True, to_ship=to_ship, **counts)
+
+
+async def test_freight_of_begun_orders_is_approved_by_itself_within_the_limit(book: Ledger, tmp_path: Path) -> None:
+    """5.00 USD of an order that is paid are 35.50 CNY; those of a new one come on top."""
+    for limit, approved in (("35.50", ["B-1"]), ("35.49", [])):
+        said = await with_rate(book, tmp_path, "USD,CNY,7.1,2026-01-02,ECB", limit, [planned("B-1")])
+        assert said.approved == approved
+    unknown = await with_rate(book, tmp_path, "EUR,CNY,8,2026-01-02,ECB", "100", [planned("B-1")])
+    assert str(unknown.not_bought).startswith(
+        "not approved: whether its goods, postage and freight are within the approval limit of 100.00 CNY "
+        "(SOURCING_APPROVAL_LIMIT_CNY) is not known: there is no rate from USD to CNY; add one of "
+    )
+
+
+def test_why_somebody_is_asked_names_the_limit() -> None:
+    """Also where the yes beforehand did not suffice."""
+    settings = SourcingSettings(approval_limit_cny="100")
+    within = "within the approval limit of 100.00 CNY (SOURCING_APPROVAL_LIMIT_CNY)"
+    assert why_asked("", settings, yes=False) == (
+        f"the run was not approved beforehand. As to the plan, its goods and postage are {within}."
+    )
+    assert why_asked("", SourcingSettings(), yes=False) == "the run was not approved beforehand."
+    above = (
+        "its goods and postage of 100.01 CNY are above the approval limit of 100.00 CNY (SOURCING_APPROVAL_LIMIT_CNY)"
+    )
+    assert why_asked(above, settings, yes=True) == f"the run was approved beforehand, but {above}."
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_beyond_the_limit_a_person_at_the_terminal_decides(
+    answer: bool,  # noqa: FBT001
+    book: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Even with a yes beforehand."""
+    monkeypatch.setattr("getpass.getuser", lambda: "mei")
+    token = approver.set(lambda _question: answer)
+    try:
+        said = await decision(book, yes=True, approval_limit_cny="0.01")
+    finally:
+        approver.reset(token)
+    assert (list(said.approved), said.by, said.stops) == (["A-1", "A-2"] if answer else [], "mei", not answer)
+    assert str(said.not_bought) == "not approved by mei"
+
+
+async def test_without_a_yes_and_without_anybody_nothing_is_approved(book: Ledger) -> None:
+    """And orders begun earlier are left alone as well."""
+    assert approver.get() is no_approver
+    said = await decision(book, yes=False)
+    assert (said.approved, said.stops, str(said.not_bought)) == ([], True, "not approved: nobody could be asked")
+
+
+def filled_in(choice: str, orders: list[str] | str = "", note: str = "") -> Decision:
+    return decision_of({"decision": choice, "orders": orders, "approved_by": " Mei  Chen", "note": note}, REFS)
+
+
+def test_an_answer_approves_what_it_names() -> None:
+    """Chosen from a list, or named in a text; the others hear who said so."""
+    assert filled_in(ALL).approved == REFS
+    assert filled_in(SOME, ["A-2"]).approved == filled_in(ALL_BUT, "A-1").approved == ["A-2"]
+    assert filled_in(NONE, ["A-1"]).stops
+    said = filled_in(SOME, "A-2", note=" next\nweek ")
+    assert (said.by, str(said.not_bought)) == ("Mei Chen", "not approved by Mei Chen: next week")
+    assert str(said.not_shipped) == "freight not approved by Mei Chen: next week"
+
+
+def test_silence_is_told_as_such() -> None:
+    """Nobody said no."""
+    silence = because(ReasonCode.NOBODY_ANSWERED, within="24 hours")
+    said = Decision(approved=[], by="nobody", why_not=silence)
+    assert said.stops
+    assert str(said.not_bought) == "not bought, nobody answered within 24 hours"
+    assert str(said.not_shipped) == "freight not approved, nobody answered within 24 hours"
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_accepted"),
+    [
+        ({"decision": ALL, "approved_by": "Mei"}, True),
+        ({"decision": ALL_BUT, "orders": ["A-1"], "approved_by": "Mei"}, True),
+        ({"decision": SOME, "orders": ["A-2", "A-2"], "approved_by": "Mei"}, False),
+        ({"decision": SOME, "orders": ["A-2"], "approved_by": "Mei", "note": "later"}, True),
+        ({"decision": SOME, "orders": ["B-7"], "approved_by": "Mei"}, False),
+        ({"decision": ALL, "approved_by": "  "}, False),
+        ({"decision": ALL}, False),
+        ({"decision": "yes", "approved_by": "Mei"}, False),
+        ({"decision": ALL, "approved_by": "Mei", "plan": "of yesterday"}, False),
+        ({}, False),
+    ],
+)
+def test_the_server_takes_only_answers_to_this_plan(answer: dict[str, Any], is_accepted: bool) -> None:  # noqa: FBT001
+    """A decision, a name, orders of the plan, and the plan's own hash."""
+    shown = asked_plan(PLANS).plan_hash
+    schema = form_for(REFS, shown, "").model_json_schema()
+    try:
+        validate({"plan": shown, **answer}, schema, raise_on_error=True)
+    except SchemaError:
+        assert not is_accepted
+    else:
+        assert is_accepted
+
+
+def asked_plan(to_buy: list[PlannedOrder], to_ship: list[PlannedOrder] | None = None) -> AskedPlan:
+    return AskedPlan.of(ApprovalRequest(batch_id="b-1", to_buy=to_buy, to_ship=to_ship or []))
+
+
+def test_another_price_makes_another_plan() -> None:
+    """The hash covers goods, freight and which orders there are, whatever the order in which they are read."""
+    dearer = [PLANS[0], planned("A-2", fen=2501)]
+    freight = [PLANS[0], planned("A-2", fen=2500, freight_cents=501)]
+    hashes = {asked_plan(plans).plan_hash for plans in (PLANS, dearer, freight, PLANS[:1])}
+    assert len(hashes) == 4
+    assert asked_plan(PLANS[::-1]).plan_hash in hashes
+    assert asked_plan([replace(plan, why=earlier("other words")) for plan in PLANS]).plan_hash in hashes
+
+
+def test_the_dearest_stand_first_and_of_many_the_table_has_a_thousand() -> None:
+    """What is bought already comes last; how dear the rest can be is said."""
+    plan = asked_plan([planned(f"A-{n}", fen=1000 + n) for n in range(1_500)], [planned("B-1", fen=9_999)])
+    assert [one.plan.order_ref for one in plan.dearest[:2]] == ["A-1499", "A-1498"]
+    assert (len(plan.refs), len(plan.rows), plan.beyond(1_501)) == (1_501, 1_000, "")
+    assert plan.beyond(100) == "And 1,401 orders more, none of them dearer than 24.00 CNY."
+    few = asked_plan([PLANS[0]], [planned("B-1", fen=9_999), planned("B-2", freight_cents=700)])
+    assert [one.plan.order_ref for one in few.dearest] == ["A-1", "B-2", "B-1"]
+
+
+def described(question: ApprovalRequest, fault: str = "", **settings: Any) -> list[str]:
+    plan = AskedPlan.of(question)
+    words = question_words(question, plan, SourcingSettings(**settings), NOW)
+    return description_of(question, plan, words, "2026-01-03 03:04 UTC", fault).splitlines()
+
+
+def test_a_question_while_buying_is_paused_says_when_what_is_approved_is_bought() -> None:
+    """Who answers may do so meanwhile, and must know that nothing follows at once."""
+    pause = Pause(by="mei", at=NOW, why="prices [x](y)")
+    (said,) = [
+        line
+        for line in described(ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[], paused=pause))
+        if "paused" in line
+    ]
+    assert said.startswith(f"**Buying is paused since {NOW:%Y-%m-%d %H:%M} UTC by mei: prices ［x")
+    assert said.endswith(".** What is approved now is bought as soon as it is resumed.")
+
+
+def test_the_question_names_plan_costs_reason_and_deadline() -> None:
+    """Cells with a bar don't break the table; what was bought already costs nothing again; titles are links."""
+    lines = (replace(PLANS[0].lines[0], item_id="672991141190", title="Cup [x](http：//evil) " + "y" * 100),) * 5
+    long = replace(PLANS[0], lines=lines)
+    question = ApprovalRequest(
+        batch_id="b-1", to_buy=[long, PLANS[1]], to_ship=[planned("B-1")], why="the run was not approved beforehand."
+    )
+    title = "Cup ［x］(http：//evil) " + "y" * 56 + "..."
+    linked = f"2 × [{title}](https://item.taobao.com/item.htm?id=672991141190)"
+    assert described(question) == [
+        "## Batch b-1",
+        "",
+        "Buy **2 orders** for **35.00 CNY** and ship **3 orders** for freight of **15.00 USD**.",
+        "",
+        "Goods **35.00 CNY**, postage **0.00 CNY**, freight **15.00 USD**; no sum in CNY, since there is no rate from "
+        "USD to CNY; add one of 2026-01-02 or of the 7 days before it to SOURCING_RATES. "
+        "**2 of 2 lines have no price limit.**",
+        "",
+        "Why this is asked: the run was not approved beforehand.",
+        "",
+        "**Answer by 2026-01-03 03:04 UTC.** Without an answer nothing of this is bought.",
+        "",
+        "| order | what | goods and postage | freight |",
+        "|---|---|--:|--:|",
+        "| A-2 | 2 × Cup ｜ blue | 25.00 CNY | 5.00 USD |",
+        f"| A-1 | {linked}; {linked}; {linked}; and 2 lines more | 10.00 CNY | 5.00 USD |",
+        "| B-1 | 2 × Cup ｜ blue | bought already | 5.00 USD |",
+    ]
+
+
+def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(tmp_path: Path) -> None:
+    """With each rate, its day and its source; a rate that is too old makes none."""
+    rates = tmp_path / "rates.csv"
+    rates.write_text("from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-26,my [bank]\n")
+    quote = Quote(goods=Money(2000), postage=Money(500), total=Money(2600), lines=(), problems=())
+    question = ApprovalRequest(batch_id="b", to_buy=[replace(PLANS[0], quote=quote)], to_ship=[])
+    there = {"rates": str(rates), "currency": "EUR"}
+    costs = "Goods **20.00 CNY**, postage **5.00 CNY**, fees **1.00 CNY**, freight **5.00 USD**"
+    assert described(question, **there)[4].startswith(
+        f"{costs}: **7.93 EUR** in all, at 0.128 EUR for 1 CNY (2026-01-01, ECB) "
+        "and 0.92 EUR for 1 USD (2025-12-26, my ［bank］). **1 of 1 line"
+    )
+    rates.write_text("from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-25,ECB\n")
+    assert (
+        "; no sum in EUR, since the newest rate from USD to EUR for 2026-01-02 is 8 days older"
+        in described(question, **there)[4]
+    )
+    rates.write_text("from,to,rate\n")
+    assert f"; no sum in EUR, since SOURCING_RATES, {rates}: nothing of it is used" in described(question, **there)[4]
+
+
+def test_an_answer_that_was_not_taken_says_why_above_the_plan() -> None:
+    """And that nothing is lost."""
+    question = ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[])
+    assert described(question, "this plan has no order <X>")[2] == (
+        "**That answer was not taken: this plan has no order ＜X＞.** Nothing of it is lost: correct it below."
+    )
+
+
+def test_a_plan_of_thousands_has_a_small_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No list of choices; what is too long for the window is named. A list of a hundred is as small."""
+    monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
+    many = [planned(f"long-order-reference-{n:040d}") for n in range(5_000)]
+    question = ApprovalRequest(batch_id="b", to_buy=many, to_ship=[])
+    assert described(question)[-1].endswith(
+        "And 4,900 orders more, none of them dearer than 10.00 CNY. The dearest 1,000 are in "
+        "[artifact plan-b](http://ui/v2/artifacts/key/plan-b)."
+    )
+    for choices in ([], [plan.order_ref for plan in many[:100]]):
+        form = form_for(choices, "hash", "")
+        assert len(json.dumps(form.model_json_schema())) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("timezone", "words"),
+    [
+        ("UTC", "2026-01-02 23:04 UTC"),
+        ("Europe/Berlin", "2026-01-03 00:04 Europe/Berlin (2026-01-02 23:04 UTC)"),
+        ("Africa/Lagos", "2026-01-03 00:04 Africa/Lagos (2026-01-02 23:04 UTC)"),
+        ("Atlantic/Azores", "2026-01-02 22:04 Atlantic/Azores (23:04 UTC)"),
+    ],
+)
+def test_the_deadline_is_told_in_the_merchants_time_and_in_utc(timezone: str, words: str) -> None:
+    assert deadline_words(datetime(2026, 1, 2, 23, 4, tzinfo=UTC), timezone) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(86_400, "24 hours"), (3600, "1 hour"), (5400, "1.5 hours"), (1, "1 second")]
+)
+def test_how_long_was_waited(seconds: int, words: str) -> None:
+    assert within_words(seconds) == words
+
+
+def test_the_audit_trail_names_who_when_and_what() -> None:
+    """Amount and plan stand in the order's own history."""
+    said = Decision(approved=["A-1"], by="Mei Chen")
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    approving = said.approval_of(replace(summary_of(PLANS[0]), plan_hash="0123456789abcdef"), at)
+    assert str(approving.why) == "approved by Mei Chen at 2026-01-02 03:04:05 UTC: 10.00 CNY, plan 0123456789ab"
+    assert (approving.total, approving.freight) == (Money(1000), Money(500, "USD"))
+
+
+def test_what_was_said_of_the_file_stands_above_the_plan() -> None:
+    """Before anything is bought: rows that were hidden, cells that were cleaned."""
+    warnings = [Remark(3, "", "hidden in the spreadsheet"), Remark(5, "", "hidden in the spreadsheet")]
+    question = ApprovalRequest(batch_id="b-1", to_buy=PLANS, to_ship=[], warnings=warnings)
+    assert described(question)[9:15] == [
+        "",
+        "**About the request file:**",
+        "",
+        "- rows 3, 5: hidden in the spreadsheet",
+        "",
+        "| order | what | goods and postage | freight |",
+    ]

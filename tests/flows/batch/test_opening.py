@@ -1,0 +1,47 @@
+"""What a run opens, and how long it waits for the service to be there at all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from connectors.settings import SourcingSettings
+from connectors.xportcn.errors import ServiceAway
+from flows.batch import opening
+from flows.batch.opening import opened
+from tests.connectors.xportcn.test_breaker import Service, away_until, breaker, now, played
+
+
+@pytest.mark.parametrize(("done_by", "waits_s"), [("2026-01-01 12:10", 600), ("2026-01-01 11:00", 60), ("", 3600)])
+def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be_done(
+    monkeypatch: pytest.MonkeyPatch, done_by: str, waits_s: float
+) -> None:
+    """It is 12:00. A run that comes too late waits a minute, and one without such a time as long as it has patience."""
+
+    async def play() -> float:
+        begun, service = now(), Service(breaker(patience_s=3600))
+        service.answers = away_until(10_000)
+        resources = SimpleNamespace(
+            breaker=service.breaker,
+            ledger=None,
+            clock=lambda: datetime(2026, 1, 1, 12, tzinfo=UTC),
+            settings=SourcingSettings(timezone="UTC"),
+            warehouse=service.read,
+        )
+
+        @asynccontextmanager
+        async def open_resources(*_: Any, **__: Any) -> AsyncIterator[Any]:
+            yield resources
+
+        monkeypatch.setattr(opening, "open_resources", open_resources)
+        with pytest.raises(ServiceAway):
+            async with opened(done_by=done_by):
+                pass
+        return now() - begun
+
+    assert waits_s <= played(play()) < waits_s + 2

@@ -1,0 +1,69 @@
+"""What planning hands to Prefect."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from domain.decisions import refused
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
+from domain.reasons import earlier
+from flows.batch.planning import plan_orders
+from tasks.arrivals import Arrivals
+from tasks.resources import Resources
+from tests.flows.plans import planned
+
+BREAKER = SimpleNamespace(is_over=False, waits=False)
+LEDGER = SimpleNamespace(keep_matches=lambda _rows: None)
+RESOURCES = cast(Resources, SimpleNamespace(ledger=LEDGER, breaker=BREAKER, concurrency=2))
+CHUNK = 10
+
+
+def requests(count: int) -> list[OrderRequest]:
+    """Orders of one item each, all different."""
+    template = planned("A").request
+    return [
+        replace(
+            template, order_ref=f"A-{number}", lines=(replace(template.lines[0], item=str(600_000_000_000 + number)),)
+        )
+        for number in range(count)
+    ]
+
+
+async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All others are previewed, those of its chunk and those of later ones; who needs it too asks for nothing."""
+    looked_up, previewed, may_answer = list[str](), list[str](), asyncio.Event()
+    slow = "600000000003"
+
+    async def search(_resources: Resources, items: Any, found: Any, *, label: str) -> None:
+        async def one(item: Any) -> None:
+            looked_up.append(item[1])
+            if item[1] == slow:
+                await may_answer.wait()
+            found[item] = refused(earlier("taobao has no such item"))
+
+        await asyncio.gather(*map(one, items))
+
+    async def preview(_resources: Resources, orders: Any, arrivals: Arrivals, *further: Any, label: str) -> None:
+        plans = further[-1]
+        async for group in arrivals.groups():
+            for ref in group:
+                previewed.append(ref)
+                plans[ref] = PlannedOrder(request=orders[ref])
+
+    monkeypatch.setattr("flows.batch.planning.search_items", search)
+    monkeypatch.setattr("flows.batch.planning.preview_orders", preview)
+    asked = requests(40)
+    asked[35] = replace(asked[35], lines=(*asked[35].lines, asked[3].lines[0]))
+    planning = asyncio.create_task(plan_orders(RESOURCES, asked, chunk_size=CHUNK))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert set(previewed) == {one.order_ref for one in asked} - {"A-3", "A-35"}
+    may_answer.set()
+    assert [plan.order_ref for plan in await planning] == [one.order_ref for one in asked]
+    assert len(looked_up) == len(set(looked_up)) == 40

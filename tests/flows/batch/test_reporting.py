@@ -1,0 +1,44 @@
+"""What a run says it bought."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.store import Ledger
+from domain.effects import Action, EffectStatus
+from domain.states import OrderState
+from flows.batch.reporting import bought_by
+from tests.connectors.ledger.plans import Columns, intents, plan
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+REFS = ["A-1", "A-2", "A-3", "A-4"]
+
+
+def ledger_of(run: str, folder: Path) -> Ledger:
+    return Ledger(f"sqlite:///{folder / 'ledger.db'}", clock=lambda: NOW, owner=run)
+
+
+def paid(order_ref: str) -> OrderChange:
+    return OrderChange(order_ref=order_ref, state=OrderState.PAID, writes=Columns({"paid_minor": 100}))
+
+
+def pays(ledger: Ledger, order_ref: str, status: EffectStatus, change: OrderChange | None) -> None:
+    won = ledger.claim(intents(order_ref, action=Action.PAY), lease=timedelta(seconds=60)).won
+    ledger.record([Outcome(claim=won[order_ref].claim, status=status, change=change)])
+
+
+def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
+    """Not what another run paid meanwhile, what was found paid at the service, nor what may have been paid."""
+    with ledger_of("mine", tmp_path) as mine, ledger_of("other", tmp_path) as other:
+        mine.start_batch("batch", "file.csv")
+        put_rows(mine, [plan(ref) for ref in REFS])
+        mine.change([OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in REFS])
+        pays(mine, "A-1", EffectStatus.DONE, paid("A-1"))
+        pays(other, "A-2", EffectStatus.DONE, paid("A-2"))
+        mine.change([paid("A-3")])
+        pays(mine, "A-4", EffectStatus.UNKNOWN, None)
+        assert bought_by(mine, mine.orders(REFS)) == {"A-1": 100}
+        assert bought_by(other, other.orders(REFS)) == {"A-2": 100}

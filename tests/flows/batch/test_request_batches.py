@@ -1,0 +1,44 @@
+"""What a run is asked to buy, and under which batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from domain.bad_requests import BadRequests
+from flows.batch.request_batches import batch_id_of, default_batch_id, read_requests
+from flows.prefect_ui.parameters import Requests
+
+HEADER = (
+    "order_ref,marketplace,item,quantity,max_unit_price,receiver_name,receiver_phone,country,state,city,zip,address"
+)
+ROW = "A-1,taobao,600745400708,3,6.00,Jane Doe,5083326888,US,California,VALLEY VLG,91607,5818 WHITSETT AVE 401"
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
+def test_pasted_lines_are_read_as_a_spreadsheet_gives_them(separator: str) -> None:
+    """Tabs, commas or semicolons, blank lines around them: the same order, the same batch for the same text."""
+    text = f"\n{HEADER}\n{ROW}\n\n".replace(",", separator)
+    asked = read_requests(Requests(lines=text))
+    (order,) = asked.orders
+    assert (order.order_ref, order.lines[0].item, order.lines[0].quantity) == ("A-1", "600745400708", 3)
+    assert asked.batch_id.startswith("pasted-lines-")
+    assert read_requests(Requests(lines=text.strip())).batch_id == asked.batch_id
+
+
+def test_faults_of_pasted_lines_have_row_and_column() -> None:
+    """Row 1 is the header, as in a file."""
+    with pytest.raises(BadRequests) as failure:
+        read_requests(Requests(lines=f"{HEADER}\n{ROW.replace(',3,', ',-3,')}"))
+    assert str(failure.value.faults[0]) == "row 2, column quantity: -3 is not a whole number of at least 1"
+
+
+def test_a_file_keeps_its_batch_when_it_is_renamed_after_its_content(tmp_path: Path) -> None:
+    """An inbox that had to rename a file goes on with the batch that the file began."""
+    file = tmp_path / "orders.csv"
+    file.write_text(f"{HEADER}\n{ROW}\n")
+    batch = default_batch_id(file)
+    assert batch.startswith("orders-")
+    assert batch_id_of(batch, file.read_bytes()) == batch
+    assert read_requests(Requests(file=str(file)), "week-47").batch_id == "week-47"

@@ -1,0 +1,259 @@
+"""What runs tell people: how many, why, and nothing of a receiver; each cause once, also over a second run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import OrderChange
+from connectors.ledger.since import Happened, happened
+from connectors.ledger.store import Ledger
+from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
+from domain.messages import Message, MessageKind
+from domain.money import Money
+from domain.orders import Receiver
+from domain.reasons import ReasonCode, because, earlier
+from domain.report import BatchReport, ReportLine
+from domain.states import OrderState
+from flows.digest import digest_of
+from flows.notify.news import of_batch, of_faults, of_parcels
+from flows.notify.telling import _Outage, service_away, service_back
+from flows.prefect_ui.events import budget_used_up
+from tasks.todo import ToDo
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import Columns, plan
+
+JANE = Receiver(
+    name="Jane Doe", phone="5083326888", email="", country="US", state="CA", city="Valley", zip="91607", address="1 Oak"
+)
+SOLD_OUT = "no stock"
+OVER = ReasonCode.OVER_BUDGET
+FULL = "30.00 CNY does not fit the budget: 90.00 CNY of 100.00 CNY is taken"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner="first") as ledger:
+        yield ledger
+
+
+def line(
+    ref: str, state: OrderState = OrderState.HELD, reason: str = SOLD_OUT, code: ReasonCode | None = None
+) -> ReportLine:
+    return ReportLine(order_ref=ref, marketplace="1688", state=state, reason=reason, reason_code=code)
+
+
+def report(*lines: ReportLine) -> BatchReport:
+    return BatchReport(
+        batch_id="spring",
+        orders=lines,
+        spent_this_run_fen=12_300,
+        bought_this_run=2,
+        snapshot_id=None,
+        snapshot_root="",
+    )
+
+
+def told(ledger: Ledger) -> list[Message]:
+    """What is due now, of all kinds, and a moment later: one who just got something waits for the next."""
+    assert isinstance(ledger.clock, MovableClock)
+    found: list[Message] = []
+    ledger.clock.advance(20)
+    while claimed := ledger.messages.claim("ntfy", lease=timedelta(minutes=1)):
+        found += claimed.messages
+        ledger.messages.sent(claimed)
+    return found
+
+
+def test_what_waits_after_a_batch_is_told_with_its_reasons() -> None:
+    done = report(
+        line("A-1"), line("A-2"), line("A-3", OrderState.UNKNOWN, "no answer"), line("A-4", OrderState.BOOKED)
+    )
+    (message,) = of_batch(done, dict.fromkeys(("A-1", "A-2", "A-3"), JANE))
+    assert message.kind is MessageKind.ORDERS_WAIT
+    assert message.subject == "Batch spring: 2 held, 1 unknown"
+    assert message.body == (
+        "2 held (A-1, A-2): no stock\n1 unknown (A-3): no answer\nBought in this run: 2 orders for 123.00 CNY."
+    )
+
+
+def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
+    waits, full = of_batch(report(line("A-1"), line("A-2", reason=FULL, code=OVER)), {"A-1": JANE, "A-2": JANE})
+    assert (waits.subject, full.subject) == (
+        "Batch spring: 1 held",
+        "Batch spring: 1 order held, the budget is used up",
+    )
+    assert full.body.splitlines()[0] == f"A-2. The first of them: {FULL}"
+
+
+def test_states_that_nobody_knows_are_told_once_a_marketplace(ledger: Ledger) -> None:
+    """Paid orders wait for nobody, and their words are new: the first run tells of them."""
+    unknown = ReasonCode.UNKNOWN_STATE
+    for refs in (("A-1", "A-2"), ("A-3",)):
+        ledger.tell(*of_batch(report(*(line(ref, OrderState.PAID, "it is in 待收货", unknown) for ref in refs)), {}))
+    (message,) = told(ledger)
+    assert message.subject == "1688 shows 2 orders in a state that this program does not know"
+    assert message.body.startswith("A-1, A-2. What this program has paid counts as paid")
+
+
+def test_what_nobody_answered_is_told_by_who_asked() -> None:
+    """Not a second time when the batch ends."""
+    silence = because(ReasonCode.NOBODY_ANSWERED, within="24 hours")
+    held = [line(ref, reason=str(silence), code=silence.code) for ref in ("A-1", "A-2")]
+    assert of_batch(report(*held), {}) == []
+    (message,) = of_batch(report(*held, line("A-3", reason="not approved by Mei")), {"A-3": JANE})
+    assert message.subject == "Batch spring: 1 held"
+
+
+def test_nothing_of_a_receiver_is_told() -> None:
+    quoted = "no delivery to 1 Oak, Valley for Jane Doe, 508-332-6888"
+    (message,) = of_batch(report(line("A-1", reason=quoted)), {"A-1": JANE})
+    assert "no delivery to [address], [city] for [receiver_name], [receiver_phone]" in message.body
+    (message,) = of_batch(report(line("A-1", reason=quoted)), {})  # whose receiver nobody knows
+    assert "Oak" not in message.body
+
+
+def test_a_batch_in_which_nothing_waits_tells_nothing() -> None:
+    assert of_batch(report(line("A-1", OrderState.BOOKED, "")), {}) == []
+    assert of_batch(replace(report(line("A-1")), dry_run=True), {}) == []
+
+
+def test_a_second_run_tells_only_what_is_new(ledger: Ledger) -> None:
+    """As after a crash, and at each of five looks; one order fewer is no news, another reason is."""
+
+    def run(*lines: ReportLine) -> list[str]:
+        ledger.tell(*of_batch(report(*lines), {}))
+        return [message.subject for message in told(ledger)]
+
+    assert run(line("A-1"), line("A-2")) == ["Batch spring: 2 held"]
+    assert run(line("A-1"), line("A-2")) == []
+    assert run(line("A-1")) == []
+    assert run(line("A-1", reason="too dear")) == ["Batch spring: 1 held"]
+    assert run(line("A-1"), line("A-3")) == ["Batch spring: 2 held"]
+
+
+def test_faults_are_told_by_their_places() -> None:
+    message = of_faults("may.csv", "0a1b2c3d", "2 faults; nothing was bought", ["row 3 receiver_phone", "row 9 item"])
+    assert message.subject == "may.csv: 2 faults; nothing was bought"
+    assert message.body.startswith("Look at row 3 receiver_phone, row 9 item. ")
+
+
+def test_three_hundred_silent_parcels_are_one_message(ledger: Ledger) -> None:
+    """Each is told once, until something is heard of it and then nothing again."""
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    silent = {f"A-{number}": day for number in range(300)}
+    ledger.tell(*of_parcels(silent, ["B-1"], [line("C-1", reason="closed")], days=7))
+    (message,) = told(ledger)
+    assert message.subject == "Parcels: 300 without news, 1 on the way back, 1 held"
+    assert not ledger.tell(*of_parcels(silent, [], [], days=7))
+    assert ledger.tell(*of_parcels(silent | {"A-7": day + timedelta(days=9)}, [], [], days=7))
+    assert of_parcels({}, [], [], days=7) == []
+
+
+def test_an_outage_is_told_after_a_quarter_of_an_hour_and_its_end_too(ledger: Ledger, clock: MovableClock) -> None:
+    since = clock()
+    service_away(ledger, since)
+    service_away(ledger, since + timedelta(minutes=4))  # another run that waits for it
+    clock.advance(14 * 60)
+    assert told(ledger) == []
+    clock.advance(60)
+    assert [message.subject for message in told(ledger)] == ["The service is away since 2026-01-01 12:00 UTC"]
+    service_back(ledger)
+    service_back(ledger)
+    assert [message.subject for message in told(ledger)] == ["The service is back"]
+    clock.advance(60)
+    service_away(ledger, clock())
+    clock.advance(15 * 60)
+    assert [message.subject for message in told(ledger)] == ["The service is away since 2026-01-01 12:17 UTC"]
+
+
+@pytest.mark.parametrize(
+    "reason", ["the answer does not fit the contract at `skus.0.price`", "it does not fit the budget", FULL]
+)
+def test_no_words_make_an_order_one_without_room(reason: str) -> None:
+    """Advice to raise the budget comes with the budget's own code alone."""
+    [waits] = of_batch(report(line("A-1", reason=reason)), {"A-1": JANE})
+    assert (waits.kind, "Raise the budget" in waits.body) == (MessageKind.ORDERS_WAIT, False)
+    assert budget_used_up("b", report(line("A-1", reason=reason))) == []
+    assert [one.kind for one in of_batch(report(line("A-1", reason="x", code=OVER)), {})] == [MessageKind.BUDGET_USED]
+
+
+def test_a_short_outage_is_not_told(ledger: Ledger, clock: MovableClock) -> None:
+    service_away(ledger, clock())
+    clock.advance(10 * 60)
+    service_back(ledger)
+    clock.advance(10 * 60)
+    assert told(ledger) == []
+    service_away(ledger, clock())
+    clock.advance(15 * 60)
+    assert len(told(ledger)) == 1
+
+
+def test_only_the_begin_and_the_end_of_an_outage_are_news() -> None:
+    outage = _Outage()
+    away, throttled = BreakerNews("the service is away", 5), BreakerNews(TOO_MANY, is_throttled=True)
+    assert [outage.is_news(one) for one in (BACK, away, away, BACK, throttled, BACK)] == [
+        *(False, True, False, True, False, False),
+    ]
+
+
+def test_the_digest_sums_what_happened(ledger_url: str, clock: MovableClock) -> None:
+    with Ledger(ledger_url, clock=clock, owner="first") as ledger:
+        sums_what_happened(ledger, clock)
+
+
+def sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
+    ledger.start_batch("batch", "file.csv")
+    put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
+    since = clock()
+    ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, why=earlier("no stock"))])
+    paid = {"order_id": "77", "paid_minor": 105, "paid_at": since}
+    for state in (OrderState.ORDERED, OrderState.PAID):
+        ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns(paid))])
+    booked = {"shipment_order_id": "9", "booked_at": since, "freight_minor": 900, "freight_currency": "USD"}
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))])
+    done = happened(ledger, since)
+    assert (done.bought, done.spent, done.booked, done.freight) == (1, (Money(105),), 1, (Money(900, "USD"),))
+    assert {state: count for state, count in done.came.items() if state != "planned"} == {"held": 1, "booked": 1}
+    assert happened(ledger, since + timedelta(seconds=1)).bought == 0
+
+
+def to_do_of(state: str, code: ReasonCode, remedy: str) -> ToDo:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    return ToDo(
+        order_ref="A-1",
+        batch_id="b",
+        marketplace="1688",
+        state=state,
+        since=since,
+        reason="",
+        reason_code=code,
+        remedy=remedy,
+    )
+
+
+def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
+    done = Happened(
+        bought=3, spent=(Money(12_345),), booked=2, freight=(Money(900, "USD"), Money(100, "EUR")), came={"held": 1}
+    )
+    now, over = datetime(2026, 1, 1, 23, 30, tzinfo=UTC), ReasonCode.OVER_BUDGET
+    waits = [to_do_of("held", over, "raise the budget"), to_do_of("held", over, "raise the budget")]
+    waits += [to_do_of("unknown", ReasonCode.NO_ANSWER_ASKED, "answer")]
+    message = digest_of(done, waits, since=now - timedelta(days=1), now=now, timezone="Asia/Shanghai")
+    assert message.cause == "digest:2026-01-02"
+    assert message.subject == "3 orders bought for 123.45 CNY; 3 waiting for you"
+    assert message.body.splitlines() == [
+        "Since 2026-01-01 07:30:",
+        "- bought: 3 orders for 123.45 CNY",
+        "- shipment booked: 2 orders, freight 9.00 USD and 1.00 EUR",
+        "- held: 1",
+        "- failed: 0 refused, 0 cancelled, 0 without an answer",
+        "- delivered: 0, refunded: 0",
+        "Waiting for you: 2 held, 1 unknown",
+        "- 2 held: over budget. Raise the budget",
+    ]

@@ -1,0 +1,97 @@
+"""What a run shows of itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from domain.report import BatchReport, ReportLine
+from domain.states import OrderState
+from flows.prefect_ui.artifacts import bar, in_short, links_of, markdown_report, of_many, outcome_rows
+
+LINES = [
+    ReportLine(
+        order_ref="A-1",
+        marketplace="taobao",
+        state=OrderState.BOOKED,
+        reason="",
+        order_id="9",
+        paid_fen=1200,
+        tracking_numbers=["SF1"],
+        freight_minor=3390,
+        freight_currency="USD",
+    ),
+    ReportLine(order_ref="A-2", marketplace="1688", state=OrderState.HELD, reason="dear"),
+    ReportLine(order_ref="A-3", marketplace="1688", state=OrderState.HELD, reason="dear"),
+]
+REPORT = BatchReport(
+    batch_id="b", orders=LINES, spent_this_run_fen=1200, bought_this_run=1, snapshot_id="b", snapshot_root="/s"
+)
+
+
+def test_orders_that_wait_for_a_person_come_first() -> None:
+    """All cells are text."""
+    rows = outcome_rows(REPORT)
+    assert [row["order"] for row in rows] == ["A-2", "A-3", "A-1"]
+    assert rows[2] == {
+        "order": "A-1",
+        "state": "booked",
+        "reason": "",
+        "paid": "12.00 CNY",
+        "freight": "33.90 USD",
+        "tracking": "SF1",
+        "order id": "9",
+        "marketplace": "taobao",
+    }
+    assert list(rows[2])[:3] == ["order", "state", "reason"]
+
+
+def test_of_many_rows_the_first_are_shown() -> None:
+    """And it is said how many more there are."""
+    rows: list[dict[str, object]] = [{"order": str(number)} for number in range(2_500)]
+    assert of_many(rows, "Orders") == (rows[:1_000], "Orders (1,500 more: see the snapshot)")
+    assert of_many(rows[:1_000], "Orders") == (rows[:1_000], "Orders")
+
+
+def test_the_report_leads_to_the_other_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every order, and what waits; the figures only where a worker makes them; nothing where no UI is known."""
+    for name in ("PREFECT_UI_URL", "PREFECT_API_URL", "PREFECT__FLOW_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert links_of(REPORT) == ""
+    monkeypatch.setenv("PREFECT_UI_URL", "http://shop:4200")
+    pages = "http://shop:4200/v2/artifacts/key"
+    waits = f"[What waits for you]({pages}/what-waits)"
+    assert links_of(REPORT) == f"[Every order]({pages}/outcome-b) · {waits}"
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "0")
+    assert links_of(REPORT) == f"[Every order]({pages}/outcome-b) · [Figures]({pages}/figures-b) · {waits}"
+    assert links_of(replace(REPORT, dry_run=True)) == f"[The plan]({pages}/plan-b) · {waits}"
+    assert f"# Batch b\n\n[Every order]({pages}/outcome-b) · " in markdown_report(REPORT, links=links_of(REPORT))
+
+
+def test_a_report_is_told_in_one_line() -> None:
+    """What the list of artifacts shows of it."""
+    assert in_short(REPORT) == "12.00 CNY paid, freight 33.90 USD; 2 held, 1 booked"
+    assert in_short(replace(REPORT, dry_run=True)) == "A run would spend 0.00 CNY; 2 held, 1 booked"
+
+
+def test_the_report_has_money_charts_and_what_to_do() -> None:
+    """Orders that wait for the same thing share a line."""
+    assert markdown_report(REPORT) == (
+        "# Batch b\n\n"
+        "| bought by | orders | paid |\n|---|--:|--:|\n"
+        "| this run | 1 | 12.00 CNY |\n| this batch in all | 1 | 12.00 CNY |\n\n"
+        "Booked with the warehouse beside that: freight 33.90 USD\n\n"
+        "## Orders by state\n\n| state | orders | at a glance |\n|---|--:|---|\n"
+        f"| held | 2 | {'█' * 24} |\n| booked | 1 | {'█' * 12} |\n\n"
+        "## Paid by marketplace\n\n| marketplace | paid | at a glance |\n|---|--:|---|\n"
+        f"| taobao | 12.00 CNY | {'█' * 24} |\n\n"
+        "## Waiting for a person\n\n- held: **A-2, A-3**: dear\n\n"
+        "## Parcels\n\n| order | follow it |\n|---|---|\n| A-1 | [SF1](https://t.17track.net/en#nums=SF1) |\n\n"
+        "Snapshot `b` in `/s`"
+    )
+
+
+def test_a_bar_shows_whatever_is_there() -> None:
+    """One of a thousand still has a block, none has none."""
+    assert (bar(0, 1000), bar(1, 1000), bar(1000, 1000)) == ("", "█", "█" * 24)
