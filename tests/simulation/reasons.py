@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from flows.approval_pause import CancelledBelow
-
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode
 from domain.resolutions import ResolutionKind
+from flows.approval.pause import CancelledBelow
 from tests.simulation.deviations.catalogue import BY_NAME
 from tests.simulation.deviations.player import played_out
 from tests.simulation.deviations.scenes import Cell, Setting

@@ -9,8 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
-from flows.approval_request import ApprovalRequest
-from flows.plan_sources import FromRequests, PlanSource
 
 from connectors.ledger.plans import plan_hash
 from domain.effects import Claim
@@ -18,7 +16,9 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import ADDRESS, OrderRequest, RequestLine
 from domain.resolutions import Resolution, ResolutionKind
-from flows.approval import approver
+from flows.approval.approving import approver
+from flows.approval.request import ApprovalRequest
+from flows.batch.plan_sources import FromRequests, PlanSource
 from flows.batch.run import BatchRun
 from sandbox.app import Sandbox
 from sandbox.auth import SignatureCheck

@@ -12,17 +12,16 @@ from typing import Any
 from unittest.mock import AsyncMock, patch
 from uuid import UUID
 
-from flows.cart_filling import fill_carts
-from flows.plan_sources import FromCarts
-from flows.request_batches import RequestBatch
-
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.forgetting import Traces
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.resolutions import ResolutionKind
+from flows.batch.plan_sources import FromCarts
+from flows.batch.request_batches import RequestBatch
 from flows.batch.run import BatchRun
+from flows.carts import fill_carts
 from sandbox.books import OPENING_FEN
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
