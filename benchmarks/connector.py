@@ -83,7 +83,12 @@ async def through_plain_httpx(settings: XportcnSettings, requests: list[ProductR
     """The same signature, address and models; only the transport is another."""
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     auth = SignatureAuth(settings, clock=time.time)
-    async with httpx.AsyncClient(base_url=settings.base_url, auth=auth, limits=limits, trust_env=False) as client:
+
+    def sign(request: httpx.Request) -> httpx.Request:
+        request.headers.update(auth.headers())
+        return request
+
+    async with httpx.AsyncClient(base_url=settings.base_url, auth=sign, limits=limits, trust_env=False) as client:
 
         async def read(request: ProductRequest) -> None:
             answer = await client.get(PRODUCT.path, params=request.query())

@@ -10,8 +10,7 @@ from typing import Any
 from cli.failures import NEEDS_A_PERSON, BadUsage, as_usage
 from cli.terminal import console, print_json, table_of
 from connectors.marketplaces import offering_of
-from connectors.marketplaces.browsing import ROOT, Browser, NotOffered
-from connectors.marketplaces.images import Image
+from connectors.marketplaces.browsing import ROOT, Browser, Image, NotOffered
 from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
 from domain.browsing import Category, Filters, Hits

@@ -20,10 +20,36 @@ from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
 from yarl import URL
 
-from connectors.bodies import PACKINGS, read_body
 from connectors.sending import GuardedRequest, Halted
 from connectors.settings import XportcnSettings
-from connectors.xportcn.auth import SignatureAuth
+
+PACKINGS = ("gzip", "deflate")
+"""The accepted encodings. One layer alone is unpacked: a packing within a packing multiplies beyond any bound."""
+
+MEGABYTE = 1 << 20
+
+
+class Unreadable(Exception):
+    """The body is larger than the bound, or packed in another way than asked for; `str` names the fault."""
+
+
+async def read_body(packed_as: str, unpacked: AsyncIterator[bytes], most_mb: int) -> bytes:
+    """The unpacked body. Raises `Unreadable`.
+
+    Parts are read as they come, 16 kB each, which unpack to 16 MB at most.
+    """
+    packings = [name.strip().lower() for name in packed_as.split(",")]
+    if len(packings) > 1 or packings[0] not in ("", "identity", *PACKINGS):
+        raise Unreadable("the answer is packed in a way that was not asked for")
+    parts: list[bytes] = []
+    size = 0
+    async for part in unpacked:
+        size += len(part)
+        if size > most_mb * MEGABYTE:
+            raise Unreadable(f"the answer is larger than {most_mb} MB (XPORTCN_MOST_ANSWER_MB)")
+        parts.append(part)
+    return b"".join(parts)
+
 
 # Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
 # the wire leaves it unanswered.
@@ -31,7 +57,6 @@ KEEP_ALIVE_S = 4.0
 Transport = httpx.AsyncBaseTransport
 BARE_HEADERS = {"accept-encoding": ", ".join(PACKINGS)}
 JSON_HEADERS = {**BARE_HEADERS, "content-type": "application/json"}
-NO_QUERY: Mapping[str, str] = {}
 _url = lru_cache(URL)
 TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, UnicodeError, Halted)  # Unicode: no host name
 GARBLED = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, httpx.DecodingError)
@@ -47,25 +72,22 @@ class HttpAnswer:
 
 
 class Http:
-    """The connections to one address. Every request is signed anew and sent once; no redirect is followed."""
+    """The connections to one address. Every request is sent once; no redirect is followed."""
 
-    def __init__(self, settings: XportcnSettings, auth: SignatureAuth, transport: Transport | None) -> None:
+    def __init__(self, settings: XportcnSettings, transport: Transport | None) -> None:
         self._base_url = settings.base_url.rstrip("/")
         self._most_mb = settings.most_answer_mb
         self._timeout = aiohttp.ClientTimeout(sock_connect=settings.connect_timeout_s)
-        self._auth = auth
         self._transport = transport or _aiohttp_transport(settings)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
     async def exchange(
-        self, method: str, path: str, *, query: Mapping[str, str] = NO_QUERY, body: str = "", is_logistics: bool = False
+        self, method: str, path: str, *, headers: Mapping[str, str], query: Mapping[str, str], body: str = ""
     ) -> HttpAnswer:
         """Send and read the answer to its end. Raises `Unreadable` or one of `TRANSPORT_ERRORS`."""
-        headers = self._auth.headers()
-        query = {**query, **self._auth.query(headers, path, is_logistics=is_logistics)}
-        headers |= JSON_HEADERS if body else BARE_HEADERS
+        headers = {**headers, **(JSON_HEADERS if body else BARE_HEADERS)}
         url = f"{self._base_url}{path}?{urlencode(query)}" if query else self._base_url + path
         if isinstance(self._transport, AiohttpTransport):
             return await self._ask(_session(self._transport), method, url, headers, body.encode())

@@ -6,17 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
-from connectors.xportcn.errors import Refused, Unanswered
-from connectors.xportcn.operations import EffectCall
+from connectors.xportcn.errors import Refused
 from domain.after_sale import RefundAmount, RefundKind, RefundOption, ServiceRefund
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.orders import OrderLine
-
-NOT_NOW = frozenset({"ORDER_STATUS_ERROR", "GOODS_STATUS_ERROR"})
-"""Words of a refusal to list reasons, in a state of the order that allows none."""
 
 
 class Ability(StrEnum):
@@ -114,18 +110,3 @@ class AfterSale(Protocol):
 def not_offered(marketplace: Marketplace, what: str) -> Refused:
     """The error of a call that the marketplace does not have."""
     return Refused(f"{marketplace} has no call to {what}; do it in the marketplace's own console")
-
-
-def require_true(call: EffectCall[Any, bool], *, answered: bool) -> None:
-    """Raise `Unanswered` for a `false` where the contract knows only `true`."""
-    if not answered:
-        raise Unanswered("the answer is false without a reason; it may have been carried out", operation=_name(call))
-
-
-def word_of(refused: Refused) -> str:
-    """The code word of a refusal that comes as text only: `CODE` or `CODE: words` (assumed-all.md 1)."""
-    return refused.message.split(":", 1)[0].strip()
-
-
-def _name(call: EffectCall[Any, Any]) -> str:
-    return call.name

@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.listing import OrderPage, Walk, walk, whole_list, with_ids
-from connectors.marketplaces.references import batches, by_reference, in_every_call
+from connectors.marketplaces.listing import (
+    OrderPage,
+    Walk,
+    batches,
+    by_reference,
+    in_every_call,
+    walk,
+    whole_list,
+    with_ids,
+)
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.operations import Operation
 from domain.absence import EVER, Reading

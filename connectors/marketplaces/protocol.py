@@ -1,4 +1,4 @@
-"""The protocol that every marketplace implements, so that flows depend on no single marketplace."""
+"""The protocols that marketplaces implement, so that flows depend on no single one: buying, and a shopping cart."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Protocol, runtime_checkable
 
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import Reading
+from domain.cart import CartRow
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
-from domain.orders import SourcingOrder
+from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
@@ -111,3 +112,42 @@ class QuotesMany(Protocol):
 
     async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
         """The quote of each order, by `order_ref`, in fewer calls than orders where that is possible."""
+
+
+class Cart(Protocol):
+    """One marketplace's cart: the account has one, shared by all its users.
+
+    The effects `add` and `create` take the ledger's claim, are sent once, and raise like `Channel`'s. `set_quantity`
+    and `delete` may be repeated: they set an absolute state.
+    """
+
+    marketplace: Marketplace
+
+    async def rows(self) -> tuple[CartRow, ...]:
+        """All rows of the cart, also those that can't be bought any more."""
+
+    async def add(self, claim: Claim, line: OrderLine, offer: Offer) -> str:
+        """Put a line into the cart; answers the row's id. A SKU that lies there already gets more pieces."""
+
+    async def delete(self, row_ids: Sequence[str]) -> None:
+        """Take rows out; unknown ids are ignored."""
+
+    async def set_quantity(self, row_id: str, quantity: int) -> None:
+        """Change how many pieces a row holds."""
+
+    async def quote(self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Quote:
+        """Preview ordering these rows, which hold the lines of `order`."""
+
+    async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
+        """Order these rows; they leave the cart. No limit is checked by the service."""
+
+    async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
+        """Orders that may have been made of these rows since then; none only while a row still lies in the cart.
+
+        Raises `RowsAreGone` when neither rows nor orders show: rows in the cart are the only proof that they were not
+        ordered.
+        """
+
+
+class RowsAreGone(Unanswered):
+    """The rows have left the cart, and no order of theirs shows: a person has to find out."""

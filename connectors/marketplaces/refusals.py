@@ -1,4 +1,4 @@
-"""Errors made of whole answers that refuse, or leave open what happened."""
+"""Errors made of whole answers that refuse, or leave open what happened; previews inside a create."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Awaitable, Set
 from typing import Any, TypeVar
 
-from connectors.xportcn.errors import Refused, Unanswered
-from connectors.xportcn.operations import EffectCall, international
+from connectors.xportcn.errors import NotSent, Refused, Unanswered
+from connectors.xportcn.operations import Call, EffectCall, international
 from connectors.xportcn.wire import CheckedAnswer, EffectAnswer
-from domain.quotes import LineProblem, Problem
+from domain.money import Money
+from domain.quotes import LineProblem, Problem, Quote
 
 CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
 REFUSED_BY_THE_ENVELOPE = "400"
@@ -49,6 +50,9 @@ NOT_ORDERED = frozenset(
 )
 """Refusals after which nothing was ordered, beside those that name a line's problem (contract 1.6)."""
 
+NOT_NOW = frozenset({"ORDER_STATUS_ERROR", "GOODS_STATUS_ERROR"})
+"""Words of a refusal to list reasons, in a state of the order that allows none."""
+
 Answer = TypeVar("Answer")
 
 
@@ -82,6 +86,18 @@ def require_success(call: EffectCall[Any, Any], answer: CheckedAnswer, *, doubt:
         raise unsettled(call, answer, doubt)
     if not answer.success:
         raise refusal(call, answer, answer.error_message, code=answer.error_code)
+
+
+def require_true(call: Call[Any, bool], *, answered: bool) -> None:
+    """Raise `Unanswered` for a `false` where the contract knows only `true`."""
+    if not answered:
+        doubt = "; it may have been carried out" if call.effect else ""
+        raise Unanswered(f"the answer is false without a reason{doubt}", operation=call.name)
+
+
+def word_of(refused: Refused) -> str:
+    """The code word of a refusal that comes as text only: `CODE` or `CODE: words` (assumed-all.md 1)."""
+    return refused.message.split(":", 1)[0].strip()
 
 
 def means_it_exists(refused: Refused) -> bool:
@@ -137,3 +153,41 @@ async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
         if refused.code == code:
             return None
         raise
+
+
+PRICE_CHANGED = "PRICE_CHANGED"
+
+
+def no_quote(problem: LineProblem) -> Quote:
+    """The quote of a preview that was refused as a whole."""
+    return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(problem,))
+
+
+async def asked_before(create: EffectCall[Any, Any], preview: Awaitable[Answer]) -> Answer:
+    """The answer of a preview. A failed preview raises `NotSent`: whatever the error, nothing was ordered."""
+    try:
+        return await preview
+    except Unanswered as error:
+        raise NotSent(
+            f"the preview before it failed: {error.message}; nothing was ordered",
+            operation=create.name,
+            request_id=error.request_id,
+            status=error.status,
+            code=error.code,
+        ) from error
+
+
+def require_approved(create: EffectCall[Any, Any], quote: Quote, approved: Money) -> None:
+    """Raises `Refused` for a quote with problems, or above what was approved."""
+    if quote.problems:
+        words = "; ".join(problem.message for problem in quote.problems)
+        code = quote.problems[0].problem.upper()
+        raise Refused(words, operation=create.name, code=code, problems=quote.problems)
+    if quote.total > approved:
+        raise over_limit(create, quote.total, approved)
+
+
+def over_limit(create: EffectCall[Any, Any], total: Money, approved: Money) -> Refused:
+    words = f"it costs {total} now, approved {approved}; nothing was ordered"
+    problem = LineProblem(problem=Problem.PRICE_CHANGED, message=words)
+    return Refused(words, operation=create.name, code=PRICE_CHANGED, problems=(problem,))

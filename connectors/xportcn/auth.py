@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Generator, Mapping
-
-import httpx
+from collections.abc import Callable, Mapping
 
 from connectors.settings import XportcnSettings
 
@@ -24,7 +22,7 @@ def signature(*, access_key: str, timestamp: str, nonce: str, access_secret: str
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().upper()
 
 
-class SignatureAuth(httpx.Auth):
+class SignatureAuth:
     """Signs every request anew: a nonce is good for one try only."""
 
     def __init__(
@@ -55,10 +53,3 @@ class SignatureAuth(httpx.Auth):
         if self._signs_query and (is_logistics or LOGISTICS in path):
             return {"timestamp": headers["timestamp"], "sign": headers["signature"]}
         return {}
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        headers = self.headers()
-        request.headers.update(headers)
-        if query := self.query(headers, request.url.path):
-            request.url = request.url.copy_merge_params(query)
-        yield request

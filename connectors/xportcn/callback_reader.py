@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from connectors.xportcn.envelope import read_json
 from connectors.xportcn.operations import Callback, callbacks
 from connectors.xportcn.operations.callbacks import KaOrderChanged, OrderBody, OtherBody
-from connectors.xportcn.wire import MaybeUnixMs, Response, read_json
+from connectors.xportcn.wire import MaybeUnixMs, Response
 from domain.marketplace import Marketplace
 
 _VIEW = "ORDER_BUYER_VIEW_"

@@ -14,23 +14,29 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from connectors.bodies import Unreadable
 from connectors.foreign import words_of
-from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, is_garbled
+from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, Unreadable, is_garbled
 from connectors.sending import Send, sending
 from connectors.settings import MissingSetting, XportcnSettings
 from connectors.words import LEAST_SECRET, shortened
 from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.breaker import CircuitBreaker
-from connectors.xportcn.envelope import Opened, open_envelope
+from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of, what_came
-from connectors.xportcn.failures import Failure, FailureKind, Meaning, is_missed, is_throttled
+from connectors.xportcn.failures import (
+    Failure,
+    FailureKind,
+    Meaning,
+    is_missed,
+    is_throttled,
+    retry_after_s,
+    skew_s,
+    wait_before_retry,
+)
 from connectors.xportcn.operations import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res, warehouse
 from connectors.xportcn.overrides import load_overrides, query_of
-from connectors.xportcn.personal import without_the_receiver
 from connectors.xportcn.rows import field_of
-from connectors.xportcn.waiting import retry_after_s, skew_s, wait_before_retry
 from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, path_and_query
 from domain.effects import Claim
 
@@ -84,8 +90,8 @@ class XportcnClient:
             at_once=most, per_second=settings.requests_per_second, is_fixed=settings.fixed_concurrency, sleep=sleep
         )
         self.breaker.register(self._probe, at_once=most)
-        signed = SignatureAuth(settings, clock=clock, nonces=nonces)
-        self._http = Http(settings, signed, transport)
+        self._auth = SignatureAuth(settings, clock=clock, nonces=nonces)
+        self._http = Http(settings, transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -200,12 +206,15 @@ class XportcnClient:
     async def _sent(self, call: Call[Req, Res], request: Req) -> HttpAnswer:
         override = self.overrides.of(call)
         operation, to_service = override.operation, override.request.to_service
-        is_logistics = operation.envelope is Envelope.B
+        path, query, body = operation.path, {}, ""
         if operation.method == "GET":
-            path, query = path_and_query(operation.path, query_of(request, call))
-            return await self._http.exchange("GET", path, query=to_service(query), is_logistics=is_logistics)
-        body = to_service(request.body())
-        return await self._http.exchange("POST", operation.path, body=body, is_logistics=is_logistics)
+            path, fields = path_and_query(path, query_of(request, call))
+            query = to_service(fields)
+        else:
+            body = to_service(request.body())
+        headers = self._auth.headers()
+        query |= self._auth.query(headers, path, is_logistics=operation.envelope is Envelope.B)
+        return await self._http.exchange(operation.method, path, headers=headers, query=query, body=body)
 
     def _as_called(self, call: Call[Req, Res]) -> Operation:
         return self.overrides.of(call).operation

@@ -7,12 +7,11 @@ the contract's names and nothing else.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from html import unescape
 from typing import Annotated, Any, ClassVar, get_origin
 from urllib.parse import quote
@@ -196,52 +195,6 @@ def path_and_query(path: str, fields: Mapping[str, str]) -> tuple[str, dict[str,
         return quote(value, safe="")
 
     return BRACES.sub(encoded, path), query
-
-
-def read_json(raw: bytes | str) -> Any:
-    """Parse JSON with every number exact. Raises `ValueError` for anything else, and for a name twice in an object."""
-    text = raw if isinstance(raw, str) else raw.decode(json.detect_encoding(raw))
-    try:
-        try:
-            return _EXACT.decode(text)
-        except ValueError as error:
-            if "integer string conversion" not in str(error):
-                raise
-            return _EXACT_AND_HUGE.decode(text)
-    except RecursionError as error:
-        raise ValueError("JSON nested too deep") from error
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of JSON pairs. Raises `ValueError` for a name twice: readers differ in which of the two counts."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a name stands twice in an object")
-    return made
-
-
-def _huge(text: str) -> int | str:
-    """A number of thousands of digits stays text: its field does not fit, and the rest of the answer is kept."""
-    return int(text) if len(text) <= MOST_TEXT else text
-
-
-def _number(text: str) -> Decimal | str:
-    """An exact number; an enormous number stays text, since 1e99999999 as an int would take all memory."""
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return text
-    return number if abs(number.adjusted()) <= MOST_DIGITS else text
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-_EXACT = json.JSONDecoder(parse_float=_number, parse_constant=_no_number, object_pairs_hook=_once_each)
-_EXACT_AND_HUGE = json.JSONDecoder(
-    parse_float=_number, parse_int=_huge, parse_constant=_no_number, object_pairs_hook=_once_each
-)
 
 
 def _decimal(value: object) -> Decimal:

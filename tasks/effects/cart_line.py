@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
-from connectors.marketplaces.carts import Cart
+from connectors.marketplaces.protocol import Cart
 from connectors.marketplaces.refusals import CHECKED, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from connectors.ledger.id_conflicts import misnamed
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.marketplaces.carts import RowsAreGone
+from connectors.marketplaces.protocol import RowsAreGone
 from connectors.marketplaces.refusals import NOT_ORDERED, means_not_ordered
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord

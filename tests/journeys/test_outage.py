@@ -30,7 +30,7 @@ STEPS = {
 SHORT = {
     "connectors.xportcn.breaker.LEAST_PROBE_S": 0.1,
     "connectors.xportcn.breaker.SHORT_S": 0.1,
-    "connectors.xportcn.waiting.BASE_S": 0.02,
+    "connectors.xportcn.failures.BASE_S": 0.02,
     "tasks.effects.protocol.FIRST_PAUSE_S": 0.02,
     "tasks.effects.protocol.LONGEST_PAUSE_S": 0.3,
 }

@@ -11,7 +11,7 @@ import pytest
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
 from connectors.marketplaces import Offering
-from connectors.marketplaces.carts import RowsAreGone
+from connectors.marketplaces.protocol import RowsAreGone
 from connectors.xportcn.errors import Misconfigured
 from domain.after_sale import RefundState
 from domain.effects import Action, EffectStatus

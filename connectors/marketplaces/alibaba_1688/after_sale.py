@@ -7,18 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.after_sale import (
-    NOT_NOW,
-    Ability,
-    Carrier,
-    RefundRequest,
-    Target,
-    not_offered,
-    require_true,
-    word_of,
-)
+from connectors.marketplaces.after_sale import Ability, Carrier, RefundRequest, Target, not_offered
 from connectors.marketplaces.lines import LinesByIds, spec_ids
-from connectors.marketplaces.refusals import refusal, unsettled
+from connectors.marketplaces.refusals import NOT_NOW, refusal, require_true, unsettled, word_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, NotSent, Refused
 from connectors.xportcn.operations import alibaba_after_sale as api

@@ -7,10 +7,9 @@ from datetime import datetime
 
 from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
-from connectors.marketplaces.alibaba_1688.requests import address
-from connectors.marketplaces.carts import RowsAreGone, require_true
-from connectors.marketplaces.previewing import no_quote
-from connectors.marketplaces.protocol import Created, Warehouse
+from connectors.marketplaces.alibaba_1688.twins import address
+from connectors.marketplaces.protocol import Created, RowsAreGone, Warehouse
+from connectors.marketplaces.refusals import no_quote, require_true
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import alibaba_cart as api
@@ -26,7 +25,7 @@ from domain.service_orders import ServiceOrder
 
 
 class Alibaba1688Cart:
-    """Implements `Cart` (see `marketplaces.carts`)."""
+    """Implements `Cart` (see `marketplaces.protocol`)."""
 
     marketplace: Marketplace = Marketplace.ALIBABA_1688
 

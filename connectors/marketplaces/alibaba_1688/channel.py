@@ -7,13 +7,10 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.alibaba_1688 import reading
-from connectors.marketplaces.alibaba_1688.requests import address, cargo, seller_cargo
-from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel
-from connectors.marketplaces.listing import OrderPage, order_page
-from connectors.marketplaces.previewing import no_quote
+from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel, address, cargo, seller_cargo
+from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, batches_of_sellers, order_page, require_batch
 from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
-from connectors.marketplaces.references import CLOCK_MARGIN, batches_of_sellers, require_batch
-from connectors.marketplaces.refusals import ORDER_NOT_FOUND, unless_missing, without_own_id
+from connectors.marketplaces.refusals import ORDER_NOT_FOUND, no_quote, unless_missing, without_own_id
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from connectors.concurrently import concurrently
@@ -18,15 +18,47 @@ from connectors.marketplaces.listing import (
     first_hits,
     whole_list,
 )
+from connectors.marketplaces.protocol import Warehouse
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ServiceAway, XportcnError
-from connectors.xportcn.operations import Operation, ReadCall
+from connectors.xportcn.operations import Operation, ReadCall, alibaba_batch, alibaba_order
 from connectors.xportcn.operations.alibaba_product import DetailRequest, Product, SearchPage, SearchRequest
 from domain.absence import Reading
 from domain.marketplace import Marketplace
 from domain.offers import Offer, OfferSummary
+from domain.orders import OrderLine
 from domain.service_orders import ReferenceField, ServiceOrder
+
+
+def address(warehouse: Warehouse) -> alibaba_order.AddressParam:
+    return alibaba_order.AddressParam(
+        full_name=warehouse.name,
+        mobile=warehouse.phone,
+        phone=warehouse.phone,
+        post_code=warehouse.zip,
+        province_text=warehouse.province,
+        city_text=warehouse.city,
+        area_text=warehouse.district,
+        town_text="",
+        address=warehouse.address,
+    )
+
+
+def cargo(lines: Iterable[OrderLine]) -> tuple[alibaba_order.Cargo, ...]:
+    return tuple(
+        alibaba_order.Cargo(offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity) for line in lines
+    )
+
+
+def seller_cargo(lines: Iterable[OrderLine], seller_id: str) -> tuple[alibaba_batch.SellerCargo, ...]:
+    return tuple(
+        alibaba_batch.SellerCargo(
+            offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity, seller_open_id=seller_id
+        )
+        for line in lines
+    )
+
 
 WORTH_A_PAGE = 3
 """The least number of orders that is read from a page of the list, instead of one by one."""

@@ -5,14 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from connectors.marketplaces.alibaba_1688 import reading as alibaba_1688_reading
-from connectors.marketplaces.alibaba_1688.requests import address, cargo
-from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel
+from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser
+from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel, address, cargo
 from connectors.marketplaces.big_major import reading
-from connectors.marketplaces.listing import OrderPage, order_page
-from connectors.marketplaces.previewing import asked_before, no_quote, require_approved
+from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
-from connectors.marketplaces.references import CLOCK_MARGIN
-from connectors.marketplaces.refusals import ORDER_NOT_FOUND, code_of, payment_answer, unless_missing, without_own_id
+from connectors.marketplaces.refusals import (
+    ORDER_NOT_FOUND,
+    asked_before,
+    code_of,
+    no_quote,
+    payment_answer,
+    require_approved,
+    unless_missing,
+    without_own_id,
+)
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import big_major
 from connectors.xportcn.wire import china_text
@@ -78,3 +85,10 @@ class BigMajorChannel(AlibabaChannel):
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         request = big_major.OrderRequest(order_id=order.order_id)
         return await alibaba_1688_reading.traced(self._client.read(big_major.LOGISTICS, request))
+
+
+class BigMajorBrowser(AlibabaBrowser):
+    """Implements `Browser` (see `marketplaces.browsing`)."""
+
+    marketplace = Marketplace.BIG_MAJOR
+    product_search = big_major.SEARCH

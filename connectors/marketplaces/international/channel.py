@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.concurrently import concurrently
+from connectors.marketplaces.browsing import PlainBrowser, refuse_filters
 from connectors.marketplaces.filtered_orders import FilteredOrders
 from connectors.marketplaces.international import reading
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
-from connectors.marketplaces.previewing import asked_before, no_quote, require_approved
+from connectors.marketplaces.listing import CLOCK_MARGIN, FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
-from connectors.marketplaces.references import CLOCK_MARGIN
-from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
+from connectors.marketplaces.refusals import (
+    PRODUCT_NOT_FOUND,
+    asked_before,
+    code_of,
+    no_quote,
+    payment_answer,
+    require_approved,
+    unless_missing,
+)
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import international
 from connectors.xportcn.wire import china_text
+from domain.browsing import Filters, Hits
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -146,3 +154,27 @@ def _address(warehouse: Warehouse) -> international.ShipmentAddress:
         contact_person=warehouse.name,
         telephone=international.Telephone(country=CHINA_BY_PHONE, number=warehouse.phone),
     )
+
+
+class InternationalBrowser(PlainBrowser):
+    """Implements `Browser` (see `marketplaces.browsing`)."""
+
+    marketplace = Marketplace.INTERNATIONAL
+
+    async def by_words(self, words: str, filters: Filters) -> Hits:
+        refuse_filters(self.marketplace, "words", filters, offers="category")
+        return await self._listed(words, filters)
+
+    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+        refuse_filters(self.marketplace, "listings", filters, offers="category")
+        return await self._listed("", filters)
+
+    async def _listed(self, words: str, filters: Filters) -> Hits:
+        request = international.SearchRequest(
+            index=filters.page - 1,  # pages count from 0 here
+            size=filters.page_size,
+            keyword=words or None,
+            category_id=filters.category_id or None,
+        )
+        page = await self._client.read(international.SEARCH, request)
+        return Hits(total=page.result_total, offers=tuple(reading.summary(hit) for hit in page.result_data))

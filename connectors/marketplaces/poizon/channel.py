@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from connectors.marketplaces.browsing import PlainBrowser
 from connectors.marketplaces.filtered_orders import FilteredOrders
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
+from connectors.marketplaces.listing import CLOCK_MARGIN, FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
 from connectors.marketplaces.poizon import reading
-from connectors.marketplaces.previewing import no_quote, over_limit
 from connectors.marketplaces.protocol import Created, Warehouse
-from connectors.marketplaces.references import CLOCK_MARGIN
-from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
+from connectors.marketplaces.refusals import (
+    PRODUCT_NOT_FOUND,
+    code_of,
+    no_quote,
+    over_limit,
+    payment_answer,
+    unless_missing,
+)
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import poizon
 from connectors.xportcn.wire import unix_ms
+from domain.browsing import Filters, Hits, Sort
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
@@ -126,3 +133,28 @@ def _address(warehouse: Warehouse) -> poizon.ShippingAddress:
         district=warehouse.district,
         detail_address=warehouse.address,
     )
+
+
+SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
+
+
+class PoizonBrowser(PlainBrowser):
+    """Implements `Browser` (see `marketplaces.browsing`)."""
+
+    marketplace = Marketplace.POIZON
+
+    async def by_words(self, words: str, filters: Filters) -> Hits:
+        request = poizon.SearchRequest(
+            keyword=words,
+            page_no=filters.page,
+            page_size=filters.page_size,
+            category_id=filters.category_id or None,
+            price_start=filters.min_price.minor if filters.min_price else None,
+            price_end=filters.max_price.minor if filters.max_price else None,
+            sort=SORTS[filters.sort],
+        )
+        page = await self._client.read(poizon.SEARCH, request)
+        return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
+
+    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+        return await self.by_words("", filters)

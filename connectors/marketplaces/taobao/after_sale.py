@@ -7,18 +7,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.after_sale import (
-    NOT_NOW,
-    Ability,
-    Carrier,
-    RefundRequest,
-    Target,
-    not_offered,
-    require_true,
-    word_of,
-)
+from connectors.marketplaces.after_sale import Ability, Carrier, RefundRequest, Target, not_offered
 from connectors.marketplaces.lines import LinesByIds, distribution_ids, sku_ids
-from connectors.marketplaces.refusals import refusal, require_success, unsettled
+from connectors.marketplaces.refusals import NOT_NOW, refusal, require_success, require_true, unsettled, word_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.operations import taobao_after_sale as api

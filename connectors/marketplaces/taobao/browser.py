@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from connectors.marketplaces.browsing import PlainBrowser, refuse_filters
-from connectors.marketplaces.images import Image
+from connectors.marketplaces.browsing import Image, PlainBrowser, refuse_filters
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.operations import taobao_product

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import combinations
 
-from connectors.marketplaces.carts import RowsAreGone, require_true
-from connectors.marketplaces.previewing import no_quote
-from connectors.marketplaces.protocol import Created, Warehouse
+from connectors.marketplaces.protocol import Created, RowsAreGone, Warehouse
+from connectors.marketplaces.refusals import no_quote, require_true
 from connectors.marketplaces.taobao import reading
 from connectors.marketplaces.taobao.channel import foreign_address
 from connectors.xportcn.client import XportcnClient
@@ -32,7 +31,7 @@ Goods = Counter[tuple[str, str]]
 
 
 class TaobaoCart:
-    """Implements `Cart` (see `marketplaces.carts`)."""
+    """Implements `Cart` (see `marketplaces.protocol`)."""
 
     marketplace: Marketplace = Marketplace.TAOBAO
 

@@ -9,11 +9,9 @@ from typing import TypeVar
 from connectors.concurrently import concurrently
 from connectors.marketplaces.filtered_orders import FilteredOrders
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import PAGE_SIZE, OrderPage, first_hits, order_page
-from connectors.marketplaces.previewing import no_quote
+from connectors.marketplaces.listing import CLOCK_MARGIN, PAGE_SIZE, OrderPage, first_hits, order_page, require_batch
 from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
-from connectors.marketplaces.references import CLOCK_MARGIN, require_batch
-from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, unless_missing
+from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, no_quote, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import taobao_order, taobao_product

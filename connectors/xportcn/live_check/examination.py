@@ -13,9 +13,8 @@ from typing import Any
 
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
-from connectors.xportcn.live_check.asking import KEYWORDS, NothingToAskWith, marketplace_of, request_for
+from connectors.xportcn.live_check.asking import KEYWORDS, LearnedIds, NothingToAskWith, marketplace_of, request_for
 from connectors.xportcn.live_check.comparing import AnswerComparison, Difference, Mismatch, compare
-from connectors.xportcn.live_check.learned_ids import LearnedIds
 from connectors.xportcn.operations import Call, Callback, Operation, ReadCall, catalogue
 from connectors.xportcn.wire import Request
 

@@ -31,7 +31,9 @@ def signed(path: str, *, now: float = 1767225600.9, **changes: Any) -> httpx.Req
         **changes,
     )
     auth = SignatureAuth(settings, clock=lambda: now, nonces=lambda: vector["nonce_str"])
-    return next(auth.auth_flow(httpx.Request("POST", f"{URL}{path}?a=1")))
+    headers = auth.headers()
+    url = httpx.URL(f"{URL}{path}?a=1").copy_merge_params(auth.query(headers, path))
+    return httpx.Request("POST", url, headers=headers)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["timestamp"])
@@ -88,8 +90,7 @@ def test_every_try_gets_a_fresh_nonce() -> None:
     numbers = count(1)
     settings = XportcnSettings(_env_file=None, base_url="http://127.0.0.1:1")
     auth = SignatureAuth(settings, clock=lambda: 1.0, nonces=lambda: f"n{next(numbers)}")
-    flows = [auth.auth_flow(httpx.Request("GET", "http://127.0.0.1:1/")) for _ in range(3)]
-    assert [next(flow).headers["nonce-str"] for flow in flows] == ["n1", "n2", "n3"]
+    assert [auth.headers()["nonce-str"] for _ in range(3)] == ["n1", "n2", "n3"]
 
 
 def test_a_nonce_is_32_letters_and_digits() -> None:

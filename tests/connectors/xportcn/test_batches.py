@@ -9,8 +9,8 @@ import pytest
 
 from connectors.marketplaces import freight, offering_of
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
+from connectors.marketplaces.listing import batches_of_sellers
 from connectors.marketplaces.protocol import PayOutcome, PaysMany, QuotesMany
-from connectors.marketplaces.references import batches_of_sellers
 from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Refused, Unanswered

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors.marketplaces import offering_of
-from connectors.marketplaces.browsing import Browser, NotOffered
-from connectors.marketplaces.images import Image, UnreadableImage
+from connectors.marketplaces.browsing import Browser, Image, NotOffered, UnreadableImage
 from connectors.xportcn.client import XportcnClient
 from domain.browsing import Filters, Hits, Sort
 from domain.marketplace import Marketplace

@@ -119,9 +119,9 @@ def test_errors_import_nothing_heavy() -> None:
     assert ran.stdout.strip() == ""
 
 
-def test_httpx_is_known_to_three_modules_only() -> None:
+def test_httpx_is_known_to_two_modules_only() -> None:
     """Other connectors do not know which HTTP library carries them; one asks Prefect, which raises its errors."""
     folder = ROOT / "connectors"
     importing = re.compile(r"^(import|from) (httpx|httpx_aiohttp)\b", re.MULTILINE)
     using = {path.name for path in folder.rglob("*.py") if importing.search(path.read_text(encoding="utf-8"))}
-    assert using == {"auth.py", "credentials_block.py", "http.py"}
+    assert using == {"credentials_block.py", "http.py"}

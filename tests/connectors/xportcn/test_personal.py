@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.xportcn.envelope import Opened
+from connectors.xportcn.envelope import Opened, without_the_receiver
 from connectors.xportcn.operations import warehouse
 from connectors.xportcn.operations.taobao_order import Address, OrderPageRequest, RenderRequest
-from connectors.xportcn.personal import without_the_receiver
 
 ADDRESS = Address(
     country="US",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.xportcn.failures import Meaning
-from connectors.xportcn.waiting import retry_after_s, skew_s, wait_before_retry
+from connectors.xportcn.failures import Meaning, retry_after_s, skew_s, wait_before_retry
 
 NEW_YEAR = 1767225600.0
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from connectors.xportcn.envelope import read_json
 from connectors.xportcn.operations import alibaba_order, taobao_after_sale, taobao_cart, taobao_old_order, taobao_order
 from connectors.xportcn.wire import (
     ChinaTime,
@@ -25,7 +26,6 @@ from connectors.xportcn.wire import (
     Yuan,
     china_text,
     path_and_query,
-    read_json,
 )
 from domain.money import Money
 from tests.connectors.xportcn.orders import line
