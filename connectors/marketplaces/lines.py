@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
+from connectors.xportcn.operations.warehouse import BookedParcel
 from domain.orders import OrderLine
 from domain.quotes import LineProblem, Problem
-from domain.service_orders import ServiceStatus, TraceStatus, TrackingEvent
+from domain.service_orders import ServiceStatus, Shipment, ShipmentItem, TraceStatus, TrackingEvent
 
 LineIds = tuple[str, str]
 Value = TypeVar("Value")
@@ -92,3 +94,23 @@ def unknown_sale(on_sale: str, *words: str) -> str:
 def trace_status(text: str) -> TraceStatus:
     """The stage of an event; `OTHER` for words that the contract does not list."""
     return TraceStatus(text) if text in set(TraceStatus) else TraceStatus.OTHER
+
+
+def shipments(
+    parcels: Iterable[BookedParcel], items: Mapping[str, Iterable[ShipmentItem]] = MappingProxyType({})
+) -> tuple[Shipment, ...]:
+    """Our bookings, each with all its parcels, and the `items` that an order names for a booking."""
+    bookings: defaultdict[str, list[BookedParcel]] = defaultdict(list)
+    for parcel in parcels:
+        bookings[parcel.order_id].append(parcel)
+    return tuple(
+        Shipment(
+            shipment_order_id=booking_id,
+            tracking_numbers=distinct(one.logistic_number for one in booked if one.logistic_number),
+            company=booked[0].logistic_company_name,
+            tracking_urls=distinct(one.tracking_url for one in booked if one.tracking_url),
+            render_id=booked[0].render_id,
+            items=tuple(items.get(booking_id, ())),
+        )
+        for booking_id, booked in sorted(bookings.items())
+    )

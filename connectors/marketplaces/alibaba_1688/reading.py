@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
     oldest_first,
+    shipments,
     spec_ids,
     status_of,
     trace_status,
@@ -34,7 +33,7 @@ from domain.money import Money, per_unit, total_of
 from domain.offers import Offer, OfferSummary, Sku, VolumePrice
 from domain.orders import OrderLine
 from domain.quotes import LineProblem, Problem, Quote, QuoteLine
-from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, Shipment, TrackingEvent
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TrackingEvent
 
 PUBLISHED = "published"
 NOTHING_YET = "404"
@@ -287,24 +286,6 @@ def domestic_parcels(items: Iterable[alibaba_order.LogisticsItem]) -> tuple[Dome
         )
         for item in items
         if item.logistics_bill_no
-    )
-
-
-def shipments(parcels: Iterable[alibaba_order.InternationalLogistics]) -> tuple[Shipment, ...]:
-    """Our bookings, each with all its parcels."""
-    by_booking = attrgetter("order_id")
-    return tuple(
-        _shipment(booking_id, list(group)) for booking_id, group in groupby(sorted(parcels, key=by_booking), by_booking)
-    )
-
-
-def _shipment(booking_id: str, parcels: list[alibaba_order.InternationalLogistics]) -> Shipment:
-    return Shipment(
-        shipment_order_id=booking_id,
-        tracking_numbers=tuple(dict.fromkeys(parcel.logistic_number for parcel in parcels if parcel.logistic_number)),
-        company=parcels[0].logistic_company_name,
-        tracking_urls=tuple(dict.fromkeys(parcel.tracking_url for parcel in parcels if parcel.tracking_url)),
-        render_id=parcels[0].render_id,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_created, problem, shipments
-from connectors.marketplaces.lines import LinesByIds, spec_ids, status_of, unmentioned
+from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_created, problem
+from connectors.marketplaces.lines import LinesByIds, shipments, spec_ids, status_of, unmentioned
 from connectors.marketplaces.protocol import Created
 from connectors.marketplaces.refusals import refusal, unsettled
 from connectors.xportcn.operations import big_major

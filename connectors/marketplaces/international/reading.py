@@ -6,8 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from connectors.marketplaces.alibaba_1688.reading import shipments
-from connectors.marketplaces.lines import LinesByIds, distinct, sku_ids, status_of, trace_status, unknown_sale
+from connectors.marketplaces.lines import (
+    LinesByIds,
+    distinct,
+    shipments,
+    sku_ids,
+    status_of,
+    trace_status,
+    unknown_sale,
+)
 from connectors.marketplaces.protocol import Created
 from connectors.marketplaces.refusals import refusal, unsettled
 from connectors.xportcn.errors import ContractMismatch

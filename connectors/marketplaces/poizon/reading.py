@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from connectors.marketplaces.alibaba_1688.reading import shipments
 from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
     other_pieces,
+    shipments,
     sku_ids,
     status_of,
     trace_status,

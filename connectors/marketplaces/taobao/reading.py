@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from connectors.marketplaces.lines import (
@@ -9,6 +10,7 @@ from connectors.marketplaces.lines import (
     distinct,
     distribution_ids,
     other_pieces,
+    shipments,
     status_of,
     trace_status,
     unknown_sale,
@@ -192,23 +194,9 @@ def _parcels(order: taobao_order.PurchaseOrder) -> tuple[DomesticParcel, ...]:
 
 def _shipments(order: taobao_order.PurchaseOrder) -> tuple[Shipment, ...]:
     told = [(part, parcel) for part in order.sub_purchase_orders for parcel in part.international_logistic_orders]
-    booking_ids = dict.fromkeys(parcel.order_id for _, parcel in told)
-    return tuple(
-        _shipment(booking_id, [pair for pair in told if pair[1].order_id == booking_id]) for booking_id in booking_ids
-    )
-
-
-def _shipment(
-    booking_id: str, traced: list[tuple[taobao_order.SubPurchaseOrder, taobao_order.InternationalLogisticOrder]]
-) -> Shipment:
-    parcels = [parcel for _, parcel in traced]
-    return Shipment(
-        shipment_order_id=booking_id,
-        tracking_numbers=tuple(dict.fromkeys(parcel.logistic_number for parcel in parcels if parcel.logistic_number)),
-        company=parcels[0].logistic_company_name,
-        tracking_urls=tuple(dict.fromkeys(parcel.tracking_url for parcel in parcels if parcel.tracking_url)),
-        render_id=parcels[0].render_id,
-        items=tuple(
+    items = defaultdict[str, list[ShipmentItem]](list)
+    for part, parcel in told:
+        items[parcel.order_id].append(
             ShipmentItem(
                 tracking_number=parcel.logistic_number,
                 item_id=part.item_id,
@@ -216,9 +204,8 @@ def _shipment(
                 quantity=part.quantity,
                 title=part.title,
             )
-            for part, parcel in traced
-        ),
-    )
+        )
+    return shipments((parcel for _, parcel in told), items)
 
 
 def events(logistics: taobao_order.Logistics) -> Iterable[TrackingEvent]:

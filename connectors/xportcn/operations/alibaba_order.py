@@ -7,6 +7,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
+from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     ChinaTime,
@@ -225,21 +226,11 @@ class NativeLogistics(Response):
     logistics_items: tuple[LogisticsItem, ...] = ()
 
 
-class InternationalLogistics(Response):
-    """A booking of ours, seen from the order; `order_id` is the booking's."""
-
-    order_id: Id = ""
-    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
-    logistic_company_name: str = ""
-    tracking_url: str = ""
-    render_id: Id = ""
-
-
 class Order(Response):
     base_info: BaseInfo
     product_items: tuple[ProductItem, ...] = ()
     native_logistics: NativeLogistics = NativeLogistics()
-    international_logistics: tuple[InternationalLogistics, ...] = ()
+    international_logistics: tuple[BookedParcel, ...] = ()
 
 
 class OrderPage(Response):

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from connectors.xportcn.operations import alibaba_order, alibaba_product
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, Group
+from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     Code,
@@ -146,7 +147,7 @@ class Order(Response):
     seller_open_id: str = ""
     order_items: tuple[OrderItem, ...] = ()
     logistics_items: tuple[alibaba_order.LogisticsItem, ...] = ()
-    international_logistics: tuple[alibaba_order.InternationalLogistics, ...] = ()
+    international_logistics: tuple[BookedParcel, ...] = ()
 
 
 class OrderPage(Response):

@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from connectors.xportcn.operations.alibaba_order import InternationalLogistics
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
+from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     CheckedAnswer,
@@ -237,7 +237,7 @@ class DomesticParcel(Response):
     traces: tuple[Trace, ...] = ()
 
 
-class ParcelAbroad(InternationalLogistics):
+class ParcelAbroad(BookedParcel):
     traces: tuple[Trace, ...] = ()
 
 

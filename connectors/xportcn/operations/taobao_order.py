@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Group
+from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     CheckedAnswer,
@@ -208,16 +209,6 @@ class LogisticOrder(Response):
     rts_time: MaybeUnixTime = None
 
 
-class InternationalLogisticOrder(Response):
-    """A booking of ours, seen from the order; `order_id` is the booking's."""
-
-    order_id: Id = ""
-    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
-    logistic_company_name: str = ""
-    tracking_url: str = ""
-    render_id: Id = ""
-
-
 class SubPurchaseOrder(Response):
     sub_purchase_order_id: GivenId
     purchase_order_outer_id: Reference = ""
@@ -231,7 +222,7 @@ class SubPurchaseOrder(Response):
     purchase_amount: Fen | None = None
     close_reason: str = ""
     logistic_orders: tuple[LogisticOrder, ...] = ()
-    international_logistic_orders: tuple[InternationalLogisticOrder, ...] = ()
+    international_logistic_orders: tuple[BookedParcel, ...] = ()
 
 
 class PurchaseOrder(Response):

@@ -194,6 +194,16 @@ class Booking(Response):
     sub_orders: tuple[SubOrder, ...] = ()
 
 
+class BookedParcel(Response):
+    """A parcel of a booking of ours, seen from the order; `order_id` is the booking's."""
+
+    order_id: Id = ""
+    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
+    logistic_company_name: str = ""
+    tracking_url: str = ""
+    render_id: Id = ""
+
+
 class UpdatedItem(Request):
     item_id: str
     sku_id: str
