@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.listing import (
+    CLOCK_MARGIN,
     OrderPage,
     Walk,
     batches,
@@ -23,6 +25,17 @@ from domain.absence import EVER, Reading
 from domain.service_orders import ReferenceField, ServiceOrder
 
 MOST_IDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class OrderQuery:
+    """A page of an order list, from 1, of `size` rows: orders created since then, or with these references or ids."""
+
+    page_no: int
+    size: int
+    since: datetime | None = None
+    references: Sequence[str] = ()
+    order_ids: Sequence[str] = ()
 
 
 class FilteredOrders(ABC):
@@ -58,10 +71,12 @@ class FilteredOrders(ABC):
             """A full page may be followed by further parts of an order that was split."""
             return done.rows < done.size and set(references) <= {name for one in done.orders for name in one.names}
 
-        return await walk(lambda page_no, size: self._page(page_no, size, references=references), all_found)
+        return await walk(lambda page_no, size: self._page(OrderQuery(page_no, size, references=references)), all_found)
 
     async def list_orders(self, *, since: datetime) -> Reading:
-        return await whole_list(lambda page_no, size: self._page(page_no, size, since=since), since)
+        return await whole_list(
+            lambda page_no, size: self._page(OrderQuery(page_no, size, since=since - CLOCK_MARGIN)), since
+        )
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         """Read from the list in any case, which takes fifty ids a call."""
@@ -70,17 +85,9 @@ class FilteredOrders(ABC):
 
     async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:
         return await with_ids(
-            lambda page_no, size: self._page(page_no, size, order_ids=order_ids), order_ids, self.order_list
+            lambda page_no, size: self._page(OrderQuery(page_no, size, order_ids=order_ids)), order_ids, self.order_list
         )
 
     @abstractmethod
-    async def _page(
-        self,
-        page_no: int,
-        size: int,
-        *,
-        since: datetime | None = None,
-        references: Sequence[str] = (),
-        order_ids: Sequence[str] = (),
-    ) -> OrderPage[ServiceOrder]:
-        """A page of the orders created after `since`, or with these references or ids."""
+    async def _page(self, asked: OrderQuery) -> OrderPage[ServiceOrder]:
+        """A page of the order list."""

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.browsing import PlainBrowser, refuse_filters
-from connectors.marketplaces.filtered_orders import FilteredOrders
+from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.international import reading
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import CLOCK_MARGIN, FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
+from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,
@@ -93,24 +93,16 @@ class InternationalChannel(FilteredOrders):
         answer = await payment_answer(self._client.effect(international.PAY, request, claim=claim))
         reading.settle_payment(answer)
 
-    async def _page(
-        self,
-        page_no: int,
-        size: int,
-        *,
-        since: datetime | None = None,
-        references: Sequence[str] = (),
-        order_ids: Sequence[str] = (),
-    ) -> OrderPage[ServiceOrder]:
+    async def _page(self, asked: OrderQuery) -> OrderPage[ServiceOrder]:
         request = international.OrderListRequest(
-            start_page=page_no,
-            page_size=size,
-            create_date_start=china_text(since - CLOCK_MARGIN) if since else None,
-            channel_refer_ids=tuple(references) or None,
-            trade_ids=tuple(order_ids) or None,
+            start_page=asked.page_no,
+            page_size=asked.size,
+            create_date_start=china_text(asked.since) if asked.since else None,
+            channel_refer_ids=tuple(asked.references) or None,
+            trade_ids=tuple(asked.order_ids) or None,
         )
         answer = await self._client.read(international.ORDER_LIST, request)
-        read = reading.any_order if since else reading.service_order
+        read = reading.any_order if asked.since else reading.service_order
         return order_page(answer.order_list, answer.total_count, read)
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:

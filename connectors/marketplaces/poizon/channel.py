@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.marketplaces.browsing import PlainBrowser
-from connectors.marketplaces.filtered_orders import FilteredOrders
+from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import CLOCK_MARGIN, FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
+from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
 from connectors.marketplaces.poizon import reading
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
@@ -83,21 +82,13 @@ class PoizonChannel(FilteredOrders):
         answer = await payment_answer(self._client.effect(poizon.PAY, request, claim=claim))
         reading.settle_payment(answer, order_id)
 
-    async def _page(
-        self,
-        page_no: int,
-        size: int,
-        *,
-        since: datetime | None = None,
-        references: Sequence[str] = (),
-        order_ids: Sequence[str] = (),
-    ) -> OrderPage[ServiceOrder]:
+    async def _page(self, asked: OrderQuery) -> OrderPage[ServiceOrder]:
         request = poizon.OrderListRequest(
-            page_no=page_no,
-            page_size=size,
-            create_time_start=unix_ms(since - CLOCK_MARGIN) if since else None,
-            request_ids=tuple(references) or None,
-            dist_order_nos=tuple(order_ids) or None,
+            page_no=asked.page_no,
+            page_size=asked.size,
+            create_time_start=unix_ms(asked.since) if asked.since else None,
+            request_ids=tuple(asked.references) or None,
+            dist_order_nos=tuple(asked.order_ids) or None,
         )
         answer = await self._client.read(poizon.ORDER_LIST, request)
         return order_page(answer.data, answer.total_records, reading.service_order)

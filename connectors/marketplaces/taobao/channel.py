@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TypeVar
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.filtered_orders import FilteredOrders
+from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import CLOCK_MARGIN, PAGE_SIZE, OrderPage, first_hits, order_page, require_batch
+from connectors.marketplaces.listing import PAGE_SIZE, OrderPage, first_hits, order_page, require_batch
 from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, no_quote, unless_missing
 from connectors.marketplaces.taobao import reading
@@ -101,21 +100,13 @@ class TaobaoChannel(FilteredOrders):
         answer = await self._client.joint_effect(taobao_order.PAY, request, claims=claims)
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
-    async def _page(
-        self,
-        page_no: int,
-        size: int,
-        *,
-        since: datetime | None = None,
-        references: Sequence[str] = (),
-        order_ids: Sequence[str] = (),
-    ) -> OrderPage[ServiceOrder]:
+    async def _page(self, asked: OrderQuery) -> OrderPage[ServiceOrder]:
         request = taobao_order.OrderPageRequest(
-            page_no=page_no,
-            page_size=size,
-            create_time_start=unix_ms(since - CLOCK_MARGIN) if since else None,
-            outer_purchase_id=references[0] if references else None,
-            purchase_ids=tuple(order_ids) or None,
+            page_no=asked.page_no,
+            page_size=asked.size,
+            create_time_start=unix_ms(asked.since) if asked.since else None,
+            outer_purchase_id=asked.references[0] if asked.references else None,
+            purchase_ids=tuple(asked.order_ids) or None,
         )
         page = await self._client.read(taobao_order.ORDER_PAGE, request)
         return order_page(page.data, page.total_records, reading.service_order)
