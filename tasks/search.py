@@ -83,7 +83,7 @@ async def keep_matches(resources: Resources, matches: Matches) -> None:
 
 async def _match(resources: Resources, marketplace: Marketplace, words: str) -> Match:
     try:
-        hits = await resources.offerings[marketplace].channel.search(words, limit=CANDIDATES)
+        hits = await resources.offerings[marketplace].browser.search(words, limit=CANDIDATES)
     except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Protocol, Self
 
 from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import XportcnError
-from domain.browsing import Category, Filters, Hits, Sort
+from domain.browsing import LARGEST_PAGE, Category, Filters, Hits, Sort
 from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace
-from domain.offers import Offer
+from domain.offers import Offer, OfferSummary
 
 LARGEST_IMAGE = 3 * 1024 * 1024
 
@@ -73,6 +75,9 @@ class Browser(Protocol):
     async def by_words(self, words: str, filters: Filters) -> Hits:
         """Offers whose title matches `words`, best first unless sorted."""
 
+    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
+        """The first `limit` offers whose title matches `words`, each once, best first."""
+
     async def by_image(self, image: Image, filters: Filters) -> Hits:
         """Offers similar to an image, most alike first unless sorted."""
 
@@ -95,7 +100,7 @@ class Browser(Protocol):
         """The categories right below a category; the roots below `ROOT`."""
 
 
-class PlainBrowser:
+class PlainBrowser(ABC):
     """The common base of all browsers; each way to search raises `NotOffered` unless a marketplace has it."""
 
     marketplace: Marketplace
@@ -105,6 +110,21 @@ class PlainBrowser:
     def __init__(self, client: XportcnClient, channel: Channel) -> None:
         self._client = client
         self._channel = channel
+
+    @abstractmethod
+    async def by_words(self, words: str, filters: Filters) -> Hits:
+        """A page of offers whose title matches `words`."""
+
+    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
+        """The first `limit` hits, each once; a page that brings nothing new is the last."""
+        found: dict[str, OfferSummary] = {}
+        for page_no in count(1):
+            page = await self.by_words(words, Filters(page=page_no, page_size=min(limit, LARGEST_PAGE)))
+            before = len(found)
+            found |= {hit.item_id: hit for hit in page.offers if hit.item_id not in found}
+            if len(found) == before or len(found) >= min(limit, page.total):
+                break
+        return list(found.values())[:limit]
 
     async def by_image(self, image: Image, filters: Filters) -> Hits:
         raise not_offered(self.marketplace, "search by image", "search by words or category")

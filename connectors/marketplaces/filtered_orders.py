@@ -89,5 +89,5 @@ class FilteredOrders(ABC):
         )
 
     @abstractmethod
-    async def _page(self, asked: OrderQuery) -> OrderPage[ServiceOrder]:
+    async def _page(self, asked: OrderQuery) -> OrderPage:
         """A page of the order list."""

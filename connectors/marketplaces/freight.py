@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from connectors.marketplaces.protocol import Warehouse
 from connectors.xportcn.client import XportcnClient
@@ -13,6 +14,8 @@ from domain.effects import Claim
 from domain.freight import FreightQuote, FreightService
 from domain.orders import OrderLine, Receiver, SourcingOrder
 from domain.service_orders import DomesticParcel, Shipment, ShipmentItem
+
+Address = TypeVar("Address", warehouse.RenderAddress, warehouse.BookingAddress)
 
 
 async def warehouse_address(client: XportcnClient) -> Warehouse:
@@ -53,7 +56,7 @@ async def estimate(
 async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
     """The freight of an order; bookable for 24 hours. Raises `Refused` as `estimate` does."""
     request = warehouse.RenderRequest(
-        receiver_address=_render_address(order.request.receiver),
+        receiver_address=_address(order.request.receiver, warehouse.RenderAddress),
         render_items=tuple(
             warehouse.RenderItem(
                 item_id=line.item_id,
@@ -105,7 +108,7 @@ def booking_request(
     return warehouse.BookingRequest(
         render_id=quote.render_id,
         tmall_order_info=warehouse.TmallOrderInfo(tmall_order_id=order_id),
-        receiver_address=_booking_address(order.request.receiver),
+        receiver_address=_address(order.request.receiver, warehouse.BookingAddress),
         line_items=tuple(
             warehouse.BookingLine(
                 item_id=line.item_id,
@@ -207,30 +210,16 @@ def _items_of(lines: Iterable[OrderLine], shipment: Shipment) -> tuple[ShipmentI
     )
 
 
-def _render_address(receiver: Receiver) -> warehouse.RenderAddress:
-    return warehouse.RenderAddress(
+def _address(receiver: Receiver, form: type[Address]) -> Address:
+    """The final address of the goods, in the model `form`."""
+    return form(
         name=receiver.name,
         email=receiver.email,
         phone=receiver.phone,
         mobile_phone=receiver.phone,
         address=receiver.address,
-        tax_id="",
         country=receiver.country,
         state=receiver.state,
         city=receiver.city,
         zip=receiver.zip,
-    )
-
-
-def _booking_address(receiver: Receiver) -> warehouse.BookingAddress:
-    return warehouse.BookingAddress(
-        country=receiver.country,
-        state=receiver.state,
-        city=receiver.city,
-        zip=receiver.zip,
-        address=receiver.address,
-        name=receiver.name,
-        phone=receiver.phone,
-        mobile_phone=receiver.phone,
-        email=receiver.email,
     )

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count, pairwise
-from typing import Generic, TypeVar
+from itertools import pairwise
+from typing import TypeVar
 
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.operations import Operation
 from connectors.xportcn.rows import FittingRows
 from domain.absence import EVER, Reading
-from domain.offers import OfferSummary
 from domain.orders import SourcingOrder
 from domain.service_orders import ServiceOrder
 from domain.witness_words import FLAWS
@@ -80,47 +79,31 @@ FIRST_PAGE = 1
 
 MOST_PAGES = 2_000
 
-Row = TypeVar("Row")
 Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
-class OrderPage(Generic[Row]):
+class OrderPage:
     """One page, the list's own count of all rows, and the number of rows of this page that do not fit the contract.
 
     A list with a misfit may show that an order exists, but proves of no order that it does not (see
     `rows.FittingRows`).
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[ServiceOrder]
     total: int
     misfits: int = 0
 
 
-def order_page(rows: FittingRows[Read], total: int, read: Callable[[Read], ServiceOrder]) -> OrderPage[ServiceOrder]:
+def order_page(rows: FittingRows[Read], total: int, read: Callable[[Read], ServiceOrder]) -> OrderPage:
     """A page of orders in the terms of the domain; a row without an id is dropped, since it can be no order of ours."""
     orders = [read(row) for row in rows]
     named = [order for order in orders if order.order_id]
     return OrderPage(named, total, len(rows.misfits) + len(orders) - len(named))
 
 
-Turn = Callable[[int], Awaitable[OrderPage[Row]]]
-"""Reads the page of a number, counted from 1."""
-
-OrderTurn = Callable[[int, int], Awaitable[OrderPage[ServiceOrder]]]
+OrderTurn = Callable[[int, int], Awaitable[OrderPage]]
 """Reads the page of a number, counted from 1, of so many rows."""
-
-
-async def first_hits(turn: Turn[OfferSummary], limit: int) -> list[OfferSummary]:
-    """The first `limit` hits of a search, each once; a page that brings nothing new is the last."""
-    found: dict[str, OfferSummary] = {}
-    for page_no in count(FIRST_PAGE):
-        page = await turn(page_no)
-        before = len(found)
-        found |= {hit.item_id: hit for hit in page.rows if hit.item_id not in found}
-        if len(found) == before or len(found) >= min(limit, page.total):
-            break
-    return list(found.values())[:limit]
 
 
 @dataclass(slots=True)
@@ -141,7 +124,7 @@ class Walk:
     is_short: bool = False
     is_early: bool = False
 
-    def add(self, page: OrderPage[ServiceOrder]) -> bool:
+    def add(self, page: OrderPage) -> bool:
         """Add a page; answers whether it had new rows."""
         news = {order.order_id: order for order in page.rows if order.order_id not in self.seen}
         self.total = max(self.total, page.total)

@@ -13,7 +13,7 @@ from domain.cart import CartRow
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer, OfferSummary
+from domain.offers import Offer
 from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
@@ -51,9 +51,6 @@ class Channel(Protocol):
     marketplace: Marketplace
     places: frozenset[ReferenceField]
     """The fields in which `create` puts our reference."""
-
-    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        """Offers whose title matches `words`, best first."""
 
     async def offer(self, item_id: str) -> Offer | None:
         """The product with its variants and the ids that ordering needs; None when there is none."""

@@ -29,7 +29,6 @@ class Alibaba1688Channel(AlibabaChannel):
     """Implements `Channel`, `PaysMany` and `QuotesMany` (see `marketplaces.protocol`)."""
 
     marketplace = Marketplace.ALIBABA_1688
-    product_search = alibaba_product.SEARCH
     product_detail = alibaba_product.DETAIL
     order_list = alibaba_order.ORDER_PAGE
     pay_batch_size = 10  # thirty are taken, ten recommended: more time out, and then all of them are unknown
@@ -112,7 +111,7 @@ class Alibaba1688Channel(AlibabaChannel):
             return dict.fromkeys(order_ids, refused)
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
-    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage[ServiceOrder]:
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
         request = alibaba_order.OrderPageRequest(
             page=page_no, page_size=size, create_start_time=china_text(since - CLOCK_MARGIN) if since else None
         )

@@ -15,7 +15,6 @@ from connectors.marketplaces.listing import (
     PAGE_SIZE,
     OrderPage,
     find_in_list,
-    first_hits,
     whole_list,
 )
 from connectors.marketplaces.protocol import Warehouse
@@ -23,10 +22,10 @@ from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from connectors.xportcn.operations import Operation, ReadCall, alibaba_batch, alibaba_order
-from connectors.xportcn.operations.alibaba_product import DetailRequest, Product, SearchPage, SearchRequest
+from connectors.xportcn.operations.alibaba_product import DetailRequest, Product
 from domain.absence import Reading
 from domain.marketplace import Marketplace
-from domain.offers import Offer, OfferSummary
+from domain.offers import Offer
 from domain.orders import OrderLine
 from domain.service_orders import ReferenceField, ServiceOrder
 
@@ -68,7 +67,6 @@ class AlibabaChannel(ABC):
     """Half of a `Channel` (see `marketplaces.protocol`): like operations of the twins, each with its own calls."""
 
     marketplace: Marketplace
-    product_search: ReadCall[SearchRequest, SearchPage]
     product_detail: ReadCall[DetailRequest, Product]
     order_list: Operation
 
@@ -76,14 +74,6 @@ class AlibabaChannel(ABC):
         self._client = client
         own_id = {ReferenceField.OWN_ID} if client.settings.out_order_id else set()
         self.places = frozenset({ReferenceField.REFERENCE} | own_id)
-
-    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        async def turn(page_no: int) -> OrderPage[OfferSummary]:
-            request = SearchRequest(keyword=words, begin_page=page_no, page_size=min(limit, PAGE_SIZE))
-            page = await self._client.read(self.product_search, request)
-            return OrderPage([reading.summary(hit, self.marketplace) for hit in page.data], page.total_records)
-
-        return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
         detail = self._client.read(self.product_detail, DetailRequest(offer_id=item_id))
@@ -125,7 +115,7 @@ class AlibabaChannel(ABC):
         return shown
 
     @abstractmethod
-    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage[ServiceOrder]:
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
         """A page of the order list, newest first; of orders created after `since`."""
 
     @abstractmethod

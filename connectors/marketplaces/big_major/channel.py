@@ -35,7 +35,6 @@ class BigMajorChannel(AlibabaChannel):
     """Implements `Channel` (see `marketplaces.protocol`). Products and traces have 1688's answers."""
 
     marketplace = Marketplace.BIG_MAJOR
-    product_search = big_major.SEARCH
     product_detail = big_major.DETAIL
     order_list = big_major.ORDER_PAGE
 
@@ -70,7 +69,7 @@ class BigMajorChannel(AlibabaChannel):
         answer = await payment_answer(self._client.effect(big_major.PAY, request, claim=claim))
         reading.settle_payment(answer, order_id)
 
-    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage[ServiceOrder]:
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
         request = big_major.OrderPageRequest(
             page_no=page_no, page_size=size, create_time_start=china_text(since - CLOCK_MARGIN) if since else None
         )

@@ -10,7 +10,7 @@ from connectors.marketplaces.browsing import PlainBrowser, refuse_filters
 from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.international import reading
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
+from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,
@@ -28,7 +28,7 @@ from domain.browsing import Filters, Hits
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer, OfferSummary
+from domain.offers import Offer
 from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ServiceOrder, TrackingEvent
@@ -41,14 +41,6 @@ class InternationalChannel(FilteredOrders):
 
     marketplace: Marketplace = Marketplace.INTERNATIONAL
     order_list = international.ORDER_LIST
-
-    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        async def turn(page_no: int) -> OrderPage[OfferSummary]:
-            request = international.SearchRequest(keyword=words, index=page_no - 1, size=min(limit, PAGE_SIZE))
-            page = await self._client.read(international.SEARCH, request)
-            return OrderPage([reading.summary(hit) for hit in page.result_data], page.result_total)
-
-        return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
         product = await self._product(item_id)
@@ -93,7 +85,7 @@ class InternationalChannel(FilteredOrders):
         answer = await payment_answer(self._client.effect(international.PAY, request, claim=claim))
         reading.settle_payment(answer)
 
-    async def _page(self, asked: OrderQuery) -> OrderPage[ServiceOrder]:
+    async def _page(self, asked: OrderQuery) -> OrderPage:
         request = international.OrderListRequest(
             start_page=asked.page_no,
             page_size=asked.size,

@@ -7,7 +7,7 @@ from datetime import datetime
 from connectors.marketplaces.browsing import PlainBrowser
 from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
+from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, order_page
 from connectors.marketplaces.poizon import reading
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
@@ -25,7 +25,7 @@ from domain.browsing import Filters, Hits, Sort
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.offers import Offer, OfferSummary
+from domain.offers import Offer
 from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ServiceOrder, TrackingEvent
@@ -36,14 +36,6 @@ class PoizonChannel(FilteredOrders):
 
     marketplace: Marketplace = Marketplace.POIZON
     order_list = poizon.ORDER_LIST
-
-    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        async def turn(page_no: int) -> OrderPage[OfferSummary]:
-            request = poizon.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
-            page = await self._client.read(poizon.SEARCH, request)
-            return OrderPage([reading.summary(hit) for hit in page.data], page.total_records)
-
-        return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
         detail = self._client.read(poizon.DETAIL, poizon.DetailRequest(dw_spu_id=item_id))
@@ -82,7 +74,7 @@ class PoizonChannel(FilteredOrders):
         answer = await payment_answer(self._client.effect(poizon.PAY, request, claim=claim))
         reading.settle_payment(answer, order_id)
 
-    async def _page(self, asked: OrderQuery) -> OrderPage[ServiceOrder]:
+    async def _page(self, asked: OrderQuery) -> OrderPage:
         request = poizon.OrderListRequest(
             page_no=asked.page_no,
             page_size=asked.size,

@@ -8,7 +8,7 @@ from typing import TypeVar
 from connectors.concurrently import concurrently
 from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import PAGE_SIZE, OrderPage, first_hits, order_page, require_batch
+from connectors.marketplaces.listing import OrderPage, order_page, require_batch
 from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, no_quote, unless_missing
 from connectors.marketplaces.taobao import reading
@@ -18,7 +18,7 @@ from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer, OfferSummary
+from domain.offers import Offer
 from domain.orders import OrderLine, Receiver, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ServiceOrder, TrackingEvent
@@ -33,14 +33,6 @@ class TaobaoChannel(FilteredOrders):
     order_list = taobao_order.ORDER_PAGE
     most_references = 1
     pay_batch_size = 10
-
-    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        async def turn(page_no: int) -> OrderPage[OfferSummary]:
-            request = taobao_product.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
-            page = await self._client.read(taobao_product.SEARCH, request)
-            return OrderPage([reading.summary(hit) for hit in page.data], page.total_records)
-
-        return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
         request = taobao_product.ProductRequest(item_id=item_id)
@@ -100,7 +92,7 @@ class TaobaoChannel(FilteredOrders):
         answer = await self._client.joint_effect(taobao_order.PAY, request, claims=claims)
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
-    async def _page(self, asked: OrderQuery) -> OrderPage[ServiceOrder]:
+    async def _page(self, asked: OrderQuery) -> OrderPage:
         request = taobao_order.OrderPageRequest(
             page_no=asked.page_no,
             page_size=asked.size,

@@ -96,7 +96,7 @@ class RenderAddress(Request):
     phone: str
     mobile_phone: str
     address: str
-    tax_id: str
+    tax_id: str = ""
     country: str
     state: str
     city: str

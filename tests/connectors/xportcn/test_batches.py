@@ -156,8 +156,8 @@ def test_who_can_do_several_at_once(client: XportcnClient, marketplace: Marketpl
 
 
 async def shop_of(marketplace: Marketplace, sandbox: Sandbox, live: XportcnClient) -> Shop:
-    warehouse = await freight.warehouse_address(live)
-    return Shop(sandbox, live, offering_of(marketplace, live).channel, warehouse, shelf(sandbox.url, marketplace))
+    warehouse, offering = await freight.warehouse_address(live), offering_of(marketplace, live)
+    return Shop(sandbox, live, offering.channel, offering.browser, warehouse, shelf(sandbox.url, marketplace))
 
 
 @pytest.mark.parametrize("marketplace", list(BULK))

@@ -37,10 +37,10 @@ class Shape:
     twice: bool = False
     total: str = "true"
 
-    def turn(self, orders: list[ServiceOrder]) -> Callable[[int, int], Awaitable[OrderPage[ServiceOrder]]]:
+    def turn(self, orders: list[ServiceOrder]) -> Callable[[int, int], Awaitable[OrderPage]]:
         told = orders[::-1] if self.oldest_first else orders
 
-        async def page(number: int, asked: int) -> OrderPage[ServiceOrder]:
+        async def page(number: int, asked: int) -> OrderPage:
             size = min(self.rows, asked) if self.rows else asked
             start = (0 if self.same_page else number - self.base) * (asked if self.gaps else self.rows or asked)
             rows = told[start : start + (self.rows or size)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connectors.marketplaces import offering_of
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
 from connectors.marketplaces.listing import OrderPage, find_in_list
 from connectors.marketplaces.taobao.channel import TaobaoChannel
@@ -14,6 +15,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import taobao_product
 from connectors.xportcn.rows import Misfit
+from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.witnessed import Lack
@@ -41,7 +43,10 @@ def test_the_entries_that_fit_are_read() -> None:
 async def test_a_search_has_the_hits_that_fit(client: XportcnClient, service: FakeService) -> None:
     """One odd offer hides no other."""
     service.answers("/open/product/search", lambda: ok({"data": HITS, "totalRecords": 3}))
-    assert [hit.item_id for hit in await TaobaoChannel(client).search("cup", limit=3)] == ["0", "2"]
+    assert [hit.item_id for hit in await offering_of(Marketplace.TAOBAO, client).browser.search("cup", limit=3)] == [
+        "0",
+        "2",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +75,7 @@ async def test_a_list_that_turns_for_ever_ends() -> None:
     """A page that brings nothing new is the last; and a list that counts more than it shows is not whole."""
     asked: list[tuple[int, int]] = []
 
-    async def turn(page_no: int, size: int) -> OrderPage[ServiceOrder]:
+    async def turn(page_no: int, size: int) -> OrderPage:
         asked.append((page_no, size))
         order = ServiceOrder(
             order_id="1", reference="A-1", status=ServiceStatus.UNPAID, total=Money(1), paid=None, created_at=None

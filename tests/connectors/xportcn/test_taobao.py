@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.marketplaces.protocol import Created
+from connectors.marketplaces.taobao.browser import TaobaoBrowser
 from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
@@ -105,12 +106,14 @@ async def test_only_not_found_means_none(channel: TaobaoChannel, service: FakeSe
         await channel.offer("1")
 
 
-async def test_a_search_turns_pages_until_it_has_enough(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_a_search_turns_pages_until_it_has_enough(
+    client: XportcnClient, channel: TaobaoChannel, service: FakeService
+) -> None:
     """Sixty hits take two pages of at most fifty."""
     hits = [{"itemId": number, "title": "茶", "price": 1} for number in range(100)]
     pages = [{"totalRecords": 100, "data": hits[:50]}, {"totalRecords": 100, "data": hits[50:]}]
     service.answers("/open/product/search", *(lambda page=page: ok(page) for page in pages))
-    found = await channel.search("茶", limit=60)
+    found = await TaobaoBrowser(client, channel).search("茶", limit=60)
     assert [summary.item_id for summary in found] == [str(number) for number in range(60)]
     assert [asked.body["pageNo"] for asked in service.asked] == [1, 2]
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from connectors.marketplaces.browsing import Browser
 from connectors.marketplaces.protocol import Channel, Created, Warehouse
 from connectors.xportcn.client import XportcnClient
 from domain.effects import Action
@@ -92,6 +93,7 @@ class Shop:
     sandbox: Sandbox
     client: XportcnClient
     channel: Channel
+    browser: Browser
     warehouse: Warehouse
     rows: list[Row]
 

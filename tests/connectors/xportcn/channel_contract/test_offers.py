@@ -31,16 +31,16 @@ async def test_an_offer_that_does_not_exist_is_none(shop: Shop) -> None:
 async def test_a_search_finds_by_the_words_of_a_title(shop: Shop) -> None:
     """The item whose title is asked for comes first, with its lowest price; nonsense finds nothing."""
     row = shop.plain
-    found = await shop.channel.search(row["title"], limit=3)
+    found = await shop.browser.search(row["title"], limit=3)
     assert len(found) <= 3
     assert (found[0].marketplace, found[0].item_id) == (shop.marketplace, row["item_id"])
     lowest = min(one["price_fen"] for one in shop.rows if one["item_id"] == row["item_id"])
     assert (found[0].title, found[0].price, found[0].seller_id) == (row["title"], Money(lowest), row["seller_id"])
-    assert await shop.channel.search("no such words here") == []
+    assert await shop.browser.search("no such words here") == []
 
 
 async def test_a_search_turns_pages_up_to_its_limit(shop: Shop) -> None:
     """Seventy hits take two pages; none stands twice."""
     common_word = shop.plain_rows[100]["title"].split()[0]
-    many = await shop.channel.search(common_word, limit=70)
+    many = await shop.browser.search(common_word, limit=70)
     assert len({summary.item_id for summary in many}) == 70
