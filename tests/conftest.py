@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -14,12 +16,15 @@ from typer.main import get_command
 
 from deployments.local_server import prefect_server
 from tests.clock import clock
-from tests.everyday import OPTION, is_long, pytest_addoption, pytest_configure, start_no_process
+from tests.everyday import OPTION, pytest_addoption, pytest_configure, pytest_ignore_collect, start_no_process
 from tests.kept import end_all_but, kept
 from tests.needs import leave_out, pytest_terminal_summary
-from tests.new_ledgers import copy_new_ledgers
+from tests.new_ledgers import copy_new_ledgers, share_statements
 from tests.postgres import INSTALL, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
+
+MEMORY, MEMORY_NEEDED = Path("/dev/shm"), 2**30
+"""Temporary folders are in memory where there is room: thousands of commits wait for no disk."""
 
 # no test fails by luck: the same examples each time, however long making them takes; `search` draws new ones
 settings.register_profile("same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -27,14 +32,17 @@ settings.register_profile("search", settings.get_profile("same"), derandomize=Fa
 settings.load_profile("same")
 
 copy_new_ledgers()
+share_statements()
 
 # the commands are made once a process, as in a terminal, not once a call
 vars(typer.testing)["_get_command"] = cache(get_command)
 
-__all__ = ["clock", "pytest_addoption", "pytest_configure", "pytest_terminal_summary"]
+__all__ = ["clock", "pytest_addoption", "pytest_configure", "pytest_ignore_collect", "pytest_terminal_summary"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
 os.environ.setdefault("SOURCING_PATIENCE_S", "0")  # a test that is about waiting for the service says so
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 INSTALLED, SERVER, POSTGRES = "installed", "prefect_url", "postgres"
 LANES = (
     ((INSTALLED, ("deployments/test_recovery", "deployments/test_questions", "ui/", "")), ("", ("cli/test_starts",))),
@@ -53,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Each worker gets its share of the list, slow tests first: what one takes off another at the end is quick."""
     if config.getoption(OPTION):  # not in the process that starts the workers
         start_no_process()
-        items[:] = [item for item in items if not is_long(item)]
+        return
     left = {item: item.path.relative_to(ROOT / "tests").as_posix() for item in items}
     lanes: list[list[pytest.Item]] = []
     for wanted in LANES:
@@ -70,6 +78,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         lane.extend(quick[:room])
         del quick[:room]
     items[:] = [*(item for lane in lanes for item in lane), *quick]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the garbage collection does not go through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def uses(item: pytest.Item, fixture: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing.process
 import os
 import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -18,7 +19,18 @@ from tests.needs import leave_out
 from tests.running import ROOT
 
 OPTION = "--everyday"
-LONG = ("simulation/", "hostile/", "ui/", "journeys/", "crashes/", "upgrade/", "connectors/snapshots/test_crashes")
+LONG = [
+    ROOT / "tests" / place
+    for place in (
+        "simulation",
+        "hostile",
+        "ui",
+        "journeys",
+        "crashes",
+        "upgrade",
+        "connectors/snapshots/test_crashes.py",
+    )
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,8 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("everyday")
 
 
-def is_long(item: pytest.Item) -> bool:
-    return item.path.relative_to(ROOT / "tests").as_posix().startswith(LONG)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What is long is not even loaded."""
+    return True if config.getoption(OPTION) and collection_path in LONG else None
 
 
 def start_no_process() -> None:
