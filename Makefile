@@ -70,7 +70,7 @@ dictionary: $(READY)
 # docs/reference.md and docs/reasons.md, from the words of commands, settings, prefect.yaml and reasons
 reference: $(READY)
 	$(BIN)/python -m cli.reference
-	$(BIN)/python -m cli.reasons_page
+	$(BIN)/python -m tests.reasons_page
 
 # docs/images, of real runs in a terminal and in Chromium; some minutes
 pictures: $(READY)

@@ -25,7 +25,7 @@ def take_back(flow: Flow, *, as_json: bool) -> int:
     report = run_flow(flow)
     print_json(report.to_json()) if as_json else _show(report)
     for trouble in report.troubles:
-        warn("not as asked:", trouble)
+        warn("not as asked:", str(trouble))
     return 0 if report.all_fine else NEEDS_A_PERSON
 
 

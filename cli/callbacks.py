@@ -70,7 +70,7 @@ def list_callbacks(
             shorten(one.order_ids),
             str(one.times),
             Text(one.state, style=COLOURS.get(one.state, "")),
-            one.outcome,
+            str(one.outcome or ""),
         )
         for one in found
     )
@@ -130,5 +130,6 @@ def _as_json(one: Callback) -> dict[str, Any]:
         "marketplace": one.marketplace,
         "order_ids": list(one.order_ids),
         "state": one.state,
-        "outcome": one.outcome,
+        "outcome": str(one.outcome or ""),
+        "reason_code": one.outcome and one.outcome.code,
     }

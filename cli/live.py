@@ -17,7 +17,7 @@ from cli.terminal import console, messages, table_of
 from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.live_check.comparing import Difference
-from connectors.xportcn.live_check.examination import NEVER_ASKED, WELL, Checked, Conformance, Examination
+from connectors.xportcn.live_check.examination import WELL, Checked, Conformance, Examination, NeverAsked
 from connectors.xportcn.live_check.samples import save_sample
 
 COLOURS = {Conformance.MATCHES: "green", Conformance.REFUSED: "yellow", Conformance.SKIPPED: "dim"}
@@ -81,7 +81,7 @@ def _entry(checked: Checked) -> dict[str, Any]:
 
 
 def _show(findings: Sequence[Checked]) -> None:
-    silent = [checked for checked in findings if checked.reason in NEVER_ASKED]
+    silent = [checked for checked in findings if isinstance(checked.reason, NeverAsked)]
     rows = (
         (
             "" if checked.operation.nav is None else str(checked.operation.nav),
@@ -94,9 +94,9 @@ def _show(findings: Sequence[Checked]) -> None:
         if checked not in silent
     )
     console.print(table_of(("nav", "operation", "path", "outcome", "what"), rows, overflow="fold"))
-    for reason in NEVER_ASKED:
-        named = [_short(checked) for checked in silent if checked.reason == reason]
-        console.print(f"not called, {reason}: {', '.join(named)}", highlight=False)
+    for why in NeverAsked:
+        named = [_short(checked) for checked in silent if checked.reason is why]
+        console.print(f"not called, {why}: {', '.join(named)}", highlight=False)
     console.print(", ".join(f"{count} {verdict}" for verdict, count in _counts(findings).items()), highlight=False)
     if any(checked.verdict not in WELL for checked in findings):
         console.print("What to do about what differs: docs/going-live.md, overrides", highlight=False)

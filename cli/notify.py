@@ -22,7 +22,7 @@ def send_test(*, as_json: bool) -> int:
     done = try_out(settings)
     _announce_replacement(settings)
     if as_json:
-        print_json([{"addressee": name, "sent": not why, "why": why} for name, why in done])
+        print_json([{"addressee": name, "sent": not why, "why": str(why or "")} for name, why in done])
     for name, why in () if as_json else done:
         console.print(f"{name}: {f'not sent, {why}' if why else 'sent'}", soft_wrap=True, markup=False)
     if not done:
@@ -38,7 +38,7 @@ def send_messages(*, as_json: bool) -> int:
         sending = send_due(ledger, settings)
         unsent = ledger.messages.unsent(ledger.clock() - UNSENT_FOR)
     if as_json:
-        told = [{"subject": one.subject, "addressee": one.addressee, "why": one.why} for one in unsent]
+        told = [{"subject": one.subject, "addressee": one.addressee, "why": str(one.why)} for one in unsent]
         print_json({"sent": sending.sent, "not_arrived": told})
     else:
         console.print(f"{pluralize(sending.sent, 'message')} sent")

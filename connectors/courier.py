@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from domain.reasons import Reason, ReasonCode, because
+
 LONGEST_S = 45.0
 """The time-out of one address, with redirects and all its recipients."""
 ANSWER_S = 15.0
@@ -22,9 +24,10 @@ MOST_BYTES = 2_000
 MOST_SUBJECT = 150
 SCHEME = re.compile(r"([A-Za-z0-9]{2,32})://\S+")
 _BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z0-9]{2,32}://)")
-LATE = "it did not answer in time"
+LATE = because(ReasonCode.RECIPIENT_LATE)
 _CALLS = re.compile(r"@(?=everyone|here|all|channel)|<(?=[!@#]|at\b)", re.IGNORECASE)
 """Texts that a chat takes for a mention of a whole channel, which foreign text must not cause."""
+WRONG_ADDRESS = ("401", "403", "404", "410", "535")
 _QUIET = ("apprise", "urllib3", "requests")
 _NOBODY = logging.NullHandler()
 
@@ -54,15 +57,15 @@ def addressees_of(addresses: SecretStr) -> list[Addressee]:
     return found
 
 
-def send(addressee: Addressee, subject: str, body: str, link: str) -> str:
-    """Send one message; returns why it was not accepted, without foreign words, or nothing. Raises nothing."""
-    reasons = [LATE]
+def send(addressee: Addressee, subject: str, body: str, link: str) -> Reason | None:
+    """Send one message; returns why it was not accepted, without foreign words, or None. Raises nothing."""
+    reasons: list[Reason | None] = [LATE]
 
     def go() -> None:
         try:
             reasons[0] = _sent(addressee, subject, body, link)
         except Exception as error:  # noqa: BLE001 - its words may quote the address
-            reasons[0] = f"it can't be used ({type(error).__name__})"
+            reasons[0] = because(ReasonCode.RECIPIENT_UNUSABLE, failure=type(error).__name__)
 
     # a daemon thread: an answer in drips delays neither other recipients nor the end of the process
     sender = threading.Thread(target=go, daemon=True)
@@ -71,10 +74,10 @@ def send(addressee: Addressee, subject: str, body: str, link: str) -> str:
     return reasons[0]
 
 
-def _sent(addressee: Addressee, subject: str, body: str, link: str) -> str:
+def _sent(addressee: Addressee, subject: str, body: str, link: str) -> Reason | None:
     apprise, service = _service(addressee)
     if service is None:
-        return "its address is not one that apprise understands: look at its page on appriseit.com"
+        return because(ReasonCode.RECIPIENT_UNKNOWN)
     service.optional = False  # else a failure would count as sent
     service.socket_read_timeout = max(service.socket_read_timeout, ANSWER_S)
     service.overflow_mode = apprise.OverflowMode.SPLIT
@@ -89,7 +92,7 @@ def _sent(addressee: Addressee, subject: str, body: str, link: str) -> str:
         log_level=logging.DEBUG,
         log_callback=lambda entry, _service: told.append(entry.message),
     )
-    return "" if result else _reason(told)
+    return None if result else _reason(told)
 
 
 def is_understood(addressee: Addressee) -> bool:
@@ -140,21 +143,17 @@ def _cut(text: str, most: int) -> str:
     return f"{head}\n…" if line else f"{kept}…"
 
 
-def _reason(told: list[str]) -> str:
+def _reason(told: list[str]) -> Reason:
     """Why a service did not accept a message: only numbers of apprise's words, since these may quote the address."""
     words = " ".join(told)
     if code := re.search(r"(?:error=|\(|code[ :=]+)([45]\d\d)\b", words):
-        return f"it answered {code[1]}{_meaning(code[1])}"
+        return because(
+            ReasonCode.RECIPIENT_ANSWERED, status=code[1], wrong=code[1] in WRONG_ADDRESS, busy=code[1] == "429"
+        )
     if re.search(r"timed? ?out", words, re.IGNORECASE):
         return LATE
     if re.search(r"authenticat", words, re.IGNORECASE):
-        return "it refused user or password"
+        return because(ReasonCode.RECIPIENT_LOGIN_REFUSED)
     if re.search(r"connection|socket", words, re.IGNORECASE):
-        return "it can't be reached"
-    return "it did not take the message"
-
-
-def _meaning(code: str) -> str:
-    if code in ("401", "403", "404", "410", "535"):
-        return ": the address is wrong or no longer valid"
-    return ": too many messages" if code == "429" else ""
+        return because(ReasonCode.RECIPIENT_UNREACHABLE)
+    return because(ReasonCode.RECIPIENT_REFUSES)

@@ -16,6 +16,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, artifact_page, runs_page
 from domain.messages import Message
+from domain.reasons import Reason
 
 LEASE = timedelta(seconds=2 * LONGEST_S)
 MOST_LISTED = 15
@@ -26,7 +27,7 @@ class Sending:
     """The result of one round: how many messages left, and for each recipient that accepted none, why."""
 
     sent: int = 0
-    failures: tuple[tuple[str, str], ...] = ()
+    failures: tuple[tuple[str, Reason], ...] = ()
 
 
 def sender_name() -> str:
@@ -50,8 +51,8 @@ def send_due(ledger: Ledger, settings: SourcingSettings) -> Sending:
     return Sending(sent=sum(sent for sent, _ in rounds), failures=failures)
 
 
-def try_out(settings: SourcingSettings) -> list[tuple[str, str]]:
-    """Send a test message to each recipient; returns its name, and why it did not accept it or nothing."""
+def try_out(settings: SourcingSettings) -> list[tuple[str, Reason | None]]:
+    """Send a test message to each recipient; returns its name, and why it did not accept it or None."""
     addressees = addressees_of(settings.notify)
     subject, body = "Test message of sourcing", "Messages arrive here. What needs a look will be told the same way."
     with ThreadPoolExecutor(max(1, len(addressees))) as pool:
@@ -71,7 +72,7 @@ def replaced_setting(settings: SourcingSettings) -> str:
     )
 
 
-def _send_all(ledger: Ledger, addressee: Addressee) -> tuple[int, str]:
+def _send_all(ledger: Ledger, addressee: Addressee) -> tuple[int, Reason | None]:
     """Send all messages due for one recipient; after a failure the rest waits for the next round: it would fail too."""
     sent = 0
     while claimed := ledger.messages.claim(addressee.name, lease=LEASE):
@@ -82,7 +83,7 @@ def _send_all(ledger: Ledger, addressee: Addressee) -> tuple[int, str]:
         reach(MESSAGE_SENT)
         ledger.messages.sent(claimed)
         sent += len(claimed.messages)
-    return sent, ""
+    return sent, None
 
 
 def composed(messages: Sequence[Message]) -> tuple[str, str, str]:

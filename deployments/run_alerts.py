@@ -13,78 +13,64 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from connectors.ui_pages import run_page
+from connectors.words import shortened
 from deployments.automations import STARTED_AGAIN_AT_MOST
-from deployments.run_recovery import AWAITING_RETRY, GOES_ON, times_started_again
-from domain.messages import Message, MessageKind
+from deployments.run_recovery import AWAITING_RETRY, times_started_again
+from domain.messages import Message, MessageKind, alert
+from domain.reasons import Reason, ReasonCode, because, run_label
 
 NOBODY_CAME = timedelta(minutes=3)
 """Both restarts of a crashed run have come long before."""
 CRASHED_FOR_GOOD = "run-crashed:"
-UNEXPECTED = "Flow run encountered an exception"
 LONGEST_REASON = 500
+OF_A_FILE = {ReasonCode.RUN_FILE_FAULTY, ReasonCode.RUN_FILE_UNREADABLE}
+NOT_TWICE = "Nothing is bought twice: the ledger knows how far the run came."
 
 
 def alerts_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: datetime) -> Iterator[Message]:
     """The messages about a run, for what happened `since` then. `states` are all that it had, in any order."""
-    state, name = run.state, run.name
+    state = run.state
     if state is None:
         return
-    if state.type is StateType.FAILED and state.timestamp > since and not _is_faulty_file_of_a_night(run, state):
-        what = "took too long and was ended" if state.name == "TimedOut" else "failed"
-        remedy = MEND if run.deployment_id else WAIT_FOR_THE_NIGHT
-        yield _about(run, f"run-failed:{state.id}", MessageKind.RUN_FAILED, f"{name} {what}", _why(state), remedy)
+    if state.type is StateType.FAILED and state.timestamp > since:
+        why = _why_failed(run, state)
+        if run.parent_task_run_id is None or why.code not in OF_A_FILE:  # a night's own message names the file
+            yield _about(run, f"run-failed:{state.id}", "failed", why)
     if run.deployment_id is None:
         return  # a batch of a night: it ends with the night's run, which has its message
-    if any(_was_lost(one) and one.timestamp > since for one in states):
-        yield _about(run, f"run-again:{run.id}", MessageKind.RUN_AGAIN, f"{name} lost its process", LOST, WAIT)
+    seen = {one.id for one in states}
+    if any(_was_lost(one, seen) and one.timestamp > since for one in states):
+        lost = because(ReasonCode.RUN_LOST)
+        yield _about(run, f"run-again:{run.id}", "lost its process", lost, kind=MessageKind.RUN_AGAIN)
     if state.type is StateType.CRASHED and state.timestamp > since:
         is_last = times_started_again(run, states) >= STARTED_AGAIN_AT_MOST
         if is_last or now - state.timestamp > NOBODY_CAME:
-            why = LAST if is_last else NOT_AGAIN
-            yield _about(
-                run, f"{CRASHED_FOR_GOOD}{state.id}", MessageKind.RUN_FAILED, f"{name} crashed for good", why, RETRY
-            )
+            code = ReasonCode.RUN_LOST_TOO_OFTEN if is_last else ReasonCode.RUN_NOT_STARTED_AGAIN
+            why = because(code, times=STARTED_AGAIN_AT_MOST)
+            yield _about(run, f"{CRASHED_FOR_GOOD}{state.id}", "crashed for good", why)
 
 
-def _is_faulty_file_of_a_night(run: FlowRun, state: State) -> bool:
-    """The night's own message names the file."""
-    return run.parent_task_run_id is not None and (state.message or "").startswith("the request file has")
+def _was_lost(state: State, seen: set[UUID]) -> bool:
+    """Whether the end of its process was noticed, or found later: recovery names a transition after the state seen."""
+    is_found = state.name == AWAITING_RETRY and state.state_details.transition_id in seen
+    return state.type is StateType.CRASHED or is_found
 
 
-LOST = (
-    "Its process or machine is gone: it was killed, had no memory left, or the machine was switched off. It is started "
-    "again by itself and goes on where it was."
-)
-WAIT = "nothing, unless this comes again and again; then look at the memory of the machine, and at the log of the run."
-LAST = f"It was started again {STARTED_AGAIN_AT_MOST} times and lost its process each time, so it is left alone now."
-NOT_AGAIN = (
-    "Its process is gone, and nobody has started it again: the automation `sourcing: run again` may be switched off."
-)
-RETRY = "find out why in the log of the run, then press Retry on its page."
-WAIT_FOR_THE_NIGHT = "mend what the reason says; the next night takes the file again if it lies in the folder open."
-MEND = "mend what the reason says, then press Retry on the run's page, or wait for the next schedule."
+def _why_failed(run: FlowRun, state: State) -> Reason:
+    """The reason with the code that the run left. Without one the message is Prefect's, which may quote a form."""
+    if state.name == "TimedOut":
+        return because(ReasonCode.RUN_TOOK_TOO_LONG)
+    code = ReasonCode.of(str(run.labels.get(run_label(run.run_count))))
+    if code is None:
+        return because(ReasonCode.RUN_NOT_BEGUN)
+    words = shortened(" ".join((state.message or "").split()), LONGEST_REASON)
+    return because(code, failure=None if code is ReasonCode.RUN_FILE_FAULTY else words)  # faults quote cells
 
 
-def _was_lost(state: State) -> bool:
-    """Whether the end of its process was noticed, or found later."""
-    by_whom_found = state.name == AWAITING_RETRY and (state.message or "").endswith(GOES_ON)
-    return state.type is StateType.CRASHED or by_whom_found
-
-
-def _why(state: State) -> str:
-    """The run's own last words. An unforeseen error may quote personal data: only its kind is taken."""
-    told = (state.message or "").partition(":\n  ")[0]  # behind that stand the faults of a file, which quote its cells
-    words = " ".join(told.split()).split(" [type=")[0]  # behind that pydantic quotes the input
-    if words.startswith(UNEXPECTED):
-        kind = words.removeprefix(UNEXPECTED).strip(": ").split(":")[0].split(" ")[0]
-        return f"An error that nobody foresaw{f' ({kind})' if kind else ''}; the log of the run has all of it."
-    return (words[:LONGEST_REASON] + ("…" if len(words) > LONGEST_REASON else "")) or "It says no reason."
-
-
-def _about(run: FlowRun, cause: str, kind: MessageKind, subject: str, why: str, remedy: str) -> Message:
-    body = f"{why}\nWhat to do: {remedy}\nNothing is bought twice: the ledger knows how far the run came."
-    return Message(cause=cause, kind=kind, subject=subject, body=body, link=run_page(run.id))
+def _about(run: FlowRun, cause: str, what: str, why: Reason, *, kind: MessageKind = MessageKind.RUN_FAILED) -> Message:
+    return alert(cause, kind, f"{run.name} {what}", why, NOT_TWICE, link=run_page(run.id))

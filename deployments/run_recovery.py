@@ -39,14 +39,13 @@ from connectors.foreign import words_of
 from connectors.process_locks import folder_of, forget, has_died, prune
 from connectors.settings import SourcingSettings
 from deployments.automations import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAG, TAKEN_UP
+from domain.reasons import Reason, ReasonCode, because
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 SUSPENDED = "Suspended"
 AWAITING_RETRY = "AwaitingRetry"
-GOES_ON = "the ledger knows how far it came."
-"""The end of the message with which a lost run is started again."""
 POLLS_EVERY_S = 10.0
 PATIENCE = timedelta(seconds=60)
 """A living worker goes first, which reports a killed process twice, seconds apart; and so does the automation."""
@@ -55,20 +54,20 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 AT_WORK = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
 
-def why_lost(state: State, *, died: datetime | None, began: datetime, now: datetime) -> str:
-    """Why a run in this state has to be started again; empty while another may start it, or while it may live.
+def why_lost(state: State, *, died: datetime | None, began: datetime, now: datetime) -> Reason | None:
+    """Why a run in this state has to be started again; None while another may start it, or while it may live.
 
     `died` is when its process was first seen to be gone, `began` when the worker began.
     """
     long_ago = now - PATIENCE
     if state.type is StateType.CRASHED and state.timestamp <= long_ago:
-        return "It crashed, and nobody had started it again"
+        return because(ReasonCode.RUN_CRASHED)
     if state.type is StateType.PENDING and state.timestamp < began <= long_ago:
-        return "It never began: the worker that had taken it is gone"
+        return because(ReasonCode.RUN_NEVER_BEGAN)
     at_work = state.type in (StateType.RUNNING, StateType.PAUSED) and state.name != SUSPENDED
     if at_work and died and (state.timestamp < began or died <= long_ago):
-        return "Its process is gone"
-    return ""
+        return because(ReasonCode.RUN_PROCESS_GONE)
+    return None
 
 
 @dataclass(eq=False, kw_only=True)
@@ -95,10 +94,10 @@ class RunRecovery:
             self.has_resynced = True
         return lost
 
-    def _why(self, run: FlowRun) -> str:
+    def _why(self, run: FlowRun) -> Reason | None:
         state, now = run.state, datetime.now(UTC)
         if state is None or run.deployment_id is None:
-            return ""
+            return None
         if has_died(self.locks, str(run.id)):
             self.died.setdefault(state.id, now)
         else:
@@ -106,10 +105,10 @@ class RunRecovery:
         return why_lost(state, died=self.died.get(state.id), began=self.began, now=now)
 
 
-async def take_up(client: PrefectClient, run: FlowRun, why: str) -> bool:
+async def take_up(client: PrefectClient, run: FlowRun, why: Reason) -> bool:
     """Start a lost run again and emit the event, unless another process did; mark it crashed after the last time."""
     if await _may_be_started(client, run):  # the server accepts Running → Scheduled also while a process works
-        done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; {GOES_ON}")
+        done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; the ledger knows how far it came")
         if done:
             await _emit_taken_up(run, f"{why}. It is started again.")
         return done

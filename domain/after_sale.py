@@ -173,19 +173,26 @@ class CancelWay(StrEnum):
     STOP = "stop"
 
 
-def judge_cancel(state: OrderState, *, ordered: bool, paid: bool, reason: str = "") -> tuple[CancelWay, str]:
-    """Whether and how an order may be cancelled, and why not. `reason` is the order's own."""
+def judge_cancel(
+    state: OrderState, *, ordered: bool, paid: bool, why: Reason | None = None
+) -> tuple[CancelWay, Reason | None]:
+    """Whether and how an order may be cancelled, and why not. `why` is the order's own reason."""
     if state in (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED):
-        return CancelWay.IS_DONE, ""
+        return CancelWay.IS_DONE, None
     if state is OrderState.UNKNOWN:
-        return CancelWay.STOP, reason
+        return CancelWay.STOP, why
     if not ordered:
-        return CancelWay.STOP, "nothing was ordered, so there is nothing to cancel: drop its lines from the file"
+        return CancelWay.STOP, because(ReasonCode.NOTHING_TO_CANCEL)
     if not paid:
-        return CancelWay.CANCEL, ""
+        return CancelWay.CANCEL, None
     if state in (OrderState.PAID, OrderState.BOOKED, OrderState.HELD):
-        return CancelWay.REFUND, ""
-    return CancelWay.STOP, f"the order is {state}: ask for a refund or a return instead (sourcing refund)"
+        return CancelWay.REFUND, None
+    return CancelWay.STOP, past_cancelling(state)
+
+
+def past_cancelling(state: str) -> Reason:
+    """Why the money of a paid order in this state can't be asked back by cancelling."""
+    return because(ReasonCode.PAST_CANCELLING, state=state)
 
 
 class RefundFault(ValueError):

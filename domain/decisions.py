@@ -172,9 +172,11 @@ def judge_quote(
     limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
     titles = {line.line_no: line.title for line in lines}
     over = [
-        f"{titles.get(priced.line_no, 'line')} costs {priced.unit_price} each, limit {limit}"
+        because(
+            ReasonCode.LINE_ABOVE_LIMIT, title=titles.get(priced.line_no, "line"), price=priced.unit_price, limit=most
+        )
         for priced in quote.lines
-        if (limit := limits.get(priced.line_no)) is not None and priced.unit_price > limit
+        if (most := limits.get(priced.line_no)) is not None and priced.unit_price > most
     ]
     if over:
         return held(because(ReasonCode.PRICE_ABOVE_LIMIT, lines=over))

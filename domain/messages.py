@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from domain.reasons import Reason
+
 KEPT_FOR = timedelta(days=3)
 """How long a message waits for a sender: over a weekend, and no longer, or it would be old news."""
 TRIED_FOR = timedelta(days=1)
@@ -78,6 +80,14 @@ class Message:
     due_at: datetime | None = None
     until: datetime | None = None
     about: tuple[str, ...] = ()
+
+
+def alert(cause: str, kind: MessageKind, subject: str, why: Reason, *notes: str, link: str = "") -> Message:
+    """The message of a reason: its sentence, what to do, and further lines."""
+    remedy = [f"What to do: {why.remedy}."] if why.remedy else []
+    words = str(why)
+    body = "\n".join([f"{words[:1].upper()}{words[1:]}.", *remedy, *notes])
+    return Message(cause=cause, kind=kind, subject=subject, body=body, link=link)
 
 
 def pause_after(tries: int) -> timedelta:

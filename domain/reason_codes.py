@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+AGAIN = "then press Retry on the run's page, or wait for the next run of its schedule"
+ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
+FIND_OUT = "find out why in the log of the run, then press Retry on its page"
 CONFIRM = "Nothing is ordered or paid at {marketplace} until somebody has looked: sourcing ledger confirm {marketplace}"
 
 
@@ -25,6 +28,8 @@ class ReasonKind(IntEnum):
     """The service's answer is not clear, or may not be true."""
     MONEY = 6
     """Money has left, and not all is as it was approved."""
+    OTHER = 7
+    """Of a run, a parcel, a callback, a message, or a part of a reason: no order stands by it."""
 
 
 class Actor(StrEnum):
@@ -57,14 +62,14 @@ def _words(
     kind: K, sentence: str, remedy: str = "", *, command: str = "", who: Actor | None = None, again: bool | None = None
 ) -> Wording:
     who = who or (Actor.NOBODY if kind in (K.NOTE, K.WAITS) else Actor.MERCHANT)
-    goes_on = kind not in (K.NOTE, K.DOUBT, K.MONEY)
+    goes_on = kind not in (K.NOTE, K.DOUBT, K.MONEY, K.OTHER)
     return Wording(kind, sentence, remedy, command, who, goes_on if again is None else again)
 
 
 # Facts stand in braces. A part in brackets is there when each fact in it is, or the one before its question mark.
 # fmt: off
 class ReasonCode(StrEnum):
-    """Why an order, or an effect on one, stands as it does."""
+    """Why an order, an effect, a run, a callback, a parcel or a message stands as it does."""
 
     words: Wording
 
@@ -352,6 +357,124 @@ class ReasonCode(StrEnum):
     SAID_BOOKED = "said_booked", _words(K.NOTE, "{by} found that it was booked as {shipment}")
     SAID_NOT_BOOKED = "said_not_booked", _words(K.NOTE, "{by} found that it was not booked; {remedy}",
         "run again to book it", who=Actor.MERCHANT, command="run")
+    # parts of a reason
+    LINE_ABOVE_LIMIT = "line_above_limit", _words(K.OTHER, "{title} costs {price} each, limit {limit}")
+    # a remedy that was not carried out
+    NOT_IN_LEDGER = "not_in_ledger", _words(K.OTHER, "no such order in the ledger; {remedy}",
+        "see all with: sourcing status")
+    NO_CANCELLING = "no_cancelling", _words(K.OTHER, "the service can't cancel orders of {marketplace}; unpaid ones "
+        "close by themselves after 24 hours")
+    AT_WORK_ON_IT = "at_work_on_it", _words(K.OTHER, "another run is at work on it, or it is not known yet what became "
+        "of that; {remedy}[. {why}]", "run again", command="cancel")
+    APPROVED_ALREADY = "approved_already", _words(K.OTHER, "nothing was ordered yet, but it is approved: a run or a "
+        "look at its batch goes on to order it, whether its lines are still in the file or not. {remedy}",
+        "Run its file once more without a yes, and leave it out there", command="run")
+    NOTHING_TO_CANCEL = "nothing_to_cancel", _words(K.OTHER, "nothing was ordered, so there is nothing to cancel: "
+        "{remedy}", "drop its lines from the file", who=Actor.MERCHANT)
+    PAST_CANCELLING = "past_cancelling", _words(K.OTHER, "it is {state}: {remedy}",
+        "ask for a refund or a return (sourcing refund)", command="refund")
+    MONEY_NOT_ASKED_BACK = "money_not_asked_back", _words(K.OTHER, "not cancelled: {failure}")
+    FREIGHT_STAYS_BOOKED = "freight_stays_booked", _words(K.OTHER, "its freight is booked, which only the warehouse "
+        "can cancel: ask it to")
+    NOT_CANCELLED = "not_cancelled", _words(K.OTHER, "it is not cancelled")
+    EFFECT_NOT_DONE = "effect_not_done", _words(K.OTHER, "{key} is {status}[: {why}]")
+    NO_REFUND_NOW = "no_refund_now", _words(K.OTHER, "the marketplace takes no such refund now")
+    NOT_ON_ITS_WAY = "not_on_its_way", _words(K.OTHER, "[state?the marketplace shows it as {state}][unseen?the "
+        "marketplace does not show it]: only goods that are on their way can have arrived")
+    REFUND_UNREAD = "refund_unread", _words(K.OTHER, "refund {refund_id} can't be read ({failure})")
+    REFUND_NOT_BELIEVED = "refund_not_believed", _words(K.OTHER, "refund {refund_id} shows {refunded} given back of "
+        "{asked} asked, and {paid} was paid: not believed, {remedy}", "look it up there")
+    TRACE_UNREAD = "trace_unread", _words(K.OTHER, "{failure}")
+    # parcels
+    PARCEL_NOT_SHOWN = "parcel_not_shown", _words(K.OTHER, "the service shows no such parcel for this order: its "
+        "report is not believed")
+    PARCEL_NOT_PASSED = "parcel_not_passed", _words(K.OTHER, "it did not pass the warehouse's inspection ({status})"
+        "[: {remark}]")
+    PARCEL_TOO_HEAVY = "parcel_too_heavy", _words(K.OTHER, "it weighs {weight}, and by earlier parcels of the same "
+        "goods {expected} were to be expected: freight may be charged anew")
+    PARCEL_FREIGHT_ROSE = "parcel_freight_rose", _words(K.OTHER, "its freight would be {estimated} by a fresh "
+        "estimate, and was booked for {booked}")
+    PARCEL_SILENT = "parcel_silent", _words(K.OTHER, "no scan for {days} days", ASK_CARRIER, command="status")
+    PARCEL_RETURNS = "parcel_returns", _words(K.OTHER, "on its way back to the sender", ASK_CARRIER,
+        command="status")
+    # callbacks
+    CALLBACK_TOO_DEEP = "callback_too_deep", _words(K.OTHER, "is nested deeper than {most}")
+    CALLBACK_UNREADABLE = "callback_unreadable", _words(K.OTHER, "{failure}")
+    CALLBACK_NAMES_TOO_MANY = "callback_names_too_many", _words(K.OTHER, "names {count} orders; no message tells of "
+        "so many")
+    CALLBACK_ID_TOO_LONG = "callback_id_too_long", _words(K.OTHER, "names an order of more than {most} characters")
+    CALLBACK_NAMES_NONE = "callback_names_none", _words(K.OTHER, "names no order: there is nothing to read again")
+    CALLBACK_NOT_OURS = "callback_not_ours", _words(K.OTHER, "no order of this ledger")
+    CALLBACK_ORDER_MOVED = "callback_order_moved", _words(K.OTHER, "{order_ref}: {old} → {new}")
+    CALLBACK_ORDER_STAYS = "callback_order_stays", _words(K.OTHER, "{order_ref}[again? read again]: still {state}")
+    CALLBACK_ORDER_UNREAD = "callback_order_unread", _words(K.OTHER, "{order_ref} could not be read: {why}")
+    CALLBACK_ENDS_RUNS = "callback_ends_runs", _words(K.OTHER, "{times} runs that looked at it ended without a word; "
+        "{remedy}", "look at their logs, then replay it", who=Actor.OPERATOR, command="callbacks")
+    # deliveries of messages
+    MESSAGE_UNSENT = "message_unsent", _words(K.OTHER, "not sent in time: neither sourcing serve nor the deployment "
+        "notify was at work", "start sourcing serve", who=Actor.OPERATOR, command="serve")
+    MESSAGE_UNDELIVERED = "message_undelivered", _words(K.OTHER, "{addressee} did not get it: {why}; "
+        "[over?given up][goes_on?tried again]", "try it: sourcing notify --test", command="notify")
+    RECIPIENT_LATE = "recipient_late", _words(K.OTHER, "it did not answer in time")
+    RECIPIENT_UNUSABLE = "recipient_unusable", _words(K.OTHER, "it can't be used ({failure})")
+    RECIPIENT_UNKNOWN = "recipient_unknown", _words(K.OTHER, "its address is not one that apprise understands: "
+        "{remedy}", "look at its page on appriseit.com")
+    RECIPIENT_ANSWERED = "recipient_answered", _words(K.OTHER, "it answered {status}[wrong?: the address is wrong or "
+        "no longer valid][busy?: too many messages]")
+    RECIPIENT_LOGIN_REFUSED = "recipient_login_refused", _words(K.OTHER, "it refused user or password")
+    RECIPIENT_UNREACHABLE = "recipient_unreachable", _words(K.OTHER, "it can't be reached")
+    RECIPIENT_REFUSES = "recipient_refuses", _words(K.OTHER, "it did not take the message")
+    # runs that failed
+    RUN_FILE_FAULTY = "run_file_faulty", _words(K.OTHER, "the request file has faults; nothing was sent",
+        f"mend the file, {AGAIN}")
+    RUN_FILE_UNREADABLE = "run_file_unreadable", _words(K.OTHER, "{failure}", f"mend the file, {AGAIN}")
+    RUN_INPUT_WRONG = "run_input_wrong", _words(K.OTHER, "{failure}", "start it anew with other values")
+    RUN_SETTING_WRONG = "run_setting_wrong", _words(K.OTHER, "{failure}", f"correct the setting, {AGAIN}",
+        who=Actor.OPERATOR)
+    RUN_LEDGER_UNUSABLE = "run_ledger_unusable", _words(K.OTHER, "{failure}", f"see to the ledger, {AGAIN}",
+        who=Actor.OPERATOR, command="doctor")
+    RUN_SNAPSHOT_FAILED = "run_snapshot_failed", _words(K.OTHER, "{failure}", f"see to the snapshots, {AGAIN}",
+        who=Actor.OPERATOR, command="snapshot")
+    RUN_SERVICE_FAILED = "run_service_failed", _words(K.OTHER, "{failure}", f"see whether the service answers, "
+        f"{AGAIN}", command="doctor")
+    RUN_MACHINE_FAILED = "run_machine_failed", _words(K.OTHER, "{failure}", f"see to the disk and the network, "
+        f"{AGAIN}", who=Actor.OPERATOR, command="doctor")
+    RUN_DEFECT = "run_defect", _words(K.OTHER, "{failure}", "report it with that "
+        f"log, {AGAIN}", who=Actor.OPERATOR)
+    RUN_TOOK_TOO_LONG = "run_took_too_long", _words(K.OTHER, "it took too long and was ended", "see its log, "
+        f"{AGAIN}", who=Actor.OPERATOR)
+    RUN_NOT_BEGUN = "run_not_begun", _words(K.OTHER, "Prefect could not begin or end it; its page says why",
+        f"mend what its page says, {AGAIN}", who=Actor.OPERATOR)
+    # runs that lost their process
+    RUN_LOST = "run_lost", _words(K.OTHER, "its process or machine is gone: it was killed, had no memory left, or the "
+        "machine was switched off. It is started again by itself and goes on where it was", "nothing, unless this "
+        "comes again and again; then look at the memory of the machine, and at the log of the run", who=Actor.NOBODY)
+    RUN_LOST_TOO_OFTEN = "run_lost_too_often", _words(K.OTHER, "it was started again {times} times and lost its "
+        "process each time, so it is left alone now", FIND_OUT, who=Actor.OPERATOR)
+    RUN_NOT_STARTED_AGAIN = "run_not_started_again", _words(K.OTHER, "its process is gone, and it was not started "
+        "again: the automation `sourcing: run again` may be switched off", FIND_OUT, who=Actor.OPERATOR)
+    RUN_CRASHED = "run_crashed", _words(K.OTHER, "it crashed, and was not started again", who=Actor.NOBODY)
+    RUN_NEVER_BEGAN = "run_never_began", _words(K.OTHER, "it never began: the worker that had taken it is gone",
+        who=Actor.NOBODY)
+    RUN_PROCESS_GONE = "run_process_gone", _words(K.OTHER, "its process is gone", who=Actor.NOBODY)
+    # runs that do not begin
+    NO_WORKER = "no_worker", _words(K.OTHER, "no worker of the pool {pool} gives signs of life, [since?since {since}]"
+        "[never?and there has been none yet][. Waiting for one: {waiting}]. Runs that are at work end as they would",
+        "start `sourcing serve`, or the worker's service, again; its log says why it ended. What was missed is started "
+        "by itself then", who=Actor.OPERATOR, command="serve")
+    RUN_NOT_TAKEN = "run_not_taken", _words(K.OTHER, "the run {run} was due at {due}, and no worker takes it, though "
+        "there is one and its queue {queue} has room", "in the UI, see whether the pool {pool} (Work Pools), its queue "
+        "{queue} or the deployment is paused, and resume it; if none is, start the worker again", who=Actor.OPERATOR)
+    OVERDUE = "overdue", _words(K.OTHER, "no run of the deployment {deployment} has completed "
+        "[since?since {since}][never?yet]. Was the machine off? Then what it missed is started by itself",
+        "nothing is lost, the next run that completes catches up. [scheduled?Look at Runs: one that waits for an "
+        "answer, is late or fails again and again says why][off?Its schedule is switched off: switch it on, on the "
+        "deployment's page]", who=Actor.OPERATOR)
+    SERVER_AWAY = "server_away", _words(K.OTHER, "Prefect's server has not answered since {since}", "start `sourcing "
+        "serve`, or the server's service, again; its log says why it ended. Runs that are at work go on without it, "
+        "and what was missed is started by itself", who=Actor.OPERATOR, command="serve")
+    RUNS_BEGIN_AGAIN = "runs_begin_again", _words(K.OTHER, "server and worker are there again, seen at {at}. What was "
+        "missed is started by itself; nothing is left to do", who=Actor.NOBODY)
 # fmt: on
 
 

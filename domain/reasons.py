@@ -1,30 +1,21 @@
-"""Why an order, or an effect on one, stands as it does: a code with facts. Its words are made where people read."""
+"""Why an order, an effect or a run stands as it does: a code with facts. Its words are made where people read."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from domain.money import Money
 from domain.reason_codes import ReasonCode
-from domain.reason_words import ALSO, TEXT, remedy, sentence
 
-__all__ = [
-    "NO_ROOM",
-    "UNKNOWN_STATES",
-    "Reason",
-    "ReasonCode",
-    "because",
-    "earlier",
-    "grouped",
-    "outranking",
-    "read",
-    "stored",
-    "together",
-]
+__all__ = ["Reason", "ReasonCode", "because"]
 
 NO_ROOM = frozenset({ReasonCode.OVER_BUDGET, ReasonCode.OVER_DAY_LIMIT})
 """A limit was used up by other orders: more room, or another day, lets this one be bought."""
@@ -32,6 +23,15 @@ UNKNOWN_STATES = frozenset(
     {ReasonCode.UNKNOWN_STATE, ReasonCode.PAYING_IN_UNKNOWN_STATE, ReasonCode.PAID_IN_UNKNOWN_STATE}
 )
 """The service shows an order in a state without a meaning here."""
+TEXT = "text"
+"""The fact that takes the place of the sentence: the words of an earlier program."""
+ALSO = "also"
+"""The fact with the other reasons that apply beside one."""
+BEFORE = "[unpaid?ordered, not paid: ][unbooked?paid, not booked: ]"
+AFTER = "[ (taken for {taken_for!r}; a dry run searches anew)][; {also:; }][. {then}]"
+"""What any sentence may begin and end with, where the facts are there."""
+OPTIONAL = re.compile(r"\[(?:(\w+)\?)?([^\[\]]*)\]")
+FACT = re.compile(r"\{(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,18 @@ class Reason:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return sentence(self.code, self.facts)
+        words = "{text}" if TEXT in self.facts else self.code.words.sentence.replace("{remedy}", self.code.words.remedy)
+        return _filled(f"{BEFORE}{words}{AFTER}", self.facts)
 
     @property
     def remedy(self) -> str:
         """What to do about it; empty where it ends by itself."""
-        return remedy(self.code, self.facts)
+        return "" if TEXT in self.facts else _filled(self.code.words.remedy, self.facts)
+
+    @property
+    def digest(self) -> str:
+        """The identity of code and facts, whatever the words."""
+        return hashlib.sha256(as_text(self).encode()).hexdigest()[:16]
 
     def but(self, **facts: object) -> Reason:
         """The reason with further facts."""
@@ -80,6 +86,13 @@ def together(reasons: Iterable[Reason | None]) -> Reason | None:
 def outranking(reasons: Iterable[Reason | None]) -> Reason:
     """The reason that stands where several meet: that of the highest class, the first of equals."""
     return max(filter(None, reasons), key=lambda reason: reason.code.words.kind)
+
+
+def explained(why: Reason | None) -> dict[str, Any]:
+    """The fields of an order, or of a thing to do, that explain it."""
+    if why is None:
+        return {"reason": ""}
+    return {"reason": str(why), "reason_code": why.code, "reason_facts": why.facts, "remedy": why.remedy}
 
 
 class Explained(Protocol):
@@ -140,6 +153,25 @@ def read(text: str | None, code: str | None, facts: Mapping[str, Any] | None) ->
     return Reason(known, facts or {}) if known else earlier(code.replace("_", " "))
 
 
+def as_text(reason: Reason) -> str:
+    """A reason in one text, where it has no columns: of a delivery, of a callback."""
+    return json.dumps(_json(reason), ensure_ascii=False, sort_keys=True)
+
+
+def from_text(text: str) -> Reason | None:
+    """The reason of such a text; that of an earlier program has its words, an empty one is none."""
+    try:
+        held = json.loads(text)
+        return read("", held["code"], held["facts"])
+    except (ValueError, TypeError, KeyError):
+        return earlier(text) if text else None
+
+
+def run_label(run_count: int) -> str:
+    """The label of a run in Prefect with the code of why it failed, at its start of this number."""
+    return f"sourcing.reason.{run_count}"
+
+
 def _known(facts: Mapping[str, object]) -> dict[str, Any]:
     return {name: _json(fact) for name, fact in facts.items() if fact is not False and fact not in (None, "", [], ())}
 
@@ -153,3 +185,46 @@ def _json(fact: object) -> Any:
     if isinstance(fact, StrEnum | Decimal):
         return str(fact)
     return [_json(one) for one in fact] if isinstance(fact, list | tuple) else fact
+
+
+def _filled(template: str, facts: Mapping[str, Any]) -> str:
+    chosen = _chosen(template, frozenset(name for name, fact in facts.items() if fact))
+    return chosen.format_map(_Shown(facts)) if chosen else ""
+
+
+@cache
+def _chosen(template: str, there: frozenset[str]) -> str:
+    """The template with those of its optional parts whose facts are there."""
+
+    def part(found: re.Match[str]) -> str:
+        guard, words = found.groups()
+        return words if there.issuperset([guard] if guard else FACT.findall(words)) else ""
+
+    return OPTIONAL.sub(part, template)
+
+
+class _Shown(dict[str, Any]):
+    """Facts as a sentence shows them. One that another version did not write is a dash."""
+
+    def __getitem__(self, name: str) -> Any:
+        fact = super().__getitem__(name)
+        return _Words(map(_words, fact if isinstance(fact, list) else [fact]))
+
+    def __missing__(self, name: str) -> Any:
+        return "–"
+
+
+class _Words(list[str]):
+    """One text or several, joined by the text behind the colon, else by a comma."""
+
+    def __format__(self, between: str) -> str:
+        return (between or ", ").join(self)
+
+    def __repr__(self) -> str:
+        return repr(f"{self}")
+
+
+def _words(fact: Any) -> str:
+    if isinstance(fact, Mapping) and "code" in fact:
+        return str(read("", fact["code"], fact["facts"]))
+    return str(Money(fact["minor"], fact["currency"]) if isinstance(fact, Mapping) else fact)

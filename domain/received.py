@@ -9,6 +9,7 @@ from enum import StrEnum
 from statistics import median_low
 
 from domain.money import Money
+from domain.reasons import Reason, ReasonCode, because, together
 
 PASSED = ("质检通过", "通过", "passed", "pass")
 MOST_GRAMS = 1_000_000
@@ -59,36 +60,36 @@ def problems_of(
     pieces: int = 0,
     booked: Money | None = None,
     estimated: Money | None = None,
-) -> list[str]:
-    """The problems of a parcel that a merchant must know, in words; empty where all is as expected.
+) -> Reason | None:
+    """The problems of a parcel that a merchant must know, as one reason; None where all is as expected.
 
     `shown` are the numbers that the service itself shows for the order. `per_piece` are grams of these goods in earlier
     parcels, `pieces` how many are in this one. `booked` is what its freight was booked for, `estimated` what the
     service would ask for these goods now; an estimate may be lower than a booking, so only a rise is a problem.
     """
     if parcel.tracking_number not in shown:
-        return ["the service shows no such parcel for this order: its report is not believed"]
-    found = []
+        return because(ReasonCode.PARCEL_NOT_SHOWN)
+    found = [_too_heavy(parcel.grams, per_piece, pieces)]
     if parcel.inspection is Inspection.FAILED:
-        remark = f": {parcel.failed_remark}" if parcel.failed_remark else ""
-        found.append(f"it did not pass the warehouse's inspection ({parcel.status}){remark}")
-    if weight := _too_heavy(parcel.grams, per_piece, pieces):
-        found.append(weight)
+        remark = parcel.failed_remark
+        found.insert(0, because(ReasonCode.PARCEL_NOT_PASSED, status=parcel.status, remark=remark))
     if booked and estimated and estimated.currency == booked.currency and estimated.minor > booked.minor:
-        found.append(f"its freight would be {estimated} by a fresh estimate, and was booked for {booked}")
-    return found
+        found.append(because(ReasonCode.PARCEL_FREIGHT_ROSE, estimated=estimated, booked=booked))
+    return together(found)
 
 
-def _too_heavy(grams: int | None, per_piece: Sequence[int], pieces: int) -> str:
+def parcel_silent(days: int) -> Reason:
+    """Why a parcel needs a look that no carrier has scanned for so many days."""
+    return because(ReasonCode.PARCEL_SILENT, days=days)
+
+
+def _too_heavy(grams: int | None, per_piece: Sequence[int], pieces: int) -> Reason | None:
     if grams is None or not per_piece or not pieces:
-        return ""
+        return None
     expected = median_low(per_piece) * pieces
     if grams <= expected * (100 + TOLERATED_PERCENT) // 100 + TOLERATED_GRAMS:
-        return ""
-    return (
-        f"it weighs {_kilograms(grams)}, and by earlier parcels of the same goods {_kilograms(expected)} were to be "
-        "expected: freight may be charged anew"
-    )
+        return None
+    return because(ReasonCode.PARCEL_TOO_HEAVY, weight=_kilograms(grams), expected=_kilograms(expected))
 
 
 def _kilograms(grams: int) -> str:

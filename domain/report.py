@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ class ReportLine:
     state: OrderState
     reason: str
     reason_code: ReasonCode | None = None
+    reason_facts: Mapping[str, Any] = field(default_factory=dict)
     remedy: str = ""
     order_id: str | None = None
     paid_fen: int | None = None

@@ -10,9 +10,10 @@ from prefect.runtime import flow_run
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState, standing
 from domain.effects import OPEN, Action, EffectStatus
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import pluralize, shorten
-from flows.after_sale_reporting import AfterSaleReport, after_sale_report, dry_run_report
+from flows.after_sale_reporting import AfterSaleReport, Trouble, after_sale_report, dry_run_report
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
 from flows.prefect_ui import remedy_parameters as form
@@ -34,7 +35,6 @@ WHY = (
     "say why: fill in a reason. With only showing switched on and no reason, the run lists those that the marketplace "
     "takes. Nothing was sent"
 )
-NO_REASON = "the marketplace takes no such refund now"
 CHOOSE_REASON = "choose a reason first: those that the marketplace takes are in the artifact choices"
 CHOOSE_CARRIER = "choose a carrier first: those that take return parcels are in the artifact choices"
 AFTER_SALE = frozenset({Action.REFUND, Action.RETURN, Action.CANCEL, Action.RECEIVE, Action.NOTIFY})
@@ -71,7 +71,8 @@ async def ask_for_refund(
         order = await _settled_order(resources, order_ref)
         if only_show and not wish.reason:
             reasons = reasons_shown(await refund_options(resources, order, kind))
-            row = _would(order, f"ask for a {kind}: {CHOOSE_REASON}") if reasons else _not(order, NO_REASON)
+            none = because(ReasonCode.NO_REFUND_NOW)
+            row = _would(order, f"ask for a {kind}: {CHOOSE_REASON}") if reasons else _not(order, none)
             return await dry_run_report(resources, [row], reasons)
         if only_show:
             refunds = await foresee_refund(resources, order, wish)
@@ -188,13 +189,13 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
         await settle_open(resources, refs)
         refunds = [refund for refund in ledger.refunds.of_orders(refs) if refund.state in FOLLOWED]
         run_logger().info("%s to follow", pluralize(len(refunds), "refund"))
-        troubles: list[str] = []
+        troubles: list[Trouble] = []
         async with progress_shown("refunds"):
             for label, chunk in chunks_with_progress(
                 "after-sale", refunds, chunk_size or resources.settings.chunk_size
             ):
                 unread = await follow_refunds(resources, chunk, label=label)
-                troubles += [f"{ref}: {why}" for ref, why in unread.items()]
+                troubles += [Trouble(ref, why) for ref, why in unread.items()]
         await feed.emit(refs)
         return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
 
@@ -216,8 +217,8 @@ def _would(order: OrderRecord, words: str) -> DryRunRow:
     return DryRunRow(order_ref=order.order_ref, state=order.state, would=words)
 
 
-def _not(order: OrderRecord, words: str) -> DryRunRow:
-    return DryRunRow(order_ref=order.order_ref, state=order.state, why_not=words)
+def _not(order: OrderRecord, why: Reason) -> DryRunRow:
+    return DryRunRow(order_ref=order.order_ref, state=order.state, why_not=why)
 
 
 def _dry_run(refund: Refund) -> str:
@@ -230,8 +231,7 @@ def _dry_run(refund: Refund) -> str:
 def _received(order: OrderRecord, at_service: Mapping[str, ServiceOrder]) -> DryRunRow:
     shown = at_service.get(order.order_ref)
     if shown is None or shown.status not in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED):
-        seen = f"shows it as {shown.status}" if shown else "does not show it"
-        return _not(order, f"the marketplace {seen}: only goods that are on their way can have arrived")
+        return _not(order, because(ReasonCode.NOT_ON_ITS_WAY, state=shown and shown.status, unseen=shown is None))
     return _would(order, f"confirm that its goods arrived; the marketplace shows it as {shown.status}")
 
 
@@ -256,10 +256,10 @@ async def _settled_order(resources: Resources, order_ref: str) -> OrderRecord:
     return _order(resources, order_ref)
 
 
-async def _follow(resources: Resources, refunds: Sequence[Refund]) -> list[str]:
+async def _follow(resources: Resources, refunds: Sequence[Refund]) -> list[Trouble]:
     if followed := [refund for refund in refunds if refund.state in FOLLOWED]:
         unread = await follow_refunds(resources, followed, label=followed[0].order_ref)
-        return [f"{ref}: {why}" for ref, why in unread.items()]
+        return [Trouble(ref, why) for ref, why in unread.items()]
     return []
 
 
@@ -287,7 +287,7 @@ async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
     )
 
 
-def _troubles(resources: Resources, order_ref: str) -> list[str]:
+def _troubles(resources: Resources, order_ref: str) -> list[Trouble]:
     """Effects that are not done, of this run or still open; the newest attempt of each."""
     newest = {
         effect.slot: effect
@@ -295,7 +295,7 @@ def _troubles(resources: Resources, order_ref: str) -> list[str]:
         if effect.status in OPEN or effect.owner == resources.ledger.owner
     }
     return [
-        f"{order_ref}: {effect.key} is {effect.status}: {effect.reason}"
+        Trouble(order_ref, because(ReasonCode.EFFECT_NOT_DONE, key=effect.key, status=effect.status, why=effect.why))
         for effect in newest.values()
         if effect.action in AFTER_SALE and effect.status is not EffectStatus.DONE
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect import runtime
 from prefect.states import Completed
@@ -13,6 +13,7 @@ from connectors.ledger.records import OrderRecord
 from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
 from domain.money import Money
+from domain.reasons import Reason
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.states import OrderState
@@ -51,13 +52,23 @@ class RefundLine:
     waits_for_a_person: bool
 
 
+class Trouble(NamedTuple):
+    """Why something about an order did not go as asked."""
+
+    order_ref: str
+    why: Reason
+
+    def __str__(self) -> str:
+        return f"{self.order_ref}: {self.why}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterSaleReport:
     """Orders that were worked on and their refunds. `troubles` name what did not go as asked."""
 
     orders: Sequence[ReportLine]
     refunds: Sequence[RefundLine]
-    troubles: Sequence[str]
+    troubles: Sequence[Trouble]
     snapshot_id: str | None
     snapshot_root: str
     rejected: Rejected = NONE_REJECTED
@@ -71,7 +82,7 @@ class AfterSaleReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report that the commands print with `--json`."""
-        return asdict(self)
+        return {**asdict(self), "troubles": [*map(str, self.troubles)]}
 
 
 async def after_sale_report(
@@ -80,7 +91,7 @@ async def after_sale_report(
     *,
     before: Mapping[str, OrderRecord] | None = None,
     keys: Sequence[str] | None = None,
-    troubles: Sequence[str] = (),
+    troubles: Sequence[Trouble] = (),
 ) -> AfterSaleReport:
     """Write the snapshot, and show the state of these orders in the run's log and in the Prefect UI.
 
@@ -113,7 +124,9 @@ def ended(report: AfterSaleReport) -> AfterSaleReport:
     """The result of a flow: the report, in a state of another name where something did not go as asked."""
     if not report.troubles:
         return report
-    state: Any = Completed(name=NEEDS_ATTENTION, message="; ".join(report.troubles[:MOST_LISTED]), data=report)
+    state: Any = Completed(
+        name=NEEDS_ATTENTION, message="; ".join(map(str, report.troubles[:MOST_LISTED])), data=report
+    )
     ends: AfterSaleReport = state
     return ends
 
@@ -127,7 +140,7 @@ async def dry_run_report(
     report = AfterSaleReport(
         orders=[line_of(order) for order in orders.values()],
         refunds=[],
-        troubles=[f"{row.order_ref}: {row.why_not}" for row in rows if row.why_not],
+        troubles=[Trouble(row.order_ref, row.why_not) for row in rows if row.why_not],
         snapshot_id=None,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
     )
@@ -176,28 +189,31 @@ def refund_line(refund: Refund) -> RefundLine:
 
 def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
     """One row an order, with its refunds in words; first what did not go as asked, also without an order."""
-    troubles: dict[str, list[str]] = {}
+    troubles: dict[str, list[Reason]] = {}
     for trouble in report.troubles:
-        order_ref, _, words = trouble.partition(": ")
-        troubles.setdefault(order_ref, []).append(words)
+        troubles.setdefault(trouble.order_ref, []).append(trouble.why)
     known = [_row(line, report, troubles.pop(line.order_ref, [])) for line in report.orders]
-    strange = [{**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: "; ".join(t)} for ref, t in troubles.items()]
+    strange = [{**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: _joined(t)} for ref, t in troubles.items()]
     return sorted([*known, *strange], key=lambda row: not row[NOT_AS_ASKED])
 
 
-def _row(line: ReportLine, report: AfterSaleReport, troubles: Sequence[str]) -> dict[str, str]:
+def _row(line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]) -> dict[str, str]:
     refunds = [one for one in report.refunds if one.order_ref == line.order_ref]
     cells = (
         line.order_ref,
         str(line.state),
-        "; ".join(troubles),
-        "" if line.reason in troubles else line.reason,
+        _joined(troubles),
+        "" if line.reason_code in {why.code for why in troubles} else line.reason,
         "; ".join(one.words for one in refunds),
         _sum(one.asked_fen for one in refunds),
         _sum(one.refunded_fen for one in refunds),
         line.marketplace,
     )
     return dict(zip(COLUMNS, cells, strict=True))
+
+
+def _joined(reasons: Iterable[Reason]) -> str:
+    return "; ".join(map(str, reasons))
 
 
 def _sum(fen: Iterable[int]) -> str:

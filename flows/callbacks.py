@@ -20,9 +20,9 @@ from connectors.snapshots.tables.callbacks import CALLBACKS
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
 from domain.messages import Message, MessageKind
 from domain.personal import without_receiver
-from domain.reasons import ReasonCode
+from domain.reasons import Reason, ReasonCode, because, together
 from domain.states import NEEDS_A_PERSON, OrderState
-from domain.wording import pluralize, shorten
+from domain.wording import pluralize
 from flows.batch.opening import opened
 from flows.notify.telling import tell
 from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, run_logger
@@ -37,12 +37,11 @@ from tasks.snapshot import write
 from tasks.snapshot_refunds import snapshot_refunds
 
 READ = (*FOLLOWED, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
-NOT_OURS = "no order of this ledger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackReport:
-    """The result of the messages of one run. `outcomes` has words for each, by its number; `moved` names orders.
+    """The result of the messages of one run. `outcomes` has that of each, by its number; `moved` names orders.
 
     A message whose order could not be read, since the service was away, has no outcome: it waits on.
 
@@ -50,13 +49,13 @@ class CallbackReport:
     """
 
     kind: CallbackKind
-    outcomes: Mapping[int, str]
+    outcomes: Mapping[int, Reason]
     moved: Sequence[str]
     troubles: Sequence[str]
     parcels: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "outcomes": {number: str(why) for number, why in self.outcomes.items()}}
 
 
 @asynccontextmanager
@@ -93,15 +92,14 @@ async def handle_callbacks(
     messages = [message for message in messages if waiting.isdisjoint(message.order_ids)]
     after = await asyncio.to_thread(ledger.orders, before)
     moved = [ref for ref, order in after.items() if order.state is not before[ref].state]
-    words = {ref: _words(before[ref], after[ref], troubles.get(ref, "")) for ref in before}
-    outcomes = {message.id: _outcome(message, before, words) for message in messages}
+    came = {ref: _came_of(before[ref], after[ref], troubles.get(ref)) for ref in before}
+    outcomes = {message.id: _outcome(message, before, came) for message in messages}
     parcels = await received_parcels(resources, store, messages, after) if kind is CallbackKind.INBOUND else []
     await _snapshot(resources, messages, outcomes, parcels)
     changed = [ref for ref in before if (before[ref].state, before[ref].why) != (after[ref].state, after[ref].why)]
     await tell(ledger, *_held(changed, after), *_found_fault(parcels))
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
-    found = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {'; '.join(one.problems)}" for one in parcels]
-    wrong = [words for one, words in zip(parcels, found, strict=True) if one.problems]
+    wrong = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {one.why}" for one in parcels if one.why]
     return CallbackReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told, parcels=wrong)
 
 
@@ -118,7 +116,7 @@ def _held(changed: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator
         if order.state in NEEDS_A_PERSON or order.reason_code is ReasonCode.PRICE_FELL:
             reason = without_receiver(order.reason, order.request.receiver)
             yield Message(
-                cause=f"heard:{ref}:{order.state}:{reason}",
+                cause=f"heard:{ref}:{order.state}:{order.why.digest if order.why else ''}",
                 kind=MessageKind.ORDERS_WAIT,
                 subject=f"Order {ref} is {order.state}",
                 body=f"The service told of a change, and the order was read again. {reason}",
@@ -127,22 +125,22 @@ def _held(changed: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator
 
 def _found_fault(parcels: Sequence[Received]) -> Iterator[Message]:
     for one in parcels:
-        if one.problems:
+        if one.why:
             number = one.parcel.tracking_number
             yield Message(
-                cause=f"received:{one.order_ref}:{number}:{'; '.join(one.problems)}",
+                cause=f"received:{one.order_ref}:{number}:{one.why.digest}",
                 kind=MessageKind.PARCEL,
                 subject=f"A parcel of order {one.order_ref} at the warehouse needs a look",
-                body=f"Parcel {number} of order {one.order_ref}: {'; '.join(one.problems)}",
+                body=f"Parcel {number} of order {one.order_ref}: {one.why}",
             )
 
 
 async def _snapshot(
-    resources: Resources, messages: Sequence[Callback], outcomes: Mapping[int, str], parcels: Sequence[Received]
+    resources: Resources, messages: Sequence[Callback], outcomes: Mapping[int, Reason], parcels: Sequence[Received]
 ) -> None:
     newest = {(str(one.row["order_ref"]), str(one.row["tracking_number"])): one.row for one in parcels}
     tables = {
-        "callbacks": [CALLBACKS.row(message, outcome=outcomes[message.id]) for message in messages],
+        "callbacks": [CALLBACKS.row(message, outcome=str(outcomes[message.id])) for message in messages],
         "parcels_received": list(newest.values()),
     }
     now = resources.clock()
@@ -152,7 +150,7 @@ async def _snapshot(
 
 async def _read_news(
     resources: Resources, kind: CallbackKind, orders: Mapping[str, OrderRecord]
-) -> tuple[dict[str, str], Sequence[str]]:
+) -> tuple[dict[str, Reason], Sequence[str]]:
     """Read these orders, and their refunds where the messages are about refunds.
 
     Answers the failures by order, and the orders that were not read, since the service was away.
@@ -174,18 +172,18 @@ async def _read_news(
     return {ref: reason for ref, reason in troubles.items() if ref in orders}, report.unasked
 
 
-def _words(before: OrderRecord, after: OrderRecord, trouble: str) -> str:
+def _came_of(before: OrderRecord, after: OrderRecord, trouble: Reason | None) -> Reason:
+    ref = before.order_ref
     if trouble:
-        return f"{before.order_ref} could not be read: {trouble}"
+        return because(ReasonCode.CALLBACK_ORDER_UNREAD, order_ref=ref, why=trouble)
     if before.state is not after.state:
-        return f"{before.order_ref}: {before.state} → {after.state}"
-    read = " read again" if before.state in READ else ""
-    return f"{before.order_ref}{read}: still {after.state}"
+        return because(ReasonCode.CALLBACK_ORDER_MOVED, order_ref=ref, old=before.state, new=after.state)
+    return because(ReasonCode.CALLBACK_ORDER_STAYS, order_ref=ref, again=before.state in READ, state=after.state)
 
 
-def _outcome(message: Callback, orders: Mapping[str, OrderRecord], words: Mapping[str, str]) -> str:
-    told = [words[ref] for ref, order in orders.items() if order.order_id in message.order_ids]
-    return shorten(told) if told else NOT_OURS
+def _outcome(message: Callback, orders: Mapping[str, OrderRecord], came: Mapping[str, Reason]) -> Reason:
+    named = together(came[ref] for ref, order in orders.items() if order.order_id in message.order_ids)
+    return named or because(ReasonCode.CALLBACK_NOT_OURS)
 
 
 Kind = Annotated[CallbackKind, asked("About", "What the messages are about")]

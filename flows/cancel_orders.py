@@ -9,12 +9,13 @@ from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
+from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel, past_cancelling
 from domain.effects import OPEN, SPENDING, Action
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.wording import pluralize, shorten
-from flows.after_sale_reporting import AfterSaleReport, after_sale_report, dry_run_report
+from flows.after_sale_reporting import AfterSaleReport, Trouble, after_sale_report, dry_run_report
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
 from flows.prefect_ui.board import progress_shown
@@ -31,12 +32,9 @@ from tasks.reading_orders import read_each
 from tasks.refund import RefundWish, ask_refund
 from tasks.resources import Resources
 
-NOT_THERE = "no such order in the ledger; see all with: sourcing status"
-APPROVED = (
-    "nothing was ordered yet, but it is approved: a run or a look at its batch goes on to order it, whether its lines "
-    "are still in the file or not. Run its file once more without a yes, and leave it out there"
-)
-ITS_FREIGHT = "its freight is booked, which only the warehouse can cancel: ask it to"
+NOT_THERE = because(ReasonCode.NOT_IN_LEDGER)
+ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
+NOT_CANCELLED = because(ReasonCode.NOT_CANCELLED)
 
 
 async def dry_run_of(resources: Resources, order_refs: Sequence[str]) -> list[DryRunRow]:
@@ -45,24 +43,23 @@ async def dry_run_of(resources: Resources, order_refs: Sequence[str]) -> list[Dr
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
     at_service, unread = await read_each(resources, paid)
-    why_not = {ref: str(why) for ref, why in unread.items()}
-    why_not |= {ref: words for ref, one in at_service.items() if (words := _past_cancelling(one))}
-    rows = [_dry_run(order, *verdicts[ref], why_not.get(ref, "")) for ref, order in orders.items()]
+    why_not = unread | _past_cancelling(at_service)
+    rows = [_dry_run(order, *verdicts[ref], why_not.get(ref)) for ref, order in orders.items()]
     return [*rows, *(DryRunRow(order_ref=ref, state="", why_not=NOT_THERE) for ref in order_refs if ref not in orders)]
 
 
-def _dry_run(order: OrderRecord, way: CancelWay, words: str, unread: str) -> DryRunRow:
+def _dry_run(order: OrderRecord, way: CancelWay, why: Reason | None, unread: Reason | None) -> DryRunRow:
     freight = f"; {ITS_FREIGHT}" if order.shipment is not None else ""
     would = {
         CancelWay.CANCEL: "close it unpaid",
         CancelWay.REFUND: f"ask the seller for {order.paid} back{freight}",
         CancelWay.IS_DONE: "do nothing: it is cancelled, or its money is asked back already",
     }
-    why_not = unread or words
+    why_not = unread or why or (NOT_CANCELLED if way is CancelWay.STOP else None)
     return DryRunRow(order_ref=order.order_ref, state=order.state, would="" if why_not else would[way], why_not=why_not)
 
 
-async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int) -> list[str]:
+async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int) -> list[Trouble]:
     orders = resources.ledger.orders(order_refs)
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     ways = {ref: way for ref, (way, _) in verdicts.items()}
@@ -75,64 +72,53 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     listener.start("ask back", len(paid))
     refused = await _ask_back(resources, paid, reason)
     listener.advance("ask back", len(paid))
-    unknown = [f"{ref}: {NOT_THERE}" for ref in order_refs if ref not in orders]
-    stopped = [f"{ref}: {words}" for ref, (way, words) in verdicts.items() if way is CancelWay.STOP]
+    unknown = [Trouble(ref, NOT_THERE) for ref in order_refs if ref not in orders]
+    stopped = [Trouble(ref, why or NOT_CANCELLED) for ref, (way, why) in verdicts.items() if way is CancelWay.STOP]
     return [*unknown, *stopped, *refused, *_still_open(resources, list(unpaid))]
 
 
-def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, str]:
+def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason | None]:
     if resources.offerings[order.marketplace].after_sale is None:
-        words = (
-            f"the service can't cancel orders of {order.marketplace}; unpaid ones close by themselves after 24 hours"
-        )
-        return CancelWay.STOP, words
+        return CancelWay.STOP, because(ReasonCode.NO_CANCELLING, marketplace=order.marketplace)
     effects = resources.ledger.effects_of([order.order_ref])
     if any(effect.status in OPEN and effect.action in SPENDING for effect in effects):
-        return (
-            CancelWay.STOP,
-            f"another run is at work on it, or nobody knows yet what became of that; run again. {order.reason}".strip(),
-        )
+        return CancelWay.STOP, because(ReasonCode.AT_WORK_ON_IT, why=order.why)
     if order.order_id is None and any(effect.action is Action.CREATE and effect.answer for effect in effects):
-        return CancelWay.STOP, order.reason  # several orders for one reference: only a person can say which
+        return CancelWay.STOP, order.why  # several orders for one reference: only a person can say which
     if order.state is OrderState.PLANNED and order.plan_hash is not None:
-        return CancelWay.STOP, APPROVED
-    return judge_cancel(
-        order.state, ordered=order.order_id is not None, paid=order.paid_minor is not None, reason=order.reason
-    )
+        return CancelWay.STOP, because(ReasonCode.APPROVED_ALREADY)
+    is_ordered, is_paid = order.order_id is not None, order.paid_minor is not None
+    return judge_cancel(order.state, ordered=is_ordered, paid=is_paid, why=order.why)
 
 
-async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], reason: str) -> list[str]:
+async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], reason: str) -> list[Trouble]:
     shown, unread = await read_each(resources, orders.values())
-    troubles = [f"{ref}: {words}" for ref, words in unread.items()]
-    for ref, one in shown.items():
-        if words := _past_cancelling(one):
-            troubles.append(f"{ref}: {words}")
-            continue
+    past = _past_cancelling(shown)
+    troubles = [Trouble(ref, why) for ref, why in (unread | past).items()]
+    for ref in (ref for ref in shown if ref not in past):
         try:
             await ask_refund(resources, orders[ref], RefundWish(kind=RefundKind.REFUND, reason=reason))
         except Misconfigured:
             raise
         except (RefundFault, XportcnError) as error:
-            troubles.append(f"{ref}: not cancelled: {error}")
+            troubles.append(Trouble(ref, because(ReasonCode.MONEY_NOT_ASKED_BACK, failure=str(error))))
         else:
             if orders[ref].shipment is not None:
-                troubles.append(f"{ref}: {ITS_FREIGHT}")
+                troubles.append(Trouble(ref, ITS_FREIGHT))
     return troubles
 
 
-def _past_cancelling(shown: ServiceOrder) -> str:
-    """Why the money of a paid order can't be asked back by cancelling; empty when it can."""
-    if shown.status is ServiceStatus.PAID:
-        return ""
-    return f"it is {shown.status} at the marketplace: ask for a refund or a return (sourcing refund)"
+def _past_cancelling(shown: Mapping[str, ServiceOrder]) -> dict[str, Reason]:
+    """The paid orders whose money can't be asked back by cancelling, and why."""
+    return {ref: past_cancelling(one.status) for ref, one in shown.items() if one.status is not ServiceStatus.PAID}
 
 
-def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[str]:
+def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[Trouble]:
     left = resources.ledger.orders(order_refs).values()
     return [
-        f"{order.order_ref}: {order.reason or 'it is not cancelled'}"
+        Trouble(order.order_ref, order.why or NOT_CANCELLED)
         for order in left
-        if order.state is not OrderState.CANCELLED or order.reason
+        if order.state is not OrderState.CANCELLED or order.why
     ]
 
 

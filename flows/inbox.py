@@ -34,7 +34,7 @@ from flows.notify.news import of_faults
 from flows.notify.telling import tell
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.artifacts import artifact_key, counts_of, show_table, with_what_waits
-from flows.prefect_ui.expected_errors import EXPECTED, failed, report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, Limits, Requests, Speed
 from flows.prefect_ui.progress import best_effort, rename_run
 from flows.source_orders import source_orders
@@ -252,8 +252,7 @@ async def source_inbox(
         await best_effort("the inbox", show_inbox(report))
     if trouble:
         run_logger().error("%s", summary_of(report))
-        state: InboxReport = failed(trouble[0])
-        return state
+        raise trouble[0]
     run_logger().info("%s", summary_of(report))
     return report
 

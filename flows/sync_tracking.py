@@ -19,7 +19,7 @@ from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway
 from domain.personal import without_receiver
-from domain.reasons import UNKNOWN_STATES
+from domain.reasons import UNKNOWN_STATES, Reason
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.service_orders import TraceStatus
@@ -72,7 +72,7 @@ class TrackReport:
     orders: Sequence[ReportLine]
     rejected: Rejected = NONE_REJECTED
     unasked: Sequence[str] = ()
-    unread: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, Reason] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing track --json` prints."""
@@ -95,14 +95,14 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and _is_followed(one)}
     run_logger().info("%s to follow", pluralize(len(orders), "order"))
     await best_effort("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
-    asked: PartialResults[str, str] = PartialResults()
+    asked: PartialResults[str, Reason | None] = PartialResults()
 
     async def follow(refs: Sequence[str], label: str) -> None:
         await sync_chunk(resources, {ref: orders[ref] for ref in refs}, asked, label=label)
 
     await each_chunk(resources, "track", list(orders), chunk_size, follow)
-    unread = {ref: reason for ref, reason in asked.items() if reason}
-    troubles = [f"{ref}: {reason}" for ref, reason in unread.items()]
+    unread = {ref: why for ref, why in asked.items() if why}
+    troubles = [f"{ref}: {why}" for ref, why in unread.items()]
     if unasked := [ref for ref in orders if ref not in asked]:
         troubles.append(f"{shorten(unasked)}: the service was away; the next run asks about them")
     now = ledger.orders(watched)

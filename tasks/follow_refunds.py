@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.concurrently import concurrently
+from connectors.ledger.id_conflicts import id_taken
 from connectors.ledger.records import EffectRecord, OrderChange
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
 from domain.effects import Action, EffectStatus
+from domain.reasons import Reason, ReasonCode, because, together
 from domain.states import OrderState
 from tasks.effects.after_sale import after_sale_of
 from tasks.resources import Resources
@@ -20,31 +22,31 @@ AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETUR
 
 
 @retrying_task("follow_refunds", "follow {label}")
-async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> dict[str, str]:
+async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> dict[str, Reason]:
     """Bring these refunds up to date; answers the orders whose refunds could not be asked about, and why."""
     troubles = await concurrently(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)
     for order_ref in dict.fromkeys(refund.order_ref for refund in refunds):
         await restate(resources, order_ref)
-    unread: dict[str, str] = {}
+    unread: dict[str, Reason] = {}
     for refund, trouble in zip(refunds, troubles, strict=True):
-        if trouble:
-            unread[refund.order_ref] = "; ".join(filter(None, [unread.get(refund.order_ref), trouble]))
+        if both := together([unread.get(refund.order_ref), trouble]):
+            unread[refund.order_ref] = both
     return unread
 
 
-async def _follow(resources: Resources, refund: Refund) -> str:
+async def _follow(resources: Resources, refund: Refund) -> Reason | None:
     if refund.state is RefundState.ASKING:
         return await take_outcome(resources, refund)
     return await read_refund(resources, refund)
 
 
-async def take_outcome(resources: Resources, refund: Refund) -> str:
+async def take_outcome(resources: Resources, refund: Refund) -> Reason | None:
     """Record the outcome of asking, and read the refund if it exists; answers what went wrong with that."""
     effect, known = asking(resources, refund), refund
     if refund.state is RefundState.ASKING and effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
         if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
-            return f"the service names refund {refund_id}, which is {other}'s: look at both there"
+            return id_taken(thing="refund", id=refund_id, owner=other)
         asked_at = effect.settled_at
         refund = replace(refund, refund_id=refund_id, state=RefundState.ASKED, refusal="", asked_at=asked_at)
     elif refund.state is RefundState.ASKING and effect:
@@ -53,10 +55,10 @@ async def take_outcome(resources: Resources, refund: Refund) -> str:
         refund = replace(refund, state=state, refusal=effect.reason)
     if refund != known:  # another run may have written more meanwhile than was read here
         await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
-    return await read_refund(resources, refund) if refund.refund_id else ""
+    return await read_refund(resources, refund) if refund.refund_id else None
 
 
-async def read_refund(resources: Resources, refund: Refund) -> str:
+async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
     """Read one refund and record its state; answers what went wrong."""
     try:
         shown = await after_sale_of(resources, refund.marketplace).read(refund.refund_id)
@@ -64,18 +66,18 @@ async def read_refund(resources: Resources, refund: Refund) -> str:
         raise
     except XportcnError as error:
         raise_if_it_passes(resources, error)
-        return f"refund {refund.refund_id} can't be read ({error.message})"
+        return because(ReasonCode.REFUND_UNREAD, refund_id=refund.refund_id, failure=error.message)
     paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[refund.order_ref].paid
     if max(shown.asked, shown.refunded) > paid:
-        return (
-            f"refund {refund.refund_id} shows {shown.refunded} given back of {shown.asked} asked, "
-            f"and {paid} was paid: not believed, look it up there"
+        back, asked = shown.refunded, shown.asked
+        return because(
+            ReasonCode.REFUND_NOT_BELIEVED, refund_id=refund.refund_id, refunded=back, asked=asked, paid=paid
         )
     now = merged(refund, shown)
     if now.state not in FOLLOWED:
         now = replace(now, settled_at=refund.settled_at or resources.clock())
     await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
-    return ""
+    return None
 
 
 def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:

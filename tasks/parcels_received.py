@@ -21,6 +21,7 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.operations.callbacks import PackageInbound
 from domain.freight import choose_freight
 from domain.money import Money
+from domain.reasons import Reason
 from domain.received import Parcel, problems_of
 from domain.service_orders import ServiceOrder
 from tasks.reading_orders import read_each
@@ -37,7 +38,7 @@ class Received:
 
     order_ref: str
     parcel: Parcel
-    problems: Sequence[str]
+    why: Reason | None
     row: Row
 
 
@@ -104,7 +105,7 @@ def _received(
 ) -> Received:
     parcel = _parcel(report)
     numbers = {one.tracking_number for one in shown.parcels} if shown else set()
-    problems = problems_of(
+    why = problems_of(
         parcel,
         shown=numbers,
         per_piece=earlier.get(goods, ()) if (goods := _goods(order)) else (),
@@ -115,9 +116,9 @@ def _received(
     return Received(
         order_ref=order.order_ref,
         parcel=parcel,
-        problems=problems,
+        why=why,
         row=PARCELS_RECEIVED.row(
-            {"message": message, "parcel": parcel, "order": order, "shown": numbers, "problems": problems},
+            {"message": message, "parcel": parcel, "order": order, "shown": numbers, "why": why},
             **{name: _words(getattr(report.inspection, name)) for name in ("weight", "length", "width", "height")},
             images=[_words(image) for image in report.inspection.images[:MOST_IMAGES]],
         ),

@@ -10,7 +10,7 @@ from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action
-from domain.reasons import ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import ROAD, OrderState
 from domain.tracking import state_from_parcels
@@ -28,15 +28,15 @@ NOT_FOUND = "404"
 
 @retrying_task("sync_tracking", "track {label}")
 async def sync_tracking(
-    resources: Resources, orders: Mapping[str, OrderRecord], troubles: PartialResults[str, str], *, label: str
+    resources: Resources, orders: Mapping[str, OrderRecord], troubles: PartialResults[str, Reason | None], *, label: str
 ) -> None:
     """Bring these orders up to date. `troubles` has each that was followed, with why it could not be asked about."""
     left = {ref: order for ref, order in orders.items() if ref not in troubles}
     shown, unread = await read_each(resources, left.values())
     await report_parcels(resources, left, shown)
     left = await _read_again(resources, left, shown)
-    not_shown = {ref: "" for ref in left if ref not in shown}  # left to a reconciliation
-    troubles |= not_shown | {ref: str(why) for ref, why in unread.items()}
+    not_shown = dict.fromkeys(ref for ref in left if ref not in shown)  # left to a reconciliation
+    troubles |= not_shown | unread
     seen = [ref for ref in left if ref in shown]
     await gather_missing(resources, seen, lambda ref: _follow(resources, left[ref], shown[ref]), troubles)
 
@@ -58,25 +58,25 @@ def _booking_seen(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     return left_as(order, left) if left else order.stays(None)
 
 
-async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> str:
+async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> Reason | None:
     if order.state is OrderState.PAID:
-        return ""  # what is not booked has no parcel of ours to follow
+        return None  # what is not booked has no parcel of ours to follow
     try:
         events = await resources.offerings[order.marketplace].channel.trace(shown)
     except XportcnError as error:
         if isinstance(error, ServiceAway) or (isinstance(error, Misconfigured) and error.code != NOT_FOUND):
             raise
-        return error.message
+        return because(ReasonCode.TRACE_UNREAD, failure=error.message)
     await asyncio.to_thread(resources.ledger.tracking.add, order.order_ref, events)
     if shown.status is ServiceStatus.CLOSED:
         change = _closed(order, shown)
         await asyncio.to_thread(resources.ledger.change, [change])
-        return ""
+        return None
     state = state_from_parcels(shown, events, order.tracking_numbers)
     if state is not None and order.state in ROAD and ROAD.index(state) > ROAD.index(order.state):
         change = OrderChange(order_ref=order.order_ref, state=state, expected=order.state)
         await asyncio.to_thread(resources.ledger.change, [change])
-    return ""
+    return None
 
 
 def _closed(order: OrderRecord, shown: ServiceOrder) -> OrderChange:

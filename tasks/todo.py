@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from connectors.ledger.store import Ledger
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
-from domain.reasons import Reason, ReasonCode
+from domain.reasons import Reason, ReasonCode, explained
 from domain.states import BEGUN, OrderState
 from domain.witness_words import marketplace_held
 from domain.wording import shorten
@@ -55,12 +55,13 @@ class ToDo:
     """
 
     order_ref: str
-    batch_id: str
-    marketplace: str
+    batch_id: str = ""
+    marketplace: str = ""
     state: str
     since: datetime
     reason: str
     reason_code: ReasonCode | None = None
+    reason_facts: Mapping[str, Any] = field(default_factory=dict)
     remedy: str = ""
     commands: Sequence[str] = ()
     advice: str = ""
@@ -121,9 +122,7 @@ def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence
         marketplace=order.marketplace,
         state=order.state,
         since=order.updated_at,
-        reason=_reason(order, questions),
-        reason_code=order.reason_code,
-        remedy=order.why.remedy if order.why else "",
+        **explained(order.why) | {"reason": _reason(order, questions)},
         commands=[*([again] if again else []), *asked],
         advice=advice,
     )
@@ -170,16 +169,13 @@ def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]
 
 
 def _of_refund(order: OrderRecord, refund: Refund) -> ToDo:
-    why = standing(refund)
     return ToDo(
         order_ref=order.order_ref,
         batch_id=order.batch_id,
         marketplace=order.marketplace,
         state=order.state,
         since=order.updated_at,
-        reason=str(why),
-        reason_code=why.code,
-        remedy=why.remedy,
+        **explained(standing(refund)),
         commands=[REFUND_REMEDIES[refund.state].format(order.order_ref)],
     )
 
@@ -188,8 +184,6 @@ def _of_file(file: FaultyFile) -> ToDo:
     where = [f"row {fault['row']} {fault['column']}".rstrip() for fault in file.faults if fault.get("row")]
     return ToDo(
         order_ref=file.path.name,
-        batch_id="",
-        marketplace="",
         state=FAULTY,
         since=file.since,
         reason=": ".join([file.note, *([shorten(where)] if where else [])]),  # the words may quote a receiver
@@ -198,16 +192,12 @@ def _of_file(file: FaultyFile) -> ToDo:
 
 
 def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) -> ToDo:
-    why = marketplace_held(marketplace, shorten([why for why, _ in reasons]))
     return ToDo(
         order_ref=marketplace,
-        batch_id="",
         marketplace=marketplace,
         state=OrderState.HELD,
         since=reasons[0][1],
-        reason=str(why),
-        reason_code=why.code,
-        remedy=why.remedy,
+        **explained(marketplace_held(marketplace, shorten([why for why, _ in reasons]))),
         commands=[f"sourcing ledger confirm {marketplace}"],
     )
 
@@ -215,10 +205,8 @@ def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) 
 def _of_message(unsent: Unsent) -> ToDo:
     return ToDo(
         order_ref=unsent.subject,
-        batch_id="",
-        marketplace="",
         state=NOT_DELIVERED,
         since=unsent.due_at,
-        reason=unsent.why,
+        **explained(unsent.why),
         advice=TRY_OUT,
     )

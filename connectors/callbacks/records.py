@@ -13,6 +13,7 @@ from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.words import MOST_WORDS, clean, shortened
 from connectors.xportcn.callback_reader import CallbackMessage, UnreadableCallback, parse_callback
 from connectors.xportcn.operations import callbacks
+from domain.reasons import Reason, ReasonCode, because, from_text
 
 MOST_ORDERS = 100
 """The most orders that a message of the service names; more are not the service's."""
@@ -29,7 +30,6 @@ KINDS = {
     callbacks.ALIBABA_REFUND: CallbackKind.REFUND,
     callbacks.PACKAGE_INBOUND: CallbackKind.INBOUND,
 }
-NO_ORDER = "names no order: there is nothing to read again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Arrival:
     source: str
     received_at: datetime
     state: CallbackState
-    outcome: str = ""
+    outcome: Reason | None = None
     kind: CallbackKind = CallbackKind.STATUS
     message_type: str = ""
     marketplace: str = ""
@@ -56,13 +56,13 @@ class Arrival:
 def read_arrival(body: bytes, source: str, now: datetime) -> Arrival:
     """Any posted bytes as a message to store; unreadable ones are set aside with a reason. Raises nothing."""
     if _depth(body) > DEEPEST:
-        return _set_aside(body, source, now, f"is nested deeper than {DEEPEST}")
+        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_TOO_DEEP, most=DEEPEST))
     try:
         message = parse_callback(body)
-    except UnreadableCallback as error:
-        return _set_aside(body, source, now, str(error))
     except Exception as error:  # noqa: BLE001 - no posted bytes may stop the receiver
-        return _set_aside(body, source, now, f"can't be read ({type(error).__name__})")
+        is_told = isinstance(error, UnreadableCallback)
+        failure = shortened(clean(str(error)), MOST_WORDS) if is_told else f"can't be read ({type(error).__name__})"
+        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_UNREADABLE, failure=failure))
     return _understood(message, body, source, now)
 
 
@@ -75,23 +75,22 @@ def _depth(body: bytes) -> int:
     return deepest
 
 
-def _set_aside(body: bytes, source: str, now: datetime, why: str) -> Arrival:
-    reason = shortened(clean(why), MOST_WORDS)
-    return Arrival(body=body, source=source, received_at=now, state=CallbackState.SET_ASIDE, outcome=reason)
+def _set_aside(body: bytes, source: str, now: datetime, why: Reason) -> Arrival:
+    return Arrival(body=body, source=source, received_at=now, state=CallbackState.SET_ASIDE, outcome=why)
 
 
 def _understood(message: CallbackMessage, body: bytes, source: str, now: datetime) -> Arrival:
     order_ids = message.order_ids
     if len(order_ids) > MOST_ORDERS:
-        return _set_aside(body, source, now, f"names {len(order_ids):,} orders; no message tells of so many")
+        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_NAMES_TOO_MANY, count=len(order_ids)))
     if any(len(order_id) > LONGEST_ID for order_id in order_ids):
-        return _set_aside(body, source, now, f"names an order of more than {LONGEST_ID} characters")
+        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_ID_TOO_LONG, most=LONGEST_ID))
     return Arrival(
         body=body,
         source=source,
         received_at=now,
         state=CallbackState.WAITING if order_ids else CallbackState.DONE,
-        outcome="" if order_ids else NO_ORDER,
+        outcome=None if order_ids else because(ReasonCode.CALLBACK_NAMES_NONE),
         kind=CallbackKind.STATUS if message.operation is None else KINDS.get(message.operation, CallbackKind.STATUS),
         message_type=shortened(clean(message.message_type), LONGEST_ID),
         marketplace=message.marketplace or "",
@@ -122,13 +121,18 @@ class Callback:
     attempts: int
     ticket: str
     settled_at: datetime | None
-    outcome: str
+    outcome: Reason | None
     body: bytes = field(repr=False)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         known = {name: row[name] for name in cls.__slots__}
-        return cls(**known | {"order_ids": tuple(row["order_ids"]), "body": bytes(row["body"])})
+        known |= {
+            "order_ids": tuple(row["order_ids"]),
+            "outcome": from_text(row["outcome"]),
+            "body": bytes(row["body"]),
+        }
+        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from connectors.ledger.many import one_of
 from connectors.ledger.repeating import repeating
 from connectors.traces import Needles
 from domain.forgetting import FORGOTTEN
+from domain.reasons import Reason, as_text
 
 FILE = "callbacks.db"
 KEPT = timedelta(days=90)
@@ -150,7 +151,7 @@ class CallbackStore:
             return sorted(connection.execute(statement.returning(callbacks.c.id)).scalars())
 
     @repeating
-    def settle(self, outcomes: Mapping[int, str], state: CallbackState = CallbackState.DONE) -> None:
+    def settle(self, outcomes: Mapping[int, Reason], state: CallbackState = CallbackState.DONE) -> None:
         """Record outcomes of messages: done, or set aside for a person.
 
         A message that was posted again after its run began waits again: it may be about something newer than what that
@@ -169,7 +170,7 @@ class CallbackStore:
         }
         statement = update(callbacks).where(*is_it).values(values)
         with self.transaction() as connection:
-            connection.execute(statement, [{"number": number, "words": words} for number, words in outcomes.items()])
+            connection.execute(statement, [{"number": one, "words": as_text(why)} for one, why in outcomes.items()])
 
     @repeating
     def strike(self, texts: Iterable[str]) -> int:
@@ -256,6 +257,6 @@ def _row(arrival: Arrival) -> dict[str, Any]:
         "not_before": arrival.received_at,
         "ticket": "",
         "settled_at": arrival.received_at if is_settled else None,
-        "outcome": arrival.outcome,
+        "outcome": as_text(arrival.outcome) if arrival.outcome else "",
         "body": arrival.body,
     }

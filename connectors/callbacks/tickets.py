@@ -20,6 +20,7 @@ from connectors.callbacks.schema import callbacks, tickets
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.many import one_of
 from connectors.ledger.repeating import repeating
+from domain.reasons import ReasonCode, as_text, because
 
 MOST_ORDERS = 1_000
 LEASE = timedelta(minutes=5)
@@ -30,7 +31,7 @@ PAUSE = timedelta(minutes=2)
 """How long messages wait after a run without results, and longer after each run that died."""
 LONGEST_PAUSE = timedelta(minutes=15)
 """The longest pause, and the longest excess of a lease: a later end was written by a clock that is ahead."""
-GAVE_UP = f"{MOST_TRIES} runs that looked at it ended without a word; look at their logs, then replay it"
+GAVE_UP = because(ReasonCode.CALLBACK_ENDS_RUNS, times=MOST_TRIES)
 
 
 class Tickets:
@@ -87,7 +88,7 @@ class Tickets:
         c = callbacks.c
         connection.execute(update(tickets).where(tickets.c.id == ticket).values(ended_at=now))
         left = (c.ticket == ticket, c.state == CallbackState.TAKEN)
-        given_up = {"state": CallbackState.SET_ASIDE, "settled_at": now, "outcome": GAVE_UP}
+        given_up = {"state": CallbackState.SET_ASIDE, "settled_at": now, "outcome": as_text(GAVE_UP)}
         connection.execute(update(callbacks).where(*left, c.attempts >= MOST_TRIES).values(given_up))
         for tries in range(MOST_TRIES):
             again = {"state": CallbackState.WAITING, "ticket": "", "not_before": now + after + tries * PAUSE}

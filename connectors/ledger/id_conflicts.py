@@ -80,12 +80,17 @@ class IdOwners:
         """A change without an effect, or a hold in its place."""
         if not (taken := self.conflict(change)):
             return change
-        return replace(change, state=OrderState.HELD, why=because(ReasonCode.ID_TAKEN, **taken), writes=NOTHING)
+        return replace(change, state=OrderState.HELD, why=id_taken(**taken), writes=NOTHING)
 
 
 def misnamed(looked_for_by: str = "") -> Reason:
     """Why the id in an answer is not believed; `looked_for_by` is what the order is looked for by instead, if any."""
     return because(ReasonCode.ID_IS_ANOTHERS, by=looked_for_by)
+
+
+def id_taken(**taken: str) -> Reason:
+    """Why an id of the service, which is another order's here, is not written down."""
+    return because(ReasonCode.ID_TAKEN, **taken)
 
 
 def _ids(change: OrderChange) -> dict[str, str]:

@@ -16,6 +16,7 @@ from connectors.ledger.schema import deliveries, messages
 from connectors.ledger.transactions import LedgerRows
 from connectors.words import clean
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
+from domain.reasons import Reason, ReasonCode, as_text, because, from_text
 
 MOST_TOGETHER = 500
 ROWS_AT_ONCE = 200
@@ -42,20 +43,13 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsent:
-    """A due message that a recipient has not got; `reason` is what went wrong, if it was tried."""
+    """A due message that a recipient has not got."""
 
     subject: str
     addressee: str
     due_at: datetime
     is_over: bool
-    reason: str
-
-    @property
-    def why(self) -> str:
-        """`ntfy did not get it: it can't be reached; tried again`."""
-        if not self.reason:
-            return "nobody sent it in time: neither sourcing serve nor the deployment notify was at work"
-        return f"{self.addressee} did not get it: {self.reason}; {'given up' if self.is_over else 'tried again'}"
+    why: Reason
 
 
 class MessageRows(LedgerRows):
@@ -127,14 +121,14 @@ class MessageRows(LedgerRows):
             connection.execute(_these(claimed).values(sent_at=self._ledger.clock(), reason=""))
 
     @repeating
-    def failed(self, claimed: Claimed, reason: str) -> None:
+    def failed(self, claimed: Claimed, why: Reason) -> None:
         """Record that sending failed: it is tried again after a growing pause, for a day from the first try."""
         now = self._ledger.clock()
         with self._ledger.transaction([]) as connection:
             ours = _these(claimed).where(deliveries.c.owner == claimed.owner, deliveries.c.sent_at.is_(None))
             for tries, causes in _by_tries(connection, claimed).items():
                 some = ours.where(deliveries.c.cause.in_(causes))
-                connection.execute(some.values(free_at=now + pause_after(tries), reason=clean(reason)))
+                connection.execute(some.values(free_at=now + pause_after(tries), reason=as_text(why)))
             connection.execute(ours.where(deliveries.c.first_try_at <= now - TRIED_FOR).values(given_up_at=now))
 
     @repeating
@@ -154,7 +148,7 @@ class MessageRows(LedgerRows):
     def unsent(self, since: datetime) -> list[Unsent]:
         """The messages due `since` then that did not reach every recipient, oldest first."""
         tried = messages.outerjoin(deliveries, deliveries.c.cause == messages.c.cause)
-        is_failing = and_(deliveries.c.sent_at.is_(None), deliveries.c.reason != "")
+        is_failing = and_(deliveries.c.sent_at.is_(None), func.length(deliveries.c.reason) > 0)
         is_wanted = messages.c.ended.is_distinct_from(WITHDRAWN)
         is_missing = or_(and_(deliveries.c.cause.is_(None), messages.c.ended == PAST), and_(is_failing, is_wanted))
         statement = (
@@ -163,16 +157,7 @@ class MessageRows(LedgerRows):
             .where(messages.c.due_at >= since, is_missing)
             .order_by(messages.c.due_at, messages.c.cause)
         )
-        return [
-            Unsent(
-                subject=row["subject"],
-                addressee=row["addressee"] or "",
-                due_at=row["due_at"],
-                is_over=row["ended_at"] is not None or row["given_up_at"] is not None,
-                reason=row["reason"] or "",
-            )
-            for row in self._ledger.rows(statement)
-        ]
+        return [_unsent(row) for row in self._ledger.rows(statement)]
 
     def unreached(self, since: datetime) -> list[Unsent]:
         """The newest message due since then that was given up, of each recipient that got nothing after it."""
@@ -251,6 +236,14 @@ def _parts(message: Message, now: datetime) -> Iterable[dict[str, Any]]:
     """What a message is about, as causes of their own that count as enqueued with it."""
     empty = {"subject": "", "body": "", "link": "", "ended_at": now, "ended": PART}
     return ({**_row(message, now), **empty, "cause": _key(cause)} for cause in message.about)
+
+
+def _unsent(row: Any) -> Unsent:
+    is_over, addressee = row["ended_at"] is not None or row["given_up_at"] is not None, row["addressee"] or ""
+    why = because(ReasonCode.MESSAGE_UNSENT)
+    if tried := from_text(row["reason"] or ""):
+        why = because(ReasonCode.MESSAGE_UNDELIVERED, addressee=addressee, why=tried, over=is_over, goes_on=not is_over)
+    return Unsent(subject=row["subject"], addressee=addressee, due_at=row["due_at"], is_over=is_over, why=why)
 
 
 def _message(row: Any) -> Message:

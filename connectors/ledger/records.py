@@ -216,6 +216,10 @@ class EffectRecord:
         return str(self.why or "")
 
     @property
+    def reason_code(self) -> ReasonCode | None:
+        return self.why.code if self.why else None
+
+    @property
     def amount(self) -> Money | None:
         """What the effect would cost, as it was claimed."""
         return None if self.amount_minor is None else Money(self.amount_minor, self.currency or "CNY")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from connectors.ledger.chunked import chunked
 from connectors.ledger.records import OrderRecord
@@ -15,7 +14,7 @@ from domain.follow_ups import merged
 from domain.matching import Match
 from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
-from domain.reasons import Reason
+from domain.reasons import Reason, explained
 from domain.rejected import all_rejected
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark
@@ -121,7 +120,7 @@ def _line(
     ref = request.order_ref
     if ref in taken:
         state = OrderState.REFUSED
-        return ReportLine(order_ref=ref, marketplace=request.marketplace, state=state, **in_words(taken[ref]))
+        return ReportLine(order_ref=ref, marketplace=request.marketplace, state=state, **explained(taken[ref]))
     if ref in orders and not (dry_run and ref in plans):
         return line_of(orders[ref])
     plan = plans[ref]
@@ -129,13 +128,8 @@ def _line(
         order_ref=ref,
         marketplace=request.marketplace,
         state=plan.state,
-        **in_words(plan.why),
+        **explained(plan.why),
     )
-
-
-def in_words(why: Reason | None) -> dict[str, Any]:
-    """The columns of a line that explain it."""
-    return {"reason": str(why or ""), "reason_code": why and why.code, "remedy": why.remedy if why else ""}
 
 
 def line_of(order: OrderRecord) -> ReportLine:
@@ -145,7 +139,7 @@ def line_of(order: OrderRecord) -> ReportLine:
         order_ref=order.order_ref,
         marketplace=order.marketplace,
         state=order.state,
-        **in_words(order.why),
+        **explained(order.why),
         order_id=order.order_id,
         paid_fen=order.paid_minor,
         shipment_order_id=order.shipment_order_id,

@@ -13,7 +13,8 @@ from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.orders import Receiver
 from domain.personal import without_receiver
-from domain.reasons import UNKNOWN_STATES, ReasonCode, grouped
+from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode, because, grouped
+from domain.received import parcel_silent
 from domain.report import BatchReport, ReportLine
 from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, pluralize, shorten
@@ -119,10 +120,10 @@ def of_parcels(
     stalled: Mapping[str, datetime], returned: Iterable[str], held: Sequence[ReportLine], *, days: int
 ) -> list[Message]:
     """Messages of parcels without news for so many days, each with its last scan; of returned ones, of held orders."""
-    back = sorted(returned)
+    back, silent, returns = sorted(returned), parcel_silent(days), because(ReasonCode.PARCEL_RETURNS)
     lines = [
-        *([f"Nothing heard for {days} days: {shorten(list(stalled), 20)}."] if stalled else []),
-        *([f"On their way back to the sender: {shorten(back, 20)}."] if back else []),
+        *([f"{shorten(list(stalled), 20)}: {silent}."] if stalled else []),
+        *([f"{shorten(back, 20)}: {returns}."] if back else []),
         *[f"{line.order_ref} is held: {line.reason[:MOST_REASON]}" for line in held[:MOST_REASONS]],
     ]
     about = (
@@ -137,13 +138,12 @@ def of_parcels(
         f"{len(back):,} on the way back" if back else "",
         f"{len(held):,} held" if held else "",
     ]
-    remedy = "Ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans."
     return [
         Message(
             cause=_cause("parcels", about),
             kind=MessageKind.PARCEL,
             subject=f"Parcels: {', '.join(filter(None, parts))}",
-            body="\n".join([*lines, remedy]),
+            body="\n".join([*lines, f"What to do: {silent.remedy}."]),
             about=about,
         )
     ]
@@ -190,8 +190,12 @@ def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
 
 
 def _about(what: str, lines: Iterable[ReportLine]) -> tuple[str, ...]:
-    """A key of each waiting order and its reason: a new reason is notified again."""
-    return tuple(f"{what}:{line.order_ref}:{line.state}:{_hash(line.reason)}" for line in lines)
+    """A key of each waiting order and its reason: another code, or other facts, are notified again."""
+    return tuple(f"{what}:{line.order_ref}:{line.state}:{_identity(line)}" for line in lines)
+
+
+def _identity(line: ReportLine) -> str:
+    return Reason(line.reason_code, line.reason_facts).digest if line.reason_code else _hash(line.reason)
 
 
 def _cause(what: str, about: Iterable[str]) -> str:

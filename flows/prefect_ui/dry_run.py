@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from prefect import runtime
 
 from domain.after_sale import RefundOption
+from domain.reasons import Reason
 from domain.wording import pluralize
 from flows.prefect_ui.artifacts import show_table
 from flows.prefect_ui.expected_errors import run_logger
@@ -23,7 +24,7 @@ class DryRunRow:
     order_ref: str
     state: str
     would: str = ""
-    why_not: str = ""
+    why_not: Reason | None = None
 
     @property
     def words(self) -> str:
@@ -41,7 +42,10 @@ async def show_dry_run(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str,
 
 
 async def _show(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]]) -> None:
-    table = [{"order": one.order_ref, "would": one.would, "why not": one.why_not, "state": one.state} for one in rows]
+    table = [
+        {"order": one.order_ref, "would": one.would, "why not": str(one.why_not or ""), "state": one.state}
+        for one in rows
+    ]
     await show_table("would-happen", table, SWITCH_OFF)
     if choices:
         await show_table("choices", choices, "Choose one of these")

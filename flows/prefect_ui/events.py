@@ -25,6 +25,7 @@ from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BreakerNews
 from domain.effects import OPEN, EffectStatus
 from domain.reasons import Reason
+from domain.received import parcel_silent
 from domain.report import BatchReport
 from domain.states import OrderState
 from flows.prefect_ui.progress import best_effort
@@ -123,7 +124,8 @@ def budget_used_up(batch_id: str, report: BatchReport) -> list[Event]:
     """`sourcing.budget.used-up`: orders are held since a budget or the day's limit has no room; one event a run."""
     if not (held := report.without_room):
         return []
-    payload = {"orders": [line.order_ref for line in held][:MOST_REFS], "count": len(held), "reason": held[0].reason}
+    payload = {"orders": [line.order_ref for line in held][:MOST_REFS], "count": len(held)}
+    payload |= {"reason": held[0].reason, "reason_code": held[0].reason_code}
     return [_event("sourcing.budget.used-up", _batch(batch_id), payload)]
 
 
@@ -138,12 +140,9 @@ def stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) ->
             continue
         last = max(filter(None, (heard.get(order.order_ref), order.booked_at)), default=order.updated_at)
         if now - last >= STALLED_AFTER:
-            payload = {
-                "batch_id": order.batch_id,
-                **_about(order),
-                "days": (now - last).days,
-                "last_heard_of": last.isoformat(),
-            }
+            days = (now - last).days
+            payload = {"batch_id": order.batch_id, **_about(order), "days": days, "last_heard_of": last.isoformat()}
+            payload |= {"reason": str(why := parcel_silent(days)), "reason_code": why.code}
             found.append(_event("sourcing.tracking.stalled", _order(order.order_ref), payload, batch_id=order.batch_id))
     return found
 
@@ -191,6 +190,7 @@ def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool)
         "currency": now.currency,
         "sent_at": now.intent_at.isoformat(),
         "reason": now.reason[:LONGEST_REASON],
+        "reason_code": now.reason_code,
     }
     resource = {"prefect.resource.id": f"sourcing.effect.{now.key}", "prefect.resource.name": now.key}
     return _event(name, resource, payload, batch_id=order.batch_id, order_ref=now.order_ref)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError
 from prefect.states import Failed
 from pydantic import ValidationError
@@ -18,22 +22,27 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import UnreadableFile
 from connectors.settings import BadSetting, MissingSetting
 from connectors.snapshots.manifests import SnapshotError
-from connectors.xportcn.errors import XportcnError
+from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.bad_requests import BadRequests
+from domain.reasons import ReasonCode, run_label
 from flows.prefect_ui.parameters import BadInput
 
-EXPECTED = (
-    BadInput,
-    BadRequests,
-    BadSetting,
-    LedgerUnusable,
-    MissingSetting,
-    OSError,
-    SnapshotError,
-    UnreadableFile,
-    ValidationError,
-    XportcnError,
-)
+CODES: dict[type[Exception], ReasonCode] = {
+    BadInput: ReasonCode.RUN_INPUT_WRONG,
+    BadRequests: ReasonCode.RUN_FILE_FAULTY,
+    BadSetting: ReasonCode.RUN_SETTING_WRONG,
+    LedgerUnusable: ReasonCode.RUN_LEDGER_UNUSABLE,
+    MissingSetting: ReasonCode.RUN_SETTING_WRONG,
+    OSError: ReasonCode.RUN_MACHINE_FAILED,
+    SnapshotError: ReasonCode.RUN_SNAPSHOT_FAILED,
+    UnreadableFile: ReasonCode.RUN_FILE_UNREADABLE,
+    ValidationError: ReasonCode.RUN_INPUT_WRONG,
+    Misconfigured: ReasonCode.RUN_SETTING_WRONG,
+    XportcnError: ReasonCode.RUN_SERVICE_FAILED,
+}
+"""Why a run failed, by the first kind that its error is of."""
+EXPECTED = tuple(CODES)
+LABELLED_WITHIN_S = 5.0
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,9 +57,13 @@ def run_logger() -> Logger:
         return logging.getLogger("sourcing")
 
 
-def failed(error: Exception) -> Any:
-    """The state that ends a flow run with a message. A caller of the flow as a function gets the error raised."""
-    return Failed(message=words_of(error), data=error)
+async def _label(code: ReasonCode) -> None:
+    """Leave the code of a failure with its run in Prefect, for alerts. The words are the state's message."""
+    context = FlowRunContext.get()
+    if context and context.flow_run:
+        async with get_client() as client:
+            labels = {run_label(context.flow_run.run_count): str(code)}
+            await client.update_flow_run_labels(context.flow_run.id, {**labels})
 
 
 class _WithoutTracebacks(logging.Filter):
@@ -91,13 +104,18 @@ def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], 
             hide_tracebacks()
             try:
                 return await work(*args, **kwargs)
-            except expected as error:
-                ended = failed(error)
-            except Exception as error:  # noqa: BLE001 - a defect: Prefect would keep its text, which may quote an answer
-                run_logger().error("%s", traceback_of(error))
-                ended = Failed(message=f"a defect, {words_of(error)}: see the log of this run", data=error)
-            state: R = ended
-            return state
+            except Exception as error:  # noqa: BLE001 - of a defect Prefect would keep the text, which may quote an answer
+                known = (code for kind, code in CODES.items() if isinstance(error, kind))
+                code, words = next(known, ReasonCode.RUN_INPUT_WRONG), words_of(error)
+                code = code if (is_expected := isinstance(error, expected)) else ReasonCode.RUN_DEFECT
+                if not is_expected:
+                    run_logger().error("%s", traceback_of(error))
+                    words = f"a defect, {words}: see the log of this run"
+                with suppress(Exception):  # the run fails all the same
+                    await asyncio.wait_for(_label(code), LABELLED_WITHIN_S)
+                state: Any = Failed(message=words, data=error)
+            ended: R = state
+            return ended
 
         # Prefect reads the form's fields in the module that the function is of, which is this one
         vars(worked)["__signature__"] = inspect.signature(work, eval_str=True)

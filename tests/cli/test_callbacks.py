@@ -9,6 +9,7 @@ from pathlib import Path
 from connectors.callbacks.records import read_arrival
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import fits, valid_digests
+from domain.reasons import ReasonCode, because
 from tests.cli.conftest import Sourcing
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
@@ -36,13 +37,13 @@ def test_a_token_is_told_once_and_ends_when_it_is_told_to(sourcing: Sourcing, tm
 def test_messages_are_listed_shown_and_replayed(sourcing: Sourcing, tmp_path: Path) -> None:
     """With what came of each; words of strangers can't move the cursor."""
     with kept(tmp_path, posted("7"), b"\x1b[2Jhello") as store:
-        store.settle({1: "the order was read again"})
+        store.settle({1: because(ReasonCode.CALLBACK_ORDER_STAYS, order_ref="A-1", again=True, state="booked")})
         listed = json.loads(sourcing("callbacks", "ls", "--json").stdout)
         assert [(one["id"], one["state"], one["order_ids"]) for one in listed] == [
             (2, "set_aside", []),
             (1, "done", ["7"]),
         ]
-        assert "the order was read again" in sourcing("callbacks", "ls", "--order-id", "7").stdout
+        assert "A-1 read again: still booked" in sourcing("callbacks", "ls", "--order-id", "7").stdout
         shown = sourcing("callbacks", "show", "2").stdout
         assert ("\x1b" in shown, "hello" in shown) == (False, True)
         assert sourcing("callbacks", "replay", "1").exit_code == 0

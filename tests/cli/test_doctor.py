@@ -10,6 +10,7 @@ import pytest
 
 from connectors.ledger.store import Ledger
 from domain.messages import Message, MessageKind
+from domain.reasons import ReasonCode, because
 from tests.cli.conftest import Sourcing
 
 UNREACHED = {
@@ -98,10 +99,10 @@ def test_whether_messages_can_go_out_is_said_without_an_address(
         ledger.tell(Message(cause="a", kind=MessageKind.FAULTS, subject="a file has faults", body=""))
         claimed = ledger.messages.claim("ntfys", lease=timedelta(minutes=1))
         assert claimed
-        ledger.messages.failed(claimed, "it refused the connection")
+        ledger.messages.failed(claimed, because(ReasonCode.RECIPIENT_UNREACHABLE))
     found, is_well = _of_messages(sourcing)
     assert "1 message of the last day did not arrive" in found
-    assert "it refused the connection" in found
+    assert "ntfys did not get it: it can't be reached; tried again" in found
     assert not is_well
     monkeypatch.setenv("SOURCING_ALERT_URL", "https://example.com/hook/token")
     assert _of_messages(sourcing) == ("SOURCING_ALERT_URL is set", False)

@@ -23,6 +23,7 @@ from connectors.ledger.store import Ledger
 from connectors.notifying import composed, replaced_setting, send_due, try_out
 from connectors.settings import BadSetting, SourcingSettings
 from domain.messages import Message, MessageKind
+from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 from tests.notified import TOKEN, MailServer, Receiver, http_receiver, mail_server
 from tests.postgres import Postgres
@@ -88,8 +89,10 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
     receiver.status = 503
     ledger.tell(message("A-1"))
     sending = send_due(ledger, settings)
-    assert (sending.sent, sending.failures) == (1, (("json", "it answered 503"),))
-    assert [one.why for one in ledger.messages.unsent(clock())] == ["json did not get it: it answered 503; tried again"]
+    assert (sending.sent, sending.failures) == (1, (("json", because(ReasonCode.RECIPIENT_ANSWERED, status="503")),))
+    assert [str(one.why) for one in ledger.messages.unsent(clock())] == [
+        "json did not get it: it answered 503; tried again"
+    ]
     receiver.status = 200
     assert send_due(ledger, settings).sent == 0
     clock.advance(15)
@@ -163,7 +166,7 @@ def test_one_who_does_not_answer_is_not_waited_for(
         sending = send_due(ledger, telling(f"{receiver.address}?rto=0.2"))
     finally:
         receiver.slow_s = 0
-    assert sending.failures == (("json", "it did not answer in time"),)
+    assert sending.failures == (("json", because(ReasonCode.RECIPIENT_LATE)),)
 
 
 def test_no_address_is_told_to_anybody(
@@ -176,7 +179,7 @@ def test_no_address_is_told_to_anybody(
     receiver.status = 403
     ledger.tell(message("A-1"))
     told = [str(send_due(ledger, settings)), str(try_out(settings)), repr(settings), settings.model_dump_json()]
-    told += [one.why for one in ledger.messages.unsent(ledger.clock())]
+    told += [str(one.why) for one in ledger.messages.unsent(ledger.clock())]
     told += [str(ledger.rows(select(table))) for table in (messages, deliveries)]
     told += [caplog.text, *capfd.readouterr()]
     assert [text for text in told if TOKEN in text] == []

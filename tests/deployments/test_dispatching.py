@@ -14,8 +14,11 @@ from connectors.callbacks.records import read_arrival
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
 from deployments.dispatching import Dispatcher, are_received
+from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
+
+READ = because(ReasonCode.CALLBACK_ORDER_STAYS, order_ref="A-1", state="booked")
 
 
 @dataclass
@@ -57,7 +60,7 @@ def work(store: CallbackStore, server: Server) -> int:
     polled_at = 0
     for ticket in list(server.runs):
         messages = Tickets(store).begin(ticket)
-        store.settle({one.id: "read" for one in messages})
+        store.settle({one.id: READ for one in messages})
         Tickets(store).end(ticket)
         polled_at += len(messages)
     return polled_at

@@ -10,6 +10,8 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from deployments.run_alerts import alerts_of
 from domain.messages import Message, MessageKind
+from domain.reason_codes import AGAIN
+from domain.reasons import ReasonCode
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=3)
@@ -21,46 +23,51 @@ def _ui(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failed_run_says_why_what_to_do_and_where() -> None:
-    run = _run("FAILED", message="row 3, column quantity: 'many' is no number")
+    run = _run("FAILED", message="XPORTCN_ACCESS_KEY is wrong", code=ReasonCode.RUN_SETTING_WRONG)
     (told,) = _news(run)
     assert told.cause == f"run-failed:{_id_of(run)}"
     assert told.kind is MessageKind.RUN_FAILED
     assert told.subject == "spring batch failed"
     assert told.body.splitlines() == [
-        "row 3, column quantity: 'many' is no number",
-        "What to do: mend what the reason says, then press Retry on the run's page, or wait for the next schedule.",
+        "XPORTCN_ACCESS_KEY is wrong.",
+        f"What to do: correct the setting, {AGAIN}.",
         "Nothing is bought twice: the ledger knows how far the run came.",
     ]
     assert told.link == f"https://prefect.example.com/v2/runs/flow-run/{run.id}"
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
-    [
-        ("Flow run encountered an exception: KeyError: 'Mei Chen'", "An error that nobody foresaw (KeyError);"),
-        ("Flow run encountered an exception", "An error that nobody foresaw;"),
-        (
-            "1 validation error for Requests lines String too long [type=string_too_long, input_value='Mei Chen,138']",
-            "1 validation error for Requests lines String too long\n",
-        ),
-        (
-            "the request file has 1 fault; nothing was sent:\n  row 2 quantity: Mei Chen is not a whole number",
-            "the request file has 1 fault; nothing was sent\n",
-        ),
-        (None, "It says no reason."),
-        ("x" * 600, "x" * 500 + "…"),
-    ],
+    "message",
+    ["Flow run encountered an exception: KeyError: 'Mei Chen'", "String too long [input_value='Mei Chen,138']", None],
 )
-def test_nothing_is_told_that_may_quote_a_receiver(message: str | None, told: str) -> None:
+def test_prefects_own_words_are_not_told(message: str | None) -> None:
+    """They may quote a receiver."""
     (news,) = _news(_run("FAILED", message=message))
-    assert news.body.startswith(told)
+    assert news.body.startswith("Prefect could not begin or end it; its page says why.")
+
+
+def test_faults_of_a_file_are_not_quoted() -> None:
+    (news,) = _news(_run("FAILED", message="row 2 quantity: Mei Chen is no number", code=ReasonCode.RUN_FILE_FAULTY))
+    assert news.body.startswith("The request file has faults; nothing was sent.")
     assert "Mei Chen" not in news.body
 
 
-def test_one_that_took_too_long_is_told_as_such() -> None:
-    assert [one.subject for one in _news(_run("FAILED", name="TimedOut"))] == [
-        "spring batch took too long and was ended"
+def test_a_long_reason_is_cut() -> None:
+    (news,) = _news(_run("FAILED", message="x" * 600, code=ReasonCode.RUN_LEDGER_UNUSABLE))
+    assert len(news.body.splitlines()[0]) <= 502
+
+
+def test_the_reason_of_an_earlier_start_is_not_that_of_this_one() -> None:
+    run = _run("FAILED", message="no key", code=ReasonCode.RUN_SETTING_WRONG)
+    again = run.model_copy(update={"run_count": 2})
+    assert [one.body.splitlines()[0] for one in _news(again)] == [
+        "Prefect could not begin or end it; its page says why."
     ]
+
+
+def test_one_that_took_too_long_is_told_as_such() -> None:
+    (told,) = _news(_run("FAILED", name="TimedOut"))
+    assert told.body.startswith("It took too long and was ended.")
 
 
 def test_a_run_that_lost_its_process_is_told_of_once_however_often_it_crashes() -> None:
@@ -72,10 +79,11 @@ def test_a_run_that_lost_its_process_is_told_of_once_however_often_it_crashes() 
 
 
 def test_one_whose_process_was_found_gone_is_told_of_too() -> None:
-    """Killed with its server: no state says that it crashed."""
-    run = _run("RUNNING")
-    found = _state("SCHEDULED", name="AwaitingRetry", message="Its process is gone; the ledger knows how far it came.")
-    assert [one.subject for one in _news(run, found)] == ["spring batch lost its process"]
+    """Killed with its server: no state says that it crashed. Recovery names its transition after the state it saw."""
+    run, seen = _run("RUNNING"), _state("RUNNING")
+    found = _state("SCHEDULED", name="AwaitingRetry")
+    found.state_details.transition_id = seen.id
+    assert [one.subject for one in _news(run, seen, found)] == ["spring batch lost its process"]
 
 
 def test_who_presses_retry_needs_no_message() -> None:
@@ -112,8 +120,9 @@ def test_a_batch_of_a_night_has_no_crash_of_its_own() -> None:
     assert len(_news(_run("FAILED", is_batch_of_a_night=True))) == 1
 
 
-def test_a_file_with_faults_is_told_by_its_night() -> None:
-    faulty = _run("FAILED", message="the request file has 1 fault; nothing was sent:\n  row 2 item: this cell is empty")
+@pytest.mark.parametrize("code", [ReasonCode.RUN_FILE_FAULTY, ReasonCode.RUN_FILE_UNREADABLE])
+def test_a_file_with_faults_is_told_by_its_night(code: ReasonCode) -> None:
+    faulty = _run("FAILED", message="no CSV", code=code)
     assert len(_news(faulty)) == 1
     assert _news(faulty.model_copy(update={"parent_task_run_id": uuid.uuid4()})) == []
 
@@ -131,12 +140,14 @@ def _run(
     ago: float = 5,
     run_count: int = 1,
     is_batch_of_a_night: bool = False,
+    code: ReasonCode | None = None,
 ) -> FlowRun:
     return FlowRun(
         name="spring batch",
         flow_id=uuid.uuid4(),
         deployment_id=None if is_batch_of_a_night else uuid.uuid4(),
         run_count=run_count,
+        labels={f"sourcing.reason.{run_count}": str(code)} if code else {},
         state=_state(kind, name=name, message=message, ago=ago),
     )
 

@@ -15,12 +15,13 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from connectors.process_locks import hold
 from deployments.run_recovery import NEVER, RunRecovery, candidates, take_up, why_lost
+from domain.reasons import Reason, ReasonCode, because
 from tests.deployments.served import Served
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
-GONE = "Its process is gone"
-NOT_BEGUN = "It never began: the worker that had taken it is gone"
-FORGOTTEN = "It crashed, and nobody had started it again"
+GONE = because(ReasonCode.RUN_PROCESS_GONE)
+NOT_BEGUN = because(ReasonCode.RUN_NEVER_BEGAN)
+FORGOTTEN = because(ReasonCode.RUN_CRASHED)
 
 
 @pytest.mark.parametrize(
@@ -30,19 +31,19 @@ FORGOTTEN = "It crashed, and nobody had started it again"
         ("RUNNING", 299, 0, 10, GONE),
         ("RUNNING", 90_000, 0, 10, GONE),
         ("PAUSED", 300, 0, 10, GONE),
-        ("RUNNING", 300, None, 10, ""),
-        pytest.param("RUNNING", 300, 59, 600, "", id="its worker lives, and reports it first, twice"),
+        ("RUNNING", 300, None, 10, None),
+        pytest.param("RUNNING", 300, 59, 600, None, id="its worker lives, and reports it first, twice"),
         pytest.param("RUNNING", 300, 60, 600, GONE, id="its worker did not"),
-        pytest.param("PENDING", 300, None, 59, "", id="a process that outlived its worker may just begin"),
+        pytest.param("PENDING", 300, None, 59, None, id="a process that outlived its worker may just begin"),
         pytest.param("PENDING", 300, None, 60, NOT_BEGUN, id="it did not"),
-        pytest.param("PENDING", 300, None, 300, "", id="this worker took it"),
-        pytest.param("PENDING", 300, 0, 10, "", id="dead is the attempt before"),
-        ("CRASHED", 59, None, 600, ""),
+        pytest.param("PENDING", 300, None, 300, None, id="this worker took it"),
+        pytest.param("PENDING", 300, 0, 10, None, id="dead is the attempt before"),
+        ("CRASHED", 59, None, 600, None),
         ("CRASHED", 60, None, 600, FORGOTTEN),
     ],
 )
 def test_a_run_is_taken_up_when_nobody_else_will(
-    kind: str, since_s: float, died_s: float | None, began_s: float, why: str
+    kind: str, since_s: float, died_s: float | None, began_s: float, why: Reason | None
 ) -> None:
     """`since_s` ago it came into its state, `died_s` ago its process was found gone, `began_s` ago the worker began."""
 
@@ -56,13 +57,13 @@ def test_a_run_is_taken_up_when_nobody_else_will(
 
 def test_one_that_was_put_aside_has_no_process_to_lose() -> None:
     state = State(type=StateType.PAUSED, name="Suspended", timestamp=NOW - timedelta(hours=1))
-    assert why_lost(state, died=NOW, began=NOW, now=NOW) == ""
+    assert why_lost(state, died=NOW, began=NOW, now=NOW) is None
 
 
 def test_from_afar_only_what_crashed_is_taken_up() -> None:
     """Jobs of Kubernetes take long to begin."""
     hour_ago = NOW - timedelta(hours=1)
-    assert why_lost(State(type=StateType.PENDING, timestamp=hour_ago), died=None, began=NEVER, now=NOW) == ""
+    assert why_lost(State(type=StateType.PENDING, timestamp=hour_ago), died=None, began=NEVER, now=NOW) is None
     assert why_lost(State(type=StateType.CRASHED, timestamp=hour_ago), died=None, began=NEVER, now=NOW) == FORGOTTEN
 
 

@@ -12,8 +12,21 @@ from hypothesis import strategies as st
 
 from domain.money import Money
 from domain.reason_codes import ReasonKind
-from domain.reason_words import ALSO, FACT
-from domain.reasons import Reason, ReasonCode, because, earlier, grouped, outranking, read, stored, together
+from domain.reasons import (
+    ALSO,
+    FACT,
+    Reason,
+    ReasonCode,
+    as_text,
+    because,
+    earlier,
+    from_text,
+    grouped,
+    outranking,
+    read,
+    stored,
+    together,
+)
 from domain.report import ReportLine
 from domain.states import OrderState
 
@@ -41,6 +54,18 @@ def kept(reason: Reason | None) -> Reason | None:
 def test_a_ledger_gives_back_what_it_was_given(reason: Reason) -> None:
     assert kept(reason) == reason
     assert str(kept(reason)) == str(reason)
+
+
+@given(reasons)
+def test_one_text_gives_a_reason_back(reason: Reason) -> None:
+    assert from_text(as_text(reason)) == reason
+    assert from_text(as_text(reason)).digest == reason.digest  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("text", ["it can't be reached", "5", "[]", '{"code": "x"}', "null", "{"])
+def test_a_text_of_an_earlier_program_keeps_its_words(text: str) -> None:
+    assert from_text(text) == earlier(text)
+    assert from_text("") is None
 
 
 @given(reasons)

@@ -38,23 +38,24 @@ def test_what_can_be_no_weight_is_none(weight: str, grams: int | None) -> None:
 )
 def test_packing_may_weigh_something(weight: str, words: str) -> None:
     found = problems_of(parcel(weight=weight), shown=["YT1"], per_piece=[390, 400, 2000], pieces=2)
-    assert ("".join(found).startswith(words), bool(found)) == (True, bool(words))
+    assert (str(found or "").startswith(words), bool(found)) == (True, bool(words))
 
 
 @pytest.mark.parametrize(
     ("estimated", "words"),
     [
-        (Money(2161, "USD"), ["its freight would be 21.61 USD by a fresh estimate, and was booked for 21.60 USD"]),
-        (Money(2160, "USD"), []),
-        (Money(2000, "USD"), []),
-        (Money(9000, "CNY"), []),
-        (None, []),
+        (Money(2161, "USD"), "its freight would be 21.61 USD by a fresh estimate, and was booked for 21.60 USD"),
+        (Money(2160, "USD"), ""),
+        (Money(2000, "USD"), ""),
+        (Money(9000, "CNY"), ""),
+        (None, ""),
     ],
 )
-def test_freight_that_rose_is_told(estimated: Money | None, words: list[str]) -> None:
-    assert problems_of(parcel(), shown=["YT1"], booked=Money(2160, "USD"), estimated=estimated) == words
+def test_freight_that_rose_is_told(estimated: Money | None, words: str) -> None:
+    found = problems_of(parcel(), shown=["YT1"], booked=Money(2160, "USD"), estimated=estimated)
+    assert str(found or "") == words
 
 
 def test_a_parcel_that_the_service_does_not_show_is_not_believed() -> None:
     found = problems_of(parcel("质检不通过", "900"), shown=["YT2"], per_piece=[1], pieces=1)
-    assert found == ["the service shows no such parcel for this order: its report is not believed"]
+    assert str(found) == "the service shows no such parcel for this order: its report is not believed"

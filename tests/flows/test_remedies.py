@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.money import Money
+from domain.reasons import ReasonCode, because
 from domain.resolutions import Resolution, ResolutionKind
 from flows.after_sale import ask_for_refund, receive_orders, send_back, withdraw_refund, write_to_seller
 from flows.cancel_orders import cancel_orders
@@ -99,7 +100,7 @@ def test_there_is_an_answer_in_words_for_each_that_is_taken() -> None:
 
 def test_what_would_happen_stands_in_the_name_of_the_run() -> None:
     would = DryRunRow(order_ref="A-1", state="paid", would="close it unpaid")
-    cant = DryRunRow(order_ref="A-2", state="", why_not="no such order")
+    cant = DryRunRow(order_ref="A-2", state="", why_not=because(ReasonCode.NO_REFUND_NOW))
     assert dry_run_summary([would]) == "only shown: would close it unpaid"
-    assert dry_run_summary([cant]) == "only shown: not possible: no such order"
+    assert dry_run_summary([cant]) == "only shown: not possible: the marketplace takes no such refund now"
     assert dry_run_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"

@@ -16,7 +16,7 @@ from connectors.marketplaces.protocol import Created
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import earlier
+from domain.reasons import Reason, earlier
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
@@ -311,7 +311,7 @@ async def paid_in_an_unknown_state(resources: Resources, channel: PricedChannel)
 
 
 async def track(resources: Resources) -> None:
-    asked: PartialResults[str, str] = PartialResults()
+    asked: PartialResults[str, Reason | None] = PartialResults()
     await sync_tracking.fn(resources, resources.ledger.orders(["A-1"]), asked, label="1 of 1")
 
 

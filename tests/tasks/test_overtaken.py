@@ -19,7 +19,7 @@ from domain.effects import Action, Claim, EffectStatus
 from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import earlier
+from domain.reasons import Reason, earlier
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.batch.execution import may_book
@@ -119,9 +119,9 @@ async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
         channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(100))
     back = [OrderChange(order_ref="A-1", state=state) for state in (OrderState.REFUNDING, OrderState.REFUNDED)]
     channel.meanwhile = lambda: next_run.ledger.change(back)
-    asked: PartialResults[str, str] = PartialResults()
+    asked: PartialResults[str, Reason | None] = PartialResults()
     await sync_tracking.fn(resources, resources.ledger.orders(["A-1", "A-2"]), asked, label="1 of 1")
-    assert asked == {"A-1": "", "A-2": ""}
+    assert asked == {"A-1": None, "A-2": None}
     assert (state(resources), state(resources, "A-2")) == (OrderState.REFUNDED, OrderState.SHIPPED)
 
 
@@ -130,9 +130,9 @@ async def test_an_order_that_the_service_does_not_show_was_asked_about(
 ) -> None:
     """It is no trouble of tracking: a reconciliation tells of it."""
     ordered(resources)
-    asked: PartialResults[str, str] = PartialResults()
+    asked: PartialResults[str, Reason | None] = PartialResults()
     await sync_tracking.fn(resources, resources.ledger.orders(["A-1"]), asked, label="1 of 1")
-    assert asked == {"A-1": ""}
+    assert asked == {"A-1": None}
 
 
 async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(

@@ -164,7 +164,7 @@ PARCELS_RECEIVED = table(
             source="the run that looked at it",
             example="it did not pass the warehouse's inspection (质检不通过): 有污渍",
             null="nothing is wrong",
-            get=lambda report: "; ".join(report.problems) or None,
+            get=lambda report: str(report.why) if report.why else None,
         ),
     },
     owners="orders",

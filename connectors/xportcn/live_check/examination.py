@@ -34,10 +34,14 @@ class Conformance(StrEnum):
     SKIPPED = "skipped"
 
 
-AN_EFFECT = "an effect: it spends, promises or tells"
-A_CALLBACK = "the service calls us"
-A_WRITE = "it writes, though it can be repeated"
-NEVER_ASKED = (AN_EFFECT, A_WRITE, A_CALLBACK)
+class NeverAsked(StrEnum):
+    """Why an operation is never called by a check."""
+
+    EFFECT = "an effect: it spends, promises or tells"
+    WRITE = "it writes, though it can be repeated"
+    CALLBACK = "the service calls us"
+
+
 WELL = frozenset({Conformance.MATCHES, Conformance.REFUSED, Conformance.SKIPPED})
 
 
@@ -139,8 +143,8 @@ class Examination:
 
 def _reason_to_skip(operation: Operation) -> str:
     if operation.effect:
-        return AN_EFFECT
-    return A_CALLBACK if isinstance(operation, Callback) else A_WRITE
+        return NeverAsked.EFFECT
+    return NeverAsked.CALLBACK if isinstance(operation, Callback) else NeverAsked.WRITE
 
 
 def _has_keyword(call: Call[Any, Any]) -> bool:

@@ -11,9 +11,11 @@ from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.callbacks.store import CallbackStore, callbacks_url
 from connectors.callbacks.tickets import GAVE_UP, Tickets
 from connectors.callbacks.tokens import end_tokens, fits, new_token, valid_digests
+from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import arrival, posted
 
+READ = because(ReasonCode.CALLBACK_ORDER_STAYS, order_ref="A-1", state="booked")
 STATUS = CallbackKind.STATUS
 
 
@@ -47,7 +49,7 @@ def heard(store: CallbackStore, clock: MovableClock) -> int:
     if ticket is None:
         return 0
     messages = Tickets(store).begin(ticket.id)
-    store.settle({one.id: "read" for one in messages})
+    store.settle({one.id: READ for one in messages})
     Tickets(store).end(ticket.id)
     return len(messages)
 
@@ -77,7 +79,7 @@ def test_a_message_that_comes_again_while_a_run_reads_is_looked_at_again(
     messages = tickets.begin(ticket.id)
     clock.advance(1)
     keep(store, clock, posted("8"))
-    store.settle({one.id: "read" for one in messages})
+    store.settle({one.id: READ for one in messages})
     tickets.end(ticket.id)
     assert states(store) == ["done", "waiting"]
     clock.advance(600)
@@ -114,7 +116,9 @@ def test_what_can_t_be_read_is_set_aside_with_its_reason(store: CallbackStore, c
     """It is kept for a person, and stops nobody."""
     keep(store, clock, b"\xff\x00<html>", posted("8"))
     assert states(store) == ["set_aside", "waiting"]
-    assert store.listed(state=CallbackState.SET_ASIDE)[0].outcome == "the message is not JSON"
+    assert store.listed(state=CallbackState.SET_ASIDE)[0].outcome == because(
+        ReasonCode.CALLBACK_UNREADABLE, failure="the message is not JSON"
+    )
 
 
 def test_a_message_that_names_no_order_is_done(store: CallbackStore, clock: MovableClock) -> None:
@@ -137,7 +141,7 @@ def test_all_that_waits_of_a_kind_is_one_ticket_and_there_is_one_at_a_time(
     keep(store, clock, posted("3"))
     assert tickets.next(STATUS) is None
     assert [one.order_ids[0] for one in tickets.begin(ticket.id)] == ["1", "2", "1"]
-    store.settle({1: "read", 2: "read", 3: "read"})
+    store.settle({1: READ, 2: READ, 3: READ})
     tickets.end(ticket.id)
     assert states(store) == ["done", "done", "done", "waiting"]
     assert tickets.next(STATUS) != ticket
@@ -222,7 +226,7 @@ def test_a_message_that_brings_runs_down_ends_alone_and_is_set_aside(store: Call
         if any(one.order_ids == ("77",) for one in messages):
             clock.advance(301)
         else:
-            store.settle({one.id: "read" for one in messages})
+            store.settle({one.id: READ for one in messages})
             tickets.end(ticket.id)
     assert sizes[:3] == [150, 150, 100]
     assert [(one.order_ids, one.outcome) for one in store.listed(state=CallbackState.SET_ASIDE)] == [(("77",), GAVE_UP)]
@@ -246,7 +250,7 @@ def test_a_run_that_could_not_ask_the_service_blames_no_message(store: CallbackS
 def test_a_settled_message_can_be_replayed(store: CallbackStore, clock: MovableClock) -> None:
     """One that can't be read has nothing to act on."""
     keep(store, clock, posted("1"), b"?", posted("2"))
-    store.settle({1: "read"})
+    store.settle({1: READ})
     assert store.replay([1, 2, 3, 4]) == [1]
     assert states(store) == ["waiting", "set_aside", "waiting"]
 
@@ -254,7 +258,7 @@ def test_a_settled_message_can_be_replayed(store: CallbackStore, clock: MovableC
 def test_what_was_settled_long_ago_is_let_go(store: CallbackStore, clock: MovableClock) -> None:
     """What waits never is."""
     keep(store, clock, posted("1"), posted("2"))
-    store.settle({1: "read"})
+    store.settle({1: READ})
     clock.now += timedelta(days=91)
     assert store.forget_old() == 1
     assert states(store) == ["waiting"]

@@ -8,8 +8,10 @@ import pytest
 
 from connectors.ledger.store import Ledger
 from domain.messages import Message, MessageKind
+from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 
+LATE = because(ReasonCode.RECIPIENT_LATE)
 LEASE = timedelta(seconds=60)
 HOUR_S = 3600.0
 
@@ -44,7 +46,7 @@ def test_each_addressee_has_it_once(ledger: Ledger, clock: MovableClock) -> None
     assert good
     assert bad
     ledger.messages.sent(good)
-    ledger.messages.failed(bad, "no answer")
+    ledger.messages.failed(bad, LATE)
     ledger.messages.finish(["ntfy", "smtp"])
     assert (causes(ledger, "ntfy"), causes(ledger, "smtp")) == ([], [])
     clock.advance(15)
@@ -136,14 +138,14 @@ def test_an_addressee_is_tried_for_a_day_and_that_is_told(ledger: Ledger, clock:
     since, tries = clock(), 0
     while clock() < since + timedelta(days=2):
         if claimed := ledger.messages.claim("smtp", lease=LEASE):
-            ledger.messages.failed(claimed, "no answer")
+            ledger.messages.failed(claimed, LATE)
             ledger.messages.finish(["smtp"])
             tries += 1
         clock.advance(HOUR_S)
     assert tries == 25
     (unsent,) = ledger.messages.unsent(since)
     assert (unsent.subject, unsent.addressee) == ("A run failed", "smtp")
-    assert (unsent.is_over, unsent.reason) == (True, "no answer")
+    assert (unsent.is_over, str(unsent.why)) == (True, "smtp did not get it: it did not answer in time; given up")
     assert ledger.messages.unreached(since) == [unsent]
     ledger.tell(message("run:2"))
     later = ledger.messages.claim("smtp", lease=LEASE)

@@ -137,6 +137,16 @@ def test_a_second_run_tells_only_what_is_new(ledger: Ledger) -> None:
     assert run(line("A-1"), line("A-3")) == ["Batch spring: 2 held"]
 
 
+def test_an_order_is_news_by_code_and_facts_whatever_the_words(ledger: Ledger) -> None:
+    def run(words: str, **facts: object) -> bool:
+        coded = line("A-1", reason=words, code=OVER)
+        return ledger.tell(*of_batch(report(replace(coded, reason_facts=facts)), {}))
+
+    assert run("does not fit the budget", taken=90)
+    assert not run("reworded by a later version", taken=90)
+    assert run("reworded by a later version", taken=95)
+
+
 def test_faults_are_told_by_their_places() -> None:
     message = of_faults("may.csv", "0a1b2c3d", "2 faults; nothing was bought", ["row 3 receiver_phone", "row 9 item"])
     assert message.subject == "may.csv: 2 faults; nothing was bought"

@@ -17,7 +17,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
-from domain.reasons import ReasonCode, earlier
+from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.prefect_ui import events
@@ -92,7 +92,9 @@ async def test_an_effect_without_an_answer_is_told_and_so_is_its_end(ledger: Led
     """`unknown` once, `settled` when something is known again."""
     feed = EventFeed(ledger, ["A-1"])
     claim = ledger.claim(intents("A-1"), lease=timedelta(minutes=2)).won["A-1"].claim
-    ledger.record([Outcome(claim=claim, status=EffectStatus.UNKNOWN, why=earlier("no answer"))])
+    ledger.record(
+        [Outcome(claim=claim, status=EffectStatus.UNKNOWN, why=because(ReasonCode.NO_ANSWER, action="create"))]
+    )
     await feed.emit(["A-1"])
     await feed.emit(["A-1"])
     ledger.record([Outcome(claim=claim, status=EffectStatus.DONE)])
@@ -108,7 +110,8 @@ async def test_an_effect_without_an_answer_is_told_and_so_is_its_end(ledger: Led
         "amount_minor": 100,
         "currency": "CNY",
         "sent_at": "2026-01-10T12:00:00+00:00",
-        "reason": "no answer",
+        "reason": "no answer to create",
+        "reason_code": "no_answer",
     }
 
 
@@ -147,7 +150,7 @@ def test_a_budget_without_room_is_told_once_a_run() -> None:
     orders = [*full.orders, *report(b="over the price limit").orders, *budget.orders]
     (event,) = budget_used_up("b", replace(full, orders=orders))
     assert (event.event, event.resource.id) == ("sourcing.budget.used-up", "sourcing.batch.b")
-    assert event.payload == {"orders": ["a", "c"], "count": 2, "reason": words}
+    assert event.payload == {"orders": ["a", "c"], "count": 2, "reason": words, "reason_code": "over_day_limit"}
     assert budget_used_up("b", report(b="over the price limit")) == []
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from prefect import Flow
+from prefect import Flow, flow
+from prefect.client.orchestration import get_client
 from prefect.exceptions import ParameterTypeError
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from connectors.xportcn.errors import Misconfigured
 from domain.after_sale import RefundFault
+from domain.bad_requests import BadRequests
 from domain.marketplace import Marketplace
+from domain.request_remarks import Fault
 from flows.after_sale import (
     ask_for_refund,
     follow_after_sale,
@@ -26,6 +30,9 @@ from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.reconcile import reconcile
 from flows.resolve import resolve_order
 from flows.sync_tracking import sync_tracking
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
 
 FORMS: dict[Flow[..., Any], list[str]] = {
     sync_tracking: ["Orders per step", "Calls at once"],
@@ -79,6 +86,23 @@ async def test_a_defect_leaves_its_traceback_in_the_log_and_its_type_alone_in_pr
     assert "raise fault" in caplog.text
     assert "Jane Doe" not in caplog.text
     assert await work(where=Marketplace.POIZON) == "poizon"
+
+
+async def test_a_failed_run_keeps_its_reason_with_its_start(prefect_url: str) -> None:
+    """As Prefect answers it."""
+
+    @flow(persist_result=False)
+    @report_expected_errors()
+    async def nightly() -> None:
+        raise BadRequests([Fault(3, "receiver_name", "Mei Chen is not a name")])
+
+    with temporary_settings({PREFECT_API_URL: prefect_url}):
+        state = await nightly(return_state=True)
+        async with get_client() as client:
+            assert state.state_details.flow_run_id
+            run = await client.read_flow_run(state.state_details.flow_run_id)
+    assert (state.is_failed(), run.run_count) == (True, 1)
+    assert run.labels["sourcing.reason.1"] == "run_file_faulty"
 
 
 @pytest.mark.parametrize(("flow", "titles"), FORMS.items(), ids=[flow.name for flow in FORMS])

@@ -84,7 +84,17 @@ def test_programs_read_the_same_from_a_dry_run_alone() -> None:
     """The documented keys of an order stay as they are; a dry run adds what the order would cost."""
     first, dear, gone, begun, over = REPORT.to_json()["orders"]
     usual = {
-        *("order_ref", "marketplace", "state", "reason", "reason_code", "remedy", "order_id", "paid_fen"),
+        *(
+            "order_ref",
+            "marketplace",
+            "state",
+            "reason",
+            "reason_code",
+            "reason_facts",
+            "remedy",
+            "order_id",
+            "paid_fen",
+        ),
         *("shipment_order_id", "tracking_numbers", "freight_minor", "freight_currency"),
     }
     assert (first["quoted_fen"], first["stock"], first["freight_minor"], first["freight_currency"]) == (

@@ -9,10 +9,11 @@ from typing import Any
 from connectors.ledger.codec import as_text, to_json
 from connectors.ledger.records import JSON_COLUMNS, OrderRecord
 from connectors.ledger.schema import orders
+from domain.reasons import ReasonCode, because
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize, shorten
-from flows.after_sale_reporting import AfterSaleReport, RefundLine
+from flows.after_sale_reporting import AfterSaleReport, RefundLine, Trouble
 from flows.after_sale_reporting import artifact_rows as after_sale_rows
 from flows.after_sale_reporting import summary_of as after_sale_summary
 from flows.batch.reporting import line_of
@@ -119,7 +120,7 @@ def test_after_sale_shows_what_is_asked_and_what_came_back() -> None:
     report = AfterSaleReport(
         orders=[line("A-1", OrderState.REFUNDED), line("A-2", OrderState.CANCELLED), line("A-3", OrderState.CANCELLED)],
         refunds=[refund("A-1", "refunded", 700, 700, "back"), refund("A-1", "refunded", 500, 400, "back as well")],
-        troubles=["A-4: no such order"],
+        troubles=[Trouble("A-4", because(ReasonCode.NO_REFUND_NOW))],
         snapshot_id=None,
         snapshot_root="/s",
     )
@@ -137,7 +138,11 @@ def test_after_sale_shows_what_is_asked_and_what_came_back() -> None:
         "came back": "11.00 CNY",
         "marketplace": "1688",
     }
-    assert (strange["order"], strange["not as asked"], strange["state"]) == ("A-4", "no such order", "")
+    assert (strange["order"], strange["not as asked"], strange["state"]) == (
+        "A-4",
+        "the marketplace takes no such refund now",
+        "",
+    )
     assert (second["asked back"], second["came back"]) == ("", "")
 
 

@@ -1,4 +1,4 @@
-"""`python -m cli.reasons_page` writes docs/reasons.md: every reason with its words, and the function that gives it."""
+"""`python -m tests.reasons_page` writes docs/reasons.md: each reason with its words and the function that gives it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ GIVEN = [code for code in ReasonCode if code is not ReasonCode.EARLIER]
 HEAD = """# Reasons
 
 Written by `make reference` from [`domain/reason_codes.py`](../domain/reason_codes.py). An order that is held, refused,
-unknown or postponed has a reason: a code, with facts (amounts, ids, the service's words). `sourcing status --reason
-CODE` lists the orders of one; snapshots, events and `--json` have it as `reason_code`.
+unknown or postponed has a reason: a code, with facts (amounts, ids, the service's words). So have runs that fail,
+parcels, callbacks and undelivered messages. `sourcing status --reason CODE` lists the orders of one; snapshots, events
+and `--json` have it as `reason_code`.
 
 In a sentence, facts stand in braces; a part in brackets is there when its facts are. Where two reasons meet, that of
-the later section stands. *Again*: a later run tries the order again.
+the later section stands, but for *Other*, which orders don't have. *Again*: a later run tries the order again.
 """
 
 
@@ -73,7 +74,7 @@ def _scopes(module: ast.Module) -> Iterator[ast.stmt]:
 def _name(scope: ast.stmt) -> str:
     if isinstance(scope, ast.Assign):
         return ", ".join(ast.unparse(target) for target in scope.targets)
-    return getattr(scope, "name", "") or ast.unparse(scope)[:40]
+    return getattr(scope, "name", "") or ast.unparse(getattr(scope, "target", scope))[:40]
 
 
 def _made(node: ast.AST) -> set[str]:
@@ -81,7 +82,7 @@ def _made(node: ast.AST) -> set[str]:
     part: ast.AST | None = None
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "because":
         part = node.args[0]
-    elif isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp | ast.Dict):
+    elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.IfExp | ast.Dict):
         part = node.value
     return {ast.unparse(one) for one in ast.walk(part) if isinstance(one, ast.Attribute)} if part else set()
 
