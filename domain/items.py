@@ -12,41 +12,6 @@ from domain.marketplace import Marketplace
 ITEM_ID = re.compile(r"[0-9]{6,}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Pages:
-    """Where a marketplace's product pages are, where in their address the item id stands, and the usual address."""
-
-    sites: tuple[str, ...]
-    path: re.Pattern[str]
-    parameter: str
-    address: str
-
-
-OFFERS = _Pages(
-    ("1688.com",), re.compile(r"/offer/([0-9]{6,})\.html?"), "offerId", "https://detail.1688.com/offer/{}.html"
-)
-PAGES = {
-    Marketplace.TAOBAO: _Pages(
-        ("taobao.com", "tmall.com", "tmall.hk", "tb.cn"),
-        re.compile(r"/item/([0-9]{6,})\.html?"),
-        "id",
-        "https://item.taobao.com/item.htm?id={}",
-    ),
-    Marketplace.ALIBABA_1688: OFFERS,
-    Marketplace.BIG_MAJOR: OFFERS,
-    Marketplace.INTERNATIONAL: _Pages(
-        ("alibaba.com",),
-        re.compile(r"/product-detail/(?:[^/]*_)?([0-9]{6,})\.html?$"),
-        "",
-        "https://www.alibaba.com/product-detail/_{}.html",
-    ),
-    Marketplace.POIZON: _Pages(
-        ("dewu.com", "poizon.com"),
-        re.compile(r"-([0-9]{6,})/?$"),
-        "spuId",
-        "https://m.dewu.com/router/product/ProductDetail?spuId={}",
-    ),
-}
 # Shop and category pages carry an `id` too, which is no item's.
 TAOBAO_PRODUCT_PAGE = re.compile(r"item|detail|^(?:m|world|h5\.m|m\.intl)\.")
 
@@ -85,7 +50,7 @@ def read_item(marketplace: Marketplace, text: str) -> ItemId | Words:
 
 def product_page(marketplace: Marketplace, item_id: str) -> str:
     """The address of an item's page; empty for a text that is no item id."""
-    return PAGES[marketplace].address.format(item_id) if ITEM_ID.fullmatch(item_id) else ""
+    return marketplace.pages.address.format(item_id) if ITEM_ID.fullmatch(item_id) else ""
 
 
 def shortened(text: str, limit: int = 100) -> str:
@@ -112,8 +77,8 @@ def _marketplaces_of(host: str) -> list[Marketplace]:
     """The marketplaces whose product pages are on that host; `1688` and `big_major` share theirs."""
     return [
         marketplace
-        for marketplace, pages in PAGES.items()
-        if any(host == site or host.endswith(f".{site}") for site in pages.sites)
+        for marketplace in Marketplace
+        if any(host == site or host.endswith(f".{site}") for site in marketplace.pages.sites)
     ]
 
 
@@ -123,7 +88,7 @@ def _id_in(link: SplitResult, marketplace: Marketplace, text: str) -> str:
     if marketplace not in owners:
         belongs = f"belongs to {owners[0]}" if owners else f"leads to {host}"
         raise ValueError(f"{shortened(text)!r} {belongs}, not to {marketplace}; give a {marketplace} link or item id")
-    pages = PAGES[marketplace]
+    pages = marketplace.pages
     ids = {found.group(1)} if (found := pages.path.search(link.path)) else set()
     if pages.parameter and (marketplace is not Marketplace.TAOBAO or TAOBAO_PRODUCT_PAGE.search(host + link.path)):
         ids |= {value for value in parse_qs(link.query).get(pages.parameter, ()) if ITEM_ID.fullmatch(value)}

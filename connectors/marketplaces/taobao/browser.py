@@ -11,7 +11,6 @@ from connectors.marketplaces.taobao import reading
 from connectors.xportcn.operations import taobao_product
 from connectors.xportcn.wire import unix_ms
 from domain.browsing import Filters, Hits, Sort
-from domain.items import PAGES
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
@@ -96,7 +95,7 @@ class TaobaoBrowser(PlainBrowser):
 
 def _is_ours(url: str) -> bool:
     host = urlsplit(url).hostname or ""
-    return any(host == site or host.endswith(f".{site}") for site in PAGES[Marketplace.TAOBAO].sites)
+    return any(host == site or host.endswith(f".{site}") for site in Marketplace.TAOBAO.pages.sites)
 
 
 def _hits(page: taobao_product.SearchPage | taobao_product.MapHitPage) -> Hits:

@@ -15,6 +15,7 @@ OUR_CLOCK = "UTC, this machine's clock"
 SERVICE_CLOCK = "UTC, the service's clock"
 MINOR_UNITS = "minor units of `currency`"
 NOT_STATED = "never; an empty text where the marketplace gives none"
+*_FIRST, _LAST = Marketplace
 NOT_FILLED = "always: no run fills this column so far"
 
 COLUMNS: Mapping[str, Column] = {
@@ -34,7 +35,7 @@ COLUMNS: Mapping[str, Column] = {
     ),
     "marketplace": Column(
         ID,
-        "Where it is bought: `taobao`, `1688`, `big_major`, `international` or `poizon`.",
+        f"Where it is bought: {', '.join(f'`{one}`' for one in _FIRST)} or `{_LAST}`.",
         source="request file: `marketplace`",
         example="taobao",
         one_of=Marketplace,
