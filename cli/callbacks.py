@@ -10,12 +10,12 @@ from rich.text import Text
 from cli.failures import COULD_NOT_RUN, say
 from cli.terminal import console, messages, print_json, table_of
 from cli.times import clock_time, zone
-from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import end_tokens, new_token
 from connectors.settings import SourcingSettings
 from connectors.words import clean, shortened
+from domain.callback_kinds import CallbackKind, CallbackState
 from domain.wording import pluralize, shorten
 from tasks.resources import utc_now
 

@@ -8,7 +8,7 @@ import typer
 
 from cli.failures import explained
 from cli.options import Json
-from connectors.callbacks.kinds import CallbackKind, CallbackState
+from domain.callback_kinds import CallbackKind, CallbackState
 
 app = typer.Typer(help="Hear what the service posts, and look at what it posted.", invoke_without_command=True)
 

@@ -11,11 +11,11 @@ import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.records import Ticket
 from connectors.callbacks.store import CallbackStore, callbacks_url
 from connectors.callbacks.tickets import Tickets
 from connectors.ledger.engine import sqlite_file
+from domain.callback_kinds import CallbackKind
 from domain.wording import pluralize
 
 if TYPE_CHECKING:

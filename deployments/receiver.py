@@ -28,12 +28,12 @@ from starlette.types import Receive, Scope, Send
 
 from connectors.callbacks.figures import MetricsCollector
 from connectors.callbacks.intake import Intake, TooMany
-from connectors.callbacks.records import read_arrival
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import fits, valid_digests
 from connectors.foreign import shut_logs
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import BadSetting, SourcingSettings
+from deployments.arrivals import read_arrival
 from deployments.bounded_http import BACKLOG, ReceiverFailed, bounded, listening
 
 PATH = "/callbacks/"

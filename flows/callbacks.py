@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 from prefect import flow
 
-from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import LEASE, Tickets
@@ -18,6 +17,7 @@ from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
 from connectors.snapshots.tables.callbacks import CALLBACKS
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
+from domain.callback_kinds import CallbackKind
 from domain.messages import Message, MessageKind
 from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, together

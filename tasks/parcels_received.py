@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.concurrently import concurrently
@@ -19,6 +18,7 @@ from connectors.words import clean, shortened
 from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.operations.callbacks import PackageInbound
+from domain.callback_kinds import CallbackKind, CallbackState
 from domain.freight import choose_freight
 from domain.money import Money
 from domain.reasons import Reason

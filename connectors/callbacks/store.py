@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
 
-from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.callbacks.records import Arrival, Callback
 from connectors.callbacks.schema import callbacks, metadata, tickets
 from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, require_lasting, sqlite_file, unusable
 from connectors.ledger.many import one_of
 from connectors.ledger.repeating import repeating
 from connectors.traces import Needles
+from domain.callback_kinds import CallbackKind, CallbackState
 from domain.forgetting import FORGOTTEN
 from domain.reasons import Reason, as_text
 

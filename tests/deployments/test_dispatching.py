@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.callbacks.records import read_arrival
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
+from deployments.arrivals import read_arrival
 from deployments.dispatching import Dispatcher, are_received
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock

@@ -26,7 +26,6 @@ from sqlalchemy import select
 
 import flows.callbacks
 import flows.sync_tracking
-from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
 from connectors.callbacks.tokens import new_token
@@ -35,6 +34,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots import sql
 from domain.after_sale import FOLLOWED, RefundKind
+from domain.callback_kinds import CallbackKind
 from domain.messages import MessageKind
 from flows.callbacks import handle_callbacks
 from flows.sync_tracking import track

@@ -23,10 +23,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.callbacks.records import read_arrival
 from connectors.callbacks.store import CallbackStore
 from connectors.kept_files import Left
 from connectors.snapshots import list_snapshots, verify_snapshot
+from deployments.arrivals import read_arrival
 from deployments.forgotten_runs import strike_records
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted

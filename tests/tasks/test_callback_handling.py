@@ -13,8 +13,7 @@ import pytest
 import flows.callbacks
 import flows.sync_tracking
 import tasks.parcels_received
-from connectors.callbacks.kinds import CallbackKind
-from connectors.callbacks.records import Callback, read_arrival
+from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, Outcome
@@ -22,7 +21,9 @@ from connectors.marketplaces import Offering
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.snapshots import list_snapshots, sql
 from connectors.xportcn.errors import Refused, ServiceAway
+from deployments.arrivals import read_arrival
 from domain.after_sale import Refund, RefundKind, RefundState
+from domain.callback_kinds import CallbackKind
 from domain.effects import EffectStatus
 from domain.freight import FreightQuote, FreightService
 from domain.marketplace import Marketplace

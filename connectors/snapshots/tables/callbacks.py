@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from connectors.callbacks.kinds import CallbackKind
 from connectors.snapshots.tables.columns import COUNT, FLAG, ID, MAYBE_COUNT, MOMENT, TEXT, TEXTS, TIME, Column, or_none
 from connectors.snapshots.tables.shared import OUR_CLOCK, SERVICE_CLOCK, shared, variant
 from connectors.snapshots.tables.table import table
+from domain.callback_kinds import CallbackKind
 from domain.marketplace import Marketplace
 from domain.received import Inspection
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.wire import Code, Fen, GivenId, Id, MaybeChinaTime, MaybeUnixMs, ParcelNumber, Response, alias
+from domain.callback_kinds import CallbackKind
 
 OrderId = Annotated[Id, Field(min_length=1)]
 
@@ -141,21 +142,23 @@ class OtherBody(Response):
 
 TAOBAO, ALIBABA, KA = Group("Taobao / Message callback"), Group("1688 / Message callback"), Group("bigMajor")
 TAOBAO_PRICE = TAOBAO(35, "Order price correction", "POST developer URL: taobao-order-price", ASSUMED).callback(
-    TaobaoPriceChanged
+    TaobaoPriceChanged, CallbackKind.PRICE
 )
 TAOBAO_STATUS = TAOBAO(
     36, "Order status modification callback", "POST developer URL: taobao-order-status", ASSUMED
-).callback(TaobaoStatusChanged)
+).callback(TaobaoStatusChanged, CallbackKind.STATUS)
 TAOBAO_REFUND = TAOBAO(37, "Order after-sales refund", "POST developer URL: taobao-order-refund", ASSUMED).callback(
-    TaobaoRefundChanged
+    TaobaoRefundChanged, CallbackKind.REFUND
 )
 ALIBABA_PRICE = ALIBABA(66, "Order price correction", "POST developer URL: 1688-order-price", UPSTREAM).callback(
-    AlibabaOrderChanged
+    AlibabaOrderChanged, CallbackKind.PRICE
 )
 ALIBABA_STATUS = ALIBABA(
     67, "Order status modification interface", "POST developer URL: 1688-order-status", UPSTREAM
-).callback(AlibabaOrderChanged)
+).callback(AlibabaOrderChanged, CallbackKind.STATUS)
 ALIBABA_REFUND = ALIBABA(
     68, "1688 order after sale refund", "POST developer URL: 1688-order-refund", UPSTREAM
-).callback(AlibabaRefundChanged)
-PACKAGE_INBOUND = KA(90, "包裹入库回调", "POST developer URL: package-inbound", ASSUMED).callback(PackageInbound)
+).callback(AlibabaRefundChanged, CallbackKind.REFUND)
+PACKAGE_INBOUND = KA(90, "包裹入库回调", "POST developer URL: package-inbound", ASSUMED).callback(
+    PackageInbound, CallbackKind.INBOUND
+)

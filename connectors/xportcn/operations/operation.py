@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, cast
 from pydantic import TypeAdapter
 
 from connectors.xportcn.wire import Bounds, Request, Response, is_list
+from domain.callback_kinds import CallbackKind
 from domain.effects import Action
 
 Method = Literal["GET", "POST"]
@@ -118,6 +119,7 @@ class Callback(Operation):
     """A message that the service posts to the developer's URL: it is parsed, never called."""
 
     body: type[Response]
+    kind: CallbackKind
 
     @property
     def is_read_only(self) -> bool:
@@ -143,8 +145,8 @@ class Row(NamedTuple):
     ) -> EffectCall[Req, Res]:
         return EffectCall(*self, request, response, action, refusals)
 
-    def callback(self, body: type[Response]) -> Callback:
-        return Callback(*self, body)
+    def callback(self, body: type[Response], kind: CallbackKind) -> Callback:
+        return Callback(*self, body, kind)
 
 
 @dataclass(frozen=True)
