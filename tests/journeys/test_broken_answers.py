@@ -17,8 +17,8 @@ import pyarrow.parquet
 import pytest
 
 from domain.marketplace import Marketplace
+from tests.connectors.marketplaces.channel_contract.shop import PATHS
 from tests.connectors.xportcn.broken_answers import BROKEN, PLANTED
-from tests.connectors.xportcn.channel_contract.shop import PATHS
 from tests.connectors.xportcn.fake_service import body_length, listening
 from tests.journeys.seen_in_prefect import newest_run
 from tests.running import PATIENCE_S, Merchant, single_line_orders, write_csv

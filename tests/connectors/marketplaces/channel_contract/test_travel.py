@@ -9,7 +9,7 @@ from connectors.xportcn.errors import Refused
 from domain.effects import Action
 from domain.freight import choose_freight
 from domain.service_orders import ServiceStatus, TraceStatus
-from tests.connectors.xportcn.channel_contract.shop import Shop
+from tests.connectors.marketplaces.channel_contract.shop import Shop
 from tests.connectors.xportcn.orders import claim
 
 

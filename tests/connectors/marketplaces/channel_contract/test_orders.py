@@ -15,7 +15,7 @@ from domain.money import Money
 from domain.orders import SourcingOrder
 from domain.quotes import Problem
 from domain.service_orders import ServiceStatus
-from tests.connectors.xportcn.channel_contract.shop import HAS_A_KEY, KEEPS_THE_LIMIT, Shop, now
+from tests.connectors.marketplaces.channel_contract.shop import HAS_A_KEY, KEEPS_THE_LIMIT, Shop, now
 from tests.connectors.xportcn.orders import claim
 
 

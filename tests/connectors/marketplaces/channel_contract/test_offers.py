@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.money import Money
-from tests.connectors.xportcn.channel_contract.shop import Shop
+from tests.connectors.marketplaces.channel_contract.shop import Shop
 
 
 async def test_an_offer_shows_what_the_shelf_holds(shop: Shop) -> None:

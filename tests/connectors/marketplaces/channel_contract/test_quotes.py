@@ -10,7 +10,7 @@ from connectors.xportcn.errors import Refused
 from domain.effects import Action
 from domain.money import Money, total_of
 from domain.quotes import Problem
-from tests.connectors.xportcn.channel_contract.shop import KNOWS_CHINA, NAMES_BAD_LINES, Shop
+from tests.connectors.marketplaces.channel_contract.shop import KNOWS_CHINA, NAMES_BAD_LINES, Shop
 from tests.connectors.xportcn.orders import claim
 
 

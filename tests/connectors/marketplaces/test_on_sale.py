@@ -13,7 +13,7 @@ from connectors.marketplaces.taobao import reading as taobao_reading
 from connectors.xportcn.operations import alibaba_product, international, poizon, taobao_product
 from domain.marketplace import Marketplace
 from domain.offers import Offer
-from tests.connectors.xportcn import test_taobao as taobao
+from tests.connectors.marketplaces import test_taobao as taobao
 
 READERS: dict[str, Callable[[str], Offer]] = {
     "published": lambda word: alibaba_1688_reading.offer(

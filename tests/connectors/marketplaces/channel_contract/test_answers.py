@@ -15,12 +15,12 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.quotes import LineProblem, Problem
 from domain.service_orders import ServiceStatus
-from tests.connectors.xportcn import test_alibaba_1688 as alibaba_1688
-from tests.connectors.xportcn import test_big_major as big_major
-from tests.connectors.xportcn import test_international as international
-from tests.connectors.xportcn import test_poizon as poizon
-from tests.connectors.xportcn import test_taobao as taobao
-from tests.connectors.xportcn.channel_contract.wires import WIRES, channel_of
+from tests.connectors.marketplaces import test_alibaba_1688 as alibaba_1688
+from tests.connectors.marketplaces import test_big_major as big_major
+from tests.connectors.marketplaces import test_international as international
+from tests.connectors.marketplaces import test_poizon as poizon
+from tests.connectors.marketplaces import test_taobao as taobao
+from tests.connectors.marketplaces.channel_contract.wires import WIRES, channel_of
 from tests.connectors.xportcn.fake_service import FakeService, Maker, bare, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim
 

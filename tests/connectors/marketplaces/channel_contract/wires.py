@@ -12,11 +12,11 @@ from connectors.xportcn.client import XportcnClient
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import SourcingOrder
-from tests.connectors.xportcn import test_alibaba_1688 as alibaba_1688
-from tests.connectors.xportcn import test_big_major as big_major
-from tests.connectors.xportcn import test_international as international
-from tests.connectors.xportcn import test_poizon as poizon
-from tests.connectors.xportcn import test_taobao as taobao
+from tests.connectors.marketplaces import test_alibaba_1688 as alibaba_1688
+from tests.connectors.marketplaces import test_big_major as big_major
+from tests.connectors.marketplaces import test_international as international
+from tests.connectors.marketplaces import test_poizon as poizon
+from tests.connectors.marketplaces import test_taobao as taobao
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import order
 

@@ -8,7 +8,7 @@ import pytest_asyncio
 from connectors.marketplaces import freight, offering_of
 from connectors.xportcn.client import XportcnClient
 from domain.marketplace import Marketplace
-from tests.connectors.xportcn.channel_contract.shop import Shop, shelf
+from tests.connectors.marketplaces.channel_contract.shop import Shop, shelf
 from tests.connectors.xportcn.sandbox_process import Sandbox
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
 from domain.service_orders import ServiceStatus
-from tests.connectors.xportcn.channel_contract.shop import Shop
+from tests.connectors.marketplaces.channel_contract.shop import Shop
 
 
 async def test_paying_twice_is_refused_by_one_code(shop: Shop) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.effects import Action
-from tests.connectors.xportcn.channel_contract.shop import Shop, now
+from tests.connectors.marketplaces.channel_contract.shop import Shop, now
 from tests.connectors.xportcn.orders import claim
 
 

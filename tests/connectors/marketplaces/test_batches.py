@@ -20,7 +20,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import SourcingOrder
 from domain.quotes import Problem
-from tests.connectors.xportcn.channel_contract.shop import Shop, shelf
+from tests.connectors.marketplaces.channel_contract.shop import Shop, shelf
 from tests.connectors.xportcn.fake_service import FakeService, no, ok, raw_ok, raw_server
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, client_of, line, order
 from tests.connectors.xportcn.sandbox_process import Sandbox
