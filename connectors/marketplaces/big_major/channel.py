@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from connectors.marketplaces.alibaba_1688 import reading as alibaba_1688_reading
 from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser
+from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_created, problem, traced
 from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel, address, cargo
-from connectors.marketplaces.big_major import reading
+from connectors.marketplaces.lines import LinesByIds, shipments, spec_ids, status_of, unmentioned
 from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
@@ -16,8 +17,10 @@ from connectors.marketplaces.refusals import (
     code_of,
     no_quote,
     payment_answer,
+    refusal,
     require_approved,
     unless_missing,
+    unsettled,
     without_own_id,
 )
 from connectors.xportcn.errors import Refused
@@ -25,10 +28,19 @@ from connectors.xportcn.operations import big_major
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
-from domain.money import Money
-from domain.orders import SourcingOrder
-from domain.quotes import Quote
-from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
+from domain.money import Money, per_unit, total_of
+from domain.orders import OrderLine, SourcingOrder
+from domain.quotes import LineProblem, Quote, QuoteLine
+from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus, TrackingEvent
+
+IS_PAID = 2
+
+STATUSES = {
+    "waitingforpayment": ServiceStatus.UNPAID,
+    "waitingforsent": ServiceStatus.PAID,
+    "waitingforreceive": ServiceStatus.SHIPPED,
+    "cancel": ServiceStatus.CLOSED,
+}
 
 
 class BigMajorChannel(AlibabaChannel):
@@ -43,8 +55,8 @@ class BigMajorChannel(AlibabaChannel):
         try:
             previewed = await self._client.read(big_major.PREVIEW, request)
         except Refused as refused:
-            return no_quote(alibaba_1688_reading.problem(refused.code, refused.message))
-        return reading.quote(previewed, order.lines)
+            return no_quote(problem(refused.code, refused.message))
+        return _quote(previewed, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
         """Preview, as the service demands, compare with `approved`, which the service does not check, and create."""
@@ -60,30 +72,30 @@ class BigMajorChannel(AlibabaChannel):
             answer = await self._client.effect(big_major.CREATE, request, claim=claim)
         except Refused as refused:
             refused = without_own_id(refused)
-            problem = alibaba_1688_reading.problem(refused.code, refused.message)
-            raise refused.explained(code=code_of(refused), problems=(problem,)) from refused
-        return reading.created(answer, order.lines)
+            why = problem(refused.code, refused.message)
+            raise refused.explained(code=code_of(refused), problems=(why,)) from refused
+        return _created(answer, order.lines)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = big_major.OrderRequest(order_id=order_id)
         answer = await payment_answer(self._client.effect(big_major.PAY, request, claim=claim))
-        reading.settle_payment(answer, order_id)
+        _settle_payment(answer, order_id)
 
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
         request = big_major.OrderPageRequest(
             page_no=page_no, page_size=size, create_time_start=china_text(since - CLOCK_MARGIN) if since else None
         )
         page = await self._client.read(big_major.ORDER_PAGE, request)
-        return order_page(page.data, page.total_records, reading.service_order)
+        return order_page(page.data, page.total_records, _service_order)
 
     async def _order(self, order_id: str) -> ServiceOrder | None:
         detail = self._client.read(big_major.ORDER_DETAIL, big_major.OrderRequest(order_id=order_id))
         order = await unless_missing(detail, ORDER_NOT_FOUND)
-        return reading.service_order(order) if order else None
+        return _service_order(order) if order else None
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         request = big_major.OrderRequest(order_id=order.order_id)
-        return await alibaba_1688_reading.traced(self._client.read(big_major.LOGISTICS, request))
+        return await traced(self._client.read(big_major.LOGISTICS, request))
 
 
 class BigMajorBrowser(AlibabaBrowser):
@@ -91,3 +103,69 @@ class BigMajorBrowser(AlibabaBrowser):
 
     marketplace = Marketplace.BIG_MAJOR
     product_search = big_major.SEARCH
+
+
+def _quote(previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine, ...]) -> Quote:
+    """The quote of all resulting orders together; the total includes the service's fee on each."""
+    ours = LinesByIds(lines, spec_ids)
+    told = [(ours.take((item.offer_id, item.spec_id)), item) for order in previewed for item in order.items]
+    return Quote(
+        goods=total_of([order.sum_payment_no_carriage for order in previewed]),
+        postage=total_of([order.sum_carriage for order in previewed]),
+        total=total_of([order.sum_total_payment for order in previewed]),
+        lines=tuple(
+            QuoteLine(line_no=our.line_no, unit_price=per_unit(item.amount, our.quantity), amount=item.amount)
+            for our, item in told
+            if our and item.amount is not None and not item.message
+        ),
+        problems=tuple(_item_problem(our, item) for our, item in told if item.message or item.amount is None)
+        + unmentioned(lines, (our for our, _ in told)),
+        order_count=max(1, len(previewed)),
+    )
+
+
+def _item_problem(our: OrderLine | None, item: big_major.PreviewedItem) -> LineProblem:
+    code, _, words = item.message.partition(":")
+    return problem(code.strip(), words.strip() or item.message or "it has no price", our.line_no if our else 0)
+
+
+def _created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
+    """The new orders. Raises `Refused` only for a clear refusal; anything between is `Unanswered`."""
+    ids = tuple(order.order_id for order in answer.order_list if order.order_id)
+    totals = [order.total_payment for order in answer.order_list if order.total_payment is not None]
+    failed = len(answer.failed_offer_list)
+    if answer.success and ids and not failed and len(ids) == len(totals) == len(answer.order_list):
+        return Created(order_ids=ids, total=total_of(totals))
+    if answer.success is False and not answer.order_list:
+        raise not_created(big_major.CREATE, answer, lines)
+    words = f"success {answer.success} with order ids {list(ids)}, {len(totals)} amounts and {failed} failed lines"
+    raise unsettled(big_major.CREATE, answer, words)
+
+
+def _settle_payment(answer: big_major.PayAnswer, order_id: str) -> None:
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
+    if answer.order_id not in ("", order_id):
+        raise unsettled(big_major.PAY, answer, f"the answer is about order {answer.order_id}")
+    if answer.pay_success and not answer.error_code:
+        return
+    if answer.pay_success is False and answer.error_code:
+        raise refusal(big_major.PAY, answer, answer.error_message, code=answer.error_code)
+    raise unsettled(big_major.PAY, answer, f"paid {answer.pay_success} with error code {answer.error_code or 'none'}")
+
+
+def _service_order(order: big_major.Order) -> ServiceOrder:
+    is_paid = bool(order.pay_time) or order.pay_status == IS_PAID
+    return ServiceOrder(
+        order_id=order.order_id,
+        reference=order.message,
+        own_id=order.out_order_id,
+        status=status_of(order.order_status, STATUSES),
+        state_word=order.order_status,
+        total=order.total_payment,
+        paid=order.total_payment if is_paid else None,
+        created_at=order.created_at,
+        paid_at=order.pay_time,
+        close_reason=order.close_reason,
+        parcels=domestic_parcels(order.logistics_items),
+        shipments=shipments(order.international_logistics),
+    )
