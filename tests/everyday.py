@@ -1,7 +1,7 @@
 """`pytest --everyday` (`make check`): each test that needs no process beside its own.
 
 Which those are is nowhere listed: whichever starts one is left out at that moment. What is not begun at all are the
-folders that play whole days, open a browser, or let a write die at each of its steps.
+folders that play whole days, open a browser, let a write die at each of its steps, or load Prefect's server.
 """
 
 from __future__ import annotations
@@ -20,16 +20,9 @@ from tests.running import ROOT
 
 OPTION = "--everyday"
 LONG = [
-    ROOT / "tests" / place
-    for place in (
-        "simulation",
-        "hostile",
-        "ui",
-        "journeys",
-        "crashes",
-        "upgrade",
-        "connectors/snapshots/test_crashes.py",
-    )
+    *(ROOT / "tests" / folder for folder in ("simulation", "hostile", "ui", "journeys", "crashes", "upgrade")),
+    ROOT / "tests" / "connectors" / "snapshots" / "test_crashes.py",
+    ROOT / "tests" / "deployments" / "test_causal_order.py",
 ]
 
 
@@ -41,6 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption(OPTION):
         settings.register_profile("everyday", settings.get_profile("same"), max_examples=20)
         settings.load_profile("everyday")
+
+
+def examples(count: int) -> int:
+    """The number of examples of a property that needs fewer or more than the usual 100; `make check` makes a fifth.
+
+    At least three, since the first one is the simplest.
+    """
+    return max(3, count * settings().max_examples // 100)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

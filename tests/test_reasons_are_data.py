@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-
-import pytest
+from functools import cache
 
 from domain.reason_codes import ReasonCode, ReasonKind
 from domain.reasons import FACT, OPTIONAL
@@ -14,7 +13,6 @@ from tests.simulation.reasons import SCENES
 
 FILES = [file for folder in PRODUCT for file in sorted((ROOT / folder).rglob("*.py"))]
 SOURCES = {str(file.relative_to(ROOT)): file.read_text() for file in FILES}
-MODULES = {name: ast.parse(source) for name, source in SOURCES.items() if "reason" in source.lower()}
 READS = {"startswith", "endswith", "split", "rsplit", "partition", "rpartition", "removeprefix", "removesuffix", "find"}
 SEARCHES = {"match", "search", "fullmatch", "findall", "finditer", "sub"}
 BY_LATER_FACTS = {
@@ -25,6 +23,11 @@ BY_LATER_FACTS = {
     **{code: {"what", "old"} for code in ("overtaken", "came_late")},
 }
 """Facts that another function adds, or that come as a mapping."""
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    return {name: ast.parse(source) for name, source in SOURCES.items() if "reason" in source.lower()}
 
 
 def test_each_code_is_made_a_reason_in_one_place() -> None:
@@ -43,7 +46,7 @@ def test_each_code_has_a_scene() -> None:
 
 def made() -> Iterator[tuple[str, set[str]]]:
     """Each code that a call names itself, with the facts that it is given."""
-    for module in MODULES.values():
+    for module in modules().values():
         for node in ast.walk(module):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "because":
                 given = {keyword.arg for keyword in node.keywords if keyword.arg}
@@ -52,11 +55,11 @@ def made() -> Iterator[tuple[str, set[str]]]:
                         yield one.attr, given
 
 
-@pytest.mark.parametrize(("name", "given"), [*made()])
-def test_a_reason_has_the_facts_that_its_sentence_needs(name: str, given: set[str]) -> None:
-    words = ReasonCode[name].words
-    needed = {*FACT.findall(OPTIONAL.sub("", f"{words.sentence} {words.remedy}"))} - {"remedy"}
-    assert needed - given <= BY_LATER_FACTS.get(name.lower(), set())
+def test_a_reason_has_the_facts_that_its_sentence_needs() -> None:
+    for name, given in made():
+        words = ReasonCode[name].words
+        needed = {*FACT.findall(OPTIONAL.sub("", f"{words.sentence} {words.remedy}"))} - {"remedy"}
+        assert needed - given <= BY_LATER_FACTS.get(name.lower(), set()), name
 
 
 def is_prose(node: ast.expr) -> bool:
@@ -85,7 +88,7 @@ def test_nothing_decides_by_the_words_of_a_reason() -> None:
     """Else a comma in a sentence would change what is bought."""
     found = [
         f"{name}:{node.lineno} {ast.unparse(node)}"
-        for name, module in MODULES.items()
+        for name, module in modules().items()
         for node in ast.walk(module)
         if isinstance(node, ast.expr) and decides(node)
     ]

@@ -21,6 +21,7 @@ from pyarrow import parquet
 from connectors.request_files import UnreadableFile, read_request_file
 from domain.money import Money
 from domain.orders import RequestLine
+from tests.everyday import examples
 
 HEADER = (
     "order_ref,marketplace,item,sku,quantity,max_unit_price,receiver_name,receiver_phone,receiver_email,"
@@ -297,7 +298,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".json", ".parquet"])
 @given(content=st.binary(max_size=300))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_content_crashes(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"requests{suffix}"
     path.write_bytes(content)
@@ -310,7 +311,12 @@ def test_no_content_crashes(tmp_path: Path, suffix: str, content: bytes) -> None
 
 @pytest.mark.parametrize("write", [write_xlsx, write_parquet])
 @given(where=st.floats(min_value=0, max_value=1, exclude_max=True), byte=st.integers(0, 255))
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_a_damaged_binary_file_never_crashes(
     tmp_path: Path, write: Callable[[Path, Rows], Path], where: float, byte: int
 ) -> None:

@@ -23,6 +23,7 @@ from domain.fair_pace import (
     opening,
     shares,
 )
+from tests.everyday import examples
 
 WANTS = st.dictionaries(st.integers(0, 9), st.floats(0, 1e4), min_size=1)
 
@@ -131,7 +132,7 @@ class Callers:
         return sum(permits for at, who, permits in self.all if who == name and at >= since) / (self.now - since)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @example(busy=[1.0, 3.0, 46.0], limit=50.0)
 @given(st.lists(st.floats(0.5, 200), min_size=1, max_size=6), st.sampled_from([2.0, 50.0, 5000.0]))
 def test_what_is_there_is_used_and_everybody_has_its_fair_part(busy: list[float], limit: float) -> None:

@@ -16,6 +16,7 @@ from domain.landed import Books, landed
 from domain.money import Money, minor_digits
 from domain.parcels import parcels
 from domain.rates import Rate, Rates
+from tests.everyday import examples
 
 DAY = date(2026, 11, 2)
 AMOUNT = st.integers(0, 10**9)
@@ -95,7 +96,7 @@ def test_the_lines_of_an_order_add_up_to_what_was_paid_less_what_came_back(bill:
     assert [line["goods"] for line in lines] == [line.goods for line in bill.lines]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     bills("A"),
     bills("B"),

@@ -17,6 +17,7 @@ from domain.reconciliation import compare, paid_sums, to_look_up
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import ROAD, OrderState
 from tests.domain.facts import NOW, ORDERED_AT, SINCE, ours, theirs, theirs_unpaid, unpaid
+from tests.everyday import examples
 
 Pair = tuple[LedgerOrder, ServiceOrder | None]
 BOOKED = ROAD[ROAD.index(OrderState.BOOKED) :]
@@ -127,7 +128,7 @@ ON_UNPAID: list[Plant] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(agreeing(), st.data())
 def test_one_difference_gives_exactly_one_finding(pairs: list[Pair], data: st.DataObject) -> None:
     """Whichever order, whichever side, whichever fact; of bookings where the others still show theirs."""

@@ -15,6 +15,7 @@ from domain.orders import OrderRequest, Receiver, RequestLine
 from domain.request_cells import COLUMNS
 from domain.request_files import ParsedRequests, RequestTable
 from tests.connectors.request_files.writing import GOOD
+from tests.in_turn import in_turn
 
 NAMES = [column.name for column in COLUMNS]
 CUT_SHORT = "this is a number that a spreadsheet cut short; format the column as text and enter it again"
@@ -175,8 +176,8 @@ def test_an_empty_limit_is_only_what_is_truly_empty(cell: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("column", NAMES)
-@pytest.mark.parametrize("cell", [float("nan"), Decimal("nan"), float("inf"), True, [], {}, b"x"])
+@in_turn("column", NAMES)
+@in_turn("cell", [float("nan"), Decimal("nan"), float("inf"), True, [], {}, b"x"])
 def test_what_is_neither_text_nor_a_number_is_refused_in_every_column(column: str, cell: object) -> None:
     assert any(fault.startswith(f"row 2, column {column}: ") for fault in faults_of({column: cell}))
 

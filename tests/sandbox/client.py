@@ -8,14 +8,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import md5
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 import orjson
 
+from sandbox import catalogue
 from sandbox.app import Sandbox
+from sandbox.generator import generate
+from sandbox.goods import Item
 from sandbox.server import listening
 from sandbox.store import FileStore
 from sandbox.world import World
@@ -115,11 +120,25 @@ class Caller:
 
 
 @asynccontextmanager
-async def opened(state: Path) -> AsyncIterator[Caller]:
-    """A sandbox in this process on the state file, which is let go of at the end."""
-    store = FileStore(state, 7)
+async def opened(state: Path, seed: int = 7) -> AsyncIterator[Caller]:
+    """A sandbox in this process on the state file, which is let go of at the end; no other may be open then."""
+    store = FileStore(state, seed)
     try:
-        async with listening(Sandbox(World(7, store))) as origin, aiohttp.ClientSession() as session:
-            yield Caller(session, origin)
+        with patch.object(catalogue, "generate", _as_listed):
+            sandbox = Sandbox(World(seed, store))
+            async with listening(sandbox) as origin, aiohttp.ClientSession() as session:
+                yield Caller(session, origin)
     finally:
         store.close()
+
+
+@cache
+def _generated(seed: int, marketplace: str) -> list[Item]:
+    return generate(seed, marketplace)
+
+
+def _as_listed(seed: int, marketplace: str) -> list[Item]:
+    """The goods as they are at first; making them takes a fifth of a second."""
+    for item in _generated(seed, marketplace):
+        item.relist()
+    return _generated(seed, marketplace)

@@ -5,15 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from sandbox.app import Sandbox
-from sandbox.server import listening
-from sandbox.store import FileStore
-from sandbox.world import World
 from tests.sandbox.buyer import Buyer
-from tests.sandbox.client import Answer, Caller
+from tests.sandbox.client import Answer, Caller, opened
 
 SEARCH = "/poizon/product/keywordSearch"
 PRODUCT = "/poizon/product/detail"
@@ -415,10 +410,7 @@ async def test_first_answers_survive_a_restart(tmp_path: Path) -> None:
     """A repeat in another process gets the first answer, and the list shows the same order."""
     answers = []
     for _ in range(2):
-        store = FileStore(tmp_path / "sandbox.db", 7)
-        async with listening(Sandbox(World(7, store))) as origin, aiohttp.ClientSession() as session:
-            caller = Caller(session, origin)
+        async with opened(tmp_path / "sandbox.db") as caller:
             row = (await caller.rows("poizon", limit=1))[0]
             answers.append([(await create(caller, await line(caller, row))).data, await orders(caller)])
-        store.close()
     assert answers[0] == answers[1]

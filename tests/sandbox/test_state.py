@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from sandbox.app import Sandbox
-from sandbox.server import listening
 from sandbox.store import FileStore, StateError
 from sandbox.world import World
 from tests.sandbox.buyer import Buyer
-from tests.sandbox.client import Caller
+from tests.sandbox.client import Caller, opened
 from tests.sandbox.processes import failed_start, running
 
 VECTOR = json.loads(
@@ -29,18 +24,6 @@ CREATE_1688 = "/alibaba/order/create"
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "sandbox.db"
-
-
-@asynccontextmanager
-async def opened(state: Path, seed: int = 7) -> AsyncIterator[Caller]:
-    """A sandbox in this process on the state file, which is let go of at the end."""
-    store = FileStore(state, seed)
-    try:
-        sandbox = Sandbox(World(seed, store))
-        async with listening(sandbox) as origin, aiohttp.ClientSession() as session:
-            yield Caller(session, origin)
-    finally:
-        store.close()
 
 
 async def everything(caller: Caller) -> list[Any]:

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.buyer import Buyer
-from tests.sandbox.client import Caller
-from tests.sandbox.test_state import opened
+from tests.sandbox.client import Caller, opened
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from domain.budget import start_of_day
 from domain.effects import EffectStatus
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
+from tests.everyday import examples
 from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
@@ -97,7 +98,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, min_size=10, max_size=40))
 def test_what_is_followed_is_what_the_ledger_says_however_commits_overtake_each_other(
     runs: Sequence[Ledger], steps: Sequence[tuple[Any, ...]]

@@ -24,6 +24,7 @@ from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from tests.clock import MovableClock
+from tests.everyday import examples
 from tests.flows.plans import planned
 from tests.postgres import Postgres
 
@@ -277,7 +278,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(STEPS, st.integers(1, 5))
 def test_whoever_dies_when_each_chunk_is_done_once(
     crew: tuple[MovableClock, list[Ledger]], steps: list[tuple[str, int]], chunks: int

@@ -31,6 +31,7 @@ from domain.reasons import ReasonCode, earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
+from tests.everyday import examples
 from tests.postgres import Postgres
 from tests.running import ROOT
 
@@ -216,7 +217,7 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prices=PRICES, events=st.lists(BY_EITHER_RUN, min_size=15, max_size=40))
 def test_no_sequence_of_events_spends_beyond_a_limit(
     empty_ledger: Path,

@@ -27,6 +27,7 @@ from tests.connectors.request_files.writing import (
     xlsx_bytes,
     xlsx_row,
 )
+from tests.everyday import examples
 
 TYPED = GOOD | {"quantity": 2, "max_unit_price": 19.9, "receiver_phone": 4915112345678, "zip": 10115}
 
@@ -136,7 +137,7 @@ def test_warnings_of_many_rows_are_told_together() -> None:
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])
 @given(column=st.sampled_from([name for name in NAMES if name not in ("marketplace", "country")]), text=st.text())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_read_as_it_is_or_refused_or_told(tmp_path: Path, suffix: str, column: str, text: str) -> None:
     row = GOOD | {column: text.encode(errors="replace").decode().replace("\0", "?")}
     path = tmp_path / f"any.{suffix}"

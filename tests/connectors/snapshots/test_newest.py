@@ -14,6 +14,7 @@ from connectors.snapshots.newest import newest_rows
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables import TABLES
 from tests.connectors.snapshots.sample import AT, order
+from tests.everyday import examples
 
 ORDERS = TABLES["orders"]
 REFS, STATES = st.sampled_from(["A-1", "A-2", "A-3", "A-4"]), st.sampled_from(["paid", "booked"])
@@ -22,7 +23,7 @@ BY_KEY, BY_STATE = pc.field("order_ref") <= "A-2", pc.field("state") == "paid"
 CONDITIONS = {"none": None, "key": BY_KEY, "state": BY_STATE, "both": BY_KEY & BY_STATE}
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(SNAPSHOTS, st.sampled_from([None, 0, 1]), st.sampled_from([*CONDITIONS]))
 def test_the_newest_row_of_each_key_counts_and_is_then_asked(
     snapshots: list[tuple[int, dict[str, str]]], until: int | None, asked: str

@@ -20,6 +20,7 @@ from connectors.snapshots import TABLES, SnapshotValueError, list_snapshots, ver
 from connectors.snapshots.rows import Growing, to_arrow
 from connectors.snapshots.tables import Table
 from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
+from tests.everyday import examples
 
 NAIVE = AT.replace(tzinfo=None)
 
@@ -259,7 +260,7 @@ def rows_of(draw: st.DrawFn, table: Table) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 @given(data=st.data())
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_value_reads_back_as_it_was_written(tmp_path: Path, table: Table, data: st.DataObject) -> None:
     rows = data.draw(rows_of(table))
     with Growing(tmp_path / "any.parquet", table.schema) as file:

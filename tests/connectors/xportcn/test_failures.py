@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from connectors.xportcn.failures import Failure, FailureKind, Meaning, meaning_of
+from tests.in_turn import in_turn
 
 NOW, LATER, REFUSED, UNANSWERED, MISCONFIGURED = Meaning
 
@@ -79,8 +80,8 @@ NOT_ANSWERED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "effect", "sent"),
+@in_turn(
+    "status, code, effect, sent",
     [(*answer, effect, sent) for answer, effect, sent in product(ANSWERED, (False, True), (False, True))],
 )
 def test_an_answer_means_what_its_status_and_envelope_say(

@@ -13,6 +13,7 @@ from connectors.xportcn.operations import taobao_order
 from connectors.xportcn.wire import Amount, Bounds, Count, Fen, GivenId, Id, Request, Response, UnixMs, Yuan
 from domain.money import Money
 from tests.connectors.xportcn.models import MODULES, READERS, Field, bare, example, fields_of, metadata, name_of
+from tests.in_turn import in_turn
 
 AMOUNTS = [get_args(kind)[1] for kind in (Fen, Yuan, Amount)]
 NO_AMOUNTS: list[Any] = [
@@ -38,7 +39,7 @@ def test_no_amount_is_forgotten() -> None:
     assert len(PLACES) > 60
 
 
-@pytest.mark.parametrize("model", dict.fromkeys(model for model, _ in PLACES), ids=name_of)
+@in_turn("model", dict.fromkeys(model for model, _ in PLACES), name_of)
 def test_an_amount_that_can_not_be_meant_does_not_fit(model: type[Response]) -> None:
     """Below zero, beyond any order, beyond 64 bits, or no number: at each place, and the place is named.
 
@@ -56,7 +57,7 @@ def test_an_amount_that_can_not_be_meant_does_not_fit(model: type[Response]) -> 
             assert caught.value.errors()[0]["loc"][0] == field.names[0], odd
 
 
-@pytest.mark.parametrize("model", READERS, ids=name_of)
+@in_turn("model", READERS, name_of)
 def test_every_number_has_bounds(model: type[Response]) -> None:
     """Counts and codes go into columns of 64 bits, into loops and into tables."""
     for field in fields_of(model):
@@ -66,7 +67,7 @@ def test_every_number_has_bounds(model: type[Response]) -> None:
             assert any(isinstance(mark, Le) for mark in marks), field
 
 
-@pytest.mark.parametrize("model", READERS, ids=name_of)
+@in_turn("model", READERS, name_of)
 def test_an_id_that_must_be_there_is_not_empty(model: type[Response]) -> None:
     """An order without an id could be taken for any other."""
     for field in fields_of(model):
@@ -98,7 +99,7 @@ NO_IDS: list[object] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", NO_IDS)
+@in_turn("value", NO_IDS)
 def test_what_is_no_id(value: object) -> None:
     """It would go into addresses, keys and columns."""
     with pytest.raises(ValidationError):

@@ -9,10 +9,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from connectors.xportcn.operations import Callback, EffectCall, Operation, Provenance, ReadCall, catalogue
 from connectors.xportcn.operations.callbacks import OrderBody
+from tests.in_turn import in_turn
 
 ROOT = Path(__file__).parents[3]
 CONTRACT = ROOT / "docs" / "contract"
@@ -62,7 +61,7 @@ def test_the_main_job_s_page_says_the_same() -> None:
     assert len(MAIN_JOB) == 22
 
 
-@pytest.mark.parametrize("entry", NUMBERED, ids=lambda entry: str(entry.nav))
+@in_turn("entry", NUMBERED)
 def test_group_title_method_and_path_are_the_list_s(entry: Operation) -> None:
     """Texts are copied from endpoints.csv; where the list knows method or path, ours are the same."""
     row = LISTED[str(entry.nav)]
@@ -72,9 +71,7 @@ def test_group_title_method_and_path_are_the_list_s(entry: Operation) -> None:
     assert row["path"] in ("", entry.path) or entry.nav == 90
 
 
-@pytest.mark.parametrize(
-    "entry", [entry for entry in NUMBERED if not isinstance(entry, Callback)], ids=lambda entry: str(entry.nav)
-)
+@in_turn("entry", [entry for entry in NUMBERED if not isinstance(entry, Callback)])
 def test_provenance_says_how_well_the_path_is_known(entry: Operation) -> None:
     """A path that no page shows is assumed or the upstream's, a sibling's is sibling, the service's own confirmed."""
     row = LISTED[str(entry.nav)]

@@ -26,6 +26,7 @@ from connectors.xportcn.wire import Nothing
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import claim, client_of
+from tests.in_turn import in_turn
 
 SEARCH = taobao_product.SearchRequest(keyword="杯", page_no=1, page_size=10)
 HIT: dict[str, Any] = {"itemId": "1", "price": 100, "title": "杯", "shopName": "a"}
@@ -203,11 +204,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         load_overrides(tmp_path / "gone.toml")
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [entry for entry in catalogue() if not entry.is_read_only and not isinstance(entry, Callback)],
-    ids=lambda entry: entry.name,
-)
+@in_turn("entry", [entry for entry in catalogue() if not entry.is_read_only and not isinstance(entry, Callback)])
 def test_no_read_can_be_led_to_what_changes_something(tmp_path: Path, entry: Operation) -> None:
     """Wherever an effect or a write lies, a call that may be repeated at will must not reach it, moved or not."""
     path = entry.path.replace("{refundId}", "1")
@@ -218,9 +215,7 @@ def test_no_read_can_be_led_to_what_changes_something(tmp_path: Path, entry: Ope
     assert "changes something" in faults_of(tmp_path, moved)[0]
 
 
-@pytest.mark.parametrize(
-    "entry", [entry for entry in catalogue() if not isinstance(entry, Callback)], ids=lambda entry: entry.name
-)
+@in_turn("entry", [entry for entry in catalogue() if not isinstance(entry, Callback)])
 def test_every_operation_can_be_overridden(tmp_path: Path, entry: Operation) -> None:
     """No row of the catalogue is left out, and what it means stays."""
     file = tmp_path / "overrides.toml"

@@ -20,6 +20,8 @@ from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.models import CALLS, READERS, example, fields_of, name_of, required_paths
 from tests.connectors.xportcn.orders import claim
 from tests.connectors.xportcn.wire_values import objects_of, require_same
+from tests.everyday import examples
+from tests.in_turn import in_turn
 
 PATHS = [(call, path) for call in CALLS for path in required_paths(call.response)]
 TWICE_SPELT = [(model, field) for model in READERS for field in fields_of(model) if len(field.names) > 1]
@@ -48,7 +50,7 @@ async def answered(client: XportcnClient, call: Call[Any, Any]) -> Any:
 
 
 @pytest.mark.parametrize("model", READERS, ids=name_of)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_nothing_is_lost_however_it_comes(model: type[Response], data: st.DataObject) -> None:
     """Unknown fields are kept, nulls are absent, ids and amounts are the same as number and text, in any spelling."""
@@ -56,7 +58,7 @@ def test_nothing_is_lost_however_it_comes(model: type[Response], data: st.DataOb
     require_same(model.model_validate(over_the_wire(sent.wire)), sent.read)
 
 
-@pytest.mark.parametrize("model", READERS, ids=name_of)
+@in_turn("model", READERS, name_of)
 def test_null_is_as_good_as_absent(model: type[Response]) -> None:
     """Every optional field of every answer takes null."""
     least = example(model, full=False)
@@ -64,7 +66,7 @@ def test_null_is_as_good_as_absent(model: type[Response]) -> None:
     assert model.model_validate(least | nulls) == model.model_validate(least)
 
 
-@pytest.mark.parametrize("model", READERS, ids=name_of)
+@in_turn("model", READERS, name_of)
 def test_a_missing_field_is_named(model: type[Response]) -> None:
     """Without a required field, or with null in it, the error says which, under the contract's name."""
     for field in fields_of(model):
@@ -76,7 +78,7 @@ def test_a_missing_field_is_named(model: type[Response]) -> None:
             assert caught.value.errors()[0]["loc"] == (field.names[0],)
 
 
-@pytest.mark.parametrize(("model", "field"), TWICE_SPELT, ids=lambda part: getattr(part, "attribute", None))
+@in_turn("model, field", TWICE_SPELT)
 def test_both_spellings_are_read(model: type[Response], field: Any) -> None:
     """The misspelt name of the contract and the right one give the same answer."""
     value, rest = example(field.annotation), example(model, full=False)
