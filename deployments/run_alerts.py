@@ -46,7 +46,7 @@ def alerts_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: da
     seen = {one.id for one in states}
     if any(_was_lost(one, seen) and one.timestamp > since for one in states):
         lost = because(ReasonCode.RUN_LOST)
-        yield _about(run, f"run-again:{run.id}", "lost its process", lost, kind=MessageKind.RUN_AGAIN)
+        yield _about(run, f"run-again:{run.id}", "lost its process", lost, MessageKind.RUN_AGAIN)
     if state.type is StateType.CRASHED and state.timestamp > since:
         is_last = times_started_again(run, states) >= STARTED_AGAIN_AT_MOST
         if is_last or now - state.timestamp > NOBODY_CAME:
@@ -72,5 +72,5 @@ def _why_failed(run: FlowRun, state: State) -> Reason:
     return because(code, failure=None if code is ReasonCode.RUN_FILE_FAULTY else words)  # faults quote cells
 
 
-def _about(run: FlowRun, cause: str, what: str, why: Reason, *, kind: MessageKind = MessageKind.RUN_FAILED) -> Message:
+def _about(run: FlowRun, cause: str, what: str, why: Reason, kind: MessageKind = MessageKind.RUN_FAILED) -> Message:
     return alert(cause, kind, f"{run.name} {what}", why, NOT_TWICE, link=run_page(run.id))

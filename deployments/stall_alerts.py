@@ -96,8 +96,9 @@ def server_gone(since: datetime, *, timezone: str) -> Message:
 
 def at_work_again(gone_at: datetime, now: datetime, *, timezone: str) -> Message:
     why = because(ReasonCode.RUNS_BEGIN_AGAIN, at=f"{as_text(now, timezone)} {timezone}")
-    cause = f"worker-back:{gone_at.isoformat()}"
-    return alert(cause, MessageKind.WORKER_BACK, "Runs begin again", why, link=runs_page())
+    return alert(
+        f"worker-back:{gone_at.isoformat()}", MessageKind.WORKER_BACK, "Runs begin again", why, link=runs_page()
+    )
 
 
 def _since(last: datetime | None, timezone: str) -> dict[str, object]:

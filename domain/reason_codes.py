@@ -61,7 +61,7 @@ K = ReasonKind
 def _words(
     kind: K, sentence: str, remedy: str = "", *, command: str = "", who: Actor | None = None, again: bool | None = None
 ) -> Wording:
-    who = who or (Actor.NOBODY if kind in (K.NOTE, K.WAITS) else Actor.MERCHANT)
+    who = who or (Actor.NOBODY if kind in (K.NOTE, K.WAITS) or (kind is K.OTHER and not remedy) else Actor.MERCHANT)
     goes_on = kind not in (K.NOTE, K.DOUBT, K.MONEY, K.OTHER)
     return Wording(kind, sentence, remedy, command, who, goes_on if again is None else again)
 
@@ -453,10 +453,9 @@ class ReasonCode(StrEnum):
         "process each time, so it is left alone now", FIND_OUT, who=Actor.OPERATOR)
     RUN_NOT_STARTED_AGAIN = "run_not_started_again", _words(K.OTHER, "its process is gone, and it was not started "
         "again: the automation `sourcing: run again` may be switched off", FIND_OUT, who=Actor.OPERATOR)
-    RUN_CRASHED = "run_crashed", _words(K.OTHER, "it crashed, and was not started again", who=Actor.NOBODY)
-    RUN_NEVER_BEGAN = "run_never_began", _words(K.OTHER, "it never began: the worker that had taken it is gone",
-        who=Actor.NOBODY)
-    RUN_PROCESS_GONE = "run_process_gone", _words(K.OTHER, "its process is gone", who=Actor.NOBODY)
+    RUN_CRASHED = "run_crashed", _words(K.OTHER, "it crashed, and was not started again")
+    RUN_NEVER_BEGAN = "run_never_began", _words(K.OTHER, "it never began: the worker that had taken it is gone")
+    RUN_PROCESS_GONE = "run_process_gone", _words(K.OTHER, "its process is gone")
     # runs that do not begin
     NO_WORKER = "no_worker", _words(K.OTHER, "no worker of the pool {pool} gives signs of life, [since?since {since}]"
         "[never?and there has been none yet][. Waiting for one: {waiting}]. Runs that are at work end as they would",
@@ -474,7 +473,7 @@ class ReasonCode(StrEnum):
         "serve`, or the server's service, again; its log says why it ended. Runs that are at work go on without it, "
         "and what was missed is started by itself", who=Actor.OPERATOR, command="serve")
     RUNS_BEGIN_AGAIN = "runs_begin_again", _words(K.OTHER, "server and worker are there again, seen at {at}. What was "
-        "missed is started by itself; nothing is left to do", who=Actor.NOBODY)
+        "missed is started by itself; nothing is left to do")
 # fmt: on
 
 

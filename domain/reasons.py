@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from domain.money import Money
 from domain.reason_codes import ReasonCode
@@ -89,23 +89,21 @@ def outranking(reasons: Iterable[Reason | None]) -> Reason:
 
 
 def explained(why: Reason | None) -> dict[str, Any]:
-    """The fields of an order, or of a thing to do, that explain it."""
+    """The fields of `Explained` but the state."""
     if why is None:
         return {"reason": ""}
     return {"reason": str(why), "reason_code": why.code, "reason_facts": why.facts, "remedy": why.remedy}
 
 
-class Explained(Protocol):
-    """An order as people are shown it: its reason in words, with code and remedy."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """An order, or a thing to do, as people are shown it: its state, and the reason with its words made."""
 
-    @property
-    def state(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def reason_code(self) -> ReasonCode | None: ...
-    @property
-    def remedy(self) -> str: ...
+    state: str
+    reason: str
+    reason_code: ReasonCode | None = None
+    reason_facts: Mapping[str, Any] = field(default_factory=dict)
+    remedy: str = ""
 
 
 T = TypeVar("T", bound=Explained)

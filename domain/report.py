@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from domain.money import Money
 from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.plan_costs import add_to
-from domain.reasons import NO_ROOM, ReasonCode
+from domain.reasons import NO_ROOM, Explained
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.request_remarks import Remark
 from domain.states import NEEDS_A_PERSON, REACHED_BOOKED, OrderState
@@ -29,16 +29,12 @@ def check_batch_id(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportLine:
+class ReportLine(Explained):
     """One order as it stands; what was paid in fen, the freight that was booked in minor units of its currency."""
 
     order_ref: str
     marketplace: str
     state: OrderState
-    reason: str
-    reason_code: ReasonCode | None = None
-    reason_facts: Mapping[str, Any] = field(default_factory=dict)
-    remedy: str = ""
     order_id: str | None = None
     paid_fen: int | None = None
     shipment_order_id: str | None = None

@@ -13,7 +13,7 @@ from connectors.ledger.records import OrderRecord
 from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
 from domain.money import Money
-from domain.reasons import Reason
+from domain.reasons import Reason, together
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.states import OrderState
@@ -193,7 +193,9 @@ def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
     for trouble in report.troubles:
         troubles.setdefault(trouble.order_ref, []).append(trouble.why)
     known = [_row(line, report, troubles.pop(line.order_ref, [])) for line in report.orders]
-    strange = [{**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: _joined(t)} for ref, t in troubles.items()]
+    strange = [
+        {**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: str(together(t))} for ref, t in troubles.items()
+    ]
     return sorted([*known, *strange], key=lambda row: not row[NOT_AS_ASKED])
 
 
@@ -202,7 +204,7 @@ def _row(line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]) 
     cells = (
         line.order_ref,
         str(line.state),
-        _joined(troubles),
+        str(together(troubles) or ""),
         "" if line.reason_code in {why.code for why in troubles} else line.reason,
         "; ".join(one.words for one in refunds),
         _sum(one.asked_fen for one in refunds),
@@ -210,10 +212,6 @@ def _row(line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]) 
         line.marketplace,
     )
     return dict(zip(COLUMNS, cells, strict=True))
-
-
-def _joined(reasons: Iterable[Reason]) -> str:
-    return "; ".join(map(str, reasons))
 
 
 def _sum(fen: Iterable[int]) -> str:

@@ -18,7 +18,7 @@ from connectors.settings import SourcingSettings
 from connectors.snapshots.tables.callbacks import CALLBACKS
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
 from domain.callback_kinds import CallbackKind
-from domain.messages import Message, MessageKind
+from domain.messages import Message, MessageKind, alert
 from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.states import NEEDS_A_PERSON, OrderState
@@ -127,12 +127,9 @@ def _found_fault(parcels: Sequence[Received]) -> Iterator[Message]:
     for one in parcels:
         if one.why:
             number = one.parcel.tracking_number
-            yield Message(
-                cause=f"received:{one.order_ref}:{number}:{one.why.digest}",
-                kind=MessageKind.PARCEL,
-                subject=f"A parcel of order {one.order_ref} at the warehouse needs a look",
-                body=f"Parcel {number} of order {one.order_ref}: {one.why}",
-            )
+            cause = f"received:{one.order_ref}:{number}:{one.why.digest}"
+            subject = f"Parcel {number} of order {one.order_ref} at the warehouse needs a look"
+            yield alert(cause, MessageKind.PARCEL, subject, one.why)
 
 
 async def _snapshot(
@@ -187,10 +184,7 @@ def _outcome(message: Callback, orders: Mapping[str, OrderRecord], came: Mapping
 
 
 Kind = Annotated[CallbackKind, asked("About", "What the messages are about")]
-TicketId = Annotated[
-    str,
-    asked("Ticket", "Which messages: written by the dispatcher. To start it, replay messages"),
-]
+TicketId = Annotated[str, asked("Ticket", "Which messages: written by the dispatcher. To start it, replay messages")]
 
 
 @flow(name="hear-callbacks", flow_run_name="hear of {kind}", persist_result=False)

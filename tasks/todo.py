@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from connectors.ledger.store import Ledger
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
-from domain.reasons import Reason, ReasonCode, explained
+from domain.reasons import Explained, Reason, explained
 from domain.states import BEGUN, OrderState
 from domain.witness_words import marketplace_held
 from domain.wording import shorten
@@ -47,7 +47,7 @@ REFUND_REMEDIES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToDo:
+class ToDo(Explained):
     """One thing that waits: an order, a refund, or a request file, whose name then stands as `order_ref`.
 
     `state` is the order's, or names what else it is. `reason` is why it waits, `commands` what can be done, the
@@ -57,12 +57,7 @@ class ToDo:
     order_ref: str
     batch_id: str = ""
     marketplace: str = ""
-    state: str
     since: datetime
-    reason: str
-    reason_code: ReasonCode | None = None
-    reason_facts: Mapping[str, Any] = field(default_factory=dict)
-    remedy: str = ""
     commands: Sequence[str] = ()
     advice: str = ""
 
@@ -204,9 +199,5 @@ def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) 
 
 def _of_message(unsent: Unsent) -> ToDo:
     return ToDo(
-        order_ref=unsent.subject,
-        state=NOT_DELIVERED,
-        since=unsent.due_at,
-        **explained(unsent.why),
-        advice=TRY_OUT,
+        order_ref=unsent.subject, state=NOT_DELIVERED, since=unsent.due_at, **explained(unsent.why), advice=TRY_OUT
     )

@@ -61,12 +61,8 @@ class Callback:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         known = {name: row[name] for name in cls.__slots__}
-        known |= {
-            "order_ids": tuple(row["order_ids"]),
-            "outcome": from_text(row["outcome"]),
-            "body": bytes(row["body"]),
-        }
-        return cls(**known)
+        known |= {"order_ids": tuple(row["order_ids"]), "outcome": from_text(row["outcome"])}
+        return cls(**known | {"body": bytes(row["body"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,12 +124,7 @@ def _line(
     if ref in orders and not (dry_run and ref in plans):
         return line_of(orders[ref])
     plan = plans[ref]
-    return ReportLine(
-        order_ref=ref,
-        marketplace=request.marketplace,
-        state=plan.state,
-        **explained(plan.why),
-    )
+    return ReportLine(order_ref=ref, marketplace=request.marketplace, state=plan.state, **explained(plan.why))
 
 
 def line_of(order: OrderRecord) -> ReportLine:

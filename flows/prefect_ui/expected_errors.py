@@ -42,7 +42,6 @@ CODES: dict[type[Exception], ReasonCode] = {
 }
 """Why a run failed, by the first kind that its error is of."""
 EXPECTED = tuple(CODES)
-LABELLED_WITHIN_S = 5.0
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -112,7 +111,7 @@ def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], 
                     run_logger().error("%s", traceback_of(error))
                     words = f"a defect, {words}: see the log of this run"
                 with suppress(Exception):  # the run fails all the same
-                    await asyncio.wait_for(_label(code), LABELLED_WITHIN_S)
+                    await asyncio.wait_for(_label(code), timeout=5)
                 state: Any = Failed(message=words, data=error)
             ended: R = state
             return ended

@@ -116,7 +116,7 @@ def words(report: CallbackReport) -> dict[int, str]:
 
 def told(resources: Resources) -> list[tuple[MessageKind, str]]:
     claimed = resources.ledger.messages.claim("somebody", lease=resources.lease)
-    return [(message.kind, message.body) for message in claimed.messages] if claimed else []
+    return [(message.kind, f"{message.subject}. {message.body}") for message in claimed.messages] if claimed else []
 
 
 async def test_a_true_message_moves_an_order_by_what_is_read(
@@ -330,7 +330,8 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
         await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
     ((kind, body),) = told(resources)
     assert (kind, "\x1b" in body) == ("parcel", False)
-    assert "Parcel YT1 of order B-1: it did not pass the warehouse's inspection (质检不通过): 有污渍" in body
+    assert "Parcel YT1 of order B-1 at the warehouse needs a look. It did not pass" in body
+    assert "the warehouse's inspection (质检不通过): 有污渍" in body
     query = "select inspection, weight_grams, is_shown from parcels_received"
     assert sql(resources.settings.snapshot_root, query).rows == (("failed", 2000, True),)
 
@@ -368,8 +369,11 @@ async def test_freight_that_rose_since_the_booking_is_told_with_both_prices(
         channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(1000), parcels=(parcel,))
         (*_, message) = kept(store, clock, parcel_report(order_id))
         await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
-    words = "its freight would be 25.00 USD by a fresh estimate, and was booked for 21.60 USD"
-    assert (told(resources), answers) == ([(MessageKind.PARCEL, f"Parcel YT1 of order B-1: {words}")], [])
+    words = "Its freight would be 25.00 USD by a fresh estimate, and was booked for 21.60 USD"
+    assert (told(resources), answers) == (
+        [(MessageKind.PARCEL, f"Parcel YT1 of order B-1 at the warehouse needs a look. {words}.")],
+        [],
+    )
 
 
 async def test_a_parcel_heavier_than_those_before_it_is_told(
@@ -386,7 +390,8 @@ async def test_a_parcel_heavier_than_those_before_it_is_told(
         report = await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
         store.settle(report.outcomes)
     assert [body for _, body in told(resources)] == [
-        "Parcel YT72 of order B-2: it weighs 1.2 kg, and by earlier parcels of the same goods 0.4 kg were to be "
-        "expected: freight may be charged anew",
-        "Parcel ELSE of order B-3: the service shows no such parcel for this order: its report is not believed",
+        "Parcel YT72 of order B-2 at the warehouse needs a look. It weighs 1.2 kg, and by earlier parcels of the same "
+        "goods 0.4 kg were to be expected: freight may be charged anew.",
+        "Parcel ELSE of order B-3 at the warehouse needs a look. The service shows no such parcel for this order: its "
+        "report is not believed.",
     ]
