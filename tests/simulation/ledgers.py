@@ -37,13 +37,13 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def _codes(told: object) -> Iterator[str]:
+def codes_of(told: object) -> Iterator[str]:
     """The codes of reasons in these facts."""
     if isinstance(told, list):
-        yield from (code for one in told for code in _codes(one))
+        yield from (code for one in told for code in codes_of(one))
     elif isinstance(told, dict):
         yield from [told["code"]] if {"code", "facts"} == {*told} else []
-        yield from _codes([*told.values()])
+        yield from codes_of([*told.values()])
 
 
 class SharedDatabase:
@@ -88,7 +88,7 @@ class SharedDatabase:
             f"SELECT reason_code AS code, reason_facts AS facts FROM {name}" for name in ("orders", "effects", "moves")
         )
         rows = self.rows(" UNION ".join(told))
-        return {*_codes([{"code": row.code, "facts": json.loads(row.facts or "{}")} for row in rows if row.code])}
+        return {*codes_of([{"code": row.code, "facts": json.loads(row.facts or "{}")} for row in rows if row.code])}
 
     def orders(self) -> dict[str, Row]:
         found = self.rows(f"SELECT {ORDER_COLUMNS} FROM orders ORDER BY order_ref")

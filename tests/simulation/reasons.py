@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from connectors.snapshots.manifests import SnapshotError
+from domain.after_sale import RefundKind
+from domain.callback_kinds import CallbackKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode
 from domain.resolutions import ResolutionKind
+from flows.after_sale import ask_for_refund, receive_orders
 from flows.approval.pause import CancelledBelow
+from flows.cancel_orders import cancel_orders
+from flows.carts import fill_cart
+from flows.reconcile import reconcile
 from tests.simulation.deviations.catalogue import BY_NAME
 from tests.simulation.deviations.player import played_out
 from tests.simulation.deviations.scenes import Cell, Setting
@@ -20,64 +28,72 @@ from tests.simulation.misfortune import Call, Fault, Kind
 from tests.simulation.scene import DAY_S, NO_FAULTS, Odd, Scene, refuses, tells
 from tests.simulation.scripts import (
     HOUR_S,
+    QUALITY,
     REFUND,
+    REPORT,
     SETTLED_S,
     Script,
     a_line_declined,
-    a_part_back,
     also,
-    ask_back,
-    ask_in_vain,
+    answering,
     asked_in_the_ui,
+    asking,
     away_once_approved,
     away_once_begun,
     away_once_ordered,
     booked_while_another_run_stands_still,
-    bought_again_at_once,
-    bought_anew_once_forgotten,
     bought_by_an_earlier_program,
-    bought_with_another_ledger,
-    bought_with_more,
+    buy,
     cancel,
-    carted_once_forgotten,
     carted_while_it_is_bought,
-    closing,
-    dies,
+    decline,
+    dying,
     fill_the_cart,
-    filled_with_more,
     follow,
-    goods_back,
+    forget,
+    lose_the_ledger,
     named_as_the_first,
-    nothing,
     of,
     order_the_cart,
     paid_while_it_is_cancelled,
+    pause,
     paused_after_the_create,
     paused_before_all,
-    paused_in_the_cart,
-    payment_dropped,
     plan_the_cart,
-    price_falls,
+    read_again,
     refusing,
-    reported,
-    reported_by_a_run_that_dies,
     send_back,
+    settle,
     several_sellers,
     shown_with_the_first_s_shipment,
+    steps,
     stopped_while_it_pays,
     taken_out,
-    taken_out_and_ordered,
     taken_out_once_ordered,
+    telling,
     track,
-    two_in_one_row,
-    unknown_once_paid,
+    wanting,
 )
 from tests.simulation.stage import Stage
+from tests.simulation.upkeep import (
+    bytes_of,
+    cancelled,
+    cancelled_as_it_is_paid,
+    faulty_file_carted,
+    flow_run,
+    heard,
+    restored,
+    told_of,
+    tracked,
+    weighed,
+    writing_fails,
+)
 
 Play = Callable[[Stage], set[str]]
 TAOBAO, ALIBABA, _, INTERNATIONAL, POIZON = Marketplace
 ESTIMATE, RENDER, BOOK = (f"/open/pp/logistics/order{name}Freight" for name in ("Estimate", "Render", "Booking"))
-SEARCH, CANCEL = "/open/product/search", "/open/purchase/cancel"
+SEARCH, CANCEL, TRACE = "/open/product/search", "/open/purchase/cancel", "/open/order/logistics/detail/get"
+REASONS, REFUNDS = "/v2/taobao/order/refund/render", "/v2/taobao/order/refund/query"
 PAYMENT_LOST = {Call.PAY: [Fault(Kind.DROP_BEFORE)]}
 AS_ASKED: Mapping[str, Any] = MappingProxyType({})
 FEN = Money(1)
@@ -136,63 +152,32 @@ def struck(call: Call, *kinds: Kind | None, **options: Any) -> Play:
     return bought(faults={call: [Fault(kind) if kind else None for kind in kinds]}, **options)
 
 
-def in_cart(then: Script, *odd: Odd, at: Marketplace = TAOBAO, **settings: Any) -> Play:
-    async def script(scene: Scene) -> None:
-        await fill_the_cart(scene)
-        scene.hears(*odd)
-        await then(scene)
-
-    return played(script, at, **settings)
+def in_cart(*then: Script | float, at: Marketplace = TAOBAO, **options: Any) -> Play:
+    return played(steps(fill_the_cart, *then), at, **options)
 
 
-def bought_by_cart(*odd: Odd) -> Play:
-    async def script(scene: Scene) -> None:
-        scene.hears(*odd)
-        await fill_the_cart(scene)
-
-    return played(script)
-
-
-def unpaid(then: Script, *odd: Odd, faults: Mapping[Call, Sequence[Fault | None]] = NO_FAULTS) -> Play:
-    """An order that is held since the wallet was short."""
-
-    async def script(scene: Scene) -> None:
-        await scene.buys()
-        scene.hears(*odd)
-        await asyncio.sleep(HOUR_S)
-        await then(scene)
-
-    return played(script, TAOBAO, faults={Call.PAY: [Fault(Kind.WALLET_SHORT)], **faults})
+def unpaid(*then: Script, faults: Mapping[Call, Sequence[Fault | None]] = NO_FAULTS) -> Play:
+    """An order that is held since the wallet was short, and what is done an hour later."""
+    return played(steps(buy, HOUR_S, *then), TAOBAO, faults={Call.PAY: [Fault(Kind.WALLET_SHORT)], **faults})
 
 
 def refunded(*then: Script | float, at: Sequence[Marketplace] = (TAOBAO,), **options: Any) -> Play:
     """A bought order, and what is done then; hours pass in between."""
-
-    async def script(scene: Scene) -> None:
-        await scene.buys()
-        for one in then:
-            if isinstance(one, int | float):
-                await asyncio.sleep(one)
-                scene.land()
-            else:
-                await one(scene)
-
-    return played(script, *at, **options)
+    return played(steps(buy, *then), *at, **options)
 
 
 def struck_and_answered(call: Call, kind: ResolutionKind, *, pay_is: str = "debit", **said: Any) -> Play:
     """Its call was lost, and hours later a person says what became of it."""
-
-    async def script(scene: Scene) -> None:
-        for _ in range(2):
-            await scene.buys()
-            await asyncio.sleep(SETTLED_S)
-        await scene.answers(kind, **said)
-
+    script = steps(buy, SETTLED_S, buy, SETTLED_S, answering(kind, **said))
     return played(script, faults={call: [Fault(Kind.DROP_BEFORE)]}, pay_is=pay_is)
 
 
 R, K = ReasonCode, ResolutionKind
+DEARER = telling(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 2)))
+UNPAID_STILL = telling(tells(Role.LIST, status=0, payTime=None, payAmount=None))
+GOODS_BACK = asking(QUALITY, kind=RefundKind.RETURN, vouchers=("https://example.com/broken.jpg",))
+RECONCILED, LISTING_REASONS = flow_run(reconcile), flow_run(ask_for_refund, order_ref="R-1")
+ASKING_BACK = flow_run(ask_for_refund, order_ref="R-1", reason="101", only_show=False)
 SCENES: Mapping[ReasonCode, Play] = {
     R.EARLIER: played(bought_by_an_earlier_program),
     # the request can't be bought as it stands
@@ -220,7 +205,9 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.OVER_BUDGET: bought(budget=FEN),
     R.OVER_DAY_LIMIT: bought(settings={"day_limit_cny": "0.01"}),
     R.PRICE_ROSE: struck(Call.CREATE, Kind.PRICE_RISES_AFTER),
-    R.PRICE_FELL: played(price_falls),
+    R.PRICE_FELL: played(
+        steps(telling(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 2))), buy, telling(), read_again)
+    ),
     # approval
     R.APPROVED: bought(),
     R.FREIGHT_APPROVED: bought(tells(RENDER, amount="99.00", times=1), runs=2),
@@ -244,38 +231,38 @@ SCENES: Mapping[ReasonCode, Play] = {
     ),
     R.NOTHING_SENT: struck(Call.CREATE, Kind.NO_CONNECTION),
     R.ACCOUNT_REFUSED: bought(refuses(Role.CREATE, 40101, "unknown key")),
-    R.RUN_ENDED: played(dies("effect: before the first byte")),
+    R.RUN_ENDED: played(steps(dying("effect: before the first byte"), buy, SETTLED_S, buy)),
     R.NEVER_RECEIVED: struck(Call.PAY, Kind.DROP_BEFORE, runs=2),
-    R.DONE_AGAIN: played(reported_by_a_run_that_dies),
-    R.FAILED_HARMLESSLY: played(reported),
+    R.DONE_AGAIN: refunded(3 * DAY_S, dying("effect: after the first byte"), track, SETTLED_S, settle),
+    R.FAILED_HARMLESSLY: refunded(3 * DAY_S, refusing(REPORT), track),
     R.WAITS_FOR_FIRST: bought(tells(Role.LIST, outerPurchaseId="r-1"), at=[TAOBAO] * 2),
     R.FIRST_ONES_FAILED: struck(Call.CREATE, *[Kind.OUT_OF_STOCK] * 6, at=[TAOBAO] * 6),
     R.MARKETPLACE_HELD: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen // 100)), at=[TAOBAO] * 2, runs=2),
     # carts
     R.COSTS: in_cart(plan_the_cart),
-    R.IN_CART: in_cart(nothing),
-    R.TO_BE_CARTED: in_cart(nothing),
-    R.CART_PAUSED: played(paused_in_the_cart),
-    R.NOT_ALL_IN_CART: bought_by_cart(refuses("/open/cart/add", 41234, "CART_FULL")),
+    R.IN_CART: in_cart(),
+    R.TO_BE_CARTED: in_cart(),
+    R.CART_PAUSED: played(steps(pause, fill_the_cart)),
+    R.NOT_ALL_IN_CART: played(steps(refusing("/open/cart/add", 41234, "CART_FULL"), fill_the_cart)),
     R.CART_INCOMPLETE: played(carted_while_it_is_bought),
-    R.ROW_IN_THE_WAY: played(two_in_one_row),
+    R.ROW_IN_THE_WAY: in_cart(wanting(order_ref="R-2"), fill_the_cart),
     R.GONE_FROM_CART: in_cart(taken_out),
-    R.CART_FAULT: in_cart(taken_out_and_ordered),
+    R.CART_FAULT: in_cart(taken_out, order_the_cart),
     R.NO_CART: played(fill_the_cart, POIZON),
     R.ALREADY_ORDERED: refunded(fill_the_cart),
-    R.OTHERWISE_IN_CART: in_cart(filled_with_more),
-    R.OTHER_CONTENTS: refunded(bought_with_more),
-    R.RECEIVER_FORGOTTEN: played(bought_anew_once_forgotten),
-    R.NAME_FORGOTTEN: played(carted_once_forgotten),
-    R.FORGOTTEN_UNORDERED: played(carted_once_forgotten),
+    R.OTHERWISE_IN_CART: in_cart(wanting(quantity=9), fill_the_cart),
+    R.OTHER_CONTENTS: refunded(wanting(quantity=9), buy),
+    R.RECEIVER_FORGOTTEN: played(steps(decline, forget, wanting(quantity=9), buy)),
+    R.NAME_FORGOTTEN: played(steps(decline, forget, fill_the_cart)),
+    R.FORGOTTEN_UNORDERED: played(steps(decline, forget, fill_the_cart)),
     # refusals of the service
     R.REFUSED: bought(refuses(Role.CREATE, 40001, "no")),
     R.ORDER_REFUSED: bought(refuses(Role.CREATE, 40001, "no")),
-    R.CART_ORDER_REFUSED: in_cart(order_the_cart, refuses("/open/cart/create/order", 40001, "no")),
+    R.CART_ORDER_REFUSED: in_cart(refusing("/open/cart/create/order"), order_the_cart),
     R.PAYMENT_REFUSED: struck(Call.PAY, Kind.WALLET_SHORT),
     R.BOOKING_REFUSED: bought(refuses(BOOK, 42001, "no")),
-    R.CANCEL_REFUSED: unpaid(cancel, refuses(CANCEL, 40001, "no")),
-    R.REFUND_NOT_TAKEN: refunded(refusing(REFUND), ask_back),
+    R.CANCEL_REFUSED: unpaid(refusing(CANCEL), cancel),
+    R.REFUND_NOT_TAKEN: refunded(refusing(REFUND), asking()),
     # two readings that can't both be true
     R.READINGS_DIFFER: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 5))),
     R.TAKEN_DIFFERS: bought(tells(Role.LIST, of("payAmount", lambda fen: fen - 1))),
@@ -286,7 +273,9 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.PAID_FOR_NOTHING: bought(tells(Role.LIST, status=10, purchaseAmount=0)),
     R.PRICE_NOT_CONFIRMED: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen - 1), times=1)),
     R.UNKNOWN_STATE: bought(tells(Role.LIST, status=77)),
-    R.PAYING_IN_UNKNOWN_STATE: played(unknown_once_paid),
+    R.PAYING_IN_UNKNOWN_STATE: played(
+        steps(telling(tells(Role.LIST, status=77, payTime=None, payAmount=None, skip=1)), buy, SETTLED_S, buy)
+    ),
     R.PAID_IN_UNKNOWN_STATE: bought(tells(Role.LIST, status=77, skip=1)),
     # ownership of an order
     R.NOT_SHOWN: bought(tells(Role.LIST, data=[], totalRecords=0), runs=2),
@@ -301,9 +290,9 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.ID_TAKEN: played(shown_with_the_first_s_shipment, TAOBAO, TAOBAO),
     R.SEVERAL_ORDERS: bought(tells(Role.CREATE, also("orderList", purchaseId="77"))),
     R.CART_BECAME_SEVERAL: in_cart(
-        order_the_cart, tells("/open/cart/create/order", also("orderList", purchaseId="77"))
+        telling(tells("/open/cart/create/order", also("orderList", purchaseId="77"))), order_the_cart
     ),
-    R.ALREADY_THERE: played(bought_with_another_ledger, ALIBABA),
+    R.ALREADY_THERE: refunded(lose_the_ledger, buy, at=[ALIBABA]),
     R.MAY_BE_THERE: cell("references null", ALIBABA),
     R.OVERTAKEN: unpaid(paid_while_it_is_cancelled, faults={Call.OTHER: [Fault(Kind.SLOW, 20)]}),
     R.CAME_LATE: played(booked_while_another_run_stands_still, faults={Call.BOOK: [Fault(Kind.DROP_AFTER)]}),
@@ -320,7 +309,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.NO_WORD_UNASKED: bought(refuses(Role.LIST, 40101, "unknown key", skip=1), faults=PAYMENT_LOST),
     R.NOT_TO_BE_ASKED: bought(refuses(Role.LIST, 41234, "no", skip=1), faults=PAYMENT_LOST, runs=2),
     R.UNPROVEN: struck_and_answered(Call.CREATE, K.NOT_ORDERED),
-    R.MAY_STILL_ARRIVE: played(bought_again_at_once, faults=PAYMENT_LOST),
+    R.MAY_STILL_ARRIVE: refunded(300, buy, faults=PAYMENT_LOST),
     R.ROWS_ARE_GONE: in_cart(taken_out_once_ordered, faults={Call.CREATE: [Fault(Kind.DROP_BEFORE)]}),
     # paying
     R.PAYMENT_ACCEPTED: bought(),
@@ -331,8 +320,8 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.PAID_COUNTED_WITH: bought(tells(Role.LIST, of("payAmount", lambda fen: fen - 1))),
     R.TAKEN_ABOVE_APPROVED: bought(tells(Role.LIST, of("payAmount", lambda fen: fen + 1))),
     R.CLOSED_UNPAID: bought(tells(Role.LIST, status=4, closeReason="SELLER_CLOSED")),
-    R.CLOSED_BY_MARKETPLACE: unpaid(track, tells(Role.LIST, status=4)),
-    R.CLOSED_AFTER_PAYMENT: refunded(closing, track),
+    R.CLOSED_BY_MARKETPLACE: unpaid(telling(tells(Role.LIST, status=4)), track),
+    R.CLOSED_AFTER_PAYMENT: refunded(telling(tells(Role.LIST, status=4)), track),
     # freight and booking
     R.PAID_AND_CLOSED: bought(tells(Role.LIST, status=4, skip=2)),
     R.PAID_SHOWN_OTHERWISE: bought(tells(Role.LIST, status=0, skip=2)),
@@ -347,21 +336,75 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.FREIGHT_CHARGED_MORE: bought(tells(BOOK, amount="99.00")),
     # cancelling and refunds
     R.CANCEL_ACCEPTED: unpaid(cancel),
-    R.PAID_BEFORE_CLOSED: unpaid(cancel, tells(Role.LIST, status=10)),
-    R.REFUND_ASKING: refunded(ask_back, faults={Call.OTHER: [Fault(Kind.DROP_BEFORE)]}),
-    R.REFUND_ASKED: refunded(ask_back),
-    R.REFUND_AGREED: refunded(ask_back, 4.5 * HOUR_S, follow),
-    R.ALL_CAME_BACK: refunded(ask_back, 9 * HOUR_S, follow),
-    R.REFUND_CAME_BACK: refunded(6 * DAY_S, a_part_back, 9 * HOUR_S, follow),
-    R.REFUND_TO_RETURN: refunded(6 * DAY_S, goods_back, 5 * HOUR_S, follow),
-    R.REFUND_RETURNED: refunded(6 * DAY_S, goods_back, 5 * HOUR_S, follow, send_back, follow),
-    R.REFUND_CLOSED: refunded(6 * DAY_S, goods_back, 5 * HOUR_S, follow, 9 * DAY_S, follow),
-    R.REFUND_REFUSED: refunded(ask_in_vain, 5 * HOUR_S, follow),
+    R.PAID_BEFORE_CLOSED: unpaid(telling(tells(Role.LIST, status=10)), cancel),
+    R.REFUND_ASKING: refunded(asking(), faults={Call.OTHER: [Fault(Kind.DROP_BEFORE)]}),
+    R.REFUND_ASKED: refunded(asking()),
+    R.REFUND_AGREED: refunded(asking(), 4.5 * HOUR_S, follow),
+    R.ALL_CAME_BACK: refunded(asking(), 9 * HOUR_S, follow),
+    R.REFUND_CAME_BACK: refunded(6 * DAY_S, track, asking(QUALITY, amount=Money(100)), 9 * HOUR_S, follow),
+    R.REFUND_TO_RETURN: refunded(6 * DAY_S, track, GOODS_BACK, 5 * HOUR_S, follow),
+    R.REFUND_RETURNED: refunded(6 * DAY_S, track, GOODS_BACK, 5 * HOUR_S, follow, send_back, follow),
+    R.REFUND_CLOSED: refunded(6 * DAY_S, track, GOODS_BACK, 5 * HOUR_S, follow, 9 * DAY_S, follow),
+    R.REFUND_REFUSED: refunded(asking(description="拒绝"), 5 * HOUR_S, follow),
     R.REFUND_DECLINED: played(a_line_declined),
     # a person's answers
     R.ANSWERED: struck_and_answered(Call.CREATE, K.NOT_ORDERED),
-    R.PAYMENT_DROPPED: played(payment_dropped),
+    R.PAYMENT_DROPPED: played(
+        steps(telling(tells(Role.LIST, status=1, skip=1)), buy, SETTLED_S, UNPAID_STILL, answering(K.NOT_PAID))
+    ),
     R.SAID_PAID: struck_and_answered(Call.PAY, K.PAID, amount=FEN, pay_is="unknown"),
     R.SAID_BOOKED: struck_and_answered(Call.BOOK, K.BOOKED, value="77", tracking=("T-77",)),
     R.SAID_NOT_BOOKED: struck_and_answered(Call.BOOK, K.NOT_BOOKED),
+    # of no order: remedies that were not carried out
+    R.LINE_ABOVE_LIMIT: bought(max_unit_price=FEN),
+    R.NOT_IN_LEDGER: played(cancelled),
+    R.NO_CANCELLING: refunded(cancelled, at=[POIZON]),
+    R.AT_WORK_ON_IT: refunded(cancelled, faults=PAYMENT_LOST),
+    R.APPROVED_ALREADY: played(steps(away_once_approved, DAY_S, cancelled), patience_s=600),
+    R.NOTHING_TO_CANCEL: played(steps(decline, cancelled)),
+    R.PAST_CANCELLING: refunded(6 * DAY_S, tracked, cancelled),
+    R.MONEY_NOT_ASKED_BACK: refunded(refusing(REASONS), cancelled),
+    R.FREIGHT_STAYS_BOOKED: refunded(cancelled),
+    R.NOT_CANCELLED: played(cancelled_as_it_is_paid, ALIBABA, faults={Call.PAY: [Fault(Kind.SLOW, 25)]}),
+    R.EFFECT_NOT_DONE: refunded(
+        refusing(REFUND), flow_run(ask_for_refund, order_ref="R-1", reason="101", only_show=False)
+    ),
+    R.NO_REFUND_NOW: refunded(refusing(REASONS, 400, "ORDER_STATUS_ERROR"), LISTING_REASONS),
+    R.NOT_ON_ITS_WAY: refunded(flow_run(receive_orders, order_refs=["R-1"]), at=[ALIBABA]),
+    R.REFUND_UNREAD: refunded(asking(), refusing(REFUNDS), follow),
+    R.REFUND_NOT_BELIEVED: refunded(asking(), telling(tells(REFUNDS, of("refundFee", lambda fen: fen * 9))), follow),
+    R.TRACE_UNREAD: refunded(6 * DAY_S, refusing(TRACE), tracked),
+    # parcels and callbacks
+    R.PARCEL_NOT_SHOWN: refunded(6 * DAY_S, heard(weighed("X-1"), kind=CallbackKind.INBOUND)),
+    R.PARCEL_NOT_PASSED: refunded(6 * DAY_S, heard(weighed(status="不合格"), kind=CallbackKind.INBOUND)),
+    R.PARCEL_TOO_HEAVY: refunded(6 * DAY_S, heard(weighed(), weighed(weight=9), kind=CallbackKind.INBOUND)),
+    R.PARCEL_FREIGHT_ROSE: refunded(
+        6 * DAY_S, telling(tells(ESTIMATE, amount="999.00")), heard(weighed(), kind=CallbackKind.INBOUND)
+    ),
+    R.CALLBACK_TOO_DEEP: played(heard(bytes_of(b"[" * 70))),
+    R.CALLBACK_UNREADABLE: played(heard(bytes_of(b"?"))),
+    R.CALLBACK_NAMES_TOO_MANY: played(heard(told_of(*map(str, range(101))))),
+    R.CALLBACK_ID_TOO_LONG: played(heard(told_of("7" * 65))),
+    R.CALLBACK_NAMES_NONE: played(heard(bytes_of(b'{"messageType": "CHANGED", "messageBody": "{}"}'))),
+    R.CALLBACK_NOT_OURS: played(heard(told_of("77"))),
+    R.CALLBACK_ORDER_MOVED: refunded(6 * DAY_S, heard(told_of())),
+    R.CALLBACK_ORDER_STAYS: refunded(heard(told_of())),
+    R.CALLBACK_ORDER_UNREAD: refunded(refusing(Role.LIST), heard(told_of())),
+    R.CALLBACK_ENDS_RUNS: refunded(heard(told_of(), dies=14)),
+    # runs that fail
+    R.RUN_INPUT_WRONG: played(flow_run(cancel_orders, order_refs=["R-1"], reason=" ")),
+    R.RUN_SETTING_WRONG: refunded(refusing(REASONS, 40101), LISTING_REASONS),
+    R.RUN_SERVICE_FAILED: refunded(refusing(REASONS), LISTING_REASONS),
+    R.RUN_LEDGER_UNUSABLE: refunded(restored, ASKING_BACK),
+    R.RUN_FILE_UNREADABLE: played(flow_run(fill_cart, file=Path("no-such-file.csv"))),
+    R.RUN_FILE_FAULTY: played(faulty_file_carted),
+    R.RUN_SNAPSHOT_FAILED: refunded(writing_fails(SnapshotError("the disk is full"), RECONCILED)),
+    R.RUN_MACHINE_FAILED: refunded(writing_fails(OSError("the disk is full"), RECONCILED)),
+    R.RUN_DEFECT: refunded(writing_fails(ZeroDivisionError(), RECONCILED)),
 }
+BEYOND = {code for code in R if code.startswith(("message_", "recipient_"))} | {
+    *(R.RUN_TOOK_TOO_LONG, R.RUN_NOT_BEGUN, R.RUN_LOST, R.RUN_LOST_TOO_OFTEN, R.RUN_NOT_STARTED_AGAIN),
+    *(R.RUN_CRASHED, R.RUN_NEVER_BEGAN, R.RUN_PROCESS_GONE, R.RUN_NOT_TAKEN, R.RUNS_BEGIN_AGAIN),
+    *(R.NO_WORKER, R.OVERDUE, R.SERVER_AWAY, R.PARCEL_SILENT, R.PARCEL_RETURNS),
+}
+"""Of Prefect's server and of recipients, which the simulation lacks: tests/deployments, connectors and flows/notify."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,7 @@ from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import ADDRESS, OrderRequest, RequestLine
+from domain.reasons import Reason, ReasonCode
 from domain.resolutions import Resolution, ResolutionKind
 from flows.approval.approving import approver
 from flows.approval.request import ApprovalRequest
@@ -25,7 +26,7 @@ from sandbox.auth import SignatureCheck
 from tasks.resources import Resources, open_resources
 from tests.history import Rule, Violation
 from tests.simulation.deviations.wire import ROLES, changed
-from tests.simulation.ledgers import WatchedLedger
+from tests.simulation.ledgers import WatchedLedger, codes_of
 from tests.simulation.loop import START
 from tests.simulation.misfortune import Call, Fault, Outage
 from tests.simulation.process import Crash, Process, current
@@ -128,6 +129,14 @@ class Scene(Shop):
         super().leaves(process, claim)
         self.when_sent(claim.key)
 
+    def meets(self, *told: object) -> None:
+        """Reasons that stand neither in the ledger nor in a report."""
+        self.reasons |= {*reasons_in(told)}
+
+    def dies_once_sent(self, key: str) -> None:
+        """The process that sends an effect is killed once it is recorded, before it reads anything."""
+        self.fate = lambda _, now: Crash(now) if key in self.sent and now == "read: before the first byte" else None
+
     def dies_at(self, point: str) -> None:
         """The next process that gets there is killed."""
         self.fate = lambda _, now: Crash(now) if now == point else None
@@ -160,13 +169,12 @@ class Scene(Shop):
         return self.watched(WatchedLedger(self.scenario.settings.ledger_url, clock=self.clock, owner="mei"))
 
     async def does(self, work: Callable[[Resources], Awaitable[object]]) -> None:
-        """A run of its own. The reasons in its report count too: some orders are not in the ledger."""
+        """A run of its own. Reasons in what it answers count too: not all stand in the ledger."""
 
         async def run(_: Process) -> None:
             async with open_resources(self.scenario.settings, XPORTCN, clock=self.clock) as resources:
                 await resources.warehouse()
-                report = await work(resources)
-                self.reasons |= {str(line.reason_code) for line in getattr(report, "orders", ())}
+                self.reasons |= {*reasons_in(await work(resources))}
 
         await self._start("run", run)
 
@@ -201,6 +209,19 @@ class Scene(Shop):
         """`sourcing resolve R-1`."""
         resolution = Resolution(kind=kind, **said)
         await self._start("answer", lambda _: answer(self.scenario.settings, self.clock, "R-1", resolution))
+
+
+def reasons_in(told: object) -> Iterator[str]:
+    """The codes of the reasons that a report, or whatever else, has somewhere."""
+    if isinstance(told, Reason):
+        yield from codes_of({"code": str(told.code), "facts": told.facts})
+    elif isinstance(told, ReasonCode):
+        yield str(told)
+    elif is_dataclass(told):
+        yield from reasons_in([getattr(told, one.name) for one in fields(told)])
+    elif isinstance(told, Mapping | list | tuple):
+        for one in told.values() if isinstance(told, Mapping) else told:
+            yield from reasons_in(one)
 
 
 def wishing(request: OrderRequest, wishes: Mapping[str, Any]) -> OrderRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import replace
 from datetime import datetime
@@ -16,8 +16,8 @@ from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.forgetting import Traces
 from domain.marketplace import Marketplace
-from domain.money import Money
 from domain.resolutions import ResolutionKind
+from flows.approval import approving, form, notice
 from flows.batch.plan_sources import FromCarts
 from flows.batch.request_batches import RequestBatch
 from flows.batch.run import BatchRun
@@ -78,11 +78,6 @@ async def order_the_cart(scene: Scene) -> None:
     await scene.buys(FromCarts(scene.ledger.orders(["R-1"])))
 
 
-async def ask_back(scene: Scene, reason: str = "不想要了", **wish: Any) -> None:
-    wished = RefundWish(reason=reason, **{"kind": RefundKind.REFUND, **wish})
-    await scene.does(lambda resources: ask_refund(resources, order_of(resources), wished))
-
-
 async def follow(scene: Scene) -> None:
     """Refunds, hours later."""
 
@@ -106,12 +101,88 @@ async def cancel(scene: Scene) -> None:
     await scene.start("cancel")
 
 
-def forget(scene: Scene) -> None:
+async def settle(scene: Scene) -> None:
+    await scene.does(lambda resources: settle_open(resources, ["R-1"]))
+
+
+async def read_again(scene: Scene) -> None:
+    """As a message of the service has it read."""
+    await scene.does(lambda resources: read_unpaid(resources, resources.ledger.orders(["R-1"])))
+
+
+async def pause(scene: Scene) -> None:
+    scene.ledger.pause_buying("mei")
+
+
+async def lose_the_ledger(scene: Scene) -> None:
+    scene.database.empty()
+
+
+async def forget(scene: Scene) -> None:
     scene.ledger.forgotten.strike("R-1", Traces.of([]), by="mei")
 
 
-async def nothing(_: Scene) -> None:
-    """Nothing further is done."""
+async def buy(scene: Scene) -> None:
+    await scene.buys()
+
+
+async def decline(scene: Scene) -> None:
+    await scene.buys(yes=False)
+
+
+def telling(*odd: Odd) -> Script:
+    """From then on the service answers so."""
+
+    async def script(scene: Scene) -> None:
+        scene.hears(*odd)
+
+    return script
+
+
+def refusing(path: str, code: int = 40001, words: str = "no") -> Script:
+    return telling(refuses(path, code, words))
+
+
+def asking(reason: str = "不想要了", **wish: Any) -> Script:
+    """A refund, of all that may be asked for by itself."""
+
+    async def script(scene: Scene) -> None:
+        wished = RefundWish(reason=reason, **{"kind": RefundKind.REFUND, **wish})
+        await scene.does(lambda resources: ask_refund(resources, order_of(resources), wished))
+
+    return script
+
+
+def answering(kind: ResolutionKind, **said: Any) -> Script:
+    return lambda scene: scene.answers(kind, **said)
+
+
+def wanting(**wishes: Any) -> Script:
+    async def script(scene: Scene) -> None:
+        scene.wants(**wishes)
+
+    return script
+
+
+def dying(point: str) -> Script:
+    async def script(scene: Scene) -> None:
+        scene.dies_at(point)
+
+    return script
+
+
+def steps(*then: Script | float) -> Script:
+    """One after the other; a number is the seconds that pass."""
+
+    async def script(scene: Scene) -> None:
+        for one in then:
+            if isinstance(one, int | float):
+                await asyncio.sleep(one)
+                scene.land()
+            else:
+                await one(scene)
+
+    return script
 
 
 # scenes
@@ -121,13 +192,6 @@ async def several_sellers(scene: Scene) -> None:
     first, second = scene.scenario.requests
     scene.scenario = replace(scene.scenario, requests=(replace(first, lines=(*first.lines, *second.lines)),))
     await scene.buys()
-
-
-async def price_falls(scene: Scene) -> None:
-    scene.hears(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 2)))
-    await scene.buys()
-    scene.hears()
-    await scene.does(lambda resources: read_unpaid(resources, resources.ledger.orders(["R-1"])))
 
 
 async def paused_after_the_create(scene: Scene) -> None:
@@ -166,43 +230,6 @@ async def stopped_while_it_pays(scene: Scene) -> None:
     await scene.buys()
 
 
-def dies(point: str) -> Script:
-    async def script(scene: Scene) -> None:
-        scene.dies_at(point)
-        await scene.buys()
-        await asyncio.sleep(SETTLED_S)
-        await scene.buys()
-
-    return script
-
-
-async def reported(scene: Scene) -> None:
-    await scene.buys()
-    await asyncio.sleep(3 * DAY_S)
-    scene.hears(refuses(REPORT, 41234, "no"))
-    await track(scene)
-
-
-async def reported_by_a_run_that_dies(scene: Scene) -> None:
-    await scene.buys()
-    await asyncio.sleep(3 * DAY_S)
-    scene.dies_at("effect: after the first byte")
-    await track(scene)
-    await asyncio.sleep(SETTLED_S)
-    await scene.does(lambda resources: settle_open(resources, ["R-1"]))
-
-
-async def bought_again_at_once(scene: Scene) -> None:
-    await scene.buys()
-    await asyncio.sleep(300)
-    await scene.buys()
-
-
-async def paused_in_the_cart(scene: Scene) -> None:
-    scene.ledger.pause_buying("mei")
-    await fill_the_cart(scene)
-
-
 async def carted_while_it_is_bought(scene: Scene) -> None:
     """A run that lays the order into the cart stands still, until another one has it approved; then it dies."""
 
@@ -220,12 +247,6 @@ async def carted_while_it_is_bought(scene: Scene) -> None:
     await asyncio.wait(buying)
 
 
-async def two_in_one_row(scene: Scene) -> None:
-    await fill_the_cart(scene)
-    scene.wants(order_ref="R-2")
-    await fill_the_cart(scene)
-
-
 async def taken_out(scene: Scene) -> None:
     async def work(resources: Resources) -> None:
         cart = require_cart(resources, order_of(resources).marketplace)
@@ -233,65 +254,6 @@ async def taken_out(scene: Scene) -> None:
 
     await scene.does(work)
     await fill_the_cart(scene)
-
-
-async def taken_out_and_ordered(scene: Scene) -> None:
-    await taken_out(scene)
-    await order_the_cart(scene)
-
-
-async def filled_with_more(scene: Scene) -> None:
-    scene.wants(quantity=9)
-    await fill_the_cart(scene)
-
-
-async def bought_with_more(scene: Scene) -> None:
-    scene.wants(quantity=9)
-    await scene.buys()
-
-
-async def carted_once_forgotten(scene: Scene) -> None:
-    await scene.buys(yes=False)
-    forget(scene)
-    await fill_the_cart(scene)
-
-
-async def bought_anew_once_forgotten(scene: Scene) -> None:
-    await scene.buys(yes=False)
-    forget(scene)
-    await bought_with_more(scene)
-
-
-def refusing(path: str) -> Script:
-    async def script(scene: Scene) -> None:
-        scene.hears(refuses(path, 40001, "no"))
-
-    return script
-
-
-async def closing(scene: Scene) -> None:
-    scene.hears(tells(Role.LIST, status=4))
-
-
-async def unknown_once_paid(scene: Scene) -> None:
-    scene.hears(tells(Role.LIST, status=77, payTime=None, payAmount=None, skip=1))
-    await scene.buys()
-    await asyncio.sleep(SETTLED_S)
-    await scene.buys()
-
-
-async def a_part_back(scene: Scene) -> None:
-    await track(scene)
-    await ask_back(scene, QUALITY, amount=Money(100))
-
-
-async def goods_back(scene: Scene) -> None:
-    await track(scene)
-    await ask_back(scene, QUALITY, kind=RefundKind.RETURN, vouchers=("https://example.com/broken.jpg",))
-
-
-async def ask_in_vain(scene: Scene) -> None:
-    await ask_back(scene, description="拒绝")
 
 
 async def a_line_declined(scene: Scene) -> None:
@@ -302,20 +264,8 @@ async def a_line_declined(scene: Scene) -> None:
         replace(request.lines[0], item=item.id, sku=sku.id, quantity=item.min_quantity) for sku in item.skus[:2]
     )
     scene.scenario = replace(scene.scenario, requests=(replace(request, lines=lines),))
-    await scene.buys()
-    await ask_back(scene, lines=(1,), description="拒绝")
-    await refusing(REFUND)(scene)
-    await ask_back(scene, lines=(2,))
-    await asyncio.sleep(5 * HOUR_S)
-    await follow(scene)
-
-
-async def payment_dropped(scene: Scene) -> None:
-    scene.hears(tells(Role.LIST, status=1, skip=1))
-    await scene.buys()
-    await asyncio.sleep(SETTLED_S)
-    scene.hears(tells(Role.LIST, status=0, payTime=None, payAmount=None))
-    await scene.answers(ResolutionKind.NOT_PAID)
+    second = steps(refusing(REFUND), asking(lines=(2,)), 5 * HOUR_S, follow)
+    await steps(buy, asking(lines=(1,), description="拒绝"), second)(scene)
 
 
 def named_as_the_first(at: str, name: str, column: str) -> Script:
@@ -341,12 +291,6 @@ async def shown_with_the_first_s_shipment(scene: Scene) -> None:
     booking = {"orderId": scene.database.orders()["R-1"].shipment_order_id, "logisticNumer": "T-1"}
     scene.scenario = replace(scene.scenario, requests=(second,))
     scene.hears(tells(Role.LIST, internationalLogisticOrders=[booking]))
-    await scene.buys()
-
-
-async def bought_with_another_ledger(scene: Scene) -> None:
-    await scene.buys()
-    scene.database.empty()
     await scene.buys()
 
 
@@ -400,17 +344,12 @@ def asked_in_the_ui(answer: Exception | None) -> Script:
         yield utc_now()
 
     async def script(scene: Scene) -> None:
-        run = UUID(int=1)
-        stand_ins = {
-            "flows.approval.has_deployment": lambda: True,
-            "flows.approval_form.asked_since": first_asked,
-            "flows.approval_form.filled_in": AsyncMock(side_effect=answer, return_value=None),
-            "flows.approval_notice.this_run": lambda: run,
-            "flows.approval_notice.outermost_run": lambda: run,
-        }
-        with ExitStack() as stack:
-            for name, stand_in in stand_ins.items():
-                stack.enter_context(patch(name, stand_in))
+        filled_in = AsyncMock(side_effect=answer, return_value=None)
+        with (
+            patch.object(approving, "has_deployment", lambda: True),
+            patch.multiple(form, asked_since=first_asked, filled_in=filled_in),
+            patch.multiple(notice, this_run=lambda: UUID(int=1), outermost_run=lambda: UUID(int=1)),
+        ):
             await scene.buys(yes=None)
 
     return script
