@@ -29,7 +29,7 @@ from domain.states import OrderState
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Proof
 from tasks.effects.protocol import perform
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 ORDERS = 200
 REPETITIONS = 7

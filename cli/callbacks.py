@@ -8,8 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from cli.failures import COULD_NOT_RUN, say
-from cli.terminal import console, messages, print_json, table_of
-from cli.times import clock_time, zone
+from cli.terminal import clock_time, console, messages, print_json, table_of, zone
 from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import end_tokens, new_token
@@ -17,7 +16,7 @@ from connectors.settings import SourcingSettings
 from connectors.words import clean, shortened
 from domain.callback_kinds import CallbackKind, CallbackState
 from domain.wording import pluralize, shorten
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 COLOURS: dict[str, str] = {
     CallbackState.WAITING: "cyan",

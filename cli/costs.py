@@ -40,7 +40,7 @@ def run_costs(*, since: str, currency: str, csv: str, xlsx: str, as_json: bool) 
 def _checked(since: str, currency: str) -> tuple[str, str]:
     from datetime import date
 
-    from domain.currencies import currency_code
+    from domain.rate_cells import currency_code
 
     try:
         day = date.fromisoformat(since).isoformat() if since else ""

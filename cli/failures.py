@@ -75,7 +75,7 @@ def say(message: str) -> None:
 
 
 def _message_of(error: Exception) -> str:
-    from domain.bad_requests import BadRequests
+    from domain.request_remarks import BadRequests
 
     if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:
         return f"{_at_fault(Path(str(error.filename)))} can't be used ({error.strerror}): {REMEDIES[error.errno]}"
@@ -104,8 +104,8 @@ def exit_code_of(error: Exception) -> int | None:
     from deployments.registration import DeployFailed
     from deployments.serving import ServeFailed
     from domain.after_sale import RefundFault
-    from domain.bad_requests import BadRequests
     from domain.cart import CartFault
+    from domain.request_remarks import BadRequests
     from flows.prefect_ui.parameters import BadInput
 
     if isinstance(error, BadInput | BadUsage | BadRequests | CartFault | CrawlBusy | RefundFault | UnreadableFile):

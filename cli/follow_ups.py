@@ -12,7 +12,7 @@ from cli.failures import say
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.follow_ups import FollowUp, merged
 from domain.report import BatchReport
-from tasks.progress import progress
+from tasks.engine.progress import progress
 
 if TYPE_CHECKING:
     from flows.prefect_ui.parameters import Limits

@@ -37,7 +37,7 @@ def backup_ledger(
     from cli.terminal import console
     from connectors.ledger.backup import backup
     from connectors.settings import SourcingSettings
-    from tasks.resources import utc_now
+    from tasks.engine.resources import utc_now
 
     written = backup(SourcingSettings().ledger_url, file, utc_now())
     console.print(f"{written} ({written.stat().st_size:,} bytes)", soft_wrap=True)
@@ -75,7 +75,7 @@ def restore_ledger(
     from connectors.ledger.backup import restore
     from connectors.ledger.engine import shown
     from connectors.settings import SourcingSettings
-    from tasks.resources import utc_now
+    from tasks.engine.resources import utc_now
 
     settings = SourcingSettings()
     _require_no_run(settings.data_dir, "restore")
@@ -183,7 +183,7 @@ def copy_ledger(
     from connectors.ledger.copying import move_ledger
     from connectors.ledger.engine import shown
     from connectors.settings import SourcingSettings
-    from tasks.resources import utc_now
+    from tasks.engine.resources import utc_now
 
     settings = SourcingSettings()
     _require_no_run(settings.data_dir, "copy")

@@ -10,8 +10,8 @@ import typer
 from cli import after_sale_app, callbacks_app, cart_app, ledger, results_app, snapshot_app
 from cli.failures import as_usage, explained
 from cli.options import AnsweredBy, BatchName, ChunkSize, Concurrency, DoneBy, Encoding, Json, Wait, amount_of
-from domain.browsing import LARGEST_PAGE, Sort
 from domain.marketplace import Marketplace
+from domain.offers import LARGEST_PAGE, Sort
 
 app = typer.Typer(
     name="sourcing",
@@ -171,7 +171,7 @@ def resolve(  # noqa: PLR0913 - one option an answer
 ) -> None:
     """Answer what only a person can find out about an order; without an answer show what is asked."""
     from cli.resolve import resolve_order
-    from domain.resolutions import ResolutionKind
+    from domain.effects import ResolutionKind
 
     given: dict[ResolutionKind, str | bool | None] = {
         ResolutionKind.ORDERED: ordered,
@@ -225,8 +225,8 @@ def search(  # noqa: PLR0913 - one option a filter
 ) -> None:
     """Look for offers by words, image, shop, category or link; buys nothing."""
     from cli.search import Question, run_search
-    from domain.browsing import Filters
     from domain.money import Money
+    from domain.offers import Filters
 
     with as_usage():
         filters = Filters(

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON
 from cli.status import open_ledger
-from cli.terminal import console, messages, print_json
-from cli.times import clock_time
+from cli.terminal import clock_time, console, messages, print_json
 from connectors.notifying import replaced_setting, send_due, try_out
 from connectors.settings import SourcingSettings
 from domain.wording import pluralize

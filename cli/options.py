@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.failures import BadUsage, say
-from domain.deadline import moment_of
+from domain.follow_ups import moment_of
 from domain.money import Money, yuan
 from domain.report import BATCH_ID
 

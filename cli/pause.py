@@ -12,7 +12,7 @@ from cli.terminal import console, person, print_json, quiet_prefect
 from connectors.settings import SourcingSettings
 from deployments.local_server import running_server
 from domain.pause import GOES_ON
-from tasks.pausing import left_words, pause, resume
+from flows.answers.pausing import left_words, pause, resume
 
 STANDS = f"no longer waiting: the pause stands, and what was begun before may still leave for a moment. {GOES_ON}"
 

@@ -10,11 +10,10 @@ from cli.failures import BadUsage
 from cli.terminal import console, print_json
 from connectors.settings import SourcingSettings
 from connectors.snapshots import Snapshots
-from flows.prefect_ui.report_page import write_page
-from flows.prefect_ui.report_sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
-from flows.prefect_ui.report_words import ALL
-from tasks.report_figures import Figures, figures
-from tasks.report_frames import UnknownBatch, report_frames
+from flows.report.figures import Figures, UnknownBatch, figures, report_frames
+from flows.report.page import write_page
+from flows.report.sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
+from flows.report.words import ALL
 
 MOST_SHOWN = 10
 

@@ -6,11 +6,10 @@ import asyncio
 
 from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, say
 from cli.options import money_of
-from cli.terminal import console, person
-from cli.times import clock_time, zone
+from cli.terminal import clock_time, console, person, zone
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments.local_server import running_server
-from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
+from domain.effects import Resolution, ResolutionKind, ResolutionRefused
 
 
 def resolve_order(
@@ -59,9 +58,9 @@ def _take(order_ref: str, answer: Resolution, by: str) -> int:
     settings = SourcingSettings()
 
     async def run() -> str:
+        from flows.answers.resolve import resolve
         from flows.prefect_ui.events import EventFeed
-        from tasks.resolve import resolve
-        from tasks.resources import open_resources
+        from tasks.engine.resources import open_resources
 
         async with open_resources(settings, XportcnSettings()) as resources:
             feed = EventFeed(resources.ledger, [order_ref], without_run=True)
@@ -77,7 +76,7 @@ def _take(order_ref: str, answer: Resolution, by: str) -> int:
 def _show_questions(order_ref: str) -> int:
     """List the open questions of an order and how to answer; answers 3 while there is one."""
     from cli.status import open_ledger
-    from tasks.open_questions import open_questions
+    from flows.answers.questions import open_questions
 
     with open_ledger() as ledger:
         order = ledger.orders([order_ref]).get(order_ref)

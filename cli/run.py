@@ -25,10 +25,9 @@ from connectors.fetched_files import fetch_stored, is_address
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
-from domain.bad_requests import BadRequests
 from domain.money import Money
 from domain.report import BatchReport
-from domain.request_remarks import Remark, merged_remarks
+from domain.request_remarks import BadRequests, Remark, merged_remarks
 from domain.wording import pluralize
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
 
     async def asked() -> BatchReport:
         from flows.approval.approving import approver
-        from flows.prefect_ui.artifacts import last_report
+        from flows.batch.endings import last_report
 
         last_report.set(reports)
         if sys.stdin.isatty():
@@ -164,7 +163,7 @@ def ask(question: ApprovalRequest) -> bool:
     """Show the plan and ask the person at the terminal."""
     from flows.approval.words import AskedPlan, bare, question_words
     from flows.batch.reporting import match_line
-    from tasks.resources import utc_now
+    from tasks.engine.resources import utc_now
 
     plan = AskedPlan.of(question)
     table = Table(title="Plan", title_justify="left", header_style="bold")

@@ -37,7 +37,7 @@ def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], 
         _load()
 
     with prefect_server(SourcingSettings().data_dir, meanwhile) as url:
-        from tasks.progress import listening, progress
+        from tasks.engine.progress import listening, progress
 
         quiet_prefect()
         with progress_bars() as bars, listening(bars.waits), _server_is_well(url):
@@ -63,7 +63,7 @@ def _server_is_well(url: str) -> Iterator[None]:
 
     With the data folder its server may have gone too: then the run's own account comes before that.
     """
-    from tasks.resources import last_replaced
+    from tasks.engine.resources import last_replaced
 
     losses: list[str] = []
     last_replaced.set(losses)

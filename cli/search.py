@@ -13,10 +13,9 @@ from connectors.marketplaces import offering_of
 from connectors.marketplaces.browsing import ROOT, Browser, Image, NotOffered
 from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
-from domain.browsing import Category, Filters, Hits
 from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace
-from domain.offers import Offer
+from domain.offers import Category, Filters, Hits, Offer
 
 Answer = Hits | Offer | Sequence[Category] | None
 

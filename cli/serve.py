@@ -20,7 +20,7 @@ from connectors.courier import addressees_of
 from connectors.notifying import replaced_setting
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 
 def run_installation(

@@ -97,7 +97,7 @@ def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) 
     """Make one snapshot of the old ones, after a question."""
     from connectors.snapshots.pruning import Old
     from connectors.snapshots.pruning import prune as prune_root
-    from tasks.resources import utc_now
+    from tasks.engine.resources import utc_now
 
     if keep_days is not None and keep is not None:
         raise BadUsage("give --keep-days or --keep, not both")
@@ -122,9 +122,9 @@ def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) 
 
 def rebuild(batch: str | None, *, give_up: bool, as_json: bool) -> int:
     """Write snapshots again from the ledger; 3 if any is damaged still, or rows were rejected."""
+    from tasks.engine.resources import open_resources
     from tasks.rebuild import NOT_KNOWN, Rebuilding
     from tasks.rebuild import rebuild as rebuild_from
-    from tasks.resources import open_resources
 
     async def rebuilt() -> Rebuilding:
         async with open_resources(SourcingSettings(), XportcnSettings()) as resources:

@@ -9,8 +9,7 @@ from difflib import get_close_matches
 from rich.text import Text
 
 from cli.failures import COULD_NOT_RUN, say
-from cli.terminal import console, person, show_all_orders, show_orders, table_of
-from cli.times import clock_time, zone
+from cli.terminal import clock_time, console, person, show_all_orders, show_orders, table_of, zone
 from connectors.ledger.send_log import names_a_run
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings

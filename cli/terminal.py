@@ -1,4 +1,4 @@
-"""The terminal's output: progress while a run goes on, tables when it is over."""
+"""Times as the merchant reads them: of SOURCING_TIMEZONE, which is named beside them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -20,14 +22,25 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.failures import say
+from connectors.settings import SourcingSettings
 from connectors.xportcn.breaker import BreakerNews
 from domain.money import Money
 from domain.reasons import grouped
-from domain.rejected import NONE_REJECTED, Rejected
-from domain.report import ReportLine
+from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import shorten
-from tasks.progress import Waiting
+from tasks.engine.progress import Waiting
+
+
+def zone() -> str:
+    """The name of the merchant's zone, such as `UTC` or `Asia/Shanghai`."""
+    return SourcingSettings().timezone
+
+
+def clock_time(moment: datetime) -> str:
+    """`2026-11-25 01:19:57` in the merchant's zone."""
+    return f"{moment.astimezone(ZoneInfo(zone())):%Y-%m-%d %H:%M:%S}"
+
 
 SAY_EVERY_S = 60.0
 SAFE = "Ctrl-C is safe, nothing is lost"

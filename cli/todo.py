@@ -9,12 +9,11 @@ from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON
 from cli.status import open_ledger, print_if_paused
-from cli.terminal import MOST_SHOWN, and_more, console, print_json, state_colour
-from cli.times import clock_time, zone
+from cli.terminal import MOST_SHOWN, and_more, clock_time, console, print_json, state_colour, zone
 from connectors.settings import SourcingSettings
 from domain.reasons import grouped
 from domain.wording import shorten
-from tasks.todo import ToDo, to_do
+from flows.answers.todo import ToDo, to_do
 
 
 def show_to_do(refused_days: int, *, as_json: bool) -> int:

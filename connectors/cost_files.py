@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.durable import whole
 from connectors.snapshots.rows import records
 from connectors.snapshots.tables import LANDED_COSTS
-from domain.cell_characters import FORMULA, no_formula
+from domain.cells import FORMULA, no_formula
 from domain.money import Money, minor_digits
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.durable import move, sync
-from domain.cell_characters import no_formula
+from domain.cells import no_formula
 
 TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
 RESULT = (".result.json", ".result.csv")

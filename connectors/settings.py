@@ -20,8 +20,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from connectors.courier import addressees_of
 from connectors.request_files.decoding import check_encoding
 from domain.absence import LISTS_BEHIND
-from domain.currencies import currency_code
 from domain.money import Money, yuan
+from domain.rate_cells import currency_code
 
 DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600
 SANDBOX_URL = "http://127.0.0.1:8790"

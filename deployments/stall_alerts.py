@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from connectors.ui_pages import deployment_page, runs_page
 from deployments.registration import POOL
-from domain.deadline import as_text
+from domain.follow_ups import as_text
 from domain.messages import Message, MessageKind, alert
 from domain.reasons import ReasonCode, because
 from domain.wording import shorten

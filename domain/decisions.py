@@ -16,8 +16,7 @@ from domain.quotes import LineProblem, Problem, Quote
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witness_words import contradiction
-from domain.witnessed import Amount, Contradicted, Kind, Paid, Source, Statement
+from domain.witnessed import Amount, Contradicted, Kind, Paid, Source, Statement, contradiction
 
 NO_POSTCODES = frozenset(
     {"AE", "AG", "AO", "BS", "BZ", "CI", "GH", "HK", "IE", "JM", "KE", "MO", "PA", "QA", "TT", "UG"}

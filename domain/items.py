@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from domain.cell_characters import half_width
+from domain.cells import half_width
 from domain.marketplace import Marketplace
 
 ITEM_ID = re.compile(r"[0-9]{6,}")

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from domain.allocation import apportioned
-from domain.bills import OF_THE_GOODS, TAKEN_OFF, Bill, fault_of, net, split
+from domain.bills import OF_THE_GOODS, TAKEN_OFF, Bill, apportioned, fault_of, net, split
 from domain.money import minor_digits
 from domain.parcels import Basis, freight_of, parcels
 from domain.rates import NoRate, Rate, Rates

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from domain.allocation import allocate
-from domain.bills import Bill, BillLine
+from domain.bills import Bill, BillLine, allocate
 from domain.money import Money
 from domain.wording import shorten
 

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.cell_characters import half_width, seen_text
-from domain.cell_values import value_text
-from domain.countries import country_code
-from domain.freight import CHEAPEST, FASTEST
+from domain.addresses import country_code
+from domain.cells import half_width, seen_text, value_text
 from domain.items import shortened
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.quotes import CHEAPEST, FASTEST
 
 MAX_QUANTITY = 1_000_000
 

@@ -1,24 +1,36 @@
-"""From the rows of a merchant's file to orders, or to every fault of the file at once."""
+"""Which column an unknown name is probably meant for."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
 from itertools import islice
 from sys import intern
 
-from domain.bad_headers import likely_column
-from domain.cell_characters import BLANKS
-from domain.countries import UnknownCountry
+from domain.addresses import UnknownCountry, is_cut_short, is_possible_phone
+from domain.cells import BLANKS
 from domain.items import ItemId, read_item, shortened
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
-from domain.phones import is_possible_phone
-from domain.postcodes import is_cut_short
 from domain.request_cells import COLUMNS, EMPTY_WORDS, LIMIT, Column, check_cell, read_cell
 from domain.request_lines import RequestRow, disagreements, orders_of, repetitions
 from domain.request_remarks import HEADER_ROW, Fault, Remark, place_of
+
+LIKE = 0.8
+LONGEST = 40  # no column's name is half as long, and comparing takes time
+
+
+@lru_cache(maxsize=1024)
+def likely_column(name: str) -> str:
+    """The column that is spelled much like `name`: passing over `freigth` would ship by the wrong service."""
+    if len(name) > LONGEST:
+        return ""
+    near = get_close_matches(name, [column.name for column in COLUMNS], n=1, cutoff=LIKE)
+    return near[0] if near else ""
+
 
 MOST_ROWS = 100_000
 MOST_BLANK_ROWS = 1_048_576  # as many as a sheet has

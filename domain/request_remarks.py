@@ -58,3 +58,18 @@ def _line(column: str, message: str, rows: Sequence[int]) -> str:
     named = ", ".join(map(str, rows[:MOST_ROWS_NAMED]))
     more = f" and {pluralize(len(rows) - MOST_ROWS_NAMED, 'row')} more" if len(rows) > MOST_ROWS_NAMED else ""
     return f"rows {named}{more}" + (f", column {column}" if column else "") + f": {message}"
+
+
+MOST_LISTED = 50
+
+
+class BadRequests(Exception):
+    """The request file has faults; nothing was sent. The message lists the first of them, `faults` has every one."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        listed = [f"  {fault}" for fault in faults[:MOST_LISTED]]
+        self.unlisted = len(faults) - len(listed)
+        listed += [f"  and {self.unlisted:,} more"] if self.unlisted else []
+        head = f"the request file has {pluralize(len(faults), 'fault')}; nothing was sent:"
+        super().__init__("\n".join([head, *listed]))
+        self.faults = tuple(faults)

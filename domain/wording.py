@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -22,3 +23,43 @@ def counted(kinds: Iterable[str]) -> str:
 def pluralize(count: int, thing: str) -> str:
     """`1 order`, `2 orders`."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+ALL = "approve all orders"
+ALL_BUT = "approve all but the orders below"
+SOME = "approve only the orders below"
+NONE = "refuse: buy nothing"
+BETWEEN_REFERENCES = re.compile(r"[\s,;，；、\"']+")  # none of these can be part of a reference
+
+
+class BadChoice(ValueError):
+    """The answer leaves open what it approves; the message is one sentence that says what to change."""
+
+
+def references_in(text: str) -> list[str]:
+    """The references of a text: one a line, or with commas, semicolons or blanks between them."""
+    return [ref for ref in BETWEEN_REFERENCES.split(text) if ref]
+
+
+def chosen(choice: str, named: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """The approved ones of the orders that were `asked` about, in their order. Raises `BadChoice`."""
+    if choice == NONE:
+        return []
+    if fault := _fault(choice, named, set(asked)):
+        raise BadChoice(fault)
+    of_them = set(named)
+    return [ref for ref in asked if choice == ALL or (ref in of_them) is (choice == SOME)]
+
+
+def _fault(choice: str, named: Sequence[str], asked: set[str]) -> str:
+    if choice not in (ALL, ALL_BUT, SOME):
+        return f"“{choice}” is no decision"
+    if choice == ALL and named:
+        return f"“{ALL}” was chosen and {shorten(named)} named as well: take the names out, or choose “{ALL_BUT}”"
+    if choice != ALL and not named:
+        return f"“{choice}” was chosen and none was named: name them, or choose “{ALL}” or “{NONE}”"
+    if unknown := [ref for ref in dict.fromkeys(named) if ref not in asked]:
+        return f"this plan has no order {shorten(unknown)}: copy the references from the plan"
+    if repeated := [ref for ref, times in Counter(named).items() if times > 1]:
+        return f"{shorten(repeated)} stands there more than once: name each order once"
+    return ""

@@ -24,11 +24,11 @@ from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, ChunkSize, OrderRefs
 from tasks.confirm_receipt import confirm_receipt, require_receivable
 from tasks.effects.kinds import settle_open
+from tasks.effects.reading_orders import read_each
+from tasks.engine.resources import Resources
 from tasks.follow_refunds import follow_refunds
 from tasks.message_seller import message_seller, require_sayable
-from tasks.reading_orders import read_each
 from tasks.refund import RefundWish, ask_refund, foresee_refund, refund_options, require_withdrawable, withdraw
-from tasks.resources import Resources
 from tasks.return_parcel import carriers_for, choose_carrier, return_parcel
 
 WHY = (

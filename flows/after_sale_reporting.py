@@ -14,8 +14,7 @@ from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
 from domain.money import Money
 from domain.reasons import Reason, together
-from domain.rejected import NONE_REJECTED, Rejected
-from domain.report import ReportLine
+from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.batch.reporting import line_of
@@ -23,7 +22,7 @@ from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.dry_run import DryRunRow, show_dry_run
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.progress import best_effort, rename_run
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tasks.snapshot_refunds import snapshot_refunds
 
 NOT_AS_ASKED = "not as asked"

@@ -29,10 +29,10 @@ from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, r
 from flows.prefect_ui.parameters import asked
 from flows.prefect_ui.progress import best_effort, rename_run
 from flows.sync_tracking import FOLLOWED, track
+from tasks.engine.resources import Resources, utc_now
 from tasks.follow_refunds import follow_refunds
 from tasks.parcels_received import Received, received_parcels
 from tasks.pay import read_unpaid
-from tasks.resources import Resources, utc_now
 from tasks.snapshot import write
 from tasks.snapshot_refunds import snapshot_refunds
 

@@ -27,10 +27,10 @@ from flows.prefect_ui.remedy_parameters import NO_TEXTS, OnlyShow, some_orders
 from tasks.cancel_order import cancel_orders as cancel_chunk
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.kinds import settle_open
-from tasks.progress import progress
-from tasks.reading_orders import read_each
+from tasks.effects.reading_orders import read_each
+from tasks.engine.progress import progress
+from tasks.engine.resources import Resources
 from tasks.refund import RefundWish, ask_refund
-from tasks.resources import Resources
 
 NOT_THERE = because(ReasonCode.NOT_IN_LEDGER)
 ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)

@@ -22,7 +22,7 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks_with_progress
-from flows.batch.endings import ended
+from flows.batch.endings import ended, show_outcome
 from flows.batch.follow_up import schedule_follow_up
 from flows.batch.opening import opened
 from flows.batch.plan_sources import FromCarts
@@ -30,15 +30,15 @@ from flows.batch.planning import plan_orders
 from flows.batch.reporting import batch_report, one_report
 from flows.batch.request_batches import RequestBatch, read_shown
 from flows.batch.run import BatchRun
-from flows.prefect_ui.artifacts import artifact_key, show_outcome, with_parcels
+from flows.prefect_ui.artifacts import artifact_key, with_parcels
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, OrderRefs, Requests, Yes
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
+from tasks.engine.resources import Resources
 from tasks.fill_cart import fill_cart as fill_chunk
-from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders
 
 

@@ -12,7 +12,7 @@ from domain.pause import by_whom
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import AllKnown, AmountsRight, ConfirmedAt, ConfirmedBy
 from flows.prefect_ui.progress import best_effort, rename_run
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 
 @flow(name="confirm-marketplace", flow_run_name="confirm {marketplace}", persist_result=False)

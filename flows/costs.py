@@ -25,8 +25,8 @@ from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.inert import inert
 from flows.prefect_ui.parameters import BooksCurrency, CsvFile, SheetFile, SinceDay, a_currency, a_day
 from flows.prefect_ui.progress import best_effort, rename_run
+from tasks.engine.resources import Resources, open_resources
 from tasks.landed_cost import cost_of_all, snapshot_costs
-from tasks.resources import Resources, open_resources
 
 if TYPE_CHECKING:
     import pandas as pd

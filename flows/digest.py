@@ -20,10 +20,10 @@ from domain.money import Money
 from domain.reasons import ReasonCode
 from domain.states import OrderState
 from domain.wording import counted, pluralize
+from flows.answers.todo import ToDo, to_do
 from flows.notify.telling import run_link
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
-from tasks.resources import utc_now
-from tasks.todo import ToDo, to_do
+from tasks.engine.resources import utc_now
 
 A_DAY = timedelta(days=1)
 LONGEST = timedelta(days=7)

@@ -10,21 +10,20 @@ from prefect.runtime import flow_run
 
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
-from domain.deadline import moment_of
-from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp
+from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, moment_of
 from domain.report import BatchReport, check_batch_id
-from flows.batch.endings import ended, notifies_when_stopped
+from flows.batch.endings import ended, notifies_when_stopped, show_outcome
 from flows.batch.follow_up import FromLedger, is_deployed, schedule_follow_up, scheduled, unfinished_of, waits_s
 from flows.batch.opening import absolute, begun_at, opened
 from flows.batch.reporting import batch_report
 from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for
-from flows.prefect_ui.artifacts import artifact_key, counts_of, show_outcome, with_parcels
+from flows.prefect_ui.artifacts import artifact_key, counts_of, with_parcels
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import Limits, LimitsParameter, asked, in_words
 from flows.prefect_ui.progress import best_effort, rename_run
-from tasks.resources import Resources, utc_now
+from tasks.engine.resources import Resources, utc_now
 
 KnownBatch = Annotated[str, asked("Batch", "The name of a batch that was begun, as its runs show it")]
 FollowUpNumber = Annotated[

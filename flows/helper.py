@@ -20,7 +20,7 @@ from flows.batch.opening import opened
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, asked
 from flows.prefect_ui.progress import best_effort, rename_run
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 IDLE_S = 20.0
 """A helper waits so long for the next chunk: longer than an approval without a question takes."""

@@ -20,11 +20,10 @@ from connectors.outside_watcher import ping_watcher
 from connectors.request_files import UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
 from connectors.xportcn.errors import Misconfigured, ServiceAway
-from domain.bad_requests import BadRequests
-from domain.deadline import moment_of
+from domain.follow_ups import moment_of
 from domain.money import Money
 from domain.report import BatchReport
-from domain.request_remarks import Fault
+from domain.request_remarks import BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import counted, pluralize
 from flows.approval.approving import asks_in_the_ui, at_work, has_deployment, turn
@@ -38,7 +37,7 @@ from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, r
 from flows.prefect_ui.parameters import BadInput, Limits, Requests, Speed
 from flows.prefect_ui.progress import best_effort, rename_run
 from flows.source_orders import source_orders
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
 STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)

@@ -19,7 +19,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reconciliation import CNY, Comparison, Shown, compare, paid_sums, ranked, to_look_up, wallet_finding
 from domain.service_orders import ServiceOrder
-from domain.witness_words import FLAWS
+from domain.witnessed import FLAWS
 from flows.batch.chunks import chunks
 from flows.batch.opening import opened
 from flows.batch.reporting import line_of
@@ -32,7 +32,8 @@ from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.prefect_ui.parameters import ChunkSize
 from flows.prefect_ui.reconcile_artifact import ReconciliationReport, log_and_show, summary_of
 from tasks.effects.kinds import settle_open
-from tasks.progress import progress
+from tasks.engine.progress import progress
+from tasks.engine.resources import Resources
 from tasks.reconcile import (
     ListedOrders,
     confirm_what_lists_show,
@@ -43,7 +44,6 @@ from tasks.reconcile import (
     unsettled,
 )
 from tasks.reconciliation_rows import reconciliation_rows
-from tasks.resources import Resources
 from tasks.snapshot import orders_now, write
 from tasks.snapshot_refunds import snapshot_missing_refunds
 from tasks.snapshot_sums import LedgerSums

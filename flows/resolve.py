@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from prefect import flow
 
-from domain.resolutions import Resolution, ResolutionRefused
+from domain.effects import Resolution, ResolutionRefused
+from flows.answers.questions import open_questions
+from flows.answers.resolve import checked_answer, order_of, resolve
 from flows.batch.opening import opened
 from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import show_table
@@ -13,10 +15,8 @@ from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput
 from flows.prefect_ui.progress import best_effort, rename_run
-from tasks.open_questions import open_questions
-from tasks.reading_orders import read_each
-from tasks.resolve import checked_answer, order_of, resolve
-from tasks.resources import Resources
+from tasks.effects.reading_orders import read_each
+from tasks.engine.resources import Resources
 
 NOTHING_ASKED = "nothing about it waits for an answer"
 NOBODY = "somebody in the Prefect UI"

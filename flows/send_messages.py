@@ -16,7 +16,7 @@ from domain.wording import pluralize
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import asked
 from flows.prefect_ui.progress import rename_run
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 TestMessage = Annotated[
     bool,

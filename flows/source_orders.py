@@ -11,16 +11,16 @@ from prefect.runtime import flow_run
 
 from connectors.fetched_files import is_address
 from connectors.settings import SourcingSettings
-from domain.deadline import moment_of
+from domain.follow_ups import moment_of
 from domain.report import BatchReport
-from flows.batch.endings import ended, notifies_when_stopped
+from flows.batch.endings import ended, notifies_when_stopped, show_outcome
 from flows.batch.follow_up import schedule_follow_up
 from flows.batch.opening import begun_at, opened
 from flows.batch.plan_sources import FromRequests
 from flows.batch.request_batches import FETCHED, PASTED, read_shown
 from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for
-from flows.prefect_ui.artifacts import show_outcome, with_parcels
+from flows.prefect_ui.artifacts import with_parcels
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.prefect_ui.parameters import (
     BatchName,

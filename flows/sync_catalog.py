@@ -17,21 +17,21 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.offer_changes import OfferChanges, offer_changes
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.writer import write_snapshot
-from domain.browsing import LARGEST_PAGE
 from domain.catalogue import Listing, Selection, Way, crawl_name, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
-from domain.rejected import NONE_REJECTED, Rejected
+from domain.offers import LARGEST_PAGE
+from domain.report import NONE_REJECTED, Rejected
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks, chunks_with_progress
 from flows.prefect_ui.artifacts import show_table
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.prefect_ui.parameters import BadInput, Concurrency, Full, MostItems, WantedList
 from flows.prefect_ui.progress import best_effort, rename_run
+from flows.report.price_moves import moves_in
+from tasks.engine.gathering import PartialResults
+from tasks.engine.progress import progress
+from tasks.engine.resources import Resources, open_resources
 from tasks.fetch_offers import fetch_offers, list_offers, lists_changes, root_categories
-from tasks.gathering import PartialResults
-from tasks.price_moves import moves_in
-from tasks.progress import progress
-from tasks.resources import Resources, open_resources
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,8 +20,7 @@ from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway
 from domain.personal import without_receiver
 from domain.reasons import UNKNOWN_STATES, Reason
-from domain.rejected import NONE_REJECTED, Rejected
-from domain.report import ReportLine
+from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import TraceStatus
 from domain.states import OrderState
 from domain.wording import pluralize, shorten
@@ -37,9 +36,9 @@ from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import ChunkSize, Concurrency
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.kinds import settle_open
-from tasks.gathering import PartialResults
+from tasks.engine.gathering import PartialResults
+from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments
-from tasks.resources import Resources
 from tasks.snapshot import snapshot_tracking
 from tasks.snapshot_refunds import snapshot_missing_refunds
 from tasks.sync_tracking import sync_tracking as sync_chunk

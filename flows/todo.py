@@ -13,7 +13,7 @@ from connectors.ui_pages import WHAT_WAITS
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.progress import rename_run
 from flows.prefect_ui.todo_artifact import what_waits
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 
 @flow(name="todo", flow_run_name="what waits", persist_result=False)

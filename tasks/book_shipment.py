@@ -9,16 +9,16 @@ from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.errors import ServiceAway
 from domain.decisions import judge_booking
 from domain.effects import Action
-from domain.freight import ChosenFreight
+from domain.quotes import ChosenFreight
 from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.protocol import perform
-from tasks.lost_ledger import maybe_booked
+from tasks.effects.reading_orders import read_each
+from tasks.engine.lost_ledger import maybe_booked
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import raise_if_it_passes, retrying_task, this_try
 from tasks.pay import left_as
-from tasks.reading_orders import read_each
-from tasks.resources import Resources
-from tasks.retrying import raise_if_it_passes, retrying_task, this_try
 from tasks.steps import Orders, Step
 
 

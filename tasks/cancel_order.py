@@ -18,9 +18,9 @@ from tasks.effects.after_sale import after_sale_of
 from tasks.effects.cancel import CLOCK_MARGIN, Cancel
 from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
-from tasks.reading_orders import read_each
-from tasks.resources import Resources
-from tasks.retrying import raise_if_it_passes, retrying_task
+from tasks.effects.reading_orders import read_each
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import raise_if_it_passes, retrying_task
 
 CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
 

@@ -8,9 +8,9 @@ from domain.after_sale import UNDER_WAY, RefundFault, standing
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.receipt import ConfirmReceipt
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
 from tasks.refund import require_after_sale
-from tasks.resources import Resources
-from tasks.retrying import retrying_task
 
 
 def require_receivable(resources: Resources, order: OrderRecord) -> None:

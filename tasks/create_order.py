@@ -10,8 +10,8 @@ from tasks.effects.cart_line import row_ids
 from tasks.effects.create_by_reference import CreateByReference, request_hash
 from tasks.effects.create_from_cart import PART, CreateFromCart
 from tasks.effects.protocol import perform
-from tasks.resources import Resources
-from tasks.retrying import retrying_task
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
 from tasks.steps import Orders, Step
 
 

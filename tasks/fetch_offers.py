@@ -14,13 +14,12 @@ from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables.offers import OFFERS, offer_rows
 from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.browsing import LARGEST_PAGE, Filters, Hits
 from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
-from domain.offers import Offer
-from tasks.gathering import PartialResults, gather_missing
-from tasks.resources import Resources
-from tasks.retrying import retrying_task
+from domain.offers import LARGEST_PAGE, Filters, Hits, Offer
+from tasks.engine.gathering import PartialResults, gather_missing
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
 
 K = TypeVar("K")
 CLOCK_MARGIN = timedelta(minutes=10)

@@ -1,22 +1,40 @@
-"""Put the lines of planned orders into the marketplaces' carts, each line once."""
+"""A cart: what lies in it as orders to preview, and lines laid into it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.cart import CartRow, row_of
+from domain.cart import CartFault, CartRow, lines_as_carted, request_as_carted, row_of
+from domain.decisions import judge_quote
 from domain.effects import Action, EffectStatus
 from domain.orders import OrderLine
+from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because
 from tasks.effects.cart_line import AddToCart, part_of, require_cart, row_ids
 from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform_alone
-from tasks.resources import Resources
-from tasks.retrying import raise_if_it_passes, retrying_task
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import raise_if_it_passes, retrying_task
+from tasks.preview import with_freight
+
+
+async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
+    """The cost of ordering the order's rows now, with the quantities that lie in the cart. Raises `CartFault`."""
+    if order.order_id is not None:
+        raise CartFault(f"{order.order_ref} is ordered already (order {order.order_id}, {order.state})")
+    rows = row_ids(resources, order)
+    cart, plan = require_cart(resources, order.marketplace), order.plan
+    lines = lines_as_carted(plan.lines, await cart.rows(), rows)
+    plan = replace(plan, request=request_as_carted(plan.request, lines), lines=lines, freight=None)
+    ids = [rows[line.line_no] for line in lines]
+    quote = await cart.quote(plan.sourcing_order, ids, await resources.warehouse())
+    plan = replace(plan, quote=quote).with_verdict(judge_quote(plan.request, lines, quote, plan.offers))
+    return await with_freight(resources, plan) if plan.is_fine else plan
 
 
 @retrying_task("fill_cart", "fill cart {label}")

@@ -1,24 +1,15 @@
-"""Bring refunds up to date: the outcome of asking, what the service shows, and the order's state after that."""
+"""The step that brings refunds up to date."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from connectors.concurrently import concurrently
-from connectors.ledger.id_conflicts import id_taken
-from connectors.ledger.records import EffectRecord, OrderChange
-from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
-from domain.effects import Action, EffectStatus
-from domain.reasons import Reason, ReasonCode, because, together
-from domain.states import OrderState
-from tasks.effects.after_sale import after_sale_of
-from tasks.resources import Resources
-from tasks.retrying import raise_if_it_passes, retrying_task
-
-AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETURNED, RefundState.REFUNDED})
+from domain.after_sale import Refund, RefundState
+from domain.reasons import Reason, together
+from tasks.effects.refund_states import read_refund, restate, take_outcome
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
 
 
 @retrying_task("follow_refunds", "follow {label}")
@@ -38,105 +29,3 @@ async def _follow(resources: Resources, refund: Refund) -> Reason | None:
     if refund.state is RefundState.ASKING:
         return await take_outcome(resources, refund)
     return await read_refund(resources, refund)
-
-
-async def take_outcome(resources: Resources, refund: Refund) -> Reason | None:
-    """Record the outcome of asking, and read the refund if it exists; answers what went wrong with that."""
-    effect, known = asking(resources, refund), refund
-    if refund.state is RefundState.ASKING and effect and effect.status is EffectStatus.DONE:
-        refund_id = str((effect.answer or {})["refund_id"])
-        if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
-            return id_taken(thing="refund", id=refund_id, owner=other)
-        asked_at = effect.settled_at
-        refund = replace(refund, refund_id=refund_id, state=RefundState.ASKED, refusal="", asked_at=asked_at)
-    elif refund.state is RefundState.ASKING and effect:
-        declined = effect.status is EffectStatus.REFUSED
-        state = RefundState.DECLINED if declined else RefundState.ASKING
-        refund = replace(refund, state=state, refusal=effect.reason)
-    if refund != known:  # another run may have written more meanwhile than was read here
-        await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
-    return await read_refund(resources, refund) if refund.refund_id else None
-
-
-async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
-    """Read one refund and record its state; answers what went wrong."""
-    try:
-        shown = await after_sale_of(resources, refund.marketplace).read(refund.refund_id)
-    except Misconfigured:
-        raise
-    except XportcnError as error:
-        raise_if_it_passes(resources, error)
-        return because(ReasonCode.REFUND_UNREAD, refund_id=refund.refund_id, failure=error.message)
-    paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[refund.order_ref].paid
-    if max(shown.asked, shown.refunded) > paid:
-        back, asked = shown.refunded, shown.asked
-        return because(
-            ReasonCode.REFUND_NOT_BELIEVED, refund_id=refund.refund_id, refunded=back, asked=asked, paid=paid
-        )
-    now = merged(refund, shown)
-    if now.state not in FOLLOWED:
-        now = replace(now, settled_at=refund.settled_at or resources.clock())
-    await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
-    return None
-
-
-def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:
-    """The order whose refund has this id already; empty when it is free."""
-    known = resources.ledger.refunds.in_states([*RefundState])
-    same = (one for one in known if one.refund_id == refund_id and one.marketplace is refund.marketplace)
-    return next((one.order_ref for one in same if one.key != refund.key), "")
-
-
-def merged(refund: Refund, shown: ServiceRefund) -> Refund:
-    """The refund with what the service shows of it; the service's amounts win."""
-    return replace(
-        refund,
-        state=shown.state,
-        goods_amount=shown.asked - refund.postage if shown.asked >= refund.postage else shown.asked,
-        postage=refund.postage if shown.asked >= refund.postage else NOTHING,
-        approved=shown.asked if shown.state in AGREED else NOTHING,
-        refunded=shown.refunded,
-        refusal=shown.refusal,
-        company=shown.company or refund.company,
-        tracking_number=shown.tracking_number or refund.tracking_number,
-        deadline=shown.deadline,
-    )
-
-
-async def restate(resources: Resources, order_ref: str) -> None:
-    """Move the order to the state that its refunds put it in."""
-    ledger = resources.ledger
-    order, refunds = ledger.orders([order_ref])[order_ref], ledger.refunds.of_orders([order_ref])
-    if not refunds or order.state is OrderState.UNKNOWN:
-        return
-    state, why = order_state_after(refunds, paid=order.paid, lines=[line.line_no for line in order.lines])
-    touched = order.state is OrderState.REFUNDING or state in (OrderState.REFUNDING, OrderState.REFUNDED)
-    if not touched or (order.state, order.why) == (state, why) or _never_asked(resources, refunds):
-        return
-    steps = [OrderState.REFUNDING] if OrderState.REFUNDING not in (order.state, state) else []
-    if order.state is not state or order.why != why:
-        moves = zip((order.state, *steps), (*steps, state), strict=True)
-        changes = [OrderChange(order_ref=order_ref, state=to, expected=old, why=why) for old, to in moves]
-        await asyncio.to_thread(ledger.change, changes)
-
-
-def _never_asked(resources: Resources, refunds: Sequence[Refund]) -> bool:
-    """Whether those under way are only written down: nothing was sent, so the order's state is as before."""
-    under_way = [refund for refund in refunds if refund.state in UNDER_WAY]
-    return bool(under_way) and all(
-        refund.state is RefundState.ASKING and _is_unsent(asking(resources, refund)) for refund in under_way
-    )
-
-
-def _is_unsent(effect: EffectRecord | None) -> bool:
-    return effect is None or effect.status is EffectStatus.UNSENT
-
-
-def asking(resources: Resources, refund: Refund) -> EffectRecord | None:
-    """The newest attempt at asking for this refund."""
-    attempts = [
-        effect
-        for effect in resources.ledger.effects_of([refund.order_ref])
-        if effect.action is Action.REFUND and effect.part == refund.effect_part
-    ]
-    return max(attempts, key=lambda effect: effect.attempt, default=None)

@@ -20,8 +20,8 @@ from domain.landed import NOT_PAID, Books, LandedLine, landed
 from domain.money import Money
 from domain.rates import Rate
 from domain.states import OrderState
-from tasks.resources import Resources
-from tasks.retrying import reading_task
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import reading_task
 from tasks.snapshot import write
 
 if TYPE_CHECKING:

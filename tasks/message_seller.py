@@ -9,8 +9,8 @@ from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kinds import settle_open
 from tasks.effects.message import SAY, MessageSeller, words_hash
 from tasks.effects.protocol import perform_alone
-from tasks.resources import Resources
-from tasks.retrying import retrying_task
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
 
 LONGEST_MESSAGE = 500
 

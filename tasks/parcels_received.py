@@ -19,13 +19,13 @@ from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.operations.callbacks import PackageInbound
 from domain.callback_kinds import CallbackKind, CallbackState
-from domain.freight import choose_freight
 from domain.money import Money
+from domain.quotes import choose_freight
 from domain.reasons import Reason
 from domain.received import Parcel, problems_of
 from domain.service_orders import ServiceOrder
-from tasks.reading_orders import read_each
-from tasks.resources import Resources
+from tasks.effects.reading_orders import read_each
+from tasks.engine.resources import Resources
 
 EARLIER = 2_000
 LONGEST = 200

@@ -13,21 +13,20 @@ from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.amounts import LEAST_PART
 from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment
-from domain.effects import Action, EffectStatus
+from domain.effects import Action, EffectStatus, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because, outranking
-from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Amount, Contradicted, Paid
-from tasks.arrivals import ignore
 from tasks.effects.create_from_cart import PART as CART
 from tasks.effects.pay import Pay, paid
 from tasks.effects.protocol import perform
-from tasks.reading_orders import another_s, by_channel, is_another_s, read_whatever
-from tasks.resources import Resources
-from tasks.retrying import raise_if_it_passes, retrying_task
+from tasks.effects.reading_orders import another_s, by_channel, is_another_s, read_whatever
+from tasks.engine.gathering import ignore
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import raise_if_it_passes, retrying_task
 from tasks.steps import MOST_TOGETHER, Orders, Step, Together
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)

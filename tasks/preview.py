@@ -21,18 +21,16 @@ from domain.decisions import (
     postponed,
     refused,
 )
-from domain.freight import FreightQuote, choose_freight
 from domain.marketplace import Marketplace
 from domain.matching import Match
 from domain.offers import Offer, Sku
 from domain.orders import OrderRequest, RequestLine, SourcingOrder
 from domain.plan import PlannedOrder
-from domain.quotes import Quote
+from domain.quotes import FreightQuote, Quote, choose_freight
 from domain.reasons import Reason, ReasonCode, because
-from tasks.arrivals import Arrivals
-from tasks.gathering import PartialResults, gather_queued, not_read
-from tasks.resources import Resources
-from tasks.retrying import retrying_task
+from tasks.engine.gathering import Arrivals, PartialResults, gather_queued, not_read
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
 from tasks.search import Item, Matches, item_of, with_matches, with_skus
 
 Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]

@@ -18,8 +18,8 @@ from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.snapshots.tables.table import Row
 from connectors.snapshots.writer import drop_tables
-from domain.rejected import NONE_REJECTED, Rejected, all_rejected
-from tasks.resources import Resources
+from domain.report import NONE_REJECTED, Rejected, all_rejected
+from tasks.engine.resources import Resources
 from tasks.snapshot import ORDERS_A_PART, Slices, snapshot_orders, write
 from tasks.snapshot_refunds import refund_tables
 from tasks.snapshot_sums import LedgerSums

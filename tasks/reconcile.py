@@ -22,9 +22,9 @@ from domain.witnessed import Lack
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import raise_if_it_passes, retrying_task
 from tasks.pay import confirm_payments
-from tasks.resources import Resources
-from tasks.retrying import raise_if_it_passes, retrying_task
 
 MOST_LOOKED_UP = 500
 

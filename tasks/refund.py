@@ -32,9 +32,9 @@ from domain.money import Money
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
-from tasks.follow_refunds import asking, restate, take_outcome
-from tasks.resources import Resources
-from tasks.retrying import retrying_task, this_try
+from tasks.effects.refund_states import asking, restate, take_outcome
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task, this_try
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

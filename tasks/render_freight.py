@@ -11,16 +11,16 @@ from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.freight import render
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.freight import ChosenFreight, FreightService, choose_freight
 from domain.money import Money
 from domain.plan import PlannedOrder
+from domain.quotes import ChosenFreight, FreightService, choose_freight
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from tasks.book_shipment import still_to_book
-from tasks.gathering import PartialResults, gather_missing, not_read
+from tasks.engine.gathering import PartialResults, gather_missing, not_read
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
 from tasks.preview import offered, with_freight
-from tasks.resources import Resources
-from tasks.retrying import retrying_task
 from tasks.steps import Orders, Step
 
 

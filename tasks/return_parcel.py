@@ -11,8 +11,8 @@ from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.return_parcel import ReturnParcel
-from tasks.resources import Resources
-from tasks.retrying import retrying_task
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
 
 
 @retrying_task("return_parcel", "return {refund.key}")

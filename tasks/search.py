@@ -15,9 +15,9 @@ from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.reasons import ReasonCode, because
-from tasks.gathering import PartialResults, gather_missing, not_read
-from tasks.resources import Resources
-from tasks.retrying import retrying_task
+from tasks.engine.gathering import PartialResults, gather_missing, not_read
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
 
 Item = tuple[Marketplace, str]
 Matches = Mapping[tuple[str, str], Match]  # by order_ref and words

@@ -19,9 +19,8 @@ from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.snapshots.tables.table import Row
 from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
-from tasks.hide_from_prefect import hide_from_prefect
-from tasks.resources import Resources
-from tasks.retrying import reading_task
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import hide_from_prefect, reading_task
 from tasks.search import with_matches
 from tasks.snapshot_rows import order_tables, plan_tables
 from tasks.snapshot_sums import LedgerSums

@@ -11,7 +11,7 @@ from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
 from connectors.snapshots.tables.table import Row
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tasks.snapshot import orders_now, write
 from tasks.snapshot_sums import LedgerSums
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from connectors.ledger.overview import money_of, state_of_all
 from connectors.snapshots.sums import SnapshotSumsDiffer, Sums
 from domain.money import Money
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 
 class LedgerSums:

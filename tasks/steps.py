@@ -9,10 +9,10 @@ from typing import Any
 
 from connectors.concurrently import run_or_cancel, task_group
 from connectors.ledger.records import OrderRecord
-from tasks.arrivals import Arrivals, ignore
 from tasks.effects.kinds import settled
-from tasks.resources import Resources
-from tasks.retrying import TryAgain
+from tasks.engine.gathering import Arrivals, ignore
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import TryAgain
 
 Orders = Mapping[str, OrderRecord]
 MOST_TOGETHER = 20

@@ -11,17 +11,16 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.reasons import Reason, ReasonCode, because
-from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.service_orders import ServiceOrder, ServiceStatus, state_from_parcels
 from domain.states import ROAD, OrderState
-from domain.tracking import state_from_parcels
 from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.protocol import perform
-from tasks.gathering import PartialResults, gather_missing
+from tasks.effects.reading_orders import read_each
+from tasks.engine.gathering import PartialResults, gather_missing
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task, this_try
 from tasks.pay import left_as, record_paid
-from tasks.reading_orders import read_each
-from tasks.resources import Resources
-from tasks.retrying import retrying_task, this_try
 
 NOT_FOUND = "404"
 

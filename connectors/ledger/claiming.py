@@ -19,7 +19,7 @@ from domain.decisions import Verdict, held
 from domain.effects import MOST_DOUBTFUL_SENDS, OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
 from domain.marketplace import Marketplace
 from domain.reasons import stored
-from domain.witness_words import marketplace_held
+from domain.witnessed import marketplace_held
 
 _OPPOSED = {**dict.fromkeys(SPENDING, TAKING_BACK), **dict.fromkeys(TAKING_BACK, SPENDING)}
 _MAKING = (Action.CREATE, Action.CART)

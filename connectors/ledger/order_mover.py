@@ -19,8 +19,7 @@ from connectors.ledger.transactions import Transactions
 from domain.marketplace import Marketplace
 from domain.reasons import Reason, ReasonCode, because, read, stored
 from domain.states import OrderState, can_move, is_behind, move
-from domain.witness_words import words_of
-from domain.witnessed import Contradicted, Gap
+from domain.witnessed import Contradicted, Gap, words_of
 
 # built once: building a statement costs several times what running it does
 LOCKED_ORDERS = (

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from connectors.ledger.codec import to_json
-from domain.freight import ChosenFreight
 from domain.money import Money
+from domain.quotes import ChosenFreight
 from domain.service_orders import Shipment
 from domain.witnessed import Booked, Paid
 

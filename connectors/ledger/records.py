@@ -15,19 +15,17 @@ from connectors.ledger.order_update import NOTHING, OrderUpdate
 from domain.absence import Absent
 from domain.budget import start_of_day
 from domain.effects import Action, Claim, EffectStatus, effect_key
-from domain.freight import FreightQuote
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.pause import Pause
 from domain.plan import PlannedOrder
-from domain.quotes import Quote
+from domain.quotes import FreightQuote, Quote
 from domain.reasons import Reason, ReasonCode, read
 from domain.service_orders import Shipment
 from domain.states import OrderState
-from domain.witness_words import contradiction
-from domain.witnessed import Contradicted, RefusedForGood
+from domain.witnessed import Contradicted, RefusedForGood, contradiction
 
 T = TypeVar("T")
 JSON_COLUMNS = ("request", "lines", "offers", "quote", "freight_quote", "shipment", "reason_facts")

@@ -14,10 +14,9 @@ from typing import Protocol, Self
 from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import XportcnError
-from domain.browsing import LARGEST_PAGE, Category, Filters, Hits, Sort
 from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace
-from domain.offers import Offer, OfferSummary
+from domain.offers import LARGEST_PAGE, Category, Filters, Hits, Offer, OfferSummary, Sort
 
 LARGEST_IMAGE = 3 * 1024 * 1024
 

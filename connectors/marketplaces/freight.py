@@ -11,8 +11,8 @@ from connectors.xportcn.errors import Misconfigured, Unanswered
 from connectors.xportcn.operations import warehouse
 from connectors.xportcn.wire import Nothing, unix_text
 from domain.effects import Claim
-from domain.freight import FreightQuote, FreightService
 from domain.orders import OrderLine, Receiver, SourcingOrder
+from domain.quotes import FreightQuote, FreightService
 from domain.service_orders import DomesticParcel, Shipment, ShipmentItem
 
 Address = TypeVar("Address", warehouse.RenderAddress, warehouse.BookingAddress)

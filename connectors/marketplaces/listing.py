@@ -17,8 +17,7 @@ from connectors.xportcn.rows import FittingRows
 from domain.absence import EVER, Reading
 from domain.orders import SourcingOrder
 from domain.service_orders import ServiceOrder
-from domain.witness_words import FLAWS
-from domain.witnessed import Lack
+from domain.witnessed import FLAWS, Lack
 
 # The service's clock and ours may differ: an order counts as created after `since` from this much earlier on.
 CLOCK_MARGIN = timedelta(minutes=10)

@@ -10,7 +10,7 @@ from typing import Protocol
 from connectors.foreign import words_of
 from connectors.request_files.decoding import text_of, undecodable
 from connectors.request_files.opening import Unusable
-from domain.cell_characters import BLANKS
+from domain.cells import BLANKS
 from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW
 

@@ -10,11 +10,10 @@ from connectors.foreign import words_of
 from connectors.request_files.decoding import undecodable
 from connectors.request_files.json_text import JsonText
 from connectors.request_files.opening import Unusable
-from domain.bad_headers import likely_column
-from domain.cell_values import NotACell
+from domain.cells import NotACell
 from domain.items import shortened
 from domain.request_cells import LIMIT
-from domain.request_files import MOST_COLUMNS, NAMES, RequestTable, normal_name
+from domain.request_files import MOST_COLUMNS, NAMES, RequestTable, likely_column, normal_name
 from domain.request_remarks import HEADER_ROW
 
 ARRAYS = ("orders", "rows")

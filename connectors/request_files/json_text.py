@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.request_files.decoding import text_of
 from connectors.request_files.opening import Malformed
-from domain.cell_values import EXACT_FLOAT_LIMIT, NotACell
+from domain.cells import EXACT_FLOAT_LIMIT, NotACell
 
 PART = 2**20  # characters; no single value may be longer than two of them
 BLANKS = re.compile(r"[ \t\n\r]*")

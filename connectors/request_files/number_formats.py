@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from domain.cell_values import DATE, NotACell
+from domain.cells import DATE, NotACell
 
 # Formats that a file names by number alone; others of the first 50 are dates, which differ by language.
 BUILT_IN = {

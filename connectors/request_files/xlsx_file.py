@@ -11,8 +11,7 @@ from connectors.foreign import words_of
 from connectors.request_files.opening import Unusable
 from connectors.request_files.xlsx_book import Workbook, open_book
 from connectors.request_files.xlsx_sheet import Sheet
-from domain.cell_characters import BLANKS
-from domain.cell_values import NotACell, value_text
+from domain.cells import BLANKS, NotACell, value_text
 from domain.request_files import MOST_COLUMNS, RequestTable
 from domain.request_remarks import HEADER_ROW
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from connectors.request_files.number_formats import AS_IT_IS, Shown
 from connectors.request_files.opening import Malformed, Unusable
 from connectors.request_files.xlsx_book import TextReader, Workbook, XmlParser, unescaped
-from domain.cell_values import DATE, NotACell
+from domain.cells import DATE, NotACell
 from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 
 SPREADSHEET_LIMIT = 10**15  # spreadsheets round what is typed to 15 digits

@@ -21,7 +21,7 @@ from connectors.snapshots.sums import Sums, sums_of
 from connectors.snapshots.tables import ENVELOPE, TABLES
 from connectors.snapshots.tables.rejected import REJECTED_ROWS
 from connectors.snapshots.tables.table import Table
-from domain.rejected import NONE_REJECTED, Rejected, RejectedRow
+from domain.report import NONE_REJECTED, Rejected, RejectedRow
 
 AT_ONCE = 16_384
 WHOLE_ROWS_AT_ONCE = 5_000

@@ -16,7 +16,7 @@ from connectors.settings import SourcingSettings
 from domain.reasons import ReasonCode, because
 from flows.approval.form import ask_in_the_ui
 from flows.approval.request import ApprovalRequest, Decision, above_limit, not_approved_by, why_asked
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 BEFOREHAND = "a yes given beforehand"
 Approver = Callable[[ApprovalRequest], bool]

@@ -20,9 +20,8 @@ from pydantic import Field, ValidationError, create_model
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
 from domain.reasons import ReasonCode, because
-from domain.wording import pluralize
+from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, pluralize, references_in
 from flows.approval.notice import ApprovalNotice
 from flows.approval.pause import CancelledBelow, asked_since, filled_in, is_cancelled, outermost_run
 from flows.approval.request import ApprovalRequest, Decision, not_approved_by
@@ -30,7 +29,7 @@ from flows.approval.words import AskedPlan, bare, deadline_words, description_of
 from flows.prefect_ui.artifacts import artifact_key, show_table
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.progress import best_effort
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 NAME = r"^\s*\S.{0,99}$"
 LONGEST_NOTE = 500

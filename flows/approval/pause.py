@@ -25,7 +25,7 @@ from prefect.input.run_input import keyset_from_base_key
 from prefect.states import Running
 
 from flows.prefect_ui.expected_errors import run_logger
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 
 POLL_S = 3
 SPARE_S = 3600  # the pause outlives the deadline, so that this process can still resume the run

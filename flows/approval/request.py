@@ -14,8 +14,7 @@ from connectors.rates_file import RatesUnusable, read_rates
 from connectors.settings import SourcingSettings
 from domain.money import Money, total_of
 from domain.pause import Pause
-from domain.plan import PlannedOrder, PlanSummary
-from domain.plan_costs import Sum, add_to, in_one
+from domain.plan import PlannedOrder, PlanSummary, Sum, add_to, in_one
 from domain.rates import Rates
 from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import Remark

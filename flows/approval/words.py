@@ -13,8 +13,7 @@ from connectors.ledger.plans import plan_hash
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import artifact_page
 from domain.items import product_page, shortened
-from domain.plan import PlannedOrder
-from domain.plan_costs import PlanCost, Sum, in_one
+from domain.plan import PlanCost, PlannedOrder, Sum, in_one
 from domain.rates import Rate
 from domain.wording import pluralize
 from flows.approval.request import ApprovalRequest, rates_of

@@ -14,10 +14,10 @@ from domain.canary import MOST, given_up, is_understood, waits_for
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import OrderState
+from tasks.effects.reading_orders import read_whatever
 from tasks.effects.settling import clear_from
+from tasks.engine.resources import Resources
 from tasks.pay import read_back
-from tasks.reading_orders import read_whatever
-from tasks.resources import Resources
 
 GOOD_FOR = timedelta(days=1)
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from connectors.concurrently import task_group
 from connectors.xportcn.errors import ServiceAway
-from tasks.progress import progress
-from tasks.resources import Resources
+from tasks.engine.progress import progress
+from tasks.engine.resources import Resources
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Sized)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from typing import Any
 
+from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import TerminationSignal
 from prefect.states import Completed
 
+from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.settings import is_deployed_run
 from domain.report import BatchReport
+from domain.states import NEEDS_A_PERSON
 from flows.batch.reporting import bought_by, line_of
 from flows.prefect_ui.artifacts import (
+    NO_ORDERS,
     artifact_key,
     counts_of,
     in_short,
@@ -25,12 +30,55 @@ from flows.prefect_ui.artifacts import (
     markdown_report,
     of_many,
     outcome_rows,
-    show_outcome,
+    show_table,
     with_parcels,
 )
+from flows.prefect_ui.plan_table import dry_run_summary, plan_rows
+from flows.prefect_ui.progress import best_effort, rename_run
 
 HELD = "Held"
 STOPPED = "the run was stopped; what is not bought stays as it is, and a run of the same batch goes on with it"
+last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
+"""Reports for a caller that needs them even when Prefect can't record the end of the run."""
+
+
+async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
+    """Show the table of outcomes, or of a dry run's plan, and the report, which links to everything else.
+
+    In a worker's process also the figures of the batch, and their page.
+
+    `orders` of the ledger have the links to follow their parcels.
+    """
+    if (reports := last_report.get()) is not None:
+        reports.append(report)  # before anything is shown, which may fail
+
+    async def all_of_it() -> None:
+        await (_show_plan(report) if report.dry_run else _show_orders(report))
+        await acreate_markdown_artifact(
+            key=f"report-{artifact_key(report.batch_id)}",
+            markdown=markdown_report(report, orders, links_of(report)),
+            description=in_short(report),
+        )
+        await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
+
+    await best_effort("the report", all_of_it())
+    if is_deployed_run() and report.snapshot_id and not report.dry_run:
+        # pandas and matplotlib, which a terminal need not wait for
+        from flows.prefect_ui.report_artifact import show_figures
+
+        await show_figures(report)
+
+
+async def _show_orders(report: BatchReport) -> None:
+    next_look = f"; {report.next_look.words}" if report.next_look else ""
+    words = f"Orders of batch {report.batch_id}: {counts_of(report)}{next_look}"
+    await show_table(f"outcome-{artifact_key(report.batch_id)}", outcome_rows(report), words)
+
+
+async def _show_plan(report: BatchReport) -> None:
+    words = f"Plan of batch {report.batch_id}: {counts_of(report)}. {dry_run_summary(report)}"
+    rows = sorted(plan_rows(report), key=lambda row: row["state"] not in NEEDS_A_PERSON)
+    await show_table(artifact_key(f"plan-{report.batch_id}"), rows, words)
 
 
 def ended(report: BatchReport) -> Any:

@@ -11,21 +11,20 @@ from functools import partial
 from connectors.concurrently import task_group
 from connectors.ledger.records import OrderRecord, SpendLimits
 from connectors.xportcn.errors import ServiceAway
-from domain.freight import ChosenFreight
 from domain.marketplace import Marketplace
+from domain.quotes import ChosenFreight
 from domain.states import OrderState
 from flows.batch.canary import Canaries
 from flows.batch.chunks import side_by_side
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import run_logger
-from tasks.arrivals import ignore
 from tasks.book_shipment import book_shipments
 from tasks.create_order import create_orders
-from tasks.gathering import PartialResults
+from tasks.engine.gathering import PartialResults, ignore
+from tasks.engine.progress import progress
+from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
-from tasks.progress import progress
 from tasks.render_freight import render_freights
-from tasks.resources import Resources
 from tasks.steps import Step
 
 STAGES = ("create", "pay", "render freight", "book")

@@ -19,10 +19,9 @@ from connectors.ledger.records import Approval, EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
-from domain.deadline import moment_of
 from domain.decisions import Verdict
 from domain.effects import OPEN, TAKING_BACK, Action
-from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, due_while_paused
+from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, due_while_paused, moment_of
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport
@@ -40,7 +39,7 @@ from flows.prefect_ui.parameters import BadInput, Limits
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 DEPLOYMENT = "finish-batch"
 PAUSED = "waits until buying is resumed"

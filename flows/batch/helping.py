@@ -18,7 +18,7 @@ from flows.batch.planning import Planning, match_requests
 from flows.batch.reporting import match_line
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.effects.kinds import settle_open
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 LOOK_EVERY_S = 2.0
 TAKE_EVERY_S = 0.5

@@ -12,14 +12,14 @@ from prefect.context import FlowRunContext
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord
 from connectors.settings import SourcingSettings, XportcnSettings
-from domain.deadline import as_text, moment_of
 from domain.effects import EffectStatus
+from domain.follow_ups import as_text, moment_of
 from domain.states import NEEDS_A_PERSON
 from flows.notify.news import of_doubts
 from flows.notify.telling import outages_told, run_link, service_back, tell
 from tasks.effects.kinds import kind_of
-from tasks.lost_ledger import require_not_lost
-from tasks.resources import Resources, open_resources, utc_now
+from tasks.engine.lost_ledger import require_not_lost
+from tasks.engine.resources import Resources, open_resources, utc_now
 
 LEAST_S = 60.0
 """The first call is waited for at least so long."""

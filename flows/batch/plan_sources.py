@@ -24,12 +24,12 @@ from domain.states import OrderState
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.planning import Take, plan_each
 from flows.batch.sorting import OVER, SortedOrders, sort_requests, words_of_forgotten
+from flows.batch.unrecorded import find_unrecorded
 from flows.prefect_ui.expected_errors import run_logger
-from tasks.gathering import not_read
-from tasks.order_cart import plan_cart
-from tasks.resources import Resources
+from tasks.engine.gathering import not_read
+from tasks.engine.resources import Resources
+from tasks.fill_cart import plan_cart
 from tasks.search import with_matches
-from tasks.unrecorded import find_unrecorded
 
 
 class StoredPlans(Sequence[PlannedOrder]):

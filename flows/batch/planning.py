@@ -18,14 +18,13 @@ from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.witness_words import marketplace_held
+from domain.witnessed import marketplace_held
 from domain.wording import shorten
 from flows.batch.chunks import label_of, side_by_side
-from tasks.arrivals import Arrivals
-from tasks.gathering import PartialResults
+from tasks.engine.gathering import Arrivals, PartialResults
+from tasks.engine.progress import progress
+from tasks.engine.resources import Resources
 from tasks.preview import NOT_ASKED, QuotesTogether, preview_orders
-from tasks.progress import progress
-from tasks.resources import Resources
 from tasks.search import (
     Item,
     Matches,

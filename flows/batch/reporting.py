@@ -15,11 +15,10 @@ from domain.matching import Match
 from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, explained
-from domain.rejected import all_rejected
-from domain.report import BatchReport, MatchLine, ReportLine
+from domain.report import BatchReport, MatchLine, ReportLine, all_rejected
 from domain.request_remarks import Remark
 from domain.states import OrderState
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 
 def batch_report(

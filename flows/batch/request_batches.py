@@ -15,10 +15,9 @@ from prefect.runtime import flow_run
 from connectors.fetched_files import FOLDER, fetch_stored, is_address, is_fetched
 from connectors.request_files import read_request_file, read_request_text
 from connectors.settings import SourcingSettings
-from domain.bad_requests import BadRequests
 from domain.orders import OrderRequest
 from domain.report import check_batch_id
-from domain.request_remarks import Remark, merged_remarks
+from domain.request_remarks import BadRequests, Remark, merged_remarks
 from flows.prefect_ui.artifacts import show_faults
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.parameters import SECRET, BadInput, Requests, in_words

@@ -41,9 +41,9 @@ from flows.prefect_ui.events import EventFeed, batch_finished, budget_used_up
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.kinds import settle_open
-from tasks.lost_ledger import wait_until_settled
+from tasks.engine.lost_ledger import wait_until_settled
+from tasks.engine.resources import Resources
 from tasks.render_freight import approve_freight, estimate_unbooked
-from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders, snapshot_plan
 
 SHIPPABLE = (OrderState.PAID, OrderState.HELD)

@@ -40,8 +40,8 @@ from flows.batch.helping import STOPPED, Helping
 from flows.batch.opening import this_run
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.parameters import BadInput
-from tasks.progress import SILENT, progress
-from tasks.resources import Resources
+from tasks.engine.progress import SILENT, progress
+from tasks.engine.resources import Resources
 
 T = TypeVar("T")
 DEPLOYMENT = "helper/helper"

@@ -28,8 +28,8 @@ from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.batch.follow_up import is_deployed, next_follow_up
 from flows.prefect_ui.progress import best_effort
+from tasks.engine.resources import Resources
 from tasks.preview import not_looked_up
-from tasks.resources import Resources
 
 LEFT = {
     OrderState.PLANNED: "approved, not ordered yet",

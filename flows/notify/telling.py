@@ -16,7 +16,7 @@ from connectors.ui_pages import run_page
 from connectors.xportcn.breaker import BreakerNews
 from domain.messages import Message, MessageKind
 from flows.prefect_ui.expected_errors import run_logger
-from tasks.progress import listening
+from tasks.engine.progress import listening
 
 AWAY_AFTER = timedelta(minutes=15)
 SAME_OUTAGE = timedelta(hours=6)

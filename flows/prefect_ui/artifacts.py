@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from urllib.parse import quote
 
-from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.artifacts import acreate_table_artifact
 
 from connectors.ledger.records import OrderRecord
 from connectors.settings import is_deployed_run
@@ -19,8 +18,8 @@ from domain.request_remarks import Fault
 from domain.states import NEEDS_A_PERSON
 from domain.wording import pluralize
 from flows.prefect_ui.inert import inert
-from flows.prefect_ui.plan_table import OUR_LINKS, dry_run_summary, plan_rows, warnings_list
-from flows.prefect_ui.progress import best_effort, rename_run
+from flows.prefect_ui.plan_table import OUR_LINKS, dry_run_summary, warnings_list
+from flows.prefect_ui.progress import best_effort
 
 TRACKER = "https://t.17track.net/en#nums={}"
 WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]|\"'`\\]{1,1000}")
@@ -31,53 +30,11 @@ SHOWN_ALIKE = 10
 SHOWN_PARCELS = 200
 MOST_ROWS = 1_000
 """Rows of a table: Prefect keeps each three times, and a browser draws all of them. All rows are in the snapshot."""
-last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
-"""Reports for a caller that needs them even when Prefect can't record the end of the run."""
-
-
-async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
-    """Show the table of outcomes, or of a dry run's plan, and the report, which links to everything else.
-
-    In a worker's process also the figures of the batch, and their page.
-
-    `orders` of the ledger have the links to follow their parcels.
-    """
-    if (reports := last_report.get()) is not None:
-        reports.append(report)  # before anything is shown, which may fail
-
-    async def all_of_it() -> None:
-        await (_show_plan(report) if report.dry_run else _show_orders(report))
-        await acreate_markdown_artifact(
-            key=f"report-{artifact_key(report.batch_id)}",
-            markdown=markdown_report(report, orders, links_of(report)),
-            description=in_short(report),
-        )
-        await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
-
-    await best_effort("the report", all_of_it())
-    if is_deployed_run() and report.snapshot_id and not report.dry_run:
-        from flows.prefect_ui.report_artifact import (
-            show_figures,  # pandas and matplotlib, which a terminal need not wait for
-        )
-
-        await show_figures(report)
 
 
 def with_parcels(report: BatchReport) -> list[str]:
     """The orders for which a report links to the tracking of their parcels."""
     return [line.order_ref for line in report.orders if line.tracking_numbers][:SHOWN_PARCELS]
-
-
-async def _show_orders(report: BatchReport) -> None:
-    next_look = f"; {report.next_look.words}" if report.next_look else ""
-    words = f"Orders of batch {report.batch_id}: {counts_of(report)}{next_look}"
-    await show_table(f"outcome-{artifact_key(report.batch_id)}", outcome_rows(report), words)
-
-
-async def _show_plan(report: BatchReport) -> None:
-    words = f"Plan of batch {report.batch_id}: {counts_of(report)}. {dry_run_summary(report)}"
-    rows = sorted(plan_rows(report), key=lambda row: row["state"] not in NEEDS_A_PERSON)
-    await show_table(artifact_key(f"plan-{report.batch_id}"), rows, words)
 
 
 async def show_table(key: str, rows: Sequence[Mapping[str, object]], words: str, *, rest: str = "the snapshot") -> None:

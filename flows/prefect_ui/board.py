@@ -21,7 +21,7 @@ from connectors.xportcn.breaker import BreakerNews
 from flows.prefect_ui.events import send, service_back, service_waits
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.progress import PATIENCE_S, best_effort
-from tasks.progress import Progress, Waiting, listening, progress
+from tasks.engine.progress import Progress, Waiting, listening, progress
 
 LOG_EVERY_S = 60.0
 SHOW_EVERY_S = 10.0

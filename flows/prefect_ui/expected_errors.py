@@ -23,8 +23,8 @@ from connectors.request_files import UnreadableFile
 from connectors.settings import BadSetting, MissingSetting
 from connectors.snapshots.manifests import SnapshotError
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.bad_requests import BadRequests
 from domain.reasons import ReasonCode, run_label
+from domain.request_remarks import BadRequests
 from flows.prefect_ui.parameters import BadInput
 
 CODES: dict[type[Exception], ReasonCode] = {

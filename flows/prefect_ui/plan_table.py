@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.items import product_page
-from domain.plan import PlannedOrder
-from domain.plan_costs import PlanCost
+from domain.plan import PlanCost, PlannedOrder
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Remark, merged_remarks
 from domain.wording import pluralize

@@ -14,8 +14,7 @@ from prefect.events import Event, Resource
 from domain.findings import Finding
 from domain.money import Money
 from domain.reconciliation import PaidSum
-from domain.rejected import NONE_REJECTED, Rejected
-from domain.report import ReportLine
+from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.wording import pluralize
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.events import MOST_REFS, send

@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Annotated
 
 from domain.after_sale import RefundKind
-from domain.choices import references_in
+from domain.effects import Resolution, ResolutionKind
 from domain.money import Money, yuan
-from domain.resolutions import Resolution, ResolutionKind
+from domain.wording import references_in
 from flows.prefect_ui.parameters import BadInput, asked
 
 K = ResolutionKind

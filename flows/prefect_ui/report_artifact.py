@@ -18,8 +18,8 @@ from flows.prefect_ui.inert import inert
 from flows.prefect_ui.progress import best_effort
 
 if TYPE_CHECKING:
-    from flows.prefect_ui.report_sections import ReportSection, Row
-    from tasks.report_figures import Figures
+    from flows.report.figures import Figures
+    from flows.report.sections import ReportSection, Row
 
 MOST_ROWS = 50
 ELSEWHERE = ("waiting",)
@@ -47,9 +47,8 @@ async def show_figures(report: BatchReport) -> None:
 
 def _written(report: BatchReport) -> str:
     from connectors.snapshots import Snapshots
-    from flows.prefect_ui.report_page import write_page
-    from tasks.report_figures import figures
-    from tasks.report_frames import report_frames
+    from flows.report.figures import figures, report_frames
+    from flows.report.page import write_page
 
     settings = SourcingSettings()
     frames = report_frames(Snapshots(report.snapshot_root), report.batch_id)
@@ -61,7 +60,7 @@ def _written(report: BatchReport) -> str:
 
 def markdown_figures(figures: Figures, timezone: str, file: Path) -> str:
     """The totals, each part as a table, and where the page with the charts lies."""
-    from flows.prefect_ui.report_sections import heading, moment, sections, totals
+    from flows.report.sections import heading, moment, sections, totals
 
     parts = [part for part in sections(figures, timezone) if not part.on_paper and part.key not in ELSEWHERE]
     return "\n\n".join(
@@ -75,7 +74,7 @@ def markdown_figures(figures: Figures, timezone: str, file: Path) -> str:
 
 
 def _part(part: ReportSection) -> str:
-    from flows.prefect_ui.report_sections import rest
+    from flows.report.sections import rest
 
     table = [_table(part.columns, part.rows[:MOST_ROWS])] if part.rows else []
     more = rest(part, min(len(part.rows), MOST_ROWS))

@@ -30,8 +30,8 @@ from connectors.ui_pages import WHAT_WAITS, run_form, run_page
 from domain.pause import PAUSED, Pause
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize
+from flows.answers.todo import STUCK, ToDo, to_do
 from flows.prefect_ui.inert import inert
-from tasks.todo import STUCK, ToDo, to_do
 
 MOST_ROWS = 1_000
 REFUSED_FOR = timedelta(days=7)

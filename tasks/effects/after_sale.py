@@ -16,7 +16,7 @@ from domain.after_sale import Refund
 from domain.marketplace import Marketplace
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 STATUS_ERROR = "REFUND_STATUS_ERROR"
 REFUND_REFUSED = CHECKED | {

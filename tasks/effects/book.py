@@ -12,16 +12,15 @@ from connectors.marketplaces.freight import book
 from connectors.marketplaces.refusals import CHECKED, means_no
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import OwnRecord
-from domain.effects import Action, Claim
-from domain.freight import ChosenFreight
+from domain.effects import Action, Claim, ResolutionKind
 from domain.money import Money
+from domain.quotes import ChosenFreight
 from domain.reasons import Reason, ReasonCode, because
-from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, Shipment
 from domain.states import OrderState
 from domain.witnessed import Booked, Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
-from tasks.reading_orders import read_orders
+from tasks.effects.reading_orders import read_orders
 
 
 @dataclass(frozen=True)

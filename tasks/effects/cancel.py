@@ -12,15 +12,14 @@ from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.effects import Action, Claim
+from domain.effects import Action, Claim, ResolutionKind
 from domain.reasons import ReasonCode, because
-from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, not_shown
-from tasks.reading_orders import read_orders
+from tasks.effects.reading_orders import read_orders
 
 CLOCK_MARGIN = timedelta(seconds=1)
 NOT_CANCELLED = CHECKED | {ORDER_STATUS_ERROR, ORDER_NOT_EXIST, "CLOSE_ORDER_TOO_FAST", "400_3"}

@@ -17,7 +17,7 @@ from domain.marketplace import Marketplace
 from domain.orders import OrderLine
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from domain.amounts import agreed_total, money_of
-from domain.effects import Action
+from domain.effects import Action, ResolutionKind
 from domain.reasons import Reason
-from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Source, Statement
 from tasks.effects.kind import EffectKind, Proof

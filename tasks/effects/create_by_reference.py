@@ -23,8 +23,8 @@ from domain.states import OrderState
 from domain.witnessed import Contradicted, Source, Statement
 from tasks.effects.create import Create, ordered, several
 from tasks.effects.kind import Attempt, Proof, Sighting
+from tasks.effects.reading_orders import by_channel, is_another_s
 from tasks.effects.settling import clear_from
-from tasks.reading_orders import by_channel, is_another_s
 
 CLOCK_MARGIN = timedelta(minutes=10)
 MOST_CONTROLS = 3

@@ -10,12 +10,11 @@ from typing import Any, ClassVar
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, Refused, Unanswered, XportcnError
 from domain.absence import Unseen
-from domain.effects import Action, Claim
+from domain.effects import Action, Claim, ResolutionKind
 from domain.reasons import Reason, ReasonCode, because
-from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Open
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

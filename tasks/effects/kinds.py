@@ -24,10 +24,10 @@ from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
 from tasks.effects.refund import AskRefund, ModifyRefund, WithdrawRefund
+from tasks.effects.refund_states import restate, take_outcome
 from tasks.effects.return_parcel import ReturnParcel
 from tasks.effects.settling import settle
-from tasks.follow_refunds import restate, take_outcome
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 KINDS: tuple[type[EffectKind], ...] = (
     AddToCart,

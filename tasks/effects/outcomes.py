@@ -12,10 +12,9 @@ from domain.absence import Absent, NotHappened, OwnRecord, Unseen
 from domain.effects import MOST_DOUBTFUL_SENDS, EffectStatus
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
-from domain.witness_words import words_of
-from domain.witnessed import Contradicted, Kind, Lack, Open, RefusedForGood, Source, Statement
+from domain.witnessed import Contradicted, Kind, Lack, Open, RefusedForGood, Source, Statement, words_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 REFUSED_AS = "refused_as"
 NOT_READ = Open(kind=Kind.ABSENT, lacks=Lack.READ_BACK)

@@ -14,16 +14,14 @@ from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.amounts import agreed_taken, money_of
 from domain.decisions import PAID_FOR_NOTHING, judge_paid, still_unknown, unknown_state
-from domain.effects import Action, Claim
+from domain.effects import Action, Claim, ResolutionKind
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because, together
-from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witness_words import contradiction
-from domain.witnessed import Amount, Contradicted, Kind, Lack, Open, Paid, Source, Statement
+from domain.witnessed import Amount, Contradicted, Kind, Lack, Open, Paid, Source, Statement, contradiction
 from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, not_shown
-from tasks.reading_orders import read_orders
+from tasks.effects.reading_orders import read_orders
 
 DEBIT = "debit"
 """The value of `XPORTCN_PAY_IS` for a service whose payments take the money at once."""

@@ -23,12 +23,12 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.witnessed import Source
 from domain.wording import pluralize
-from tasks.arrivals import ignore
 from tasks.effects.kind import EffectKind, Proof, Reply
 from tasks.effects.outcomes import Begun
 from tasks.effects.settling import settle
-from tasks.resources import NEVER_S
-from tasks.retrying import TryAgain, may_try_again, this_try
+from tasks.engine.gathering import ignore
+from tasks.engine.resources import NEVER_S
+from tasks.engine.retrying import TryAgain, may_try_again, this_try
 
 Wanted = TypeVar("Wanted", Intent, EffectRecord)
 

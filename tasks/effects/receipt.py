@@ -14,7 +14,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.witnessed import Source, Statement
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, not_shown
-from tasks.reading_orders import read_orders
+from tasks.effects.reading_orders import read_orders
 
 
 class ConfirmReceipt(EffectKind):

@@ -9,9 +9,8 @@ from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.after_sale import RefundRequest
 from connectors.xportcn.errors import Refused
 from domain.after_sale import UNDER_WAY, Refund, RefundState, after_refunding, standing
-from domain.effects import Action, Claim
+from domain.effects import Action, Claim, ResolutionKind
 from domain.reasons import ReasonCode, because
-from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from tasks.effects.after_sale import OnRefund, after_sale_of, refund_of, rest_of
 from tasks.effects.kind import Attempt, Proof

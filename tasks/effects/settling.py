@@ -12,11 +12,10 @@ from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Unanswered, XportcnError
 from domain.absence import Absent, Harmless, NeverLeft, Unseen
 from domain.reasons import Reason, ReasonCode, because
-from domain.witness_words import unproven
-from domain.witnessed import Contradicted, Open, Source
+from domain.witnessed import Contradicted, Open, Source, unproven
 from tasks.effects.kind import EffectKind, Proof, not_to_be_asked
 from tasks.effects.outcomes import NOT_READ, Begun, Seen, refusal_of
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 
 
 async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:

@@ -17,7 +17,7 @@ from openpyxl import load_workbook
 
 from connectors import durable
 from connectors.cost_files import write_csv, write_xlsx
-from domain.cell_characters import FORMULA
+from domain.cells import FORMULA
 from domain.landed import Books
 from domain.rates import Rate, Rates
 from tasks.landed_cost import CostTables, landed_cost

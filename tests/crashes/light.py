@@ -47,8 +47,8 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.batch.planning import Take, plan_orders
 from flows.batch.run import BatchRun
-from tasks.resources import Resources, open_resources
-from tasks.retrying import RetryingTask
+from tasks.engine.resources import Resources, open_resources
+from tasks.engine.retrying import RetryingTask
 from tests.running import PATIENCE_S, write_csv
 
 # what a run imports on its way

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from tasks.pausing import pause
+from flows.answers.pausing import pause
 from tests.crashes.books import assert_books_are_exact
 from tests.crashes.conftest import in_endurance
 from tests.crashes.light import Job, run, start, states

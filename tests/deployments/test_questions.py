@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from domain.choices import ALL
+from domain.wording import ALL
 from tests.deployments.served import Served, wait_for
 from tests.running import single_line_orders, write_csv
 

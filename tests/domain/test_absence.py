@@ -24,8 +24,7 @@ from domain.absence import (
 )
 from domain.money import Money
 from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
-from domain.witness_words import words_of
-from domain.witnessed import Contradicted, Lack, Open, Source, Statement
+from domain.witnessed import Contradicted, Lack, Open, Source, Statement, words_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BOTH, MESSAGE_ONLY = frozenset(ReferenceField), frozenset({ReferenceField.REFERENCE})

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from domain.amounts import agreed, agreed_taken, agreed_total
 from domain.marketplace import Marketplace
 from domain.money import CurrencyMismatch, Money
-from domain.witness_words import contradiction
-from domain.witnessed import Amount, Contradicted, Gap, Kind, Source, Statement
+from domain.witnessed import Amount, Contradicted, Gap, Kind, Source, Statement, contradiction
 
 FEN = st.integers(min_value=1, max_value=10**12)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from domain.browsing import Filters
 from domain.money import Money
+from domain.offers import Filters
 
 
 @pytest.mark.parametrize(

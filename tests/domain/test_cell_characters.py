@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.cell_characters import INVISIBLE, seen_text
+from domain.cells import INVISIBLE, seen_text
 
 UNSEEN = INVISIBLE.findall("\n".join(map(chr, range(0x80, 0xE1000))))
 

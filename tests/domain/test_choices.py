@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
+from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
 
 ASKED = ["A-1", "A-2", "B.3"]
 REFS = st.lists(st.from_regex(r"[A-C][0-9]{1,2}", fullmatch=True), unique=True, max_size=12)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.deadline import as_text, moment_of
+from domain.follow_ups import as_text, moment_of
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.freight import FreightService, choose_freight
 from domain.money import Money
+from domain.quotes import FreightService, choose_freight
 
 
 def service(service_id: str, fen: int, min_days: int, max_days: int) -> FreightService:

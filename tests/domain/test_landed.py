@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.allocation import allocate, apportioned
-from domain.bills import OF_THE_GOODS, Bill, BillLine, Booking, Quoted, net, split
+from domain.bills import OF_THE_GOODS, Bill, BillLine, Booking, Quoted, allocate, apportioned, net, split
 from domain.landed import Books, landed
 from domain.money import Money, minor_digits
 from domain.parcels import parcels

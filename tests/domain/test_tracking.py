@@ -7,9 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.money import Money
-from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
+from domain.service_orders import (
+    DomesticParcel,
+    ServiceOrder,
+    ServiceStatus,
+    TraceStatus,
+    TrackingEvent,
+    state_from_parcels,
+)
 from domain.states import OrderState
-from domain.tracking import state_from_parcels
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

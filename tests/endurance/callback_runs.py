@@ -20,7 +20,7 @@ from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import new_token
 from connectors.ledger.store import Ledger
 from domain.callback_kinds import CallbackState
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 from tests.connectors.callbacks.conftest import posted
 from tests.deployments.conftest import free_port, receiver
 from tests.deployments.served import Served, wait_for

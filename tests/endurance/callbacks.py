@@ -38,9 +38,9 @@ from domain.callback_kinds import CallbackKind
 from domain.messages import MessageKind
 from flows.callbacks import handle_callbacks
 from flows.sync_tracking import track
+from tasks.engine.resources import open_resources, utc_now
 from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund, refund_options
-from tasks.resources import open_resources, utc_now
 from tasks.sync_tracking import sync_tracking
 from tests.connectors.callbacks.conftest import posted
 from tests.deployments.test_receiver import ODD, odd_bodies

@@ -9,7 +9,7 @@ import sys
 from connectors.marketplaces.freight import warehouse_address
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.errors import XportcnError
-from tasks.resources import Resources, open_resources
+from tasks.engine.resources import Resources, open_resources
 
 CALLERS = 32
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from connectors.ledger.store import Ledger
-from domain.choices import ALL
-from tasks.resources import utc_now
+from domain.wording import ALL
+from tasks.engine.resources import utc_now
 from tests.crashes.books import broken_promises
 from tests.crashes.light import Job
 from tests.deployments.conftest import free_port

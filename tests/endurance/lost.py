@@ -21,7 +21,7 @@ from urllib.error import URLError
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from deployments.processes import descendants_of
-from domain.choices import ALL
+from domain.wording import ALL
 from tests.deployments.conftest import free_port, receiver
 from tests.deployments.served import Served, wait_for
 from tests.history import violations

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.settings import SourcingSettings
-from tasks.pausing import Paused, pause
+from flows.answers.pausing import Paused, pause
 from tests.crashes.books import kept, ledger_of
 from tests.crashes.light import KILLED, Job, Run, run, start
 from tests.endurance.shop import judged, new_batch, run_until_quiet

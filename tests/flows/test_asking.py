@@ -18,9 +18,9 @@ from prefect.states import Cancelling, Running
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.choices import ALL, ALL_BUT
 from domain.messages import Message
 from domain.plan import PlannedOrder
+from domain.wording import ALL, ALL_BUT
 from flows.approval import form, notice, pause
 from flows.approval.form import ask_in_the_ui
 from flows.approval.pause import CancelledBelow, filled_in

@@ -19,7 +19,7 @@ from domain.rates import Rates
 from flows import costs
 from flows.costs import CostFiles, cost, markdown
 from tasks import landed_cost, snapshot
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.tasks.conftest import resources
 from tests.tasks.three_orders import EUR, ORDER_SUMS, PAID, RATES, ROWS, SUMS, order, rows_of

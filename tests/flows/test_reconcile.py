@@ -32,7 +32,7 @@ from flows.prefect_ui.parameters import foreign_orders
 from flows.prefect_ui.reconcile_artifact import ReconciliationReport, artifact_rows, markdown, summary_of
 from flows.reconcile import Reconciliation, foreign_by
 from tasks import reconcile as reading
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.domain.facts import NOW, theirs, theirs_unpaid
 

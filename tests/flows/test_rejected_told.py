@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli.run import print_report
-from domain.rejected import NONE_REJECTED, Rejected, RejectedRow, all_rejected
+from domain.report import NONE_REJECTED, Rejected, RejectedRow, all_rejected
 from domain.states import OrderState
 from flows.after_sale_reporting import AfterSaleReport
 from flows.after_sale_reporting import summary_of as after_sale_summary

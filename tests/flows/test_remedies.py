@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from domain.effects import Resolution, ResolutionKind
 from domain.money import Money
 from domain.reasons import ReasonCode, because
-from domain.resolutions import Resolution, ResolutionKind
 from flows.after_sale import ask_for_refund, receive_orders, send_back, withdraw_refund, write_to_seller
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.dry_run import DryRunRow, dry_run_summary

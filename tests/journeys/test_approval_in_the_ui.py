@@ -18,10 +18,10 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import Scheduled
 
 from connectors.ledger.store import Ledger
-from domain.choices import ALL, ALL_BUT, NONE, SOME
+from domain.wording import ALL, ALL_BUT, NONE, SOME
 from flows.approval import pause
 from flows.source_orders import source_orders
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 from tests.running import Merchant, single_line_orders, write_csv
 
 

@@ -14,7 +14,7 @@ from connectors.ledger.store import Ledger
 from flows.carts import fill_cart, order_from_cart
 from flows.prefect_ui.parameters import Requests
 from flows.source_orders import source_orders
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 from tests.journeys.seen_in_prefect import events_of, newest_run
 from tests.running import Merchant, single_line_orders, write_csv
 

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from connectors.ledger.store import Ledger
-from domain.resolutions import ResolutionRefused
+from domain.effects import ResolutionRefused
 from flows.after_sale import ask_for_refund, withdraw_refund
 from flows.after_sale_reporting import NEEDS_ATTENTION, artifact_rows
 from flows.cancel_orders import cancel_orders

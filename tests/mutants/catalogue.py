@@ -13,17 +13,17 @@ CLAIMING = "connectors/ledger/claiming.py"
 OUTCOMES = "connectors/ledger/outcomes.py"
 STORE = "connectors/ledger/store.py"
 SWITCHES = "connectors/ledger/switches.py"
-PAUSING = "tasks/pausing.py"
+PAUSING = "flows/answers/pausing.py"
 CHANGES = "connectors/ledger/changes.py"
 SPENDING = "connectors/ledger/spending.py"
-RESOURCES = "tasks/resources.py"
+RESOURCES = "tasks/engine/resources.py"
 BOOK = "tasks/effects/book.py"
 AMOUNTS = "domain/amounts.py"
 DECISIONS = "domain/decisions.py"
 PAY = "tasks/pay.py"
 PAY_EFFECT = "tasks/effects/pay.py"
 BOOK_TASK = "tasks/book_shipment.py"
-BY_CHANNEL = "tasks/reading_orders.py"
+BY_CHANNEL = "tasks/effects/reading_orders.py"
 NAMING = "connectors/ledger/id_conflicts.py"
 WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
@@ -330,7 +330,7 @@ MUTANTS = (
                 new="seen.get(record.key, OwnRecord(shown=Statement(source=Source.DETAIL, value='')))",
             ),
             Edit(file=SETTLING, old="import Absent, Harmless, ", new="import Absent, Harmless, OwnRecord, "),
-            Edit(file=SETTLING, old="Open, Source\n", new="Open, Source, Statement\n"),
+            Edit(file=SETTLING, old="Open, Source, ", new="Open, Source, Statement, "),
         ),
     ),
     Mutant(
@@ -525,7 +525,7 @@ MUTANTS = (
     Mutant(
         name="all-but-buys-what-was-left-out",
         means="a person leaves two orders out, and these two are bought",
-        edits=(Edit(file="domain/choices.py", old="is (choice == SOME)]", new="is (choice != ALL)]"),),
+        edits=(Edit(file="domain/wording.py", old="is (choice == SOME)]", new="is (choice != ALL)]"),),
         found_by="tests/domain/test_choices.py::test_all_none_only_these_and_all_but_these",
     ),
     Mutant(
@@ -533,7 +533,7 @@ MUTANTS = (
         means="freight without a rate counts as nothing against the approval limit, and is bought unasked",
         edits=(
             Edit(
-                file="domain/plan_costs.py",
+                file="domain/plan.py",
                 old="        return self.money <= limit and not self.lacks\n",
                 new="        return self.money <= limit\n",
             ),
@@ -557,7 +557,7 @@ MUTANTS = (
                 new="            if names",
             ),
         ),
-        found_by="tests/tasks/test_resolve.py::test_not_paid_is_refused_when_the_payment_was_confirmed_meanwhile",
+        found_by="tests/flows/answers/test_resolve.py::test_not_paid_is_refused_when_the_payment_was_confirmed_meanwhile",
     ),
     Mutant(
         name="receipt-beside-a-refund",

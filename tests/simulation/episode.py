@@ -18,19 +18,18 @@ from aiohttp import web
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
-from domain.effects import BUYING, MOST_DOUBTFUL_SENDS, OPEN, Action, Claim, EffectStatus
+from domain.effects import BUYING, MOST_DOUBTFUL_SENDS, OPEN, Action, Claim, EffectStatus, Resolution, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
-from domain.resolutions import Resolution, ResolutionKind
 from domain.states import REACHED_BOOKED, OrderState
+from flows.answers.pausing import leaving
 from sandbox.app import Sandbox
 from sandbox.auth import SignatureCheck
 from sandbox.books import OPENING_FEN
 from sandbox.control import books
 from sandbox.fields import Fields
 from sandbox.goods import Item
-from tasks.pausing import leaving
 from tests.history import AllowedAmounts, Rule, Violation, violations
 from tests.simulation.earlier import BATCH as EARLIER
 from tests.simulation.earlier import place_earlier

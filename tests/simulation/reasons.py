@@ -11,10 +11,10 @@ from typing import Any
 from connectors.snapshots.manifests import SnapshotError
 from domain.after_sale import RefundKind
 from domain.callback_kinds import CallbackKind
+from domain.effects import ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode
-from domain.resolutions import ResolutionKind
 from flows.after_sale import ask_for_refund, receive_orders
 from flows.approval.pause import CancelledBelow
 from flows.cancel_orders import cancel_orders

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from connectors.ledger.plans import plan_hash
 from connectors.settings import SourcingSettings, XportcnSettings
+from domain.effects import Resolution
 from domain.money import Money
 from domain.orders import OrderRequest
-from domain.resolutions import Resolution
+from flows.answers.resolve import resolve
 from flows.approval.approving import approver
 from flows.approval.request import ApprovalRequest
 from flows.batch.follow_up import FromLedger
@@ -18,8 +19,7 @@ from flows.cancel_orders import CHANGED_MY_MIND
 from flows.cancel_orders import cancel as cancel_chunks
 from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
-from tasks.resolve import resolve
-from tasks.resources import Clock, open_resources
+from tasks.engine.resources import Clock, open_resources
 from tasks.snapshot_refunds import snapshot_refunds
 from tests.simulation.process import Process
 

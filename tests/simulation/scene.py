@@ -11,19 +11,18 @@ from typing import Any
 from aiohttp import web
 
 from connectors.ledger.plans import plan_hash
-from domain.effects import Claim
+from domain.effects import Claim, Resolution, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import ADDRESS, OrderRequest, RequestLine
 from domain.reasons import Reason, ReasonCode
-from domain.resolutions import Resolution, ResolutionKind
 from flows.approval.approving import approver
 from flows.approval.request import ApprovalRequest
 from flows.batch.plan_sources import FromRequests, PlanSource
 from flows.batch.run import BatchRun
 from sandbox.app import Sandbox
 from sandbox.auth import SignatureCheck
-from tasks.resources import Resources, open_resources
+from tasks.engine.resources import Resources, open_resources
 from tests.history import Rule, Violation
 from tests.simulation.deviations.wire import ROLES, changed
 from tests.simulation.ledgers import WatchedLedger, codes_of

@@ -14,9 +14,9 @@ from uuid import UUID
 
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, RefundKind
+from domain.effects import ResolutionKind
 from domain.forgetting import Traces
 from domain.marketplace import Marketplace
-from domain.resolutions import ResolutionKind
 from flows.approval import approving, form, notice
 from flows.batch.plan_sources import FromCarts
 from flows.batch.request_batches import RequestBatch
@@ -25,10 +25,10 @@ from flows.carts import fill_carts
 from sandbox.books import OPENING_FEN
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
+from tasks.engine.resources import Resources, utc_now
 from tasks.follow_refunds import follow_refunds
 from tasks.pay import read_unpaid
 from tasks.refund import RefundWish, ask_refund
-from tasks.resources import Resources, utc_now
 from tasks.return_parcel import return_parcel
 from tests.simulation.deviations.wire import Role
 from tests.simulation.process import Crash, Process

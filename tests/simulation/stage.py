@@ -22,7 +22,7 @@ from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
 from sandbox.catalogue import MARKETPLACES
 from sandbox.world import World
-from tasks.retrying import RetryingTask, Tries, TryAgain, tries
+from tasks.engine.retrying import RetryingTask, Tries, TryAgain, tries
 from tests.simulation.ledgers import SharedDatabase, WatchedLedger
 from tests.simulation.network import Network
 from tests.simulation.process import boundary, current
@@ -75,13 +75,13 @@ def stage() -> Iterator[Stage]:
     with ExitStack() as stack:
         replace = partial(_replace, stack)
         replace("prefect.Task.__call__", lambda task, *args, **kwargs: task.fn(*args, **kwargs))
-        replace("tasks.retrying.RetryingTask.__call__", partialmethod(_in_tries, made))
+        replace("tasks.engine.retrying.RetryingTask.__call__", partialmethod(_in_tries, made))
         replace("connectors.ledger.transactions.open_engine", lambda _url: made.database.engine)
         replace("connectors.ledger.send_log.os", _Files(made))
         replace("connectors.ledger.send_log.uuid", SimpleNamespace(uuid4=lambda: _seeded_uuid(made)))
         replace("sandbox.answers.os", SimpleNamespace(urandom=partial(_seeded_bytes, made)))
-        replace("tasks.resources.Ledger", partial(_ledger, made))
-        replace("tasks.resources.XportcnClient", partial(_client, made))
+        replace("tasks.engine.resources.Ledger", partial(_ledger, made))
+        replace("tasks.engine.resources.XportcnClient", partial(_client, made))
         replace("tasks.snapshot.write_snapshot", partial(_keep_snapshot, made))
         thresholds = gc.get_threshold()
         gc.collect()

@@ -23,8 +23,8 @@ from flows.prefect_ui import expected_errors
 from flows.sync_tracking import track
 from sandbox.lifecycle import coming_parcel
 from tasks import snapshot
+from tasks.engine.resources import Resources
 from tasks.parcels_received import received_parcels
-from tasks.resources import Resources
 from tests.simulation.scene import Scene
 from tests.simulation.scripts import HOUR_S, Script
 

@@ -17,7 +17,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.breaker import CircuitBreaker
 from tasks.effects import protocol
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 

@@ -13,28 +13,27 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import Created
-from domain.effects import Action, EffectStatus
+from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import Reason, earlier
-from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
+from flows.answers.resolve import resolve
+from flows.answers.todo import to_do
 from flows.batch.planning import at_held_marketplaces
 from tasks.book_shipment import still_to_book
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
-from tasks.gathering import PartialResults
+from tasks.engine.gathering import PartialResults
+from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
-from tasks.resolve import resolve
-from tasks.resources import Resources
 from tasks.steps import Step
 from tasks.sync_tracking import sync_tracking
-from tasks.todo import to_do
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned
-from tests.tasks.test_resolve import LINE, FakeChannel
 
 PAID_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 A_WORD = "waitlogisticstakein"

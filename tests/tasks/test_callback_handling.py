@@ -25,25 +25,25 @@ from deployments.arrivals import read_arrival
 from domain.after_sale import Refund, RefundKind, RefundState
 from domain.callback_kinds import CallbackKind
 from domain.effects import EffectStatus
-from domain.freight import FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.messages import MessageKind
 from domain.money import Money
 from domain.orders import OrderLine
+from domain.quotes import FreightQuote, FreightService
 from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from flows.callbacks import CallbackReport, handle_callbacks
 from flows.sync_tracking import track
+from tasks.engine.resources import Resources
 from tasks.follow_refunds import follow_refunds
-from tasks.resources import Resources
 from tasks.sync_tracking import sync_tracking
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
 from tests.connectors.ledger.plans import intents
+from tests.flows.answers.test_resolve import FakeChannel
 from tests.flows.plans import planned
 from tests.tasks.test_refund import FakeAfterSale
-from tests.tasks.test_resolve import FakeChannel
 
 NOT_OURS = "no order of this ledger"
 

@@ -16,7 +16,7 @@ from flows.batch import run
 from flows.batch.follow_up import unfinished_of
 from flows.batch.plan_sources import FromRequests
 from flows.batch.run import BatchRun
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
 

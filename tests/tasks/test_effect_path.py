@@ -20,15 +20,16 @@ from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import Reading
 from domain.decisions import postponed
 from domain.effects import EffectStatus
-from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest
+from domain.quotes import ChosenFreight, FreightQuote, FreightService
 from domain.reasons import earlier
 from domain.service_orders import ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.batch.execution import may_book, may_create
 from flows.batch.planning import limits_now, spend_limits, within_budget
+from flows.batch.unrecorded import find_unrecorded
 from tasks import render_freight
 from tasks.book_shipment import book_shipments, still_to_book
 from tasks.cancel_order import confirm_cancellations
@@ -38,17 +39,16 @@ from tasks.effects.kind import Attempt, Sighting, not_shown
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.effects.settling import settle
-from tasks.gathering import PartialResults
+from tasks.engine.gathering import PartialResults
+from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
 from tasks.render_freight import render_freights
-from tasks.resources import Resources
 from tasks.steps import Step
-from tasks.unrecorded import find_unrecorded
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned
 from tests.tasks.test_effects import FakeKind, FakeService
-from tests.tasks.test_resolve import LINE, FakeChannel
 from tests.verdicts import in_words
 
 FREIGHT = FreightService(service_id="s", company="L", category="air", price=Money(500, "USD"), min_days=1, max_days=2)

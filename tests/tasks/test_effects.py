@@ -21,7 +21,7 @@ from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.protocol import perform
 from tasks.effects.settling import settle
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 

@@ -15,10 +15,10 @@ from domain.marketplace import Marketplace
 from domain.states import OrderState
 from tasks.effects.cart_line import part_of
 from tasks.effects.create_from_cart import PART
+from tasks.engine.resources import Resources
 from tasks.fill_cart import fill_cart
-from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
-from tests.tasks.test_resolve import LINE
+from tests.flows.answers.test_resolve import LINE
 
 
 def _given(resources: Resources) -> dict[str, OrderRecord]:

@@ -46,13 +46,13 @@ from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
 from tasks.effects.refund import AskRefund, ModifyRefund, WithdrawRefund
 from tasks.effects.return_parcel import ReturnParcel
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
+from tests.flows.answers.test_resolve import FakeChannel
 from tests.flows.plans import planned
 from tests.postgres import Postgres
 from tests.tasks.conftest import resources_on
-from tests.tasks.test_resolve import FakeChannel
 
 S, M = EffectStatus, Marketplace.TAOBAO
 HURRY, NOON = "请快一点", datetime(2026, 1, 1, 12, tzinfo=UTC)

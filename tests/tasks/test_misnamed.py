@@ -15,10 +15,10 @@ from domain.marketplace import Marketplace
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from tasks.effects.kinds import settle_open
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
-from tests.tasks.test_resolve import FakeChannel
+from tests.flows.answers.test_resolve import FakeChannel
 
 
 @pytest.fixture

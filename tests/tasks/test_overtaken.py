@@ -16,9 +16,9 @@ from connectors.marketplaces import Offering
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.xportcn.errors import Misconfigured, Unanswered
 from domain.effects import Action, Claim, EffectStatus
-from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.quotes import ChosenFreight, FreightQuote, FreightService
 from domain.reasons import Reason, earlier
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -28,16 +28,16 @@ from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
-from tasks.gathering import PartialResults
+from tasks.engine.gathering import PartialResults
+from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments, pay_orders
-from tasks.resources import Resources
 from tasks.steps import Step
 from tasks.sync_tracking import sync_tracking
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
+from tests.flows.answers.test_resolve import FakeChannel
 from tests.flows.plans import planned
 from tests.tasks.test_pay import ordered
-from tests.tasks.test_resolve import FakeChannel
 
 
 @dataclass

@@ -14,21 +14,20 @@ from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.marketplaces import Offering
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Unanswered
-from domain.effects import EffectStatus
+from domain.effects import EffectStatus, Resolution, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import earlier
-from domain.resolutions import Resolution, ResolutionKind
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
+from flows.answers.resolve import resolve
 from tasks.effects.kinds import settle_open
+from tasks.engine.resources import Resources
 from tasks.pay import PAID_ELSEWHERE, pay_orders
-from tasks.resolve import resolve
-from tasks.resources import Resources
 from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
-from tests.tasks.test_resolve import LINE, FakeChannel
+from tests.flows.answers.test_resolve import LINE, FakeChannel
 
 
 @pytest.fixture

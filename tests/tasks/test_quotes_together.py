@@ -15,8 +15,8 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import SourcingOrder
 from domain.quotes import Quote
+from tasks.engine.resources import Resources
 from tasks.preview import QuotesTogether
-from tasks.resources import Resources
 from tests.flows.plans import planned
 
 ANY = Marketplace.ALIBABA_1688

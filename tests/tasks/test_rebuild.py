@@ -16,8 +16,8 @@ from connectors.snapshots.damage import damages
 from connectors.snapshots.manifests import MANIFESTS
 from connectors.snapshots.writer import drop_tables
 from domain.service_orders import TraceStatus, TrackingEvent
+from tasks.engine.resources import Resources
 from tasks.rebuild import rebuild
-from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders, snapshot_tracking
 from tests.connectors.ledger.plans import Columns
 from tests.connectors.snapshots.test_rejecting import offer

@@ -24,21 +24,20 @@ from domain.after_sale import (
     RefundState,
     ServiceRefund,
 )
-from domain.effects import Claim
+from domain.effects import Claim, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.reasons import ReasonCode, because
-from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.states import OrderState
+from flows.answers.resolve import resolve
 from flows.batch.follow_up import unfinished_of
 from flows.cancel_orders import dry_run_of
 from tasks.confirm_receipt import require_receivable
 from tasks.effects.kinds import settle_open
+from tasks.engine.resources import Resources
 from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund
-from tasks.resolve import resolve
-from tasks.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 

@@ -14,19 +14,18 @@ from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import RowsAreGone
 from connectors.xportcn.errors import Misconfigured
 from domain.after_sale import RefundState
-from domain.effects import Action, EffectStatus
+from domain.effects import Action, EffectStatus, Resolution, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.plan import PlannedOrder
-from domain.resolutions import Resolution, ResolutionKind
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
+from flows.answers.resolve import resolve
 from flows.batch.sorting import sort_requests
 from tasks.create_order import create_orders
 from tasks.effects.kinds import settle_open
-from tasks.follow_refunds import restate, take_outcome
-from tasks.resolve import resolve
-from tasks.resources import Resources
+from tasks.effects.refund_states import restate, take_outcome
+from tasks.engine.resources import Resources
 from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan

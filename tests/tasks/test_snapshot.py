@@ -16,7 +16,7 @@ from connectors.ledger.store import Ledger
 from connectors.snapshots import sql
 from connectors.snapshots.writer import write_snapshot
 from domain.states import OrderState
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tasks.snapshot import orders_now, snapshot_orders, snapshot_plan, write
 from tasks.snapshot_refunds import snapshot_refunds
 from tests.clock import MovableClock

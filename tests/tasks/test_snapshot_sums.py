@@ -16,9 +16,9 @@ from connectors.ledger.store import Ledger
 from connectors.snapshots import list_snapshots, sql
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.sums import SnapshotSumsDiffer
-from domain.rejected import RejectedRow
+from domain.report import RejectedRow
 from domain.states import OrderState
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tasks.snapshot import snapshot_orders
 from tasks.snapshot_refunds import snapshot_refunds
 from tasks.snapshot_rows import order_tables

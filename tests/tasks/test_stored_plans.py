@@ -10,16 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.ledger.records import Approval
-from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice
 from domain.decisions import held
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
+from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice
 from flows.approval.form import decision_of
 from flows.approval.request import Decision, SummarizedRequest
 from flows.approval.words import AskedPlan
 from flows.batch.plan_sources import StoredPlans, summary_of
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned
 

@@ -9,19 +9,18 @@ import pytest
 from connectors.marketplaces import Offering
 from connectors.settings import XportcnSettings
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
-from domain.effects import Action, EffectStatus
+from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
+from flows.answers.resolve import resolve
 from flows.batch.follow_up import next_follow_up
 from tasks.effects.kinds import settle_open
-from tasks.resolve import resolve
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.clock import MovableClock
+from tests.flows.answers.test_resolve import FakeChannel
 from tests.tasks.test_pay import ordered, pay
-from tests.tasks.test_resolve import FakeChannel
 
 ASKED = (
     "no answer to pay: the order is shown as unpaid, which proves nothing where paying may be a submission "

@@ -30,15 +30,15 @@ from tasks.effects import protocol
 from tasks.effects.kind import Proof
 from tasks.effects.protocol import PassedOver, perform
 from tasks.effects.settling import settle
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import Tries, TryAgain, tries
 from tasks.pay import pay_orders
-from tasks.resources import Resources
-from tasks.retrying import Tries, TryAgain, tries
 from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.running import PATIENCE_S, ROOT
 from tests.tasks.test_effects import FakeKind, FakeService
-from tests.tasks.test_resolve import LINE, FakeChannel
 
 REFS = ("A-1", "A-2")
 DONE, UNSENT, UNKNOWN, SENDING = EffectStatus.DONE, EffectStatus.UNSENT, EffectStatus.UNKNOWN, EffectStatus.SENDING

@@ -20,7 +20,7 @@ from flows.batch import follow_up, run, unfinished
 from flows.batch.plan_sources import FromRequests
 from flows.batch.planning import Take
 from flows.batch.run import BatchRun
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.flows.plans import planned
 

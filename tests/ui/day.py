@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from domain.choices import ALL_BUT
+from domain.wording import ALL_BUT
 from tests.running import COLUMNS, RunningSandbox, single_line_orders
 from tests.ui.browser import Ui, field, window
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.prefect_ui.report_page import write_page
-from tests.tasks.test_report_figures import DAY, hours, order, told
+from flows.report.page import write_page
+from tests.flows.report.test_report_figures import DAY, hours, order, told
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

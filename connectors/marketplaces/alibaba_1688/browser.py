@@ -9,9 +9,9 @@ from datetime import datetime
 from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.browsing import ROOT, Image, PlainBrowser, not_offered, refuse_filters
 from connectors.xportcn.operations import ReadCall, alibaba_product
-from domain.browsing import Category, Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.offers import Category, Filters, Hits, Sort
 
 BEST_SELLING = json.dumps({"monthSold": "desc"})
 DIRECTIONS = {Sort.PRICE_UP: "asc", Sort.PRICE_DOWN: "desc"}

@@ -24,11 +24,10 @@ from connectors.marketplaces.refusals import (
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import international
 from connectors.xportcn.wire import china_text
-from domain.browsing import Filters, Hits
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer
+from domain.offers import Filters, Hits, Offer
 from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ServiceOrder, TrackingEvent

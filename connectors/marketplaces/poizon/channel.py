@@ -21,11 +21,10 @@ from connectors.marketplaces.refusals import (
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import poizon
 from connectors.xportcn.wire import unix_ms
-from domain.browsing import Filters, Hits, Sort
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.offers import Offer
+from domain.offers import Filters, Hits, Offer, Sort
 from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ServiceOrder, TrackingEvent

@@ -10,10 +10,9 @@ from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.operations import taobao_product
 from connectors.xportcn.wire import unix_ms
-from domain.browsing import Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer, OfferSummary
+from domain.offers import Filters, Hits, Offer, OfferSummary, Sort
 
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 

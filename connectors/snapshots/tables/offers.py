@@ -20,8 +20,8 @@ from connectors.snapshots.tables.columns import (
 )
 from connectors.snapshots.tables.shared import NOT_FILLED, NOT_STATED, OUR_CLOCK, amount, shared, variant
 from connectors.snapshots.tables.table import Row, table
-from domain.freight import FreightQuote, FreightService
 from domain.offers import Offer, Sku, volume_prices_of
+from domain.quotes import FreightQuote, FreightService
 
 SINCE_VERSION_2 = "the row was written before version 2 of this table"
 QUOTED_AT = Column(

@@ -18,7 +18,7 @@ from connectors.ledger.schema import writers
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.fair_pace import Lease, RateRequest
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 from tests.clock import MovableClock
 from tests.postgres import Postgres
 

@@ -13,7 +13,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.put_back import notice_put_back
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
-from tasks.resources import utc_now
+from tasks.engine.resources import utc_now
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_backup import SETTLED
 from tests.connectors.ledger.test_claims import LEASE

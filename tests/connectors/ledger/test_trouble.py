@@ -28,7 +28,7 @@ from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.writer import write_snapshot
 from domain.effects import EffectStatus
 from domain.reasons import earlier
-from tasks.resources import open_resources
+from tasks.engine.resources import open_resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE

@@ -12,9 +12,9 @@ import pytest
 from connectors.marketplaces import offering_of
 from connectors.marketplaces.browsing import Browser, Image, NotOffered, UnreadableImage
 from connectors.xportcn.client import XportcnClient
-from domain.browsing import Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.offers import Filters, Hits, Sort
 from tests.connectors.xportcn.sandbox_process import Sandbox
 
 TAOBAO, ALIBABA, BIG, INTERNATIONAL, POIZON = Marketplace

@@ -16,8 +16,8 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, Unanswered
 from connectors.xportcn.operations import warehouse
 from domain.effects import Action
-from domain.freight import FreightQuote, FreightService
 from domain.money import Money
+from domain.quotes import FreightQuote, FreightService
 from domain.service_orders import DomesticParcel, ShipmentItem
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import claim, line, order

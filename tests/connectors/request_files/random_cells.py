@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.request_files import read_request_file
-from domain.countries import country_code
+from domain.addresses import country_code
 from domain.orders import OrderRequest
 from tests.connectors.request_files.writing import (
     GOOD,

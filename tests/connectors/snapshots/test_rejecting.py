@@ -17,7 +17,7 @@ from connectors.snapshots.manifests import MANIFESTS
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables import OFFERS
-from domain.rejected import NONE_REJECTED
+from domain.report import NONE_REJECTED
 from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
 
 Rows = Sequence[Mapping[str, object]]

@@ -15,13 +15,13 @@ from prefect.utilities.schema_tools import validate
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.choices import ALL, ALL_BUT, NONE, SOME
 from domain.money import Money
 from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
 from domain.reasons import ReasonCode, because, earlier
 from domain.request_remarks import Remark
+from domain.wording import ALL, ALL_BUT, NONE, SOME
 from flows.approval import approving
 from flows.approval.approving import approver, decide, no_approver
 from flows.approval.form import decision_of, form_for

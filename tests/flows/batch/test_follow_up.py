@@ -33,7 +33,7 @@ from flows.batch.canary import Canaries
 from flows.batch.follow_up import next_follow_up, sort_approved, unfinished_of
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.parameters import Limits
-from tasks.resources import Resources
+from tasks.engine.resources import Resources
 from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan

@@ -15,7 +15,7 @@ from connectors.ledger.shares import Chunk, Share
 from connectors.ledger.store import Ledger
 from flows.batch import helping
 from flows.batch.helping import CLOSED, Helping
-from tasks.resources import Resources, utc_now
+from tasks.engine.resources import Resources, utc_now
 from tests.flows.batch.test_sharing import TERMS
 
 PARTS: list[dict[str, str | None]] = [{"A-1": "hash"}, {"A-2": "hash"}]

@@ -14,8 +14,8 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from flows.batch.planning import plan_orders
-from tasks.arrivals import Arrivals
-from tasks.resources import Resources
+from tasks.engine.gathering import Arrivals
+from tasks.engine.resources import Resources
 from tests.flows.plans import planned
 
 BREAKER = SimpleNamespace(is_over=False, waits=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.bad_requests import BadRequests
+from domain.request_remarks import BadRequests
 from flows.batch.request_batches import batch_id_of, default_batch_id, read_requests
 from flows.prefect_ui.parameters import Requests
 

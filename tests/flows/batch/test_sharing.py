@@ -28,7 +28,7 @@ from flows.batch.run import BatchRun, wanted_of
 from flows.batch.sharing import Sharing, TakenOver, helpers_for, shared
 from flows.helper import Helped, account_on, help_with, on_terms
 from flows.prefect_ui.parameters import BadInput
-from tasks.resources import Resources, utc_now
+from tasks.engine.resources import Resources, utc_now
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned
 

@@ -20,11 +20,11 @@ from domain.orders import Receiver
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
+from flows.answers.todo import ToDo
 from flows.digest import digest_of
 from flows.notify.news import of_batch, of_faults, of_parcels
 from flows.notify.telling import _Outage, service_away, service_back
 from flows.prefect_ui.events import budget_used_up
-from tasks.todo import ToDo
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 

@@ -12,9 +12,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from connectors.xportcn.errors import Misconfigured
 from domain.after_sale import RefundFault
-from domain.bad_requests import BadRequests
 from domain.marketplace import Marketplace
-from domain.request_remarks import Fault
+from domain.request_remarks import BadRequests, Fault
 from flows.after_sale import (
     ask_for_refund,
     follow_after_sale,

@@ -20,9 +20,9 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from domain.reasons import ReasonCode, earlier
 from domain.states import OrderState
+from flows.answers.todo import ToDo
 from flows.prefect_ui import todo_artifact
 from flows.prefect_ui.todo_artifact import _newest, as_markdown, refresh, row_of, summary_of
-from tasks.todo import ToDo
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.xportcn.errors import XportcnError
+from domain.effects import ResolutionRefused
 from domain.money import Money
-from domain.resolutions import ResolutionRefused
 from domain.states import REACHED_BOOKED
 from sandbox.auth import SignatureCheck
 from sandbox.control import books

@@ -1,0 +1,109 @@
+"""Countries, phone numbers and postcodes of a receiver, as written and as sent."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from string import capwords
+
+NAMES = ("alpha_2", "alpha_3", "name", "common_name", "official_name")
+TWO_LETTERS = "give its two-letter code, such as DE"
+# Everyday names that ISO 3166 spells otherwise.
+EVERYDAY_NAMES = {
+    "america": "US", "brunei": "BN", "cape verde": "CV", "dr congo": "CD", "east timor": "TL", "england": "GB",
+    "great britain": "GB", "holland": "NL", "ivory coast": "CI", "macau": "MO", "macedonia": "MK", "micronesia": "FM",
+    "palestine": "PS", "russia": "RU", "scotland": "GB", "swaziland": "SZ", "turkey": "TR", "u.k.": "GB", "u.s.": "US",
+    "u.s.a.": "US", "uae": "AE", "uk": "GB", "vatican": "VA", "vatican city": "VA", "wales": "GB",
+}  # fmt: skip
+
+
+class UnknownCountry(ValueError):
+    """No country. Its text needs a search for a near name, longer than reading a row; `briefly` needs none."""
+
+    def __init__(self, text: str, folded: str) -> None:
+        super().__init__(text, folded)
+        self.briefly = f"{text[:60]!r} is not a country; {TWO_LETTERS}"
+
+    def __str__(self) -> str:
+        text, folded = self.args
+        return f"{text[:60]!r} is not a country; {_hint(folded)}"
+
+
+def country_code(text: str) -> str:
+    """The ISO 3166-1 alpha-2 code; case and accents don't matter.
+
+    Raises `UnknownCountry`, with a suggestion when a name is near.
+    """
+    folded = _folded(text)
+    known = _codes()
+    if code := known.get(folded) or known.get(folded.removeprefix("the ")):
+        return code
+    raise UnknownCountry(text, folded)
+
+
+@lru_cache(maxsize=1024)  # one misspelling often fills a column, and a search takes milliseconds
+def _hint(folded: str) -> str:
+    known = _codes()
+    likely = [name for name in known if len(name) > 3 and name[0] == folded[:1]]
+    near = get_close_matches(folded, likely, n=1, cutoff=0.75)
+    return f"did you mean {capwords(near[0])} ({known[near[0]]})?" if near else TWO_LETTERS
+
+
+@cache
+def _codes() -> dict[str, str]:
+    import pycountry  # only commands that read request files need its tables
+
+    codes = dict(EVERYDAY_NAMES)
+    for country in pycountry.countries:
+        fields = dict(country)
+        codes.update({_folded(fields[name]): fields["alpha_2"] for name in NAMES if name in fields})
+    return codes
+
+
+@lru_cache(maxsize=1024)
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.replace("\u2019", "'")).casefold()
+    return " ".join("".join(letter for letter in plain if not unicodedata.combining(letter)).split())
+
+
+INTERNATIONAL = re.compile(r"\+[0-9]{7,}")
+PREFIX = 7  # characters that give the country and the kind of number; beyond them only the length counts
+
+
+def is_possible_phone(text: str, country: str) -> bool:
+    """Whether a number may exist, dialled from its country (an ISO code) or with the country's prefix."""
+    if INTERNATIONAL.fullmatch(text):
+        return _possible(text[:PREFIX] + "1" * (len(text) - PREFIX), country)
+    return _possible(text, country) or (text[:1] != "+" and _possible(f"+{text}", country))
+
+
+@lru_cache(maxsize=8192)
+def _possible(text: str, country: str) -> bool:
+    from phonenumbers import NumberParseException, is_possible_number, parse  # only request files need its tables
+
+    try:
+        return is_possible_number(parse(text, country))
+    except NumberParseException:
+        return False
+
+
+DIGITS = {
+    **dict.fromkeys(("AU", "BD", "CY", "DK", "GE", "HU", "MZ", "NO", "NZ", "PH", "PY", "TN", "ZA"), 4),
+    **dict.fromkeys(
+        ("AS", "CR", "CU", "CZ", "DE", "DO", "DZ", "EE", "EG", "ES", "FI", "FR", "GF", "GP", "GR", "GT", "GU", "HN",
+         "HR", "ID", "IQ", "IT", "JO", "KE", "KR", "KW", "LA", "LK", "LT", "MA", "MC", "MM", "MP", "MQ", "MX", "MY",
+         "NP", "PE", "PK", "PL", "PM", "PR", "RE", "RS", "SA", "SE", "SK", "SM", "SN", "TH", "TR", "UA", "US", "UY",
+         "VA", "VI", "YT"),
+        5,
+    ),
+    **dict.fromkeys(("BY", "CN", "CO", "EC", "IN", "KG", "KZ", "RO", "RU", "SG", "TM", "UZ"), 6),
+    **dict.fromkeys(("CL", "JP"), 7),
+    "BR": 8,
+}  # fmt: skip
+
+
+def is_cut_short(postcode: str, country: str) -> bool:
+    """Whether a postcode of digits alone has fewer than its country (an ISO code) gives each of its own."""
+    return postcode.isascii() and postcode.isdigit() and len(postcode) < DIGITS.get(country, 0)

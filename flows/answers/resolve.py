@@ -1,0 +1,307 @@
+"""Take a person's answer about an order: checked against the service, then recorded with what it settles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.records import EffectRecord, Intent, OrderRecord
+from connectors.ledger.resolutions import ResolutionRecord
+from connectors.xportcn.errors import Refused
+from domain.absence import OwnRecord
+from domain.amounts import agreed_taken
+from domain.decisions import judge_paid
+from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
+from domain.effects import ResolutionKind as K
+from domain.money import Money
+from domain.reasons import ReasonCode, because
+from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
+from domain.states import OrderState, can_move
+from domain.witnessed import Amount, Paid, Source, Statement
+from flows.answers.questions import Case, accepted_payment, is_several, may_be_adopted, newest_done
+from tasks.effects.after_sale import after_sale_of, refund_of
+from tasks.effects.book import booked
+from tasks.effects.cart_line import AddToCart
+from tasks.effects.kind import Proof
+from tasks.effects.kinds import kind_of
+from tasks.effects.pay import DEBIT, taken_above_approved
+from tasks.effects.refund import AskRefund
+from tasks.effects.refund_states import take_outcome
+from tasks.effects.settling import clear_from
+from tasks.engine.resources import Resources
+
+
+async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, by: str) -> OrderRecord:
+    """Record an answer and what it settles; answers the order afterwards.
+
+    Raises `ResolutionRefused` for an answer without a question, that comes too early, or that the service contradicts.
+    """
+    record = await checked_answer(resources, order_ref, answer, by=by)
+    dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
+    if not await asyncio.to_thread(resources.ledger.resolutions.record, record, dead_owners=dead):
+        raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
+    if record.effect and kind_of(record.effect) is AskRefund:
+        await take_outcome(resources, refund_of(resources, record.effect))
+    return order_of(resources, order_ref)
+
+
+async def checked_answer(resources: Resources, order_ref: str, answer: Resolution, *, by: str) -> ResolutionRecord:
+    """The record of an answer, once the service was read and contradicts nothing. Writes nothing.
+
+    Raises `ResolutionRefused` as `resolve` does, with what was seen.
+    """
+    case = Case(resources, order_of(resources, order_ref), resources.ledger.effects_of([order_ref]), answer, by)
+    return await _TAKEN_BY[answer.kind](case)
+
+
+def order_of(resources: Resources, order_ref: str) -> OrderRecord:
+    """The order. Raises `ResolutionRefused` where the ledger has none of that reference."""
+    order = resources.ledger.orders([order_ref]).get(order_ref)
+    if order is None:
+        raise ResolutionRefused(f"no order {order_ref} in the ledger; see all with: sourcing status")
+    return order
+
+
+async def _about_creating(case: Case) -> ResolutionRecord:
+    order, effect = case.order, case.open_effect(K.ORDERED)
+    if case.answer.kind is K.NOT_ORDERED:
+        return await case.not_done(effect, "creation")
+    if effect is None and not may_be_adopted(order, case.effects):
+        raise case.nothing_asked("creation")
+    shown = await _require_order(case)
+    at = shown.created_at or case.resources.clock()
+    update = OrderUpdate.ordered(order_id=shown.order_id, total=shown.total, at=at)
+    most, intent = order.payable, None
+    told = case.answer.amount
+    if order.approved_minor is None or (told is not None and told < order.payable):
+        most = _approved_by(case, shown)
+        update |= OrderUpdate.approved(amount=most)
+    if effect is None and not is_several(case.effects):
+        intent = Intent(order_ref=order.order_ref, action=Action.CREATE, amount=most, request_hash=order.fingerprint)
+    proof = {"order_ids": [shown.order_id], "total": str(shown.total)}
+    state = OrderState.ORDERED if can_move(order.state, OrderState.ORDERED) else OrderState.HELD
+    return case.record(effect, EffectStatus.DONE, state, update, proof=proof, intent=intent)
+
+
+async def _require_order(case: Case) -> ServiceOrder:
+    """The order that a person names, which must be there, be ours, and belong to no other order."""
+    order, order_id = case.order, case.answer.value
+    if not order.lines:
+        raise ResolutionRefused(f"{order.order_ref} has no plan to go by: run its request file once more, then answer")
+    for other in case.resources.ledger.all_orders().values():
+        if other.order_id == order_id and other.marketplace is order.marketplace:
+            raise ResolutionRefused(f"order {order_id} is {other.order_ref} in this ledger already")
+    channel = case.resources.offerings[order.marketplace].channel
+    shown = (await channel.read([order_id])).get(order_id)
+    if shown is None:
+        raise ResolutionRefused(f"{order.marketplace} shows no order {order_id}: give the id as the console has it")
+    if shown.names and order.order_ref not in shown.names:
+        raise case.contradicted(f"order {order_id} carries reference {shown.names[0]}")
+    since = min(order.recorded_at, shown.created_at or order.recorded_at) - timedelta(days=1)
+    named = (await channel.find([order.order_ref], since=since)).found.get(order.order_ref, [])
+    others = [one.order_id for one in named if one.status is not ServiceStatus.CLOSED and one.order_id != order_id]
+    if others:
+        raise ResolutionRefused(
+            f"{order.marketplace} also shows {', '.join(others)} for {order.order_ref}: cancel all others first"
+        )
+    return shown
+
+
+def _approved_by(case: Case, shown: ServiceOrder) -> Money:
+    """The amount that a person lets an order cost that this ledger has no approval for, or one for more."""
+    amount = case.answer.amount
+    if amount is None:
+        raise ResolutionRefused(
+            f"nothing is approved for {case.order.order_ref}, and order {shown.order_id} costs {shown.total}: say how "
+            f"much it may cost with --up-to {shown.total.major}"
+        )
+    taken = (shown.paid or shown.total) if shown.status.is_paid else Money(0)
+    if amount < taken:
+        raise ResolutionRefused(f"order {shown.order_id} is paid with {taken} already: --up-to {taken.major} at least")
+    return amount
+
+
+async def _about_paying(case: Case) -> ResolutionRecord:
+    effect = case.open_effect(K.PAID)
+    accepted = accepted_payment(case.order, case.effects) if effect is None else None
+    if effect is None and accepted is None:
+        raise case.nothing_asked("payment")
+    order_id, asked_at = case.order.order_id, case.resources.clock()
+    shown = await case.shown()
+    if case.answer.kind is K.PAID:
+        return _paid(case, effect or accepted, shown)
+    if shown and judge_paid(shown, case.order.approved, by_us=True):
+        raise case.contradicted(f"order {order_id} is paid. Run again to record that")
+    if shown and shown.status is ServiceStatus.PAYMENT_PENDING:
+        raise case.contradicted(f"order {order_id} has a payment that is not yet confirmed. Look again later")
+    if effect is not None:
+        case.require_clear(effect, clear_from(case.resources, effect), asked_at)
+        return case.record(effect, EffectStatus.UNSENT, OrderState.ORDERED)
+    assert accepted is not None
+    settle = timedelta(seconds=case.resources.settings.settle_s)
+    case.require_clear(accepted, (accepted.settled_at or accepted.intent_at) + settle, asked_at)
+    why = because(ReasonCode.PAYMENT_DROPPED, by=case.by, answer=case.answer.words)
+    return case.record(accepted, EffectStatus.REFUSED, OrderState.HELD, why=why)
+
+
+def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -> ResolutionRecord:
+    order, told = case.order, case.answer.amount or Money(0)
+    if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID):
+        if effect is None or effect.status not in OPEN or case.resources.client.settings.pay_is == DEBIT:
+            raise case.contradicted(f"order {order.order_id} is {shown.status}")
+        waits = because(ReasonCode.SAID_PAID, by=case.by, answer=case.answer.words, status=shown.status)
+        proof = {"told_by": case.by}
+        return case.record(effect, EffectStatus.DONE, OrderState.PAYMENT_PENDING, proof=proof, why=waits)
+    if shown and (amount := _shown_as_taken(order, effect, shown)) and amount != told:
+        raise case.contradicted(f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
+    owed = effect.amount if effect and effect.amount else order.approved
+    verdict = Paid(order=Statement(source=Source.PERSON, value=told), ours=Statement(source=Source.LEDGER, value=owed))
+    fact, proof = OrderUpdate.paid(verdict, amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
+    if told > order.payable:
+        why = taken_above_approved(order, told)
+        return case.record(effect, EffectStatus.DONE, OrderState.HELD, fact, proof=proof, why=why)
+    return case.record(effect, EffectStatus.DONE, OrderState.PAID, fact, proof=proof)
+
+
+def _shown_as_taken(order: OrderRecord, effect: EffectRecord | None, shown: ServiceOrder) -> Money | None:
+    """What the service shows as taken, as far as believed; where it contradicts what was owed a person answers."""
+    owed = (effect and effect.amount) or order.approved
+    if judge_paid(shown, owed, by_us=True) is None or shown.taken is None:
+        return None
+    return shown.taken if isinstance(agreed_taken(owed, shown.taken, is_ours=False), Amount) else None
+
+
+async def _about_booking(case: Case) -> ResolutionRecord:
+    effect, shipment_id = case.open_effect(K.BOOKED), case.answer.value
+    if case.answer.kind is K.NOT_BOOKED:
+        return await _not_booked(case, effect or _booking_by_person(case))
+    if effect is None:
+        raise case.nothing_asked("booking")
+    shown = await case.shown()
+    shipment = _shipment_named(case, shown.shipments if shown else ())
+    return case.record(
+        effect,
+        EffectStatus.DONE,
+        OrderState.BOOKED,
+        OrderUpdate.booked(booked(case.order, shipment, Source.PERSON), shipment=shipment, at=case.resources.clock()),
+        proof={"shipment_order_id": shipment_id, "told_by": case.by},
+        why=because(ReasonCode.SAID_BOOKED, by=case.by, shipment=shipment_id),
+    )
+
+
+def _booking_by_person(case: Case) -> EffectRecord | None:
+    """The booking that only a person has answered for, so that a person may take it back."""
+    if case.order.state not in (OrderState.BOOKED, OrderState.HELD):
+        return None
+    last = newest_done(case.effects, Action.BOOK)
+    return last if last and "told_by" in (last.answer or {}) else None
+
+
+async def _not_booked(case: Case, effect: EffectRecord | None) -> ResolutionRecord:
+    if effect is None:
+        raise case.nothing_asked("booking")
+    if case.resources.ledger.forgotten.known([case.order.order_ref]):
+        raise ResolutionRefused(
+            f"the receiver of {case.order.order_ref} was forgotten, so it could not be booked again: ask for the money "
+            f"back (sourcing refund {case.order.order_ref})"
+        )
+    await case.require_absent(effect)
+    why = because(ReasonCode.SAID_NOT_BOOKED, by=case.by)
+    if effect.status is not EffectStatus.DONE:
+        return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, why=why)
+    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, OrderUpdate.not_booked(), why=why)
+
+
+def _shipment_named(case: Case, shown: Sequence[Shipment]) -> Shipment:
+    """The shipment that a person names: what the service shows of it, else as it was typed."""
+    named, numbers = case.answer.value, tuple(number.strip() for number in case.answer.tracking if number.strip())
+    if not numbers:
+        raise ResolutionRefused("give the tracking number that the warehouse console shows: --tracking NUMBER")
+    _require_nobody_elses(case, named, numbers)
+    if not shown:
+        return Shipment(shipment_order_id=named, tracking_numbers=numbers)
+    found = next((shipment for shipment in shown if shipment.shipment_order_id == named), None)
+    if found is None:
+        raise case.contradicted(f"shipment {', '.join(one.shipment_order_id for one in shown)}")
+    if found.tracking_numbers and set(found.tracking_numbers) != set(numbers):
+        raise case.contradicted(f"shipment {named} with {', '.join(found.tracking_numbers)}")
+    return found if found.tracking_numbers else replace(found, tracking_numbers=numbers)
+
+
+def _require_nobody_elses(case: Case, shipment_order_id: str, numbers: Sequence[str]) -> None:
+    """A parcel is in one shipment, and a shipment belongs to one order."""
+    for ref, other in case.resources.ledger.all_orders().items():
+        if ref == case.order.order_ref:
+            continue
+        if other.shipment_order_id == shipment_order_id:
+            raise ResolutionRefused(f"shipment {shipment_order_id} is that of {ref} in this ledger already")
+        if taken := set(numbers) & set(other.tracking_numbers):
+            raise ResolutionRefused(f"{', '.join(sorted(taken))} is the parcel of {ref} in this ledger already")
+
+
+async def _about_cancelling(case: Case) -> ResolutionRecord:
+    effect = case.open_effect(K.CANCELLED)
+    if effect is None or case.answer.kind is K.NOT_CANCELLED:
+        return await case.not_done(effect, "cancellation")
+    shown = await case.shown()
+    if shown and shown.status not in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
+        raise case.contradicted(f"order {case.order.order_id} is {shown.status}")
+    return case.record(effect, EffectStatus.DONE, OrderState.CANCELLED)
+
+
+async def _about_refunding(case: Case) -> ResolutionRecord:
+    effect, refund_id = case.open_effect(K.REFUND_ASKED), case.answer.value
+    if effect is None or case.answer.kind is K.NOT_REFUNDED:
+        return await case.not_done(effect, "refund")
+    refund = refund_of(case.resources, effect)
+    known = [one.refund_id for one in case.resources.ledger.refunds.of_orders([case.order.order_ref])]
+    if refund_id in [*known, *refund.earlier_refund_ids]:
+        raise ResolutionRefused(f"refund {refund_id} is an earlier one of this order; give the id of the new one")
+    try:
+        await after_sale_of(case.resources, refund.marketplace).read(refund_id)
+    except Refused as error:
+        raise ResolutionRefused(f"the service shows no refund {refund_id} ({error.message})") from error
+    await case.require_same(effect, refund_id=refund_id)
+    return case.record(effect, EffectStatus.DONE, OrderState.REFUNDING, proof={"refund_id": refund_id})
+
+
+async def _about_any(case: Case) -> ResolutionRecord:
+    """An effect without an answer of its own, named by its key: it moves no order."""
+    found = next((one for one in case.effects if one.key == case.answer.value and one.status in OPEN), None)
+    if found is None:
+        raise case.nothing_asked(f"effect {case.answer.value}")
+    kind = kind_of(found)
+    if kind.happened is not K.DONE:
+        yes, no = kind.commands(case.order.order_ref, found.key)
+        raise ResolutionRefused(f"answer with: {yes}, or: {no}")
+    if kind is AddToCart:
+        raise ResolutionRefused("the cart itself tells: lay the order into it again with sourcing cart add")
+    case.free(found)
+    seen, shown = await case.read_back(found), await case.shown()
+    if isinstance(seen, Proof) and case.answer.kind is K.NOT_DONE:
+        raise case.contradicted(f"{found.key} happened. Run again to record that")
+    if isinstance(seen, OwnRecord) and shown and case.answer.kind is K.DONE:
+        raise case.contradicted(f"order {shown.order_id} is {shown.status}, and nothing of {found.key} is to be seen")
+    if case.answer.kind is K.DONE:
+        return case.record(found, EffectStatus.DONE, None, proof={"told_by": case.by})
+    case.require_clear(found, clear_from(case.resources, found), case.resources.clock())
+    return case.record(found, EffectStatus.UNSENT, None)
+
+
+_TAKEN_BY: Mapping[K, Callable[[Case], Awaitable[ResolutionRecord]]] = {
+    K.ORDERED: _about_creating,
+    K.NOT_ORDERED: _about_creating,
+    K.PAID: _about_paying,
+    K.NOT_PAID: _about_paying,
+    K.BOOKED: _about_booking,
+    K.NOT_BOOKED: _about_booking,
+    K.CANCELLED: _about_cancelling,
+    K.NOT_CANCELLED: _about_cancelling,
+    K.REFUND_ASKED: _about_refunding,
+    K.NOT_REFUNDED: _about_refunding,
+    K.DONE: _about_any,
+    K.NOT_DONE: _about_any,
+}

@@ -1,0 +1,203 @@
+"""Everything that waits for a person, over all batches: why, and what to do about it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from connectors.inbox import FaultyFile, Folder, faulty_files
+from connectors.ledger.chunked import chunked
+from connectors.ledger.messages import Unsent
+from connectors.ledger.overview import every_open_effect
+from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.store import Ledger
+from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
+from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
+from domain.reasons import Explained, Reason, explained
+from domain.states import BEGUN, OrderState
+from domain.witnessed import marketplace_held
+from domain.wording import shorten
+from flows.answers.questions import OpenQuestion, open_questions
+from tasks.effects.kind import ASKS
+from tasks.effects.kinds import kind_of
+
+STUCK = (OrderState.HELD, OrderState.UNKNOWN, *BEGUN)
+NOT_OVER = frozenset(OrderState) - {OrderState.CANCELLED, OrderState.REFUNDED}
+UNFINISHED = "bought in part: nothing is wrong, the rest of its steps is left to a run"
+QUESTION_HELD = "a run works on it until {:%Y-%m-%d %H:%M} UTC: wait for that"
+FAULTY = "faulty file"
+NOT_DELIVERED = "not told"
+TRY_OUT = "see who can be reached: sourcing notify --test, or the deployment notify"
+MEND = "mend the file and drop it into the inbox again, or take it out of the folder failed"
+NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of nightly takes it up again"
+PASTE = "paste its lines again, mended where the reason says so"
+AT_ONCE = timedelta(0)
+REFUND_REMEDIES = {
+    RefundState.ASKING: "sourcing refunds",
+    RefundState.TO_RETURN: "sourcing return {} --company CODE --number NUMBER",
+    RefundState.REFUSED: "sourcing refund {} --reason REASON",
+    RefundState.DECLINED: "sourcing refund {} --reason REASON",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToDo(Explained):
+    """One thing that waits: an order, a refund, or a request file, whose name then stands as `order_ref`.
+
+    `state` is the order's, or names what else it is. `reason` is why it waits, `commands` what can be done, the
+    likeliest first, and `advice` what is done without a command. `since` is UTC.
+    """
+
+    order_ref: str
+    batch_id: str = ""
+    marketplace: str = ""
+    since: datetime
+    commands: Sequence[str] = ()
+    advice: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "since": self.since.isoformat(), "commands": list(self.commands)}
+
+
+def to_do(
+    ledger: Ledger, *, refused_for: timedelta, begun_for: timedelta = AT_ONCE, inbox: Path | None = None
+) -> list[ToDo]:
+    """Everything that waits, oldest first.
+
+    A refused order is over for its file, and so is a faulty file: they are listed for a while (`refused_for`), then no
+    more. An order bought in part is listed once it has stood still for `begun_for`, since a run may be at work on it.
+    """
+    newest, at_rest = ledger.clock() - refused_for, ledger.clock() - begun_for
+    orders = ledger.orders_in([*STUCK, OrderState.REFUSED])
+    orders |= ledger.orders({one.order_ref for one in _asked_about(ledger)} - orders.keys())
+    waiting = {
+        ref: order
+        for ref, order in orders.items()
+        if not (order.state is OrderState.REFUSED and order.updated_at < newest)
+        and not (order.state in BEGUN and order.updated_at > at_rest)
+    }
+    sources = ledger.sources_of({order.batch_id for order in waiting.values()})
+    effects = _effects_of(ledger, waiting)
+    found = [_of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref]) for ref, order in waiting.items()]
+    files = [_of_file(one) for one in faulty_files(inbox, since=newest)] if inbox else []
+    unsent = map(_of_message, ledger.messages.unreached(newest))
+    found += [_of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()]
+    return sorted([*found, *_of_refunds(ledger, waiting), *files, *unsent], key=lambda one: (one.since, one.order_ref))
+
+
+def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
+    """Effects without an answer that are worth a person's time, whatever state their order is in."""
+    for effect in every_open_effect(ledger):
+        if effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking:
+            yield effect
+
+
+def _effects_of(ledger: Ledger, orders: Iterable[str]) -> Mapping[str, list[EffectRecord]]:
+    """All effects of these orders, read a chunk at a time: one by one takes a second for a few thousand."""
+    found = defaultdict[str, list[EffectRecord]](list)
+    for refs in chunked(orders):
+        for effect in ledger.effects_of(refs):
+            found[effect.order_ref].append(effect)
+    return found
+
+
+def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence[EffectRecord]) -> ToDo:
+    questions = open_questions(ledger, order, effects) if order.state is not OrderState.REFUSED else []
+    asked = [command for question in questions for command in question.commands]
+    again, advice = _again(order, source, in_cart=any(effect.action is Action.CART for effect in effects))
+    return ToDo(
+        order_ref=order.order_ref,
+        batch_id=order.batch_id,
+        marketplace=order.marketplace,
+        state=order.state,
+        since=order.updated_at,
+        **explained(order.why) | {"reason": _reason(order, questions)},
+        commands=[*([again] if again else []), *asked],
+        advice=advice,
+    )
+
+
+def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
+    said = [order.reason] if order.reason else []
+    for asked in questions:
+        if asked.held_until:
+            said.append(QUESTION_HELD.format(asked.held_until))
+        elif not _asks(order.why, asked):
+            said.append(asked.words)
+    return "; ".join(dict.fromkeys(said)) or UNFINISHED
+
+
+def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
+    """Whether the reason has the question already."""
+    return why is not None and why.code in ASKS and why.facts.get("question", asked.words) == asked.words
+
+
+def _again(order: OrderRecord, source: str, *, in_cart: bool) -> tuple[str, str]:
+    """The command that takes an order up again, or the way without one: pasted lines have no file."""
+    if in_cart and order.order_id is None:
+        return f"sourcing cart order {order.order_ref}", ""
+    if not _is_path(source):
+        return "", PASTE if order.state in (OrderState.HELD, OrderState.REFUSED) else ""
+    if Path(source).parent.name == Folder.WORKING:
+        return "", NEXT_NIGHT
+    return f"sourcing run {shlex.quote(source)}", ""
+
+
+def _is_path(source: str) -> bool:
+    return source.lower().endswith((".csv", ".xlsx", ".json", ".parquet"))
+
+
+def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]:
+    """A refund that is still to be asked for is `shown_already` with its order: that row has the question."""
+    refunds = ledger.refunds.in_states(WAITS_FOR_A_PERSON)
+    orders = ledger.orders({refund.order_ref for refund in refunds})
+    for refund in refunds:
+        is_told = refund.state is RefundState.ASKING and refund.order_ref in shown_already
+        if orders[refund.order_ref].state in NOT_OVER and not is_told:
+            yield _of_refund(orders[refund.order_ref], refund)
+
+
+def _of_refund(order: OrderRecord, refund: Refund) -> ToDo:
+    return ToDo(
+        order_ref=order.order_ref,
+        batch_id=order.batch_id,
+        marketplace=order.marketplace,
+        state=order.state,
+        since=order.updated_at,
+        **explained(standing(refund)),
+        commands=[REFUND_REMEDIES[refund.state].format(order.order_ref)],
+    )
+
+
+def _of_file(file: FaultyFile) -> ToDo:
+    where = [f"row {fault['row']} {fault['column']}".rstrip() for fault in file.faults if fault.get("row")]
+    return ToDo(
+        order_ref=file.path.name,
+        state=FAULTY,
+        since=file.since,
+        reason=": ".join([file.note, *([shorten(where)] if where else [])]),  # the words may quote a receiver
+        advice=MEND,
+    )
+
+
+def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) -> ToDo:
+    return ToDo(
+        order_ref=marketplace,
+        marketplace=marketplace,
+        state=OrderState.HELD,
+        since=reasons[0][1],
+        **explained(marketplace_held(marketplace, shorten([why for why, _ in reasons]))),
+        commands=[f"sourcing ledger confirm {marketplace}"],
+    )
+
+
+def _of_message(unsent: Unsent) -> ToDo:
+    return ToDo(
+        order_ref=unsent.subject, state=NOT_DELIVERED, since=unsent.due_at, **explained(unsent.why), advice=TRY_OUT
+    )

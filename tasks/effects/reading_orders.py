@@ -1,0 +1,86 @@
+"""Orders grouped by the marketplace that knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from connectors.concurrently import concurrently
+from connectors.ledger.records import OrderRecord
+from connectors.marketplaces.protocol import Channel
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from domain.reasons import Reason, ReasonCode, because
+from domain.service_orders import ServiceOrder
+from tasks.engine.resources import Resources
+
+
+def by_channel(resources: Resources, orders: Iterable[OrderRecord]) -> Iterator[tuple[Channel, list[OrderRecord]]]:
+    """Each channel with its orders, in the order of marketplaces."""
+    listed = list(orders)
+    for marketplace, offering in resources.offerings.items():
+        if group := [order for order in listed if order.marketplace is marketplace]:
+            yield offering.channel, group
+
+
+async def read_each(
+    resources: Resources, orders: Iterable[OrderRecord]
+) -> tuple[dict[str, ServiceOrder], dict[str, Reason]]:
+    """Like `read_orders`, but one order that can't be read fails alone; the second answer is why, by `order_ref`.
+
+    There are also the orders whose id shows another's reference. A service that is away raises `ServiceAway`.
+    """
+    shown, unread = await read_whatever(resources, orders)
+    foreign = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
+    return {ref: one for ref, one in shown.items() if ref not in foreign}, {**unread, **foreign}
+
+
+async def read_whatever(
+    resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
+) -> tuple[dict[str, ServiceOrder], dict[str, Reason]]:
+    """What the service shows under the ids of these orders, foreign ones too, and why some can't be read."""
+    listed = list(orders)
+    try:
+        return await _read(resources, listed, may_lag=may_lag), {}
+    except (Misconfigured, ServiceAway):
+        raise
+    except XportcnError:
+        alone = await concurrently(listed, lambda order: _read_one(resources, order), at_once=resources.concurrency)
+    shown = {ref: one for answer in alone if not isinstance(answer, tuple) for ref, one in answer.items()}
+    return shown, dict(answer for answer in alone if isinstance(answer, tuple))
+
+
+async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder] | tuple[str, Reason]:
+    try:
+        return await _read(resources, [order])
+    except (Misconfigured, ServiceAway):
+        raise
+    except XportcnError as error:
+        return order.order_ref, because(ReasonCode.NO_ANSWER_ABOUT, failure=error.message)
+
+
+async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:
+    """Our orders as their marketplaces show them now, by `order_ref`; those not shown are missing.
+
+    An order that shows another's reference is foreign, whatever our ledger says: it counts as not shown.
+    """
+    shown = await _read(resources, orders)
+    return {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
+
+
+async def _read(
+    resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
+) -> dict[str, ServiceOrder]:
+    shown: dict[str, ServiceOrder] = {}
+    for channel, group in by_channel(resources, (order for order in orders if order.order_id)):
+        by_id = await channel.read([str(order.order_id) for order in group], may_lag=may_lag)
+        shown |= {o.order_ref: by_id[str(o.order_id)] for o in group if str(o.order_id) in by_id}
+    return shown
+
+
+def is_another_s(order_ref: str, shown: ServiceOrder) -> bool:
+    """Whether the order that the service shows carries a reference, and not this one."""
+    return shown.reference.strip() not in ("", order_ref) and shown.own_id != order_ref
+
+
+def another_s(order_ref: str, shown: ServiceOrder) -> Reason:
+    order_id, reference = shown.order_id, shown.reference
+    return because(ReasonCode.ANOTHERS_REFERENCE, order_id=order_id, reference=reference, order_ref=order_ref)

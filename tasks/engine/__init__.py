@@ -1,0 +1,1 @@
+"""What a step runs on: resources, tries, progress, and the queue between steps."""

@@ -1,0 +1,487 @@
+"""Answers of a person: taken when nothing contradicts them, refused else, and always kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from connectors.ledger.codec import to_json
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
+from connectors.ledger.resolutions import ResolutionRecord
+from connectors.marketplaces import Offering
+from domain.absence import EVER, Reading
+from domain.decisions import held
+from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import OrderLine
+from domain.reasons import earlier
+from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
+from domain.states import OrderState
+from flows.answers.questions import open_questions
+from flows.answers.resolve import checked_answer, resolve
+from flows.batch.unrecorded import find_unrecorded
+from tasks.engine.resources import Resources
+from tasks.pay import pay_orders
+from tasks.steps import Step
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.verdicts import in_words
+
+LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
+
+
+@dataclass
+class FakeChannel:
+    """A marketplace with these orders, which counts its payments."""
+
+    orders: dict[str, ServiceOrder] = field(default_factory=dict)
+    payments: list[str] = field(default_factory=list)
+
+    def show(self, order_id: str, status: ServiceStatus, **values: Any) -> None:
+        shown: dict[str, Any] = {"reference": "A-1", "total": Money(100), "paid": None, "created_at": None, **values}
+        self.orders[order_id] = ServiceOrder(order_id=order_id, status=status, **shown)
+
+    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+        return {order_id: self.orders[order_id] for order_id in order_ids if order_id in self.orders}
+
+    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
+        listed = list(self.orders.values())
+        wanted = [*references, *controls]
+        found = {ref: carrying for ref in wanted if (carrying := [o for o in listed if ref in o.names])}
+        return Reading(found=found, listed=listed, ended=True, covers=EVER, unbroken=True)
+
+    async def pay(self, claim: object, order_id: str) -> None:
+        self.payments.append(order_id)
+        self.show(order_id, ServiceStatus.PAID, paid=Money(100), reference=self.orders[order_id].reference)
+
+
+@pytest.fixture
+def channel(resources: Resources) -> FakeChannel:
+    fake = FakeChannel()
+    for marketplace in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688):
+        resources.offerings[marketplace] = Offering(cast(Any, fake), cast(Any, None))
+    put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
+    return fake
+
+
+def order(resources: Resources) -> OrderRecord:
+    return resources.ledger.orders(["A-1"])["A-1"]
+
+
+def unanswered(resources: Resources, action: Action, part: str = "") -> None:
+    """An effect that was sent and got no answer."""
+    intent = Intent(order_ref="A-1", action=action, amount=Money(100), request_hash="h", part=part)
+    record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
+    change = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
+
+
+def ordered(resources: Resources, *states: OrderState, **columns: Any) -> None:
+    """An order at the service, moved through these states."""
+    record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    first = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "77", **columns}))
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=first)])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=state) for state in states])
+
+
+async def say(resources: Resources, kind: ResolutionKind, value: str = "", **values: Any) -> OrderRecord:
+    return await resolve(resources, "A-1", Resolution(kind=kind, value=value, **values), by="ann")
+
+
+def effect_status(resources: Resources, action: Action) -> EffectStatus:
+    return [effect.status for effect in resources.ledger.effects_of(["A-1"]) if effect.action is action][-1]
+
+
+async def test_an_answer_is_kept_with_who_when_and_what(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """The audit trail has the question, the words of the answer, the person and the time; so has the move."""
+    unanswered(resources, Action.CREATE)
+    channel.show("77", ServiceStatus.UNPAID)
+    assert (await say(resources, ResolutionKind.ORDERED, "77")).state is OrderState.ORDERED
+    (kept,) = resources.ledger.resolutions.of_order("A-1")
+    assert (kept["by"], kept["at"], kept["effect_key"]) == ("ann", clock.now, "A-1:create")
+    assert kept["question"] == "Does the marketplace's console show an order with reference A-1?"
+    assert kept["answer"] == "--ordered 77"
+    last = resources.ledger.moves_of("A-1")[-1]
+    assert (last["new_state"], last["by"], last["reason"]) == ("ordered", "ann", "ann answered: --ordered 77")
+
+
+async def test_an_order_that_a_person_found_is_recorded_as_done(resources: Resources, channel: FakeChannel) -> None:
+    """Its id and price come from the service, and it is never created again."""
+    unanswered(resources, Action.CREATE)
+    channel.show("77", ServiceStatus.UNPAID, total=Money(98))
+    found = await say(resources, ResolutionKind.ORDERED, "77")
+    assert (found.order_id, found.total_minor) == ("77", 98)
+    assert resources.ledger.claim(intents("A-1"), lease=resources.lease).won == {}
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        ({}, "taobao shows no order 77"),
+        ({"77": "B-9"}, "order 77 carries reference B-9"),
+        ({"77": "A-1", "78": "A-1"}, "also shows 78 for A-1: cancel all others first"),
+    ],
+)
+async def test_an_order_that_is_not_this_one_is_refused(
+    resources: Resources, channel: FakeChannel, shown: dict[str, str], words: str
+) -> None:
+    """The named order must be there, under this reference, and the only one."""
+    unanswered(resources, Action.CREATE)
+    for order_id, reference in shown.items():
+        channel.show(order_id, ServiceStatus.UNPAID, reference=reference)
+    with pytest.raises(ResolutionRefused, match=words):
+        await say(resources, ResolutionKind.ORDERED, "77")
+    assert resources.ledger.resolutions.of_order("A-1") == []
+
+
+async def test_a_no_is_only_taken_once_the_effect_can_arrive_no_more(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """Within lease and settle time nobody can know that it did not happen; after it the next run begins anew."""
+    unanswered(resources, Action.CREATE)
+    clock.advance(959)
+    with pytest.raises(ResolutionRefused, match=r"A-1:create may still arrive until 2026-01-01 12:16:00 UTC"):
+        await say(resources, ResolutionKind.NOT_ORDERED)
+    clock.advance(1)
+    assert (await say(resources, ResolutionKind.NOT_ORDERED)).state is OrderState.PLANNED
+    assert set(resources.ledger.claim(intents("A-1"), lease=resources.lease).won) == {"A-1"}
+
+
+async def test_a_no_that_the_service_contradicts_is_refused(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """The order is there: it must not be created a second time on a person's word."""
+    unanswered(resources, Action.CREATE)
+    clock.advance(10**5)
+    channel.show("77", ServiceStatus.UNPAID)
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: it happened"):
+        await say(resources, ResolutionKind.NOT_ORDERED)
+    assert effect_status(resources, Action.CREATE) is EffectStatus.UNKNOWN
+
+
+async def test_an_effect_that_a_living_run_holds_is_not_answered(resources: Resources, channel: FakeChannel) -> None:
+    """The run may be about to learn the answer itself."""
+    resources.ledger.claim(intents("A-1"), lease=resources.lease)
+    channel.show("77", ServiceStatus.UNPAID)
+    with pytest.raises(ResolutionRefused, match=r"a run is at work on A-1:create .* until 2026-01-01 12:01:00 UTC"):
+        await say(resources, ResolutionKind.ORDERED, "77")
+
+
+async def test_what_nobody_asked_is_not_answered(resources: Resources, channel: FakeChannel) -> None:
+    """No open effect, no answer."""
+    ordered(resources)
+    for kind in (
+        ResolutionKind.NOT_PAID,
+        ResolutionKind.NOT_BOOKED,
+        ResolutionKind.CANCELLED,
+        ResolutionKind.NOT_REFUNDED,
+    ):
+        with pytest.raises(ResolutionRefused, match="that waits for an answer"):
+            await say(resources, kind)
+
+
+async def test_a_payment_that_the_service_cannot_show_is_answered_by_a_person(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """The order is not shown, so the person's amount counts."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    paid = await say(resources, ResolutionKind.PAID, amount=Money(100))
+    assert (paid.state, paid.paid_minor) == (OrderState.PAID, 100)
+    assert effect_status(resources, Action.PAY) is EffectStatus.DONE
+
+
+async def test_a_payment_beyond_what_was_approved_is_held(resources: Resources, channel: FakeChannel) -> None:
+    """It is recorded, and somebody asks for the difference."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    paid = await say(resources, ResolutionKind.PAID, amount=Money(120))
+    assert (paid.state, paid.paid_minor) == (OrderState.HELD, 120)
+    assert paid.reason == "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back"
+
+
+@pytest.mark.parametrize(
+    ("status", "paid", "words"),
+    [
+        (ServiceStatus.UNPAID, None, "order 77 is unpaid"),
+        (ServiceStatus.PAID, Money(90), "order 77 is paid with 0.90 CNY: answer --paid 0.90"),
+    ],
+)
+async def test_a_payment_that_the_service_contradicts_is_refused(
+    resources: Resources, channel: FakeChannel, status: ServiceStatus, paid: Money | None, words: str
+) -> None:
+    """What the service plainly shows counts more than a person's word."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    channel.show("77", status, paid=paid)
+    with pytest.raises(ResolutionRefused, match=words):
+        await say(resources, ResolutionKind.PAID, amount=Money(100))
+
+
+async def test_not_paid_never_leads_to_a_second_payment(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """The person is wrong and the service was blind for a moment: paying reads first, and finds it paid."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    clock.advance(10**5)
+    assert (await say(resources, ResolutionKind.NOT_PAID)).state is OrderState.ORDERED
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    await pay_orders.fn(resources, Step.of({"A-1": order(resources)}), label="1 of 1")
+    assert (order(resources).state, channel.payments) == (OrderState.PAID, [])
+
+
+async def test_not_paid_is_refused_while_the_service_shows_it_paid(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """No second payment can begin on that answer."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    clock.advance(10**5)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    with pytest.raises(ResolutionRefused, match="order 77 is paid"):
+        await say(resources, ResolutionKind.NOT_PAID)
+
+
+async def test_a_payment_that_the_service_dropped_is_made_again(
+    resources: Resources, next_run: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """Accepted, never confirmed, plainly unpaid after the settle time: a person's no begins a second attempt."""
+    ordered(resources)
+    record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
+    pending = OrderChange(order_ref="A-1", state=OrderState.PAYMENT_PENDING)
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=pending)])
+    channel.show("77", ServiceStatus.UNPAID)
+    with pytest.raises(ResolutionRefused, match=r"may still arrive until 2026-01-01 12:15:00 UTC"):
+        await say(resources, ResolutionKind.NOT_PAID)
+    clock.advance(900)
+    held = await say(resources, ResolutionKind.NOT_PAID)
+    assert (held.state, held.reason) == (
+        OrderState.HELD,
+        "ann answered: --not-paid. The service dropped the payment it had accepted; run again to pay",
+    )
+    next_run.offerings = resources.offerings
+    await pay_orders.fn(next_run, Step.of({"A-1": held}), label="1 of 1")
+    assert (order(resources).state, channel.payments) == (OrderState.PAID, ["77"])
+    assert [effect.key for effect in resources.ledger.effects_of(["A-1"])][1:] == ["A-1:pay", "A-1:pay:2"]
+
+
+async def test_of_two_who_answer_at_one_moment_the_first_is_taken(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several orders were made and none carries our reference: the second may not put another id over the first."""
+    claim = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"].claim
+    several = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("several orders"))
+    resources.ledger.record([Outcome(claim=claim, status=EffectStatus.DONE, change=several)])
+    for order_id in ("77", "78"):
+        channel.show(order_id, ServiceStatus.UNPAID, reference="")
+    await _refused_when_meanwhile(
+        resources, monkeypatch, Resolution(kind=ResolutionKind.ORDERED, value="78"), ResolutionKind.ORDERED, "77"
+    )
+    assert (order(resources).order_id, len(resources.ledger.resolutions.of_order("A-1"))) == ("77", 1)
+
+
+async def _refused_when_meanwhile(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, said: Resolution, *first: Any
+) -> None:
+    """What was `said` is judged before the first answer is written, and comes to the ledger after it."""
+    late = await checked_answer(resources, "A-1", said, by="bob")
+    await say(resources, *first)
+
+    async def as_judged(*_: Any, **__: Any) -> ResolutionRecord:
+        return late
+
+    monkeypatch.setattr("flows.answers.resolve.checked_answer", as_judged)
+    with pytest.raises(ResolutionRefused, match="another run has just dealt with it"):
+        await resolve(resources, "A-1", said, by="bob")
+
+
+async def test_not_paid_is_refused_when_the_payment_was_confirmed_meanwhile(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """A tracking run saw the money leave after the answer was checked: the payment still counts as spent."""
+    ordered(resources)
+    record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
+    pending = OrderChange(order_ref="A-1", state=OrderState.PAYMENT_PENDING)
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=pending)])
+    channel.show("77", ServiceStatus.UNPAID)
+    clock.advance(900)
+    late = await checked_answer(resources, "A-1", Resolution(kind=ResolutionKind.NOT_PAID), by="bob")
+    taken = OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))
+    resources.ledger.change([taken])
+    assert not resources.ledger.resolutions.record(late)
+    assert (order(resources).state, effect_status(resources, Action.PAY)) == (OrderState.PAID, EffectStatus.DONE)
+
+
+@pytest.mark.parametrize(("up_to", "payments"), [(99, []), (101, ["77"])])
+async def test_what_an_order_may_cost_is_heard_where_it_is_less_than_approved(
+    resources: Resources, channel: FakeChannel, up_to: int, payments: list[str]
+) -> None:
+    """Approved are 1.00 CNY, and it costs that: a lower bound is kept, a higher one approves nothing more."""
+    unanswered(resources, Action.CREATE)
+    channel.show("77", ServiceStatus.UNPAID)
+    found = await say(resources, ResolutionKind.ORDERED, "77", amount=Money(up_to))
+    assert found.payable == Money(min(up_to, 100))
+    await pay_orders.fn(resources, Step.of({"A-1": found}), label="1 of 1")
+    assert channel.payments == payments
+
+
+async def test_a_booking_is_answered_either_way(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """Booked with its ids, or not booked once it can arrive no more."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.BOOK)
+    with pytest.raises(ResolutionRefused, match="may still arrive"):
+        await say(resources, ResolutionKind.NOT_BOOKED)
+    clock.advance(960)
+    assert (await say(resources, ResolutionKind.NOT_BOOKED)).state is OrderState.PAID
+    unanswered(resources, Action.BOOK)
+    booked = await say(resources, ResolutionKind.BOOKED, "9", tracking=("LP1", "LP2"))
+    assert (booked.state, booked.shipment_order_id, booked.tracking_numbers) == (OrderState.BOOKED, "9", ["LP1", "LP2"])
+    assert [kept["answer"] for kept in resources.ledger.resolutions.of_order("A-1")] == [
+        "--not-booked",
+        "--booked 9 --tracking LP1 --tracking LP2",
+    ]
+
+
+async def test_a_booking_that_the_service_shows_otherwise_is_refused(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """A shipment on the order contradicts `not booked` and another id."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.BOOK)
+    clock.advance(960)
+    shipment = Shipment(shipment_order_id="5", tracking_numbers=("LP5",))
+    channel.show("77", ServiceStatus.PAID, paid=Money(100), shipments=(shipment,))
+    with pytest.raises(ResolutionRefused, match="it happened"):
+        await say(resources, ResolutionKind.NOT_BOOKED)
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: shipment 5"):
+        await say(resources, ResolutionKind.BOOKED, "9", tracking=("LP1",))
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: shipment 5 with LP5"):
+        await say(resources, ResolutionKind.BOOKED, "5", tracking=("LP1",))
+    assert (await say(resources, ResolutionKind.BOOKED, "5", tracking=("LP5",))).tracking_numbers == ["LP5"]
+
+
+@pytest.mark.parametrize(
+    ("value", "tracking", "why"),
+    [
+        ("5", ("LP9",), "shipment 5 is that of A-2 in this ledger already"),
+        ("9", ("LP9", "LP5"), "LP5 is the parcel of A-2 in this ledger already"),
+        ("9", (" ",), "give the tracking number"),
+    ],
+)
+async def test_a_shipment_belongs_to_one_order(
+    resources: Resources, channel: FakeChannel, value: str, tracking: tuple[str, ...], why: str
+) -> None:
+    """Nobody's parcel is told as that of another order, nor none at all."""
+    shipment = {"shipment_order_id": "5", "tracking_numbers": ["LP5"]}
+    put_rows(resources.ledger, [plan("A-2", shipment=shipment, shipment_order_id="5")])
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.BOOK)
+    with pytest.raises(ResolutionRefused, match=why):
+        await say(resources, ResolutionKind.BOOKED, value, tracking=tracking)
+
+
+async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
+    resources: Resources, next_run: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """A slip must not keep a paid order from being shipped for ever."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.BOOK)
+    clock.advance(61)
+    await say(resources, ResolutionKind.BOOKED, "9", tracking=("LP1",))
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    clock.advance(900)
+    back = await say(resources, ResolutionKind.NOT_BOOKED)
+    assert (back.state, back.shipment, back.shipment_order_id) == (OrderState.HELD, None, None)
+    assert back.reason == "ann found that it was not booked; run again to book it"
+    book = Intent(order_ref="A-1", action=Action.BOOK, amount=None, request_hash="")
+    assert next_run.ledger.claim([book], lease=resources.lease).won["A-1"].key == "A-1:book:2"
+    with pytest.raises(ResolutionRefused, match="a run is at work"):
+        await say(resources, ResolutionKind.NOT_BOOKED)
+
+
+async def test_any_other_effect_is_answered_by_its_key(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """A message, a receipt, a return: settled without moving the order."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.RECEIVE)
+    (asked,) = open_questions(resources.ledger, order(resources))
+    assert asked.commands == [
+        "sourcing resolve A-1 --done A-1:receive",
+        "sourcing resolve A-1 --not-done A-1:receive",
+    ]
+    await say(resources, ResolutionKind.DONE, "A-1:receive")
+    assert effect_status(resources, Action.RECEIVE) is EffectStatus.DONE
+
+
+async def test_an_answer_about_any_other_effect_is_checked_against_what_shows(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """As all answers are: refused with what was seen, either way."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.RECEIVE)
+    channel.show("77", ServiceStatus.SHIPPED)
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 is shipped, and nothing of"):
+        await say(resources, ResolutionKind.DONE, "A-1:receive")
+    channel.show("77", ServiceStatus.FINISHED)
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: A-1:receive happened"):
+        await say(resources, ResolutionKind.NOT_DONE, "A-1:receive")
+    assert effect_status(resources, Action.RECEIVE) is EffectStatus.UNKNOWN
+    await say(resources, ResolutionKind.DONE, "A-1:receive")
+    assert effect_status(resources, Action.RECEIVE) is EffectStatus.DONE
+
+
+async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """After a restore: found before it would be bought again, adopted on a person's word, and paid once."""
+    put_rows(
+        resources.ledger, [plan("A-1", marketplace="1688", lines=[to_json(LINE)], approved_minor=None, plan_hash=None)]
+    )
+    channel.show("77", ServiceStatus.UNPAID)
+    request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
+    (why,) = (await find_unrecorded(resources, [request])).values()
+    assert in_words(why) == held(
+        earlier(
+            "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered "
+            "it. If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger "
+            "ordered it, use that one: under a new order_ref it would be bought a second time"
+        )
+    )
+    resources.ledger.change([OrderChange(order_ref="A-1", state=why.state, why=why.why)])
+    (asked,) = open_questions(resources.ledger, order(resources))
+    assert asked.commands == ["sourcing resolve A-1 --ordered ORDER_ID"]
+    with pytest.raises(
+        ResolutionRefused, match=r"nothing is approved for A-1, and order 77 costs 1\.00 CNY: .* --up-to 1.00"
+    ):
+        await say(resources, ResolutionKind.ORDERED, "77")
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    with pytest.raises(ResolutionRefused, match=r"order 77 is paid with 1\.00 CNY already: --up-to 1.00 at least"):
+        await say(resources, ResolutionKind.ORDERED, "77", amount=Money(10))
+    channel.show("77", ServiceStatus.UNPAID)
+    adopted = await say(resources, ResolutionKind.ORDERED, "77", amount=Money(100))
+    assert (adopted.state, adopted.order_id, adopted.payable) == (OrderState.ORDERED, "77", Money(100))
+    assert resources.ledger.claim(intents("A-1"), lease=resources.lease).won == {}
+    assert resources.ledger.committed_in("batch") == 100
+    await pay_orders.fn(resources, Step.of({"A-1": adopted}), label="1 of 1")
+    assert channel.payments == ["77"]
+
+
+async def test_a_question_lists_its_answers(resources: Resources, channel: FakeChannel) -> None:
+    """Each open effect with the commands that answer it, and until when a run has it."""
+    resources.ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
+    (asked,) = open_questions(resources.ledger, order(resources))
+    assert asked.words == "Does the marketplace's console show an order with reference A-1?"
+    assert asked.commands == ["sourcing resolve A-1 --ordered ORDER_ID", "sourcing resolve A-1 --not-ordered"]
+    assert asked.held_until == datetime.fromisoformat("2026-01-01T12:01:00+00:00")

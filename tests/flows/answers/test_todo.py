@@ -1,0 +1,141 @@
+"""What waits for a person, over all batches: each with its reason and a command that leads on."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from connectors.inbox import Folder, Inbox
+from connectors.ledger.codec import to_json
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import Intent, OrderChange, Outcome
+from domain.effects import Action, EffectStatus
+from domain.money import Money
+from domain.orders import OrderLine
+from domain.reasons import earlier
+from domain.states import OrderState
+from flows.answers.todo import to_do
+from tasks.engine.resources import Resources
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import Columns, intents, plan
+
+LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
+WEEK = timedelta(days=7)
+BATCH = "b-1"
+
+
+def planned(resources: Resources, source: str, *refs: str) -> None:
+    resources.ledger.start_batch(BATCH, source)
+    put_rows(resources.ledger, [plan(ref, batch_id=BATCH, lines=[to_json(LINE)]) for ref in refs])
+
+
+def stands(resources: Resources, ref: str, state: OrderState, reason: str = "") -> None:
+    resources.ledger.change([OrderChange(order_ref=ref, state=state, why=earlier(reason))])
+
+
+def ordered(resources: Resources, ref: str) -> None:
+    record = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
+    change = OrderChange(order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": "77"}))
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+
+
+def test_orders_that_are_held_refused_or_begun_are_listed_the_oldest_first(
+    resources: Resources, clock: MovableClock
+) -> None:
+    planned(resources, "my orders.csv", "A-1", "A-2", "A-3", "A-4")
+    stands(resources, "A-2", OrderState.HELD, "costs 29.00 CNY each")
+    clock.advance(60)
+    ordered(resources, "A-1")
+    clock.advance(60)
+    stands(resources, "A-3", OrderState.REFUSED, "0 in stock")
+    found = to_do(resources.ledger, refused_for=WEEK)
+    again = ["sourcing run 'my orders.csv'"]
+    assert [(one.order_ref, one.state, one.reason, one.commands) for one in found] == [
+        ("A-2", OrderState.HELD, "costs 29.00 CNY each", again),
+        ("A-1", OrderState.ORDERED, "bought in part: nothing is wrong, the rest of its steps is left to a run", again),
+        ("A-3", OrderState.REFUSED, "0 in stock", again),
+    ]
+
+
+def test_a_refused_order_is_listed_for_some_days_only(resources: Resources, clock: MovableClock) -> None:
+    planned(resources, "a.csv", "A-1")
+    stands(resources, "A-1", OrderState.REFUSED, "0 in stock")
+    clock.advance(8 * 86_400)
+    assert to_do(resources.ledger, refused_for=WEEK) == []
+    assert len(to_do(resources.ledger, refused_for=timedelta(days=30))) == 1
+
+
+def test_pasted_lines_have_no_command_that_runs_them_again(resources: Resources) -> None:
+    planned(resources, "pasted lines", "A-1")
+    stands(resources, "A-1", OrderState.HELD, "over the limit")
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert (one.commands, one.advice) == ([], "paste its lines again, mended where the reason says so")
+
+
+def test_an_outcome_without_an_answer_brings_its_question(resources: Resources, clock: MovableClock) -> None:
+    planned(resources, "a.csv", "A-1")
+    intent = Intent(order_ref="A-1", action=Action.CREATE, amount=Money(100), request_hash="h", part="")
+    record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
+    change = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert one.reason.startswith("no answer; ")
+    assert one.commands[0] == "sourcing run a.csv"
+    assert any(command.startswith("sourcing resolve A-1 --ordered") for command in one.commands)
+
+
+def test_a_file_of_the_inbox_is_tried_again_by_the_next_night(resources: Resources) -> None:
+    """Where it lay while the run worked it lies no more: a command with that path would find nothing."""
+    planned(resources, "/srv/data/inbox/working/a.csv", "A-1")
+    stands(resources, "A-1", OrderState.HELD, "over the limit")
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert one.commands == []
+    assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
+
+
+def test_an_order_that_a_run_may_be_at_work_on_does_not_wait_yet(resources: Resources, clock: MovableClock) -> None:
+    planned(resources, "a.csv", "A-1")
+    ordered(resources, "A-1")
+    clock.advance(299)
+    assert to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5)) == []
+    clock.advance(1)
+    assert len(to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5))) == 1
+
+
+def test_an_effect_without_an_answer_waits_whatever_state_its_order_is_in(resources: Resources) -> None:
+    planned(resources, "a.csv", "A-1")
+    intent = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="h", part="")
+    record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, why=earlier("no answer"))])
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert (one.state, one.commands) == (
+        OrderState.PLANNED,
+        ["sourcing run a.csv", "sourcing resolve A-1 --cancelled", "sourcing resolve A-1 --not-cancelled"],
+    )
+
+
+def test_a_request_file_with_faults_waits_for_some_days(
+    resources: Resources, clock: MovableClock, tmp_path: Path
+) -> None:
+    """Where its faults are; what they say may quote a receiver."""
+    faults = [{"row": 3, "column": "receiver_phone", "fault": "'12 Main Street' is no phone number"}]
+    inbox = Inbox(tmp_path)
+    (tmp_path / "bad.csv").write_text("order_ref\n")
+    with inbox.taken(tmp_path / "bad.csv") as working:
+        assert working
+        inbox.put(working, Folder.FAILED, {"note": "1 fault; nothing was bought", "faults": faults}, faults)
+    result = tmp_path / "failed" / "bad.csv.result.json"
+    os.utime(result, (clock().timestamp(),) * 2)
+    (one,) = to_do(resources.ledger, refused_for=WEEK, inbox=tmp_path)
+    assert (one.order_ref, one.state, one.reason) == (
+        "bad.csv",
+        "faulty file",
+        "1 fault; nothing was bought: row 3 receiver_phone",
+    )
+    clock.advance(8 * 86_400)
+    assert to_do(resources.ledger, refused_for=WEEK, inbox=tmp_path) == []
+
+
+def test_nothing_waits_in_an_empty_ledger(resources: Resources) -> None:
+    assert to_do(resources.ledger, refused_for=WEEK) == []
