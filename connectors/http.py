@@ -28,6 +28,16 @@ PACKINGS = ("gzip", "deflate")
 
 MEGABYTE = 1 << 20
 
+# Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
+# the wire leaves it unanswered.
+KEEP_ALIVE_S = 4.0
+Transport = httpx.AsyncBaseTransport
+BARE_HEADERS = {"accept-encoding": ", ".join(PACKINGS)}
+JSON_HEADERS = {**BARE_HEADERS, "content-type": "application/json"}
+_url = lru_cache(URL)
+TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, UnicodeError, Halted)  # Unicode: no host name
+GARBLED = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, httpx.DecodingError)
+
 
 class Unreadable(Exception):
     """The body is larger than the bound, or packed in another way than asked for; `str` names the fault."""
@@ -49,17 +59,6 @@ async def read_body(packed_as: str, unpacked: AsyncIterator[bytes], most_mb: int
             raise Unreadable(f"the answer is larger than {most_mb} MB (XPORTCN_MOST_ANSWER_MB)")
         parts.append(part)
     return b"".join(parts)
-
-
-# Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
-# the wire leaves it unanswered.
-KEEP_ALIVE_S = 4.0
-Transport = httpx.AsyncBaseTransport
-BARE_HEADERS = {"accept-encoding": ", ".join(PACKINGS)}
-JSON_HEADERS = {**BARE_HEADERS, "content-type": "application/json"}
-_url = lru_cache(URL)
-TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, UnicodeError, Halted)  # Unicode: no host name
-GARBLED = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, httpx.DecodingError)
 
 
 @dataclass(slots=True)

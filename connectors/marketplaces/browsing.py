@@ -20,6 +20,8 @@ from domain.offers import LARGEST_PAGE, Category, Filters, Hits, Offer, OfferSum
 
 LARGEST_IMAGE = 3 * 1024 * 1024
 
+ROOT = "0"
+
 
 class UnreadableImage(ValueError):
     """The image can't be used; the message names it and the remedy."""
@@ -52,9 +54,6 @@ class Image:
     def base64(self) -> str | None:
         """The image in the service's form."""
         return base64.b64encode(self.content).decode() if self.content is not None else None
-
-
-ROOT = "0"
 
 
 class NotOffered(XportcnError):

@@ -22,6 +22,11 @@ from domain.witnessed import FLAWS, Lack
 # The service's clock and ours may differ: an order counts as created after `since` from this much earlier on.
 CLOCK_MARGIN = timedelta(minutes=10)
 
+PAGE_SIZE = 50
+FIRST_PAGE = 1
+MOST_PAGES = 2_000
+Read = TypeVar("Read")
+
 
 def is_since(order: ServiceOrder, since: datetime) -> bool:
     """Whether an order was created after `since`, with a margin for the clocks; an order without a time counts."""
@@ -71,14 +76,6 @@ def require_batch(ids: Sequence[str], most: int) -> None:
     """Raises `ValueError` for a batch that the service would refuse as a whole: too many ids, none, or one twice."""
     if not 1 <= len(ids) <= most or len(set(ids)) < len(ids):
         raise ValueError(f"a batch has 1 to {most} different order ids, not {len(ids)} with {len(set(ids))} different")
-
-
-PAGE_SIZE = 50
-FIRST_PAGE = 1
-
-MOST_PAGES = 2_000
-
-Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ NOT_NOW = frozenset({"ORDER_STATUS_ERROR", "GOODS_STATUS_ERROR"})
 
 Answer = TypeVar("Answer")
 
+PRICE_CHANGED = "PRICE_CHANGED"
+
 
 def refusal(
     call: EffectCall[Any, Any], answer: EffectAnswer, words: str, *, code: str, problems: tuple[LineProblem, ...] = ()
@@ -153,9 +155,6 @@ async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
         if refused.code == code:
             return None
         raise
-
-
-PRICE_CHANGED = "PRICE_CHANGED"
 
 
 def no_quote(problem: LineProblem) -> Quote:

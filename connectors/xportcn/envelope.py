@@ -19,6 +19,9 @@ from domain.personal import without_receiver
 
 YES = ("1", "true", "y", "yes")
 
+FIELDS = ("receiver", "receiver_address")
+WORDS = re.compile(r"(?:message|msg|reason|desc|description|remark)s?$", re.IGNORECASE)
+
 
 @dataclass(slots=True, kw_only=True)
 class Opened:
@@ -69,10 +72,6 @@ def _text(value: object) -> str:
     if isinstance(value, Decimal) and value == value.to_integral_value():
         value = int(value)
     return "" if value is None or isinstance(value, (bool, dict, list)) else shortened(str(value))
-
-
-FIELDS = ("receiver", "receiver_address")
-WORDS = re.compile(r"(?:message|msg|reason|desc|description|remark)s?$", re.IGNORECASE)
 
 
 def without_the_receiver(envelope: Opened | None, request: Request) -> Opened | None:

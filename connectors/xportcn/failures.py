@@ -13,6 +13,11 @@ NONCE_USED = "40104"
 # Upstream's codes for too many calls, at HTTP 200 or 400 (assumed: passed through unchanged).
 THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "ApiCallLimit"})
 
+BASE_S = 0.2
+MOST_S = 8.0
+MOST_RETRY_AFTER_S = 30.0
+LONGEST_RETRY_AFTER_S = 365 * 86_400.0
+
 
 class FailureKind(StrEnum):
     """How a call failed."""
@@ -129,12 +134,6 @@ def _is_refusal(status: int) -> bool:
 
 def _is_fault(status: int) -> bool:
     return 500 <= status < 600 or status == 408
-
-
-BASE_S = 0.2
-MOST_S = 8.0
-MOST_RETRY_AFTER_S = 30.0
-LONGEST_RETRY_AFTER_S = 365 * 86_400.0
 
 
 def wait_before_retry(

@@ -63,6 +63,9 @@ class Overrides:
         """The operation of the catalogue with its corrections."""
         return self._by_operation.get(operation) or _as_it_is(operation)
 
+    def __len__(self) -> int:
+        return len(self._by_operation)
+
     def __contains__(self, operation: object) -> bool:
         return operation in self._by_operation
 

@@ -29,6 +29,9 @@ from domain.offers import Offer
 from domain.orders import OrderLine
 from domain.service_orders import ReferenceField, ServiceOrder
 
+WORTH_A_PAGE = 3
+"""The least number of orders that is read from a page of the list, instead of one by one."""
+
 
 def address(warehouse: Warehouse) -> alibaba_order.AddressParam:
     return alibaba_order.AddressParam(
@@ -57,10 +60,6 @@ def seller_cargo(lines: Iterable[OrderLine], seller_id: str) -> tuple[alibaba_ba
         )
         for line in lines
     )
-
-
-WORTH_A_PAGE = 3
-"""The least number of orders that is read from a page of the list, instead of one by one."""
 
 
 class AlibabaChannel(ABC):

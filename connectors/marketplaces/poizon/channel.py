@@ -29,6 +29,8 @@ from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ServiceOrder, TrackingEvent
 
+SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
+
 
 class PoizonChannel(FilteredOrders):
     """Implements `Channel` (see `marketplaces.protocol`)."""
@@ -115,9 +117,6 @@ def _address(warehouse: Warehouse) -> poizon.ShippingAddress:
         district=warehouse.district,
         detail_address=warehouse.address,
     )
-
-
-SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 
 
 class PoizonBrowser(PlainBrowser):

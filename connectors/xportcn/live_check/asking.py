@@ -18,6 +18,79 @@ MOST_ENTRIES = 50
 
 Known = dict[str, Any]
 
+# Common words of titles: one of them is in stock on any marketplace.
+KEYWORDS = ("杯", "衣", "手机", "盒", "cup", "shirt", "case")
+# The sources of ids for the warehouse's calls, in this order: (marketplace, item, SKU).
+SHIPPED = (
+    ("Taobao", "itemId", "skuId"),
+    ("1688", "offerId", "skuId"),
+    ("bigMajor", "offerId", "skuId"),
+    ("InternationalAlibaba", "productId", "skuId"),
+    ("Poizon", "dwSpuId", "dwSkuId"),
+)
+# Values for every request. A name with the field around it goes before the bare name.
+FIXED: Known = {
+    "pageNo": 1,
+    "page": 1,
+    "beginPage": 1,
+    "index": 1,
+    "startPage": 1,
+    "pageSize": 10,
+    "size": 10,
+    "country": "US",
+    "currency": "CNY",
+    "price": 1000,
+    "dispatchLocation": "CN",
+    "sourceType": "item",
+}
+FIXED_HERE: dict[str, Known] = {
+    "Taobao": {"refundType": 1, "goodsStatus": 1},
+    "1688": {"categoryId": 0, "goodsStatus": "refundWaitSellerSend"},
+}
+# Fields of requests with another name than in answers.
+LEARNED_AS: dict[str, dict[str, str]] = {
+    "Taobao": {
+        "renderItemList.itemId": "mpId",
+        "renderItemList.skuId": "mpSkuId",
+        "purchaseOrderId": "purchaseId",
+        "orderId": "purchaseId",
+        "subOrderId": "subPurchaseOrderId",
+        "bizId": "itemId",
+        "ids": "cartItemInfos.id",
+        "imageUrl": "picUrl",
+    },
+    "1688": {
+        "orderId": "baseInfo.idOfStr",
+        "openUid": "sellerOpenId",
+        "cartIds": "cartItemInfos.id",
+        "imageAddress": "imageUrl",
+    },
+    "bigMajor": {"orderId": "data.orderId"},
+}
+LEAST = ("beginAmount", "minOrderQuantity", "minQuantity")
+# Optional fields of which these calls need one all the same.
+ALSO = {"/open/product/image/search": {"imageUrl"}, "/alibaba/product/image/query": {"imageAddress"}}
+ADDRESS = {"address", "detailAddress"}
+PARTS = {
+    "name": ("name", "fullName", "contactPerson"),
+    "phone": ("phone", "mobile", "mobilePhone", "mobile_phone", "telephone.number"),
+    "zip": ("zip", "postCode"),
+    "province": ("state", "province", "provinceText"),
+    "city": ("city", "cityText"),
+    "district": ("district", "areaText"),
+    "address": ("address", "detailAddress"),
+    "country": ("country", "countryCode"),
+}
+EMPTY = {"email": "", "taxId": "", "townText": "", "area": "", "telephone.country": "86"}
+ABROAD = {
+    **{"name": "Jane Doe", "phone": "5550100", "zip": "94601", "province": "California", "city": "Oakland"},
+    **{"district": "", "address": "1 Main St", "country": "US"},
+}
+IN_CHINA = {
+    **{"name": "张三", "phone": "13800000000", "zip": "518000", "province": "广东省", "city": "深圳市"},
+    **{"district": "宝安区", "address": "1号", "country": "CN"},
+}
+
 
 class LearnedIds:
     """Values by marketplace and name; a name is the field's own, or with the field around it, `baseInfo.idOfStr`.
@@ -76,85 +149,6 @@ def _can_be_bought(answer: Any) -> bool:
     if not isinstance(answer, Mapping):
         return False
     return any(_in_stock(entry) for name in VARIANTS for entry in answer.get(name) or ())
-
-
-# Common words of titles: one of them is in stock on any marketplace.
-KEYWORDS = ("杯", "衣", "手机", "盒", "cup", "shirt", "case")
-
-# The sources of ids for the warehouse's calls, in this order: (marketplace, item, SKU).
-SHIPPED = (
-    ("Taobao", "itemId", "skuId"),
-    ("1688", "offerId", "skuId"),
-    ("bigMajor", "offerId", "skuId"),
-    ("InternationalAlibaba", "productId", "skuId"),
-    ("Poizon", "dwSpuId", "dwSkuId"),
-)
-
-# Values for every request. A name with the field around it goes before the bare name.
-FIXED: Known = {
-    "pageNo": 1,
-    "page": 1,
-    "beginPage": 1,
-    "index": 1,
-    "startPage": 1,
-    "pageSize": 10,
-    "size": 10,
-    "country": "US",
-    "currency": "CNY",
-    "price": 1000,
-    "dispatchLocation": "CN",
-    "sourceType": "item",
-}
-FIXED_HERE: dict[str, Known] = {
-    "Taobao": {"refundType": 1, "goodsStatus": 1},
-    "1688": {"categoryId": 0, "goodsStatus": "refundWaitSellerSend"},
-}
-
-# Fields of requests with another name than in answers.
-LEARNED_AS: dict[str, dict[str, str]] = {
-    "Taobao": {
-        "renderItemList.itemId": "mpId",
-        "renderItemList.skuId": "mpSkuId",
-        "purchaseOrderId": "purchaseId",
-        "orderId": "purchaseId",
-        "subOrderId": "subPurchaseOrderId",
-        "bizId": "itemId",
-        "ids": "cartItemInfos.id",
-        "imageUrl": "picUrl",
-    },
-    "1688": {
-        "orderId": "baseInfo.idOfStr",
-        "openUid": "sellerOpenId",
-        "cartIds": "cartItemInfos.id",
-        "imageAddress": "imageUrl",
-    },
-    "bigMajor": {"orderId": "data.orderId"},
-}
-LEAST = ("beginAmount", "minOrderQuantity", "minQuantity")
-
-# Optional fields of which these calls need one all the same.
-ALSO = {"/open/product/image/search": {"imageUrl"}, "/alibaba/product/image/query": {"imageAddress"}}
-
-ADDRESS = {"address", "detailAddress"}
-PARTS = {
-    "name": ("name", "fullName", "contactPerson"),
-    "phone": ("phone", "mobile", "mobilePhone", "mobile_phone", "telephone.number"),
-    "zip": ("zip", "postCode"),
-    "province": ("state", "province", "provinceText"),
-    "city": ("city", "cityText"),
-    "district": ("district", "areaText"),
-    "address": ("address", "detailAddress"),
-    "country": ("country", "countryCode"),
-}
-EMPTY = {"email": "", "taxId": "", "townText": "", "area": "", "telephone.country": "86"}
-ABROAD = {
-    **{"name": "Jane Doe", "phone": "5550100", "zip": "94601", "province": "California", "city": "Oakland"},
-    **{"district": "", "address": "1 Main St", "country": "US"},
-}
-IN_CHINA = {
-    **{"name": "张三", "phone": "13800000000", "zip": "518000", "province": "广东省", "city": "深圳市"},
-    **{"district": "宝安区", "address": "1号", "country": "CN"},
-}
 
 
 class NothingToAskWith(Exception):
