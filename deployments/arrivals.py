@@ -25,11 +25,13 @@ def read_arrival(body: bytes, source: str, now: datetime) -> Arrival:
         return _set_aside(body, source, now, because(ReasonCode.CALLBACK_TOO_DEEP, most=DEEPEST))
     try:
         message = parse_callback(body)
+    except UnreadableCallback as error:
+        failure = shortened(clean(str(error)), MOST_WORDS)
     except Exception as error:  # noqa: BLE001 - no posted bytes may stop the receiver
-        is_told = isinstance(error, UnreadableCallback)
-        failure = shortened(clean(str(error)), MOST_WORDS) if is_told else f"can't be read ({type(error).__name__})"
-        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_UNREADABLE, failure=failure))
-    return _understood(message, body, source, now)
+        failure = f"can't be read ({type(error).__name__})"
+    else:
+        return _understood(message, body, source, now)
+    return _set_aside(body, source, now, because(ReasonCode.CALLBACK_UNREADABLE, failure=failure))
 
 
 def _depth(body: bytes) -> int:

@@ -29,6 +29,7 @@ from connectors.snapshots import (
 )
 from connectors.snapshots.reader import QueryBounds
 from tests.connectors.snapshots.sample import AT, order, payment, write
+from tests.in_turn import in_turn
 
 LATER = AT + timedelta(hours=1)
 FILE = "orders/date=2026-01-02/batch-1.parquet"
@@ -95,7 +96,14 @@ def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None
     )
 
 
-@pytest.mark.parametrize(
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Snapshots with one order."""
+    write(tmp_path / "root", orders=[order()])
+    return tmp_path / "root"
+
+
+@in_turn(
     "query",
     [
         "SELECT 1",
@@ -111,14 +119,13 @@ def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None
         "-- a comment\nVALUES (1)",
     ],
 )
-def test_what_reads_is_allowed(tmp_path: Path, query: str) -> None:
-    write(tmp_path, orders=[order()])
-    answer = sql(tmp_path, query)
+def test_what_reads_is_allowed(root: Path, query: str) -> None:
+    answer = sql(root, query)
     assert answer.columns
     assert answer.rows
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "query",
     [
         "",
@@ -151,11 +158,9 @@ def test_what_reads_is_allowed(tmp_path: Path, query: str) -> None:
     ],
 )
 def test_what_does_more_than_read_is_refused_and_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     a_python_variable = pa.table({"secret": [1]})
-    root = tmp_path / "root"
-    write(root, orders=[order()])
     monkeypatch.chdir(tmp_path)
     before = everything_below(tmp_path)
     with pytest.raises(QueryError):
