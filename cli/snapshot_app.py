@@ -62,6 +62,15 @@ def prune_snapshots(
     raise typer.Exit(prune(keep_days=keep_days, keep=keep, yes=yes, as_json=json))
 
 
+@app.command("arrange")
+@explained
+def arrange_snapshots(*, json: Json = False) -> None:
+    """Move what earlier versions wrote out of the tables' folders, which then have one row a key; mend these files."""
+    from cli.snapshots import arrange
+
+    raise typer.Exit(arrange(as_json=json))
+
+
 @app.command("rebuild")
 @explained
 def rebuild_snapshots(

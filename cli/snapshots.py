@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -16,8 +17,15 @@ from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage
 from cli.options import agrees
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, table_of, warn
 from connectors.settings import SourcingSettings, XportcnSettings
-from connectors.snapshots.damage import Damage, broken_manifests, damages, whole_manifests
-from connectors.snapshots.manifests import Manifest, SnapshotError, list_snapshots, manifest_path, read_manifest
+from connectors.snapshots.damage import Damage, broken_manifests, damaged_state, damages, whole_manifests
+from connectors.snapshots.manifests import (
+    Manifest,
+    SnapshotError,
+    list_snapshots,
+    manifest_path,
+    old_files,
+    read_manifest,
+)
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.sweeping import unnamed_files
 from domain.wording import pluralize, shorten
@@ -37,6 +45,8 @@ def show_all(*, as_json: bool) -> int:
         sums = f"{sum(map(_rows, manifests)):,} rows, {sum(map(_bytes, manifests)):,} bytes"
         whole = f"{pluralize(len(manifests), 'snapshot')}, {sums} in {root}"
         console.print(whole, soft_wrap=True)
+        if any(old_files(root)):
+            console.print("The tables' folders have all rows of all snapshots: sourcing snapshot arrange moves them")
     else:
         console.print(f"No snapshots in {root} yet: a run writes the first", soft_wrap=True)
     return _print_damage(broken)
@@ -73,6 +83,7 @@ def verify(snapshot_id: str | None, *, as_json: bool) -> int:
     """Read every byte of one snapshot or of all; 3 for damage."""
     root = _root()
     found = damages(root, snapshot_id)
+    found += damaged_state(root) if snapshot_id is None else []
     damaged = {one.snapshot_id for one in found}
     whole = [
         one
@@ -117,6 +128,21 @@ def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) 
         console.print(f"Nothing to prune{'' if keep is not None else f': nothing is older than {days} days'}")
     if done.unnamed and not as_json:
         console.print(f"{pluralize(done.unnamed, 'file')} of a writer that died removed")
+    return 0
+
+
+def arrange(*, as_json: bool) -> int:
+    """Bring every file to its place; a crash or a reader at any moment finds all rows."""
+    from connectors.snapshots.current import arrange as arrange_root
+
+    begun = time.monotonic()
+    root, moved = _root(), arrange_root(_root())
+    seconds = time.monotonic() - begun
+    if as_json:
+        print_json({"moved": moved, "seconds": round(seconds, 1)})
+    else:
+        words = f"{pluralize(moved, 'file')} moved in {seconds:.1f} s; each table's folder in {root} has one row a key"
+        console.print(words, soft_wrap=True)
     return 0
 
 

@@ -7,12 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.snapshots.current import damaged_files
 from connectors.snapshots.manifests import (
     REMEDY,
     Manifest,
     SnapshotDamaged,
     SnapshotError,
     SnapshotFile,
+    history_path,
     manifest_path,
     manifest_paths,
     read_manifest,
@@ -39,6 +41,18 @@ def damages(root: Path, snapshot_id: str | None = None) -> list[Damage]:
     if not (path := manifest_path(root, snapshot_id)).exists():
         raise SnapshotError(f"there is no snapshot {snapshot_id} in {root}: see them with sourcing snapshot ls")
     return _damages(root, path)
+
+
+def damaged_state(root: Path) -> list[Damage]:
+    """The damage of the files of the current state."""
+    return [
+        Damage(
+            snapshot_id="",
+            tables=(path.parent.name,),
+            words=f"{path} of the current state is not as it was written; make it anew: sourcing snapshot arrange",
+        )
+        for path in damaged_files(root)
+    ]
 
 
 def broken_manifests(root: Path) -> list[Damage]:
@@ -102,6 +116,6 @@ def _seen(root: Path, path: Path) -> Iterator[Damage]:
 
 
 def _verify(root: Path, manifest: Manifest, file: SnapshotFile) -> None:
-    if file.path != f"{file.table}/date={manifest.date:%Y-%m-%d}/{manifest.snapshot_id}.parquet":
+    if file.path != history_path(file.table, manifest.date, manifest.snapshot_id):
         raise SnapshotDamaged(f"the manifest of snapshot {manifest.snapshot_id} names a file {file.path}; {REMEDY}")
     verify_file(root, manifest, file)

@@ -49,9 +49,10 @@ them there. They are in the schema of each Parquet file too, in `sourcing sql "d
   there is no amount. Only sums of `landed_costs` that can't be made are null; plain `read_parquet` gives floats then.
 - **Ids** are text, also where they are digits: 19 digits fit no float.
 - **Times** are UTC, to the microsecond. The unit says whose clock it was.
-- **Keys**: of rows with the same key the one with the newest `snapshot_at` is the current one. `sourcing sql` and
-  `Snapshots().table` show it; a folder read as it is has all rows.
-- **Folders** have the day (UTC) on which the batch, or else the run, began: a reader may show it as a column `date`.
+- **Keys**: of rows with the same key the one with the newest `snapshot_at` is the current one. A table's folder,
+  `sourcing sql` and `Snapshots().table` have that one alone; `_history/<table>` has all rows.
+- **Folders** of the history have the day (UTC) on which the batch, or else the run, began: a reader may show it as a
+  column `date`.
 - **Personal** columns (⚠) tell who or where a receiver is, or hold free text, in which that may stand.
 """
 

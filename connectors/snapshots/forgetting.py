@@ -15,7 +15,9 @@ from pyarrow import parquet
 
 from connectors.durable import exclusive
 from connectors.foreign import words_of
+from connectors.snapshots.current import refresh
 from connectors.snapshots.manifests import (
+    HISTORY,
     REMEDY,
     WORK,
     Manifest,
@@ -24,6 +26,7 @@ from connectors.snapshots.manifests import (
     list_snapshots,
     locate,
     manifest_path,
+    old_files,
     read_manifest,
 )
 from connectors.snapshots.rows import Growing
@@ -204,8 +207,9 @@ def _sweep(root: Path, order_ref: str) -> None:
             settle(root, manifest)
         for left in (root / WORK).glob("[!.]*"):
             rmtree(left, ignore_errors=True)
-        named = {root / file.path for manifest in manifests for file in manifest.files}
-        for path in root.glob("*/date=*/*.parquet"):
+        named = {file.place(root) for manifest in manifests for file in manifest.files}
+        for path in (*old_files(root), *old_files(root / HISTORY)):
             with suppress(OSError, pa.ArrowException):  # not whole: no reader gets it
                 if path not in named and _has_rows_of(path, order_ref):
                     path.unlink(missing_ok=True)
+        refresh(root)

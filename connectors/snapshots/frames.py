@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
 from connectors.foreign import words_of
+from connectors.snapshots.duck import connected
 from connectors.snapshots.manifests import Manifest, SnapshotDamaged
 from connectors.snapshots.past import changes_schema
 from connectors.snapshots.reader import arrow_answer
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 Moment: TypeAlias = datetime | str
 Where: TypeAlias = "Expression | Sequence[object]"
+MEMORY_MB = 1_024
+AHEAD = {"batch_size": 2**15, "batch_readahead": 4, "fragment_readahead": 1}  # what is read ahead takes memory
 
 
 class Snapshots:
@@ -54,18 +58,19 @@ class Snapshots:
         self, name: str, at: Moment | None = None, columns: Sequence[str] | None = None, where: Where | None = None
     ) -> pa.Table:
         """The newest row of each key as of `at`, if it meets `where`, as an Arrow table."""
-        from connectors.snapshots.newest import newest_rows
-
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
 
         def read(sources: Sources) -> pa.Table:
-            until = None if at is None else _until(at, sources.manifests)
-            plain = until is None and condition is None
-            data = rows_in(sources.paths.get(name, ()), table, texts_as_numbers=plain)
-            return newest_rows(data, table, asked, until=until, where=condition)
+            until = "" if at is None else _until(at, sources.manifests)
+            if sources.current is None or until:
+                return _newest(sources.paths.get(name, ()), table, asked, until, condition)
+            plain = condition is None
+            data = rows_in(sources.current.get(name, ()), table, texts_as_numbers=plain)
+            schema = pa.schema([table.schema.field(column) for column in asked], table.schema.metadata)
+            return data.to_table(asked, filter=condition, **AHEAD).cast(schema)
 
-        return self._read(read, table)
+        return self._read(read, table, history=at is not None)
 
     def history(self, name: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pd.DataFrame:
         """All rows of all snapshots, oldest snapshot first."""
@@ -92,17 +97,18 @@ class Snapshots:
         """The answer to one reading statement in DuckDB's SQL, as `sourcing sql` gives it."""
         return _frame(arrow_answer(self._root, query))
 
-    def _read(self, read: Callable[[Sources], pa.Table], table: Table) -> pa.Table:
+    def _read(self, read: Callable[[Sources], pa.Table], table: Table, *, history: bool = True) -> pa.Table:
         def read_or_raise(sources: Sources) -> pa.Table:
             try:
                 return read(sources)
             except (pa.ArrowInvalid, OSError) as error:
-                verify_all(self._root)  # else it has just been replaced, and is read again
+                if sources.current is None:
+                    verify_all(self._root)  # else it has just been replaced, and is read again
                 raise SnapshotDamaged(
                     f"table {table.name} below {self._root} can't be read: {words_of(error)}"
                 ) from error
 
-        return steady(self._root, read_or_raise, table.name)
+        return steady(self._root, read_or_raise, table.name, history=history)
 
 
 def _settings_root() -> Path:
@@ -146,21 +152,24 @@ def _condition(table: Table, where: Where | None) -> Expression | None:
     return condition
 
 
-def _until(at: Moment, manifests: Sequence[Manifest]) -> Expression:
-    from pyarrow.compute import field
+def _newest(
+    paths: Sequence[Path], table: Table, columns: Sequence[str], until: str, where: Expression | None
+) -> pa.Table:
+    """The newest row of each key; the condition is about these rows."""
+    with TemporaryDirectory() as work, connected(memory_mb=MEMORY_MB, work=Path(work)) as connection:
+        connection.register("history", rows_in(paths, table))
+        rows = connection.sql(table.newest("history", until or "TRUE")).to_arrow_table().cast(table.schema)
+    return (rows if where is None else rows.filter(where)).select(columns)
 
+
+def _until(at: Moment, manifests: Sequence[Manifest]) -> str:
+    """The condition of the rows that there were at a moment."""
     if isinstance(at, datetime):
-        return field("snapshot_at") <= _scalar(at)
+        return f"snapshot_at <= TIMESTAMPTZ '{_utc(at)}'"
     for manifest in manifests:
         if manifest.snapshot_id == at:
-            written = _scalar(manifest.written_at)
-            as_old = (field("snapshot_at") == written) & (field("snapshot_id") <= at)
-            return (field("snapshot_at") < written) | as_old
+            return f"(snapshot_at, snapshot_id) <= (TIMESTAMPTZ '{_utc(manifest.written_at)}', '{at}')"
     raise QueryError(f"there is no snapshot {at}; give the id of one, or a time with a zone")
-
-
-def _scalar(moment: datetime) -> pa.Scalar:
-    return pa.scalar(_utc(moment), pa.timestamp("us", "UTC"))
 
 
 def _as_text(moment: Moment | None) -> str | None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Self
 
-from connectors.durable import require_writable
+from connectors.durable import move, require_writable, sync
 from connectors.foreign import words_of
 
 MANIFESTS = "_manifests"
 WORK = "_work"
+HISTORY = "_history"
+STATE = "_current.json"
 REMEDY = (
     "write the snapshot again (sourcing snapshot rebuild), restore the file from a backup, or go without it (sourcing "
     "snapshot rebuild --give-up)"
@@ -43,7 +45,7 @@ def require_place(root: Path) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotFile:
-    """One table's file in a snapshot. `path` is relative to the root, with forward slashes."""
+    """A table's file in a snapshot, or in the current state. `path` is relative to the root, with forward slashes."""
 
     table: str
     path: str
@@ -51,6 +53,29 @@ class SnapshotFile:
     bytes: int
     sha256: str
     schema_version: int
+
+    def place(self, root: Path) -> Path:
+        """The path of the file, which may lie yet where earlier versions put those of snapshots."""
+        path, old = root / self.path, root / self.path.removeprefix(f"{HISTORY}/")
+        return path if path.exists() or not old.exists() else old
+
+
+def history_path(table: str, date: date, snapshot_id: str) -> str:
+    return f"{HISTORY}/{table}/date={date:%Y-%m-%d}/{snapshot_id}.parquet"
+
+
+def old_files(root: Path) -> Iterator[Path]:
+    """The files in the layout of earlier versions: all rows of all snapshots in the folders of the tables."""
+    return root.glob("[!_]*/date=*/*.parquet")
+
+
+def described(staged: Path, table: str, path: str, rows: int, schema_version: int) -> SnapshotFile:
+    """The entry of a new file that will be put at `path`."""
+    sync(staged)
+    with staged.open("rb") as content:
+        digest = file_digest(content, "sha256").hexdigest()
+    size = staged.stat().st_size
+    return SnapshotFile(table=table, path=path, rows=rows, bytes=size, sha256=digest, schema_version=schema_version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +93,11 @@ class Manifest:
     files: tuple[SnapshotFile, ...]
     first_written_at: datetime | None = None
     replaces: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """A hash of the content of all files."""
+        return sha256("".join(f"{file.table} {file.sha256}\n" for file in self.files).encode()).hexdigest()
 
     def to_json(self) -> bytes:
         fields = asdict(self) | {"date": f"{self.date:%Y-%m-%d}", "written_at": self.written_at.isoformat()}
@@ -87,14 +117,53 @@ class Manifest:
             batch_id=fields["batch_id"],
             date=date.fromisoformat(fields["date"]),
             written_at=datetime.fromisoformat(fields["written_at"]),
-            files=tuple(SnapshotFile(**file) for file in fields["files"]),
+            files=tuple(_in_history(SnapshotFile(**file)) for file in fields["files"]),
             first_written_at=datetime.fromisoformat(first) if (first := fields.get("first_written_at")) else None,
             replaces=fields.get("replaces", {}),
         )
 
 
+def _in_history(file: SnapshotFile) -> SnapshotFile:
+    """The entry of a file where this version puts it; earlier ones put it beside the current state."""
+    return file if file.path.startswith(f"{HISTORY}/") else replace(file, path=f"{HISTORY}/{file.path}")
+
+
 def _checksum(fields: Mapping[str, Any]) -> str:
     return sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """The files of the current state, and the digests of the snapshots that they are of."""
+
+    snapshots: Mapping[str, str]
+    files: tuple[SnapshotFile, ...]
+
+    def write(self, root: Path, staged: Path) -> None:
+        staged.write_bytes(json.dumps(asdict(self), indent=1).encode())
+        sync(staged)
+        move(staged, root / STATE)
+
+
+def read_current(root: Path) -> Current | None:
+    """The current state; None where there is none, or one of its files is not of the size that it names."""
+    try:
+        fields = json.loads((root / STATE).read_bytes())
+        files = tuple(SnapshotFile(**file) for file in fields["files"])
+        if all((root / file.path).stat().st_size == file.bytes for file in files):
+            return Current(snapshots=fields["snapshots"], files=files)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def is_as_written(path: Path, file: SnapshotFile) -> bool:
+    """Whether a file has the content that its entry names."""
+    try:
+        with path.open("rb") as content:
+            return file_digest(content, "sha256").hexdigest() == file.sha256
+    except OSError:
+        return False
 
 
 def manifest_path(root: Path, snapshot_id: str) -> Path:
@@ -145,7 +214,7 @@ def replaced_by(root: Path, manifest: Manifest) -> Iterator[Path]:
 def locate(root: Path, manifest: Manifest, file: SnapshotFile) -> Path:
     """The path of a manifest's file. Raises `SnapshotDamaged` if it is missing or has another size."""
     aside = aside_path(root, manifest.snapshot_id, file)
-    path = aside if aside.exists() else root / file.path
+    path = aside if aside.exists() else file.place(root)
     try:
         size = path.stat().st_size
     except OSError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.durable import exclusive, sync
+from connectors.snapshots.current import refresh
 from connectors.snapshots.duck import WORK_MB, connected
 from connectors.snapshots.manifests import (
     MANIFESTS,
@@ -83,6 +84,7 @@ def prune(root: Path, old: Old, now: datetime) -> Pruned:
         if dropped:
             _finish(root)
             sweep(root, list_snapshots(root))
+        refresh(root)
         return Pruned(
             dropped=[manifest.snapshot_id for manifest in dropped],
             into=f"{PRUNED}{now:%Y%m%dT%H%M%S%f}" if files else None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 from connectors.foreign import words_of
 from connectors.snapshots.dictionary import with_words, words_table
 from connectors.snapshots.duck import connected
+from connectors.snapshots.manifests import SnapshotDamaged
 from connectors.snapshots.past import MOMENT_OF, NO_MOMENT, macros_of, snapshots_table
 from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
 from connectors.snapshots.tables import TABLES, Table
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, Statement
 
 READING = {"SELECT", "EXPLAIN", "MULTI"}  # to DuckDB, DESCRIBE, SHOW and SUMMARIZE are SELECT, and PIVOT is MULTI
+PAST = re.compile(rf"\b({'|'.join(TABLES)})_(history|at|changes)\b")
 MOST_ROWS = 1_000_000
 """The most rows of an answer: as Python objects they take a gigabyte."""
 NARROW = "narrow it down (a WHERE, fewer columns, a LIMIT), or allow more with"
@@ -71,7 +74,7 @@ def sql(root: Path, query: str, bounds: QueryBounds = IN_PYTHON) -> QueryResult:
         with _opened(root, sources, query, bounds) as connection:
             return _answer(connection, query)
 
-    return steady(root, read)
+    return steady(root, read, history=_asks_for_the_past(query))
 
 
 def arrow_answer(root: Path, query: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
@@ -81,7 +84,7 @@ def arrow_answer(root: Path, query: str, parameters: Mapping[str, object] | None
         with TemporaryDirectory() as work, _opened(root, sources, query, IN_PYTHON, Path(work)) as connection:
             return connection.sql(_statement(connection, query), params=parameters).to_arrow_table()
 
-    return _with_whole_sums(steady(root, read))
+    return _with_whole_sums(steady(root, read, history=_asks_for_the_past(query)))
 
 
 def _with_whole_sums(answer: pa.Table) -> pa.Table:
@@ -109,7 +112,7 @@ def _opened(
         connection.register("snapshots", snapshots_table(sources.manifests))
         connection.execute(MOMENT_OF)
         for table in _named_in(query):
-            _offer(connection, table, sources.paths.get(table.name, ()))
+            _offer(connection, table, sources)
         connection.register("dictionary", words_table())
         for statement in CLOSED:
             connection.execute(statement)
@@ -124,6 +127,8 @@ def _opened(
         except about_the_query as error:
             raise QueryError(_message_of(error)) from error
         except duckdb.Error as error:
+            if sources.current is not None:
+                raise SnapshotDamaged(f"the current state below {root} can't be read: {words_of(error)}") from error
             verify_all(root)
             raise QueryError(_message_of(error)) from error
         finally:
@@ -144,15 +149,23 @@ def _named_in(query: str) -> list[Table]:
     return [table for table in TABLES.values() if table.name in text] or list(TABLES.values())
 
 
-def _offer(connection: DuckDBPyConnection, table: Table, paths: Sequence[Path]) -> None:
+def _asks_for_the_past(query: str) -> bool:
+    text = query.lower()
+    return not any(name in text for name in TABLES) or PAST.search(text) is not None
+
+
+def _offer(connection: DuckDBPyConnection, table: Table, sources: Sources) -> None:
     """Make a table's two views and two macros.
 
     They read through Arrow. If DuckDB were allowed to open files itself, a statement such as `WITH t AS (COPY ...)
     SELECT` could overwrite them.
     """
     history = f"{table.name}_history"
-    connection.register(history, rows_in(paths, table))
-    connection.execute(f"CREATE TEMP VIEW {table.name} AS {table.newest(history)}")
+    connection.register(history, rows_in(sources.paths.get(table.name, ()), table))
+    if sources.current is None:
+        connection.execute(f"CREATE TEMP VIEW {table.name} AS {table.newest(history)}")
+    else:
+        connection.register(table.name, rows_in(sources.current.get(table.name, ()), table))
     for macro in macros_of(table):
         connection.execute(macro)
 

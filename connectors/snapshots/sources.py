@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import pyarrow as pa
 
 from connectors.foreign import words_of
 from connectors.snapshots.manifests import (
+    Current,
     Manifest,
     SnapshotDamaged,
     SnapshotError,
     list_snapshots,
     locate,
     manifest_path,
+    read_current,
     verify_snapshot,
 )
 from connectors.snapshots.tables import Table
@@ -30,6 +32,7 @@ T = TypeVar("T")
 
 TRIES = 5
 PAUSE_S = 0.05
+Seen: TypeAlias = tuple[int, int, int]
 NUMBERED = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -39,33 +42,40 @@ class QueryError(SnapshotError):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The files of each table, oldest snapshot first, and the state of all that is read, for comparison."""
+    """What is read: the files of each table, oldest snapshot first, those of its current state, and how they are.
+
+    `current` is None where the current state is not of these snapshots; then `paths` are there in any case.
+    """
 
     manifests: Sequence[Manifest]
     paths: Mapping[str, Sequence[Path]]
-    state: frozenset[tuple[Path, int, int, int]]
+    current: Mapping[str, Sequence[Path]] | None
+    seen: Mapping[Path, Seen]
 
 
-def steady(root: Path, read: Callable[[Sources], T], *tables: str) -> T:
+def steady(root: Path, read: Callable[[Sources], T], *tables: str, history: bool = True) -> T:
     """The result of `read` over the snapshots below `root`, of a time at which none of them was being replaced.
 
-    With `tables`, only snapshots with these tables are read. Raises `QueryError` as `read` does, and `SnapshotDamaged`
-    for a missing or damaged file.
+    With `tables`, only the files of these tables are read; without `history` only the current state, if there is one.
+    Raises `QueryError` as `read` does, and `SnapshotDamaged` for a missing or damaged file.
     """
     trouble: SnapshotError
+    state = read_current(root)
     for _ in range(TRIES):
         try:
-            sources = _sources(root, tables)
+            sources = _sources(root, state, tables, history=history)
             result = read(sources)
-            if _unchanged(root, sources, tables):
+            if _unchanged(sources):
                 return result
             trouble = SnapshotError(f"the snapshots below {root} kept changing during the query; run it again")
+            state = read_current(root)
         except QueryError as error:
-            if _unchanged(root, sources, tables):
+            if _unchanged(sources):
                 raise
             trouble = error
+            state = read_current(root)
         except SnapshotDamaged as error:
-            trouble = error
+            trouble, state = error, None  # a file of the current state may be what is damaged
         time.sleep(PAUSE_S)  # a snapshot may be just being replaced: read again
     raise trouble
 
@@ -101,34 +111,45 @@ def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:
     """The text columns that take less than four bytes a value in the largest file: the length of a text takes four."""
     from pyarrow.parquet import read_metadata
 
-    group = read_metadata(max(paths, key=lambda path: path.stat().st_size)).row_group(0)
+    told = read_metadata(max(paths, key=lambda path: path.stat().st_size))
+    group = max((told.row_group(number) for number in range(told.num_row_groups)), key=lambda one: one.num_rows)
     columns = [group.column(number) for number in range(group.num_columns)]
     small = {column.path_in_schema for column in columns if column.total_uncompressed_size < 4 * column.num_values}
     return {field.name for field in table.schema if field.name in small and field.type == pa.string()}
 
 
-def _unchanged(root: Path, sources: Sources, tables: Sequence[str]) -> bool:
+def _unchanged(sources: Sources) -> bool:
     """Whether everything that was read is unchanged; snapshots written since don't matter."""
-    return sources.state <= _sources(root, tables).state
+    try:
+        return all(_seen(path) == seen for path, seen in sources.seen.items())
+    except SnapshotDamaged:
+        return False
 
 
-def _sources(root: Path, tables: Sequence[str]) -> Sources:
-    paths: dict[str, list[Path]] = defaultdict(list)
-    manifests = list_snapshots(root)
-    read: list[Path] = []
-    for manifest in manifests:
-        if files := [file for file in manifest.files if not tables or file.table in tables]:
-            read.append(manifest_path(root, manifest.snapshot_id))
-        for file in files:
-            paths[file.table].append(locate(root, manifest, file))
-    read.extend(path for files in paths.values() for path in files)
-    return Sources(manifests, paths, frozenset(_states(read)))
+def _sources(root: Path, state: Current | None, tables: Sequence[str], *, history: bool) -> Sources:
+    files = [file for file in state.files if not tables or file.table in tables] if state else []
+    seen = {root / file.path: _seen(root / file.path) for file in files}
+    manifests = list_snapshots(root)  # after the files: what is written to them now was in a manifest before
+    current = _by_table((file.table, root / file.path) for file in files)
+    is_current = state is not None and state.snapshots == {one.snapshot_id: one.digest for one in manifests}
+    read = [(one, file) for one in manifests for file in one.files if not tables or file.table in tables]
+    paths = _by_table((file.table, locate(root, one, file)) for one, file in read) if history or not is_current else {}
+    if paths:
+        seen |= {path: _seen(path) for path in {manifest_path(root, one.snapshot_id) for one, _ in read}}
+        seen |= {path: _seen(path) for some in paths.values() for path in some}
+    return Sources(manifests, paths, current if is_current else None, seen)
 
 
-def _states(paths: Iterable[Path]) -> Iterator[tuple[Path, int, int, int]]:
-    for path in paths:
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise SnapshotDamaged(f"{path} has just gone; run the query again") from error
-        yield path, stat.st_ino, stat.st_size, stat.st_mtime_ns
+def _by_table(paths: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
+    found = defaultdict(list)
+    for table, path in paths:
+        found[table].append(path)
+    return found
+
+
+def _seen(path: Path) -> Seen:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise SnapshotDamaged(f"{path} has just gone; run the query again") from error
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from hashlib import file_digest
 from pathlib import Path
 from shutil import rmtree
 
 from connectors.durable import move
-from connectors.snapshots.manifests import WORK, Manifest, SnapshotFile, aside_path
+from connectors.snapshots.manifests import HISTORY, WORK, Manifest, aside_path, is_as_written
 from connectors.snapshots.tables import TABLES
 
 
@@ -17,8 +16,8 @@ def settle(root: Path, manifest: Manifest) -> None:
     """Restore a manifest's files where a dead writer has put other files in their place."""
     for file in manifest.files:
         aside = aside_path(root, manifest.snapshot_id, file)
-        if aside.exists() and not _is_in_place(root, file):
-            move(aside, root / file.path)
+        if aside.exists() and not is_as_written(file.place(root), file):
+            move(aside, file.place(root))
 
 
 def sweep(root: Path, manifests: Sequence[Manifest]) -> int:
@@ -40,13 +39,6 @@ def sweep(root: Path, manifests: Sequence[Manifest]) -> int:
 
 def unnamed_files(root: Path, manifests: Sequence[Manifest]) -> list[Path]:
     """Files of our tables that no manifest names: only readers of plain folders see them."""
-    named = {root / file.path for manifest in manifests for file in manifest.files}
-    return [path for table in TABLES for path in root.glob(f"{table}/date=*/*.parquet") if path not in named]
-
-
-def _is_in_place(root: Path, file: SnapshotFile) -> bool:
-    try:
-        with (root / file.path).open("rb") as content:
-            return file_digest(content, "sha256").hexdigest() == file.sha256
-    except OSError:
-        return False
+    named = {file.place(root) for manifest in manifests for file in manifest.files}
+    places = (path for table in TABLES for path in (root / table, root / HISTORY / table))
+    return [path for place in places for path in place.glob("date=*/*.parquet") if path not in named]

@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
-from hashlib import file_digest
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,14 +16,20 @@ import pyarrow as pa
 from connectors.crash_points import BEFORE_MANIFEST, reach
 from connectors.durable import exclusive, keep_aside, move, sync
 from connectors.foreign import words_of
+from connectors.snapshots.current import refresh
 from connectors.snapshots.manifests import (
+    HISTORY,
+    STATE,
     WORK,
     Manifest,
     SnapshotDamaged,
     SnapshotError,
     SnapshotFile,
     aside_path,
+    described,
+    history_path,
     manifest_path,
+    old_files,
     read_manifest,
 )
 from connectors.snapshots.rejecting import Staged, Unfit, fitting
@@ -87,6 +92,8 @@ def write_snapshot(
             first_written_at=_first_written(root, snapshot_id),
         )
         put_in_place(root, manifest, files)
+        with suppress(SnapshotDamaged):  # of another snapshot: our readers tell of it
+            refresh(root)
     return manifest
 
 
@@ -96,8 +103,12 @@ def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) 
     The caller holds `exclusive(root / WORK)`.
     """
     _keep_replaced(root, manifest)
+    is_old = any(old_files(root))
     for file in files:
-        move(staged_path(root, manifest.snapshot_id, file.table), root / file.path)
+        path = root / file.path
+        if is_old and not path.exists():  # until they are moved, plain readers see all snapshots beside them
+            path = root / file.path.removeprefix(f"{HISTORY}/")
+        move(staged_path(root, manifest.snapshot_id, file.table), path)
     sync(root)
     reach(BEFORE_MANIFEST, manifest.snapshot_id)
     write_manifest(root, manifest)
@@ -122,8 +133,11 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
         write_manifest(root, replace(manifest, files=kept)) if kept else path.unlink()
         for file in manifest.files:
             if file.table in tables:
-                (root / file.path).unlink(missing_ok=True)
+                file.place(root).unlink(missing_ok=True)
         shutil.rmtree(root / WORK / snapshot_id, ignore_errors=True)
+        (root / STATE).unlink(missing_ok=True)
+        with suppress(SnapshotDamaged):
+            refresh(root)
 
 
 @contextmanager
@@ -199,17 +213,7 @@ def _write_chunks(
 
 def finished(path: Path, snapshot_id: str, date: date, name: str, rows: int) -> SnapshotFile:
     """The manifest's entry for a staged file."""
-    sync(path)
-    with path.open("rb") as written:
-        digest = file_digest(written, "sha256").hexdigest()
-    return SnapshotFile(
-        table=name,
-        path=f"{name}/date={date:%Y-%m-%d}/{snapshot_id}.parquet",
-        rows=rows,
-        bytes=path.stat().st_size,
-        sha256=digest,
-        schema_version=TABLES[name].version,
-    )
+    return described(path, name, history_path(name, date, snapshot_id), rows, TABLES[name].version)
 
 
 def _first_written(root: Path, snapshot_id: str) -> datetime | None:
@@ -231,7 +235,7 @@ def _keep_replaced(root: Path, new: Manifest) -> None:
     replaced = {file.path for file in new.files}
     for file in old.files:
         if file.path in replaced:
-            keep_aside(root / file.path, aside_path(root, new.snapshot_id, file))
+            keep_aside(file.place(root), aside_path(root, new.snapshot_id, file))
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
@@ -245,8 +249,9 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
 
 def _clean(root: Path, manifest: Manifest) -> None:
     """Remove what earlier writes of this id left, in any date's folder, finished or not."""
-    current = {root / file.path for file in manifest.files}
-    for path in root.glob(f"*/date=*/{manifest.snapshot_id}.parquet"):
-        if path not in current:
-            path.unlink(missing_ok=True)
+    current = {file.place(root) for file in manifest.files}
+    for place in (root, root / HISTORY):
+        for path in place.glob(f"*/date=*/{manifest.snapshot_id}.parquet"):
+            if path not in current:
+                path.unlink(missing_ok=True)
     shutil.rmtree(root / WORK / manifest.snapshot_id, ignore_errors=True)

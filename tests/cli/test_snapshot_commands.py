@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import move, rmtree
 from typing import Any
 
 import pytest
@@ -62,13 +63,13 @@ def test_one_is_shown_with_its_rejected_rows_for_somebody_to_look_at(root: Path)
 
 def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
     assert answered("verify") == (0, {"whole": ["s-0", "s-1", "s-2", "s-3"], "damaged": [], "unnamed": []})
-    file = root / "orders/date=2026-01-02/s-0.parquet"
+    file = root / "_history/orders/date=2026-01-02/s-0.parquet"
     content = file.read_bytes()
     file.write_bytes(content[:99] + bytes([content[99] ^ 1]) + content[100:])
     manifest = root / "_manifests/s-1.json"
     manifest.write_text(manifest.read_text().replace('"batch_id": "batch"', '"batch_id": "other"'))
     (root / "_manifests/s-2.json").rename(root / "_manifests/other.json")
-    (root / "orders/date=2026-01-05/s-3.parquet").unlink()
+    (root / "_history/orders/date=2026-01-05/s-3.parquet").unlink()
     code, shown = answered("verify")
     assert (code, shown["whole"]) == (3, [])
     told = {one["snapshot_id"]: one["words"].split("; ")[0] for one in shown["damaged"]}
@@ -76,12 +77,28 @@ def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
         "other": f"{root}/_manifests/other.json is the manifest of snapshot s-2, under another name",
         "s-0": f"{file} of snapshot s-0 is not as it was written",
         "s-1": f"{manifest} is not a readable manifest (it is not as it was written)",
-        "s-3": f"{root}/orders/date=2026-01-05/s-3.parquet of snapshot s-3 is missing",
+        "s-3": f"{root}/_history/orders/date=2026-01-05/s-3.parquet of snapshot s-3 is missing",
     }
     assert all("sourcing snapshot rebuild" in one["words"] for one in shown["damaged"])
     code, words = said("ls")
     assert (code, "s-1.json is not a readable manifest" in words) == (3, True)
     assert said("verify", "s-0")[0] == 3
+
+
+def test_arranging_moves_the_files_of_earlier_versions_and_mends_the_state(root: Path) -> None:
+    move(root / "_history/orders", root / "orders-of-before")
+    rmtree(root / "orders")
+    move(root / "orders-of-before", root / "orders")
+    assert "have all rows of all snapshots: sourcing snapshot arrange" in said("ls")[1]
+    code, words = said("arrange")
+    assert (code, words[:16]) == (0, "4 files moved in")
+    state = root / "orders/2026-01.parquet"
+    state.write_bytes(state.read_bytes()[::-1])
+    code, shown = answered("verify")
+    remedy = f"{state} of the current state is not as it was written; make it anew: sourcing snapshot arrange"
+    assert (code, [one["words"] for one in shown["damaged"]]) == (3, [remedy])
+    assert answered("arrange")[1]["moved"] == 0
+    assert (answered("verify")[0], current(root)) == (0, CURRENT)
 
 
 def test_pruning_asks_and_then_keeps_all_current_rows(root: Path) -> None:

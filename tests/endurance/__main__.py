@@ -5,7 +5,7 @@ back under one process, `shared` the same under a batch with `--helpers`, `comma
 server, `hostile` the whole table of odd answers (`--every 50` plays every fiftieth case), `deviations` every form in
 which the service may deviate (also `--every`), `reasons` a scene for each reason that an order may have, `proxy` the
 worst of the deviations before the real command, `cells` a million random cells of request files, `starts` commands
-that are killed in their first seconds, `earlier` a run of the version before that waited for its approval, `crashes`
+that are killed in their first seconds, `snapshots` their writing and their move killed at thirty moments, `earlier` a run of the version before that waited for its approval, `crashes`
 every kind of effect killed at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays
 the first and the fourth case), `looks` a second look that comes by itself, whatever is killed before it, `retention`
 what Prefect's server is not to keep, `outage` a service that is killed in each stage of a run and comes back,
@@ -51,6 +51,7 @@ from tests.endurance.retention import file_does_not_grow
 from tests.endurance.scale import CASES as SHARED
 from tests.endurance.scale import Load, batches_are_shared
 from tests.endurance.shop import End
+from tests.endurance.snapshots import snapshots_outlive_kills
 from tests.endurance.starts import killed_starts_lock_nobody_out
 from tests.endurance.storm import Repetition, repetition
 from tests.endurance.suite import marked_tests_pass, new_examples_are_right
@@ -60,7 +61,7 @@ from tests.running import RunningSandbox, own_sandbox
 HEAD = "what       database    seed kills stops seconds  runs asked  states; violations"
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
 PARTS = (
-    *("storm", "restarts", "shared", "command", "hostile", "cells", "starts", "earlier", "crashes"),
+    *("storm", "restarts", "shared", "command", "hostile", "cells", "starts", "earlier", "crashes", "snapshots"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
     *("rate", "scale", "tests", "properties", "deviations", "reasons", "proxy"),
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed", "callbacks-runs"),
@@ -106,6 +107,7 @@ def main() -> int:
     right += [seven_rows_end_right()] if "proxy" in options.parts else []
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
     right += [killed_starts_lock_nobody_out()] if "starts" in options.parts else []
+    right += [snapshots_outlive_kills()] if "snapshots" in options.parts else []
     right += [earlier_run_goes_on()] if "earlier" in options.parts else []
     right += [every_kind_dies_everywhere()] if "crashes" in options.parts else []
     lost = [CASES[number - 1] for number in options.only] if options.only else CASES

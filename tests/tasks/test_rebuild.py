@@ -72,8 +72,8 @@ async def test_a_damaged_file_whose_rows_the_ledger_has_is_dropped(resources: Re
     resources.ledger.tracking.add("A-1", [scan])
     tracking = await snapshot_tracking(resources, resources.ledger.orders(["A-1"]), resources.ledger.tracking.listed())
     write_snapshot(root, "crawl", AT.date(), {"offers": [offer()]}, batch_id=None, written_at=AT)
-    cut(root, "tracking_events/*/*.parquet")
-    cut(root, "offers/*/*.parquet")
+    cut(root, "_history/tracking_events/*/*.parquet")
+    cut(root, "_history/offers/*/*.parquet")
     done = await rebuild(resources, None)
     assert [(one.snapshot_id, one.tables) for one in done.dropped] == [(tracking, ("tracking_events",))]
     assert [(one.snapshot_id, one.tables) for one in done.lost] == [("crawl", ("offers",))]

@@ -103,4 +103,4 @@ async def test_a_snapshot_of_nothing_has_its_tables(resources: Resources) -> Non
     root = resources.settings.snapshot_root
     await snapshot_plan(resources, "night", [])
     await snapshot_orders(resources, "empty", resources.clock())
-    assert [len([*(root / name).rglob("*.parquet")]) for name in ("quotes", "orders")] == [2, 1]
+    assert [len([*(root / name).rglob("*.parquet")]) for name in ("quotes", "orders")] == [1, 1]

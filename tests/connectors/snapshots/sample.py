@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from connectors.snapshots import Manifest, write_snapshot
+from connectors.snapshots.manifests import STATE
 
 DAY = date(2026, 1, 2)
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -46,6 +47,13 @@ def write(
     root: Path, snapshot_id: str = "batch-1", *, day: date = DAY, at: datetime = AT, **tables: Sequence[Row]
 ) -> Manifest:
     return write_snapshot(root, snapshot_id, day, tables, batch_id="batch", written_at=at)
+
+
+def files_below(root: Path) -> list[str]:
+    """The manifests, then the files of the history; without those of the current state."""
+    paths = [path for path in root.rglob("*") if path.is_file() and path.name not in (".lock", STATE)]
+    told = [str(path.relative_to(root)) for path in paths if path.parent.parent != root or path.suffix != ".parquet"]
+    return sorted(told, key=lambda path: (path.startswith("_history"), path))
 
 
 def write_old(root: Path) -> None:

@@ -87,7 +87,7 @@ def test_what_the_snapshots_know_of_a_receiver(tmp_path: Path) -> None:
 def test_a_file_of_an_older_schema_keeps_its_schema(tmp_path: Path) -> None:
     """It is rewritten in the columns that it has."""
     write_all(tmp_path)
-    path = tmp_path / f"requests/date={DAY}/batch-1.parquet"
+    path = tmp_path / f"_history/requests/date={DAY}/batch-1.parquet"
     (before,) = [one for one in list_snapshots(tmp_path) if one.snapshot_id == "batch-1"]
     schema = pq.read_schema(path)
     strike_snapshots(tmp_path, "A-1", TRACES)
@@ -115,7 +115,7 @@ def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     """It may have the receiver: to pass over it would be a silent no."""
     for table in ("requests", "orders"):
         write_all(tmp_path)
-        path = tmp_path / f"{table}/date={DAY}/batch-1.parquet"
+        path = tmp_path / f"_history/{table}/date={DAY}/batch-1.parquet"
         path.write_bytes(path.read_bytes()[:-8] + b"damaged!")
         with pytest.raises(SnapshotDamaged, match=r"of snapshot batch-1 can't be read .*sourcing snapshot rebuild"):
             receivers_in(tmp_path, "A-1") if table == "requests" else strike_snapshots(tmp_path, "A-1", TRACES)

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 import pytest
 from pyarrow import parquet
 
-from connectors.snapshots import TABLES, QueryError, SnapshotDamaged, SnapshotError, Snapshots, newest, sql
+from connectors.snapshots import TABLES, QueryError, SnapshotDamaged, SnapshotError, Snapshots, sql
+from connectors.snapshots.sources import rows_in
 from tests.connectors.snapshots.sample import AT, order, write
 
 LATER = AT + timedelta(hours=1)
-FILE = "orders/date=2026-01-02/batch-1.parquet"
+FILE = "_history/orders/date=2026-01-02/batch-1.parquet"
 
 
 def write_three(root: Path) -> None:
@@ -35,7 +36,7 @@ def pairs(frame: object) -> list[tuple[object, ...]]:
 def test_a_frame_has_the_newest_row_of_each_key_in_arrows_types(tmp_path: Path) -> None:
     write_three(tmp_path)
     orders = Snapshots(tmp_path).table("orders")
-    assert pairs(orders[["order_ref", "state"]]) == [("A-2", "held"), ("A-1", "shipped")]
+    assert pairs(orders[["order_ref", "state"]]) == [("A-1", "shipped"), ("A-2", "held")]
     types = orders.dtypes.astype(str)
     assert types["order_id"] == "string[pyarrow]"
     assert types["paid_minor"] == "int64[pyarrow]"
@@ -64,7 +65,7 @@ def test_as_of_a_time_or_a_snapshot(tmp_path: Path) -> None:
     snapshots = Snapshots(tmp_path)
     for at in (LATER, "track-1", LATER.astimezone()):
         orders = snapshots.table("orders", at, ["order_ref", "state"])
-        assert pairs(orders) == [("A-2", "held"), ("A-1", "booked")]
+        assert pairs(orders) == [("A-1", "booked"), ("A-2", "held")]
     assert len(snapshots.table("orders", AT - timedelta(microseconds=1))) == 0
 
 
@@ -132,17 +133,19 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     content[4:400] = bytes(396)
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(SnapshotDamaged, match=r"batch-1\.parquet of snapshot batch-1 is not as it was written"):
-        Snapshots(tmp_path).table("orders")
+        Snapshots(tmp_path).history("orders")
+    assert len(Snapshots(tmp_path).table("orders")) == 2
 
 
 def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None:
     write(tmp_path, "old", orders=[order("A-1", reason="price changed")])
-    path = tmp_path / "orders/date=2026-01-02/old.parquet"
+    path = tmp_path / "_history/orders/date=2026-01-02/old.parquet"
     parquet.write_table(parquet.ParquetFile(path).read().drop_columns(["reason"]), path)
     manifest = json.loads((tmp_path / "_manifests/old.json").read_text())
     manifest["files"][0]["bytes"] = path.stat().st_size
     del manifest["checksum"]
     (tmp_path / "_manifests/old.json").write_text(json.dumps(manifest))
+    (tmp_path / "_current.json").unlink()
     orders = Snapshots(tmp_path).table("orders", columns=["order_ref", "reason"])
     assert pairs(orders.astype(object).where(orders.notna(), None)) == [("A-1", None)]
 
@@ -196,19 +199,18 @@ def amounts_at_once(root: Path) -> list[int]:
     return []
 
 
-def test_two_looks_at_two_moments_are_not_mixed_by_a_rewrite_in_between(
+def test_files_that_are_replaced_between_being_listed_and_read_are_read_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keys are read first, then the rest: a snapshot that is replaced in between is read anew."""
     write(tmp_path, orders=[order("A-1", paid_minor=1), order("A-2", paid_minor=2)])
-    chosen, turns = newest._chosen, count()
+    turns = count()
 
-    def replaced_meanwhile(keys: pa.Table, key: tuple[str, ...]) -> object:
+    def replaced_meanwhile(*arguments: object, **options: object) -> object:
         if next(turns) == 0:
             write(tmp_path, orders=[order("A-2", paid_minor=20)], at=LATER)
-        return chosen(keys, key)
+        return rows_in(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(newest, "_chosen", replaced_meanwhile)
+    monkeypatch.setattr("connectors.snapshots.frames.rows_in", replaced_meanwhile)
     orders = Snapshots(tmp_path).table("orders", columns=["order_ref", "paid_minor"])
     assert pairs(orders) == [("A-2", 20)]
     assert next(turns) == 2

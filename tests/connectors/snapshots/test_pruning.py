@@ -30,7 +30,7 @@ from connectors.snapshots import (
 )
 from connectors.snapshots.manifests import MANIFESTS, Manifest
 from connectors.snapshots.pruning import Old, prune
-from tests.connectors.snapshots.sample import AT, order, payment, write
+from tests.connectors.snapshots.sample import AT, files_below, order, payment, write
 from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
 
 HOUR = timedelta(hours=1)
@@ -54,10 +54,6 @@ def filled(root: Path) -> None:
     tell(root, 3, "A-1")
 
 
-def files_below(root: Path) -> list[str]:
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.name != ".lock")
-
-
 def current(root: Path) -> list[tuple[Any, ...]]:
     """Quicker than by a query."""
     rows = Snapshots(root).arrow("orders", columns=["order_ref", "state", "paid_minor"]).to_pylist()
@@ -77,8 +73,8 @@ def test_the_newest_row_of_each_key_survives_in_one_snapshot(tmp_path: Path) -> 
     assert files_below(tmp_path) == [
         "_manifests/pruned-20260102T130405678901.json",
         "_manifests/s-3.json",
-        "orders/date=2026-01-04/pruned-20260102T130405678901.parquet",
-        "orders/date=2026-01-05/s-3.parquet",
+        "_history/orders/date=2026-01-04/pruned-20260102T130405678901.parquet",
+        "_history/orders/date=2026-01-05/s-3.parquet",
     ]
     pd.testing.assert_frame_equal(Snapshots(tmp_path).table("orders"), before, check_like=True)
     assert sql(tmp_path, BY_HAND).rows == tuple(CURRENT)
@@ -128,7 +124,7 @@ def test_snapshots_without_rows_leave_nothing(tmp_path: Path) -> None:
 
 def test_a_damaged_snapshot_stops_it_and_nothing_is_gone(tmp_path: Path) -> None:
     filled(tmp_path)
-    file = tmp_path / "orders/date=2026-01-02/s-0.parquet"
+    file = tmp_path / "_history/orders/date=2026-01-02/s-0.parquet"
     content = file.read_bytes()
     file.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
     before = files_below(tmp_path)
@@ -150,8 +146,8 @@ def test_what_a_newer_program_wrote_is_left_alone(tmp_path: Path) -> None:
 def test_what_writers_that_died_left_is_removed_and_what_counts_is_not(tmp_path: Path) -> None:
     """The rewrite of s-0 died before its manifest: the old file waits aside, and is what counts."""
     filled(tmp_path)
-    (tmp_path / "orders/date=2026-01-09").mkdir()
-    (tmp_path / "orders/date=2026-01-09/dead.parquet").write_bytes(b"half")
+    (tmp_path / "_history/orders/date=2026-01-09").mkdir()
+    (tmp_path / "_history/orders/date=2026-01-09/dead.parquet").write_bytes(b"half")
     (tmp_path / "mine.parquet").write_bytes(b"of the merchant")
     with pytest.raises(Killed), killed_at(5):
         tell_again(tmp_path)
@@ -162,7 +158,7 @@ def test_what_writers_that_died_left_is_removed_and_what_counts_is_not(tmp_path:
     assert sql(tmp_path, BY_HAND).rows == tuple(CURRENT)
     assert files_below(tmp_path)[4:] == [
         "mine.parquet",
-        *(f"orders/date=2026-01-0{2 + n}/s-{n}.parquet" for n in range(4)),
+        *(f"_history/orders/date=2026-01-0{2 + n}/s-{n}.parquet" for n in range(4)),
     ]
 
 

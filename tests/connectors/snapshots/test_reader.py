@@ -32,7 +32,7 @@ from tests.connectors.snapshots.sample import AT, order, payment, write
 from tests.in_turn import in_turn
 
 LATER = AT + timedelta(hours=1)
-FILE = "orders/date=2026-01-02/batch-1.parquet"
+FILE = "_history/orders/date=2026-01-02/batch-1.parquet"
 
 
 def test_a_view_has_the_newest_row_of_each_key_and_history_has_all(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_only_files_of_a_manifest_count(tmp_path: Path) -> None:
 def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None:
     write(tmp_path, "new", orders=[order("A-2", reason="price changed")], at=LATER)
     write(tmp_path, "old", orders=[order("A-1")])
-    path = tmp_path / "orders/date=2026-01-02/old.parquet"
+    path = tmp_path / "_history/orders/date=2026-01-02/old.parquet"
     older = parquet.ParquetFile(path).read().drop_columns(["reason", "seller_id"])
     parquet.write_table(older.append_column("since_dropped", pa.array([1])), path)
     manifest = re.sub(r',\s*"checksum": "\w+"', "", (tmp_path / "_manifests/old.json").read_text())
@@ -186,7 +186,7 @@ def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()])
     (tmp_path / FILE).unlink()
     with pytest.raises(SnapshotDamaged) as damage:
-        sql(tmp_path, "SELECT * FROM orders")
+        sql(tmp_path, "SELECT * FROM orders_history")
     assert str(damage.value) == (
         f"{tmp_path / FILE} of snapshot batch-1 is missing; write the snapshot again (sourcing snapshot rebuild), "
         "restore the file from a backup, or go without it (sourcing snapshot rebuild --give-up)"
@@ -199,7 +199,7 @@ def test_a_file_cut_short_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         SnapshotDamaged, match=r"batch-1\.parquet has 100 bytes where the manifest of snapshot batch-1 says"
     ):
-        sql(tmp_path, "SELECT * FROM orders")
+        sql(tmp_path, "SELECT * FROM orders_history")
 
 
 def test_a_file_with_changed_bytes_is_named_when_it_can_not_be_read(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_file_with_changed_bytes_is_named_when_it_can_not_be_read(tmp_path: Pa
     content[4:400] = bytes(396)
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(SnapshotDamaged, match=r"batch-1\.parquet of snapshot batch-1 is not as it was written"):
-        sql(tmp_path, "SELECT * FROM orders")
+        sql(tmp_path, "SELECT * FROM orders_history")
     with pytest.raises(SnapshotDamaged, match=r"batch-1\.parquet of snapshot batch-1 is not as it was written"):
         verify_snapshot(tmp_path, "batch-1")
 
@@ -217,13 +217,13 @@ def test_no_changed_byte_of_the_data_passes_unseen(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sources, "TRIES", 1)
     write(tmp_path, orders=[order(f"A-{number}") for number in range(50)])
     good = (tmp_path / FILE).read_bytes()
-    answer = sql(tmp_path, "SELECT * FROM orders ORDER BY ALL")
+    answer = sql(tmp_path, "SELECT * FROM orders_history ORDER BY ALL")
     group = parquet.ParquetFile(tmp_path / FILE).metadata.row_group(0)
     caught = 0
     for position in range(100, sum(group.column(number).total_compressed_size for number in range(19)), 97):
         (tmp_path / FILE).write_bytes(good[:position] + bytes([good[position] ^ 0x55]) + good[position + 1 :])
         try:
-            assert sql(tmp_path, "SELECT * FROM orders ORDER BY ALL") == answer
+            assert sql(tmp_path, "SELECT * FROM orders_history ORDER BY ALL") == answer
         except SnapshotDamaged:
             caught += 1
     assert caught > 10

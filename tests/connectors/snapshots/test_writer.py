@@ -19,24 +19,20 @@ from pyarrow import parquet
 from connectors.snapshots import TABLES, SnapshotValueError, list_snapshots, verify_snapshot, write_snapshot
 from connectors.snapshots.rows import Growing, to_arrow
 from connectors.snapshots.tables import Table
-from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
+from tests.connectors.snapshots.sample import AT, DAY, files_below, order, payment, write
 from tests.everyday import examples
 
 NAIVE = AT.replace(tzinfo=None)
 
 
-def paths_below(root: Path) -> list[str]:
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.name != ".lock")
-
-
 def test_files_stand_by_table_and_date_and_the_manifest_names_them(tmp_path: Path) -> None:
     manifest = write(tmp_path, orders=[order("A-1"), order("A-2")], payments=[payment()])
-    assert paths_below(tmp_path) == [
+    assert files_below(tmp_path) == [
         "_manifests/batch-1.json",
-        "orders/date=2026-01-02/batch-1.parquet",
-        "payments/date=2026-01-02/batch-1.parquet",
+        "_history/orders/date=2026-01-02/batch-1.parquet",
+        "_history/payments/date=2026-01-02/batch-1.parquet",
     ]
-    content = (tmp_path / "orders/date=2026-01-02/batch-1.parquet").read_bytes()
+    content = (tmp_path / "_history/orders/date=2026-01-02/batch-1.parquet").read_bytes()
     written = json.loads((tmp_path / "_manifests/batch-1.json").read_text())
     del written["checksum"]
     assert written | {"files": written["files"][:1]} == {
@@ -47,7 +43,7 @@ def test_files_stand_by_table_and_date_and_the_manifest_names_them(tmp_path: Pat
         "files": [
             {
                 "table": "orders",
-                "path": "orders/date=2026-01-02/batch-1.parquet",
+                "path": "_history/orders/date=2026-01-02/batch-1.parquet",
                 "rows": 2,
                 "bytes": len(content),
                 "sha256": sha256(content).hexdigest(),
@@ -61,7 +57,7 @@ def test_files_stand_by_table_and_date_and_the_manifest_names_them(tmp_path: Pat
 
 def test_a_file_tells_its_table_version_and_compression(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()])
-    file = parquet.ParquetFile(tmp_path / "orders/date=2026-01-02/batch-1.parquet")
+    file = parquet.ParquetFile(tmp_path / "_history/orders/date=2026-01-02/batch-1.parquet")
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     assert file.schema_arrow.equals(TABLES["orders"].schema)
     metadata = file.schema_arrow.metadata
@@ -109,17 +105,17 @@ def test_a_rerun_replaces_and_never_duplicates(tmp_path: Path) -> None:
     write(tmp_path, orders=[order(paid_minor=1990)], payments=[payment()], at=AT + timedelta(hours=1))
     assert pd.read_parquet(tmp_path / "orders")["paid_minor"].tolist() == [1990]
     assert len(pd.read_parquet(tmp_path / "payments")) == 1
-    assert paths_below(tmp_path) == [
+    assert files_below(tmp_path) == [
         "_manifests/batch-1.json",
-        "orders/date=2026-01-02/batch-1.parquet",
-        "payments/date=2026-01-02/batch-1.parquet",
+        "_history/orders/date=2026-01-02/batch-1.parquet",
+        "_history/payments/date=2026-01-02/batch-1.parquet",
     ]
 
 
 def test_a_rerun_on_another_day_with_fewer_tables_leaves_nothing_behind(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()], payments=[payment()])
     write(tmp_path, orders=[order()], day=date(2026, 1, 3))
-    assert paths_below(tmp_path) == ["_manifests/batch-1.json", "orders/date=2026-01-03/batch-1.parquet"]
+    assert files_below(tmp_path) == ["_manifests/batch-1.json", "_history/orders/date=2026-01-03/batch-1.parquet"]
 
 
 def test_a_rerun_removes_files_of_its_id_that_no_manifest_names(tmp_path: Path) -> None:
@@ -127,18 +123,18 @@ def test_a_rerun_removes_files_of_its_id_that_no_manifest_names(tmp_path: Path) 
     write(tmp_path, orders=[order()], payments=[payment()])
     (tmp_path / "_manifests/batch-1.json").unlink()
     write(tmp_path, orders=[order()], day=date(2026, 1, 3))
-    assert paths_below(tmp_path) == ["_manifests/batch-1.json", "orders/date=2026-01-03/batch-1.parquet"]
+    assert files_below(tmp_path) == ["_manifests/batch-1.json", "_history/orders/date=2026-01-03/batch-1.parquet"]
 
 
 def test_a_rerun_leaves_other_ids_alone(tmp_path: Path) -> None:
     write(tmp_path, "batch-1", orders=[order()])
     write(tmp_path, "batch-10", orders=[order()])
     write(tmp_path, "batch-1", orders=[order()], day=date(2026, 1, 3))
-    assert paths_below(tmp_path) == [
+    assert files_below(tmp_path) == [
         "_manifests/batch-1.json",
         "_manifests/batch-10.json",
-        "orders/date=2026-01-02/batch-10.parquet",
-        "orders/date=2026-01-03/batch-1.parquet",
+        "_history/orders/date=2026-01-02/batch-10.parquet",
+        "_history/orders/date=2026-01-03/batch-1.parquet",
     ]
 
 
@@ -154,7 +150,7 @@ def test_rows_may_bring_their_own_snapshot_and_batch(tmp_path: Path) -> None:
     earlier = AT - timedelta(days=1)
     own = {"snapshot_id": "batch-0", "snapshot_at": earlier, "batch_id": None}
     write(tmp_path, orders=[order(), order() | own])
-    frame = pl.read_parquet(tmp_path / "orders")
+    frame = pl.read_parquet(tmp_path / "_history/orders")
     assert frame.select("snapshot_id", "batch_id", "snapshot_at").rows() == [
         ("batch-1", "batch", AT),
         ("batch-0", None, earlier),
@@ -201,7 +197,7 @@ def full(order_ref: str) -> dict[str, object]:
 def test_a_column_that_its_table_does_not_have_is_a_defect_of_ours(tmp_path: Path) -> None:
     with pytest.raises(SnapshotValueError, match="table orders, row 2, column payed_minor: the table has no such"):
         write(tmp_path, orders=[order("A-1"), order("A-2", payed_minor=1)])
-    assert paths_below(tmp_path) == []
+    assert files_below(tmp_path) == []
 
 
 @pytest.mark.parametrize("snapshot_id", ["", ".hidden", "_work", "a/b", "../up", "a b", "x" * 151, "a\n"])
@@ -217,7 +213,7 @@ def test_a_time_without_zone_is_refused(tmp_path: Path) -> None:
 
 def test_a_time_for_a_date_still_makes_a_day_folder(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()], day=AT)
-    assert paths_below(tmp_path) == ["_manifests/batch-1.json", "orders/date=2026-01-02/batch-1.parquet"]
+    assert files_below(tmp_path) == ["_manifests/batch-1.json", "_history/orders/date=2026-01-02/batch-1.parquet"]
     assert list_snapshots(tmp_path)[0].date == DAY
 
 

@@ -1,0 +1,235 @@
+"""The current state: one row a key in the folder of its table, whatever the snapshots hold and whoever reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from shutil import copytree
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.snapshots import SnapshotError, Snapshots, list_snapshots, sql
+from connectors.snapshots.current import arrange, damaged_files
+from connectors.snapshots.manifests import STATE, read_current
+from connectors.snapshots.pruning import Old, prune
+from connectors.snapshots.writer import drop_tables
+from tests.connectors.snapshots.sample import AT, order, payment, write
+from tests.connectors.snapshots.test_crashes import Killed, killed_at
+
+MONTH = timedelta(days=31)
+PAST = Path(__file__).parent / "past"
+
+REFS, STATES = st.sampled_from(["A-1", "A-2", "A-3", "A-4"]), st.sampled_from(["paid", "booked"])
+WRITES = st.lists(
+    st.tuples(st.sampled_from(["s-1", "s-2", "s-3"]), st.integers(0, 3), st.dictionaries(REFS, STATES)), max_size=6
+)
+BY_KEY, BY_STATE = pc.field("order_ref") <= "A-2", pc.field("state") == "paid"
+CONDITIONS = {"none": None, "key": BY_KEY, "state": BY_STATE, "both": BY_KEY & BY_STATE}
+
+
+def plain(root: Path) -> dict[str, str]:
+    """The orders as a plain read of their folder has them; no reference twice."""
+    frame = pd.read_parquet(root / "orders")
+    assert frame["order_ref"].is_unique
+    return dict(zip(frame["order_ref"], frame["state"], strict=True))
+
+
+def by_sql(root: Path) -> dict[str, str]:
+    return {str(ref): str(state) for ref, state in sql(root, "select order_ref, state from orders").rows}
+
+
+def by_duckdb(root: Path) -> object:
+    with duckdb.connect() as connection:
+        query = f"select sum(paid_minor) from read_parquet('{root}/orders/*.parquet')"
+        return connection.execute(query).fetchall()[0][0]
+
+
+def files(root: Path, table: str = "orders") -> dict[str, list[str]]:
+    return {path.stem: sorted(pd.read_parquet(path)["order_ref"]) for path in sorted(root.glob(f"{table}/*.parquet"))}
+
+
+@settings(max_examples=40, deadline=None)
+@given(WRITES, st.sampled_from([*CONDITIONS]))
+def test_the_newest_row_of_each_key_is_the_current_one(
+    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, int, dict[str, str]]], asked: str
+) -> None:
+    """Against the plainest way: keep the last writing of each snapshot, go through all rows, keep the newest."""
+    root = tmp_path_factory.mktemp("root")
+    written: dict[str, tuple[int, dict[str, str]]] = {}
+    for name, months, rows in writes:
+        write(root, name, orders=[order(ref, state=state) for ref, state in rows.items()], at=AT + months * MONTH)
+        written[name] = (months, rows)
+    newest: dict[str, tuple[int, str, str]] = {}
+    for name, (months, rows) in written.items():
+        for ref, state in rows.items():
+            newest[ref] = max(newest.get(ref, (-1, "", "")), (months, name, state))
+    wanted = {ref: state for ref, (_, _, state) in newest.items()}
+    if writes:
+        assert plain(root) == wanted
+    met = {
+        ref: state
+        for ref, state in wanted.items()
+        if (asked not in ("state", "both") or state == "paid") and (asked not in ("key", "both") or ref <= "A-2")
+    }
+    for _ in range(2):
+        frame = Snapshots(root).table("orders", columns=["state", "order_ref"], where=CONDITIONS[asked])
+        assert dict(zip(frame["order_ref"], frame["state"], strict=True)) == met
+        assert by_sql(root) == wanted
+        (root / STATE).unlink(missing_ok=True)  # then from the snapshots
+
+
+def test_a_key_stays_in_the_file_of_the_month_in_which_it_was_first_seen(tmp_path: Path) -> None:
+    write(tmp_path, "a", orders=[order("A-1"), order("A-2")])
+    write(tmp_path, "b", orders=[order("A-1", state="shipped"), order("A-3")], at=AT + MONTH)
+    assert files(tmp_path) == {"2026-01": ["A-1", "A-2"], "2026-02": ["A-3"]}
+    before = (tmp_path / "orders/2026-01.parquet").stat().st_ino
+    write(tmp_path, "c", orders=[order("A-3", state="held")], at=AT + 2 * MONTH)
+    assert (tmp_path / "orders/2026-01.parquet").stat().st_ino == before
+    assert plain(tmp_path) == {"A-1": "shipped", "A-2": "booked", "A-3": "held"}
+    prune(tmp_path, Old(keep=0), AT + 3 * MONTH)
+    (tmp_path / STATE).unlink()
+    write(tmp_path, "d", orders=[], at=AT + 3 * MONTH)
+    assert files(tmp_path) == {"2026-01": ["A-1", "A-2"], "2026-02": ["A-3"]}
+
+
+@pytest.mark.parametrize(
+    "spent",
+    [
+        by_duckdb,
+        lambda root: pl.read_parquet(f"{root}/orders/*.parquet")["paid_minor"].sum(),
+        lambda root: pl.read_parquet(f"{root}/orders")["paid_minor"].sum(),
+        lambda root: pd.read_parquet(root / "orders")["paid_minor"].sum(),
+    ],
+    ids=["duckdb", "polars, files", "polars, folder", "pandas"],
+)
+def test_a_plain_read_sums_each_order_once(tmp_path: Path, spent: Callable[[Path], object]) -> None:
+    write(tmp_path, "night", orders=[order("A-1", paid_minor=100), order("A-2", paid_minor=0)])
+    for hour in range(1, 4):
+        rows = [order("A-1", paid_minor=100), order("A-2", paid_minor=50)]
+        write(tmp_path, f"tracking-{hour}", orders=rows, at=AT + timedelta(hours=hour))
+    assert spent(tmp_path) == 150
+
+
+def test_a_table_that_is_dropped_uncovers_what_was_before_it(tmp_path: Path) -> None:
+    write(tmp_path, "a", orders=[order("A-1", state="paid")])
+    write(tmp_path, "b", orders=[order("A-1"), order("A-2")], at=AT + MONTH)
+    drop_tables(tmp_path, "b", ["orders"])
+    assert plain(tmp_path) == {"A-1": "paid"}
+
+
+def test_a_row_that_is_rejected_when_its_snapshot_is_written_again_goes(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order("A-1"), order("A-2")])
+    write(tmp_path, orders=[order("A-1"), order("A-2", paid_minor=-1)], at=AT + timedelta(hours=1))
+    assert plain(tmp_path) == {"A-1": "booked"}
+    write(tmp_path, orders=[order("A-1"), order("A-2")], at=AT + timedelta(hours=2))
+    assert plain(tmp_path) == {"A-1": "booked", "A-2": "booked"}
+    assert len(pd.read_parquet(tmp_path / "rejected_rows")) == 0
+
+
+@pytest.mark.parametrize("damage", ["removed", "cut", "changed"])
+def test_a_damaged_file_is_not_read_and_the_next_write_makes_it_anew(tmp_path: Path, damage: str) -> None:
+    write(tmp_path, "a", orders=[order("A-1"), order("A-2")])
+    path = tmp_path / "orders/2026-01.parquet"
+    content = path.read_bytes()
+    if damage == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-9] if damage == "cut" else content[:4] + bytes(300) + content[304:])
+    assert sorted(Snapshots(tmp_path).table("orders")["order_ref"]) == ["A-1", "A-2"]
+    write(tmp_path, "b", orders=[order("A-2", state="held")], at=AT + MONTH)
+    assert plain(tmp_path) == {"A-1": "booked", "A-2": "held"}
+
+
+def test_damage_is_found_and_mended_by_a_command(tmp_path: Path) -> None:
+    write(tmp_path, "a", orders=[order("A-1")])
+    path = tmp_path / "orders/2026-01.parquet"
+    path.write_bytes(path.read_bytes()[::-1])
+    assert damaged_files(tmp_path) == [path]
+    arrange(tmp_path)
+    assert (damaged_files(tmp_path), plain(tmp_path)) == ([], {"A-1": "booked"})
+
+
+def write_twice(root: Path) -> None:
+    """A snapshot with orders in two months; then, of the same id, other rows of them."""
+    write(root, "a", orders=[order("A-1", state="paid")], payments=[payment("A-1", amount_minor=1)])
+    write(root, "b", orders=[order("A-1", state="paid"), order("A-2", state="paid")], at=AT + MONTH)
+
+
+OLD, NEW = {"A-1": "paid", "A-2": "paid"}, {"A-1": "shipped", "A-2": "shipped", "A-3": "paid"}
+
+
+@pytest.mark.parametrize("step", range(0, 60, 2))
+def test_a_write_that_dies_anywhere_leaves_each_row_old_or_new_and_the_next_write_mends_it(
+    tmp_path: Path, step: int
+) -> None:
+    write_twice(tmp_path)
+    rows = [order("A-1", state="shipped"), order("A-2", state="shipped"), order("A-3", state="paid")]
+    try:
+        with killed_at(step):
+            write(tmp_path, "b", orders=rows, at=AT + 2 * MONTH)
+    except Killed:
+        pass
+    seen = plain(tmp_path)
+    assert all(state in (OLD.get(ref), NEW[ref]) for ref, state in seen.items())
+    assert seen.keys() >= OLD.keys()
+    whole = by_sql(tmp_path)
+    assert whole in (OLD, NEW)
+    write(tmp_path, "c", orders=[order("A-4", state="held")], at=AT + 3 * MONTH)
+    assert plain(tmp_path) == {**whole, "A-4": "held"}
+    state = read_current(tmp_path)
+    assert state
+    assert state.snapshots == {one.snapshot_id: one.digest for one in list_snapshots(tmp_path)}
+
+
+def test_the_layout_of_earlier_versions_is_read_and_written_until_it_is_moved(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    copytree(PAST, root)
+    before = {name: len(Snapshots(root).table(name)) for name in ("orders", "offers", "refunds")}
+    write(root, "new", orders=[order("A-1")])
+    assert not (root / "_history").exists()
+    assert len(pd.read_parquet(root / "orders", partitioning=None)) == before["orders"] + 1
+    assert arrange(root) == 19
+    assert {name: len(pd.read_parquet(root / name)) for name in before} == {**before, "orders": before["orders"] + 1}
+    assert not list(root.glob("[!_]*/date=*"))
+    assert arrange(root) == 0
+    assert len(Snapshots(root).history("orders")) == before["orders"] + 1
+
+
+def test_a_move_that_dies_anywhere_leaves_all_to_read_and_the_next_goes_on(tmp_path: Path) -> None:
+    wanted = {name: len(Snapshots(PAST).table(name)) for name in ("orders", "offers")}
+    for step in range(0, 400, 13):
+        root = tmp_path / str(step)
+        copytree(PAST, root)
+        try:
+            with killed_at(step):
+                arrange(root)
+        except Killed:
+            pass
+        assert {name: len(Snapshots(root).table(name)) for name in wanted} == wanted
+        for name, rows in wanted.items():
+            found = sum(len(pd.read_parquet(path, partitioning=None)) for path in (root / name).rglob("*.parquet"))
+            assert found in (0, rows)
+        arrange(root)
+        assert {name: len(pd.read_parquet(root / name)) for name in wanted} == wanted
+        assert os.listdir(root / "_work") == [".lock"]
+
+
+def test_a_disk_that_is_full_is_told_and_the_snapshot_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("connectors.snapshots.current._put_in_place", full)
+        with pytest.raises(SnapshotError, match="free some disk space"):
+            write(tmp_path, orders=[order("A-1")])
+    assert list(Snapshots(tmp_path).table("orders")["order_ref"]) == ["A-1"]
+    write(tmp_path, orders=[order("A-1", state="held")], at=AT + MONTH)
+    assert plain(tmp_path) == {"A-1": "held"}
