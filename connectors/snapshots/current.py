@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.durable import exclusive, keep_aside, move
-from connectors.snapshots.duck import WORK_MB, connected
+from connectors.snapshots.duck import connected
 from connectors.snapshots.manifests import (
     HISTORY,
     STATE,
@@ -45,6 +45,9 @@ MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 FAULTS = (OSError, pa.ArrowException)
 FEW = 20_000
 BATCH_ROWS = 50_000
+MANY = 200_000
+"""The rows of a file beyond which it is written in their old order: sorting takes memory."""
+MEMORY_MB = 1_024
 
 Months = Mapping[str, SnapshotFile]
 """The files of a table by the month of their keys."""
@@ -67,7 +70,7 @@ def refresh(root: Path) -> None:
     changed = [one for one in manifests if before.get(one.snapshot_id) != one.digest]
     gone = sorted({*before} - {*digests} | {one.snapshot_id for one in changed})
     work.mkdir(parents=True)
-    with connected(memory_mb=WORK_MB, work=work / "spill") as connection:
+    with connected(memory_mb=MEMORY_MB, work=work / "spill") as connection:
         merging = Merging(connection, root, manifests, changed, gone, state)
         files = {name: merging.files(table) for name, table in TABLES.items()}
     _put_in_place(root, files)
@@ -190,10 +193,12 @@ class Merging:
         if kept:
             self.connection.register("kept", rows_in([self.root / kept.path], table))
             query += f" UNION ALL SELECT {names} FROM kept WHERE NOT EXISTS (FROM won WHERE {_same(table, 'kept')})"
+        if not kept or kept.rows < MANY:
+            query += f" ORDER BY {', '.join(table.key)}"
         place = f"{table.name}/{month}.parquet"
         staged = _staged(self.root, place)
         with Growing(staged, table.schema) as file:
-            rows = self.connection.sql(f"{query} ORDER BY {', '.join(table.key)}", params={"month": month})
+            rows = self.connection.sql(query, params={"month": month})
             for batch in rows.to_arrow_reader(BATCH_ROWS):
                 file.take(pa.Table.from_batches([batch]).cast(table.schema))
         return described(staged, table.name, place, file.rows, table.version)

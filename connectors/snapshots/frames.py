@@ -68,7 +68,8 @@ class Snapshots:
             plain = condition is None
             data = rows_in(sources.current.get(name, ()), table, texts_as_numbers=plain)
             schema = pa.schema([table.schema.field(column) for column in asked], table.schema.metadata)
-            return data.to_table(asked, filter=condition, **AHEAD).cast(schema)
+            batches = data.scanner(columns=asked, filter=condition, **AHEAD).to_batches()
+            return pa.Table.from_batches((batch.cast(schema) for batch in batches), schema=schema)
 
         return self._read(read, table, history=at is not None)
 
