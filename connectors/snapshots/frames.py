@@ -159,7 +159,8 @@ def _newest(
     """The newest row of each key; the condition is about these rows."""
     with TemporaryDirectory() as work, connected(memory_mb=MEMORY_MB, work=Path(work)) as connection:
         connection.register("history", rows_in(paths, table))
-        rows = connection.sql(table.newest("history", until or "TRUE")).to_arrow_table().cast(table.schema)
+        newest = f"{table.newest('history', until or 'TRUE')} ORDER BY {', '.join(table.key)}"
+        rows = connection.sql(newest).to_arrow_table().cast(table.schema)
     return (rows if where is None else rows.filter(where)).select(columns)
 
 

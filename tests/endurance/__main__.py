@@ -5,7 +5,8 @@ back under one process, `shared` the same under a batch with `--helpers`, `comma
 server, `hostile` the whole table of odd answers (`--every 50` plays every fiftieth case), `deviations` every form in
 which the service may deviate (also `--every`), `reasons` a scene for each reason that an order may have, `proxy` the
 worst of the deviations before the real command, `cells` a million random cells of request files, `starts` commands
-that are killed in their first seconds, `snapshots` their writing and their move killed at thirty moments, `earlier` a run of the version before that waited for its approval, `crashes`
+that are killed in their first seconds, `snapshots` their writing and
+their move killed at thirty moments, `earlier` a run of the version before that waited for its approval, `crashes`
 every kind of effect killed at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays
 the first and the fourth case), `looks` a second look that comes by itself, whatever is killed before it, `retention`
 what Prefect's server is not to keep, `outage` a service that is killed in each stage of a run and comes back,
