@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from domain.effects import OPEN, Action, EffectStatus
-from domain.orders import ADDRESS
+from domain.orders import ADDRESS, CONTACT
 from domain.states import REACHED_BOOKED, OrderState
 
 FORGOTTEN = "[forgotten]"
 PARTS = tuple(part for part in ADDRESS if part != "country")
 """What is erased. The country stays: it identifies no person, and customs statistics ask for it."""
-
-TELLING = ("name", "phone", "email", "address")
-"""What may be looked for anywhere: a city or a postcode alone is many people's."""
 
 LEAST_BYTES = 6
 """Shorter words are found in everything: they are erased where they stand as a receiver, and not looked for."""
@@ -48,7 +45,7 @@ class Traces:
     @cached_property
     def telling(self) -> frozenset[str]:
         """The texts that point to this person wherever they stand."""
-        texts = {one.get(part, "") for one in self.receivers for part in TELLING}
+        texts = {one.get(part, "") for one in self.receivers for part in CONTACT}
         texts |= {"".join(filter(str.isdigit, one.get("phone", ""))) for one in self.receivers}
         return frozenset(text for text in texts if len(text.encode()) >= LEAST_BYTES)
 

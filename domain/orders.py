@@ -26,6 +26,8 @@ class Receiver:
 
 
 ADDRESS = tuple(part.name for part in fields(Receiver))
+CONTACT = ("name", "phone", "email", "address")
+"""The parts that point to a person: a city or a postcode alone is many people's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, Table, Text, cast, create_engine, inspect, null, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    create_engine,
+    delete,
+    inspect,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from connectors.ledger.codec import as_text
@@ -17,7 +31,7 @@ from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.repeating import repeating
-from connectors.ledger.schema import batches, effects, forgotten, messages, orders, share_chunks
+from connectors.ledger.schema import batches, effects, forgotten, messages, orders, receivers, share_chunks
 from connectors.ledger.transactions import LedgerRows
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
@@ -42,6 +56,9 @@ NO_LONGER = timedelta(microseconds=1)
 MOST_OTHERS = 1_000
 _FORGOTTEN = select(forgotten.c.order_ref, forgotten.c.at).where(one_of(forgotten.c.order_ref, "refs"))
 
+_REQUEST = select(orders.c.request).where(orders.c.order_ref == bindparam("ref"))
+_CONTACT = select(receivers.c.receiver).where(receivers.c.order_ref == bindparam("ref"))
+
 
 class StillNeeded(Exception):
     """The order still needs its receiver; the message has the cause and its remedy. Nothing was changed."""
@@ -62,9 +79,8 @@ class ForgottenRows(LedgerRows):
     def receivers_of(self, order_ref: str) -> list[Receiver]:
         """The receiver of an order in the ledger, and those that copies are still searched for."""
         row = self.of_order(order_ref)
-        requests = self._ledger.rows(select(orders.c.request).where(orders.c.order_ref == order_ref))
-        told = [one["request"].get("receiver", {}) for one in requests]
-        return [*told, *((row or {}).get("receivers") or ())]
+        with self._ledger.reading() as connection:
+            return [*receivers_in(connection, order_ref), *((row or {}).get("receivers") or ())]
 
     def sources(self) -> list[str]:
         """The sources of this ledger's batches: paths, mostly."""
@@ -72,13 +88,12 @@ class ForgottenRows(LedgerRows):
 
     def others_with(self, order_ref: str, telling: Iterable[str]) -> dict[str, Receiver]:
         """Other orders that name the same person, by some of these texts, with the receiver of each."""
-        request = cast(orders.c.request, Text)
-        found = [request.contains(json.dumps(one, ensure_ascii=False)[1:-1], autoescape=True) for one in telling]
+        receiver, ref = cast(receivers.c.receiver, Text), receivers.c.order_ref
+        found = [receiver.contains(json.dumps(one, ensure_ascii=False)[1:-1], autoescape=True) for one in telling]
         if not found:
             return {}
-        others = select(orders.c.order_ref, orders.c.request).where(orders.c.order_ref != order_ref, or_(*found))
-        rows = self._ledger.rows(others.order_by(orders.c.order_ref).limit(MOST_OTHERS))
-        return {row["order_ref"]: row["request"].get("receiver", {}) for row in rows}
+        others = select(receivers).where(ref != order_ref, or_(*found)).order_by(ref).limit(MOST_OTHERS)
+        return {row["order_ref"]: row["receiver"] for row in self._ledger.rows(others)}
 
     def scrub(self) -> None:
         """Remove old rows from the database's files. Raises `NotScrubbed`.
@@ -146,6 +161,14 @@ def forgotten_in(connection: Connection, order_refs: Iterable[str]) -> set[str]:
     return set(connection.scalars(_FORGOTTEN, {"refs": list(order_refs)}))
 
 
+def receivers_in(connection: Connection, order_ref: str) -> list[Receiver]:
+    """The receiver of an order in a ledger of any schema: what its request has, and its row."""
+    found = [one.get("receiver") or {} for one in connection.scalars(_REQUEST, {"ref": order_ref})]
+    if inspect(connection).has_table(receivers.name):
+        found += connection.scalars(_CONTACT, {"ref": order_ref})
+    return [{part: text for one in found for part, text in one.items()}] if found else []
+
+
 def standing_in(connection: Connection, order_ref: str) -> Standing | None:
     """The state of an order, in this transaction; None for an unknown one."""
     order = connection.execute(select(orders).where(orders.c.order_ref == order_ref)).mappings().first()
@@ -167,6 +190,8 @@ def strike_rows(connection: Connection, order_ref: str, traces: Traces) -> None:
     names = inspect(connection).get_table_names()
     if share_chunks.name in names:
         _take_out_of_chunks(connection, order_ref)
+    if receivers.name in names:
+        connection.execute(delete(receivers).where(receivers.c.order_ref == order_ref))
     for name in names:
         table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
         if "order_ref" in table.c and table.name != forgotten.name:
@@ -262,9 +287,8 @@ def strike_ledger_file(file: Path, asked: Mapping[str, Any], traces: Traces) -> 
     order_ref = asked["order_ref"]
     try:
         with blaming(str(engine.url)), engine.begin() as connection:
-            known = text("SELECT json_extract(request, '$.receiver') FROM orders WHERE order_ref = :ref")
-            told = connection.execute(known, {"ref": order_ref}).scalars().all()
-            further = Traces.of([*traces.receivers, *(json.loads(one) for one in told if one)])
+            told = receivers_in(connection, order_ref)
+            further = Traces.of([*traces.receivers, *told])
             strike_rows(connection, order_ref, further)
             if told and inspect(connection).has_table(forgotten.name):
                 row = {"order_ref": order_ref, "at": asked["at"], "by": asked["by"], "finished_at": asked["at"]}

@@ -18,6 +18,7 @@ from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
 from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.receivers import divided, put_receivers
 from connectors.ledger.records import REASON, Approval, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import STATUS_OF_THESE, effects, orders
@@ -98,7 +99,11 @@ def put_rows(
     if not rows and if_so is None:
         return True
     now = ledger.clock()
-    planned = {row["order_ref"]: {**row, "recorded_at": now, "updated_at": now} for row in rows}
+    planned: dict[str, dict[str, Any]] = {}
+    contact: dict[str, Any] = {}
+    for row in rows:
+        request, contact[row["order_ref"]] = divided(row["request"])
+        planned[row["order_ref"]] = {**row, "request": request, "recorded_at": now, "updated_at": now}
     with ledger.transaction(()) as connection:  # what has an effect that counts as spent stays as it is
         if if_so is not None and not if_so(connection):
             return False
@@ -112,6 +117,7 @@ def put_rows(
         again = [row for row in ordered if row["order_ref"] not in begun | new]
         for part in _alike(again):
             connection.execute(_planning(ledger.insert, frozenset(part[0])), part)
+        put_receivers(ledger.insert, connection, contact, (ref for ref in sorted(planned) if ref not in begun))
         for ref, row in planned.items():
             if ref not in begun:
                 why = read(*(row[name] for name in REASON))
@@ -177,13 +183,15 @@ def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: Order
     False when it is being ordered, or has moved on.
     """
     order_ref = row["order_ref"]
-    values = {name: value for name, value in row.items() if name not in KEPT_IN_CART}
+    request, contact = divided(row["request"])
+    values = {**{name: value for name, value in row.items() if name not in KEPT_IN_CART}, "request": request}
     with ledger.transaction([order_ref]) as connection:
         now = connection.execute(LOCKED_ORDERS, {"refs": [order_ref]}).one()
         if now.state != seen_in or connection.scalar(_ORDERING, {"refs": [order_ref]}):
             return False
         statement = update(orders).where(orders.c.order_ref == order_ref)
         connection.execute(statement.values({**values, "updated_at": ledger.clock()}))
+        put_receivers(ledger.insert, connection, {order_ref: contact}, [order_ref])
         why = read(*(row[name] for name in REASON))
         planned = OrderChange(order_ref=order_ref, state=OrderState.PLANNED, why=why)
         change_order(ledger, connection, planned)

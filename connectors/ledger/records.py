@@ -12,6 +12,7 @@ import orjson
 
 from connectors.ledger.codec import from_text
 from connectors.ledger.order_update import NOTHING, OrderUpdate
+from connectors.ledger.receivers import request_of
 from domain.absence import Absent
 from domain.budget import start_of_day
 from domain.effects import Action, Claim, EffectStatus, effect_key
@@ -28,7 +29,7 @@ from domain.states import OrderState
 from domain.witnessed import Contradicted, RefusedForGood, contradiction
 
 T = TypeVar("T")
-JSON_COLUMNS = ("request", "lines", "offers", "quote", "freight_quote", "shipment", "reason_facts")
+JSON_COLUMNS = ("request", "receiver", "lines", "offers", "quote", "freight_quote", "shipment", "reason_facts")
 REASON = ("reason", "reason_code", "reason_facts")
 
 
@@ -88,7 +89,7 @@ class OrderRecord:
 
     @cached_property
     def request(self) -> OrderRequest:
-        return from_text(OrderRequest, self.stored["request"])
+        return request_of(self.stored["request"], self.stored["receiver"])
 
     @cached_property
     def lines(self) -> tuple[OrderLine, ...]:

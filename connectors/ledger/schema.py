@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0015"
+SCHEMA_VERSION = "0016"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -101,6 +101,14 @@ orders = Table(
     Column("reason_facts", JSON(none_as_null=True)),
 )
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
+
+receivers = Table(
+    "receivers",
+    metadata,
+    Column("order_ref", String(64), ForeignKey("orders.order_ref"), primary_key=True),
+    Column("receiver", JSON, nullable=False),
+)
+"""Name, phone, e-mail and street of an order's receiver, which no other table has."""
 
 effects = Table(
     "effects",

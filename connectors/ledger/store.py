@@ -42,7 +42,17 @@ from connectors.ledger.records import (
 from connectors.ledger.refunds import RefundRows
 from connectors.ledger.repeating import repeating
 from connectors.ledger.resolutions import ResolutionRows
-from connectors.ledger.schema import STATUS_OF_THESE, account, batches, effects, marks, matches, moves, orders
+from connectors.ledger.schema import (
+    STATUS_OF_THESE,
+    account,
+    batches,
+    effects,
+    marks,
+    matches,
+    moves,
+    orders,
+    receivers,
+)
 from connectors.ledger.shares import ShareRows
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.switches import BUYING as ALL_BUYING
@@ -59,7 +69,9 @@ from domain.states import OrderState
 CLOCKS_APART_S = 30
 
 # built once: building a statement costs several times what running it does
-_ALL_ORDERS = select(*(cast(one, Text).label(one.name) if one.name in JSON_COLUMNS else one for one in orders.c))
+_ALL_ORDERS = select(
+    *(cast(one, Text).label(one.name) if one.name in JSON_COLUMNS else one for one in (*orders.c, receivers.c.receiver))
+).select_from(orders.outerjoin(receivers))
 _ORDERS = _ALL_ORDERS.where(one_of(orders.c.order_ref, "refs"))
 _WITH_IDS = _ALL_ORDERS.where(one_of(orders.c.order_id, "ids"))
 _ASKED = one_of(effects.c.order_ref, "refs")

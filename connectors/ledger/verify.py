@@ -26,6 +26,7 @@ from connectors.ledger.schema import SCHEMA_VERSION, metadata
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action, EffectStatus, effect_key
 from domain.marketplace import Marketplace
+from domain.orders import CONTACT
 from domain.reasons import Reason, ReasonCode, read
 from domain.states import MOVES, REACHED_BOOKED, OrderState
 
@@ -140,6 +141,7 @@ def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
     for row in sorted(rows["moves"], key=lambda row: int(row["id"])):
         moves[row["order_ref"]].append(row)
     answered = {row["order_ref"] for row in rows["answers"]}
+    named = {row["order_ref"] for row in rows["receivers"]}
     back: defaultdict[str, int] = defaultdict(int)
     for row in rows["refunds"]:
         back[row["order_ref"]] += row["refunded_minor"]
@@ -147,6 +149,7 @@ def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
     yield from _twice_ordered(rows["orders"])
     for ref, order in orders.items():
         yield from _order(order)
+        yield from _receiver(order, has_row=ref in named)
         yield from _ordered_as(order, effects[ref], answered=ref in answered)
         yield from _payment(order, effects[ref], moves[ref], answered=ref in answered)
         yield from _refunded(order, back[ref])
@@ -164,6 +167,19 @@ def _json(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
             for column in columns:
                 if isinstance(row[column], str) and not _is_json(row[column]):
                     yield Flaw(table=table.name, row=_key(table, row), words=f"{column} is not JSON")
+
+
+def _receiver(order: Row, *, has_row: bool) -> Iterator[Flaw]:
+    """An order keeps its receiver, or has it erased: one that lost it could neither be ordered nor be read."""
+    request = _read(order["request"])
+    receiver = request.get("receiver") if isinstance(request, Mapping) else None
+    if receiver is not None and not has_row and CONTACT[0] not in receiver:
+        yield _at_order(order, "has no receiver: its row in receivers is missing")
+
+
+def _read(content: object) -> object:
+    """A raw JSON value, which drivers give as text or decoded."""
+    return json.loads(content) if isinstance(content, str) and _is_json(content) else content
 
 
 def _is_json(content: str) -> bool:
@@ -220,7 +236,7 @@ def _ordered_as(order: Row, effects: Sequence[Row], *, answered: bool) -> Iterat
 
 def _order_ids(answer: object) -> list[str]:
     """The order ids in the stored answer to a create."""
-    told = json.loads(answer) if isinstance(answer, str) and _is_json(answer) else answer
+    told = _read(answer)
     if not isinstance(told, Mapping):
         return []
     several = told.get("order_ids")

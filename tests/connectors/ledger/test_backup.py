@@ -177,7 +177,7 @@ def to_older_schema(file: Path) -> None:
             "ALTER TABLE effects DROP COLUMN reason_code; ALTER TABLE effects DROP COLUMN reason_facts;"
             "ALTER TABLE moves DROP COLUMN reason_code; ALTER TABLE moves DROP COLUMN reason_facts;"
             "ALTER TABLE effects DROP COLUMN doubtful_sends;"
-            "DROP TABLE answers; DROP TABLE marks; DROP TABLE not_ours; DROP TABLE writers;"
+            "DROP TABLE receivers; DROP TABLE answers; DROP TABLE marks; DROP TABLE not_ours; DROP TABLE writers;"
             "DROP TABLE forgotten; DROP TABLE deliveries; DROP TABLE messages; DROP TABLE switches;"
             "DROP TABLE share_chunks; DROP TABLE share_helpers; DROP TABLE shares; DROP TABLE pace; DROP TABLE changes;"
             "UPDATE alembic_version SET version_num = '0004';"

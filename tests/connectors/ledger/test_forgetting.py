@@ -18,7 +18,7 @@ from connectors.ledger.forgetting import WORDS, StillNeeded, strike_ledger_file
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import EffectRecord, OrderChange, Outcome
-from connectors.ledger.schema import answers, messages, metadata, orders, refund_events, refunds, tracking_events
+from connectors.ledger.schema import answers, messages, metadata, refund_events, refunds, tracking_events
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from connectors.traces import Needles
@@ -273,14 +273,14 @@ def test_a_struck_backup_that_is_put_back_buys_nothing_for_the_order(tmp_path: P
     with Ledger(f"sqlite:///{old}", clock=clock, owner="second") as restored:
         assert restored.forgotten.known(["A-1", "A-2", "A-9"]) == {"A-1": asked["at"]}
         put(restored, "A-1", "A-2")
-        found = restored.rows(select(orders.c.request).order_by(orders.c.order_ref))
-        assert [row["request"]["receiver"]["name"] for row in found] == ["", RECEIVER["name"]]
+        names = [order.request.receiver.name for order in restored.each_order(["A-1", "A-2"])]
+        assert names == ["", RECEIVER["name"]]
 
 
 def test_each_column_of_words_is_known() -> None:
     """A new one is either struck or named here as one that never speaks of a receiver."""
     without_words = {
-        *("name", "source", "fingerprint", "lines", "offers", "seller_id", "receivers", "words", "match"),
+        *("name", "source", "fingerprint", "lines", "offers", "seller_id", "receivers", "receiver", "words", "match"),
         *("order_ref", "batch_id", "marketplace", "state", "plan_hash", "currency", "order_id", "freight_service"),
         *("freight_currency", "shipment_order_id", "key", "action", "status", "request_hash", "owner", "sender"),
         *("effect_key", "by", "ended_by", "old_state", "new_state", "tracking_number", "part", "kind", "refund_id"),

@@ -193,7 +193,7 @@ def test_a_program_that_is_older_than_the_ledger_by_now_claims_nothing(running: 
 
 def test_a_ledger_that_is_written_anew_in_its_place_is_no_loss(running: Ledger, folder: Path) -> None:
     """`sourcing forget` leaves no free pages, also while a run is at work: the file gets smaller."""
-    padded = {"lines": [{"words": "x" * 5000}]}
+    padded = {"lines": [{"words": "x" * 7000}]}
     put_rows(running, [plan(f"P-{number}", **padded) for number in range(50)])
     put_rows(running, [plan(f"P-{number}") for number in range(50)])
     with closing(sqlite3.connect(folder / "ledger.db")) as other:

@@ -20,7 +20,7 @@ from tests.connectors.ledger.plans import plan
 
 OVER = because(ReasonCode.OVER_BUDGET, costs=Money(500), taken=Money(100), limit=Money(300))
 OF_SCHEMA_0014 = (
-    "ALTER TABLE orders DROP COLUMN reason_facts;"
+    "DROP TABLE receivers; ALTER TABLE orders DROP COLUMN reason_facts;"
     "ALTER TABLE effects DROP COLUMN reason_code; ALTER TABLE effects DROP COLUMN reason_facts;"
     "ALTER TABLE moves DROP COLUMN reason_code; ALTER TABLE moves DROP COLUMN reason_facts;"
     "UPDATE alembic_version SET version_num = '0014';"

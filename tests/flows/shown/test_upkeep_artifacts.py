@@ -27,7 +27,7 @@ AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 def order(order_ref: str, state: OrderState, **columns: object) -> OrderRecord:
     row: dict[str, Any] = dict.fromkeys(orders.c.keys())
     row |= {**plan(order_ref), "request": to_json(planned(order_ref).request), "state": state, **columns}
-    return OrderRecord.of(row | {name: as_text(row[name]) for name in JSON_COLUMNS})
+    return OrderRecord.of(row | {name: as_text(row.get(name)) for name in JSON_COLUMNS})
 
 
 def event(order_ref: str, hour: int, description: str, place: str = "", number: str = "SF1") -> dict[str, object]:
