@@ -9,8 +9,8 @@ import typer
 
 from cli.failures import explained
 from cli.options import BatchName, Encoding, Json, Wait, amount_of
-from domain.cart import CartRow
 from domain.marketplace import Marketplace
+from domain.orders import CartRow
 
 app = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True)
 

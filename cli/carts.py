@@ -13,7 +13,7 @@ from cli.options import require_batch_name, require_encoding
 from cli.run import buy, print_report, print_warnings, require_no_faults, require_somebody
 from cli.running import run_flow
 from cli.terminal import console, print_json, table_of
-from domain.cart import CartRow
+from domain.orders import CartRow
 from domain.reasons import ReasonCode
 from domain.report import BatchReport
 

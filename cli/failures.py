@@ -104,7 +104,7 @@ def exit_code_of(error: Exception) -> int | None:
     from deployments.registration import DeployFailed
     from deployments.serving import ServeFailed
     from domain.after_sale import RefundFault
-    from domain.cart import CartFault
+    from domain.orders import CartFault
     from domain.request_remarks import BadRequests
     from flows.prefect_ui.parameters import BadInput
 

@@ -164,7 +164,7 @@ def export_ledger(
     folder: Annotated[Path, typer.Argument(help="A new folder; it gets a Parquet file a table.")],
 ) -> None:
     """Write every table as Parquet: amounts as whole minor units, JSON as text."""
-    from connectors.ledger.export import export
+    from connectors.ledger.backup import export
     from connectors.settings import SourcingSettings
 
     _print_rows(export(SourcingSettings().ledger_url, folder))

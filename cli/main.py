@@ -287,7 +287,7 @@ def endpoints(
     json: Json = False,
 ) -> None:
     """List the API operations with path and provenance."""
-    from cli.endpoints import list_endpoints
+    from cli.live import list_endpoints
 
     raise typer.Exit(list_endpoints(everything=everything, as_json=json))
 

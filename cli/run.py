@@ -17,10 +17,9 @@ from rich.text import Text
 from cli.failures import NEEDS_A_PERSON, BadUsage, say
 from cli.follow_ups import Flow, with_follow_ups
 from cli.options import require_batch_name, require_encoding, require_time
-from cli.plan import NUMBERS, show_plan, totals
+from cli.plan import NUMBERS, show_matches, show_plan, totals
 from cli.running import nothing, run_flow
 from cli.terminal import MOST_SHOWN, bars_aside, console, messages, print_json, show_orders, show_snapshot
-from cli.word_matches import show_matches
 from connectors.fetched_files import fetch_stored, is_address
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import read_request_file

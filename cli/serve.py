@@ -14,8 +14,8 @@ from rich.table import Table
 
 from cli.notify import NOBODY
 from cli.terminal import console, messages
+from connectors.callbacks.intake import SANDBOX, new_token
 from connectors.callbacks.store import CallbackStore
-from connectors.callbacks.tokens import SANDBOX, new_token
 from connectors.courier import addressees_of
 from connectors.notifying import replaced_setting
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback

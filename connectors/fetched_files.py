@@ -16,7 +16,7 @@ from pathlib import Path
 
 from connectors.durable import sync, whole
 from connectors.request_files import UnreadableFile
-from connectors.request_files.opening import Unusable
+from connectors.request_files.decoding import Unusable
 from connectors.settings import SourcingSettings
 
 FOLDER = "fetched"

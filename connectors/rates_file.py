@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from connectors.request_files.csv_file import read_csv
-from connectors.request_files.decoding import REMEDY, SAVE_IT
-from connectors.request_files.opening import Unusable, content_of
+from connectors.request_files.decoding import REMEDY, SAVE_IT, Unusable, content_of
 from connectors.settings import BadSetting
 from domain.rate_cells import BadRates, RatesTable
 from domain.rates import Rates

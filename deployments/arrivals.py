@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from connectors.callbacks.records import Arrival
-from connectors.words import MOST_WORDS, clean, shortened
+from connectors.foreign import MOST_WORDS, clean, shortened
 from connectors.xportcn.callback_reader import CallbackMessage, UnreadableCallback, parse_callback
 from domain.callback_kinds import CallbackKind, CallbackState
 from domain.reasons import Reason, ReasonCode, because

@@ -27,9 +27,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from connectors.callbacks.figures import MetricsCollector
-from connectors.callbacks.intake import Intake, TooMany
+from connectors.callbacks.intake import Intake, TooMany, fits, valid_digests
 from connectors.callbacks.store import CallbackStore
-from connectors.callbacks.tokens import fits, valid_digests
 from connectors.foreign import shut_logs
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import BadSetting, SourcingSettings

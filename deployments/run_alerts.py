@@ -17,8 +17,8 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
+from connectors.foreign import shortened
 from connectors.ui_pages import run_page
-from connectors.words import shortened
 from deployments.automations import STARTED_AGAIN_AT_MOST
 from deployments.run_recovery import AWAITING_RETRY, times_started_again
 from domain.messages import Message, MessageKind, alert

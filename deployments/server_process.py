@@ -25,8 +25,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from connectors.foreign import words_of
-from deployments.database_template import copy_template, save_template
-from deployments.retry_when_busy import RetryWhenBusy
+from deployments.prefect_patches import RetryWhenBusy, copy_template, save_template
 
 if TYPE_CHECKING:
     from uvicorn import Server

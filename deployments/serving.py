@@ -24,9 +24,8 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from deployments import local_server, messaging, postgres
 from deployments.die_with_parent import die_with_parent
 from deployments.post_office import POST_OFFICE, is_open
-from deployments.processes import end, end_tree, has_ended
+from deployments.processes import Supervised, end, end_tree, has_ended
 from deployments.registration import ROOT, DeployFailed
-from deployments.supervised import Supervised
 from deployments.worker_health import HELPER, WORKER, watched_worker
 
 WORKER_POLLS_EVERY_S = 2
@@ -37,7 +36,7 @@ COMPLETE_SERVER = {
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_UI_API_URL": "/api",
-    "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.causal_order",
+    "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.prefect_patches",
     # in memory, a restart would lose the holder of a deployment's slot and leave the slot taken
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }

@@ -8,7 +8,7 @@ from contextlib import closing
 from subprocess import Popen
 
 from deployments.local_server import is_healthy
-from deployments.supervised import Supervised
+from deployments.processes import Supervised
 
 WORKER, HELPER = "worker", "helper"
 

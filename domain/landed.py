@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from domain.bills import OF_THE_GOODS, TAKEN_OFF, Bill, apportioned, fault_of, net, split
+from domain.bills import OF_THE_GOODS, TAKEN_OFF, Basis, Bill, apportioned, fault_of, freight_of, net, parcels, split
 from domain.money import minor_digits
-from domain.parcels import Basis, freight_of, parcels
 from domain.rates import NoRate, Rate, Rates
 
 NOT_PAID = "the line is no longer among those that were paid"

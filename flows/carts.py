@@ -13,11 +13,10 @@ from connectors.ledger.records import OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.cart import CartFault, CartRow
 from domain.decisions import held
 from domain.effects import Action
 from domain.marketplace import Marketplace
-from domain.orders import OrderRequest
+from domain.orders import CartFault, CartRow, OrderRequest
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
 from domain.wording import pluralize, shorten

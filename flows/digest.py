@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from prefect import flow
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.since import Happened, happened
+from connectors.ledger.overview import Happened, happened
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.messages import Message, MessageKind

@@ -10,8 +10,8 @@ from prefect import flow
 from prefect.states import Completed
 
 from connectors.ledger.engine import LedgerUnusable, reading
-from connectors.ledger.repeating import repeating
 from connectors.ledger.shares import Share, Terms, Work, share_in
+from connectors.ledger.transactions import repeating
 from connectors.program import program
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.wording import pluralize

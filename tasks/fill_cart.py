@@ -9,10 +9,9 @@ from dataclasses import replace
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.cart import CartFault, CartRow, lines_as_carted, request_as_carted, row_of
 from domain.decisions import judge_quote
 from domain.effects import Action, EffectStatus
-from domain.orders import OrderLine
+from domain.orders import CartFault, CartRow, OrderLine, lines_as_carted, request_as_carted, row_of
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because
 from tasks.effects.cart_line import AddToCart, part_of, require_cart, row_ids

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.concurrently import concurrently
+from connectors.foreign import clean, shortened
 from connectors.ledger.records import OrderRecord
 from connectors.marketplaces.freight import estimate
 from connectors.snapshots.tables.callbacks import PARCELS_RECEIVED
 from connectors.snapshots.tables.table import Row
-from connectors.words import clean, shortened
 from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.operations.callbacks import PackageInbound

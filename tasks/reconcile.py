@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connectors.concurrently import concurrently
-from connectors.ledger.chunked import chunked
+from connectors.ledger.many import chunked
 from connectors.ledger.overview import every_open_effect, every_order
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.xportcn.errors import XportcnError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.concurrently import concurrently
-from connectors.ledger.chunked import chunked
+from connectors.ledger.many import chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.freight import render

@@ -10,7 +10,7 @@ from typing import TypeVar, Union
 
 from prefect.context import FlowRunContext
 
-from connectors.ledger.chunked import chunked
+from connectors.ledger.many import chunked
 from connectors.ledger.overview import state_of_all
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger

@@ -16,7 +16,7 @@ from connectors.callbacks.records import Arrival, Callback
 from connectors.callbacks.schema import callbacks, metadata, tickets
 from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, require_lasting, sqlite_file, unusable
 from connectors.ledger.many import one_of
-from connectors.ledger.repeating import repeating
+from connectors.ledger.transactions import repeating
 from connectors.traces import Needles
 from domain.callback_kinds import CallbackKind, CallbackState
 from domain.forgetting import FORGOTTEN

@@ -18,7 +18,7 @@ from connectors.callbacks.records import Callback, Ticket
 from connectors.callbacks.schema import callbacks, tickets
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.many import one_of
-from connectors.ledger.repeating import repeating
+from connectors.ledger.transactions import repeating
 from domain.callback_kinds import CallbackKind, CallbackState
 from domain.reasons import ReasonCode, as_text, because
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, select, update
 
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import not_ours
-from connectors.ledger.transactions import LedgerRows
+from connectors.ledger.transactions import LedgerRows, repeating
 from domain.findings import ForeignOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money

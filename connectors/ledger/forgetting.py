@@ -30,9 +30,8 @@ from connectors.ledger.engine import blaming, sqlite_file
 from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import batches, effects, forgotten, messages, orders, receivers, share_chunks
-from connectors.ledger.transactions import LedgerRows
+from connectors.ledger.transactions import LedgerRows, repeating
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
 from domain.forgetting import PARTS, Receiver, Standing, Traces

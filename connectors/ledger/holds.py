@@ -8,9 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import switches
-from connectors.ledger.transactions import LedgerRows
+from connectors.ledger.transactions import LedgerRows, repeating
 from domain.marketplace import Marketplace
 
 _HELD = (switches.c.name.in_(list(Marketplace)), switches.c.ended_at.is_(None))

@@ -1,15 +1,33 @@
-"""Many texts as one parameter: one statement serves any number of references, and is prepared once."""
+"""Statements over many rows: in chunks, several in one, and sums that no database rounds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import ARRAY, ColumnElement, Dialect, Text, TypeDecorator, bindparam
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Dialect, Text, TypeDecorator, bindparam, cast, func
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType, TypeEngine
+
+
+def minor_sum(amounts: ColumnElement[Any]) -> ColumnElement[int]:
+    """A sum in minor units, 0 without rows. The cast is for PostgreSQL, whose sum of `bigint` is `numeric`."""
+    return cast(func.coalesce(func.sum(amounts), 0), BigInteger)
+
+
+T = TypeVar("T")
+
+CHUNK = 500
+
+
+def chunked(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Lists of at most `size` items, in order."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
 
 
 class _Texts(TypeDecorator[Iterable[str]]):

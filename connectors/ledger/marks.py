@@ -8,9 +8,8 @@ from enum import StrEnum
 from sqlalchemy import Connection, and_, func, or_, select, update
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import marks, orders
-from connectors.ledger.transactions import LedgerRows
+from connectors.ledger.transactions import LedgerRows, repeating
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 

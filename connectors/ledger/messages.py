@@ -10,11 +10,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
-from connectors.ledger.chunked import chunked
-from connectors.ledger.repeating import repeating
+from connectors.foreign import clean
+from connectors.ledger.many import chunked
 from connectors.ledger.schema import deliveries, messages
-from connectors.ledger.transactions import LedgerRows
-from connectors.words import clean
+from connectors.ledger.transactions import LedgerRows, repeating
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
 from domain.reasons import Reason, ReasonCode, as_text, because, from_text
 

@@ -20,10 +20,9 @@ from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_orde
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.receivers import divided, put_receivers
 from connectors.ledger.records import REASON, Approval, OrderChange
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import STATUS_OF_THESE, effects, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
-from connectors.ledger.transactions import Transactions
+from connectors.ledger.transactions import Transactions, repeating
 from domain.budget import payable
 from domain.effects import Action
 from domain.money import Money

@@ -1,16 +1,71 @@
-"""Detects a ledger that was restored by hand or lost its newest commits: a send log has effects that it lacks."""
+"""A ledger that was restored or lost commits is detected by its send log; orders of it prove a listing complete."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
-from connectors.ledger.chunked import chunked
-from connectors.ledger.schema import effects
+from connectors.ledger.many import chunked
+from connectors.ledger.schema import effects, orders
 from connectors.ledger.send_log import noted
 from connectors.ledger.store import Ledger
+from connectors.ledger.transactions import Transactions
+from domain.absence import EVER, Account, Control
+from domain.marketplace import Marketplace
+from domain.service_orders import ServiceOrder
 from domain.wording import shorten
+
+
+def newest_until(
+    ledger: Transactions, marketplace: Marketplace, until: datetime, *, most: int, since: datetime = EVER
+) -> list[Control]:
+    """The newest orders of a marketplace, ordered between `since` and `until`."""
+    in_time = _of_marketplace(marketplace).where(orders.c.ordered_at.between(since, until))
+    return _controls(ledger, in_time.order_by(orders.c.ordered_at.desc(), orders.c.order_ref), most)
+
+
+def oldest_since(ledger: Transactions, marketplace: Marketplace, since: datetime, *, most: int) -> list[Control]:
+    """The first orders of a marketplace that were ordered from `since` on."""
+    in_time = _of_marketplace(marketplace).where(orders.c.ordered_at >= since)
+    return _controls(ledger, in_time.order_by(orders.c.ordered_at, orders.c.order_ref), most)
+
+
+def _of_marketplace(marketplace: Marketplace) -> Select[Any]:
+    known = select(orders.c.order_ref, orders.c.order_id, orders.c.ordered_at)
+    return known.where(orders.c.marketplace == marketplace, orders.c.order_id.is_not(None))
+
+
+def _controls(ledger: Transactions, statement: Select[Any], most: int) -> list[Control]:
+    return [Control(**row) for row in ledger.rows(statement.limit(most))]
+
+
+def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:
+    """The `order_ref` of each of these order ids that the ledger has."""
+    statement = select(orders.c.order_id, orders.c.order_ref).where(orders.c.marketplace == marketplace)
+    known: dict[str, str] = {}
+    for ids in chunked(order_ids):
+        rows = ledger.rows(statement.where(orders.c.order_id.in_(ids)))
+        known |= {str(row["order_id"]): str(row["order_ref"]) for row in rows}
+    return known
+
+
+def account_of(
+    ledger: Ledger, marketplace: Marketplace, shown: Iterable[ServiceOrder], controls: Sequence[Control]
+) -> Account:
+    """What the ledger knows of the orders that a listing of a marketplace shows."""
+    orders = list(shown)
+    parts = map(ledger.orders, chunked(sorted({name for one in orders for name in one.names})))
+    foreign = {order_id for place, order_id in ledger.foreign_orders.standing() if place is marketplace}
+    return Account(
+        controls=controls,
+        ids={ref: order.order_id for part in parts for ref, order in part.items() if order.order_id},
+        accounted=foreign | refs_by_id(ledger, marketplace, [one.order_id for one in orders]).keys(),
+        confirmed_at=ledger.marks.confirmed_at(marketplace),
+    )
 
 
 def notice_put_back(ledger: Ledger, send_logs: Path) -> None:

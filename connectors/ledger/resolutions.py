@@ -13,9 +13,8 @@ from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
 from connectors.ledger.id_conflicts import IdOwners
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import answers, effects
-from connectors.ledger.transactions import LedgerRows
+from connectors.ledger.transactions import LedgerRows, repeating
 from domain.effects import EffectStatus
 from domain.reasons import Reason, stored
 

@@ -17,9 +17,8 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_rows
 from connectors.ledger.records import SpendLimits
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import share_chunks, share_helpers, shares
-from connectors.ledger.transactions import LedgerRows
+from connectors.ledger.transactions import LedgerRows, repeating
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary, contradicted_in
 from domain.report import MatchLine

@@ -16,10 +16,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, select
 
 from connectors.ledger.changes import SeenUntil, changes_since
-from connectors.ledger.many import one_of
+from connectors.ledger.many import minor_sum, one_of
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import effects, orders
-from connectors.ledger.sums import minor_sum
 from domain.budget import BudgetLimits, over_budget
 from domain.decisions import Verdict
 from domain.effects import Action, EffectStatus

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 
-from connectors.ledger.chunked import chunked
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
@@ -19,7 +18,7 @@ from connectors.ledger.foreign_orders import ForeignOrderRows
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.guard import LedgerGuard
 from connectors.ledger.holds import HoldRows
-from connectors.ledger.many import one_of
+from connectors.ledger.many import chunked, one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.messages import MessageRows
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
@@ -40,7 +39,6 @@ from connectors.ledger.records import (
     SpendLimits,
 )
 from connectors.ledger.refunds import RefundRows
-from connectors.ledger.repeating import repeating
 from connectors.ledger.resolutions import ResolutionRows
 from connectors.ledger.schema import (
     STATUS_OF_THESE,
@@ -58,7 +56,7 @@ from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.switches import BUYING as ALL_BUYING
 from connectors.ledger.switches import Switches, share_switch, standing_pause
 from connectors.ledger.tracking import TrackingRows
-from connectors.ledger.transactions import Clock
+from connectors.ledger.transactions import Clock, repeating
 from domain.effects import BUYING, OPEN, Action, EffectStatus
 from domain.matching import Match
 from domain.messages import Message

@@ -9,9 +9,8 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark, require_unmarked
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import switches
-from connectors.ledger.transactions import Transactions
+from connectors.ledger.transactions import Transactions, repeating
 from domain.pause import Pause, by_whom, why_in_words
 
 BUYING = "buying"

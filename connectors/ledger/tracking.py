@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import select
 
 from connectors.ledger.forgetting import forgotten_in
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import tracking_events
-from connectors.ledger.transactions import LedgerRows
+from connectors.ledger.transactions import LedgerRows, repeating
 from domain.service_orders import TrackingEvent
 
 

@@ -9,12 +9,11 @@ from typing import Protocol, runtime_checkable
 
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import Reading
-from domain.cart import CartRow
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer
-from domain.orders import OrderLine, SourcingOrder
+from domain.orders import CartRow, OrderLine, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from connectors.request_files.csv_file import read_csv
-from connectors.request_files.decoding import check_encoding
+from connectors.request_files.decoding import MOST_BYTES, Unusable, check_encoding, content_of, too_large
 from connectors.request_files.json_file import read_json
-from connectors.request_files.opening import MOST_BYTES, Unusable, content_of, too_large
 from connectors.request_files.parquet_file import read_parquet
 from connectors.request_files.xlsx_file import read_xlsx
 from domain.request_files import ParsedRequests, RequestTable

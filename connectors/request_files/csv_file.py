@@ -8,8 +8,7 @@ from io import TextIOBase
 from typing import Protocol
 
 from connectors.foreign import words_of
-from connectors.request_files.decoding import text_of, undecodable
-from connectors.request_files.opening import Unusable
+from connectors.request_files.decoding import Unusable, text_of, undecodable
 from domain.cells import BLANKS
 from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from connectors.foreign import words_of
-from connectors.request_files.opening import Unusable
+from connectors.request_files.decoding import Unusable
 from domain.cells import DATE, NotACell
 from domain.request_files import MOST_COLUMNS, MOST_ROWS, NAMES, RequestTable, normal_name
 from domain.request_remarks import HEADER_ROW

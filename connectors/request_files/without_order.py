@@ -12,9 +12,8 @@ from typing import Any
 
 from connectors.foreign import words_of
 from connectors.request_files.csv_file import DELIMITERS
-from connectors.request_files.decoding import MARKS
+from connectors.request_files.decoding import MARKS, Malformed
 from connectors.request_files.json_file import ARRAYS
-from connectors.request_files.opening import Malformed
 from domain.cells import BLANKS
 from domain.forgetting import PARTS, Receiver
 from domain.request_files import normal_name

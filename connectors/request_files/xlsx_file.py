@@ -8,7 +8,7 @@ from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
 
 from connectors.foreign import words_of
-from connectors.request_files.opening import Unusable
+from connectors.request_files.decoding import Unusable
 from connectors.request_files.xlsx_book import Workbook, open_book
 from connectors.request_files.xlsx_sheet import Sheet
 from domain.cells import BLANKS, NotACell, value_text

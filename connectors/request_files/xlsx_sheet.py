@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from connectors.request_files.number_formats import AS_IT_IS, Shown
-from connectors.request_files.opening import Malformed, Unusable
-from connectors.request_files.xlsx_book import TextReader, Workbook, XmlParser, unescaped
+from connectors.request_files.decoding import Malformed, Unusable
+from connectors.request_files.xlsx_book import AS_IT_IS, Shown, TextReader, Workbook, XmlParser, unescaped
 from domain.cells import DATE, NotACell
 from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 

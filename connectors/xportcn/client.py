@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from connectors.foreign import words_of
+from connectors.foreign import LEAST_SECRET, shortened, words_of
 from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, Unreadable, is_garbled
 from connectors.sending import Send, sending
 from connectors.settings import MissingSetting, XportcnSettings
-from connectors.words import LEAST_SECRET, shortened
 from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from connectors.words import are_clean, cleaned, shortened
+from connectors.foreign import are_clean, cleaned, shortened
 from connectors.xportcn.failures import SUCCESS
 from connectors.xportcn.wire import MOST_DIGITS, MOST_TEXT, Request
 from domain.orders import ADDRESS, Receiver

@@ -14,7 +14,7 @@ from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
-from connectors.ledger.chunked import chunked
+from connectors.ledger.many import chunked
 from connectors.ledger.records import Approval, EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger

@@ -7,24 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, overload
 
-from connectors.ledger.chunked import chunked
+from connectors.ledger.many import chunked
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import Approval, OrderChange, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.cart import CartFault
 from domain.decisions import Verdict, held
 from domain.effects import Action
-from domain.orders import OrderRequest
+from domain.orders import CartFault, OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import WHOLE_FILE, Remark
 from domain.states import OrderState
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.planning import Take, plan_each
-from flows.batch.sorting import OVER, SortedOrders, sort_requests, words_of_forgotten
-from flows.batch.unrecorded import find_unrecorded
+from flows.batch.sorting import OVER, SortedOrders, find_unrecorded, sort_requests, words_of_forgotten
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.engine.gathering import not_read
 from tasks.engine.resources import Resources

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from connectors.concurrently import task_group
-from connectors.ledger.chunked import chunked
+from connectors.ledger.many import chunked
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import ServiceAway

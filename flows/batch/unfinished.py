@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 
-from connectors.ledger.chunked import chunked
+from connectors.ledger.many import chunked
 from connectors.ledger.records import OrderRecord
 from domain.pause import GOES_ON, RUN_AGAIN
 from domain.plan import PlannedOrder

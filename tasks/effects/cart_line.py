@@ -11,10 +11,9 @@ from connectors.marketplaces.protocol import Cart
 from connectors.marketplaces.refusals import CHECKED, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.cart import CartFault, CartRow, row_of
 from domain.effects import Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
-from domain.orders import OrderLine
+from domain.orders import CartFault, CartRow, OrderLine, row_of
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.engine.resources import Resources

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from connectors.ledger.controls import account_of, newest_until, oldest_since
 from connectors.ledger.id_conflicts import misnamed
+from connectors.ledger.put_back import account_of, newest_until, oldest_since
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import Channel
 from connectors.marketplaces.refusals import means_not_ordered

@@ -19,9 +19,9 @@ from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.guard import LedgerReplaced, as_replaced, explain_replaced
 from connectors.ledger.put_back import notice_put_back
 from connectors.ledger.records import EffectRecord
-from connectors.ledger.repeating import repeating
 from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
 from connectors.ledger.store import Ledger
+from connectors.ledger.transactions import repeating
 from connectors.marketplaces import Offering, offering_of
 from connectors.marketplaces.freight import warehouse_address
 from connectors.marketplaces.protocol import Warehouse

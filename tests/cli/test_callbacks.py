@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from connectors.callbacks.intake import fits, valid_digests
 from connectors.callbacks.store import CallbackStore
-from connectors.callbacks.tokens import fits, valid_digests
 from deployments.arrivals import read_arrival
 from domain.reasons import ReasonCode, because
 from tests.cli.conftest import Sourcing

@@ -29,7 +29,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connectors.foreign import OURS, Defect, shut, shut_logs, traceback_of, words_of
 from connectors.ledger.engine import LedgerUnusable, open_engine
-from connectors.request_files.opening import Malformed
+from connectors.request_files.decoding import Malformed
 from tests.postgres import Postgres
 from tests.running import ROOT
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from deployments import database_template
-from deployments.database_template import copy_template, save_template
+from deployments import prefect_patches
+from deployments.prefect_patches import copy_template, save_template
 
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "var" / "empty.db"
-    monkeypatch.setattr(database_template, "template_path", lambda: path)
+    monkeypatch.setattr(prefect_patches, "template_path", lambda: path)
     return path
 
 

@@ -23,8 +23,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.callbacks.intake import new_token
 from connectors.callbacks.store import CallbackStore
-from connectors.callbacks.tokens import new_token
 from connectors.settings import SourcingSettings
 from deployments.bounded_http import ReceiverFailed
 from deployments.receiver import MOST_BYTES, CallbackReceiver, app_of, receive

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from deployments import retry_when_busy
-from deployments.retry_when_busy import RetryWhenBusy
+from deployments import prefect_patches
+from deployments.prefect_patches import RetryWhenBusy
 
 
 @dataclass
@@ -48,7 +48,7 @@ def body(*parts: bytes) -> list[Message]:
 
 @pytest.fixture(autouse=True)
 def _hastily(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry_when_busy, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(prefect_patches, "PAUSES_S", (0.0, 0.0))
 
 
 async def test_a_busy_server_is_asked_again_with_the_same_body() -> None:

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from deployments import supervised
-from deployments.supervised import Supervised
+from deployments import processes
+from deployments.processes import Supervised
 from deployments.worker_health import watched_worker
 from tests.deployments.conftest import free_port
 from tests.http_server import serving
@@ -18,7 +18,7 @@ from tests.http_server import serving
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"STARTS_WITHIN_S": 0, "CHECKS_EVERY_S": 0, "HANGS_AFTER_CHECKS": 3, "PATIENCE_S": (0,)}.items():
-        monkeypatch.setattr(supervised, name, value)
+        monkeypatch.setattr(processes, name, value)
 
 
 def _sleeper() -> subprocess.Popen[bytes]:

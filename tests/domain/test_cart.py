@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from domain.cart import CartFault, CartRow, lines_as_carted, row_of
 from domain.money import Money
-from domain.orders import OrderLine
+from domain.orders import CartFault, CartRow, OrderLine, lines_as_carted, row_of
 
 TAOBAO = OrderLine(line_no=1, item_id="611", sku_id="21", title="cup", image_url="", quantity=2, unit_price=Money(100))
 ROW = CartRow(

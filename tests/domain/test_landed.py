@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.bills import OF_THE_GOODS, Bill, BillLine, Booking, Quoted, allocate, apportioned, net, split
+from domain.bills import OF_THE_GOODS, Bill, BillLine, Booking, Quoted, allocate, apportioned, net, parcels, split
 from domain.landed import Books, landed
 from domain.money import Money, minor_digits
-from domain.parcels import parcels
 from domain.rates import Rate, Rates
 from tests.everyday import examples
 

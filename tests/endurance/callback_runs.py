@@ -15,9 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from connectors.callbacks.intake import new_token
 from connectors.callbacks.schema import callbacks, tickets
 from connectors.callbacks.store import CallbackStore
-from connectors.callbacks.tokens import new_token
 from connectors.ledger.store import Ledger
 from domain.callback_kinds import CallbackState
 from tasks.engine.resources import utc_now

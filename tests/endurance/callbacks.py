@@ -26,9 +26,9 @@ from sqlalchemy import select
 
 import flows.callbacks
 import flows.sync_tracking
+from connectors.callbacks.intake import new_token
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
-from connectors.callbacks.tokens import new_token
 from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings

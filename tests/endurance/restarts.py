@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from connectors.ledger.repeating import PATIENCE_S
+from connectors.ledger.transactions import PATIENCE_S
 from tests.crashes.light import Job, helper_of, run, start, states
 from tests.endurance.shop import End, judged, new_batch, run_until_quiet
 from tests.postgres import Postgres

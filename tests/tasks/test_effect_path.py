@@ -29,7 +29,7 @@ from domain.service_orders import ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.batch.execution import may_book, may_create
 from flows.batch.planning import limits_now, spend_limits, within_budget
-from flows.batch.unrecorded import find_unrecorded
+from flows.batch.sorting import find_unrecorded
 from tasks import render_freight
 from tasks.book_shipment import book_shipments, still_to_book
 from tasks.cancel_order import confirm_cancellations

@@ -26,11 +26,10 @@ from domain.after_sale import (
     RefundState,
     ServiceRefund,
 )
-from domain.cart import CartRow
 from domain.effects import Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.orders import OrderLine
+from domain.orders import CartRow, OrderLine
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
 from tasks.effects.book import Book

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from connectors.marketplaces.browsing import PlainBrowser
 from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
-from connectors.marketplaces.lines import oldest_first
+from connectors.marketplaces.lines import (
+    LinesByIds,
+    distinct,
+    oldest_first,
+    other_pieces,
+    shipments,
+    sku_ids,
+    status_of,
+    trace_status,
+    unknown_sale,
+    unmentioned,
+)
 from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, order_page
-from connectors.marketplaces.poizon import reading
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,
@@ -16,7 +27,9 @@ from connectors.marketplaces.refusals import (
     no_quote,
     over_limit,
     payment_answer,
+    refusal,
     unless_missing,
+    unsettled,
 )
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import poizon
@@ -24,10 +37,161 @@ from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.offers import Filters, Hits, Offer, Sort
+from domain.offers import Filters, Hits, Offer, OfferSummary, Sku, Sort
 from domain.orders import OrderLine, SourcingOrder
-from domain.quotes import Quote
-from domain.service_orders import ServiceOrder, TrackingEvent
+from domain.quotes import LineProblem, Problem, Quote, QuoteLine
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TrackingEvent
+
+ON_SALE = "ON_SALE"
+
+STATUSES = {
+    "unpaid": ServiceStatus.UNPAID,
+    "paid": ServiceStatus.PAID,
+    "shipped": ServiceStatus.SHIPPED,
+    "closed": ServiceStatus.CLOSED,
+}
+
+PROBLEMS = {
+    "OUT_OF_STOCK": Problem.OUT_OF_STOCK,
+    "BELOW_MIN_QUANTITY": Problem.BELOW_MIN_QUANTITY,
+    "SPU_OFF_SALE": Problem.OFFLINE,
+    "40401": Problem.OFFLINE,
+    "SKU_NOT_FOUND": Problem.SKU_UNKNOWN,
+    "SELLER_MISMATCH": Problem.SELLERS_DIFFER,
+    "ADDRESS_INVALID": Problem.ADDRESS_INVALID,
+    "PRICE_CHANGED": Problem.PRICE_CHANGED,
+}
+
+
+def summary(hit: poizon.SearchHit) -> OfferSummary:
+    return OfferSummary(
+        marketplace=Marketplace.POIZON,
+        item_id=hit.dw_spu_id,
+        title=hit.title,
+        price=hit.min_price,
+        image_url=hit.pic_url,
+        seller_id=hit.seller_id,
+    )
+
+
+def offer(product: poizon.Product) -> Offer:
+    return Offer(
+        marketplace=Marketplace.POIZON,
+        item_id=product.dw_spu_id,
+        title=product.title,
+        image_url=next(iter(product.images), ""),
+        seller_id=product.seller_id,
+        seller_name=product.seller_name,
+        min_quantity=max(1, product.min_quantity),
+        active=product.status == ON_SALE,
+        skus=distinct(_sku(sku) for sku in product.skus),
+        distribution_item_id=product.dist_spu_id,
+        category_id=product.category_id,
+        category_name=product.category_name,
+        image_urls=distinct(product.images),
+        unknown_state=unknown_sale(ON_SALE, product.status),
+    )
+
+
+def _sku(sku: poizon.ProductSku) -> Sku:
+    return Sku(
+        sku_id=sku.dw_sku_id,
+        name="; ".join(f"{part.name}: {part.value}" for part in sku.properties),
+        price=sku.price,
+        stock=sku.stock,
+        distribution_sku_id=sku.dist_sku_id,
+        image_url=sku.pic_url,
+    )
+
+
+def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    return LineProblem(problem=PROBLEMS.get(code, Problem.OTHER), message=words or code, line_no=line_no)
+
+
+def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
+    """The quote of all resulting orders together."""
+    ours = LinesByIds(lines, sku_ids)
+    told = [(ours.take((item.dw_spu_id, item.dw_sku_id)), item) for order in preview.orders for item in order.items]
+    problems = tuple(_item_problem(our, item) for our, item in told if not item.available or item.error_code)
+    problems += tuple(
+        other_pieces(our, item.quantity) for our, item in told if our and item.quantity not in (0, our.quantity)
+    )
+    if preview.success is not True and not problems:
+        problems = (problem(preview.error_code, preview.error_message or "refused without a word"),)
+    return Quote(
+        goods=total_of([order.goods_amount for order in preview.orders]),
+        postage=total_of([order.freight_amount for order in preview.orders]),
+        total=total_of([order.total_amount for order in preview.orders]),
+        lines=tuple(
+            QuoteLine(line_no=our.line_no, unit_price=item.price, amount=item.price * our.quantity)
+            for our, item in told
+            if our and item.price is not None and item.available
+        ),
+        problems=problems or unmentioned(lines, (our for our, _ in told)),
+        order_count=max(1, len(preview.orders)),
+    )
+
+
+def _item_problem(our: OrderLine | None, item: poizon.PreviewedItem) -> LineProblem:
+    return problem(item.error_code, item.error_message or "not available", our.line_no if our else 0)
+
+
+def created(answer: poizon.CreateAnswer) -> Created:
+    """The new orders. Raises `Refused` only for a refusal without an order, `Unanswered` for anything between."""
+    ids = tuple(order.dist_order_no for order in answer.order_list if order.dist_order_no)
+    totals = [order.total_amount for order in answer.order_list if order.total_amount is not None]
+    if answer.success and ids and len(ids) == len(totals) == len(answer.order_list):
+        return Created(order_ids=ids, total=total_of(totals))
+    if answer.success is False and not answer.order_list:
+        why = problem(answer.error_code, answer.error_message)
+        raise refusal(poizon.CREATE, answer, answer.error_message, code=answer.error_code, problems=(why,))
+    words = f"success {answer.success} with order ids {list(ids)} and {len(totals)} amounts"
+    raise unsettled(poizon.CREATE, answer, words)
+
+
+def settle_payment(answer: poizon.PayAnswer, order_id: str) -> None:
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
+    if answer.dist_order_no not in ("", order_id):
+        raise unsettled(poizon.PAY, answer, f"the answer is about order {answer.dist_order_no}")
+    if answer.success and not answer.error_code:
+        return
+    if answer.success is False and answer.error_code:
+        raise refusal(poizon.PAY, answer, answer.error_message, code=answer.error_code)
+    raise unsettled(poizon.PAY, answer, f"success {answer.success} with error code {answer.error_code or 'none'}")
+
+
+def service_order(order: poizon.Order) -> ServiceOrder:
+    return ServiceOrder(
+        order_id=order.dist_order_no,
+        reference=order.request_id or order.customer_order_no,
+        status=status_of(order.order_status, STATUSES),
+        state_word=order.order_status,
+        total=order.total_amount,
+        paid=order.real_pay_amount,
+        created_at=order.create_time,
+        paid_at=order.pay_time,
+        close_reason=order.close_reason,
+        parcels=tuple(
+            DomesticParcel(tracking_number=parcel.express_no, company=parcel.express_company, sent_at=parcel.sent_time)
+            for parcel in order.logistics_list
+            if parcel.express_no
+        ),
+        shipments=shipments(order.international_logistics),
+    )
+
+
+def events(order: poizon.Order) -> Iterable[TrackingEvent]:
+    traced = [(parcel.express_no, parcel.traces) for parcel in order.logistics_list]
+    traced += [(parcel.logistic_number, parcel.traces) for parcel in order.international_logistics]
+    for number, traces in traced:
+        for trace in traces:
+            yield TrackingEvent(
+                tracking_number=number,
+                occurred_at=trace.time,
+                status=trace_status(trace.status),
+                description=trace.desc,
+            )
+
 
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 
@@ -41,7 +205,7 @@ class PoizonChannel(FilteredOrders):
     async def offer(self, item_id: str) -> Offer | None:
         detail = self._client.read(poizon.DETAIL, poizon.DetailRequest(dw_spu_id=item_id))
         product = await unless_missing(detail, PRODUCT_NOT_FOUND)
-        return reading.offer(product) if product else None
+        return offer(product) if product else None
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         request = poizon.PreviewRequest(
@@ -50,8 +214,8 @@ class PoizonChannel(FilteredOrders):
         try:
             preview = await self._client.read(poizon.PREVIEW, request)
         except Refused as refused:
-            return no_quote(reading.problem(refused.code, refused.message))
-        return reading.quote(preview, order.lines)
+            return no_quote(problem(refused.code, refused.message))
+        return quote(preview, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
         """Create the order. The service refuses a line that got dearer than its `unit_price`."""
@@ -66,14 +230,14 @@ class PoizonChannel(FilteredOrders):
         try:
             answer = await self._client.effect(poizon.CREATE, request, claim=claim)
         except Refused as refused:
-            problem = reading.problem(refused.code, refused.message)
-            raise refused.explained(code=code_of(refused), problems=(problem,)) from refused
-        return reading.created(answer)
+            problems = (problem(refused.code, refused.message),)
+            raise refused.explained(code=code_of(refused), problems=problems) from refused
+        return created(answer)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = poizon.PayRequest(dist_order_no=order_id)
         answer = await payment_answer(self._client.effect(poizon.PAY, request, claim=claim))
-        reading.settle_payment(answer, order_id)
+        settle_payment(answer, order_id)
 
     async def _page(self, asked: OrderQuery) -> OrderPage:
         request = poizon.OrderListRequest(
@@ -84,14 +248,14 @@ class PoizonChannel(FilteredOrders):
             dist_order_nos=tuple(asked.order_ids) or None,
         )
         answer = await self._client.read(poizon.ORDER_LIST, request)
-        return order_page(answer.data, answer.total_records, reading.service_order)
+        return order_page(answer.data, answer.total_records, service_order)
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         """The events, which stand in the order itself: it is read anew."""
         request = poizon.OrderListRequest(page_no=FIRST_PAGE, page_size=PAGE_SIZE, dist_order_nos=(order.order_id,))
         answer = await self._client.read(poizon.ORDER_LIST, request)
         shown = [one for one in answer.data if one.dist_order_no == order.order_id]
-        return oldest_first(event for one in shown for event in reading.events(one))
+        return oldest_first(event for one in shown for event in events(one))
 
 
 def _asked(line: OrderLine) -> poizon.AskedProduct:
@@ -135,7 +299,7 @@ class PoizonBrowser(PlainBrowser):
             sort=SORTS[filters.sort],
         )
         page = await self._client.read(poizon.SEARCH, request)
-        return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
+        return Hits(total=page.total_records, offers=tuple(summary(hit) for hit in page.data))
 
     async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
         return await self.by_words("", filters)

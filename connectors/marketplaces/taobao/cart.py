@@ -16,11 +16,10 @@ from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import taobao_cart as api
 from connectors.xportcn.operations import taobao_order
 from connectors.xportcn.wire import Nothing, unix_ms
-from domain.cart import CartRow
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.offers import Offer
-from domain.orders import OrderLine, SourcingOrder
+from domain.orders import CartRow, OrderLine, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ServiceOrder
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.callbacks.intake import end_tokens, fits, new_token, valid_digests
 from connectors.callbacks.store import CallbackStore, callbacks_url
 from connectors.callbacks.tickets import GAVE_UP, Tickets
-from connectors.callbacks.tokens import end_tokens, fits, new_token, valid_digests
 from domain.callback_kinds import CallbackKind, CallbackState
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock

@@ -16,10 +16,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from connectors.ledger.backup import backup, restore
+from connectors.ledger.backup import backup, export, restore
 from connectors.ledger.copying import ROWS_AT_ONCE, move_ledger
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.export import export
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange

@@ -16,10 +16,10 @@ from connectors.ledger.changes import KEPT, MOST_NAMED, PRUNE_EVERY, SeenUntil, 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.order_mover import LOCKED_ORDERS
 from connectors.ledger.plans import put_rows
-from connectors.ledger.repeating import passes
 from connectors.ledger.schema import changes, effects, orders
 from connectors.ledger.spending import CommittedTotals, batch_total, day_total
 from connectors.ledger.store import Ledger
+from connectors.ledger.transactions import passes
 from domain.budget import start_of_day
 from domain.effects import EffectStatus
 from tests.clock import MovableClock

@@ -8,17 +8,17 @@ import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from connectors.ledger import repeating
+from connectors.ledger import transactions
 from connectors.ledger.engine import LedgerUnusable
 
 
 def test_the_patience_of_a_process_that_was_stopped_meanwhile_begins_when_it_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(repeating, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(transactions, "PATIENCE_S", 0.05)
     tries: list[int] = []
 
-    @repeating.repeating
+    @transactions.repeating
     def operation() -> str:
         tries.append(1)
         if len(tries) > 1:
@@ -31,9 +31,9 @@ def test_the_patience_of_a_process_that_was_stopped_meanwhile_begins_when_it_goe
 
 
 def test_it_is_not_repeated_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeating, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(transactions, "PATIENCE_S", 0.1)
 
-    @repeating.repeating
+    @transactions.repeating
     def operation() -> None:
         raise LedgerUnusable("lost") from OperationalError("", {}, psycopg.OperationalError("connection refused"))
 

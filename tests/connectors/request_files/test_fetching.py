@@ -13,9 +13,8 @@ import pytest
 
 from connectors.fetched_files import fetch_stored, is_address
 from connectors.request_files import UnreadableFile, fetching
-from connectors.request_files.fetching import fetch, suffix_of
-from connectors.request_files.opening import Unusable
-from connectors.request_files.reachable import is_reachable
+from connectors.request_files.decoding import Unusable
+from connectors.request_files.fetching import fetch, is_reachable, suffix_of
 from connectors.settings import BadSetting, SourcingSettings
 from tests.connectors.request_files.sheets import CSV, TOKEN, serving_sheets
 

@@ -20,8 +20,7 @@ from connectors.xportcn.operations import (
     warehouse,
 )
 from connectors.xportcn.operations.warehouse import ADDRESSES
-from connectors.xportcn.overrides import load_overrides
-from connectors.xportcn.renames import Renames
+from connectors.xportcn.overrides import Renames, load_overrides
 from connectors.xportcn.wire import Nothing
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService, ok

@@ -25,7 +25,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.answers.questions import open_questions
 from flows.answers.resolve import checked_answer, resolve
-from flows.batch.unrecorded import find_unrecorded
+from flows.batch.sorting import find_unrecorded
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
 from tasks.steps import Step

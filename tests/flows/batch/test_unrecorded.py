@@ -20,7 +20,7 @@ from domain.orders import OrderRequest
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Lack
-from flows.batch.unrecorded import find_unrecorded
+from flows.batch.sorting import find_unrecorded
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.ledger.overview import Happened, happened
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
-from connectors.ledger.since import Happened, happened
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
 from domain.messages import Message, MessageKind

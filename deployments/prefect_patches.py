@@ -1,0 +1,156 @@
+"""Prefect's server as this product needs it: ordered events, a busy database asked again, a database made before."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sqlite3
+import sys
+import time
+from contextlib import closing, suppress
+from http import HTTPStatus
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect.server.events.ordering import memory
+from prefect.server.events.schemas.events import Event
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+STARTED_MS = time.time() * 1000
+
+
+class CausalOrdering(memory.CausalOrdering):
+    """Takes events from before this server began as seen: none is sent again."""
+
+    async def event_has_been_seen(self, event: UUID | Event) -> bool:
+        event_id = event.id if isinstance(event, Event) else event
+        return await super().event_has_been_seen(event) or _made_at_ms(event_id) < STARTED_MS
+
+
+def _made_at_ms(event_id: UUID) -> float:
+    """Milliseconds since 1970; ids of version 7 begin with it. Other ids have no time, and are waited for."""
+    return event_id.int >> 80 if event_id.version == 7 else float("inf")
+
+
+PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+READS = ("GET", "HEAD", "OPTIONS")
+
+
+class RetryWhenBusy:
+    """Middleware around all of the server; a request that only reads, and a socket, passes through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in READS:
+            await self._app(scope, receive, send)
+            return
+        if (body := await _whole(receive)) is None:
+            return
+        for pause in PAUSES_S:
+            if await self._is_done(scope, _giving(body, receive), send):
+                return
+            await asyncio.sleep(random.uniform(0, pause))  # not all of them at once again
+        await self._app(scope, _giving(body, receive), send)
+
+    async def _is_done(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Whether the request was answered, with anything but 503, which is never passed on."""
+        is_busy = False
+
+        async def unless_busy(message: Message) -> None:
+            nonlocal is_busy
+            is_busy = is_busy or message.get("status") == HTTPStatus.SERVICE_UNAVAILABLE
+            if not is_busy:
+                await send(message)
+
+        try:
+            await self._app({**scope}, receive, unless_busy)
+        except Exception:
+            if not is_busy:  # else it is what the answer was about
+                raise
+        return not is_busy
+
+
+async def _whole(receive: Receive) -> bytes | None:
+    """The body of a request; None where the client has gone."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _giving(body: bytes, receive: Receive) -> Receive:
+    """Replay a body that was read before, then what comes."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def give() -> Message:
+        return left.pop() if left else await receive()
+
+    return give
+
+
+KEPT = ("alembic_version", "block_type", "block_schema", "block_schema_reference")
+"""The tables of a new database with rows; all others are emptied before it is kept."""
+
+
+def template_path() -> Path:
+    return Path(sys.prefix, "var", "sourcing", f"prefect-{version('prefect')}.db")
+
+
+def copy_template(records: Path) -> None:
+    """Begin a database of Prefect with the empty one, if there is one."""
+    unborn = records.with_name(f".{records.name}.{os.getpid()}")
+    with suppress(OSError, sqlite3.Error):
+        try:
+            if template_path().exists():
+                _copy(template_path(), unborn)
+                os.rename(unborn, records)
+        finally:
+            unborn.unlink(missing_ok=True)
+
+
+def save_template(records: Path) -> None:
+    """Keep a server's new database for the next ones, without what it has recorded since."""
+    kept = template_path()
+    unborn = kept.with_name(f".{kept.name}.{os.getpid()}")
+    with suppress(OSError, sqlite3.Error):
+        if kept.exists():
+            return
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _copy(records, unborn)
+            _empty(unborn)
+            os.rename(unborn, kept)
+        finally:
+            unborn.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Raises `sqlite3.Error` for a damaged one."""
+    with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old:
+        if old.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError(source)
+        target.touch(mode=0o600)
+        with closing(sqlite3.connect(target)) as new:
+            old.backup(new)
+
+
+def _empty(records: Path) -> None:
+    with closing(sqlite3.connect(records)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        with connection:
+            for name in {name for (name,) in tables.fetchall()}.difference(KEPT):
+                connection.execute(f'DELETE FROM "{name}"')
+        connection.execute("VACUUM")
