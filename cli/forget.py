@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import typer
@@ -11,10 +11,10 @@ import typer
 from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, say
 from cli.status import open_ledger
 from cli.terminal import console, person, print_json
-from connectors.kept_files import Left
 from connectors.ledger.forgetting import StillNeeded, require_over
 from connectors.settings import SourcingSettings
-from deployments.forgetting import Place, forget, known_of
+from deployments.forgetting import forget
+from domain.forgetting import Erased
 
 SHOWN = 20
 OUTSIDE = (
@@ -28,41 +28,22 @@ def forget_receivers(order_refs: Sequence[str], *, yes: bool, by: str | None, as
 
     Nothing is changed where one of them is still needed.
     """
+    refs = list(dict.fromkeys(order_refs))
     with open_ledger() as ledger:
-        place = Place(settings=SourcingSettings(), ledger=ledger)
-        refs = list(dict.fromkeys(order_refs))
         try:
-            unordered = [ref for ref in refs if _is_unordered(place, ref)]
-            _require_yes(refs, unordered, yes=yes)
-            told = {ref: _forgotten(place, ref, refs, by=by or person()) for ref in refs}
+            standing = [stands for ref in refs if (stands := ledger.forgotten.standing(ref))]
+            for stands in standing:
+                require_over(stands)
+            _require_yes(refs, [stands.order_ref for stands in standing if stands.never_begun], yes=yes)
+            told = forget(SourcingSettings(), ledger, refs, by=by or person())
         except StillNeeded as error:
             say(str(error))
             return COULD_NOT_RUN
     if as_json:
-        print_json({"orders": [{"order_ref": ref, **asdict(one)} for ref, one in told.items()]})
+        print_json({"orders": refs, **asdict(told)})
     else:
-        _show(told)
-    return NEEDS_A_PERSON if any(one.left for one in told.values()) else 0
-
-
-def _is_unordered(place: Place, order_ref: str) -> bool:
-    """Whether nothing of it was ordered. Raises `StillNeeded` for an order that needs its receiver, or is unknown."""
-    stands = place.ledger.forgotten.standing(order_ref)
-    if stands is not None:
-        require_over(stands)
-    elif place.ledger.forgotten.of_order(order_ref) is None and not known_of(place, order_ref).traces.receivers:
-        raise StillNeeded(f"nothing is known of an order {order_ref}; see all with: sourcing status")
-    return stands is not None and stands.never_begun
-
-
-def _forgotten(place: Place, order_ref: str, asked: Sequence[str], *, by: str) -> Left:
-    """Erase one receiver; the orders that are `asked` for too need no mention."""
-    known = known_of(place, order_ref)
-    told = forget(place, order_ref, known, by=by)
-    told.left += [
-        f"order {ref} names the same receiver: sourcing forget {ref}" for ref in known.others if ref not in asked
-    ]
-    return told
+        _show(refs, told)
+    return NEEDS_A_PERSON if told.left else 0
 
 
 def _require_yes(order_refs: Sequence[str], unordered: Sequence[str], *, yes: bool) -> None:
@@ -75,12 +56,13 @@ def _require_yes(order_refs: Sequence[str], unordered: Sequence[str], *, yes: bo
     typer.confirm(words, default=False, abort=True, err=True)
 
 
-def _show(told: Mapping[str, Left]) -> None:
-    for order_ref, one in told.items():
-        console.print(f"The receiver of {order_ref} is forgotten. The order stays in the ledger, with its amounts.")
-        _list("Struck also from", one.struck)
-        _list("Left, and needs a look", one.left)
-        _list("Not this program's to change", one.elsewhere)
+def _show(order_refs: Sequence[str], told: Erased) -> None:
+    words = f"Forgotten: the receiver of {', '.join(order_refs)}. Orders stay in the ledger, with their amounts."
+    console.print(words, soft_wrap=True)
+    _list("Struck also from", told.erased)
+    _list("Left, and needs a look", told.left)
+    _list("May name them until", [f"{day}: {what}" for what, day in told.ends.items()])
+    _list("Not this program's to change", told.elsewhere)
     console.print(OUTSIDE, soft_wrap=True)
 
 

@@ -46,10 +46,9 @@ async def fetch_stored(address: str, settings: SourcingSettings, *, run_id: str 
     except Unusable as error:
         raise UnreadableFile(THE_ADDRESS, str(error)) from None  # the cause names the address
     file = folder / f"{hashlib.sha256(fetched.content).hexdigest()}{fetched.suffix}"
-    if not file.exists():  # else a receiver may have been erased from it since
-        with whole(file) as unfinished:
-            unfinished.touch(mode=0o600)  # it names receivers
-            unfinished.write_bytes(fetched.content)
+    with whole(file) as unfinished:
+        unfinished.touch(mode=0o600)  # it names receivers
+        unfinished.write_bytes(fetched.content)
     return folder / _first_noted(note, file.name) if run_id else file
 
 

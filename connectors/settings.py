@@ -208,6 +208,14 @@ class SourcingSettings(Settings):
         min_length=1,
         description="How long a task waits before each further try after the service was away; the last one goes on",
     )
+    keep_copies_days: int = Field(
+        90,
+        ge=1,
+        description=(
+            "How many days processed files of the inbox, fetched files and ledgers that were replaced are kept: they "
+            "have receivers"
+        ),
+    )
     look_back_days: int = Field(
         30, ge=1, description="How far back to look for orders of ours that this ledger does not know"
     )

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from connectors.foreign import words_of
 
 PATIENCE_S = 20.0
-MAGIC = b"SQLite format 3\0"
 
 
 class NotScrubbed(Exception):
     """A database still has remains of old rows; the message has the cause and the remedy."""
-
-
-def is_sqlite(path: Path) -> bool:
-    """Whether a file is a SQLite database, by its first bytes."""
-    with suppress(OSError), path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
-    return False
 
 
 def scrub(file: Path) -> None:

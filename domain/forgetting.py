@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from domain.effects import OPEN, Action, EffectStatus
@@ -25,14 +25,24 @@ Receiver = Mapping[str, str]
 """The parts of an address by name, as `ADDRESS` has them; some may be missing."""
 
 
+@dataclass(kw_only=True)
+class Erased:
+    """What was erased, what was not (with its cause or remedy), what ends by a day, and what is others' to change."""
+
+    erased: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    ends: dict[str, str] = field(default_factory=dict)
+    elsewhere: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
-class Traces:
+class Mentions:
     """What is known of a receiver, by every address that an order was ever asked for with."""
 
     receivers: tuple[Receiver, ...]
 
     @classmethod
-    def of(cls, receivers: Iterable[Receiver]) -> Traces:
+    def of(cls, receivers: Iterable[Receiver]) -> Mentions:
         """Each address once, without the country and without what is empty."""
         told = [{part: text for part in PARTS if (text := str(one.get(part) or "").strip())} for one in receivers]
         return cls(tuple({repr(one): one for one in told if one}.values()))
@@ -49,7 +59,7 @@ class Traces:
         texts |= {"".join(filter(str.isdigit, one.get("phone", ""))) for one in self.receivers}
         return frozenset(text for text in texts if len(text.encode()) >= LEAST_BYTES)
 
-    def struck(self, text: str) -> str:
+    def erased(self, text: str) -> str:
         """The text about an order without the receiver: also without a single name or the city."""
         return self._words.sub(FORGOTTEN, text) if self._words else text
 

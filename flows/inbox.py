@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 
 from connectors.foreign import words_of
 from connectors.inbox import Folder, Inbox, whole_digest
+from connectors.kept_copies import delete_old
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.outside_watcher import ping_watcher
@@ -249,6 +250,8 @@ async def source_inbox(
         files = [result for result in results if isinstance(result, FileResult)]
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)
         await best_effort("the inbox", show_inbox(report))
+        old = asyncio.to_thread(delete_old, SourcingSettings(), folder.root, utc_now())
+        await best_effort("the end of old copies", old)
     if trouble:
         run_logger().error("%s", summary_of(report))
         raise trouble[0]

@@ -95,6 +95,7 @@ RETIRED = {
     "Till": "PaymentBatcher",
     "slices": "chunked",
     "LARGE_SLICE": "LARGE_CHUNK",
+    "Traces": "Mentions",
 }
 """Identifiers that mean something else to an engineer of this field, or nothing, and what is used instead."""
 
@@ -111,10 +112,6 @@ LATER = {
     "Sharing": "simple helpers",
     "Helping": "simple helpers",
     "Terms": "simple helpers",
-    "strike": "the receiver in one place",
-    "struck": "the receiver in one place",
-    "Needles": "the receiver in one place",
-    "Traces": "the receiver in one place",
     "Offering": "a marketplace in one folder",
 }
 """Identifiers of what is rebuilt, and as what: they go with the old parts, and then from this list."""
@@ -143,7 +140,7 @@ NAMED_SO = {
 }
 
 REBUILT = (
-    *("cli/forget.py", "connectors/courier.py", "connectors/kept_files.py", "connectors/ledger/forgetting.py"),
+    *("cli/forget.py", "connectors/courier.py", "connectors/ledger/forgetting.py"),
     *("connectors/ledger/messages.py", "connectors/ledger/shares.py", "connectors/ledger/store.py"),
     *("connectors/snapshots/forgetting.py", "deployments/forgetting.py", "deployments/forgotten_runs.py"),
     *(

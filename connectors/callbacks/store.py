@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -17,9 +16,7 @@ from connectors.callbacks.schema import callbacks, metadata, tickets
 from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, require_lasting, sqlite_file, unusable
 from connectors.ledger.many import one_of
 from connectors.ledger.transactions import repeating
-from connectors.traces import Needles
 from domain.callback_kinds import CallbackKind, CallbackState
-from domain.forgetting import FORGOTTEN
 from domain.reasons import Reason, as_text
 
 FILE = "callbacks.db"
@@ -173,22 +170,6 @@ class CallbackStore:
             connection.execute(statement, [{"number": one, "words": as_text(why)} for one, why in outcomes.items()])
 
     @repeating
-    def strike(self, texts: Iterable[str]) -> int:
-        """Erase these texts from all messages, in any escaping; returns the number of changed messages."""
-        plain = [*texts]
-        needles = Needles([*plain, *(json.dumps(text)[1:-1] for text in plain)])  # a body is JSON within JSON
-        told = (callbacks.c.body, callbacks.c.message_type, callbacks.c.outcome)
-        struck = 0
-        with self.transaction() as connection:
-            for row in connection.execute(select(callbacks.c.id, *told)).mappings().all() if needles else ():
-                before = {name: value for name, value in row.items() if name != "id"}
-                after = {name: _struck(value, needles) for name, value in before.items()}
-                if after != before:
-                    connection.execute(update(callbacks).where(callbacks.c.id == row["id"]).values(after))
-                    struck += 1
-        return struck
-
-    @repeating
     def forget_old(self) -> int:
         """Delete messages settled long ago; returns their number. A repetition after that counts as new."""
         before = self.clock() - KEPT
@@ -219,12 +200,6 @@ def _keeping(statement: Any) -> Any:
 def _as(column: str, value: Any) -> Any:
     """A value as a literal of the column's type; an expression stays as it is."""
     return value if isinstance(value, ColumnElement) else literal(value, callbacks.c[column].type)
-
-
-def _struck(value: bytes | str, needles: Needles) -> bytes | str:
-    if isinstance(value, str):
-        return needles.struck(value.encode(), FORGOTTEN.encode()).decode()
-    return needles.struck(bytes(value), FORGOTTEN.encode())
 
 
 def _once_each(arrivals: Sequence[Arrival]) -> list[dict[str, Any]]:

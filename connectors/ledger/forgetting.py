@@ -1,40 +1,23 @@
-"""Erases a receiver from a ledger: from its rows, and from what SQLite leaves of old rows in its files."""
+"""Erases a receiver from a ledger: its row, what other rows tell, and what SQLite leaves of old rows in its files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    MetaData,
-    Table,
-    Text,
-    bindparam,
-    cast,
-    create_engine,
-    delete,
-    inspect,
-    null,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Table, Text, bindparam, cast, delete, or_, select, update
 
-from connectors.ledger.codec import as_text
 from connectors.ledger.engine import blaming, sqlite_file
 from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
-from connectors.ledger.schema import batches, effects, forgotten, messages, orders, receivers, share_chunks
+from connectors.ledger.schema import effects, forgotten, messages, metadata, orders, receivers, share_chunks
 from connectors.ledger.transactions import LedgerRows, repeating
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
-from domain.forgetting import PARTS, Receiver, Standing, Traces
+from domain.forgetting import PARTS, Mentions, Receiver, Standing
 from domain.reasons import ReasonCode, because, read
 from domain.states import OrderState
 
@@ -54,7 +37,6 @@ NO_LONGER = timedelta(microseconds=1)
 
 MOST_OTHERS = 1_000
 _FORGOTTEN = select(forgotten.c.order_ref, forgotten.c.at).where(one_of(forgotten.c.order_ref, "refs"))
-
 _REQUEST = select(orders.c.request).where(orders.c.order_ref == bindparam("ref"))
 _CONTACT = select(receivers.c.receiver).where(receivers.c.order_ref == bindparam("ref"))
 
@@ -81,17 +63,17 @@ class ForgottenRows(LedgerRows):
         with self._ledger.reading() as connection:
             return [*receivers_in(connection, order_ref), *((row or {}).get("receivers") or ())]
 
-    def sources(self) -> list[str]:
-        """The sources of this ledger's batches: paths, mostly."""
-        return [row["source"] for row in self._ledger.rows(select(batches.c.source).distinct())]
-
-    def others_with(self, order_ref: str, telling: Iterable[str]) -> dict[str, Receiver]:
-        """Other orders that name the same person, by some of these texts, with the receiver of each."""
+    def others_with(
+        self, order_ref: str, telling: Iterable[str], *, besides: Iterable[str] = ()
+    ) -> dict[str, Receiver]:
+        """Orders besides these that name the same person, by some of these texts, with the receiver of each."""
         receiver, ref = cast(receivers.c.receiver, Text), receivers.c.order_ref
         found = [receiver.contains(json.dumps(one, ensure_ascii=False)[1:-1], autoescape=True) for one in telling]
         if not found:
             return {}
-        others = select(receivers).where(ref != order_ref, or_(*found)).order_by(ref).limit(MOST_OTHERS)
+        others = (
+            select(receivers).where(ref.not_in([order_ref, *besides]), or_(*found)).order_by(ref).limit(MOST_OTHERS)
+        )
         return {row["order_ref"]: row["receiver"] for row in self._ledger.rows(others)}
 
     def scrub(self) -> None:
@@ -105,21 +87,13 @@ class ForgottenRows(LedgerRows):
         with blaming(self._ledger.url), self._ledger.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
 
-    def release(self) -> None:
-        """Close this process's connections until they are needed again: before the files are read as bytes.
-
-        Closing any descriptor of a SQLite file drops the locks that this process has on it. Another process that ends
-        then deletes the write-ahead log under our connections, and what these write is lost.
-        """
-        self._ledger.engine.dispose()
-
     def standing(self, order_ref: str) -> Standing | None:
         """The state of an order; None for an unknown one."""
         with self._ledger.reading() as connection:
             return standing_in(connection, order_ref)
 
     @repeating
-    def strike(self, order_ref: str, traces: Traces, *, by: str) -> None:
+    def erase(self, order_ref: str, mentions: Mentions, *, by: str) -> None:
         """Erase the receiver from every row, and keep the texts to search copies for until `finish`.
 
         An order without any effect is cancelled: a run at work on it can't order it any more. Raises `StillNeeded`.
@@ -134,11 +108,11 @@ class ForgottenRows(LedgerRows):
             row = {"order_ref": order_ref, "at": ledger.clock(), "by": by}
             connection.execute(ledger.insert(forgotten).values(row).on_conflict_do_nothing())
             kept = update(forgotten).where(forgotten.c.order_ref == order_ref)
-            connection.execute(kept.values(receivers=list(traces.receivers), finished_at=None))
+            connection.execute(kept.values(receivers=list(mentions.receivers), finished_at=None))
             if stands and stands.never_begun and stands.state is not OrderState.CANCELLED:
                 why = because(ReasonCode.FORGOTTEN_UNORDERED)
                 change_order(ledger, connection, OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=why))
-            strike_rows(connection, order_ref, traces)
+            erase_rows(connection, order_ref, mentions)
             _no_longer_approved(connection, order_ref)
 
     @repeating
@@ -161,10 +135,9 @@ def forgotten_in(connection: Connection, order_refs: Iterable[str]) -> set[str]:
 
 
 def receivers_in(connection: Connection, order_ref: str) -> list[Receiver]:
-    """The receiver of an order in a ledger of any schema: what its request has, and its row."""
+    """The receiver of an order: what its request has, and its row."""
     found = [one.get("receiver") or {} for one in connection.scalars(_REQUEST, {"ref": order_ref})]
-    if inspect(connection).has_table(receivers.name):
-        found += connection.scalars(_CONTACT, {"ref": order_ref})
+    found += connection.scalars(_CONTACT, {"ref": order_ref})
     return [{part: text for one in found for part, text in one.items()}] if found else []
 
 
@@ -184,19 +157,13 @@ def standing_in(connection: Connection, order_ref: str) -> Standing | None:
     )
 
 
-def strike_rows(connection: Connection, order_ref: str, traces: Traces) -> None:
-    """Erase a receiver from all rows of one order, in a ledger of any schema."""
-    names = inspect(connection).get_table_names()
-    if share_chunks.name in names:
-        _take_out_of_chunks(connection, order_ref)
-    if receivers.name in names:
-        connection.execute(delete(receivers).where(receivers.c.order_ref == order_ref))
-    for name in names:
-        table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
-        if "order_ref" in table.c and table.name != forgotten.name:
-            _strike_table(connection, table, order_ref, traces)
-        elif table.name == messages.name:
-            _strike_outbox(connection, table, order_ref, traces)
+def erase_rows(connection: Connection, order_ref: str, mentions: Mentions) -> None:
+    """Erase a receiver from all rows of one order."""
+    connection.execute(delete(receivers).where(receivers.c.order_ref == order_ref))
+    for table in metadata.sorted_tables:
+        if "order_ref" in table.c and table.name not in (forgotten.name, receivers.name):
+            _erase_table(connection, table, order_ref, mentions)
+    _erase_outbox(connection, order_ref, mentions)
 
 
 def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
@@ -211,56 +178,58 @@ def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
         connection.execute(this.values(content=others))
 
 
-def _strike_table(connection: Connection, table: Table, order_ref: str, traces: Traces) -> None:
+def _erase_table(connection: Connection, table: Table, order_ref: str, mentions: Mentions) -> None:
     told = [column for column in table.c if column.name in WORDS]
     keys = list(table.primary_key.columns)
     for row in connection.execute(select(*keys, *told).where(table.c.order_ref == order_ref)).mappings().all():
-        changed = {one.name: new for one in told if (new := _struck(one.name, row[one.name], traces)) != row[one.name]}
+        changed = {
+            one.name: new for one in told if (new := _erased(one.name, row[one.name], mentions)) != row[one.name]
+        }
         if changed:
             this = [key == row[key.name] for key in keys]
             connection.execute(update(table).where(*this).values(changed))
 
 
-def _strike_outbox(connection: Connection, table: Table, order_ref: str, traces: Traces) -> None:
+def _erase_outbox(connection: Connection, order_ref: str, mentions: Mentions) -> None:
     """Erase messages, sent or not, that name the order or have a text of the receiver."""
-    told = [table.c.subject, table.c.body]
-    named = [column.icontains(text, autoescape=True) for column in told for text in (order_ref, *traces.telling)]
-    for row in connection.execute(select(table.c.cause, *told).where(or_(*named))).mappings().all():
-        struck = {column.name: traces.struck(row[column.name]) for column in told}
-        connection.execute(update(table).where(table.c.cause == row["cause"]).values(struck))
+    told = [messages.c.subject, messages.c.body]
+    named = [column.icontains(text, autoescape=True) for column in told for text in (order_ref, *mentions.telling)]
+    for row in connection.execute(select(messages.c.cause, *told).where(or_(*named))).mappings().all():
+        erased = {column.name: mentions.erased(row[column.name]) for column in told}
+        connection.execute(update(messages).where(messages.c.cause == row["cause"]).values(erased))
 
 
-def _struck(column: str, value: Any, traces: Traces) -> Any:
+def _erased(column: str, value: Any, mentions: Mentions) -> Any:
     if column in FREE:
         return ""
     if column == "reason_facts":
-        return _struck_throughout(value, traces)
+        return _erased_throughout(value, mentions)
     if column == "refund":
         value = {**value, "description": ""}
-    return struck_request(value) if column == "request" else _without(value, traces)
+    return erased_request(value) if column == "request" else _without(value, mentions)
 
 
-def _without(value: Any, traces: Traces, *, said: bool = True) -> Any:
+def _without(value: Any, mentions: Mentions, *, said: bool = True) -> Any:
     """A text without the receiver; of JSON only the free text under `SAID`, since other fields are parsed again."""
     if isinstance(value, str):
-        return traces.struck(value) if said else value
+        return mentions.erased(value) if said else value
     if isinstance(value, list):
-        return [_without(one, traces, said=said and not isinstance(one, dict)) for one in value]
+        return [_without(one, mentions, said=said and not isinstance(one, dict)) for one in value]
     if isinstance(value, dict):
-        return {name: _without(one, traces, said=name in SAID) for name, one in value.items()}
+        return {name: _without(one, mentions, said=name in SAID) for name, one in value.items()}
     return value
 
 
-def _struck_throughout(value: Any, traces: Traces) -> Any:
+def _erased_throughout(value: Any, mentions: Mentions) -> Any:
     """Facts of a reason without the receiver: any of them may be the service's text."""
     if isinstance(value, list):
-        return [_struck_throughout(one, traces) for one in value]
+        return [_erased_throughout(one, mentions) for one in value]
     if isinstance(value, dict):
-        return {name: _struck_throughout(one, traces) for name, one in value.items()}
-    return traces.struck(value) if isinstance(value, str) else value
+        return {name: _erased_throughout(one, mentions) for name, one in value.items()}
+    return mentions.erased(value) if isinstance(value, str) else value
 
 
-def struck_request(request: Any) -> Any:
+def erased_request(request: Any) -> Any:
     """A request as JSON with an empty receiver, but for the country, and without the notes of its lines."""
     if not isinstance(request, dict) or "receiver" not in request:
         return request
@@ -274,27 +243,3 @@ def _no_longer_approved(connection: Connection, order_ref: str) -> None:
     now: datetime | None = connection.scalar(select(orders.c.updated_at).where(this))
     if now is not None:
         connection.execute(update(orders).where(this).values(plan_hash=None, updated_at=now + NO_LONGER))
-
-
-def strike_ledger_file(file: Path, asked: Mapping[str, Any], traces: Traces) -> bool:
-    """Erase a receiver from an unused SQLite ledger of any version; returns whether it has the order.
-
-    `asked` is the order's row of `forgotten` in the ledger in use. It is added there too: a backup that is restored one
-    day has the order without an address, and buys and books nothing for it.
-    """
-    engine = create_engine(f"sqlite:///{file}", json_serializer=as_text)
-    order_ref = asked["order_ref"]
-    try:
-        with blaming(str(engine.url)), engine.begin() as connection:
-            told = receivers_in(connection, order_ref)
-            further = Traces.of([*traces.receivers, *told])
-            strike_rows(connection, order_ref, further)
-            if told and inspect(connection).has_table(forgotten.name):
-                row = {"order_ref": order_ref, "at": asked["at"], "by": asked["by"], "finished_at": asked["at"]}
-                connection.execute(insert(forgotten).values(row).on_conflict_do_nothing())
-            if inspect(connection).has_table(forgotten.name):
-                this = forgotten.c.order_ref == order_ref
-                connection.execute(update(forgotten).where(this).values(receivers=null()))
-        return bool(told)
-    finally:
-        engine.dispose()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from typing import TypeVar
@@ -33,49 +33,13 @@ from connectors.snapshots.rows import Growing
 from connectors.snapshots.sweeping import settle
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.writer import finished, put_in_place, staged_path
-from domain.forgetting import PARTS, Receiver, Traces
+from domain.forgetting import Mentions
 
 T = TypeVar("T")
 
 ORDER = "order_ref"
 SAID = ("reason", "message", "question", "refusal", "expected", "seen", "remedy", "row", "tracking_urls")
 """The columns with free text that are not marked as personal."""
-REQUESTS = "requests"
-COLUMN_OF = {part: f"receiver_{part}" if part in ("name", "phone", "email") else part for part in PARTS}
-"""The columns of `requests`, by the part of the receiver that each has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """Receivers in the table of requests: those of one order, and those of other orders, by `order_ref`."""
-
-    receivers: tuple[Receiver, ...]
-    others: Mapping[str, Receiver]
-
-
-def receivers_in(root: Path, order_ref: str, telling: frozenset[str] = frozenset()) -> Named:
-    """Every receiver that any snapshot has of an order, and other orders whose receiver has one of these texts.
-
-    Raises `SnapshotDamaged`.
-    """
-    own: dict[str, Receiver] = {}
-    others: dict[str, Receiver] = {}
-    for manifest in list_snapshots(root):
-        for table in _at_rest(root, manifest, lambda seen: _requests_in(root, seen)) or ():
-            for row in table.to_pylist():
-                told = {part: row[column] or "" for part, column in COLUMN_OF.items()}
-                if row[ORDER] == order_ref:
-                    own[repr(told)] = told
-                elif telling & set(told.values()):
-                    others[row[ORDER]] = told
-    return Named(tuple(own.values()), others)
-
-
-def _requests_in(root: Path, manifest: Manifest) -> list[pa.Table]:
-    files = [file for file in manifest.files if file.table == REQUESTS and file.rows]
-    columns = [ORDER, *COLUMN_OF.values()]
-    with _damage_told(manifest):
-        return [parquet.read_table(locate(root, manifest, one), columns=columns, partitioning=None) for one in files]
 
 
 def _at_rest(root: Path, manifest: Manifest, read: Callable[[Manifest], T]) -> T | None:
@@ -101,8 +65,16 @@ def _damage_told(manifest: Manifest) -> Iterator[None]:
         raise SnapshotDamaged(words) from error
 
 
-def strike_snapshots(root: Path, order_ref: str, traces: Traces) -> list[str]:
-    """Erase a receiver from every row of an order in all snapshots, and from what a crash left.
+def has_order(root: Path, order_ref: str) -> bool:
+    """Whether any snapshot has rows of an order. Raises `SnapshotDamaged`."""
+    return any(
+        _at_rest(root, manifest, lambda seen: any(_tells(root, seen, file, [order_ref]) for file in seen.files))
+        for manifest in list_snapshots(root)
+    )
+
+
+def erase_snapshots(root: Path, mentions: Mapping[str, Mentions]) -> list[str]:
+    """Erase receivers, by order, from every row of their orders in all snapshots, and from what a crash left.
 
     Returns the ids of the rewritten snapshots. Each is replaced as the writer does it: readers see the old one or the
     new one. Raises `SnapshotError`.
@@ -110,17 +82,17 @@ def strike_snapshots(root: Path, order_ref: str, traces: Traces) -> list[str]:
     if not root.is_dir():
         return []
     seen: set[str] = set()
-    struck: list[str] = []
+    erased: list[str] = []
     while new := [one for one in list_snapshots(root) if one.snapshot_id not in seen]:  # one may be pruned into another
         seen |= {one.snapshot_id for one in new}
-        struck += [one.snapshot_id for one in new if _rewritten(root, one, order_ref, traces)]
-    _sweep(root, order_ref)
-    return struck
+        erased += [one.snapshot_id for one in new if _rewritten(root, one, mentions)]
+    _sweep(root, mentions)
+    return erased
 
 
-def _rewritten(root: Path, manifest: Manifest, order_ref: str, traces: Traces) -> bool:
-    """Rewrite a snapshot without the receiver; whether any of its files had something to erase."""
-    if not _at_rest(root, manifest, lambda seen: any(_tells(root, seen, file, order_ref) for file in seen.files)):
+def _rewritten(root: Path, manifest: Manifest, mentions: Mapping[str, Mentions]) -> bool:
+    """Rewrite a snapshot without the receivers; whether any of its files had something to erase."""
+    if not _at_rest(root, manifest, lambda seen: any(_tells(root, seen, file, mentions) for file in seen.files)):
         return False
     with exclusive(root / WORK):  # a run may have replaced it since
         path = manifest_path(root, manifest.snapshot_id)
@@ -128,36 +100,37 @@ def _rewritten(root: Path, manifest: Manifest, order_ref: str, traces: Traces) -
             return False
         manifest = read_manifest(path)
         settle(root, manifest)
-        telling = [file for file in manifest.files if _tells(root, manifest, file, order_ref)]
-        struck = {file.table: _strike_file(root, manifest, file, order_ref, traces) for file in telling}
-        changed = {table: new for table, new in struck.items() if new}
+        telling = [file for file in manifest.files if _tells(root, manifest, file, mentions)]
+        erased = {file.table: _erase_file(root, manifest, file, mentions) for file in telling}
+        changed = {table: new for table, new in erased.items() if new}
         if changed:
             files = tuple(changed.get(file.table, file) for file in manifest.files)
             put_in_place(root, replace(manifest, files=files), changed.values())
     return bool(changed)
 
 
-def _tells(root: Path, manifest: Manifest, file: SnapshotFile, order_ref: str) -> bool:
-    """Whether a file has rows of the order; its statistics decide most cases."""
+def _tells(root: Path, manifest: Manifest, file: SnapshotFile, order_refs: Collection[str]) -> bool:
+    """Whether a file has rows of the orders; its statistics decide most cases."""
     known = TABLES.get(file.table)
     if not file.rows or (known and ORDER not in known.columns):
         return False
     with _damage_told(manifest):
-        return _has_rows_of(locate(root, manifest, file), order_ref)
+        return _has_rows_of(locate(root, manifest, file), order_refs)
 
 
-def _has_rows_of(path: Path, order_ref: str) -> bool:
+def _has_rows_of(path: Path, order_refs: Collection[str]) -> bool:
     file = parquet.ParquetFile(path)
     if ORDER not in file.schema_arrow.names:
         return False
+    wanted = pa.array(order_refs, pa.string())
     return any(
-        pc.any(pc.equal(file.read_row_group(number, columns=[ORDER])[ORDER], order_ref)).as_py()
+        pc.any(pc.is_in(file.read_row_group(number, columns=[ORDER])[ORDER], wanted)).as_py()
         for number in range(file.num_row_groups)
     )
 
 
-def _strike_file(
-    root: Path, manifest: Manifest, file: SnapshotFile, order_ref: str, traces: Traces
+def _erase_file(
+    root: Path, manifest: Manifest, file: SnapshotFile, mentions: Mapping[str, Mentions]
 ) -> SnapshotFile | None:
     """Write the file anew beside the others, in its own schema; None where there is nothing to erase."""
     source = parquet.ParquetFile(locate(root, manifest, file))
@@ -166,7 +139,9 @@ def _strike_file(
     with Growing(place, source.schema_arrow) as written:
         for number in range(source.num_row_groups):
             group = source.read_row_group(number)
-            new = struck_rows(group, file.table, order_ref, traces)
+            new = group
+            for order_ref, of_order in mentions.items():
+                new = erased_rows(new, file.table, order_ref, of_order)
             is_changed = is_changed or not new.equals(group)
             written.write(new)
     if not is_changed:
@@ -176,18 +151,18 @@ def _strike_file(
     return replace(fresh, path=file.path, schema_version=file.schema_version)
 
 
-def struck_rows(rows: pa.Table, table: str, order_ref: str, traces: Traces) -> pa.Table:
+def erased_rows(rows: pa.Table, table: str, order_ref: str, mentions: Mentions) -> pa.Table:
     """A table's rows without the receiver of one order: personal columns are empty, free text names no receiver."""
     mine = pc.equal(rows[ORDER], order_ref)
     for column, field in enumerate(rows.schema):
-        if (strike := _strike(table, field, traces)) is not None:
+        if (erase := _erasing(table, field, mentions)) is not None:
             old = rows.column(column).to_pylist()
-            new = [strike(value) if of_order else value for value, of_order in zip(old, mine.to_pylist(), strict=True)]
+            new = [erase(value) if of_order else value for value, of_order in zip(old, mine.to_pylist(), strict=True)]
             rows = rows.set_column(column, field, pa.array(new, field.type))
     return rows
 
 
-def _strike(table: str, field: pa.Field, traces: Traces) -> Callable[[object], object] | None:
+def _erasing(table: str, field: pa.Field, mentions: Mentions) -> Callable[[object], object] | None:
     """The function that erases a receiver from a column's value; None for a column that can't have one."""
     known = TABLES[table].columns.get(field.name) if table in TABLES else None
     if known is not None and known.personal:
@@ -195,11 +170,11 @@ def _strike(table: str, field: pa.Field, traces: Traces) -> Callable[[object], o
     if field.name not in SAID:
         return None
     if pa.types.is_string(field.type):
-        return lambda value: traces.struck(value) if isinstance(value, str) else value
-    return lambda value: [traces.struck(one) for one in value] if isinstance(value, list) else value
+        return lambda value: mentions.erased(value) if isinstance(value, str) else value
+    return lambda value: [mentions.erased(one) for one in value] if isinstance(value, list) else value
 
 
-def _sweep(root: Path, order_ref: str) -> None:
+def _sweep(root: Path, order_refs: Collection[str]) -> None:
     """Delete what dead writers have left: files that no manifest names, and those of `_work`."""
     with exclusive(root / WORK):
         manifests = list_snapshots(root)
@@ -210,6 +185,6 @@ def _sweep(root: Path, order_ref: str) -> None:
         named = {file.place(root) for manifest in manifests for file in manifest.files}
         for path in (*old_files(root), *old_files(root / HISTORY)):
             with suppress(OSError, pa.ArrowException):  # not whole: no reader gets it
-                if path not in named and _has_rows_of(path, order_ref):
+                if path not in named and _has_rows_of(path, order_refs):
                     path.unlink(missing_ok=True)
         refresh(root)

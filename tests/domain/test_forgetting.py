@@ -1,4 +1,4 @@
-"""What is struck of a receiver in words, and what stays readable."""
+"""What is erased of a receiver in words, and what stays readable."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.forgetting import FORGOTTEN, Traces
+from domain.forgetting import FORGOTTEN, Mentions
 
 MAY = {"name": "May Müller 王", "phone": "+49 30 5551234", "email": "may@x.example", "country": "DE", "zip": "100"}
-TRACES = Traces.of([{**MAY, "city": "York", "state": "NY", "address": "Elm Street 1"}])
+MENTIONS = Mentions.of([{**MAY, "city": "York", "state": "NY", "address": "Elm Street 1"}])
 
 
 @pytest.mark.parametrize(
-    ("said", "struck"),
+    ("said", "erased"),
     [
         ("signed by MAY at york", f"signed by {FORGOTTEN} at {FORGOTTEN}"),
         ("it may have happened in Yorkshire", "it may have happened in Yorkshire"),
@@ -24,25 +24,25 @@ TRACES = Traces.of([{**MAY, "city": "York", "state": "NY", "address": "Elm Stree
         ("MAY@X.EXAMPLE,elm street 1", f"{FORGOTTEN},{FORGOTTEN}"),
     ],
 )
-def test_words_of_an_order_name_nobody_any_more(said: str, struck: str) -> None:
+def test_words_of_an_order_name_nobody_any_more(said: str, erased: str) -> None:
     """Whole parts in any case, single names as they are written; not what merely has the same letters."""
-    assert TRACES.struck(said) == struck
+    assert MENTIONS.erased(said) == erased
 
 
 def test_only_what_points_to_one_person_is_looked_for_anywhere() -> None:
     """Not a city, a postcode or a short word, and not what another order still needs."""
-    assert TRACES.telling == {"May Müller 王", "+49 30 5551234", "49305551234", "may@x.example", "Elm Street 1"}
-    assert TRACES.without(["may müller 王", "Elm Street 1, Berlin", "+49 30 5551234"]) == {
+    assert MENTIONS.telling == {"May Müller 王", "+49 30 5551234", "49305551234", "may@x.example", "Elm Street 1"}
+    assert MENTIONS.without(["may müller 王", "Elm Street 1, Berlin", "+49 30 5551234"]) == {
         "49305551234",
         "may@x.example",
     }
-    assert Traces.of([{}, {"name": " "}, {"name": "Ann", "country": "US"}]).receivers == ({"name": "Ann"},)
-    assert Traces(()).struck("anything") == "anything"
+    assert Mentions.of([{}, {"name": " "}, {"name": "Ann", "country": "US"}]).receivers == ({"name": "Ann"},)
+    assert Mentions(()).erased("anything") == "anything"
 
 
 @settings(max_examples=50)
 @given(st.text(min_size=3, max_size=12), st.text(max_size=8), st.text(max_size=8))
 def test_no_telling_part_survives(name: str, before: str, after: str) -> None:
-    traces = Traces.of([{"name": name}])
-    for told in traces.telling:
-        assert told not in traces.struck(f"{before}{told}{after}").replace(FORGOTTEN, "\0")
+    mentions = Mentions.of([{"name": name}])
+    for told in mentions.telling:
+        assert told not in mentions.erased(f"{before}{told}{after}").replace(FORGOTTEN, "\0")

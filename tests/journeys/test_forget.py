@@ -8,28 +8,23 @@ import io
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from urllib.request import Request, urlopen
 
 import openpyxl
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.callbacks.store import CallbackStore
-from connectors.kept_files import Left
+from connectors.kept_copies import delete_old
+from connectors.settings import SourcingSettings
 from connectors.snapshots import list_snapshots, verify_snapshot
-from deployments.arrivals import read_arrival
-from deployments.forgotten_runs import strike_records
-from tests.clock import MovableClock
-from tests.connectors.callbacks.conftest import posted
+from deployments.local_server import prefect_server
 from tests.running import COLUMNS, PATIENCE_S, ROOT, Merchant, RunningSandbox, single_line_orders, write_csv
 
 DAY_S = 86_400
@@ -44,7 +39,7 @@ QUENTIN = {
 }
 PARTS = ("王小明", "Zylberstein", "5085550199", "zylber.example", "Oregonia", "Xenopolis", "77 Quixote", "四号楼")
 POINTS = ("during-forget:ledger", "before-manifest", "during-forget:runs")
-"""Some of those of `make test`; `snapshots`, `files` and `finished` were tried too."""
+"""Some of those of `make test`; `snapshots` and `finished` were tried too."""
 
 
 def forms(text: str) -> Iterator[bytes]:
@@ -81,7 +76,7 @@ def rows_of(sandbox: RunningSandbox) -> list[dict[str, object]]:
     return [{**first, **QUENTIN, "note": "for 王小明"}, second]
 
 
-def keep_everywhere(merchant: Merchant, file: Path, rows: list[dict[str, object]]) -> None:
+def keep_copies(merchant: Merchant, file: Path) -> None:
     """What nights, backups and logs leave in the data folder."""
     data = merchant.folder / "data"
     done, failed = data / "inbox" / "done", data / "inbox" / "failed"
@@ -90,18 +85,15 @@ def keep_everywhere(merchant: Merchant, file: Path, rows: list[dict[str, object]
     shutil.copy(file, done / "monday.csv")
     (failed / "monday.csv").write_bytes(file.read_text().replace("2", "zwei").encode("utf-16"))
     (failed / "monday.csv.result.json").write_text(json.dumps({"faults": [QUENTIN["receiver_name"]]}))
-    (done / "monday.json").write_text(json.dumps({"orders": rows}))
-    pd.DataFrame(rows).to_parquet(done / "monday.parquet")
-    book = openpyxl.Workbook()
-    for cells in (COLUMNS, *([str(row.get(name, "")) for name in COLUMNS] for row in rows)):
-        book.worksheets[0].append(list(cells))
-    book.save(done / "monday.xlsx")
     assert merchant.sourcing("ledger", "backup", data).exit_code == 0
-    with CallbackStore(f"sqlite:///{data / 'ledger.db'}", clock=MovableClock()) as store:
-        told = posted("7", signer=QUENTIN["receiver_name"], to=QUENTIN["address"])
-        store.add([read_arrival(told, "203.0.113.7", store.clock())])
     (data / "prefect").mkdir(exist_ok=True)
     (data / "prefect" / "worker.log").write_text(f"asked for {QUENTIN['receiver_email']}\nwell\n")
+
+
+def later(merchant: Merchant, days: int) -> None:
+    """What a night deletes so many days later."""
+    with patch.dict(os.environ, merchant.environment, clear=True):
+        delete_old(SourcingSettings(), SourcingSettings().inbox, datetime.now(UTC) + timedelta(days=days))
 
 
 @pytest.fixture
@@ -115,19 +107,32 @@ def bought(merchant: Merchant) -> Path:
 
 
 def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Path) -> None:
-    """Ledger, snapshots, backup, inbox, logs; then the same file, tracking and reconciling bring nothing back."""
+    """Copies end by the day that is told; the same file, tracking and reconciling bring nothing back."""
     data, books = merchant.folder / "data", merchant.sandbox.books()
-    keep_everywhere(merchant, bought, rows_of(merchant.sandbox))
+    keep_copies(merchant, bought)
     assert len({part for _, part in found(data)}) == len(PARTS)
-    done = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
-    (told,) = json.loads(done.stdout)["orders"]
-    assert (done.exit_code, told["left"]) == (0, [])
-    assert told["elsewhere"] == [f"{bought}: your own file still has the order's lines; take them out"]
+    told = json.loads((done := merchant.sourcing("forget", "taobao-000", "--yes", "--json")).stdout)
+    assert (done.exit_code, told["orders"], told["left"]) == (0, ["taobao-000"], [])
+    (copy,) = data.glob("ledger-*Z.db")
+    assert told["elsewhere"] == [
+        f"{copy}: a backup; delete it, or forget again after a restore",
+        f"{bought}: your own file still has the order's lines; take them out",
+    ]
+    day = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
+    assert told["ends"] == {
+        "processed request files, fetched files, ledgers set aside": day,
+        "states, logs and events of Prefect's runs": day,
+    }
+    copy.unlink()
+    assert {file for file, _ in found(data)} == {
+        *("inbox/done/monday.csv", "inbox/failed/monday.csv", "inbox/failed/monday.csv.result.json"),
+    }
+    later(merchant, 89)
+    assert len(list(data.glob("inbox/*/monday.*"))) == 3
+    later(merchant, 91)
     assert found(data) == []
     assert [verify_snapshot(data / "snapshots", one.snapshot_id) for one in list_snapshots(data / "snapshots")]
     assert (data / "prefect" / "worker.log").read_text() == f"asked for {'x' * 24}\nwell\n"
-    kept = [row["order_ref"] for row in csv.DictReader(io.StringIO((data / "inbox/done/monday.csv").read_text()))]
-    assert kept == ["1688-000"]
     again = merchant.report("run", bought, "--yes")
     assert (again["counts"], again["bought_this_run"]) == ({"in_transit": 2}, 0) or again["bought_this_run"] == 0
     assert "still has the data of receivers who were forgotten (taobao-000)" in json.dumps(again["warnings"])
@@ -146,19 +151,20 @@ def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Pat
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
 
 
-def test_pasted_lines_go_from_the_runs_that_have_ended(
-    merchant: Merchant, prefect_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """On a server by its API, and in a database file; what has not ended is told and left, with exit code 3."""
+def test_pasted_lines_go_from_the_runs_that_have_ended(merchant: Merchant, prefect_url: str) -> None:
+    """On a server elsewhere; what has not ended is told and left, with exit code 3."""
     file = write_csv(merchant.folder / "requests.csv", rows_of(merchant.sandbox))
     paste(merchant, file.read_text())
     file.unlink()
     waiting = planned_run(prefect_url, {"requests": {"lines": pasted_of(merchant)}, "batch": ""})
-    copy = copied_records(tmp_path_factory, merchant.folder / "copy.db")
+    shown = [{"to": QUENTIN["address"], "id": 1}]
+    artifact = {"key": "told", "type": "table", "data": json.dumps(shown), "description": QUENTIN["receiver_email"]}
+    artifact_id = asked(prefect_url, "artifacts/", artifact)["id"]
     done = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
     assert done.exit_code == 3
-    (told,) = json.loads(done.stdout)["orders"]
-    assert told["left"] == [
+    (told,) = [one for one in asked(prefect_url, "artifacts/filter", {}) if one["id"] == artifact_id]
+    assert (json.loads(told["data"]), told["description"]) == ([{"to": "[forgotten]", "id": 1}], "[forgotten]")
+    assert json.loads(done.stdout)["left"] == [
         f"run {waiting}: it is scheduled with the order's lines; give the same command again when it has ended"
     ]
     runs = [run["parameters"] for run in asked(prefect_url, "flow_runs/filter", {}) if run["name"] != waiting]
@@ -168,20 +174,32 @@ def test_pasted_lines_go_from_the_runs_that_have_ended(
     assert pasted["batch"].startswith("pasted-lines-")
     assert found(merchant.folder / "data") == []
 
-    (run,) = [one for one in asked(prefect_url, "flow_runs/filter", {}) if one["name"] == waiting]
-    asked(prefect_url, f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+    end(prefect_url, waiting)
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
     told = json.dumps(asked(prefect_url, "flow_runs/filter", {}), ensure_ascii=False)
     assert not [part for part in PARTS if part in told]
 
-    left = Left()
-    strike_records(copy, "taobao-000", [QUENTIN["receiver_phone"]], left)
-    assert [words.split(":")[0] for words in left.left] == [f"run {waiting}"]
-    with closing(sqlite3.connect(copy)) as database:
-        database.execute("UPDATE flow_run SET state_type = 'CANCELLED' WHERE name = ?", (waiting,))
-        database.commit()
-    strike_records(copy, "taobao-000", [], left)
-    assert not [part for part in PARTS if any(form in copy.read_bytes() for form in forms(part))]
+
+def test_the_folders_own_server_is_started_and_its_database_names_nobody(merchant: Merchant) -> None:
+    """Parameters and inputs of a run that the ledger does not know; two orders at once, and one unknown."""
+    data, lines = merchant.folder / "data", pasted_of(merchant)
+    local = {"PREFECT_API_URL": ""}
+    with patch.dict(os.environ, merchant.environment | local, clear=True), prefect_server(data) as url:
+        name = planned_run(url, {"requests": {"lines": lines}, "batch": ""})
+        (run,) = asked(url, "flow_runs/filter", {})
+        said = {"key": "keyset-response", "value": json.dumps({"remark": QUENTIN["receiver_phone"]})}
+        asked(url, f"flow_runs/{run['id']}/input", said)
+        end(url, name)
+    assert merchant.sourcing("forget", "taobao-000", "nobody-1", "--yes", **local).exit_code == 1
+    assert {part for _, part in found(data)} == {*PARTS}
+    done = merchant.sourcing("forget", "1688-000", "taobao-000", "--yes", "--json", **local)
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["orders"], told["erased"]) == (
+        0,
+        ["1688-000", "taobao-000"],
+        [f"parameters of run {name}"],
+    )
+    assert found(data) == []
 
 
 def paste(merchant: Merchant, text: str) -> None:
@@ -205,7 +223,7 @@ def pasted_of(merchant: Merchant) -> str:
 def asked(url: str, path: str, body: object) -> Any:
     headers = {"Content-Type": "application/json"}
     with urlopen(Request(f"{url}/{path}", json.dumps(body).encode(), headers), timeout=PATIENCE_S) as answer:
-        return json.load(answer)
+        return json.loads(answer.read() or "null")
 
 
 def planned_run(url: str, parameters: object) -> str:
@@ -215,17 +233,14 @@ def planned_run(url: str, parameters: object) -> str:
     return str(run["name"])
 
 
-def copied_records(folders: pytest.TempPathFactory, copy: Path) -> Path:
-    (records,) = folders.getbasetemp().glob("server0/prefect/prefect.db")
-    with closing(sqlite3.connect(records)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-    return copy
+def end(url: str, name: str) -> None:
+    (run,) = [one for one in asked(url, "flow_runs/filter", {}) if one["name"] == name]
+    asked(url, f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
 
 
 def test_killed_anywhere_the_second_call_finishes(merchant: Merchant, bought: Path) -> None:
     """A real `kill -9` after each part, and within a snapshot: snapshots stay readable, and at last nothing is left."""
     data, saved = merchant.folder / "data", merchant.folder / "saved"
-    keep_everywhere(merchant, bought, rows_of(merchant.sandbox))
     shutil.copytree(data, saved)
     for point in POINTS:
         shutil.rmtree(data)
@@ -240,7 +255,7 @@ def test_killed_anywhere_the_second_call_finishes(merchant: Merchant, bought: Pa
 
 
 def test_while_another_run_buys_with_the_same_ledger(merchant: Merchant, bought: Path) -> None:
-    """That run buys all it was asked for; the receiver is struck, and the run at work is told."""
+    """That run buys all it was asked for; the receiver is erased, and the run at work is told."""
     rows = [
         {**row, "order_ref": f"more-{at}"} for at, row in enumerate(single_line_orders(merchant.sandbox, {"taobao": 4}))
     ]
@@ -252,7 +267,7 @@ def test_while_another_run_buys_with_the_same_ledger(merchant: Merchant, bought:
     out, errors = run.communicate(timeout=PATIENCE_S)
     assert json.loads(out)["counts"] == {"booked": 4}, errors
     assert forgotten.exit_code == 3
-    assert [words[:16] for words in json.loads(forgotten.stdout)["orders"][0]["left"]] == ["a run is at work"]
+    assert [words[:16] for words in json.loads(forgotten.stdout)["left"]] == ["a run is at work"]
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
     assert found(merchant.folder / "data") == []
 

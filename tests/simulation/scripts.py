@@ -15,7 +15,7 @@ from uuid import UUID
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.effects import ResolutionKind
-from domain.forgetting import Traces
+from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from flows.approval import approving, form, notice
 from flows.batch.plan_sources import FromCarts
@@ -119,7 +119,7 @@ async def lose_the_ledger(scene: Scene) -> None:
 
 
 async def forget(scene: Scene) -> None:
-    scene.ledger.forgotten.strike("R-1", Traces.of([]), by="mei")
+    scene.ledger.forgotten.erase("R-1", Mentions.of([]), by="mei")
 
 
 async def buy(scene: Scene) -> None:

@@ -96,14 +96,6 @@ def test_what_a_newer_version_wrote_stops_nobody(store: CallbackStore, clock: Mo
     assert [(one.kind, one.state) for one in store.listed()] == [("status", "done"), ("customs", "waiting")]
 
 
-def test_a_receiver_can_be_struck(store: CallbackStore, clock: MovableClock) -> None:
-    """However deep a name stands in a message; other messages stay as they are."""
-    keep(store, clock, posted("7", signer="王小明 Jane"), posted("8"), "王小明".encode())
-    assert store.strike(["王小明"]) == 2
-    bodies = [one.body for one in store.listed()]
-    assert bodies == [b"[forgotten]", posted("8"), posted("7", signer="[forgotten] Jane")]
-
-
 def test_its_file_is_for_its_owner_alone(clock: MovableClock, tmp_path: Path) -> None:
     """And what SQLite writes beside it."""
     with CallbackStore(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock) as store:

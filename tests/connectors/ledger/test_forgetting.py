@@ -1,8 +1,7 @@
-"""A receiver is struck from the ledger: from every row, and from what the database keeps of old rows."""
+"""A receiver is erased from the ledger: from every row, and from what the database keeps of old rows."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,17 +12,15 @@ from typing import Any
 import pytest
 from sqlalchemy import JSON, Connection, String, Text, insert, select
 
-from connectors.ledger.backup import backup
-from connectors.ledger.forgetting import WORDS, StillNeeded, strike_ledger_file
+from connectors.ledger.forgetting import WORDS, StillNeeded
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import EffectRecord, OrderChange, Outcome
 from connectors.ledger.schema import answers, messages, metadata, refund_events, refunds, tracking_events
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
-from connectors.traces import Needles
 from domain.effects import EffectStatus
-from domain.forgetting import Traces
+from domain.forgetting import Mentions
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because, earlier
 from domain.service_orders import TraceStatus, TrackingEvent
@@ -42,7 +39,7 @@ RECEIVER = {
     "zip": "97999",
     "address": "77 Quixote Lane",
 }
-TRACES = Traces.of([RECEIVER])
+MENTIONS = Mentions.of([RECEIVER])
 SAID = "Signed by ZYLBERSTEIN at Xenopolis, 97999"
 LEASE = timedelta(seconds=60)
 ASKED = "SELECT order_ref FROM forgotten ORDER BY 1"
@@ -121,11 +118,11 @@ def everything(ledger: Ledger) -> str:
     return repr([ledger.rows(table.select()) for table in metadata.sorted_tables])
 
 
-def test_every_row_is_struck_and_the_order_stays(ledger: Ledger) -> None:
+def test_every_row_is_erased_and_the_order_stays(ledger: Ledger) -> None:
     """Request, reasons, moves, answers, tracking, refunds: without a part of the receiver, and with all the rest."""
     bought(ledger, "A-1")
     before = ledger.orders(["A-1"])["A-1"]
-    ledger.forgotten.strike("A-1", TRACES, by="ann")
+    ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     ledger.forgotten.finish("A-1")
     told = everything(ledger)
     for part in (
@@ -155,9 +152,10 @@ def test_what_other_orders_say_stays(ledger: Ledger) -> None:
     bought(ledger, "A-1")
     put(ledger, "A-2")
     put(ledger, "A-3", request=request("A-3", name="Ann", phone="1", email="ann@b.example", address="Elm"))
-    ledger.forgotten.strike("A-1", TRACES, by="ann")
+    ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     assert ledger.orders(["A-2"])["A-2"].request.receiver.city == "Xenopolis"
-    assert list(ledger.forgotten.others_with("A-1", TRACES.telling)) == ["A-2"]
+    assert list(ledger.forgotten.others_with("A-1", MENTIONS.telling)) == ["A-2"]
+    assert ledger.forgotten.others_with("A-1", MENTIONS.telling, besides=["A-2"]) == {}
     assert ledger.forgotten.others_with("A-1", ()) == {}
 
 
@@ -170,7 +168,7 @@ def test_no_byte_is_left_in_the_files_while_another_run_has_them_open(ledger: Le
         assert other.claim(intents("B-1"), lease=LEASE).won
         bought(ledger, "A-1")
         before = verify(ledger.url).faults
-        ledger.forgotten.strike("A-1", TRACES, by="ann")
+        ledger.forgotten.erase("A-1", MENTIONS, by="ann")
         ledger.forgotten.finish("A-1")
         ledger.forgotten.scrub()
         content = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
@@ -180,21 +178,6 @@ def test_no_byte_is_left_in_the_files_while_another_run_has_them_open(ledger: Le
     assert verify(ledger.url).faults == before
 
 
-def test_a_file_that_was_read_as_bytes_is_still_written_to(tmp_path: Path, clock: MovableClock) -> None:
-    """As the last look for remains does, while another command ends and would delete the log of commits."""
-    file = tmp_path / "ledger.db"
-    with Ledger(f"sqlite:///{file}", clock=clock, owner="first") as ledger:
-        ledger.start_batch("batch", "file.csv")
-        put(ledger, "A-1", "A-2")
-        ledger.forgotten.strike("A-1", TRACES, by="ann")
-        ledger.forgotten.release()
-        assert not Needles(["not there"]).are_in_file(file)
-        subprocess.run([*READ, str(file)], check=True, capture_output=True)
-        ledger.forgotten.strike("A-2", TRACES, by="ann")
-        found = subprocess.run([*READ, str(file)], check=True, capture_output=True, text=True)
-    assert found.stdout == "A-1 A-2\n"
-
-
 def test_an_order_under_way_keeps_its_receiver(ledger: Ledger) -> None:
     """Its address is needed to book it, and what nobody knows yet has to be settled first."""
     put(ledger, "A-1")
@@ -202,13 +185,13 @@ def test_an_order_under_way_keeps_its_receiver(ledger: Ledger) -> None:
     with pytest.raises(
         StillNeeded, match=r"became of its create\. Run its request file again, or answer: sourcing res"
     ):
-        ledger.forgotten.strike("A-1", TRACES, by="ann")
+        ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     ordered = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=OrderUpdate({"order_id": "1"}))
     ledger.record([done(won, ordered)])
     with pytest.raises(
         StillNeeded, match=r"is ordered and not booked, which needs the address\. It ends when it is bo"
     ):
-        ledger.forgotten.strike("A-1", TRACES, by="ann")
+        ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     assert ledger.orders(["A-1"])["A-1"].request.receiver.name == RECEIVER["name"]
     assert ledger.forgotten.known(["A-1"]) == {}
 
@@ -216,7 +199,7 @@ def test_an_order_under_way_keeps_its_receiver(ledger: Ledger) -> None:
 def test_an_order_of_which_nothing_was_begun_is_never_ordered(ledger: Ledger) -> None:
     """A run that has approved it and is about to order it gets nothing, and one that plans it again changes nothing."""
     put(ledger, "A-1")
-    ledger.forgotten.strike("A-1", TRACES, by="ann")
+    ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     order = ledger.orders(["A-1"])["A-1"]
     assert (order.state, order.plan_hash) == (OrderState.CANCELLED, None)
     approved = [replace(intent, plan_hash="h") for intent in intents("A-1")]
@@ -228,7 +211,7 @@ def test_an_order_of_which_nothing_was_begun_is_never_ordered(ledger: Ledger) ->
 
 def test_one_that_the_ledger_never_knew_is_not_taken_up_again(ledger: Ledger) -> None:
     """A dry run leaves its receiver in snapshots alone."""
-    ledger.forgotten.strike("A-9", TRACES, by="ann")
+    ledger.forgotten.erase("A-9", MENTIONS, by="ann")
     put(ledger, "A-9")
     assert ledger.orders(["A-9"]) == {}
 
@@ -241,7 +224,7 @@ def test_what_carriers_and_sellers_write_later_is_not_taken_down(ledger: Ledger)
         tracking_number="S", occurred_at=at, status=TraceStatus.SIGN, description=SAID, place="Xenopolis"
     )
     assert ledger.tracking.add("A-1", [signed]) == 1
-    ledger.forgotten.strike("A-1", TRACES, by="ann")
+    ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     later = replace(signed, occurred_at=at + LEASE)
     assert ledger.tracking.add("A-1", [signed, later]) == 1
     assert {(row["description"], row["place"]) for row in ledger.tracking.listed()} == {("", "")}
@@ -250,35 +233,16 @@ def test_what_carriers_and_sellers_write_later_is_not_taken_down(ledger: Ledger)
 def test_until_it_is_finished_the_ledger_says_what_to_look_for(ledger: Ledger) -> None:
     """So a second call finishes what a killed one began."""
     bought(ledger, "A-1")
-    ledger.forgotten.strike("A-1", TRACES, by="ann")
-    assert Traces.of(ledger.forgotten.receivers_of("A-1")) == TRACES
-    ledger.forgotten.strike("A-1", Traces.of(ledger.forgotten.receivers_of("A-1")), by="bob")
+    ledger.forgotten.erase("A-1", MENTIONS, by="ann")
+    assert Mentions.of(ledger.forgotten.receivers_of("A-1")) == MENTIONS
+    ledger.forgotten.erase("A-1", Mentions.of(ledger.forgotten.receivers_of("A-1")), by="bob")
     ledger.forgotten.finish("A-1")
-    assert Traces.of(ledger.forgotten.receivers_of("A-1")) == Traces(())
+    assert Mentions.of(ledger.forgotten.receivers_of("A-1")) == Mentions(())
     assert (ledger.forgotten.of_order("A-1") or {})["by"] == "ann"
 
 
-def test_a_struck_backup_that_is_put_back_buys_nothing_for_the_order(tmp_path: Path, clock: MovableClock) -> None:
-    """There it is as it was, planned and approved, and its address is empty."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    with Ledger(url, clock=clock, owner="first") as ledger:
-        ledger.start_batch("batch", "file.csv")
-        put(ledger, "A-1", "A-2")
-        old = backup(url, tmp_path / "old.db", clock())
-        ledger.forgotten.strike("A-1", TRACES, by="ann")
-        asked = ledger.forgotten.of_order("A-1") or {}
-    assert strike_ledger_file(old, asked, TRACES)
-    assert strike_ledger_file(old, asked, TRACES)
-    assert not strike_ledger_file(old, {**asked, "order_ref": "A-9"}, TRACES)
-    with Ledger(f"sqlite:///{old}", clock=clock, owner="second") as restored:
-        assert restored.forgotten.known(["A-1", "A-2", "A-9"]) == {"A-1": asked["at"]}
-        put(restored, "A-1", "A-2")
-        names = [order.request.receiver.name for order in restored.each_order(["A-1", "A-2"])]
-        assert names == ["", RECEIVER["name"]]
-
-
 def test_each_column_of_words_is_known() -> None:
-    """A new one is either struck or named here as one that never speaks of a receiver."""
+    """A new one is either erased or named here as one that never speaks of a receiver."""
     without_words = {
         *("name", "source", "fingerprint", "lines", "offers", "seller_id", "receivers", "receiver", "words", "match"),
         *("order_ref", "batch_id", "marketplace", "state", "plan_hash", "currency", "order_id", "freight_service"),

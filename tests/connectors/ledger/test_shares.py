@@ -19,7 +19,7 @@ from connectors.ledger.records import Approval, SpendLimits
 from connectors.ledger.schema import share_chunks
 from connectors.ledger.shares import Chunk, Planned, Share, Terms
 from connectors.ledger.store import Ledger
-from domain.forgetting import Traces
+from domain.forgetting import Mentions
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
@@ -209,7 +209,7 @@ def test_who_slept_through_its_lease_writes_over_nothing(
 def test_a_forgotten_receiver_is_in_no_chunk(ledger: Ledger, to_plan: Share) -> None:
     """The others of the chunk are planned; one of nothing else ends as any other."""
     for ref in ("P-1", "P-3"):
-        ledger.forgotten.strike(ref, Traces.of([{"name": "Ann"}]), by="ann")
+        ledger.forgotten.erase(ref, Mentions.of([{"name": "Ann"}]), by="ann")
     first, second = take(ledger), take(ledger, in_hand=[1])
     assert [[one.order_ref for one in chunk.requests] for chunk in (first, second)] == [["P-2"], []]
     assert ledger.shares.refs_to_plan("share") == {"P-2"}
@@ -261,7 +261,7 @@ def test_who_forgets_waits_for_a_chunk_that_is_being_finished(crew: tuple[Movabl
     with ThreadPoolExecutor(1) as pool:
         with ledger.transaction(()) as connection:
             assert ledger.shares._finish(connection, chunk, {"content": to_json(told)})
-            striking = pool.submit(other.forgotten.strike, "F-1", Traces.of([{"name": "Ann"}]), by="ann")
+            striking = pool.submit(other.forgotten.erase, "F-1", Mentions.of([{"name": "Ann"}]), by="ann")
             wait_until_blocked(ledger)
         striking.result(10)
     assert ledger.shares.planned("forgets", [1]) == [told]

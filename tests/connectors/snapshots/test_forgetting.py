@@ -1,4 +1,4 @@
-"""A receiver is struck from all snapshots, and each is whole at every moment of it."""
+"""A receiver is erased from all snapshots, and each is whole at every moment of it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.snapshots import SnapshotDamaged, Snapshots, forgetting, list_snapshots, verify_snapshot
-from connectors.snapshots.forgetting import receivers_in, strike_snapshots
+from connectors.snapshots.forgetting import erase_snapshots, has_order
 from connectors.snapshots.pruning import Old, prune
-from domain.forgetting import Traces
+from domain.forgetting import Mentions
 from tests.connectors.snapshots.sample import AT, DAY, order, write
 from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
 
 WHO = {"name": "王小明", "phone": "5085550199", "email": "q@zylber.example", "city": "Xenopolis", "zip": "97999"}
-TRACES = Traces.of([{**WHO, "address": "77 Quixote Lane", "state": "Oregonia"}])
+MENTIONS = Mentions.of([{**WHO, "address": "77 Quixote Lane", "state": "Oregonia"}])
 PARTS = ("王小明", "5085550199", "zylber", "Xenopolis", "97999", "Quixote", "Oregonia")
 OTHER_DAY = date(2026, 1, 5)
 
@@ -56,11 +56,11 @@ def told(root: Path) -> str:
     return repr([pq.read_table(path, partitioning=None).to_pylist() for path in files])
 
 
-def test_every_snapshot_is_struck_and_says_all_else_as_before(tmp_path: Path) -> None:
+def test_every_snapshot_is_erased_and_says_all_else_as_before(tmp_path: Path) -> None:
     """Ids, times and other orders stay; a snapshot without the order is not touched."""
     write_all(tmp_path)
     before = {one.snapshot_id: one for one in list_snapshots(tmp_path)}
-    assert strike_snapshots(tmp_path, "A-1", TRACES) == ["batch-1", "tracking-1"]
+    assert erase_snapshots(tmp_path, {"A-1": MENTIONS}) == ["batch-1", "tracking-1"]
     assert not [part for part in PARTS if part in told(tmp_path)]
     after = {one.snapshot_id: verify_snapshot(tmp_path, one.snapshot_id) for one in list_snapshots(tmp_path)}
     assert after["others"] == before["others"]
@@ -72,16 +72,17 @@ def test_every_snapshot_is_struck_and_says_all_else_as_before(tmp_path: Path) ->
     assert [requests["A-2"][name] for name in ("receiver_name", "city")] == ["Ann", "Berlin"]
     orders = Snapshots(tmp_path).table("orders").set_index("order_ref").T.to_dict()
     assert orders["A-1"]["reason"] == "held: [forgotten] of [forgotten]"
-    assert strike_snapshots(tmp_path, "A-1", TRACES) == []
+    assert erase_snapshots(tmp_path, {"A-1": MENTIONS}) == []
 
 
-def test_what_the_snapshots_know_of_a_receiver(tmp_path: Path) -> None:
-    """Every address that an order ever had, and who else has a part of it."""
+def test_several_orders_are_erased_at_once(tmp_path: Path) -> None:
+    """Each of its own receiver; and which orders any snapshot has."""
     write_all(tmp_path)
-    write(tmp_path, "older", at=AT - timedelta(days=9), requests=[request("A-1", city="Yonder"), request("A-7")])
-    named = receivers_in(tmp_path, "A-1", TRACES.telling)
-    assert {one["city"] for one in named.receivers} == {"Xenopolis", "Yonder"}
-    assert list(named.others) == ["A-7"]
+    erased = erase_snapshots(tmp_path, {"A-1": MENTIONS, "A-3": Mentions.of([{"name": "Ann", "city": "Berlin"}])})
+    assert erased == ["batch-1", "others", "tracking-1"]
+    requests = Snapshots(tmp_path).table("requests").set_index("order_ref").T.to_dict()
+    assert [requests[ref]["city"] for ref in ("A-1", "A-2", "A-3")] == ["", "Berlin", ""]
+    assert [has_order(tmp_path, ref) for ref in ("A-1", "A-3", "A-9")] == [True, True, False]
 
 
 def test_a_file_of_an_older_schema_keeps_its_schema(tmp_path: Path) -> None:
@@ -90,13 +91,13 @@ def test_a_file_of_an_older_schema_keeps_its_schema(tmp_path: Path) -> None:
     path = tmp_path / f"_history/requests/date={DAY}/batch-1.parquet"
     (before,) = [one for one in list_snapshots(tmp_path) if one.snapshot_id == "batch-1"]
     schema = pq.read_schema(path)
-    strike_snapshots(tmp_path, "A-1", TRACES)
+    erase_snapshots(tmp_path, {"A-1": MENTIONS})
     assert pq.read_schema(path).equals(schema, check_metadata=True)
     (after,) = [one for one in list_snapshots(tmp_path) if one.snapshot_id == "batch-1"]
     assert [one.schema_version for one in after.files] == [one.schema_version for one in before.files]
 
 
-def test_what_is_pruned_or_replaced_meanwhile_is_struck_where_it_went(
+def test_what_is_pruned_or_replaced_meanwhile_is_erased_where_it_went(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_all(tmp_path)
@@ -104,10 +105,10 @@ def test_what_is_pruned_or_replaced_meanwhile_is_struck_where_it_went(
     write(tmp_path, requests=[request("A-1"), ann("A-2"), ann("A-8")])
     listed = [manifests]
     monkeypatch.setattr(forgetting, "list_snapshots", lambda root: listed.pop() if listed else list_snapshots(root))
-    assert PARTS[0] in {one["name"] for one in receivers_in(tmp_path, "A-1").receivers}
+    assert has_order(tmp_path, "A-1")
     prune(tmp_path, Old(keep=0), AT + timedelta(days=1))
     listed.append(manifests)
-    assert strike_snapshots(tmp_path, "A-1", TRACES) == [f"pruned-{AT + timedelta(days=1):%Y%m%dT%H%M%S%f}"]
+    assert erase_snapshots(tmp_path, {"A-1": MENTIONS}) == [f"pruned-{AT + timedelta(days=1):%Y%m%dT%H%M%S%f}"]
     assert not [part for part in PARTS if part in told(tmp_path)]
 
 
@@ -118,13 +119,13 @@ def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
         path = tmp_path / f"_history/{table}/date={DAY}/batch-1.parquet"
         path.write_bytes(path.read_bytes()[:-8] + b"damaged!")
         with pytest.raises(SnapshotDamaged, match=r"of snapshot batch-1 can't be read .*sourcing snapshot rebuild"):
-            receivers_in(tmp_path, "A-1") if table == "requests" else strike_snapshots(tmp_path, "A-1", TRACES)
+            has_order(tmp_path, "A-9") if table == "requests" else erase_snapshots(tmp_path, {"A-1": MENTIONS})
 
 
 def dies(root: Path, step: int) -> bool:
     try:
         with killed_at(step):
-            strike_snapshots(root, "A-1", TRACES)
+            erase_snapshots(root, {"A-1": MENTIONS})
     except Killed:
         return True
     return False
@@ -138,7 +139,7 @@ def test_a_strike_that_dies_anywhere_leaves_whole_snapshots_and_the_second_finis
         survived = not dies(root, step)
         assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
         assert len(Snapshots(root).table("requests")) == 3
-        strike_snapshots(root, "A-1", TRACES)
+        erase_snapshots(root, {"A-1": MENTIONS})
         assert not [part for part in PARTS if part in told(root)]
         assert not list((root / "_work").glob("[!.]*"))
         assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
@@ -157,7 +158,7 @@ def test_a_run_that_died_while_it_replaced_a_snapshot_hides_nothing(tmp_path: Pa
             with killed_at(step):
                 write(root, orders=[order("A-1"), order("A-2")], requests=[request("A-1"), ann("A-2")])
         except Killed:
-            strike_snapshots(root, "A-1", TRACES)
+            erase_snapshots(root, {"A-1": MENTIONS})
             assert not [part for part in PARTS if part in told(root)]
             assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
             continue
@@ -167,9 +168,9 @@ def test_a_run_that_died_while_it_replaced_a_snapshot_hides_nothing(tmp_path: Pa
 SCRIPT = """
 import sys
 from pathlib import Path
-from connectors.snapshots.forgetting import strike_snapshots
-from tests.connectors.snapshots.test_forgetting import TRACES
-strike_snapshots(Path(sys.argv[1]), "A-1", TRACES)
+from connectors.snapshots.forgetting import erase_snapshots
+from tests.connectors.snapshots.test_forgetting import MENTIONS
+erase_snapshots(Path(sys.argv[1]), {"A-1": MENTIONS})
 """
 
 
@@ -180,5 +181,5 @@ def test_a_killed_process_leaves_readable_snapshots(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     assert subprocess.run(command, cwd=REPOSITORY, env=armed, check=False).returncode == -9
     assert "王小明" in Snapshots(tmp_path).table("requests")["receiver_name"].to_list()
-    strike_snapshots(tmp_path, "A-1", TRACES)
+    erase_snapshots(tmp_path, {"A-1": MENTIONS})
     assert not [part for part in PARTS if part in told(tmp_path)]
