@@ -21,10 +21,11 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Amount, Contradicted, Paid
 from tasks.effects.create_from_cart import PART as CART
-from tasks.effects.pay import Pay, paid
+from tasks.effects.pay import DEBIT, Pay, paid
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import another_s, by_channel, is_another_s, read_whatever
 from tasks.engine.gathering import ignore
+from tasks.engine.lost_ledger import maybe_paid
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import raise_if_it_passes, retrying_task
 from tasks.steps import MOST_TOGETHER, Orders, Step, Together
@@ -51,15 +52,17 @@ class PaymentBatcher:
         self._resources = resources
         self._step = step
         self._amounts: dict[str, Amount] = {}
+        self._shown: dict[str, ServiceOrder] = {}
         self._orders: dict[str, OrderRecord] = {}
         self._batches: dict[Marketplace, Together] = {}
         self._confirmed = Together(step, self._confirm, most=MOST_TOGETHER, within_s=CONFIRM_TOGETHER_S)
 
     async def take(self, orders: Orders) -> None:
         """Read these orders, pay those that are to be paid, and read what was really taken."""
-        amounts = await _read_payable(self._resources, orders)
+        amounts, shown = await _read_payable(self._resources, orders)
         self._step.seen(*amounts)
         self._amounts |= amounts
+        self._shown |= shown
         self._orders |= orders
 
         async def one(ref: str) -> None:
@@ -76,8 +79,15 @@ class PaymentBatcher:
         return self._batches[order.marketplace]
 
     async def _pay(self, refs: Sequence[str]) -> None:
-        pay = Pay(self._resources, {ref: self._amounts[ref] for ref in refs})
+        amounts = {ref: self._amounts[ref] for ref in refs}
+        pay = Pay(self._resources, amounts, await self._maybe_paid(refs))
         await perform(pay, pay.intents(self._orders), self._orders, limits=_limits(self._resources))
+
+    async def _maybe_paid(self, refs: Sequence[str]) -> Mapping[str, str]:
+        """An unpaid order proves that no payment was lost only where the service debits at once."""
+        if self._resources.client.settings.pay_is == DEBIT:
+            return {}
+        return await maybe_paid(self._resources, {ref: self._shown[ref] for ref in refs})
 
     async def _confirm(self, refs: Sequence[str]) -> None:
         await confirm_payments(self._resources, refs, then=self._step.through)
@@ -85,7 +95,8 @@ class PaymentBatcher:
 
 async def read_back(resources: Resources, orders: Orders) -> set[str]:
     """The unpaid orders that the service shows as ours and at our price; the others get the reason why not."""
-    return {*await _read_payable(resources, orders)}
+    amounts, _ = await _read_payable(resources, orders)
+    return {*amounts}
 
 
 async def read_unpaid(resources: Resources, orders: Orders) -> None:
@@ -96,7 +107,7 @@ async def read_unpaid(resources: Resources, orders: Orders) -> None:
     """
     in_hand = await asyncio.to_thread(resources.ledger.unsettled, orders)
     free = {ref: order for ref, order in orders.items() if ref not in in_hand}
-    payable = await _read_payable(resources, free)
+    payable, _ = await _read_payable(resources, free)
     await resources.group_commit.change(
         [
             OrderChange(order_ref=ref, state=OrderState.ORDERED, expected=OrderState.HELD, why=PRICE_FELL)
@@ -106,8 +117,11 @@ async def read_unpaid(resources: Resources, orders: Orders) -> None:
     )
 
 
-async def _read_payable(resources: Resources, orders: Orders) -> dict[str, Amount]:
-    """The amount to pay for each of these orders; the others are held, wait, or are paid already."""
+async def _read_payable(resources: Resources, orders: Orders) -> tuple[dict[str, Amount], dict[str, ServiceOrder]]:
+    """The amount to pay for each of these orders, and as what the service shows them.
+
+    Those without an amount are held, wait, or are paid already.
+    """
     async with resources.slots.one():
         shown, unread = await _shown(resources, orders.values())
         unread |= await _contradicted(resources, orders, shown)
@@ -134,7 +148,7 @@ async def _read_payable(resources: Resources, orders: Orders) -> dict[str, Amoun
         if isinstance(verdict, Paid):
             changes.append(_paid(order, verdict, shown[ref], paying))
     await resources.group_commit.change(changes)
-    return {ref: verdict for ref, verdict in verdicts.items() if isinstance(verdict, Amount)}
+    return {ref: verdict for ref, verdict in verdicts.items() if isinstance(verdict, Amount)}, shown
 
 
 def left_as(order: OrderRecord, left: Left) -> OrderChange:

@@ -10,7 +10,7 @@ from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import PaysMany
 from connectors.marketplaces.refusals import NOT_PAID, means_no
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import OwnRecord
 from domain.amounts import agreed_taken, money_of
 from domain.decisions import PAID_FOR_NOTHING, judge_paid, still_unknown, unknown_state
@@ -32,6 +32,7 @@ class Pay(EffectKind):
     """Paying orders, many with one request where the marketplace can; only for amounts that two readings agree on."""
 
     amounts: Mapping[str, Amount] = field(default_factory=dict)
+    maybe_paid: Mapping[str, str] = field(default_factory=dict)
 
     action: ClassVar[Action] = Action.PAY
     before: ClassVar[OrderState | None] = OrderState.ORDERED
@@ -58,10 +59,16 @@ class Pay(EffectKind):
         ]
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        """Pay the order; raise as for a call without an answer where a run that the ledger lost may have paid it."""
+        if why := self.maybe_paid.get(order.order_ref):
+            self.resources.leave(claim)  # noted as sent: it must not be taken for never begun
+            raise Unanswered(why)
         await self.resources.offerings[order.marketplace].channel.pay(claim, str(order.order_id))
         return _accepted(order)
 
     def batch(self, order: OrderRecord) -> tuple[str, int]:
+        if order.order_ref in self.maybe_paid:
+            return f"{order.marketplace}, not sent", 1
         channel = self.resources.offerings[order.marketplace].channel
         return order.marketplace, channel.pay_batch_size if isinstance(channel, PaysMany) else 1
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pyarrow import parquet
 
@@ -16,7 +15,9 @@ from connectors.ledger.marks import StillArriving
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.send_log import noted
 from connectors.snapshots.manifests import Manifest, list_snapshots, locate
+from domain.absence import CLOCKS_APART
 from domain.effects import Action, ResolutionKind
+from domain.service_orders import ServiceOrder
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 
@@ -67,20 +68,45 @@ async def maybe_booked(resources: Resources, orders: Mapping[str, OrderRecord]) 
     Not those that it has paid since, for only a paid order is booked; nor those that a person has since answered for as
     not booked.
     """
+
+    async def paid_after(since: datetime) -> set[str]:
+        effects = await resources.group_commit.effects_of(orders)
+        return {one.order_ref for one in effects if one.action is Action.PAY and one.intent_at > since}
+
+    return await _may_lack(resources, orders, "booked", ResolutionKind.NOT_BOOKED, paid_after)
+
+
+async def maybe_paid(resources: Resources, shown: Mapping[str, ServiceOrder]) -> dict[str, str]:
+    """Why not to pay some of these: the ledger was restored, and may lack a payment that shows only hours later.
+
+    Not those that the service shows as created since, nor those that a person has since answered for as not paid. That
+    this ledger has created an order proves less: the service may have answered with one that was there.
+    """
+
+    async def created_after(since: datetime) -> set[str]:
+        return {ref for ref, one in shown.items() if one.created_at and one.created_at > since + CLOCKS_APART}
+
+    return await _may_lack(resources, shown, "paid", ResolutionKind.NOT_PAID, created_after)
+
+
+async def _may_lack(
+    resources: Resources,
+    order_refs: Iterable[str],
+    done: str,
+    denial: ResolutionKind,
+    known_after: Callable[[datetime], Awaitable[set[str]]],
+) -> dict[str, str]:
+    """The orders for which a restored ledger may lack an effect: neither known since then, nor denied by a person."""
     marks, answers = resources.ledger.marks, resources.ledger.resolutions
     if (since := await asyncio.to_thread(marks.restored_at)) is None:
         return {}
-    effects = await resources.group_commit.effects_of(orders)
-    known = {one.order_ref for one in effects if one.action is Action.PAY and one.intent_at > since}
+    known = await known_after(since)
+    doubtful = [ref for ref in order_refs if ref not in known]
+    given = {ref: await asyncio.to_thread(answers.of_order, ref) for ref in doubtful}
+    newer = {ref: {one["answer"] for one in given[ref] if one["at"] > since} for ref in doubtful}
     at = f"{since:%Y-%m-%d %H:%M:%S} UTC"
-    words = f"nothing was sent, since the ledger was put back at {at}, and it may have been booked before"
-    doubtful = [ref for ref in orders if ref not in known]
-    said = {ref: await asyncio.to_thread(answers.of_order, ref) for ref in doubtful}
-    return {ref: words for ref in doubtful if not any(_denies_booking(one, since) for one in said[ref])}
-
-
-def _denies_booking(answer: Mapping[str, Any], since: datetime) -> bool:
-    return bool(answer["at"] > since) and answer["answer"] == f"--{ResolutionKind.NOT_BOOKED}"
+    words = f"nothing was sent, since the ledger was put back at {at}, and it may have been {done} before"
+    return {ref: words for ref in doubtful if f"--{denial}" not in newer[ref]}
 
 
 def _traces(snapshots: Path, send_logs: Path) -> Iterator[str]:

@@ -700,6 +700,18 @@ MUTANTS = (
         "test_what_was_booked_since_is_asked_about_where_its_order_does_not_show_it",
     ),
     Mutant(
+        name="put-back-forgets-submissions",
+        means="a payment that a restored ledger has forgotten, and that the service shows hours later, is made again",
+        edits=(
+            Edit(
+                file=PAY,
+                old="Pay(self._resources, amounts, await self._maybe_paid(refs))",
+                new="Pay(self._resources, amounts)",
+            ),
+        ),
+        found_by="tests/simulation/test_put_back.py::test_a_payment_that_shows_only_hours_later_is_asked_about",
+    ),
+    Mutant(
         name="put-back-by-hand-unnoticed",
         means="a ledger that somebody copied back buys again what it has forgotten",
         edits=(Edit(file=RESOURCES, old="            notice_put_back(ledger, send_logs)\n", new=""),),

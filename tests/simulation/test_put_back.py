@@ -114,3 +114,22 @@ def test_what_was_booked_since_is_taken_on_where_its_order_shows_it(made: Stage)
     shop = PutBack(made, "paid", {})
     shop.run(after_it_was_put_back(shop))
     assert (shop.counted, shop.states) == ((1, 1), {"R-1": "booked", "R-2": "booked"})
+
+
+def test_a_payment_that_shows_only_hours_later_is_asked_about(made: Stage) -> None:
+    """Where paying may be a submission, an unpaid order proves nothing about a run that the ledger has lost."""
+
+    async def script(shop: PutBack) -> None:
+        await after_it_was_put_back(shop)
+        assert (shop.counted, shop.states) == ((0, 0), {"R-1": "unknown", "R-2": "booked"})
+        await asyncio.sleep(3600)
+        await shop.start("source")
+        assert "proves nothing where paying may be a submission" in shop.reason("R-1")
+        await asyncio.sleep(4 * 3600)
+        shop.land()
+        await shop.start("source")
+
+    shop = PutBack(made, "ordered", {Call.PAY: [Fault(Kind.LATE_EFFECT, delay_s=4 * 3600)]})
+    shop.pay_is = "unknown"
+    shop.run(script(shop))
+    assert shop.counted == (1, 0)

@@ -45,11 +45,6 @@ OPEN: tuple[Open, ...] = (
         for name in ("ids rounded", "ids rounded in lists")
     ),
     Open(
-        deviation="payment is a submission",
-        reason="the ledger has forgotten the payment, and the service shows it hours later",
-        settings=PUT_BACK,
-    ),
-    Open(
         deviation="payment refused by finance later",
         reason="finance gave the money back and closed an order that the ledger has forgotten: it is bought anew",
         settings=PUT_BACK,
