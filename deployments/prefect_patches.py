@@ -1,4 +1,7 @@
-"""Prefect's server as this product needs it: ordered events, a busy database asked again, a database made before."""
+"""Prefect's server as this product needs it: a busy database is asked again, and the empty one is made beforehand.
+
+Prefect itself is not imported: commands start the server before that.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +10,14 @@ import os
 import random
 import sqlite3
 import sys
-import time
 from contextlib import closing, suppress
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
-
-from prefect.server.events.ordering import memory
-from prefect.server.events.schemas.events import Event
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-
-STARTED_MS = time.time() * 1000
-
-
-class CausalOrdering(memory.CausalOrdering):
-    """Takes events from before this server began as seen: none is sent again."""
-
-    async def event_has_been_seen(self, event: UUID | Event) -> bool:
-        event_id = event.id if isinstance(event, Event) else event
-        return await super().event_has_been_seen(event) or _made_at_ms(event_id) < STARTED_MS
-
-
-def _made_at_ms(event_id: UUID) -> float:
-    """Milliseconds since 1970; ids of version 7 begin with it. Other ids have no time, and are waited for."""
-    return event_id.int >> 80 if event_id.version == 7 else float("inf")
 
 
 PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)

@@ -14,7 +14,7 @@ from prefect.server.events.schemas.events import ReceivedEvent
 from prefect.server.models import events as state_events
 from prefect.server.schemas.states import State, StateType
 
-from deployments import prefect_patches
+from deployments import causal_order
 
 MINUTE = timedelta(minutes=1)
 
@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(autouse=True)
 def restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server began a minute ago, and has heard nothing yet."""
-    monkeypatch.setattr(prefect_patches, "STARTED_MS", (datetime.now(UTC) - MINUTE).timestamp() * 1000)
+    monkeypatch.setattr(causal_order, "STARTED_MS", (datetime.now(UTC) - MINUTE).timestamp() * 1000)
     memory.CausalOrdering.clear_all_scopes()
 
 
@@ -38,12 +38,12 @@ async def test_a_crash_is_heard_at_any_age_of_the_run(age: timedelta, ours_waits
     """A run that began `age` ago is said to have crashed now."""
     crash = await _crash(running_since=datetime.now(UTC) - age)
     assert await _waits(memory.CausalOrdering(scope=str(uuid4())), crash) is prefect_waits
-    assert await _waits(prefect_patches.CausalOrdering(scope=str(uuid4())), crash) is ours_waits
+    assert await _waits(causal_order.CausalOrdering(scope=str(uuid4())), crash) is ours_waits
 
 
 async def test_of_an_id_that_tells_no_time_the_event_is_awaited() -> None:
     crash = (await _crash(running_since=datetime.now(UTC))).model_copy(update={"follows": uuid4()})
-    assert await _waits(prefect_patches.CausalOrdering(scope=str(uuid4())), crash)
+    assert await _waits(causal_order.CausalOrdering(scope=str(uuid4())), crash)
 
 
 async def _crash(*, running_since: datetime) -> ReceivedEvent:
