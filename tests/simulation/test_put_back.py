@@ -132,4 +132,4 @@ def test_a_payment_that_shows_only_hours_later_is_asked_about(made: Stage) -> No
     shop = PutBack(made, "ordered", {Call.PAY: [Fault(Kind.LATE_EFFECT, delay_s=4 * 3600)]})
     shop.pay_is = "unknown"
     shop.run(script(shop))
-    assert shop.counted == (1, 0)
+    assert (shop.counted, shop.states["R-1"]) == ((1, 1), "booked")
