@@ -34,8 +34,8 @@ SENDS = "sends"
 def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str], *, by: str) -> Erased:
     """Erase the receivers of these orders, and report what was erased, what is left, and what ends when.
 
-    Raises `StillNeeded`, and then nothing was changed; `SnapshotError`, `LedgerUnusable` or `ServerFailed`, and then a
-    second call goes on.
+    Raises `StillNeeded` for an order that needs its receiver yet, or that is unknown: none after it is erased. After
+    `SnapshotError`, `LedgerUnusable` or `ServerFailed` a second call goes on.
     """
     told, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
     with _server(settings, records, told) as url:

@@ -25,6 +25,7 @@ from connectors.snapshots.manifests import (
     WORK,
     Current,
     Manifest,
+    SnapshotDamaged,
     SnapshotFile,
     described,
     is_as_written,
@@ -56,8 +57,11 @@ Months = Mapping[str, SnapshotFile]
 def refresh(root: Path) -> None:
     """Bring the current state up to date with the snapshots. The caller holds `exclusive(root / WORK)`.
 
-    There is none beside files of the old layout, or beside tables of a newer version. Raises `SnapshotDamaged`.
+    There is none beside files of the old layout, or beside tables of a newer version. Raises `SnapshotDamaged`, also
+    where memory runs out: the snapshots count all the same.
     """
+    import duckdb
+
     work = root / WORK / STAGED
     rmtree(work, ignore_errors=True)
     manifests, state = list_snapshots(root), read_current(root)
@@ -70,9 +74,14 @@ def refresh(root: Path) -> None:
     changed = [one for one in manifests if before.get(one.snapshot_id) != one.digest]
     gone = sorted({*before} - {*digests} | {one.snapshot_id for one in changed})
     work.mkdir(parents=True)
-    with connected(memory_mb=MEMORY_MB, work=work / "spill") as connection:
-        merging = Merging(connection, root, manifests, changed, gone, state)
-        files = {name: merging.files(table) for name, table in TABLES.items()}
+    try:
+        with connected(memory_mb=MEMORY_MB, work=work / "spill") as connection:
+            merging = Merging(connection, root, manifests, changed, gone, state)
+            files = {name: merging.files(table) for name, table in TABLES.items()}
+    except duckdb.Error as error:
+        raise SnapshotDamaged(
+            f"the folders of tables in {root} stay as they were ({type(error).__name__}); the next write tries again"
+        ) from error
     _put_in_place(root, files)
     current = Current(snapshots=digests, files=tuple(file for months in files.values() for file in months.values()))
     current.write(root, work / STATE)

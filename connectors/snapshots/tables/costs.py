@@ -93,7 +93,7 @@ LANDED_COSTS = table(
         **shared("currency"),
         "freight_minor": Column(
             MINOR,
-            "The line's share of the international freight of its parcel, whoever else is in it. 0 beside a null "
+            "The line's share of the international freight of its parcel, whatever else is in it. 0 beside a null "
             "`freight_currency`: no freight, or not known.",
             unit="minor units of `freight_currency`",
             source=COMPUTED,
@@ -118,7 +118,7 @@ LANDED_COSTS = table(
             "Currency of the merchant's books (ISO 4217).",
             source="SOURCING_CURRENCY, or `--currency`",
             example="EUR",
-            null="nobody has named one",
+            null="none is named",
         ),
         "landed_goods_minor": _landed("`goods_minor`, converted.", 1122),
         "landed_postage_minor": _landed("`postage_minor`, converted.", 90),

@@ -271,7 +271,7 @@ FREIGHT_QUOTES = table(
         ),
         "min_days": Column(
             COUNT,
-            "The fewest days from the warehouse to the door. 0: not told.",
+            "The fewest days from the warehouse to the door. 0: not given.",
             unit="days",
             source="freight answer",
             example=4,
@@ -279,7 +279,7 @@ FREIGHT_QUOTES = table(
         ),
         "max_days": Column(
             COUNT,
-            "The most days from the warehouse to the door. 0: not told.",
+            "The most days from the warehouse to the door. 0: not given.",
             unit="days",
             source="freight answer",
             example=7,

@@ -134,13 +134,13 @@ ORDER_LINES = table(
         ),
         "unit_price_minor": amount(
             "What one piece costs, rounded to whole fen: `amount_minor` is exact.",
-            source="preview answer; the product answer's price where the preview told none",
+            source="preview answer; the product answer's price where the preview gave none",
             example=4900,
             get="unit_price.minor",
         ),
         "amount_minor": amount(
             "What the line's goods cost, without postage. A discount on the whole order is not in it.",
-            source="preview answer; price times pieces where the preview told none",
+            source="preview answer; price times pieces where the preview gave none",
             example=9800,
             get="amount.minor",
         ),
@@ -172,7 +172,7 @@ PAYMENTS = table(
 OUTCOMES = table(
     "outcomes",
     "order_ref",
-    "What came of every order, in short: beside `orders` for whoever only counts.",
+    "What came of every order, in short: beside `orders` for counting.",
     {
         **shared("order_ref", "marketplace", "state"),
         "outcome": Column(

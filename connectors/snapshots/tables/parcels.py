@@ -38,7 +38,7 @@ SHIPMENTS = table(
             "The freight quote that was booked on.",
             source="answer of the freight preview: `renderId`, else the order as the service shows it",
             example="FF2024080200105",
-            null="a person told of the shipment, and the service shows none",
+            null="a person named the shipment, and the service shows none",
             get=or_none("shipment.render_id"),
         ),
         "service_id": Column(
@@ -46,7 +46,7 @@ SHIPMENTS = table(
             "The freight service that was booked.",
             source="freight answer: `serviceId`",
             example="2",
-            null="none was chosen here: the shipment was found, or told by a person",
+            null="none was chosen here: the shipment was found, or named by a person",
             get="freight_service",
         ),
         "company": Column(
@@ -58,7 +58,7 @@ SHIPMENTS = table(
             get=or_none("shipment.company"),
         ),
         "tracking_numbers": variant(
-            "tracking_numbers", words="The parcels' numbers, one a parcel. An empty list: none told."
+            "tracking_numbers", words="The parcels' numbers, one a parcel. An empty list: none given."
         ),
         "tracking_urls": Column(
             TEXTS,
@@ -68,7 +68,7 @@ SHIPMENTS = table(
             get="shipment.tracking_urls",
         ),
         "fee_minor": amount(
-            "What the booking costs, as its answer says. 0 beside a null `currency`: it was not told; "
+            "What the booking costs, as its answer says. 0 beside a null `currency`: it was not given; "
             "`orders.freight_minor` has the quote.",
             source="booking answer: `orderFee`",
             example=2160,
@@ -79,7 +79,7 @@ SHIPMENTS = table(
             "Currency of the fee (ISO 4217).",
             source="booking answer: `orderFee`",
             example="USD",
-            null="the fee was not told",
+            null="the fee was not given",
             get=lambda order: order.shipment.fee.currency if order.shipment.fee else None,
         ),
         "booked_at": variant("booked_at", null="never"),
@@ -166,7 +166,7 @@ TRACKING_EVENTS = table(
             "City or facility. Marked since the last one is where the receiver is.",
             source="tracking answer; only Taobao's tells it",
             example="深圳市",
-            null="never; an empty text where none is told",
+            null="never; an empty text where none is given",
             personal=True,
         ),
     },

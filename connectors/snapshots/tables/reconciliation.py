@@ -77,7 +77,7 @@ RECONCILIATION = table(
         ),
         "seen_minor": amount(
             "The amount that the service shows. 0: it shows none, or it is not about an amount.",
-            source="order as the service shows it; of the wallet what the person told",
+            source="order as the service shows it; of the wallet what the person answered",
             example=10500,
             get=lambda finding: finding.seen_amount.minor if finding.seen_amount else 0,
             as_seen=True,

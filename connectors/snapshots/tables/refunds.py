@@ -73,7 +73,7 @@ REFUNDS = table(
             "Why the seller or the service said no.",
             source="refund as the service shows it; answer to asking",
             example="已发货",
-            null="nobody said no, or not why",
+            null="not declined, or no cause is given",
             get=or_none("refusal"),
         ),
         "asked_minor": amount(
@@ -104,7 +104,7 @@ REFUNDS = table(
         "company": Column(
             TEXT,
             "The carrier of the return parcel.",
-            source="what the person told, or the refund as the service shows it",
+            source="what the person answered, or the refund as the service shows it",
             example="SF",
             null="no return parcel is named",
             get=or_none("company"),
@@ -112,7 +112,7 @@ REFUNDS = table(
         "tracking_number": Column(
             TEXT,
             "The return parcel's number.",
-            source="what the person told, or the refund as the service shows it",
+            source="what the person answered, or the refund as the service shows it",
             example="SF1234567890123",
             null="no return parcel is named",
             get=or_none("tracking_number"),
@@ -167,7 +167,7 @@ REFUND_EVENTS = table(
             "Who acted, in the service's word.",
             source="refund as the service shows it",
             example="seller",
-            null="never; an empty text where it is not told",
+            null="never; an empty text where it is not given",
         ),
         "description": Column(
             TEXT,

@@ -31,7 +31,7 @@ REJECTED_ROWS = table(
         "rule": Column(
             ID,
             "The first rule that it breaks: value (a column can't hold it), key (another row has that key), amount "
-            "(below zero), currency (an amount of none), quantity (too small), state (a word that nobody knows) or "
+            "(below zero), currency (an amount of none), quantity (too small), state (an unknown word) or "
             "reference (what it belongs to is nowhere).",
             source="the check of the snapshot",
             example="quantity",

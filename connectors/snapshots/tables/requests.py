@@ -120,7 +120,7 @@ REQUESTS = table(
         ),
         "note": _cell(
             "note",
-            "The merchant's own note; it is sent to nobody. Marked since anything may stand there.",
+            "The merchant's own note; it is not sent. Marked since anything may stand there.",
             "gift",
             "line",
         ),

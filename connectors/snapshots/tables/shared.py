@@ -50,7 +50,7 @@ COLUMNS: Mapping[str, Column] = {
     "state": Column(
         ID,
         "Where the order stands: `planned`, `ordered`, `payment_pending`, `paid`, `booked`, `shipped`, `in_warehouse`, "
-        "`in_transit`, `delivered`; off that road `held` (waits for a person), `refused`, `unknown` (nobody knows "
+        "`in_transit`, `delivered`; off that road `held` (waits for a person), `refused`, `unknown` (it is open "
         "whether something happened), `cancelled`, `refunding`, `refunded`.",
         source="ledger",
         example="delivered",
@@ -131,7 +131,7 @@ COLUMNS: Mapping[str, Column] = {
     ),
     "tracking_numbers": Column(
         TEXTS,
-        "The international parcels' numbers. An empty list until something is booked, or told.",
+        "The international parcels' numbers. An empty list until something is booked, or named.",
         source="booking answer: `logisticNumer`, else the order as the service shows it",
         example=["FARJP2408000105YQ"],
     ),

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.snapshots import SnapshotError, Snapshots, list_snapshots, sql
-from connectors.snapshots.current import arrange, damaged_files
+from connectors.snapshots.current import Merging, arrange, damaged_files
 from connectors.snapshots.manifests import STATE, read_current
 from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.writer import drop_tables
@@ -233,3 +233,23 @@ def test_a_disk_that_is_full_is_told_and_the_snapshot_counts(tmp_path: Path, mon
     assert list(Snapshots(tmp_path).table("orders")["order_ref"]) == ["A-1"]
     write(tmp_path, orders=[order("A-1", state="held")], at=AT + MONTH)
     assert plain(tmp_path) == {"A-1": "held"}
+
+
+def test_memory_that_runs_out_loses_no_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folders stay as they were; our readers go by the snapshots, and the next write brings them up to date."""
+    write(tmp_path, "one", orders=[order("A-1", paid_minor=1)])
+
+    def runs_out(*_: object) -> None:
+        raise duckdb.OutOfMemoryException("failed to allocate")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Merging, "files", runs_out)
+        write(tmp_path, "two", orders=[order("A-1", paid_minor=2)], at=AT + timedelta(hours=1))
+        with pytest.raises(
+            SnapshotError, match=r"stay as they were \(OutOfMemoryException\); the next write tries again"
+        ):
+            arrange(tmp_path)
+    assert Snapshots(tmp_path).table("orders")["paid_minor"].tolist() == [2]
+    assert pd.read_parquet(tmp_path / "orders")["paid_minor"].tolist() == [1]
+    write(tmp_path, "three", orders=[order("A-2", paid_minor=3)], at=AT + timedelta(hours=2))
+    assert sorted(pd.read_parquet(tmp_path / "orders")["paid_minor"]) == [2, 3]
