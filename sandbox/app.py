@@ -93,10 +93,13 @@ class Sandbox:
             self.world.store.flush()
 
     def _carried_out(self, operation: Operation, call: Call) -> web.Response:
+        world, dialects = self.world, self.world.dialects
         try:
-            return answers.success(operation.envelope, operation.handler(self.world, call))
+            spoken = dialects.call(world, operation.path, call)
+            answer = dialects.answer(world, operation.path, spoken, operation.handler(world, spoken))
+            return answers.success(operation.envelope, answer)
         except Refusal as refusal:
-            return answers.refused(operation.envelope, refusal)
+            return answers.refused(operation.envelope, dialects.refusal(operation.path, refusal))
         except Exception:
             log.exception("%s %s failed", operation.method, operation.path)
             return answers.server_fault(operation.envelope)

@@ -18,6 +18,7 @@ from sandbox.big_major.messages import messages as big_major_messages
 from sandbox.big_major.views import status as big_major_status
 from sandbox.callbacks import Callbacks
 from sandbox.catalogue import MARKETPLACES
+from sandbox.dialects.known import in_force, replace_dialects
 from sandbox.entities import DomesticUpdate, Order, Shipment
 from sandbox.faults import Faults
 from sandbox.fields import Fields, read_object
@@ -241,12 +242,12 @@ def faults(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
 
 
 def set_dialects(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
-    sandbox.world.dialects.replace(read_object(body))
-    return sandbox.world.dialects.in_force()
+    replace_dialects(sandbox.world.dialects, read_object(body))
+    return in_force(sandbox.world.dialects)
 
 
 def dialects(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
-    return sandbox.world.dialects.in_force()
+    return in_force(sandbox.world.dialects)
 
 
 def reset(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.app import Sandbox
-from sandbox.dialects import SENTENCES, dialects_named
+from sandbox.dialects.known import DIALECTS, dialects_named
 from sandbox.refusals import Refusal, bad_request
 from sandbox.store import FileStore, StateError, Store
 from sandbox.world import World
@@ -58,8 +58,8 @@ def _address(url: str) -> str:
 
 def list_dialects() -> None:
     """Print each dialect with what it means."""
-    for dialect, sentence in SENTENCES.items():
-        print(f"{dialect:24} {sentence}")
+    for dialect in DIALECTS:
+        print(f"{dialect.name:32} {dialect.sentence}")
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from sandbox.books import Books
 from sandbox.carts import Carts
 from sandbox.catalogue import Catalogue
 from sandbox.clock import Agenda, Clock
-from sandbox.dialects import Dialect, Dialects
+from sandbox.dialects.dialect import Dialect, Dialects
 from sandbox.entities import Order
 from sandbox.offline import OfflinePayments
 from sandbox.quotes import FirstAnswers, Quotes

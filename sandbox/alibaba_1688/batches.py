@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.alibaba_1688.buying import check_trade, created, place, previewed
 from sandbox.alibaba_1688.cargo import Cargo, check_address, first_problem, read_cargo_of_merchants
+from sandbox.dialects.refuses_unknown_fields import check_fields
 from sandbox.operations import Call, Operations
 from sandbox.ordering import ORDER_NOT_EXIST, PAYMENT_PROBLEMS, pay_order
 from sandbox.refusals import bad_request
@@ -27,7 +28,7 @@ def preview_batch(world: World, call: Call) -> list[dict[str, Any]]:
 @operations.post("/alibaba/order/batch/create", effect=True)
 def create_batch(world: World, call: Call) -> list[dict[str, Any]]:
     """Each merchant is ordered or refused by itself. A repeat orders again."""
-    world.dialects.check_fields(call.body, "flow", "message", "addressParam", "cargoParamList", "tradeType")
+    check_fields(world.dialects, call.body, "flow", "message", "addressParam", "cargoParamList", "tradeType")
     address = call.body.object("addressParam")
     check_trade(call.body)
     check_address(address)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.alibaba_1688 import views
 from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, failed_offer, first_problem
-from sandbox.dialects import Dialect
+from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.ordering import Addresses, by_depot, goods_fen, place_orders, postage_fen
@@ -84,7 +84,7 @@ def _previewed_line(line: Cargo) -> dict[str, Any]:
 def read_out_order_id(world: World, marketplace: str, body: Fields) -> str:
     """The caller's own id of an order (assumed from 1688's manual and Xportcn's KA preview page)."""
     out_order_id = body.optional_text("outOrderId")
-    if Dialect.REFUSES_DUPLICATES in world.dialects and world.books.has_out_order_id(marketplace, out_order_id):
+    if REFUSES_DUPLICATES in world.dialects and world.books.has_out_order_id(marketplace, out_order_id):
         raise upstream_refused("DUPLICATE_OUT_ORDER_ID", f"there is an order with outOrderId {out_order_id}")
     return out_order_id
 

@@ -13,6 +13,7 @@ from sandbox.alibaba_1688.products import picture_url
 from sandbox.alibaba_1688.views import yuan
 from sandbox.cart_rows import goods, put_in, row_named, take_out
 from sandbox.carts import CartRow
+from sandbox.dialects.refuses_unknown_fields import check_fields
 from sandbox.goods import Item, Sku
 from sandbox.map_ids import map_id
 from sandbox.operations import Call, Operations
@@ -86,7 +87,7 @@ def preview(world: World, call: Call) -> dict[str, Any]:
 @operations.post("/alibaba/cart/create/order", effect=True)
 def create_order(world: World, call: Call) -> dict[str, Any]:
     """Order all rows of a seller or none; ordered rows leave the cart, so that a repeat finds them gone."""
-    world.dialects.check_fields(call.body, "flow", "message", "addressParam", "cartIds", "tradeType")
+    check_fields(world.dialects, call.body, "flow", "message", "addressParam", "cartIds", "tradeType")
     address, row_ids = call.body.object("addressParam"), call.body.row_numbers("cartIds")
     check_trade(call.body)
     check_address(address)

@@ -9,6 +9,7 @@ from sandbox import ordering
 from sandbox.alibaba_1688 import views
 from sandbox.alibaba_1688.buying import check_trade, created, place, previewed, read_out_order_id
 from sandbox.alibaba_1688.cargo import check_address, first_problem, read_cargo
+from sandbox.dialects.refuses_unknown_fields import check_fields
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.lifecycle import modified_at
@@ -36,7 +37,7 @@ def preview(world: World, call: Call) -> dict[str, Any]:
 @operations.post("/alibaba/order/create", effect=True)
 def create(world: World, call: Call) -> dict[str, Any]:
     """Create an order, without an idempotency key: a repeated request makes two orders."""
-    world.dialects.check_fields(call.body, *CREATE_FIELDS)
+    check_fields(world.dialects, call.body, *CREATE_FIELDS)
     address = call.body.object("addressParam")
     check_trade(call.body)
     check_address(address)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.dialects import Dialect
+from sandbox.dialects.tracking_404 import TRACKING_404
 from sandbox.entities import Order
 from sandbox.lifecycle import Event, moved, past, sent_parcel
 from sandbox.operations import Call, Operations
@@ -25,7 +25,7 @@ def trace(world: World, call: Call) -> dict[str, Any]:
 def order_trace(world: World, order: Order) -> dict[str, Any]:
     """The parcels of an order of 1688, or of its big sellers, with their events."""
     parcels = _domestic(order, world.now()) + _international(world, order)
-    if not parcels and Dialect.TRACKING_404 in world.dialects:
+    if not parcels and TRACKING_404 in world.dialects:
         raise Refusal(NO_SUCH_OPERATION, "no logistics of this order")
     return {"logisticsTrace": parcels}
 

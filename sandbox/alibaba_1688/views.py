@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.dialects import hidden_in_lists
+from sandbox.dialects.list_without_reference import hidden_in_lists
 from sandbox.entities import Order, OrderLine
 from sandbox.lifecycle import SUCCESS_TAKES, coming_parcel, modified_at, sent_parcel
 from sandbox.refund import State

@@ -9,6 +9,7 @@ from sandbox.alibaba_1688.buying import read_out_order_id
 from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, failed_offer, first_problem
 from sandbox.big_major import views
 from sandbox.big_major.cargo import read_asked
+from sandbox.dialects.refuses_unknown_fields import check_fields
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.lifecycle import modified_at
@@ -31,7 +32,7 @@ SHOWING = Showing(views.status, lambda world, order: modified_at(order, world.no
 @operations.post("/alibaba/ka/order/create", effect=True)
 def create(world: World, call: Call) -> dict[str, Any]:
     """Create orders at today's prices and without an idempotency key: a repeated request makes two orders."""
-    world.dialects.check_fields(call.body, *CREATE_FIELDS)
+    check_fields(world.dialects, call.body, *CREATE_FIELDS)
     message = _message(call.body)
     asked = read_asked(world, call.body)
     if not world.quotes.quoted_since("big_major", asked.lines, world.now() - PREVIEW_LIVES):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.alibaba_1688.views import own_id
-from sandbox.dialects import hidden_in_lists
+from sandbox.dialects.list_without_reference import hidden_in_lists
 from sandbox.entities import Order, OrderLine
 from sandbox.lifecycle import modified_at, sent_parcel
 from sandbox.times import china_text, china_text_or_none

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.dialects import Dialect
+from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.goods import decimal_text
@@ -56,7 +56,7 @@ def create(world: World, call: Call) -> dict[str, Any]:
     call.body.optional_text("remark")
     lines = wanted_lines(world, asked)
     if (first := world.first_answers.of("international", reference)) is not None:
-        if first.cargo != cargo_key(asked) or Dialect.REFUSES_DUPLICATES in world.dialects:
+        if first.cargo != cargo_key(asked) or REFUSES_DUPLICATES in world.dialects:
             raise Refusal(UPSTREAM_REFUSED, "DUPLICATE_CHANNEL_REFER_ID: channelReferId was used before")
         return first.data
     check_destination(*destination)

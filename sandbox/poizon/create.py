@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.dialects import Dialect
+from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.operations import Call, Operations
@@ -29,7 +29,7 @@ def create(world: World, call: Call) -> dict[str, Any]:
     call.body.optional_text("remark")
     lines, cargo = wanted_lines(world, entries), _cargo(entries)
     if (first := world.first_answers.of("poizon", request_id)) is not None:
-        again = first.cargo == cargo and Dialect.REFUSES_DUPLICATES not in world.dialects
+        again = first.cargo == cargo and REFUSES_DUPLICATES not in world.dialects
         return first.data if again else _not_created(request_id, "DUPLICATE_REQUEST_ID")
     if problem := order_problem(address, lines) or _line_problem(lines, quoted_fen):
         return _not_created(request_id, problem)

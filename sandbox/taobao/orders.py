@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox import ordering
-from sandbox.dialects import Dialect
+from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.operations import Call, Operations
@@ -134,7 +134,7 @@ def _cargo(lines: Sequence[WantedLine]) -> str:
 def _repeated(world: World, outer_id: str, lines: Sequence[WantedLine]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The answer to a used outerPurchaseId, and the lines that were left out the first time."""
     first = world.first_answers.of("taobao", outer_id)
-    if first is None or first.cargo != _cargo(lines) or Dialect.REFUSES_DUPLICATES in world.dialects:
+    if first is None or first.cargo != _cargo(lines) or REFUSES_DUPLICATES in world.dialects:
         return _not_created(outer_id, "DUPLICATE_OUTER_ID"), []
     return views.created(world, world.books.referenced("taobao", outer_id)), first.data["failed"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.dialects import SENTENCES, Dialect
+from sandbox.dialects.known import DIALECTS
 from tests.running import PATIENCE_S
 from tests.sandbox.buyer import Buyer
 from tests.sandbox.client import Answer, Caller
@@ -121,7 +121,7 @@ async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:
 def test_the_command_lists_the_dialects_and_knows_their_names() -> None:
     """Each with a sentence; a misspelt one starts nothing."""
     listed = sandbox("--dialects").stdout.splitlines()
-    assert listed == [f"{name:24} {SENTENCES[name]}" for name in Dialect]
+    assert listed == [f"{dialect.name:32} {dialect.sentence}" for dialect in DIALECTS]
     wrong = sandbox("--dialect", "polite")
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("sandbox: names: there is no dialect polite; known are ")

@@ -28,6 +28,7 @@ from sandbox.app import Sandbox
 from sandbox.auth import SignatureCheck
 from sandbox.books import OPENING_FEN
 from sandbox.control import books
+from sandbox.dialects.known import dialects_named
 from sandbox.fields import Fields
 from sandbox.goods import Item
 from tests.history import AllowedAmounts, Rule, Violation, violations
@@ -191,7 +192,7 @@ class Episode:
         self.loop.set_exception_handler(lambda _loop, _context: None)
         self.stage.clear(self)
         self.world = self.stage.world
-        self.world.dialects.replace(Fields({"names": list(self.speaks.dialects)}))
+        self.world.dialects.replace(dialects_named(self.speaks.dialects))
         self.faults = DrawnFaults()
         self.sandbox = Sandbox(self.world, SignatureCheck(wall_clock=self.now))
         self.sandbox.faults = self.faults  # type: ignore[assignment]

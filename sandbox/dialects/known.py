@@ -1,0 +1,45 @@
+"""The table of dialects, in the order in which they are listed; where several act on one answer, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sandbox.dialects.dialect import Dialect, Dialects
+from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
+from sandbox.dialects.list_without_reference import LIST_WITHOUT_REFERENCE
+from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
+from sandbox.dialects.refuses_unknown_fields import REFUSES_UNKNOWN_FIELDS
+from sandbox.dialects.tracking_404 import TRACKING_404
+from sandbox.fields import Fields
+from sandbox.refusals import bad_request
+
+DIALECTS = (
+    LIST_WITHOUT_MESSAGE,
+    LIST_WITHOUT_REFERENCE,
+    REFUSES_UNKNOWN_FIELDS,
+    REFUSES_DUPLICATES,
+    TRACKING_404,
+)
+BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
+
+
+def dialects_named(names: Iterable[str]) -> list[Dialect]:
+    """In the order of the table. Raises `Refusal` for a name that is no dialect."""
+    asked = set(names)
+    for name in asked - {*BY_NAME}:
+        raise bad_request("names", f"there is no dialect {name}; known are {', '.join(BY_NAME)}")
+    return [dialect for dialect in DIALECTS if dialect.name in asked]
+
+
+def replace_dialects(dialects: Dialects, request: Fields) -> None:
+    """Replace all deviations by these; refused as a whole for an unknown name."""
+    request.only("names")
+    dialects.replace(dialects_named(request.texts("names", at_most=len(DIALECTS))))
+
+
+def in_force(dialects: Dialects) -> dict[str, Any]:
+    return {
+        "names": sorted(dialect.name for dialect in dialects),
+        "known": {dialect.name: dialect.sentence for dialect in DIALECTS},
+    }
