@@ -21,23 +21,26 @@ from tests.deployments.conftest import free_port
 from tests.deployments.served import wait_for
 from tests.running import ROOT, RunningSandbox
 from tests.upgrade.__main__ import PAUSED, asked
-from tests.upgrade.folder import unpacked
+from tests.upgrade.folder import EARLIER, unpacked
 from tests.upgrade.test_earlier_version import AS_IT_SHOULD, finished
 
 ENDS_WITHIN_S = 600
 
 
 def earlier_run_goes_on() -> bool:
-    """Print what is wrong with it; whether nothing is."""
-    with tempfile.TemporaryDirectory() as place:
-        wrong = paused_run_goes_on(Path(place))
-    print(f"earlier    the paused run of the version before: {'; '.join(wrong) or '0 violations'}", flush=True)
-    return not wrong
+    """Print what is wrong with that of each earlier version; whether nothing is."""
+    found = []
+    for archive in EARLIER:
+        with tempfile.TemporaryDirectory() as place:
+            wrong = paused_run_goes_on(archive, Path(place))
+        print(f"earlier    the paused run of {archive.name}: {'; '.join(wrong) or '0 violations'}", flush=True)
+        found += wrong
+    return not found
 
 
-def paused_run_goes_on(folder: Path) -> list[str]:
+def paused_run_goes_on(archive: Path, folder: Path) -> list[str]:
     """Answers what is wrong: nothing, when the run asked anew, was approved, and bought and shipped all, once."""
-    unpacked(folder)
+    unpacked(archive, folder)
     sandbox, port = RunningSandbox(f"http://127.0.0.1:{free_port()}"), free_port()
     api = f"http://127.0.0.1:{port}/api"
     others = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SOURCING_"))}

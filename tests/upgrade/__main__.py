@@ -39,6 +39,7 @@ CRASHES = {
 HALF = "half-done"
 ASKED = "asked-about"
 PAUSED = "waits-for-a-yes"
+ANOTHER_BOOT = "00000000-0000-0000-0000-000000000000"
 KEPT = ("ledger.db", "ledger.db-wal", "sandbox.db", "sends", "snapshots", "prefect/prefect.db")
 """What is kept of the folder; locks, logs and the key that nothing is encrypted with are not."""
 
@@ -118,7 +119,7 @@ def lines_of(sandbox: RunningSandbox, name: str) -> str:
 
 
 def pack(data: Path, target: Path) -> None:
-    """Only what lasts, as small as it goes, with no times and no owners of files."""
+    """Only what lasts, as small as it goes, with no times and no owners of files, from another machine than this."""
     for name in ("sandbox.db", "prefect/prefect.db"):
         with closing(sqlite3.connect(data / name)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -128,6 +129,9 @@ def pack(data: Path, target: Path) -> None:
                 database.execute("DELETE FROM event_resources")
                 database.commit()
             database.execute("VACUUM")
+    for log in (data / "sends").glob("*.log"):
+        _, *sent = log.read_text().splitlines(keepends=True)
+        log.write_text("".join([f"{ANOTHER_BOOT}\n", *sent]))
     with tarfile.open(target, "w:xz", preset=9) as archive:
         for name in KEPT:
             if (data / name).exists():

@@ -1,4 +1,4 @@
-"""The data folder of the version before, as it was left, in a sandbox for which no time has passed since."""
+"""The data folders of earlier versions, as they were left, in a sandbox for which no time has passed since."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-EARLIER = Path(__file__).parent / "data-0006.tar.xz"
+EARLIER = sorted(Path(__file__).parent.glob("data-*.tar.xz"))
 
 
-def unpacked(folder: Path) -> Path:
-    """Unpack it into `folder`. The sandbox's clock is set back to then: meanwhile its unpaid orders would close."""
-    with tarfile.open(EARLIER) as archive:
+def unpacked(archive_file: Path, folder: Path) -> Path:
+    """Unpack one into `folder`. The sandbox goes on at that time: since then its unpaid orders would have closed."""
+    with tarfile.open(archive_file) as archive:
         archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12 has Python 3.11.2, which lacks it
         archive.extractall(folder)
     with closing(sqlite3.connect(folder / "data" / "ledger.db")) as ledger:

@@ -1,4 +1,4 @@
-"""A data folder that the version before left in the middle of everything: this version opens it and finishes it.
+"""Data folders that earlier versions left in the middle of everything: this version opens and finishes them.
 
 `python -m tests.upgrade` makes the next one; the name has the ledger's schema.
 """
@@ -26,16 +26,16 @@ from tests.crashes.books import assert_books_are_exact, kept
 from tests.crashes.light import Job, run, states
 from tests.running import ROOT, RunningSandbox, single_line_orders, write_csv
 from tests.upgrade.__main__ import ASKED, CRASHES, HALF, PAUSED
-from tests.upgrade.folder import unpacked
+from tests.upgrade.folder import EARLIER, unpacked
 
 AS_IT_SHOULD = {**{name: {"booked"} for name in (*CRASHES, HALF)}, "never-sent": {"unknown"}, ASKED: {"unknown"}}
 """Two wait for a person. Of a booking the service keeps neither key nor lookup. A create whose send log is another
 machine's is absent only beside an order that is ten minutes older, and that folder was made in seconds."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return unpacked(tmp_path)
+@pytest.fixture(params=EARLIER, ids=lambda archive: archive.name.removesuffix(".tar.xz"))
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return unpacked(request.param, tmp_path)
 
 
 @contextmanager
