@@ -19,7 +19,9 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from connectors.courier import addressees_of
 from connectors.request_files.decoding import check_encoding
+from connectors.units import parse_units, units_at
 from domain.absence import LISTS_BEHIND
+from domain.marketplace import Marketplace
 from domain.money import Money, yuan
 from domain.rate_cells import currency_code
 
@@ -103,6 +105,13 @@ class XportcnSettings(Settings):
             "payment without an answer sent again; else, while its order stays unpaid, a person is asked"
         ),
     )
+    units: str = Field(
+        "",
+        description=(
+            "Where amounts are in another unit than the contract has, such as `taobao.detail=yuan, 1688=fen`; "
+            "a marketplace alone means all its calls (docs/going-live.md)"
+        ),
+    )
     requests_per_second: float = Field(
         0,
         ge=0,
@@ -146,6 +155,16 @@ class XportcnSettings(Settings):
             for name, value in zip(("access_key", "access_secret", "user_id"), SANDBOX_ACCOUNT, strict=True):
                 values[name] = values.get(name) or value
         return values
+
+    @field_validator("units")
+    @classmethod
+    def names_places(cls, text: str) -> str:
+        parse_units(text)
+        return text
+
+    def units_at(self, marketplace: Marketplace) -> str:
+        """What is set for the units of a marketplace; empty where the contract's count."""
+        return units_at(parse_units(self.units), marketplace)
 
     @property
     def allowed_trade_types(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from domain.marketplace import Marketplace
 from domain.states import OrderState
 
 MOST_OF_A_NAME = 16
+AS_ASSUMED = "as the contract has them"
 
 
 class Mark(StrEnum):
@@ -52,6 +53,16 @@ class MarkRows(LedgerRows):
         said = select(func.max(marks.c.ended_at).label("at")).where(marks.c.name == _confirmed(marketplace))
         at: datetime | None = self._ledger.rows(said)[0]["at"]
         return at
+
+    @repeating
+    def confirm_units(self, marketplace: Marketplace, units: str, *, by: str) -> None:
+        """Record a person's confirmation that a marketplace's amounts are right, read as `units` (XPORTCN_UNITS)."""
+        self._note(_units(marketplace), units or AS_ASSUMED, by=by)
+
+    def units_confirmed(self, marketplace: Marketplace, units: str) -> bool:
+        """Whether a person confirmed the amounts of this marketplace as they are read now."""
+        noted = (marks.c.name == _units(marketplace), marks.c.words == (units or AS_ASSUMED))
+        return bool(self._ledger.rows(select(marks.c.id).where(*noted).limit(1)))
 
     @repeating
     def goes_first(self, order_ref: str, marketplace: Marketplace) -> None:
@@ -134,6 +145,10 @@ def _confirmed(marketplace: Marketplace) -> str:
 
 def _first(marketplace: Marketplace) -> str:
     return f"first:{marketplace}"[:MOST_OF_A_NAME]
+
+
+def _units(marketplace: Marketplace) -> str:
+    return f"units:{marketplace}"[:MOST_OF_A_NAME]
 
 
 def _canary(marketplace: Marketplace) -> str:

@@ -108,3 +108,14 @@ def test_a_hold_is_no_pause(ledger: Ledger) -> None:
     assert ledger.buying_paused() is None
     assert ledger.resume_buying("mei") is None
     assert list(ledger.holds.standing()) == [Marketplace.TAOBAO]
+
+
+def test_amounts_are_confirmed_as_they_are_read(ledger: Ledger, other: Ledger) -> None:
+    """The confirmation is of one marketplace and one setting of its units, for every run."""
+    taobao, in_yuan = Marketplace.TAOBAO, "taobao.detail=yuan"
+    ledger.marks.confirm_units(taobao, "", by="mei")
+    assert other.marks.units_confirmed(taobao, "")
+    assert not other.marks.units_confirmed(taobao, in_yuan)
+    assert not other.marks.units_confirmed(Marketplace.POIZON, "")
+    ledger.marks.confirm_units(taobao, in_yuan, by="mei")
+    assert other.marks.units_confirmed(taobao, in_yuan)

@@ -1,0 +1,69 @@
+"""The unit of amounts, by place: what a setting may say, and which operation is which place."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from connectors.settings import BadSetting, XportcnSettings
+from connectors.units import parse_units, place_of
+from connectors.xportcn.rows import FittingRows
+from connectors.xportcn.wire import Fen, Yuan
+from domain.marketplace import Marketplace
+from tests.connectors.xportcn.models import CALLS, bare, fields_of, metadata
+
+
+def test_a_place_is_named_alone_or_by_its_marketplace() -> None:
+    assert parse_units("taobao.search=yuan, 1688.detail = fen") == {"1688.detail": "fen", "taobao.search": "yuan"}
+    assert set(parse_units("poizon=fen")) == {
+        "poizon.create", "poizon.detail", "poizon.orders", "poizon.preview", "poizon.search",
+    }  # fmt: skip
+    assert parse_units("") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("taobao.price=yuan", "'taobao.price=yuan' is not PLACE=fen or PLACE=yuan; places are taobao."),
+        ("taobao.detail=cents", "'taobao.detail=cents' is not PLACE=fen"),
+        ("yuan", "'yuan' is not PLACE=fen"),
+        ("international=yuan", "'international=yuan' is not PLACE=fen"),
+        ("taobao=yuan, taobao.detail=fen", "taobao.detail can't be in both fen and yuan"),
+    ],
+)
+def test_what_is_no_place_or_no_unit(text: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XPORTCN_UNITS", text)
+    with pytest.raises(BadSetting) as said:
+        XportcnSettings()
+    assert str(said.value).startswith(f"XPORTCN_UNITS: {wrong}")
+
+
+def test_a_marketplace_has_one_text_for_its_units() -> None:
+    """The order and the blanks of the setting make no difference; other marketplaces don't count."""
+    settings = XportcnSettings(units="taobao.search=yuan,taobao.detail=yuan, 1688=fen", _env_file=None)
+    assert settings.units_at(Marketplace.TAOBAO) == "taobao.detail=yuan, taobao.search=yuan"
+    assert settings.units_at(Marketplace.POIZON) == ""
+
+
+READERS_OF_CNY = {get_args(Fen)[1], get_args(Yuan)[1]}
+
+
+def has_cny(annotation: Any) -> bool:
+    """Whether an amount in fen or yuan stands in a model, at any depth."""
+    if any(reader == one for one in metadata(annotation) for reader in READERS_OF_CNY):
+        return True
+    kind = bare(annotation)
+    if get_origin(kind) in (tuple, FittingRows):
+        return has_cny(get_args(kind)[0])
+    is_model = isinstance(kind, type) and issubclass(kind, BaseModel)
+    return is_model and any(has_cny(field.annotation) for field in fields_of(kind))
+
+
+def test_every_call_with_amounts_in_fen_or_yuan_is_a_place() -> None:
+    """All but the freight quote: its request has a price, its answer amounts with their currency."""
+    with_cny = {one.name for one in CALLS if has_cny(one.request) or has_cny(one.response)}
+    placed = {one.name for one in CALLS if place_of(one)}
+    assert with_cny - placed == {"Warehouse logistics / Order overseas freight preview"}
+    assert placed - with_cny == set()
