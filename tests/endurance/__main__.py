@@ -3,8 +3,9 @@
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
 back under one process, `shared` the same under a batch with `--helpers`, `command` the real command with its Prefect
 server, `hostile` the whole table of odd answers (`--every 50` plays every fiftieth case), `deviations` every form in
-which the service may deviate (also `--every`), `reasons` a scene for each reason that an order may have, `proxy` the
-worst of the deviations before the real command, `cells` a million random cells of request files, `starts` commands
+which the service may deviate (also `--every`), `dialects` a journey through each dialect and 40 combinations,
+`reasons` a scene for each reason that an order may have, `proxy` the worst of the deviations before the real command,
+`cells` a million random cells of request files, `starts` commands
 that are killed in their first seconds, `snapshots` their writing and
 their move killed at thirty moments, `earlier` a run of the version before that waited for its approval, `crashes`
 every kind of effect killed at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays
@@ -38,6 +39,7 @@ from tests.endurance.cells import random_cells
 from tests.endurance.command import commands_under_fire
 from tests.endurance.crashes import every_kind_dies_everywhere
 from tests.endurance.deviations import deviations_are_borne
+from tests.endurance.dialects import journeys_end_right
 from tests.endurance.earlier import earlier_run_goes_on
 from tests.endurance.follow_ups import follow_ups_come_by_themselves
 from tests.endurance.hostile import odd_answers
@@ -64,7 +66,7 @@ RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself 
 PARTS = (
     *("storm", "restarts", "shared", "command", "hostile", "cells", "starts", "earlier", "crashes", "snapshots"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
-    *("rate", "scale", "tests", "properties", "deviations", "reasons", "proxy"),
+    *("rate", "scale", "tests", "properties", "deviations", "dialects", "reasons", "proxy"),
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed", "callbacks-runs"),
 )
 Done = Repetition | Restarted
@@ -104,6 +106,7 @@ def main() -> int:
     right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
     right += [odd_answers(every=options.every)] if "hostile" in options.parts else []
     right += [deviations_are_borne(every=options.every)] if "deviations" in options.parts else []
+    right += [journeys_end_right(first_seed=options.seed)] if "dialects" in options.parts else []
     right += [reasons_are_reached()] if "reasons" in options.parts else []
     right += [seven_rows_end_right()] if "proxy" in options.parts else []
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []

@@ -1,0 +1,1 @@
+"""Journeys of a batch at a service that speaks dialects, and what becomes of it at each marketplace."""

@@ -1,0 +1,243 @@
+"""One journey: a batch at five marketplaces from its plan to the door, at a service that speaks dialects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from types import MappingProxyType
+from typing import Any
+
+from connectors.ledger.plans import plan_hash
+from domain.after_sale import FOLLOWED
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import OrderRequest
+from domain.states import REACHED_BOOKED, OrderState
+from flows.approval.approving import approver
+from flows.approval.request import ApprovalRequest
+from flows.batch.plan_sources import FromRequests
+from flows.batch.run import BatchRun
+from flows.cancel_orders import CHANGED_MY_MIND, cancel
+from flows.sync_tracking import track
+from sandbox.control import books
+from sandbox.goods import Item
+from tasks.effects.kinds import settle_open
+from tasks.engine.resources import Resources, open_resources
+from tasks.follow_refunds import follow_refunds
+from tests.history import BEGUN, AllowedAmounts, violations
+from tests.hostile.batch import _order
+from tests.simulation.episode import NO_QUERY, Episode, Scenario, Service, _settings
+from tests.simulation.misfortune import Misfortune
+from tests.simulation.process import Process, current
+from tests.simulation.runs import BATCH, XPORTCN
+from tests.simulation.stage import Stage
+
+ORDERS = 3
+ROUNDS_H = (0.3, 0.7, 1.5, 3, 6)
+"""When runs of the batch begin after one another."""
+TRACKED_D = (1, 2, 4, 7, 12, 18)
+CLOSED = Marketplace.TAOBAO
+"""Where one order is cancelled before it is paid, and another one after it."""
+UNPAID, TAKEN_BACK = "taobao-unpaid", f"taobao-{ORDERS}"
+BOUGHT = {*REACHED_BOOKED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
+ENDED = (OrderState.DELIVERED, OrderState.CANCELLED, OrderState.REFUNDED)
+AS_SET: Mapping[str, Any] = MappingProxyType({})
+SAYS_SO = ("XPORTCN_", "sourcing confirm", "ledger confirm")
+"""What a reason names that tells an assumption about the service: the setting, or the question about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where an order stands at the end. `is_begun`: it is at the marketplace, or may be."""
+
+    order_ref: str
+    marketplace: Marketplace
+    state: str
+    reason: str
+    is_begun: bool
+
+    @property
+    def is_as_written(self) -> bool:
+        """Whether it ends as at a service that speaks no dialect."""
+        return self.state == {UNPAID: OrderState.CANCELLED, TAKEN_BACK: OrderState.REFUNDED}.get(
+            self.order_ref, OrderState.DELIVERED
+        )
+
+    @property
+    def names_an_assumption(self) -> bool:
+        return any(words in self.reason for words in SAYS_SO)
+
+
+class Journey(Episode):
+    """A batch of some orders at each marketplace under a budget and a limit on each line, without misfortune."""
+
+    def __init__(
+        self,
+        made: Stage,
+        dialects: Sequence[str],
+        *,
+        seed: int = 0,
+        settings: Mapping[str, Any] = AS_SET,
+        confirmed: Collection[Marketplace] = (),
+    ) -> None:
+        super().__init__(seed=seed, stage=made, given=_scenario(made, seed), speaks=Service(dialects=tuple(dialects)))
+        self.misfortune = Misfortune(dice=Random(seed), calm=True)
+        self.xportcn = XPORTCN.model_copy(update=settings)
+        assert self.scenario.budget
+        self.limits = AllowedAmounts(as_paid=True, batches={BATCH: self.scenario.budget.minor})
+        self.confirmed = confirmed
+        self.all_ends: tuple[End, ...] = ()
+
+    # what people do
+
+    async def _play(self) -> None:
+        await self._does(self._confirms)
+        await self._does(self._plans)
+        await self._does(self._buys)
+        await self._is_cancelled()
+        for hours in ROUNDS_H:
+            await self._passes(hours)
+            await self._does(self._takes_back)
+            if any(end.state not in BOUGHT for end in self.told_ends()):
+                await self._does(self._buys)
+        for before, day in zip((0, *TRACKED_D), TRACKED_D, strict=False):
+            await self._passes(24 * (day - before))
+            await self._does(self._follows)
+            if all(end.state in ENDED for end in self.told_ends()):
+                break
+        self.check("the end", at_rest=True)
+        self._tell_ends()
+        self.all_ends = tuple(self.told_ends())
+
+    async def _passes(self, hours: float) -> None:
+        await asyncio.sleep(hours * 3600)
+        self.land()
+
+    async def _does(self, work: Callable[[Resources], Awaitable[object]]) -> None:
+        """A run of its own."""
+
+        async def run(_: Process) -> None:
+            settings = self.scenario.settings
+            async with open_resources(settings, self.xportcn, clock=self.clock) as resources:
+                await resources.warehouse()
+                await work(resources)
+
+        await self._start(work.__name__.strip("_"), run)
+
+    async def _confirms(self, resources: Resources) -> None:
+        for marketplace in self.confirmed:
+            resources.ledger.marks.confirm(marketplace, by="mei")
+
+    async def _plans(self, resources: Resources) -> None:
+        await BatchRun(resources, BATCH, FromRequests(self._batch(), "requests.csv")).plan_only(self.scenario.budget)
+
+    async def _buys(self, resources: Resources) -> None:
+        await self._buy(resources, self._batch(), BATCH)
+
+    async def _buy(self, resources: Resources, requests: tuple[OrderRequest, ...], batch: str) -> None:
+        def person(question: ApprovalRequest) -> bool:
+            process = current()
+            assert process is not None
+            process.batch = batch
+            process.approved |= {plan.order_ref: plan_hash(plan) for plan in question.all}
+            return True
+
+        approver.set(person)
+        budget = self.scenario.budget if batch == BATCH else None
+        await BatchRun(resources, batch, FromRequests(requests, "requests.csv")).buy(budget, ask=True)
+
+    async def _is_cancelled(self) -> None:
+        """An order that the wallet does not cover is cancelled."""
+        balance_fen = self.world.books.balance_fen
+
+        async def buys_one(resources: Resources) -> None:
+            await self._buy(resources, self.scenario.requests[-1:], UNPAID)
+
+        async def cancels(resources: Resources) -> None:
+            await cancel(resources, [UNPAID], CHANGED_MY_MIND, chunk_size=50)
+
+        self.world.books.set_balance(1)
+        await self._does(buys_one)
+        self.world.books.set_balance(balance_fen)
+        for _ in range(2):
+            await self._does(cancels)
+            await self._passes(0.1)
+
+    async def _takes_back(self, resources: Resources) -> None:
+        """The money of one paid order is asked back."""
+        order = resources.ledger.orders([TAKEN_BACK]).get(TAKEN_BACK)
+        if order is not None and order.paid_minor is not None and not resources.ledger.refunds.of_orders([TAKEN_BACK]):
+            await cancel(resources, [TAKEN_BACK], CHANGED_MY_MIND, chunk_size=50)
+
+    async def _follows(self, resources: Resources) -> None:
+        await track(resources, chunk_size=50)
+        refs = [request.order_ref for request in self.scenario.requests]
+        await settle_open(resources, refs)
+        await follow_refunds(resources, resources.ledger.refunds.in_states(FOLLOWED), label="1")
+
+    def _batch(self) -> tuple[OrderRequest, ...]:
+        return self.scenario.requests[:-1]
+
+    # judgement
+
+    def check(self, after: str, *, at_rest: bool = False) -> None:
+        """Once a run instead of after each effect."""
+        if self.found or not (at_rest or after.startswith("the end of")):
+            return
+        orders, effects = self._ledger_now()
+        told = books(self.sandbox, NO_QUERY, b"")
+        snapshot = self._newest_rows() if at_rest and self.snapshots else None
+        for violation in violations(told, orders, effects, limits=self.limits, at_rest=at_rest, snapshot=snapshot):
+            self.broken(f"{violation} (after {after})")
+        for what in self._above_a_line_s_limit(told["orders"]):
+            self.broken(f"{what} (after {after})")
+
+    def _above_a_line_s_limit(self, ordered: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        limits = {request.order_ref: request.lines[0].max_unit_price for request in self.scenario.requests}
+        for order in ordered:
+            limit, fen = limits[order["reference"]], order["items"][0]["unit_fen"]
+            if limit is not None and order["paid_times"] and fen > limit.minor:
+                yield f"above its limit: {order['reference']} costs {fen} fen a piece, limit {limit}"
+
+    def told_ends(self) -> Iterator[End]:
+        """Where each order stands now."""
+        ledger = self.database.orders()
+        begun = {order.reference for order in self.world.books.every_order()}
+        begun |= {effect.order_ref for effect in self.database.effects() if effect.status in BEGUN}
+        for request in self.scenario.requests:
+            ref = request.order_ref
+            order = ledger.get(ref)
+            state, reason = (str(order.state), str(order.reason)) if order is not None else ("nowhere", "")
+            yield End(ref, request.marketplace, state, reason, ref in begun)
+
+
+def _scenario(made: Stage, seed: int) -> Scenario:
+    """Goods of the seed; the last order is the one that is cancelled unpaid."""
+    dice = Random(f"{seed}:goods")
+    requests, total_fen = list[OrderRequest](), 0
+    for marketplace in Marketplace:
+        goods = dice.sample(made.on_sale[marketplace], ORDERS + 1)
+        refs = [f"{marketplace}-{number}" for number in range(1, ORDERS + 1)]
+        for ref, item in zip([*refs, UNPAID] if marketplace is CLOSED else refs, goods, strict=False):
+            request, cost_fen = _limited(ref, marketplace, item)
+            requests.append(request)
+            total_fen += cost_fen
+    requests.sort(key=lambda request: request.order_ref == UNPAID)
+    return Scenario(
+        requests=tuple(requests),
+        budget=Money(total_fen * 11 // 10),
+        settings=_settings(made, 60, 8, 0),
+        chunk_size=50,
+        day_limit_fen=None,
+        hides_bookings=False,
+    )
+
+
+def _limited(ref: str, marketplace: Marketplace, item: Item) -> tuple[OrderRequest, int]:
+    """An order with a limit on its line, and its cost in fen."""
+    request, _, cost_fen = _order(ref, marketplace, item, by_words=False)
+    line = request.lines[0]
+    sku = next(one for one in item.skus if one.id == line.sku)
+    return replace(request, lines=(replace(line, max_unit_price=Money(item.unit_fen(sku, line.quantity))),)), cost_fen
