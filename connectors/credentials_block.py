@@ -56,6 +56,12 @@ class XportcnCredentials(Block):
         "is a payment without an answer sent again.",
     )
 
+    units: str = Field(
+        default="",
+        title="Units",
+        description="Where amounts are in another unit than the contract has, such as taobao.detail=yuan.",
+    )
+
     def settings(self) -> dict[str, Any]:
         """The block's values, under the names of `XportcnSettings`."""
         return {
@@ -64,6 +70,7 @@ class XportcnCredentials(Block):
             "access_secret": self.access_secret.get_secret_value(),
             "user_id": self.user_id,
             "pay_is": self.pay_is,
+            "units": self.units,
         }
 
 

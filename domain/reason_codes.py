@@ -223,6 +223,9 @@ class ReasonCode(StrEnum):
     READINGS_DIFFER = "readings_differ", _words(K.DOUBT, "{both}; {remedy}", "look it up in the console")
     TAKEN_DIFFERS = "taken_differs", _words(K.DOUBT, "{both}; {remedy}", "look in the statement of the wallet")
     UNITS_DIFFER = "units_differ", _words(K.DOUBT, "{both}. {remedy}", CONFIRM, command="ledger")
+    UNIT_UNCLEAR = "unit_unclear", _words(K.DOUBT, "{what}: {field} is {amount}, with a decimal point where whole fen "
+        "belong. {remedy}", "If the console shows that many yuan, set XPORTCN_UNITS={place}=yuan and run again",
+        who=Actor.OPERATOR, again=True, command="run")
     NO_PRICE_TOLD = "no_price_told", _words(K.DOUBT, "the service told no price for {titles}: {remedy}",
         "look it up there", again=True)
     PREVIEW_ADDS_UP_WRONG = "preview_adds_up_wrong", _words(K.DOUBT, "the preview does not add up: {odd}; {remedy}",

@@ -106,7 +106,7 @@ def _require_same_program(share: Share) -> None:
 
 
 def account_on(terms: Terms) -> XportcnSettings:
-    """The helper's own account, which must be the batch's, paying as the batch does."""
+    """The helper's own account, which must be the batch's, paying and reading amounts as the batch does."""
     mine = XportcnSettings()
     mine.require_account()
     if mine.account_name != terms.account:
@@ -114,7 +114,7 @@ def account_on(terms: Terms) -> XportcnSettings:
             f"this helper has the account {mine.account_name}, and the batch is bought by {terms.account}: give "
             "its machine the same XPORTCN_ settings as the run that shares it. It has done nothing"
         )
-    return mine.model_copy(update={"pay_is": terms.pay_is})
+    return mine.model_copy(update={"pay_is": terms.pay_is, "units": terms.units})
 
 
 async def _told(helped: Helped) -> Helped:

@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from connectors.foreign import LEAST_SECRET, shortened, words_of
 from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, Unreadable, is_garbled
 from connectors.sending import Send, sending
 from connectors.settings import MissingSetting, XportcnSettings
+from connectors.units import Unit, parse_units, place_of
 from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver
@@ -36,7 +37,7 @@ from connectors.xportcn.failures import (
 from connectors.xportcn.operations import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res, warehouse
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.rows import field_of
-from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, path_and_query
+from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, PointInFen, path_and_query
 from domain.effects import Claim
 
 log = logging.getLogger("xportcn")
@@ -83,6 +84,7 @@ class XportcnClient:
         self._clock = clock
         self._sleep = sleep
         self._secrets = _secrets(settings)
+        self._units = parse_units(settings.units)
         self._bounds = Bounds(most_minor=settings.most_cny * 100)
         most = min(at_once or settings.max_connections, settings.max_connections)
         self.breaker = breaker or CircuitBreaker(
@@ -207,13 +209,20 @@ class XportcnClient:
         operation, to_service = override.operation, override.request.to_service
         path, query, body = operation.path, {}, ""
         if operation.method == "GET":
-            path, fields = path_and_query(path, query_of(request, call))
+            path, fields = path_and_query(path, query_of(request, call, self._unit_of(call)))
             query = to_service(fields)
         else:
-            body = to_service(request.body())
+            body = to_service(request.body(self._unit_of(call)))
         headers = self._auth.headers()
         query |= self._auth.query(headers, path, is_logistics=operation.envelope is Envelope.B)
         return await self._http.exchange(operation.method, path, headers=headers, query=query, body=body)
+
+    def bounds_of(self, call: Call[Req, Res]) -> Bounds:
+        """How the amounts of an operation's answer are read."""
+        return replace(self._bounds, unit=self._unit_of(call))
+
+    def _unit_of(self, call: Call[Req, Res]) -> Unit | None:
+        return self._units.get(place_of(call))
 
     def _as_called(self, call: Call[Req, Res]) -> Operation:
         return self.overrides.of(call).operation
@@ -242,7 +251,7 @@ class XportcnClient:
         if envelope is None or not envelope.ok or not 200 <= answer.status < 300:
             return self._failed(call, answer, FailureKind.ANSWERED)
         try:
-            data = call.parse(self.overrides.of(call).response.to_contract(envelope.data), self._bounds)
+            data = call.parse(self.overrides.of(call).response.to_contract(envelope.data), self.bounds_of(call))
         except ValidationError as error:
             return self._failed(call, answer, FailureKind.MISFIT, error)
         for part in data if isinstance(data, tuple) else (data,):
@@ -254,6 +263,7 @@ class XportcnClient:
         self, call: Call[Req, Res], answer: Answer, kind: FailureKind, error: ValidationError | None = None
     ) -> FailedCall:
         envelope, now = answer.envelope, self._clock()
+        point = _point_in_fen(error) if error else None
         return FailedCall(
             operation=self._as_called(call),
             address=self.address,
@@ -269,8 +279,9 @@ class XportcnClient:
             request_id=envelope.request_id if envelope else "",
             retry_after_s=retry_after_s(answer.headers, now),
             skew_s=skew_s(answer.headers, now),
-            field=field_of(error) or "data" if error else "",
-            fault=_fault(error) if error else "",
+            field=point[0] if point else (field_of(error) or "data" if error else ""),
+            fault=point[1] if point else (_fault(error) if error else ""),
+            place=place_of(call) if point else "",
         )
 
 
@@ -315,6 +326,14 @@ def _fault(error: ValidationError) -> str:
     """The fault of the field, in the words of our own readers; never the value."""
     fault = error.errors(include_input=False, include_url=False)[0]
     return shortened(str(fault["ctx"]["error"])) if fault["type"] == "value_error" else ""
+
+
+def _point_in_fen(error: ValidationError) -> tuple[str, str] | None:
+    """The first field with a decimal point where fen are whole, and its amount."""
+    for fault in error.errors(include_input=False, include_url=False):
+        if isinstance(point := fault.get("ctx", {}).get("error"), PointInFen):
+            return ".".join(str(step) for step in fault["loc"]), shortened(point.amount)
+    return None
 
 
 def _secrets(settings: XportcnSettings) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ XportcnError
   Refused              the service refused, and would refuse again
   Unanswered           an effect may have happened: read before doing anything; a read just failed
     ContractMismatch   the service answered, but not as the contract says
+      UnitUnclear      an amount may be in yuan where the contract has fen
 """
 
 from __future__ import annotations
@@ -99,3 +100,14 @@ class ContractMismatch(Unanswered):
     def __init__(self, message: str, *, field: str = "", **facts: Unpack[CallFacts]) -> None:
         super().__init__(message, **facts)
         self.field = field
+
+
+class UnitUnclear(ContractMismatch):
+    """An amount has a decimal point where the contract has whole fen; `place` is the one to name in XPORTCN_UNITS."""
+
+    def __init__(
+        self, message: str, *, field: str = "", amount: str = "", place: str = "", **facts: Unpack[CallFacts]
+    ) -> None:
+        super().__init__(message, field=field, **facts)
+        self.amount = amount
+        self.place = place

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import (
+    ContractMismatch,
+    Misconfigured,
+    NotSent,
+    Refused,
+    Unanswered,
+    UnitUnclear,
+    XportcnError,
+)
 from connectors.xportcn.failures import NONCE_USED, Failure, FailureKind, Meaning, meaning_of
 from connectors.xportcn.operations import Operation, Provenance
 
@@ -24,7 +32,8 @@ REMEDIES = {
 class FailedCall:
     """A failed call with all that is known of it. `words` are the service's, or `words_of` the error.
 
-    `field` is the place where an answer does not fit, `fault` the reason, empty for an answer that was not read at all.
+    `field` is where an answer does not fit, `fault` the reason, empty for an answer that was not read at all. With a
+    `place` (see `connectors.units`) the fault is an amount whose unit is not clear.
     """
 
     operation: Operation
@@ -36,6 +45,7 @@ class FailedCall:
     skew_s: int | None = None
     field: str = ""
     fault: str = ""
+    place: str = ""
 
     @property
     def meaning(self) -> Meaning:
@@ -61,6 +71,8 @@ def _bare_error(failed: FailedCall) -> XportcnError:
     if meaning is Meaning.RETRY_LATER or not failure.sent:
         return NotSent(_why_not_sent(failed), retry_after_s=failed.retry_after_s)
     if failure.kind is FailureKind.MISFIT:
+        if failed.place:
+            return UnitUnclear(_why_misfit(failed), field=failed.field, amount=failed.fault, place=failed.place)
         return ContractMismatch(_why_misfit(failed), field=failed.field)
     return Unanswered(_why_unanswered(failed))
 
@@ -111,6 +123,8 @@ def _why_misfit(failed: FailedCall) -> str:
     if not failed.field:
         return failed.words
     words = f"the answer does not fit the contract at `{failed.field}`"
+    if failed.place:
+        return f"{words}: {failed.fault} where fen are whole; if they are yuan, set XPORTCN_UNITS={failed.place}=yuan"
     return f"{words}: {failed.fault}" if failed.fault else words
 
 

@@ -29,6 +29,7 @@ from connectors.xportcn.errors import Misconfigured
 from connectors.xportcn.operations import Call, Operation, catalogue
 
 if TYPE_CHECKING:
+    from connectors.units import Unit
     from connectors.xportcn.wire import Request
 
 
@@ -243,11 +244,11 @@ class _Reading:
         return renames
 
 
-def query_of(request: Request, operation: Operation) -> dict[str, str]:
+def query_of(request: Request, operation: Operation, unit: Unit | None) -> dict[str, str]:
     """A request as query parameters; of a request that the catalogue sends as JSON, lists and objects become text."""
     if operation.method == "GET":
-        return request.query()
-    fields = json.loads(request.body())
+        return request.query(unit)
+    fields = json.loads(request.body(unit))
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
 
 

@@ -26,12 +26,14 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     PrivateAttr,
+    SerializationInfo,
     ValidationInfo,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
+from connectors.units import Unit
 from domain.money import Money
 
 CHINA = timezone(timedelta(hours=8))
@@ -55,6 +57,7 @@ MOST_ID = 64
 FIRST_TIME, LAST_TIME = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ID = re.compile(rf"[0-9A-Za-z][0-9A-Za-z._:+=@|~-]{{0,{MOST_ID - 1}}}")
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+POINT = re.compile(r"[.eE]")
 OF_A_DOUBLE = re.compile(r"[0-9]+\.0+")
 NULL = "null"
 BRACES = re.compile(r"\{(\w+)\}")
@@ -62,9 +65,21 @@ BRACES = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Limits of credible answers, the context of `validate_python`. `most_minor` bounds each amount."""
+    """How amounts of an answer are read, the context of `validate_python`.
+
+    `most_minor` bounds each amount; `unit` is that of amounts in CNY where it is not the contract's.
+    """
 
     most_minor: int = MOST_MINOR
+    unit: Unit | None = None
+
+
+class PointInFen(ValueError):
+    """An amount with a decimal point, a number or a text, where whole fen belong: it may be in yuan."""
+
+    def __init__(self, amount: str) -> None:
+        super().__init__(f"{amount} has a decimal point where fen are whole")
+        self.amount = amount
 
 
 class Response(BaseModel):
@@ -153,13 +168,14 @@ class Request(BaseModel):
         hide_input_in_errors=True,
     )
 
-    def body(self) -> str:
-        """The JSON text, fields in the order of the class."""
-        return self.model_dump_json(by_alias=True, exclude_none=True)
+    def body(self, unit: Unit | None = None) -> str:
+        """The JSON text, fields in the order of the class, amounts in `unit` where it is not the contract's."""
+        return self.model_dump_json(by_alias=True, exclude_none=True, context=unit)
 
-    def query(self) -> dict[str, str]:
+    def query(self, unit: Unit | None = None) -> dict[str, str]:
         """The fields as query parameters."""
-        return {name: str(value) for name, value in self.model_dump(by_alias=True, exclude_none=True).items()}
+        fields = self.model_dump(by_alias=True, exclude_none=True, context=unit)
+        return {name: str(value) for name, value in fields.items()}
 
 
 class Page(Response):
@@ -251,17 +267,37 @@ def _id_number(value: str) -> int | str:
 
 
 def _fen(value: object, info: ValidationInfo) -> Money:
-    return _within(_cny(value if isinstance(value, Money) else Money(_whole(value))), info)
+    return _in_cny(value, info, Unit.FEN)
 
 
 def _yuan(value: object, info: ValidationInfo) -> Money:
+    return _in_cny(value, info, Unit.YUAN)
+
+
+def _in_cny(value: object, info: ValidationInfo, unit: Unit) -> Money:
+    """The amount, in the contract's `unit` unless the context has another."""
     if isinstance(value, Money):
         return _within(_cny(value), info)
+    told = info.context.unit if isinstance(info.context, Bounds) else None
+    return _within(Money(_fen_of_yuan(value) if (told or unit) is Unit.YUAN else _whole_fen(value)), info)
+
+
+def _whole_fen(value: object) -> int:
+    if isinstance(value, Decimal) or (isinstance(value, str) and POINT.search(value)):
+        raise PointInFen(str(_decimal(value)))
+    return _whole(value)
+
+
+def _fen_of_yuan(value: object) -> int:
     fen = _decimal(value).scaleb(2)
     whole = fen.to_integral_value()
     if abs(fen - whole) > FLOAT_DUST:
         raise ValueError("more digits than yuan have")
-    return _within(Money(int(whole)), info)
+    return int(whole)
+
+
+def _fen_written(money: Money, info: SerializationInfo) -> int | float:
+    return money.minor / 100 if info.context is Unit.YUAN else money.minor
 
 
 def _within(money: Money, info: ValidationInfo) -> Money:
@@ -369,9 +405,13 @@ def unix_ms(moment: datetime) -> int:
     return int(moment.timestamp()) * 1000
 
 
-def json_text(entries: Iterable[Request]) -> str:
+def json_text(entries: Iterable[Request], info: SerializationInfo) -> str:
     """Entries as the JSON text that Taobao's calls carry inside their JSON."""
-    return f"[{','.join(entry.body() for entry in entries)}]"
+    return f"[{','.join(entry.body(info.context) for entry in entries)}]"
+
+
+def _object_text(entry: Request, info: SerializationInfo) -> str:
+    return entry.body(info.context)
 
 
 Id = Annotated[str, BeforeValidator(_id)]
@@ -401,8 +441,8 @@ Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 IdNumber = Annotated[str, PlainSerializer(_id_number)]
 """An id that the contract wants sent as a number."""
 
-Fen = Annotated[Money, PlainValidator(_fen), PlainSerializer(lambda money: money.minor, return_type=int)]
-"""CNY in whole fen on the wire."""
+Fen = Annotated[Money, PlainValidator(_fen), PlainSerializer(_fen_written)]
+"""CNY in whole fen on the wire. A decimal point is never read as fen (`PointInFen`)."""
 
 Yuan = Annotated[Money, PlainValidator(_yuan)]
 """CNY in yuan on the wire, a number or a text; read only."""
@@ -426,7 +466,7 @@ MaybeUnixMs = Annotated[UnixMs | None, BeforeValidator(_no_time_is_absent)]
 JsonText = PlainSerializer(json_text, return_type=str)
 """For a list of writers: travels as JSON text."""
 
-JsonObjectText = PlainSerializer(Request.body, return_type=str)
+JsonObjectText = PlainSerializer(_object_text, return_type=str)
 """For one writer: travels as JSON text."""
 
 CommaText = Annotated[tuple[str, ...], PlainSerializer(",".join, return_type=str)]

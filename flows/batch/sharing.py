@@ -354,6 +354,7 @@ async def shared(
         done_by=done_by,
         asks=asks,
         pay_is=account.pay_is,
+        units=account.units,
     )
     before = await _taken_up(resources, batch_id, terms)
     if before is None and not helpers:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import TypeVar
 
 from connectors.concurrently import task_group
-from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered, XportcnError
+from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered, UnitUnclear, XportcnError
 from domain.decisions import Verdict, held, postponed
 from domain.reasons import ReasonCode, because
 from tasks.engine.resources import Resources
@@ -135,4 +135,7 @@ def not_read(what: str, error: XportcnError) -> Verdict:
     """The verdict on an order that could not be asked about: silence passes, a refusal or an odd answer does not."""
     if isinstance(error, NotSent | Unanswered) and not isinstance(error, ContractMismatch):
         return postponed(because(ReasonCode.ASKED_IN_VAIN, what=what, failure=error.message))
+    if isinstance(error, UnitUnclear):
+        field, amount, place = error.field, error.amount, error.place
+        return held(because(ReasonCode.UNIT_UNCLEAR, what=what, field=field, amount=amount, place=place))
     return held(because(ReasonCode.ANSWER_UNUSABLE, what=what, failure=error.message))

@@ -267,6 +267,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.READINGS_DIFFER: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 5))),
     R.TAKEN_DIFFERS: bought(tells(Role.LIST, of("payAmount", lambda fen: fen - 1))),
     R.UNITS_DIFFER: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen // 100))),
+    R.UNIT_UNCLEAR: bought(tells(Role.PRODUCT, price="59.00")),
     R.NO_PRICE_TOLD: bought(tells(Role.PREVIEW, price=None)),
     R.PREVIEW_ADDS_UP_WRONG: bought(tells(Role.PREVIEW, of("purchaseAmount", lambda fen: fen - 1))),
     R.SHOWN_FOR_NOTHING: bought(tells(Role.LIST, purchaseAmount=0)),

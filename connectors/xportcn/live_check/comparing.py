@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.xportcn.operations import Call
 from connectors.xportcn.shapes import WireField, element_of, fields_of, kind_of, kinds_in, model_in
+from connectors.xportcn.wire import Bounds
 
 # A model serves several groups: the group named here is not promised these fields.
 UNPROMISED = {"Taobao / Order": ("lines[].cartId", "subPurchaseOrders[].closeReason")}
@@ -50,12 +51,12 @@ class AnswerComparison:
     empty: list[str] = field(default_factory=list)
 
 
-def compare(call: Call[Any, Any], data: Any) -> AnswerComparison:
+def compare(call: Call[Any, Any], data: Any, bounds: Bounds | None = None) -> AnswerComparison:
     """Compare an envelope's `data`, in the contract's names, with the call's model."""
     found = _Observed(call.group)
     found.value(call.response, data, "")
     try:
-        call.parse(data)
+        call.parse(data, bounds)
     except ValidationError as error:
         found.add_reader_errors(error)
     return AnswerComparison([*found.differences.values()], [*found.extra], [*found.absent], [*found.empty])

@@ -128,7 +128,7 @@ class Examination:
             _judge(checked, error)
             return checked
         checked.answer = override.response.to_service(answer)
-        checked.comparison = compare(call, answer)
+        checked.comparison = compare(call, answer, self._client.bounds_of(call))
         if checked.comparison.differences:
             checked.verdict = Conformance.DIFFERS
         self._facts.learn(marketplace_of(call), answer)

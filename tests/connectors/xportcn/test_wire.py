@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from connectors.units import Unit
 from connectors.xportcn.envelope import read_json
-from connectors.xportcn.operations import alibaba_order, taobao_after_sale, taobao_cart, taobao_old_order, taobao_order
+from connectors.xportcn.operations import (
+    alibaba_order,
+    taobao_after_sale,
+    taobao_cart,
+    taobao_old_order,
+    taobao_order,
+    taobao_product,
+)
 from connectors.xportcn.wire import (
+    Bounds,
     ChinaTime,
     Fen,
     Id,
+    JsonText,
     MaybeChinaTime,
     MaybeUnixTime,
     Reference,
@@ -30,6 +40,7 @@ from connectors.xportcn.wire import (
 from domain.money import Money
 from tests.connectors.xportcn.orders import line
 
+LINES = TypeAdapter(Annotated[tuple[taobao_order.CreateLine, ...], JsonText])
 IDS = TypeAdapter(Id)
 FEN = TypeAdapter(Fen)
 YUAN = TypeAdapter(Yuan)
@@ -40,6 +51,11 @@ UNIX_MS = TypeAdapter(UnixMs)
 
 def over_the_wire(value: Any) -> Any:
     return read_json(json.dumps(value).encode())
+
+
+def json_text_of(entry: taobao_order.CreateLine, unit: Unit | None) -> Any:
+    """An entry of a JSON text inside a request."""
+    return json.loads(LINES.dump_python((entry,), context=unit))[0]
 
 
 @given(st.integers(0, 10**25))
@@ -61,8 +77,41 @@ def test_what_is_no_id(value: object) -> None:
 @given(st.integers(0, 10**12))
 def test_fen_are_whole_however_they_come(fen: int) -> None:
     """Number or text, the amount is the same."""
-    for written in (f"{fen}", f'"{fen}"', f"{fen}.0"):
+    for written in (f"{fen}", f'"{fen}"'):
         assert FEN.validate_python(read_json(written.encode())) == Money(fen)
+
+
+@pytest.mark.parametrize("written", ["59.00", '"59.00"', "59.0", "0.0", '"5.9e1"', "59e0", '" 59. "', "59.9"])
+def test_a_decimal_point_is_never_read_as_fen(written: str) -> None:
+    """59.00 may be 59 yuan: as fen every limit would be off by 100."""
+    with pytest.raises(ValidationError, match="has a decimal point where fen are whole"):
+        FEN.validate_python(read_json(written.encode()))
+
+
+@pytest.mark.parametrize(
+    ("written", "fen"), [("59", 5900), ('"59.00"', 5900), ("59.9", 5990), ("0.1", 10), ("57.99999999999999", 5800)]
+)
+def test_an_amount_is_read_in_the_unit_that_is_set_for_its_place(written: str, fen: int) -> None:
+    """The contract's fen as yuan, exactly; the contract's yuan as fen."""
+    in_yuan, in_fen = Bounds(unit=Unit.YUAN), Bounds(unit=Unit.FEN)
+    assert FEN.validate_python(read_json(written.encode()), context=in_yuan) == Money(fen)
+    assert YUAN.validate_python(5900, context=in_fen) == Money(5900)
+    for reader, context in ((FEN, in_yuan), (YUAN, in_fen)):
+        with pytest.raises(ValidationError):
+            reader.validate_python("59.005", context=context)
+
+
+def test_an_amount_is_sent_in_the_unit_that_is_set_for_its_place() -> None:
+    """Also inside the JSON text that Taobao's calls carry; 10 fen are not 0.1 and something."""
+    request = taobao_product.SearchRequest(keyword="cup", page_no=1, page_size=1, price_start=Money(10))
+    assert json.loads(request.body(Unit.YUAN))["priceStart"] == 0.1
+    assert json.loads(request.body())["priceStart"] == 10
+    assert request.query(Unit.YUAN)["priceStart"] == "0.1"
+    line = taobao_order.CreateLine(
+        item_id="1", sku_id="2", order_line_no="1", quantity=1, price=Money(5990), currency="CNY", title="cup"
+    )
+    assert json_text_of(line, Unit.YUAN)["price"] == 59.9
+    assert json_text_of(line, None)["price"] == 5990
 
 
 @given(st.integers(0, 10**12))

@@ -9,7 +9,15 @@ from typing import cast
 import pytest
 from prefect.utilities.collections import visit_collection
 
-from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, ServiceAway, Unanswered
+from connectors.xportcn.errors import (
+    ContractMismatch,
+    Misconfigured,
+    NotSent,
+    Refused,
+    ServiceAway,
+    Unanswered,
+    UnitUnclear,
+)
 from domain.decisions import held, postponed
 from domain.reasons import earlier
 from tasks.engine.gathering import Arrivals, PartialResults, gather_missing, gather_queued, not_read
@@ -87,6 +95,15 @@ async def test_wrong_credentials_come_out_as_they_are() -> None:
         (Unanswered("no answer"), postponed(earlier("could not be previewed (no answer)"))),
         (NotSent("too many calls"), postponed(earlier("could not be previewed (too many calls)"))),
         (Refused("no"), held(earlier("could not be previewed (no). Run again"))),
+        (
+            UnitUnclear("odd", field="skuList.0.price", amount="59.00", place="taobao.detail"),
+            held(
+                earlier(
+                    "could not be previewed: skuList.0.price is 59.00, with a decimal point where whole fen belong. If "
+                    "the console shows that many yuan, set XPORTCN_UNITS=taobao.detail=yuan and run again"
+                )
+            ),
+        ),
         (ContractMismatch("odd"), held(earlier("could not be previewed (odd). Run again"))),
     ],
 )
