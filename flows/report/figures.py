@@ -14,6 +14,7 @@ from pyarrow import compute
 
 from connectors.snapshots import Snapshots
 from domain.landed import NOT_PAID
+from domain.reason_codes import ReasonCode
 from domain.service_orders import TraceStatus
 from domain.states import NEEDS_A_PERSON, ROAD, OrderState
 
@@ -48,7 +49,7 @@ class Figures:
     - `refunds`: currency, state, refunds, asked_minor, refunded_minor
     - `stages`: start, end, orders, and in seconds median_s, most_s (of nine in ten), slowest_s
     - `parcels`: order_ref, tracking_number, problem: those at the warehouse that need a look
-    - `waiting`: state, reason, question, orders, order_refs (the first `MOST_NAMED`), since
+    - `waiting`: state, question, reason, reason_code, orders, order_refs (the first `MOST_NAMED`), since
     - `listed`: the first `MOST_LISTED` orders, those that wait for a person before others
     """
 
@@ -266,15 +267,24 @@ def waiting(orders: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     """Orders that wait for a person, a row for each cause: without an answer, held, refused."""
     asked = outcomes.drop_duplicates("order_ref").set_index("order_ref")["question"]
     told = orders[orders["state"].isin(NEEDS_A_PERSON)].join(asked, on="order_ref")
-    told = told.assign(reason=told["reason"].fillna(""), question=told["question"].fillna(""))
-    alike = told.groupby(["state", "reason", "question"], sort=False)
-    sums = alike.agg(orders=("order_ref", "size"), since=("updated_at", "min")).reset_index()
+    told = told.assign(**{name: told[name].fillna("") for name in ("reason", "reason_code", "question")})
+    told["cause"] = told["reason_code"].where(~told["reason_code"].isin(["", ReasonCode.EARLIER]), told["reason"])
+    alike = told.groupby(["state", "cause", "question"], sort=False)
+    sums = alike.agg(
+        reason=("reason", "first"),
+        reasons=("reason", "nunique"),
+        reason_code=("reason_code", "first"),
+        orders=("order_ref", "size"),
+        since=("updated_at", "min"),
+    ).reset_index()
+    summed_up = sums["reason_code"].str.replace("_", " ") + ". The first: " + sums["reason"]
+    sums["reason"] = sums["reason"].where(sums["reasons"] == 1, summed_up)
     sums["order_refs"] = [list(refs)[:MOST_NAMED] for refs in alike["order_ref"].agg(list)]
     rank = sums["state"].map({state: place for place, state in enumerate(NEEDS_A_PERSON)})
     return (
         sums.assign(rank=rank)
         .sort_values(["rank", "orders"], ascending=[True, False], kind="stable")
-        .drop(columns="rank")
+        .drop(columns=["rank", "cause", "reasons"])
         .reset_index(drop=True)
     )
 

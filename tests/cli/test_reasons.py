@@ -11,6 +11,7 @@ import pytest
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
+from connectors.snapshots import write_snapshot
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
@@ -70,3 +71,20 @@ def test_a_code_that_does_not_exist_is_told_with_those_like_it(sourcing: Sourcin
     assert done.exit_code == 1
     assert "no reason over_budgets; perhaps over_budget" in done.output
     assert "No order has the reason sku_unknown" in sourcing("status", "--reason", "sku_unknown").output
+
+
+def test_the_report_puts_orders_of_one_code_together(sourcing: Sourcing, tmp_path: Path) -> None:
+    now = datetime(2026, 11, 2, tzinfo=UTC)
+    row = {"marketplace": "taobao", "state": "held", "currency": "CNY", "tracking_numbers": [], "updated_at": now}
+    row |= dict.fromkeys(("quoted_minor", "approved_minor", "paid_minor", "freight_minor"), 0)
+    orders = [
+        {**row, "order_ref": ref, "reason": str(why), "reason_code": why.code} for ref, (why, _) in REASONS.items()
+    ]
+    write_snapshot(tmp_path / "data" / "snapshots", "b", now.date(), {"orders": orders}, batch_id="b", written_at=now)
+    waiting = {one["reason_code"]: one for one in json.loads(sourcing("report", "b", "--json").stdout)["waiting"]}
+    codes = {ref: why.code for ref, (why, _) in REASONS.items()}
+    assert {code: set(one["order_refs"]) for code, one in waiting.items()} == {
+        code: {ref for ref in codes if codes[ref] is code} for code in codes.values()
+    }
+    words = " ".join(sourcing("report", "b").output.split())
+    assert "price above limit. The first: bag costs 2.00 CNY each, limit 1.00 CNY" in words
