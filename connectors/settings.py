@@ -112,6 +112,12 @@ class XportcnSettings(Settings):
             "a marketplace alone means all its calls (docs/going-live.md)"
         ),
     )
+    submission_h: int = Field(
+        24,
+        ge=1,
+        description="Hours after which a payment that was accepted and not taken is told of; 2 hours before the order "
+        "closes in any case",
+    )
     requests_per_second: float = Field(
         0,
         ge=0,

@@ -15,7 +15,7 @@ def is_understood(order_ref: str, shown: ServiceOrder | None) -> bool:
     return (
         shown is not None
         and (shown.reference.strip() in ("", order_ref) or shown.own_id == order_ref)
-        and shown.status is not ServiceStatus.OTHER
+        and shown.status not in (ServiceStatus.OTHER, ServiceStatus.PAYMENT_REFUSED)
         and shown.total.minor > 0
     )
 

@@ -237,9 +237,10 @@ def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
     """Whether an order is paid: by its status, or by its facts where a payment of ours (`by_us`) was begun.
 
     Facts count more than a status that says nothing of them, as an unknown one does. For a payment that the service
-    calls under way, they may be from when it was submitted.
+    calls under way, or refused by finance, they may be from when it was submitted.
     """
-    by_fact = by_us and shown.payment is not None and shown.status is not ServiceStatus.PAYMENT_PENDING
+    submitted = shown.status in (ServiceStatus.PAYMENT_PENDING, ServiceStatus.PAYMENT_REFUSED)
+    by_fact = by_us and shown.payment is not None and not submitted
     if not (shown.status.is_paid or by_fact):
         return None
     told = Statement(source=Source.DETAIL, value=shown.payment or shown.status)
@@ -301,6 +302,8 @@ def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> Con
     why = None
     if shown.status is ServiceStatus.CLOSED:
         why = because(ReasonCode.CLOSED_UNPAID, why=shown.close_reason)
+    elif shown.status is ServiceStatus.PAYMENT_REFUSED:
+        why = refused_by_finance(shown)
     elif unknown := unknown_state(shown):
         why = unknown
     elif shown.payment:
@@ -314,6 +317,11 @@ def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> Con
         most = payable if payable > approved else None
         why = because(ReasonCode.PRICE_ROSE, total=shown.total, approved=approved, payable=most)
     return Left(how=Payment.STOP, why=why) if why else None
+
+
+def refused_by_finance(shown: ServiceOrder) -> Reason:
+    """Why an order waits whose payment was taken in, and refused by the service's finance."""
+    return because(ReasonCode.FINANCE_REFUSED, order_id=shown.order_id, amount=shown.total)
 
 
 def _approved(amount: Money) -> Statement:

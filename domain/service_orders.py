@@ -17,6 +17,7 @@ class ServiceStatus(StrEnum):
     BUILDING = "building"
     UNPAID = "unpaid"
     PAYMENT_PENDING = "payment_pending"
+    PAYMENT_REFUSED = "payment_refused"
     PAID = "paid"
     SHIPPED = "shipped"
     FINISHED = "finished"

@@ -19,7 +19,7 @@ from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway
 from domain.personal import without_receiver
-from domain.reasons import UNKNOWN_STATES, Reason
+from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import TraceStatus
 from domain.states import OrderState
@@ -27,7 +27,7 @@ from domain.wording import pluralize, shorten
 from flows.batch.chunks import each_chunk
 from flows.batch.opening import opened
 from flows.batch.reporting import line_of
-from flows.notify.news import of_parcels, stall_cause
+from flows.notify.news import of_late_payments, of_parcels, stall_cause
 from flows.notify.telling import tell
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
@@ -109,7 +109,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     await feed.emit(now, *silent)
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)
-    await _notify_parcels(ledger, silent, moved, events)
+    await _notify_parcels(ledger, silent, moved, [now[ref] for ref in pending if ref in now], events)
     snapshot_id = await _snapshot(resources, watched, now, events)
     if only is None and (trouble := await snapshot_missing_refunds(resources)):
         run_logger().warning("%s", trouble)
@@ -140,21 +140,26 @@ def _is_followed(order: OrderRecord) -> bool:
 
 
 async def _notify_parcels(
-    ledger: Ledger, silent: Sequence[Event], moved: Sequence[OrderRecord], events: Sequence[Mapping[str, Any]]
+    ledger: Ledger,
+    silent: Sequence[Event],
+    moved: Sequence[OrderRecord],
+    pending: Sequence[OrderRecord],
+    events: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Notify of stalled, returned and held parcels; of a stalled one once after each scan."""
+    """Notify of stalled, returned and held parcels, and of late payments; of a stalled one once after each scan."""
     last = {
         one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"]) for one in silent
     }
     known = await asyncio.to_thread(ledger.messages.told, [stall_cause(ref, at) for ref, at in last.items()])
     new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
     back = {event["order_ref"] for event in events if RETURNED.search(event["description"])}
-    held = [
-        replace(line_of(order), reason=without_receiver(order.reason, order.request.receiver))
-        for order in moved
-        if order.state is OrderState.HELD
-    ]
-    await tell(ledger, *of_parcels(new, back, held, days=STALLED_AFTER.days))
+    held = [_line(order) for order in moved if order.state is OrderState.HELD]
+    late = [_line(order) for order in pending if order.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
+    await tell(ledger, *of_parcels(new, back, held, days=STALLED_AFTER.days), *of_late_payments(late))
+
+
+def _line(order: OrderRecord) -> ReportLine:
+    return replace(line_of(order), reason=without_receiver(order.reason, order.request.receiver))
 
 
 async def _snapshot(

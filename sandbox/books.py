@@ -136,18 +136,24 @@ class Books:
         self._save_wallet()
         self._pay(order, order.amount_fen, now, "wallet")
 
-    def receive_offline(self, order: Order, amount_fen: int, now: int) -> None:
+    def receive(self, order: Order, amount_fen: int, now: int, source: str) -> None:
         """Record a payment that did not come from the wallet."""
-        self._pay(order, amount_fen, now, "offline")
+        self._pay(order, amount_fen, now, source)
 
     def _pay(self, order: Order, amount_fen: int, now: int, source: str) -> None:
         payment = Payment(self.next("payment"), order.id, amount_fen, now, source)
         self.payments.append(payment)
-        order.paid_at = order.paid_at or now
+        if order.submitted_at is None:
+            order.paid_at = order.paid_at or now
         order.paid_fen += amount_fen
         order.paid_times += 1
         order.cancel_due_at = None
         self._store.put("payment", f"{payment.sequence:012d}", payment)
+        self.save_order(order)
+
+    def take_submitted(self, order: Order, now: int) -> None:
+        """Show a submitted order as paid."""
+        order.paid_at, order.submitted_at = now, None
         self.save_order(order)
 
     def give_back(self, order: Order, amount_fen: int, now: int) -> None:

@@ -97,6 +97,7 @@ class Order:
     warehouse_name: str | None = None
     warehouse_address: str | None = None
     out_order_id: str = ""
+    submitted_at: int | None = None  # debited, and not yet paid by finance
 
     @classmethod
     def restored(cls, body: dict[str, Any]) -> Self:
@@ -140,7 +141,7 @@ class Order:
 
     @property
     def payable(self) -> bool:
-        return self.unpaid and not self.under_check
+        return self.unpaid and not self.under_check and self.submitted_at is None
 
     @property
     def ships(self) -> bool:

@@ -47,7 +47,7 @@ class OfflinePayments:
         elif state == ACCEPTED:
             self._reach(order, PAYING, now)
         elif order.voucher is not None:
-            self._books.receive_offline(order, order.voucher.amount_fen, now)
+            self._books.receive(order, order.voucher.amount_fen, now, "offline")
 
 
 def _accepted(order: Order) -> bool:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sandbox.dialects.pay_by_credit import PAY_BY_CREDIT
+from sandbox.dialects.pay_is_submission import PAY_IS_SUBMISSION
+from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
 from sandbox.entities import Order, OrderLine
 from sandbox.goods import Item, Sku
 from sandbox.lifecycle import between
@@ -134,10 +137,27 @@ def _line(pick: Pick, sub_id: str) -> OrderLine:
 
 def pay_order(world: World, order: Order, call: Call) -> str | None:
     """Debit the wallet, or refuse. A late call pays again an order that was unpaid when it was sent."""
+    if PAY_IS_SUBMISSION in world.dialects or PAY_REFUSED_BY_FINANCE in world.dialects:
+        return _submit(world, order)
     late = order.id in call.late_pay and order.closed_at is None
     if order.under_check or (not order.unpaid and not late):
         return ORDER_STATUS_ERROR
+    if PAY_BY_CREDIT in world.dialects:
+        world.books.receive(order, order.amount_fen, world.now(), "credit")
+        return None
     if order.amount_fen > world.books.balance_fen:
         return BALANCE_NOT_ENOUGH
     world.books.debit(order, world.now())
+    return None
+
+
+def _submit(world: World, order: Order) -> str | None:
+    """Debit the wallet for an order that finance pays later. One that was submitted before is debited again."""
+    if not order.unpaid or order.under_check:
+        return ORDER_STATUS_ERROR
+    if order.amount_fen > world.books.balance_fen:
+        return BALANCE_NOT_ENOUGH
+    order.submitted_at = order.submitted_at or world.now()
+    world.books.debit(order, world.now())
+    world.expect_finance(order)
     return None

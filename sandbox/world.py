@@ -12,12 +12,16 @@ from sandbox.carts import Carts
 from sandbox.catalogue import Catalogue
 from sandbox.clock import Agenda, Clock
 from sandbox.dialects.dialect import Dialect, Dialects
-from sandbox.entities import Order
+from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
+from sandbox.entities import FINANCE_REFUSED, FinanceStep, Order
 from sandbox.offline import OfflinePayments
 from sandbox.quotes import FirstAnswers, Quotes
 from sandbox.receipts import Receipts
 from sandbox.refunds import Refunds
 from sandbox.store import StateError, Store
+from sandbox.times import HOUR
+
+FINANCE_TAKES = 4 * HOUR
 
 
 class World:
@@ -64,6 +68,7 @@ class World:
             self.expect_closing(order)
             self.expect_cancel(order)
             self.offline.expect(order)
+            self.expect_finance(order)
 
     def now(self) -> int:
         return self.clock.now()
@@ -94,8 +99,29 @@ class World:
         if order.payable and order.cancel_due_at == due:
             self.close(order, "BUYER_CANCEL")
 
+    def expect_finance(self, order: Order) -> None:
+        if order.unpaid and order.submitted_at is not None:
+            self.agenda.add(order.submitted_at + FINANCE_TAKES, partial(self._finance, order, order.submitted_at))
+
+    def _finance(self, order: Order, submitted_at: int) -> None:
+        """Pay a submitted order, or refuse it and give the money back."""
+        if not order.unpaid or order.submitted_at != submitted_at:
+            return
+        if PAY_REFUSED_BY_FINANCE in self.dialects:
+            order.finance.append(FinanceStep(self.now(), FINANCE_REFUSED))
+            self._withdraw(order)
+            self.expect_closing(order)
+        else:
+            self.books.take_submitted(order, self.now())
+
+    def _withdraw(self, order: Order) -> None:
+        order.submitted_at = None
+        self.books.give_back(order, order.paid_fen - order.refunded_fen, self.now())
+
     def close(self, order: Order, reason: str) -> None:
-        """Close an unpaid order and put its goods back on the shelf."""
+        """Close an unpaid order and put its goods back on the shelf; money of a submission comes back."""
+        if order.submitted_at is not None:
+            self._withdraw(order)
         self.books.close(order, self.now(), reason)
         shelf = self.catalogue.shelf(order.marketplace)
         for line in order.lines:

@@ -12,7 +12,7 @@ from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.amounts import LEAST_PART
-from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment
+from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment, refused_by_finance
 from domain.effects import Action, EffectStatus, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -34,6 +34,8 @@ CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1
 """How long a reading, or a request to pay, waits for further orders."""
 SEARCHES_BACK = timedelta(days=1)
+CLOSES_AFTER, BEFORE_CLOSING = timedelta(days=1), timedelta(hours=2)
+"""When the service closes an unpaid order, and how long before that a person is told."""
 PRICE_FELL = because(ReasonCode.PRICE_FELL)
 PAID_ELSEWHERE = because(ReasonCode.PAID_ELSEWHERE)
 
@@ -279,8 +281,41 @@ async def confirm_payments(
             shown, _ = await _shown(resources, pending.values(), may_lag=not pause)  # what is paid stays paid
         ours = {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
         taken = await record_paid(resources, pending, ours)
+        if not pause:
+            await _note_untaken(resources, pending, {ref: one for ref, one in ours.items() if ref not in taken})
         then(*taken)
         left = [ref for ref in left if ref not in taken]
+
+
+async def _note_untaken(resources: Resources, orders: Orders, shown: Mapping[str, ServiceOrder]) -> None:
+    """Hold accepted payments that finance refused, and note those that are not taken in time."""
+    refused = {ref: one for ref, one in shown.items() if one.status is ServiceStatus.PAYMENT_REFUSED}
+    late = await _accepted_long_ago(resources, {ref: orders[ref] for ref in shown if ref not in refused}, shown)
+    await resources.group_commit.change(
+        [orders[ref].held(refused_by_finance(one)) for ref, one in refused.items()]
+        + [orders[ref].stays(why) for ref, why in late.items()]
+    )
+
+
+async def _accepted_long_ago(
+    resources: Resources, orders: Orders, shown: Mapping[str, ServiceOrder]
+) -> dict[str, Reason]:
+    """What to look for, of orders whose payment was accepted and may not be taken any more."""
+    now, longest = resources.clock(), timedelta(hours=resources.client.settings.submission_h)
+    least = min(longest, CLOSES_AFTER - BEFORE_CLOSING)
+    old = {ref: order for ref, order in orders.items() if order.ordered_at and now - order.ordered_at >= least}
+    effects = await resources.group_commit.effects_of(old) if old else ()
+    accepted = {one.order_ref: one.settled_at or one.intent_at for one in effects if one.action is Action.PAY}
+    late: dict[str, Reason] = {}
+    for ref, at in accepted.items():
+        closes = None
+        if shown[ref].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING):
+            closes = (shown[ref].created_at or old[ref].ordered_at or at) + CLOSES_AFTER
+        if now >= at + longest or (closes and now >= closes - BEFORE_CLOSING):
+            facts = {"order_id": shown[ref].order_id, "order_ref": ref, "amount": shown[ref].total}
+            when = {"accepted": f"{at:%Y-%m-%d %H:%M} UTC", "closes": closes and f"{closes:%Y-%m-%d %H:%M} UTC"}
+            late[ref] = because(ReasonCode.PAYMENT_NOT_TAKEN, **facts, **when)
+    return late
 
 
 def _still(order: OrderRecord, change: OrderChange) -> OrderChange:

@@ -59,7 +59,8 @@ def _question_of(ledger: Ledger, order: OrderRecord, effect: EffectRecord) -> Op
 
 def accepted_payment(order: OrderRecord, effects: Sequence[EffectRecord]) -> EffectRecord | None:
     """The payment that the service accepted, of an order that it has not shown as paid since."""
-    if order.state is not OrderState.PAYMENT_PENDING or order.paid_minor is not None:
+    is_refused = order.reason_code is ReasonCode.FINANCE_REFUSED
+    if order.paid_minor is not None or not (is_refused or order.state is OrderState.PAYMENT_PENDING):
         return None
     return newest_done(effects, Action.PAY)
 

@@ -149,7 +149,7 @@ async def _about_paying(case: Case) -> ResolutionRecord:
 
 def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -> ResolutionRecord:
     order, told = case.order, case.answer.amount or Money(0)
-    if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID):
+    if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID, ServiceStatus.PAYMENT_REFUSED):
         if effect is None or effect.status not in OPEN or case.resources.client.settings.pay_is == DEBIT:
             raise case.contradicted(f"order {order.order_id} is {shown.status}")
         waits = because(ReasonCode.SAID_PAID, by=case.by, answer=case.answer.words, status=shown.status)

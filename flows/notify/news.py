@@ -90,8 +90,9 @@ def _of_unknown_states(report: BatchReport) -> list[Message]:
 
 
 def waiting_in(report: BatchReport) -> list[ReportLine]:
-    """The orders that wait for a person; none in a dry run."""
-    return [] if report.dry_run else [line for line in report.orders if line.state in WAITING]
+    """The orders that wait for a person, late payments included; none in a dry run."""
+    late = ReasonCode.PAYMENT_NOT_TAKEN
+    return [] if report.dry_run else [one for one in report.orders if one.state in WAITING or one.reason_code is late]
 
 
 def _reasons(lines: Sequence[ReportLine]) -> list[str]:
@@ -144,6 +145,21 @@ def of_parcels(
             kind=MessageKind.PARCEL,
             subject=f"Parcels: {', '.join(filter(None, parts))}",
             body="\n".join([*lines, f"What to do: {silent.remedy}."]),
+            about=about,
+        )
+    ]
+
+
+def of_late_payments(late: Sequence[ReportLine]) -> list[Message]:
+    """The message of payments that were accepted and are not taken in time."""
+    if not late:
+        return []
+    return [
+        Message(
+            cause=_cause("late-payments", about := _about("waits", late)),
+            kind=MessageKind.ORDERS_WAIT,
+            subject=f"{pluralize(len(late), 'accepted payment')} not taken: {shorten([one.order_ref for one in late])}",
+            body="\n".join(_reasons(late)),
             about=about,
         )
     ]

@@ -8,6 +8,9 @@ from typing import Any
 from sandbox.dialects.dialect import Dialect, Dialects
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
 from sandbox.dialects.list_without_reference import LIST_WITHOUT_REFERENCE
+from sandbox.dialects.pay_by_credit import PAY_BY_CREDIT
+from sandbox.dialects.pay_is_submission import PAY_IS_SUBMISSION
+from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
 from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.dialects.refuses_unknown_fields import REFUSES_UNKNOWN_FIELDS
 from sandbox.dialects.tracking_404 import TRACKING_404
@@ -20,6 +23,9 @@ DIALECTS = (
     REFUSES_UNKNOWN_FIELDS,
     REFUSES_DUPLICATES,
     TRACKING_404,
+    PAY_IS_SUBMISSION,
+    PAY_REFUSED_BY_FINANCE,
+    PAY_BY_CREDIT,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

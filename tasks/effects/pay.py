@@ -13,7 +13,7 @@ from connectors.marketplaces.refusals import NOT_PAID, means_no
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import OwnRecord
 from domain.amounts import agreed_taken, money_of
-from domain.decisions import PAID_FOR_NOTHING, judge_paid, still_unknown, unknown_state
+from domain.decisions import PAID_FOR_NOTHING, judge_paid, refused_by_finance, still_unknown, unknown_state
 from domain.effects import Action, Claim, ResolutionKind
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because, together
@@ -120,6 +120,9 @@ def _seen(attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
         return Proof(answer={"status": shown.status}, change=change) if shown.taken else PAID_FOR_NOTHING
     if shown.status is ServiceStatus.PAYMENT_PENDING:
         change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING)
+        return Proof(answer={"status": shown.status}, change=change)
+    if shown.status is ServiceStatus.PAYMENT_REFUSED:  # so it had arrived
+        change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, why=refused_by_finance(shown))
         return Proof(answer={"status": shown.status}, change=change)
     return unknown_state(shown) or OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
 

@@ -105,6 +105,51 @@ async def test_no_tracking_yet_may_be_a_code(caller: Caller, buyer: Buyer, rows:
     assert len((await caller.get(path, orderId=order_id)).data["logisticsTrace"]) == 1
 
 
+async def standing(caller: Caller, order_id: str) -> tuple[int, int, int, int]:
+    """Taobao's state of an order, calls that debited for it, and what left the wallet less what came back."""
+    books = await caller.books()
+    order = next(one for one in books["orders"] if one["order_id"] == order_id)
+    wallet = books["wallet"]
+    return order["status"], order["paid_times"], wallet["opening_fen"] - wallet["balance_fen"], order["amount_fen"]
+
+
+async def test_a_payment_may_be_a_submission(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """Debited at once, shown as unpaid for four hours, debited again by a second call."""
+    await caller.control("PUT", "dialects", {"names": ["pay-is-submission"]})
+    order_id = await buyer.create_taobao(rows["taobao"])
+    await caller.advance(seconds=3)
+    await buyer.pay_taobao(order_id)
+    status, times, left, amount = await standing(caller, order_id)
+    assert (status, times, left) == (0, 1, amount)
+    again = await buyer.pay_taobao(order_id)
+    assert again["willPayPurchaseOrderIds"] == [order_id]
+    assert (await standing(caller, order_id))[1:3] == (2, 2 * amount)
+    await caller.advance(hours=4)
+    assert (await standing(caller, order_id))[0] == 10
+    assert (await buyer.pay_taobao(order_id))["payFailurePurchaseOrderIds"] == [order_id]
+
+
+async def test_finance_may_refuse_a_submission(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """State 3 of Taobao after four hours, unpaid on 1688; the money is back, and a day after its create it closes."""
+    await caller.control("PUT", "dialects", {"names": ["pay-refused-by-finance"]})
+    order_id, id_1688 = await buyer.create_taobao(rows["taobao"]), await buyer.create_1688(rows["1688"])
+    await buyer.pay_taobao(order_id)
+    await buyer.pay_1688(id_1688)
+    await caller.advance(hours=4)
+    assert (await standing(caller, order_id))[:3] == (3, 1, 0)
+    assert (await standing(caller, id_1688))[:2] == ("waitbuyerpay", 1)
+    await caller.advance(hours=20)
+    assert [(await standing(caller, one))[0] for one in (order_id, id_1688)] == [4, "cancel"]
+
+
+async def test_a_payment_may_be_on_credit(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """Paid, and nothing left the wallet."""
+    await caller.control("PUT", "dialects", {"names": ["pay-by-credit"]})
+    order_id = await buyer.create_taobao(rows["taobao"])
+    await buyer.pay_taobao(order_id)
+    assert (await standing(caller, order_id))[:3] == (10, 1, 0)
+
+
 async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:
     """And leave those in force as they were; a reset brings back those of the start."""
     await caller.control("PUT", "dialects", {"names": LIST_WITHOUT_MESSAGE})

@@ -315,6 +315,8 @@ SCENES: Mapping[ReasonCode, Play] = {
     # paying
     R.PAYMENT_ACCEPTED: bought(),
     R.PAYMENT_UNCONFIRMED: bought(tells(Role.LIST, status=1)),
+    R.PAYMENT_NOT_TAKEN: played(steps(UNPAID_STILL, buy, DAY_S, track), TAOBAO),
+    R.FINANCE_REFUSED: bought(tells(Role.LIST, status=3)),
     R.NOT_READ_TO_PAY: played(away_once_ordered, patience_s=600),
     R.NO_ANSWER_ABOUT: bought(refuses(Role.LIST, 41234, "no")),
     R.PAID_ELSEWHERE: bought(tells(Role.LIST, status=10)),

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.ledger.records import OrderChange
 from connectors.marketplaces import Offering
 from connectors.settings import XportcnSettings
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
@@ -18,7 +19,9 @@ from flows.answers.resolve import resolve
 from flows.batch.follow_up import next_follow_up
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
+from tasks.pay import confirm_payments
 from tests.clock import MovableClock
+from tests.connectors.ledger.plans import Columns
 from tests.flows.answers.test_resolve import FakeChannel
 from tests.tasks.test_pay import ordered, pay
 
@@ -33,11 +36,12 @@ class SilentChannel(FakeChannel):
     """Takes payments in without an answer; `sent` counts them."""
 
     sent = 0
-    says: XportcnError = Unanswered("cut")
+    says: XportcnError | None = Unanswered("cut")
 
     async def pay(self, claim: object, order_id: str) -> None:
         self.sent += 1
-        raise self.says
+        if self.says:
+            raise self.says
 
 
 @pytest.fixture
@@ -50,9 +54,9 @@ def channel(resources: Resources, next_run: Resources) -> SilentChannel:
     return fake
 
 
-def world_of(pay_is: str, *runs: Resources) -> None:
+def world_of(pay_is: str, *runs: Resources, **settings: Any) -> None:
     for run in runs:
-        run.client.settings = XportcnSettings.model_validate({"pay_is": pay_is})
+        run.client.settings = XportcnSettings.model_validate({"pay_is": pay_is, **settings})
 
 
 def standing(run: Resources) -> tuple[OrderState, str]:
@@ -136,6 +140,72 @@ async def test_a_person_who_found_the_bill_has_it_waited_for(
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     await pay(next_run)
     assert standing(next_run)[0] is OrderState.PAID
+
+
+NOT_TAKEN = (
+    "the service accepted the payment at 2026-01-01 12:00 UTC and has not taken it; unpaid, the order closes at "
+    "2026-01-02 12:00 UTC: look in the console whether order 77 waits for finance (待财务支付), and in the statement for a "
+    "bill 支付扣款 of 1.00 CNY; if there is none: sourcing resolve A-1 --not-paid"
+)
+
+
+def accepts(channel: SilentChannel, run: Resources, clock: MovableClock) -> None:
+    """A payment call that is answered, and shows nothing; the order was created now."""
+    channel.says = None
+    run.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"ordered_at": clock()}))])
+
+
+@pytest.mark.parametrize(("hours", "is_told"), [(21, False), (22, True)])
+async def test_an_accepted_payment_that_is_not_taken_is_told_two_hours_before_the_order_closes(
+    resources: Resources, channel: SilentChannel, clock: MovableClock, hours: int, is_told: bool
+) -> None:
+    """It stays what it is, and is never sent again."""
+    accepts(channel, resources, clock)
+    await pay(resources)
+    clock.advance(hours * 3600)
+    await pay(resources)
+    state, reason = standing(resources)
+    assert (state, reason == NOT_TAKEN, channel.sent) == (OrderState.PAYMENT_PENDING, is_told, 1)
+
+
+async def test_a_payment_under_way_is_told_after_the_hours_of_a_submission(
+    resources: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """An order in the state of an accepted payment does not close by itself; the setting says when it is late."""
+    accepts(channel, resources, clock)
+    world_of("submission", resources, submission_h=30)
+    await pay(resources)
+    channel.show("77", ServiceStatus.PAYMENT_PENDING)
+    told = []
+    for _ in range(2):
+        clock.advance(29 * 3600)
+        await confirm_payments(resources, ["A-1"])
+        told.append("has not taken it: look" in standing(resources)[1])
+    assert told == [False, True]
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_a_payment_that_finance_refused_is_held_and_never_made_again(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock, is_answered: bool
+) -> None:
+    """Also where it was never answered: refused means that it had arrived. Shown as unpaid again it is not paid."""
+    if is_answered:
+        accepts(channel, resources, clock)
+    world_of("unknown", resources, next_run)
+    await pay(resources)
+    channel.show("77", ServiceStatus.PAYMENT_REFUSED, paid=Money(100))
+    await nights(next_run, clock, 1)
+    state, reason = standing(next_run)
+    assert state is OrderState.HELD
+    assert reason.startswith("not paid: the service's finance refused the payment (支付失败), and it is not made again by")
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 is payment_refused"):
+        await say(next_run, ResolutionKind.PAID, 100)
+    channel.show("77", ServiceStatus.UNPAID)
+    await nights(next_run, clock, 1)
+    assert channel.sent == 1
+    await say(next_run, ResolutionKind.NOT_PAID)
+    await pay(resources)
+    assert channel.sent == 2
 
 
 async def test_where_one_debits_at_once_an_unpaid_order_contradicts_that_it_was_paid(

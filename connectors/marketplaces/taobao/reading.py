@@ -32,6 +32,7 @@ STATUSES = {
     "0": ServiceStatus.UNPAID,
     "1": ServiceStatus.PAYMENT_PENDING,
     "2": ServiceStatus.PAYMENT_PENDING,
+    "3": ServiceStatus.PAYMENT_REFUSED,
     "4": ServiceStatus.CLOSED,
     "5": ServiceStatus.PAYMENT_PENDING,
     "10": ServiceStatus.PAID,

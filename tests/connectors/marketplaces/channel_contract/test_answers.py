@@ -108,7 +108,7 @@ STATUSES: dict[Marketplace, list[tuple[float | str | None, ServiceStatus]]] = {
         (0, ServiceStatus.UNPAID),
         (1, ServiceStatus.PAYMENT_PENDING),
         (2, ServiceStatus.PAYMENT_PENDING),
-        (3, ServiceStatus.OTHER),
+        (3, ServiceStatus.PAYMENT_REFUSED),
         (5, ServiceStatus.PAYMENT_PENDING),
         (10, ServiceStatus.PAID),
         (11, ServiceStatus.SHIPPED),
