@@ -157,7 +157,7 @@ def accepts(channel: SilentChannel, run: Resources, clock: MovableClock) -> None
 
 @pytest.mark.parametrize(("hours", "is_told"), [(21, False), (22, True)])
 async def test_an_accepted_payment_that_is_not_taken_is_told_two_hours_before_the_order_closes(
-    resources: Resources, channel: SilentChannel, clock: MovableClock, hours: int, is_told: bool
+    resources: Resources, channel: SilentChannel, clock: MovableClock, *, hours: int, is_told: bool
 ) -> None:
     """It stays what it is, and is never sent again."""
     accepts(channel, resources, clock)
@@ -186,7 +186,7 @@ async def test_a_payment_under_way_is_told_after_the_hours_of_a_submission(
 
 @pytest.mark.parametrize("is_answered", [True, False])
 async def test_a_payment_that_finance_refused_is_held_and_never_made_again(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock, is_answered: bool
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock, *, is_answered: bool
 ) -> None:
     """Also where it was never answered: refused means that it had arrived. Shown as unpaid again it is not paid."""
     if is_answered:
@@ -197,7 +197,7 @@ async def test_a_payment_that_finance_refused_is_held_and_never_made_again(
     await nights(next_run, clock, 1)
     state, reason = standing(next_run)
     assert state is OrderState.HELD
-    assert reason.startswith("not paid: the service's finance refused the payment (支付失败), and it is not made again by")
+    assert reason.startswith("not paid: the service's finance refused the payment (支付失败), and it is not made")
     with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 is payment_refused"):
         await say(next_run, ResolutionKind.PAID, 100)
     channel.show("77", ServiceStatus.UNPAID)
