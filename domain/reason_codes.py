@@ -299,13 +299,14 @@ class ReasonCode(StrEnum):
         "it")
     PAYMENT_UNCONFIRMED = "payment_unconfirmed", _words(K.WAITS, "the service has taken the payment and not yet "
         "confirmed it")
-    PAYMENT_NOT_TAKEN = "payment_not_taken", _words(K.DOUBT, "the service accepted the payment at {accepted} and has not "
-        "taken it[; unpaid, the order closes at {closes}]: {remedy}", "look in the console whether order {order_id} "
-        "waits for finance (待财务支付), and in the statement for a bill 支付扣款 of {amount}; if there is none: sourcing "
-        "resolve {order_ref} --not-paid", command="resolve", again=True)
-    FINANCE_REFUSED = "finance_refused", _words(K.MONEY, "not paid: the service's finance refused the payment (支付失败), "
-        "and it is not made again by itself; {remedy}", "look in the console at order {order_id} for the cause, and in "
-        "the statement whether {amount} came back; have it paid or cancelled there", command="status")
+    PAYMENT_NOT_TAKEN = "payment_not_taken", _words(K.DOUBT, "the service accepted the payment at {accepted} and has "
+        "not taken it[; unpaid, the order closes at {closes}]: {remedy}", "look in the console whether order "
+        "{order_id} waits for finance (待财务支付), and in the statement for a bill 支付扣款 of {amount}; if none is "
+        "there: sourcing resolve {order_ref} --not-paid", command="resolve", again=True)
+    FINANCE_REFUSED = "finance_refused", _words(K.MONEY, "not paid: the service's finance refused the payment "
+        "(支付失败), and it is not made again by itself; {remedy}", "look in the console at order {order_id} "
+        "for the cause, and in the statement whether {amount} came back; have it paid or cancelled there",
+        command="status")
     NOT_READ_TO_PAY = "not_read_to_pay", _words(K.WAITS, "not paid: {failure}. {remedy}", "Run again", command="run")
     NO_ANSWER_ABOUT = "no_answer_about", _words(K.WAITS, "the service does not answer about the order ({failure}). "
         "{remedy}", "Run again", command="run")

@@ -144,8 +144,8 @@ async def test_a_person_who_found_the_bill_has_it_waited_for(
 
 NOT_TAKEN = (
     "the service accepted the payment at 2026-01-01 12:00 UTC and has not taken it; unpaid, the order closes at "
-    "2026-01-02 12:00 UTC: look in the console whether order 77 waits for finance (待财务支付), and in the statement for a "
-    "bill 支付扣款 of 1.00 CNY; if there is none: sourcing resolve A-1 --not-paid"
+    "2026-01-02 12:00 UTC: look in the console whether order 77 waits for finance (待财务支付), and in the statement "
+    "for a bill 支付扣款 of 1.00 CNY; if none is there: sourcing resolve A-1 --not-paid"
 )
 
 
