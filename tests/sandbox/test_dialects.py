@@ -105,8 +105,8 @@ async def test_no_tracking_yet_may_be_a_code(caller: Caller, buyer: Buyer, rows:
     assert len((await caller.get(path, orderId=order_id)).data["logisticsTrace"]) == 1
 
 
-async def standing(caller: Caller, order_id: str) -> tuple[int, int, int, int]:
-    """Taobao's state of an order, calls that debited for it, and what left the wallet less what came back."""
+async def standing(caller: Caller, order_id: str) -> tuple[Any, int, int, int]:
+    """The state of an order, calls that debited for it, and what left the wallet less what came back."""
     books = await caller.books()
     order = next(one for one in books["orders"] if one["order_id"] == order_id)
     wallet = books["wallet"]
