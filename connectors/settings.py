@@ -115,7 +115,7 @@ class XportcnSettings(Settings):
     submission_h: int = Field(
         24,
         ge=1,
-        description="Hours after which a payment that was accepted and not taken is told of; 2 hours before the order "
+        description="Hours after which a payment that was accepted and not taken is reported; 2 hours before the order "
         "closes in any case",
     )
     requests_per_second: float = Field(

@@ -35,7 +35,7 @@ CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1
 """How long a reading, or a request to pay, waits for further orders."""
 SEARCHES_BACK = timedelta(days=1)
 CLOSES_AFTER, BEFORE_CLOSING = timedelta(days=1), timedelta(hours=2)
-"""When the service closes an unpaid order, and how long before that a person is told."""
+"""When the service closes an unpaid order, and how long before that a person is asked to look."""
 PRICE_FELL = because(ReasonCode.PRICE_FELL)
 PAID_ELSEWHERE = because(ReasonCode.PAID_ELSEWHERE)
 
