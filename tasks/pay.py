@@ -312,9 +312,14 @@ async def _accepted_long_ago(
         if shown[ref].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING):
             closes = (shown[ref].created_at or old[ref].ordered_at or at) + CLOSES_AFTER
         if now >= at + longest or (closes and now >= closes - BEFORE_CLOSING):
-            facts = {"order_id": shown[ref].order_id, "order_ref": ref, "amount": shown[ref].total}
-            when = {"accepted": f"{at:%Y-%m-%d %H:%M} UTC", "closes": closes and f"{closes:%Y-%m-%d %H:%M} UTC"}
-            late[ref] = because(ReasonCode.PAYMENT_NOT_TAKEN, **facts, **when)
+            late[ref] = because(
+                ReasonCode.PAYMENT_NOT_TAKEN,
+                accepted=f"{at:%Y-%m-%d %H:%M} UTC",
+                closes=closes and f"{closes:%Y-%m-%d %H:%M} UTC",
+                order_id=shown[ref].order_id,
+                order_ref=ref,
+                amount=shown[ref].total,
+            )
     return late
 
 
