@@ -65,7 +65,10 @@ def prune_snapshots(
 @app.command("arrange")
 @explained
 def arrange_snapshots(*, json: Json = False) -> None:
-    """Move what earlier versions wrote out of the tables' folders, which then have one row a key; mend these files."""
+    """Move what earlier versions wrote out of the tables' folders, which then have one row a key, and mend these files.
+
+    Columns that are gone, such as names of receivers, leave all snapshots.
+    """
     from cli.snapshots import arrange
 
     raise typer.Exit(arrange(as_json=json))

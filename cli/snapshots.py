@@ -133,15 +133,16 @@ def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) 
 
 def arrange(*, as_json: bool) -> int:
     """Bring every file to its place; a crash or a reader at any moment finds all rows."""
-    from connectors.snapshots.current import arrange as arrange_root
+    from connectors.snapshots.arranging import arrange as arrange_root
 
-    begun = time.monotonic()
-    root, moved = _root(), arrange_root(_root())
+    begun, root = time.monotonic(), _root()
+    done = arrange_root(root)
     seconds = time.monotonic() - begun
     if as_json:
-        print_json({"moved": moved, "seconds": round(seconds, 1)})
+        print_json({**asdict(done), "seconds": round(seconds, 1)})
     else:
-        words = f"{pluralize(moved, 'file')} moved in {seconds:.1f} s; each table's folder in {root} has one row a key"
+        counts = f"{pluralize(done.moved, 'file')} moved, {pluralize(done.rewritten, 'snapshot')} rewritten"
+        words = f"{counts} in {seconds:.1f} s; each table's folder in {root} has one row a key"
         console.print(words, soft_wrap=True)
     return 0
 

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.durable import exclusive, keep_aside, move
+from connectors.durable import move
 from connectors.snapshots.duck import connected
 from connectors.snapshots.manifests import (
-    HISTORY,
     STATE,
     WORK,
     Current,
@@ -67,6 +66,8 @@ def refresh(root: Path) -> None:
     manifests, state = list_snapshots(root), read_current(root)
     if any(old_files(root)) or any(_is_newer(file) for one in manifests for file in one.files):
         return
+    if state and any(file.schema_version < TABLES[file.table].version for file in state.files):
+        state = None  # plain readers want one schema in a folder
     before = state.snapshots if state else {}
     digests = {one.snapshot_id: one.digest for one in manifests}
     if state and before == digests:
@@ -222,27 +223,3 @@ def damaged_files(root: Path) -> list[Path]:
     """The files of the current state that are not as they were written."""
     state = read_current(root)
     return [root / file.path for file in state.files if not is_as_written(root / file.path, file)] if state else []
-
-
-def arrange(root: Path) -> int:
-    """Move the files of earlier versions into the history, and make the current state; returns their number.
-
-    A crash at any moment leaves each file at one place at least, and a table's folder with all of them or none; the
-    next call goes on.
-    """
-    moved = root / WORK / "_moved"
-    with exclusive(root / WORK):
-        files = sorted(old_files(root))
-        for path in files:
-            if not (place := root / HISTORY / path.relative_to(root)).exists():
-                keep_aside(path, place)
-        for table in sorted({path.parents[1] for path in files}):
-            rmtree(moved / table.name, ignore_errors=True)
-            move(table, moved / table.name)
-            for other in (moved / table.name).glob("[!d]*"):
-                move(other, table / other.name)
-        if damaged_files(root):
-            (root / STATE).unlink()
-        refresh(root)
-        rmtree(moved, ignore_errors=True)
-    return len(files)

@@ -53,7 +53,7 @@ them there. They are in the schema of each Parquet file too, in `sourcing sql "d
   `sourcing sql` and `Snapshots().table` have that one alone; `_history/<table>` has all rows.
 - **Folders** of the history have the day (UTC) on which the batch, or else the run, began: a reader may show it as a
   column `date`.
-- **Personal** columns (⚠) tell who or where a receiver is, or hold free text, in which that may stand.
+- **Personal** columns (⚠) tell where a receiver is, or hold free text, in which a name may stand.
 """
 
 

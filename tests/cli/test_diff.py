@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -117,12 +118,12 @@ def test_as_json_each_change_has_its_key_and_what_it_was(sourcing: Sourcing) -> 
 def test_no_personal_value_is_shown(sourcing: Sourcing) -> None:
     line = {"order_ref": "A-1", "line_no": 1, "file_row": 2, "marketplace": "1688", "item": "6", "quantity": 1}
     line |= {"max_unit_price_minor": 0}
-    write(ROOT, "a", requests=[line | {"receiver_name": "Ana Diaz"}])
-    write(ROOT, "b", requests=[line | {"receiver_name": "Ana Ruiz", "note": "soon"}], at=AT + NIGHT)
+    write(ROOT, "a", requests=[line | {"city": "Xenopolis"}])
+    write(ROOT, "b", requests=[line | {"city": "Zylberstadt", "note": "soon"}], at=AT + NIGHT)
     for arguments in ((), ("--json",)):
         told = sourcing("diff", "requests", "--since", "a", *arguments).stdout
-        assert "receiver" in told
-        assert "Ana" not in told
+        assert "city" in told
+        assert not re.search("Xenopolis|Zylberstadt", told)
 
 
 def test_without_changes_that_is_said(sourcing: Sourcing) -> None:

@@ -13,7 +13,8 @@ from shutil import move, rmtree
 import pandas as pd
 
 from connectors.snapshots import Snapshots, verify_snapshot
-from connectors.snapshots.current import arrange, damaged_files
+from connectors.snapshots.arranging import arrange
+from connectors.snapshots.current import damaged_files
 from connectors.snapshots.manifests import list_snapshots
 from tests.connectors.snapshots.sample import AT, order, write
 from tests.running import ROOT

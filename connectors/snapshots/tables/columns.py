@@ -36,8 +36,8 @@ class Column:
 
     `words` also explain 0 and an empty text. `source` names the API answer, the request file's column or the ledger.
     `example` is a value that the column can hold. `unit` is that of a number (`pieces`, `minor units of currency`), or
-    the clock of a time. `null` says when a nullable column has no value. `personal` marks a receiver's name, address
-    and contact, and free text, which may have anything.
+    the clock of a time. `null` says when a nullable column has no value. `personal` marks where a receiver is, and free
+    text, which may have anything.
 
     `get` reads the value from a row's record: a function, or the path of an attribute; the attribute of the column's
     own name where it is empty. A text must be `one_of` these words where there are any, a number at `least` this. An

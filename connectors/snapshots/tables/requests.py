@@ -48,14 +48,15 @@ def _candidates(plan: PlannedOrder) -> Iterator[FoundOffer]:
 
 
 def _cell(column: str, words: str, example: str, of: str, *, personal: bool = True) -> Column:
-    source, get = f"request file: `{column}`", f"{of}.{column.removeprefix('receiver_')}"
-    return Column(TEXT, words, source=source, example=example, null=NOT_GIVEN, personal=personal, get=get)
+    source = f"request file: `{column}`"
+    return Column(TEXT, words, source=source, example=example, null=NOT_GIVEN, personal=personal, get=f"{of}.{column}")
 
 
 REQUESTS = table(
     "requests",
     "order_ref,line_no",
-    "What the merchant asked for: one row a line of the request file. The only table with the receiver's address.",
+    "What the merchant asked for: one row a line of the request file. The receiver's name, phone, e-mail and street "
+    "stand in the ledger alone.",
     {
         **shared("order_ref", of="request"),
         **shared("line_no"),
@@ -101,16 +102,10 @@ REQUESTS = table(
             null="the line has no price limit",
             get=lambda asked: asked.line.max_unit_price.currency if asked.line.max_unit_price else None,
         ),
-        "receiver_name": _cell("receiver_name", "Who gets the parcel.", "Jane Example", RECEIVER),
-        "receiver_phone": _cell(
-            "receiver_phone", "The receiver's telephone number, as given.", "+44 20 7946 0000", RECEIVER
-        ),
-        "receiver_email": _cell("receiver_email", "The receiver's e-mail address.", "jane@example.com", RECEIVER),
         "country": _cell("country", "The receiver's country (ISO 3166-1 alpha-2).", "GB", RECEIVER, personal=False),
         "state": _cell("state", "The receiver's state or province.", "Greater London", RECEIVER),
         "city": _cell("city", "The receiver's city.", "London", RECEIVER),
         "zip": _cell("zip", "The receiver's postcode. Text: zeros at its front count.", "N1 9GU", RECEIVER),
-        "address": _cell("address", "The receiver's street and house.", "1 Example Street", RECEIVER),
         "freight": _cell(
             "freight",
             "The wish for international freight: `cheapest`, `fastest` or a service's id.",
@@ -125,6 +120,7 @@ REQUESTS = table(
             "line",
         ),
     },
+    version=2,
     each=_lines,
 )
 CANDIDATES = table(

@@ -12,16 +12,20 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.snapshots import SnapshotError, Snapshots, list_snapshots, sql
-from connectors.snapshots.current import Merging, arrange, damaged_files
+from connectors.snapshots import TABLES, SnapshotError, Snapshots, list_snapshots, sql, verify_snapshot
+from connectors.snapshots.arranging import Arranged, arrange
+from connectors.snapshots.current import Merging, damaged_files
 from connectors.snapshots.manifests import STATE, read_current
 from connectors.snapshots.pruning import Old, prune
+from connectors.snapshots.tables.columns import TEXT, Column
+from connectors.snapshots.tables.table import table as made_table
 from connectors.snapshots.writer import drop_tables
-from tests.connectors.snapshots.sample import AT, order, payment, write
+from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
 from tests.connectors.snapshots.test_crashes import Killed, killed_at
 
 MONTH = timedelta(days=31)
@@ -196,15 +200,27 @@ def test_the_layout_of_earlier_versions_is_read_and_written_until_it_is_moved(tm
     write(root, "new", orders=[order("A-1")])
     assert not (root / "_history").exists()
     assert len(pd.read_parquet(root / "orders", partitioning=None)) == before["orders"] + 1
-    assert arrange(root) == 19
+    assert arrange(root) == Arranged(moved=19, rewritten=1)
     assert {name: len(pd.read_parquet(root / name)) for name in before} == {**before, "orders": before["orders"] + 1}
     assert not list(root.glob("[!_]*/date=*"))
-    assert arrange(root) == 0
+    assert arrange(root) == Arranged(moved=0, rewritten=0)
     assert len(Snapshots(root).history("orders")) == before["orders"] + 1
 
 
+NAMES = (b"Jane", b"20 7946", b"jane@", b"Street")
+
+
+def names_in(root: Path) -> set[str]:
+    """The files below a root that tell who the receiver of `PAST` is, packed or not."""
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    told = {path: path.read_bytes() for path in paths}
+    told |= {path: repr(pq.read_table(path).to_pylist()).encode() for path in paths if path.suffix == ".parquet"}
+    return {str(path.relative_to(root)) for path, content in told.items() if any(name in content for name in NAMES)}
+
+
 def test_a_move_that_dies_anywhere_leaves_all_to_read_and_the_next_goes_on(tmp_path: Path) -> None:
-    wanted = {name: len(Snapshots(PAST).table(name)) for name in ("orders", "offers")}
+    """At last no file names a receiver."""
+    wanted = {name: len(Snapshots(PAST).table(name)) for name in ("orders", "offers", "requests")}
     for step in range(0, 400, 13):
         root = tmp_path / str(step)
         copytree(PAST, root)
@@ -214,12 +230,39 @@ def test_a_move_that_dies_anywhere_leaves_all_to_read_and_the_next_goes_on(tmp_p
         except Killed:
             pass
         assert {name: len(Snapshots(root).table(name)) for name in wanted} == wanted
+        assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
         for name, rows in wanted.items():
             found = sum(len(pd.read_parquet(path, partitioning=None)) for path in (root / name).rglob("*.parquet"))
             assert found in (0, rows)
         arrange(root)
         assert {name: len(pd.read_parquet(root / name)) for name in wanted} == wanted
         assert os.listdir(root / "_work") == [".lock"]
+        assert names_in(root) == set()
+
+
+def test_columns_that_are_gone_leave_the_current_state_with_the_next_write_and_the_history_by_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of plain readers has one schema, also with months in which nothing is new."""
+    line = {"line_no": 1, "file_row": 2, "marketplace": "taobao", "item": "1", "quantity": 1, "max_unit_price_minor": 0}
+    now = TABLES["requests"]
+    name = Column(TEXT, "Who gets it.", "request file", "Ann", null="never")
+    before = made_table("requests", "order_ref,line_no", "Asked.", {"receiver_name": name, **now.columns})
+    with monkeypatch.context() as patch:
+        patch.setitem(TABLES, "requests", before)
+        for month, ref in enumerate(("A-1", "A-2")):
+            rows = [{**line, "order_ref": ref, "receiver_name": "Jane"}]
+            write(tmp_path, ref, requests=rows, at=AT + month * MONTH)
+    assert names_in(tmp_path) == {
+        *("requests/2026-01.parquet", "requests/2026-02.parquet"),
+        *(f"_history/requests/date={DAY}/{ref}.parquet" for ref in ("A-1", "A-2")),
+    }
+    write(tmp_path, "A-3", requests=[{**line, "order_ref": "A-3"}], at=AT + MONTH)
+    assert files(tmp_path, "requests") == {"2026-01": ["A-1"], "2026-02": ["A-2", "A-3"]}
+    assert {*pq.read_schema(tmp_path / "requests/2026-01.parquet").names} == {*now.columns}
+    assert len(names_in(tmp_path)) == 2
+    assert arrange(tmp_path) == Arranged(moved=0, rewritten=2)
+    assert (names_in(tmp_path), len(Snapshots(tmp_path).history("requests"))) == (set(), 3)
 
 
 def test_a_disk_that_is_full_is_told_and_the_snapshot_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,16 +8,18 @@ import sys
 from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
+from shutil import copytree
 
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.snapshots import SnapshotDamaged, Snapshots, forgetting, list_snapshots, verify_snapshot
+from connectors.snapshots import SnapshotDamaged, Snapshots, forgetting, list_snapshots, rewriting, verify_snapshot
 from connectors.snapshots.forgetting import erase_snapshots, has_order
 from connectors.snapshots.pruning import Old, prune
 from domain.forgetting import Mentions
 from tests.connectors.snapshots.sample import AT, DAY, order, write
 from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
+from tests.connectors.snapshots.test_past_versions import PAST
 
 WHO = {"name": "王小明", "phone": "5085550199", "email": "q@zylber.example", "city": "Xenopolis", "zip": "97999"}
 MENTIONS = Mentions.of([{**WHO, "address": "77 Quixote Lane", "state": "Oregonia"}])
@@ -27,14 +29,12 @@ OTHER_DAY = date(2026, 1, 5)
 
 def request(order_ref: str, **changes: object) -> dict[str, object]:
     line = {"order_ref": order_ref, "line_no": 1, "file_row": 2, "marketplace": "1688", "item": "1", "quantity": 1}
-    told = {"receiver_name": WHO["name"], "receiver_phone": WHO["phone"], "receiver_email": WHO["email"]}
-    place = {"country": "US", "state": "Oregonia", "city": "Xenopolis", "zip": "97999", "address": "77 Quixote Lane"}
-    return line | {"max_unit_price_minor": 1, "currency": "CNY"} | told | place | {"note": "for 王小明"} | changes
+    place = {"country": "US", "state": "Oregonia", "city": "Xenopolis", "zip": "97999"}
+    return line | {"max_unit_price_minor": 1, "currency": "CNY"} | place | {"note": "for 王小明"} | changes
 
 
 def ann(order_ref: str) -> dict[str, object]:
-    named = {"receiver_name": "Ann", "receiver_phone": "1", "receiver_email": "", "note": ""}
-    return request(order_ref, **named, state="", city="Berlin", zip="10115", address="Elm 1")
+    return request(order_ref, note="", state="", city="Berlin", zip="10115")
 
 
 def scan(**changes: object) -> dict[str, object]:
@@ -68,8 +68,8 @@ def test_every_snapshot_is_erased_and_says_all_else_as_before(tmp_path: Path) ->
         (one.date, one.written_at, one.batch_id) for one in before.values()
     ]
     requests = Snapshots(tmp_path).table("requests").set_index("order_ref").T.to_dict()
-    assert [requests["A-1"][name] for name in ("receiver_name", "country", "zip", "item")] == ["", "US", "", "1"]
-    assert [requests["A-2"][name] for name in ("receiver_name", "city")] == ["Ann", "Berlin"]
+    assert [requests["A-1"][name] for name in ("city", "country", "zip", "item")] == ["", "US", "", "1"]
+    assert requests["A-2"]["city"] == "Berlin"
     orders = Snapshots(tmp_path).table("orders").set_index("order_ref").T.to_dict()
     assert orders["A-1"]["reason"] == "held: [forgotten] of [forgotten]"
     assert erase_snapshots(tmp_path, {"A-1": MENTIONS}) == []
@@ -86,15 +86,15 @@ def test_several_orders_are_erased_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_of_an_older_schema_keeps_its_schema(tmp_path: Path) -> None:
-    """It is rewritten in the columns that it has."""
-    write_all(tmp_path)
-    path = tmp_path / f"_history/requests/date={DAY}/batch-1.parquet"
-    (before,) = [one for one in list_snapshots(tmp_path) if one.snapshot_id == "batch-1"]
+    """It is rewritten in the columns that it has, and those that no table has any more are emptied too."""
+    copytree(PAST, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "requests/date=2026-11-01/first.parquet"
     schema = pq.read_schema(path)
-    erase_snapshots(tmp_path, {"A-1": MENTIONS})
+    assert erase_snapshots(tmp_path, {"FIRST-1": MENTIONS}) == ["first"]
     assert pq.read_schema(path).equals(schema, check_metadata=True)
-    (after,) = [one for one in list_snapshots(tmp_path) if one.snapshot_id == "batch-1"]
-    assert [one.schema_version for one in after.files] == [one.schema_version for one in before.files]
+    (row,) = pq.read_table(path, partitioning=None).to_pylist()
+    assert [row[name] for name in ("receiver_name", "address", "city", "country", "note")] == ["", "", "", "GB", ""]
+    assert verify_snapshot(tmp_path, "first").files[0].schema_version == 1
 
 
 def test_what_is_pruned_or_replaced_meanwhile_is_erased_where_it_went(
@@ -104,7 +104,8 @@ def test_what_is_pruned_or_replaced_meanwhile_is_erased_where_it_went(
     manifests = list_snapshots(tmp_path)
     write(tmp_path, requests=[request("A-1"), ann("A-2"), ann("A-8")])
     listed = [manifests]
-    monkeypatch.setattr(forgetting, "list_snapshots", lambda root: listed.pop() if listed else list_snapshots(root))
+    for module in (forgetting, rewriting):
+        monkeypatch.setattr(module, "list_snapshots", lambda root: listed.pop() if listed else list_snapshots(root))
     assert has_order(tmp_path, "A-1")
     prune(tmp_path, Old(keep=0), AT + timedelta(days=1))
     listed.append(manifests)
@@ -180,6 +181,6 @@ def test_a_killed_process_leaves_readable_snapshots(tmp_path: Path) -> None:
     armed = {**os.environ, "SOURCING_CRASH_AT": "before-manifest"}
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     assert subprocess.run(command, cwd=REPOSITORY, env=armed, check=False).returncode == -9
-    assert "王小明" in Snapshots(tmp_path).table("requests")["receiver_name"].to_list()
+    assert "for 王小明" in Snapshots(tmp_path).table("requests")["note"].to_list()
     erase_snapshots(tmp_path, {"A-1": MENTIONS})
     assert not [part for part in PARTS if part in told(tmp_path)]

@@ -95,8 +95,7 @@ def test_the_personal_columns() -> None:
         (table.name, name) for table in TABLES.values() for name, column in table.columns.items() if column.personal
     }
     assert found == {
-        *(("requests", f"receiver_{part}") for part in ("name", "phone", "email")),
-        *(("requests", part) for part in ("state", "city", "zip", "address", "note")),
+        *(("requests", part) for part in ("state", "city", "zip", "note")),
         ("tracking_events", "description"),
         ("tracking_events", "place"),
         ("refunds", "description"),

@@ -1,0 +1,112 @@
+"""Rewrites files of snapshots: each snapshot is whole before and after, and keeps its id and time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from connectors.durable import exclusive
+from connectors.foreign import words_of
+from connectors.snapshots.manifests import (
+    REMEDY,
+    WORK,
+    Manifest,
+    SnapshotDamaged,
+    SnapshotFile,
+    list_snapshots,
+    locate,
+    manifest_path,
+    read_manifest,
+)
+from connectors.snapshots.rows import Growing
+from connectors.snapshots.sweeping import settle
+from connectors.snapshots.tables import TABLES
+from connectors.snapshots.writer import finished, put_in_place, staged_path
+
+Test = Callable[[SnapshotFile, Path], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of the rows of files: which of them it is due in, and rows with it."""
+
+    is_due: Test
+    applied: Callable[[SnapshotFile, pa.Table], pa.Table]
+
+
+def rewrite(root: Path, change: Change) -> list[str]:
+    """Apply a change in all snapshots; returns the ids of those that it was due in.
+
+    Each is replaced as the writer does it: readers see the old one or the new one. The current state stays as it was:
+    the caller refreshes it. Raises `SnapshotError`.
+    """
+    seen: set[str] = set()
+    rewritten: list[str] = []
+    while new := [one for one in list_snapshots(root) if one.snapshot_id not in seen]:  # one may be pruned into another
+        seen |= {one.snapshot_id for one in new}
+        rewritten += [one.snapshot_id for one in new if _is_rewritten(root, one, change)]
+    return rewritten
+
+
+def is_gone(file: SnapshotFile, column: str) -> bool:
+    """Whether a column of a file of an earlier version is none of its table any more."""
+    table = TABLES.get(file.table)
+    return table is not None and file.schema_version < table.version and column not in table.columns
+
+
+def any_file(root: Path, manifest: Manifest, test: Test) -> bool:
+    """Whether a file of a snapshot passes a test, also when a run replaces or deletes the snapshot meanwhile."""
+    while True:
+        try:
+            return any(_passes(root, manifest, file, test) for file in manifest.files)
+        except SnapshotDamaged:
+            path = manifest_path(root, manifest.snapshot_id)
+            if not path.exists():
+                return False
+            if (now := read_manifest(path)) == manifest:
+                raise
+            manifest = now
+
+
+def _passes(root: Path, manifest: Manifest, file: SnapshotFile, test: Test) -> bool:
+    if not file.rows:
+        return False
+    try:
+        return test(file, locate(root, manifest, file))
+    except (OSError, pa.ArrowException) as error:
+        words = f"a file of snapshot {manifest.snapshot_id} can't be read ({words_of(error)}); {REMEDY}"
+        raise SnapshotDamaged(words) from error
+
+
+def _is_rewritten(root: Path, manifest: Manifest, change: Change) -> bool:
+    if not any_file(root, manifest, change.is_due):
+        return False
+    with exclusive(root / WORK):  # a run may have replaced it since
+        path = manifest_path(root, manifest.snapshot_id)
+        if not path.exists():
+            return False
+        manifest = read_manifest(path)
+        settle(root, manifest)
+        due = [file for file in manifest.files if _passes(root, manifest, file, change.is_due)]
+        new = {file.table: _written(root, manifest, file, change) for file in due}
+        if new:
+            files = tuple(new.get(file.table, file) for file in manifest.files)
+            put_in_place(root, replace(manifest, files=files), new.values())
+    return bool(new)
+
+
+def _written(root: Path, manifest: Manifest, file: SnapshotFile, change: Change) -> SnapshotFile:
+    """Write the changed file beside the others, for the place of the one that it replaces."""
+    staged = staged_path(root, manifest.snapshot_id, file.table)
+    staged.parent.mkdir(parents=True, exist_ok=True)
+    with parquet.ParquetFile(locate(root, manifest, file)) as old:
+        schema = change.applied(file, old.schema_arrow.empty_table()).schema
+        with Growing(staged, schema) as written:
+            for number in range(old.num_row_groups):
+                written.write(change.applied(file, old.read_row_group(number)))
+    fresh = finished(staged, manifest.snapshot_id, manifest.date, file.table, written.rows)
+    return replace(fresh, path=file.path, schema_version=file.schema_version)
