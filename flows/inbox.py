@@ -20,6 +20,8 @@ from connectors.ledger.store import Ledger
 from connectors.outside_watcher import ping_watcher
 from connectors.request_files import UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
+from connectors.snapshots.forgetting import erase_snapshots
+from connectors.snapshots.manifests import SnapshotError
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
@@ -215,6 +217,19 @@ def _rows(report: BatchReport) -> list[dict[str, Any]]:
     ]
 
 
+def end_personal_data(inbox: Path) -> None:
+    """Delete copies and waiting requests whose time is over, and forgotten receivers in put-back snapshots."""
+    settings = SourcingSettings()
+    try:
+        delete_old(settings, inbox, utc_now())
+        with Ledger(settings.ledger_url, clock=utc_now, owner="night") as ledger:
+            ledger.shares.close_idle()
+            if mentions := ledger.forgotten.mentions():
+                erase_snapshots(settings.snapshot_root, mentions)
+    except (OSError, SnapshotError, LedgerUnusable) as error:
+        run_logger().warning("Personal data whose time is over stays until the next night: %s", words_of(error))
+
+
 def run_name() -> str:
     return f"inbox {flow_run.parameters.get('inbox', 'inbox')}"
 
@@ -250,8 +265,7 @@ async def source_inbox(
         files = [result for result in results if isinstance(result, FileResult)]
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)
         await best_effort("the inbox", show_inbox(report))
-        old = asyncio.to_thread(delete_old, SourcingSettings(), folder.root, utc_now())
-        await best_effort("the end of old copies", old)
+        await asyncio.to_thread(end_personal_data, folder.root)
     if trouble:
         run_logger().error("%s", summary_of(report))
         raise trouble[0]

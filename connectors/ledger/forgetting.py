@@ -57,6 +57,10 @@ class ForgottenRows(LedgerRows):
         found = self._ledger.rows(select(forgotten).where(forgotten.c.order_ref == order_ref))
         return found[0] if found else None
 
+    def mentions(self) -> dict[str, Mentions]:
+        """All forgotten orders, with the texts that copies of their data are still searched for."""
+        return {row["order_ref"]: Mentions.of(row["receivers"] or ()) for row in self._ledger.rows(select(forgotten))}
+
     def receivers_of(self, order_ref: str) -> list[Receiver]:
         """The receiver of an order in the ledger, and those that copies are still searched for."""
         row = self.of_order(order_ref)

@@ -127,11 +127,11 @@ class ShareRows(LedgerRows):
 
     @repeating
     def open(self, share_id: str, batch_id: str, *, version: str, terms: Terms) -> Share:
-        """Open a share of a batch. Shares that were idle for a day are closed, and their orders' data deleted."""
+        """Open a share of a batch."""
+        self.close_idle()
         now, me = self._ledger.clock(), self._ledger.owner
         row = {"share_id": share_id, "batch_id": batch_id, "parent": me, "version": version, "terms": to_json(terms)}
         with self._ledger.transaction(()) as connection:
-            _close(connection, now, (shares.c.seen_at < now - FORGOTTEN_AFTER,))
             made = self._ledger.insert(shares).values(**row, opened_at=now, seen_at=now).on_conflict_do_nothing()
             connection.execute(made)
         return Share(
@@ -143,6 +143,13 @@ class ShareRows(LedgerRows):
             seen_at=now,
             closed_at=None,
         )
+
+    @repeating
+    def close_idle(self) -> None:
+        """Close the shares that were idle for a day, and delete the data of their orders."""
+        now = self._ledger.clock()
+        with self._ledger.transaction(()) as connection:
+            _close(connection, now, (shares.c.seen_at < now - FORGOTTEN_AFTER,))
 
     def standing(self, batch_id: str) -> Share | None:
         """The share of a batch that a run may take up: its newest, while that is open; None where there is none.

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.kept_copies import delete_old
+from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.snapshots import list_snapshots, verify_snapshot
+from connectors.snapshots import TABLES, list_snapshots, verify_snapshot, write_snapshot
+from connectors.snapshots.tables.columns import TEXT, Column
+from connectors.snapshots.tables.table import table as made_table
 from deployments.local_server import prefect_server
+from flows.inbox import end_personal_data
+from tasks.engine.resources import utc_now
+from tests.connectors.ledger.test_shares import TERMS
+from tests.flows.plans import planned
 from tests.running import COLUMNS, PATIENCE_S, ROOT, Merchant, RunningSandbox, single_line_orders, write_csv
 
 DAY_S = 86_400
@@ -90,10 +98,44 @@ def keep_copies(merchant: Merchant, file: Path) -> None:
     (data / "prefect" / "worker.log").write_text(f"asked for {QUENTIN['receiver_email']}\nwell\n")
 
 
+def keep_old_snapshots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The snapshots as an earlier version wrote them: all rows in a table's folder, receivers in `requests`."""
+    for table in [*(root / "_history").iterdir()]:
+        shutil.rmtree(root / table.name)
+        shutil.move(table, root / table.name)
+    (root / "_current.json").unlink()
+    named = {name: QUENTIN[name] for name in ("receiver_name", "receiver_phone", "receiver_email", "address")}
+    columns = {name: Column(TEXT, "A part.", "request file", "x", null="never") for name in named}
+    row: dict[str, object] = {"order_ref": "taobao-000", "line_no": 1, "file_row": 2, "marketplace": "taobao"}
+    row |= {"item": "1", "quantity": 1, "max_unit_price_minor": 0, "city": QUENTIN["city"], **named}
+    now, at = TABLES["requests"], datetime.now(UTC)
+    before = made_table("requests", "order_ref,line_no", "Asked.", {**columns, **now.columns})
+    with monkeypatch.context() as patch:
+        patch.setitem(TABLES, "requests", before)
+        write_snapshot(root, "dry-plan", at.date(), {"requests": [row]}, batch_id="dry", written_at=at)
+
+
+def keep_chunk(merchant: Merchant) -> None:
+    """What a killed run leaves in the work queue of its helpers."""
+    with patch.dict(os.environ, merchant.environment, clear=True):
+        url = SourcingSettings().ledger_url
+    with Ledger(url, clock=utc_now, owner="killed") as ledger:
+        ledger.start_batch("batch", "")
+        ledger.shares.open("share", "batch", version="1", terms=TERMS)
+        request = planned("taobao-000").request
+        receiver = replace(request.receiver, name=QUENTIN["receiver_name"], city=QUENTIN["city"])
+        assert ledger.shares.put_to_plan("share", 1, [[replace(request, receiver=receiver)]])
+
+
 def later(merchant: Merchant, days: int) -> None:
     """What a night deletes so many days later."""
     with patch.dict(os.environ, merchant.environment, clear=True):
         delete_old(SourcingSettings(), SourcingSettings().inbox, datetime.now(UTC) + timedelta(days=days))
+
+
+def at_night(merchant: Merchant) -> None:
+    with patch.dict(os.environ, merchant.environment, clear=True):
+        end_personal_data(SourcingSettings().inbox)
 
 
 @pytest.fixture
@@ -110,6 +152,7 @@ def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Pat
     """Copies end by the day that is told; the same file, tracking and reconciling bring nothing back."""
     data, books = merchant.folder / "data", merchant.sandbox.books()
     keep_copies(merchant, bought)
+    keep_chunk(merchant)
     assert len({part for _, part in found(data)}) == len(PARTS)
     told = json.loads((done := merchant.sourcing("forget", "taobao-000", "--yes", "--json")).stdout)
     assert (done.exit_code, told["orders"], told["left"]) == (0, ["taobao-000"], [])
@@ -149,6 +192,35 @@ def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Pat
     assert orders[1] == {"order_ref": "taobao-000", "state": "delivered", "paid": True}
     assert merchant.sourcing("ledger", "verify").exit_code == 0
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
+
+
+def test_a_folder_of_an_earlier_version_is_arranged_without_names_and_forgets_the_rest(
+    merchant: Merchant, bought: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = merchant.folder / "data" / "snapshots"
+    keep_old_snapshots(root, monkeypatch)
+    names = {"王小明", "Zylberstein", "5085550199", "zylber.example", "77 Quixote", "四号楼"}
+    assert names < {part for file, part in found(root) if file.startswith("requests/date=")}
+    arranged = json.loads(merchant.sourcing("snapshot", "arrange", "--json").stdout)
+    assert (arranged["moved"] > 10, arranged["rewritten"]) == (True, 1)
+    assert {part for _, part in found(root)} & names == {"王小明"}  # the merchant's own note
+    assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
+    assert found(merchant.folder / "data") == []
+    assert len(merchant.report("sql", "select * from requests_history where order_ref = 'taobao-000'")) == 2
+
+
+def test_snapshots_that_were_put_back_are_erased_by_the_next_night(merchant: Merchant, bought: Path) -> None:
+    """The current state and the history; and what a killed call has left."""
+    data = merchant.folder / "data"
+    shutil.copytree(data / "snapshots", merchant.folder / "saved")
+    assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
+    shutil.rmtree(data / "snapshots")
+    shutil.copytree(merchant.folder / "saved", data / "snapshots")
+    assert {file.split("/")[1] for file, part in found(data) if part == "Xenopolis"} == {"_history", "requests"}
+    at_night(merchant)
+    assert found(data) == []
+    assert merchant.report("sql", "select city, country from requests order by 1")[0] == {"city": "", "country": "US"}
+    assert [verify_snapshot(data / "snapshots", one.snapshot_id) for one in list_snapshots(data / "snapshots")]
 
 
 def test_pasted_lines_go_from_the_runs_that_have_ended(merchant: Merchant, prefect_url: str) -> None:

@@ -216,6 +216,15 @@ def test_a_forgotten_receiver_is_in_no_chunk(ledger: Ledger, to_plan: Share) -> 
     assert ledger.shares.finish_planned(second, [], "batch", Planned())
 
 
+def test_requests_that_no_helper_ever_took_end_after_a_day(ledger: Ledger, to_plan: Share, clock: MovableClock) -> None:
+    clock.advance(86_400)
+    ledger.shares.close_idle()
+    assert len(take(ledger)) == 2
+    clock.advance(1)
+    ledger.shares.close_idle()
+    assert ledger.rows(select(share_chunks)) == []
+
+
 def _approval(plan: PlannedOrder) -> Approval:
     return Approval(
         order_ref=plan.order_ref, plan_hash=plan_hash(plan), total=plan.total, freight=None, why=earlier("yes")
