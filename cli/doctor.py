@@ -23,6 +23,7 @@ from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting, SourcingSettings, XportcnSettings
 from deployments.local_server import without_password
+from domain.unknown_words import CAUSE
 from domain.wording import pluralize
 
 SKEW_ALLOWED_S = 600
@@ -64,6 +65,7 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
         _rates,
         _prefect,
         _messages,
+        _words,
     ]
     findings = [*(check() for check in checks), *_service(with_account=not live)]
     well_all = all(finding.ok for finding in findings)
@@ -230,6 +232,21 @@ def _arriving(settings: SourcingSettings, names: str) -> CheckResult:
         found = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why}"
         return unwell("messages", f"to {names}; {found}", "see whether they work: sourcing notify --test")
     return well("messages", f"to {names}; the post office works")
+
+
+def _words() -> CheckResult:
+    """The words of the service without a meaning here that runs have met: no fault, and a release may know them."""
+    from connectors.ledger.store import Ledger
+
+    try:
+        with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
+            met = ledger.messages.causes_after(CAUSE)
+    except (LedgerUnusable, OSError):
+        return well("words of the service", "not checked, since the ledger can't be used")
+    if not met:
+        return well("words of the service", "all that runs have met are known")
+    remedy = "ask the service's support what they mean"
+    return CheckResult("words of the service", f"not known: {', '.join(met)}", remedy)
 
 
 def _service(*, with_account: bool) -> list[CheckResult]:

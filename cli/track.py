@@ -30,6 +30,8 @@ def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bo
         followed, events = pluralize(report.followed, "order"), pluralize(report.new_events, "new event")
         console.print(f"{followed} followed, {len(report.moved):,} moved, {events}")
         show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
+    for word, count in report.unknown_words.items():
+        warn("not known:", f"{word} ({pluralize(count, 'order')})")
     for trouble in report.troubles:
         warn("not asked about:", trouble)
     return NEEDS_A_PERSON if report.troubles or report.rejected else 0

@@ -76,6 +76,7 @@ class ServiceOrder:
     `reference` is what stands where the contract has room for ours, `own_id` what stands in `outOrderId` (1688 and
     big_major, assumed). Either may be empty, or foreign. `parts` are the ids by which the marketplace traces parcels
     (Taobao sub-orders; 1688 none). `state_word` is the marketplace's own word for the status.
+    `is_partly_sent`: some goods have no parcel yet.
     """
 
     order_id: str
@@ -91,6 +92,7 @@ class ServiceOrder:
     shipments: tuple[Shipment, ...] = ()
     own_id: str = ""
     state_word: str = ""
+    is_partly_sent: bool = False
 
     def places_of(self, order_ref: str) -> frozenset[ReferenceField]:
         """Where the order shows exactly this reference."""
@@ -114,25 +116,41 @@ class ServiceOrder:
 
 
 class TraceStatus(StrEnum):
-    """The stage that a tracking event reports (contract 3.4, `statusChanged`)."""
+    """The stage that a tracking event reports (contract 3.4, `statusChanged`; from `WAITING` on upstream's)."""
 
     CONSIGN = "CONSIGN"
     ACCEPT = "ACCEPT"
     TRANSPORT = "TRANSPORT"
     DELIVERING = "DELIVERING"
     SIGN = "SIGN"
+    WAITING = "WAITING"  # not picked up yet
+    CUSTOMS = "CUSTOMS"
+    EXCEPTION = "EXCEPTION"
+    REJECTED = "REJECTED"
+    RETURNED = "RETURNED"
     OTHER = "OTHER"
+
+
+GONE_BACK = frozenset({TraceStatus.REJECTED, TraceStatus.RETURNED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingEvent:
-    """One scan of one parcel; `occurred_at` is UTC."""
+    """One scan of one parcel; `occurred_at` is UTC. `unknown_word` is the carrier's word for a stage unknown here."""
 
     tracking_number: str
     occurred_at: datetime
     status: TraceStatus
     description: str
     place: str = ""
+    unknown_word: str = ""
+
+
+def arrived(events: Iterable[TrackingEvent]) -> set[str]:
+    """The parcels that are signed for. One that went back is not: its sender signs for it."""
+    told = list(events)
+    back = {event.tracking_number for event in told if event.status in GONE_BACK}
+    return {event.tracking_number for event in told if event.status is TraceStatus.SIGN} - back
 
 
 def state_from_parcels(
@@ -140,19 +158,18 @@ def state_from_parcels(
 ) -> OrderState | None:
     """The furthest state that the service's order and events prove; None when they prove nothing beyond booking.
 
-    Delivered means that every international parcel is signed for.
+    Delivered means that every international parcel is signed for, in the warehouse that every domestic one is, and that
+    all goods are in a parcel.
     """
     numbers = set(international)
     abroad = [event for event in events if event.tracking_number in numbers]
     domestic = [event for event in events if event.tracking_number not in numbers]
-    signed = {event.tracking_number for event in abroad if event.status is TraceStatus.SIGN}
-    if numbers and signed == numbers:
+    if numbers and arrived(abroad) == numbers:
         return OrderState.DELIVERED
     if abroad:
         return OrderState.IN_TRANSIT
     parcels = {parcel.tracking_number for parcel in shown.parcels}
-    arrived = {event.tracking_number for event in domestic if event.status is TraceStatus.SIGN}
-    if parcels and parcels <= arrived:
+    if parcels and parcels <= arrived(domestic) and not shown.is_partly_sent:
         return OrderState.IN_WAREHOUSE
     if parcels or domestic or shown.status in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED):
         return OrderState.SHIPPED

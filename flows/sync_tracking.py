@@ -21,7 +21,7 @@ from connectors.xportcn.errors import ServiceAway
 from domain.personal import without_receiver
 from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
 from domain.report import NONE_REJECTED, Rejected, ReportLine
-from domain.service_orders import TraceStatus
+from domain.service_orders import GONE_BACK, TraceStatus
 from domain.states import OrderState
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import each_chunk
@@ -52,7 +52,7 @@ FOLLOWED = (
     OrderState.UNKNOWN,
 )
 RETURNED = re.compile(r"退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by", re.IGNORECASE)
-"""Carriers' words for a returned parcel: no status of theirs says it (contract 3.4)."""
+"""Carriers' words for a returned parcel: no status of the contract says it (3.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,8 @@ class TrackReport:
     """The result of a tracking run. `troubles` names orders that could not be read.
 
     `unasked` are orders not reached, since the service was away; `unread` has the reasons why others could not be read.
+    `returned` have a new scan of a parcel that goes back; `unknown_words` counts the orders of each word of the service
+    without a meaning here.
     """
 
     followed: int
@@ -72,6 +74,8 @@ class TrackReport:
     rejected: Rejected = NONE_REJECTED
     unasked: Sequence[str] = ()
     unread: Mapping[str, Reason] = field(default_factory=dict)
+    returned: Sequence[str] = ()
+    unknown_words: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing track --json` prints."""
@@ -109,7 +113,8 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     await feed.emit(now, *silent)
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)
-    await _notify_parcels(ledger, silent, moved, [now[ref] for ref in pending if ref in now], events)
+    back = {event["order_ref"] for event in events if _goes_back(event)}
+    await _notify_parcels(ledger, silent, moved, [now[ref] for ref in pending if ref in now], back)
     snapshot_id = await _snapshot(resources, watched, now, events)
     if only is None and (trouble := await snapshot_missing_refunds(resources)):
         run_logger().warning("%s", trouble)
@@ -124,9 +129,13 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
         unasked=unasked,
         unread=unread,
+        returned=sorted(back),
+        unknown_words={str(word): len(order_refs) for word, order_refs in sorted(resources.unknown.items())},
     )
     for trouble in troubles:
         run_logger().warning("Not asked about: %s", trouble)
+    for word, count in report.unknown_words.items():
+        run_logger().warning("Not known: %s (%s)", word, pluralize(count, "order"))
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
@@ -139,12 +148,16 @@ def _is_followed(order: OrderRecord) -> bool:
     return order.state in FOLLOWED or (order.state is OrderState.PAID and order.reason_code in UNKNOWN_STATES)
 
 
+def _goes_back(event: Mapping[str, Any]) -> bool:
+    return event["status"] in GONE_BACK or bool(RETURNED.search(event["description"]))
+
+
 async def _notify_parcels(
     ledger: Ledger,
     silent: Sequence[Event],
     moved: Sequence[OrderRecord],
     pending: Sequence[OrderRecord],
-    events: Sequence[Mapping[str, Any]],
+    back: Collection[str],
 ) -> None:
     """Notify of stalled, returned and held parcels, and of late payments; of a stalled one once after each scan."""
     last = {
@@ -152,7 +165,6 @@ async def _notify_parcels(
     }
     known = await asyncio.to_thread(ledger.messages.told, [stall_cause(ref, at) for ref, at in last.items()])
     new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
-    back = {event["order_ref"] for event in events if RETURNED.search(event["description"])}
     held = [_line(order) for order in moved if order.state is OrderState.HELD]
     late = [_line(order) for order in pending if order.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
     await tell(ledger, *of_parcels(new, back, held, days=STALLED_AFTER.days), *of_late_payments(late))
@@ -178,6 +190,7 @@ async def _snapshot(
 def summary_of(report: TrackReport) -> str:
     """`120 orders: 14 moved, 30 new events`."""
     parts = [f"{len(report.moved):,} moved", pluralize(report.new_events, "new event")]
+    parts += [f"{len(report.returned):,} on the way back"] if report.returned else []
     parts += [f"{len(report.troubles):,} not asked about"] if report.troubles else []
     parts += [report.rejected.counted] if report.rejected else []
     return f"{pluralize(report.followed, 'order')}: {', '.join(parts)}"

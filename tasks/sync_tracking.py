@@ -10,9 +10,11 @@ from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action
+from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus, state_from_parcels
 from domain.states import ROAD, OrderState
+from domain.unknown_words import Place, UnknownWord
 from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.protocol import perform
@@ -23,6 +25,7 @@ from tasks.engine.retrying import retrying_task, this_try
 from tasks.pay import left_as, record_paid
 
 NOT_FOUND = "404"
+MOST_WORD = 64
 
 
 @retrying_task("sync_tracking", "track {label}")
@@ -67,6 +70,9 @@ async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder)
             raise
         return because(ReasonCode.TRACE_UNREAD, failure=error.message)
     await asyncio.to_thread(resources.ledger.tracking.add, order.order_ref, events)
+    for told in {event.unknown_word for event in events if event.unknown_word}:
+        word = without_receiver(told, order.request.receiver)[:MOST_WORD]
+        resources.unknown[UnknownWord(order.marketplace, Place.PARCEL, word)].add(order.order_ref)
     if shown.status is ServiceStatus.CLOSED:
         change = _closed(order, shown)
         await asyncio.to_thread(resources.ledger.change, [change])

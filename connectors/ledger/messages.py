@@ -192,6 +192,12 @@ class MessageRows(LedgerRows):
         found = self._ledger.rows(statement.order_by(messages.c.told_at.desc()).limit(1))
         return (found[0]["cause"], found[0]["told_at"]) if found else None
 
+    def causes_after(self, prefix: str) -> list[str]:
+        """What stands after a prefix in the causes that have it, the oldest first."""
+        statement = select(messages.c.cause).where(messages.c.cause.startswith(prefix, autoescape=True))
+        found = self._ledger.rows(statement.order_by(messages.c.told_at, messages.c.cause))
+        return [row["cause"].removeprefix(prefix) for row in found]
+
     def told(self, causes: Iterable[str]) -> set[str]:
         """Those of these causes that were enqueued before."""
         found: set[str] = set()

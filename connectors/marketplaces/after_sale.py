@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from connectors.xportcn.errors import Refused
-from domain.after_sale import RefundAmount, RefundKind, RefundOption, ServiceRefund
+from connectors.xportcn.errors import Refused, UnknownRefundState
+from connectors.xportcn.operations import Operation
+from domain.after_sale import RefundAmount, RefundKind, RefundOption, RefundState, ServiceRefund
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.orders import OrderLine
@@ -105,6 +106,28 @@ class AfterSale(Protocol):
 
     async def receive(self, claim: Claim, order_id: str) -> None:
         """Confirm that the goods arrived, which ends the seller's part."""
+
+
+FAILED = "退款失败"
+OF_THE_CONSOLE = {
+    **dict.fromkeys(["待客服处理", "待商家审核", "待卖家审核"], RefundState.ASKED),
+    **dict.fromkeys(["待商家收货", "待卖家收货"], RefundState.RETURNED),
+    **dict.fromkeys(["待财务退款", "待财务审核", "待财务处理", "待退款"], RefundState.AGREED),
+    FAILED: RefundState.REFUSED,
+}
+"""The service's own words for a refund, as its console has them (assumed); none for money that came back."""
+
+
+def failed(word: str) -> str:
+    """Why a refund was refused that the seller did not refuse: the service failed to give the money back."""
+    return "the service failed to refund it: ask its support" if word == FAILED else ""
+
+
+def refund_state(word: str, known: Mapping[str, RefundState], call: Operation) -> RefundState:
+    """Raises `UnknownRefundState` for a word without a meaning here."""
+    if (state := known.get(word) or OF_THE_CONSOLE.get(word)) is None:
+        raise UnknownRefundState(f"refund status {word} is not known", operation=call.name, code=word)
+    return state
 
 
 def not_offered(marketplace: Marketplace, what: str) -> Refused:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -16,6 +18,41 @@ LineIds = tuple[str, str]
 Value = TypeVar("Value")
 OFF_SALE = frozenset({"offline", "offsale", "inactive", "deleted", "expired"})
 """Plain words for an offer that can't be bought any more; assumed, since no page of the contract lists them."""
+PARTLY_SENT = frozenset({"部分发货", "部分入库"})
+OF_PAID_ORDERS = {
+    "waitselleracceptorder": ServiceStatus.PAID,
+    "waitlogisticstakein": ServiceStatus.SHIPPED,
+    "waitbuyersign": ServiceStatus.SHIPPED,
+    "signinsuccess": ServiceStatus.SHIPPED,
+    "signinfailed": ServiceStatus.SHIPPED,
+    "sendgoodsbutnotfund": ServiceStatus.SHIPPED,
+    "confirmgoodsbutnotfund": ServiceStatus.FINISHED,
+    "confirmgoodsandhassubsidy": ServiceStatus.FINISHED,
+    "待发货": ServiceStatus.PAID,
+    **dict.fromkeys(["已发货", "已入库", *PARTLY_SENT], ServiceStatus.SHIPPED),
+}
+"""Plain words of 1688 and of the service's console (upstream) that say nothing of the money: known beside a payment."""
+STAGES = {
+    **{stage.lower(): stage for stage in TraceStatus},
+    "waitingcollect": TraceStatus.WAITING,
+    "collected": TraceStatus.ACCEPT,
+    "signed": TraceStatus.SIGN,
+    "agentsign": TraceStatus.DELIVERING,  # a pick-up point has it
+    "waitingcustoms": TraceStatus.CUSTOMS,
+    "customsclearance": TraceStatus.CUSTOMS,
+    "customsfailed": TraceStatus.EXCEPTION,
+    "failed": TraceStatus.EXCEPTION,
+}
+"""Plain words of the contract and of upstream for the stage of a parcel."""
+NO_STAGE = frozenset({"", "unknown", "-1"})
+REMARKS = {
+    TraceStatus.SIGN: re.compile(
+        r"已[^,,。;;待请未备拒]{0,12}签收|^签收$|签收成功|(?:本人|代)签收|(?:^|[。;;,,])签收人[::]|已妥投|妥投成功|已入库|入库成功"
+    ),
+    TraceStatus.REJECTED: re.compile("拒收|拒签"),
+    TraceStatus.RETURNED: re.compile("退回|退件"),
+}
+"""Carriers' words for the stage of a step that has no status, as 1688's (upstream)."""
 
 
 class LinesByIds:
@@ -72,16 +109,17 @@ def oldest_first(events: Iterable[TrackingEvent]) -> list[TrackingEvent]:
     return sorted(dict.fromkeys(events), key=lambda event: event.occurred_at)
 
 
-def status_of(word: str, known: Mapping[str, ServiceStatus]) -> ServiceStatus:
+def status_of(word: str, known: Mapping[str, ServiceStatus], *, is_paid: bool = False) -> ServiceStatus:
     """The meaning of a marketplace's word, in any capitals, with or without underscores; `OTHER` for an unknown word.
 
-    `known` has plain words: lower case, without underscores.
+    `known` has plain words: lower case, without underscores. `is_paid`: the order shows when it was paid.
     """
-    return known.get(_plain(word), ServiceStatus.OTHER)
+    plain = _plain(word)
+    return known.get(plain) or (OF_PAID_ORDERS.get(plain) if is_paid else None) or ServiceStatus.OTHER
 
 
 def _plain(word: str) -> str:
-    return word.replace("_", "").lower()
+    return word.replace("_", "").strip().lower()
 
 
 def unknown_sale(on_sale: str, *words: str) -> str:
@@ -91,9 +129,24 @@ def unknown_sale(on_sale: str, *words: str) -> str:
     return next((word or "none told" for word in words if word != on_sale and _plain(word) not in OFF_SALE), "")
 
 
-def trace_status(text: str) -> TraceStatus:
-    """The stage of an event; `OTHER` for words that the contract does not list."""
-    return TraceStatus(text) if text in set(TraceStatus) else TraceStatus.OTHER
+def scan(number: str, at: datetime, word: str, words: str, place: str = "") -> TrackingEvent:
+    """A tracking event: its stage by the carrier's word or, where there is none, by its words."""
+    plain = _plain(word)
+    stage = _stage_by(words) if plain in NO_STAGE else STAGES.get(plain)
+    return TrackingEvent(
+        tracking_number=number,
+        occurred_at=at,
+        status=stage or TraceStatus.OTHER,
+        description=words,
+        place=place,
+        unknown_word="" if stage else word,
+    )
+
+
+def _stage_by(words: str) -> TraceStatus:
+    """The one stage that words tell of; `OTHER` for none or several."""
+    told = [stage for stage, pattern in REMARKS.items() if pattern.search(words)]
+    return told[0] if len(told) == 1 else TraceStatus.OTHER
 
 
 def shipments(

@@ -8,6 +8,7 @@ XportcnError
   Unanswered           an effect may have happened: read before doing anything; a read just failed
     ContractMismatch   the service answered, but not as the contract says
       UnitUnclear      an amount may be in yuan where the contract has fen
+      UnknownRefundState  a refund is in a state without a meaning here
 """
 
 from __future__ import annotations
@@ -111,3 +112,7 @@ class UnitUnclear(ContractMismatch):
         super().__init__(message, field=field, **facts)
         self.amount = amount
         self.place = place
+
+
+class UnknownRefundState(ContractMismatch):
+    """A refund in a state without a meaning here; `code` is the service's word for it."""

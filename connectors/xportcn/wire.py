@@ -395,6 +395,11 @@ def china_text(moment: datetime) -> str:
     return moment.astimezone(CHINA).strftime(SPACED)
 
 
+def compact_text(moment: datetime) -> str:
+    """A moment in 1688's own form, to the second."""
+    return moment.astimezone(CHINA).strftime("%Y%m%d%H%M%S000%z")
+
+
 def unix_text(moment: datetime) -> str:
     """A moment as text of unix seconds."""
     return str(int(moment.timestamp()))

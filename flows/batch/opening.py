@@ -74,7 +74,8 @@ async def opened(
             await resources.warehouse()
             await asyncio.to_thread(service_back, resources.ledger, run_link())
             yield resources
-        await tell(resources.ledger, *of_doubts(_doubts(resources)))
+        words = [word.message(order_refs) for word, order_refs in resources.unknown.items()]
+        await tell(resources.ledger, *of_doubts(_doubts(resources)), *words)
 
 
 def _doubts(resources: Resources) -> list[EffectRecord]:

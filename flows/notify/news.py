@@ -13,7 +13,7 @@ from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.orders import Receiver
 from domain.personal import without_receiver
-from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode, because, grouped
+from domain.reasons import Reason, ReasonCode, because, grouped
 from domain.received import parcel_silent
 from domain.report import BatchReport, ReportLine
 from domain.states import NEEDS_A_PERSON
@@ -21,10 +21,6 @@ from domain.wording import counted, pluralize, shorten
 
 MOST_REASONS, MOST_REASON = 8, 200
 REMEDY = "Raise the budget or the day's limit, or wait for the next day, and run the same file again."
-IN_UNKNOWN_STATES = (
-    "What this program has paid counts as paid, and is booked once its state is known or a parcel is on its way. Its "
-    "word for the state: sourcing status ORDER_REF. This is told once a marketplace."
-)
 WAITING = frozenset(NEEDS_A_PERSON)
 
 
@@ -69,24 +65,7 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
                 about=about,
             )
         )
-    return told + _of_unknown_states(report)
-
-
-def _of_unknown_states(report: BatchReport) -> list[Message]:
-    """A message for each marketplace that shows unknown states."""
-    unknown: dict[str, list[str]] = {}
-    for line in report.orders:
-        if line.reason_code in UNKNOWN_STATES:
-            unknown.setdefault(line.marketplace, []).append(line.order_ref)
-    return [
-        Message(
-            cause=f"unknown-state:{marketplace}",
-            kind=MessageKind.UNKNOWN_STATE,
-            subject=f"{marketplace} shows {pluralize(len(refs), 'order')} in a state that this program does not know",
-            body=f"{shorten(refs, 20)}. {IN_UNKNOWN_STATES}",
-        )
-        for marketplace, refs in unknown.items()
-    ]
+    return told
 
 
 def waiting_in(report: BatchReport) -> list[ReportLine]:

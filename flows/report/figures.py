@@ -15,7 +15,7 @@ from pyarrow import compute
 from connectors.snapshots import Snapshots
 from domain.landed import NOT_PAID
 from domain.reason_codes import ReasonCode
-from domain.service_orders import TraceStatus
+from domain.service_orders import GONE_BACK, TraceStatus
 from domain.states import NEEDS_A_PERSON, ROAD, OrderState
 
 Frames = Mapping[str, pd.DataFrame]
@@ -257,8 +257,10 @@ def times(orders: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _all_signed(scans: pd.DataFrame) -> pd.Series[Any]:
-    """When the last parcel of each order was first signed for."""
-    signed = scans[scans["status"] == TraceStatus.SIGN]
+    """When the last parcel of each order was first signed for; parcels that went back do not count."""
+    number = scans["tracking_number"]
+    back = number.isin(number[scans["status"].isin(GONE_BACK)])
+    signed = scans[(scans["status"] == TraceStatus.SIGN) & ~back]
     parcels = signed.groupby(["order_ref", "tracking_number"])["occurred_at"].min()
     return parcels.groupby("order_ref").max()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.dialects.dialect import Dialect, Dialects
+from sandbox.dialects.list_basic import LIST_BASIC
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
 from sandbox.dialects.list_without_reference import LIST_WITHOUT_REFERENCE
 from sandbox.dialects.pay_by_credit import PAY_BY_CREDIT
@@ -13,7 +14,11 @@ from sandbox.dialects.pay_is_submission import PAY_IS_SUBMISSION
 from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
 from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.dialects.refuses_unknown_fields import REFUSES_UNKNOWN_FIELDS
+from sandbox.dialects.states_1688 import STATES_1688
+from sandbox.dialects.time_compact import TIME_COMPACT
 from sandbox.dialects.tracking_404 import TRACKING_404
+from sandbox.dialects.tracking_without_status import TRACKING_WITHOUT_STATUS
+from sandbox.dialects.tracking_words import TRACKING_WORDS
 from sandbox.fields import Fields
 from sandbox.refusals import bad_request
 
@@ -26,6 +31,11 @@ DIALECTS = (
     PAY_IS_SUBMISSION,
     PAY_REFUSED_BY_FINANCE,
     PAY_BY_CREDIT,
+    TRACKING_WORDS,
+    TRACKING_WITHOUT_STATUS,
+    STATES_1688,
+    LIST_BASIC,
+    TIME_COMPACT,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

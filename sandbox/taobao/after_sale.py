@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sandbox.auth import SANDBOX_ACCOUNT
@@ -12,7 +13,15 @@ from sandbox.ordering import ORDER_STATUS_ERROR
 from sandbox.refund import Demand, Note, Refund, ReturnParcel, State
 from sandbox.refusals import order_not_found, refund_not_found, upstream_refused
 from sandbox.return_companies import BY_CODE, COMPANIES
-from sandbox.taobao.refund_rules import RETURN_AND_MONEY, Row, row_for, rows_now
+from sandbox.taobao.refund_rules import (
+    BEFORE_SHIPPING,
+    NOT_RECEIVED,
+    NOT_SHIPPED,
+    RETURN_AND_MONEY,
+    Row,
+    row_for,
+    rows_now,
+)
 from sandbox.taobao.refund_views import (
     FEE_TIPS,
     RETURN_ADDRESS,
@@ -146,7 +155,7 @@ def _refused(problem: str, refund_id: str | None = None) -> dict[str, Any]:
 
 @operations.post("/open/order/refund/modify", effect=True)
 def modify(world: World, call: Call) -> dict[str, Any]:
-    """Ask anew, by the rules of now; type and goods status stay."""
+    """Ask anew, by the rules of now; the type stays, and goods that were not shipped are not received once they are."""
     body = call.body
     for name in ("reasonId", "refundFee"):
         body.whole(name)
@@ -155,7 +164,10 @@ def modify(world: World, call: Call) -> dict[str, Any]:
     if refund.state not in MODIFIABLE:
         return _refused(STATUS_ERROR)
     order, line = order_and_line(world, refund)
-    row = row_for(rows_now(order, line, world.now()), refund_type(refund), int(demand.goods_status))
+    rows = rows_now(order, line, world.now())
+    if int(demand.goods_status) == NOT_SHIPPED and BEFORE_SHIPPING not in rows:
+        demand = replace(demand, goods_status=str(NOT_RECEIVED))
+    row = row_for(rows, refund_type(refund), int(demand.goods_status))
     if problem := _problem(row, order, line, demand):
         return _refused(problem)
     world.refunds.ask_anew(refund, demand, world.now())

@@ -10,7 +10,7 @@ from sandbox.lifecycle import signed
 from sandbox.taobao.views import WAIT_BUYER_CONFIRM, WAIT_SELLER_SEND, sub_status
 
 MONEY_ONLY, RETURN_AND_MONEY = 1, 2
-NOT_RECEIVED, RECEIVED = 1, 2
+NOT_SHIPPED, NOT_RECEIVED, RECEIVED = 1, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Row:
         return 0 < lowest <= fee_fen <= highest
 
 
-BEFORE_SHIPPING = Row(MONEY_ONLY, NOT_RECEIVED, {101: "不想要了", 102: "卖家缺货"}, all_of_it=True)
+BEFORE_SHIPPING = Row(MONEY_ONLY, NOT_SHIPPED, {101: "不想要了", 102: "卖家缺货"}, all_of_it=True)
 NOT_ARRIVED = Row(MONEY_ONLY, NOT_RECEIVED, {201: "未收到货"})
 WITHOUT_RETURN = Row(MONEY_ONLY, RECEIVED, {202: "质量问题", 203: "少件"})
 WITH_RETURN = Row(RETURN_AND_MONEY, RECEIVED, {301: "质量问题", 302: "与描述不符"})

@@ -9,7 +9,8 @@ from connectors.ledger.records import OrderRecord
 from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.reasons import Reason, ReasonCode, because
-from domain.service_orders import ServiceOrder
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.unknown_words import Place, UnknownWord
 from tasks.engine.resources import Resources
 
 
@@ -73,6 +74,9 @@ async def _read(
     for channel, group in by_channel(resources, (order for order in orders if order.order_id)):
         by_id = await channel.read([str(order.order_id) for order in group], may_lag=may_lag)
         shown |= {o.order_ref: by_id[str(o.order_id)] for o in group if str(o.order_id) in by_id}
+        for order_ref, one in shown.items():
+            if one.status is ServiceStatus.OTHER:
+                resources.unknown[UnknownWord(channel.marketplace, Place.ORDER, one.state_word)].add(order_ref)
     return shown
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from connectors.ledger.id_conflicts import id_taken
 from connectors.ledger.records import EffectRecord, OrderChange
-from connectors.xportcn.errors import Misconfigured, XportcnError
+from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
 from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
 from domain.effects import Action, EffectStatus
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
+from domain.unknown_words import Place, UnknownWord
 from tasks.effects.after_sale import after_sale_of
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import raise_if_it_passes
@@ -45,6 +46,8 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
     except Misconfigured:
         raise
     except XportcnError as error:
+        if isinstance(error, UnknownRefundState):
+            resources.unknown[UnknownWord(refund.marketplace, Place.REFUND, error.code)].add(refund.order_ref)
         raise_if_it_passes(resources, error)
         return because(ReasonCode.REFUND_UNREAD, refund_id=refund.refund_id, failure=error.message)
     paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[refund.order_ref].paid

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -34,6 +35,7 @@ from connectors.xportcn.leased_permits import leasing
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.pause import Pause
+from domain.unknown_words import UnknownWord
 from tasks.engine.progress import notify_listeners
 
 Clock = Callable[[], datetime]
@@ -54,7 +56,7 @@ class Resources:
 
     `noted` are the keys of effects that this run may have sent, None where they are not kept, and `leave` notes one;
     `in_hand` are the slots of those that it is about to claim, has on the wire or has yet to record. `paused` is the
-    pause of all buying that it has met.
+    pause of all buying that it has met, `unknown` has the orders of each word without a meaning here.
     """
 
     settings: SourcingSettings
@@ -69,6 +71,7 @@ class Resources:
     leave: Callable[[Claim], None] = allow
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
+    unknown: defaultdict[UnknownWord, set[str]] = field(default_factory=lambda: defaultdict(set))
     _warehouse: Warehouse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -150,6 +150,44 @@ async def test_a_payment_may_be_on_credit(caller: Caller, buyer: Buyer, rows: di
     assert (await standing(caller, order_id))[:3] == (10, 1, 0)
 
 
+async def test_parcels_may_have_other_words_or_none(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """Upstream's stages; or none, where the words say that it arrived."""
+    order_id = await buyer.create_1688(rows["1688"])
+    await buyer.pay_1688(order_id)
+    await caller.advance(days=6)
+
+    async def steps(dialect: str) -> list[tuple[str | None, str]]:
+        await caller.control("PUT", "dialects", {"names": [dialect]})
+        traced = (await caller.get("/alibaba/order/logistics/trace/get", orderId=order_id)).data["logisticsTrace"]
+        return [(step["status"], step["remark"]) for step in traced[0]["logisticsSteps"]]
+
+    assert (await steps("tracking-words"))[:2] == [("WAITING_COLLECT", "商家已发货"), ("COLLECTED", "快件已揽收")]
+    silent = await steps("tracking-without-status")
+    assert {status for status, _ in silent} == {None}
+    assert "快件正在派送,请准备签收" in [words for _, words in silent]
+
+
+async def test_1688_may_show_further_states_times_and_less(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """States for ten minutes and later; times in 1688's form, in filters too; a list without the seller."""
+    order_id = await buyer.create_1688(rows["1688"])
+    await caller.control("PUT", "dialects", {"names": ["states-1688", "time-compact", "list-basic"]})
+    await buyer.pay_1688(order_id)
+
+    async def listed(start: str) -> Answer:
+        return await caller.post("/v2/alibaba/order/page", {"page": 1, "pageSize": 5, "createStartTime": start})
+
+    (order,) = (await listed("20200101000000000+0800")).data["result"]
+    assert order["baseInfo"]["status"] == "paid_but_not_fund"
+    assert ("sellerOpenId" in order["baseInfo"], "nativeLogistics" in order) == (False, False)
+    assert (await listed("2020-01-01 00:00:00")).refusal == (400, 40001)
+    await caller.advance(minutes=11)
+    (order,) = (await listed("20200101000000000+0800")).data["result"]
+    assert order["baseInfo"]["status"] == "wait_seller_accept_order"
+    await caller.advance(days=6)
+    traced = (await caller.get("/alibaba/order/logistics/trace/get", orderId=order_id)).data["logisticsTrace"]
+    assert traced[0]["logisticsSteps"][0]["acceptTime"].endswith("000+0800")
+
+
 async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:
     """And leave those in force as they were; a reset brings back those of the start."""
     await caller.control("PUT", "dialects", {"names": LIST_WITHOUT_MESSAGE})

@@ -14,9 +14,9 @@ from tests.sandbox.client import Answer, Caller
 REFUND = "/open/order/refund"
 SUBMIT, MODIFY = f"{REFUND}/submit", f"{REFUND}/modify"
 BEFORE_SHIPPING = {"refundType": 1, "goodsStatus": 1, "reasonId": 101}
-NOT_ARRIVED = {"refundType": 1, "goodsStatus": 1, "reasonId": 201}
-WITHOUT_RETURN = {"refundType": 1, "goodsStatus": 2, "reasonId": 202}
-RETURN = {"refundType": 2, "goodsStatus": 2, "reasonId": 301}
+NOT_ARRIVED = {"refundType": 1, "goodsStatus": 3, "reasonId": 201}
+WITHOUT_RETURN = {"refundType": 1, "goodsStatus": 4, "reasonId": 202}
+RETURN = {"refundType": 2, "goodsStatus": 4, "reasonId": 301}
 
 
 @pytest.fixture
@@ -136,16 +136,16 @@ async def test_what_may_be_asked_follows_the_parcel(caller: Caller, order_id: st
     assert (await render(2, 2)).body["msg"] == "GOODS_STATUS_ERROR"
 
     await caller.advance(hours=30)
-    sent = (await render(1, 1)).data["refundOrderTemplate"]
+    sent = (await render(1, 3)).data["refundOrderTemplate"]
     assert [reason["reasonId"] for reason in sent["refundReasons"]] == [201]
     assert (sent["maxRefundFee"]["refundFee"], sent["maxRefundFee"]["minRefundFee"]) == (2406, 1)
 
     await caller.advance(days=3)
-    assert [reason["reasonId"] for reason in (await render(1, 2)).data["refundOrderTemplate"]["refundReasons"]] == [
+    assert [reason["reasonId"] for reason in (await render(1, 4)).data["refundOrderTemplate"]["refundReasons"]] == [
         202,
         203,
     ]
-    assert (await render(2, 2)).data["refundOrderTemplate"]["goodsStatusList"] == [2]
+    assert (await render(2, 4)).data["refundOrderTemplate"]["goodsStatusList"] == [4]
     assert (await render(1, 1)).body["msg"] == "GOODS_STATUS_ERROR"
 
 

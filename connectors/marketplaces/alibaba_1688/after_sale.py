@@ -7,7 +7,15 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.after_sale import Ability, Carrier, RefundRequest, Target, not_offered
+from connectors.marketplaces.after_sale import (
+    Ability,
+    Carrier,
+    RefundRequest,
+    Target,
+    failed,
+    not_offered,
+    refund_state,
+)
 from connectors.marketplaces.lines import LinesByIds, spec_ids
 from connectors.marketplaces.refusals import NOT_NOW, refusal, require_true, unsettled, word_of
 from connectors.xportcn.client import XportcnClient
@@ -201,17 +209,13 @@ def _worth(items: Iterable[alibaba_order.ProductItem]) -> Money:
 
 
 def _service_refund(refund: api.Refund) -> ServiceRefund:
-    state = STATES.get(refund.status)
-    if state is None:
-        name = api.REFUND.name
-        raise ContractMismatch(f"refund status {refund.status} is not known", operation=name, field="status")
     return ServiceRefund(
         refund_id=refund.refund_id,
-        state=state,
+        state=refund_state(refund.status, STATES, api.REFUND),
         asked=refund.apply_payment + (refund.apply_carriage or NOTHING),
         refunded=refund.refund_payment or NOTHING,
         reason_id=int(refund.apply_reason_id) if refund.apply_reason_id.isdigit() else 0,
-        refusal=refund.reject_reason,
+        refusal=refund.reject_reason or failed(refund.status),
         company=refund.buyer_logistics_name,
         tracking_number=refund.freight_bill,
         events=tuple(_event(step) for step in refund.operations),

@@ -14,7 +14,7 @@ from connectors.marketplaces.refusals import ORDER_NOT_FOUND, no_quote, unless_m
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
-from connectors.xportcn.wire import china_text
+from connectors.xportcn.wire import china_text, compact_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -36,6 +36,7 @@ class Alibaba1688Channel(AlibabaChannel):
     def __init__(self, client: XportcnClient) -> None:
         super().__init__(client)
         self._trade_types = client.settings.allowed_trade_types
+        self._as_text = china_text  # the list's filter may want 1688's own form, and refuse this one
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         request = alibaba_order.PreviewRequest(address_param=address(warehouse), cargo_param_list=cargo(order.lines))
@@ -112,9 +113,19 @@ class Alibaba1688Channel(AlibabaChannel):
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
-        request = alibaba_order.OrderPageRequest(
-            page=page_no, page_size=size, create_start_time=china_text(since - CLOCK_MARGIN) if since else None
-        )
+        if since is None:
+            return await self._read_page(page_no, size, None)
+        try:
+            return await self._read_page(page_no, size, self._as_text(since - CLOCK_MARGIN))
+        except Refused:
+            if self._as_text is compact_text:
+                raise
+        page = await self._read_page(page_no, size, compact_text(since - CLOCK_MARGIN))
+        self._as_text = compact_text
+        return page
+
+    async def _read_page(self, page_no: int, size: int, created_since: str | None) -> OrderPage:
+        request = alibaba_order.OrderPageRequest(page=page_no, page_size=size, create_start_time=created_since)
         page = await self._client.read(alibaba_order.ORDER_PAGE, request)
         return order_page(page.result, page.total_record, reading.service_order)
 

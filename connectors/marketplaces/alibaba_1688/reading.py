@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 from connectors.marketplaces.lines import (
+    PARTLY_SENT,
     LinesByIds,
     distinct,
     oldest_first,
+    scan,
     shipments,
     spec_ids,
     status_of,
-    trace_status,
     unknown_sale,
     unmentioned,
 )
@@ -41,6 +42,7 @@ NO_SUCH_PATH = 404
 
 STATUSES = {
     "waitbuyerpay": ServiceStatus.UNPAID,
+    "paidbutnotfund": ServiceStatus.PAYMENT_PENDING,
     "waitsellersend": ServiceStatus.PAID,
     "waitbuyerreceive": ServiceStatus.SHIPPED,
     "confirmgoods": ServiceStatus.FINISHED,
@@ -267,7 +269,7 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
         order_id=base.id_text or base.id,
         reference=base.buyer_feedback,
         own_id=base.out_order_id,
-        status=status_of(base.status, STATUSES),
+        status=status_of(base.status, STATUSES, is_paid=base.pay_time is not None),
         state_word=base.status,
         total=base.total_amount,
         paid=base.total_amount if base.pay_time else None,
@@ -276,6 +278,7 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
         close_reason=base.close_reason,
         parcels=domestic_parcels(order.native_logistics.logistics_items),
         shipments=shipments(order.international_logistics),
+        is_partly_sent=base.status in PARTLY_SENT,
     )
 
 
@@ -305,9 +308,4 @@ async def traced(logistics: Awaitable[alibaba_order.Logistics]) -> list[Tracking
 def events(logistics: alibaba_order.Logistics) -> Iterable[TrackingEvent]:
     for parcel in logistics.logistics_trace:
         for step in parcel.logistics_steps:
-            yield TrackingEvent(
-                tracking_number=parcel.logistics_bill_no,
-                occurred_at=step.accept_time,
-                status=trace_status(step.status),
-                description=step.remark,
-            )
+            yield scan(parcel.logistics_bill_no, step.accept_time, step.status, step.remark)

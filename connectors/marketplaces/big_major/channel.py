@@ -8,7 +8,7 @@ from datetime import datetime
 from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser
 from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_created, problem, traced
 from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel, address, cargo
-from connectors.marketplaces.lines import LinesByIds, shipments, spec_ids, status_of, unmentioned
+from connectors.marketplaces.lines import PARTLY_SENT, LinesByIds, shipments, spec_ids, status_of, unmentioned
 from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
@@ -159,7 +159,7 @@ def _service_order(order: big_major.Order) -> ServiceOrder:
         order_id=order.order_id,
         reference=order.message,
         own_id=order.out_order_id,
-        status=status_of(order.order_status, STATUSES),
+        status=status_of(order.order_status, STATUSES, is_paid=order.pay_time is not None),
         state_word=order.order_status,
         total=order.total_payment,
         paid=order.total_payment if is_paid else None,
@@ -168,4 +168,5 @@ def _service_order(order: big_major.Order) -> ServiceOrder:
         close_reason=order.close_reason,
         parcels=domestic_parcels(order.logistics_items),
         shipments=shipments(order.international_logistics),
+        is_partly_sent=order.order_status in PARTLY_SENT,
     )

@@ -9,10 +9,10 @@ from dataclasses import replace
 from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
+    scan,
     shipments,
     sku_ids,
     status_of,
-    trace_status,
     unknown_sale,
 )
 from connectors.marketplaces.protocol import Created
@@ -229,9 +229,4 @@ def events(order: international.Order) -> Iterable[TrackingEvent]:
     traced += [(parcel.logistic_number, parcel.traces) for parcel in order.international_logistics]
     for number, traces in traced:
         for trace in traces:
-            yield TrackingEvent(
-                tracking_number=number,
-                occurred_at=trace.time,
-                status=trace_status(trace.status),
-                description=trace.desc,
-            )
+            yield scan(number, trace.time, trace.status, trace.desc)

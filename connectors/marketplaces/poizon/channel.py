@@ -12,10 +12,10 @@ from connectors.marketplaces.lines import (
     distinct,
     oldest_first,
     other_pieces,
+    scan,
     shipments,
     sku_ids,
     status_of,
-    trace_status,
     unknown_sale,
     unmentioned,
 )
@@ -185,12 +185,7 @@ def events(order: poizon.Order) -> Iterable[TrackingEvent]:
     traced += [(parcel.logistic_number, parcel.traces) for parcel in order.international_logistics]
     for number, traces in traced:
         for trace in traces:
-            yield TrackingEvent(
-                tracking_number=number,
-                occurred_at=trace.time,
-                status=trace_status(trace.status),
-                description=trace.desc,
-            )
+            yield scan(number, trace.time, trace.status, trace.desc)
 
 
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}

@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.after_sale import Ability, Carrier, RefundRequest, Target, not_offered
+from connectors.marketplaces.after_sale import (
+    Ability,
+    Carrier,
+    RefundRequest,
+    Target,
+    failed,
+    not_offered,
+    refund_state,
+)
 from connectors.marketplaces.lines import LinesByIds, distribution_ids, sku_ids
 from connectors.marketplaces.refusals import NOT_NOW, refusal, require_success, require_true, unsettled, word_of
 from connectors.xportcn.client import XportcnClient
@@ -20,17 +28,19 @@ from domain.marketplace import Marketplace
 from domain.orders import OrderLine
 
 TYPES = {RefundKind.REFUND: 1, RefundKind.RETURN: 2}
-GOODS = {RefundKind.REFUND: ("1", "2"), RefundKind.RETURN: ("2",)}  # 1 not received, 2 received
+UNSHIPPED = "1"
+# 3 not received, 4 received (upstream): the service takes what is true
+SHIPPED = {RefundKind.REFUND: ("3", "4"), RefundKind.RETURN: ("4",)}
 UNKNOWN_AMOUNT = "the answer does not say whether it is taken on"
 PAGE_SIZE = 50
 
 STATES = {
-    10: RefundState.ASKED,
-    20: RefundState.AGREED,
-    30: RefundState.RETURNED,
-    100: RefundState.REFUNDED,
-    -10: RefundState.REFUSED,
-    -20: RefundState.CLOSED,
+    "10": RefundState.ASKED,
+    "20": RefundState.AGREED,
+    "30": RefundState.RETURNED,
+    "100": RefundState.REFUNDED,
+    "-10": RefundState.REFUSED,
+    "-20": RefundState.CLOSED,
 }
 
 
@@ -51,8 +61,7 @@ class TaobaoAfterSale:
         require_success(taobao_order.CANCEL, answer, doubt="the answer does not say whether it is accepted")
 
     async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
-        request = taobao_order.OrderDetailRequest(purchase_order_id=order_id)
-        order = await self._client.read(taobao_order.ORDER_DETAIL, request)
+        order = await self._order(order_id)
         shop, distribution = LinesByIds(lines, sku_ids), LinesByIds(lines, distribution_ids)
         told = [
             (shop.take((part.item_id, part.sku_id)) or distribution.take((part.item_id, part.sku_id)), part)
@@ -65,8 +74,16 @@ class TaobaoAfterSale:
         return tuple(found)
 
     async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
-        found = await concurrently(GOODS[kind], lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods))
+        """The options for goods as the order shows them: not shipped while no part of the target has a parcel."""
+        shown = (await self._order(order_id)).sub_purchase_orders
+        sent = any(part.logistic_orders for part in shown if part.sub_purchase_order_id in target.entry_ids)
+        states = SHIPPED[kind] if sent else (UNSHIPPED,)
+        found = await concurrently(states, lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods))
         return tuple(option for options in found for option in options)
+
+    async def _order(self, order_id: str) -> taobao_order.PurchaseOrder:
+        request = taobao_order.OrderDetailRequest(purchase_order_id=order_id)
+        return await self._client.read(taobao_order.ORDER_DETAIL, request)
 
     async def _options(self, sub_order_id: str, refund_type: int, goods: str) -> tuple[RefundOption, ...]:
         request = api.RenderRequest(sub_order_id=sub_order_id, refund_type=refund_type, goods_status=int(goods))
@@ -178,13 +195,7 @@ def _target(line: OrderLine, part: taobao_order.SubPurchaseOrder) -> Target:
 
 def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...]) -> ServiceRefund:
     refund, logistics = shown.refund_order, shown.logistics
-    state = STATES.get(refund.refund_status)
-    if state is None:
-        raise ContractMismatch(
-            f"refund status {refund.refund_status} is not known",
-            operation=api.REFUND.name,
-            field="refundStatus",
-        )
+    state = refund_state(refund.refund_status, STATES, api.REFUND)
     if state is RefundState.AGREED and refund.refund_type == TYPES[RefundKind.RETURN]:
         state = RefundState.TO_RETURN
     company = logistics.logistics_company if logistics else None
@@ -194,7 +205,7 @@ def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...])
         asked=refund.refund_fee,
         refunded=refund.refund_fee if state is RefundState.REFUNDED else NOTHING,
         reason_id=int(refund.reason_id) if refund.reason_id.isdigit() else 0,
-        refusal=refund.seller_refuse_reason_describe or refund.seller_refuse_reason,
+        refusal=refund.seller_refuse_reason_describe or refund.seller_refuse_reason or failed(refund.refund_status),
         company=company.logistics_company_name or company.logistics_company_code if company else "",
         tracking_number=logistics.mail_no if logistics else "",
         return_address=logistics.receiver_address if logistics else "",

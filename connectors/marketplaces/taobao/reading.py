@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from connectors.marketplaces.lines import (
+    PARTLY_SENT,
     LinesByIds,
     distinct,
     distribution_ids,
     other_pieces,
+    scan,
     shipments,
     status_of,
-    trace_status,
     unknown_sale,
     unmentioned,
 )
@@ -27,6 +28,7 @@ from domain.quotes import LineProblem, Problem, Quote, QuoteLine
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, Shipment, ShipmentItem, TrackingEvent
 
 ACTIVE = "active"
+CLOSED = frozenset({"4"})
 
 STATUSES = {
     "0": ServiceStatus.UNPAID,
@@ -168,7 +170,7 @@ def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:
     return ServiceOrder(
         order_id=order.purchase_id,
         reference=order.outer_purchase_id,
-        status=status_of(order.status, STATUSES),
+        status=status_of(order.status, STATUSES, is_paid=order.pay_time is not None),
         state_word=order.status,
         total=order.purchase_amount,
         paid=order.pay_amount,
@@ -178,7 +180,14 @@ def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:
         parts=tuple(part.sub_purchase_order_id for part in order.sub_purchase_orders),
         parcels=_parcels(order),
         shipments=_shipments(order),
+        is_partly_sent=order.status in PARTLY_SENT or _lacks_parcels(order),
     )
+
+
+def _lacks_parcels(order: taobao_order.PurchaseOrder) -> bool:
+    """Whether some open parts have a parcel and others have none."""
+    sent = {bool(part.logistic_orders) for part in order.sub_purchase_orders if str(part.status) not in CLOSED}
+    return len(sent) > 1
 
 
 def _parcels(order: taobao_order.PurchaseOrder) -> tuple[DomesticParcel, ...]:
@@ -212,10 +221,5 @@ def _shipments(order: taobao_order.PurchaseOrder) -> tuple[Shipment, ...]:
 def events(logistics: taobao_order.Logistics) -> Iterable[TrackingEvent]:
     for parcel in logistics.pnm_logistics_details:
         for trace in parcel.logistics_traces:
-            yield TrackingEvent(
-                tracking_number=parcel.mail_no,
-                occurred_at=trace.time,
-                status=trace_status(trace.status),
-                description=trace.standard_desc or trace.status_desc,
-                place=trace.city or trace.facility_name,
-            )
+            words, place = trace.standard_desc or trace.status_desc, trace.city or trace.facility_name
+            yield scan(parcel.mail_no, trace.time, trace.status, words, place)

@@ -148,7 +148,8 @@ TRACKING_EVENTS = table(
         ),
         "status": Column(
             ID,
-            "The stage: `CONSIGN`, `ACCEPT`, `TRANSPORT`, `DELIVERING`, `SIGN` (arrived), `OTHER` (a word not known).",
+            "The stage: `WAITING`, `CONSIGN`, `ACCEPT`, `TRANSPORT`, `CUSTOMS`, `DELIVERING`, `SIGN` (arrived), "
+            "`EXCEPTION`, `REJECTED`, `RETURNED`, `OTHER` (a word not known).",
             source="tracking answer",
             example="TRANSPORT",
             one_of=TraceStatus,

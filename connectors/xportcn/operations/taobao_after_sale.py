@@ -1,10 +1,13 @@
 """Taobao / After-sale: refunds and returns of one sub-order each (contract 2.4); amounts in fen.
 
-`refund_type` 1 is money only, 2 is return and money; `goods_status` 1 is not received, 2 received at the warehouse;
+`refund_type` 1 is money only, 2 is return and money; `goods_status` 1 is not shipped, 2 shipped, 3 not received,
+4 received at the warehouse, 5 sent back, 6 the seller has it (upstream, assumed here);
 `refund_status` is of 4.1: 10 asked, 20 agreed, 30 parcel on its way back, 100 refunded, -10 seller refused, -20 closed.
 """
 
 from __future__ import annotations
+
+from typing import Annotated
 
 from pydantic import Field
 
@@ -24,6 +27,7 @@ from connectors.xportcn.wire import (
     ParcelNumber,
     Request,
     Response,
+    Word,
 )
 from domain.effects import Action
 
@@ -63,7 +67,7 @@ class RefundOrder(Response):
     refund_id: GivenId
     refund_fee: Fen
     refund_type: Code | None = None
-    refund_status: Code
+    refund_status: Annotated[Word, Field(min_length=1)]
     goods_status: Code | None = None
     reason_id: Id = ""
     reason_desc: str = ""

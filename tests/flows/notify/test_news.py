@@ -14,12 +14,14 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
+from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.orders import Receiver
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
+from domain.unknown_words import CAUSE, Place, UnknownWord
 from flows.answers.todo import ToDo
 from flows.digest import digest_of
 from flows.notify.news import of_batch, of_faults, of_parcels
@@ -91,14 +93,16 @@ def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
     assert full.body.splitlines()[0] == f"A-2. The first of them: {FULL}"
 
 
-def test_states_that_nobody_knows_are_told_once_a_marketplace(ledger: Ledger) -> None:
-    """Paid orders wait for nobody, and their words are new: the first run tells of them."""
-    unknown = ReasonCode.UNKNOWN_STATE
-    for refs in (("A-1", "A-2"), ("A-3",)):
-        ledger.tell(*of_batch(report(*(line(ref, OrderState.PAID, "it is in 待收货", unknown) for ref in refs)), {}))
-    (message,) = told(ledger)
-    assert message.subject == "1688 shows 2 orders in a state that this program does not know"
-    assert message.body.startswith("A-1, A-2. What this program has paid counts as paid")
+def test_unknown_words_are_told_once_a_word(ledger: Ledger) -> None:
+    """An order that shows it later is not told of again; another word is."""
+    state = UnknownWord(Marketplace.TAOBAO, Place.ORDER, "77")
+    for word, refs in ((state, {"A-1", "A-2"}), (state, {"A-3"}), (state._replace(word=""), {"A-3"})):
+        ledger.tell(word.message(refs))
+    first, second = told(ledger)
+    assert first.subject == "taobao shows 2 orders whose order state this program does not know: 77"
+    assert first.body.startswith("A-1, A-2. Nothing is guessed from it: what this program has paid counts as paid")
+    assert second.subject.endswith(": none told")
+    assert ledger.messages.causes_after(CAUSE) == ["taobao order state 77", "taobao order state none told"]
 
 
 def test_what_nobody_answered_is_told_by_who_asked() -> None:

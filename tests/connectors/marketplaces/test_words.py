@@ -1,0 +1,160 @@
+"""Words of the service: known ones in each vocabulary, unknown ones that decide nothing, and 200 parcels of both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from connectors.marketplaces.after_sale import refund_state
+from connectors.marketplaces.alibaba_1688 import reading
+from connectors.marketplaces.alibaba_1688.after_sale import STATES
+from connectors.marketplaces.lines import scan, status_of
+from connectors.xportcn.errors import UnknownRefundState
+from connectors.xportcn.operations import alibaba_after_sale, alibaba_order
+from connectors.xportcn.wire import Bounds
+from domain.after_sale import RefundState
+from domain.money import Money
+from domain.service_orders import (
+    DomesticParcel,
+    ServiceOrder,
+    ServiceStatus,
+    TraceStatus,
+    TrackingEvent,
+    arrived,
+    state_from_parcels,
+)
+from domain.states import OrderState
+from sandbox.alibaba_1688.tracking import order_trace
+from sandbox.dialects.dialect import Dialects
+from sandbox.dialects.known import BY_NAME
+from sandbox.operations import Call
+from sandbox.world import World
+
+AT = datetime(2026, 9, 3, tzinfo=UTC)
+PARCELS = 200
+
+
+@pytest.mark.parametrize(
+    ("word", "words", "stage"),
+    [
+        ("SIGN", "", TraceStatus.SIGN),
+        ("Signed", "", TraceStatus.SIGN),
+        ("WAITING_COLLECT", "", TraceStatus.WAITING),
+        ("CUSTOMS_FAILED", "", TraceStatus.EXCEPTION),
+        ("REJECTED", "已签收", TraceStatus.REJECTED),
+        ("AGENT_SIGN", "", TraceStatus.DELIVERING),
+        ("UNKNOWN", "已签收", TraceStatus.SIGN),
+        ("", "签收", TraceStatus.SIGN),
+        ("", "快件已由丰巢智能柜代签收", TraceStatus.SIGN),
+        ("", "包裹已入库", TraceStatus.SIGN),
+        ("", "快件已退回发件人", TraceStatus.RETURNED),
+        ("", "收件人拒收", TraceStatus.REJECTED),
+        ("", "快件正在派送,请准备签收", TraceStatus.OTHER),
+        ("", "已派送,等待签收", TraceStatus.OTHER),
+        ("", "快件未签收", TraceStatus.OTHER),
+        ("", "已签收,如需退回请联系商家", TraceStatus.OTHER),
+        ("", "", TraceStatus.OTHER),
+    ],
+)
+def test_the_stage_of_a_step(word: str, words: str, stage: TraceStatus) -> None:
+    """By its word; without one by its words, where they tell of one stage and of nothing else."""
+    event = scan("SF1", AT, word, words)
+    assert (event.status, event.unknown_word) == (stage, "")
+
+
+def test_an_unknown_word_is_no_stage_whatever_its_words_say() -> None:
+    event = scan("SF1", AT, "AT_GATE", "已签收")
+    assert (event.status, event.unknown_word) == (TraceStatus.OTHER, "AT_GATE")
+
+
+@pytest.mark.parametrize(
+    ("word", "unpaid", "paid"),
+    [
+        ("paid_but_not_fund", ServiceStatus.PAYMENT_PENDING, ServiceStatus.PAYMENT_PENDING),
+        ("wait_seller_accept_order", ServiceStatus.OTHER, ServiceStatus.PAID),
+        ("signinfailed", ServiceStatus.OTHER, ServiceStatus.SHIPPED),
+        ("confirm_goods_and_has_subsidy", ServiceStatus.OTHER, ServiceStatus.FINISHED),
+        ("部分入库", ServiceStatus.OTHER, ServiceStatus.SHIPPED),
+        ("已取消", ServiceStatus.OTHER, ServiceStatus.OTHER),
+    ],
+)
+def test_words_that_say_nothing_of_the_money_are_known_beside_a_payment(
+    word: str, unpaid: ServiceStatus, paid: ServiceStatus
+) -> None:
+    assert status_of(word, reading.STATUSES) is unpaid
+    assert status_of(word, reading.STATUSES, is_paid=True) is paid
+
+
+def test_refund_states_of_the_console_are_known_and_none_says_that_money_came_back() -> None:
+    known = {word: refund_state(word, STATES, alibaba_after_sale.REFUND) for word in ("待财务退款", "退款失败")}
+    assert known == {"待财务退款": RefundState.AGREED, "退款失败": RefundState.REFUSED}
+    with pytest.raises(UnknownRefundState) as caught:
+        refund_state("已退款", STATES, alibaba_after_sale.REFUND)
+    assert caught.value.code == "已退款"
+
+
+def test_an_order_of_which_a_part_is_not_sent_is_in_no_warehouse() -> None:
+    (event,) = [scan("SF1", AT, "SIGN", "")]
+    assert state_from_parcels(shown("SF1"), [event], ()) is OrderState.IN_WAREHOUSE
+    assert state_from_parcels(shown("SF1", is_partly_sent=True), [event], ()) is OrderState.SHIPPED
+
+
+@pytest.mark.parametrize("dialect", ["tracking-words", "tracking-without-status"])
+def test_two_hundred_parcels_are_counted_right(dialect: str) -> None:
+    """Returned and rejected ones are not in the warehouse, also where their sender signed; unknown words are named."""
+    ends: Counter[str] = Counter()
+    states: Counter[OrderState | None] = Counter()
+    unknown: set[str] = set()
+    for number in range(PARCELS):
+        events = traced(number, dialect)
+        last = events[-1].tracking_number
+        ends["arrived"] += last in arrived(events)
+        for stage in (TraceStatus.REJECTED, TraceStatus.RETURNED):
+            ends[stage.lower()] += any(event.status is stage for event in events)
+        states[state_from_parcels(shown(last), events, ())] += 1
+        unknown |= {event.unknown_word for event in events} - {""}
+    digits = Counter(events_number(number)[-1] for number in range(PARCELS))
+    back = digits["7"] + digits["8"]
+    assert ends == {"arrived": PARCELS - back, "rejected": digits["8"], "returned": digits["7"]}
+    assert (digits["7"], digits["8"]) > (0, 0)
+    assert states == {OrderState.IN_WAREHOUSE: PARCELS - back, OrderState.SHIPPED: back}
+    assert unknown == ({"AT_SORTING_CENTER"} if dialect == "tracking-words" else set())
+
+
+def order_of(number: int) -> Any:
+    return SimpleNamespace(id=str(10**18 + number), paid_at=1_750_000_000_000, ships=True, shipment_ids=())
+
+
+def events_number(number: int) -> str:
+    (parcel,) = answered(number)["logisticsTrace"]
+    return str(parcel["logisticsBillNo"])
+
+
+def answered(number: int) -> dict[str, Any]:
+    later = order_of(number).paid_at + 10 * 86_400_000
+    world = SimpleNamespace(now=lambda: later, dialects=Dialects())
+    return order_trace(cast("World", world), order_of(number))
+
+
+def traced(number: int, dialect: str) -> list[TrackingEvent]:
+    change = BY_NAME[dialect].changes_answer
+    assert change is not None
+    told = change(cast("World", None), "", cast("Call", None), answered(number))
+    return list(reading.events(alibaba_order.LOGISTICS.parse(told, Bounds())))
+
+
+def shown(number: str, *, is_partly_sent: bool = False) -> ServiceOrder:
+    return ServiceOrder(
+        order_id="7",
+        reference="R-1",
+        status=ServiceStatus.SHIPPED,
+        total=Money(100),
+        paid=Money(100),
+        created_at=AT,
+        parcels=(DomesticParcel(tracking_number=number, company="", sent_at=None),),
+        is_partly_sent=is_partly_sent,
+    )
