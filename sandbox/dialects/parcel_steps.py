@@ -24,8 +24,8 @@ def steps_changed(data: Any, change: Callable[[str, Sequence[Step]], list[Step]]
 
 
 def last_digit(number: str) -> str:
-    """What decides how a parcel ends."""
-    return next((letter for letter in reversed(number) if letter.isdigit()), "")
+    """What decides how a domestic parcel ends; international numbers end in a letter."""
+    return number[-1:]
 
 
 def step_with(step: Step, status: str | None, words: str) -> Step:
