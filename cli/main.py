@@ -370,6 +370,27 @@ def notify(
 
 @app.command()
 @explained
+def confirm(
+    marketplace: Annotated[Marketplace, typer.Argument(help="Which one you have looked at in the console.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="All is as it should be: don't ask.")] = False,
+    channel: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What the first order was paid by; any other than balance holds it."),
+    ] = None,
+    otherwise: Annotated[
+        str, typer.Option(metavar="WORDS", help="How the first payment differs from what is asked: holds it.")
+    ] = "",
+    by: AnsweredBy = None,
+) -> None:
+    """Answer all that is open about a marketplace: its first payment, amounts that differ, orders of unknown origin."""
+    from cli.confirm import confirm_marketplace
+
+    raise typer.Exit(confirm_marketplace(marketplace, yes=yes, channel=channel, otherwise=otherwise, by=by))
+
+
+@app.command()
+@explained
 def todo(
     *,
     refused_days: Annotated[

@@ -204,6 +204,8 @@ def print_report(report: BatchReport) -> None:
         console.print(Text(report.broken_off, style="yellow"))
     if report.next_look:
         console.print(Text(report.next_look.words, style="yellow"))
+    for question in report.questions:
+        console.print(Text(question, style="yellow"))
     show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
 
 

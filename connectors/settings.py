@@ -112,6 +112,11 @@ class XportcnSettings(Settings):
             "a marketplace alone means all its calls (docs/going-live.md)"
         ),
     )
+    ask_first: bool | None = Field(
+        None,
+        description="Buy nothing further at a marketplace until the question about its first payment is answered "
+        "(`sourcing confirm`); by itself true, and false at a loopback address. `false` waives the question",
+    )
     submission_h: int = Field(
         24,
         ge=1,
@@ -179,6 +184,11 @@ class XportcnSettings(Settings):
     @property
     def is_sandbox(self) -> bool:
         return is_loopback(self.base_url)
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether a person is asked about the first payment at each marketplace before a second one is made."""
+        return not self.is_sandbox if self.ask_first is None else self.ask_first
 
     @property
     def account_name(self) -> str:

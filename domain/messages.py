@@ -37,6 +37,7 @@ class MessageKind(StrEnum):
     NOTHING_RAN = "nothing_ran"
     BUYING_PAUSED = "buying_paused"
     UNKNOWN_STATE = "unknown_state"
+    FIRST_PAYMENT = "first_payment"
     DIGEST = "digest"
 
     @property
@@ -58,6 +59,7 @@ _SEVERAL = {
     MessageKind.RUN_FAILED: "runs failed",
     MessageKind.RUN_AGAIN: "runs lost their process and are started again",
     MessageKind.UNKNOWN_STATE: "marketplaces show states that are not known here",
+    MessageKind.FIRST_PAYMENT: "marketplaces were paid at for the first time",
     MessageKind.NOTHING_RAN: "things did not run in time",
 }
 

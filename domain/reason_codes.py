@@ -149,6 +149,12 @@ class ReasonCode(StrEnum):
         command="run")
     NOBODY_ANSWERED = "nobody_answered", _words(K.CHOICE, "[freight?freight not approved, ][goods?not bought, ]nobody "
         "answered within {within}", "run the file again to be asked anew", command="run")
+    FIRST_GOES_ALONE = "first_goes_alone", _words(K.CHOICE, "not bought yet: {first} goes first at {marketplace}, and "
+        "nobody has confirmed yet what its payment took from the balance. {remedy}", "Once it is paid, answer the "
+        "question: sourcing confirm {marketplace}; then run the file again", command="confirm")
+    FIRST_PAYMENT = "first_payment", _words(K.OTHER, "{first}, order {order_id}, is the first one paid at "
+        "{marketplace}. Did the balance fall by exactly {amount}, once, by which channel, and does the console show "
+        "its goods ({goods}) for your warehouse?", "sourcing confirm {marketplace}", command="confirm")
     # not begun, or left in the middle: a later run goes on
     NOT_LOOKED_UP = "not_looked_up", _words(K.WAITS, "not looked up yet: {why}")
     ASKED_IN_VAIN = "asked_in_vain", _words(K.WAITS, "{what} ({failure})")

@@ -128,7 +128,7 @@ class BatchReport:
     `warnings` are those of the request file, and `lines_without_limit` counts its lines without a price limit.
     `next_follow_up` is for what may end well without a person, only later. `broken_off` says why a run ended before its
     work did: the service was away, or the time was up; `paused` that it bought nothing, or no more. `rejected` are rows
-    that the snapshot left out of their tables.
+    that the snapshot left out of their tables. `questions` are about first payments, for a person with the console.
     """
 
     batch_id: str
@@ -147,6 +147,7 @@ class BatchReport:
     broken_off: str = ""
     paused: Pause | None = None
     rejected: Rejected = NONE_REJECTED
+    questions: Sequence[str] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -208,6 +209,7 @@ class BatchReport:
             "broken_off": self.broken_off,
             "paused": asdict(self.paused) | {"at": self.paused.at.isoformat()} if self.paused else None,
             "next_look": self.next_look.to_json() if self.next_look else None,
+            "questions": [*self.questions],
             "rejected": asdict(self.rejected),
         }
 

@@ -1,4 +1,4 @@
-"""A person's confirmation in the UI that a marketplace's amounts are right, or that all orders there are known."""
+"""A person's answers in the UI to what is open about a marketplace: amounts, first payment, orders there."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.marketplace import Marketplace
 from domain.pause import by_whom
+from flows.answers.marketplaces import Topic, answered
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
-from flows.prefect_ui.parameters import AllKnown, AmountsRight, ConfirmedAt, ConfirmedBy
+from flows.prefect_ui.parameters import (
+    AllKnown,
+    AmountsRight,
+    ConfirmedAt,
+    ConfirmedBy,
+    FirstPaymentOtherwise,
+    FirstPaymentRight,
+)
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
 
@@ -21,11 +29,17 @@ async def confirm_marketplace(
     marketplace: ConfirmedAt,
     amounts_are_right: AmountsRight = False,  # noqa: FBT002 - a box of a form
     every_order_is_known: AllKnown = False,  # noqa: FBT002 - a box of a form
+    first_payment_is_right: FirstPaymentRight = False,  # noqa: FBT002 - a box of a form
+    first_payment_otherwise: FirstPaymentOtherwise = "",
     said_by: ConfirmedBy = "",
 ) -> str:
     """Write down what a person has checked: then the next run may order and pay there again."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace") as ledger:
-        words = confirmed(ledger, marketplace, by_whom(said_by), amounts=amounts_are_right, orders=every_order_is_known)
+        by, otherwise = by_whom(said_by), first_payment_otherwise.strip()
+        words = confirmed(ledger, marketplace, by, amounts=amounts_are_right, orders=every_order_is_known)
+        if first_payment_is_right or otherwise:
+            first = [Topic.FIRST_PAYMENT]
+            words = f"{words}; {answered(ledger, marketplace, first, by=by, otherwise=otherwise)}"
     run_logger().info("%s", words)
     await best_effort("the run's name", rename_run(words))
     return words

@@ -114,7 +114,8 @@ def account_on(terms: Terms) -> XportcnSettings:
             f"this helper has the account {mine.account_name}, and the batch is bought by {terms.account}: give "
             "its machine the same XPORTCN_ settings as the run that shares it. It has done nothing"
         )
-    return mine.model_copy(update={"pay_is": terms.pay_is, "units": terms.units})
+    on_its_terms = {"pay_is": terms.pay_is, "units": terms.units, "ask_first": terms.asks_first}
+    return mine.model_copy(update=on_its_terms)
 
 
 async def _told(helped: Helped) -> Helped:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, and_, null, select, text
 
+from connectors.ledger.first_orders import behind_first
 from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, SpendLimits
@@ -36,7 +37,10 @@ def claim_each(
     limits: SpendLimits | None,
     off: Mapping[str, str],
 ) -> Claimed:
-    """Claim the intents that are still valid, at marketplaces that are not turned `off`, and within the limits."""
+    """Claim the intents that are still valid, at marketplaces that are not turned `off`, and within the limits.
+
+    Where a first payment is not confirmed yet, no second order is claimed.
+    """
     if not intents:
         return Claimed(won={}, settled={}, open={})
     refs = {"refs": [intent.order_ref for intent in intents]}
@@ -47,6 +51,8 @@ def claim_each(
     intents = _where_open(ledger, connection, intents, off, now_standing)
     if limits is not None and intents:
         intents = _within(ledger, connection, intents, limits, now, now_standing)
+    if intents:
+        intents = _without(ledger, connection, intents, behind_first(ledger, connection, intents, now_standing, begun))
     if not intents:
         return Claimed(won={}, settled={}, open={})
     latest = _latest(begun, intents[0].action)

@@ -100,11 +100,8 @@ class MarkRows(LedgerRows):
         return bool(self._ledger.rows(select(marks.c.id).where(*noted).limit(1)))
 
     def _note(self, name: str, words: str, *, by: str) -> None:
-        """Write a mark that forbids nothing: it ends as it is written."""
-        now = self._ledger.clock()
-        row = {"name": name, "at": now, "by": by, "words": words, "ended_at": now, "ended_by": by}
         with self._ledger.transaction(()) as connection:
-            connection.execute(marks.insert().values(row))
+            connection.execute(marks.insert().values(note_row(name, words, by=by, at=self._ledger.clock())))
 
     @repeating
     def confirm_restored(self, *, by: str, listed_within: timedelta, last_sent: datetime | None) -> datetime | None:
@@ -137,6 +134,11 @@ class MarkRows(LedgerRows):
         with self._ledger.reading() as connection:
             require_unmarked(connection, self._ledger.shown)
             require_settled(connection, self._ledger.shown, self._ledger.clock())
+
+
+def note_row(name: str, words: str, *, by: str, at: datetime) -> dict[str, object]:
+    """A mark that forbids nothing: it ends as it is written."""
+    return {"name": name, "at": at, "by": by, "words": words, "ended_at": at, "ended_by": by}
 
 
 def _confirmed(marketplace: Marketplace) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, u
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
+from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.foreign_orders import ForeignOrderRows
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.guard import LedgerGuard
@@ -90,8 +91,11 @@ class Ledger(Switches):
     Every method is one durable transaction, or a read. `owner` is also the name of the run's send log.
     """
 
-    def __init__(self, url: str, *, clock: Clock, owner: str) -> None:
+    def __init__(self, url: str, *, clock: Clock, owner: str, asks_first: bool = False) -> None:
+        """`asks_first`: claims hold what follows the first paid order of a marketplace until a person has answered."""
         super().__init__(url, clock=clock, owner=owner)
+        self.asks_first = asks_first
+        self.first_orders = FirstOrderRows(self)
         self.guard = LedgerGuard(url, self.engine)
         self.resolutions = ResolutionRows(self)
         self.marks = MarkRows(self)

@@ -79,6 +79,8 @@ class Transactions:
         self.clock = clock
         self.owner = owner
         self.totals = CommittedTotals()
+        self.asks_first = False
+        self.free_of_first = set[str]()
         self.engine = open_engine(url)
         event.listen(self.engine, "connect", lambda *_: self.totals.forget())  # it may be another server by now
         is_postgres = self.engine.dialect.name == "postgresql"

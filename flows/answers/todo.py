@@ -23,6 +23,7 @@ from domain.reasons import Explained, Reason, explained
 from domain.states import BEGUN, OrderState
 from domain.witnessed import marketplace_held
 from domain.wording import shorten
+from flows.answers.marketplaces import first_payments
 from flows.answers.questions import OpenQuestion, open_questions
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
@@ -32,6 +33,7 @@ NOT_OVER = frozenset(OrderState) - {OrderState.CANCELLED, OrderState.REFUNDED}
 UNFINISHED = "bought in part: nothing is wrong, the rest of its steps is left to a run"
 QUESTION_HELD = "a run works on it until {:%Y-%m-%d %H:%M} UTC: wait for that"
 FAULTY = "faulty file"
+ASKED = "question"
 NOT_DELIVERED = "not told"
 TRY_OUT = "see who can be reached: sourcing notify --test, or the deployment notify"
 MEND = "mend the file and drop it into the inbox again, or take it out of the folder failed"
@@ -88,6 +90,7 @@ def to_do(
     files = [_of_file(one) for one in faulty_files(inbox, since=newest)] if inbox else []
     unsent = map(_of_message, ledger.messages.unreached(newest))
     found += [_of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()]
+    found += [_of_first_payment(ledger, place, why) for place, why in first_payments(ledger).items()]
     return sorted([*found, *_of_refunds(ledger, waiting), *files, *unsent], key=lambda one: (one.since, one.order_ref))
 
 
@@ -194,6 +197,18 @@ def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) 
         since=reasons[0][1],
         **explained(marketplace_held(marketplace, shorten([why for why, _ in reasons]))),
         commands=[f"sourcing ledger confirm {marketplace}"],
+    )
+
+
+def _of_first_payment(ledger: Ledger, marketplace: Marketplace, why: Reason) -> ToDo:
+    first = str(why.facts["first"])
+    return ToDo(
+        order_ref=marketplace,
+        marketplace=marketplace,
+        state=ASKED,
+        since=ledger.orders([first])[first].updated_at,
+        **explained(why),
+        commands=[why.remedy],
     )
 
 

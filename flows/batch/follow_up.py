@@ -28,11 +28,12 @@ from domain.report import BatchReport
 from domain.request_remarks import Remark
 from domain.states import BEGUN, OrderState
 from domain.wording import pluralize
+from flows.answers.marketplaces import first_payments
 from flows.approval.approving import asks_in_the_ui, has_deployment
 from flows.batch.opening import absolute
 from flows.batch.planning import Take
 from flows.batch.sorting import SortedOrders
-from flows.notify.news import of_batch, waiting_in
+from flows.notify.news import of_batch, of_first_payments, waiting_in
 from flows.notify.telling import tell
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.parameters import BadInput, Limits
@@ -233,8 +234,13 @@ async def schedule_follow_up(
         say("Batch %s: %s", report.batch_id, follow_up.words)
         report = replace(report, next_look=follow_up)
     orders = resources.ledger.each_order(line.order_ref for line in waiting_in(report))
-    await tell(resources.ledger, *of_batch(report, {one.order_ref: one.request.receiver for one in orders}))
-    return report
+    first = first_payments(resources.ledger) if resources.ledger.asks_first else {}
+    await tell(
+        resources.ledger,
+        *of_batch(report, {one.order_ref: one.request.receiver for one in orders}),
+        *of_first_payments(first),
+    )
+    return replace(report, questions=[f"{why} Answer: {why.remedy}" for why in first.values()])
 
 
 def next_follow_up(

@@ -13,6 +13,7 @@ from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import ServiceAway
 from domain.budget import BudgetLimits, over_budget
 from domain.decisions import FINE, Verdict, held
+from domain.first_orders import first_goes_alone
 from domain.matching import Match
 from domain.money import Money
 from domain.offers import Offer
@@ -253,9 +254,14 @@ def within_budget(plans: Sequence[PlannedOrder], limits: BudgetLimits) -> list[P
 
 
 def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
-    """The verdicts on orders at held marketplaces, where claims would be refused."""
-    held_ones = ledger.holds.standing()
-    return {
+    """The verdicts on orders at marketplaces that are held or wait for an answer, where claims would be refused."""
+    held_ones, first = ledger.holds.standing(), ledger.first_orders.goes_alone()
+    behind = {
+        one.order_ref: held(first_goes_alone(first[one.marketplace], one.marketplace))
+        for one in (requests if first else ())
+        if first.get(one.marketplace, one.order_ref) != one.order_ref
+    }
+    return behind | {
         one.order_ref: held(marketplace_held(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
         for one in (requests if held_ones else ())
         if one.marketplace in held_ones

@@ -355,6 +355,7 @@ async def shared(
         asks=asks,
         pay_is=account.pay_is,
         units=account.units,
+        asks_first=account.asks_first,
     )
     before = await _taken_up(resources, batch_id, terms)
     if before is None and not helpers:

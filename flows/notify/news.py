@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from connectors.ledger.records import EffectRecord
 from domain.findings import Finding
-from domain.messages import Message, MessageKind
+from domain.marketplace import Marketplace
+from domain.messages import Message, MessageKind, alert
 from domain.money import Money
 from domain.orders import Receiver
 from domain.personal import without_receiver
@@ -126,6 +127,19 @@ def of_parcels(
             body="\n".join([*lines, f"What to do: {silent.remedy}."]),
             about=about,
         )
+    ]
+
+
+def of_first_payments(asked: Mapping[Marketplace, Reason]) -> list[Message]:
+    """The message of each question about a first payment."""
+    return [
+        alert(
+            f"first-payment:{marketplace}:{why.facts['first']}",
+            MessageKind.FIRST_PAYMENT,
+            f"The first payment at {marketplace}: what did it take from the balance?",
+            why,
+        )
+        for marketplace, why in asked.items()
     ]
 
 

@@ -331,4 +331,15 @@ AmountsRight = Annotated[
     bool, asked("Its amounts are right", "It is held since two readings of an amount are a hundred times apart: todo")
 ]
 AllKnown = Annotated[bool, asked("Every order of ours there is known", "To the ledger, as a plan of a new one asks")]
+FirstPaymentRight = Annotated[
+    bool,
+    asked(
+        "Its first payment is right",
+        "The balance fell by exactly that, once, no other channel was used, and the console shows the goods for your "
+        "warehouse: todo has order and amount",
+    ),
+]
+FirstPaymentOtherwise = Annotated[
+    str, asked("Its first payment is otherwise", "How; for example: it was paid by credit. Holds the marketplace")
+]
 ConfirmedBy = Annotated[str, asked("Your name", "Who has looked; it is kept")]

@@ -132,7 +132,7 @@ async def open_resources(
     require_place(settings.snapshot_root)
     with (
         SendLog(send_logs) as log,
-        repeating(Ledger)(settings.ledger_url, clock=clock, owner=log.owner) as ledger,
+        repeating(Ledger)(settings.ledger_url, clock=clock, owner=log.owner, asks_first=xportcn.asks_first) as ledger,
         _explaining_replaced(ledger),
     ):
         ledger.guard.watch(settings.data_dir, log.path)

@@ -181,6 +181,7 @@ class Episode:
         self.follow_ups = Random(f"{self.seed}:looks")
         self.has_follow_ups = self.seed % FOLLOWED_UP_AT == 3
         self.pay_is = "unknown" if self.seed % DEBITS_NOT_KNOWN_IN == 5 else "debit"
+        self.asks_first = False
         self.pauses = Random(f"{self.seed}:pauses")
         self.to_be_sent = self.pauses.choice((0, 1, 1, 2, 2, 3))
         self.is_paused = self.none_leaves = False

@@ -36,6 +36,7 @@ from tests.simulation.scripts import (
     a_line_declined,
     also,
     answering,
+    ask_about_the_first,
     asked_in_the_ui,
     asking,
     away_once_approved,
@@ -132,6 +133,7 @@ def bought(
     budget: Money | None = None,
     faults: Mapping[Call, Sequence[Fault | None]] = NO_FAULTS,
     settings: Mapping[str, Any] = AS_ASKED,
+    asks_first: bool = False,
     **wishes: Any,
 ) -> Play:
     """Runs of a batch, hours apart, at a service with odd answers."""
@@ -144,7 +146,7 @@ def bought(
             await scene.buys(yes=yes, ask=ask, budget=budget)
             await asyncio.sleep(SETTLED_S)
 
-    return played(script, *at, faults=faults, **settings)
+    return played(script, *at, faults=faults, asks_first=asks_first, **settings)
 
 
 def struck(call: Call, *kinds: Kind | None, **options: Any) -> Play:
@@ -216,6 +218,8 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.ABOVE_APPROVAL_LIMIT: bought(yes=None, ask=False, settings={"approval_limit_cny": "0.01"}),
     R.NOBODY_ANSWERED: played(asked_in_the_ui(None)),
     R.ASKING_RUN_CANCELLED: played(asked_in_the_ui(CancelledBelow())),
+    R.FIRST_GOES_ALONE: bought(at=[TAOBAO] * 2, asks_first=True),
+    R.FIRST_PAYMENT: played(steps(buy, ask_about_the_first), TAOBAO, asks_first=True),
     # not begun, or left in the middle
     R.NOT_LOOKED_UP: played(away_once_begun, patience_s=600),
     R.ASKED_IN_VAIN: struck(Call.PLAN, None, *[Kind.GARBAGE] * 99),

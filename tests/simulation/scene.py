@@ -108,6 +108,7 @@ class Scene(Shop):
     ) -> None:
         super().__init__(made, *(at or (Marketplace.TAOBAO,)), faults=faults)
         self.misfortune.patience_s, pay_is = settings.pop("patience_s", 0), settings.pop("pay_is", "debit")
+        self.asks_first = settings.pop("asks_first", False)
         self.scenario = replace(self.scenario, settings=self.scenario.settings.model_copy(update=settings))
         self.service = OddSandbox(self.world, SignatureCheck(wall_clock=self.now))
         self.sandbox, self.service.faults, self.pay_is = self.service, self.faults, pay_is  # type: ignore[assignment]

@@ -17,6 +17,7 @@ from domain.after_sale import FOLLOWED, RefundKind
 from domain.effects import ResolutionKind
 from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
+from flows.answers.marketplaces import first_payments
 from flows.approval import approving, form, notice
 from flows.batch.plan_sources import FromCarts
 from flows.batch.request_batches import RequestBatch
@@ -124,6 +125,10 @@ async def forget(scene: Scene) -> None:
 
 async def buy(scene: Scene) -> None:
     await scene.buys()
+
+
+async def ask_about_the_first(scene: Scene) -> None:
+    scene.meets(first_payments(scene.ledger))
 
 
 async def decline(scene: Scene) -> None:

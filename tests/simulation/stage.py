@@ -125,7 +125,7 @@ def _seeded_bytes(made: Stage, size: int) -> bytes:
 
 
 def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
-    ledger = made.on.watched(WatchedLedger(url, **options))
+    ledger = made.on.watched(WatchedLedger(url, **{**options, "asks_first": made.on.asks_first}))
     process = current()
     assert process is not None
     process.owner = ledger.owner

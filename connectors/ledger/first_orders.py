@@ -1,0 +1,149 @@
+"""The first paid order of each marketplace: a person is asked about its payment, and nothing further is bought before.
+
+Claims to create and to pay read this in their own transaction, so no other run and no helper passes it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, exists, func, insert, or_, select
+
+from connectors.ledger.holds import hold
+from connectors.ledger.marks import note_row
+from connectors.ledger.records import EffectRecord, Intent
+from connectors.ledger.schema import effects, marks, orders
+from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.transactions import LedgerRows, Transactions, repeating
+from domain.decisions import Verdict, held
+from domain.effects import Action, EffectStatus
+from domain.first_orders import differs, first_goes_alone
+from domain.marketplace import Marketplace
+from domain.states import OrderState
+
+FIRST_LOCK = 7_307_425
+MOST_OF_A_NAME = 16
+_ONE_BY_ONE = select(func.pg_advisory_xact_lock(FIRST_LOCK))
+_PAYING = and_(effects.c.action == Action.PAY, effects.c.status.in_(COUNTS_AS_SPENT))
+_CREATING = and_(
+    effects.c.action == Action.CREATE,
+    or_(
+        effects.c.status == EffectStatus.SENDING,
+        and_(effects.c.status == EffectStatus.DONE, orders.c.state == OrderState.ORDERED),
+    ),
+)
+
+
+class FirstOrderRows(LedgerRows):
+    """Questions about first payments, and their answers, in the table `marks`."""
+
+    def asked(self) -> dict[Marketplace, str]:
+        """The order that each open question is about."""
+        with self._ledger.reading() as connection:
+            found = {one: _newest(connection, _asked(one)) for one in Marketplace if not _is_answered(connection, one)}
+        return {one: order_ref for one, order_ref in found.items() if order_ref is not None}
+
+    def goes_alone(self) -> dict[Marketplace, str]:
+        """Where nothing further may be bought now, and the order there that was begun first."""
+        if not self._ledger.asks_first:
+            return {}
+        with self._ledger.reading() as connection:
+            first = {
+                one: _begun(connection, one, Action.CREATE) for one in Marketplace if not _is_free(connection, one)
+            }
+        return {one: order_ref for one, order_ref in first.items() if order_ref is not None}
+
+    @repeating
+    def answer(self, marketplace: Marketplace, order_ref: str, *, otherwise: str, by: str) -> None:
+        """Record a person's answer. One that is `otherwise` than it should be holds the marketplace."""
+        now = self._ledger.clock()
+        with self._ledger.transaction(()) as connection:
+            row = note_row(_answered(marketplace), otherwise or "as it should be", by=by, at=now)
+            connection.execute(insert(marks).values(row))
+            if otherwise:
+                hold(connection, marketplace, [differs(order_ref, otherwise)], by=by, at=now)
+
+
+def behind_first(
+    ledger: Transactions,
+    connection: Connection,
+    intents: Sequence[Intent],
+    standing: Mapping[str, Any],
+    begun: Collection[EffectRecord],
+) -> dict[str, Verdict]:
+    """Why some of these orders may not be created or paid: another one is the first at their marketplace.
+
+    `begun` are the effects of these orders. An effect that is begun is left to its run. The first payment becomes a
+    question in this very transaction.
+    """
+    action = intents[0].action
+    if not ledger.asks_first or action not in (Action.CREATE, Action.PAY):
+        return {}
+    own = {one.order_ref for one in begun if one.action is action and one.status in COUNTS_AS_SPENT}
+    at = defaultdict[Marketplace, list[str]](list)
+    for intent in intents:
+        if intent.order_ref not in own:
+            at[Marketplace(standing[intent.order_ref].marketplace)].append(intent.order_ref)
+    waiting: dict[str, Verdict] = {}
+    for marketplace, refs in at.items():
+        if marketplace not in ledger.free_of_first:
+            waiting |= _at_one(ledger, connection, marketplace, refs, action)
+    return waiting
+
+
+def _at_one(
+    ledger: Transactions, connection: Connection, marketplace: Marketplace, refs: Sequence[str], action: Action
+) -> dict[str, Verdict]:
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ONE_BY_ONE)
+    question = _newest(connection, _asked(marketplace))
+    if _is_free(connection, marketplace):
+        if question or _is_answered(connection, marketplace):
+            ledger.free_of_first.add(marketplace)
+        elif action is Action.PAY:
+            _ask(ledger, connection, marketplace, refs[0])
+        return {}
+    others = _begun(connection, marketplace, action)
+    if others is None and action is Action.PAY and question != refs[0]:
+        _ask(ledger, connection, marketplace, refs[0])
+    first = others or refs[0]
+    return {ref: held(first_goes_alone(first, marketplace)) for ref in refs if others or ref != first}
+
+
+def _ask(ledger: Transactions, connection: Connection, marketplace: Marketplace, order_ref: str) -> None:
+    row = note_row(_asked(marketplace), order_ref, by=ledger.owner, at=ledger.clock())
+    connection.execute(insert(marks).values(row))
+
+
+def _begun(connection: Connection, marketplace: Marketplace, action: Action) -> str | None:
+    """An order that may be paid there, or, before a create, is on its way to be; the one begun first."""
+    which = _PAYING if action is Action.PAY else or_(_PAYING, _CREATING)
+    statement = select(orders.c.order_ref).join(effects).where(orders.c.marketplace == marketplace, which)
+    found: str | None = connection.execute(statement.order_by(effects.c.intent_at).limit(1)).scalar()
+    return found
+
+
+def _is_free(connection: Connection, marketplace: Marketplace) -> bool:
+    """Whether the question is answered, or goods of an order have arrived."""
+    arrived = exists().where(orders.c.state == OrderState.DELIVERED, orders.c.marketplace == marketplace)
+    return _is_answered(connection, marketplace) or bool(connection.execute(select(arrived)).scalar())
+
+
+def _is_answered(connection: Connection, marketplace: Marketplace) -> bool:
+    return _newest(connection, _answered(marketplace)) is not None
+
+
+def _newest(connection: Connection, name: str) -> str | None:
+    statement = select(marks.c.words).where(marks.c.name == name).order_by(marks.c.id.desc()).limit(1)
+    found: str | None = connection.execute(statement).scalar()
+    return found
+
+
+def _asked(marketplace: Marketplace) -> str:
+    return f"asked:{marketplace}"[:MOST_OF_A_NAME]
+
+
+def _answered(marketplace: Marketplace) -> str:
+    return f"paid:{marketplace}"[:MOST_OF_A_NAME]

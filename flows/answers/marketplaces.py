@@ -1,0 +1,88 @@
+"""Questions about a marketplace, and what follows from their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from connectors.ledger.store import Ledger
+from domain.effects import Action, EffectStatus
+from domain.first_orders import differs, first_payment
+from domain.marketplace import Marketplace
+from domain.reasons import Reason, ReasonCode
+from domain.states import OrderState
+from domain.wording import shorten
+
+MOST_REASONS = 10
+
+
+class Topic(StrEnum):
+    """What a question is about."""
+
+    AMOUNTS = "amounts"  # the marketplace is held
+    FIRST_PAYMENT = "first payment"
+    ALL_KNOWN = "all known"  # orders of unknown origin stand in its list
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """An open question about a marketplace; `about` is the order that it names, if any."""
+
+    topic: Topic
+    words: str
+    about: str = ""
+
+
+def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
+    """The open questions, in the order in which they are asked."""
+    asked = []
+    if reasons := ledger.holds.standing().get(marketplace):
+        why = shorten([why for why, _ in reasons], most=MOST_REASONS)
+        asked.append(Question(topic=Topic.AMOUNTS, words=f"{marketplace} is held. {why}"))
+    if first := first_payments(ledger).get(marketplace):
+        asked.append(Question(topic=Topic.FIRST_PAYMENT, words=str(first), about=str(first.facts["first"])))
+    held = ledger.orders_in([OrderState.HELD]).values()
+    doubts = [one for one in held if one.marketplace is marketplace and one.reason_code is ReasonCode.MAY_BE_THERE]
+    if doubts:
+        asked.append(Question(topic=Topic.ALL_KNOWN, words=doubts[0].reason, about=doubts[0].order_ref))
+    return asked
+
+
+def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
+    """The open question about the first payment at each marketplace, once its outcome is known."""
+    asked = ledger.first_orders.asked()
+    orders = ledger.orders(asked.values()) if asked else {}
+    paying = {
+        one.order_ref: one
+        for one in (ledger.effects_of([*orders], Action.PAY) if orders else ())
+        if one.status is EffectStatus.DONE
+    }
+    reasons = {}
+    for marketplace, ref in asked.items():
+        if ref in paying:
+            order, amount = orders[ref], paying[ref].amount
+            amount = order.paid if order.paid_minor is not None or amount is None else amount
+            reasons[marketplace] = first_payment(marketplace, ref, order.order_id or "", amount, order.lines)
+    return reasons
+
+
+def answer(ledger: Ledger, marketplace: Marketplace, question: Question, *, by: str, otherwise: str = "") -> str:
+    """Record an answer, and tell its effect. An answer that is `otherwise` than it should be holds the marketplace."""
+    if question.topic is Topic.FIRST_PAYMENT:
+        ledger.first_orders.answer(marketplace, question.about, otherwise=otherwise, by=by)
+        if otherwise:
+            return f"{marketplace} is held: {differs(question.about, otherwise)}"
+        return "its first payment is as it should be"
+    if question.topic is Topic.AMOUNTS:
+        ledger.holds.release(marketplace, by=by)
+        return "its amounts are right"
+    ledger.marks.confirm(marketplace, by=by)
+    return "every order of ours there is known"
+
+
+def answered(ledger: Ledger, marketplace: Marketplace, topics: Sequence[Topic], *, by: str, otherwise: str = "") -> str:
+    """Answer the open questions of these topics, and tell the effects."""
+    asked = [one for one in open_about(ledger, marketplace) if one.topic in topics]
+    done = [answer(ledger, marketplace, one, by=by, otherwise=otherwise) for one in asked]
+    return f"{marketplace}: {', '.join(done) or 'nothing of that was asked'}"

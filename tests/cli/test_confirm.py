@@ -1,0 +1,88 @@
+"""`sourcing confirm`: all that is open about a marketplace, one question after the other."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.ledger.codec import to_json
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.store import Ledger
+from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import OrderLine
+from domain.reasons import ReasonCode, because
+from domain.states import OrderState
+from tests.cli.conftest import Sourcing
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import Columns, intents, plan
+
+TAOBAO = Marketplace.TAOBAO
+LINE = OrderLine(line_no=1, item_id="1", sku_id="2", title="red cup", quantity=3, image_url="", unit_price=Money(30))
+ASKED = (
+    "sourcing: A-1, order 77, is the first one paid at taobao. Did the balance fall by exactly 1.00 CNY, once, by "
+    "which channel, and does the console show its goods (red cup × 3) for your warehouse?"
+)
+
+
+@pytest.fixture
+def ledger(sourcing: Sourcing, tmp_path: Path) -> Ledger:
+    """A-1 is paid, and nobody has looked."""
+    assert sourcing("status").exit_code == 0
+    path = tmp_path / "data" / "ledger.db"
+    ledger = Ledger(f"sqlite:///{path}", clock=MovableClock(), owner="run", asks_first=True)
+    ledger.start_batch("batch", "file.csv")
+    put_rows(ledger, [plan("A-1", lines=[to_json(LINE)], order_id="77"), plan("A-2")])
+    for action, state in ((Action.CREATE, OrderState.ORDERED), (Action.PAY, OrderState.PAYMENT_PENDING)):
+        won = ledger.claim(intents("A-1", action=action), lease=timedelta(seconds=60)).won["A-1"]
+        change = OrderChange(order_ref="A-1", state=state, writes=Columns({"order_id": "77"}))
+        ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=change)])
+    return ledger
+
+
+def test_a_first_payment_that_is_right_lets_the_others_go(sourcing: Sourcing, ledger: Ledger) -> None:
+    done = sourcing("confirm", "taobao", "--yes", "--by", "mei")
+    assert (done.exit_code, done.stderr.splitlines()) == (
+        0,
+        [ASKED, "sourcing: recorded: its first payment is as it should be"],
+    )
+    assert sourcing("confirm", "taobao").stderr == "sourcing: nothing is open about taobao\n"
+    assert (ledger.first_orders.asked(), ledger.holds.standing()) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [(("--channel", "先采后付"), "it was paid by 先采后付"), (("--otherwise", "two bills"), "two bills")],
+)
+def test_a_first_payment_that_is_otherwise_holds_the_marketplace(
+    sourcing: Sourcing, ledger: Ledger, given: tuple[str, str], what: str
+) -> None:
+    """The next question is then whether all is right there again."""
+    done = sourcing("confirm", "taobao", "--yes", *given)
+    why = f"taobao is held: the payment of A-1 was not as expected: {what}"
+    assert done.stderr.splitlines()[1:] == [f"sourcing: recorded: {why}"]
+    assert list(ledger.holds.standing()) == [TAOBAO]
+    done = sourcing("confirm", "taobao", "--yes")
+    assert done.stderr.splitlines()[-1] == "sourcing: confirmed: its amounts are right"
+    assert ledger.holds.standing() == {}
+
+
+def test_where_nobody_answers_nothing_is_recorded(sourcing: Sourcing, ledger: Ledger) -> None:
+    done = sourcing("confirm", "taobao")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (
+        1,
+        "sourcing: nothing was recorded. If it is otherwise, say how: sourcing confirm taobao --otherwise WORDS",
+    )
+    assert ledger.first_orders.asked() == {TAOBAO: "A-1"}
+
+
+def test_orders_of_unknown_origin_are_asked_about_too(sourcing: Sourcing, ledger: Ledger) -> None:
+    doubt = because(ReasonCode.MAY_BE_THERE, doubt="orders without reference", marketplace=TAOBAO)
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=doubt)])
+    done = sourcing("confirm", "taobao", "--yes")
+    assert done.stderr.splitlines()[-1] == "sourcing: confirmed: every order of ours there is known"
+    assert ledger.marks.confirmed_at(TAOBAO) is not None
