@@ -15,7 +15,7 @@ BALANCE = "balance"
 
 
 def first_goes_alone(first: str, marketplace: Marketplace) -> Reason:
-    """Why an order is not begun: nobody has looked yet at what the first payment there did."""
+    """Why an order is not begun: no person has looked yet at what the first payment there did."""
     return because(ReasonCode.FIRST_GOES_ALONE, first=first, marketplace=marketplace)
 
 

@@ -47,6 +47,7 @@ TERMS = Terms(
     done_by=None,
     asks=True,
     pay_is="debit",
+    asks_first=False,
 )
 
 
@@ -125,6 +126,7 @@ def test_a_helper_pays_and_settles_as_the_batch_does(monkeypatch: pytest.MonkeyP
         assert (settings.settle_s, settings.look_back_days) == (900, 30)
         assert on_terms(SourcingSettings(), TERMS).day_limit is None
         assert account_on(replace(TERMS, pay_is="submission")).pay_is == "submission"
+        assert [account_on(replace(TERMS, asks_first=asks)).asks_first for asks in (True, False)] == [True, False]
 
 
 def test_a_helper_of_a_run_that_is_long_gone_buys_nothing(ledger: Ledger) -> None:
