@@ -167,6 +167,8 @@ class ReasonCode(StrEnum):
     READ_TOO_LONG_AGO = "read_too_long_ago", _words(K.WAITS, "no {action}: no call could be made for so long that what "
         "the service showed before is too old; nothing was sent. {remedy}", "Run again", command="run")
     NOTHING_SENT = "nothing_sent", _words(K.WAITS, "{failure}; nothing was sent. {remedy}", "Run again", command="run")
+    TOO_MANY_ORDERS = "too_many_orders", _words(K.WAITS, "the marketplace takes no more orders of this account now: "
+        "{failure}; nothing was ordered. {remedy}", "Run again later", command="run")
     ACCOUNT_REFUSED = "account_refused", _words(K.WAITS, "{failure}", "correct the account's settings (XPORTCN_*)",
         who=Actor.OPERATOR)
     RUN_ENDED = "run_ended", _words(K.WAITS, "the run ended before it was sent")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Set
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
+from connectors.xportcn.failures import ANY_NO, problem_in
 from connectors.xportcn.operations import Call, EffectCall, international
 from connectors.xportcn.wire import CheckedAnswer, EffectAnswer
 from domain.money import Money
@@ -27,6 +29,15 @@ CANNOT_PAY = "CANNOT_PAY"
 
 ORDER_NOT_FOUND = "40402"
 PRODUCT_NOT_FOUND = "40401"
+ANY_NOES = frozenset({ANY_NO, "1009"})
+"""Codes that stand for any no, which their words tell (of another reseller; inferred)."""
+OFFLINE = Problem.OFFLINE
+TOO_MANY_ORDERS = re.compile(
+    r"TOO_MANY_ORDERS|ORDER_(?:COUNT|NUM)_LIMIT|too many orders|"
+    r"下单(?:过于|太)?频繁|(?:下单|订单)(?:数量|次数|数)?已?(?:超|达到?上限)",
+    re.IGNORECASE,
+)
+"""Words of a create that is refused since the account orders too much now: later it is not (inferred)."""
 
 # The envelope's own codes: a request's shape and ids are checked before any effect (docs/contract/assumed-all.md 1).
 CHECKED = frozenset({"40001", "42001", *(str(code) for code in range(40401, 40409))})
@@ -118,8 +129,15 @@ def means_no(refused: Refused, known: Set[str]) -> bool:
     return not may_have_happened(refused) and any(told)
 
 
+def means_too_many_orders(refused: Refused) -> bool:
+    """Whether a create was refused since the account has too many orders now: the same create may be accepted later."""
+    return bool(TOO_MANY_ORDERS.search(f"{refused.code} {refused.message}")) and not means_it_exists(refused)
+
+
 def means_not_ordered(refused: Refused, known: Set[str] = NOT_ORDERED) -> bool:
-    """Whether a create was refused for a known problem, or in `known` words."""
+    """Whether a create was refused for a known problem, for too many orders, or in `known` words."""
+    if means_too_many_orders(refused):
+        return True
     problems = {one.problem for one in refused.problems} - {Problem.OTHER}
     return means_no(refused, known) or bool(problems and not means_it_exists(refused))
 
@@ -152,13 +170,16 @@ async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
     try:
         return await asked
     except Refused as refused:
-        if refused.code == code:
+        is_gone = code == PRODUCT_NOT_FOUND and refused.code in ANY_NOES and problem_in(refused.message) is OFFLINE
+        if refused.code == code or is_gone:
             return None
         raise
 
 
 def no_quote(problem: LineProblem) -> Quote:
-    """The quote of a preview that was refused as a whole."""
+    """The quote of a preview that was refused as a whole, under a known code or in known words."""
+    if problem.problem is Problem.OTHER:
+        problem = replace(problem, problem=problem_in(problem.message) or Problem.OTHER)
     return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(problem,))
 
 

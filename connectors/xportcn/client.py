@@ -25,11 +25,13 @@ from connectors.xportcn.envelope import Opened, open_envelope, without_the_recei
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of, what_came
 from connectors.xportcn.failures import (
+    OUT_OF_ORDER,
     Failure,
     FailureKind,
     Meaning,
     is_missed,
     is_throttled,
+    problem_in,
     retry_after_s,
     skew_s,
     wait_before_retry,
@@ -274,6 +276,7 @@ class XportcnClient:
                 status=answer.status,
                 code=envelope.code if envelope else None,
                 is_known_refusal=_is_known_refusal(call, envelope),
+                says_why=bool(envelope and envelope.words and not OUT_OF_ORDER.search(envelope.words)),
             ),
             words=envelope.words if envelope and not envelope.ok else "",  # a success may quote the receiver
             request_id=envelope.request_id if envelope else "",
@@ -310,7 +313,9 @@ def _require_claims(call: EffectCall[Any, Any], claims: Sequence[Claim]) -> None
 
 
 def _is_known_refusal(call: Call[Any, Any], envelope: Opened | None) -> bool:
-    return isinstance(call, EffectCall) and envelope is not None and envelope.code in call.refusals
+    if envelope is None:
+        return False
+    return envelope.code in call.refusals if isinstance(call, EffectCall) else problem_in(envelope.words) is not None
 
 
 def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
+from domain.quotes import Problem
+
 SUCCESS = "200"
 NONCE_USED = "40104"
 # Upstream's codes for too many calls, at HTTP 200 or 400 (assumed: passed through unchanged).
 THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "ApiCallLimit"})
+ANY_NO = "500"
+"""A code that also stands for any no of a marketplace, in words (inferred)."""
+OUT_OF_ORDER = re.compile(
+    r"系统|服务器|服务异常|繁忙|超时|网络|internal|server|exception|busy|time.?out|unavailable", re.IGNORECASE
+)
+NOES = {
+    re.compile(r"OUT_OF_STOCK|out of stock|sold out|库存不足|无库存|售罄|已售完", re.IGNORECASE): Problem.OUT_OF_STOCK,
+    re.compile(r"ITEM_OFFLINE|SPU_OFF_SALE|product \S+ does not exist|商品不存在|商品已失效|已下架"): Problem.OFFLINE,
+    re.compile(r"SKU_NOT_FOUND|规格不存在|SKU不存在"): Problem.SKU_UNKNOWN,
+    re.compile(r"BELOW_MIN_QUANTITY|起批量|起订量"): Problem.BELOW_MIN_QUANTITY,
+    re.compile(r"ADDRESS_INVALID|AddressId invalid"): Problem.ADDRESS_INVALID,
+    re.compile(r"^(?:ORDER|GOODS)_STATUS_ERROR\b"): Problem.OTHER,
+}
+"""Words of a no to a read, under whatever code."""
 
 BASE_S = 0.2
 MOST_S = 8.0
@@ -44,7 +61,8 @@ class Failure:
     """A failed call. `effect` is true for calls that spend or promise, `sent` once the first byte was about to leave.
 
     `status` is None without an HTTP answer, `code` None without the service's envelope. `is_known_refusal` is true for
-    a code that the contract lists as this operation's no.
+    a code that the contract lists as this operation's no, and for words of a read's. `says_why`: the service has
+    words of its own, and not that it is out of order.
     """
 
     kind: FailureKind
@@ -53,6 +71,17 @@ class Failure:
     status: int | None = None
     code: str | None = None
     is_known_refusal: bool = False
+    says_why: bool = False
+
+    @property
+    def is_any_no(self) -> bool:
+        """Whether the service may have said no by the code of a fault."""
+        return self.code == ANY_NO and self.says_why and self.status is not None and self.status < 300
+
+
+def problem_in(words: str) -> Problem | None:
+    """The problem that words of a no tell of; None where they are not known."""
+    return next((problem for pattern, problem in NOES.items() if pattern.search(words)), None)
 
 
 def meaning_of(failure: Failure) -> Meaning:
@@ -82,7 +111,7 @@ def is_missed(failure: Failure) -> bool:
     """
     if failure.status is None:
         return failure.kind in (FailureKind.BROKEN, FailureKind.TIMED_OUT)
-    return _is_fault(failure.status) or _is_fault(_number(failure.code))
+    return not failure.is_any_no and (_is_fault(failure.status) or _is_fault(_number(failure.code)))
 
 
 def _has_too_many(failure: Failure) -> bool:
@@ -106,12 +135,13 @@ def _without_envelope(failure: Failure, status: int) -> Meaning:
 
 
 def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
-    again = Meaning.UNANSWERED if failure.effect else Meaning.RETRY_NOW
+    again = Meaning.UNANSWERED if failure.effect or failure.is_any_no else Meaning.RETRY_NOW
     if code == NONCE_USED:
         return again  # a proxy repeated the request: the first copy may have been carried out
     if 401 in (status, _number(code)):
         return Meaning.MISCONFIGURED
-    if code == SUCCESS or _is_fault(status) or _is_fault(_number(code)):
+    is_known_no = failure.is_any_no and failure.is_known_refusal and not failure.effect
+    if code == SUCCESS or ((_is_fault(status) or _is_fault(_number(code))) and not is_known_no):
         return again
     if code == "404" and not failure.effect:
         return Meaning.MISCONFIGURED

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sandbox.dialects.code_500 import CODE_500
+from sandbox.dialects.code_1009 import CODE_1009
 from sandbox.dialects.dialect import Dialect, Dialects
 from sandbox.dialects.list_basic import LIST_BASIC
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
@@ -36,6 +38,8 @@ DIALECTS = (
     STATES_1688,
     LIST_BASIC,
     TIME_COMPACT,
+    CODE_500,
+    CODE_1009,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

@@ -12,7 +12,7 @@ from connectors.ledger.id_conflicts import misnamed
 from connectors.ledger.put_back import account_of, newest_until, oldest_since
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import Channel
-from connectors.marketplaces.refusals import means_not_ordered
+from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders
 from connectors.xportcn.errors import Refused
 from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, two_ids
 from domain.effects import Action, Claim
@@ -53,6 +53,9 @@ class CreateByReference(Create):
         return {one.effect.key: seen[ref] for one in attempts if (ref := one.order.order_ref) in seen}
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
+        if means_too_many_orders(refusal):
+            later = because(ReasonCode.TOO_MANY_ORDERS, failure=refusal.message)
+            return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.PLANNED, why=later)
         why = because(ReasonCode.ORDER_REFUSED, failure=refusal.message)
         return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, why=why)
 

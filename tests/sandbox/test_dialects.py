@@ -188,6 +188,14 @@ async def test_1688_may_show_further_states_times_and_less(caller: Caller, buyer
     assert traced[0]["logisticsSteps"][0]["acceptTime"].endswith("000+0800")
 
 
+@pytest.mark.parametrize("code", [500, 1009])
+async def test_every_no_may_have_one_code(caller: Caller, code: int) -> None:
+    """With its words; only the account is refused as ever."""
+    await caller.control("PUT", "dialects", {"names": [f"code-{code}"]})
+    answer = await caller.get("/open/product/get", itemId="1")
+    assert (answer.refusal, answer.body["msg"]) == ((200, code), "product 1 does not exist")
+
+
 async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:
     """And leave those in force as they were; a reset brings back those of the start."""
     await caller.control("PUT", "dialects", {"names": LIST_WITHOUT_MESSAGE})

@@ -234,6 +234,7 @@ SCENES: Mapping[ReasonCode, Play] = {
         concurrency=1,
     ),
     R.NOTHING_SENT: struck(Call.CREATE, Kind.NO_CONNECTION),
+    R.TOO_MANY_ORDERS: bought(refuses(Role.CREATE, 400, "TOO_MANY_ORDERS: 下单过于频繁,请稍后再试")),
     R.ACCOUNT_REFUSED: bought(refuses(Role.CREATE, 40101, "unknown key")),
     R.RUN_ENDED: played(steps(dying("effect: before the first byte"), buy, SETTLED_S, buy)),
     R.NEVER_RECEIVED: struck(Call.PAY, Kind.DROP_BEFORE, runs=2),

@@ -13,11 +13,13 @@ from connectors.marketplaces.after_sale import refund_state
 from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.alibaba_1688.after_sale import STATES
 from connectors.marketplaces.lines import scan, status_of
-from connectors.xportcn.errors import UnknownRefundState
+from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders, no_quote
+from connectors.xportcn.errors import Refused, UnknownRefundState
 from connectors.xportcn.operations import alibaba_after_sale, alibaba_order
 from connectors.xportcn.wire import Bounds
 from domain.after_sale import RefundState
 from domain.money import Money
+from domain.quotes import Problem
 from domain.service_orders import (
     DomesticParcel,
     ServiceOrder,
@@ -95,6 +97,29 @@ def test_refund_states_of_the_console_are_known_and_none_says_that_money_came_ba
     with pytest.raises(UnknownRefundState) as caught:
         refund_state("已退款", STATES, alibaba_after_sale.REFUND)
     assert caught.value.code == "已退款"
+
+
+@pytest.mark.parametrize(
+    ("words", "too_many"),
+    [
+        ("TOO_MANY_ORDERS: wait", True),
+        ("下单过于频繁,请稍后再试", True),
+        ("订单数量已超上限", True),
+        ("该商品限购一件", False),
+        ("下单频繁: the order already exists", False),
+    ],
+)
+def test_too_many_orders_is_not_ordered_and_not_a_no_for_good(words: str, *, too_many: bool) -> None:
+    """A limit on one item is no such limit; words that tell of an order prove nothing."""
+    refused = Refused(words, code="400")
+    assert (means_too_many_orders(refused), means_not_ordered(refused)) == (too_many, too_many)
+
+
+def test_a_preview_is_refused_by_words_under_any_code() -> None:
+    told = {
+        words: no_quote(reading.problem("1009", words)).problems[0].problem for words in ("库存不足", "SKU不存在", "no")
+    }
+    assert told == {"库存不足": Problem.OUT_OF_STOCK, "SKU不存在": Problem.SKU_UNKNOWN, "no": Problem.OTHER}
 
 
 def test_an_order_of_which_a_part_is_not_sent_is_in_no_warehouse() -> None:

@@ -135,6 +135,22 @@ async def test_a_read_is_tried_again(
     assert len(naps.taken) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "error", "tries"),
+    [("OUT_OF_STOCK: 库存不足", Refused, 1), ("买家被限制", Unanswered, 1), ("系统繁忙", Unanswered, 3)],
+)
+async def test_code_500_with_words_is_a_no_where_they_are_known(
+    service: FakeService, words: str, error: type[XportcnError], tries: int
+) -> None:
+    """Other words of its own are asked once and are no answer; a fault of the system is tried again."""
+    service.answers(PRODUCT, lambda: no(500, words))
+    async with client_of(service.url, retries=2) as client:
+        with pytest.raises(error) as caught:
+            await read(client)
+    assert (type(caught.value), len(service.asked)) == (error, tries)
+    assert words in caught.value.message
+
+
 async def test_retry_after_is_waited_for(client: XportcnClient, service: FakeService, naps: Naps) -> None:
     """A read that met 429 waits as long as asked and goes on."""
     service.answers(

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from connectors.xportcn.failures import Failure, FailureKind, Meaning, meaning_of
+from connectors.xportcn.failures import Failure, FailureKind, Meaning, is_missed, meaning_of
 from tests.in_turn import in_turn
 
 NOW, LATER, REFUSED, UNANSWERED, MISCONFIGURED = Meaning
@@ -114,3 +114,28 @@ def test_an_effect_that_left_is_never_tried_again_by_itself() -> None:
     for kind, status, code in product(FailureKind, statuses, codes):
         failure = Failure(kind=kind, effect=True, sent=True, status=status, code=code)
         assert meaning_of(failure) is not NOW, failure
+
+
+@pytest.mark.parametrize(
+    ("effect", "is_known", "says_why", "meaning", "missed"),
+    [
+        (False, False, False, NOW, True),
+        (False, True, True, REFUSED, False),
+        (False, False, True, UNANSWERED, False),
+        (True, False, True, UNANSWERED, False),
+    ],
+)
+def test_500_with_words_of_its_own_is_an_answer(
+    *, effect: bool, is_known: bool, says_why: bool, meaning: Meaning, missed: bool
+) -> None:
+    """A no to a read where its words are known, else no answer, once; the service is there either way."""
+    failure = Failure(
+        kind=FailureKind.ANSWERED,
+        effect=effect,
+        sent=True,
+        status=200,
+        code="500",
+        is_known_refusal=is_known,
+        says_why=says_why,
+    )
+    assert (meaning_of(failure), is_missed(failure)) == (meaning, missed)
