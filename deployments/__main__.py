@@ -15,8 +15,18 @@ def main() -> None:
         await_server()
     except DeployFailed as error:
         raise SystemExit(str(error)) from None
-    asyncio.run(register(pool_type))
+    asyncio.run(_register(pool_type))
     deploy()
+
+
+async def _register(pool_type: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    from deployments.run_recovery import resync_heartbeats
+
+    async with get_client() as client:
+        await register(client, pool_type)
+        await resync_heartbeats(client)
 
 
 if __name__ == "__main__":

@@ -29,22 +29,17 @@ class DeployFailed(Exception):
     """`prefect deploy` refused; the message is its output."""
 
 
-async def register(pool_type: str = "process") -> None:
-    """Create or bring up to date all but the deployments. Safe to repeat; needs `PREFECT_API_URL`."""
-    from prefect.client.orchestration import get_client
-
+async def register(client: PrefectClient, pool_type: str) -> None:
+    """Create or bring up to date all but the deployments. Safe to repeat."""
     from connectors.credentials_block import XportcnCredentials
     from deployments.automations import register_automations
-    from deployments.run_recovery import resync_heartbeats
 
-    async with get_client() as client:
-        await _register_pool(client, POOL, pool_type)
-        await _register_pool(client, HELPERS, "process")
-        await _register_queues(client)
-        await XportcnCredentials.aregister_type_and_schema(client=client)
-        await register_automations(client)
-        await remove_old_automations(client)
-        await resync_heartbeats(client)
+    await _register_pool(client, POOL, pool_type)
+    await _register_pool(client, HELPERS, "process")
+    await _register_queues(client)
+    await XportcnCredentials.aregister_type_and_schema(client=client)
+    await register_automations(client)
+    await remove_old_automations(client)
 
 
 def deploy() -> None:
