@@ -1,52 +1,80 @@
-"""`kill -9` at thirty moments of writing a snapshot, and of moving the files of an earlier version."""
+"""`kill -9` at thirty moments of writing a snapshot, and of moving the files of an earlier version.
+
+A moment is a rename, link, sync or removal, or a part of a file that is written: between these the disk stays as it is.
+"""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import multiprocessing
+import os
+import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
-from shutil import move, rmtree
+from shutil import copytree, move, rmtree
+from typing import Any
 
 import pandas as pd
+from pyarrow import parquet
 
 from connectors.snapshots import Snapshots, verify_snapshot
 from connectors.snapshots.arranging import arrange
 from connectors.snapshots.current import damaged_files
 from connectors.snapshots.manifests import list_snapshots
-from tests.connectors.snapshots.sample import AT, order, write
-from tests.running import ROOT
+from tests.connectors.snapshots.sample import AT, order, payment, write
+from tests.connectors.snapshots.test_current import PAST, names_in
 
 MOMENTS = 30
-ORDERS = 3_000
-SCRIPT = """
-import sys
-from pathlib import Path
-from tests.endurance import snapshots
-print("begun", flush=True)
-getattr(snapshots, sys.argv[1])(Path(sys.argv[2]))
-"""
+ORDERS = 1_000
+NEVER = 10**9
+States = dict[str, str]
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([__name__])
 
 
 def snapshots_outlive_kills(moments: int = MOMENTS) -> bool:
-    """The moments are spread over the time that it takes unharmed."""
+    """The moments are spread over those of a process that lives."""
     return all([_killed("written_again", moments), _killed("arranged", moments)])
 
 
-def before(root: Path) -> None:
+def before(root: Path, what: str) -> None:
+    """Three batches; those to be moved lie beside files of the first versions, where these had them."""
     for batch in range(3):
-        write(root, f"night-{batch}", orders=_orders(batch, "paid"))
+        write(root, f"night-{batch}", orders=_orders(batch, "paid"), payments=[])
+    if what == "arranged":
+        for table in [*(root / "_history").iterdir()]:
+            rmtree(root / table.name)
+            move(table, root / table.name)
+        copytree(PAST, root, dirs_exist_ok=True)
 
 
 def written_again(root: Path) -> None:
-    """Two orders in three move on."""
-    write(root, "tracking", orders=[*_orders(0, "shipped"), *_orders(1, "shipped")], at=AT.replace(month=3))
+    """Two orders in three move on, and are paid once more."""
+    orders = [*_orders(0, "shipped"), *_orders(1, "shipped")]
+    payments = [payment(str(one["order_ref"])) for one in orders]
+    write(root, "tracking", orders=orders, payments=payments, at=AT.replace(month=3))
 
 
-def arranged(root: Path) -> None:
-    arrange(root)
+def _dying(last: int) -> Iterator[int]:
+    """Let this process be killed before the given one of all its steps; answers their counter."""
+    steps = count()
+    for place, name in (
+        *((os, name) for name in ("replace", "link", "fsync", "unlink", "rmdir")),
+        (parquet.ParquetWriter, "write_table"),
+    ):
+        setattr(place, name, _or_die(getattr(place, name), steps, last))
+    return steps
+
+
+def _or_die(act: Callable[..., object], steps: Iterator[int], last: int) -> Callable[..., object]:
+    def act_or_die(*args: Any, **options: Any) -> object:
+        if next(steps) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return act(*args, **options)
+
+    return act_or_die
 
 
 def _orders(batch: int, state: str) -> list[dict[str, object]]:
@@ -54,70 +82,73 @@ def _orders(batch: int, state: str) -> list[dict[str, object]]:
 
 
 def _killed(what: str, moments: int) -> bool:
-    right = 0
+    right, begun = 0, time.monotonic()
     with tempfile.TemporaryDirectory() as place:
-        _, whole_s = _played(Path(place) / "unharmed", what, None)
+        template, root = Path(place) / "before", Path(place) / "root"
+        before(template, what)
+        copytree(template, root)
+        steps = _played(root, what, NEVER)
+        assert steps
+        old, new = _told(template), _told(root)
         for number in range(moments):
-            root = Path(place) / f"{number}"
-            after_s = whole_s * number / moments
-            wrong, _ = _played(root, what, after_s)
-            right += not wrong
-            print(f"snapshots  {what} killed after {after_s:.2f} s: {'; '.join(wrong) or '0 violations'}", flush=True)
             rmtree(root)
-    print(f"snapshots: {what} was killed {moments} times, {right} times all was right", flush=True)
+            copytree(template, root)
+            step = steps * number // moments
+            assert _played(root, what, step) is None
+            wrong = [*_wrong(root, what, old, new), *_not_mended(root)]
+            right += not wrong
+            print(
+                f"snapshots  {what} killed at step {step} of {steps}: {'; '.join(wrong) or '0 violations'}", flush=True
+            )
+    seconds = time.monotonic() - begun
+    print(f"snapshots: {what} was killed {moments} times in {seconds:.0f} s, {right} times all was right", flush=True)
     return right == moments
 
 
-def _played(root: Path, what: str, after_s: float | None) -> tuple[list[str], float]:
-    before(root)
-    if what == "arranged":
-        rmtree(root / "orders")
-        move(root / "_history/orders", root / "orders")
-    writer = subprocess.Popen([sys.executable, "-c", SCRIPT, what, str(root)], cwd=ROOT, stdout=subprocess.PIPE)
-    assert writer.stdout
-    writer.stdout.readline()
-    begun = time.monotonic()
-    try:
-        writer.wait(after_s)
-    except subprocess.TimeoutExpired:
-        writer.kill()
-        writer.wait()
-    seconds = time.monotonic() - begun
-    wrong = [words for words, holds in PROMISES.items() if not holds(root, what)]
+def _played(root: Path, what: str, last: int) -> int | None:
+    """The number of steps of a process; None for one that is killed before its `last`."""
+    steps = FORKS.Value("i", 0)
+    process = FORKS.Process(target=_play, args=(root, what, last, steps))
+    process.start()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return None if process.exitcode else int(steps.value)
+
+
+def _play(root: Path, what: str, last: int, steps: Any) -> None:
+    counter = _dying(last)
+    {"written_again": written_again, "arranged": arrange}[what](root)
+    steps.value = next(counter)
+
+
+def _told(root: Path) -> States:
+    orders = Snapshots(root).table("orders")
+    return dict(zip(orders["order_ref"], orders["state"], strict=True))
+
+
+def _plain(root: Path) -> list[tuple[str, str]]:
+    """The orders of every file that a plain reader finds, sorted."""
+    frames = (pd.read_parquet(path, partitioning=None) for path in (root / "orders").rglob("*.parquet"))
+    return sorted(row for frame in frames for row in zip(frame["order_ref"], frame["state"], strict=True))
+
+
+def _wrong(root: Path, what: str, old: States, new: States) -> Iterator[str]:
+    refs = [ref for ref, _ in _plain(root)]
+    if refs != sorted(old) and (refs or what != "arranged"):
+        yield "a plain read has an order twice or not at all"
+    if _told(root) not in (old, new):
+        yield "our reader has neither the old state nor the new"
+    if not all(verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)):
+        yield "a snapshot is not whole"
+
+
+def _not_mended(root: Path) -> Iterator[str]:
+    """What the next write, and the move, leave wrong."""
+    whole = _told(root)
     write(root, "next", orders=_orders(3, "paid"), at=AT.replace(month=4))
     arrange(root)
-    healed = Snapshots(root).table("orders")
-    if not (_plain(root) == _told(healed) and len(healed) == 4 * ORDERS and not damaged_files(root)):
-        wrong.append("the next write does not mend it")
-    return wrong, seconds
-
-
-def _told(frame: pd.DataFrame) -> dict[str, str]:
-    return dict(zip(frame["order_ref"], frame["state"], strict=True))
-
-
-def _plain(root: Path) -> dict[str, str]:
-    frames = [pd.read_parquet(path) for path in (root / "orders").glob("*.parquet")]
-    return _told(pd.concat(frames)) if frames else {}
-
-
-def _each_once(root: Path, what: str) -> bool:
-    paths = [*(root / "orders").rglob("*.parquet")]
-    found = pd.concat([pd.read_parquet(path, partitioning=None) for path in paths]) if paths else pd.DataFrame()
-    return (len(found) == 3 * ORDERS and bool(found["order_ref"].is_unique)) or (what == "arranged" and not paths)
-
-
-def _old_or_new(root: Path, what: str) -> bool:
-    states = Snapshots(root).table("orders")["state"].value_counts().to_dict()
-    return states == {"paid": 3 * ORDERS} or (what != "arranged" and states == {"shipped": 2 * ORDERS, "paid": ORDERS})
-
-
-def _whole(root: Path, _: str) -> bool:
-    return all(verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root))
-
-
-PROMISES: dict[str, Callable[[Path, str], bool]] = {
-    "a plain read has an order twice or not at all": _each_once,
-    "our reader has neither the old state nor the new": _old_or_new,
-    "a snapshot is not whole": _whole,
-}
+    wanted = whole | {f"3-{number}": "paid" for number in range(ORDERS)}
+    if not (_plain(root) == sorted(wanted.items()) and _told(root) == wanted and not damaged_files(root)):
+        yield "the next write does not mend it"
+    if names := names_in(root):
+        yield f"a receiver is named in {', '.join(sorted(names))}"

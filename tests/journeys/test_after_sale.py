@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import duckdb
+import pandas
+import polars
+
 from connectors.ledger.store import Ledger
 from tests.running import Merchant, single_line_orders, write_csv
 
@@ -132,6 +136,27 @@ def test_money_comes_back_without_the_goods(merchant: Merchant) -> None:
     assert followed.exit_code == 0, followed.stderr
     for order_ref in order_refs:
         assert_all_agree(merchant, order_ref, "in_transit", came_back=100)
+
+
+def test_plain_readers_have_the_sums_of_the_ledger_after_three_runs_and_a_refund(merchant: Merchant) -> None:
+    """DuckDB, Polars and pandas over the folders of tables, which every run has written again."""
+    order_refs = arrived(merchant, {"taobao": 2, "1688": 1})
+    for _ in range(2):
+        assert merchant.report("run", merchant.folder / "requests.csv", "--yes")["bought_this_run"] == 0
+    merchant.report("refund", order_refs[0], "--reason", "质量问题", "--amount-cny", "1.00")
+    merchant.sandbox.advance(5 * HOUR_S)
+    assert merchant.sourcing("refunds").exit_code == 0
+    with Ledger(f"sqlite:///{merchant.folder / 'data' / 'ledger.db'}", clock=never, owner="test") as ledger:
+        orders = ledger.orders(order_refs).values()
+        wanted = (sum(order.paid.minor for order in orders), sum(order.refunded.minor for order in orders))
+    assert wanted == (sum(amount_paid(merchant, ref) for ref in order_refs), 100)
+    root = merchant.folder / "data" / "snapshots"
+    folders = [(str(root / "orders"), "paid_minor"), (str(root / "refunds"), "refunded_minor")]
+    queries = [f"select sum({column}) from read_parquet('{folder}/*.parquet')" for folder, column in folders]
+    with duckdb.connect() as connection:
+        assert tuple(connection.execute(query).fetchall()[0][0] for query in queries) == wanted
+    assert tuple(polars.read_parquet(folder)[column].sum() for folder, column in folders) == wanted
+    assert tuple(pandas.read_parquet(folder)[column].sum() for folder, column in folders) == wanted
 
 
 def test_goods_go_back_with_a_parcel_and_a_voucher(merchant: Merchant) -> None:
