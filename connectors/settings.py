@@ -131,6 +131,14 @@ class XportcnSettings(Settings):
             "are told counts. 0 is no limit"
         ),
     )
+    calls_a_day: int = Field(
+        0,
+        ge=0,
+        description=(
+            "Calls a day to the service, from midnight in China, of all processes with the same ledger together. Half "
+            "of them are kept for buying, so that no catalogue uses them up. 0 is no limit"
+        ),
+    )
     connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect in")
     timeout_s: float = Field(30, gt=0, description="Seconds for one whole call, connecting included")
     max_connections: int = Field(32, ge=1, description="At once to the service")

@@ -38,6 +38,7 @@ class MessageKind(StrEnum):
     BUYING_PAUSED = "buying_paused"
     UNKNOWN_STATE = "unknown_state"
     FIRST_PAYMENT = "first_payment"
+    CALLS_USED_UP = "calls_used_up"
     DIGEST = "digest"
 
     @property
@@ -60,6 +61,7 @@ _SEVERAL = {
     MessageKind.RUN_AGAIN: "runs lost their process and are started again",
     MessageKind.UNKNOWN_STATE: "marketplaces show states that are not known here",
     MessageKind.FIRST_PAYMENT: "marketplaces were paid at for the first time",
+    MessageKind.CALLS_USED_UP: "days had no calls to the service left",
     MessageKind.NOTHING_RAN: "things did not run in time",
 }
 

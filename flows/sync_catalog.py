@@ -269,7 +269,9 @@ async def sync_catalog(
         raise BadInput("What to look at: add at least one marketplace, with words, categories, shops or items")
     asked = [one.read() for one in wanted]
     settings = SourcingSettings()
-    async with open_resources(settings, XportcnSettings(), concurrency=concurrency or None) as resources:
+    async with open_resources(
+        settings, XportcnSettings(), concurrency=concurrency or None, is_buying=False
+    ) as resources:
         name = crawl_name(asked, full=full, limit=limit or None)
         with CrawlFiles.open(settings.data_dir / "catalogue", name, resources.clock()) as files:
             report = await Crawl(resources, files, full=full, limit=limit or None).run(asked)

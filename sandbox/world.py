@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -46,6 +47,7 @@ class World:
         self.receipts = Receipts(self.store)
         self.offline = OfflinePayments(self.books, self.agenda, self._close_overdue)
         self.quotes = Quotes(self.store)
+        self.calls_on: Counter[str] = Counter()
         self.first_answers = FirstAnswers(self.store)
         self._restore()
 
@@ -144,3 +146,4 @@ class World:
         self.receipts.reset()
         self.quotes.reset()
         self.first_answers.reset()
+        self.calls_on.clear()

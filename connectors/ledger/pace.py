@@ -1,6 +1,6 @@
-"""The account's rate: one row from which all processes, on any machine, lease their calls.
+"""The account's rate: one row from which all processes, on any machine, lease their calls; and its calls of a day.
 
-Nothing here is repeated or durable: a client asks several times a second, and can do without an answer.
+Nothing of the rate is repeated or durable: a client asks several times a second, and can do without an answer.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, func, literal, select, text, update
+from sqlalchemy import Connection, DateTime, case, func, literal, select, text, update
 
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import blaming
 from connectors.ledger.schema import pace
-from connectors.ledger.transactions import Clock, LedgerRows
+from connectors.ledger.transactions import Clock, LedgerRows, repeating
 from domain.fair_pace import Lease, Pace, RateClient, RateRequest, held, is_limited, leased, left, opening
 
-_ROW = select(pace.c.permits, pace.c.at, pace.c.not_before, pace.c.takers)
+RATE, TODAY = 1, 2
+"""The rows of the table: the call rate, and the calls made on a day, as `permits`, since its beginning, as `at`."""
+_ROW = select(pace.c.permits, pace.c.at, pace.c.not_before, pace.c.takers).where(pace.c.one == RATE)
 _CLOCK = func.clock_timestamp(type_=DateTime(timezone=True))
 _ITS_CLOCK, _OUR_CLOCK = _ROW.add_columns(_CLOCK.label("now")), _ROW.add_columns(literal(None).label("now"))
 _LOCKED, _NOW = _ITS_CLOCK.with_for_update(), select(_CLOCK)
@@ -74,13 +76,27 @@ class PaceRows(LedgerRows):
         """The time, and the row, locked until the end of the transaction."""
         now, known = pace_in(connection, self._ledger.clock, locked=True)
         while known is None:  # several may find none
-            first = self._ledger.insert(pace).values(one=1, **_row(opening(now, limit)))
+            first = self._ledger.insert(pace).values(one=RATE, **_row(opening(now, limit)))
             connection.execute(first.on_conflict_do_nothing())
             now, known = pace_in(connection, self._ledger.clock, locked=True)
         return now, known
 
     def _keep(self, connection: Connection, changed: Pace) -> None:
-        connection.execute(update(pace).values(_row(changed)))
+        connection.execute(update(pace).where(pace.c.one == RATE).values(_row(changed)))
+
+    @repeating
+    def take_today(self, day: datetime, calls: int, most: int) -> int:
+        """How many of so many calls are left, of `most` on a day; they count as made. Fewer than 0 are given back."""
+        is_new = pace.c.at < day
+        made = case((is_new, 0), else_=pace.c.permits)
+        first = self._ledger.insert(pace).values(one=TODAY, permits=0, at=day, not_before=day, takers={})
+        with self._writing() as connection:
+            connection.execute(first.on_conflict_do_nothing())
+            row = connection.execute(select(made).where(pace.c.one == TODAY).with_for_update())
+            taken = min(calls, max(0, most - int(row.scalar_one())))
+            now = {"permits": made + taken, "at": case((is_new, day), else_=pace.c.at)}
+            connection.execute(update(pace).where(pace.c.one == TODAY).values(now))
+        return taken
 
 
 def pace_in(connection: Connection, clock: Clock, *, locked: bool = False) -> tuple[float, Pace | None]:

@@ -356,7 +356,8 @@ pace = Table(
     Column("not_before", UtcDateTime, nullable=False),
     Column("takers", JSON, nullable=False),
 )
-"""How many calls the account may make, as of a time, its clients, and until when the service throttles."""
+"""How many calls the account may make, as of a time, its clients, and until when the service throttles. A second row
+counts the calls of a day."""
 
 changes = Table(
     "changes",

@@ -21,6 +21,7 @@ from connectors.settings import MissingSetting, XportcnSettings
 from connectors.units import Unit, parse_units, place_of
 from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.breaker import CircuitBreaker
+from connectors.xportcn.daily_calls import DailyCalls
 from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of, what_came
@@ -64,7 +65,7 @@ class XportcnClient:
     `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
     nothing is written: `NotSent` passes as it is, anything else becomes the cause of a `NotSent`. Another `transport`
     than aiohttp's must call the hooks of `connectors.sending` itself. Every call passes the `breaker`; the
-    default breaker is the client's own and waits for nothing.
+    default breaker is the client's own and waits for nothing. Each call but a probe counts as one of the day's `calls`.
     """
 
     def __init__(
@@ -78,11 +79,13 @@ class XportcnClient:
         transport: Transport | None = None,
         breaker: CircuitBreaker | None = None,
         at_once: int = 0,
+        calls: DailyCalls | None = None,
     ) -> None:
         self.address = _address(settings)
         self.overrides = load_overrides(settings.overrides)
         self.settings = settings
         self._on_send = on_send
+        self._calls = calls
         self._clock = clock
         self._sleep = sleep
         self._secrets = _secrets(settings)
@@ -115,6 +118,7 @@ class XportcnClient:
             raise TypeError(f"{call.name} has an effect: it needs a claim")
         tried, since = 0, self.breaker.now()
         while True:
+            await self._take_call()
             async with self.breaker.passing(holds_lease=False):
                 result = await self._attempt(call, request, Send())
             if not isinstance(result, FailedCall):
@@ -134,11 +138,16 @@ class XportcnClient:
             for claim in claims:
                 self._on_send(claim)
 
+        await self._take_call()
         async with self.breaker.passing(holds_lease=True):
             result = await self._attempt(call, request, Send(leave, action=call.action))
         if isinstance(result, FailedCall):
             raise error_of(result)
         return result
+
+    async def _take_call(self) -> None:
+        if self._calls:
+            await self._calls.take()
 
     async def _before_next_try(self, failed: FailedCall, tried: int, since: float) -> None:
         """Return when a read is to be made again, or raise the error. While calls are held back, the breaker waits."""

@@ -15,7 +15,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from domain.effects import EffectStatus
 from domain.follow_ups import as_text, moment_of
 from domain.states import NEEDS_A_PERSON
-from flows.notify.news import of_doubts
+from flows.notify.news import of_calls, of_doubts
 from flows.notify.telling import outages_told, run_link, service_back, tell
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
@@ -75,7 +75,7 @@ async def opened(
             await asyncio.to_thread(service_back, resources.ledger, run_link())
             yield resources
         words = [word.message(order_refs) for word, order_refs in resources.unknown.items()]
-        await tell(resources.ledger, *of_doubts(_doubts(resources)), *words)
+        await tell(resources.ledger, *of_doubts(_doubts(resources)), *words, *of_calls(resources.calls))
 
 
 def _doubts(resources: Resources) -> list[EffectRecord]:

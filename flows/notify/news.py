@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.ledger.records import EffectRecord
+from connectors.xportcn.daily_calls import DailyCalls
 from domain.findings import Finding
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind, alert
@@ -176,6 +177,20 @@ def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
             subject=f"The ledger and the service differ: {counted(str(finding.kind) for finding in findings)}",
             body="\n".join([*named, f"In all: {summary}", "What to do about each stands in the run's artifact."]),
             about=about,
+        )
+    ]
+
+
+def of_calls(calls: DailyCalls | None) -> list[Message]:
+    """The message that a day's calls to the service are used up, once a day."""
+    if calls is None or not (words := calls.used_up):
+        return []
+    return [
+        Message(
+            cause=f"calls-used-up:{words}",
+            kind=MessageKind.CALLS_USED_UP,
+            subject="The calls of today to the service are used up",
+            body=f"{words[:1].upper()}{words[1:]}. What is left waits for then; nothing is lost.",
         )
     ]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.dialects.code_500 import CODE_500
 from sandbox.dialects.code_1009 import CODE_1009
+from sandbox.dialects.daily_quota import DAILY_QUOTA
 from sandbox.dialects.dialect import Dialect, Dialects
 from sandbox.dialects.list_basic import LIST_BASIC
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
@@ -40,6 +41,7 @@ DIALECTS = (
     TIME_COMPACT,
     CODE_500,
     CODE_1009,
+    DAILY_QUOTA,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

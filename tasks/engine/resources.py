@@ -30,6 +30,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import require_place
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient, allow
+from connectors.xportcn.daily_calls import DailyCalls
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.leased_permits import leasing
 from domain.effects import Claim
@@ -69,6 +70,7 @@ class Resources:
     concurrency: int
     noted: Collection[str] | None = None
     leave: Callable[[Claim], None] = allow
+    calls: DailyCalls | None = None
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
     unknown: defaultdict[UnknownWord, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -122,10 +124,12 @@ async def open_resources(
     concurrency: int | None = None,
     clock: Clock = utc_now,
     run: str = "",
+    is_buying: bool = True,
 ) -> AsyncIterator[Resources]:
     """Open everything, or raise what is missing; closes it cleanly. A database server that restarts is waited for.
 
-    The account's calls are shared fairly between runs: `run` is what several processes of one have in common.
+    The account's calls are shared fairly between runs: `run` is what several processes of one have in common. Of the
+    day's calls a part is kept for runs that serve buying (`is_buying`).
     """
     xportcn.require_account()
     send_logs = settings.data_dir / "sends"
@@ -144,8 +148,9 @@ async def open_resources(
 
         at_once = concurrency or settings.concurrency
         leave, breaker = _leave_of(ledger, log, clock), _breaker(settings, xportcn, at_once)
+        calls = DailyCalls(ledger.pace, most=xportcn.calls_a_day, is_buying=is_buying, clock=clock)
         async with (
-            XportcnClient(xportcn, on_send=leave, breaker=breaker, at_once=at_once) as client,
+            XportcnClient(xportcn, on_send=leave, breaker=breaker, at_once=at_once, calls=calls) as client,
             leasing(
                 ledger.pace, client.breaker, client=log.owner, run=run or log.owner, limit=xportcn.requests_per_second
             ),
@@ -161,7 +166,9 @@ async def open_resources(
                 concurrency=at_once,
                 noted=log.noted,
                 leave=leave,
+                calls=calls,
             )
+        calls.close()
         ledger.guard.require_files()
         if not log.noted and log.owner not in ledger.senders_in_doubt():
             log.discard()

@@ -196,6 +196,17 @@ async def test_every_no_may_have_one_code(caller: Caller, code: int) -> None:
     assert (answer.refusal, answer.body["msg"]) == ((200, code), "product 1 does not exist")
 
 
+async def test_the_calls_of_a_day_may_be_used_up(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """429 until midnight in China."""
+    monkeypatch.setattr("sandbox.dialects.daily_quota.CALLS_A_DAY", 3)
+    await caller.control("PUT", "dialects", {"names": ["daily-quota"]})
+    answers = [await caller.get("/open/address/get") for _ in range(4)]
+    assert answers[2].body["code"] == 200
+    assert answers[3].refusal == (200, 429)
+    await caller.advance(days=1)
+    assert (await caller.get("/open/address/get")).body["code"] == 200
+
+
 async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:
     """And leave those in force as they were; a reset brings back those of the start."""
     await caller.control("PUT", "dialects", {"names": LIST_WITHOUT_MESSAGE})

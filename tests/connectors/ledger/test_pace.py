@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_all_that_ask_at_once_get_no_more_than_there_is(shared: list[Ledger]) ->
     with ThreadPoolExecutor(4) as crew:
         granted = sum(crew.map(asked, range(4)))
     assert 50 <= granted <= 50 + 50 * 5
+
+
+def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
+    """Whoever asks gets no more than are left; what is given back is there again, and the next day begins anew."""
+    today, tomorrow = datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 9, 4, tzinfo=UTC)
+    shared[0].pace.lease(request("run-0", 1))
+    with ThreadPoolExecutor(4) as crew:
+        taken = list(crew.map(lambda ledger: ledger.pace.take_today(today, 30, 100), shared))
+    assert sorted(taken) == [10, 30, 30, 30]
+    assert shared[0].pace.take_today(today, -5, 100) == -5
+    assert [shared[1].pace.take_today(today, 30, most) for most in (50, 100)] == [0, 5]
+    assert shared[2].pace.take_today(tomorrow, 30, 100) == 30
+    assert shared[3].pace.poll() == (0, True)
 
 
 def test_a_pause_is_seen_by_all_and_by_who_has_no_limit(shared: list[Ledger]) -> None:
