@@ -133,7 +133,7 @@ def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) 
 
 def arrange(*, as_json: bool) -> int:
     """Bring every file to its place; a crash or a reader at any moment finds all rows."""
-    from connectors.snapshots.arranging import arrange as arrange_root
+    from connectors.snapshots.rewriting import arrange as arrange_root
 
     begun, root = time.monotonic(), _root()
     done = arrange_root(root)

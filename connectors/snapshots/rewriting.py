@@ -1,18 +1,22 @@
-"""Rewrites files of snapshots: each snapshot is whole before and after, and keeps its id and time."""
+"""Rewrites snapshots, each whole before and after under its id and time; and arranges those of earlier versions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 
 import pyarrow as pa
 from pyarrow import parquet
 
-from connectors.durable import exclusive
+from connectors.durable import exclusive, keep_aside, move
 from connectors.foreign import words_of
+from connectors.snapshots.current import damaged_files, refresh
 from connectors.snapshots.manifests import (
+    HISTORY,
     REMEDY,
+    STATE,
     WORK,
     Manifest,
     SnapshotDamaged,
@@ -20,10 +24,11 @@ from connectors.snapshots.manifests import (
     list_snapshots,
     locate,
     manifest_path,
+    old_files,
     read_manifest,
 )
 from connectors.snapshots.rows import Growing
-from connectors.snapshots.sweeping import settle
+from connectors.snapshots.sweeping import settle, sweep
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.writer import finished, put_in_place, staged_path
 
@@ -54,8 +59,11 @@ def rewrite(root: Path, change: Change) -> list[str]:
 
 def is_gone(file: SnapshotFile, column: str) -> bool:
     """Whether a column of a file of an earlier version is none of its table any more."""
-    table = TABLES.get(file.table)
-    return table is not None and file.schema_version < table.version and column not in table.columns
+    return _is_old(file) and column not in TABLES[file.table].columns
+
+
+def _is_old(file: SnapshotFile) -> bool:
+    return file.table in TABLES and file.schema_version < TABLES[file.table].version
 
 
 def any_file(root: Path, manifest: Manifest, test: Test) -> bool:
@@ -110,3 +118,44 @@ def _written(root: Path, manifest: Manifest, file: SnapshotFile, change: Change)
                 written.write(change.applied(file, old.read_row_group(number)))
     fresh = finished(staged, manifest.snapshot_id, manifest.date, file.table, written.rows)
     return replace(fresh, path=file.path, schema_version=file.schema_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """The number of files that were moved, and of snapshots that were rewritten without gone columns."""
+
+    moved: int
+    rewritten: int
+
+
+def arrange(root: Path) -> Arranged:
+    """Drop gone columns, move the files of earlier versions into the history, and make the current state.
+
+    A crash at any moment leaves each file at one place at least, and a table's folder with all of them or none; the
+    next call goes on.
+    """
+    rewritten = rewrite(root, Change(_has_gone, _without_gone))
+    moved = root / WORK / "_moved"
+    with exclusive(root / WORK):
+        files = sorted(old_files(root))
+        for path in files:
+            if not (place := root / HISTORY / path.relative_to(root)).exists():
+                keep_aside(path, place)
+        for table in sorted({path.parents[1] for path in files}):
+            rmtree(moved / table.name, ignore_errors=True)
+            move(table, moved / table.name)
+            for other in (moved / table.name).glob("[!d]*"):
+                move(other, table / other.name)
+        sweep(root, list_snapshots(root))
+        if damaged_files(root):
+            (root / STATE).unlink()
+        refresh(root)
+    return Arranged(len(files), len(rewritten))
+
+
+def _has_gone(file: SnapshotFile, path: Path) -> bool:
+    return _is_old(file) and any(is_gone(file, name) for name in parquet.read_schema(path).names)
+
+
+def _without_gone(file: SnapshotFile, rows: pa.Table) -> pa.Table:
+    return rows.drop_columns([name for name in rows.column_names if is_gone(file, name)])

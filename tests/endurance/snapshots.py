@@ -20,9 +20,9 @@ import pandas as pd
 from pyarrow import parquet
 
 from connectors.snapshots import Snapshots, verify_snapshot
-from connectors.snapshots.arranging import arrange
 from connectors.snapshots.current import damaged_files
 from connectors.snapshots.manifests import list_snapshots
+from connectors.snapshots.rewriting import arrange
 from tests.connectors.snapshots.sample import AT, order, payment, write
 from tests.connectors.snapshots.test_current import PAST, names_in
 

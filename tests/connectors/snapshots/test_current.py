@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.snapshots import TABLES, SnapshotError, Snapshots, list_snapshots, sql, verify_snapshot
-from connectors.snapshots.arranging import Arranged, arrange
 from connectors.snapshots.current import Merging, damaged_files
 from connectors.snapshots.manifests import STATE, read_current
 from connectors.snapshots.pruning import Old, prune
+from connectors.snapshots.rewriting import Arranged, arrange
 from connectors.snapshots.tables.columns import TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
 from connectors.snapshots.writer import drop_tables
