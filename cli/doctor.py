@@ -62,6 +62,7 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
         _snapshots,
         _ledger,
         _buying,
+        _payments,
         _rates,
         _prefect,
         _messages,
@@ -160,6 +161,20 @@ def _buying() -> CheckResult:
     except (LedgerUnusable, OSError):
         return well("buying", "not checked, since the ledger can't be used")
     return CheckResult("buying", pause.words, "to go on: sourcing resume") if pause else well("buying", "allowed")
+
+
+def _payments() -> CheckResult:
+    """What a payment call is: what is set, and what the ledger has seen."""
+    from connectors.ledger.store import Ledger
+    from flows.answers.marketplaces import proposed_debit
+
+    settings = XportcnSettings()
+    try:
+        with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
+            seen = proposed_debit(ledger, settings)
+    except (LedgerUnusable, OSError):
+        return well("payments", "not checked, since the ledger can't be used")
+    return CheckResult("payments", str(seen), seen.remedy) if seen else well("payments", settings.pay_is)
 
 
 def _rates() -> CheckResult:

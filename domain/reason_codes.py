@@ -155,6 +155,9 @@ class ReasonCode(StrEnum):
     FIRST_PAYMENT = "first_payment", _words(K.OTHER, "{first}, order {order_id}, is the first one paid at "
         "{marketplace}. Did the balance fall by exactly {amount}, once, by which channel, and does the console show "
         "its goods ({goods}) for your warehouse?", "sourcing confirm {marketplace}", command="confirm")
+    DEBIT_PROPOSED = "debit_proposed", _words(K.OTHER, "the last {count} payments ({refs}), each sent once, were seen "
+        "as paid within a minute of their answer", "if the console shows a bill and less balance for each at once, set "
+        "XPORTCN_PAY_IS=debit: then a payment without an answer settles itself", who=Actor.OPERATOR, command="doctor")
     # not begun, or left in the middle: a later run goes on
     NOT_LOOKED_UP = "not_looked_up", _words(K.WAITS, "not looked up yet: {why}")
     ASKED_IN_VAIN = "asked_in_vain", _words(K.WAITS, "{what} ({failure})")
@@ -257,7 +260,8 @@ class ReasonCode(StrEnum):
         "look it up in the console")
     ORDER_NOT_SHOWN = "order_not_shown", _words(K.DOUBT, "the service does not show the order")
     NO_REFERENCE_YET = "no_reference_yet", _words(K.WAITS, "the service does not show our reference on order "
-        "{order_id} yet, so it is not paid")
+        "{order_id} yet, so it is not paid[. If that lasts, look at the order in the console: sourcing confirm "
+        "{marketplace}]", "look at order {order_id} in the console", command="confirm", who=Actor.MERCHANT)
     ANOTHERS_REFERENCE = "anothers_reference", _words(K.DOUBT, "order {order_id} carries the reference {reference!r}, "
         "not {order_ref}: {remedy}", "look it up in the console")
     HAS_ANOTHER_ID = "has_another_id", _words(K.DOUBT, "{why}. Not paid: the service has {order_id} for it. {remedy}",

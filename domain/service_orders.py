@@ -62,6 +62,15 @@ class ShipmentItem:
     title: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goods:
+    """Pieces of one SKU in an order, by the marketplace's own ids."""
+
+    item_id: str
+    sku_id: str
+    quantity: int
+
+
 class ReferenceField(StrEnum):
     """Where an order shows our reference, in words for people; see `ServiceOrder`."""
 
@@ -75,7 +84,8 @@ class ServiceOrder:
 
     `reference` is what stands where the contract has room for ours, `own_id` what stands in `outOrderId` (1688 and
     big_major, assumed). Either may be empty, or foreign. `parts` are the ids by which the marketplace traces parcels
-    (Taobao sub-orders; 1688 none). `state_word` is the marketplace's own word for the status.
+    (Taobao sub-orders; 1688 none). `state_word` is the marketplace's own word for the status. `goods`
+    are read where references may be hidden (1688 and big_major).
     `is_partly_sent`: some goods have no parcel yet.
     """
 
@@ -92,6 +102,7 @@ class ServiceOrder:
     shipments: tuple[Shipment, ...] = ()
     own_id: str = ""
     state_word: str = ""
+    goods: tuple[Goods, ...] = ()
     is_partly_sent: bool = False
 
     def places_of(self, order_ref: str) -> frozenset[ReferenceField]:

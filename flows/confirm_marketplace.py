@@ -18,6 +18,7 @@ from flows.prefect_ui.parameters import (
     ConfirmedBy,
     FirstPaymentOtherwise,
     FirstPaymentRight,
+    NamelessOurs,
 )
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
@@ -29,6 +30,7 @@ async def confirm_marketplace(
     marketplace: ConfirmedAt,
     amounts_are_right: AmountsRight = False,  # noqa: FBT002 - a box of a form
     every_order_is_known: AllKnown = False,  # noqa: FBT002 - a box of a form
+    order_without_reference_is_ours: NamelessOurs = False,  # noqa: FBT002 - a box of a form
     first_payment_is_right: FirstPaymentRight = False,  # noqa: FBT002 - a box of a form
     first_payment_otherwise: FirstPaymentOtherwise = "",
     said_by: ConfirmedBy = "",
@@ -40,6 +42,8 @@ async def confirm_marketplace(
         if first_payment_is_right or otherwise:
             first = [Topic.FIRST_PAYMENT]
             words = f"{words}; {answered(ledger, marketplace, first, by=by, otherwise=otherwise)}"
+        if order_without_reference_is_ours:
+            words = f"{words}; {answered(ledger, marketplace, [Topic.REFERENCE], by=by)}"
     run_logger().info("%s", words)
     await best_effort("the run's name", rename_run(words))
     return words

@@ -16,6 +16,7 @@ from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment
 from domain.effects import Action, EffectStatus, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.nameless import is_as_created
 from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -131,7 +132,7 @@ async def _read_payable(resources: Resources, orders: Orders) -> tuple[dict[str,
     astray |= {ref: NOT_SHOWN for ref in orders if ref not in shown and ref not in unread}
     await _give_back(resources, orders, astray)
     nameless = [ref for ref, one in shown.items() if not one.reference.strip() and one.own_id != ref]
-    ours = {*orders} - {*nameless} | await _need_no_reference(resources, nameless)
+    ours = {*orders} - {*nameless} | await _need_no_reference(resources, {ref: orders[ref] for ref in nameless}, shown)
     paying = await _claimed(resources, orders, [ref for ref, one in shown.items() if _may_be_paid(one)])
     verdicts = {
         ref: judge_payment(shown.get(ref), order.approved, order.payable, is_ours=ref in ours, by_us=ref in paying)
@@ -156,7 +157,8 @@ async def _read_payable(resources: Resources, orders: Orders) -> tuple[dict[str,
 def left_as(order: OrderRecord, left: Left) -> OrderChange:
     """The change of an order that is left alone now."""
     stays = order.held if left.how is Payment.STOP else order.stays
-    return stays(left.why)
+    is_nameless = left.why.code is ReasonCode.NO_REFERENCE_YET
+    return stays(left.why.but(marketplace=order.marketplace) if is_nameless else left.why)
 
 
 def _may_be_paid(shown: ServiceOrder) -> bool:
@@ -250,15 +252,29 @@ async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) 
     return elsewhere
 
 
-async def _need_no_reference(resources: Resources, order_refs: Sequence[str]) -> set[str]:
-    """Of orders that show no reference, those whose id rests on a cart's rows or a person's answer."""
-    if not order_refs:
+async def _need_no_reference(resources: Resources, orders: Orders, shown: Mapping[str, ServiceOrder]) -> set[str]:
+    """Of orders that show no reference, those whose id rests on a cart's rows or a person's answer.
+
+    Where a person has confirmed that orders show none, a clear answer to our create counts too, if the order is as it
+    was created.
+    """
+    if not (order_refs := [*orders]):
         return set()
     creates = [one for one in await resources.group_commit.effects_of(order_refs) if one.action is Action.CREATE]
+    without = await asyncio.to_thread(resources.ledger.marks.nameless)
+    answered = {
+        one.order_ref
+        for one in creates
+        if one.status is EffectStatus.DONE
+        and (order := orders[one.order_ref]).marketplace in without
+        and (one.answer or {}).get("order_ids") == [order.order_id]
+        and order.ordered_at
+        and is_as_created(shown[one.order_ref], order.lines, Money(order.total_minor or 0), order.ordered_at)
+    }
     from_carts = {one.order_ref for one in creates if one.part == CART and one.status is EffectStatus.DONE}
     answers = {ref: await asyncio.to_thread(resources.ledger.resolutions.of_order, ref) for ref in order_refs}
     said = {ref for ref, given in answers.items() if any(map(_names_an_order, given))}
-    return from_carts | said
+    return from_carts | said | answered
 
 
 def _names_an_order(answer: Mapping[str, object]) -> bool:

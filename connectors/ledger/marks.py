@@ -65,6 +65,16 @@ class MarkRows(LedgerRows):
         return bool(self._ledger.rows(select(marks.c.id).where(*noted).limit(1)))
 
     @repeating
+    def confirm_nameless(self, marketplace: Marketplace, order_ref: str, *, by: str) -> None:
+        """Record a person's confirmation that orders of ours show no reference there, as this one does."""
+        self._note(_nameless(marketplace), order_ref, by=by)
+
+    def nameless(self) -> set[Marketplace]:
+        """The marketplaces where a person has confirmed that orders of ours show no reference."""
+        names = {_nameless(one): one for one in Marketplace}
+        return {names[row["name"]] for row in self._ledger.rows(select(marks.c.name).where(marks.c.name.in_(names)))}
+
+    @repeating
     def goes_first(self, order_ref: str, marketplace: Marketplace) -> None:
         """Record that this order is created at a marketplace before others are."""
         self._note(_first(marketplace), order_ref, by=self._ledger.owner)
@@ -143,6 +153,10 @@ def note_row(name: str, words: str, *, by: str, at: datetime) -> dict[str, objec
 
 def _confirmed(marketplace: Marketplace) -> str:
     return f"known:{marketplace}"[:MOST_OF_A_NAME]
+
+
+def _nameless(marketplace: Marketplace) -> str:
+    return f"nameless:{marketplace}"[:MOST_OF_A_NAME]
 
 
 def _first(marketplace: Marketplace) -> str:

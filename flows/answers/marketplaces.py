@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from connectors.ledger.debits import taken_at_once
+from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
+from connectors.settings import XportcnSettings
 from domain.effects import Action, EffectStatus
 from domain.first_orders import differs, first_payment
 from domain.marketplace import Marketplace
-from domain.reasons import Reason, ReasonCode
+from domain.money import Money
+from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.wording import shorten
 
@@ -22,6 +26,7 @@ class Topic(StrEnum):
 
     AMOUNTS = "amounts"  # the marketplace is held
     FIRST_PAYMENT = "first payment"
+    REFERENCE = "reference"  # an order that its create has named shows no reference of ours
     ALL_KNOWN = "all known"  # orders of unknown origin stand in its list
 
 
@@ -42,11 +47,28 @@ def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
         asked.append(Question(topic=Topic.AMOUNTS, words=f"{marketplace} is held. {why}"))
     if first := first_payments(ledger).get(marketplace):
         asked.append(Question(topic=Topic.FIRST_PAYMENT, words=str(first), about=str(first.facts["first"])))
+    waiting = [] if marketplace in ledger.marks.nameless() else ledger.orders_in([OrderState.ORDERED]).values()
+    nameless = [one for one in waiting if one.marketplace is marketplace and _is_nameless(one)]
+    asked += [Question(topic=Topic.REFERENCE, words=_nameless(one), about=one.order_ref) for one in nameless[:1]]
     held = ledger.orders_in([OrderState.HELD]).values()
     doubts = [one for one in held if one.marketplace is marketplace and one.reason_code is ReasonCode.MAY_BE_THERE]
-    if doubts:
-        asked.append(Question(topic=Topic.ALL_KNOWN, words=doubts[0].reason, about=doubts[0].order_ref))
+    if doubts or nameless:
+        words = doubts[0].reason if doubts else f"lists of {marketplace} may have orders of ours without a reference"
+        asked.append(Question(topic=Topic.ALL_KNOWN, words=words))
     return asked
+
+
+def _is_nameless(order: OrderRecord) -> bool:
+    return order.reason_code is ReasonCode.NO_REFERENCE_YET
+
+
+def _nameless(order: OrderRecord) -> str:
+    goods = shorten([f"{line.title} × {line.quantity}" for line in order.lines])
+    total = Money(order.total_minor or 0, order.currency)
+    return (
+        f"{order.marketplace} named order {order.order_id} in its answer to creating {order.order_ref}, and shows it "
+        f"without our reference: {goods}, {total}, {order.ordered_at:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
@@ -67,6 +89,14 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
     return reasons
 
 
+def proposed_debit(ledger: Ledger, settings: XportcnSettings) -> Reason | None:
+    """What speaks for a service that debits at once, where nothing is set. It changes nothing by itself."""
+    if settings.pay_is != "unknown" or not (settings.asks_first or not settings.is_sandbox):
+        return None
+    refs = taken_at_once(ledger)
+    return because(ReasonCode.DEBIT_PROPOSED, count=len(refs), refs=shorten(refs)) if refs else None
+
+
 def answer(ledger: Ledger, marketplace: Marketplace, question: Question, *, by: str, otherwise: str = "") -> str:
     """Record an answer, and tell its effect. An answer that is `otherwise` than it should be holds the marketplace."""
     if question.topic is Topic.FIRST_PAYMENT:
@@ -77,6 +107,9 @@ def answer(ledger: Ledger, marketplace: Marketplace, question: Question, *, by: 
     if question.topic is Topic.AMOUNTS:
         ledger.holds.release(marketplace, by=by)
         return "its amounts are right"
+    if question.topic is Topic.REFERENCE:
+        ledger.marks.confirm_nameless(marketplace, question.about, by=by)
+        return "orders that are as they were created are paid without a reference"
     ledger.marks.confirm(marketplace, by=by)
     return "every order of ours there is known"
 

@@ -19,7 +19,7 @@ from connectors.ledger.store import Ledger
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
-from domain.reasons import Explained, Reason, explained
+from domain.reasons import Explained, Reason, ReasonCode, explained
 from domain.states import BEGUN, OrderState
 from domain.witnessed import marketplace_held
 from domain.wording import shorten
@@ -113,6 +113,7 @@ def _effects_of(ledger: Ledger, orders: Iterable[str]) -> Mapping[str, list[Effe
 def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence[EffectRecord]) -> ToDo:
     questions = open_questions(ledger, order, effects) if order.state is not OrderState.REFUSED else []
     asked = [command for question in questions for command in question.commands]
+    asked += [f"sourcing confirm {order.marketplace}"] if order.reason_code is ReasonCode.NO_REFERENCE_YET else []
     again, advice = _again(order, source, in_cart=any(effect.action is Action.CART for effect in effects))
     return ToDo(
         order_ref=order.order_ref,

@@ -22,13 +22,14 @@ from connectors.xportcn.errors import NotSent, Unanswered
 from domain.decisions import Verdict
 from domain.effects import OPEN, TAKING_BACK, Action
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, due_while_paused, moment_of
+from domain.messages import MessageKind, alert
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport
 from domain.request_remarks import Remark
 from domain.states import BEGUN, OrderState
 from domain.wording import pluralize
-from flows.answers.marketplaces import first_payments
+from flows.answers.marketplaces import first_payments, proposed_debit
 from flows.approval.approving import asks_in_the_ui, has_deployment
 from flows.batch.opening import absolute
 from flows.batch.planning import Take
@@ -235,12 +236,15 @@ async def schedule_follow_up(
         report = replace(report, next_look=follow_up)
     orders = resources.ledger.each_order(line.order_ref for line in waiting_in(report))
     first = first_payments(resources.ledger) if resources.ledger.asks_first else {}
+    debit = proposed_debit(resources.ledger, resources.client.settings)
     await tell(
         resources.ledger,
         *of_batch(report, {one.order_ref: one.request.receiver for one in orders}),
         *of_first_payments(first),
+        *([alert("pay-is-debit", MessageKind.FIRST_PAYMENT, "Does a payment debit at once?", debit)] if debit else []),
     )
-    return replace(report, questions=[f"{why} Answer: {why.remedy}" for why in first.values()])
+    questions = [f"{why} Answer: {why.remedy}" for why in first.values()]
+    return replace(report, questions=[*questions, *([f"{debit}: {debit.remedy}"] if debit else [])])
 
 
 def next_follow_up(

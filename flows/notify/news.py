@@ -71,9 +71,9 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
 
 
 def waiting_in(report: BatchReport) -> list[ReportLine]:
-    """The orders that wait for a person, late payments included; none in a dry run."""
-    late = ReasonCode.PAYMENT_NOT_TAKEN
-    return [] if report.dry_run else [one for one in report.orders if one.state in WAITING or one.reason_code is late]
+    """The orders that wait for a person, in whatever state; none in a dry run."""
+    late = (ReasonCode.PAYMENT_NOT_TAKEN, ReasonCode.NO_REFERENCE_YET)
+    return [] if report.dry_run else [one for one in report.orders if one.state in WAITING or one.reason_code in late]
 
 
 def _reasons(lines: Sequence[ReportLine]) -> list[str]:

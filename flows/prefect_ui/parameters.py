@@ -331,6 +331,13 @@ AmountsRight = Annotated[
     bool, asked("Its amounts are right", "It is held since two readings of an amount are a hundred times apart: todo")
 ]
 AllKnown = Annotated[bool, asked("Every order of ours there is known", "To the ledger, as a plan of a new one asks")]
+NamelessOurs = Annotated[
+    bool,
+    asked(
+        "Its order without a reference is ours",
+        "The console shows the order that waits since it shows no reference, with its goods, total and time: todo",
+    ),
+]
 FirstPaymentRight = Annotated[
     bool,
     asked(

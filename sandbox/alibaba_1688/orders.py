@@ -70,7 +70,7 @@ def cancel(world: World, call: Call) -> bool:
     call.body.short_text("cancelReason", 100)
     call.body.optional_text("remark")
     order = order_named(world, call.body)
-    if not order.unpaid:
+    if not order.payable:
         raise upstream_refused(ORDER_STATUS_ERROR)
     if world.now() < order.created_at + YOUNGEST_TO_CANCEL:
         raise upstream_refused("CLOSE_ORDER_TOO_FAST")

@@ -7,7 +7,9 @@ from typing import Any
 
 from sandbox.dialects.code_500 import CODE_500
 from sandbox.dialects.code_1009 import CODE_1009
+from sandbox.dialects.create_before_number import CREATE_BEFORE_NUMBER
 from sandbox.dialects.daily_quota import DAILY_QUOTA
+from sandbox.dialects.detail_without_reference import DETAIL_WITHOUT_REFERENCE
 from sandbox.dialects.dialect import Dialect, Dialects
 from sandbox.dialects.list_basic import LIST_BASIC
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
@@ -34,6 +36,8 @@ DIALECTS = (
     PAY_IS_SUBMISSION,
     PAY_REFUSED_BY_FINANCE,
     PAY_BY_CREDIT,
+    DETAIL_WITHOUT_REFERENCE,
+    CREATE_BEFORE_NUMBER,
     TRACKING_WORDS,
     TRACKING_WITHOUT_STATUS,
     STATES_1688,

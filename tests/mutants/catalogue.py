@@ -98,6 +98,42 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="unpaid-proves-not-submitted",
+        means="a submitted payment that shows only hours later is submitted again, and debited twice",
+        edits=(
+            Edit(
+                file=PAY_EFFECT,
+                old="not is_open or self.resources.client.settings.pay_is == DEBIT:",
+                new="not is_open or True:",
+            ),
+        ),
+        found_by="tests/tasks/test_submissions.py::test_it_is_never_sent_again_and_becomes_a_question",
+    ),
+    Mutant(
+        name="second-order-before-the-answer",
+        means="a unit, a credit or a warehouse that was not meant costs a whole batch instead of one order",
+        edits=(
+            Edit(
+                file=CLAIMING,
+                old="behind_first(ledger, connection, intents, now_standing, begun))",
+                new="{})",
+            ),
+        ),
+        found_by="tests/connectors/ledger/test_first_orders.py::test_no_other_run_passes_the_first_order",
+    ),
+    Mutant(
+        name="finance-refused-is-paid-again",
+        means="an order whose payment finance has refused is submitted again by itself, and debited again",
+        edits=(
+            Edit(
+                file=DECISIONS,
+                old="    elif shown.status is ServiceStatus.PAYMENT_REFUSED:\n        why = refused_by_finance(shown)\n",
+                new="",
+            ),
+        ),
+        found_by="tests/tasks/test_submissions.py::test_a_payment_that_finance_refused_is_held_and_never_made_again",
+    ),
+    Mutant(
         name="absence-without-a-control",
         means="a list that hides our references makes an order look absent, and it is ordered twice",
         edits=(Edit(file=ABSENCE, old="if _places(control, reading) & sent.places]", new="]"),),

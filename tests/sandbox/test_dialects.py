@@ -48,6 +48,27 @@ async def shown(buyer: Buyer, rows: Mapping[str, Any]) -> dict[str, list[tuple[s
     }
 
 
+async def test_details_may_hide_references_too(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    await caller.control("PUT", "dialects", {"names": ["detail-without-reference"]})
+    assert await shown(buyer, rows) == dict.fromkeys(("1688", "big_major"), [(None, None)] * 2)
+
+
+async def test_a_create_may_be_answered_before_there_is_a_number(
+    caller: Caller, buyer: Buyer, rows: dict[str, Any]
+) -> None:
+    """The books have all three; the answers tell that they succeeded, and of none its number."""
+    await caller.control("PUT", "dialects", {"names": ["create-before-number"]})
+    body = await buyer.taobao_create_body(rows["taobao"])
+    answers = [
+        (await caller.post("/open/purchase/create/v2", body)).data,
+        (await create_1688(buyer, rows["1688"])).data,
+        (await create_ka(buyer, rows["big_major"])).data,
+    ]
+    ids = [answers[0]["orderList"][0]["purchaseId"], answers[1]["orderId"], answers[2]["orderList"][0]["orderId"]]
+    assert ([answer["success"] for answer in answers], ids) == ([True] * 3, [""] * 3)
+    assert len((await caller.books())["orders"]) == 3
+
+
 @pytest.mark.parametrize(
     ("names", "in_lists"),
     [([], ("R-1", "R-1")), (LIST_WITHOUT_MESSAGE, (None, "R-1")), (LIST_WITHOUT_REFERENCE, (None, None))],

@@ -55,6 +55,8 @@ FOLLOWED_UP_AT = 6
 """In each episode of so many, runs are followed by looks that ask nobody."""
 DEBITS_NOT_KNOWN_IN = 7
 """In each episode of so many, nobody has said that a payment takes the money at once."""
+SUBMISSION, FINANCE_S = "pay-is-submission", 4 * 3600
+"""The dialect in which a paid order shows as unpaid for hours."""
 PAUSED_IN = 6
 """In each episode of so many, somebody stops all buying for a while."""
 RECEIVER = Receiver(
@@ -181,12 +183,16 @@ class Episode:
         self.follow_ups = Random(f"{self.seed}:looks")
         self.has_follow_ups = self.seed % FOLLOWED_UP_AT == 3
         self.pay_is = "unknown" if self.seed % DEBITS_NOT_KNOWN_IN == 5 else "debit"
+        if submits := SUBMISSION in self.speaks.dialects:
+            self.pay_is = ("unknown", "submission")[self.seed % 2]
+        self.shown_within_s = FINANCE_S if submits else 0
         self.asks_first = False
         self.pauses = Random(f"{self.seed}:pauses")
         self.to_be_sent = self.pauses.choice((0, 1, 1, 2, 2, 3))
         self.is_paused = self.none_leaves = False
         self.batch = BATCH
         self.misfortune = Misfortune.drawn(self.dice, Random(f"{self.seed}:lies"), Random(f"{self.seed}:outages"))
+        self.misfortune.carries_out_once = submits
         self.scenario = self.given or Scenario.drawn(self.dice, self.stage, self.speaks)
         seed_everything(self.seed)
         self.loop = VirtualLoop(self.misfortune.disk_s)
@@ -503,6 +509,9 @@ class Episode:
             if self.found or not self._unexplained():
                 break
         await self._person_answers()
+        if self.shown_within_s and self._unexplained():  # paid in the last round
+            await self.later()
+            await self.start("source", says_yes=True)
         for what in self._unexplained():
             self.broken(what)
         self.check("the end", at_rest=True)
@@ -536,7 +545,7 @@ class Episode:
 
     async def later(self) -> None:
         """Wait until whatever was sent before has arrived or never will."""
-        await asyncio.sleep(self.scenario.settings.lease_s + SETTLE_S + 1)
+        await asyncio.sleep(self.scenario.settings.lease_s + SETTLE_S + 1 + self.shown_within_s)
         self.land()
 
     # judgement

@@ -124,6 +124,7 @@ class Misfortune:
     outage: Outage | None = None
     patience_s: float = 0.0
     interrupts_after_s: float | None = None
+    carries_out_once: bool = False
 
     @classmethod
     def drawn(cls, dice: Random, lies: Random, outages: Random) -> Misfortune:
@@ -154,6 +155,8 @@ class Misfortune:
             return self._lie()
         kinds, weights = CHOICES[call]
         kind = self.dice.choices(kinds, weights)[0]
+        if kind is Kind.CARRIED_OUT_TWICE and self.carries_out_once:  # no client could prevent what that costs
+            kind = Kind.DROP_AFTER
         self.count(kind)
         return Fault(kind, self._delay_s(kind))
 

@@ -61,6 +61,7 @@ from tests.simulation.scripts import (
     paused_after_the_create,
     paused_before_all,
     plan_the_cart,
+    propose_debit,
     read_again,
     refusing,
     send_back,
@@ -219,6 +220,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.NOBODY_ANSWERED: played(asked_in_the_ui(None)),
     R.ASKING_RUN_CANCELLED: played(asked_in_the_ui(CancelledBelow())),
     R.FIRST_GOES_ALONE: bought(at=[TAOBAO] * 2, asks_first=True),
+    R.DEBIT_PROPOSED: played(steps(buy, propose_debit), *[TAOBAO] * 3),
     R.FIRST_PAYMENT: played(steps(buy, ask_about_the_first), TAOBAO, asks_first=True),
     # not begun, or left in the middle
     R.NOT_LOOKED_UP: played(away_once_begun, patience_s=600),

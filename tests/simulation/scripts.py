@@ -13,11 +13,12 @@ from unittest.mock import AsyncMock, patch
 from uuid import UUID
 
 from connectors.ledger.records import OrderRecord
+from connectors.settings import XportcnSettings
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.effects import ResolutionKind
 from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
-from flows.answers.marketplaces import first_payments
+from flows.answers.marketplaces import first_payments, proposed_debit
 from flows.approval import approving, form, notice
 from flows.batch.plan_sources import FromCarts
 from flows.batch.request_batches import RequestBatch
@@ -129,6 +130,12 @@ async def buy(scene: Scene) -> None:
 
 async def ask_about_the_first(scene: Scene) -> None:
     scene.meets(first_payments(scene.ledger))
+
+
+async def propose_debit(scene: Scene) -> None:
+    scene.meets(
+        proposed_debit(scene.ledger, XportcnSettings(base_url="http://127.0.0.1:1", ask_first=True, pay_is="unknown"))
+    )
 
 
 async def decline(scene: Scene) -> None:

@@ -8,13 +8,17 @@ from random import Random
 import pytest
 
 from domain.marketplace import Marketplace
+from flows.answers.marketplaces import Topic, answered
 from sandbox.control import books
+from sandbox.dialects.known import dialects_named
 from tests.simulation.episode import NO_QUERY, Episode, Service, one_order, play
 from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.misfortune import Call, Fault, Kind, Misfortune
+from tests.simulation.scene import Scene
+from tests.simulation.scripts import HOUR_S, Script, buy, steps
 from tests.simulation.stage import Stage, stage
 
-EPISODES = 12
+EPISODES, SUBMISSIONS = 12, 6
 HIDING = pytest.mark.parametrize("dialect", ["list-without-message", "list-without-reference"])
 WITHOUT_A_KEY = pytest.mark.parametrize("marketplace", [Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
 
@@ -73,6 +77,44 @@ def test_an_order_is_not_given_up_where_lists_show_no_reference(made: Stage, mar
     """
     assert after_a_lost_answer(made, marketplace, "list-without-reference") == (0, "held")
     assert after_a_lost_answer(made, marketplace, "list-without-reference", is_confirmed=True) == (1, "unknown")
+
+
+def buying(made: Stage, marketplace: Marketplace, dialect: str, *then: Script | float) -> tuple[list[str], int]:
+    """Where three orders stand, and how many were paid."""
+    scene = Scene(made, *[marketplace] * 3)
+    scene.world.dialects.replace(dialects_named([dialect]))
+    scene.run(steps(*then)(scene))  # type: ignore[arg-type]
+    assert scene.found == []
+    orders = books(scene.sandbox, NO_QUERY, b"")["orders"]
+    return [str(scene.database.orders()[f"R-{n}"].state) for n in (1, 2, 3)], sum(one["paid_times"] for one in orders)
+
+
+async def say_it_is_ours(scene: Scene) -> None:
+    for marketplace in {one.marketplace for one in scene.scenario.requests}:
+        answered(scene.ledger, marketplace, [Topic.REFERENCE, Topic.ALL_KNOWN], by="mei")
+
+
+@WITHOUT_A_KEY
+def test_orders_without_any_reference_are_paid_once_a_person_has_confirmed_one(
+    made: Stage, marketplace: Marketplace
+) -> None:
+    """Before that one is created, asked about and not paid; none of the others is created."""
+    hidden = "detail-without-reference"
+    assert buying(made, marketplace, hidden, buy, HOUR_S, buy) == (["ordered", "held", "held"], 0)
+    assert buying(made, marketplace, hidden, buy, say_it_is_ours, HOUR_S, buy) == (["booked"] * 3, 3)
+
+
+@pytest.mark.parametrize("marketplace", [Marketplace.TAOBAO, Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
+def test_an_order_that_is_answered_without_a_number_is_found_by_its_reference(
+    made: Stage, marketplace: Marketplace
+) -> None:
+    assert buying(made, marketplace, "create-before-number", buy) == (["booked"] * 3, 3)
+
+
+def test_nothing_is_submitted_twice_where_paying_is_a_submission(made: Stage) -> None:
+    """Lost and late answers, kills, and a person who is asked; a second submission would debit again."""
+    service = Service(dialects=("pay-is-submission",))
+    assert {seed: found for seed in range(SUBMISSIONS) if (found := play(seed, made, service).found)} == {}
 
 
 @HIDING

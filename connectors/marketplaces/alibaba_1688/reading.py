@@ -34,7 +34,7 @@ from domain.money import Money, per_unit, total_of
 from domain.offers import Offer, OfferSummary, Sku, VolumePrice
 from domain.orders import OrderLine
 from domain.quotes import LineProblem, Problem, Quote, QuoteLine
-from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TrackingEvent
+from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus, TrackingEvent
 
 PUBLISHED = "published"
 NOTHING_YET = "404"
@@ -279,6 +279,7 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
         parcels=domestic_parcels(order.native_logistics.logistics_items),
         shipments=shipments(order.international_logistics),
         is_partly_sent=base.status in PARTLY_SENT,
+        goods=tuple(Goods(item_id=it.product_id, sku_id=it.sku_id, quantity=it.quantity) for it in order.product_items),
     )
 
 

@@ -31,7 +31,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import LineProblem, Quote, QuoteLine
-from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus, TrackingEvent
+from domain.service_orders import Goods, ReferenceField, ServiceOrder, ServiceStatus, TrackingEvent
 
 IS_PAID = 2
 
@@ -169,4 +169,5 @@ def _service_order(order: big_major.Order) -> ServiceOrder:
         parcels=domestic_parcels(order.logistics_items),
         shipments=shipments(order.international_logistics),
         is_partly_sent=order.order_status in PARTLY_SENT,
+        goods=tuple(Goods(item_id=it.offer_id, sku_id=it.sku_id, quantity=it.quantity) for it in order.order_items),
     )

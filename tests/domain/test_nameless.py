@@ -1,0 +1,48 @@
+"""An order without a reference is ours only with exactly our goods, our total and our time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.money import Money
+from domain.nameless import is_as_created
+from domain.orders import OrderLine
+from domain.service_orders import Goods, ServiceOrder, ServiceStatus
+
+AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
+TWO = Goods(item_id="1", sku_id="2", quantity=2)
+LINE = OrderLine(line_no=1, item_id="1", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(50))
+LINES = (LINE, replace(LINE, line_no=2))
+SHOWN = ServiceOrder(
+    order_id="77",
+    reference="",
+    status=ServiceStatus.UNPAID,
+    total=Money(100),
+    paid=None,
+    created_at=AT + timedelta(minutes=2),
+    goods=(TWO,),
+)
+
+
+def test_pieces_of_one_sku_count_together() -> None:
+    assert is_as_created(SHOWN, LINES, Money(100), AT)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"goods": ()},
+        {"goods": (replace(TWO, quantity=3),)},
+        {"goods": (replace(TWO, sku_id="3"),)},
+        {"goods": (TWO, replace(TWO, item_id="9"))},
+        {"total": Money(99)},
+        {"created_at": None},
+        {"created_at": AT + timedelta(hours=8)},
+    ],
+)
+def test_whatever_differs_or_is_not_shown_makes_it_another_s(other: dict[str, Any]) -> None:
+    assert not is_as_created(replace(SHOWN, **other), LINES, Money(100), AT)
