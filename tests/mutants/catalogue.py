@@ -127,7 +127,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=DECISIONS,
-                old="    elif shown.status is ServiceStatus.PAYMENT_REFUSED:\n        why = refused_by_finance(shown)\n",
+                old="    elif shown.status is ServiceStatus.PAYMENT_REFUSED:\n"
+                "        why = refused_by_finance(shown)\n",
                 new="",
             ),
         ),
