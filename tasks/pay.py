@@ -12,7 +12,7 @@ from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.amounts import LEAST_PART
-from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment, refused_by_finance
+from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment
 from domain.effects import Action, EffectStatus, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -304,11 +304,13 @@ async def confirm_payments(
 
 
 async def _note_untaken(resources: Resources, orders: Orders, shown: Mapping[str, ServiceOrder]) -> None:
-    """Hold accepted payments that finance refused, and note those that are not taken in time."""
-    refused = {ref: one for ref, one in shown.items() if one.status is ServiceStatus.PAYMENT_REFUSED}
-    late = await _accepted_long_ago(resources, {ref: orders[ref] for ref in shown if ref not in refused}, shown)
+    """Hold accepted payments that finance refused or whose order closed, and note those that are not taken in time."""
+    ends = (ServiceStatus.PAYMENT_REFUSED, ServiceStatus.CLOSED)
+    over = {ref: one for ref, one in shown.items() if one.status in ends}
+    verdicts = {ref: judge_payment(one, orders[ref].approved) for ref, one in over.items()}
+    late = await _accepted_long_ago(resources, {ref: orders[ref] for ref in shown if ref not in over}, shown)
     await resources.group_commit.change(
-        [orders[ref].held(refused_by_finance(one)) for ref, one in refused.items()]
+        [left_as(orders[ref], verdict) for ref, verdict in verdicts.items() if isinstance(verdict, Left)]
         + [orders[ref].stays(why) for ref, why in late.items()]
     )
 

@@ -142,6 +142,8 @@ class _History:
                 continue
             reference, paid = order["reference"], order["paid_fen"]
             known = self.orders.get(reference)
+            if known and known.paid_minor is None and _came_back(order):
+                continue
             approved = (known.approved_minor or 0) if known else 0
             if paid > approved:
                 yield Violation(rule=Rule.ABOVE_APPROVED, what=f"{reference}: paid {paid}, approved {approved}")
@@ -191,7 +193,8 @@ class _History:
         for order in self.books["orders"]:
             reference, paid = order["reference"], order["paid_fen"]
             open_still = self._has(reference, Action.PAY, OPEN)
-            if order["paid_times"] and told.get(reference) != paid and not open_still:
+            came_back = told.get(reference) in (None, 0) and _came_back(order)
+            if order["paid_times"] and told.get(reference) != paid and not open_still and not came_back:
                 what = f"{reference}: paid {paid}, snapshot {told.get(reference)}"
                 yield Violation(rule=Rule.NOT_IN_SNAPSHOT, what=what)
 
@@ -239,6 +242,11 @@ class _History:
 
     def _has(self, reference: str, action: Action, statuses: Sequence[EffectStatus]) -> bool:
         return any(e.order_ref == reference and e.action is action and e.status in statuses for e in self.effects)
+
+
+def _came_back(order: Row) -> bool:
+    """Whether all of a submission came back before the order was ever shown as paid."""
+    return order["paid_fen"] == order.get("refunded_fen", 0)
 
 
 def _is_live(order: Row) -> bool:

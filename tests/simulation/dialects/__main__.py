@@ -24,9 +24,10 @@ of them cancelled before it is paid and one after. Nothing is ordered, paid or b
 what was approved, counted in the sandbox's own fen.
 
 *Through*: all orders end as with the contract. *Stops*: nothing is ordered, and each order names the assumption and the
-setting. *One*: the first order is placed, and the others wait with the assumption named. Marks: **C** the service
-itself, **U** the marketplace behind it, **R** a reseller or third party, **I** inferred. What lets a batch through is
-in the last column; a journey with it was seen to go through.
+setting. *One*: the first order is placed, and the others wait with the assumption named. *Closed*: finance refuses
+every payment, and each order closes unpaid. Marks: **C** the service itself, **U** the marketplace behind it, **R** a
+reseller or third party, **I** inferred. What lets a batch through is in the last column; a journey with it was seen to
+go through.
 
 Generated: `python -m tests.simulation.dialects`. `make endurance PART=dialects` plays all, `make test` some;
 `python -m tests.simulation.dialects --dialect NAME --trace` plays one again.

@@ -35,7 +35,7 @@ from tests.simulation.runs import BATCH, XPORTCN
 from tests.simulation.stage import Stage
 
 ORDERS = 3
-ROUNDS_H = (0.3, 0.7, 1.5, 3, 6)
+ROUNDS_H = (0.3, 0.7, 1.5, 2, 1, 6)
 """When runs of the batch begin after one another."""
 TRACKED_D = (1, 2, 4, 7, 12, 18)
 CLOSED = Marketplace.TAOBAO
@@ -64,6 +64,11 @@ class End:
         return self.state == {UNPAID: OrderState.CANCELLED, TAKEN_BACK: OrderState.REFUNDED}.get(
             self.order_ref, OrderState.DELIVERED
         )
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it ended unpaid, and says why."""
+        return self.state == OrderState.CANCELLED and (bool(self.reason) or self.order_ref == UNPAID)
 
     @property
     def names_an_assumption(self) -> bool:

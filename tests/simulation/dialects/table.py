@@ -16,14 +16,17 @@ from tests.simulation.stage import Stage, stage
 
 COMBINATIONS = 40
 PLAYED_AT_ONCE = 5
+FINANCE_REFUSES = "pay-refused-by-finance"
 
 
 class Word(StrEnum):
-    """What became of a marketplace's orders: as written; none begun; the first one waits; or something else."""
+    """What became of a marketplace's orders: as written; none begun; the first one waits; each is closed
+    unpaid, as where finance refuses every payment; or something else."""
 
     THROUGH = "through"
     STOPS = "stops"
     ONE = "one"
+    CLOSED = "closed"
     WAITS = "waits"
 
 
@@ -100,7 +103,10 @@ def judged(journey: Journey, trip: Trip) -> Result:
     words, faults = {}, list(journey.found)
     for marketplace in Marketplace:
         ends = [end for end in journey.all_ends if end.marketplace is marketplace]
-        words[str(marketplace)] = word = _word(ends)
+        word = _word(ends)
+        if FINANCE_REFUSES in trip.dialects and word is Word.WAITS and all(end.is_closed for end in ends):
+            word = Word.CLOSED
+        words[str(marketplace)] = word
         if word is Word.WAITS or (word is not Word.THROUGH and trip.mended):
             left = next(end for end in ends if not end.is_as_written)
             faults.append(f"{marketplace} {word}: {left.order_ref} is {left.state}: {left.reason}")
