@@ -509,7 +509,9 @@ class Episode:
             if self.found or not self._unexplained():
                 break
         await self._person_answers()
-        if self.shown_within_s and self._unexplained():  # paid in the last round
+        for _ in range(MOST_RUNS if self.shown_within_s else 0):  # what was paid in the last round shows hours later
+            if self.found or not self._unexplained():
+                break
             await self.later()
             await self.start("source", says_yes=True)
         for what in self._unexplained():
