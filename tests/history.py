@@ -246,7 +246,7 @@ class _History:
 
 def _came_back(order: Row) -> bool:
     """Whether all of a submission came back before the order was ever shown as paid."""
-    return order["paid_fen"] == order.get("refunded_fen", 0)
+    return bool(order["paid_fen"] == order.get("refunded_fen", 0))
 
 
 def _is_live(order: Row) -> bool:
