@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from html import unescape
-from typing import Annotated, Any, ClassVar, get_origin
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 from urllib.parse import quote
 
 from pydantic import (
@@ -60,6 +60,7 @@ PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.AS
 POINT = re.compile(r"[.eE]")
 OF_A_DOUBLE = re.compile(r"[0-9]+\.0+")
 NULL = "null"
+MINUS_ONE = (-1, "-1")
 BRACES = re.compile(r"\{(\w+)\}")
 
 
@@ -98,7 +99,8 @@ class Response(BaseModel):
 
     _lists: ClassVar[frozenset[str]] = frozenset()
     _needed: ClassVar[frozenset[str]] = frozenset()
-    """The contract's names of lists, and of required fields."""
+    _never_minus: ClassVar[frozenset[str]] = frozenset()
+    """The contract's names of lists, of required fields, and of amounts, counts and times that may be absent."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -106,11 +108,15 @@ class Response(BaseModel):
         named = [(word, field) for name, field in cls.model_fields.items() for word in _names_of(name, field)]
         cls._lists = frozenset(word for word, field in named if is_list(field.annotation))
         cls._needed = frozenset(word for word, field in named if field.is_required())
+        cls._never_minus = frozenset(word for word, field in named if not field.is_required() and _has_no_minus(field))
 
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_absent(cls, raw: Any) -> Any:
-        """Empty values are left out of optional fields, and a list of one row may come as the bare row."""
+        """Empty values are left out of optional fields, and a list of one row may come as the bare row.
+
+        So is -1 for an amount, a count or a time: some serializers write it for null (upstream).
+        """
         if not isinstance(raw, dict):
             return raw
         alone = {name: [raw[name]] for name in cls._lists if isinstance(raw.get(name), dict) and raw[name]}
@@ -118,8 +124,16 @@ class Response(BaseModel):
         return {
             name: value
             for name, value in filled.items()
-            if ((value or value == 0) and value != NULL) or name in cls._needed
+            if ((value or value == 0) and value != NULL and not (value in MINUS_ONE and name in cls._never_minus))
+            or name in cls._needed
         }
+
+
+def _has_no_minus(field: FieldInfo) -> bool:
+    """Whether a field is an amount, a count or a time, which are never below zero."""
+    kinds = {field.annotation, *get_args(field.annotation)}
+    bare = {get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds}
+    return bool(bare & {Money, datetime}) or any(getattr(bound, "ge", None) == 0 for bound in field.metadata)
 
 
 def is_list(kind: Any) -> bool:
@@ -259,6 +273,12 @@ def _word(value: object) -> str:
     if not isinstance(value, bool | int | str | Decimal):
         raise ValueError("not a word")
     return str(value).strip()[:MOST_ID]
+
+
+def _address_text(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return ", ".join(str(part).strip() for part in value.values() if isinstance(part, str | int) and str(part).strip())
 
 
 def _id_number(value: str) -> int | str:
@@ -439,6 +459,9 @@ Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 
 Code = Annotated[int, Field(ge=-MOST_COUNT, le=MOST_COUNT)]
 """A status or a kind by its number."""
+
+AddressText = Annotated[str, BeforeValidator(_address_text)]
+"""An address for a person: a text, or an object of texts, such as name, phone and street (upstream)."""
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 """The three letters of a currency."""

@@ -18,10 +18,11 @@ from connectors.marketplaces.lines import (
     unmentioned,
 )
 from connectors.marketplaces.protocol import Created, PayOutcome
-from connectors.marketplaces.refusals import refusal, unsettled
+from connectors.marketplaces.refusals import no_quote, refusal, unsettled
+from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import taobao_order, taobao_product
 from domain.marketplace import Marketplace
-from domain.money import total_of
+from domain.money import per_unit, total_of
 from domain.offers import Offer, OfferSummary, Sku
 from domain.orders import OrderLine
 from domain.quotes import LineProblem, Problem, Quote, QuoteLine
@@ -110,23 +111,36 @@ def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
 
 
 def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quote:
-    """The quote of all parts together: a seller with two depots has two. More than one seller is a problem."""
+    """The quote of all parts together: a seller with two depots has two. More than one seller is a problem.
+
+    Raises `ContractMismatch` for an answer without parts, and for a total of all parts that is above theirs.
+    """
+    if rendered.success is False:
+        return no_quote(problem(rendered.error_code, rendered.error_message or "refused without a word"))
+    if not rendered.orders:
+        raise ContractMismatch("the preview names no orders", operation=taobao_order.RENDER.name, field="orders")
     ours = LinesByIds(lines, distribution_ids)
     told = [(ours.take((line.item_id, line.sku_id)), line) for order in rendered.orders for line in order.lines]
     problems = [_line_problem(our, line) for our, line in told if not line.available or line.error_code]
-    problems += [other_pieces(our, line.quantity) for our, line in told if our and line.quantity != our.quantity]
-    sellers = dict.fromkeys(order.supplier_nick for order in rendered.orders)
+    available = [(our, line) for our, line in told if our and line.available]
+    problems += [other_pieces(our, line.quantity) for our, line in available if line.quantity != our.quantity]
+    sold = (order for order in rendered.orders if any(line.available for line in order.lines) or not order.lines)
+    sellers = dict.fromkeys(order.supplier_nick for order in sold)
     if len(sellers) > 1:
         words = f"the lines are of several sellers: {', '.join(sellers)}"
         problems.append(LineProblem(problem=Problem.SELLERS_DIFFER, message=words))
+    total = total_of([order.purchase_amount for order in rendered.orders])
+    if rendered.real_pay and rendered.real_pay > total:
+        words = f"{rendered.real_pay} is to be paid in all, its orders cost {total}"
+        raise ContractMismatch(words, operation=taobao_order.RENDER.name, field="totalRealPayPrice")
     return Quote(
         goods=total_of([order.product_amount for order in rendered.orders]),
         postage=total_of([order.domestic_post_fee for order in rendered.orders]),
-        total=total_of([order.purchase_amount for order in rendered.orders]),
+        total=total,
         lines=tuple(
-            QuoteLine(line_no=our.line_no, unit_price=line.price, amount=line.price * our.quantity)
-            for our, line in told
-            if our and line.price and line.available
+            QuoteLine(line_no=our.line_no, unit_price=per_unit(amount, our.quantity), amount=amount)
+            for our, line in available
+            if (amount := line.amount or (line.price and line.price * our.quantity))
         ),
         problems=tuple(problems) + unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(rendered.orders)),

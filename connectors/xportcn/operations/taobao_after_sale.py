@@ -13,6 +13,7 @@ from pydantic import Field
 
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import (
+    AddressText,
     CheckedAnswer,
     Code,
     CommaText,
@@ -28,6 +29,7 @@ from connectors.xportcn.wire import (
     Request,
     Response,
     Word,
+    alias,
 )
 from domain.effects import Action
 
@@ -53,11 +55,11 @@ class LogisticsCompany(Response):
 class ReturnLogistics(Response):
     """The address for the goods and, once they are sent, the parcel."""
 
-    receiver_address: str = ""
+    receiver_address: AddressText = ""
     return_goods_desc: str = ""
     buyer_phone: str = ""
     logistics_company: LogisticsCompany | None = None
-    mail_no: ParcelNumber = ""
+    mail_no: ParcelNumber = Field("", validation_alias=alias("mailNo", "logisticsNo"))
     seller_agree_return_describe: str = ""
 
 
@@ -201,7 +203,7 @@ class ReturnRendered(Response):
     refund_id: Id = ""
     receiver_name: str = ""
     receiver_phone: str = ""
-    receiver_address: str
+    receiver_address: AddressText
     return_goods_desc: str = ""
     logistics_company_list: tuple[LogisticsCompany, ...] = ()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from connectors.xportcn.operations import upstream_render
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.rows import FittingRows
@@ -67,12 +68,13 @@ class RenderV2Request(Request):
 
 
 class RenderedLine(Response):
-    """`cart_id` is the cart's row, when a cart was previewed."""
+    """`cart_id` is the cart's row, when a cart was previewed; `amount` what the line costs, where that is told."""
 
     item_id: GivenId
     sku_id: GivenId
     quantity: Count
     price: Fen | None = None
+    amount: Fen | None = None
     available: bool = True
     stock: Count = 0
     min_quantity: Count = 1
@@ -92,8 +94,19 @@ class RenderedOrder(Response):
     lines: tuple[RenderedLine, ...] = ()
 
 
-class Rendered(Response):
+class Rendered(CheckedAnswer):
+    """The orders of a preview, in this shape or in upstream's (`upstream_render`), wrapped or not.
+
+    `real_pay` is upstream's total of all orders.
+    """
+
     orders: tuple[RenderedOrder, ...] = ()
+    real_pay: Fen | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_one_shape(cls, raw: Any) -> Any:
+        return upstream_render.in_contract_shape(raw)
 
 
 class CreateLine(Request):

@@ -120,7 +120,7 @@ async def test_a_search_turns_pages_until_it_has_enough(
 
 async def test_receiver_and_warehouse_go_where_they_belong(channel: TaobaoChannel, service: FakeService) -> None:
     """The receiver is abroad, the warehouse in China; render and create send both."""
-    service.answers(RENDER, lambda: ok({"orders": []}))
+    service.answers(RENDER, lambda: ok({"success": False, "errorCode": "X"}))
     service.answers(CREATE, lambda: ok(created()))
     await channel.quote(order(), WAREHOUSE)
     await channel.create(claim(Action.CREATE), order(), WAREHOUSE, approved=Money(2570))

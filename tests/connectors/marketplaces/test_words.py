@@ -8,18 +8,21 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pydantic import ValidationError
 
 from connectors.marketplaces.after_sale import refund_state
 from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.alibaba_1688.after_sale import STATES
 from connectors.marketplaces.lines import scan, status_of
 from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders, no_quote
-from connectors.xportcn.errors import Refused, UnknownRefundState
-from connectors.xportcn.operations import alibaba_after_sale, alibaba_order
+from connectors.marketplaces.taobao import reading as taobao
+from connectors.xportcn.errors import ContractMismatch, Refused, UnknownRefundState
+from connectors.xportcn.operations import alibaba_after_sale, alibaba_order, taobao_after_sale, taobao_order
 from connectors.xportcn.wire import Bounds
 from domain.after_sale import RefundState
 from domain.money import Money
-from domain.quotes import Problem
+from domain.orders import OrderLine
+from domain.quotes import Problem, Quote
 from domain.service_orders import (
     DomesticParcel,
     ServiceOrder,
@@ -183,3 +186,94 @@ def shown(number: str, *, is_partly_sent: bool = False) -> ServiceOrder:
         parcels=(DomesticParcel(tracking_number=number, company="", sent_at=None),),
         is_partly_sent=is_partly_sent,
     )
+
+
+UPSTREAM: dict[str, Any] = {
+    "renderItemList": [
+        {
+            "nick": "shop",
+            "itemPriceInfos": [
+                {
+                    "itemId": 11,
+                    "skuId": 12,
+                    "quantity": 2,
+                    "originPrice": {"amount": 740, "currency": "CNY"},
+                    "discountPrice": {"amount": 1480, "currency": "CNY"},
+                }
+            ],
+            "mainlandShippingFee": {"amount": 0, "currency": "CNY"},
+            "orderFee": {"amount": 1480, "currency": "CNY"},
+        }
+    ],
+    "unavailableSkuList": [],
+    "totalRealPayPrice": {"amount": 1260, "currency": "CNY"},
+}
+SNAKE = {
+    "result": {
+        "success": True,
+        "data": {
+            "render_item_list": [],
+            "unavailable_sku_list": [
+                {"item_id": 11, "sku_id": 12, "reason": "gone", "error_code": "OUT_OF_STOCK", "error_msg": "sold out"}
+            ],
+            "total_real_pay_price": {"amount": 0, "currency": "CNY"},
+        },
+    }
+}
+
+
+@pytest.mark.parametrize("told", [UPSTREAM, {"data": {"success": True, "data": UPSTREAM}}])
+def test_a_preview_in_upstream_s_shape_is_a_quote(told: dict[str, Any]) -> None:
+    """By its order's fee, which a lower total to pay does not lower."""
+    quote = rendered_quote(told)
+    assert (quote.goods, quote.postage, quote.total) == (Money(1480), Money(0), Money(1480))
+    (line,) = quote.lines
+    assert (line.unit_price, line.amount, quote.problems) == (Money(740), Money(1480), ())
+
+
+def test_what_upstream_can_t_sell_is_a_problem_of_its_line() -> None:
+    (problem,) = rendered_quote(SNAKE).problems
+    assert (problem.problem, problem.line_no) == (Problem.OUT_OF_STOCK, 1)
+
+
+def test_a_preview_that_refuses_inside_its_wrapping_has_upstream_s_words() -> None:
+    refused = rendered_quote({"result": {"success": False, "error_code": "X", "error_msg": "库存不足"}})
+    assert [(one.problem, one.message) for one in refused.problems] == [(Problem.OUT_OF_STOCK, "库存不足")]
+
+
+@pytest.mark.parametrize("told", [{}, {"data": {"things": []}}, {**UPSTREAM, "totalRealPayPrice": {"amount": 1481}}])
+def test_a_preview_of_another_shape_is_no_refusal(told: dict[str, Any]) -> None:
+    """Nor one whose total is above its orders."""
+    with pytest.raises(ContractMismatch):
+        rendered_quote(told)
+
+
+def rendered_quote(told: dict[str, Any]) -> Quote:
+    line = OrderLine(
+        line_no=1,
+        item_id="1",
+        sku_id="2",
+        distribution_item_id="11",
+        distribution_sku_id="12",
+        quantity=2,
+        unit_price=Money(740),
+        title="a thing",
+        image_url="",
+    )
+    return taobao.quote(taobao_order.RENDER.parse(told, Bounds()), (line,))
+
+
+def test_nothing_may_be_empty_or_minus_one_where_it_may_be_absent() -> None:
+    """Also in the answer to a create; a sum that must be there stays a misfit."""
+    told: dict[str, Any] = {"success": True, "orderId": "", "totalSuccessAmount": "", "postFee": -1}
+    told["orderList"] = [{"orderId": "7"}]
+    answer = alibaba_order.CREATE.parse(told, Bounds())
+    assert (answer.total_success_amount, answer.post_fee, answer.order_list[0].order_id) == (None, None, "7")
+    with pytest.raises(ValidationError):
+        alibaba_order.ORDER_DETAIL.parse({"baseInfo": {"idOfStr": "7", "totalAmount": -1}}, Bounds())
+
+
+def test_a_return_address_is_a_text_or_an_object() -> None:
+    told = {"receiverAddress": {"receiver": "仓库", "phone": 138, "detailAddress": "和平路1号"}, "logisticsNo": "SF1"}
+    read = taobao_after_sale.ReturnLogistics.model_validate(told)
+    assert (read.receiver_address, read.mail_no) == ("仓库, 138, 和平路1号", "SF1")
