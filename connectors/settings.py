@@ -139,6 +139,12 @@ class XportcnSettings(Settings):
             "of them are kept for buying, so that no catalogue uses them up. 0 is no limit"
         ),
     )
+    search_page_size: int = Field(
+        20,
+        ge=1,
+        le=50,
+        description="Products on a page of searches and lists. Larger pages may be refused (upstream)",
+    )
     connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect in")
     timeout_s: float = Field(30, gt=0, description="Seconds for one whole call, connecting included")
     max_connections: int = Field(32, ge=1, description="At once to the service")

@@ -19,7 +19,6 @@ from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.writer import write_snapshot
 from domain.catalogue import Listing, Selection, Way, crawl_name, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
-from domain.offers import LARGEST_PAGE
 from domain.report import NONE_REJECTED, Rejected
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks, chunks_with_progress
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
 
 MOST_TURNS = 3
+MOST_PAGES = 2_000
 PART_SIZE = 100
 SHOWN_TROUBLES = 20
 
@@ -135,11 +135,26 @@ class Crawl:
         for turn in range(1, MOST_TURNS + 1):
             await self._read(turn, [(source, 1) for source in sources], "first pages")
             await self._read(turn, [page for source in sources for page in self._further_pages(source, turn)], "pages")
+            await self._read_uncounted(turn, [one for one in sources if not self.files.pages(one, turn)[1].total])
             sources = [one for one in sources if not listed_steadily(self.files.pages(one, turn).values())]
+
+    async def _read_uncounted(self, turn: int, sources: Sequence[Listing]) -> None:
+        """Read lists without a total to a page without new items, or as far as wanted."""
+        known = {source: set(self.files.pages(source, turn)[1].item_ids) for source in sources}
+        sources = [source for source in sources if known[source]]
+        for number in range(2, MOST_PAGES):
+            sources = [source for source in sources if self.limit is None or len(known[source]) < self.limit]
+            if not sources:
+                return
+            await self._read(turn, [(source, number) for source in sources], f"page {number:,}, no total")
+            listed = {source: set(self.files.pages(source, turn)[number].item_ids) for source in sources}
+            sources = [source for source in sources if listed[source] - known[source]]
+            for source in sources:
+                known[source] |= listed[source]
 
     def _further_pages(self, source: Listing, turn: int) -> list[tuple[Listing, int]]:
         total = self.files.pages(source, turn)[1].total
-        count = pages_of(total, page_size=LARGEST_PAGE, limit=self.limit)
+        count = pages_of(total, page_size=self.resources.client.settings.search_page_size, limit=self.limit)
         return [(source, number) for number in range(2, count + 1)]
 
     async def _read(self, turn: int, pages: Sequence[tuple[Listing, int]], stage: str) -> None:

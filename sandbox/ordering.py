@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sandbox.dialects.pay_by_credit import PAY_BY_CREDIT
 from sandbox.dialects.pay_is_submission import PAY_IS_SUBMISSION
 from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
+from sandbox.dialects.poizon_one_product import PART, POIZON_ONE_PRODUCT
 from sandbox.entities import Order, OrderLine
 from sandbox.goods import Item, Sku
 from sandbox.lifecycle import between
@@ -104,7 +105,7 @@ def place_order(
     order = Order(
         sequence=world.books.next("order"),
         marketplace=marketplace,
-        id=str(order_id),
+        id=f"{order_id}{PART}" if marketplace == "poizon" and POIZON_ONE_PRODUCT in world.dialects else str(order_id),
         reference=reference,
         seller_id=picks[0].item.seller.id,
         lines=[_line(pick, str(order_id + place)) for place, pick in enumerate(picks, 1)],

@@ -16,7 +16,7 @@ from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
-from domain.offers import LARGEST_PAGE, Filters, Hits, Offer
+from domain.offers import Filters, Hits, Offer
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
@@ -105,14 +105,15 @@ def _changed_since(resources: Resources, crawl: CrawlFiles, source: Listing) -> 
 
 async def _page(resources: Resources, source: Listing, number: int, since: datetime | None) -> Hits:
     browser = resources.offerings[source.marketplace].browser
-    filters = Filters(page=number, page_size=LARGEST_PAGE)
+    size = resources.client.settings.search_page_size
+    filters = Filters(page=number, page_size=size)
     match source.way:
         case Way.WORDS:
             return await browser.by_words(source.key, filters)
         case Way.SHOP:
             return await browser.by_shop(source.key, filters)
         case Way.CATEGORY | Way.EVERYTHING:
-            filters = Filters(page=number, page_size=LARGEST_PAGE, category_id=source.key)
+            filters = Filters(page=number, page_size=size, category_id=source.key)
             return await browser.listing(filters, changed_since=since)
 
 

@@ -16,7 +16,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import XportcnError
 from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace
-from domain.offers import LARGEST_PAGE, Category, Filters, Hits, Offer, OfferSummary, Sort
+from domain.offers import Category, Filters, Hits, Offer, OfferSummary, Sort
 
 LARGEST_IMAGE = 3 * 1024 * 1024
 
@@ -114,13 +114,14 @@ class PlainBrowser(ABC):
         """A page of offers whose title matches `words`."""
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        """The first `limit` hits, each once; a page that brings nothing new is the last."""
+        """The first `limit` hits, each once; a page that brings nothing new is the last, whatever the total."""
         found: dict[str, OfferSummary] = {}
+        size = min(limit, self._client.settings.search_page_size)
         for page_no in count(1):
-            page = await self.by_words(words, Filters(page=page_no, page_size=min(limit, LARGEST_PAGE)))
+            page = await self.by_words(words, Filters(page=page_no, page_size=size))
             before = len(found)
             found |= {hit.item_id: hit for hit in page.offers if hit.item_id not in found}
-            if len(found) == before or len(found) >= min(limit, page.total):
+            if len(found) == before or len(found) >= min(limit, page.total or limit):
                 break
         return list(found.values())[:limit]
 

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from connectors.xportcn.envelope import read_json
 from connectors.xportcn.operations import Callback, callbacks
 from connectors.xportcn.operations.callbacks import KaOrderChanged, OrderBody, OtherBody
-from connectors.xportcn.wire import MaybeUnixMs, Response
+from connectors.xportcn.wire import ID, MaybeUnixMs, Response
 from domain.marketplace import Marketplace
 
 _VIEW = "ORDER_BUYER_VIEW_"
@@ -39,6 +39,10 @@ KINDS: dict[str, Callback] = {
     f"{_VIEW}ORDER_BOPS_CLOSE": callbacks.ALIBABA_STATUS,
     f"{_VIEW}ORDER_BUYER_REFUND_IN_SALES": callbacks.ALIBABA_REFUND,
     f"{_VIEW}ORDER_REFUND_AFTER_SALES": callbacks.ALIBABA_REFUND,
+    **dict.fromkeys(
+        ["BATCH_PAY", "ORDER_BATCH_PAY", "LOGISTICS_BUYER_VIEW_TRACE", "LOGISTICS_MAIL_NO_CHANGE"],
+        callbacks.ALIBABA_STATUS,
+    ),
 }
 # bigMajor's orders come by 1688's URLs. These types are its alone; for shared types the body decides.
 KA_KINDS: dict[str, Callback] = {
@@ -51,6 +55,7 @@ ORDER_NAMES = frozenset(
     ["orderId", "orderID", "order_id", "purchaseId", "purchase_id", "purchaseOrderId", "alibaba_order_id",
      "alibabaOrderId", "tradeId", "trade_id", "distOrderNo"]
 )  # fmt: skip
+POIZON_ID = "distOrderNo"
 _SENT_AT: TypeAdapter[datetime | None] = TypeAdapter(MaybeUnixMs)
 
 
@@ -159,8 +164,13 @@ def _ids(content: Any) -> Iterator[str]:
             waiting.extend(part)
         elif isinstance(part, Mapping):
             waiting.extend(part.values())
-            named = (_text(part[name]) for name in part if name in ORDER_NAMES)
-            yield from (text for text in named if text.isascii() and text.isdigit())
+            named = ((name, _text(part[name])) for name in part if name in ORDER_NAMES)
+            yield from (text for name, text in named if _is_order_id(name, text))
+
+
+def _is_order_id(name: str, text: str) -> bool:
+    """Whether a text is an order's id: digits, and on Poizon letters and dashes too (another reseller)."""
+    return (text.isascii() and text.isdigit()) or (name == POIZON_ID and ID.fullmatch(text) is not None)
 
 
 def _object(raw: object, what: str) -> Mapping[str, Any]:

@@ -11,12 +11,15 @@ from sandbox.dialects.create_before_number import CREATE_BEFORE_NUMBER
 from sandbox.dialects.daily_quota import DAILY_QUOTA
 from sandbox.dialects.detail_without_reference import DETAIL_WITHOUT_REFERENCE
 from sandbox.dialects.dialect import Dialect, Dialects
+from sandbox.dialects.empty_for_null import EMPTY_FOR_NULL
 from sandbox.dialects.list_basic import LIST_BASIC
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
 from sandbox.dialects.list_without_reference import LIST_WITHOUT_REFERENCE
+from sandbox.dialects.pages_of_20 import PAGES_OF_20_WITHOUT_TOTAL
 from sandbox.dialects.pay_by_credit import PAY_BY_CREDIT
 from sandbox.dialects.pay_is_submission import PAY_IS_SUBMISSION
 from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
+from sandbox.dialects.poizon_one_product import POIZON_ONE_PRODUCT
 from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.dialects.refuses_unknown_fields import REFUSES_UNKNOWN_FIELDS
 from sandbox.dialects.states_1688 import STATES_1688
@@ -46,6 +49,9 @@ DIALECTS = (
     CODE_500,
     CODE_1009,
     DAILY_QUOTA,
+    EMPTY_FOR_NULL,
+    PAGES_OF_20_WITHOUT_TOTAL,
+    POIZON_ONE_PRODUCT,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

@@ -228,6 +228,28 @@ async def test_the_calls_of_a_day_may_be_used_up(caller: Caller, monkeypatch: py
     assert (await caller.get("/open/address/get")).body["code"] == 200
 
 
+async def test_searches_may_have_small_pages_and_no_total(caller: Caller) -> None:
+    await caller.control("PUT", "dialects", {"names": ["pages-of-20-without-total"]})
+    path, asked = "/open/product/spu/page", {"pageNo": 1, "pageSize": 20}
+    page = (await caller.post(path, asked)).data
+    assert (len(page["data"]), "totalRecords" in page) == (20, False)
+    assert (await caller.post(path, {**asked, "pageSize": 21})).refusal == (400, 40001)
+
+
+async def test_nothing_may_be_an_empty_text_or_minus_one(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    order_id = await buyer.create_taobao(rows["taobao"])
+    await caller.control("PUT", "dialects", {"names": ["empty-for-null"]})
+    order = (await caller.get("/open/order/detail/get", purchaseOrderId=order_id)).data
+    assert (order["payAmount"], order["payTime"]) == (-1, "")
+
+
+async def test_an_order_of_poizon_may_have_one_product(caller: Caller) -> None:
+    await caller.control("PUT", "dialects", {"names": ["poizon-one-product"]})
+    products = [{"dwSpuId": str(number)} for number in (1, 2)]
+    refused = await caller.post("/poizon/order/orderPreview", {"productList": products})
+    assert refused.body["msg"] == "ORDER_PRODUCT_LIMIT: one product an order"
+
+
 async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:
     """And leave those in force as they were; a reset brings back those of the start."""
     await caller.control("PUT", "dialects", {"names": LIST_WITHOUT_MESSAGE})

@@ -209,7 +209,10 @@ class PoizonChannel(FilteredOrders):
         try:
             preview = await self._client.read(poizon.PREVIEW, request)
         except Refused as refused:
-            return no_quote(problem(refused.code, refused.message))
+            words = refused.message
+            if len({line.item_id for line in order.lines}) > 1:
+                words = f"{words}. If it takes one product an order, give each product an order_ref of its own"
+            return no_quote(problem(refused.code, words))
         return quote(preview, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:

@@ -52,6 +52,19 @@ def test_a_price_of_taobao() -> None:
     assert [(line.line_id, line.price.unit_fee) for line in message.body.lines] == [("200012345678900002", Money(3190))]
 
 
+@pytest.mark.parametrize("kind", ["BATCH_PAY", "LOGISTICS_BUYER_VIEW_TRACE", "LOGISTICS_MAIL_NO_CHANGE"])
+def test_orders_inside_a_message_of_1688_are_read_again(kind: str) -> None:
+    """Also where the body names none at its top."""
+    body = {"batchPay": [{"orderId": 71, "status": "successed"}, {"orderId": 72, "status": "ACCOUNT_FROZEN"}]}
+    message = parse_callback(json.dumps({"messageType": kind, "messageBody": body}))
+    assert (message.marketplace, message.order_ids) == (Marketplace.ALIBABA_1688, ("71", "72"))
+
+
+def test_an_order_of_poizon_has_a_number_with_letters() -> None:
+    message = parse_callback(json.dumps({"messageType": "X", "messageBody": {"distOrderNo": "913033-OA00835379_1"}}))
+    assert message.order_ids == ("913033-OA00835379_1",)
+
+
 def test_a_status_of_taobao() -> None:
     """nav 36: the order's status and each line's, with its parcel."""
     message = parse_callback(TS)
