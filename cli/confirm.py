@@ -28,6 +28,7 @@ def confirm_marketplace(
 ) -> int:
     """Ask and record. The exit code says whether a question is left open."""
     with open_ledger() as ledger:
+        ledger.asks_first = True  # a person who asks is answered, also about what an earlier program has paid
         questions = open_about(ledger, marketplace)
         if not questions:
             say(f"nothing is open about {marketplace}")

@@ -36,7 +36,7 @@ async def confirm_marketplace(
     said_by: ConfirmedBy = "",
 ) -> str:
     """Write down what a person has checked: then the next run may order and pay there again."""
-    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace") as ledger:
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace", asks_first=True) as ledger:
         by, otherwise = by_whom(said_by), first_payment_otherwise.strip()
         words = confirmed(ledger, marketplace, by, amounts=amounts_are_right, orders=every_order_is_known)
         if first_payment_is_right or otherwise:

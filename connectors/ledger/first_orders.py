@@ -40,10 +40,21 @@ class FirstOrderRows(LedgerRows):
     """Questions about first payments, and their answers, in the table `marks`."""
 
     def asked(self) -> dict[Marketplace, str]:
-        """The order that each open question is about."""
+        """The order that each open question is about.
+
+        A ledger that asks has one too where an earlier program, which did not ask, has paid.
+        """
         with self._ledger.reading() as connection:
-            found = {one: _newest(connection, _asked(one)) for one in Marketplace if not _is_answered(connection, one)}
+            found = {one: self._about(connection, one) for one in Marketplace if not _is_answered(connection, one)}
         return {one: order_ref for one, order_ref in found.items() if order_ref is not None}
+
+    def _about(self, connection: Connection, marketplace: Marketplace) -> str | None:
+        noted = _newest(connection, _asked(marketplace))
+        if noted is None and not self._ledger.asks_first:
+            return None
+        own = select(effects.c.key).where(effects.c.order_ref == noted, _PAYING).limit(1)
+        is_paid = noted is not None and connection.execute(own).first() is not None
+        return noted if is_paid else _begun(connection, marketplace, Action.PAY)
 
     def goes_alone(self) -> dict[Marketplace, str]:
         """Where nothing further may be bought now, and the order there that was begun first."""
@@ -108,6 +119,8 @@ def _at_one(
     others = _begun(connection, marketplace, action)
     if others is None and action is Action.PAY and question != refs[0]:
         _ask(ledger, connection, marketplace, refs[0])
+    elif others is not None and question is None:
+        _ask(ledger, connection, marketplace, others)
     first = others or refs[0]
     return {ref: held(first_goes_alone(first, marketplace)) for ref in refs if others or ref != first}
 

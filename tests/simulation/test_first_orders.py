@@ -9,6 +9,7 @@ import pytest
 from domain.marketplace import Marketplace
 from flows.answers.marketplaces import Topic, answered, first_payments
 from flows.answers.todo import AT_ONCE, to_do
+from flows.batch.plan_sources import FromRequests
 from sandbox.control import books
 from sandbox.dialects.known import dialects_named
 from tests.simulation.episode import NO_QUERY
@@ -35,7 +36,9 @@ def asking(made: Stage, *then: Script | float, dialect: str = "", at: tuple[Mark
 
 def confirming(otherwise: str = "") -> Script:
     async def confirm(scene: Scene) -> None:
-        answered(scene.ledger, TAOBAO, [Topic.FIRST_PAYMENT], by="mei", otherwise=otherwise)
+        ledger = scene.ledger
+        ledger.asks_first = True
+        answered(ledger, TAOBAO, [Topic.FIRST_PAYMENT], by="mei", otherwise=otherwise)
 
     return confirm
 
@@ -76,6 +79,21 @@ def test_a_run_that_is_killed_once_it_has_paid_leaves_the_question(made: Stage) 
     assert [(one.order_ref, one.commands) for one in waits] == [("taobao", ["sourcing confirm taobao"])]
     amount = scene.ledger.orders(["R-1"])["R-1"].paid
     assert f"Did the balance fall by exactly {amount}, once, by which channel" in waits[0].reason
+
+
+def test_an_account_that_bought_yesterday_with_an_earlier_version_is_held_and_asked(made: Stage) -> None:
+    """In the first night after the upgrade, each order with the command; with the answer all go on."""
+
+    async def with_an_earlier_version(scene: Scene) -> None:
+        scene.asks_first = False
+        await scene.buys(FromRequests(scene.scenario.requests[:1], "yesterday.csv"))
+        scene.asks_first = True
+
+    scene = asking(made, with_an_earlier_version, HOUR_S, buy)
+    assert (states(scene), paid(scene)) == (["booked", "held", "held"], 1)
+    assert scene.database.orders()["R-2"].reason.endswith("sourcing confirm taobao; then run the file again")
+    scene = asking(made, with_an_earlier_version, HOUR_S, buy, confirming(), buy)
+    assert (states(scene), paid(scene)) == (["booked"] * 3, 3)
 
 
 def test_two_runs_at_once_pay_one_order(made: Stage) -> None:

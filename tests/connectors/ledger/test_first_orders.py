@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -12,7 +14,9 @@ from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import OrderState
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
+from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
 TAOBAO = Marketplace.TAOBAO
@@ -104,6 +108,43 @@ def test_a_first_order_that_is_refused_lets_the_next_one_go(ledger: Ledger, acti
     claims(ledger, "A-1", action=action)
     done(ledger, "A-1", OrderState.HELD, action, EffectStatus.REFUSED)
     assert claims(ledger, "A-2") == {"A-2"}
+
+
+def test_what_an_earlier_program_has_paid_is_asked_about(ledger: Ledger, other: Ledger) -> None:
+    """An account that has bought yesterday and received nothing: what is held tonight can be answered later."""
+    ledger.asks_first = other.asks_first = False
+    ordered(ledger, "A-1", "A-2")
+    claims(ledger, "A-1", "A-2", action=Action.PAY)
+    assert other.first_orders.asked() == {}
+    ledger.asks_first = True
+    assert ledger.first_orders.asked() == {TAOBAO: "A-1"}
+    assert claims(ledger, "A-3") == set()
+    assert other.first_orders.asked() == {TAOBAO: "A-1"}
+    ledger.first_orders.answer(TAOBAO, "A-1", otherwise="", by="mei")
+    assert claims(ledger, "A-3") == {"A-3"}
+
+
+def test_a_question_about_an_order_that_was_not_paid_in_the_end_goes_to_the_one_that_was(ledger: Ledger) -> None:
+    ordered(ledger, "A-1")
+    claims(ledger, "A-1", action=Action.PAY)
+    done(ledger, "A-1", OrderState.HELD, Action.PAY, EffectStatus.REFUSED)
+    assert ledger.first_orders.asked() == {}
+    ordered(ledger, "A-2")
+    claims(ledger, "A-2", action=Action.PAY)
+    assert ledger.first_orders.asked() == {TAOBAO: "A-2"}
+
+
+def test_of_many_processes_on_postgres_one_orders(postgres: Postgres, clock: MovableClock) -> None:
+    """Each has an order of its own, and all claim at one instant."""
+    refs, url = [f"P-{n}" for n in range(8)], postgres.new_ledger()
+    with ExitStack() as stack:
+        runs = [stack.enter_context(Ledger(url, clock=clock, owner=ref, asks_first=True)) for ref in refs]
+        runs[0].start_batch("batch", "file.csv")
+        put_rows(runs[0], [plan(ref) for ref in refs])
+        with ThreadPoolExecutor(len(refs)) as pool:
+            won = [*pool.map(lambda run: claims(run, run.owner), runs)]
+        assert sum(map(len, won)) == 1
+        assert states(runs[0], *refs).count("held") == len(refs) - 1
 
 
 def test_what_neither_orders_nor_pays_goes_on(ledger: Ledger, other: Ledger) -> None:
