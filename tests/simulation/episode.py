@@ -510,7 +510,7 @@ class Episode:
                 break
         await self._person_answers()
         for _ in range(MOST_RUNS if self.shown_within_s else 0):  # what was paid in the last round shows hours later
-            if self.found or not self._unexplained():
+            if self.found or not (self._unexplained() or self._not_shown()):
                 break
             await self.later()
             await self.start("source", says_yes=True)
@@ -597,6 +597,12 @@ class Episode:
             elif not _is_explained(order, open_ones.get(ref)):
                 told.append(f"not explained: {ref} is {order.state}, {open_ones.get(ref)} is open: {order.reason}")
         return told
+
+    def _not_shown(self) -> bool:
+        """Whether a payment was made that the ledger has not seen yet, such as of an order that a lie has held."""
+        orders = self.database.orders()
+        paid = [one for one in self.database.effects() if one.action is Action.PAY and one.status is EffectStatus.DONE]
+        return any(orders[one.order_ref].paid_minor is None for one in paid)
 
     def _tell_ends(self) -> None:
         orders, effects = self._ledger_now()
