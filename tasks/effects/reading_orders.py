@@ -74,9 +74,10 @@ async def _read(
     for channel, group in by_channel(resources, (order for order in orders if order.order_id)):
         by_id = await channel.read([str(order.order_id) for order in group], may_lag=may_lag)
         shown |= {o.order_ref: by_id[str(o.order_id)] for o in group if str(o.order_id) in by_id}
-        for order_ref, one in shown.items():
-            if one.status is ServiceStatus.OTHER:
-                resources.unknown[UnknownWord(channel.marketplace, Place.ORDER, one.state_word)].add(order_ref)
+        for order in group:
+            one = shown.get(order.order_ref)
+            if one is not None and one.status is ServiceStatus.OTHER:
+                resources.unknown[UnknownWord(order.marketplace, Place.ORDER, one.state_word)].add(order.order_ref)
     return shown
 
 

@@ -115,7 +115,7 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
 
     Raises `ContractMismatch` for an answer without parts, and for a total of all parts that is above theirs.
     """
-    if rendered.success is False:
+    if rendered.is_refused:
         return no_quote(problem(rendered.error_code, rendered.error_message or "refused without a word"))
     if not rendered.orders:
         raise ContractMismatch("the preview names no orders", operation=taobao_order.RENDER.name, field="orders")

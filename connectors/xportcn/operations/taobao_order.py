@@ -94,13 +94,16 @@ class RenderedOrder(Response):
     lines: tuple[RenderedLine, ...] = ()
 
 
-class Rendered(CheckedAnswer):
+class Rendered(Response):
     """The orders of a preview, in this shape or in upstream's (`upstream_render`), wrapped or not.
 
-    `real_pay` is upstream's total of all orders.
+    `real_pay` is upstream's total of all orders; `is_refused` where it refuses inside a success.
     """
 
     orders: tuple[RenderedOrder, ...] = ()
+    is_refused: bool = False
+    error_code: str = ""
+    error_message: str = ""
     real_pay: Fen | None = None
 
     @model_validator(mode="before")

@@ -17,7 +17,7 @@ def in_contract_shape(raw: Any) -> Any:
     if (items := _get(inner, "renderItemList")) is not None:
         return _rendered(items, inner)
     words = _get(inner, "errorMsg") or _get(inner, "errorMessage")
-    return {**inner, "success": False, "errorCode": _get(inner, "errorCode"), "errorMessage": words}
+    return {**inner, "isRefused": True, "errorCode": _get(inner, "errorCode"), "errorMessage": words}
 
 
 def _unwrapped(raw: Any) -> Mapping[str, Any] | None:

@@ -20,7 +20,7 @@ NO_AMOUNTS: list[Any] = [
     -1, "-1", "-0.01", Decimal("-1"), -(10**12), -(10**30), 10**16, 10**18, 2**63, 2**64, 10**30, "1e17", "1e30",
     "9" * 400, True, [], {}, [1], "", " ", "one", "NaN", "Infinity", "1\x00", "0x10", 1.5,
 ]  # fmt: skip
-NOTHING: tuple[Any, ...] = ([], {}, "")
+NOTHING: tuple[Any, ...] = ([], {}, "", -1, "-1")
 
 
 def places(model: type[Response]) -> list[Field]:

@@ -92,7 +92,7 @@ async def refund(shop: Shop, *, days: int = 0, refund_type: int = 1, goods_statu
 
 async def agreed_return(shop: Shop) -> str:
     """A return that the seller agreed to."""
-    refund_id = await refund(shop, days=ARRIVED_DAYS, refund_type=2, goods_status=2, fee=1)
+    refund_id = await refund(shop, days=ARRIVED_DAYS, refund_type=2, goods_status=4, fee=1)
     shop.sandbox.advance(0.2)
     return refund_id
 
@@ -221,7 +221,7 @@ async def refund_modify(shop: Shop) -> dict[str, Any]:
     asked = {
         "subOrderId": order.sub_purchase_orders[0].sub_purchase_order_id,
         "refundType": 1,
-        "goodsStatus": 2,
+        "goodsStatus": 4,
         "reasonId": "202",
         "refundFee": 2,
     }
