@@ -16,6 +16,7 @@ from flows.answers.marketplaces import Question, Topic, answer, open_about
 ASKS = {
     Topic.AMOUNTS: "Have you looked, and is all as it should be there?",
     Topic.REFERENCE: "Does the console show it as ours, with just that?",
+    Topic.UNITS: "Have you looked, and are its amounts right?",
     Topic.ALL_KNOWN: "Is every order of ours there known to this ledger?",
 }
 EXACTLY = "Did the balance fall by exactly that, once?"

@@ -82,6 +82,11 @@ def units_at(units: Units, marketplace: Marketplace) -> str:
     return ", ".join(f"{place}={unit}" for place, unit in units.items() if place.startswith(f"{marketplace}."))
 
 
+def setting_of(marketplace: Marketplace) -> str:
+    """The setting by which all amounts of a marketplace are in yuan; empty where its calls tell their currency."""
+    return f"XPORTCN_UNITS={marketplace}=yuan" if marketplace in _marketplaces() else ""
+
+
 def _marketplaces() -> list[str]:
     return [*dict.fromkeys(place.partition(".")[0] for place in PLACES)]
 

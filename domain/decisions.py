@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.amounts import agreed, agreed_total
+from domain.amounts import FAR, agreed, agreed_total
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.offers import Offer, Sku, price_at
@@ -22,6 +22,9 @@ NO_POSTCODES = frozenset(
     {"AE", "AG", "AO", "BS", "BZ", "CI", "GH", "HK", "IE", "JM", "KE", "MO", "PA", "QA", "TT", "UG"}
 )
 NEEDS_STATE = frozenset({"AU", "BR", "CA", "IN", "MX", "MY", "US"})
+
+LEAST_OF_LIMIT = 20
+"""A price below this part of its limit may be yuan that were read as fen."""
 
 PROBLEM_WORDS = {
     Problem.OUT_OF_STOCK: "not enough stock",
@@ -168,15 +171,7 @@ def judge_quote(
     goods = agreed(offered(lines, offers), Statement(source=Source.PREVIEW, value=quote.goods + quote.discount))
     if isinstance(goods, Contradicted) and quote.goods.minor > 0:
         return contradicted(goods, request.marketplace)
-    limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
-    titles = {line.line_no: line.title for line in lines}
-    over = [
-        because(
-            ReasonCode.LINE_ABOVE_LIMIT, title=titles.get(priced.line_no, "line"), price=priced.unit_price, limit=most
-        )
-        for priced in quote.lines
-        if (most := limits.get(priced.line_no)) is not None and priced.unit_price > most
-    ]
+    over = _against_limits(request, lines, quote, lambda price, limit: price > limit)
     if over:
         return held(because(ReasonCode.PRICE_ABOVE_LIMIT, lines=over))
     unpriced = [line.title for line in lines if line.line_no not in {priced.line_no for priced in quote.lines}]
@@ -184,6 +179,27 @@ def judge_quote(
         return held(because(ReasonCode.NO_PRICE_TOLD, titles=unpriced))
     odd = _does_not_add_up(quote)
     return held(because(ReasonCode.PREVIEW_ADDS_UP_WRONG, odd=odd)) if odd else FINE
+
+
+def far_below_limits(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, *, setting: str) -> Verdict:
+    """Held for a unit price so far below its limit that yuan may have been read as fen; `setting` corrects that."""
+    low = _against_limits(request, lines, quote, lambda price, limit: price * LEAST_OF_LIMIT < limit)
+    at = request.marketplace
+    return held(because(ReasonCode.PRICE_FAR_BELOW_LIMIT, lines=low, marketplace=at, setting=setting)) if low else FINE
+
+
+def _against_limits(
+    request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, is_odd: Callable[[Money, Money], bool]
+) -> list[Reason]:
+    """The lines whose unit price is odd beside their limit."""
+    limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
+    titles = {line.line_no: line.title for line in lines}
+    odd = [
+        (titles.get(priced.line_no, "line"), priced.unit_price, most)
+        for priced in quote.lines
+        if (most := limits.get(priced.line_no)) is not None and is_odd(priced.unit_price, most)
+    ]
+    return [because(ReasonCode.LINE_ABOVE_LIMIT, title=title, price=price, limit=most) for title, price, most in odd]
 
 
 def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
@@ -203,10 +219,10 @@ def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
 
 
 def _does_not_add_up(quote: Quote) -> str:
-    """Amounts that can't be meant. The service may add a fee; discounts are already in the goods (contract 2)."""
+    """Amounts that can't be meant. The service may add a fee, or take a discount off that it does not tell."""
     if quote.goods.minor <= 0 or quote.total.minor <= 0:
         return f"goods for {quote.goods}, {quote.total} in all, and nothing is free"
-    if quote.postage.minor < 0 or quote.total < quote.goods + quote.postage:
+    if quote.postage.minor < 0 or quote.total * FAR < quote.goods + quote.postage:
         return f"goods for {quote.goods} and {quote.postage} of postage are {quote.total} in all"
     if any(line.amount.minor <= 0 or line.unit_price.minor < 0 for line in quote.lines):
         return "a line costs nothing"

@@ -149,7 +149,7 @@ class PlanCost:
 
     @property
     def fees(self) -> Money:
-        """The service's fees on top of goods and postage."""
+        """The service's fees on top of goods and postage; below zero where discounts are larger."""
         return self.total - self.goods - self.postage
 
 

@@ -104,3 +104,8 @@ class Quote:
     trade_type: str = ""
     hold: str = ""
     discount: Money = NOTHING
+
+    @property
+    def less_than_parts(self) -> Money:
+        """How much less than its parts the total is without a discount that explains it; 0 where it is not less."""
+        return max(self.goods + self.postage - self.discount - self.total, NOTHING)

@@ -233,7 +233,14 @@ class ReasonCode(StrEnum):
     # two readings that can't both be true
     READINGS_DIFFER = "readings_differ", _words(K.DOUBT, "{both}; {remedy}", "look it up in the console")
     TAKEN_DIFFERS = "taken_differs", _words(K.DOUBT, "{both}; {remedy}", "look in the statement of the wallet")
-    UNITS_DIFFER = "units_differ", _words(K.DOUBT, "{both}. {remedy}", CONFIRM, command="ledger")
+    UNITS_DIFFER = "units_differ", _words(K.DOUBT, "{both}. [If {told} means yuan, set {setting}. ]{remedy}", CONFIRM,
+        command="ledger")
+    PRICE_FAR_BELOW_LIMIT = "price_far_below_limit", _words(K.DOUBT, "{lines:; }: less than a twentieth, and nobody "
+        "has confirmed yet in which unit {marketplace} tells amounts. {remedy}", "Look at its page there: if the price "
+        "is right, say so: sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again",
+        again=True, command="confirm")
+    SEARCH_DIFFERS = "search_differs", _words(K.DOUBT, "{both}. {remedy}", "Look at its page at {marketplace}: if the "
+        "offer's price is right, say so: sourcing confirm {marketplace}. Then run again", again=True, command="confirm")
     UNIT_UNCLEAR = "unit_unclear", _words(K.DOUBT, "{what}: {field} is {amount}, with a decimal point where whole fen "
         "belong. {remedy}", "If the console shows that many yuan, set XPORTCN_UNITS={place}=yuan and run again",
         who=Actor.OPERATOR, again=True, command="run")

@@ -23,6 +23,8 @@ UNKNOWN_STATES = frozenset(
     {ReasonCode.UNKNOWN_STATE, ReasonCode.PAYING_IN_UNKNOWN_STATE, ReasonCode.PAID_IN_UNKNOWN_STATE}
 )
 """The service shows an order in a state without a meaning here."""
+UNITS_IN_DOUBT = frozenset({ReasonCode.PRICE_FAR_BELOW_LIMIT, ReasonCode.SEARCH_DIFFERS})
+"""The amounts of a marketplace may be in another unit than they are read in."""
 TEXT = "text"
 """The fact that takes the place of the sentence: the words of an earlier program."""
 ALSO = "also"

@@ -36,6 +36,7 @@ class Kind(StrEnum):
 class Source(StrEnum):
     """Where a statement comes from, in words for people."""
 
+    SEARCH = "the search"
     OFFER = "the offer"
     PREVIEW = "the preview"
     CREATED = "the answer to the order"
@@ -150,6 +151,15 @@ APART = {
     Gap.HALF: "less than half",
     None: "they differ",
 }
+PLACE_OF = {
+    Source.SEARCH: "search",
+    Source.OFFER: "detail",
+    Source.PREVIEW: "preview",
+    Source.CREATED: "create",
+    Source.CART: "cart",
+    **dict.fromkeys((Source.DETAIL, Source.LISTED, Source.TAKEN), "orders"),
+}
+"""The place of a source in XPORTCN_UNITS."""
 NOT_SHOWN = "nothing shows it"
 FLAWS: Mapping[Lack, str] = {
     Lack.EMPTY_PAGE: "the order list was not read to an empty page",
@@ -206,7 +216,12 @@ def contradiction(verdict: Contradicted, marketplace: Marketplace) -> Reason:
     """Both readings, how far they are apart, and what to do."""
     both = words_of(verdict)
     if verdict.gap is Gap.UNIT:
-        return because(ReasonCode.UNITS_DIFFER, both=both, marketplace=marketplace)
+        low = min((verdict.first, verdict.second), key=lambda one: getattr(one.value, "minor", 0))
+        place = marketplace is not Marketplace.INTERNATIONAL and PLACE_OF.get(low.source)
+        setting = place and f"XPORTCN_UNITS={marketplace}.{place}=yuan"
+        return because(ReasonCode.UNITS_DIFFER, both=both, marketplace=marketplace, setting=setting, told=low.source)
+    if verdict.first.source is Source.SEARCH:
+        return because(ReasonCode.SEARCH_DIFFERS, both=both, marketplace=marketplace)
     is_taken = Source.TAKEN in (verdict.first.source, verdict.second.source)
     return because(ReasonCode.TAKEN_DIFFERS if is_taken else ReasonCode.READINGS_DIFFER, both=both)
 

@@ -9,7 +9,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.marketplace import Marketplace
 from domain.pause import by_whom
-from flows.answers.marketplaces import Topic, answered
+from flows.answers.marketplaces import Topic, answered, confirm_units
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import (
     AllKnown,
@@ -53,8 +53,9 @@ def confirmed(ledger: Ledger, marketplace: Marketplace, by: str, *, amounts: boo
     """Record the confirmations, and answer their effect in words."""
     done = []
     if amounts:
-        released = ledger.holds.release(marketplace, by=by)
-        done.append("its amounts are right" if released else "it was not held for its amounts")
+        ledger.holds.release(marketplace, by=by)
+        confirm_units(ledger, marketplace, by=by)
+        done.append("its amounts are right")
     if orders:
         ledger.marks.confirm(marketplace, by=by)
         done.append("every order of ours there is known")

@@ -19,7 +19,7 @@ from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform_alone
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import raise_if_it_passes, retrying_task
-from tasks.preview import with_freight
+from tasks.preview import further_checked
 
 
 async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
@@ -33,7 +33,7 @@ async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
     ids = [rows[line.line_no] for line in lines]
     quote = await cart.quote(plan.sourcing_order, ids, await resources.warehouse())
     plan = replace(plan, quote=quote).with_verdict(judge_quote(plan.request, lines, quote, plan.offers))
-    return await with_freight(resources, plan) if plan.is_fine else plan
+    return await further_checked(resources, plan)
 
 
 @retrying_task("fill_cart", "fill cart {label}")

@@ -32,6 +32,7 @@ from tasks.engine.gathering import Arrivals, PartialResults, gather_queued, not_
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
 from tasks.search import Item, Matches, item_of, with_matches, with_skus
+from tasks.units import judge_units
 
 Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
 NO_MATCHES: Matches = {}
@@ -127,13 +128,19 @@ async def _preview(resources: Resources, quotes: QuotesTogether, plan: PlannedOr
     try:
         quote = await quotes.quote(plan.sourcing_order)
         plan = replace(plan, quote=quote).with_verdict(judge_quote(plan.request, plan.lines, quote, plan.offers))
-        return await with_freight(resources, plan) if plan.is_fine else plan
+        return await further_checked(resources, plan)
     except (Misconfigured, ServiceAway):
         raise
     except Refused as error:
         return plan.with_verdict(refused(because(ReasonCode.PREVIEW_REFUSED, failure=error.message)))
     except XportcnError as error:
         return plan.with_verdict(not_read("could not be previewed", error))
+
+
+async def further_checked(resources: Resources, plan: PlannedOrder) -> PlannedOrder:
+    """A plan with a quote, held where the unit of its amounts is in doubt; a fine one with its freight."""
+    plan = plan.with_verdict(await judge_units(resources, plan)) if plan.is_fine else plan
+    return await with_freight(resources, plan) if plan.is_fine else plan
 
 
 async def with_freight(resources: Resources, plan: PlannedOrder) -> PlannedOrder:

@@ -75,6 +75,20 @@ class MarkRows(LedgerRows):
         return {names[row["name"]] for row in self._ledger.rows(select(marks.c.name).where(marks.c.name.in_(names)))}
 
     @repeating
+    def agree_units(self, marketplace: Marketplace, units: str) -> None:
+        """Record that prices of search, offer and preview, read as `units`, agree, or that a search shows none."""
+        self._note(_prices(marketplace), units or AS_ASSUMED, by=self._ledger.owner)
+
+    def units_agreed(self, marketplace: Marketplace, units: str) -> bool:
+        """Whether `agree_units` was recorded for these units, or an order was paid at this marketplace before."""
+        noted = (marks.c.name == _prices(marketplace), marks.c.words == (units or AS_ASSUMED))
+        paid = (orders.c.marketplace == marketplace, orders.c.paid_minor.is_not(None))
+        return bool(
+            self._ledger.rows(select(marks.c.id).where(*noted).limit(1))
+            or self._ledger.rows(select(orders.c.order_ref).where(*paid).limit(1))
+        )
+
+    @repeating
     def goes_first(self, order_ref: str, marketplace: Marketplace) -> None:
         """Record that this order is created at a marketplace before others are."""
         self._note(_first(marketplace), order_ref, by=self._ledger.owner)
@@ -165,6 +179,10 @@ def _first(marketplace: Marketplace) -> str:
 
 def _units(marketplace: Marketplace) -> str:
     return f"units:{marketplace}"[:MOST_OF_A_NAME]
+
+
+def _prices(marketplace: Marketplace) -> str:
+    return f"prices:{marketplace}"[:MOST_OF_A_NAME]
 
 
 def _canary(marketplace: Marketplace) -> str:

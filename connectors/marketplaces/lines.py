@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
+from connectors.xportcn.errors import ContractMismatch
+from connectors.xportcn.operations import Operation
 from connectors.xportcn.operations.warehouse import BookedParcel
+from domain.amounts import FAR, UNIT_FROM
+from domain.money import Money, total_of
 from domain.orders import OrderLine
-from domain.quotes import LineProblem, Problem
+from domain.quotes import LineProblem, Problem, QuoteLine
 from domain.service_orders import ServiceStatus, Shipment, ShipmentItem, TraceStatus, TrackingEvent
 
 LineIds = tuple[str, str]
@@ -91,6 +95,35 @@ def unmentioned(lines: Iterable[OrderLine], previewed: Iterable[OrderLine | None
         for line in lines
         if line.line_no not in heard
     )
+
+
+class Parts(TypedDict):
+    """What a preview costs, as `Quote` has it."""
+
+    goods: Money
+    postage: Money
+    total: Money
+
+
+def parts_of(
+    preview: Operation,
+    goods: Sequence[Money | None],
+    postage: Sequence[Money | None],
+    total: Money,
+    lines: Iterable[QuoteLine],
+) -> Parts:
+    """Goods, postage and total of a preview. Where it tells the total alone, goods are its lines, postage the rest.
+
+    Raises `ContractMismatch` for a total far from its lines, which may be in another unit.
+    """
+    told_goods, told_postage = ([one for one in amounts if one is not None] for amounts in (goods, postage))
+    if len(told_goods) == len(goods) and len(told_postage) == len(postage):
+        return {"goods": total_of(told_goods), "postage": total_of(told_postage), "total": total}
+    priced = total_of([line.amount for line in lines])
+    if total >= priced * UNIT_FROM or priced > total * FAR:
+        words = f"the preview tells a total of {total} alone, and prices of {priced}: is one in another unit?"
+        raise ContractMismatch(f"{words} (XPORTCN_UNITS)", operation=preview.name)
+    return {"goods": priced, "postage": max(total - priced, Money(0)), "total": total}
 
 
 def other_pieces(line: OrderLine, previewed: int) -> LineProblem:

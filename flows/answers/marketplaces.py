@@ -14,7 +14,7 @@ from domain.effects import Action, EffectStatus
 from domain.first_orders import differs, first_payment
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import UNITS_IN_DOUBT, Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.wording import shorten
 
@@ -25,6 +25,7 @@ class Topic(StrEnum):
     """What a question is about."""
 
     AMOUNTS = "amounts"  # the marketplace is held
+    UNITS = "units"  # prices that may be in another unit
     FIRST_PAYMENT = "first payment"
     REFERENCE = "reference"  # an order that its create has named shows no reference of ours
     ALL_KNOWN = "all known"  # orders of unknown origin stand in its list
@@ -50,8 +51,12 @@ def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
     waiting = [] if marketplace in ledger.marks.nameless() else ledger.orders_in([OrderState.ORDERED]).values()
     nameless = [one for one in waiting if one.marketplace is marketplace and _is_nameless(one)]
     asked += [Question(topic=Topic.REFERENCE, words=_nameless(one), about=one.order_ref) for one in nameless[:1]]
-    held = ledger.orders_in([OrderState.HELD]).values()
-    doubts = [one for one in held if one.marketplace is marketplace and one.reason_code is ReasonCode.MAY_BE_THERE]
+    held = [one for one in ledger.orders_in([OrderState.HELD]).values() if one.marketplace is marketplace]
+    priced = [one for one in held if one.reason_code in UNITS_IN_DOUBT]
+    if priced and not ledger.marks.units_confirmed(marketplace, XportcnSettings().units_at(marketplace)):
+        words = f"{priced[0].order_ref}: {priced[0].reason}"
+        asked.append(Question(topic=Topic.UNITS, words=words, about=priced[0].order_ref))
+    doubts = [one for one in held if one.reason_code is ReasonCode.MAY_BE_THERE]
     if doubts or nameless:
         words = doubts[0].reason if doubts else f"lists of {marketplace} may have orders of ours without a reference"
         asked.append(Question(topic=Topic.ALL_KNOWN, words=words))
@@ -99,6 +104,8 @@ def proposed_debit(ledger: Ledger, settings: XportcnSettings) -> Reason | None:
 
 def answer(ledger: Ledger, marketplace: Marketplace, question: Question, *, by: str, otherwise: str = "") -> str:
     """Record an answer, and tell its effect. An answer that is `otherwise` than it should be holds the marketplace."""
+    if question.topic in (Topic.AMOUNTS, Topic.UNITS, Topic.FIRST_PAYMENT) and not otherwise:
+        confirm_units(ledger, marketplace, by=by)
     if question.topic is Topic.FIRST_PAYMENT:
         ledger.first_orders.answer(marketplace, question.about, otherwise=otherwise, by=by)
         if otherwise:
@@ -106,12 +113,18 @@ def answer(ledger: Ledger, marketplace: Marketplace, question: Question, *, by: 
         return "its first payment is as it should be"
     if question.topic is Topic.AMOUNTS:
         ledger.holds.release(marketplace, by=by)
+    if question.topic in (Topic.AMOUNTS, Topic.UNITS):
         return "its amounts are right"
     if question.topic is Topic.REFERENCE:
         ledger.marks.confirm_nameless(marketplace, question.about, by=by)
         return "orders that are as they were created are paid without a reference"
     ledger.marks.confirm(marketplace, by=by)
     return "every order of ours there is known"
+
+
+def confirm_units(ledger: Ledger, marketplace: Marketplace, *, by: str) -> None:
+    """Record that amounts there are right as they are read now."""
+    ledger.marks.confirm_units(marketplace, XportcnSettings().units_at(marketplace), by=by)
 
 
 def answered(ledger: Ledger, marketplace: Marketplace, topics: Sequence[Topic], *, by: str, otherwise: str = "") -> str:

@@ -13,7 +13,7 @@ from connectors.ledger.plans import plan_hash
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import artifact_page
 from domain.items import product_page, shortened
-from domain.plan import PlanCost, PlannedOrder, Sum, in_one
+from domain.plan import NOTHING, PlanCost, PlannedOrder, Sum, in_one
 from domain.rates import Rate
 from domain.wording import pluralize
 from flows.approval.request import ApprovalRequest, rates_of
@@ -107,8 +107,10 @@ def cost_words(cost: PlanCost, settings: SourcingSettings, now: datetime) -> str
     `Goods **30.00 CNY**, postage **5.00 CNY**, freight **15.00 USD**: **14.02 EUR** in all, at 0.128 EUR for 1 CNY
     (2026-11-25, ECB) and ….`
     """
-    parts = {"goods": cost.goods, "postage": cost.postage, "fees": cost.fees} if cost.to_buy else {}
-    told = [f"{name} **{money}**" for name, money in parts.items() if name != "fees" or money.minor]
+    parts = {"goods": cost.goods, "postage": cost.postage} if cost.to_buy else {}
+    if cost.to_buy and cost.fees.minor:
+        parts |= {"fees": cost.fees} if cost.fees.minor > 0 else {"less a discount of": NOTHING - cost.fees}
+    told = [f"{name} **{money}**" for name, money in parts.items()]
     told += [f"freight **{freight_words(cost)}**"] if cost.freight else []
     words = ", ".join(told)
     into = settings.currency or cost.total.currency

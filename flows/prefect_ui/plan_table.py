@@ -42,7 +42,10 @@ def pages_of(plan: PlannedOrder) -> list[str]:
 
 
 def _price(plan: PlannedOrder) -> str:
-    return str(plan.total) if plan.quote else ""
+    if plan.quote is None:
+        return ""
+    less = plan.quote.less_than_parts
+    return f"{plan.total} ({less} less than its parts)" if less.minor and plan.is_fine else str(plan.total)
 
 
 def plan_rows(report: BatchReport) -> list[dict[str, str]]:

@@ -20,9 +20,14 @@ from sandbox.dialects.pay_by_credit import PAY_BY_CREDIT
 from sandbox.dialects.pay_is_submission import PAY_IS_SUBMISSION
 from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
 from sandbox.dialects.poizon_one_product import POIZON_ONE_PRODUCT
+from sandbox.dialects.preview_discount import PREVIEW_DISCOUNT
+from sandbox.dialects.preview_total_only import PREVIEW_TOTAL_ONLY
 from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.dialects.refuses_unknown_fields import REFUSES_UNKNOWN_FIELDS
+from sandbox.dialects.search_yuan_text import SEARCH_YUAN_TEXT
 from sandbox.dialects.states_1688 import STATES_1688
+from sandbox.dialects.taobao_yuan import TAOBAO_YUAN
+from sandbox.dialects.taobao_yuan_everywhere import TAOBAO_YUAN_EVERYWHERE
 from sandbox.dialects.time_compact import TIME_COMPACT
 from sandbox.dialects.tracking_404 import TRACKING_404
 from sandbox.dialects.tracking_without_status import TRACKING_WITHOUT_STATUS
@@ -52,6 +57,11 @@ DIALECTS = (
     EMPTY_FOR_NULL,
     PAGES_OF_20_WITHOUT_TOTAL,
     POIZON_ONE_PRODUCT,
+    TAOBAO_YUAN,
+    SEARCH_YUAN_TEXT,
+    TAOBAO_YUAN_EVERYWHERE,
+    PREVIEW_DISCOUNT,
+    PREVIEW_TOTAL_ONLY,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

@@ -33,6 +33,7 @@ from connectors.xportcn.client import XportcnClient, allow
 from connectors.xportcn.daily_calls import DailyCalls
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.leased_permits import leasing
+from domain.decisions import FINE, Verdict
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.pause import Pause
@@ -49,6 +50,16 @@ NEVER_S = 1e9
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(eq=False)
+class UnitCheck:
+    """What is known in a run of the unit of a marketplace's amounts, `with_order` being the order that was compared."""
+
+    with_order: str = ""
+    is_confirmed: bool = False
+    verdict: Verdict = FINE
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(eq=False)
@@ -74,6 +85,7 @@ class Resources:
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
     unknown: defaultdict[UnknownWord, set[str]] = field(default_factory=lambda: defaultdict(set))
+    unit_checks: defaultdict[Marketplace, UnitCheck] = field(default_factory=lambda: defaultdict(UnitCheck))
     _warehouse: Warehouse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -80,6 +80,18 @@ def test_where_nobody_answers_nothing_is_recorded(sourcing: Sourcing, ledger: Le
     assert ledger.first_orders.asked() == {TAOBAO: "A-1"}
 
 
+def test_units_in_doubt_are_asked_about_until_they_are_confirmed(sourcing: Sourcing, ledger: Ledger) -> None:
+    """A first payment that is right confirms them too: the balance fell by exactly that."""
+    doubt = because(ReasonCode.PRICE_FAR_BELOW_LIMIT, lines=["a cup costs 0.59 CNY each"], marketplace=TAOBAO)
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=doubt)])
+    assert not ledger.marks.units_confirmed(TAOBAO, "")
+    done = sourcing("confirm", "taobao", "--yes")
+    assert "sourcing: A-2: a cup costs 0.59 CNY each: less than a twentieth" in done.stderr
+    assert done.stderr.splitlines()[-1] == "sourcing: confirmed: its amounts are right"
+    assert ledger.marks.units_confirmed(TAOBAO, "")
+    assert sourcing("confirm", "taobao").stderr == "sourcing: nothing is open about taobao\n"
+
+
 def test_orders_of_unknown_origin_are_asked_about_too(sourcing: Sourcing, ledger: Ledger) -> None:
     doubt = because(ReasonCode.MAY_BE_THERE, doubt="orders without reference", marketplace=TAOBAO)
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=doubt)])

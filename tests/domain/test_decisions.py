@@ -17,6 +17,7 @@ from domain.decisions import (
     Left,
     Payment,
     Verdict,
+    far_below_limits,
     held,
     judge_availability,
     judge_booking,
@@ -384,10 +385,43 @@ def test_a_line_without_a_price_is_held() -> None:
     ],
 )
 def test_a_quote_that_does_not_add_up_is_held(changed: dict[str, Any], words: str) -> None:
-    """Nothing is free, and nobody pays less than goods and postage: a fee may come on top."""
+    """Nothing is free, and no discount takes more than two thirds: a fee may come on top."""
     verdict = judge_quote(request(), (LINE,), replace(quote(), **changed))
     assert verdict.state == "held"
     assert words in str(verdict.why)
+
+
+@pytest.mark.parametrize(
+    ("changed", "less"),
+    [
+        ({}, 0),
+        ({"total": Money(1700)}, 100),
+        ({"total": Money(600)}, 1200),
+        ({"total": Money(1700), "discount": Money(100)}, 0),
+        ({"postage": Money(500), "total": Money(2338)}, 0),
+        ({"postage": Money(400), "total": Money(2098), "discount": Money(51)}, 51),
+    ],
+)
+def test_a_total_below_its_parts_is_a_discount(changed: dict[str, Any], less: int) -> None:
+    """Within a third nothing is held; what is not explained by a told discount is shown with the plan."""
+    told = replace(quote(), **changed)
+    assert judge_quote(request(), (LINE,), told) == FINE
+    assert told.less_than_parts == Money(less)
+
+
+def test_a_price_far_below_its_limit_may_be_in_yuan() -> None:
+    """59 yuan read as 59 fen fit any limit; a twentieth of it is no such price."""
+    setting = "XPORTCN_UNITS=taobao=yuan"
+    low = far_below_limits(request(Money(1200)), (LINE,), quote(59), setting=setting)
+    assert in_words(low) == held(
+        earlier(
+            "杯子 costs 0.59 CNY each, limit 12.00 CNY: less than a twentieth, and nobody has confirmed yet in which "
+            "unit taobao tells amounts. Look at its page there: if the price is right, say so: sourcing confirm "
+            "taobao; if it costs that many yuan, set XPORTCN_UNITS=taobao=yuan. Then run again"
+        )
+    )
+    assert far_below_limits(request(Money(1180)), (LINE,), quote(59), setting=setting) == FINE
+    assert far_below_limits(request(), (LINE,), quote(59), setting=setting) == FINE
 
 
 def test_lines_that_cost_less_than_the_goods_are_held() -> None:

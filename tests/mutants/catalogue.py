@@ -749,6 +749,22 @@ MUTANTS = (
         found_by="tests/simulation/test_put_back.py::test_a_payment_that_shows_only_hours_later_is_asked_about",
     ),
     Mutant(
+        name="a-point-in-fen-is-read",
+        means="59.00 yuan in a fen place is read as 0.59 CNY, and every limit is passed a hundred times",
+        edits=(
+            Edit(
+                file=WIRE, old="        raise PointInFen(str(_decimal(value)))\n", new="        return _whole(value)\n"
+            ),
+        ),
+        found_by="tests/connectors/xportcn/test_wire.py::test_a_decimal_point_is_never_read_as_fen",
+    ),
+    Mutant(
+        name="a-price-far-below-its-limit-passes",
+        means="whole yuan that are read as fen fit every limit, and are ordered",
+        edits=(Edit(file=DECISIONS, old="price * LEAST_OF_LIMIT < limit", new="price > limit"),),
+        found_by="tests/simulation/dialects/test_units.py::test_with_limits_nothing_is_ordered_before_the_unit_is_known",
+    ),
+    Mutant(
         name="put-back-by-hand-unnoticed",
         means="a ledger that somebody copied back buys again what it has forgotten",
         edits=(Edit(file=RESOURCES, old="            notice_put_back(ledger, send_logs)\n", new=""),),

@@ -15,6 +15,7 @@ from tests.sandbox.buyer import Buyer
 from tests.sandbox.client import Answer, Caller
 
 KA = "/alibaba/ka/order"
+SUMS = ("sumPayment", "sumPaymentNoCarriage", "sumCarriage", "discountFee")
 LIST_WITHOUT_MESSAGE, LIST_WITHOUT_REFERENCE = ["list-without-message"], ["list-without-reference"]
 
 
@@ -248,6 +249,41 @@ async def test_an_order_of_poizon_may_have_one_product(caller: Caller) -> None:
     products = [{"dwSpuId": str(number)} for number in (1, 2)]
     refused = await caller.post("/poizon/order/orderPreview", {"productList": products})
     assert refused.body["msg"] == "ORDER_PRODUCT_LIMIT: one product an order"
+
+
+async def test_taobao_may_speak_yuan(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """In details as decimals and text, in searches as text; everywhere as numbers, whole ones without a point."""
+    row, fen = rows["taobao"], rows["taobao"]["price_fen"]
+    item, search = {"itemId": row["item_id"]}, {"keyword": row["title"], "pageNo": 1, "pageSize": 5}
+    await caller.control("PUT", "dialects", {"names": ["taobao-yuan", "search-yuan-text"]})
+    sku = (await caller.get("/open/product/get", **item)).data["skuList"][0]
+    assert (sku["price"], sku["promotionPrice"]) == (fen / 100, f"{fen / 100:.2f}")
+    assert (await caller.post("/open/product/search", search)).data["data"][0]["price"] == f"{fen / 100:.2f}"
+    await caller.control("PUT", "dialects", {"names": ["taobao-yuan-everywhere"]})
+    post = (await caller.get("/open/product/get", **item)).data["skuList"][0]["postFee"]
+    assert (post, type(post)) == (6, int)
+    body = await buyer.taobao_create_body(row)
+    body["purchaseAmount"] = (fen + 600) / 100
+    assert (await caller.post("/open/purchase/create/v2", body)).data["orderList"][0]["estimateAmount"] == 6 + fen / 100
+    assert [order["amount_fen"] for order in (await caller.books())["orders"]] == [fen + 600]
+
+
+async def test_a_preview_may_tell_its_parts_before_a_discount_or_not_at_all(
+    caller: Caller, buyer: Buyer, rows: dict[str, Any]
+) -> None:
+    """The total stays what is paid; 1688 tells the discount."""
+    asked = buyer.cargo(rows["1688"])
+
+    async def told() -> dict[str, Any]:
+        data = (await caller.post("/alibaba/order/create/preview", asked)).data
+        return {name: data["orderPreviewResuslt"][0][name] for name in SUMS}
+
+    plain = await told()
+    await caller.control("PUT", "dialects", {"names": ["preview-discount"]})
+    off = plain["sumPaymentNoCarriage"] // 20
+    assert await told() == plain | {"sumCarriage": plain["sumCarriage"] + off, "discountFee": off}
+    await caller.control("PUT", "dialects", {"names": ["preview-total-only"]})
+    assert await told() == plain | {"sumPaymentNoCarriage": None, "sumCarriage": None}
 
 
 async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:

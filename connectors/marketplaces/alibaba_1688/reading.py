@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from connectors.marketplaces.lines import (
     PARTLY_SENT,
     LinesByIds,
+    Parts,
     distinct,
     oldest_first,
+    parts_of,
     scan,
     shipments,
     spec_ids,
@@ -33,7 +35,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import Offer, OfferSummary, Sku, VolumePrice
 from domain.orders import OrderLine
-from domain.quotes import LineProblem, Problem, Quote, QuoteLine
+from domain.quotes import NOTHING, LineProblem, Problem, Quote, QuoteLine
 from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus, TrackingEvent
 
 PUBLISHED = "published"
@@ -135,24 +137,33 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_ty
         problems = (problem(preview.error_code, preview.error_msg or "refused without a word"),)
     if not problems and not preview.results:
         raise _no_sums()
+    priced = tuple(_quote_line(our, cargo.amount) for our, cargo in told if our and cargo.amount is not None)
+    total = _sum([part.sum_payment for part in preview.results], needed=not problems)
+    goods = [part.sum_payment_no_carriage for part in preview.results]
+    postage = [part.sum_carriage for part in preview.results]
+    known: Parts = {"goods": total, "postage": NOTHING, "total": total}
     return Quote(
-        goods=_sum([part.sum_payment_no_carriage for part in preview.results], needed=not problems),
-        postage=_sum([part.sum_carriage for part in preview.results], needed=not problems),
-        total=_sum([part.sum_payment for part in preview.results], needed=not problems),
-        lines=tuple(_quote_line(our, cargo.amount) for our, cargo in told if our and cargo.amount is not None),
+        **(known if problems else parts_of(alibaba_order.PREVIEW, goods, postage, total, priced)),
+        lines=priced,
         problems=problems or unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(preview.results)),
         flow=preview.results[0].flow_flag if preview.results else "",
         discount=_sum([part.discount_fee for part in preview.results], needed=False),
-        **_trade(preview, trade_types),
+        **(trade(preview.results[0].trade_mode_name_list, trade_types) if preview.results else Trade()),
     )
 
 
-def _trade(preview: alibaba_order.Preview, allowed: Sequence[str]) -> dict[str, str]:
-    """The first allowed trade type of the preview; a create without a trade type may buy on credit (upstream)."""
-    named = preview.results[0].trade_mode_name_list if preview.results else ()
+class Trade(TypedDict, total=False):
+    """How an order is paid at the seller's, as `Quote` has it."""
+
+    trade_type: str
+    hold: str
+
+
+def trade(named: Sequence[str], allowed: Sequence[str], *, may_be_unnamed: bool = False) -> Trade:
+    """The first allowed trade type of a preview; a create without a trade type may buy on credit (upstream)."""
     usable = [name for name in named if name in allowed]
-    if usable or not preview.results:
+    if usable or (may_be_unnamed and not named):
         return {"trade_type": usable[0] if usable else ""}
     offered = f"only by {', '.join(named)}" if named else "by no trade type that it names"
     return {"hold": f"the seller sells it {offered}; allowed are {', '.join(allowed)}"}
@@ -167,8 +178,8 @@ def _order_problems(preview: alibaba_order.Preview) -> Iterable[LineProblem]:
         yield problem(preview.error_code, preview.error_msg)
         return
     for part in preview.results:
-        if part.result_code in PROBLEMS:
-            yield problem(part.result_code, part.message)
+        if part.result_code in PROBLEMS or part.status.lower() == "false":
+            yield problem(part.result_code, part.message or part.result_code or "refused without a word")
 
 
 def _quote_line(our: OrderLine, amount: Money) -> QuoteLine:

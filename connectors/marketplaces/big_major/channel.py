@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser
-from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_created, problem, traced
+from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_created, problem, traced, trade
 from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel, address, cargo
-from connectors.marketplaces.lines import PARTLY_SENT, LinesByIds, shipments, spec_ids, status_of, unmentioned
+from connectors.marketplaces.lines import (
+    PARTLY_SENT,
+    LinesByIds,
+    parts_of,
+    shipments,
+    spec_ids,
+    status_of,
+    unmentioned,
+)
 from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
@@ -23,7 +33,7 @@ from connectors.marketplaces.refusals import (
     unsettled,
     without_own_id,
 )
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import NotSent, Refused
 from connectors.xportcn.operations import big_major
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
@@ -43,6 +53,18 @@ STATUSES = {
 }
 
 
+log = logging.getLogger("sourcing")
+ON_CREDIT = (
+    "big_major: the preview names no trade type, so the order is created without one, on the assumption that nothing "
+    "is bought on credit then (docs/going-live.md, step 5): see in the console how the first order is paid"
+)
+
+
+@cache
+def _say_once(words: str) -> None:
+    log.warning("%s", words)
+
+
 class BigMajorChannel(AlibabaChannel):
     """Implements `Channel` (see `marketplaces.protocol`). Products and traces have 1688's answers."""
 
@@ -56,13 +78,19 @@ class BigMajorChannel(AlibabaChannel):
             previewed = await self._client.read(big_major.PREVIEW, request)
         except Refused as refused:
             return no_quote(problem(refused.code, refused.message))
-        return _quote(previewed, order.lines)
+        return _quote(previewed, order.lines, self._client.settings.allowed_trade_types)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
         """Preview, as the service demands, compare with `approved`, which the service does not check, and create."""
         quote = await asked_before(big_major.CREATE, self.quote(order, warehouse))
         require_approved(big_major.CREATE, quote, approved)
+        if quote.hold:
+            raise NotSent(f"{quote.hold}; nothing was ordered", operation=big_major.CREATE.name)
+        if not quote.trade_type:
+            _say_once(ON_CREDIT)
         request = big_major.CreateRequest(
+            flow=quote.flow or big_major.FLOW,
+            trade_type=quote.trade_type or None,
             message=order.order_ref,
             out_order_id=order.order_ref if ReferenceField.OWN_ID in self.places else None,
             address_param=address(warehouse),
@@ -105,22 +133,31 @@ class BigMajorBrowser(AlibabaBrowser):
     product_search = big_major.SEARCH
 
 
-def _quote(previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine, ...]) -> Quote:
+def _quote(
+    previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine, ...], trade_types: Sequence[str]
+) -> Quote:
     """The quote of all resulting orders together; the total includes the service's fee on each."""
     ours = LinesByIds(lines, spec_ids)
     told = [(ours.take((item.offer_id, item.spec_id)), item) for order in previewed for item in order.items]
+    priced = tuple(
+        QuoteLine(line_no=our.line_no, unit_price=per_unit(item.amount, our.quantity), amount=item.amount)
+        for our, item in told
+        if our and item.amount is not None and not item.message
+    )
     return Quote(
-        goods=total_of([order.sum_payment_no_carriage for order in previewed]),
-        postage=total_of([order.sum_carriage for order in previewed]),
-        total=total_of([order.sum_total_payment for order in previewed]),
-        lines=tuple(
-            QuoteLine(line_no=our.line_no, unit_price=per_unit(item.amount, our.quantity), amount=item.amount)
-            for our, item in told
-            if our and item.amount is not None and not item.message
+        **parts_of(
+            big_major.PREVIEW,
+            [order.sum_payment_no_carriage for order in previewed],
+            [order.sum_carriage for order in previewed],
+            total_of([order.sum_total_payment for order in previewed]),
+            priced,
         ),
+        lines=priced,
         problems=tuple(_item_problem(our, item) for our, item in told if item.message or item.amount is None)
         + unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(previewed)),
+        flow=previewed[0].flow_flag if previewed else "",
+        **trade(previewed[0].trade_mode_name_list if previewed else (), trade_types, may_be_unnamed=True),
     )
 
 

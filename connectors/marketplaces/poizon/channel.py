@@ -12,6 +12,7 @@ from connectors.marketplaces.lines import (
     distinct,
     oldest_first,
     other_pieces,
+    parts_of,
     scan,
     shipments,
     sku_ids,
@@ -118,15 +119,20 @@ def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
     )
     if preview.success is not True and not problems:
         problems = (problem(preview.error_code, preview.error_message or "refused without a word"),)
+    priced = tuple(
+        QuoteLine(line_no=our.line_no, unit_price=item.price, amount=item.price * our.quantity)
+        for our, item in told
+        if our and item.price is not None and item.available
+    )
     return Quote(
-        goods=total_of([order.goods_amount for order in preview.orders]),
-        postage=total_of([order.freight_amount for order in preview.orders]),
-        total=total_of([order.total_amount for order in preview.orders]),
-        lines=tuple(
-            QuoteLine(line_no=our.line_no, unit_price=item.price, amount=item.price * our.quantity)
-            for our, item in told
-            if our and item.price is not None and item.available
+        **parts_of(
+            poizon.PREVIEW,
+            [order.goods_amount for order in preview.orders],
+            [order.freight_amount for order in preview.orders],
+            total_of([order.total_amount for order in preview.orders]),
+            priced,
         ),
+        lines=priced,
         problems=problems or unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(preview.orders)),
     )

@@ -11,6 +11,7 @@ from connectors.marketplaces.lines import (
     distinct,
     distribution_ids,
     other_pieces,
+    parts_of,
     scan,
     shipments,
     status_of,
@@ -133,15 +134,20 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
     if rendered.real_pay and rendered.real_pay > total:
         words = f"{rendered.real_pay} is to be paid in all, its orders cost {total}"
         raise ContractMismatch(words, operation=taobao_order.RENDER.name, field="totalRealPayPrice")
+    priced = tuple(
+        QuoteLine(line_no=our.line_no, unit_price=per_unit(amount, our.quantity), amount=amount)
+        for our, line in available
+        if (amount := line.amount or (line.price and line.price * our.quantity))
+    )
     return Quote(
-        goods=total_of([order.product_amount for order in rendered.orders]),
-        postage=total_of([order.domestic_post_fee for order in rendered.orders]),
-        total=total,
-        lines=tuple(
-            QuoteLine(line_no=our.line_no, unit_price=per_unit(amount, our.quantity), amount=amount)
-            for our, line in available
-            if (amount := line.amount or (line.price and line.price * our.quantity))
+        **parts_of(
+            taobao_order.RENDER,
+            [order.product_amount for order in rendered.orders],
+            [order.domestic_post_fee for order in rendered.orders],
+            total,
+            priced,
         ),
+        lines=priced,
         problems=tuple(problems) + unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(rendered.orders)),
     )

@@ -70,8 +70,9 @@ class PreviewedCargo(Response):
 
 
 class PreviewedOrder(Response):
-    """One order that creating would make; sums in fen."""
+    """One order that creating would make; sums in fen. `status` is false where it can't be made, whatever its code."""
 
+    status: Word = ""
     result_code: str = ""
     message: str = ""
     sum_payment: Fen | None = None

@@ -53,10 +53,12 @@ class PreviewedItem(Response):
 class PreviewedOrder(Response):
     """One order that creating would make. `sum_total_payment` includes the service's fee: paying takes that amount."""
 
-    sum_carriage: Fen
-    sum_payment: Fen
+    sum_carriage: Fen | None = None
+    sum_payment: Fen | None = None
     sum_total_payment: Fen
-    sum_payment_no_carriage: Fen
+    sum_payment_no_carriage: Fen | None = None
+    flow_flag: str = ""
+    trade_mode_name_list: tuple[str, ...] = ()
     items: tuple[PreviewedItem, ...] = Field((), validation_alias=alias("orderItemTOList", "orderItemToList"))
 
 

@@ -140,8 +140,8 @@ class PreviewedItem(Response):
 class PreviewedOrder(Response):
     """One order that creating would make; amounts count only the lines that can be bought."""
 
-    goods_amount: Yuan
-    freight_amount: Yuan
+    goods_amount: Yuan | None = None
+    freight_amount: Yuan | None = None
     total_amount: Yuan
     currency: OnlyCny = "CNY"
     items: tuple[PreviewedItem, ...] = ()

@@ -87,8 +87,8 @@ class RenderedOrder(Response):
     """The cost of one seller's lines; amounts count only the lines that can be bought."""
 
     supplier_nick: str = ""
-    product_amount: Fen
-    domestic_post_fee: Fen
+    product_amount: Fen | None = None
+    domestic_post_fee: Fen | None = None
     purchase_amount: Fen
     currency: str = "CNY"
     lines: tuple[RenderedLine, ...] = ()

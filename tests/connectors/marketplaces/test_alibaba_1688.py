@@ -138,6 +138,27 @@ async def test_an_order_is_created_as_its_preview_says(
     assert (sent["flow"], sent["tradeType"], sent["outOrderId"]) == ("fenxiaonew", trade_type, "R-1")
 
 
+async def test_a_preview_that_says_no_is_no_quote(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Whatever its code is, inside a success."""
+    result = previewed(cargo(), cargo("b" * 32), status=False, resultCode="999", message="今日不接单")
+    service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": [result]}))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert quote.problems == (LineProblem(problem=Problem.OTHER, message="今日不接单"),)
+
+
+async def test_a_total_alone_is_split_by_its_lines(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """What is left above the lines is postage; a total that the lines can't come to is no quote."""
+    result = previewed(cargo(), cargo("b" * 32, amount=58), sumPaymentNoCarriage=None, sumCarriage=None)
+    service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": [result | {"sumPayment": 8400}]}))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert (quote.goods, quote.postage, quote.total) == (Money(7799), Money(601), Money(8400))
+    service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": [result | {"sumPayment": 840000}]}))
+    with pytest.raises(
+        ContractMismatch, match=r"a total of 8,400.00 CNY alone, and prices of 77.99 CNY: .*XPORTCN_UNITS"
+    ):
+        await channel.quote(our_order(), WAREHOUSE)
+
+
 @pytest.mark.parametrize(("named", "offered"), [(["creditBuy", "period"], "only by creditBuy, period"), ([], "by no")])
 async def test_what_is_sold_on_credit_only_is_held(
     channel: Alibaba1688Channel, service: FakeService, named: list[str], offered: str

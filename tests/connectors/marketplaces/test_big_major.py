@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from connectors.marketplaces.big_major.channel import BigMajorChannel
+from connectors.marketplaces.big_major.channel import BigMajorChannel, _say_once
 from connectors.marketplaces.protocol import Created
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import NotSent, Refused
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -57,6 +57,31 @@ async def test_a_quote_is_with_the_service_s_fee(channel: BigMajorChannel, servi
     sent = service.asked[0].body
     assert sent["flow"] == "fenxiaonew"
     assert sent["cargoParamList"] == [{"offerId": 672991141190, "specId": SPEC, "quantity": 2}]
+
+
+async def test_an_order_is_created_as_its_preview_says(channel: BigMajorChannel, service: FakeService) -> None:
+    """In the flow that the preview names, by the first trade type that is no credit; with credit alone it is not."""
+    named = {"flowFlag": "general", "tradeModeNameList": ["creditBuy", "alipay"]}
+    service.answers(PREVIEW, lambda: ok([previewed(item()) | named]))
+    service.answers(CREATE, lambda: ok({"success": True, "orderList": [{"orderId": "7", "totalPayment": 6561}]}))
+    await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
+    assert (service.asked[-1].body["flow"], service.asked[-1].body["tradeType"]) == ("general", "alipay")
+    service.answers(PREVIEW, lambda: ok([previewed(item()) | {"tradeModeNameList": ["creditBuy"]}]))
+    assert (await channel.quote(our_order(), WAREHOUSE)).hold.startswith("the seller sells it only by creditBuy")
+    with pytest.raises(NotSent, match=r"only by creditBuy; .*; nothing was ordered"):
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
+
+
+async def test_what_a_create_without_a_trade_type_relies_on_is_said_once(
+    channel: BigMajorChannel, service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.answers(PREVIEW, lambda: ok([previewed(item())]))
+    service.answers(CREATE, lambda: ok({"success": True, "orderList": [{"orderId": "7", "totalPayment": 6561}]}))
+    _say_once.cache_clear()
+    for _ in range(2):
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
+    assert [one.message[:57] for one in caplog.records] == ["big_major: the preview names no trade type, so the order "]
+    assert service.asked[-1].body["flow"] == "fenxiaonew"
 
 
 @pytest.mark.parametrize(

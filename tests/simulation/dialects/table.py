@@ -42,11 +42,18 @@ class Remedy:
         return ", ".join([*said, *(f"`sourcing ledger confirm {one}`" for one in self.confirmed)])
 
     def __or__(self, other: Remedy) -> Remedy:
-        return Remedy(settings={**self.settings, **other.settings}, confirmed=self.confirmed + other.confirmed)
+        units = ", ".join(str(one["units"]) for one in (self.settings, other.settings) if "units" in one)
+        settings = {**self.settings, **other.settings} | ({"units": units} if units else {})
+        return Remedy(settings=settings, confirmed=self.confirmed + other.confirmed)
 
 
 NOTHING = Remedy()
-REMEDIES: Mapping[str, Remedy] = {"refuses-unknown-fields": Remedy(settings={"out_order_id": False})}
+REMEDIES: Mapping[str, Remedy] = {
+    "refuses-unknown-fields": Remedy(settings={"out_order_id": False}),
+    "taobao-yuan": Remedy(settings={"units": "taobao.detail=yuan"}),
+    "search-yuan-text": Remedy(settings={"units": "taobao.search=yuan"}),
+    "taobao-yuan-everywhere": Remedy(settings={"units": "taobao=yuan"}),
+}
 """By dialect; without an entry nothing has to be set."""
 
 
