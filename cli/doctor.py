@@ -49,10 +49,10 @@ def unwell(check: str, found: str, remedy: str) -> CheckResult:
     return CheckResult(check, found, remedy, ok=False)
 
 
-def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
+def examine(*, live: bool, record: Path | None, write: Path | None, as_json: bool) -> int:
     """Run every check, print the findings, then ask the service when `live`; answers the exit code."""
-    if samples and not live:
-        say("--samples saves what --live was answered: add --live")
+    if (record or write) and not live:
+        say(f"{'--record saves' if record else '--write mends'} what --live was answered: add --live")
         return BAD_USAGE
     checks: list[Callable[[], CheckResult]] = [
         _python,
@@ -80,7 +80,7 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
         return 0 if well_all else COULD_NOT_RUN
     from cli.live import examine_live
 
-    return examine_live([asdict(finding) for finding in findings], samples=samples, as_json=as_json)
+    return examine_live([asdict(finding) for finding in findings], record=record, write=write, as_json=as_json)
 
 
 def _show(findings: Sequence[CheckResult]) -> None:

@@ -12,12 +12,15 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.failures import NEEDS_A_PERSON
+from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.terminal import console, messages, print_json, table_of
+from connectors.marketplaces.seen_values import SeenValue, Verdict, setting_lines, values_in
 from connectors.settings import XportcnSettings
+from connectors.units import parse_units
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.live_check.comparing import Difference
 from connectors.xportcn.live_check.examination import WELL, Checked, Conformance, Examination, NeverAsked
+from connectors.xportcn.live_check.replay import NoRecording, replayed
 from connectors.xportcn.live_check.samples import save_sample
 from connectors.xportcn.operations import Operation, catalogue
 from connectors.xportcn.overrides import load_overrides
@@ -59,22 +62,81 @@ def _operation_entry(operation: Operation) -> dict[str, object]:
     }
 
 
-COLOURS = {Conformance.MATCHES: "green", Conformance.REFUSED: "yellow", Conformance.SKIPPED: "dim"}
+VALUE_COLOURS = {Verdict.OPEN: "yellow", Verdict.CONTRADICTED: "red"}
+COLOURS = {
+    Conformance.MATCHES: "green",
+    Conformance.READ: "green",
+    Conformance.REFUSED: "yellow",
+    Conformance.SKIPPED: "dim",
+}
 
 
-def examine_live(checks: list[dict[str, Any]], *, samples: Path | None, as_json: bool) -> int:
-    """Ask, print the findings, save samples; 0 when nothing differs, else 3."""
+def examine_live(checks: list[dict[str, Any]], *, record: Path | None, write: Path | None, as_json: bool) -> int:
+    """Ask, print the findings, record the answers, write settings that mend them; 0 when nothing differs, else 3."""
     settings = XportcnSettings()
     findings = asyncio.run(_examined(settings))
-    saved = _saved(findings, samples, settings) if samples else 0
+    saved = _saved(findings, record, settings) if record else 0
+    code = _report(findings, checks, write, settings, as_json=as_json)
+    if record and not as_json:
+        console.print(f"{saved} redacted answers in {record}", soft_wrap=True, highlight=False)
+    return code
+
+
+def replay_recorded(folder: Path, *, write: Path | None, as_json: bool) -> int:
+    """Read recorded answers as a run would, without network, and print the findings; 0 when all is read, else 3."""
+    settings = XportcnSettings()
+    try:
+        findings = asyncio.run(_replayed(folder, settings))
+    except NoRecording as error:
+        say(str(error))
+        return BAD_USAGE
+    return _report(findings, [], write, settings, as_json=as_json)
+
+
+async def _replayed(folder: Path, settings: XportcnSettings) -> list[Checked]:
+    async with XportcnClient(settings) as client:
+        return replayed(folder, client)
+
+
+def _report(
+    findings: Sequence[Checked],
+    checks: list[dict[str, Any]],
+    write: Path | None,
+    settings: XportcnSettings,
+    *,
+    as_json: bool,
+) -> int:
+    values = values_in(findings, parse_units(settings.units))
+    lines = setting_lines(values, settings.units)
     if as_json:
         operations = [_entry(checked) for checked in findings]
-        print(json.dumps({"checks": checks, "counts": _counts(findings), "operations": operations}, ensure_ascii=False))
+        shown = {"counts": _counts(findings), "operations": operations, "values": [asdict(value) for value in values]}
+        print(json.dumps({"checks": checks, **shown}, ensure_ascii=False))
     else:
         _show(findings)
-        if samples:
-            console.print(f"{saved} redacted samples in {samples}", soft_wrap=True, highlight=False)
-    return 0 if all(checked.verdict in WELL for checked in findings) else NEEDS_A_PERSON
+        _show_values(values, lines)
+    if write and lines:
+        with write.open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        messages.print(f"{', '.join(lines)} added to {write}", soft_wrap=True, highlight=False)
+    return 0 if all(checked.verdict in WELL for checked in findings) and not lines else NEEDS_A_PERSON
+
+
+def _show_values(values: Sequence[SeenValue], lines: Sequence[str]) -> None:
+    """Each value that is not proven, those that are in a count, and the settings that mend what is contradicted."""
+    shown = [value for value in values if value.verdict is not Verdict.PROVEN]
+    rows = (
+        (value.about, value.place, Text(value.verdict, style=VALUE_COLOURS[value.verdict]), value.seen, _mended(value))
+        for value in shown
+    )
+    console.print(table_of(("values", "of", "verdict", "seen", "then"), rows, overflow="fold"))
+    console.print(f"{len(values) - len(shown)} values proven", highlight=False)
+    if lines:
+        console.print(f"Settings that mend it (--write FILE adds them): {', '.join(lines)}", highlight=False)
+
+
+def _mended(value: SeenValue) -> str:
+    return "=".join(value.setting) if value.setting else value.remedy
 
 
 async def _examined(settings: XportcnSettings) -> list[Checked]:
@@ -135,7 +197,8 @@ def _show(findings: Sequence[Checked]) -> None:
     console.print(table_of(("nav", "operation", "path", "outcome", "what"), rows, overflow="fold"))
     for why in NeverAsked:
         named = [_short(checked) for checked in silent if checked.reason is why]
-        console.print(f"not called, {why}: {', '.join(named)}", highlight=False)
+        if named:
+            console.print(f"not called, {why}: {', '.join(named)}", highlight=False)
     console.print(", ".join(f"{count} {verdict}" for verdict, count in _counts(findings).items()), highlight=False)
     if any(checked.verdict not in WELL for checked in findings):
         console.print("What to do about what differs: docs/going-live.md, overrides", highlight=False)

@@ -449,15 +449,29 @@ def doctor(
     live: Annotated[
         bool, typer.Option("--live", help="Make every call that changes nothing and compare it with the contract.")
     ] = False,
-    samples: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="With --live: save what was answered there, redacted.")
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record", "--samples", metavar="DIR", help="With --live: save what was answered there, redacted."
+        ),
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Read such a folder as a run would, without network.")
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --live or --replay: add the settings that mend values to it, as .env."),
     ] = None,
     json: Json = False,
 ) -> None:
     """Check Python, settings, folders, ledger, clock, reachability and credentials; say the remedy."""
+    if replay:
+        from cli.live import replay_recorded
+
+        raise typer.Exit(replay_recorded(replay, write=write, as_json=json))
     from cli.doctor import examine
 
-    raise typer.Exit(examine(live=live, samples=samples, as_json=json))
+    raise typer.Exit(examine(live=live, record=record, write=write, as_json=json))
 
 
 app.add_typer(after_sale_app.app)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import AliasChoices, BaseModel, BeforeValidator, PlainValidator
 from pydantic.alias_generators import to_camel
 
+from connectors.units import Unit
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
 
@@ -33,6 +34,7 @@ READ_BY_US = {
     get_args(ChinaTime)[1]: frozenset({"string"}),
     get_args(UnixMs)[1]: frozenset({"number"}),
 }
+IN_CNY = {get_args(Fen)[1]: Unit.FEN, get_args(Yuan)[1]: Unit.YUAN}
 YUAN = {"1688 / Order": "number", "1688 / Shopping cart": "number"}
 DECIMALS = {"InternationalAlibaba": "string"}
 
@@ -103,6 +105,14 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
         return model_in(element)
     plain = bare(annotation)
     return plain if isinstance(plain, type) and issubclass(plain, BaseModel) else None
+
+
+def unit_of(annotation: Any) -> Unit | None:
+    """The contract's unit of an amount in CNY; None for anything else."""
+    if get_origin(annotation) is Annotated:
+        return next((unit for reader, unit in IN_CNY.items() if reader in get_args(annotation)[1:]), None)
+    parts = get_args(annotation) if _is_union(annotation) else ()
+    return next((unit for part in parts if (unit := unit_of(part))), None)
 
 
 def kinds_of(annotation: Any) -> frozenset[str]:

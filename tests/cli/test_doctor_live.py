@@ -103,7 +103,7 @@ def test_people_read_what_differs_and_where(sourcing: Sourcing, changed: Rewriti
 
 def test_samples_are_saved_without_the_account(sourcing: Sourcing, unchanged: RunningSandbox, tmp_path: Path) -> None:
     """A file an answered operation, in which neither the account nor a person of the warehouse stands."""
-    done = sourcing("doctor", "--live", "--samples", "samples", "--json")
+    done = sourcing("doctor", "--live", "--record", "samples", "--json")
     assert done.exit_code == 0
     files = sorted((tmp_path / "samples").iterdir())
     assert len(files) == json.loads(done.stdout)["counts"]["matches"]
@@ -117,8 +117,8 @@ def test_samples_are_saved_without_the_account(sourcing: Sourcing, unchanged: Ru
 
 def test_samples_need_live(sourcing: Sourcing) -> None:
     """There is nothing to save without asking."""
-    done = sourcing("doctor", "--samples", "samples")
-    assert (done.exit_code, done.stderr) == (2, "sourcing: --samples saves what --live was answered: add --live\n")
+    done = sourcing("doctor", "--record", "samples")
+    assert (done.exit_code, done.stderr) == (2, "sourcing: --record saves what --live was answered: add --live\n")
 
 
 def test_without_a_service_nothing_is_asked(sourcing: Sourcing) -> None:
@@ -156,3 +156,53 @@ def test_a_bad_file_of_overrides_stops_the_command(
         "sourcing: overrides.toml (XPORTCN_OVERRIDES) can't be used:\n"
         "  [8] pth: unknown; only method, path, request, response can be set\n",
     )
+
+
+def test_a_recording_is_read_without_the_service(
+    sourcing: Sourcing, unchanged: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each recorded answer matches while nothing listens; with a price in yuan its field is named, and exit code 3."""
+    recording = tmp_path / "answers"
+    assert sourcing("doctor", "--live", "--record", "answers", "--json").exit_code == 0
+    monkeypatch.setenv("XPORTCN_BASE_URL", "http://127.0.0.1:9")
+    done = sourcing("doctor", "--replay", "answers", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["counts"]) == (0, {"matches": len(list(recording.iterdir()))})
+    file = next(recording.glob("08-*.json"))
+    told = json.loads(file.read_text())
+    told["answer"]["price"] = 59.9
+    file.write_text(json.dumps(told))
+    done = sourcing("doctor", "--replay", "answers")
+    assert done.exit_code == 3
+    assert "price: wrong type" in " ".join(done.stdout.replace("│", " ").split())
+
+
+def test_a_folder_without_a_recording_is_bad_usage(sourcing: Sourcing, tmp_path: Path) -> None:
+    """Exit code 2, and what belongs there."""
+    done = sourcing("doctor", "--replay", ".")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "sourcing: . has no answers: it is a folder of sourcing doctor --live --record\n",
+    )
+
+
+def test_the_settings_that_mend_values_are_written(
+    sourcing: Sourcing, unchanged: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A product in yuan: named with its setting, which `--write` adds to what the file has; with it all is read."""
+    answer = {"itemId": 1, "title": "cup", "price": 59.9, "skuList": [{"skuId": 2, "price": 59.9}]}
+    (tmp_path / "answers").mkdir()
+    file = {"method": "GET", "path": "/open/product/get", "answer": answer}
+    (tmp_path / "answers" / "1.json").write_text(json.dumps(file))
+    (tmp_path / ".env").write_text("XPORTCN_USER_ID=2100007300001\n")
+    done = sourcing("doctor", "--replay", "answers", "--write", ".env")
+    assert done.exit_code == 3
+    words = " ".join(done.stdout.replace("│", " ").split())
+    assert "59.9, a decimal point where fen are whole" in words
+    assert (tmp_path / ".env").read_text().splitlines() == [
+        "XPORTCN_USER_ID=2100007300001",
+        "XPORTCN_UNITS=taobao.detail=yuan",
+    ]
+    done = sourcing("doctor", "--replay", "answers", "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["counts"]) == (0, {"read": 1})
+    assert [(value["about"], value["verdict"]) for value in told["values"]] == [("unit", "proven")]

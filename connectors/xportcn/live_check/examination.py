@@ -16,7 +16,7 @@ from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnEr
 from connectors.xportcn.live_check.asking import KEYWORDS, LearnedIds, NothingToAskWith, marketplace_of, request_for
 from connectors.xportcn.live_check.comparing import AnswerComparison, Difference, Mismatch, compare
 from connectors.xportcn.operations import Call, Callback, Operation, ReadCall, catalogue
-from connectors.xportcn.wire import Request
+from connectors.xportcn.wire import Bounds, Request
 
 NO_PATH = (404, 405)
 BAD_REQUEST = "40001"
@@ -28,6 +28,7 @@ class Conformance(StrEnum):
 
     MATCHES = "matches"
     DIFFERS = "differs"
+    READ = "read"  # of a recording: not as the contract has it, and read all the same
     REFUSED = "refused"  # refused in the service's own words; its answer could not be compared
     PATH_UNKNOWN = "path unknown"
     NO_ANSWER = "no answer"
@@ -42,14 +43,15 @@ class NeverAsked(StrEnum):
     CALLBACK = "the service calls us"
 
 
-WELL = frozenset({Conformance.MATCHES, Conformance.REFUSED, Conformance.SKIPPED})
+WELL = frozenset({Conformance.MATCHES, Conformance.READ, Conformance.REFUSED, Conformance.SKIPPED})
 
 
 @dataclass
 class Checked:
     """The result of an operation; `operation` is as it was called, overrides included.
 
-    `reason` is why it was skipped or not answered. `request` and `answer` are as they travelled, for samples.
+    `reason` is why it was skipped or not answered. `request` and `answer` are as they travelled, for recordings;
+    `data` is the answer in the contract's names.
     """
 
     operation: Operation
@@ -61,6 +63,13 @@ class Checked:
     overridden: bool = False
     request: Any = None
     answer: Any = None
+    data: Any = None
+
+    def add_answer(self, call: Call[Any, Any], data: Any, bounds: Bounds) -> None:
+        """Compare an answer, in the contract's names."""
+        self.data, self.comparison = data, compare(call, data, bounds)
+        if self.comparison.differences:
+            self.verdict = Conformance.DIFFERS
 
 
 class Examination:
@@ -128,9 +137,7 @@ class Examination:
             _judge(checked, error)
             return checked
         checked.answer = override.response.to_service(answer)
-        checked.comparison = compare(call, answer, self._client.bounds_of(call))
-        if checked.comparison.differences:
-            checked.verdict = Conformance.DIFFERS
+        checked.add_answer(call, answer, self._client.bounds_of(call))
         self._facts.learn(marketplace_of(call), answer)
         return checked
 

@@ -1,4 +1,4 @@
-"""Samples of answers without secrets, tokens, people, phones and addresses."""
+"""Recordings of answers without secrets, tokens, people, phones and addresses."""
 
 from __future__ import annotations
 

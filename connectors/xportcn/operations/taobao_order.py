@@ -68,7 +68,7 @@ class RenderV2Request(Request):
 
 
 class RenderedLine(Response):
-    """`cart_id` is the cart's row, when a cart was previewed; `amount` what the line costs, where that is told."""
+    """`cart_id` is the cart's row, when a cart was previewed; `amount` what the line costs, where the answer has it."""
 
     item_id: GivenId
     sku_id: GivenId
