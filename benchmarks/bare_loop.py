@@ -85,8 +85,7 @@ class Loop:
             order.quote = quote
 
     async def _estimated(self, order: Buying) -> None:
-        receiver = order.request.receiver
-        await estimate(self._client, order.lines, country=receiver.country, zip_code=receiver.zip)
+        await estimate(self._client, order.to_buy)
 
     async def _executed(self, orders: Sequence[Buying]) -> None:
         channel = self._channels[orders[0].request.marketplace]

@@ -33,7 +33,7 @@ async def preview(order: Buying) -> Buying:
         request = order.request
         channel = offering_of(request.marketplace, client).channel
         order.quote = await channel.quote(order.to_buy, await warehouse_address(client))
-        await estimate(client, order.lines, country=request.receiver.country, zip_code=request.receiver.zip)
+        await estimate(client, order.to_buy)
     return order
 
 

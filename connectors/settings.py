@@ -123,6 +123,20 @@ class XportcnSettings(Settings):
         description="Hours after which a payment that was accepted and not taken is reported; 2 hours before the order "
         "closes in any case",
     )
+    freight_ids: Literal["", "shop", "distribution"] = Field(
+        "",
+        description=(
+            "By which ids freight calls name Taobao's goods. Empty: the first estimate is asked by both, and the ids "
+            "that are not refused are kept for the account"
+        ),
+    )
+    taobao_receiver: Literal["", "abroad", "warehouse"] = Field(
+        "",
+        description=(
+            "Who receives Taobao's orders: the customer abroad, or the warehouse at its address in China. Empty: the "
+            "first preview is asked with both, and the one that is not refused is kept for the account"
+        ),
+    )
     requests_per_second: float = Field(
         0,
         ge=0,

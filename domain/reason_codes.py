@@ -244,6 +244,9 @@ class ReasonCode(StrEnum):
     UNIT_UNCLEAR = "unit_unclear", _words(K.DOUBT, "{what}: {field} is {amount}, with a decimal point where whole fen "
         "belong. {remedy}", "If the console shows that many yuan, set XPORTCN_UNITS={place}=yuan and run again",
         who=Actor.OPERATOR, again=True, command="run")
+    TAKEN_BOTH_WAYS = "taken_both_ways", _words(K.DOUBT, "{what}: of the ways to name {point} ({first}, {second}) the "
+        "service refuses neither[ as such: {refused}], so which one it means is open. {remedy}", "Ask its support, set "
+        "{setting} to {first} or {second}, and run again", who=Actor.OPERATOR, again=True, command="run")
     NO_PRICE_TOLD = "no_price_told", _words(K.DOUBT, "the service told no price for {titles}: {remedy}",
         "look it up there", again=True)
     PREVIEW_ADDS_UP_WRONG = "preview_adds_up_wrong", _words(K.DOUBT, "the preview does not add up: {odd}; {remedy}",

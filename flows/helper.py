@@ -106,7 +106,7 @@ def _require_same_program(share: Share) -> None:
 
 
 def account_on(terms: Terms) -> XportcnSettings:
-    """The helper's own account, which must be the batch's, paying and reading amounts as the batch does."""
+    """The helper's own account, which must be the batch's, with what the batch knows of the service."""
     mine = XportcnSettings()
     mine.require_account()
     if mine.account_name != terms.account:
@@ -114,8 +114,8 @@ def account_on(terms: Terms) -> XportcnSettings:
             f"this helper has the account {mine.account_name}, and the batch is bought by {terms.account}: give "
             "its machine the same XPORTCN_ settings as the run that shares it. It has done nothing"
         )
-    on_its_terms = {"pay_is": terms.pay_is, "units": terms.units, "ask_first": terms.asks_first}
-    return mine.model_copy(update=on_its_terms)
+    said = {name: getattr(terms, name) for name in ("pay_is", "units", "freight_ids", "taobao_receiver")}
+    return mine.model_copy(update={**said, "ask_first": terms.asks_first})
 
 
 async def _told(helped: Helped) -> Helped:

@@ -62,9 +62,8 @@ async def _freights_now(resources: Resources, orders: Iterable[OrderRecord]) -> 
     """The present price of the booked service, by order. That it already counts the weight is assumed."""
 
     async def one(order: OrderRecord) -> tuple[str, Money | None]:
-        receiver = order.request.receiver
         try:
-            quote = await estimate(resources.client, order.lines, country=receiver.country, zip_code=receiver.zip)
+            quote = await estimate(resources.client, order.sourcing_order)
         except (Misconfigured, ServiceAway):
             raise
         except XportcnError:

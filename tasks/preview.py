@@ -145,9 +145,7 @@ async def further_checked(resources: Resources, plan: PlannedOrder) -> PlannedOr
 
 async def with_freight(resources: Resources, plan: PlannedOrder) -> PlannedOrder:
     """The plan with the estimated freight, which is approved along with the goods."""
-    freight = await estimate(
-        resources.client, plan.lines, country=plan.request.receiver.country, zip_code=plan.request.receiver.zip
-    )
+    freight = await estimate(resources.client, plan.sourcing_order)
     service = choose_freight(freight.services, plan.request.freight)
     plan = replace(plan, freight=freight, freight_service=service)
     return plan if service else plan.with_verdict(_no_freight(plan.request, freight))

@@ -123,6 +123,17 @@ class MarkRows(LedgerRows):
         noted = (marks.c.name == _canary(marketplace), marks.c.words == version, marks.c.at > since)
         return bool(self._ledger.rows(select(marks.c.id).where(*noted).limit(1)))
 
+    def shown(self, name: str) -> str:
+        """What the service has shown last about a point that the contract leaves open; empty for nothing."""
+        last = select(marks.c.words).where(marks.c.name == name).order_by(marks.c.id.desc()).limit(1)
+        rows = self._ledger.rows(last)
+        return str(rows[0]["words"]) if rows else ""
+
+    @repeating
+    def show(self, name: str, value: str) -> None:
+        """Record what the service has shown about such a point."""
+        self._note(name, value, by=self._ledger.owner)
+
     def _note(self, name: str, words: str, *, by: str) -> None:
         with self._ledger.transaction(()) as connection:
             connection.execute(marks.insert().values(note_row(name, words, by=by, at=self._ledger.clock())))

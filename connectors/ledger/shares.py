@@ -39,8 +39,8 @@ class Terms:
     """The terms of a share, for all its helpers. The account's rate counts their calls for `run`.
 
     `wanted` describes what to buy, and whether a person approves it: for a run that wants anything else nothing is
-    approved. `asks` is whether a person was asked about held orders; after `done_by` nothing more is begun. `pay_is`,
-    `units` and `asks_first` as in `XportcnSettings`.
+    approved. `asks` is whether a person was asked about held orders; after `done_by` nothing more is begun. `pay_is`
+    and the fields after it are as in `XportcnSettings`.
     """
 
     account: str
@@ -57,6 +57,8 @@ class Terms:
     pay_is: str = "unknown"
     units: str = ""
     asks_first: bool = True
+    freight_ids: str = ""
+    taobao_receiver: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 from connectors.marketplaces.protocol import Warehouse
+from connectors.xportcn.assumptions import DISTRIBUTION, SHOP, Assumption
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, Unanswered
 from connectors.xportcn.operations import warehouse
 from connectors.xportcn.wire import Nothing, unix_text
 from domain.effects import Claim
+from domain.marketplace import Marketplace
 from domain.orders import OrderLine, Receiver, SourcingOrder
 from domain.quotes import FreightQuote, FreightService
 from domain.service_orders import DomesticParcel, Shipment, ShipmentItem
 
+NO_OTHER_IDS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({})
 Address = TypeVar("Address", warehouse.RenderAddress, warehouse.BookingAddress)
 
 
@@ -38,38 +42,66 @@ async def warehouse_address(client: XportcnClient) -> Warehouse:
     )
 
 
-async def estimate(
-    client: XportcnClient, lines: Iterable[OrderLine], *, country: str, zip_code: str = ""
-) -> FreightQuote:
+async def estimate(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
     """The estimated freight; not bookable. Raises `Refused` 42001 for a country without a service."""
-    request = warehouse.EstimateRequest(
-        country=country,
-        zip=zip_code or None,
-        render_items=tuple(
-            warehouse.EstimateItem(item_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity) for line in lines
-        ),
-    )
-    answer = await client.read(warehouse.ESTIMATE, request)
-    return FreightQuote(render_id="", services=_services(answer.services))
+    receiver = order.request.receiver
+
+    async def call(by: str) -> FreightQuote:
+        request = warehouse.EstimateRequest(
+            country=receiver.country,
+            zip=receiver.zip or None,
+            render_items=tuple(
+                warehouse.EstimateItem(item_id=item_id, sku_id=sku_id, quantity=line.quantity)
+                for line in order.lines
+                for item_id, sku_id in [_ids(line, by)]
+            ),
+        )
+        answer = await client.read(warehouse.ESTIMATE, request)
+        return FreightQuote(render_id="", services=_services(answer.services))
+
+    return await _asked(client, order, call)
 
 
 async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
     """The freight of an order; bookable for 24 hours. Raises `Refused` as `estimate` does."""
-    request = warehouse.RenderRequest(
-        receiver_address=_address(order.request.receiver, warehouse.RenderAddress),
-        render_items=tuple(
-            warehouse.RenderItem(
-                item_id=line.item_id,
-                sku_id=line.sku_id,
-                quantity=line.quantity,
-                price=line.unit_price,
-                currency=line.unit_price.currency,
-            )
-            for line in order.lines
-        ),
-    )
-    answer = await client.read(warehouse.RENDER, request)
-    return FreightQuote(render_id=answer.render_id, services=_services(answer.services))
+
+    async def call(by: str) -> FreightQuote:
+        request = warehouse.RenderRequest(
+            receiver_address=_address(order.request.receiver, warehouse.RenderAddress),
+            render_items=tuple(
+                warehouse.RenderItem(
+                    item_id=item_id,
+                    sku_id=sku_id,
+                    quantity=line.quantity,
+                    price=line.unit_price,
+                    currency=line.unit_price.currency,
+                )
+                for line in order.lines
+                for item_id, sku_id in [_ids(line, by)]
+            ),
+        )
+        answer = await client.read(warehouse.RENDER, request)
+        return FreightQuote(render_id=answer.render_id, services=_services(answer.services))
+
+    return await _asked(client, order, call)
+
+
+async def _asked(
+    client: XportcnClient, order: SourcingOrder, call: Callable[[str], Awaitable[FreightQuote]]
+) -> FreightQuote:
+    """The answer by the ids that freight wants. Those of other marketplaces than Taobao have one sort."""
+    if order.request.marketplace is not Marketplace.TAOBAO:
+        return await call(SHOP)
+    return await client.assumptions.ask(Assumption.FREIGHT_IDS, call)
+
+
+def _by(client: XportcnClient, marketplace: Marketplace) -> str:
+    return client.assumptions.way(Assumption.FREIGHT_IDS) if marketplace is Marketplace.TAOBAO else SHOP
+
+
+def _ids(line: OrderLine, by: str) -> tuple[str, str]:
+    """Item and SKU of a line, as freight calls name them."""
+    return (line.distribution_item_id, line.distribution_sku_id) if by == DISTRIBUTION else (line.item_id, line.sku_id)
 
 
 def _services(services: Iterable[warehouse.Service]) -> tuple[FreightService, ...]:
@@ -95,12 +127,13 @@ async def book(
     service: FreightService,
 ) -> Shipment:
     """Book one service for all lines of a paid order. The service does not prevent a second booking."""
-    answer = await client.effect(warehouse.BOOK, booking_request(order, order_id, quote, service), claim=claim)
-    return shipment(answer, quote.render_id)
+    by = _by(client, order.request.marketplace)
+    answer = await client.effect(warehouse.BOOK, booking_request(order, order_id, quote, service, by), claim=claim)
+    return shipment(answer, quote.render_id, {_ids(line, by): (line.item_id, line.sku_id) for line in order.lines})
 
 
 def booking_request(
-    order: SourcingOrder, order_id: str, quote: FreightQuote, service: FreightService
+    order: SourcingOrder, order_id: str, quote: FreightQuote, service: FreightService, by: str = SHOP
 ) -> warehouse.BookingRequest:
     chosen = warehouse.FreightInfo(
         service_id=service.service_id, company_name=service.company, service_category=service.category
@@ -111,20 +144,23 @@ def booking_request(
         receiver_address=_address(order.request.receiver, warehouse.BookingAddress),
         line_items=tuple(
             warehouse.BookingLine(
-                item_id=line.item_id,
-                sku_id=line.sku_id,
+                item_id=item_id,
+                sku_id=sku_id,
                 quantity=line.quantity,
                 title=line.title,
                 image_url=line.image_url,
                 freight_info=chosen,
             )
             for line in order.lines
+            for item_id, sku_id in [_ids(line, by)]
         ),
     )
 
 
-def shipment(booking: warehouse.Booking, render_id: str) -> Shipment:
-    """A booking in the terms of the domain: one tracking number a service, with the lines under it."""
+def shipment(
+    booking: warehouse.Booking, render_id: str, shop_ids: Mapping[tuple[str, str], tuple[str, str]] = NO_OTHER_IDS
+) -> Shipment:
+    """A booking in the terms of the domain: one tracking number a service, with the lines under it, by `shop_ids`."""
     parcels = [sub_order.parcel for sub_order in booking.sub_orders]
     return Shipment(
         shipment_order_id=booking.order_id,
@@ -136,13 +172,14 @@ def shipment(booking: warehouse.Booking, render_id: str) -> Shipment:
         items=tuple(
             ShipmentItem(
                 tracking_number=sub_order.parcel.logistic_number,
-                item_id=item.item_id,
-                sku_id=item.sku_id,
+                item_id=item_id,
+                sku_id=sku_id,
                 quantity=item.quantity,
                 title=item.title,
             )
             for sub_order in booking.sub_orders
             for item in sub_order.item_infos
+            for item_id, sku_id in [shop_ids.get((item.item_id, item.sku_id), (item.item_id, item.sku_id))]
         ),
     )
 
@@ -154,6 +191,7 @@ async def update_domestic(
     order_id: str,
     parcels: Sequence[DomesticParcel],
     *,
+    marketplace: Marketplace,
     lines: Sequence[OrderLine] = (),
 ) -> None:
     """Report to the warehouse the domestic parcels that bring the goods of a shipment.
@@ -161,14 +199,18 @@ async def update_domestic(
     Every parcel is named for every item, since the contents of parcels are unknown. `lines` add pictures, and replace
     the items of a shipment that was read back without them.
     """
-    request = update_request(shipment, order_id, parcels, lines)
+    request = update_request(shipment, order_id, parcels, lines, _by(client, marketplace))
     if not await client.effect(warehouse.UPDATE, request, claim=claim):
         name = warehouse.UPDATE.name
         raise Unanswered("the answer is `false` inside a success; it may be stored", operation=name, status=200)
 
 
 def update_request(
-    shipment: Shipment, order_id: str, parcels: Sequence[DomesticParcel], lines: Sequence[OrderLine] = ()
+    shipment: Shipment,
+    order_id: str,
+    parcels: Sequence[DomesticParcel],
+    lines: Sequence[OrderLine] = (),
+    by: str = SHOP,
 ) -> warehouse.UpdateRequest:
     domestic = tuple(
         warehouse.DomesticLogisticInfo(
@@ -179,14 +221,15 @@ def update_request(
         for parcel in parcels
     )
     pictures = {(line.item_id, line.sku_id): line.image_url for line in lines}
+    ids = {_ids(line, told): _ids(line, by) for line in lines for told in (DISTRIBUTION, SHOP)}
     return warehouse.UpdateRequest(
         order_id=shipment.shipment_order_id,
         tmall_order_id=order_id,
         logistic_infos=tuple(
             warehouse.LogisticInfo(
                 line_item=warehouse.UpdatedItem(
-                    item_id=item.item_id,
-                    sku_id=item.sku_id,
+                    item_id=item_id,
+                    sku_id=sku_id,
                     quantity=item.quantity,
                     title=item.title,
                     image_url=pictures.get((item.item_id, item.sku_id), ""),
@@ -195,6 +238,7 @@ def update_request(
                 domestic_logistic_info=domestic,
             )
             for item in shipment.items or _items_of(lines, shipment)
+            for item_id, sku_id in [ids.get((item.item_id, item.sku_id), (item.item_id, item.sku_id))]
         ),
     )
 

@@ -19,6 +19,7 @@ from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, Unrea
 from connectors.sending import Send, sending
 from connectors.settings import MissingSetting, XportcnSettings
 from connectors.units import Unit, parse_units, place_of
+from connectors.xportcn.assumptions import Assumptions
 from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.daily_calls import DailyCalls
@@ -84,6 +85,7 @@ class XportcnClient:
         self.address = _address(settings)
         self.overrides = load_overrides(settings.overrides)
         self.settings = settings
+        self.assumptions = Assumptions(settings)
         self._on_send = on_send
         self._calls = calls
         self._clock = clock

@@ -5,6 +5,7 @@ XportcnError
   NotSent              provably without effect: try again later
     ServiceAway        the service is away or throttles every call: the breaker lets no call through
   Refused              the service refused, and would refuse again
+  TakenBothWays        a read that was to show what the service means shows nothing: a person has to find out
   Unanswered           an effect may have happened: read before doing anything; a read just failed
     ContractMismatch   the service answered, but not as the contract says
       UnitUnclear      an amount may be in yuan where the contract has fen
@@ -89,6 +90,20 @@ class Refused(XportcnError):
             code=code,
             problems=problems,
         )
+
+
+class TakenBothWays(XportcnError):
+    """A `point` that the contract leaves open stays open: the service takes the one of the `ways` and the other.
+
+    Or it refuses one for another reason, `refused`. The `setting` names the way that is meant.
+    """
+
+    def __init__(self, point: str, *, setting: str = "", ways: tuple[str, str] = ("", ""), refused: str = "") -> None:
+        super().__init__(f"{point}: set {setting} to {' or '.join(ways)}")
+        self.point = point
+        self.setting = setting
+        self.ways = ways
+        self.refused = refused
 
 
 class Unanswered(XportcnError):

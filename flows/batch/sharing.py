@@ -356,6 +356,8 @@ async def shared(
         pay_is=account.pay_is,
         units=account.units,
         asks_first=account.asks_first,
+        freight_ids=account.freight_ids,
+        taobao_receiver=account.taobao_receiver,
     )
     before = await _taken_up(resources, batch_id, terms)
     if before is None and not helpers:

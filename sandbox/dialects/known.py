@@ -12,6 +12,8 @@ from sandbox.dialects.daily_quota import DAILY_QUOTA
 from sandbox.dialects.detail_without_reference import DETAIL_WITHOUT_REFERENCE
 from sandbox.dialects.dialect import Dialect, Dialects
 from sandbox.dialects.empty_for_null import EMPTY_FOR_NULL
+from sandbox.dialects.freight_any_ids import FREIGHT_ANY_IDS
+from sandbox.dialects.freight_distribution_ids import FREIGHT_DISTRIBUTION_IDS
 from sandbox.dialects.list_basic import LIST_BASIC
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
 from sandbox.dialects.list_without_reference import LIST_WITHOUT_REFERENCE
@@ -22,6 +24,8 @@ from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
 from sandbox.dialects.poizon_one_product import POIZON_ONE_PRODUCT
 from sandbox.dialects.preview_discount import PREVIEW_DISCOUNT
 from sandbox.dialects.preview_total_only import PREVIEW_TOTAL_ONLY
+from sandbox.dialects.receiver_any import RECEIVER_ANY
+from sandbox.dialects.receiver_china import RECEIVER_CHINA
 from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.dialects.refuses_unknown_fields import REFUSES_UNKNOWN_FIELDS
 from sandbox.dialects.search_yuan_text import SEARCH_YUAN_TEXT
@@ -62,6 +66,10 @@ DIALECTS = (
     TAOBAO_YUAN_EVERYWHERE,
     PREVIEW_DISCOUNT,
     PREVIEW_TOTAL_ONLY,
+    FREIGHT_DISTRIBUTION_IDS,
+    FREIGHT_ANY_IDS,
+    RECEIVER_CHINA,
+    RECEIVER_ANY,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

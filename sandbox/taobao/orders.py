@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox import ordering
+from sandbox.dialects.receiver_china import check_receiver
 from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.entities import Order
 from sandbox.fields import Fields
@@ -41,8 +42,7 @@ PAYMENT_PROBLEMS = ordering.PAYMENT_PROBLEMS | {
 
 @operations.post("/open/purchase/render")
 def render(world: World, call: Call) -> dict[str, Any]:
-    call.body.object("receiver")
-    call.body.object("warehouseAddress")
+    check_receiver(world.dialects, call.body.object("receiver"), call.body.object("warehouseAddress"))
     return rendered(read_lines(world, call.body.objects_in_text("renderItemList")))
 
 
@@ -60,7 +60,7 @@ def render_v2(world: World, call: Call) -> dict[str, Any]:
 def create_v2(world: World, call: Call) -> dict[str, Any]:
     """Create an order of all lines, which must be of one seller."""
     body = call.body
-    entries = _read_create_form(body)
+    entries = _read_create_form(world, body)
     if body.raw.get("supportPartialSuccess", False) is not False:
         raise bad_request("supportPartialSuccess", "must be false")
     lines = read_lines(world, entries)
@@ -78,7 +78,7 @@ def create_v2(world: World, call: Call) -> dict[str, Any]:
 def create_v1(world: World, call: Call) -> dict[str, Any]:
     """Create orders of several sellers' lines; on request without lines that can't be bought."""
     body = call.body
-    entries = _read_create_form(body)
+    entries = _read_create_form(world, body)
     partial = body.flag("supportPartialSuccess")
     lines = read_lines(world, entries)
     outer_id, addresses = body.text("outerPurchaseId"), _addresses(body)
@@ -93,8 +93,9 @@ def create_v1(world: World, call: Call) -> dict[str, Any]:
     return {**_created(world, outer_id, addresses, buyable, lines, failed), "failedLineList": failed}
 
 
-def _read_create_form(body: Fields) -> list[Fields]:
+def _read_create_form(world: World, body: Fields) -> list[Fields]:
     """The lines of a create whose fields are all of the right kind."""
+    check_receiver(world.dialects, body.object("receiver"), body.object("warehouseAddressInfo"))
     body.text("outerPurchaseId")
     body.whole("purchaseAmount")
     entries = body.objects_in_text("orderLineList")

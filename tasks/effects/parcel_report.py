@@ -33,7 +33,15 @@ class ReportParcel(EffectKind):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         parcel, shipment = self.parcels[order.order_ref], order.shipment
         assert shipment is not None
-        await update_domestic(self.resources.client, claim, shipment, str(order.order_id), [parcel], lines=order.lines)
+        await update_domestic(
+            self.resources.client,
+            claim,
+            shipment,
+            str(order.order_id),
+            [parcel],
+            marketplace=order.marketplace,
+            lines=order.lines,
+        )
         return Proof(answer={"tracking_number": parcel.tracking_number})
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:

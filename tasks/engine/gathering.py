@@ -8,7 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import TypeVar
 
 from connectors.concurrently import task_group
-from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered, UnitUnclear, XportcnError
+from connectors.xportcn.errors import (
+    ContractMismatch,
+    NotSent,
+    ServiceAway,
+    TakenBothWays,
+    Unanswered,
+    UnitUnclear,
+    XportcnError,
+)
 from domain.decisions import Verdict, held, postponed
 from domain.reasons import ReasonCode, because
 from tasks.engine.resources import Resources
@@ -135,6 +143,10 @@ def not_read(what: str, error: XportcnError) -> Verdict:
     """The verdict on an order that could not be asked about: silence passes, a refusal or an odd answer does not."""
     if isinstance(error, NotSent | Unanswered) and not isinstance(error, ContractMismatch):
         return postponed(because(ReasonCode.ASKED_IN_VAIN, what=what, failure=error.message))
+    if isinstance(error, TakenBothWays):
+        (first, second), point, setting = error.ways, error.point, error.setting
+        both = because(ReasonCode.TAKEN_BOTH_WAYS, what=what, point=point, setting=setting, first=first, second=second)
+        return held(both.but(refused=error.refused) if error.refused else both)
     if isinstance(error, UnitUnclear):
         field, amount, place = error.field, error.amount, error.place
         return held(because(ReasonCode.UNIT_UNCLEAR, what=what, field=field, amount=amount, place=place))

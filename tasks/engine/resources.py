@@ -28,6 +28,7 @@ from connectors.marketplaces.freight import warehouse_address
 from connectors.marketplaces.protocol import Warehouse
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import require_place
+from connectors.xportcn.assumptions import Assumptions
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient, allow
 from connectors.xportcn.daily_calls import DailyCalls
@@ -167,6 +168,7 @@ async def open_resources(
                 ledger.pace, client.breaker, client=log.owner, run=run or log.owner, limit=xportcn.requests_per_second
             ),
         ):
+            client.assumptions = Assumptions(client.settings, ledger.marks)
             yield Resources(
                 settings=settings,
                 client=client,

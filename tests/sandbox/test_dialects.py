@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import pytest
 
 from sandbox.dialects.known import DIALECTS
 from tests.running import PATIENCE_S
-from tests.sandbox.buyer import Buyer
+from tests.sandbox.buyer import RECEIVER, WAREHOUSE, Buyer
 from tests.sandbox.client import Answer, Caller
 
 KA = "/alibaba/ka/order"
@@ -284,6 +285,43 @@ async def test_a_preview_may_tell_its_parts_before_a_discount_or_not_at_all(
     assert await told() == plain | {"sumCarriage": plain["sumCarriage"] + off, "discountFee": off}
     await caller.control("PUT", "dialects", {"names": ["preview-total-only"]})
     assert await told() == plain | {"sumPaymentNoCarriage": None, "sumCarriage": None}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "codes"),
+    [([], [200, 40401]), (["freight-distribution-ids"], [40401, 200]), (["freight-any-ids"], [200, 200])],
+)
+async def test_freight_knows_goods_by_other_ids(
+    caller: Caller, buyer: Buyer, rows: dict[str, Any], dialect: list[str], codes: list[int]
+) -> None:
+    """Taobao's, by those of the shop or of distribution; a refusal names the id."""
+    await caller.control("PUT", "dialects", {"names": dialect})
+    shop = {"itemId": rows["taobao"]["item_id"], "skuId": rows["taobao"]["sku_id"], "quantity": 1}
+    for line, code in zip((shop, await buyer.taobao_line(rows["taobao"], 1)), codes, strict=True):
+        asked = {"country": "US", "renderItems": [line]}
+        told = await caller.post("/open/pp/logistics/orderEstimateFreight", asked)
+        assert told.refusal == (200, code)
+        assert code == 200 or line["itemId"] in told.body["errorMsg"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "abroad", "in_china"),
+    [([], True, False), (["receiver-china"], False, True), (["receiver-any"], True, True)],
+)
+async def test_the_receiver_is_abroad_or_the_warehouse(
+    caller: Caller, buyer: Buyer, rows: dict[str, Any], dialect: list[str], *, abroad: bool, in_china: bool
+) -> None:
+    """Render and create refuse the other one, with a word about the address, and order nothing."""
+    await caller.control("PUT", "dialects", {"names": dialect})
+    line = await buyer.taobao_line(rows["taobao"])
+    render = {"warehouseAddress": WAREHOUSE, "renderItemList": json.dumps([line])}
+    for receiver, is_taken in ((RECEIVER, abroad), ({**WAREHOUSE, "country": "中国"}, in_china)):
+        rendered = await caller.post("/open/purchase/render", {**render, "receiver": receiver})
+        body = {**await buyer.taobao_create_body(rows["taobao"]), "receiver": receiver}
+        created = await caller.post("/open/purchase/create/v2", body)
+        assert [one.status == 200 for one in (rendered, created)] == [is_taken] * 2
+        assert is_taken or "地址" in rendered.body["msg"] or "address" in rendered.body["msg"]
+    assert bool((await caller.books())["orders"]) == (abroad or in_china)
 
 
 async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:

@@ -24,6 +24,7 @@ from tests.simulation.deviations.catalogue import BY_NAME
 from tests.simulation.deviations.player import played_out
 from tests.simulation.deviations.scenes import Cell, Setting
 from tests.simulation.deviations.wire import Role
+from tests.simulation.dialects.journey import Journey
 from tests.simulation.misfortune import Call, Fault, Kind
 from tests.simulation.scene import DAY_S, NO_FAULTS, Odd, Scene, refuses, tells
 from tests.simulation.scripts import (
@@ -120,6 +121,16 @@ def cell(name: str, marketplace: Marketplace, setting: Setting = Setting.CALM, s
 
     def play(made: Stage) -> set[str]:
         played_out(made, Cell(deviation=BY_NAME[name], marketplace=marketplace, setting=setting, seed=seed))
+        return made.database.reason_codes()
+
+    return play
+
+
+def journey(*dialects: str) -> Play:
+    """A journey at an account that speaks these."""
+
+    def play(made: Stage) -> set[str]:
+        Journey(made, dialects).run()
         return made.database.reason_codes()
 
     return play
@@ -274,6 +285,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.READINGS_DIFFER: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 5))),
     R.TAKEN_DIFFERS: bought(tells(Role.LIST, of("payAmount", lambda fen: fen - 1))),
     R.UNITS_DIFFER: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen // 100))),
+    R.TAKEN_BOTH_WAYS: journey("receiver-any"),
     R.UNIT_UNCLEAR: bought(tells(Role.PRODUCT, price="59.00")),
     R.NO_PRICE_TOLD: bought(tells(Role.PREVIEW, price=None)),
     R.PREVIEW_ADDS_UP_WRONG: bought(tells(Role.PREVIEW, of("purchaseAmount", lambda fen: fen // 4))),

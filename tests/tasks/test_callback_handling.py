@@ -28,7 +28,7 @@ from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.messages import MessageKind
 from domain.money import Money
-from domain.orders import OrderLine
+from domain.orders import SourcingOrder
 from domain.quotes import FreightQuote, FreightService
 from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
@@ -354,7 +354,7 @@ async def test_freight_that_rose_since_the_booking_is_told_with_both_prices(
         Refused("nobody ships there", operation="estimate"),
     ]
 
-    async def estimate(_: object, lines: Sequence[OrderLine], **_to: str) -> FreightQuote:
+    async def estimate(_: object, order: SourcingOrder) -> FreightQuote:
         answer = answers.pop(0)
         if isinstance(answer, Refused):
             raise answer

@@ -10,7 +10,8 @@ from itertools import combinations
 from connectors.marketplaces.protocol import Created, RowsAreGone, Warehouse
 from connectors.marketplaces.refusals import no_quote, require_true
 from connectors.marketplaces.taobao import reading
-from connectors.marketplaces.taobao.channel import foreign_address
+from connectors.marketplaces.taobao.channel import address_of
+from connectors.xportcn.assumptions import Assumption
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import taobao_cart as api
@@ -65,19 +66,19 @@ class TaobaoCart:
         require_true(api.EDIT, answered=await self._client.read(api.EDIT, request))
 
     async def quote(self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Quote:
-        request = api.PreviewRequest(
-            ids=tuple(row_ids), order_address=foreign_address(order.request.receiver, api.CartAddress)
-        )
+        request = api.PreviewRequest(ids=tuple(row_ids), order_address=self._address(order, warehouse))
         try:
             return reading.quote(await self._client.read(api.PREVIEW, request), order.lines)
         except Refused as refused:
             return no_quote(reading.problem(refused.code, refused.message))
 
     async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
-        request = api.CreateRequest(
-            ids=tuple(row_ids), order_address=foreign_address(order.request.receiver, api.CartAddress)
-        )
+        request = api.CreateRequest(ids=tuple(row_ids), order_address=self._address(order, warehouse))
         return reading.created(await self._client.effect(api.CREATE, request, claim=claim))
+
+    def _address(self, order: SourcingOrder, warehouse: Warehouse) -> api.CartAddress:
+        receiver = self._client.assumptions.way(Assumption.TAOBAO_RECEIVER)
+        return address_of(receiver, order.request.receiver, warehouse, api.CartAddress)
 
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
         if any(row.row_id in row_ids for row in await self.rows()):

@@ -12,6 +12,7 @@ from connectors.marketplaces.listing import OrderPage, order_page, require_batch
 from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, no_quote, unless_missing
 from connectors.marketplaces.taobao import reading
+from connectors.xportcn.assumptions import ABROAD, WAREHOUSE, Assumption
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import taobao_order, taobao_product
 from connectors.xportcn.wire import unix_ms
@@ -23,6 +24,8 @@ from domain.orders import OrderLine, Receiver, SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ServiceOrder, TrackingEvent
 
+COUNTRY = {ABROAD: "CN", WAREHOUSE: "中国"}
+"""China's name in addresses, by the receiver: a service that wants the warehouse there wants it in Chinese."""
 Form = TypeVar("Form", bound=taobao_order.Address)
 
 
@@ -49,24 +52,28 @@ class TaobaoChannel(FilteredOrders):
         return await self._client.read(taobao_product.ID_MAPPING, taobao_product.MappingRequest(params=(item,)))
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        request = taobao_order.RenderRequest(
-            receiver=foreign_address(order.request.receiver, taobao_order.Address),
-            warehouse_address=_warehouse(warehouse),
-            render_item_list=tuple(_render_item(line) for line in order.lines),
-        )
+        async def render(receiver: str) -> taobao_order.Rendered:
+            request = taobao_order.RenderRequest(
+                receiver=address_of(receiver, order.request.receiver, warehouse, taobao_order.Address),
+                warehouse_address=_address_in_china(warehouse, taobao_order.Address, country=COUNTRY[receiver]),
+                render_item_list=tuple(_render_item(line) for line in order.lines),
+            )
+            return await self._client.read(taobao_order.RENDER, request)
+
         try:
-            rendered = await self._client.read(taobao_order.RENDER, request)
+            rendered = await self._client.assumptions.ask(Assumption.TAOBAO_RECEIVER, render)
         except Refused as refused:
             return no_quote(reading.problem(refused.code, refused.message))
         return reading.quote(rendered, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
+        receiver = self._client.assumptions.way(Assumption.TAOBAO_RECEIVER)
         request = taobao_order.CreateRequest(
             outer_purchase_id=order.order_ref,
             purchase_amount=approved,
             order_line_list=tuple(_create_line(line) for line in order.lines),
-            receiver=foreign_address(order.request.receiver, taobao_order.Address),
-            warehouse_address_info=_warehouse(warehouse),
+            receiver=address_of(receiver, order.request.receiver, warehouse, taobao_order.Address),
+            warehouse_address_info=_address_in_china(warehouse, taobao_order.Address, country=COUNTRY[receiver]),
         )
         try:
             answer = await self._client.effect(taobao_order.CREATE, request, claim=claim)
@@ -113,8 +120,14 @@ class TaobaoChannel(FilteredOrders):
         return list(reading.events(told)) if told else []  # not shipped yet: the order itself was read a moment ago
 
 
-def foreign_address(receiver: Receiver, form: type[Form]) -> Form:
-    """The final address of the goods, in the model `form`."""
+def address_of(receiver: str, customer: Receiver, warehouse: Warehouse, form: type[Form]) -> Form:
+    """The address of an order, in the model `form`: the customer's abroad, or the warehouse's."""
+    if receiver == WAREHOUSE:
+        return _address_in_china(warehouse, form, country=COUNTRY[WAREHOUSE])
+    return _foreign_address(customer, form)
+
+
+def _foreign_address(receiver: Receiver, form: type[Form]) -> Form:
     return form(
         country=receiver.country,
         state=receiver.state or receiver.city,  # required there (contract 2.3), unknown to many countries
@@ -128,9 +141,9 @@ def foreign_address(receiver: Receiver, form: type[Form]) -> Form:
     )
 
 
-def _warehouse(warehouse: Warehouse) -> taobao_order.Address:
-    return taobao_order.Address(
-        country="CN",
+def _address_in_china(warehouse: Warehouse, form: type[Form], *, country: str) -> Form:
+    return form(
+        country=country,
         state=warehouse.province,
         city=warehouse.city,
         district=warehouse.district,

@@ -51,7 +51,7 @@ async def test_a_wrong_account_is_told_with_its_remedy(
     extra: dict[str, Any] = {"clock": clock} if clock else {}
     async with XportcnClient(settings(sandbox.url, **changes), **extra) as client:
         with pytest.raises(Misconfigured, match=remedy):
-            await freight.estimate(client, [], country="US")
+            await freight.estimate(client, order())
 
 
 @pytest.mark.parametrize("unit", ["s", "ms"])

@@ -16,6 +16,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, Unanswered
 from connectors.xportcn.operations import warehouse
 from domain.effects import Action
+from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.quotes import FreightQuote, FreightService
 from domain.service_orders import DomesticParcel, ShipmentItem
@@ -160,7 +161,7 @@ async def test_a_render_quotes_the_services(client: XportcnClient, service: Fake
 async def test_an_estimate_has_no_render_id(client: XportcnClient, service: FakeService) -> None:
     """It asks for country, zip and goods, and nothing can be booked on it."""
     service.answers(ESTIMATE, lambda: b({"currency": "USD", "services": [SERVICE]}))
-    quote = await freight.estimate(client, [line()], country="US", zip_code="94601")
+    quote = await freight.estimate(client, order())
     assert quote == FreightQuote(render_id="", services=(STANDARD,))
     assert service.asked[0].body == {
         "country": "US",
@@ -188,7 +189,9 @@ async def test_an_update_names_every_parcel_for_every_item(client: XportcnClient
     service.answers(UPDATE, lambda: b(data=True))
     booking = warehouse.Booking.model_validate(VECTOR["response"]["data"])
     shipment = freight.shipment(booking, "FF1")
-    await freight.update_domestic(client, claim(Action.NOTIFY), shipment, "12345667", [PARCEL])
+    await freight.update_domestic(
+        client, claim(Action.NOTIFY), shipment, "12345667", [PARCEL], marketplace=Marketplace.TAOBAO
+    )
     sent = service.asked[0].body
     assert (sent["orderId"], sent["tmallOrderId"]) == ("21", "12345667")
     assert [info["logisticNumer"] for info in sent["logisticInfos"]] == ["FARJP2408000013YQ", "FARJP2408000014YQ"]
@@ -212,8 +215,11 @@ async def test_an_update_that_is_answered_false_is_unanswered(client: XportcnCli
     """A success that holds false says nothing."""
     service.answers(UPDATE, lambda: b(data=False))
     booking = warehouse.Booking.model_validate(VECTOR["response"]["data"])
+    shipment = freight.shipment(booking, "FF1")
     with pytest.raises(Unanswered, match="false"):
-        await freight.update_domestic(client, claim(Action.NOTIFY), freight.shipment(booking, "FF1"), "7", [PARCEL])
+        await freight.update_domestic(
+            client, claim(Action.NOTIFY), shipment, "7", [PARCEL], marketplace=Marketplace.TAOBAO
+        )
 
 
 def address(name: str, **changes: Any) -> dict[str, Any]:

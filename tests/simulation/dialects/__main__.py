@@ -24,10 +24,10 @@ of them cancelled before it is paid and one after. Nothing is ordered, paid or b
 what was approved, counted in the sandbox's own fen.
 
 *Through*: all orders end as with the contract. *Stops*: nothing is ordered, and each order names the assumption and the
-setting. *One*: the first order is placed, and the others wait with the assumption named. *Closed*: finance refuses
-every payment, and each order closes unpaid. Marks: **C** the service itself, **U** the marketplace behind it, **R** a
-reseller or third party, **I** inferred. What lets a batch through is in the last column; a journey with it was seen to
-go through.
+setting. *One*: the first order is placed, and the others wait with the assumption named. *Closes*: all are ordered
+and close unpaid, with the reason. A person answers the question about a first payment by the console (`sourcing
+confirm`). Marks: **C** the service itself, **U** the marketplace behind it, **R** a reseller or third party, **I**
+inferred. The last column has the settings that let a batch through; a journey with them was seen to go through.
 
 Generated: `python -m tests.simulation.dialects`. `make endurance PART=dialects` plays all, `make test` some;
 `python -m tests.simulation.dialects --dialect NAME --trace` plays one again.
@@ -38,7 +38,7 @@ def page(played: Sequence[Result]) -> Iterator[str]:
     """The page's lines."""
     from domain.marketplace import Marketplace
     from sandbox.dialects.known import DIALECTS
-    from tests.simulation.dialects.table import NOTHING, REMEDIES
+    from tests.simulation.dialects.table import REMEDIES
 
     by_name = {one.trip.dialects: one for one in played if not one.trip.mended}
     yield HEAD
@@ -46,9 +46,9 @@ def page(played: Sequence[Result]) -> Iterator[str]:
     yield f"|---|---|---|{'---|' * len(Marketplace)}---|"
     for dialect in DIALECTS:
         words = by_name[(dialect.name,)].words
-        remedy = str(REMEDIES.get(dialect.name, NOTHING)) or "–"
+        said = [f"`XPORTCN_{name.upper()}={str(now).lower()}`" for name, now in REMEDIES.get(dialect.name, {}).items()]
         cells = " | ".join(words[one] for one in Marketplace)
-        yield f"| {dialect.name} | {dialect.sentence} | {dialect.mark} | {cells} | {remedy} |"
+        yield f"| {dialect.name} | {dialect.sentence} | {dialect.mark} | {cells} | {', '.join(said) or '–'} |"
     yield "\n## Sources\n"
     for dialect in DIALECTS:
         yield f"- {dialect.name}: {dialect.source}"

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import SecretStr
+
 from connectors.ledger.plans import plan_hash
+from connectors.settings import SANDBOX_ACCOUNT, XportcnSettings
 from domain.after_sale import FOLLOWED
+from domain.effects import Resolution, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.states import REACHED_BOOKED, OrderState
+from flows.answers.marketplaces import Topic, answer, open_about
+from flows.answers.resolve import resolve
 from flows.approval.approving import approver
 from flows.approval.request import ApprovalRequest
 from flows.batch.plan_sources import FromRequests
@@ -31,7 +37,7 @@ from tests.hostile.batch import _order
 from tests.simulation.episode import NO_QUERY, Episode, Scenario, Service, _settings
 from tests.simulation.misfortune import Misfortune
 from tests.simulation.process import Process, current
-from tests.simulation.runs import BATCH, XPORTCN
+from tests.simulation.runs import BATCH
 from tests.simulation.stage import Stage
 
 ORDERS = 3
@@ -43,8 +49,17 @@ CLOSED = Marketplace.TAOBAO
 UNPAID, TAKEN_BACK = "taobao-unpaid", f"taobao-{ORDERS}"
 BOUGHT = {*REACHED_BOOKED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
 ENDED = (OrderState.DELIVERED, OrderState.CANCELLED, OrderState.REFUNDED)
+ACCOUNT = XportcnSettings(
+    base_url="https://service.example",
+    access_key=SANDBOX_ACCOUNT[0],
+    access_secret=SecretStr(SANDBOX_ACCOUNT[1]),
+    user_id=SANDBOX_ACCOUNT[2],
+    overrides="",
+    requests_per_second=0,
+)
+"""At an address that is not the sandbox's: nothing is let pass for it."""
 AS_SET: Mapping[str, Any] = MappingProxyType({})
-SAYS_SO = ("XPORTCN_", "sourcing confirm", "ledger confirm")
+SAYS_SO = ("XPORTCN_", "sourcing confirm", "ledger confirm", "was not as expected")
 """What a reason names that tells an assumption about the service: the setting, or the question about it."""
 
 
@@ -66,11 +81,6 @@ class End:
         )
 
     @property
-    def is_closed(self) -> bool:
-        """Whether it ended unpaid, and says why."""
-        return self.state == OrderState.CANCELLED and (bool(self.reason) or self.order_ref == UNPAID)
-
-    @property
     def names_an_assumption(self) -> bool:
         return any(words in self.reason for words in SAYS_SO)
 
@@ -85,31 +95,32 @@ class Journey(Episode):
         *,
         seed: int = 0,
         settings: Mapping[str, Any] = AS_SET,
-        confirmed: Collection[Marketplace] = (),
     ) -> None:
         super().__init__(seed=seed, stage=made, given=_scenario(made, seed), speaks=Service(dialects=tuple(dialects)))
         self.misfortune = Misfortune(dice=Random(seed), calm=True)
-        self.xportcn = XPORTCN.model_copy(update=settings)
+        self.xportcn = ACCOUNT.model_copy(update=settings)
+        self.asks_first = self.xportcn.asks_first
         assert self.scenario.budget
         self.limits = AllowedAmounts(as_paid=True, batches={BATCH: self.scenario.budget.minor})
-        self.confirmed = confirmed
         self.all_ends: tuple[End, ...] = ()
 
     # what people do
 
     async def _play(self) -> None:
-        await self._does(self._confirms)
         await self._does(self._plans)
         await self._does(self._buys)
+        await self._does(self._answers)
         await self._is_cancelled()
         for hours in ROUNDS_H:
             await self._passes(hours)
-            await self._does(self._takes_back)
             if any(end.state not in BOUGHT for end in self.told_ends()):
                 await self._does(self._buys)
+            await self._does(self._answers)
+            await self._does(self._takes_back)
         for before, day in zip((0, *TRACKED_D), TRACKED_D, strict=False):
             await self._passes(24 * (day - before))
             await self._does(self._follows)
+            await self._does(self._says_what_was_paid)
             if all(end.state in ENDED for end in self.told_ends()):
                 break
         self.check("the end", at_rest=True)
@@ -130,10 +141,6 @@ class Journey(Episode):
                 await work(resources)
 
         await self._start(work.__name__.strip("_"), run)
-
-    async def _confirms(self, resources: Resources) -> None:
-        for marketplace in self.confirmed:
-            resources.ledger.marks.confirm(marketplace, by="mei")
 
     async def _plans(self, resources: Resources) -> None:
         await BatchRun(resources, BATCH, FromRequests(self._batch(), "requests.csv")).plan_only(self.scenario.budget)
@@ -169,6 +176,35 @@ class Journey(Episode):
         for _ in range(2):
             await self._does(cancels)
             await self._passes(0.1)
+
+    async def _answers(self, resources: Resources) -> None:
+        """`sourcing confirm`, by the console: did the balance fall by what the question says?"""
+        ledger = resources.ledger
+        for marketplace in Marketplace:
+            for question in open_about(ledger, marketplace):
+                taken, otherwise = Money(self._taken_fen(question.about)), ""
+                if question.topic is Topic.FIRST_PAYMENT and f"exactly {taken}," not in question.words:
+                    otherwise = f"the balance fell by {taken}"
+                if question.topic is not Topic.AMOUNTS:
+                    answer(ledger, marketplace, question, by="mei", otherwise=otherwise)
+
+    async def _says_what_was_paid(self, resources: Resources) -> None:
+        """`sourcing resolve`, by the console, where a payment was accepted and is not seen."""
+        for ref, order in resources.ledger.orders_in([OrderState.PAYMENT_PENDING, OrderState.UNKNOWN]).items():
+            if f"sourcing resolve {ref} --not-paid" in order.reason:
+                fen = self._taken_fen(ref)
+                kind, amount = (ResolutionKind.PAID, Money(fen)) if fen else (ResolutionKind.NOT_PAID, None)
+                await resolve(resources, ref, Resolution(kind=kind, amount=amount), by="mei")
+
+    def _taken_fen(self, order_ref: str) -> int:
+        """What left the wallet for an order and did not come back."""
+        told = books(self.sandbox, NO_QUERY, b"")
+        ordered: dict[str, int] = {
+            one["order_id"]: one["refunded_fen"] for one in told["orders"] if one["reference"] == order_ref
+        }
+        by_wallet = [one for one in told["payments"] if one.get("source", "wallet") == "wallet"]
+        paid_fen: int = sum(one["amount_fen"] for one in by_wallet if one["order_id"] in ordered)
+        return paid_fen - sum(ordered.values())
 
     async def _takes_back(self, resources: Resources) -> None:
         """The money of one paid order is asked back."""

@@ -4,57 +4,42 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 from typing import Any
 
 from domain.marketplace import Marketplace
+from domain.states import OrderState
 from sandbox.dialects.known import DIALECTS
+from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
 from tests.simulation.dialects.journey import End, Journey
 from tests.simulation.stage import Stage, stage
 
 COMBINATIONS = 40
+UNPAID_ENDS = (OrderState.HELD, OrderState.REFUSED, OrderState.CANCELLED)
 PLAYED_AT_ONCE = 5
-FINANCE_REFUSES = "pay-refused-by-finance"
 
 
 class Word(StrEnum):
-    """What became of a marketplace's orders: as written; none begun; the first one waits; each is closed
-    unpaid, as where finance refuses every payment; or something else."""
+    """What became of a marketplace's orders: as written; none begun; the first one waits; all close unpaid; or else."""
 
     THROUGH = "through"
     STOPS = "stops"
     ONE = "one"
-    CLOSED = "closed"
+    CLOSES = "closes"
     WAITS = "waits"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedy:
-    """What lets a batch through: settings of the service, and marketplaces that a person has confirmed."""
-
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    confirmed: tuple[Marketplace, ...] = ()
-
-    def __str__(self) -> str:
-        said = [f"`XPORTCN_{name.upper()}={str(value).lower()}`" for name, value in self.settings.items()]
-        return ", ".join([*said, *(f"`sourcing ledger confirm {one}`" for one in self.confirmed)])
-
-    def __or__(self, other: Remedy) -> Remedy:
-        units = ", ".join(str(one["units"]) for one in (self.settings, other.settings) if "units" in one)
-        settings = {**self.settings, **other.settings} | ({"units": units} if units else {})
-        return Remedy(settings=settings, confirmed=self.confirmed + other.confirmed)
-
-
-NOTHING = Remedy()
-REMEDIES: Mapping[str, Remedy] = {
-    "refuses-unknown-fields": Remedy(settings={"out_order_id": False}),
-    "taobao-yuan": Remedy(settings={"units": "taobao.detail=yuan"}),
-    "search-yuan-text": Remedy(settings={"units": "taobao.search=yuan"}),
-    "taobao-yuan-everywhere": Remedy(settings={"units": "taobao=yuan"}),
+REMEDIES: Mapping[str, Mapping[str, Any]] = {
+    "refuses-unknown-fields": {"out_order_id": False},
+    "freight-any-ids": {"freight_ids": "shop"},
+    "receiver-any": {"taobao_receiver": "abroad"},
+    "taobao-yuan": {"units": "taobao.detail=yuan"},
+    "search-yuan-text": {"units": "taobao.search=yuan"},
+    "taobao-yuan-everywhere": {"units": "taobao=yuan"},
 }
-"""By dialect; without an entry nothing has to be set."""
+"""The settings (`XPORTCN_`) that let a batch through, by dialect; without an entry none has to be set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +83,12 @@ def combined(seeds: Iterable[int]) -> list[Trip]:
 
 def played(made: Stage, trip: Trip) -> Journey:
     """The journey of a trip, at its end; always the same."""
-    remedy = NOTHING
+    settings: dict[str, Any] = {}
     for name in trip.dialects if trip.mended else ():
-        remedy |= REMEDIES.get(name, NOTHING)
-    journey = Journey(made, trip.dialects, seed=trip.seed, settings=remedy.settings, confirmed=remedy.confirmed)
+        remedy = REMEDIES.get(name, {})
+        units = ", ".join(str(one["units"]) for one in (settings, remedy) if "units" in one)
+        settings |= {**remedy, "units": units} if units else remedy
+    journey = Journey(made, trip.dialects, seed=trip.seed, settings=settings)
     journey.run()
     return journey
 
@@ -110,25 +97,23 @@ def judged(journey: Journey, trip: Trip) -> Result:
     words, faults = {}, list(journey.found)
     for marketplace in Marketplace:
         ends = [end for end in journey.all_ends if end.marketplace is marketplace]
-        word = _word(ends)
-        if FINANCE_REFUSES in trip.dialects and word is Word.WAITS and all(end.is_closed for end in ends):
-            word = Word.CLOSED
-        words[str(marketplace)] = word
+        words[str(marketplace)] = word = _word(ends, trip.dialects)
         if word is Word.WAITS or (word is not Word.THROUGH and trip.mended):
             left = next(end for end in ends if not end.is_as_written)
             faults.append(f"{marketplace} {word}: {left.order_ref} is {left.state}: {left.reason}")
     return Result(trip=trip, words=words, faults=tuple(faults))
 
 
-def _word(ends: Sequence[End]) -> Word:
+def _word(ends: Sequence[End], dialects: Sequence[str]) -> Word:
     left = [end for end in ends if not end.is_as_written]
     if not left:
         return Word.THROUGH
     begun = [end for end in left if end.is_begun]
     explained = all(end.names_an_assumption for end in left if not end.is_begun) and all(end.reason for end in begun)
-    if len(begun) > 1 or not explained:
-        return Word.WAITS
-    return Word.ONE if begun else Word.STOPS
+    if explained and len(begun) <= 1:
+        return Word.ONE if any(end.is_begun for end in ends) else Word.STOPS
+    unpaid = all(end.state in UNPAID_ENDS and end.reason for end in left)
+    return Word.CLOSES if unpaid and PAY_REFUSED_BY_FINANCE.name in dialects else Word.WAITS
 
 
 def results(trips: Sequence[Trip], workers: int = 1) -> Iterator[Result]:

@@ -13,7 +13,10 @@ from tests.simulation.dialects.journey import Journey
 from tests.simulation.dialects.table import REMEDIES, Trip, Word, judged, played
 from tests.simulation.stage import Stage, stage
 
-ABOUT_MONEY: tuple[tuple[str, ...], ...] = (("list-without-reference", "refuses-duplicates"),)
+ABOUT_MONEY = (
+    ("pay-is-submission", "refuses-duplicates"),
+    ("pay-by-credit", "freight-distribution-ids", "receiver-china"),
+)
 
 
 @pytest.fixture(scope="module")

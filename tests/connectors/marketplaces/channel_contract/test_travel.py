@@ -18,7 +18,7 @@ async def test_an_order_travels_to_its_receiver(shop: Shop) -> None:
     ours = await shop.order()
     order_id = await shop.create(ours)
     await shop.pay(order_id)
-    estimate = await freight.estimate(shop.client, ours.lines, country="US", zip_code="94601")
+    estimate = await freight.estimate(shop.client, ours)
     quote = await freight.render(shop.client, ours)
     assert estimate.services == quote.services
     service = choose_freight(quote.services, "cheapest")
@@ -38,7 +38,10 @@ async def test_an_order_travels_to_its_receiver(shop: Shop) -> None:
     on_the_way = await shop.channel.trace(shipped)
     assert {event.tracking_number for event in on_the_way} == {parcel.tracking_number}
 
-    await freight.update_domestic(shop.client, claim(Action.NOTIFY), seen, order_id, [parcel], lines=ours.lines)
+    leave, marketplace = claim(Action.NOTIFY), ours.request.marketplace
+    await freight.update_domestic(
+        shop.client, leave, seen, order_id, [parcel], marketplace=marketplace, lines=ours.lines
+    )
     shop.sandbox.advance(days=20)
     events = await shop.channel.trace((await shop.channel.read([order_id]))[order_id])
     signed = [event.tracking_number for event in events if event.status is TraceStatus.SIGN]
