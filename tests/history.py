@@ -142,13 +142,12 @@ class _History:
                 continue
             reference, paid = order["reference"], order["paid_fen"]
             known = self.orders.get(reference)
-            if known and known.paid_minor is None and _came_back(order):
-                continue
             approved = (known.approved_minor or 0) if known else 0
             if paid > approved:
                 yield Violation(rule=Rule.ABOVE_APPROVED, what=f"{reference}: paid {paid}, approved {approved}")
             told = known.paid_minor if known else None
-            if told is None and not self._has(reference, Action.PAY, self.excuses):
+            came_back = known is not None and _came_back(order)
+            if told is None and not came_back and not self._has(reference, Action.PAY, self.excuses):
                 yield Violation(rule=Rule.FORGOTTEN_PAYMENT, what=f"{reference}: {paid}")
             if told is not None and told != paid:
                 yield Violation(rule=Rule.OTHER_AMOUNT, what=f"{reference}: paid {paid}, ledger {told}")
