@@ -20,7 +20,8 @@ from connectors.marketplaces.lines import STAGES, status_of
 from connectors.marketplaces.poizon import channel as poizon
 from connectors.marketplaces.taobao import reading as taobao
 from connectors.units import Unit, Units, place_of
-from connectors.xportcn.live_check.examination import Checked
+from connectors.xportcn.assumptions import ABOUT, DISTRIBUTION, WAREHOUSE, Assumption
+from connectors.xportcn.live_check.examination import Checked, Conformance
 from connectors.xportcn.operations import Call, catalogue
 from connectors.xportcn.shapes import element_of, fields_of, model_in, unit_of
 from domain.service_orders import ServiceStatus
@@ -60,6 +61,12 @@ ONE_CODE = ("500", "1009")
 COMPACT = re.compile(r"\d{17}[+-]\d{4}", re.ASCII)
 IN_COMPACT = ("/v2/alibaba/order/page", "/alibaba/order/detail")
 LIST_1688 = 59
+WAYS: Mapping[int, tuple[Assumption, str]] = {
+    13: (Assumption.TAOBAO_RECEIVER, WAREHOUSE),
+    78: (Assumption.FREIGHT_IDS, DISTRIBUTION),
+}
+"""The operations that are asked in the contract's way, with the other way, for words about it in a refusal."""
+ASK = "ask the service's support: docs/contract/questions.md"
 UNITS = "XPORTCN_UNITS"
 TRACES = ("/logistics/trace/get", "/order/logistics")
 READ = "read all the same"
@@ -93,6 +100,7 @@ def values_in(findings: Sequence[Checked], units: Units) -> list[SeenValue]:
         *_units(answered, units),
         *(value for values_of in _OF_ONE_ANSWER for checked in answered for value in values_of(checked)),
         *_refusals(findings),
+        *_ways(findings),
     ]
 
 
@@ -357,3 +365,20 @@ def _refusals(findings: Iterable[Checked]) -> Iterator[SeenValue]:
             yield _value(checked, "refusals", seen, proven=False, remedy="one code for every no: read by its words")
         elif checked.code == "404" and checked.operation.path.endswith(TRACES):
             yield _value(checked, "parcels", "404", proven=False, remedy="read as no parcel yet")
+
+
+def _ways(findings: Iterable[Checked]) -> Iterator[SeenValue]:
+    """What the preview says to a receiver abroad, and freight to the shop's ids. A yes proves nothing."""
+    for checked in findings:
+        assumption, other = WAYS.get(checked.operation.nav or 0, (None, ""))
+        if assumption is None or checked.verdict is Conformance.SKIPPED:
+            continue
+        is_refused = bool(ABOUT[assumption].search(checked.words))
+        yield SeenValue(
+            place=_place(checked),
+            about=assumption.replace("_", " "),
+            seen=checked.words if is_refused else "not refused",
+            verdict=Verdict.CONTRADICTED if is_refused else Verdict.OPEN,
+            remedy="" if is_refused else ASK,
+            setting=(f"XPORTCN_{assumption.upper()}", other) if is_refused else None,
+        )

@@ -80,6 +80,12 @@ async def test_ten_dialects_at_once_are_each_named(tmp_path: Path) -> None:
     assert setting_lines(values, "") == ["XPORTCN_UNITS=taobao.search=yuan, taobao.detail=yuan"]
 
 
+async def test_another_receiver_and_other_ids_are_named_with_their_settings(tmp_path: Path) -> None:
+    """The preview refuses the customer abroad, the freight the shop's ids."""
+    values = await values_of_an_account(tmp_path, "receiver-china", "freight-distribution-ids")
+    assert setting_lines(values, "") == ["XPORTCN_TAOBAO_RECEIVER=warehouse", "XPORTCN_FREIGHT_IDS=distribution"]
+
+
 @pytest.mark.parametrize(
     ("search", "detail", "units", "seen"),
     [
