@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.ledger.marks import _canary
+from connectors.ledger.marks import AS_ASSUMED, _canary, _prices, note_row
 from connectors.ledger.schema import marks
 from connectors.program import program
 from domain.marketplace import Marketplace
@@ -105,14 +105,9 @@ class Shop(Episode):
         )
 
     def know(self, marketplaces: Sequence[Marketplace]) -> None:
-        """The ledger knows that this program has bought there."""
+        """The ledger knows that this program has bought there, and that prices agree."""
+        now = self.clock()
         with self.database.connection.begin():
             for one in marketplaces:
-                row = {
-                    "name": _canary(one),
-                    "words": program(),
-                    "at": self.clock(),
-                    "by": "a run",
-                    "ended_at": self.clock(),
-                }
-                self.database.connection.execute(marks.insert().values(row))
+                for name, words in ((_canary(one), program()), (_prices(one), AS_ASSUMED)):
+                    self.database.connection.execute(marks.insert().values(note_row(name, words, by="a run", at=now)))
