@@ -11,7 +11,7 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.personal import without_receiver
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus, state_from_parcels
 from domain.states import ROAD, OrderState
 from domain.unknown_words import Place, UnknownWord
@@ -88,6 +88,8 @@ def _closed(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     why = shown.close_reason or "no reason given"
     if order.paid_minor is None:
         closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why=why)
+        if order.reason_code is ReasonCode.FINANCE_REFUSED:  # where the money is, a person still has to look
+            closed = together([order.why, closed]) or closed
         state = OrderState.HELD if order.state is OrderState.UNKNOWN else OrderState.CANCELLED
         return OrderChange(order_ref=order.order_ref, state=state, expected=order.state, why=closed)
     return order.held(because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why))

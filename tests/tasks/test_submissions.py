@@ -13,13 +13,16 @@ from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import Reason
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import next_follow_up
 from tasks.effects.kinds import settle_open
+from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments
+from tasks.sync_tracking import sync_tracking
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns
 from tests.flows.answers.test_resolve import FakeChannel
@@ -42,6 +45,9 @@ class SilentChannel(FakeChannel):
         self.sent += 1
         if self.says:
             raise self.says
+
+    async def trace(self, shown: object) -> list[object]:
+        return []
 
 
 @pytest.fixture
@@ -206,6 +212,24 @@ async def test_a_payment_that_finance_refused_is_held_and_never_made_again(
     await say(next_run, ResolutionKind.NOT_PAID)
     await pay(resources)
     assert channel.sent == 2
+
+
+async def test_a_refused_payment_whose_order_closes_is_still_looked_for(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """The amount may not have come back: the closing stands beside that, and not in its place."""
+    accepts(channel, resources, clock)
+    world_of("unknown", resources, next_run)
+    await pay(resources)
+    channel.show("77", ServiceStatus.PAYMENT_REFUSED)
+    await nights(next_run, clock, 1)
+    channel.show("77", ServiceStatus.CLOSED)
+    asked: PartialResults[str, Reason | None] = PartialResults()
+    await sync_tracking.fn(next_run, next_run.ledger.orders(["A-1"]), asked, label="1 of 1")
+    state, reason = standing(next_run)
+    assert state is OrderState.CANCELLED
+    assert reason.startswith("not paid: the service's finance refused the payment")
+    assert "the marketplace closed the unpaid order" in reason
 
 
 async def test_where_one_debits_at_once_an_unpaid_order_contradicts_that_it_was_paid(
