@@ -13,6 +13,7 @@ COMMANDS = [
     *["run", "track", "reconcile", "status", "resolve", "sql", "search", "catalog", "endpoints", "sandbox", "serve"],
     *[
         "notify",
+        "confirm",
         "todo",
         "pause",
         "resume",
