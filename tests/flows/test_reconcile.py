@@ -18,7 +18,7 @@ from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
-from connectors.settings import SourcingSettings
+from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots import sql
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Unanswered, XportcnError
@@ -118,7 +118,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         ledger.start_batch("batch", "file.csv")
         resources = Resources(
             settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900, timezone="Asia/Shanghai"),
-            client=cast(Any, SimpleNamespace(breaker=CircuitBreaker(at_once=4))),
+            client=cast(Any, SimpleNamespace(breaker=CircuitBreaker(at_once=4), settings=XportcnSettings())),
             ledger=ledger,
             group_commit=GroupCommit(ledger),
             send_logs=tmp_path / "sends",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from connectors.foreign import words_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import open_envelope, read_json
 from connectors.xportcn.live_check.examination import Checked, Conformance
@@ -26,7 +27,7 @@ def replayed(folder: Path, client: XportcnClient) -> list[Checked]:
     try:
         recorded = [read_json(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
     except (OSError, ValueError, RecursionError) as error:
-        raise NoRecording(f"{folder}: a file that can't be read as JSON: {error}") from error
+        raise NoRecording(f"{folder}: a file that can't be read as JSON: {words_of(error)}") from error
     found = [checked for one in recorded if isinstance(one, Mapping) and (checked := _checked(one, client))]
     if not found:
         raise NoRecording(f"{folder} has no answers: it is a folder of sourcing doctor --live --record")

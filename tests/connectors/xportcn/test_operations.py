@@ -24,6 +24,7 @@ MAIN_JOB = re.findall(
     re.MULTILINE,
 )
 _, ALL_OPERATIONS = (CONTRACT / "assumed-all.md").read_text(encoding="utf-8").split("\n## 7. All operations\n")
+ALL_OPERATIONS = ALL_OPERATIONS.partition("\n## ")[0]
 TOLD = [
     tuple(cell.strip() for cell in line.strip("|").split("|"))
     for line in ALL_OPERATIONS.splitlines()
