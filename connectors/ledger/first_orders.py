@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, func, insert, or_, select
 
 from connectors.ledger.holds import hold
-from connectors.ledger.marks import note_row
+from connectors.ledger.marks import MOST_OF_A_NAME, note_row
 from connectors.ledger.records import EffectRecord, Intent
 from connectors.ledger.schema import effects, marks, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
@@ -24,7 +24,6 @@ from domain.marketplace import Marketplace
 from domain.states import OrderState
 
 FIRST_LOCK = 7_307_425
-MOST_OF_A_NAME = 16
 _ONE_BY_ONE = select(func.pg_advisory_xact_lock(FIRST_LOCK))
 _PAYING = and_(effects.c.action == Action.PAY, effects.c.status.in_(COUNTS_AS_SPENT))
 _CREATING = and_(

@@ -309,9 +309,7 @@ def _pages(checked: Checked) -> Iterator[SeenValue]:
     asked = next((value for value in _named(checked.request, ("pageSize",)) if isinstance(value, int)), 0)
     if not rows or not asked:
         return
-    total = next(
-        (value for value in _named(checked.data, ("totalRecords", "totalRecord", "total", "totalCount")) if value), None
-    )
+    total = next((value for value in _named(checked.data, TOTALS) if value), None)
     if total is None:
         yield _value(checked, "total", "none", proven=False, remedy="lists are read to an empty page")
     elif len(rows) != min(asked, int(total)):

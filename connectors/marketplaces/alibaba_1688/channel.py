@@ -12,7 +12,8 @@ from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, batches_of_
 from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, no_quote, unless_missing, without_own_id
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import Refused, Unanswered
+from connectors.xportcn.failures import ANY_NO
 from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.wire import china_text, compact_text
 from domain.effects import Claim
@@ -117,8 +118,9 @@ class Alibaba1688Channel(AlibabaChannel):
             return await self._read_page(page_no, size, None)
         try:
             return await self._read_page(page_no, size, self._as_text(since - CLOCK_MARGIN))
-        except Refused:
-            if self._as_text is compact_text:
+        except (Refused, Unanswered) as error:
+            is_no = isinstance(error, Refused) or error.code == ANY_NO  # the code of a fault may be a no in words
+            if self._as_text is compact_text or not is_no:
                 raise
         page = await self._read_page(page_no, size, compact_text(since - CLOCK_MARGIN))
         self._as_text = compact_text

@@ -47,10 +47,13 @@ def test_money_is_safe_in_each_dialect(made: Stage, dialects: tuple[str, ...]) -
 
 
 def test_a_setting_lets_a_held_batch_through(made: Stage) -> None:
-    """An unknown field is named with its setting, and nothing is ordered; with the setting all is delivered."""
+    """An unknown field is named with its setting, and nothing is ordered; with the setting all is delivered.
+
+    Then also where filters want another form of times, and say so under the code of a fault.
+    """
     trip = Trip(dialects=("refuses-unknown-fields",))
     assert judged(played(made, trip), trip).words["1688"] is Word.STOPS
-    mended = Trip(dialects=trip.dialects, mended=True)
+    mended = Trip(dialects=(*trip.dialects, "time-compact", "code-500"), mended=True)
     assert judged(played(made, mended), mended).words["1688"] is Word.THROUGH
 
 
