@@ -137,7 +137,10 @@ async def _snapshot(
 ) -> None:
     newest = {(str(one.row["order_ref"]), str(one.row["tracking_number"])): one.row for one in parcels}
     tables = {
-        "callbacks": [CALLBACKS.row(message, outcome=str(outcomes[message.id])) for message in messages],
+        "callbacks": [
+            CALLBACKS.row(message, outcome=str(why), reason_code=why.code)
+            for message, why in ((message, outcomes[message.id]) for message in messages)
+        ],
         "parcels_received": list(newest.values()),
     }
     now = resources.clock()

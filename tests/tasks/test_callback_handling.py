@@ -128,8 +128,8 @@ async def test_a_true_message_moves_an_order_by_what_is_read(
     messages = kept(store, clock, posted("71"))
     report = await handle_callbacks(resources, store, CallbackKind.STATUS, messages)
     assert (state(resources), words(report), report.moved) == ("shipped", {1: "B-1: booked → shipped"}, ["B-1"])
-    rows = sql(resources.settings.snapshot_root, "select kind, order_ids, outcome from callbacks").rows
-    assert rows == (("status", ["71"], "B-1: booked → shipped"),)
+    rows = sql(resources.settings.snapshot_root, "select kind, outcome, reason_code from callbacks").rows
+    assert rows == (("status", "B-1: booked → shipped", "callback_order_moved"),)
 
 
 @pytest.mark.parametrize(
@@ -332,8 +332,9 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
     assert (kind, "\x1b" in body) == ("parcel", False)
     assert "Parcel YT1 of order B-1 at the warehouse needs a look. It did not pass" in body
     assert "the warehouse's inspection (质检不通过): 有污渍" in body
-    query = "select inspection, weight_grams, is_shown from parcels_received"
-    assert sql(resources.settings.snapshot_root, query).rows == (("failed", 2000, True),)
+    query = "select inspection, weight_grams, is_shown, reason_code from parcels_received"
+    found = sql(resources.settings.snapshot_root, query).rows
+    assert found == (("failed", 2000, True, "parcel_not_passed"),)
 
 
 async def test_freight_that_rose_since_the_booking_is_told_with_both_prices(

@@ -11,12 +11,14 @@ from domain.callback_kinds import CallbackKind
 from domain.marketplace import Marketplace
 from domain.received import Inspection
 
+READ_AGAIN = "the run that read its orders again"
+CODES = "[reasons.md](reasons.md) has each."
 AS_RECEIVED = "the warehouse's message; its unit is stated nowhere"
 
 CALLBACKS = table(
     "callbacks",
     "digest",
-    "Messages that the service posted and a run looked at. What one says is no fact: `orders` has what was read then.",
+    "Messages that the service posted, once a run read their orders. None proves anything: `orders` has what was read.",
     {
         "digest": Column(
             ID,
@@ -40,7 +42,11 @@ CALLBACKS = table(
             null="the message does not say; a parcel's never does",
         ),
         "times": Column(
-            COUNT, "How often it was posted until it was looked at.", unit="posts", source="the receiver", example=1
+            COUNT,
+            "How often it was posted until a run read its orders.",
+            unit="posts",
+            source="the receiver",
+            example=1,
         ),
         "kind": Column(
             ID,
@@ -70,11 +76,19 @@ CALLBACKS = table(
         "outcome": Column(
             TEXT,
             "What came of it: the order was read, and how it stands; or that it is no order of ours.",
-            source="the run that looked at it",
+            source=READ_AGAIN,
             example="A-1: booked → shipped",
             null="never",
         ),
+        "reason_code": variant(
+            "reason_code",
+            words=f"The code of `outcome`: {CODES}",
+            source=READ_AGAIN,
+            example="callback_order_moved",
+            null="an earlier program wrote the row",
+        ),
     },
+    version=2,
 )
 PARCELS_RECEIVED = table(
     "parcels_received",
@@ -161,11 +175,20 @@ PARCELS_RECEIVED = table(
         "problem": Column(
             TEXT,
             "What came of it, in words.",
-            source="the run that looked at it",
+            source=READ_AGAIN,
             example="it did not pass the warehouse's inspection (质检不通过): 有污渍",
             null="nothing is wrong",
             get=lambda report: str(report.why) if report.why else None,
         ),
+        "reason_code": variant(
+            "reason_code",
+            words=f"The code of `problem`: {CODES}",
+            source=READ_AGAIN,
+            example="parcel_not_passed",
+            null="nothing is wrong, or an earlier program wrote the row",
+            get=lambda report: report.why.code if report.why else None,
+        ),
     },
+    version=2,
     owners="orders",
 )

@@ -1,7 +1,8 @@
 """Snapshots written by earlier versions of this program, as they are in `past`, and by a later one: all still read.
 
-`first` to `fourth` were written by the code of their time, a row of the columns' examples in each file: the first
-tables; `offers` in version 2 and the after-sale tables; `reconciliation`; the last files without words in their schema.
+`first` to `fifth` were written by the code of their time, a row of the columns' examples in each file: the first
+tables; `offers` in version 2 and the after-sale tables; `reconciliation`; the last files without words in their schema;
+the tables of callbacks before their codes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ SINCE_VERSION_2 = {
     "offers": {"image_urls", "category_id", "category_name", "volume_prices", "seen_at"},
     "orders": {"reason_code"},
     "outcomes": {"reason_code"},
+    "callbacks": {"reason_code"},
+    "parcels_received": {"reason_code"},
 }
 
 
