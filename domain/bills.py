@@ -8,7 +8,8 @@ from datetime import date
 from enum import StrEnum
 
 from domain.money import Money
-from domain.wording import shorten
+from domain.reason_parts import Part
+from domain.reasons import Detail, detail
 
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:
@@ -179,7 +180,7 @@ class Freight:
     basis: Basis = Basis.NONE
     currency: str | None = None
     on: date | None = None
-    problem: str = ""
+    problem: Detail | None = None
 
 
 def freight_of(together: Sequence[Bill]) -> Freight:
@@ -197,21 +198,21 @@ def freight_of(together: Sequence[Bill]) -> Freight:
         return Freight(amounts=[0] * len(lines))
     basis, weights = _weights(lines)
     if basis is Basis.VALUE and len(bought := {bill.currency for bill in together}) > 1:
-        problem = f"its parcel holds goods bought in {shorten(sorted(bought))}, and their weights are not known"
+        problem = detail(Part.GOODS_IN_SEVERAL, currencies=sorted(bought))
         return Freight(amounts=[0] * len(lines), problem=problem)
     days = [bill.booking.on for bill in together if bill.booking and bill.booking.on]
     amounts = allocate(sum(fee.minor for fee in told), weights)
     return Freight(amounts=amounts, basis=basis, currency=currencies.pop(), on=min(days, default=None))
 
 
-def _against(together: Sequence[Bill], fees: Mapping[str, Money | None], currencies: set[str]) -> str:
+def _against(together: Sequence[Bill], fees: Mapping[str, Money | None], currencies: set[str]) -> Detail | None:
     if not fees:
-        return "" if together[0].is_over else "shipping is not booked yet, so what it costs is not known"
+        return None if together[0].is_over else detail(Part.FREIGHT_NOT_BOOKED)
     if None in fees.values():
-        return "the warehouse did not tell what shipping cost"
+        return detail(Part.FREIGHT_NOT_SHOWN)
     if any(fee.minor < 0 for fee in fees.values() if fee):
-        return "what shipping cost is below zero"
-    return f"the freight of its parcel was paid in {shorten(sorted(currencies))}" if len(currencies) > 1 else ""
+        return detail(Part.FREIGHT_BELOW_ZERO)
+    return detail(Part.FREIGHT_IN_SEVERAL, currencies=sorted(currencies)) if len(currencies) > 1 else None
 
 
 def _weights(lines: Sequence[BillLine]) -> tuple[Basis, list[int]]:

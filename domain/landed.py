@@ -63,7 +63,7 @@ def _of_parcel(together: Sequence[Bill], books: Books) -> Iterator[LandedLine]:
     rate, lacking = books.rate(freight.currency or books.currency, freight.on, "the day of its booking")
     amounts = iter(zip(freight.amounts, _converted_sums(freight.amounts, _factor(rate)), strict=True))
     for bill in together:
-        for line in _of_bill(bill, books, freight.problem or lacking):
+        for line in _of_bill(bill, books, str(freight.problem or lacking)):
             own, abroad = next(amounts)
             yield replace(
                 line,

@@ -12,7 +12,8 @@ from domain.decisions import Verdict, held, postponed, refused
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
-from domain.reasons import ReasonCode, because
+from domain.reason_parts import Part
+from domain.reasons import Detail, ReasonCode, because, detail
 
 CANDIDATES = 5
 
@@ -34,7 +35,7 @@ class Match:
     """The item that the words of a request line are taken to mean, among which others, and why.
 
     `item_id` is empty when none could be taken; `sku_id` is set once the item is known to have only one. `decided_at`
-    is UTC, None when nothing could be searched.
+    is UTC, None when nothing could be searched. `why` is text where an earlier program stored it.
     """
 
     marketplace: Marketplace
@@ -42,7 +43,7 @@ class Match:
     candidates: tuple[Candidate, ...] = field(default_factory=tuple)
     item_id: str = ""
     sku_id: str = ""
-    why: str = ""
+    why: Detail | str = ""
     decided_at: datetime | None = None
 
     @property
@@ -79,7 +80,7 @@ class Match:
         """The match, with a note when an earlier run had taken another item for these words."""
         if earlier.item_id in ("", self.item_id):
             return self
-        return replace(self, why=f"{self.why}; an earlier run had taken {earlier.item_id}")
+        return replace(self, why=self.why.but(earlier=earlier.item_id)) if isinstance(self.why, Detail) else self
 
 
 def choose(marketplace: Marketplace, words: str, hits: Sequence[OfferSummary], at: datetime) -> Match:
@@ -87,7 +88,7 @@ def choose(marketplace: Marketplace, words: str, hits: Sequence[OfferSummary], a
     candidates = tuple(_candidate(hit) for hit in hits[:CANDIDATES])
     open_match = Match(marketplace=marketplace, words=words, candidates=candidates, decided_at=at)
     if not candidates:
-        return replace(open_match, why=f"nothing on {marketplace} matches {words!r}; a dry run searches anew")
+        return replace(open_match, why=detail(Part.NOTHING_FOUND, marketplace=marketplace, words=words))
     whole = [candidate for candidate in candidates if not missing_words(words, candidate.title)]
     if not whole:
         return replace(open_match, why=_no_title_holds_all(open_match))
@@ -111,20 +112,15 @@ def _candidate(hit: OfferSummary) -> Candidate:
     )
 
 
-def _why(words: str, whole: int, found: int) -> str:
-    held = "its title holds the word" if len(words.split()) == 1 else "its title holds all the words"
+def _why(words: str, whole: int, found: int) -> Detail:
     if found == 1:
-        return f"the only offer found; {held}"
-    if whole == 1:
-        return f"the only one of the first {found} offers found whose title holds all the words"
-    return f"the first of the {whole} offers whose titles hold all the words, as the marketplace ranks them"
+        return detail(Part.ONLY_OFFER, one=len(words.split()) == 1, several=len(words.split()) > 1)
+    return detail(Part.ONLY_TITLE, found=found) if whole == 1 else detail(Part.FIRST_TITLE, whole=whole)
 
 
-def _no_title_holds_all(match: Match) -> str:
-    offers = "; ".join(f"{one.item_id} ({one.title}, {one.price})" for one in match.candidates)
-    return (
-        f"no title on {match.marketplace} holds all of {match.words!r}; put one of these ids in column item: {offers}"
-    )
+def _no_title_holds_all(match: Match) -> Detail:
+    offers = [f"{one.item_id} ({one.title}, {one.price})" for one in match.candidates]
+    return detail(Part.NO_TITLE_HAS_ALL, marketplace=match.marketplace, words=match.words, offers=offers)
 
 
 def _plain(text: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.reason_parts import Part
+
 PAUSED = "buying is paused"
-GOES_ON = "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
-RUN_AGAIN = "To go on: sourcing resume, then run again"
+GOES_ON = Part.AFTER_RESUME.words
 SOMEBODY = "somebody in the Prefect UI"
 LONGEST_NAME, LONGEST_WHY = 120, 200
 

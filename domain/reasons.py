@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from domain.money import Money
 from domain.reason_codes import ReasonCode
+from domain.reason_parts import Part
 
 __all__ = ["Reason", "ReasonCode", "because"]
 
@@ -32,6 +33,7 @@ ALSO = "also"
 BEFORE = "[unpaid?ordered, not paid: ][unbooked?paid, not booked: ]"
 AFTER = "[ (taken for {taken_for!r}; a dry run searches anew)][; {also:; }][. {then}]"
 """What any sentence may begin and end with, where the facts are there."""
+PARTS = {str(part): part for part in Part}
 OPTIONAL = re.compile(r"\[(?:(\w+)\?)?([^\[\]]*)\]")
 FACT = re.compile(r"\{(\w+)")
 
@@ -64,6 +66,26 @@ class Reason:
     def is_one_of(self, codes: Collection[ReasonCode]) -> bool:
         """Whether the reason, or one beside it, has one of these codes."""
         return self.code in codes or any(one["code"] in codes for one in self.facts.get(ALSO, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A part of a reason or of a report, and the facts of its words."""
+
+    part: Part
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return _filled(self.part.words, self.facts)
+
+    def but(self, **facts: object) -> Detail:
+        """The detail with further facts."""
+        return Detail(self.part, {**self.facts, **_known(facts)})
+
+
+def detail(part: Part, /, **facts: object) -> Detail:
+    """The detail of this part; a fact that is None or empty is left out."""
+    return Detail(part, _known(facts))
 
 
 def because(code: ReasonCode, /, **facts: object) -> Reason:
@@ -180,6 +202,8 @@ def _json(fact: object) -> Any:
     """A fact as a ledger gives it back."""
     if isinstance(fact, Reason):
         return {"code": str(fact.code), "facts": dict(fact.facts)}
+    if isinstance(fact, Detail):
+        return {"part": str(fact.part), "facts": dict(fact.facts)}
     if isinstance(fact, Money):
         return {"minor": fact.minor, "currency": fact.currency}
     if isinstance(fact, StrEnum | Decimal):
@@ -227,4 +251,6 @@ class _Words(list[str]):
 def _words(fact: Any) -> str:
     if isinstance(fact, Mapping) and "code" in fact:
         return str(read("", fact["code"], fact["facts"]))
+    if isinstance(fact, Mapping) and "part" in fact:
+        return str(Detail(PARTS[fact["part"]], fact["facts"]) if fact["part"] in PARTS else fact["part"])
     return str(Money(fact["minor"], fact["currency"]) if isinstance(fact, Mapping) else fact)

@@ -27,7 +27,8 @@ from domain.offers import Offer, Sku
 from domain.orders import OrderRequest, RequestLine, SourcingOrder
 from domain.plan import PlannedOrder
 from domain.quotes import FreightQuote, Quote, choose_freight
-from domain.reasons import Reason, ReasonCode, because
+from domain.reason_parts import Part
+from domain.reasons import Detail, Reason, ReasonCode, because, detail
 from tasks.engine.gathering import Arrivals, PartialResults, gather_queued, not_read
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
@@ -38,12 +39,12 @@ Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
 NO_MATCHES: Matches = {}
 
 
-def not_looked_up(why: str) -> Reason:
+def not_looked_up(why: Detail) -> Reason:
     """The reason of an order that could not be planned, for the one cause that all have."""
     return because(ReasonCode.NOT_LOOKED_UP, why=why)
 
 
-NOT_ASKED = postponed(not_looked_up("the service was away"))
+NOT_ASKED = postponed(not_looked_up(detail(Part.SERVICE_AWAY)))
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from domain.matching import CANDIDATES, Match, choose
 from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
-from domain.reasons import ReasonCode, because
+from domain.reason_parts import Part
+from domain.reasons import ReasonCode, because, detail
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
@@ -87,8 +88,7 @@ async def _match(resources: Resources, marketplace: Marketplace, words: str) -> 
     except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:
-        why = f"could not be searched for ({error.message})"
-        return Match(marketplace=marketplace, words=words, why=why)
+        return Match(marketplace=marketplace, words=words, why=detail(Part.NOT_SEARCHED, failure=error.message))
     return choose(marketplace, words, hits, resources.clock())
 
 

@@ -19,6 +19,8 @@ from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
+from domain.reason_parts import Part
+from domain.reasons import detail
 from domain.witnessed import marketplace_held
 from domain.wording import shorten
 from flows.batch.chunks import label_of, side_by_side
@@ -62,7 +64,7 @@ async def match_requests(
         listener.advance("match words", len(chunk))
 
     await side_by_side(resources, items, chunk_size, match)
-    unasked = {item: Match(marketplace=item[0], words=item[1], why=str(NOT_ASKED.why)) for item in items}
+    unasked = {item: Match(marketplace=item[0], words=item[1], why=detail(Part.NOT_SEARCHED_YET)) for item in items}
     new = {**unasked, **found}
     matches = {key: stands.get(key) or _against(kept.get(key), new[item]) for key, item in wanted.items()}
     await keep_matches(resources, {key: match for key, match in matches.items() if key not in stands})

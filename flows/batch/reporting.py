@@ -102,7 +102,7 @@ def match_line(order_ref: str, match: Match) -> MatchLine:
         title=taken.title if taken else "",
         price_fen=taken.price.minor if taken else None,
         seller=(taken.seller_name or taken.seller_id) if taken else "",
-        why=match.why,
+        why=str(match.why),
         pin=match.pin,
         candidates=[one.item_id for one in match.candidates],
     )

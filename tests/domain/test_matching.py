@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from connectors.ledger.codec import from_json, to_json
 from domain.decisions import refused
 from domain.marketplace import Marketplace
 from domain.matching import Match, choose, missing_words
 from domain.money import Money
 from domain.offers import Offer, OfferSummary, Sku
-from domain.reasons import earlier
+from domain.reason_parts import Part
+from domain.reasons import detail, earlier
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -42,19 +44,19 @@ def test_the_first_title_with_all_the_words_is_taken() -> None:
     """A better ranked hit that lacks a word is passed over."""
     match = chosen("red bag", hit("600001", "blue bag"), hit("600002", "Red canvas BAG"), hit("600003", "bag, red"))
     assert match.item_id == "600002"
-    assert match.why == "the first of the 2 offers whose titles hold all the words, as the marketplace ranks them"
+    assert str(match.why) == "the first of the 2 offers whose titles hold all the words, as the marketplace ranks them"
     assert match.decided_at == AT
 
 
 def test_the_only_one_with_all_the_words_says_so() -> None:
     """The reason counts what was looked at."""
     match = chosen("red bag", hit("600001", "red bag"), hit("600002", "blue bag"))
-    assert match.why == "the only one of the first 2 offers found whose title holds all the words"
+    assert str(match.why) == "the only one of the first 2 offers found whose title holds all the words"
 
 
 def test_a_single_hit_says_so() -> None:
     """There was nothing to choose from."""
-    assert chosen("bag", hit("600001", "bag")).why == "the only offer found; its title holds the word"
+    assert str(chosen("bag", hit("600001", "bag")).why) == "the only offer found; its title holds the word"
 
 
 def test_no_title_with_all_the_words_takes_none() -> None:
@@ -63,7 +65,7 @@ def test_no_title_with_all_the_words_takes_none() -> None:
     assert match.item_id == ""
     assert match.taken is None
     assert match.pin == ""
-    assert match.why == (
+    assert str(match.why) == (
         "no title on taobao holds all of 'red bag'; put one of these ids in column item: "
         "600001 (blue bag, 2.50 CNY); 600002 (red box, 1.00 CNY)"
     )
@@ -73,7 +75,7 @@ def test_nothing_found_says_so() -> None:
     """Without hits there are no candidates."""
     match = chosen("red bag")
     assert match.candidates == ()
-    assert match.why == "nothing on taobao matches 'red bag'; a dry run searches anew"
+    assert str(match.why) == "nothing on taobao matches 'red bag'; a dry run searches anew"
 
 
 def test_five_candidates_are_kept() -> None:
@@ -106,8 +108,14 @@ def test_the_pin_names_the_sku_when_there_is_just_one() -> None:
     assert match.sold_as(refused(earlier("taobao has no item 600001"))).pin == "item=600001"
 
 
+def test_a_match_that_an_earlier_program_stored_keeps_its_words() -> None:
+    match = from_json(Match, {"marketplace": "taobao", "words": "bag", "item_id": "1", "why": "the only offer found"})
+    assert match.why == "the only offer found"
+    assert from_json(Match, to_json(chosen("bag", hit("1", "bag")))).why == detail(Part.ONLY_OFFER, one=True)
+
+
 def test_another_choice_than_before_says_so() -> None:
     """A dry run that searches anew must not change its mind in silence."""
     before, now = chosen("bag", hit("600001", "bag")), chosen("bag", hit("600002", "bag"))
-    assert now.in_place_of(before).why.endswith("; an earlier run had taken 600001")
+    assert str(now.in_place_of(before).why).endswith("; an earlier run had taken 600001")
     assert before.in_place_of(before) == before

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.money import Money
 from domain.reason_codes import ReasonKind
+from domain.reason_parts import Part
 from domain.reasons import (
     ALSO,
     FACT,
@@ -19,6 +20,7 @@ from domain.reasons import (
     ReasonCode,
     as_text,
     because,
+    detail,
     earlier,
     from_text,
     grouped,
@@ -39,6 +41,7 @@ facts = st.dictionaries(
         st.builds(Money, st.integers()),
         st.lists(st.text(min_size=1), min_size=1),
         st.builds(because, codes),
+        st.builds(detail, st.sampled_from(Part)),
     ),
 )
 reasons = st.builds(lambda code, given: because(code, **given), codes, facts)
@@ -131,6 +134,13 @@ def test_a_code_of_a_later_program_is_told_by_its_name() -> None:
             because(ReasonCode.NO_ANSWER, action="pay", why=because(ReasonCode.WAS_REFUSED, failure="no")),
             "no answer to pay: refused (no)",
         ),
+        (
+            because(ReasonCode.LEFT_UNFINISHED, left=detail(Part.NOT_PAID), why=detail(Part.TIME_UP)).but(
+                then=detail(Part.FOLLOW_UP_AT, at="2026-11-02 06:00")
+            ),
+            "ordered, not paid yet: the time was up. finish-batch goes on at 2026-11-02 06:00 UTC",
+        ),
+        (read("", "left_unfinished", {"left": "paid", "why": {"part": "moon_full", "facts": {}}}), "paid: moon_full"),
         (earlier("gone").but(then="Run again"), "gone. Run again"),
     ],
 )

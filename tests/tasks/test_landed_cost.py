@@ -247,7 +247,7 @@ B_1 = [order("B-1", 5100, "S-3")]
         ({}, Books("", Rates(RATES)), "SOURCING_CURRENCY is not set: name the currency of your books there"),
         ({"orders": [order("B-1", 5100, None)]}, EUR, "shipping is not booked yet, so what it costs is not known"),
         ({"shipments": [shipment("B-1", "S-3", None)], "orders": [{**B_1[0], "freight_currency": None}]}, EUR,
-         "the warehouse did not tell what shipping cost"),
+         "the warehouse did not show what shipping cost"),
         ({"orders": [{**B_1[0], "paid_at": None}]}, EUR, "the day of its payment is not known, and so no rate"),
         ({"order_lines": []}, EUR, "a line is missing"),
         ({"order_lines": [], "quotes": []}, EUR, "the tables have no line of it"),

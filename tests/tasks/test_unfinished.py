@@ -12,8 +12,9 @@ import pytest
 from connectors.ledger.records import OrderChange
 from domain.decisions import postponed
 from domain.orders import OrderRequest
-from domain.pause import GOES_ON, RUN_AGAIN, Pause
+from domain.pause import Pause
 from domain.plan import PlannedOrder
+from domain.reason_parts import Part
 from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from flows.batch import follow_up, run, unfinished
@@ -126,7 +127,7 @@ async def test_after_its_time_a_run_tries_nothing_again(resources: Resources, ex
     }
 
 
-@pytest.mark.parametrize(("hours", "after"), [(2, GOES_ON), (0, RUN_AGAIN)])
+@pytest.mark.parametrize(("hours", "after"), [(2, Part.AFTER_RESUME.words), (0, Part.RESUME_AND_RUN.words)])
 async def test_what_a_pause_leaves_says_whether_it_goes_on_by_itself(
     hours: int,
     after: str,
@@ -170,6 +171,6 @@ async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
     for ref, why in (("A-1", doubt), ("A-2", None)):
         ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED, why=why)])
     resources.heed(Pause(by="ann", at=resources.clock()))
-    await unfinished.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), ("", ""), asks=True, done_by=None)
+    await unfinished.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), (None, ""), asks=True, done_by=None)
     codes = {ref: order.reason_code for ref, order in ledger.all_orders().items()}
     assert codes == {"A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE, "A-2": ReasonCode.LEFT_PAUSED}

@@ -180,7 +180,7 @@ CANDIDATES = table(
             source="decision of the run",
             example="the only offer found; its title holds all the words",
             null="never",
-            get="match.why",
+            get=lambda one: str(one.match.why),
         ),
         "decided_at": Column(
             TIME,

@@ -19,6 +19,8 @@ from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.matching import Match
 from domain.money import Money
+from domain.reason_parts import Part
+from domain.reasons import detail
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents
@@ -65,7 +67,9 @@ def test_a_claim_is_not_counted_twice_in_the_budget(
 def test_kept_matches_are_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search costs a minute of looking: it is not lost with the connection."""
     lose_the_next_commit(ledger, monkeypatch)
-    match = Match(marketplace=Marketplace.TAOBAO, words="canvas bag", item_id="600001")
+    match = Match(
+        marketplace=Marketplace.TAOBAO, words="canvas bag", item_id="600001", why=detail(Part.ONLY_TITLE, found=3)
+    )
     ledger.keep_matches({("A-1", "canvas bag"): match})
     assert ledger.matches(["A-1"]) == {("A-1", "canvas bag"): match}
 
