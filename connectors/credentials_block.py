@@ -55,23 +55,32 @@ class XportcnCredentials(Block):
         description="Whether a payment call takes the money at once or submits the order to be paid. Only with debit "
         "is a payment without an answer sent again.",
     )
-
     units: str = Field(
         default="",
         title="Units",
         description="Where amounts are in another unit than the contract has, such as taobao.detail=yuan.",
     )
+    freight_ids: Literal["", "shop", "distribution"] = Field(
+        default="",
+        title="Freight IDs",
+        description="By which ids freight calls name Taobao's goods. Empty: the first estimate is asked by both.",
+    )
+    taobao_receiver: Literal["", "abroad", "warehouse"] = Field(
+        default="",
+        title="Taobao's receiver",
+        description="Who receives Taobao's orders. Empty: the first preview is asked with both.",
+    )
+    booking_repeated: Literal["unknown", "render_refused", "order_refused", "booked"] = Field(
+        default="unknown",
+        title="A second booking",
+        description="What the service does with it. Only where it is refused, for one renderId or for one order, is a "
+        "booking without an answer sent once more.",
+    )
 
     def settings(self) -> dict[str, Any]:
         """The block's values, under the names of `XportcnSettings`."""
-        return {
-            "base_url": self.base_url,
-            "access_key": self.access_key,
-            "access_secret": self.access_secret.get_secret_value(),
-            "user_id": self.user_id,
-            "pay_is": self.pay_is,
-            "units": self.units,
-        }
+        told = {name: getattr(self, name) for name in type(self).model_fields if not name.startswith("_")}
+        return told | {"access_secret": self.access_secret.get_secret_value()}
 
 
 def settings_from_block(name: str) -> dict[str, Any] | None:

@@ -105,6 +105,13 @@ class XportcnSettings(Settings):
             "payment without an answer sent again; else, while its order stays unpaid, a person is asked"
         ),
     )
+    booking_repeated: Literal["unknown", "render_refused", "order_refused", "booked"] = Field(
+        "unknown",
+        description=(
+            "What the service does with a second booking: refuses it for one renderId, for one order, or books it. "
+            "Only where it is refused is a booking without an answer sent once more; else a person is asked"
+        ),
+    )
     units: str = Field(
         "",
         description=(

@@ -176,6 +176,8 @@ class ReasonCode(StrEnum):
         who=Actor.OPERATOR)
     RUN_ENDED = "run_ended", _words(K.WAITS, "the run ended before it was sent")
     NEVER_RECEIVED = "never_received", _words(K.WAITS, "the service never received it")
+    SENT_ONCE_MORE = "sent_once_more", _words(K.WAITS, "no answer, and nothing shows it: sent once more, as the "
+        "service refuses a second one (XPORTCN_BOOKING_REPEATED)")
     DONE_AGAIN = "done_again", _words(K.WAITS, "no answer; done again by the next run")
     FAILED_HARMLESSLY = "failed_harmlessly", _words(K.WAITS, "{failure}")
     WAITS_FOR_FIRST = "waits_for_first", _words(K.WAITS, "not ordered yet: {first} goes first at {marketplace} and was "

@@ -43,6 +43,7 @@ class Source(StrEnum):
     DETAIL = "the order"
     LISTED = "the order list"
     TAKEN = "what is shown as taken"
+    TRACE = "its tracking"
     LEDGER = "the ledger"
     ANSWER = "the answer to the call"
     CART = "the cart"
@@ -178,6 +179,7 @@ LACKS: Mapping[tuple[Kind, Lack], str] = {
         f"{NOT_SHOWN}, but this ledger knows no older order of ours there, so that is no proof"
     ),
     (Kind.ABSENT, Lack.READ_BACK): "the service does not show what would tell",
+    (Kind.BOOKED, Lack.KNOWN_REFUSAL): "the order shows no shipment, which proves nothing",
     (Kind.PAID, Lack.DEBIT_AT_ONCE): (
         "the order is shown as unpaid, which proves nothing where paying may be a submission (XPORTCN_PAY_IS): look "
         "for a bill 支付扣款 of {known}"

@@ -114,7 +114,8 @@ def account_on(terms: Terms) -> XportcnSettings:
             f"this helper has the account {mine.account_name}, and the batch is bought by {terms.account}: give "
             "its machine the same XPORTCN_ settings as the run that shares it. It has done nothing"
         )
-    said = {name: getattr(terms, name) for name in ("pay_is", "units", "freight_ids", "taobao_receiver")}
+    names = ("pay_is", "units", "freight_ids", "taobao_receiver", "booking_repeated")
+    said = {name: getattr(terms, name) for name in names}
     return mine.model_copy(update={**said, "ask_first": terms.asks_first})
 
 

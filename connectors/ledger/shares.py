@@ -59,6 +59,7 @@ class Terms:
     asks_first: bool = True
     freight_ids: str = ""
     taobao_receiver: str = ""
+    booking_repeated: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

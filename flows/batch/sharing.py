@@ -358,6 +358,7 @@ async def shared(
         asks_first=account.asks_first,
         freight_ids=account.freight_ids,
         taobao_receiver=account.taobao_receiver,
+        booking_repeated=account.booking_repeated,
     )
     before = await _taken_up(resources, batch_id, terms)
     if before is None and not helpers:

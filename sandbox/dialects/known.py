@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sandbox.dialects.booking_once import BOOKING_ONE_A_RENDER, BOOKING_ONE_AN_ORDER, BOOKING_REPEATED
 from sandbox.dialects.code_500 import CODE_500
 from sandbox.dialects.code_1009 import CODE_1009
 from sandbox.dialects.create_before_number import CREATE_BEFORE_NUMBER
@@ -70,6 +71,9 @@ DIALECTS = (
     FREIGHT_ANY_IDS,
     RECEIVER_CHINA,
     RECEIVER_ANY,
+    BOOKING_ONE_A_RENDER,
+    BOOKING_ONE_AN_ORDER,
+    BOOKING_REPEATED,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

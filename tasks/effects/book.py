@@ -1,8 +1,9 @@
-"""Booking the international shipment of an order: not seeing one proves nothing."""
+"""Booking the international shipment of an order: not seeing one proves nothing, unless a second one is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -10,22 +11,30 @@ from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.freight import book
 from connectors.marketplaces.refusals import CHECKED, means_no
-from connectors.xportcn.errors import Refused, Unanswered
+from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim, ResolutionKind
 from domain.money import Money
 from domain.quotes import ChosenFreight
 from domain.reasons import Reason, ReasonCode, because
-from domain.service_orders import ServiceOrder, Shipment
+from domain.service_orders import ServiceOrder, Shipment, TrackingEvent
 from domain.states import OrderState
-from domain.witnessed import Booked, Source, Statement
+from domain.witnessed import Booked, Contradicted, Kind, Lack, Open, Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+from tasks.effects.outcomes import refusal_of, repeats
 from tasks.effects.reading_orders import read_orders
+
+RENDER_REFUSED, ORDER_REFUSED = "render_refused", "order_refused"
+"""Values of `XPORTCN_BOOKING_REPEATED` for a service that refuses a second booking of one render, or of one order."""
+LONGEST_HASH = 64
 
 
 @dataclass(frozen=True)
 class Book(EffectKind):
-    """Booking orders, each with its chosen freight. Neither key nor look-up of a booking is documented."""
+    """Booking orders, each with its chosen freight. Neither key nor look-up of a booking is documented.
+
+    One without an answer is repeated once where the service refuses a second one, by a person's word in the settings.
+    """
 
     freight: Mapping[str, ChosenFreight] = field(default_factory=dict)
     maybe_booked: Mapping[str, str] = field(default_factory=dict)
@@ -46,23 +55,63 @@ class Book(EffectKind):
             self.resources.leave(claim)  # noted as sent: it must not be taken for never begun
             raise Unanswered(why)
         chosen = self.freight[order.order_ref]
+        if claim.fence > 1 and (first := await self._repeated(claim)):
+            chosen = self._by_render_of(first, claim, chosen)
         shipment = await book(
             self.resources.client, claim, order.sourcing_order, str(order.order_id), chosen.quote, chosen.service
         )
         return Proof(answer=_ids(shipment), change=self._booked(order, shipment, Source.ANSWER, chosen))
 
+    @property
+    def may_be_repeated(self) -> bool:
+        return self._second_is_refused_by in (RENDER_REFUSED, ORDER_REFUSED)
+
+    @property
+    def _second_is_refused_by(self) -> str:
+        return self.resources.client.settings.booking_repeated
+
+    async def _repeated(self, claim: Claim) -> str:
+        effects = await self.resources.group_commit.effects_of([claim.order_ref])
+        return next((repeats(one) for one in effects if one.key == claim.key), "")
+
+    def _by_render_of(self, first: str, claim: Claim, chosen: ChosenFreight) -> ChosenFreight:
+        """The freight of a booking that repeats the `first`. Raises `Unanswered` where a second might be charged."""
+        render_id, way = first.rpartition("/")[0], self._second_is_refused_by
+        if way == ORDER_REFUSED:
+            return chosen
+        if way == RENDER_REFUSED and render_id and len(first) < LONGEST_HASH:
+            return replace(chosen, quote=replace(chosen.quote, render_id=render_id))
+        self.resources.leave(claim)  # noted as sent: the first one may be there
+        raise Unanswered("nothing was sent, since XPORTCN_BOOKING_REPEATED says no longer that a second is refused")
+
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
         return {
-            one.effect.key: self._seen(one.order, shown[ref])
+            one.effect.key: await self._seen(one, shown[ref])
             for one in attempts
             if (ref := one.order.order_ref) in shown
         }
 
-    def _seen(self, order: OrderRecord, shown: ServiceOrder) -> Sighting:
-        if not shown.shipments:
-            return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
-        return Proof(answer=_ids(shown.shipments[0]), change=self.seen(order, shown.shipments))
+    async def _seen(self, attempt: Attempt, shown: ServiceOrder) -> Sighting:
+        if shown.shipments:
+            return Proof(answer=_ids(shown.shipments[0]), change=self.seen(attempt.order, shown.shipments))
+        if abroad := await self._parcel_abroad(attempt.order, shown):
+            none = Statement(source=Source.DETAIL, of="a shipment", value="")
+            parcel = Statement(source=Source.TRACE, of="a parcel of it on its way", value=abroad)
+            return Contradicted(kind=Kind.BOOKED, first=none, second=parcel)
+        if refusal_of(attempt.effect):
+            return Open(kind=Kind.BOOKED, lacks=Lack.KNOWN_REFUSAL)
+        return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
+
+    async def _parcel_abroad(self, order: OrderRecord, shown: ServiceOrder) -> str:
+        """The number of a parcel that is scanned and none of the seller's: so a shipment is booked."""
+        sellers = {parcel.tracking_number for parcel in shown.parcels}
+        if not sellers:
+            return ""
+        events = list[TrackingEvent]()
+        with suppress(XportcnError):
+            events = await self.resources.offerings[order.marketplace].channel.trace(shown)
+        return next((one.tracking_number for one in events if one.tracking_number not in sellers), "")
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         return means_no(refusal, CHECKED)

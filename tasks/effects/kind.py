@@ -95,6 +95,11 @@ class EffectKind(ABC):
         """Send one request for several orders; the outcome of each, by `order_ref`."""
         raise NotImplementedError
 
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether one that can arrive no more and is not seen may be sent once more."""
+        return self.absence_proves
+
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         """The order's state while the effect has not happened; None where it stays."""
         return self.before

@@ -16,7 +16,7 @@ from domain.witnessed import Contradicted, Kind, Lack, Open, RefusedForGood, Sou
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.engine.resources import Resources
 
-REFUSED_AS = "refused_as"
+REFUSED_AS, REPEATS = "refused_as", "repeats"
 NOT_READ = Open(kind=Kind.ABSENT, lacks=Lack.READ_BACK)
 Seen = Mapping[str, Sighting] | XportcnError
 
@@ -64,10 +64,12 @@ class Begun:
         if in_doubt and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
             return self._sent_too_often(record)
         change = _left(record, self.kind.state_if_not_done(self.attempt(record)), why)
+        first = record.request_hash if in_doubt and not self.kind.absence_proves else repeats(record)
         return Outcome(
             claim=record.claim,
             status=EffectStatus.UNSENT,
             why=why,
+            answer={REPEATS: first} if first else None,
             change=change,
             came_to_nothing=not in_doubt,
         )
@@ -83,7 +85,8 @@ class Begun:
         if isinstance(sighting, Reason | Contradicted) or sighting is NOT_READ:
             what = sighting if isinstance(sighting, Reason) else words_of(sighting)
             return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_BUT, failure=failure, seen=what))
-        if self.kind.proves_nothing_happened(refusal) or self.resources.never_left(record):
+        is_known = self.kind.proves_nothing_happened(refusal) or self.resources.never_left(record)
+        if is_known and not repeats(record):  # the no to a second one says nothing of the first
             no = Statement(source=Source.ANSWER, value=str(refusal))
             return self.refused(record, refusal, RefusedForGood(words=no, read_after=_without(record, sighting)))
         code = ReasonCode.REFUSED_AS_DONE if means_it_exists(refusal) else ReasonCode.REFUSED_UNCLEARLY
@@ -100,7 +103,7 @@ class Begun:
     def _in_doubt(self, record: EffectRecord, refusal: Refused, why: Reason) -> Outcome:
         """Refused, which is no proof by itself: kept with its code and words until a reading proves it absent."""
         answer = {REFUSED_AS: {"code": refusal.code, "words": refusal.message}}
-        return replace(self.unknown(record, why), answer=answer)
+        return replace(self.unknown(record, why, ask=bool(repeats(record))), answer=answer)
 
     def _sent_too_often(self, record: EffectRecord) -> Outcome:
         return self.unknown(record, because(ReasonCode.SENT_TOO_OFTEN, times=record.doubtful_sends), ask=True)
@@ -109,7 +112,7 @@ class Begun:
         """It may have happened: never sent again on that alone. `ask` a person where nothing else can answer."""
         if refusal := refusal_of(record):
             why = because(ReasonCode.WAS_REFUSED, failure=refusal.message, why=why)
-        asks = ask or not self.kind.absence_proves
+        asks = ask or not self.kind.may_be_repeated
         code = ReasonCode.NO_ANSWER_ASKED if asks else ReasonCode.NO_ANSWER
         told = because(code, action=self.kind.action, why=why)
         if asks:
@@ -124,6 +127,11 @@ def _without(record: EffectRecord, sighting: Unseen | Open) -> Statement:
         return sighting.shown
     is_listed = not isinstance(sighting, Open) or sighting.kind is Kind.ABSENT
     return Statement(source=Source.LISTED if is_listed else Source.DETAIL, of=record.order_ref, value="")
+
+
+def repeats(record: EffectRecord) -> str:
+    """The hash of the first request where this one repeats it, as the service refuses a second; empty elsewhere."""
+    return str((record.answer or {}).get(REPEATS, ""))
 
 
 def refusal_of(record: EffectRecord) -> Refused | None:

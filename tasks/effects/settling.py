@@ -76,8 +76,8 @@ def _settled(begun: Begun, record: EffectRecord, seen: Seen, asked_at: datetime)
 def _not_seen(
     begun: Begun, record: EffectRecord, sighting: Unseen | Open | Contradicted, asked_at: datetime
 ) -> Outcome:
-    if not begun.kind.absence_proves:
-        return begun.unknown(record)
+    if not begun.kind.may_be_repeated:
+        return begun.unknown(record, unproven(sighting) if isinstance(sighting, Contradicted) else None)
     clear_at = clear_from(begun.resources, record)
     if isinstance(sighting, Contradicted):
         return begun.unknown(record, unproven(sighting), ask=asked_at >= clear_at)
@@ -89,7 +89,8 @@ def _not_seen(
     absent = Absent(unseen=sighting, asked_at=asked_at, clear_at=clear_at)
     if refusal := refusal_of(record):
         return begun.refused(record, refusal, absent)
-    return begun.unsent(record, absent, because(ReasonCode.NEVER_RECEIVED))
+    is_proof = begun.kind.absence_proves
+    return begun.unsent(record, absent, because(ReasonCode.NEVER_RECEIVED if is_proof else ReasonCode.SENT_ONCE_MORE))
 
 
 def clear_from(resources: Resources, record: EffectRecord) -> datetime:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from connectors import credentials_block
 from connectors.credentials_block import XportcnCredentials
+from connectors.ledger.shares import Terms
 from connectors.settings import MissingSetting, XportcnSettings
 
 REAL = "https://www.xportcn.com/api"
@@ -96,3 +97,13 @@ def test_without_a_block_a_deployed_run_falls_back_to_the_sandbox(monkeypatch: p
 
 def test_the_secret_shows_in_no_text_of_the_block() -> None:
     assert "block-secret" not in f"{BLOCK!r} {BLOCK} {BLOCK.model_dump()}"
+
+
+def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_settings() -> None:
+    """The account, and each setting that a helper takes from the run that shares with it."""
+    known = {"pay_is", "units", "freight_ids", "taobao_receiver", "booking_repeated"}
+    assert {*BLOCK.settings()} == {"base_url", "access_key", "access_secret", "user_id"} | known
+    assert {*Terms.__dataclass_fields__} >= known
+    for name in known:
+        block, setting = XportcnCredentials.model_fields[name], XportcnSettings.model_fields[name]
+        assert (block.annotation, block.default) == (setting.annotation, setting.default)

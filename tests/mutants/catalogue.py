@@ -227,8 +227,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECT_OUTCOMES,
-                old="        if self.kind.proves_nothing_happened(refusal) or self.resources.never_left(record):\n",
-                new="        if True:\n",
+                old="is_known = self.kind.proves_nothing_happened(refusal) or self.resources.never_left(record)\n",
+                new="is_known = True\n",
             ),
         ),
         found_by="tests/tasks/test_effects.py"
@@ -360,15 +360,26 @@ MUTANTS = (
         name="booking-sent-again-when-not-seen",
         means="an order is shipped twice",
         edits=(
-            Edit(file=BOOK, old="    absence_proves: ClassVar[bool] = False\n", new=""),
-            Edit(
-                file=SETTLING,
-                old="seen.get(record.key, NOT_READ)",
-                new="seen.get(record.key, OwnRecord(shown=Statement(source=Source.DETAIL, value='')))",
-            ),
-            Edit(file=SETTLING, old="import Absent, Harmless, ", new="import Absent, Harmless, OwnRecord, "),
-            Edit(file=SETTLING, old="Open, Source, ", new="Open, Source, Statement, "),
+            Edit(file=BOOK, old="        return self._second_is_refused_by in (", new="        return True or ("),
+            Edit(file=BOOK, old="        if way == ORDER_REFUSED:\n", new="        if True:\n"),
         ),
+        found_by="tests/tasks/test_bookings_repeated.py::test_it_is_never_sent_again_where_a_second_one_may_be_charged",
+    ),
+    Mutant(
+        name="a-no-to-the-second-booking-clears-the-first",
+        means="a booking that may have arrived counts as refused, and another is made under a new render",
+        edits=(
+            Edit(file=EFFECT_OUTCOMES, old="        if is_known and not repeats(record):", new="        if is_known:"),
+        ),
+        found_by="tests/tasks/test_bookings_repeated.py::"
+        "test_a_refused_second_call_books_nothing_more_and_asks_for_the_first",
+    ),
+    Mutant(
+        name="booked-again-under-another-render",
+        means="an order is shipped twice where one render is booked once",
+        edits=(Edit(file=BOOK, old="render_id=render_id)", new="render_id=chosen.quote.render_id)"),),
+        found_by="tests/tasks/test_bookings_repeated.py::"
+        "test_it_is_booked_by_a_second_call_under_the_render_that_the_service_refuses_twice",
     ),
     Mutant(
         name="open-effects-may-be-claimed",

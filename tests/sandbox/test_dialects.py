@@ -350,3 +350,27 @@ def sandbox(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "sandbox", *options], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "second", "anew"),
+    [
+        ([], True, True),
+        (["booking-repeated"], True, True),
+        (["booking-one-a-render"], False, True),
+        (["booking-one-an-order"], False, False),
+    ],
+)
+async def test_a_second_booking_may_be_refused_of_one_render_or_of_one_order(
+    caller: Caller, buyer: Buyer, rows: dict[str, Any], names: list[str], *, second: bool, anew: bool
+) -> None:
+    """The same call again, then one under a new render; what is refused books nothing."""
+    order_id = await buyer.create_taobao(rows["taobao"])
+    await buyer.pay_taobao(order_id)
+    await caller.control("PUT", "dialects", {"names": names})
+    row = rows["taobao"]
+    first, other = [(await buyer.render_freight(row))["renderId"] for _ in range(2)]
+    calls = [buyer.booking(render_id, order_id, row) for render_id in (first, first, other)]
+    answers = [await caller.post("/open/pp/logistics/orderBookingFreight", body) for body in calls]
+    assert [answer.body["success"] for answer in answers] == [True, second, anew]
+    assert len((await caller.books())["shipments"]) == 1 + second + anew

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from random import Random
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -55,6 +55,10 @@ FOLLOWED_UP_AT = 6
 """In each episode of so many, runs are followed by looks that ask nobody."""
 DEBITS_NOT_KNOWN_IN = 7
 """In each episode of so many, nobody has said that a payment takes the money at once."""
+BOOKED_ONCE: Mapping[str, str] = MappingProxyType(
+    {"booking-one-a-render": "render_refused", "booking-one-an-order": "order_refused"}
+)
+"""The value of `XPORTCN_BOOKING_REPEATED` for each dialect in which a second booking is refused."""
 SUBMISSION, FINANCE_S = "pay-is-submission", 4 * 3600
 """The dialect in which a paid order shows as unpaid for hours."""
 PAUSED_IN = 6
@@ -185,6 +189,8 @@ class Episode:
         self.pay_is = "unknown" if self.seed % DEBITS_NOT_KNOWN_IN == 5 else "debit"
         if submits := SUBMISSION in self.speaks.dialects:
             self.pay_is = ("unknown", "submission")[self.seed % 2]
+        said = [BOOKED_ONCE[one] for one in self.speaks.dialects if one in BOOKED_ONCE]
+        self.booking_repeated = said[0] if said else "unknown"
         self.shown_within_s = FINANCE_S if submits else 0
         self.asks_first = False
         self.pauses = Random(f"{self.seed}:pauses")

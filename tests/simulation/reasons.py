@@ -251,6 +251,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.ACCOUNT_REFUSED: bought(refuses(Role.CREATE, 40101, "unknown key")),
     R.RUN_ENDED: played(steps(dying("effect: before the first byte"), buy, SETTLED_S, buy)),
     R.NEVER_RECEIVED: struck(Call.PAY, Kind.DROP_BEFORE, runs=2),
+    R.SENT_ONCE_MORE: struck(Call.BOOK, Kind.DROP_BEFORE, runs=2, settings={"booking_repeated": "order_refused"}),
     R.DONE_AGAIN: refunded(3 * DAY_S, dying("effect: after the first byte"), track, SETTLED_S, settle),
     R.FAILED_HARMLESSLY: refunded(3 * DAY_S, refusing(REPORT), track),
     R.WAITS_FOR_FIRST: bought(tells(Role.LIST, outerPurchaseId="r-1"), at=[TAOBAO] * 2),

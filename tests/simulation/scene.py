@@ -109,6 +109,7 @@ class Scene(Shop):
         super().__init__(made, *(at or (Marketplace.TAOBAO,)), faults=faults)
         self.misfortune.patience_s, pay_is = settings.pop("patience_s", 0), settings.pop("pay_is", "debit")
         self.asks_first = settings.pop("asks_first", False)
+        self.booking_repeated = settings.pop("booking_repeated", "unknown")
         self.scenario = replace(self.scenario, settings=self.scenario.settings.model_copy(update=settings))
         self.service = OddSandbox(self.world, SignatureCheck(wall_clock=self.now))
         self.sandbox, self.service.faults, self.pay_is = self.service, self.faults, pay_is  # type: ignore[assignment]

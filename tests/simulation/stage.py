@@ -141,8 +141,9 @@ def _client(made: Stage, settings: Any, *, on_send: Any, at_once: int, **_breake
         on_send(claim)
         episode.leaves(process, claim)
 
+    pays = {"pay_is": episode.pay_is} if settings.pay_is == "debit" else {}
     return XportcnClient(
-        settings.model_copy(update={"pay_is": episode.pay_is}) if settings.pay_is == "debit" else settings,
+        settings.model_copy(update={**pays, "booking_repeated": episode.booking_repeated}),
         on_send=leaves,
         clock=episode.now,
         nonces=lambda: episode.ids.randbytes(16).hex(),

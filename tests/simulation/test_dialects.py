@@ -11,14 +11,14 @@ from domain.marketplace import Marketplace
 from flows.answers.marketplaces import Topic, answered
 from sandbox.control import books
 from sandbox.dialects.known import dialects_named
-from tests.simulation.episode import NO_QUERY, Episode, Service, one_order, play
+from tests.simulation.episode import BOOKED_ONCE, NO_QUERY, Episode, Service, one_order, play
 from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.misfortune import Call, Fault, Kind, Misfortune
 from tests.simulation.scene import Scene
 from tests.simulation.scripts import HOUR_S, Script, buy, steps
 from tests.simulation.stage import Stage, stage
 
-EPISODES, SUBMISSIONS = 12, 6
+EPISODES, SUBMISSIONS, BOOKINGS = 12, 6, 1
 HIDING = pytest.mark.parametrize("dialect", ["list-without-message", "list-without-reference"])
 WITHOUT_A_KEY = pytest.mark.parametrize("marketplace", [Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
 
@@ -115,6 +115,17 @@ def test_nothing_is_submitted_twice_where_paying_is_a_submission(made: Stage) ->
     """Lost and late answers, kills, and a person who is asked; a second submission would debit again."""
     service = Service(dialects=("pay-is-submission",))
     assert {seed: found for seed in range(SUBMISSIONS) if (found := play(seed, made, service).found)} == {}
+
+
+@pytest.mark.parametrize("dialect", ["booking-one-a-render", "booking-one-an-order"])
+def test_a_booking_is_repeated_where_a_second_is_refused_and_no_order_travels_twice(made: Stage, dialect: str) -> None:
+    """Lost and late answers and kills; one is booked by its second call where the first never arrived."""
+    service = Service(dialects=(dialect,))
+    assert {seed: found for seed in range(BOOKINGS) if (found := play(seed, made, service).found)} == {}
+    scene = Scene(made, faults={Call.BOOK: [Fault(Kind.DROP_BEFORE)]}, booking_repeated=BOOKED_ONCE[dialect])
+    scene.world.dialects.replace(dialects_named([dialect]))
+    scene.run(steps(buy, HOUR_S, buy)(scene))  # type: ignore[arg-type]
+    assert (scene.found, str(scene.database.orders()["R-1"].state)) == ([], "booked")
 
 
 @HIDING

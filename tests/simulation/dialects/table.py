@@ -41,7 +41,11 @@ REMEDIES: Mapping[str, Mapping[str, Any]] = {
 }
 """The settings (`XPORTCN_`) that let a batch through, by dialect; without an entry none has to be set."""
 NEVER_MENDED = {"pay-refused-by-finance", "pay-by-credit"}
-OPPOSITES = ({"freight-distribution-ids", "freight-any-ids"}, {"receiver-china", "receiver-any"})
+OPPOSITES = (
+    {"freight-distribution-ids", "freight-any-ids"},
+    {"receiver-china", "receiver-any"},
+    {"booking-one-a-render", "booking-one-an-order"},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
