@@ -206,6 +206,8 @@ def print_report(report: BatchReport) -> None:
         console.print(Text(report.next_look.words, style="yellow"))
     for question in report.questions:
         console.print(Text(question, style="yellow"))
+    for word, count in report.unknown_words.items():
+        console.print(Text(f"not known: {word} ({pluralize(count, 'order')})", style="yellow"))
     show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
 
 

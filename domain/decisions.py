@@ -34,6 +34,7 @@ PROBLEM_WORDS = {
     Problem.SELLERS_DIFFER: "items of different sellers: give each seller an order_ref of its own",
     Problem.ADDRESS_INVALID: "the service does not accept the address",
     Problem.PRICE_CHANGED: "the price has changed",
+    Problem.SEVERAL_PRODUCTS: "the service may take one product an order",
     Problem.OTHER: "the service refuses it",
 }
 
@@ -163,8 +164,7 @@ def judge_quote(
 ) -> Verdict:
     """Fine, refused (gone, no stock, below minimum) or held (over a line's price limit, far from what `offers` say)."""
     if quote.problems:
-        problems = [_in_words(problem, lines) for problem in quote.problems]
-        return refused(because(ReasonCode.QUOTE_REFUSED, problems=problems))
+        return _with_problems(request, lines, quote)
     if quote.hold or quote.order_count > 1:
         on_hold = quote.hold and because(ReasonCode.QUOTE_ON_HOLD, why=quote.hold)
         return held(on_hold or because(ReasonCode.SEVERAL_DEPOTS, count=quote.order_count))
@@ -179,6 +179,14 @@ def judge_quote(
         return held(because(ReasonCode.NO_PRICE_TOLD, titles=unpriced))
     odd = _does_not_add_up(quote)
     return held(because(ReasonCode.PREVIEW_ADDS_UP_WRONG, odd=odd)) if odd else FINE
+
+
+def _with_problems(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote) -> Verdict:
+    several = [one.message for one in quote.problems if one.problem is Problem.SEVERAL_PRODUCTS]
+    if several:
+        return held(because(ReasonCode.ONE_PRODUCT_AN_ORDER, marketplace=request.marketplace, failure=several))
+    problems = [_in_words(problem, lines) for problem in quote.problems]
+    return refused(because(ReasonCode.QUOTE_REFUSED, problems=problems))
 
 
 def far_below_limits(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, *, setting: str) -> Verdict:

@@ -64,6 +64,7 @@ class Problem(StrEnum):
     SELLERS_DIFFER = "sellers_differ"
     ADDRESS_INVALID = "address_invalid"
     PRICE_CHANGED = "price_changed"
+    SEVERAL_PRODUCTS = "several_products"
     OTHER = "other"
 
 

@@ -105,6 +105,8 @@ class ReasonCode(StrEnum):
         "give each seller an order_ref of its own")
     SEVERAL_DEPOTS = "several_depots", _words(K.REQUEST, "the service would split this into {count} orders, since its "
         "items lie in different depots: {remedy}", "give the items of each depot an order_ref of their own")
+    ONE_PRODUCT_AN_ORDER = "one_product_an_order", _words(K.REQUEST, "{marketplace} refuses an order of several "
+        "products ({failure}), and may take one an order: {remedy}", "give each product an order_ref of its own")
     ADDRESS_INCOMPLETE = "address_incomplete", _words(K.REQUEST, "the receiver's address is incomplete: {remedy}",
         "fill in {columns}")
     WORDS_NOT_SEARCHED = "words_not_searched", _words(K.WAITS, "{why}")
@@ -432,6 +434,8 @@ class ReasonCode(StrEnum):
     PARCEL_SILENT = "parcel_silent", _words(K.OTHER, "no scan for {days} days", ASK_CARRIER, command="status")
     PARCEL_RETURNS = "parcel_returns", _words(K.OTHER, "on its way back to the sender", ASK_CARRIER,
         command="status")
+    PARCEL_EXCEPTION = "parcel_exception", _words(K.OTHER, "the carrier reports that it is stuck, such as at customs",
+        ASK_CARRIER, command="status")
     # callbacks
     CALLBACK_TOO_DEEP = "callback_too_deep", _words(K.OTHER, "is nested deeper than {most}")
     CALLBACK_UNREADABLE = "callback_unreadable", _words(K.OTHER, "{failure}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -129,6 +129,7 @@ class BatchReport:
     `next_follow_up` is for what may end well without a person, only later. `broken_off` says why a run ended before its
     work did: the service was away, or the time was up; `paused` that it bought nothing, or no more. `rejected` are rows
     that the snapshot left out of their tables. `questions` are about first payments, for a person with the console.
+    `unknown_words` counts the orders of each word of the service without a meaning here.
     """
 
     batch_id: str
@@ -148,6 +149,7 @@ class BatchReport:
     paused: Pause | None = None
     rejected: Rejected = NONE_REJECTED
     questions: Sequence[str] = ()
+    unknown_words: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -210,6 +212,7 @@ class BatchReport:
             "paused": asdict(self.paused) | {"at": self.paused.at.isoformat()} if self.paused else None,
             "next_look": self.next_look.to_json() if self.next_look else None,
             "questions": [*self.questions],
+            "unknown_words": dict(self.unknown_words),
             "rejected": asdict(self.rejected),
         }
 

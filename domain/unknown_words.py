@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -23,6 +24,11 @@ class Place(StrEnum):
     ORDER = "order state"
     PARCEL = "parcel stage"
     REFUND = "refund state"
+
+
+def counted(unknown: Mapping[UnknownWord, Collection[str]]) -> dict[str, int]:
+    """The number of orders of each word."""
+    return {str(word): len(order_refs) for word, order_refs in sorted(unknown.items())}
 
 
 class UnknownWord(NamedTuple):

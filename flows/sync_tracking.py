@@ -23,11 +23,12 @@ from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
 from domain.states import OrderState
+from domain.unknown_words import counted
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import each_chunk
 from flows.batch.opening import opened
 from flows.batch.reporting import line_of
-from flows.notify.news import of_late_payments, of_parcels, stall_cause
+from flows.notify.news import of_late_payments, of_parcels, of_stuck, stall_cause, stuck_cause
 from flows.notify.telling import tell
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
@@ -60,8 +61,8 @@ class TrackReport:
     """The result of a tracking run. `troubles` names orders that could not be read.
 
     `unasked` are orders not reached, since the service was away; `unread` has the reasons why others could not be read.
-    `returned` have a new scan of a parcel that goes back; `unknown_words` counts the orders of each word of the service
-    without a meaning here.
+    `returned` have a new scan of a parcel that goes back, `stuck` of one with an exception; `unknown_words` counts the
+    orders of each word of the service without a meaning here.
     """
 
     followed: int
@@ -75,6 +76,7 @@ class TrackReport:
     unasked: Sequence[str] = ()
     unread: Mapping[str, Reason] = field(default_factory=dict)
     returned: Sequence[str] = ()
+    stuck: Sequence[str] = ()
     unknown_words: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -114,7 +116,14 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)
     back = {event["order_ref"] for event in events if _goes_back(event)}
-    await _notify_parcels(ledger, silent, moved, [now[ref] for ref in pending if ref in now], back)
+    stuck = {
+        (event["order_ref"], event["tracking_number"]): without_receiver(
+            event["description"], now[event["order_ref"]].request.receiver
+        )
+        for event in events
+        if event["status"] == TraceStatus.EXCEPTION and event["order_ref"] in now
+    }
+    await _notify_parcels(ledger, silent, moved, [now[ref] for ref in pending if ref in now], back, stuck)
     snapshot_id = await _snapshot(resources, watched, now, events)
     if only is None and (trouble := await snapshot_missing_refunds(resources)):
         run_logger().warning("%s", trouble)
@@ -130,7 +139,8 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
         unasked=unasked,
         unread=unread,
         returned=sorted(back),
-        unknown_words={str(word): len(order_refs) for word, order_refs in sorted(resources.unknown.items())},
+        stuck=sorted({ref for ref, _ in stuck}),
+        unknown_words=counted(resources.unknown),
     )
     for trouble in troubles:
         run_logger().warning("Not asked about: %s", trouble)
@@ -158,16 +168,23 @@ async def _notify_parcels(
     moved: Sequence[OrderRecord],
     pending: Sequence[OrderRecord],
     back: Collection[str],
+    stuck: Mapping[tuple[str, str], str],
 ) -> None:
-    """Notify of stalled, returned and held parcels, and of late payments; of a stalled one once after each scan."""
+    """Notify of stalled, returned and held parcels, and of late payments; of a stalled one once after each scan.
+
+    Of one that is stuck once, with the carrier's words.
+    """
     last = {
         one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"]) for one in silent
     }
-    known = await asyncio.to_thread(ledger.messages.told, [stall_cause(ref, at) for ref, at in last.items()])
+    causes = [stall_cause(ref, at) for ref, at in last.items()]
+    known = await asyncio.to_thread(ledger.messages.told, [*causes, *map(stuck_cause, stuck)])
     new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
     held = [_line(order) for order in moved if order.state is OrderState.HELD]
     late = [_line(order) for order in pending if order.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
-    await tell(ledger, *of_parcels(new, back, held, days=STALLED_AFTER.days), *of_late_payments(late))
+    newly = {parcel: words for parcel, words in stuck.items() if stuck_cause(parcel) not in known}
+    parcels = of_parcels(new, back, held, days=STALLED_AFTER.days)
+    await tell(ledger, *parcels, *of_stuck(newly), *of_late_payments(late))
 
 
 def _line(order: OrderRecord) -> ReportLine:
@@ -191,6 +208,7 @@ def summary_of(report: TrackReport) -> str:
     """`120 orders: 14 moved, 30 new events`."""
     parts = [f"{len(report.moved):,} moved", pluralize(report.new_events, "new event")]
     parts += [f"{len(report.returned):,} on the way back"] if report.returned else []
+    parts += [f"{len(report.stuck):,} stuck"] if report.stuck else []
     parts += [f"{len(report.troubles):,} not asked about"] if report.troubles else []
     parts += [report.rejected.counted] if report.rejected else []
     return f"{pluralize(report.followed, 'order')}: {', '.join(parts)}"

@@ -18,6 +18,7 @@ from domain.reasons import Reason, explained
 from domain.report import BatchReport, MatchLine, ReportLine, all_rejected
 from domain.request_remarks import Remark
 from domain.states import OrderState
+from domain.unknown_words import counted
 from tasks.engine.resources import Resources
 
 
@@ -55,6 +56,7 @@ def batch_report(
         matches=matches,
         warnings=warnings,
         paused=resources.paused,
+        unknown_words=counted(resources.unknown),
         lines_without_limit=lines_without_limit(requests),
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
     )
@@ -73,6 +75,7 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
         lines_without_limit=sum(report.lines_without_limit for report in reports),
         next_look=merged([report.next_look for report in reports if report.next_look]),
         rejected=all_rejected(report.rejected for report in reports),
+        unknown_words={word: count for report in reports for word, count in report.unknown_words.items()},
         paused=next((report.paused for report in reversed(reports) if report.paused), None),
     )
 

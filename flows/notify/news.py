@@ -131,6 +131,32 @@ def of_parcels(
     ]
 
 
+def of_stuck(stuck: Mapping[tuple[str, str], str]) -> list[Message]:
+    """The message of parcels with an exception, each by order and number, with the carrier's words."""
+    if not stuck:
+        return []
+    why, about = because(ReasonCode.PARCEL_EXCEPTION), tuple(map(stuck_cause, stuck))
+    first = [*stuck.items()][:MOST_REASONS]
+    told = [f"{ref}, parcel {number}: {words[:MOST_REASON]}" for (ref, number), words in first]
+    return [
+        replace(
+            alert(
+                _cause("stuck", about),
+                MessageKind.PARCEL,
+                f"{pluralize(len(stuck), 'parcel')} stuck: {shorten([ref for ref, _ in stuck])}",
+                why,
+                *told,
+            ),
+            about=about,
+        )
+    ]
+
+
+def stuck_cause(parcel: tuple[str, str]) -> str:
+    """The cause of one parcel's exception, by order and number."""
+    return f"stuck:{':'.join(parcel)}"
+
+
 def of_first_payments(asked: Mapping[Marketplace, Reason]) -> list[Message]:
     """The message of each question about a first payment."""
     return [

@@ -107,6 +107,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
             *([f"**Ended early:** {inert(report.broken_off)}"] if report.broken_off else []),
             *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
             *(f"**Question:** {inert(question)}" for question in report.questions),
+            *(f"**Not known:** {inert(word)} ({number})" for word, number in report.unknown_words.items()),
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
             *([_waiting(waiting)] if waiting else []),

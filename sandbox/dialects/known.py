@@ -15,6 +15,7 @@ from sandbox.dialects.dialect import Dialect, Dialects
 from sandbox.dialects.empty_for_null import EMPTY_FOR_NULL
 from sandbox.dialects.freight_any_ids import FREIGHT_ANY_IDS
 from sandbox.dialects.freight_distribution_ids import FREIGHT_DISTRIBUTION_IDS
+from sandbox.dialects.hot_recommend import HOT_RECOMMEND
 from sandbox.dialects.list_basic import LIST_BASIC
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
 from sandbox.dialects.list_without_reference import LIST_WITHOUT_REFERENCE
@@ -74,6 +75,7 @@ DIALECTS = (
     BOOKING_ONE_A_RENDER,
     BOOKING_ONE_AN_ORDER,
     BOOKING_REPEATED,
+    HOT_RECOMMEND,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

@@ -75,6 +75,7 @@ from tests.simulation.scripts import (
     taken_out_once_ordered,
     telling,
     track,
+    two_products_of_a_seller,
     wanting,
 )
 from tests.simulation.stage import Stage
@@ -204,6 +205,9 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.NO_SUCH_ITEM: bought(item="123456789012"),
     R.SEVERAL_SELLERS: played(several_sellers, TAOBAO, TAOBAO),
     R.SEVERAL_DEPOTS: bought(tells(Role.PREVIEW, also("orders"))),
+    R.ONE_PRODUCT_AN_ORDER: played(
+        steps(telling(refuses(Role.PREVIEW, 400, "ORDER_PRODUCT_LIMIT")), two_products_of_a_seller), POIZON
+    ),
     R.ADDRESS_INCOMPLETE: bought(zip=""),
     R.WORDS_NOT_SEARCHED: bought(refuses(SEARCH, 41234, "not now"), item="a red cup"),
     R.WORDS_AMBIGUOUS: bought(tells(SEARCH, title="something else"), item="杯"),
@@ -430,6 +434,6 @@ SCENES: Mapping[ReasonCode, Play] = {
 BEYOND = {code for code in R if code.startswith(("message_", "recipient_"))} | {
     *(R.RUN_TOOK_TOO_LONG, R.RUN_NOT_BEGUN, R.RUN_LOST, R.RUN_LOST_TOO_OFTEN, R.RUN_NOT_STARTED_AGAIN),
     *(R.RUN_CRASHED, R.RUN_NEVER_BEGAN, R.RUN_PROCESS_GONE, R.RUN_NOT_TAKEN, R.RUNS_BEGIN_AGAIN),
-    *(R.NO_WORKER, R.OVERDUE, R.SERVER_AWAY, R.PARCEL_SILENT, R.PARCEL_RETURNS),
+    *(R.NO_WORKER, R.OVERDUE, R.SERVER_AWAY, R.PARCEL_SILENT, R.PARCEL_RETURNS, R.PARCEL_EXCEPTION),
 }
 """Of Prefect's server and of recipients, which the simulation lacks: tests/deployments, connectors and flows/notify."""

@@ -206,6 +206,16 @@ async def several_sellers(scene: Scene) -> None:
     await scene.buys()
 
 
+async def two_products_of_a_seller(scene: Scene) -> None:
+    (request,) = scene.scenario.requests
+    items = {item.id: item for item in scene.world.catalogue.shelf("poizon").items if not item.offline}
+    seller = items[request.lines[0].item].seller
+    other = next(item for item in items.values() if item.seller is seller and item.id != request.lines[0].item)
+    line = replace(request.lines[0], item=other.id, sku=other.skus[0].id, quantity=other.min_quantity)
+    scene.scenario = replace(scene.scenario, requests=(replace(request, lines=(*request.lines, line)),))
+    await scene.buys()
+
+
 async def paused_after_the_create(scene: Scene) -> None:
     scene.when_sent = lambda key: key == "R-1:create" and scene.ledger.pause_buying("mei")
     await scene.buys()

@@ -34,7 +34,7 @@ from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from flows.callbacks import CallbackReport, handle_callbacks
-from flows.sync_tracking import track
+from flows.sync_tracking import summary_of, track
 from tasks.engine.resources import Resources
 from tasks.follow_refunds import follow_refunds
 from tasks.sync_tracking import sync_tracking
@@ -335,6 +335,26 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
     query = "select inspection, weight_grams, is_shown, reason_code from parcels_received"
     found = sql(resources.settings.snapshot_root, query).rows
     assert found == (("failed", 2000, True, "parcel_not_passed"),)
+
+
+async def test_a_parcel_with_an_exception_is_told_once(
+    resources: Resources, channel: CountingChannel, clock: MovableClock
+) -> None:
+    """With the carrier's words, without the receiver's name; a further scan of it is told no more."""
+    ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
+    channel.show("71", ServiceStatus.PAID, paid=Money(1000), reference="B-1")
+    name = resources.ledger.orders(["B-1"])["B-1"].request.receiver.name
+    for words_of_it in (f"held at customs: {name}", "still held"):
+        clock.advance(3600)
+        status = TraceStatus.EXCEPTION
+        scan = TrackingEvent(tracking_number="FAR1", occurred_at=clock(), status=status, description=words_of_it)
+        channel.events.append(scan)
+        report = await track(resources, 50)
+        assert report.stuck == ["B-1"]
+    assert summary_of(report) == "1 order: 0 moved, 1 new event, 1 stuck"
+    ((kind, body),) = told(resources)
+    assert (kind, name in body) == (MessageKind.PARCEL, False)
+    assert body.startswith("1 parcel stuck: B-1. The carrier reports that it is stuck")
 
 
 async def test_freight_that_rose_since_the_booking_is_told_with_both_prices(

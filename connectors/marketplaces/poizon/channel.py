@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from connectors.marketplaces.browsing import PlainBrowser
@@ -33,6 +34,7 @@ from connectors.marketplaces.refusals import (
     unsettled,
 )
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.failures import problem_in
 from connectors.xportcn.operations import poizon
 from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
@@ -215,10 +217,10 @@ class PoizonChannel(FilteredOrders):
         try:
             preview = await self._client.read(poizon.PREVIEW, request)
         except Refused as refused:
-            words = refused.message
-            if len({line.item_id for line in order.lines}) > 1:
-                words = f"{words}. If it takes one product an order, give each product an order_ref of its own"
-            return no_quote(problem(refused.code, words))
+            told = problem(refused.code, refused.message)
+            if told.problem is Problem.OTHER and problem_in(told.message) is None and _is_of_several(order):
+                told = replace(told, problem=Problem.SEVERAL_PRODUCTS)
+            return no_quote(told)
         return quote(preview, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
@@ -260,6 +262,10 @@ class PoizonChannel(FilteredOrders):
         answer = await self._client.read(poizon.ORDER_LIST, request)
         shown = [one for one in answer.data if one.dist_order_no == order.order_id]
         return oldest_first(event for one in shown for event in events(one))
+
+
+def _is_of_several(order: SourcingOrder) -> bool:
+    return len({line.item_id for line in order.lines}) > 1
 
 
 def _asked(line: OrderLine) -> poizon.AskedProduct:

@@ -8,12 +8,22 @@ from urllib.parse import urlsplit
 from connectors.marketplaces.browsing import Image, PlainBrowser, refuse_filters
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
-from connectors.xportcn.operations import taobao_product
+from connectors.xportcn.errors import Misconfigured
+from connectors.xportcn.operations import ReadCall, taobao_product
 from connectors.xportcn.wire import unix_ms
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Offer, OfferSummary, Sort
 
+RECOMMENDED = ReadCall(
+    **vars(taobao_product.HOT)
+    | {
+        "path": "/open/product/recommend",
+        "request": taobao_product.RecommendRequest,
+        "response": taobao_product.RecommendedPage,
+    }
+)
+NO_SUCH_PATH = (404, 405)
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 
 
@@ -77,7 +87,21 @@ class TaobaoBrowser(PlainBrowser):
         request = taobao_product.HotRequest(
             page_no=filters.page, page_size=filters.page_size, category_id=filters.category_id or None
         )
-        page = await self._client.read(taobao_product.HOT, request)
+        try:
+            page = await self._client.read(taobao_product.HOT, request)
+        except Misconfigured as error:
+            if error.status not in NO_SUCH_PATH or filters.category_id:
+                raise
+            try:
+                return await self._recommended(filters)
+            except Misconfigured:
+                raise error from None
+        return _hits(page)
+
+    async def _recommended(self, filters: Filters) -> Hits:
+        """Best sellers by the path of a public client of the service, which has neither categories nor a total."""
+        request = taobao_product.RecommendRequest(page_no=filters.page, page_size=filters.page_size)
+        page = await self._client.read(RECOMMENDED, request)
         return _hits(page)
 
     async def _listed(self, filters: Filters, *, shop_id: str = "", changed_since: datetime | None = None) -> Hits:
@@ -97,7 +121,7 @@ def _is_ours(url: str) -> bool:
     return any(host == site or host.endswith(f".{site}") for site in Marketplace.TAOBAO.pages.sites)
 
 
-def _hits(page: taobao_product.SearchPage | taobao_product.MapHitPage) -> Hits:
+def _hits(page: taobao_product.SearchPage | taobao_product.MapHitPage | taobao_product.RecommendedPage) -> Hits:
     return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
 
 

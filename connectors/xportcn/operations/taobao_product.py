@@ -7,9 +7,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.rows import FittingRows
-from connectors.xportcn.wire import Count, Fen, GivenId, Id, JsonText, MaybeChinaTime, Page, Request, Response, Word
+from connectors.xportcn.wire import (
+    Count,
+    Fen,
+    GivenId,
+    Id,
+    JsonText,
+    MaybeChinaTime,
+    Page,
+    Request,
+    Response,
+    Word,
+    Yuan,
+    alias,
+)
 
 
 class SearchRequest(Request):
@@ -41,6 +56,27 @@ class HotRequest(Request):
     page_no: int
     page_size: int
     category_id: str | None = None
+
+
+class RecommendRequest(Request):
+    page_no: int
+    page_size: int
+    language: str = "zh"
+
+
+class Recommended(Response):
+    """A best seller as a public client of the service has it: the price is text in yuan."""
+
+    item_id: GivenId
+    title: str = ""
+    pic_url: str = Field("", validation_alias=alias("mainImageUrl"))
+    price: Yuan
+    shop_id: Id = ""
+    shop_name: str = ""
+
+
+class RecommendedPage(Page):
+    data: FittingRows[Recommended] = FittingRows()
 
 
 class ImageSearchRequest(Request):

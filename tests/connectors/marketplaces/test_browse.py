@@ -12,6 +12,7 @@ import pytest
 from connectors.marketplaces import offering_of
 from connectors.marketplaces.browsing import Browser, Image, NotOffered, UnreadableImage
 from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import Misconfigured
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Sort
@@ -106,6 +107,19 @@ async def test_best_sellers(live: XportcnClient, marketplace: Marketplace, categ
     """A page of them; 1688 and bigMajor tell them by category."""
     hits = await offering_of(marketplace, live).browser.hot(filters(category_id=category))
     assert len({offer.item_id for offer in hits.offers}) == 10
+
+
+async def test_best_sellers_are_found_at_the_path_of_a_public_client_too(live: XportcnClient, sandbox: Sandbox) -> None:
+    """The same ones at the same prices, though told as text in yuan. Where neither path is, the first is named."""
+    browser = offering_of(TAOBAO, live).browser
+    as_assumed = await browser.hot(filters())
+    sandbox.control("PUT", "dialects", {"names": ["hot-recommend"]})
+    hits = await browser.hot(filters())
+    assert [(one.item_id, one.price, one.image_url) for one in hits.offers] == [
+        (one.item_id, one.price, one.image_url) for one in as_assumed.offers
+    ]
+    with pytest.raises(Misconfigured, match="hot/list"):
+        await browser.hot(filters(category_id="2"))
 
 
 @pytest.mark.parametrize("marketplace", [ALIBABA, BIG])

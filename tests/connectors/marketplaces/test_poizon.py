@@ -101,6 +101,20 @@ async def test_a_preview_without_a_clear_yes_is_a_problem(
     assert [one.problem for one in (await channel.quote(our_order(), WAREHOUSE)).problems] == [problem]
 
 
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [("400", Problem.SEVERAL_PRODUCTS), ("SELLER_MISMATCH", Problem.SELLERS_DIFFER)],
+)
+async def test_a_refused_preview_of_several_products_may_be_about_that(
+    channel: PoizonChannel, service: FakeService, code: str, problem: Problem
+) -> None:
+    """A known code says what it is about; of one product it is a no like any other."""
+    service.answers(PREVIEW, lambda: no(code, "ORDER_PRODUCT_LIMIT"))
+    both = order(line(1), line(2, item_id="7"), marketplace=Marketplace.POIZON)
+    assert [one.problem for one in (await channel.quote(both, WAREHOUSE)).problems] == [problem]
+    assert (await channel.quote(our_order(), WAREHOUSE)).problems[0].problem is not Problem.SEVERAL_PRODUCTS
+
+
 async def test_another_currency_does_not_fit(channel: PoizonChannel, service: FakeService) -> None:
     """Dollars must not be read as yuan."""
     answer = preview(item())

@@ -24,7 +24,7 @@ from domain.states import OrderState
 from domain.unknown_words import CAUSE, Place, UnknownWord
 from flows.answers.todo import ToDo
 from flows.digest import digest_of
-from flows.notify.news import of_batch, of_faults, of_parcels
+from flows.notify.news import of_batch, of_faults, of_parcels, of_stuck
 from flows.notify.telling import _Outage, service_away, service_back
 from flows.prefect_ui.events import budget_used_up
 from tests.clock import MovableClock
@@ -155,6 +155,18 @@ def test_faults_are_told_by_their_places() -> None:
     message = of_faults("may.csv", "0a1b2c3d", "2 faults; nothing was bought", ["row 3 receiver_phone", "row 9 item"])
     assert message.subject == "may.csv: 2 faults; nothing was bought"
     assert message.body.startswith("Look at row 3 receiver_phone, row 9 item. ")
+
+
+def test_a_parcel_that_is_stuck_is_told_once_with_the_carriers_words(ledger: Ledger) -> None:
+    """In a message of its own; a second one is told of by itself."""
+    first, second = ("A-1", "FAR1"), ("B-1", "FAR2")
+    ledger.tell(*of_stuck({first: "held at customs"}))
+    (message,) = told(ledger)
+    assert message.subject == "1 parcel stuck: A-1"
+    assert message.body.splitlines()[-1] == "A-1, parcel FAR1: held at customs"
+    assert not ledger.tell(*of_stuck({first: "still held"}))
+    assert ledger.tell(*of_stuck({second: "not deliverable"}))
+    assert of_stuck({}) == []
 
 
 def test_three_hundred_silent_parcels_are_one_message(ledger: Ledger) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
+from flows.batch.reporting import one_report
 from flows.prefect_ui.artifacts import bar, in_short, links_of, markdown_report, of_many, outcome_rows
 
 LINES = [
@@ -95,3 +96,13 @@ def test_the_report_has_money_charts_and_what_to_do() -> None:
 def test_a_bar_shows_whatever_is_there() -> None:
     """One of a thousand still has a block, none has none."""
     assert (bar(0, 1000), bar(1, 1000), bar(1000, 1000)) == ("", "█", "█" * 24)
+
+
+def test_words_without_a_meaning_stand_in_a_batch_s_report() -> None:
+    """Those of all batches of a run, each with its orders."""
+    reports = [
+        replace(REPORT, unknown_words={f"taobao order state {word}": count}) for word, count in ((77, 2), (78, 1))
+    ]
+    report = one_report(reports, ["A-1"])
+    assert report.to_json()["unknown_words"] == {"taobao order state 77": 2, "taobao order state 78": 1}
+    assert "**Not known:** taobao order state 77 (2)" in markdown_report(report).splitlines()
