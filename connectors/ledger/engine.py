@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -40,8 +41,12 @@ SILENCE = {
     "tcp_user_timeout": 30_000,
 }
 """A peer that can't be reached for half a minute counts as gone (seconds and, last, milliseconds: libpq's names)."""
+MIGRATED_A_SECOND = 10_000
+"""How many orders the newest migration gets through, at least."""
 LOCKED_PATIENCE_S = 60
 """How long to wait for another writer of the file. SQLite has no queue, so one of several busy runs may wait long."""
+
+log = logging.getLogger("sourcing")
 
 
 class LedgerUnusable(Exception):
@@ -268,7 +273,22 @@ def _migrate(engine: Engine, url: str) -> None:
                 f"the ledger {shown(url)} has schema {version}, newer than this program's {SCHEMA_VERSION}: "
                 "update the program. Nothing was sent."
             )
+        if version is not None:
+            _announce(connection, version)
         _upgrade(connection)
+
+
+def _announce(connection: Connection, version: str) -> None:
+    count = connection.execute(text("SELECT count(*) FROM orders")).scalar_one()
+    if count >= MIGRATED_A_SECOND:
+        log.warning(
+            "The ledger's %s orders are brought from schema %s to %s: about %d s. It is one transaction: if it is "
+            "stopped, the ledger stays as it was, and the next command begins anew",
+            f"{count:,}",
+            version,
+            SCHEMA_VERSION,
+            count / MIGRATED_A_SECOND + 1,
+        )
 
 
 def _upgrade(connection: Connection) -> None:

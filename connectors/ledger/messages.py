@@ -160,11 +160,11 @@ class MessageRows(LedgerRows):
 
     def unreached(self, since: datetime) -> list[Unsent]:
         """The newest message due since then that was given up, of each recipient that got nothing after it."""
-        last: dict[str, datetime] = {
+        last: dict[str, datetime] = {  # what was sent before `since` is older than any message due since
             row["addressee"]: row["at"]
             for row in self._ledger.rows(
                 select(deliveries.c.addressee, func.max(deliveries.c.sent_at).label("at"))
-                .where(deliveries.c.sent_at.is_not(None))
+                .where(deliveries.c.sent_at >= since)
                 .group_by(deliveries.c.addressee)
             )
         }
@@ -181,9 +181,9 @@ class MessageRows(LedgerRows):
     def last_told(self, kind: MessageKind) -> datetime | None:
         """When a message of this kind was last enqueued, withdrawn or not; None for never."""
         is_whole = messages.c.ended.is_distinct_from(PART)
-        last = select(func.max(messages.c.told_at).label("at")).where(messages.c.kind == kind, is_whole)
-        at: datetime | None = self._ledger.rows(last)[0]["at"]
-        return at
+        newest = select(messages.c.told_at).where(messages.c.kind == kind, is_whole)
+        rows = self._ledger.rows(newest.order_by(messages.c.told_at.desc()).limit(1))
+        return rows[0]["told_at"] if rows else None
 
     def newest(self, kind: MessageKind) -> tuple[str, datetime] | None:
         """The cause of the newest message of this kind that was not withdrawn, and when it was enqueued."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, func, select
+from sqlalchemy import JSON, bindparam, func, select
 
 from connectors.ledger.many import chunked, minor_sum, one_of
 from connectors.ledger.records import EffectRecord
@@ -91,9 +91,12 @@ COLUMNS = (
 
 LARGE_CHUNK = 5_000
 _PULSE = [
-    select(func.count(), func.max(orders.c.updated_at)).where(one_of(orders.c.state, "refs")),
+    select(func.count(), func.max(orders.c.updated_at)).where(one_of(orders.c.state, "states")),
+    select(func.count(), func.max(orders.c.updated_at)).where(
+        orders.c.state == OrderState.REFUSED, orders.c.updated_at >= bindparam("newest")
+    ),
     select(func.count(), func.max(effects.c.intent_at)).where(effects.c.status.in_(OPEN)),
-    select(func.count(), func.max(refunds.c.updated_at)),
+    select(func.max(refunds.c.updated_at)),
 ]
 _SMALL = (
     select(*(column for column in orders.c if not isinstance(column.type, JSON)))
@@ -140,11 +143,11 @@ def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, 
     return told.hexdigest(), batches
 
 
-def pulse(ledger: Transactions, states: Iterable[OrderState]) -> str:
-    """A text that changes whenever an order enters, leaves or is updated in one of these states, and with each effect
-    and refund. Three counts: cheap enough to poll every few seconds."""
-    given = {"refs": list(states)}
-    return repr([ledger.rows(statement, given if n == 0 else None) for n, statement in enumerate(_PULSE)])
+def pulse(ledger: Transactions, states: Iterable[OrderState], *, refused_since: datetime) -> str:
+    """A text that changes whenever an order enters, leaves or is updated in one of these states, or is refused, and
+    with each open effect and refund. A few counts by indexes: cheap enough to poll every few seconds."""
+    given = {"states": list(states), "newest": refused_since}
+    return repr([ledger.rows(statement, given) for statement in _PULSE])
 
 
 def money_of(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, dict[str, int]]:

@@ -45,7 +45,9 @@ def _controls(ledger: Transactions, statement: Select[Any], most: int) -> list[C
 
 def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:
     """The `order_ref` of each of these order ids that the ledger has."""
-    statement = select(orders.c.order_id, orders.c.order_ref).where(orders.c.marketplace == marketplace)
+    statement = select(orders.c.order_id, orders.c.order_ref).where(
+        orders.c.marketplace.concat("") == marketplace  # by the id: SQLite would read all orders of the marketplace
+    )
     known: dict[str, str] = {}
     for ids in chunked(order_ids):
         rows = ledger.rows(statement.where(orders.c.order_id.in_(ids)))

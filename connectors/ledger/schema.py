@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     Float,
@@ -19,10 +22,11 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    literal_column,
     text,
 )
 
-SCHEMA_VERSION = "0016"
+SCHEMA_VERSION = "0017"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -48,6 +52,12 @@ metadata = MetaData(
     }
 )
 
+
+def _index_of_some(where: ColumnElement[bool], *columns: Column[Any], name: str = "", unique: bool = False) -> Index:
+    name = name or f"ix_{columns[0].table.name}_{columns[0].name}"
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
 account = Table(
     "account",
     metadata,
@@ -69,7 +79,7 @@ orders = Table(
     Column("order_ref", String(64), primary_key=True),
     Column("batch_id", String(120), ForeignKey("batches.batch_id"), nullable=False, index=True),
     Column("marketplace", String(32), nullable=False),
-    Column("state", String(32), nullable=False, index=True),
+    Column("state", String(32), nullable=False),
     Column("reason", Text, nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("request", JSON, nullable=False),
@@ -99,8 +109,15 @@ orders = Table(
     Column("payable_minor", BigInteger),
     Column("reason_code", String(64)),
     Column("reason_facts", JSON(none_as_null=True)),
+    CheckConstraint("payable_minor IS NULL OR payable_minor >= coalesce(approved_minor, 0)", name="ck_orders_payable"),
 )
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
+Index("ix_orders_state", orders.c.state, orders.c.updated_at)
+_index_of_some(orders.c.paid_at.is_not(None), orders.c.paid_at)
+_index_of_some(orders.c.booked_at.is_not(None), orders.c.booked_at)
+_index_of_some(
+    orders.c.order_id.is_not(None), orders.c.marketplace, orders.c.order_id, name="uq_orders_order_id", unique=True
+)
 
 receivers = Table(
     "receivers",
@@ -133,8 +150,16 @@ effects = Table(
     Column("doubtful_sends", Integer, nullable=False, server_default=text("0")),
     Column("reason_code", String(64)),
     Column("reason_facts", JSON(none_as_null=True)),
+    CheckConstraint("fence >= 1 AND attempt >= 1", name="ck_effects_counted"),
+    CheckConstraint(
+        "status IN ('sending', 'unknown') OR (status IN ('done', 'refused', 'unsent') AND settled_at IS NOT NULL)",
+        name="ck_effects_settled",
+    ),
 )
 Index("ix_effects_status", effects.c.status)
+BEGINS_TO_SPEND: list[ColumnElement[str]] = [literal_column("'create'"), literal_column("'pay'")]
+"""The actions as literals, not parameters: only so SQLite knows that the index of these has them all."""
+_index_of_some(effects.c.action.in_(BEGINS_TO_SPEND), effects.c.intent_at)
 STATUS_OF_THESE = effects.c.status.concat("")
 """The status as a second condition, without its index: by that SQLite would read all effects of a status."""
 
@@ -161,6 +186,8 @@ marks = Table(
     Column("ended_at", UtcDateTime),
     Column("ended_by", String(120)),
 )
+Index("ix_marks_name", marks.c.name, marks.c.id)
+_index_of_some(marks.c.ended_at.is_(None), marks.c.name, name="ix_marks_standing")
 
 not_ours = Table(
     "not_ours",
@@ -221,6 +248,7 @@ moves = Table(
     Column("reason_code", String(64)),
     Column("reason_facts", JSON(none_as_null=True)),
 )
+Index("ix_moves_at", moves.c.at)
 
 tracking_events = Table(
     "tracking_events",
@@ -234,6 +262,15 @@ tracking_events = Table(
     Column("place", Text, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
 )
+
+tracked = Table(
+    "tracked",
+    metadata,
+    Column("order_ref", String(64), ForeignKey("orders.order_ref"), primary_key=True),
+    Column("next_look_at", UtcDateTime, nullable=False),
+    Column("last_scan_at", UtcDateTime),
+)
+"""When an order on its way is to be read next, and when its newest scan was recorded."""
 
 matches = Table(
     "matches",
@@ -261,7 +298,7 @@ refunds = Table(
     Column("refund_id", String(64), nullable=False),
     Column("refund", JSON, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False, index=True),
 )
 
 refund_events = Table(
@@ -287,12 +324,13 @@ messages = Table(
     Column("body", Text, nullable=False),
     Column("link", Text, nullable=False),
     Column("told_at", UtcDateTime, nullable=False),
-    Column("due_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False, index=True),
     Column("until", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     Column("ended", String(16)),
 )
 Index("ix_messages_open", messages.c.ended_at, messages.c.due_at)
+Index("ix_messages_kind", messages.c.kind, messages.c.told_at)
 
 deliveries = Table(
     "deliveries",
@@ -303,7 +341,7 @@ deliveries = Table(
     Column("owner", String(120), nullable=False),
     Column("first_try_at", UtcDateTime, nullable=False),
     Column("free_at", UtcDateTime, nullable=False),
-    Column("sent_at", UtcDateTime),
+    Column("sent_at", UtcDateTime, index=True),
     Column("given_up_at", UtcDateTime),
     Column("reason", Text, nullable=False),
 )

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case,
 from connectors.ledger.changes import SeenUntil, changes_since
 from connectors.ledger.many import minor_sum, one_of
 from connectors.ledger.records import Intent, SpendLimits
-from connectors.ledger.schema import effects, orders
+from connectors.ledger.schema import BEGINS_TO_SPEND, effects, orders
 from domain.budget import BudgetLimits, over_budget
 from domain.decisions import Verdict
 from domain.effects import Action, EffectStatus
@@ -72,7 +72,7 @@ def day_total(connection: Connection, since: datetime) -> int:
 
 
 def _live(of: Any) -> ColumnElement[bool]:
-    return and_(of.c.action.in_((Action.CREATE, Action.PAY)), of.c.status.concat("").in_(COUNTS_AS_SPENT))
+    return and_(of.c.action.in_(BEGINS_TO_SPEND), of.c.status.concat("").in_(COUNTS_AS_SPENT))
 
 
 def _each(which: ColumnElement[bool]) -> Select[Any]:

@@ -187,9 +187,10 @@ class Ledger(Switches):
         return self._orders(_WITH_IDS, {"ids": list(order_ids)})
 
     @repeating
-    def orders_in(self, states: Iterable[OrderState]) -> dict[str, OrderRecord]:
-        """All orders in any of these states, oldest first."""
-        return self._orders(_ALL_ORDERS.where(orders.c.state.in_(list(states))).order_by(orders.c.recorded_at))
+    def orders_in(self, states: Iterable[OrderState], *, since: datetime | None = None) -> dict[str, OrderRecord]:
+        """All orders in any of these states, oldest first; or those updated `since` then."""
+        found = _ALL_ORDERS.where(orders.c.state.in_(list(states))).order_by(orders.c.recorded_at)
+        return self._orders(found if since is None else found.where(orders.c.updated_at >= since))
 
     @repeating
     def all_orders(self) -> dict[str, OrderRecord]:

@@ -76,7 +76,7 @@ def to_do(
     more. An order bought in part is listed once it has stood still for `begun_for`, since a run may be at work on it.
     """
     newest, at_rest = ledger.clock() - refused_for, ledger.clock() - begun_for
-    orders = ledger.orders_in([*STUCK, OrderState.REFUSED])
+    orders = ledger.orders_in(STUCK) | ledger.orders_in([OrderState.REFUSED], since=newest)
     orders |= ledger.orders({one.order_ref for one in _asked_about(ledger)} - orders.keys())
     waiting = {
         ref: order

@@ -82,7 +82,7 @@ async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
 
 async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> bool:
     asking = await _that_ask(client)
-    felt = await asyncio.to_thread(pulse, ledger, [*STUCK, OrderState.REFUSED])
+    felt = await asyncio.to_thread(pulse, ledger, STUCK, refused_since=ledger.clock() - REFUSED_FOR)
     felt += str(await asyncio.to_thread(ledger.buying_paused))
     now = _Seen(at=time.monotonic(), pulse=felt, approvals=tuple(str(run.id) for run in asking))
     if since < MOST_PAUSE_S and (now.pulse, now.approvals) == (_seen.pulse, _seen.approvals):

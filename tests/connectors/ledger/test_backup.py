@@ -29,6 +29,7 @@ from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
+from tests.connectors.ledger.older import BACK_TO_0016
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE, claim_one
 from tests.connectors.ledger.test_trouble import small_disk
@@ -170,6 +171,8 @@ def test_a_backup_of_an_older_schema_is_verified_as_it_will_be(ledger: Ledger, u
 def to_older_schema(file: Path) -> None:
     """Take back what the newest migrations did."""
     with closing(sqlite3.connect(file)) as database:
+        for statement in BACK_TO_0016["sqlite"]:
+            database.execute(statement)
         database.executescript(
             "ALTER TABLE orders DROP COLUMN payable_minor; ALTER TABLE effects DROP COLUMN leaves_by;"
             "ALTER TABLE orders DROP COLUMN reason_code; ALTER TABLE orders DROP COLUMN reason_facts;"

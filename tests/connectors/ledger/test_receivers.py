@@ -15,6 +15,7 @@ from connectors.ledger.schema import forgotten, metadata, orders, receivers
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.orders import OrderRequest
+from tests.connectors.ledger.older import BACK_TO_0016
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_forgetting import RECEIVER, ledger, put, request
 
@@ -77,6 +78,8 @@ def as_0015(ledger: Ledger, requests: dict[str, Any]) -> None:
         for ref, stored in requests.items():
             connection.execute(update(orders).where(orders.c.order_ref == ref).values(request=stored))
         connection.execute(text("DROP TABLE receivers"))
+        for statement in BACK_TO_0016[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
         connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
 
 

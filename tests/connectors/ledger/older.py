@@ -1,0 +1,38 @@
+"""Statements that take back migrations, for ledgers of earlier programs."""
+
+from __future__ import annotations
+
+_INDEXES = (
+    "orders_paid_at",
+    "orders_booked_at",
+    "moves_at",
+    "effects_intent_at",
+    "refunds_updated_at",
+    "messages_due_at",
+    "messages_kind",
+    "deliveries_sent_at",
+    "marks_name",
+    "marks_standing",
+)
+_TAKEN_BACK = (
+    "DROP TABLE tracked",
+    *(f"DROP INDEX ix_{name}" for name in _INDEXES),
+    "DROP INDEX uq_orders_order_id",
+    "DROP INDEX ix_orders_state",
+    "CREATE INDEX ix_orders_state ON orders (state)",
+    "UPDATE alembic_version SET version_num = '0016'",
+)
+BACK_TO_0016 = {
+    "sqlite": (
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET sql = substr(sql, 1, instr(sql, ', CONSTRAINT ck_') - 1) || ')' "
+        "WHERE sql LIKE '%, CONSTRAINT ck_%'",
+        "PRAGMA writable_schema = RESET",
+        *_TAKEN_BACK,
+    ),
+    "postgresql": (
+        "ALTER TABLE orders DROP CONSTRAINT ck_orders_payable",
+        "ALTER TABLE effects DROP CONSTRAINT ck_effects_counted, DROP CONSTRAINT ck_effects_settled",
+        *_TAKEN_BACK,
+    ),
+}
