@@ -36,7 +36,7 @@ def cancel(
     order_ref: Annotated[list[str], typer.Argument(help="The orders to cancel.")],
     *,
     reason: Annotated[
-        str, typer.Option(help="Told to the marketplace; for paid orders one of its own reasons.")
+        str, typer.Option(help="Sent to the marketplace; for paid orders one of its own reasons.")
     ] = "不想要了",
     json: Json = False,
 ) -> None:
@@ -59,7 +59,7 @@ def refund(
     reason: Annotated[str, typer.Option(help="An id or words of the marketplace's list; without it the list.")] = "",
     amount_cny: Annotated[str | None, typer.Option(help="How much, in yuan; without it the most possible.")] = None,
     line: Annotated[list[int] | None, typer.Option(min=1, help="A line of the order; without it all.")] = None,
-    words: Annotated[str, typer.Option(help="What to tell the seller, 2 to 150 characters.")] = "",
+    words: Annotated[str, typer.Option(help="The message to the seller, 2 to 150 characters.")] = "",
     voucher: Vouchers = None,
     json: Json = False,
 ) -> None:
@@ -88,7 +88,7 @@ def return_(
     company: Annotated[str, typer.Option(help="The carrier: its code, such as SF, or its name.")],
     number: Annotated[str, typer.Option(help="The parcel's tracking number.")],
     line: Line = None,
-    note: Annotated[str, typer.Option(help="What to tell the seller about the goods.")] = "",
+    note: Annotated[str, typer.Option(help="The message to the seller about the goods.")] = "",
     voucher: Links = None,
     json: Json = False,
 ) -> None:

@@ -39,7 +39,7 @@ def change_tokens(*, end_older: bool, end_all: bool) -> int:
     with _store() as store:
         if end_older or end_all:
             ended = end_tokens(store, but_newest=not end_all)
-            messages.print(f"{pluralize(ended, 'token')} ended; within seconds nobody can post with them")
+            messages.print(f"{pluralize(ended, 'token')} ended; within seconds no post with them is taken")
             return 0
         token = new_token(store)
     console.print(f"https://YOUR-HOST/callbacks/{token}", soft_wrap=True)
@@ -99,7 +99,7 @@ def replay_callbacks(numbers: Sequence[int]) -> int:
     with _store() as store:
         again = store.replay(numbers)
     if again:
-        console.print(f"{pluralize(len(again), 'message')} to be looked at again")
+        console.print(f"{pluralize(len(again), 'message')} to be read again")
     return _unknown(left) if (left := [number for number in numbers if number not in again]) else 0
 
 

@@ -10,7 +10,7 @@ from cli.failures import explained
 from cli.options import Json
 from domain.callback_kinds import CallbackKind, CallbackState
 
-app = typer.Typer(help="Hear what the service posts, and look at what it posted.", invoke_without_command=True)
+app = typer.Typer(help="Receive what the service posts, and show what it posted.", invoke_without_command=True)
 
 
 @app.callback()
@@ -23,7 +23,7 @@ def receive(
         int | None, typer.Option(min=0, max=65535, help="Without it SOURCING_CALLBACKS_PORT, else 8791.")
     ] = None,
 ) -> None:
-    """Hear what the service posts, and look at what it posted. Without a command: receive, until stopped."""
+    """Receive what the service posts, and show what it posted. Without a command: receive, until stopped."""
     if context.invoked_subcommand is None:
         from cli.callbacks import receive_callbacks
 
@@ -37,7 +37,7 @@ def token(
     end_older: Annotated[
         bool, typer.Option("--end-older", help="Make none; end the one before the newest, once the console has it.")
     ] = False,
-    end_all: Annotated[bool, typer.Option("--end-all", help="Make none; end all of them: nobody can post.")] = False,
+    end_all: Annotated[bool, typer.Option("--end-all", help="Make none; end all of them: no post is taken.")] = False,
 ) -> None:
     """Make the secret part of the address to enter in the console. The one before stays valid beside it."""
     from cli.callbacks import change_tokens

@@ -225,9 +225,9 @@ def _messages() -> CheckResult:
     if words := replaced_setting(settings):
         return unwell("messages", "SOURCING_ALERT_URL is set", words)
     if not names:
-        return CheckResult("messages", "nobody is told", "set SOURCING_NOTIFY, then try it: sourcing notify --test")
+        return CheckResult("messages", "no recipients", "set SOURCING_NOTIFY, then try it: sourcing notify --test")
     if strange := ", ".join(one.name for one in addressees if not is_understood(one)):
-        return unwell("messages", f"apprise does not understand the address of {strange}", "look at appriseit.com")
+        return unwell("messages", f"apprise does not understand the address of {strange}", "see appriseit.com")
     if not is_open(settings):
         remedy = "start `sourcing serve`, the post office's service, or sourcing notify --watch"
         return unwell("messages", f"to {names}; no post office works for this data folder", remedy)

@@ -18,7 +18,7 @@ from domain.forgetting import Erased
 
 SHOWN = 20
 OUTSIDE = (
-    "Elsewhere it stays: at the marketplace and at the warehouse, which were told the address; in backups and exports "
+    "Elsewhere it stays: at the marketplace and at the warehouse, which have the address; in backups and exports "
     "outside the data folder; in your mails. docs/operating.md says more."
 )
 
@@ -50,7 +50,7 @@ def _require_yes(order_refs: Sequence[str], unordered: Sequence[str], *, yes: bo
     if yes:
         return
     if not sys.stdin.isatty():
-        raise BadUsage("nobody can be asked here whether to forget the receiver: add --yes")
+        raise BadUsage("there is no terminal to ask whether to forget the receiver: add --yes")
     never = f" Nothing of {', '.join(unordered)} was ordered, and nothing will be." if unordered else ""
     words = f"Strike name, phone, e-mail and address of {', '.join(order_refs)} for good?{never} This can't be undone"
     typer.confirm(words, default=False, abort=True, err=True)
@@ -60,7 +60,7 @@ def _show(order_refs: Sequence[str], told: Erased) -> None:
     words = f"Forgotten: the receiver of {', '.join(order_refs)}. Orders stay in the ledger, with their amounts."
     console.print(words, soft_wrap=True)
     _list("Struck also from", told.erased)
-    _list("Left, and needs a look", told.left)
+    _list("Left, and to be checked", told.left)
     _list("May name them until", [f"{day}: {what}" for what, day in told.ends.items()])
     _list("Not this program's to change", told.elsewhere)
     console.print(OUTSIDE, soft_wrap=True)

@@ -100,7 +100,7 @@ def confirm_ledger(
     marketplace: Annotated[
         Marketplace | None,
         typer.Argument(
-            help="That the amounts this marketplace tells are right, where it is held for them; else that every order "
+            help="That the amounts this marketplace shows are right, where it is held for them; else that every order "
             "of ours there is known to the ledger, as a plan asked."
         ),
     ] = None,

@@ -222,7 +222,7 @@ def _what(checked: Checked) -> list[str]:
     if comparison.absent:
         lines.append(f"optional, did not come: {', '.join(comparison.absent)}")
     if comparison.empty:
-        lines.append(f"nothing to look at in {', '.join(comparison.empty)}")
+        lines.append(f"nothing to compare in {', '.join(comparison.empty)}")
     return lines
 
 

@@ -93,11 +93,11 @@ def reconcile(
         list[str] | None,
         typer.Option(
             metavar="MARKETPLACE:ORDER_ID",
-            help="An orphan that somebody else ordered and that is to stay: not told again. May be repeated.",
+            help="An orphan that another program ordered and that is to stay: not listed again. May be repeated.",
         ),
     ] = None,
     ours: Annotated[
-        list[str] | None, typer.Option(metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is told again.")
+        list[str] | None, typer.Option(metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is listed again.")
     ] = None,
     by: AnsweredBy = None,
     json: Json = False,
@@ -353,7 +353,7 @@ def notify(
     test: Annotated[bool, typer.Option("--test", help="Send a test message to each address, now.")] = False,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="Stay: send what becomes due, and look at Prefect's server. serve does it too."),
+        typer.Option("--watch", help="Stay: send what becomes due, and watch Prefect's server. serve does it too."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -371,7 +371,7 @@ def notify(
 @app.command()
 @explained
 def confirm(
-    marketplace: Annotated[Marketplace, typer.Argument(help="Which one you have looked at in the console.")],
+    marketplace: Annotated[Marketplace, typer.Argument(help="Which one you have checked in the console.")],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="All is as it should be: don't ask.")] = False,
     channel: Annotated[
@@ -408,7 +408,7 @@ def todo(
 @explained
 def pause(
     *,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Told with every order that waits for it.")] = "",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Shown with every order that waits for it.")] = "",
     by: AnsweredBy = None,
     json: Json = False,
 ) -> None:

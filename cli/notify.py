@@ -12,7 +12,7 @@ from connectors.settings import SourcingSettings
 from domain.wording import pluralize
 
 UNSENT_FOR = timedelta(days=7)
-NOBODY = "Nobody is told: set SOURCING_NOTIFY to an address of apprise, such as ntfys://ntfy.sh/TOPIC or mailtos://…"
+NOBODY = "There are no recipients: set SOURCING_NOTIFY to an address of apprise, such as ntfys://ntfy.sh/TOPIC or mailtos://…"
 
 
 def send_test(*, as_json: bool) -> int:

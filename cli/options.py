@@ -15,9 +15,7 @@ from domain.report import BATCH_ID
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else there.")]
 ChunkSize = Annotated[int | None, typer.Option(min=1, max=1000, help="Orders per task run.")]
-Wait = Annotated[
-    bool, typer.Option("--wait", help="Wait until what got no answer can be looked at again, and finish it.")
-]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until what got no answer can be read again, and finish it.")]
 Concurrency = Annotated[int | None, typer.Option(min=1, max=200, help="Calls to the service at once.")]
 
 BatchName = Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")]
@@ -74,5 +72,5 @@ def agrees(question: str, *, yes: bool) -> bool:
         return yes or typer.confirm(question, default=False, err=True)
     except typer.Abort:
         print(file=sys.stderr)
-        say("nobody answered, so nothing was done: where nobody can be asked, say yes with --yes")
+        say("no answer came, so nothing was done: without a terminal, say yes with --yes")
         return False

@@ -63,5 +63,5 @@ def _follow_ups_begun() -> list[str]:
         try:
             return asyncio.run(begin_paused_follow_ups())
         except Exception as error:  # noqa: BLE001 - buying goes on whether Prefect hears of it now or not
-            say(f"the Prefect server was not told ({type(error).__name__}): looks that wait begin within the hour")
+            say(f"the Prefect server was not reached ({type(error).__name__}): follow-ups begin within the hour")
             return []

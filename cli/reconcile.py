@@ -70,7 +70,7 @@ def _take_back(lines: list[str], by: str) -> None:
         for line in lines:
             name, order_id = line.split(":", 1)
             if not ledger.foreign_orders.take_back((Marketplace(name), order_id), by=by):
-                warn(f"{line}: nobody had said that it is not ours")
+                warn(f"{line}: it was not marked as not ours")
 
 
 def show(report: ReconciliationReport) -> None:

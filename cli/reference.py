@@ -31,13 +31,13 @@ there.
 ## Commands
 
 `sourcing COMMAND --help` says the same. Exit codes: 0 all well; 1 could not run; 2 bad usage or file; 3 some orders are
-held, refused, unknown or left for the next run, or something else needs a look; 130 interrupted. With `--json` a
+held, refused, unknown or left for the next run, or something else needs a person; 130 interrupted. With `--json` a
 command prints one document to stdout, and nothing else there.
 """
 SETTINGS = """## Settings
 
 From the environment, else from the file `.env` in the folder where a command or the worker starts. A value that can't
-be is told by its name, and nothing is begun; a secret one is not shown. Lists are written as JSON.
+be is named, and nothing is begun; a secret one is not shown. Lists are written as JSON.
 """
 FURTHER = """\
 Beside them, `XPORTCN_CREDENTIALS_BLOCK` names the Prefect block with the account, when neither environment nor `.env`

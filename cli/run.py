@@ -93,7 +93,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
 def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:
     """Raise `BadUsage` where no person can be asked and no option has the answer."""
     if not (is_given or sys.stdin.isatty()):
-        raise BadUsage(f"nobody can be asked to approve the {what} here: add --yes, or {otherwise}")
+        raise BadUsage(f"there is no terminal to approve the {what} at: add --yes, or {otherwise}")
 
 
 def buy(flow: Flow, *, as_json: bool, first: Callable[[], object] = nothing) -> int:

@@ -75,6 +75,6 @@ def _server_is_well(url: str) -> Iterator[None]:
         if not type(error).__module__.startswith(OF_PREFECTS_CLIENT):
             raise
         raise ServerFailed(
-            f"the Prefect server at {url} did not do what was asked ({words_of(error)}): look at its log "
+            f"the Prefect server at {url} did not do what was asked ({words_of(error)}): see its log "
             "(prefect/server.log in the data folder, if it is the folder's own), and run the same command again"
         ) from error

@@ -9,7 +9,7 @@ import typer
 from cli.failures import explained
 from cli.options import Json
 
-app = typer.Typer(help="List the snapshots, look at one, verify, prune, write them again.", no_args_is_help=True)
+app = typer.Typer(help="List the snapshots, show one, verify, prune, write them again.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The snapshot's id, as `ls` shows it.")]
 

@@ -54,7 +54,7 @@ def send_due(ledger: Ledger, settings: SourcingSettings) -> Sending:
 def try_out(settings: SourcingSettings) -> list[tuple[str, Reason | None]]:
     """Send a test message to each recipient; returns its name, and why it did not accept it or None."""
     addressees = addressees_of(settings.notify)
-    subject, body = "Test message of sourcing", "Messages arrive here. What needs a look will be told the same way."
+    subject, body = "Test message of sourcing", "Messages arrive here. What needs a person will come the same way."
     with ThreadPoolExecutor(max(1, len(addressees))) as pool:
         reasons = list(pool.map(lambda one: send(one, subject, body, runs_page()), addressees))
     return [(one.name, why) for one, why in zip(addressees, reasons, strict=True)]

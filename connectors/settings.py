@@ -149,7 +149,7 @@ class XportcnSettings(Settings):
         ge=0,
         description=(
             "Calls a second to the service, of all processes with the same ledger together; the smallest of what they "
-            "are told counts. 0 is no limit"
+            "have set counts. 0 is no limit"
         ),
     )
     calls_a_day: int = Field(
@@ -327,7 +327,7 @@ class SourcingSettings(Settings):
         "", description="Encoding of text files in an inbox that are not UTF-8, such as gb18030; empty takes only UTF-8"
     )
     timezone: str = Field("UTC", description="Whose days and hours limits, schedules and `--done-by` mean")
-    currency: str = Field("", description="Currency of the merchant's books, such as EUR; costs are told in it")
+    currency: str = Field("", description="Currency of the merchant's books, such as EUR; costs are shown in it")
     rates: str = Field("", description="CSV file of exchange rates: from,to,rate,date,source; empty is none")
     private_sources: str = Field(
         "",
@@ -338,8 +338,8 @@ class SourcingSettings(Settings):
     )
     notify: SecretStr = Field(
         SecretStr(""),
-        description="Whom to tell what happens: one or more addresses of apprise (Slack, Teams, Telegram, WeCom, "
-        "DingTalk, Feishu, ntfy, e-mail and many more), a blank between them; empty is nobody. `sourcing notify "
+        description="Recipients of messages: one or more addresses of apprise (Slack, Teams, Telegram, WeCom, "
+        "DingTalk, Feishu, ntfy, e-mail and many more), a blank between them; empty is none. `sourcing notify "
         "--test` tries them",
     )
     alert_url: SecretStr = Field(

@@ -81,7 +81,7 @@ def automations(*, lost_after: timedelta = LOST_AFTER) -> Sequence[AutomationCor
             name=RUN_AGAIN,
             description=(
                 "Starts a crashed run again. It reads from the ledger and the service what became of everything it "
-                f"began. After {STARTED_AGAIN_AT_MOST} times somebody has to look."
+                f"began. After {STARTED_AGAIN_AT_MOST} times a person has to find out why."
             ),
             # a worker reports a killed process twice, seconds apart: the second report must not meet the next attempt
             trigger=_on_runs(

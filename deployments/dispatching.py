@@ -60,7 +60,7 @@ class Dispatcher:
         await self._client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"kind": ticket.kind, "ticket": ticket.id},
-            name=f"hear of {ticket.kind}: {pluralize(ticket.orders, 'order')}",
+            name=f"read about {ticket.kind}: {pluralize(ticket.orders, 'order')}",
             idempotency_key=ticket.id,
         )
 

@@ -131,7 +131,7 @@ def _asking(url: str) -> Iterator[SyncPrefectClient]:
             raise
         raise ServerFailed(
             f"the Prefect server at {without_password(url)} did not do what was asked ({words_of(error)}): "
-            "look at its log, and give the same command again"
+            "see its log, and give the same command again"
         ) from error
 
 

@@ -73,10 +73,10 @@ class PostOffice:
             asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
         works = [self.keep("messages can't be sent", self.send)]
         if self.api:
-            works.append(self.keep("Prefect's server can't be looked at", self.poll))
+            works.append(self.keep("Prefect's server can't be asked", self.poll))
             works.append(self.keep("callbacks can't be acted on", self.dispatch))
         else:
-            _say("PREFECT_API_URL is not set: what runs tell is sent, and nobody looks for runs that can't tell")
+            _say("PREFECT_API_URL is not set: messages of runs are sent, and lost runs are not looked for")
         await asyncio.gather(*works)
 
     async def keep(self, trouble: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -120,7 +120,7 @@ class PostOffice:
             async with get_client() as client:
                 while not self.ended.is_set() and ledger is await asyncio.to_thread(self.ledger):
                     for message in await watch.poll(client):
-                        _say(f"told: {message.subject}")
+                        _say(f"sent: {message.subject}")
                     await refresh(client, ledger)
                     self._gone_since = None
                     await self.pause(POLLS_EVERY_S)

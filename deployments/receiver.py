@@ -114,7 +114,7 @@ class CallbackReceiver:
         """Answered to each sender, and logged once in a while: a full disk is not to be filled with it."""
         if time.monotonic() - self._complained_at >= COMPLAINS_EVERY_S:
             self._complained_at = time.monotonic()
-            log.error("Callbacks can't be kept now, and their senders are told so: %s", error or type(error).__name__)
+            log.error("Callbacks can't be kept now, and their senders get an error: %s", error or type(error).__name__)
         return _refused(503, "not kept; send it again")
 
     async def _tokens(self) -> Sequence[str]:
@@ -151,7 +151,7 @@ class CallbackReceiver:
         except (LedgerUnusable, TimeoutError):
             return PlainTextResponse("messages can't be kept: see the log", 503)
         if not digests:
-            return PlainTextResponse("nobody can post: make a token with sourcing callbacks token", 503)
+            return PlainTextResponse("no post is taken: make a token with sourcing callbacks token", 503)
         return PlainTextResponse("ready")
 
     async def metrics(self, request: Request) -> Response:

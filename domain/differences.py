@@ -59,7 +59,7 @@ def orphan(
         order_id=order.order_id,
         expected=expected,
         seen=standing(order),
-        remedy=f"{remedy}. If nobody wants it, {end}",
+        remedy=f"{remedy}. If it is not wanted, {end}",
         seen_amount=order.paid or order.total,
     )
 
@@ -125,7 +125,7 @@ def _payment(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
 def _of_unrecorded(ours: LedgerOrder) -> str:
     if ours.state is OrderState.CANCELLED:
         return f"ask for the money back: sourcing refund {ours.order_ref}, or at the console"
-    return "run its request file again: that records the payment and books. If nobody of yours paid it, ask the service"
+    return "run its request file again: that records the payment and books. If it was not paid by hand, ask the service"
 
 
 def _dropped(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding | None:

@@ -81,9 +81,9 @@ class FollowUp:
             )
         if self.by:
             sooner = ", or as soon as buying is resumed" if self.is_paused else ""
-            return f"{left} looked at again at {_minute(self.at)} by {self.by}{sooner}"
+            return f"{left} read again at {_minute(self.at)} by {self.by}{sooner}"
         late = " (past the time by which it was to be done)" if self.is_late else ""
-        return f"{left} to be looked at again{late}: {self._what_to_do}"
+        return f"{left} to be read again{late}: {self._what_to_do}"
 
     @property
     def _what_to_do(self) -> str:

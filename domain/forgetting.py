@@ -113,7 +113,7 @@ class Standing:
         ref = self.order_ref
         if self._open:
             return (
-                f"nobody knows yet what became of its {self._open[0]}. Run its request file again, or answer: "
+                f"it is not known yet what became of its {self._open[0]}. Run its request file again, or answer: "
                 f"sourcing resolve {ref}"
             )
         if self.never_begun or self.state in (*REACHED_BOOKED, OrderState.CANCELLED, OrderState.REFUNDED):

@@ -9,7 +9,7 @@ from domain.reason_parts import Part
 
 PAUSED = "buying is paused"
 GOES_ON = Part.AFTER_RESUME.words
-SOMEBODY = "somebody in the Prefect UI"
+SOMEBODY = "a person in the Prefect UI"
 LONGEST_NAME, LONGEST_WHY = 120, 200
 
 

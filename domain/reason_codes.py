@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 AGAIN = "then press Retry on the run's page, or wait for the next run of its schedule"
 ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
 FIND_OUT = "find out why in the log of the run, then press Retry on its page"
-CONFIRM = "Nothing is ordered or paid at {marketplace} until somebody has looked: sourcing ledger confirm {marketplace}"
+CONFIRM = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
 
 
 class ReasonKind(IntEnum):
@@ -35,7 +35,7 @@ class ReasonKind(IntEnum):
 class Actor(StrEnum):
     MERCHANT = "merchant"
     OPERATOR = "operator"
-    NOBODY = "nobody: it ends by itself"
+    NOBODY = "none: it ends by itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class ReasonCode(StrEnum):
     NOT_ON_SALE = "not_on_sale", _words(K.REQUEST, "{item} ({title}) is no longer on sale",
         "drop the line, or name another item")
     OFFER_STATE_UNKNOWN = "offer_state_unknown", _words(K.REQUEST, "{item} ({title}) is in a state that this program "
-        "does not know ({state}): {remedy}", "look at its page on {marketplace}; drop the line, or run again when it "
+        "does not know ({state}): {remedy}", "see its page on {marketplace}; drop the line, or run again when it "
         "is on sale")
     BELOW_MINIMUM = "below_minimum", _words(K.REQUEST, "{title} ({item}): the seller's minimum is {least}, asked "
         "{asked}", "ask for at least {least}, or drop the line")
@@ -134,25 +134,25 @@ class ReasonCode(StrEnum):
     PRICE_ROSE = "price_rose", _words(K.LIMIT, "the price rose after ordering: {total}, approved {approved}[, at most "
         "{payable} with the price tolerance]. Not paid; the order closes by itself. {remedy}",
         "To buy at the new price, order again under a new order_ref")
-    PRICE_FELL = "price_fell", _words(K.NOTE, "its price is within what was approved again: a look at its batch, or "
-        "its request file, goes on with it", "run its file again, or look at its batch", command="run")
+    PRICE_FELL = "price_fell", _words(K.NOTE, "its price is within what was approved again: a follow-up, or "
+        "its request file, goes on with it", "run its file again, or finish-batch", command="run")
     # approval
     APPROVED = "approved", _words(K.NOTE, "approved by {by} at {at}: {total}, plan {plan}[; order it with: sourcing "
         "cart order {cart}]")
     FREIGHT_APPROVED = "freight_approved", _words(K.NOTE, "freight approved by {by} at {at}: {price}")
     NOT_APPROVED = "not_approved", _words(K.CHOICE, "[freight?freight ]not approved[ by {by}][: {note}]",
         "run the file again to be asked anew", command="run")
-    NOBODY_TO_ASK = "nobody_to_ask", _words(K.CHOICE, "[freight?freight ]not approved: nobody could be asked",
+    NOBODY_TO_ASK = "nobody_to_ask", _words(K.CHOICE, "[freight?freight ]not approved: the run had no way to ask",
         "run it at a terminal or from the Prefect UI, or with --yes", command="run")
     ASKING_RUN_CANCELLED = "asking_run_cancelled", _words(K.CHOICE, "[freight?freight ]not approved: its run was "
         "cancelled", "run the file again to be asked anew", command="run")
     ABOVE_APPROVAL_LIMIT = "above_approval_limit", _words(K.CHOICE, "[freight?freight ]not approved: {above}. {remedy}",
         "Run it without --yes at a terminal, or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY",
         command="run")
-    NOBODY_ANSWERED = "nobody_answered", _words(K.CHOICE, "[freight?freight not approved, ][goods?not bought, ]nobody "
-        "answered within {within}", "run the file again to be asked anew", command="run")
+    NOBODY_ANSWERED = "nobody_answered", _words(K.CHOICE, "[freight?freight not approved, ][goods?not bought, ]no "
+        "answer within {within}", "run the file again to be asked anew", command="run")
     FIRST_GOES_ALONE = "first_goes_alone", _words(K.CHOICE, "not bought yet: {first} goes first at {marketplace}, and "
-        "nobody has confirmed yet what its payment took from the balance. {remedy}", "Once it is paid, answer the "
+        "it is not confirmed yet what its payment took from the balance. {remedy}", "Once it is paid, answer the "
         "question: sourcing confirm {marketplace}; then run the file again", command="confirm")
     FIRST_PAYMENT = "first_payment", _words(K.OTHER, "{first}, order {order_id}, is the first one paid at "
         "{marketplace}. Did the balance fall by exactly {amount}, once, by which channel, and does the console show "
@@ -230,7 +230,7 @@ class ReasonCode(StrEnum):
         again=True, command="run")
     BOOKING_REFUSED = "booking_refused", _words(K.MONEY, "paid, not booked: {failure}",
         "do what the service says, then run again", again=True, command="run")
-    CANCEL_REFUSED = "cancel_refused", _words(K.MONEY, "not cancelled: {failure}", "look at it in the console",
+    CANCEL_REFUSED = "cancel_refused", _words(K.MONEY, "not cancelled: {failure}", "look it up in the console",
         command="cancel")
     REFUND_NOT_TAKEN = "refund_not_taken", _words(K.MONEY, "no {what}: {failure}",
         "ask again: sourcing refund {order_ref} --reason REASON", command="refund")
@@ -239,11 +239,11 @@ class ReasonCode(StrEnum):
     TAKEN_DIFFERS = "taken_differs", _words(K.DOUBT, "{both}; {remedy}", "look in the statement of the wallet")
     UNITS_DIFFER = "units_differ", _words(K.DOUBT, "{both}. [If {told} means yuan, set {setting}. ]{remedy}", CONFIRM,
         command="ledger")
-    PRICE_FAR_BELOW_LIMIT = "price_far_below_limit", _words(K.DOUBT, "{lines:; }: less than a twentieth, and nobody "
-        "has confirmed yet in which unit {marketplace} tells amounts. {remedy}", "Look at its page there: if the price "
+    PRICE_FAR_BELOW_LIMIT = "price_far_below_limit", _words(K.DOUBT, "{lines:; }: less than a twentieth, and it "
+        "is not confirmed yet in which unit {marketplace} has amounts. {remedy}", "See its page there: if the price "
         "is right, say so: sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again",
         again=True, command="confirm")
-    SEARCH_DIFFERS = "search_differs", _words(K.DOUBT, "{both}. {remedy}", "Look at its page at {marketplace}: if the "
+    SEARCH_DIFFERS = "search_differs", _words(K.DOUBT, "{both}. {remedy}", "See its page at {marketplace}: if the "
         "offer's price is right, say so: sourcing confirm {marketplace}. Then run again", again=True, command="confirm")
     UNIT_UNCLEAR = "unit_unclear", _words(K.DOUBT, "{what}: {field} is {amount}, with a decimal point where whole fen "
         "belong. {remedy}", "If the console shows that many yuan, set XPORTCN_UNITS={place}=yuan and run again",
@@ -251,7 +251,7 @@ class ReasonCode(StrEnum):
     TAKEN_BOTH_WAYS = "taken_both_ways", _words(K.DOUBT, "{what}: of the ways to name {point} ({first}, {second}) the "
         "service refuses neither[ as such: {refused}], so which one it means is open. {remedy}", "Ask its support, set "
         "{setting} to {first} or {second}, and run again", who=Actor.OPERATOR, again=True, command="run")
-    NO_PRICE_TOLD = "no_price_told", _words(K.DOUBT, "the service told no price for {titles}: {remedy}",
+    NO_PRICE_TOLD = "no_price_told", _words(K.DOUBT, "the service shows no price for {titles}: {remedy}",
         "look it up there", again=True)
     PREVIEW_ADDS_UP_WRONG = "preview_adds_up_wrong", _words(K.DOUBT, "the preview does not add up: {odd}; {remedy}",
         "look it up there", again=True)
@@ -264,7 +264,7 @@ class ReasonCode(StrEnum):
     UNKNOWN_STATE = "unknown_state", _words(K.DOUBT, "the service shows it in a state that this program does not know "
         "({state}); {remedy}", "look it up there")
     PAYING_IN_UNKNOWN_STATE = "paying_in_unknown_state", _words(K.DOUBT, "a payment was begun, and the service shows "
-        "it in a state that this program does not know ({state}); looked at again by itself", who=Actor.NOBODY,
+        "it in a state that this program does not know ({state}); read again by itself", who=Actor.NOBODY,
         again=True)
     PAID_IN_UNKNOWN_STATE = "paid_in_unknown_state", _words(K.DOUBT, "the service shows it in a state that this "
         "program does not know ({state}); it is booked once that is known, or a parcel is on its way", who=Actor.NOBODY,
@@ -274,8 +274,8 @@ class ReasonCode(StrEnum):
         "look it up in the console")
     ORDER_NOT_SHOWN = "order_not_shown", _words(K.DOUBT, "the service does not show the order")
     NO_REFERENCE_YET = "no_reference_yet", _words(K.WAITS, "the service does not show our reference on order "
-        "{order_id} yet, so it is not paid[. If that lasts, look at the order in the console: sourcing confirm "
-        "{marketplace}]", "look at order {order_id} in the console", command="confirm", who=Actor.MERCHANT)
+        "{order_id} yet, so it is not paid[. If that lasts, look it up in the console: sourcing confirm "
+        "{marketplace}]", "look up order {order_id} in the console", command="confirm", who=Actor.MERCHANT)
     ANOTHERS_REFERENCE = "anothers_reference", _words(K.DOUBT, "order {order_id} carries the reference {reference!r}, "
         "not {order_ref}: {remedy}", "look it up in the console")
     HAS_ANOTHER_ID = "has_another_id", _words(K.DOUBT, "{why}. Not paid: the service has {order_id} for it. {remedy}",
@@ -285,7 +285,7 @@ class ReasonCode(StrEnum):
     ID_IS_ANOTHERS_ASKED = "id_is_anothers_asked", _words(K.DOUBT, "the service names {thing} {id}, which is {owner}'s "
         "in this ledger: not believed. {question} Answer with: {answers}", "answer with: {answers}", command="resolve")
     ID_TAKEN = "id_taken", _words(K.DOUBT, "the service names {thing} {id}, which is {owner}'s in this ledger: "
-        "{remedy}", "look at both in the console")
+        "{remedy}", "look both up in the console")
     SEVERAL_ORDERS = "several_orders", _words(K.DOUBT, "the service holds {count} orders for {order_ref}: {order_ids}; "
         "none is paid. {remedy}", "Check them", command="resolve")
     CART_BECAME_SEVERAL = "cart_became_several", _words(K.DOUBT, "the cart became {count} orders: {order_ids}; none is "
@@ -295,11 +295,11 @@ class ReasonCode(StrEnum):
         "use that one: under a new order_ref it would be bought a second time", "take it over: {command}",
         command="resolve")
     MAY_BE_THERE = "may_be_there", _words(K.DOUBT, "{doubt}: one may be this order, bought with another ledger. Look "
-        "at them in the console and take ours over (sourcing resolve ORDER_REF --ordered ORDER_ID), then say once that "
+        "them up in the console and take ours over (sourcing resolve ORDER_REF --ordered ORDER_ID), then say once that "
         "no other is ours: sourcing ledger confirm {marketplace}", "take ours over (sourcing resolve ORDER_REF "
         "--ordered ORDER_ID), then: sourcing ledger confirm {marketplace}", command="resolve")
     OVERTAKEN = "overtaken", _words(K.DOUBT, "{what} (came when the order was {old}): {remedy}",
-        "look at it in the console")
+        "look it up in the console")
     CAME_LATE = "came_late", _words(K.NOTE, "{what} (came when the order was {old})")
     # an effect without a known outcome
     NO_ANSWER = "no_answer", _words(K.DOUBT, "no answer to {action}[: {why}]", who=Actor.NOBODY, again=True)
@@ -404,7 +404,7 @@ class ReasonCode(StrEnum):
     AT_WORK_ON_IT = "at_work_on_it", _words(K.OTHER, "another run is at work on it, or it is not known yet what became "
         "of that; {remedy}[. {why}]", "run again", command="cancel")
     APPROVED_ALREADY = "approved_already", _words(K.OTHER, "nothing was ordered yet, but it is approved: a run or a "
-        "look at its batch goes on to order it, whether its lines are still in the file or not. {remedy}",
+        "follow-up goes on to order it, whether its lines are still in the file or not. {remedy}",
         "Run its file once more without a yes, and leave it out there", command="run")
     NOTHING_TO_CANCEL = "nothing_to_cancel", _words(K.OTHER, "nothing was ordered, so there is nothing to cancel: "
         "{remedy}", "drop its lines from the file", who=Actor.MERCHANT)
@@ -439,7 +439,7 @@ class ReasonCode(StrEnum):
     # callbacks
     CALLBACK_TOO_DEEP = "callback_too_deep", _words(K.OTHER, "is nested deeper than {most}")
     CALLBACK_UNREADABLE = "callback_unreadable", _words(K.OTHER, "{failure}")
-    CALLBACK_NAMES_TOO_MANY = "callback_names_too_many", _words(K.OTHER, "names {count} orders; no message tells of "
+    CALLBACK_NAMES_TOO_MANY = "callback_names_too_many", _words(K.OTHER, "names {count} orders; no message has "
         "so many")
     CALLBACK_ID_TOO_LONG = "callback_id_too_long", _words(K.OTHER, "names an order of more than {most} characters")
     CALLBACK_NAMES_NONE = "callback_names_none", _words(K.OTHER, "names no order: there is nothing to read again")
@@ -447,8 +447,8 @@ class ReasonCode(StrEnum):
     CALLBACK_ORDER_MOVED = "callback_order_moved", _words(K.OTHER, "{order_ref}: {old} → {new}")
     CALLBACK_ORDER_STAYS = "callback_order_stays", _words(K.OTHER, "{order_ref}[again? read again]: still {state}")
     CALLBACK_ORDER_UNREAD = "callback_order_unread", _words(K.OTHER, "{order_ref} could not be read: {why}")
-    CALLBACK_ENDS_RUNS = "callback_ends_runs", _words(K.OTHER, "{times} runs that looked at it ended without a word; "
-        "{remedy}", "look at their logs, then replay it", who=Actor.OPERATOR, command="callbacks")
+    CALLBACK_ENDS_RUNS = "callback_ends_runs", _words(K.OTHER, "{times} runs that read it ended without a word; "
+        "{remedy}", "see their logs, then replay it", who=Actor.OPERATOR, command="callbacks")
     # deliveries of messages
     MESSAGE_UNSENT = "message_unsent", _words(K.OTHER, "not sent in time: neither sourcing serve nor the deployment "
         "notify was at work", "start sourcing serve", who=Actor.OPERATOR, command="serve")
@@ -457,7 +457,7 @@ class ReasonCode(StrEnum):
     RECIPIENT_LATE = "recipient_late", _words(K.OTHER, "it did not answer in time")
     RECIPIENT_UNUSABLE = "recipient_unusable", _words(K.OTHER, "it can't be used ({failure})")
     RECIPIENT_UNKNOWN = "recipient_unknown", _words(K.OTHER, "its address is not one that apprise understands: "
-        "{remedy}", "look at its page on appriseit.com")
+        "{remedy}", "see its page on appriseit.com")
     RECIPIENT_ANSWERED = "recipient_answered", _words(K.OTHER, "it answered {status}[wrong?: the address is wrong or "
         "no longer valid][busy?: too many messages]")
     RECIPIENT_LOGIN_REFUSED = "recipient_login_refused", _words(K.OTHER, "it refused user or password")
@@ -487,7 +487,7 @@ class ReasonCode(StrEnum):
     # runs that lost their process
     RUN_LOST = "run_lost", _words(K.OTHER, "its process or machine is gone: it was killed, had no memory left, or the "
         "machine was switched off. It is started again by itself and goes on where it was", "nothing, unless this "
-        "comes again and again; then look at the memory of the machine, and at the log of the run", who=Actor.NOBODY)
+        "comes again and again; then check the memory of the machine, and the log of the run", who=Actor.NOBODY)
     RUN_LOST_TOO_OFTEN = "run_lost_too_often", _words(K.OTHER, "it was started again {times} times and lost its "
         "process each time, so it is left alone now", FIND_OUT, who=Actor.OPERATOR)
     RUN_NOT_STARTED_AGAIN = "run_not_started_again", _words(K.OTHER, "its process is gone, and it was not started "
@@ -505,7 +505,7 @@ class ReasonCode(StrEnum):
         "{queue} or the deployment is paused, and resume it; if none is, start the worker again", who=Actor.OPERATOR)
     OVERDUE = "overdue", _words(K.OTHER, "no run of the deployment {deployment} has completed "
         "[since?since {since}][never?yet]. Was the machine off? Then what it missed is started by itself",
-        "nothing is lost, the next run that completes catches up. [scheduled?Look at Runs: one that waits for an "
+        "nothing is lost, the next run that completes catches up. [scheduled?See Runs: one that waits for an "
         "answer, is late or fails again and again says why][off?Its schedule is switched off: switch it on, on the "
         "deployment's page]", who=Actor.OPERATOR)
     SERVER_AWAY = "server_away", _words(K.OTHER, "Prefect's server has not answered since {since}", "start `sourcing "

@@ -79,7 +79,7 @@ def problems_of(
 
 
 def parcel_silent(days: int) -> Reason:
-    """Why a parcel needs a look that no carrier has scanned for so many days."""
+    """Why a parcel needs a person that no carrier has scanned for so many days."""
     return because(ReasonCode.PARCEL_SILENT, days=days)
 
 

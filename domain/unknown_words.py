@@ -12,7 +12,7 @@ from domain.wording import pluralize, shorten
 
 NOTHING_GUESSED = (
     "Nothing is guessed from it: what this program has paid counts as paid, and orders, parcels and refunds stay as "
-    "they were until a known word follows. Ask the service's support what it means. This is told once a word; "
+    "they were until a known word follows. Ask the service's support what it means. This is sent once a word; "
     "`sourcing doctor` lists all."
 )
 CAUSE = "unknown-word:"

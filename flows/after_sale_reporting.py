@@ -28,7 +28,7 @@ from tasks.snapshot_refunds import snapshot_refunds
 NOT_AS_ASKED = "not as asked"
 COLUMNS = ("order", "state", NOT_AS_ASKED, "reason", "refunds", "asked back", "came back", "marketplace")
 MOST_LISTED = 5
-NEEDS_ATTENTION = "Needs a look"
+NEEDS_ATTENTION = "To be checked"
 """The name of the final state of a run that did not do all it was asked: not to be mistaken for full success."""
 
 

@@ -119,7 +119,7 @@ def _held(changed: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator
                 cause=f"heard:{ref}:{order.state}:{order.why.digest if order.why else ''}",
                 kind=MessageKind.ORDERS_WAIT,
                 subject=f"Order {ref} is {order.state}",
-                body=f"The service told of a change, and the order was read again. {reason}",
+                body=f"The service announced a change, and the order was read again. {reason}",
             )
 
 
@@ -128,7 +128,7 @@ def _found_fault(parcels: Sequence[Received]) -> Iterator[Message]:
         if one.why:
             number = one.parcel.tracking_number
             cause = f"received:{one.order_ref}:{number}:{one.why.digest}"
-            subject = f"Parcel {number} of order {one.order_ref} at the warehouse needs a look"
+            subject = f"Parcel {number} of order {one.order_ref} at the warehouse needs a person"
             yield alert(cause, MessageKind.PARCEL, subject, one.why)
 
 
@@ -190,7 +190,7 @@ Kind = Annotated[CallbackKind, asked("About", "What the messages are about")]
 TicketId = Annotated[str, asked("Ticket", "Which messages: written by the dispatcher. To start it, replay messages")]
 
 
-@flow(name="hear-callbacks", flow_run_name="hear of {kind}", persist_result=False)
+@flow(name="hear-callbacks", flow_run_name="read about {kind}", persist_result=False)
 @report_expected_errors()
 async def hear_callbacks(kind: Kind, ticket: TicketId) -> CallbackReport:
     """Read the orders again that the service's messages name. A message alone changes nothing.
@@ -219,5 +219,5 @@ async def hear_callbacks(kind: Kind, ticket: TicketId) -> CallbackReport:
     for parcel in report.parcels:
         run_logger().warning("%s", parcel)
     counted = f"{pluralize(len(messages), 'message')}, {pluralize(len(report.moved), 'order')} moved"
-    await best_effort("the run's name", rename_run(f"hear of {kind}: {counted}"))
+    await best_effort("the run's name", rename_run(f"read about {kind}: {counted}"))
     return report

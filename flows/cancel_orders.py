@@ -143,7 +143,7 @@ async def cancel_orders(
     """
     order_refs = some_orders(order_refs)
     if not reason.strip():
-        raise BadInput("say why: fill in a reason, it is told to the marketplace. Nothing was sent")
+        raise BadInput("say why: fill in a reason, it is sent to the marketplace. Nothing was sent")
     async with opened() as resources:
         before = resources.ledger.orders(order_refs)
         feed = EventFeed(resources.ledger, order_refs)

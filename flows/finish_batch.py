@@ -27,7 +27,7 @@ from tasks.engine.resources import Resources, utc_now
 
 KnownBatch = Annotated[str, asked("Batch", "The name of a batch that was begun, as its runs show it")]
 FollowUpNumber = Annotated[
-    int, asked("Look", f"Which look at the batch this is; the last is {MOST_FOLLOW_UPS}", ge=1, le=MOST_FOLLOW_UPS)
+    int, asked("Look", f"Which follow-up of the batch this is; the last is {MOST_FOLLOW_UPS}", ge=1, le=MOST_FOLLOW_UPS)
 ]
 
 

@@ -143,7 +143,7 @@ class Night:
             with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
                 await tell(ledger, of_faults(about["file"], about["content"], words, places))
         except LedgerUnusable as error:
-            run_logger().warning("Nobody is told of the faults in %s: %s", about["file"], error)
+            run_logger().warning("No message goes out about the faults in %s: %s", about["file"], error)
 
     def _finish(self, working: Path, report: BatchReport, about: Mapping[str, Any]) -> FileResult:
         place = Folder.DONE if all(line.state in OVER for line in report.orders) else Folder.OPEN
@@ -288,4 +288,4 @@ async def watched_from_outside() -> AsyncIterator[list[Exception]]:
 async def _ping_watcher(*, well: bool) -> None:
     url = SourcingSettings().ping_url.get_secret_value()
     if url and has_deployment() and (why := await ping_watcher(url, well=well)):
-        run_logger().warning("The watcher at SOURCING_PING_URL may not have heard how this night ended: %s", why)
+        run_logger().warning("The watcher at SOURCING_PING_URL may not know how this night ended: %s", why)

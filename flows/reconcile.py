@@ -51,7 +51,7 @@ from tasks.snapshot_sums import LedgerSums
 # An unpaid order closes after a day: an order paid since a moment was created no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)
 NONE_FOREIGN: Mapping[OrderId, str] = {}
-SOMEBODY = "somebody in the Prefect UI"
+SOMEBODY = "a person in the Prefect UI"
 
 
 def foreign_by(orders: Sequence[OrderId], by: str) -> dict[OrderId, str]:
@@ -155,7 +155,7 @@ class Reconciliation:
             raise failed[0][1]
         self.troubles += [f"{name}: its orders could not be listed ({error.message})" for name, error in failed]
         self.troubles += [
-            f"{one.marketplace}: {FLAWS[one.lacks]}, so what it does not show, missing or unknown here, can't be told"
+            f"{one.marketplace}: {FLAWS[one.lacks]}, so what it does not show, missing or unknown here, stays open"
             for one in listings
             if one.lacks
         ]

@@ -19,7 +19,7 @@ from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources
 
 NOTHING_ASKED = "nothing about it waits for an answer"
-NOBODY = "somebody in the Prefect UI"
+NOBODY = "a person in the Prefect UI"
 
 
 @flow(name="resolve", flow_run_name="resolve {order_ref}", persist_result=False)

@@ -42,7 +42,7 @@ async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow param
     """
     settings = SourcingSettings()
     if not settings.notify.get_secret_value():
-        raise Nobody("SOURCING_NOTIFY is not set where this runs, so nobody is told: give it addresses of apprise")
+        raise Nobody("SOURCING_NOTIFY is not set where this runs, so no message goes out: give it addresses of apprise")
     sending = await asyncio.to_thread(_tried if test else _sent, settings)
     failed = [f"{name} did not get it: {why}" for name, why in sending.failures]
     summary = "; ".join([f"{pluralize(sending.sent, 'test message' if test else 'message')} sent", *failed])

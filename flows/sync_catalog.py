@@ -281,7 +281,7 @@ async def sync_catalog(
     A run that was broken off goes on where it was when it is started again within a day.
     """
     if not wanted:
-        raise BadInput("What to look at: add at least one marketplace, with words, categories, shops or items")
+        raise BadInput("What to fetch: add at least one marketplace, with words, categories, shops or items")
     asked = [one.read() for one in wanted]
     settings = SourcingSettings()
     async with open_resources(
@@ -307,7 +307,7 @@ def summary_of(report: CatalogReport) -> str:
 def catalogue_rows(report: CatalogReport) -> list[dict[str, str]]:
     """The counts of the run, a figure a row; below them items that could not be fetched, each with the reason."""
     figures = {
-        "looked at": ", ".join(report.sources) or "single items",
+        "searched": ", ".join(report.sources) or "single items",
         "items": f"{report.items:,}, of which {report.fetched:,} were read by this run",
         "SKUs": f"{report.skus:,}: {report.new:,} new, {report.changed:,} changed, {report.unchanged:,} as before",
         "gone": f"{report.gone:,}",

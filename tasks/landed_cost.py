@@ -145,7 +145,7 @@ class _Bills:
         quote = quotes[0] if quotes else None
         strange = {row["currency"] for row in (*lines, *quotes, *refunds)} - {currency}
         problem = (
-            f"it was paid in {currency}, and some of it is told in {', '.join(sorted(strange))}" if strange else ""
+            f"it was paid in {currency}, and some of it is shown in {', '.join(sorted(strange))}" if strange else ""
         )
         return Bill(
             order_ref=ref,

@@ -33,7 +33,7 @@ async def snapshot_missing_refunds(resources: Resources) -> str:
     try:
         refs = await asyncio.to_thread(_unwritten, resources)
     except SnapshotError as error:
-        return f"refunds that the tables don't tell could not be looked for: {error}"
+        return f"refunds that the tables lack could not be looked for: {error}"
     if refs:
         await snapshot_refunds(resources, resources.ledger.orders(refs))
     return ""

@@ -36,7 +36,7 @@ class LedgerSums:
             raise SnapshotSumsDiffer(
                 f"a snapshot for {self._resources.settings.snapshot_root} adds up to other sums than the ledger "
                 f"{self._resources.ledger.shown}, and was not written ({sums}). Nothing is lost: the ledger has "
-                "everything, and the snapshots before still count. Look at it with `sourcing ledger verify` and "
+                "everything, and the snapshots before still count. Check it with `sourcing ledger verify` and "
                 "`sourcing reconcile`, mend what they find or report it, then run again or `sourcing snapshot rebuild`"
             )
 

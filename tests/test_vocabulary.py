@@ -267,3 +267,30 @@ def prose() -> dict[str, str]:
 def test_a_private_word_is_in_no_docstring_and_on_no_page(word: str) -> None:
     pattern = re.compile(rf"\b{word}s?\b", re.IGNORECASE)
     assert [name for name, text in prose().items() if pattern.search(text)] == []
+
+
+PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+PRINTED = re.compile(r"\b(?:look(?:s|ed)? at|needs? a look|nobody|somebody|hears? of|heard of)\b", re.IGNORECASE)
+STORED = {"connectors/ledger/migrations/versions/0015_reason_facts.py": "texts of earlier programs"}
+
+
+def printed(tree: ast.Module) -> Iterator[str]:
+    """The texts of a module but its docstrings."""
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+
+
+def test_a_private_word_is_in_no_text_that_is_printed() -> None:
+    files = {file for folder in PRODUCT for file in (ROOT / folder).rglob("*.py") if folder != "sandbox"}
+    texts = {str(file.relative_to(ROOT)): text for file in files if PRINTED.search(text := file.read_text())}
+    found = {
+        (name, text)
+        for name, source in texts.items()
+        if name not in STORED
+        for text in printed(ast.parse(source))
+        if " " in text and PRINTED.search(text)
+    }
+    found |= {(page.name, line) for page in PAGES for line in PRINTED.findall(page.read_text())}
+    assert sorted(found) == []

@@ -67,7 +67,7 @@ class MetricsCollector(Collector):
         yield _gauge("ledger_readable", "Whether the ledger could be read", 1)
         yield _gauge("spent_today_fen", "What left or may leave today, in fen", day_total(connection, today))
         yield _by("orders", "Orders by state", "state", {state: states.get(state, 0) for state in OrderState})
-        yield _gauge("orders_unknown", "Orders of which nobody knows what happened", states.get(OrderState.UNKNOWN, 0))
+        yield _gauge("orders_unknown", "Orders whose outcome is not known", states.get(OrderState.UNKNOWN, 0))
         yield _gauge(
             "orders_oldest_waiting_seconds",
             "How long the order waits that has waited longest for a person",
@@ -95,7 +95,7 @@ def _of_the_pace(now: float, pace: Pace | None) -> Iterable[GaugeMetricFamily]:
     yield _gauge("callers", "Processes that share a limit of calls a second at present", len(clients))
     yield _gauge("calls_wanted", "Calls a second that they could make together", sum(taker.wants for taker in clients))
     pause_s = pace.pause(now) if pace else 0
-    yield _gauge("calls_paused_seconds", "So long nobody may call, since the service has too many calls", pause_s)
+    yield _gauge("calls_paused_seconds", "How long no call may be made, since the service has too many", pause_s)
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:

@@ -169,7 +169,7 @@ def _leads_to(answer: aiohttp.ClientResponse) -> str:
 
 async def _file(answer: aiohttp.ClientResponse) -> Fetched:
     if answer.content_length is None and "chunked" not in answer.headers.get("transfer-encoding", "").lower():
-        raise Unusable("does not say how long the file is, so nobody can tell whether it came whole: download it")
+        raise Unusable("does not say how long the file is, so it may be cut off unnoticed: download it")
     if (answer.content_length or 0) > MOST_BYTES:
         raise Unusable(too_large(answer.content_length or 0))
     parts, size = [], 0

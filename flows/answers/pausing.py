@@ -23,7 +23,7 @@ from domain.wording import counted, pluralize, shorten
 
 POLL_EVERY_S = 0.5
 SAY_EVERY_S = 15.0
-GO_ON = "Looks that wait for this begin now; a batch without one goes on when its file is run again, or by finish-batch"
+GO_ON = "Follow-ups that wait begin now; a batch without one goes on when its file is run again, or by finish-batch"
 NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is created, paid, booked or put into a cart"
 
 
@@ -58,7 +58,7 @@ class Leaving:
             return ""
         return (
             f"{pluralize(len(self.in_doubt), 'effect')} sent before the pause got no answer: the service may still "
-            f"carry it out until {self.clear_at:%H:%M:%S} UTC; runs and looks go on asking what became of it"
+            f"carry it out until {self.clear_at:%H:%M:%S} UTC; runs and follow-ups go on asking what became of it"
         )
 
 

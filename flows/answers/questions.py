@@ -124,8 +124,8 @@ class Case:
         """Raise `ResolutionRefused` when the effect could still arrive after the service was asked."""
         if asked_at < clear_at:
             raise ResolutionRefused(
-                f"{effect.key} may still arrive until {clear_at:%Y-%m-%d %H:%M:%S} UTC, so nobody can know yet that it "
-                "did not: look again after that"
+                f"{effect.key} may still arrive until {clear_at:%Y-%m-%d %H:%M:%S} UTC, so it is not proven yet that "
+                "it did not: try again after that"
             )
 
     async def require_same(self, effect: EffectRecord, **given: str) -> None:

@@ -72,7 +72,7 @@ async def _answered(asking: _Asking, deadline: datetime, notice: ApprovalNotice)
         return await asking.answer(deadline)
     except CancelledBelow:
         why_not = because(ReasonCode.ASKING_RUN_CANCELLED)
-        return Decision(approved=[], by="somebody who cancelled its run", why_not=why_not)
+        return Decision(approved=[], by="the person who cancelled its run", why_not=why_not)
     except (asyncio.CancelledError, TerminationSignal):
         if await is_cancelled(outermost_run()):
             await notice.nobody_has_to_answer()

@@ -59,7 +59,7 @@ class ApprovalNotice:
             cause=self._ends,
             kind=MessageKind.APPROVAL_ENDS,
             subject=f"{self.batch_id} still waits for your yes, until {self.until}",
-            body=f"Nobody has answered yet. {how} After that nothing of it is bought.",
+            body=f"No answer has come yet. {how} After that nothing of it is bought.",
             link=self._link,
             due_at=self.deadline - ahead_of(self.deadline - self.first),
             until=self.deadline,
@@ -74,7 +74,7 @@ class ApprovalNotice:
                 cause=f"not-approved:{self._question}",
                 kind=MessageKind.NOT_APPROVED,
                 subject=f"{self.batch_id}: {decision.not_bought}",
-                body=f"Until {self.until} nobody said yes to this: {self._action}. What is held stays so until the "
+                body=f"Until {self.until} no approval came for this: {self._action}. What is held stays so until the "
                 "next run of the same file, which makes a new plan and asks again.",
             )
             await tell(self.ledger, message)

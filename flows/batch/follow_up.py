@@ -71,7 +71,7 @@ async def scheduled(follow_up: FollowUp, limits: Limits) -> FollowUp:
             why = type(error).__name__
         else:
             return replace(follow_up, by=DEPLOYMENT)
-    run_logger().warning("The Prefect server did not take the look at %s (%s)", ", ".join(follow_up.batches), why)
+    run_logger().warning("The Prefect server did not take the follow-up of %s (%s)", ", ".join(follow_up.batches), why)
     return follow_up
 
 

@@ -35,7 +35,7 @@ def why_over(share: Share | None, now: datetime) -> str:
     if share is None or share.closed_at is not None:
         return CLOSED
     is_alone = now - share.seen_at > ALONE_FOR
-    return f"nobody has looked after the batch since {share.seen_at:%H:%M:%S} UTC" if is_alone else ""
+    return f"the batch has had no run since {share.seen_at:%H:%M:%S} UTC" if is_alone else ""
 
 
 class Helping:

@@ -191,7 +191,7 @@ class Sharing:
 
     def _taken_over(self) -> TakenOver:
         return TakenOver(
-            f"another run goes on with batch {self._batch}: this one was not heard of for a while, and ends"
+            f"another run goes on with batch {self._batch}: this one gave no sign of life for a while, and ends"
         )
 
     async def _touch(self) -> None:

@@ -43,7 +43,7 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
         return without_receiver(line.reason, receiver) if receiver else ""
 
     bought = f"Bought in this run: {pluralize(report.bought_this_run, 'order')} for {Money(report.spent_this_run_fen)}."
-    later = [f"Looked at again by itself: {report.next_look.words}."] if report.next_look else []
+    later = [f"Read again by itself: {report.next_look.words}."] if report.next_look else []
     told = []
     if rest:
         counts = counted(str(line.state) for line in rest)
@@ -88,7 +88,7 @@ def _reasons(lines: Sequence[ReportLine]) -> list[str]:
 
 def of_faults(file: str, content: str, note: str, places: Sequence[str]) -> Message:
     """The message of a faulty request file, with the places only: the words of faults may quote a receiver."""
-    where = f"Look at {shorten(places, 10)}. " if places else ""
+    where = f"See {shorten(places, 10)}. " if places else ""
     return Message(
         cause=f"faults:{file}:{content}",
         kind=MessageKind.FAULTS,
@@ -232,8 +232,8 @@ def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
             cause=_cause("unknown", about),
             kind=MessageKind.EFFECT_UNKNOWN,
             subject=f"No answer to {pluralize(len(effects), 'action')}: {shorten(named)}",
-            body="Nobody knows yet whether it happened, so it is not done again. Later runs look at the service; what "
-            "they can't tell waits for your answer.",
+            body="It is not known yet whether it happened, so it is not done again. Later runs ask the service; what "
+            "they don't find out waits for your answer.",
             about=about,
         )
     ]

@@ -31,7 +31,7 @@ async def tell(ledger: Ledger, *told: Message) -> None:
         if linked:
             await asyncio.to_thread(ledger.tell, *linked)
     except LedgerUnusable as error:
-        run_logger().warning("Nobody is told of this (%s): %s", error, "; ".join(one.subject for one in told))
+        run_logger().warning("No message goes out about this (%s): %s", error, "; ".join(one.subject for one in told))
 
 
 async def untell(ledger: Ledger, cause: str) -> None:
@@ -88,7 +88,7 @@ def service_away(ledger: Ledger, since: datetime, link: str = "") -> None:
         return
     words = (
         "Runs wait for it as long as SOURCING_PATIENCE_S allows, then end and are taken up by the next. Nothing is "
-        "lost and nothing is bought twice. You will be told when it is back."
+        "lost and nothing is bought twice. A message comes when it is back."
     )
     ledger.tell(
         Message(

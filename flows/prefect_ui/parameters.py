@@ -194,7 +194,7 @@ Yes = Annotated[
     bool,
     asked(
         "Approved beforehand",
-        "Buy without asking, as far as all limits allow. Otherwise the run pauses with the plan, and somebody "
+        "Buy without asking, as far as all limits allow. Otherwise the run pauses with the plan, and a person "
         "approves it here",
     ),
 ]
@@ -274,11 +274,11 @@ class WantedOffers(FormSection):
 
     def read(self) -> Selection:
         """The form's values as the crawl takes them. Raises `BadInput`."""
-        return in_words("What to look at", lambda: Selection(**dict(self)))
+        return in_words("What to fetch", lambda: Selection(**dict(self)))
 
 
 WantedList = Annotated[
-    list[WantedOffers], asked("What to look at", "One entry a marketplace: press Add item, and choose there")
+    list[WantedOffers], asked("What to fetch", "One entry a marketplace: press Add item, and choose there")
 ]
 Full = Annotated[
     bool, asked("All anew", "Fetch and write also what has not changed. Otherwise only what is new, changed or gone")
@@ -287,7 +287,7 @@ MostItems = Annotated[int, asked("Most items", "From each search, category and s
 
 OrderRefs = Annotated[list[str], asked("Orders", "Their references, as they stand in the request file. At least one")]
 CancelReason = Annotated[
-    str, asked("Reason", "Told to the marketplace. For paid orders it must be one of the marketplace's own list")
+    str, asked("Reason", "Sent to the marketplace. For paid orders it must be one of the marketplace's own list")
 ]
 SinceDays = Annotated[
     int,
@@ -308,7 +308,7 @@ ForeignLines = Annotated[
     asked(
         "Not ours",
         "Orders that this run finds without one of ours and that are to stay, as marketplace:order id. They are "
-        "not told again unless they cost more or go under one of our references. Example: taobao:4050118801",
+        "not listed again unless they cost more or go under one of our references. Example: taobao:4050118801",
     ),
 ]
 AnsweredBy = Annotated[str, asked("Your name", "Who says that they are not ours; it is kept", max_length=120)]
@@ -322,11 +322,15 @@ CsvFile = Annotated[
 ]
 SheetFile = Annotated[str, asked("Sheet", "The same for the XLSX file")]
 PauseReason = Annotated[
-    str, asked("Why", "Told with every order that waits for it, and to whoever opens a run meanwhile. May stay empty")
+    str,
+    asked(
+        "Why",
+        "Shown with every order that waits for it, and by runs that begin meanwhile. May stay empty",
+    ),
 ]
-PausedBy = Annotated[str, asked("Your name", "Who pauses; it is told with the reason")]
+PausedBy = Annotated[str, asked("Your name", "Who pauses; it is shown with the reason")]
 ResumedBy = Annotated[str, asked("Your name", "Who resumes; it is kept")]
-ConfirmedAt = Annotated[Marketplace, asked("Marketplace", "Which one you have looked at in the console")]
+ConfirmedAt = Annotated[Marketplace, asked("Marketplace", "Which one you have checked in the console")]
 AmountsRight = Annotated[
     bool, asked("Its amounts are right", "It is held since two readings of an amount are a hundred times apart: todo")
 ]

@@ -89,7 +89,7 @@ Company = Annotated[
     asked("Carrier", "Code, such as SF, or name. Empty, with only showing switched on: shows who takes return parcels"),
 ]
 ParcelNumber = Annotated[str, asked("Tracking number", "Of the parcel that goes back")]
-ParcelNote = Annotated[str, asked("Note", "What to tell the seller about the goods. May stay empty")]
+ParcelNote = Annotated[str, asked("Note", "The message to the seller about the goods. May stay empty")]
 MessageWords = Annotated[str, asked("Message", "1 to 500 characters. The same words are said once, however often sent")]
 AnswerGiven = Annotated[
     Answer,

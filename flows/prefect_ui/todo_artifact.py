@@ -44,7 +44,7 @@ RESUME = "resume-buying"
 FORMS = {
     "run": ("manual", "run it again"),
     "resolve": ("resolve", "answer"),
-    "refunds": ("after-sale", "look at it again"),
+    "refunds": ("after-sale", "read it again"),
     "refund": ("refund", "ask for the money"),
     "return": ("return", "name the parcel"),
     "cancel": ("cancel-orders", "cancel it"),
@@ -186,7 +186,7 @@ def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
         if word in FORMS and not (word == "run" and is_open):
             yield *FORMS[word], _filled(word, one)
     if is_open:  # that run needs no file and no approval
-        yield "finish-batch", "look at its batch again", {"batch": one.batch_id}
+        yield "finish-batch", "read its batch again", {"batch": one.batch_id}
     elif one.batch_id and "run" not in said and one.state in (OrderState.HELD, OrderState.REFUSED):
         yield "manual", "run it again", {}
 

@@ -232,7 +232,7 @@ def _freight(figures: Figures) -> ReportSection:
         for row in with_totals(figures.freight, ["currency", "freight_currency"], ["marketplace"])
     ]
     unknown = (
-        f"{pluralize(figures.freight_unknown, 'booked order')} without a known freight: the service did not tell it."
+        f"{pluralize(figures.freight_unknown, 'booked order')} without a known freight: the service does not show it."
     )
     return ReportSection(
         key="freight",
@@ -319,7 +319,7 @@ def _refunds(figures: Figures) -> ReportSection:
 def _parcels(figures: Figures) -> ReportSection:
     rows = [(row["order_ref"], row["tracking_number"], row["problem"]) for row in records(figures.parcels)]
     columns = ("order", "parcel", "what the warehouse found")
-    return ReportSection(key="parcels", title="Parcels that need a look", columns=columns, rows=rows)
+    return ReportSection(key="parcels", title="Parcels to be checked", columns=columns, rows=rows)
 
 
 def _stages(figures: Figures) -> ReportSection:

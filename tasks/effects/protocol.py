@@ -254,7 +254,7 @@ def _require_none_passed_over(chunk: _Chunk, claimed: Claimed, slots: Collection
     for record in claimed.open.values():
         is_own = record.owner == chunk.resources.ledger.owner and record.slot in slots
         if is_own and record.status is EffectStatus.SENDING:
-            raise PassedOver(f"{record.key} was begun by this run and is open, and nobody asks what became of it")
+            raise PassedOver(f"{record.key} was begun by this run and is open, and no call asks what became of it")
 
 
 async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:

@@ -88,7 +88,7 @@ def test_rates_that_can_not_be_used_or_are_old_are_said(
 def test_whether_messages_can_go_out_is_said_without_an_address(
     sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _of_messages(sourcing) == ("nobody is told", True)
+    assert _of_messages(sourcing) == ("no recipients", True)
     monkeypatch.setenv("SOURCING_NOTIFY", "ntfys://ntfy.sh/topic-5f0c wehcat://secret")
     assert _of_messages(sourcing) == ("apprise does not understand the address of wehcat", False)
     monkeypatch.setenv("SOURCING_NOTIFY", "mailtos://mei:secret@example.com ntfys://ntfy.sh/topic-5f0c")

@@ -45,6 +45,6 @@ def test_where_nobody_can_be_asked_yes_is_named(sourcing: Sourcing, tmp_path: Pa
     done = sourcing("ledger", "restore", tmp_path / "b.db")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (
         1,
-        "sourcing: nobody answered, so nothing was done: where nobody can be asked, say yes with --yes",
+        "sourcing: no answer came, so nothing was done: without a terminal, say yes with --yes",
     )
     assert not list((tmp_path / "data").glob("*.before-*"))

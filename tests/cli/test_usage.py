@@ -17,7 +17,7 @@ def test_without_a_terminal_a_run_needs_yes(sourcing: Sourcing, tmp_path: Path) 
     done = sourcing("run", EXAMPLE)
     assert (done.exit_code, done.stderr) == (
         2,
-        "sourcing: nobody can be asked to approve the plan here: add --yes, or --dry-run to look only\n",
+        "sourcing: there is no terminal to approve the plan at: add --yes, or --dry-run to look only\n",
     )
     assert list(tmp_path.iterdir()) == []
 

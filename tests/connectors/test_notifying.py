@@ -105,14 +105,14 @@ def test_three_hundred_of_a_kind_are_one_message(ledger: Ledger, receiver: Recei
     ledger.tell(*(message(f"A-{number}", body="x" * 200) for number in range(300)))
     assert send_due(ledger, telling(receiver.address)).sent == 300
     (only,) = receiver.got
-    assert only["title"] == "300 parcels need a look"
+    assert only["title"] == "300 parcels need a person"
     assert "- A-0 stalled\n" in only["message"]
     assert only["message"].endswith("- and 285 more\n\nhttp://ui/v2/x")
 
 
 def test_several_with_links_of_their_own_keep_them() -> None:
     subject, body, link = composed([message("A-1", link="http://ui/1"), message("A-2", link="http://ui/2")])
-    assert (subject, link) == ("2 parcels need a look", "")
+    assert (subject, link) == ("2 parcels need a person", "")
     assert body == "- A-1 stalled\n  http://ui/1\n- A-2 stalled\n  http://ui/2"
 
 

@@ -74,8 +74,8 @@ async def test_all_that_waits_of_a_kind_is_one_run(store: CallbackStore) -> None
     for _ in range(3):
         await dispatcher(store, server).poll()
     assert sorted(run["name"] for run in server.runs.values()) == [
-        "hear of price: 1 order",
-        "hear of status: 50 orders",
+        "read about price: 1 order",
+        "read about status: 50 orders",
     ]
     assert work(store, server) == 1_001
 
@@ -115,7 +115,7 @@ async def test_what_only_a_newer_version_knows_is_left_to_it_and_told_once(
     one = dispatcher(store, server)
     await one.poll()
     await one.poll()
-    assert [run["name"] for run in server.runs.values()] == ["hear of status: 1 order"]
+    assert [run["name"] for run in server.runs.values()] == ["read about status: 1 order"]
     (told,) = capsys.readouterr().err.splitlines()
     assert "messages about 'customs' wait for a newer version" in told
 

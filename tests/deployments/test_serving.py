@@ -177,7 +177,7 @@ def test_a_run_works_with_the_block_that_somebody_made_and_its_secret_is_readabl
     _make_block(served, "right", "sandbox-access-secret")
     _make_block(served, "wrong", SECRET)
     good = _start_with_block(served, "right")
-    assert served.await_state(good, "Needs a look", "Failed")["state_name"] == "Needs a look"  # it is not there
+    assert served.await_state(good, "To be checked", "Failed")["state_name"] == "To be checked"  # it is not there
     bad = _start_with_block(served, "wrong")
     failed = served.await_state(bad, "Completed", "Failed")
     assert failed["state_name"] == "Failed"

@@ -117,7 +117,7 @@ def test_an_offer_in_an_unknown_state_is_held() -> None:
     paused = replace(offer(RED, active=False), unknown_state="paused")
     assert in_words(match_sku(paused, "11")) == held(
         earlier(
-            "77 (杯子) is in a state that this program does not know (paused): look at its page on taobao; "
+            "77 (杯子) is in a state that this program does not know (paused): see its page on taobao; "
             "drop the line, or run again when it is on sale"
         )
     )
@@ -369,7 +369,7 @@ def test_an_order_that_would_be_split_is_held() -> None:
 def test_a_line_without_a_price_is_held() -> None:
     """A limit can't be kept for a price that nobody told."""
     assert in_words(judge_quote(request(Money(900)), (LINE,), replace(quote(), lines=()))) == held(
-        earlier("the service told no price for 杯子: look it up there")
+        earlier("the service shows no price for 杯子: look it up there")
     )
 
 
@@ -415,8 +415,8 @@ def test_a_price_far_below_its_limit_may_be_in_yuan() -> None:
     low = far_below_limits(request(Money(1200)), (LINE,), quote(59), setting=setting)
     assert in_words(low) == held(
         earlier(
-            "杯子 costs 0.59 CNY each, limit 12.00 CNY: less than a twentieth, and nobody has confirmed yet in which "
-            "unit taobao tells amounts. Look at its page there: if the price is right, say so: sourcing confirm "
+            "杯子 costs 0.59 CNY each, limit 12.00 CNY: less than a twentieth, and it is not confirmed yet in which "
+            "unit taobao has amounts. See its page there: if the price is right, say so: sourcing confirm "
             "taobao; if it costs that many yuan, set XPORTCN_UNITS=taobao=yuan. Then run again"
         )
     )

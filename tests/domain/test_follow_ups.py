@@ -42,21 +42,21 @@ def test_a_service_that_wants_to_be_left_alone_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (follow_up(by="finish-batch"), "3 orders are looked at again at 2026-01-01 12:17 UTC by finish-batch"),
+        (follow_up(by="finish-batch"), "3 orders are read again at 2026-01-01 12:17 UTC by finish-batch"),
         (
             follow_up(orders=1, at=NOON + timedelta(seconds=1)),
-            "1 order is to be looked at again: run the same command after 2026-01-01 12:01 UTC, or with --wait",
+            "1 order is to be read again: run the same command after 2026-01-01 12:01 UTC, or with --wait",
         ),
         (
             follow_up(is_late=True),
-            "3 orders are to be looked at again (past the time by which it was to be done): run the same command after "
+            "3 orders are to be read again (past the time by which it was to be done): run the same command after "
             "2026-01-01 12:17 UTC",
         ),
         (
             follow_up(here=False),
-            "3 orders are to be looked at again: start finish-batch of b after 2026-01-01 12:17 UTC",
+            "3 orders are to be read again: start finish-batch of b after 2026-01-01 12:17 UTC",
         ),
-        (follow_up(orders=0, by="finish-batch"), "it is looked at again at 2026-01-01 12:17 UTC by finish-batch"),
+        (follow_up(orders=0, by="finish-batch"), "it is read again at 2026-01-01 12:17 UTC by finish-batch"),
         (
             follow_up(number=6),
             "3 orders are still open after 5 looks, and no further one comes by itself: see to what stands with each "

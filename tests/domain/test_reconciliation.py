@@ -50,10 +50,10 @@ def test_an_order_that_the_ledger_does_not_know() -> None:
     assert (finding.kind, finding.marketplace) == (FindingKind.ORPHAN, TAOBAO)
     assert (finding.order_ref, finding.order_id) == ("X-1", "77")
     assert (finding.expected, finding.seen) == ("no order", "unpaid, 12.00 CNY")
-    assert finding.remedy.endswith("If nobody wants it, cancel it there")
+    assert finding.remedy.endswith("If it is not wanted, cancel it there")
     paid = only([], [theirs("X-1", reference="")])
     assert (paid.order_ref, paid.seen) == ("", "paid, 12.00 CNY paid")
-    assert paid.remedy.endswith("If nobody wants it, ask for the money back there")
+    assert paid.remedy.endswith("If it is not wanted, ask for the money back there")
 
 
 def test_an_order_that_somebody_said_is_not_ours() -> None:
@@ -83,7 +83,9 @@ def test_an_order_that_the_ledger_knows_as_not_ordered(state: OrderState) -> Non
     finding = only([unpaid(state=state, order_id="", ordered_at=None)], [theirs("A-1", order_id="77")])
     assert (finding.kind, finding.order_ref, finding.order_id) == (FindingKind.ORPHAN, "A-1", "77")
     assert finding.expected == f"A-1 is {state}, without this order"
-    assert finding.remedy.startswith("if it is this order: sourcing resolve A-1 --ordered 77 --up-to 12.00. If nobody")
+    assert finding.remedy.startswith(
+        "if it is this order: sourcing resolve A-1 --ordered 77 --up-to 12.00. If it is not"
+    )
 
 
 def test_the_reference_of_another_marketplace_is_not_ours() -> None:

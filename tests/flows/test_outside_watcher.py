@@ -36,7 +36,7 @@ async def test_a_night_is_well_unless_there_was_trouble(
         async with watched_from_outside():
             _ = 1 / 0
     assert [well for _, well in heard] == [True, False, False]
-    assert "SOURCING_PING_URL may not have heard how this night ended: Connection refused" in caplog.text
+    assert "SOURCING_PING_URL may not know how this night ended: Connection refused" in caplog.text
     assert "6f1b" not in caplog.text
 
 

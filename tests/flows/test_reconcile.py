@@ -166,7 +166,7 @@ async def test_each_finding_is_a_row(world: World) -> None:
     assert (
         "## To do\n\n- **orphan** taobao X-1 77: expected no order; seen unpaid, 12.00 CNY. To do: find out who "
         "ordered it: another ledger or a person at the console. If it is to stay: sourcing reconcile "
-        "--not-ours taobao:77. If nobody wants it, cancel it there\n"
+        "--not-ours taobao:77. If it is not wanted, cancel it there\n"
     ) in markdown(report)
 
 

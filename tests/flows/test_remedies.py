@@ -31,7 +31,7 @@ ORDERS = "say which orders: add their references, as they stand in the request f
         (resolve_order.fn(), ORDER),
         (receive_orders.fn([""]), ORDERS),
         (cancel_orders.fn([]), ORDERS),
-        (cancel_orders.fn(["A-1"], " "), "say why: fill in a reason, it is told to the marketplace. Nothing was sent"),
+        (cancel_orders.fn(["A-1"], " "), "say why: fill in a reason, it is sent to the marketplace. Nothing was sent"),
         (
             ask_for_refund.fn("A-1", reason="1", amount_cny="1,5"),
             "mend the amount: '1,5' is not an amount in yuan, such as 1500 or 99.50. Nothing was sent",

@@ -169,7 +169,7 @@ async def test_no_answer_in_time_is_a_no(merchant: Merchant, monkeypatch: pytest
         run = await deployed.new_run(requests(merchant, 1))
         state = await deployed.carry_out(run)
         assert state.is_completed()
-    silence = "not bought, nobody answered within 1 second"
+    silence = "not bought, no answer within 1 second"
     assert [line.reason for line in (await state.aresult()).orders] == [silence]
     assert merchant.sandbox.books()["orders"] == []
     with ledger(merchant) as book:

@@ -76,7 +76,7 @@ async def test_prefect_starts_one_look_when_it_is_due(
         }
         assert follow_up.parent_task_run_id is None
         at = f"{follow_up.next_scheduled_start_time:%Y-%m-%d %H:}"
-        assert f"; 2 orders are looked at again at {at}" in night.note
+        assert f"; 2 orders are read again at {at}" in night.note
         assert night.note.endswith(" UTC by finish-batch")
 
         await client.set_flow_run_state(follow_up.id, Cancelled(), force=True)

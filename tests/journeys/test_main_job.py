@@ -150,5 +150,5 @@ def test_without_somebody_to_ask_nothing_is_bought(merchant: Merchant) -> None:
     done = merchant.sourcing("run", requests(merchant, 1))
     assert (done.exit_code, done.stderr) == (
         2,
-        "sourcing: nobody can be asked to approve the plan here: add --yes, or --dry-run to look only\n",
+        "sourcing: there is no terminal to approve the plan at: add --yes, or --dry-run to look only\n",
     )

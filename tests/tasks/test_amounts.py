@@ -104,7 +104,7 @@ async def test_an_order_told_at_a_hundredth_is_not_paid_nor_is_another_there(
         OrderState.HELD,
         "the ledger says 14.20 CNY, and the order says 0.14 CNY: about a hundred times apart, so one of them is in "
         "another unit (yuan, fen). If the order means yuan, set XPORTCN_UNITS=taobao.orders=yuan. Nothing is ordered "
-        "or paid at taobao until somebody has looked: sourcing ledger confirm taobao",
+        "or paid at taobao until it is checked: sourcing ledger confirm taobao",
     )
     await pay(resources, "A-2")
     assert (now(resources, "A-2").state, channel.payments) == (OrderState.HELD, [])

@@ -222,7 +222,7 @@ async def test_tracking_goes_on_where_the_refunds_that_are_told_can_not_be_read(
         told_in.unlink()
     report = await track(resources, 10)
     assert (report.troubles, state(resources, "B-1")) == ([], "refunding")
-    assert "refunds that the tables don't tell could not be looked for" in caplog.text
+    assert "refunds that the tables lack could not be looked for" in caplog.text
 
 
 async def test_a_price_that_rose_before_payment_holds_the_order_and_is_told(
@@ -330,7 +330,7 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
         await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
     ((kind, body),) = told(resources)
     assert (kind, "\x1b" in body) == ("parcel", False)
-    assert "Parcel YT1 of order B-1 at the warehouse needs a look. It did not pass" in body
+    assert "Parcel YT1 of order B-1 at the warehouse needs a person. It did not pass" in body
     assert "the warehouse's inspection (质检不通过): 有污渍" in body
     query = "select inspection, weight_grams, is_shown, reason_code from parcels_received"
     found = sql(resources.settings.snapshot_root, query).rows
@@ -392,7 +392,7 @@ async def test_freight_that_rose_since_the_booking_is_told_with_both_prices(
         await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
     words = "Its freight would be 25.00 USD by a fresh estimate, and was booked for 21.60 USD"
     assert (told(resources), answers) == (
-        [(MessageKind.PARCEL, f"Parcel YT1 of order B-1 at the warehouse needs a look. {words}.")],
+        [(MessageKind.PARCEL, f"Parcel YT1 of order B-1 at the warehouse needs a person. {words}.")],
         [],
     )
 
@@ -411,8 +411,8 @@ async def test_a_parcel_heavier_than_those_before_it_is_told(
         report = await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
         store.settle(report.outcomes)
     assert [body for _, body in told(resources)] == [
-        "Parcel YT72 of order B-2 at the warehouse needs a look. It weighs 1.2 kg, and by earlier parcels of the same "
-        "goods 0.4 kg were to be expected: freight may be charged anew.",
-        "Parcel ELSE of order B-3 at the warehouse needs a look. The service shows no such parcel for this order: its "
-        "report is not believed.",
+        "Parcel YT72 of order B-2 at the warehouse needs a person. It weighs 1.2 kg, and by earlier parcels of the "
+        "same goods 0.4 kg were to be expected: freight may be charged anew.",
+        "Parcel ELSE of order B-3 at the warehouse needs a person. The service shows no such parcel for this order: "
+        "its report is not believed.",
     ]

@@ -256,7 +256,7 @@ B_1 = [order("B-1", 5100, "S-3")]
         ({"order_lines": [line("B-1", 1, 6000), line("B-1", 2, -1000)]}, EUR, "an amount of it is below zero"),
         ({"refunds": [refund("B-1", 5101)]}, EUR, "51.01 CNY came back of 51.00 CNY"),
         ({"order_lines": [line("B-1", 1, 5000, currency="USD")]}, EUR,
-         "it was paid in CNY, and some of it is told in USD"),
+         "it was paid in CNY, and some of it is shown in USD"),
     ],
 )  # fmt: skip
 def test_what_is_not_known_is_said_and_no_sum_is_made(changed: dict[str, Any], books: Books, said: str) -> None:

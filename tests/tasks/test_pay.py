@@ -152,7 +152,7 @@ async def test_an_order_that_shows_no_reference_yet_is_paid_once_it_does(
     assert (order.state, channel.payments) == (OrderState.ORDERED, [])
     assert order.reason == (
         "the service does not show our reference on order 77 yet, so it is not paid. "
-        "If that lasts, look at the order in the console: sourcing confirm taobao"
+        "If that lasts, look it up in the console: sourcing confirm taobao"
     )
     channel.show("77", ServiceStatus.UNPAID)
     (order,) = await pay(resources)

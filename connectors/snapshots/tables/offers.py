@@ -64,7 +64,7 @@ def offer_rows(offer: Offer, *, seen_at: datetime | None = None) -> list[Row]:
 OFFERS = table(
     "offers",
     "marketplace,item_id,sku_id",
-    "Prices and stock: one row a variant (SKU), whenever a batch looked at its product or a crawl saw it change.",
+    "Prices and stock: one row a variant (SKU), whenever a batch read its product or a crawl saw it change.",
     {
         **shared("marketplace", "item_id", of="offer"),
         **shared("sku_id", of="sku"),
@@ -164,7 +164,7 @@ OFFERS = table(
             unit=OUR_CLOCK,
             source="crawl",
             example=datetime(2026, 11, 2, 3, 4, 2, tzinfo=UTC),
-            null="a batch looked at it, not a crawl: then `snapshot_at` is the nearest time",
+            null="a batch read it, not a crawl: then `snapshot_at` is the nearest time",
         ),
     },
     version=2,

@@ -123,7 +123,7 @@ SHIPMENT_ITEMS = table(
 TRACKING_EVENTS = table(
     "tracking_events",
     "order_ref,tracking_number,sequence",
-    "Scans of parcels, domestic and international: one row a scan, written by the run that heard of it.",
+    "Scans of parcels, domestic and international: one row a scan, written by the run that first read it.",
     {
         **shared("order_ref"),
         "tracking_number": Column(
@@ -135,7 +135,7 @@ TRACKING_EVENTS = table(
         "sequence": Column(
             COUNT,
             "Number of the scan; by `occurred_at` it may come before an earlier number.",
-            unit="1, 2, 3 … of the parcel, as heard of",
+            unit="1, 2, 3 … of the parcel, in the order of reading",
             source="ledger",
             example=4,
         ),

@@ -217,7 +217,7 @@ def test_a_fact_that_fits_no_move_waits_for_a_person(ledger: Ledger, other: Ledg
     first, second = ledger.orders(["A-1", "A-2"]).values()
     assert (first.state, first.reason, first.paid_minor) == (
         OrderState.HELD,
-        "the service took it (came when the order was paid): look at it in the console",
+        "the service took it (came when the order was paid): look it up in the console",
         100,
     )
     assert second.state is OrderState.CANCELLED

@@ -21,7 +21,7 @@ from tests.postgres import Postgres
 LEASE = timedelta(seconds=60)
 TAOBAO = Marketplace.TAOBAO
 BEHIND = (
-    "not bought yet: A-1 goes first at taobao, and nobody has confirmed yet what its payment took from the balance. "
+    "not bought yet: A-1 goes first at taobao, and it is not confirmed yet what its payment took from the balance. "
     "Once it is paid, answer the question: sourcing confirm taobao; then run the file again"
 )
 

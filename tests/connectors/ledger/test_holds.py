@@ -49,7 +49,7 @@ def test_a_unit_holds_its_marketplace_for_every_run(ledger: Ledger, other: Ledge
     assert set(other.claim(intents("A-2", "B-1", action=action), lease=LEASE).won) == {"B-1"}
     order = other.orders(["A-2"])["A-2"]
     assert (order.state, WHY in order.reason) == (OrderState.HELD, True)
-    assert order.reason.endswith("until somebody has looked: sourcing ledger confirm taobao")
+    assert order.reason.endswith("until it is checked: sourcing ledger confirm taobao")
 
 
 @pytest.mark.parametrize("action", [Action.BOOK, Action.CANCEL, Action.REFUND])

@@ -142,7 +142,7 @@ async def test_without_a_yes_and_without_anybody_nothing_is_approved(book: Ledge
     """And orders begun earlier are left alone as well."""
     assert approver.get() is no_approver
     said = await decision(book, yes=False)
-    assert (said.approved, said.stops, str(said.not_bought)) == ([], True, "not approved: nobody could be asked")
+    assert (said.approved, said.stops, str(said.not_bought)) == ([], True, "not approved: the run had no way to ask")
 
 
 def filled_in(choice: str, orders: list[str] | str = "", note: str = "") -> Decision:
@@ -164,8 +164,8 @@ def test_silence_is_told_as_such() -> None:
     silence = because(ReasonCode.NOBODY_ANSWERED, within="24 hours")
     said = Decision(approved=[], by="nobody", why_not=silence)
     assert said.stops
-    assert str(said.not_bought) == "not bought, nobody answered within 24 hours"
-    assert str(said.not_shipped) == "freight not approved, nobody answered within 24 hours"
+    assert str(said.not_bought) == "not bought, no answer within 24 hours"
+    assert str(said.not_shipped) == "freight not approved, no answer within 24 hours"
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_it_takes_no_more_for_a_run_that_is_gone(ledger: Ledger, share: Share) -
     helper = helper_of(ledger, share, lambda _: None, idle_s=60)
     helper._resources.clock = lambda: utc_now() + timedelta(minutes=6)
     asyncio.run(asyncio.wait_for(helper.work(), 10))
-    assert helper.why_ended.startswith("nobody has looked after the batch since ")
+    assert helper.why_ended.startswith("the batch has had no run since ")
 
 
 def test_what_fails_is_given_back(ledger: Ledger, share: Share) -> None:

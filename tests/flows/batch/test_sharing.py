@@ -139,7 +139,7 @@ def test_a_helper_of_a_run_that_is_long_gone_buys_nothing(ledger: Ledger) -> Non
         batch_id="batch",
         planned=0,
         bought=0,
-        why_ended=f"nobody has looked after the batch since {gone_at:%H:%M:%S} UTC",
+        why_ended=f"the batch has had no run since {gone_at:%H:%M:%S} UTC",
     )
     assert not ledger.shares.states("share")[0].holder
 
@@ -331,7 +331,7 @@ def test_who_lost_its_share_to_another_run_ends(
         async with sharing_of(resources_of(ledger, tmp_path)) as its:
             await its.planned([planned("A-1").request])
 
-    with pytest.raises(TakenOver, match="another run goes on with batch batch: this one was not heard of for a while"):
+    with pytest.raises(TakenOver, match="another run goes on with batch batch: this one gave no sign of life"):
         asyncio.run(planned_elsewhere())
 
 

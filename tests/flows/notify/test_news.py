@@ -154,7 +154,7 @@ def test_an_order_is_news_by_code_and_facts_whatever_the_words(ledger: Ledger) -
 def test_faults_are_told_by_their_places() -> None:
     message = of_faults("may.csv", "0a1b2c3d", "2 faults; nothing was bought", ["row 3 receiver_phone", "row 9 item"])
     assert message.subject == "may.csv: 2 faults; nothing was bought"
-    assert message.body.startswith("Look at row 3 receiver_phone, row 9 item. ")
+    assert message.body.startswith("See row 3 receiver_phone, row 9 item. ")
 
 
 def test_a_parcel_that_is_stuck_is_told_once_with_the_carriers_words(ledger: Ledger) -> None:

@@ -81,11 +81,11 @@ ROWS = "order_ref,item\n" * 1_001
         (costs, {"since": "last week"}, "Paid since: 'last week' is no day; give one such as 2026-11-01"),
         (costs, {"since": "2026-11-31"}, "Paid since: day is out of range for month"),
         (costs, {"currency": "EURO"}, "Currency: 'EURO' is no currency; give its three letters, such as EUR"),
-        (sync_catalog, {"wanted": []}, "What to look at: add at least one marketplace"),
+        (sync_catalog, {"wanted": []}, "What to fetch: add at least one marketplace"),
         (
             sync_catalog,
             {"wanted": [{"marketplace": "1688"}]},
-            "What to look at: 1688: name keywords, categories,",
+            "What to fetch: 1688: name keywords, categories,",
         ),
     ],
 )

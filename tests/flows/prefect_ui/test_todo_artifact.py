@@ -58,7 +58,7 @@ def todo(state: str, *commands: str, reason: str = "why", advice: str = "", batc
         (todo("held", advice="paste again"), f"[run it again]({FORM}) · paste again"),
         (
             todo("unknown", "sourcing resolve A-1 --paid AMOUNT_CNY", "sourcing resolve A-1 --not-paid"),
-            f"[answer]({FORM}) · [look at its batch again]({FORM}?parameters=%7B%22batch%22%3A%20%22b-1%22%7D) · "
+            f"[answer]({FORM}) · [read its batch again]({FORM}?parameters=%7B%22batch%22%3A%20%22b-1%22%7D) · "
             "`sourcing resolve A-1 --paid AMOUNT_CNY` · `sourcing resolve A-1 --not-paid`",
         ),
         (
