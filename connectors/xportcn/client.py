@@ -40,6 +40,7 @@ from connectors.xportcn.failures import (
 )
 from connectors.xportcn.operations import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res, warehouse
 from connectors.xportcn.overrides import load_overrides, query_of
+from connectors.xportcn.page_bases import PageBases
 from connectors.xportcn.rows import field_of
 from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, PointInFen, path_and_query
 from domain.effects import Claim
@@ -86,6 +87,7 @@ class XportcnClient:
         self.overrides = load_overrides(settings.overrides)
         self.settings = settings
         self.assumptions = Assumptions(settings)
+        self.page_bases = PageBases(settings)
         self._on_send = on_send
         self._calls = calls
         self._clock = clock
@@ -118,7 +120,10 @@ class XportcnClient:
         """Make a call that changes nothing; failures that may pass are tried again inside."""
         if not isinstance(call, ReadCall):
             raise TypeError(f"{call.name} has an effect: it needs a claim")
-        tried, since = 0, self.breaker.now()
+        return await self.page_bases.read(self._read, call, request)
+
+    async def _read(self, call: ReadCall[Req, Res], request: Req, *, once: bool = False) -> Res:
+        tried, since = self.settings.retries if once else 0, self.breaker.now()
         while True:
             await self._take_call()
             async with self.breaker.passing(holds_lease=False):

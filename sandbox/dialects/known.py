@@ -19,6 +19,7 @@ from sandbox.dialects.hot_recommend import HOT_RECOMMEND
 from sandbox.dialects.list_basic import LIST_BASIC
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
 from sandbox.dialects.list_without_reference import LIST_WITHOUT_REFERENCE
+from sandbox.dialects.pages_from_0 import PAGES_FROM_0
 from sandbox.dialects.pages_of_20 import PAGES_OF_20_WITHOUT_TOTAL
 from sandbox.dialects.pay_by_credit import PAY_BY_CREDIT
 from sandbox.dialects.pay_is_submission import PAY_IS_SUBMISSION
@@ -76,6 +77,7 @@ DIALECTS = (
     BOOKING_ONE_AN_ORDER,
     BOOKING_REPEATED,
     HOT_RECOMMEND,
+    PAGES_FROM_0,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 

@@ -34,6 +34,7 @@ from connectors.xportcn.client import XportcnClient, allow
 from connectors.xportcn.daily_calls import DailyCalls
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.leased_permits import leasing
+from connectors.xportcn.page_bases import PageBases
 from domain.decisions import FINE, Verdict
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -169,6 +170,7 @@ async def open_resources(
             ),
         ):
             client.assumptions = Assumptions(client.settings, ledger.marks)
+            client.page_bases = PageBases(client.settings, ledger.marks)
             yield Resources(
                 settings=settings,
                 client=client,

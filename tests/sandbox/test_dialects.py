@@ -374,3 +374,27 @@ async def test_a_second_booking_may_be_refused_of_one_render_or_of_one_order(
     answers = [await caller.post("/open/pp/logistics/orderBookingFreight", body) for body in calls]
     assert [answer.body["success"] for answer in answers] == [True, second, anew]
     assert len((await caller.books())["shipments"]) == 1 + second + anew
+
+
+async def test_lists_may_count_their_pages_from_0(caller: Caller) -> None:
+    asked = {"keyword": "帆布", "pageSize": 2}
+    first, second = [
+        (await caller.post("/open/product/search", {**asked, "pageNo": page})).data["data"] for page in (1, 2)
+    ]
+    await caller.control("PUT", "dialects", {"names": ["pages-from-0"]})
+    assert [(await caller.post("/open/product/search", {**asked, "pageNo": page})).data["data"] for page in (0, 1)] == [
+        first,
+        second,
+    ]
+
+
+async def test_best_sellers_may_be_elsewhere(caller: Caller) -> None:
+    """Prices as text in yuan, no total; the assumed path is unknown then."""
+    asked = {"pageNo": 1, "pageSize": 1, "language": "zh"}
+    (known,) = (await caller.post("/open/product/hot/list", {"pageNo": 1, "pageSize": 1})).data["data"]
+    assert (await caller.post("/open/product/recommend", asked)).status == 404
+    await caller.control("PUT", "dialects", {"names": ["hot-recommend"]})
+    assert (await caller.post("/open/product/hot/list", asked)).status == 404
+    page = (await caller.post("/open/product/recommend", asked)).data
+    assert [*page] == ["pageNo", "pageSize", "data"]
+    assert page["data"][0]["price"] == f"{known['price'] / 100:.2f}"
