@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON, BadUsage, say
 from cli.follow_ups import Flow, with_follow_ups
-from cli.options import require_batch_name, require_encoding, require_time
+from cli.options import agrees, require_batch_name, require_encoding, require_time
 from cli.plan import NUMBERS, show_matches, show_plan, totals
 from cli.running import nothing, run_flow
 from cli.terminal import MOST_SHOWN, bars_aside, console, messages, print_json, show_orders, show_snapshot
@@ -87,7 +87,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
         )
 
     looking = with_follow_ups(flow, budget_cny=options.budget_cny, done_by=options.done_by) if options.wait else flow
-    return buy(looking, as_json=as_json, first=read_file)
+    return buy(looking, as_json=as_json, first=read_file, asks=not (options.yes or as_json))
 
 
 def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:
@@ -96,15 +96,33 @@ def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:
         raise BadUsage(f"there is no terminal to approve the {what} at: add --yes, or {otherwise}")
 
 
-def buy(flow: Flow, *, as_json: bool, first: Callable[[], object] = nothing) -> int:
-    """Run a flow that may buy and print its report; answers the exit code. `first`: see `run_flow`."""
+def buy(flow: Flow, *, as_json: bool, first: Callable[[], object] = nothing, asks: bool = False) -> int:
+    """Run a flow that may buy and print its report; answers the exit code. `first`: see `run_flow`.
+
+    Where it `asks`, the person at the terminal may answer about first payments at once.
+    """
     report, told = _reported(flow, first)
     print_json(report.to_json()) if as_json else print_report(report)
+    if asks and report.questions and sys.stdin.isatty():
+        ask_about_first_payments()
     code = 0 if report.all_fine else NEEDS_A_PERSON
     if not told:
         sys.stdout.flush()
         os._exit(code)  # Prefect would wait for its lost server, seconds for each of its events
     return code
+
+
+def ask_about_first_payments() -> None:
+    """Ask about each first payment whose question is open; what is not answered stays open."""
+    from cli.confirm import confirm_marketplace
+    from cli.status import open_ledger
+    from flows.answers.marketplaces import first_payments
+
+    with open_ledger() as ledger:
+        asked = [*first_payments(ledger)]
+    for marketplace in asked:
+        if agrees(f"Answer about {marketplace} now, with its console open?", yes=False):
+            confirm_marketplace(marketplace, yes=False, channel=None, otherwise="", by=None)
 
 
 def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[Remark]:

@@ -10,7 +10,13 @@ from domain.wording import pluralize
 
 HEADER_ROW = 1
 WHOLE_FILE = 0
-SERVICE, HELPERS = -1, -2
+SERVICE, HELPERS, FIRST_PAYMENT = -1, -2, -3
+OTHER_PLACES = {
+    WHOLE_FILE: "the file",
+    SERVICE: "the service",
+    HELPERS: "helpers",
+    FIRST_PAYMENT: "first payment",
+}
 POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
 MOST_ROWS_NAMED = 5
 
@@ -19,8 +25,8 @@ MOST_ROWS_NAMED = 5
 class Remark:
     """One remark. `row` counts as a CSV file does: the header is row 1; 0 means the whole file.
 
-    `SERVICE` and `HELPERS` stand for remarks on something else: what the service does not show, which helpers did not
-    join.
+    The others stand for remarks on something else: what the service does not show, which helpers did not join, where
+    one order is bought before the question about its payment is answered.
 
     `column` is empty when the whole row is meant.
     """
@@ -30,7 +36,7 @@ class Remark:
     message: str
 
     def __str__(self) -> str:
-        place = {WHOLE_FILE: "the file", SERVICE: "the service", HELPERS: "helpers"}.get(self.row, f"row {self.row}")
+        place = OTHER_PLACES.get(self.row, f"row {self.row}")
         return f"{place}, column {self.column}: {self.message}" if self.column else f"{place}: {self.message}"
 
 

@@ -57,13 +57,14 @@ class FirstOrderRows(LedgerRows):
 
     def goes_alone(self) -> dict[Marketplace, str]:
         """Where nothing further may be bought now, and the order there that was begun first."""
+        return {one: order_ref for one, order_ref in self.open_at().items() if order_ref is not None}
+
+    def open_at(self) -> dict[Marketplace, str | None]:
+        """Where one order is bought before a person has answered, and the one that was begun first, if any."""
         if not self._ledger.asks_first:
             return {}
         with self._ledger.reading() as connection:
-            first = {
-                one: _begun(connection, one, Action.CREATE) for one in Marketplace if not _is_free(connection, one)
-            }
-        return {one: order_ref for one, order_ref in first.items() if order_ref is not None}
+            return {one: _begun(connection, one, Action.CREATE) for one in Marketplace if not _is_free(connection, one)}
 
     @repeating
     def answer(self, marketplace: Marketplace, order_ref: str, *, otherwise: str, by: str) -> None:

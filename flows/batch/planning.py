@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from connectors.concurrently import task_group
@@ -21,6 +21,7 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reason_parts import Part
 from domain.reasons import detail
+from domain.request_remarks import FIRST_PAYMENT, Remark
 from domain.witnessed import marketplace_held
 from domain.wording import shorten
 from flows.batch.chunks import label_of, side_by_side
@@ -268,6 +269,22 @@ def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> di
         for one in (requests if held_ones else ())
         if one.marketplace in held_ones
     }
+
+
+def first_payments_ahead(ledger: Ledger, requests: Iterable[OrderRequest], to_buy: Collection[str]) -> Sequence[Remark]:
+    """Where only one of several orders to buy will be bought, since the question about its payment is open."""
+    counts = Counter(one.marketplace for one in requests if one.order_ref in to_buy)
+    several = {one: count for one, count in counts.items() if count > 1}
+    return [
+        Remark(
+            FIRST_PAYMENT,
+            "",
+            f"of these {several[one]:,} orders of {one} one is bought; the others wait until you have seen its payment "
+            f"in the console: sourcing confirm {one}",
+        )
+        for one, begun in (ledger.first_orders.open_at().items() if several else ())
+        if one in several and begun is None
+    ]
 
 
 def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> SpendLimits:

@@ -30,7 +30,15 @@ from flows.approval.request import ApprovalRequest, Decision, SummarizedRequest,
 from flows.batch.canary import Canaries
 from flows.batch.execution import execute
 from flows.batch.plan_sources import PlanSource, StoredPlans, summary_of
-from flows.batch.planning import Take, at_held_marketplaces, limits_now, spend_limits, unplanned, within_budget
+from flows.batch.planning import (
+    Take,
+    at_held_marketplaces,
+    first_payments_ahead,
+    limits_now,
+    spend_limits,
+    unplanned,
+    within_budget,
+)
 from flows.batch.reporting import batch_report, match_line
 from flows.batch.sharing import PlannedTogether, Sharing, shared
 from flows.batch.sorting import SortedOrders
@@ -101,7 +109,9 @@ class BatchRun:
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
         report = self._report(work, snapshot_id, plans=plans, dry_run=True)
         broken_off = in_all(why, Counter(str(plan.state) for plan in plans if plan.is_postponed))
-        return replace(report, plans=plans, to_ship=to_ship, broken_off=broken_off)
+        fine = {plan.order_ref for plan in plans if plan.is_fine}
+        warnings = [*report.warnings, *first_payments_ahead(self.resources.ledger, self.source.requests, fine)]
+        return replace(report, plans=plans, to_ship=to_ship, broken_off=broken_off, warnings=warnings)
 
     async def buy(self, budget: Money | None, *, ask: bool) -> BatchReport:
         """Take every order as far as possible; orders that failed by themselves are tried again at the end."""
@@ -165,11 +175,12 @@ class BatchRun:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
         fine = self._within(budget, await self._planned(work.to_plan))
         freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
+        ahead = first_payments_ahead(self.resources.ledger, self.source.requests, {one.order_ref for one in fine})
         question = SummarizedRequest(
             batch_id=self.batch_id,
             to_buy=self.source.stored(self.resources, fine),
             to_ship=freight,
-            warnings=self.source.warnings,
+            warnings=[*self.source.warnings, *ahead],
             paused=self.resources.paused,
             allowed=tuple(self.unasked),
             summaries=fine,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.run import ask_about_first_payments
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
@@ -78,6 +79,21 @@ def test_where_nobody_answers_nothing_is_recorded(sourcing: Sourcing, ledger: Le
         "sourcing: nothing was recorded. If it is otherwise, say how: sourcing confirm taobao --otherwise WORDS",
     )
     assert ledger.first_orders.asked() == {TAOBAO: "A-1"}
+
+
+def test_a_run_at_a_terminal_asks_about_a_first_payment_at_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where the person wants to answer now; until then the question stays open."""
+    said = [False]
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: said.pop(0))
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: "balance")
+    ask_about_first_payments()
+    assert (said, ledger.first_orders.asked()) == ([], {TAOBAO: "A-1"})
+    said += [True, True, True]
+    ask_about_first_payments()
+    assert (said, ledger.first_orders.asked()) == ([], {})
+    ask_about_first_payments()
 
 
 def test_units_in_doubt_are_asked_about_until_they_are_confirmed(sourcing: Sourcing, ledger: Ledger) -> None:

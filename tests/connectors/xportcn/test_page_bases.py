@@ -11,7 +11,9 @@ from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, Unans
 from connectors.xportcn.operations import taobao_product
 from connectors.xportcn.page_bases import PageBases, ids_of
 from connectors.xportcn.rows import FittingRows
+from domain.money import Money
 
+PRICE = Money(1)
 REAL = XportcnSettings(base_url="https://service.example", access_key="k", user_id="1")
 
 
@@ -45,7 +47,7 @@ class List:
             page = self.base if self.zero == "clamped" else 99
         start = (page - self.base) * 2
         numbers = range(1, self.hits + 1)[start : start + 2]
-        hits = [taobao_product.SearchHit.model_construct(item_id=str(number)) for number in numbers]
+        hits = [taobao_product.SearchHit.model_construct(item_id=str(number), price=PRICE) for number in numbers]
         return taobao_product.SearchPage.model_construct(data=FittingRows(hits))
 
 

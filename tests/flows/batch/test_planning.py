@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from connectors.ledger.plans import put_rows
+from connectors.ledger.store import Ledger
 from domain.decisions import refused
+from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
-from flows.batch.planning import plan_orders
+from flows.batch.planning import first_payments_ahead, plan_orders
 from tasks.engine.gathering import Arrivals
 from tasks.engine.resources import Resources
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import intents, plan
 from tests.flows.plans import planned
 
 BREAKER = SimpleNamespace(is_over=False, waits=False)
@@ -67,3 +74,22 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.Monke
     may_answer.set()
     assert [plan.order_ref for plan in await planning] == [one.order_ref for one in asked]
     assert len(looked_up) == len(set(looked_up)) == 40
+
+
+def test_where_one_order_is_bought_first_the_plan_says_so_beforehand(tmp_path: Path) -> None:
+    """Of marketplaces with several orders to buy, until one is begun; then the others are held in the plan."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with Ledger(url, clock=MovableClock(), owner="run", asks_first=True) as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan("A-0")])
+        asked = requests(3)
+        refs = {one.order_ref for one in asked}
+        assert [str(one) for one in first_payments_ahead(ledger, asked, refs)] == [
+            "first payment: of these 3 orders of taobao one is bought; the others wait until you have seen its payment "
+            "in the console: sourcing confirm taobao"
+        ]
+        assert first_payments_ahead(ledger, asked, {"A-1"}) == []
+        ledger.claim(intents("A-0"), lease=timedelta(seconds=60))
+        assert first_payments_ahead(ledger, asked, refs) == []
+        ledger.first_orders.answer(Marketplace.TAOBAO, "A-0", otherwise="", by="mei")
+        assert first_payments_ahead(ledger, asked, refs) == []
