@@ -33,22 +33,22 @@ class PageBases:
 
     def __init__(self, settings: XportcnSettings, kept: Kept | None = None) -> None:
         self._kept = kept
-        self._looks = not settings.is_sandbox
+        self._tells = not settings.is_sandbox
         self._known: dict[str, int] = {}
-        self._looked_at = set[str]()
-        self._first_look = defaultdict[str, asyncio.Lock](asyncio.Lock)
+        self._tried = set[str]()
+        self._one_at_a_time = defaultdict[str, asyncio.Lock](asyncio.Lock)
 
     async def read(self, read: Reads, call: ReadCall[Req, Res], request: Req) -> Res:
         """Read a page whose number counts from 1. Where a list's base is open its first page is read by both."""
         field = _page_field(type(request))
-        if not (field and self._looks and issubclass(call.response, BaseModel)):
+        if not (field and self._tells and issubclass(call.response, BaseModel)):
             return await read(call, request)
         page: int = getattr(request, field)
-        if call.path not in self._known and call.path not in self._looked_at:
-            async with self._first_look[call.path]:
+        if call.path not in self._known and call.path not in self._tried:
+            async with self._one_at_a_time[call.path]:
                 await self._recall(call.path)
                 if call.path not in self._known and page == FIRST:
-                    self._looked_at.add(call.path)
+                    self._tried.add(call.path)
                     return await self._both(read, call, request, field)
         if call.path not in self._known and page == FIRST:
             return await self._both(read, call, request, field)

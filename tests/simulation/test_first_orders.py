@@ -55,7 +55,7 @@ def test_one_order_is_bought_and_the_others_wait_for_the_answer(made: Stage) -> 
     """Night after night; then all of them go on."""
     scene = asking(made, buy, HOUR_S, buy)
     assert (states(scene), paid(scene)) == (["booked", "held", "held"], 1)
-    assert scene.database.orders()["R-2"].reason.startswith("not bought yet: R-1 goes first at taobao, and nobody has")
+    assert scene.database.orders()["R-2"].reason.startswith("not bought yet: R-1 goes first at taobao, and it is not ")
     scene = asking(made, buy, confirming(), HOUR_S, buy)
     assert (states(scene), paid(scene)) == (["booked"] * 3, 3)
 
