@@ -33,7 +33,7 @@ class PageBases:
 
     def __init__(self, settings: XportcnSettings, kept: Kept | None = None) -> None:
         self._kept = kept
-        self._tells = not settings.is_sandbox
+        self._is_real = not settings.is_sandbox
         self._known: dict[str, int] = {}
         self._tried = set[str]()
         self._one_at_a_time = defaultdict[str, asyncio.Lock](asyncio.Lock)
@@ -41,7 +41,7 @@ class PageBases:
     async def read(self, read: Reads, call: ReadCall[Req, Res], request: Req) -> Res:
         """Read a page whose number counts from 1. Where a list's base is open its first page is read by both."""
         field = _page_field(type(request))
-        if not (field and self._tells and issubclass(call.response, BaseModel)):
+        if not (field and self._is_real and issubclass(call.response, BaseModel)):
             return await read(call, request)
         page: int = getattr(request, field)
         if call.path not in self._known and call.path not in self._tried:
