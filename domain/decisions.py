@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.amounts import FAR, agreed, agreed_total
+from domain.amounts import FAR, agreed, agreed_total, money_of
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.offers import Offer, Sku, price_at
@@ -176,9 +176,16 @@ def judge_quote(
         return held(because(ReasonCode.PRICE_ABOVE_LIMIT, lines=over))
     unpriced = [line.title for line in lines if line.line_no not in {priced.line_no for priced in quote.lines}]
     if unpriced:
-        return held(because(ReasonCode.NO_PRICE_TOLD, titles=unpriced))
+        return held(_without_price(request, quote, unpriced, offered(lines, offers)))
     odd = _does_not_add_up(quote)
     return held(because(ReasonCode.PREVIEW_ADDS_UP_WRONG, odd=odd)) if odd else FINE
+
+
+def _without_price(request: OrderRequest, quote: Quote, unpriced: Sequence[str], offer: Statement) -> Reason:
+    if quote.lines or quote.goods.minor:
+        return because(ReasonCode.NO_PRICE_TOLD, titles=unpriced)
+    at = request.marketplace
+    return because(ReasonCode.NOTHING_TO_COMPARE, marketplace=at, total=quote.total, offer=money_of(offer))
 
 
 def _with_problems(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote) -> Verdict:

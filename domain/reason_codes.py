@@ -253,6 +253,9 @@ class ReasonCode(StrEnum):
         "{setting} to {first} or {second}, and run again", who=Actor.OPERATOR, again=True, command="run")
     NO_PRICE_TOLD = "no_price_told", _words(K.DOUBT, "the service shows no price for {titles}: {remedy}",
         "look it up there", again=True)
+    NOTHING_TO_COMPARE = "nothing_to_compare", _words(K.DOUBT, "the preview tells a total of {total} and the price of "
+        "nothing, so there is nothing to compare with the offer, which costs {offer}: {remedy}", "compare both with "
+        "its page at {marketplace}, and send us the answers (sourcing doctor --live --record DIR)", again=True)
     PREVIEW_ADDS_UP_WRONG = "preview_adds_up_wrong", _words(K.DOUBT, "the preview does not add up: {odd}; {remedy}",
         "look it up there", again=True)
     SHOWN_FOR_NOTHING = "shown_for_nothing", _words(K.DOUBT, "the service shows it for {total}, and nothing is free; "

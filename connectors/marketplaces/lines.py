@@ -114,16 +114,18 @@ def parts_of(
 ) -> Parts:
     """Goods, postage and total of a preview. Where it tells the total alone, goods are its lines, postage the rest.
 
-    Raises `ContractMismatch` for a total far from its lines, which may be in another unit.
+    Without a price of a line goods are 0: there is nothing to compare the total with. Raises `ContractMismatch` for a
+    total far from its lines, which may be in another unit.
     """
     told_goods, told_postage = ([one for one in amounts if one is not None] for amounts in (goods, postage))
     if len(told_goods) == len(goods) and len(told_postage) == len(postage):
         return {"goods": total_of(told_goods), "postage": total_of(told_postage), "total": total}
     priced = total_of([line.amount for line in lines])
-    if total >= priced * UNIT_FROM or priced > total * FAR:
+    if priced.minor and (total >= priced * UNIT_FROM or priced > total * FAR):
         words = f"the preview tells a total of {total} alone, and prices of {priced}: is one in another unit?"
         raise ContractMismatch(f"{words} (XPORTCN_UNITS)", operation=preview.name)
-    return {"goods": priced, "postage": max(total - priced, Money(0)), "total": total}
+    postage_left = max(total - priced, Money(0)) if priced.minor else Money(0)
+    return {"goods": priced, "postage": postage_left, "total": total}
 
 
 def other_pieces(line: OrderLine, previewed: int) -> LineProblem:

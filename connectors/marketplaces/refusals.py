@@ -198,11 +198,13 @@ async def asked_before(create: EffectCall[Any, Any], preview: Awaitable[Answer])
 
 
 def require_approved(create: EffectCall[Any, Any], quote: Quote, approved: Money) -> None:
-    """Raises `Refused` for a quote with problems, or above what was approved."""
+    """Raises `Refused` for a quote with problems, or above what was approved; `NotSent` for one without a price."""
     if quote.problems:
         words = "; ".join(problem.message for problem in quote.problems)
         code = quote.problems[0].problem.upper()
         raise Refused(words, operation=create.name, code=code, problems=quote.problems)
+    if not quote.goods.minor:
+        raise NotSent(f"the preview tells {quote.total} and no price; nothing was ordered", operation=create.name)
     if quote.total > approved:
         raise over_limit(create, quote.total, approved)
 

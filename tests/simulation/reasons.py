@@ -293,6 +293,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.TAKEN_BOTH_WAYS: journey("receiver-any"),
     R.UNIT_UNCLEAR: bought(tells(Role.PRODUCT, price="59.00")),
     R.NO_PRICE_TOLD: bought(tells(Role.PREVIEW, price=None)),
+    R.NOTHING_TO_COMPARE: bought(tells(Role.PREVIEW, price=None, productAmount=None, domesticPostFee=None)),
     R.PREVIEW_ADDS_UP_WRONG: bought(tells(Role.PREVIEW, of("purchaseAmount", lambda fen: fen // 4))),
     R.PRICE_FAR_BELOW_LIMIT: bought(max_unit_price=Money(10**7)),
     R.SEARCH_DIFFERS: bought(tells(SEARCH, of("price", lambda fen: fen * 5))),

@@ -12,10 +12,12 @@ from aiohttp import web
 
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
 from connectors.marketplaces.protocol import Created
-from connectors.marketplaces.refusals import means_it_exists
+from connectors.marketplaces.refusals import means_it_exists, require_approved
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused
+from connectors.xportcn.operations import alibaba_order
 from connectors.xportcn.wire import CHINA
+from domain.decisions import judge_quote
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -23,6 +25,7 @@ from domain.offers import VolumePrice
 from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Problem, QuoteLine
 from domain.service_orders import ServiceStatus, TraceStatus
+from domain.states import OrderState
 from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
@@ -157,6 +160,23 @@ async def test_a_total_alone_is_split_by_its_lines(channel: Alibaba1688Channel, 
         ContractMismatch, match=r"a total of 8,400.00 CNY alone, and prices of 77.99 CNY: .*XPORTCN_UNITS"
     ):
         await channel.quote(our_order(), WAREHOUSE)
+
+
+async def test_a_total_without_any_price_is_nothing_to_compare(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """It is shown, and nothing is ordered by it."""
+    result = previewed(cargo(amount=None), cargo("b" * 32, amount=None), sumPaymentNoCarriage=None, sumCarriage=None)
+    service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": [result | {"sumPayment": 8400}]}))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert (quote.goods, quote.lines, quote.total) == (Money(0), (), Money(8400))
+    verdict = judge_quote(our_order().request, our_order().lines, quote)
+    assert verdict.state is OrderState.HELD
+    assert str(verdict.why).startswith(
+        "the preview tells a total of 84.00 CNY and the price of nothing, so there is nothing to compare with the offer"
+    )
+    with pytest.raises(NotSent, match="no price; nothing was ordered"):
+        require_approved(alibaba_order.CREATE, quote, Money(8400))
 
 
 @pytest.mark.parametrize(("named", "offered"), [(["creditBuy", "period"], "only by creditBuy, period"), ([], "by no")])
