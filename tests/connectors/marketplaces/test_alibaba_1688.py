@@ -170,7 +170,7 @@ async def test_a_total_without_any_price_is_nothing_to_compare(
     service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": [result | {"sumPayment": 8400}]}))
     quote = await channel.quote(our_order(), WAREHOUSE)
     assert (quote.goods, quote.lines, quote.total) == (Money(0), (), Money(8400))
-    verdict = judge_quote(our_order().request, our_order().lines, quote)
+    verdict = judge_quote(our_order().request, our_order().lines, replace(quote, hold=""))
     assert verdict.state is OrderState.HELD
     assert str(verdict.why).startswith(
         "the preview tells a total of 84.00 CNY and the price of nothing, so there is nothing to compare with the offer"
