@@ -145,7 +145,7 @@ def _ledger() -> CheckResult:
 
     try:
         with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
-            count = len(ledger.all_orders())
+            count = ledger.count()
     except (LedgerUnusable, OSError) as error:
         return unwell("ledger", words_of(error), "see docs/operating.md, the ledger")
     return well("ledger", pluralize(count, "order"))

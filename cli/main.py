@@ -126,11 +126,12 @@ def status(
     reason: Annotated[
         str, typer.Option(metavar="CODE", help="Only orders that stand as they do for this reason (docs/reasons.md).")
     ] = "",
+    every: Annotated[bool, typer.Option("--all", help="All orders, not only the 200 that changed last.")] = False,
 ) -> None:
-    """Show all orders, or everything known of one."""
-    from cli.status import show_status
+    """Show the orders that changed last, or everything known of one."""
+    from cli.status import MOST_ORDERS, show_status
 
-    raise typer.Exit(show_status(order_ref, reason))
+    raise typer.Exit(show_status(order_ref, reason, None if every else MOST_ORDERS))
 
 
 @app.command()

@@ -19,9 +19,11 @@ from domain.report import ReportLine
 from domain.wording import shorten
 from flows.batch.reporting import line_of
 
+MOST_ORDERS = 200
 
-def show_status(order_ref: str | None, reason: str = "") -> int:
-    """All orders, those of one reason, or one with its effects, moves and events; answers the exit code."""
+
+def show_status(order_ref: str | None, reason: str = "", most: int | None = MOST_ORDERS) -> int:
+    """The newest orders, those of one reason, or one with its effects, moves and events; answers the exit code."""
     code = ReasonCode.of(reason)
     if reason and code is None:
         alike = get_close_matches(reason, map(str, ReasonCode))
@@ -31,13 +33,15 @@ def show_status(order_ref: str | None, reason: str = "") -> int:
         print_if_paused(ledger)
         if order_ref is not None:
             return _show_one(ledger, order_ref)
-        orders = ledger.all_orders().values()
+        orders = ledger.newest(most if code is None else None)
         lines = [line_of(order) for order in orders if code is None or (order.why and order.why.is_one_of([code]))]
         if reason and not lines:
             console.print(f"No order has the reason {reason}")
         elif lines:
             show_all_orders("Orders, newest first", lines)
             _show_remedies(lines if code else ())
+            if code is None and (others := ledger.count() - len(lines)):
+                console.print(f"and {others:,} more: see them with --all")
         else:
             console.print("No orders yet. Begin with: sourcing run FILE")
         return 0

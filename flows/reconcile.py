@@ -37,7 +37,8 @@ from tasks.engine.resources import Resources
 from tasks.reconcile import (
     ListedOrders,
     confirm_what_lists_show,
-    ledger_facts,
+    facts_about,
+    facts_again,
     list_orders,
     look_up,
     refs_with_open_effects,
@@ -165,7 +166,8 @@ class Reconciliation:
 
     async def _completed(self, shown: Shown) -> tuple[Shown, list[LedgerOrder]]:
         """The lists with orders that only single readings show, and the ledger without unreadable orders."""
-        facts = [order for order in ledger_facts(self.resources) if order.marketplace in self.marketplaces]
+        known = facts_about(self.resources, shown, since=self.listed_since)
+        facts = [order for order in known if order.marketplace in self.marketplaces]
         wanted = to_look_up(facts, shown, since=self.listed_since)
         found, troubles = await look_up(self.resources, [(order.marketplace, order.order_id) for order in wanted])
         self.troubles += troubles
@@ -188,8 +190,7 @@ class Reconciliation:
         if not first.findings:
             return first
         found, _ = await look_up(self.resources, doubtful)
-        known = {order.order_ref for order in facts}
-        again = [order for order in ledger_facts(self.resources) if order.order_ref in known]
+        again = facts_again(self.resources, [order.order_ref for order in facts])
         second = compared(again, _with(shown, found))
         both = {finding.identity for finding in first.findings}
         confirmed = tuple(finding for finding in second.findings if finding.identity in both)

@@ -86,7 +86,7 @@ class TrackReport:
 
 async def track(resources: Resources, chunk_size: int, only: Collection[str] | None = None) -> TrackReport:
     """Read every order on its way, or `only` those that a callback names."""
-    ledger, started = resources.ledger, resources.clock()
+    ledger, earlier = resources.ledger, len(resources.scans)
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = ledger.orders_in([*FOLLOWED, OrderState.PAYMENT_PENDING]) | ledger.orders(opened)
     watched |= {ref: order for ref, order in ledger.orders_in([OrderState.PAID]).items() if _is_followed(order)}
@@ -114,7 +114,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     silent = stalled(ledger, {ref: now[ref] for ref in orders}, resources.clock())
     await feed.emit(now, *silent)
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
-    events = ledger.tracking.listed(since=started)
+    events = sorted(resources.scans[earlier:], key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"]))
     back = {event["order_ref"] for event in events if _goes_back(event)}
     stuck = {
         (event["order_ref"], event["tracking_number"]): without_receiver(

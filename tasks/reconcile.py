@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.ledger.many import chunked
-from connectors.ledger.overview import every_open_effect, every_order
+from connectors.ledger.overview import every_open_effect, orders_of, orders_to_compare
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.xportcn.errors import XportcnError
 from domain.effects import Action
 from domain.findings import LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
 from domain.reasons import ReasonCode
-from domain.reconciliation import UNSETTLED
+from domain.reconciliation import UNSETTLED, Shown
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Lack
@@ -53,11 +53,10 @@ async def list_orders(resources: Resources, marketplace: Marketplace, *, since: 
 
 def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]:
     """The orders of which an earlier run left an effect open."""
-    open_refs = {effect.order_ref for effect in every_open_effect(resources.ledger)}
+    open_refs = dict.fromkeys(effect.order_ref for effect in every_open_effect(resources.ledger))
     refs: dict[Marketplace, list[str]] = {}
-    for order in every_order(resources.ledger):
-        if order.order_ref in open_refs:
-            refs.setdefault(order.marketplace, []).append(order.order_ref)
+    for order in orders_of(resources.ledger, open_refs):
+        refs.setdefault(order.marketplace, []).append(order.order_ref)
     return refs
 
 
@@ -66,8 +65,8 @@ def unsettled(resources: Resources) -> dict[str, OrderRecord]:
     ledger = resources.ledger
     accepted = {
         ref: one
-        for ref, one in ledger.orders_in([OrderState.CANCELLED]).items()
-        if one.reason_code is ReasonCode.CANCEL_ACCEPTED
+        for ref, one in ledger.orders_with_reason(ReasonCode.CANCEL_ACCEPTED).items()
+        if one.state is OrderState.CANCELLED
     }
     opened = {ref for refs in refs_with_open_effects(resources).values() for ref in refs}
     return ledger.orders_in(UNSETTLED) | accepted | ledger.orders(opened)
@@ -75,36 +74,54 @@ def unsettled(resources: Resources) -> dict[str, OrderRecord]:
 
 async def confirm_what_lists_show(resources: Resources, listings: Iterable[ListedOrders]) -> None:
     """Record payments and cancellations that the service had accepted and now shows."""
-    orders = {(order.marketplace, order.order_id): order for order in every_order(resources.ledger)}
-    shown = [
-        (orders[listing.marketplace, one.order_id], one)
-        for listing in listings
-        for one in listing.orders
-        if (listing.marketplace, one.order_id) in orders
-    ]
+    shown = {(listing.marketplace, one.order_id): one for listing in listings for one in listing.orders}
+    waiting = unsettled(resources).values()
+    listed = [(order, one) for order in waiting if (one := shown.get((order.marketplace, order.order_id or "")))]
     pending = [
-        o.order_ref for o, one in shown if o.state is OrderState.PAYMENT_PENDING and (one.status.is_paid or one.payment)
+        o.order_ref
+        for o, one in listed
+        if o.state is OrderState.PAYMENT_PENDING and (one.status.is_paid or one.payment)
     ]
-    settled = [one for one in shown if one[1].status.is_paid or one[1].status is ServiceStatus.CLOSED]
-    cancelled = [order.order_ref for order, _ in settled if order.state is OrderState.CANCELLED]
+    cancelled = [
+        order.order_ref
+        for order, one in listed
+        if order.state is OrderState.CANCELLED
+        and order.reason_code is ReasonCode.CANCEL_ACCEPTED
+        and (one.status.is_paid or one.status is ServiceStatus.CLOSED)
+    ]
     for refs in chunked(pending):
         await confirm_payments(resources, refs)
     for refs in chunked(cancelled):
-        accepted = [
-            ref
-            for ref, order in resources.ledger.orders(refs).items()
-            if order.reason_code is ReasonCode.CANCEL_ACCEPTED
-        ]
-        await confirm_cancellations(resources, accepted)
+        await confirm_cancellations(resources, refs)
 
 
-def ledger_facts(resources: Resources) -> list[LedgerOrder]:
-    """Every order of the ledger with what is open about it, read at once."""
+def facts_about(resources: Resources, shown: Shown, *, since: datetime) -> list[LedgerOrder]:
+    """The orders that lists since then show or should show, and those that are not settled, with what is open."""
+    listed = [one for orders in shown.values() for one in orders]
+    names = [name for one in listed for name in one.names]
+    return _with_open_effects(
+        resources,
+        lambda opened: orders_to_compare(
+            resources.ledger,
+            since=since,
+            states=UNSETTLED,
+            order_refs=[*opened, *names],
+            order_ids=[one.order_id for one in listed],
+        ),
+    )
+
+
+def facts_again(resources: Resources, order_refs: Iterable[str]) -> list[LedgerOrder]:
+    """These orders as they are now, with what is open about them."""
+    return _with_open_effects(resources, lambda _: orders_of(resources.ledger, order_refs))
+
+
+def _with_open_effects(resources: Resources, read: Callable[[Iterable[str]], list[LedgerOrder]]) -> list[LedgerOrder]:
     ledger = resources.ledger
     opened: dict[str, list[EffectRecord]] = {}
     for effect in every_open_effect(ledger):
         opened.setdefault(effect.order_ref, []).append(effect)
-    orders = every_order(ledger)
+    orders = read(opened)
     pending = [order.order_ref for order in orders if order.state is OrderState.PAYMENT_PENDING]
     paying = {
         effect.order_ref: effect

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from connectors.ledger.claiming import slot_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
-from domain.effects import Action
+from domain.effects import Action, EffectStatus
 from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, together
-from domain.service_orders import ServiceOrder, ServiceStatus, state_from_parcels
+from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
 from domain.states import ROAD, OrderState
 from domain.unknown_words import Place, UnknownWord
 from tasks.effects.kinds import settle_open
@@ -40,7 +41,13 @@ async def sync_tracking(
     not_shown = dict.fromkeys(ref for ref in left if ref not in shown)  # left to a reconciliation
     troubles |= not_shown | unread
     seen = [ref for ref in left if ref in shown]
-    await gather_missing(resources, seen, lambda ref: _follow(resources, left[ref], shown[ref]), troubles)
+    events, changes = dict[str, Sequence[TrackingEvent]](), list[OrderChange]()
+    try:
+        await gather_missing(
+            resources, seen, lambda ref: _follow(resources, left[ref], shown[ref], events, changes), troubles
+        )
+    finally:  # what was read is written, also where some could not be asked
+        resources.scans += await asyncio.to_thread(resources.ledger.tracking.add, events, changes)
 
 
 async def _read_again(
@@ -50,7 +57,8 @@ async def _read_again(
     unpaid = [ref for ref, order in orders.items() if order.state is OrderState.HELD and order.paid_minor is None]
     await record_paid(resources, orders, {ref: shown[ref] for ref in unpaid if ref in shown})
     waiting = {ref: order for ref, order in orders.items() if order.state is OrderState.PAID and ref in shown}
-    await resources.group_commit.change([_booking_seen(order, shown[ref]) for ref, order in waiting.items()])
+    seen = {ref: _booking_seen(order, shown[ref]) for ref, order in waiting.items()}
+    await resources.group_commit.change([change for ref, change in seen.items() if _is_news(change, orders[ref])])
     return await resources.group_commit.orders(orders)
 
 
@@ -60,27 +68,37 @@ def _booking_seen(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     return left_as(order, left) if left else order.stays(None)
 
 
-async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> Reason | None:
+def _is_news(change: OrderChange, order: OrderRecord) -> bool:
+    return (change.state, change.why) != (order.state, order.why) or bool(change.writes.columns)
+
+
+async def _follow(
+    resources: Resources,
+    order: OrderRecord,
+    shown: ServiceOrder,
+    events: dict[str, Sequence[TrackingEvent]],
+    changes: list[OrderChange],
+) -> Reason | None:
+    """Read an order's parcels; what is new goes into `events` and `changes`."""
     if order.state is OrderState.PAID:
         return None  # what is not booked has no parcel of ours to follow
     try:
-        events = await resources.offerings[order.marketplace].channel.trace(shown)
+        scans = await resources.offerings[order.marketplace].channel.trace(shown)
     except XportcnError as error:
         if isinstance(error, ServiceAway) or (isinstance(error, Misconfigured) and error.code != NOT_FOUND):
             raise
         return because(ReasonCode.TRACE_UNREAD, failure=error.message)
-    await asyncio.to_thread(resources.ledger.tracking.add, order.order_ref, events)
-    for told in {event.unknown_word for event in events if event.unknown_word}:
+    events[order.order_ref] = scans
+    for told in {event.unknown_word for event in scans if event.unknown_word}:
         word = without_receiver(told, order.request.receiver)[:MOST_WORD]
         resources.unknown[UnknownWord(order.marketplace, Place.PARCEL, word)].add(order.order_ref)
     if shown.status is ServiceStatus.CLOSED:
-        change = _closed(order, shown)
-        await asyncio.to_thread(resources.ledger.change, [change])
+        if _is_news(change := _closed(order, shown), order):
+            changes.append(change)
         return None
-    state = state_from_parcels(shown, events, order.tracking_numbers)
+    state = state_from_parcels(shown, scans, order.tracking_numbers)
     if state is not None and order.state in ROAD and ROAD.index(state) > ROAD.index(order.state):
-        change = OrderChange(order_ref=order.order_ref, state=state, expected=order.state)
-        await asyncio.to_thread(resources.ledger.change, [change])
+        changes.append(OrderChange(order_ref=order.order_ref, state=state, expected=order.state))
     return None
 
 
@@ -109,10 +127,16 @@ async def report_parcels(
     except LedgerUnusable:  # it sends nothing now: a later run reports them
         return
     parcels = {ref: list(one.parcels) for ref, one in shown.items() if orders[ref].shipment is not None}
+    done = {
+        effect.slot
+        for effect in await resources.group_commit.effects_of(parcels)
+        if effect.action is Action.NOTIFY and effect.status is EffectStatus.DONE
+    }
     for place in range(max((len(listed) for listed in parcels.values()), default=0)):
         now = {ref: listed[place] for ref, listed in parcels.items() if place < len(listed)}
         intents = [
             Intent(order_ref=ref, action=Action.NOTIFY, amount=None, request_hash="", part=parcel.tracking_number)
             for ref, parcel in now.items()
         ]
-        await perform(ReportParcel(resources, now), intents, orders)
+        if unreported := [intent for intent in intents if slot_of(intent) not in done]:
+            await perform(ReportParcel(resources, now), unreported, orders)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +24,8 @@ from domain.fair_pace import Pace
 from domain.states import NEEDS_A_PERSON, ROAD, OrderState
 
 WITHIN = timedelta(days=1)
+COUNTED_EVERY = timedelta(minutes=10)
+OVER = frozenset({OrderState.DELIVERED, OrderState.REFUNDED, OrderState.CANCELLED})
 REPORTED_STATES = (
     *ROAD[ROAD.index(OrderState.SHIPPED) :],
     OrderState.CANCELLED,
@@ -38,6 +40,8 @@ class MetricsCollector(Collector):
 
     def __init__(self, store: CallbackStore, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
         self._store, self._settings, self._clock = store, settings, clock
+        self._over = dict[str, int]()
+        self._counted_at: datetime | None = None
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Nothing: without it a registry would collect everything to learn the names."""
@@ -59,10 +63,12 @@ class MetricsCollector(Collector):
 
     def _of_the_ledger(self, connection: Connection) -> Iterable[GaugeMetricFamily]:
         now = self._clock()
-        counted = connection.execute(select(orders.c.state, func.count()).group_by(orders.c.state))
-        states: dict[str, int] = {state: count for state, count in counted}
-        waits = select(func.min(orders.c.updated_at)).where(orders.c.state.in_(NEEDS_A_PERSON))
-        oldest = connection.execute(waits).scalar()
+        states = self._states(connection, now)
+        waits = [  # one state at a time: then an index has the answer in one place
+            connection.execute(select(func.min(orders.c.updated_at)).where(orders.c.state == state)).scalar()
+            for state in NEEDS_A_PERSON
+        ]
+        oldest = min(filter(None, waits), default=None)
         today = start_of_day(now, self._settings.timezone)
         yield _gauge("ledger_readable", "Whether the ledger could be read", 1)
         yield _gauge("spent_today_fen", "What left or may leave today, in fen", day_total(connection, today))
@@ -81,6 +87,12 @@ class MetricsCollector(Collector):
         with suppress(DatabaseError):  # a ledger of an earlier program has no rate until a run opens it
             yield from _of_the_pace(*pace_in(connection, self._clock))
 
+    def _states(self, connection: Connection, now: datetime) -> dict[str, int]:
+        """The orders in each state. Orders that are over are counted anew every few minutes only: they are many."""
+        if self._counted_at is None or now - self._counted_at >= COUNTED_EVERY:
+            self._over, self._counted_at = _count(connection, OVER), now
+        return self._over | _count(connection, frozenset(OrderState) - OVER)
+
     def _moves_without_callback(self, connection: Connection, since: datetime) -> int:
         """The number of orders that moved without any callback about them."""
         moved = select(orders.c.order_id).join(moves, moves.c.order_ref == orders.c.order_ref)
@@ -88,6 +100,11 @@ class MetricsCollector(Collector):
         told = select(callbacks.c.order_id).where(callbacks.c.last_at >= since - WITHIN)
         heard = {row["order_id"] for row in self._store.rows(told.distinct())}
         return len(set(connection.execute(moved.distinct()).scalars()) - heard)
+
+
+def _count(connection: Connection, states: Collection[OrderState]) -> dict[str, int]:
+    counted = select(orders.c.state, func.count()).where(orders.c.state.in_(states)).group_by(orders.c.state)
+    return {state: count for state, count in connection.execute(counted)}
 
 
 def _of_the_pace(now: float, pace: Pace | None) -> Iterable[GaugeMetricFamily]:

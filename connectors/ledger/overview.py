@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, bindparam, func, select
+from sqlalchemy import JSON, and_, bindparam, func, select
 
 from connectors.ledger.many import chunked, minor_sum, one_of
 from connectors.ledger.records import EffectRecord
@@ -90,6 +90,8 @@ COLUMNS = (
 
 
 LARGE_CHUNK = 5_000
+_BY_REF = select(*COLUMNS).where(one_of(orders.c.order_ref, "refs"))
+_BY_ID = select(*COLUMNS).where(one_of(orders.c.order_id, "ids"))
 _PULSE = [
     select(func.count(), func.max(orders.c.updated_at)).where(one_of(orders.c.state, "states")),
     select(func.count(), func.max(orders.c.updated_at)).where(
@@ -115,10 +117,37 @@ _REFUNDED = (
 )
 
 
-def every_order(ledger: Transactions) -> list[LedgerOrder]:
-    """Every order, oldest first, without its effects."""
-    statement = select(*COLUMNS).order_by(orders.c.recorded_at, orders.c.order_ref)
-    return [_order(row) for row in ledger.rows(statement)]
+def orders_of(ledger: Transactions, order_refs: Iterable[str]) -> list[LedgerOrder]:
+    """These orders, without their effects."""
+    return [_order(row) for refs in chunked(order_refs, LARGE_CHUNK) for row in ledger.rows(_BY_REF, {"refs": refs})]
+
+
+def orders_to_compare(
+    ledger: Transactions,
+    *,
+    since: datetime,
+    states: Iterable[OrderState],
+    order_refs: Iterable[str],
+    order_ids: Iterable[str],
+) -> list[LedgerOrder]:
+    """The orders that were ordered or paid since then, are in one of the states, or are named; without their effects.
+
+    Each by its own index: never all orders.
+    """
+    marketplaces = orders.c.marketplace.in_(list(Marketplace))  # only with these the index of `ordered_at` serves
+    found = {
+        row["order_ref"]: row
+        for which in (
+            and_(marketplaces, orders.c.ordered_at >= since),
+            orders.c.paid_at >= since,
+            orders.c.state.in_(list(states)),
+        )
+        for row in ledger.rows(select(*COLUMNS).where(which))
+    }
+    for ids in chunked(order_ids, LARGE_CHUNK):
+        found |= {row["order_ref"]: row for row in ledger.rows(_BY_ID, {"ids": ids})}
+    named = orders_of(ledger, [ref for ref in dict.fromkeys(order_refs) if ref not in found])
+    return sorted([*map(_order, found.values()), *named], key=lambda order: order.order_ref)
 
 
 def every_batch(ledger: Transactions) -> dict[str, datetime]:

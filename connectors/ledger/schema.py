@@ -115,6 +115,7 @@ Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
 Index("ix_orders_state", orders.c.state, orders.c.updated_at)
 _index_of_some(orders.c.paid_at.is_not(None), orders.c.paid_at)
 _index_of_some(orders.c.booked_at.is_not(None), orders.c.booked_at)
+_index_of_some(orders.c.reason_code.is_not(None), orders.c.reason_code)
 _index_of_some(
     orders.c.order_id.is_not(None), orders.c.marketplace, orders.c.order_id, name="uq_orders_order_id", unique=True
 )

@@ -62,7 +62,7 @@ from domain.effects import BUYING, OPEN, Action, EffectStatus
 from domain.matching import Match
 from domain.messages import Message
 from domain.plan import PlannedOrder, contradicted_in
-from domain.reasons import Reason, read, stored
+from domain.reasons import Reason, ReasonCode, read, stored
 from domain.states import OrderState
 
 CLOCKS_APART_S = 30
@@ -73,6 +73,8 @@ _ALL_ORDERS = select(
 ).select_from(orders.outerjoin(receivers))
 _ORDERS = _ALL_ORDERS.where(one_of(orders.c.order_ref, "refs"))
 _WITH_IDS = _ALL_ORDERS.where(one_of(orders.c.order_id, "ids"))
+_WITH_REASON = _ALL_ORDERS.where(orders.c.reason_code == bindparam("code"))
+_NEWEST = select(orders.c.order_ref, orders.c.updated_at).where(orders.c.state == bindparam("state"))
 _ASKED = one_of(effects.c.order_ref, "refs")
 _EFFECTS = select(effects).where(_ASKED).order_by(effects.c.intent_at)
 _ACTED = _EFFECTS.where(one_of(effects.c.action, "actions"))
@@ -193,9 +195,36 @@ class Ledger(Switches):
         return self._orders(found if since is None else found.where(orders.c.updated_at >= since))
 
     @repeating
+    def orders_with_reason(self, code: ReasonCode) -> dict[str, OrderRecord]:
+        """The orders whose reason has this code; not those of several reasons."""
+        return self._orders(_WITH_REASON, {"code": code})
+
+    @repeating
+    def shipment_owners(self, shipment_order_id: str, numbers: Sequence[str], *, since: datetime) -> list[OrderRecord]:
+        """The orders with this shipment, and those booked since then that have one of the parcel numbers in theirs."""
+        told = cast(orders.c.shipment, Text)
+        parcels = [told.contains(number, autoescape=True) for number in numbers]
+        found = self._orders(_ALL_ORDERS.where(orders.c.shipment_order_id == shipment_order_id))
+        if parcels:
+            found |= self._orders(_ALL_ORDERS.where(orders.c.booked_at >= since, or_(*parcels)))
+        return list(found.values())
+
+    def count(self) -> int:
+        """The number of all orders."""
+        return int(self.rows(select(func.count().label("count")).select_from(orders))[0]["count"])
+
+    def newest(self, most: int | None = None) -> Iterator[OrderRecord]:
+        """The orders that changed last, or all of them, the newest first; never all of them are in memory."""
+        found = [
+            (-row["updated_at"].timestamp(), row["order_ref"])
+            for state in OrderState
+            for row in self.rows(_NEWEST.order_by(orders.c.updated_at.desc()).limit(most), {"state": state})
+        ]
+        yield from self.each_order(order_ref for _, order_ref in sorted(found)[:most])
+
     def all_orders(self) -> dict[str, OrderRecord]:
-        """Every order, newest first."""
-        return self._orders(_ALL_ORDERS.order_by(orders.c.updated_at.desc(), orders.c.order_ref))
+        """Every order, newest first: all in memory."""
+        return {order.order_ref: order for order in self.newest()}
 
     def put_plans(
         self, plans: Sequence[PlannedOrder], batch_id: str, *, approved: bool = False, tolerance: Decimal = NO_TOLERANCE

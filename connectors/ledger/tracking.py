@@ -3,48 +3,67 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 
 from connectors.ledger.forgetting import forgotten_in
+from connectors.ledger.many import chunked, one_of
+from connectors.ledger.outcomes import write_all
+from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import tracking_events
 from connectors.ledger.transactions import LedgerRows, repeating
 from domain.service_orders import TrackingEvent
+
+_KNOWN = select(tracking_events).where(one_of(tracking_events.c.order_ref, "refs"))
+_LAST = (
+    select(tracking_events.c.order_ref, func.max(tracking_events.c.recorded_at).label("at"))
+    .where(one_of(tracking_events.c.order_ref, "refs"))
+    .group_by(tracking_events.c.order_ref)
+)
 
 
 class TrackingRows(LedgerRows):
     """The table `tracking_events` of one ledger."""
 
     @repeating
-    def add(self, order_ref: str, events: Sequence[TrackingEvent]) -> int:
-        """Record an order's new events, numbered in order of arrival; returns how many.
+    def add(
+        self, events: Mapping[str, Sequence[TrackingEvent]], changes: Sequence[OrderChange] = ()
+    ) -> list[dict[str, Any]]:
+        """Record the new events of some orders, and changes of them, in one commit; returns the rows of new events.
 
         A scan has no id: number, time, status and words identify it (contract 2.3). After the receiver was erased,
-        words and place are recorded empty: they may name the signer.
+        words and place are recorded empty: they may name the signer. Without news no transaction is begun that others
+        would wait for.
         """
-        if not events:
-            return 0
-        with self._ledger.transaction(()) as connection:
-            if forgotten_in(connection, [order_ref]):
-                events = [replace(event, description="", place="") for event in events]
-            known = connection.execute(select(tracking_events).where(tracking_events.c.order_ref == order_ref)).all()
-            seen = {(row.tracking_number, row.occurred_at, row.status, row.description) for row in known}
-            last = Counter(row.tracking_number for row in known)
-            rows = []
-            for event in events:
-                identity = (event.tracking_number, event.occurred_at, event.status, event.description)
-                if identity in seen:
-                    continue
-                seen.add(identity)
-                last[event.tracking_number] += 1
-                rows.append(self._event_row(order_ref, event, last[event.tracking_number]))
+        if not changes:
+            with self._ledger.reading() as connection:
+                if not self._new_rows(connection, events):
+                    return []
+        with self._ledger.transaction([change.order_ref for change in changes]) as connection:
+            rows = self._new_rows(connection, events)
             if rows:
-                connection.execute(self._ledger.insert(tracking_events).values(rows).on_conflict_do_nothing())
-            return len(rows)
+                connection.execute(self._ledger.insert(tracking_events).on_conflict_do_nothing(), rows)
+            write_all(self._ledger, connection, (), changes)
+        return rows
+
+    def _new_rows(self, connection: Connection, events: Mapping[str, Sequence[TrackingEvent]]) -> list[dict[str, Any]]:
+        forgotten = forgotten_in(connection, events)
+        known = connection.execute(_KNOWN, {"refs": list(events)}).all()
+        seen = {(row.order_ref, row.tracking_number, row.occurred_at, row.status, row.description) for row in known}
+        last = Counter((row.order_ref, row.tracking_number) for row in known)
+        rows = []
+        for order_ref, event in ((ref, event) for ref, listed in events.items() for event in listed):
+            one = replace(event, description="", place="") if order_ref in forgotten else event
+            identity = (order_ref, one.tracking_number, one.occurred_at, one.status, one.description)
+            if identity not in seen:
+                seen.add(identity)
+                last[order_ref, one.tracking_number] += 1
+                rows.append(self._event_row(order_ref, one, last[order_ref, one.tracking_number]))
+        return rows
 
     def _event_row(self, order_ref: str, event: TrackingEvent, sequence: int) -> dict[str, Any]:
         return {
@@ -58,8 +77,13 @@ class TrackingRows(LedgerRows):
             "recorded_at": self._ledger.clock(),
         }
 
-    def listed(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders, or recorded since a time."""
+    def last_recorded(self, order_refs: Iterable[str]) -> dict[str, datetime]:
+        """When the newest event of each of these orders was recorded."""
+        parts = (self._ledger.rows(_LAST, {"refs": refs}) for refs in chunked(order_refs))
+        return {row["order_ref"]: row["at"] for rows in parts for row in rows}
+
+    def listed(self, *, order_refs: Iterable[str] | None = None) -> list[dict[str, Any]]:
+        """Recorded events in order, optionally of some orders."""
         c = tracking_events.c
         order = (c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
-        return self._events(tracking_events, *order, order_refs=order_refs, since=since)
+        return self._events(tracking_events, *order, order_refs=order_refs, since=None)

@@ -33,6 +33,9 @@ from tasks.effects.refund_states import take_outcome
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
 
+NUMBERED_ANEW = timedelta(days=180)
+"""A parcel's number is compared with those of orders booked within so long: carriers use numbers again."""
+
 
 async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, by: str) -> OrderRecord:
     """Record an answer and what it settles; answers the order afterwards.
@@ -91,8 +94,8 @@ async def _require_order(case: Case) -> ServiceOrder:
     order, order_id = case.order, case.answer.value
     if not order.lines:
         raise ResolutionRefused(f"{order.order_ref} has no plan to go by: run its request file once more, then answer")
-    for other in case.resources.ledger.all_orders().values():
-        if other.order_id == order_id and other.marketplace is order.marketplace:
+    for other in case.resources.ledger.orders_with_ids([order_id]).values():
+        if other.marketplace is order.marketplace:
             raise ResolutionRefused(f"order {order_id} is {other.order_ref} in this ledger already")
     channel = case.resources.offerings[order.marketplace].channel
     shown = (await channel.read([order_id])).get(order_id)
@@ -233,8 +236,9 @@ def _shipment_named(case: Case, shown: Sequence[Shipment]) -> Shipment:
 
 def _require_nobody_elses(case: Case, shipment_order_id: str, numbers: Sequence[str]) -> None:
     """A parcel is in one shipment, and a shipment belongs to one order."""
-    for ref, other in case.resources.ledger.all_orders().items():
-        if ref == case.order.order_ref:
+    since = case.resources.clock() - NUMBERED_ANEW
+    for other in case.resources.ledger.shipment_owners(shipment_order_id, numbers, since=since):
+        if (ref := other.order_ref) == case.order.order_ref:
             continue
         if other.shipment_order_id == shipment_order_id:
             raise ResolutionRefused(f"shipment {shipment_order_id} is that of {ref} in this ledger already")

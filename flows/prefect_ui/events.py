@@ -132,9 +132,7 @@ def budget_used_up(batch_id: str, report: BatchReport) -> list[Event]:
 def stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) -> list[Event]:
     """`sourcing.tracking.stalled`: booked orders without any scan for `STALLED_AFTER`."""
     found: list[Event] = []
-    heard: dict[str, datetime] = {}
-    for event in ledger.tracking.listed(order_refs=orders):
-        heard[event["order_ref"]] = max(event["recorded_at"], heard.get(event["order_ref"], event["recorded_at"]))
+    heard = ledger.tracking.last_recorded(orders)
     for order in orders.values():
         if order.state not in TRAVELLING:
             continue

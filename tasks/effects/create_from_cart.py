@@ -69,7 +69,7 @@ class CreateFromCart(Create):
             found = await cart.find(order.sourcing_order, rows, since=since)
         except RowsAreGone as gone:
             return because(ReasonCode.ROWS_ARE_GONE, failure=gone.message)
-        known = {str(one.order_id) for one in ledger.all_orders().values()}
+        known = {str(one.order_id) for one in ledger.orders_with_ids(one.order_id for one in found).values()}
         alive = [one for one in found if one.order_id not in known and one.status is not ServiceStatus.CLOSED]
         if not alive:
             return OwnRecord(shown=Statement(source=Source.CART, value=order.order_ref))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from connectors.concurrently import Slots
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
@@ -70,7 +71,8 @@ class Resources:
 
     `noted` are the keys of effects that this run may have sent, None where they are not kept, and `leave` notes one;
     `in_hand` are the slots of those that it is about to claim, has on the wire or has yet to record. `paused` is the
-    pause of all buying that it has met, `unknown` has the orders of each word without a meaning here.
+    pause of all buying that it has met, `unknown` has the orders of each word without a meaning here, `scans` the rows
+    of tracking events that this run has recorded.
     """
 
     settings: SourcingSettings
@@ -87,6 +89,7 @@ class Resources:
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
     unknown: defaultdict[UnknownWord, set[str]] = field(default_factory=lambda: defaultdict(set))
+    scans: list[dict[str, Any]] = field(default_factory=list)
     unit_checks: defaultdict[Marketplace, UnitCheck] = field(default_factory=lambda: defaultdict(UnitCheck))
     _warehouse: Warehouse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -57,7 +57,7 @@ async def test_a_damaged_snapshot_of_a_batch_is_written_again_under_its_id(resou
 
 async def test_everything_lost_comes_back_as_far_as_the_ledger_knows_it(resources: Resources, root: Path) -> None:
     scan = TrackingEvent(tracking_number="FAR1", occurred_at=AT, status=TraceStatus.SIGN, description="here")
-    resources.ledger.tracking.add("A-1", [scan])
+    resources.ledger.tracking.add({"A-1": [scan]})
     done = await rebuild(resources, None)
     assert done.written == ["batch", "batch-rebuilt"]
     assert [one.snapshot_id for one in list_snapshots(root)] == ["batch", "batch-rebuilt"]
@@ -69,7 +69,7 @@ async def test_everything_lost_comes_back_as_far_as_the_ledger_knows_it(resource
 async def test_a_damaged_file_whose_rows_the_ledger_has_is_dropped(resources: Resources, root: Path) -> None:
     """What else its snapshot has stays; what the ledger does not have is named and left as it is."""
     scan = TrackingEvent(tracking_number="FAR1", occurred_at=AT, status=TraceStatus.SIGN, description="here")
-    resources.ledger.tracking.add("A-1", [scan])
+    resources.ledger.tracking.add({"A-1": [scan]})
     tracking = await snapshot_tracking(resources, resources.ledger.orders(["A-1"]), resources.ledger.tracking.listed())
     write_snapshot(root, "crawl", AT.date(), {"offers": [offer()]}, batch_id=None, written_at=AT)
     cut(root, "_history/tracking_events/*/*.parquet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 _INDEXES = (
     "orders_paid_at",
     "orders_booked_at",
+    "orders_reason_code",
     "moves_at",
     "effects_intent_at",
     "refunds_updated_at",

@@ -223,10 +223,10 @@ def test_what_carriers_and_sellers_write_later_is_not_taken_down(ledger: Ledger)
     signed = TrackingEvent(
         tracking_number="S", occurred_at=at, status=TraceStatus.SIGN, description=SAID, place="Xenopolis"
     )
-    assert ledger.tracking.add("A-1", [signed]) == 1
+    assert len(ledger.tracking.add({"A-1": [signed]})) == 1
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     later = replace(signed, occurred_at=at + LEASE)
-    assert ledger.tracking.add("A-1", [signed, later]) == 1
+    assert len(ledger.tracking.add({"A-1": [signed, later]})) == 1
     assert {(row["description"], row["place"]) for row in ledger.tracking.listed()} == {("", "")}
 
 

@@ -384,7 +384,8 @@ async def test_a_shipment_belongs_to_one_order(
 ) -> None:
     """Nobody's parcel is told as that of another order, nor none at all."""
     shipment = {"shipment_order_id": "5", "tracking_numbers": ["LP5"]}
-    put_rows(resources.ledger, [plan("A-2", shipment=shipment, shipment_order_id="5")])
+    booked_at = resources.clock()
+    put_rows(resources.ledger, [plan("A-2", shipment=shipment, shipment_order_id="5", booked_at=booked_at)])
     ordered(resources, OrderState.PAID, paid_minor=100)
     unanswered(resources, Action.BOOK)
     with pytest.raises(ResolutionRefused, match=why):

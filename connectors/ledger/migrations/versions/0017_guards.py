@@ -37,6 +37,7 @@ def upgrade() -> None:
     for table, column, where in (
         ("orders", "paid_at", "paid_at IS NOT NULL"),
         ("orders", "booked_at", "booked_at IS NOT NULL"),
+        ("orders", "reason_code", "reason_code IS NOT NULL"),
         ("moves", "at", None),
         ("effects", "intent_at", "action IN ('create', 'pay')"),
         ("refunds", "updated_at", None),
