@@ -7,9 +7,10 @@ snapshots, and the next write brings the files up to date.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import KW_ONLY, dataclass
+from functools import cache
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ from connectors.snapshots.manifests import (
     old_files,
     read_current,
 )
+from connectors.snapshots.newest_rows import FewRows, ManyRows, NewestRows
 from connectors.snapshots.rows import Growing
 from connectors.snapshots.sources import rows_in
 from connectors.snapshots.tables import TABLES, Table
@@ -44,9 +46,7 @@ STAGED = "_current"
 MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 FAULTS = (OSError, pa.ArrowException)
 FEW = 20_000
-BATCH_ROWS = 50_000
-MANY = 200_000
-"""The rows of a file beyond which it is written in their old order: sorting takes memory."""
+MANY = 100_000
 MEMORY_MB = 1_024
 
 Months = Mapping[str, SnapshotFile]
@@ -59,9 +59,8 @@ def refresh(root: Path) -> None:
     There is none beside files of the old layout, or beside tables of a newer version. Raises `SnapshotDamaged`, also
     where memory runs out: the snapshots count all the same.
     """
-    import duckdb
-
     work = root / WORK / STAGED
+    was_cut = work.exists()
     rmtree(work, ignore_errors=True)
     manifests, state = list_snapshots(root), read_current(root)
     if any(old_files(root)) or any(_is_newer(file) for one in manifests for file in one.files):
@@ -75,18 +74,29 @@ def refresh(root: Path) -> None:
     changed = [one for one in manifests if before.get(one.snapshot_id) != one.digest]
     gone = sorted({*before} - {*digests} | {one.snapshot_id for one in changed})
     work.mkdir(parents=True)
-    try:
-        with connected(memory_mb=MEMORY_MB, work=work / "spill") as connection:
-            merging = Merging(connection, root, manifests, changed, gone, state)
-            files = {name: merging.files(table) for name, table in TABLES.items()}
-    except duckdb.Error as error:
-        raise SnapshotDamaged(
-            f"the folders of tables in {root} stay as they were ({type(error).__name__}); the next write tries again"
-        ) from error
+    with ExitStack() as opened:
+        connect = cache(lambda: opened.enter_context(_duck(root, work / "spill")))
+        adds_only = not was_cut and before.keys().isdisjoint(gone)
+        merging = Merging(connect, root, manifests, changed, gone, state, adds_only=adds_only)
+        files = {name: merging.files(table) for name, table in TABLES.items()}
     _put_in_place(root, files)
     current = Current(snapshots=digests, files=tuple(file for months in files.values() for file in months.values()))
     current.write(root, work / STATE)
     rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _duck(root: Path, work: Path) -> Iterator[DuckDBPyConnection]:
+    """A connection whose errors are `SnapshotDamaged`."""
+    import duckdb
+
+    try:
+        with connected(memory_mb=MEMORY_MB, work=work) as connection:
+            yield connection
+    except duckdb.Error as error:
+        raise SnapshotDamaged(
+            f"the folders of tables in {root} stay as they were ({type(error).__name__}); the next write tries again"
+        ) from error
 
 
 def _is_newer(file: SnapshotFile) -> bool:
@@ -112,51 +122,60 @@ class Merging:
     """The files of the state that follows `state`: its rows, without those `gone`, and the rows of what `changed`.
 
     A table is made anew from all snapshots where there is no state, or where a row that is gone uncovers an older one.
+    `connect` opens DuckDB, for many rows.
     """
 
-    connection: DuckDBPyConnection
+    connect: Callable[[], DuckDBPyConnection]
     root: Path
     manifests: Sequence[Manifest]
     changed: Sequence[Manifest]
     gone: Sequence[str]
     state: Current | None
+    _: KW_ONLY
+    adds_only: bool
+    """The files are those of `state`, and all of its rows stay but for newer ones."""
 
     def files(self, table: Table) -> Months:
         """The files of a table; those with other rows than before are staged."""
         of_table = [file for file in self.state.files if file.table == table.name] if self.state else []
         kept = {Path(file.path).stem: file for file in of_table}
         paths = self._paths(self.changed, table)
-        months = self._updates(table, paths, kept) if self.state else None
-        if months is None:
+        has_news = any(file.rows for _, file in self._files(self.changed, table))
+        if self.state and self.adds_only and not has_news and (kept or not paths):
+            return kept
+        newest = self._updates(table, paths, kept) if self.state else None
+        if newest is None:
             paths, kept = self._paths(self.manifests, table), {}
-            months = self._choose(table, paths, self._known(table, None, is_anew=True))
-        files = {**kept, **{month: self._write(table, month, kept.get(month)) for month in months}}
+            newest = self._newest(table, paths, self._known(table, None, is_anew=True), 0)
+        files = {**kept, **{month: self._write(table, newest, month, kept.get(month)) for month in newest.months}}
         if not files and paths:
             month = f"{self.changed[-1].written_at:%Y-%m}"
-            files[month] = self._write(table, month, None)
+            files[month] = self._write(table, newest, month, None)
         return files
 
+    def _files(self, manifests: Iterable[Manifest], table: Table) -> Iterator[tuple[Manifest, SnapshotFile]]:
+        return ((one, file) for one in manifests for file in one.files if file.table == table.name)
+
     def _paths(self, manifests: Iterable[Manifest], table: Table) -> list[Path]:
-        files = ((one, file) for one in manifests for file in one.files if file.table == table.name)
-        return [locate(self.root, one, file) for one, file in files]
+        return [locate(self.root, one, file) for one, file in self._files(manifests, table)]
 
-    def _updates(self, table: Table, paths: Sequence[Path], kept: Months) -> list[str] | None:
-        """Choose the rows that are new in the state, and answer their months.
-
-        None where these and the other rows of the state are not all that there should be.
-        """
+    def _updates(self, table: Table, paths: Sequence[Path], kept: Months) -> NewestRows | None:
+        """The rows that are new in the state; None where these and its other rows are not all that there should be."""
         try:
             known = self._known(table, self._touched(table, paths), is_anew=False)
         except FAULTS:
             return None
-        if not paths and not known.num_rows:
-            return []
-        months = self._choose(table, paths, known)
-        newer = f"FROM won WHERE {_same(table, 'known')} AND won.snapshot_at >= known.snapshot_at"
-        if self.connection.execute(f"FROM known WHERE is_gone AND NOT EXISTS ({newer}) LIMIT 1").fetchall():
+        newest = self._newest(table, paths, known, max((file.rows for file in kept.values()), default=0))
+        if not newest.replaces_all_gone:
             return None
-        rewritten = [kept[month] for month in months if month in kept]
-        return months if all(is_as_written(self.root / file.path, file) for file in rewritten) else None
+        rewritten = [kept[month] for month in newest.months if month in kept]
+        return newest if all(is_as_written(self.root / file.path, file) for file in rewritten) else None
+
+    def _newest(self, table: Table, paths: Sequence[Path], known: pa.Table, rows_beside: int) -> NewestRows:
+        """The rows that win; `rows_beside` are in the largest file that they may go into."""
+        rows = rows_in(paths, table).count_rows() if paths else 0
+        is_few = rows <= FEW and known.num_rows <= FEW and (not rows or rows_beside <= MANY)
+        return FewRows(table, paths, known) if is_few else ManyRows(self.connect(), table, paths, known)
 
     def _touched(self, table: Table, paths: Sequence[Path]) -> pc.Expression | None:
         """The condition on rows of the state that may go: by their keys, or since their snapshot changed."""
@@ -178,45 +197,14 @@ class Merging:
         ids = known["snapshot_id"] if is_anew else pa.array(self.gone, pa.string())
         return known.append_column("is_gone", pc.is_in(known["snapshot_id"], ids))
 
-    def _choose(self, table: Table, paths: Sequence[Path], known: pa.Table) -> list[str]:
-        """Make the relation `won`: the newest row of each key of these files, unless the state has a newer one.
-
-        Returns the months of these keys.
-        """
-        self.connection.register("fresh", rows_in(paths, table))
-        self.connection.register("known", known)
-        first_at = f"min(snapshot_at) OVER (PARTITION BY {', '.join(table.key)}) AS first_at"
-        newest = table.newest(f"(SELECT *, {first_at} FROM fresh)")
-        self.connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE won AS
-            SELECT won.* EXCLUDE first_at, coalesce(known.month, strftime(first_at, '%Y-%m')) AS month
-            FROM ({newest}) won LEFT JOIN known ON {_same(table, "known")}
-            WHERE known.month IS NULL OR is_gone
-                OR (won.snapshot_at, won.snapshot_id) >= (known.snapshot_at, known.snapshot_id)
-        """)
-        return [month for (month,) in self.connection.execute("SELECT DISTINCT month FROM won ORDER BY 1").fetchall()]
-
-    def _write(self, table: Table, month: str, kept: SnapshotFile | None) -> SnapshotFile:
+    def _write(self, table: Table, newest: NewestRows, month: str, kept: SnapshotFile | None) -> SnapshotFile:
         """Stage the file of a month: the rows that won, and the other rows that it has."""
-        names = ", ".join(table.schema.names)
-        query = f"SELECT {names} FROM won WHERE month = $month"
-        if kept:
-            self.connection.register("kept", rows_in([self.root / kept.path], table))
-            query += f" UNION ALL SELECT {names} FROM kept WHERE NOT EXISTS (FROM won WHERE {_same(table, 'kept')})"
-        if not kept or kept.rows < MANY:
-            query += f" ORDER BY {', '.join(table.key)}"
         place = f"{table.name}/{month}.parquet"
         staged = _staged(self.root, place)
         with Growing(staged, table.schema) as file:
-            rows = self.connection.sql(query, params={"month": month})
-            for batch in rows.to_arrow_reader(BATCH_ROWS):
-                file.take(pa.Table.from_batches([batch]).cast(table.schema))
+            for rows in newest.of_month(month, self.root / kept.path if kept else None):
+                file.take(rows.cast(table.schema))
         return described(staged, table.name, place, file.rows, table.version)
-
-
-def _same(table: Table, other: str) -> str:
-    """The condition of rows with one key."""
-    return " AND ".join(f"won.{name} = {other}.{name}" for name in table.key)
 
 
 def damaged_files(root: Path) -> list[Path]:

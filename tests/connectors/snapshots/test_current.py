@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from shutil import copytree
+from unittest.mock import patch
 
 import duckdb
 import pandas as pd
@@ -18,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.snapshots import TABLES, SnapshotError, Snapshots, list_snapshots, sql, verify_snapshot
-from connectors.snapshots.current import Merging, damaged_files
+from connectors.snapshots.current import FEW, damaged_files
 from connectors.snapshots.manifests import STATE, read_current
+from connectors.snapshots.newest_rows import ManyRows
 from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.rewriting import Arranged, arrange
 from connectors.snapshots.tables.columns import TEXT, Column
@@ -61,16 +63,20 @@ def files(root: Path, table: str = "orders") -> dict[str, list[str]]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(WRITES, st.sampled_from([*CONDITIONS]))
+@given(WRITES, st.sampled_from([*CONDITIONS]), st.sampled_from([FEW, 1, -1]))
 def test_the_newest_row_of_each_key_is_the_current_one(
-    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, int, dict[str, str]]], asked: str
+    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, int, dict[str, str]]], asked: str, few: int
 ) -> None:
-    """Against the plainest way: keep the last writing of each snapshot, go through all rows, keep the newest."""
+    """Against the plainest way: keep the last writing of each snapshot, go through all rows, keep the newest.
+
+    Few rows, which are chosen in memory, are many, one, or none.
+    """
     root = tmp_path_factory.mktemp("root")
     written: dict[str, tuple[int, dict[str, str]]] = {}
-    for name, months, rows in writes:
-        write(root, name, orders=[order(ref, state=state) for ref, state in rows.items()], at=AT + months * MONTH)
-        written[name] = (months, rows)
+    with patch("connectors.snapshots.current.FEW", few):
+        for name, months, rows in writes:
+            write(root, name, orders=[order(ref, state=state) for ref, state in rows.items()], at=AT + months * MONTH)
+            written[name] = (months, rows)
     newest: dict[str, tuple[int, str, str]] = {}
     for name, (months, rows) in written.items():
         for ref, state in rows.items():
@@ -286,7 +292,8 @@ def test_memory_that_runs_out_loses_no_snapshot(tmp_path: Path, monkeypatch: pyt
         raise duckdb.OutOfMemoryException("failed to allocate")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Merging, "files", runs_out)
+        patch.setattr("connectors.snapshots.current.FEW", -1)
+        patch.setattr(ManyRows, "of_month", runs_out)
         write(tmp_path, "two", orders=[order("A-1", paid_minor=2)], at=AT + timedelta(hours=1))
         with pytest.raises(
             SnapshotError, match=r"stay as they were \(OutOfMemoryException\); the next write tries again"
