@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from connectors.ledger.engine import (
 from connectors.ledger.marks import Mark
 from connectors.ledger.messages import withdraw_all
 from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, marks, metadata, moves, orders
+from connectors.ledger.soundness import damage_in, found_sound
 from domain.reasons import read
 
 OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -53,12 +54,15 @@ def backup(url: str, target: Path, now: datetime) -> Path:
     if not (folder := target.absolute().parent).is_dir():
         raise LedgerUnusable(f"there is no folder {folder}: make it, or choose another place for the backup")
     with _written(target) as unfinished:
+        began = datetime.now(UTC)
         if url.startswith("sqlite"):
             _copy_file(require_file(url), unfinished, url)
         else:
             _copy_tables(url, unfinished)
-        if damage := _damage(unfinished):
+        if damage := damage_in(unfinished):
             raise unusable(url, sqlite3.DatabaseError(f"malformed: {damage}"))
+        if url.startswith("sqlite"):  # a copy page by page: what is sound in it is sound in the ledger
+            found_sound(require_file(url), began)
     return target
 
 
@@ -190,7 +194,7 @@ def _settle_alone(file: Path) -> None:
 def _require_backup(file: Path) -> None:
     if not file.is_file():
         raise LedgerUnusable(f"there is no backup {file}: give the name of one")
-    if damage := _damage(file):
+    if damage := damage_in(file):
         raise LedgerUnusable(f"{file} is no whole ledger ({damage}): take another backup")
     with closing(sqlite3.connect(read_only(file), uri=True)) as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -202,16 +206,6 @@ def _require_backup(file: Path) -> None:
             f"the backup {file} has schema {version}, newer than this program's {SCHEMA_VERSION}: update the program, "
             "and restore again. The ledger is as it was."
         )
-
-
-def _damage(file: Path) -> str:
-    """What SQLite finds wrong with a file; empty for a sound one."""
-    try:
-        with closing(sqlite3.connect(read_only(file), uri=True)) as database:
-            (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-    except sqlite3.DatabaseError as error:
-        return words_of(error)
-    return "" if found == "ok" else str(found)
 
 
 def _mark_restored(file: Path, source: Path, *, now: datetime, by: str) -> None:
@@ -237,7 +231,7 @@ def _newest(connection: Connection) -> str:
 def _keep_aside(place: Path, now: datetime) -> Path:
     """Give the present ledger a second name; its write-ahead log must not meet the file that comes."""
     aside = place.with_name(f"{place.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
-    if not _damage(place):  # opened for writing, a damaged one would lose its log
+    if not damage_in(place):  # opened for writing, a damaged one would lose its log
         _settle_alone(place)
     os.link(place, aside)
     for suffix in ("-wal", "-shm"):

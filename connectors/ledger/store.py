@@ -7,13 +7,14 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
 from connectors.ledger.codec import from_json, to_json
-from connectors.ledger.engine import LedgerUnusable, unusable
+from connectors.ledger.engine import LedgerUnusable, sqlite_file, unusable
 from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.foreign_orders import ForeignOrderRows
 from connectors.ledger.forgetting import ForgottenRows
@@ -52,7 +53,9 @@ from connectors.ledger.schema import (
     orders,
     receivers,
 )
+from connectors.ledger.send_log import ended_badly
 from connectors.ledger.shares import ShareRows
+from connectors.ledger.soundness import found_sound, sound_since
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.switches import BUYING as ALL_BUYING
 from connectors.ledger.switches import Switches, share_switch, standing_pause
@@ -117,23 +120,39 @@ class Ledger(Switches):
         self.close()
 
     @repeating
-    def require_sound(self) -> None:
+    def require_sound(self, send_logs: Path | None = None) -> None:
         """Raise `LedgerUnusable` for a damaged file: a fault in an index would let an effect be claimed twice.
 
-        PostgreSQL checks its own files; there the clocks are compared, since several machines may be at work.
+        With `send_logs` a file that was lately found sound is trusted, unless a run has ended badly or the ledger was
+        restored since. PostgreSQL checks its own files; there the clocks are compared, since several machines may be at
+        work.
         """
+        if self.engine.dialect.name == "sqlite":
+            self._require_sound_file(send_logs)
+            return
         with self.reading() as connection:
-            if connection.dialect.name == "sqlite":
-                found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
-                if found != "ok":
-                    raise unusable(self.url, sqlite3.DatabaseError(f"malformed: {found}"))
-                return
             apart = abs((connection.execute(select(func.now())).scalar_one() - datetime.now(UTC)).total_seconds())
         if apart > CLOCKS_APART_S:
             raise LedgerUnusable(
                 f"this machine's clock and that of the ledger's database {self.shown} are {apart:.0f} s apart, more "
                 f"than {CLOCKS_APART_S}: leases of several machines need one time. Turn NTP on. Nothing was sent."
             )
+
+    def _require_sound_file(self, send_logs: Path | None) -> None:
+        file, began = sqlite_file(self.url), datetime.now(UTC)
+        ended = ended_badly(send_logs) if send_logs else []
+        if send_logs and file and not ended and (since := sound_since(file, began)):
+            restored = self.marks.restored_at()
+            if restored is None or restored < since:
+                return
+        with self.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+        if found != "ok":
+            raise unusable(self.url, sqlite3.DatabaseError(f"malformed: {found}"))
+        if file:
+            found_sound(file, began)
+        for mark in ended:
+            mark.unlink(missing_ok=True)
 
     # batches and orders
 

@@ -157,7 +157,7 @@ async def open_resources(
         _explaining_replaced(ledger),
     ):
         ledger.guard.watch(settings.data_dir, log.path)
-        ledger.require_sound()
+        ledger.require_sound(send_logs)
         ledger.belong_to(xportcn.account_name)
         if not ledger.is_new():  # the logs may be all that is left of a ledger that was lost
             notice_put_back(ledger, send_logs)

@@ -269,7 +269,7 @@ def test_a_ledger_that_another_program_has_open_is_not_replaced(
     with opened(tmp_path / "ledger.db") as untouched:
         assert set(untouched.all_orders()) == {"A-1", "A-2", "A-3"}
         assert untouched.marks.standing() == {}
-    assert {path.name for path in tmp_path.iterdir()} == {"b.db", "ledger.db"}
+    assert {path.name for path in tmp_path.iterdir()} == {"b.db", "ledger.db", "ledger.db.sound"}
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b""])
