@@ -17,7 +17,14 @@ from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage
 from cli.options import agrees
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, table_of, warn
 from connectors.settings import SourcingSettings, XportcnSettings
-from connectors.snapshots.damage import Damage, broken_manifests, damaged_state, damages, whole_manifests
+from connectors.snapshots.damage import (
+    Damage,
+    broken_manifests,
+    damaged_state,
+    damages,
+    readable_manifests,
+    whole_manifests,
+)
 from connectors.snapshots.manifests import (
     Manifest,
     SnapshotError,
@@ -90,7 +97,7 @@ def verify(snapshot_id: str | None, *, as_json: bool) -> int:
         for one in whole_manifests(root)
         if one.snapshot_id not in damaged and snapshot_id in (None, one.snapshot_id)
     ]
-    unnamed = unnamed_files(root, whole_manifests(root)) if snapshot_id is None and not found else []
+    unnamed = unnamed_files(root, readable_manifests(root)) if snapshot_id is None and not found else []
     if as_json:
         shown = {"whole": sorted(one.snapshot_id for one in whole), "damaged": [asdict(one) for one in found]}
         print_json({**shown, "unnamed": [str(path) for path in unnamed]})

@@ -286,6 +286,11 @@ class SourcingSettings(Settings):
             "have receivers"
         ),
     )
+    history_days: int = Field(
+        400,
+        ge=1,
+        description="How many days snapshots keep what rows were before; current rows stay for good",
+    )
     look_back_days: int = Field(
         30, ge=1, description="How far back to look for orders of ours that this ledger does not know"
     )

@@ -22,6 +22,7 @@ from connectors.request_files import UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
 from connectors.snapshots.forgetting import erase_snapshots
 from connectors.snapshots.manifests import SnapshotError
+from connectors.snapshots.pruning import compact
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
@@ -230,6 +231,15 @@ def end_personal_data(inbox: Path) -> None:
         run_logger().warning("Personal data whose time is over stays until the next night: %s", words_of(error))
 
 
+def compact_snapshots() -> None:
+    """Merge the snapshots of days and months that are over."""
+    settings = SourcingSettings()
+    try:
+        compact(settings.snapshot_root, utc_now(), keep_days=settings.history_days)
+    except (OSError, SnapshotError) as error:
+        run_logger().warning("The snapshots of past days stay as they are until the next night: %s", words_of(error))
+
+
 def run_name() -> str:
     return f"inbox {flow_run.parameters.get('inbox', 'inbox')}"
 
@@ -266,6 +276,7 @@ async def source_inbox(
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)
         await best_effort("the inbox", show_inbox(report))
         await asyncio.to_thread(end_personal_data, folder.root)
+        await asyncio.to_thread(compact_snapshots)
     if trouble:
         run_logger().error("%s", summary_of(report))
         raise trouble[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache
 from pathlib import Path
 from shutil import rmtree
@@ -97,6 +97,21 @@ def _duck(root: Path, work: Path) -> Iterator[DuckDBPyConnection]:
         raise SnapshotDamaged(
             f"the folders of tables in {root} stay as they were ({type(error).__name__}); the next write tries again"
         ) from error
+
+
+def follow_merge(root: Path, old: Sequence[Manifest], merged: Manifest) -> None:
+    """Let the state be of a merged snapshot in place of the old ones: its rows are the same.
+
+    A state that is not of these old ones stays as it is, for the next `refresh`. The caller holds
+    `exclusive(root / WORK)`.
+    """
+    state, before = read_current(root), {one.snapshot_id: one.digest for one in old}
+    if state and before.items() <= state.snapshots.items():
+        others = {name: digest for name, digest in state.snapshots.items() if name not in before}
+        snapshots = {**others, merged.snapshot_id: merged.digest}
+        (work := root / WORK / STAGED).mkdir(parents=True, exist_ok=True)
+        replace(state, snapshots=snapshots).write(root, work / STATE)
+        rmtree(work, ignore_errors=True)
 
 
 def _is_newer(file: SnapshotFile) -> bool:

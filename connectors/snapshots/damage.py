@@ -68,6 +68,11 @@ def whole_manifests(root: Path) -> list[Manifest]:
     return sorted(live, key=lambda one: (one.written_at, one.snapshot_id))
 
 
+def readable_manifests(root: Path) -> list[Manifest]:
+    """All readable manifests, also those that a merged snapshot has replaced and that are not deleted yet."""
+    return list(_readable(root).values())
+
+
 def _live_paths(root: Path) -> set[Path]:
     return {*manifest_paths(root)} - {path for one in _readable(root).values() for path in replaced_by(root, one)}
 

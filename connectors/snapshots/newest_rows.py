@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KEY = "_key"
 BATCH_ROWS = 50_000
-UNSORTED_ROWS = 200_000
+UNSORTED_ROWS = 500_000
 """The rows of a file from which on they keep their old order: sorting takes memory."""
 
 

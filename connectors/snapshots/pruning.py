@@ -1,18 +1,19 @@
-"""Merges old snapshots into one with the newest row of each key: current rows stay, older history goes."""
+"""Merges snapshots into one: those of a day or a month with all rows, old ones with the newest row of each key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
 
 from connectors.durable import exclusive, sync
-from connectors.snapshots.current import refresh
+from connectors.snapshots.current import follow_merge, refresh
 from connectors.snapshots.duck import WORK_MB, connected
 from connectors.snapshots.manifests import (
     MANIFESTS,
@@ -22,6 +23,9 @@ from connectors.snapshots.manifests import (
     list_snapshots,
     locate,
     manifest_path,
+    manifest_paths,
+    old_files,
+    read_manifest,
     replaced_by,
     verify_file,
 )
@@ -34,6 +38,11 @@ from connectors.snapshots.writer import finished, put_in_place, staged_path, wri
 
 PRUNED = "pruned-"
 BATCH_ROWS = 50_000
+READ = timedelta(days=1)
+SETTLED = timedelta(days=7)
+"""A batch's snapshot is merged so long after it was last written: until then its runs replace it."""
+Rows = Callable[[Table], str]
+"""The query of a table's rows in the relation `history`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,34 +86,91 @@ def prune(root: Path, old: Old, now: datetime) -> Pruned:
     """
     with exclusive(root / WORK):
         before = _size(root)
-        _finish(root)
-        unnamed = sweep(root, list_snapshots(root))
+        unnamed = _end_merges(root)
         dropped = old.among(list_snapshots(root))
-        files = _compacted(root, dropped, now) if dropped else ()
+        snapshot_id = f"{PRUNED}{_stamp(now)}"
+        files = _merged(root, dropped, snapshot_id, _newest) if dropped else ()
         if dropped:
-            _finish(root)
-            sweep(root, list_snapshots(root))
+            _end_merges(root)
         refresh(root)
         return Pruned(
             dropped=[manifest.snapshot_id for manifest in dropped],
-            into=f"{PRUNED}{now:%Y%m%dT%H%M%S%f}" if files else None,
+            into=snapshot_id if files else None,
             rows=sum(file.rows for file in files),
             bytes=before - _size(root),
             unnamed=unnamed,
         )
 
 
-def _compacted(root: Path, old: Sequence[Manifest], now: datetime) -> tuple[SnapshotFile, ...]:
+def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
+    """Merge the snapshots of each day and of each month that is over; drop the history before the last `keep_days`.
+
+    Merged days and months have all rows. Readers under way end: what is replaced is deleted by the next call that
+    merges. Each merge waits for a writer under way, and in a crash is as that of `prune`. Returns the ids of the merged
+    ones. Raises `SnapshotDamaged`.
+    """
+    kept = timedelta(days=keep_days)
+    if not root.is_dir() or any(old_files(root)):
+        return []
+    with exclusive(root / WORK):
+        if not any(_due(list_snapshots(root), now, kept)):
+            return []
+        _end_merges(root)
+        plan = list(_due(list_snapshots(root), now, kept))
+    written = []
+    for due in plan:
+        with exclusive(root / WORK):
+            if all(_stands(root, one) for one in due.old):
+                _merged(root, due.old, due.snapshot_id, due.rows)
+                written.append(due.snapshot_id)
+    with exclusive(root / WORK):
+        refresh(root)
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Old snapshots that are to become one, and the query of its rows."""
+
+    snapshot_id: str
+    old: Sequence[Manifest]
+    rows: Rows
+
+
+def _due(manifests: Sequence[Manifest], now: datetime, kept: timedelta) -> Iterator[Due]:
+    """The merges, each snapshot in one of them: the oldest history, then months, then days."""
+    if old := Old(before=now - kept).among(manifests):
+        yield Due(f"{PRUNED}{_stamp(now)}", old, _newest)
+    left = [one for one in manifests if one not in old and all(map(_is_known, one.files))]
+    left = [one for one in left if one.batch_id is None or one.written_at < now - SETTLED]
+    for period, over in (("%Y-%m", now - SETTLED), ("%Y-%m-%d", now - READ)):
+        single: list[Manifest] = []
+        for name, of_it in groupby(left, lambda one: f"{one.written_at:{period}}"):  # noqa: B023 - used at once
+            written = list(of_it)
+            if name < f"{over:{period}}" and len(written) > 1:
+                yield Due(f"of-{name}-{_stamp(now)}", written, _all)
+            else:
+                single += written
+        left = single
+
+
+def _stands(root: Path, manifest: Manifest) -> bool:
+    """Whether no writer has replaced or dropped a snapshot meanwhile."""
+    path = manifest_path(root, manifest.snapshot_id)
+    return path.exists() and read_manifest(path) == manifest
+
+
+def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str, rows: Rows) -> tuple[SnapshotFile, ...]:
     """Merge the old snapshots into a new one. As of any later time the tables are unchanged."""
-    snapshot_id, newest = f"{PRUNED}{now.astimezone(UTC):%Y%m%dT%H%M%S%f}", old[-1]
+    newest = old[-1]
     (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
     names = [name for name in TABLES if any(file.table == name and file.rows for one in old for file in one.files)]
     for one in old:
         for file in one.files:
             verify_file(root, one, file)
-    rows = {name: _merge(root, old, name, snapshot_id) for name in names}
+    counts = {name: _write(root, old, name, snapshot_id, rows) for name in names}
     place = partial(staged_path, root, snapshot_id)
-    files = tuple(finished(place(name), snapshot_id, newest.date, name, count) for name, count in rows.items())
+    files = tuple(finished(place(name), snapshot_id, newest.date, name, count) for name, count in counts.items())
     manifest = Manifest(
         snapshot_id=snapshot_id,
         batch_id=None,
@@ -115,38 +181,52 @@ def _compacted(root: Path, old: Sequence[Manifest], now: datetime) -> tuple[Snap
         replaces={one.snapshot_id: _digest(manifest_path(root, one.snapshot_id)) for one in old},
     )
     put_in_place(root, manifest, files)
+    follow_merge(root, old, manifest)
     return files
 
 
-def _merge(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str) -> int:
-    """Write the newest row of each key of these snapshots; returns their number."""
+def _write(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str, rows: Rows) -> int:
+    """Write these rows of the snapshots, sorted by key, with their own snapshot and time; returns their number."""
     table = TABLES[name]
     paths = [locate(root, one, file) for one in old for file in one.files if file.table == name]
-    with Growing(staged_path(root, snapshot_id, name), table.schema) as merged:
-        for rows in _newest(paths, table, root / WORK / snapshot_id):
-            merged.take(rows)
+    work = root / WORK / snapshot_id / "spill"
+    with (
+        Growing(staged_path(root, snapshot_id, name), table.schema) as merged,
+        connected(memory_mb=WORK_MB, work=work) as connection,
+    ):
+        connection.register("history", rows_in(paths, table))
+        found = connection.sql(f"{rows(table)} ORDER BY {', '.join((*table.key, 'snapshot_at', 'snapshot_id'))}")
+        for batch in found.to_arrow_reader(BATCH_ROWS):
+            merged.take(pa.Table.from_batches([batch]).select(table.schema.names).cast(table.schema))
     return merged.rows
 
 
-def _newest(paths: Sequence[Path], table: Table, work: Path) -> Iterator[pa.Table]:
-    """The newest row of each key, sorted by key, with its snapshot and time."""
-    with connected(memory_mb=WORK_MB, work=work / "spill") as connection:
-        connection.register("history", rows_in(paths, table))
-        newest = connection.sql(f"{table.newest('history')} ORDER BY {', '.join(table.key)}")
-        for batch in newest.to_arrow_reader(BATCH_ROWS):
-            yield pa.Table.from_batches([batch]).select(table.schema.names).cast(table.schema)
+def _newest(table: Table) -> str:
+    return table.newest("history")
 
 
-def _finish(root: Path) -> None:
-    """Delete replaced manifests; no manifest names their files then, and these are swept."""
+def _all(_: Table) -> str:
+    return "SELECT * FROM history"
+
+
+def _end_merges(root: Path) -> int:
+    """Delete what merges have replaced, and what dead writers left; returns the number of the files of these."""
+    unnamed = sweep(root, [read_manifest(path) for path in manifest_paths(root)])
     for manifest in list_snapshots(root):
         if manifest.replaces:
             for path in [*replaced_by(root, manifest)]:
                 path.unlink()
             sync(root / MANIFESTS)
-            write_manifest(root, replace(manifest, replaces={}))
-        if not manifest.files and manifest.snapshot_id.startswith(PRUNED):  # the old ones had no rows
-            manifest_path(root, manifest.snapshot_id).unlink()
+            if manifest.files:
+                write_manifest(root, replace(manifest, replaces={}))
+            else:  # the old ones had no rows
+                manifest_path(root, manifest.snapshot_id).unlink()
+    sweep(root, list_snapshots(root))
+    return unnamed
+
+
+def _stamp(now: datetime) -> str:
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}"
 
 
 def _is_known(file: SnapshotFile) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_INT64 = 2**63 - 1
 ROW_GROUP = 2_000
+MOST_IN_GROUP = 10_000
+"""A reader of one key reads a group a file: files are sorted by key."""
 
 
 class SnapshotValueError(ValueError):
@@ -146,6 +148,6 @@ class Growing:
             self._waiting = []
 
     def write(self, table: pa.Table) -> None:
-        self._writer.write_table(table)
+        self._writer.write_table(table, row_group_size=MOST_IN_GROUP)
         self._has_group = True
         self.rows += table.num_rows

@@ -1,4 +1,4 @@
-"""`kill -9` at thirty moments of writing a snapshot, and of moving the files of an earlier version.
+"""`kill -9` at thirty moments of writing a snapshot, of moving the files of an earlier version, and of merging days.
 
 A moment is a rename, link, sync or removal, or a part of a file that is written: between these the disk stays as it is.
 """
@@ -11,6 +11,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from shutil import copytree, move, rmtree
@@ -22,6 +23,7 @@ from pyarrow import parquet
 from connectors.snapshots import Snapshots, verify_snapshot
 from connectors.snapshots.current import damaged_files
 from connectors.snapshots.manifests import list_snapshots
+from connectors.snapshots.pruning import compact
 from connectors.snapshots.rewriting import arrange
 from tests.connectors.snapshots.sample import AT, order, payment, write
 from tests.connectors.snapshots.test_current import PAST, names_in
@@ -36,18 +38,33 @@ FORKS.set_forkserver_preload([__name__])
 
 def snapshots_outlive_kills(moments: int = MOMENTS) -> bool:
     """The moments are spread over those of a process that lives."""
-    return all([_killed("written_again", moments), _killed("arranged", moments)])
+    return all([_killed(what, moments) for what in ("written_again", "arranged", "compacted")])
 
 
 def before(root: Path, what: str) -> None:
     """Three batches; those to be moved lie beside files of the first versions, where these had them."""
     for batch in range(3):
         write(root, f"night-{batch}", orders=_orders(batch, "paid"), payments=[])
+    if what == "compacted":
+        for day in range(1, 3):
+            for hour in range(3):
+                orders = [order(f"{hour}-{number}", state="shipped", paid_minor=hour + 1) for number in range(ORDERS)]
+                write(
+                    root, f"tracking-{day}-{hour}", orders=orders, payments=[], at=AT + timedelta(days=day, hours=hour)
+                )
+        compact(root, AT + timedelta(days=9), keep_days=400)
+        for name in ("orders", "payments"):
+            write(root, f"late-{name}", orders=[], payments=[], at=AT + timedelta(days=1))
     if what == "arranged":
         for table in [*(root / "_history").iterdir()]:
             rmtree(root / table.name)
             move(table, root / table.name)
         copytree(PAST, root, dirs_exist_ok=True)
+
+
+def compacted(root: Path) -> None:
+    """The month, whose days are merged and wait to be deleted."""
+    compact(root, AT + timedelta(days=60), keep_days=400)
 
 
 def written_again(root: Path) -> None:
@@ -117,7 +134,7 @@ def _played(root: Path, what: str, last: int) -> int | None:
 
 def _play(root: Path, what: str, last: int, steps: Any) -> None:
     counter = _dying(last)
-    {"written_again": written_again, "arranged": arrange}[what](root)
+    {"written_again": written_again, "arranged": arrange, "compacted": compacted}[what](root)
     steps.value = next(counter)
 
 
@@ -136,6 +153,8 @@ def _wrong(root: Path, what: str, old: States, new: States) -> Iterator[str]:
     refs = [ref for ref, _ in _plain(root)]
     if refs != sorted(old) and (refs or what != "arranged"):
         yield "a plain read has an order twice or not at all"
+    if what == "compacted" and len(Snapshots(root).history("orders")) != 9 * ORDERS:
+        yield "the history has other rows"
     if _told(root) not in (old, new):
         yield "our reader has neither the old state nor the new"
     if not all(verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)):
@@ -147,6 +166,7 @@ def _not_mended(root: Path) -> Iterator[str]:
     whole = _told(root)
     write(root, "next", orders=_orders(3, "paid"), at=AT.replace(month=4))
     arrange(root)
+    compact(root, AT + timedelta(days=120), keep_days=400)
     wanted = whole | {f"3-{number}": "paid" for number in range(ORDERS)}
     if not (_plain(root) == sorted(wanted.items()) and _told(root) == wanted and not damaged_files(root)):
         yield "the next write does not mend it"
