@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,20 @@ from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
-from sqlalchemy import JSON, BigInteger, Column, Connection, Integer, RowMapping, Table, func, insert, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    RowMapping,
+    Table,
+    Text,
+    cast,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.exc import DatabaseError
 
 from connectors.durable import sync
@@ -283,19 +296,25 @@ def _kind(column: Column[Any]) -> pa.DataType:
 
 def _write(connection: Connection, table: Table, path: Path) -> int:
     schema, count = arrow_schema(table), 0
-    texts = [column.name for column in table.columns if isinstance(column.type, JSON)]
-    ordered = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=ROWS_AT_ONCE)
+    # JSON as it is stored: decoded, it would only be encoded again
+    columns = [
+        func.nullif(cast(one, Text), "null").label(one.name) if isinstance(one.type, JSON) else one for one in table.c
+    ]
+    ordered = select(*columns).order_by(*table.primary_key.columns).execution_options(yield_per=ROWS_AT_ONCE)
     rows = connection.execute(ordered).mappings()
     with parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         for part in rows.partitions(ROWS_AT_ONCE):
-            writer.write_batch(pa.RecordBatch.from_pylist([_row(row, texts) for row in part], schema))
+            writer.write_batch(pa.RecordBatch.from_pylist([_with_words(row) for row in part], schema))
             count += len(part)
     sync(path)
     return count
 
 
-def _row(row: RowMapping, texts: Sequence[str]) -> dict[str, Any]:
-    as_text = {name: json.dumps(row[name], ensure_ascii=False) for name in texts if row[name] is not None}
-    if "reason_facts" in row:
-        as_text["reason"] = str(read(row["reason"], row["reason_code"], row["reason_facts"]) or "")
-    return {**row, **as_text}
+def _with_words(row: RowMapping) -> Mapping[str, Any]:
+    """A row whose reason is in words."""
+    if "reason_facts" not in row or row["reason_code"] is None:
+        return dict(row)
+    return {
+        **row,
+        "reason": str(read(row["reason"], row["reason_code"], json.loads(row["reason_facts"] or "null")) or ""),
+    }

@@ -16,7 +16,6 @@ from typing import Any
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import JSON, Connection, Table, text
-from sqlalchemy.exc import DatabaseError
 
 from connectors.callbacks.schema import metadata as messages
 from connectors.foreign import words_of
@@ -40,6 +39,17 @@ NEEDS_ORDER_ID = (
     OrderState.REFUNDED,
 )
 NEEDS_PAYMENT = (OrderState.PAID, *REACHED_BOOKED, OrderState.REFUNDING, OrderState.REFUNDED)
+
+SLICED = ("orders", "receivers", "effects", "moves", "answers", "refunds")
+"""The tables that are checked by order, a slice of orders at a time: the ledger may be larger than the memory."""
+ORDERS_A_SLICE = 500
+_TWICE = text(
+    "SELECT marketplace, order_id FROM orders WHERE order_id IS NOT NULL GROUP BY marketplace, order_id "
+    "HAVING count(*) > 1 ORDER BY 1, 2"
+)
+_OF_ID = text(
+    "SELECT order_ref FROM orders WHERE marketplace = :marketplace AND order_id = :order_id ORDER BY order_ref"
+)
 
 Row = Mapping[str, Any]
 
@@ -103,19 +113,54 @@ def _damages(file: Path) -> list[Flaw]:
 
 
 def _verdict(connection: Connection) -> Verification:
-    rows = {table.name: _rows(connection, table) for table in metadata.sorted_tables}
-    faults = [*_schema(connection), *_foreign_keys(connection), *check(rows)]
-    return Verification(rows={name: len(listed) for name, listed in rows.items()}, faults=faults)
+    counts = {table.name: _count(connection, table) for table in metadata.sorted_tables}
+    of_no_order = (table for table in metadata.sorted_tables if table.name not in SLICED)
+    faults = [
+        *_schema(connection),
+        *_foreign_keys(connection),
+        *_twice_ordered(connection),
+        *(fault for table in of_no_order for fault in _json(table, _streamed(connection, table))),
+        *(fault for rows in _slices(connection) for fault in check(rows)),
+    ]
+    return Verification(rows=counts, faults=faults)
 
 
-def _rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
-    """The rows with raw values: an unreadable value is a fault of its row, not the end of the check."""
-    names = ", ".join(connection.dialect.identifier_preparer.quote(column.name) for column in table.columns)
-    try:
-        found = connection.execute(text(f"SELECT {names} FROM {table.name}")).mappings()
-        return [dict(row) for row in found]
-    except DatabaseError as error:
-        raise unusable(str(connection.engine.url), error) from error
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.execute(text(f"SELECT count(*) FROM {table.name}")).scalar_one())
+
+
+def _streamed(connection: Connection, table: Table) -> Iterator[Row]:
+    statement = text(f"SELECT {_names(connection, table)} FROM {table.name}")
+    for row in connection.execute(statement, execution_options={"yield_per": ORDERS_A_SLICE}).mappings():
+        yield dict(row)
+
+
+def _slices(connection: Connection) -> Iterator[dict[str, list[Row]]]:
+    """Some orders at a time with all rows about them; with the last ones also rows of orders that are not there."""
+    after = ""
+    while True:
+        orders = _between(connection, metadata.tables["orders"], after, most=ORDERS_A_SLICE)
+        until = orders[-1]["order_ref"] if len(orders) == ORDERS_A_SLICE else None
+        others = (metadata.tables[name] for name in SLICED if name != "orders")
+        yield {"orders": orders, **{table.name: _between(connection, table, after, until) for table in others}}
+        if until is None:
+            return
+        after = until
+
+
+def _between(
+    connection: Connection, table: Table, after: str, until: str | None = None, *, most: int | None = None
+) -> list[Row]:
+    """The rows of orders after one and up to another, with raw values: an unreadable one is a fault of its row."""
+    which = "order_ref > :after" + (" AND order_ref <= :until" if until else "")
+    limit = f" ORDER BY order_ref LIMIT {most}" if most else ""
+    statement = f"SELECT {_names(connection, table)} FROM {table.name} WHERE {which}{limit}"
+    given = {"after": after, **({"until": until} if until else {})}
+    return [dict(row) for row in connection.execute(text(statement), given).mappings()]
+
+
+def _names(connection: Connection, table: Table) -> str:
+    return ", ".join(connection.dialect.identifier_preparer.quote(column.name) for column in table.columns)
 
 
 def _schema(connection: Connection) -> Iterator[Flaw]:
@@ -132,7 +177,7 @@ def _foreign_keys(connection: Connection) -> Iterator[Flaw]:
 
 
 def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
-    """The faults of a ledger's rows, by table."""
+    """The faults of some orders' rows, by table."""
     orders = {row["order_ref"]: row for row in rows["orders"]}
     effects: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows["effects"]:
@@ -145,8 +190,8 @@ def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
     back: defaultdict[str, int] = defaultdict(int)
     for row in rows["refunds"]:
         back[row["order_ref"]] += row["refunded_minor"]
-    yield from _json(rows)
-    yield from _twice_ordered(rows["orders"])
+    for name in SLICED:
+        yield from _json(metadata.tables[name], rows[name])
     for ref, order in orders.items():
         yield from _order(order)
         yield from _receiver(order, has_row=ref in named)
@@ -160,10 +205,9 @@ def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
         yield from _attempts(listed)
 
 
-def _json(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
-    for table in metadata.sorted_tables:
-        columns = [column.name for column in table.columns if isinstance(column.type, JSON)]
-        for row in rows[table.name] if columns else ():
+def _json(table: Table, rows: Iterable[Row]) -> Iterator[Flaw]:
+    if columns := [column.name for column in table.columns if isinstance(column.type, JSON)]:
+        for row in rows:
             for column in columns:
                 if isinstance(row[column], str) and not _is_json(row[column]):
                     yield Flaw(table=table.name, row=_key(table, row), words=f"{column} is not JSON")
@@ -194,14 +238,11 @@ def _key(table: Table, row: Row) -> str:
     return "/".join(str(row[column.name]) for column in table.primary_key.columns)
 
 
-def _twice_ordered(orders: Iterable[Row]) -> Iterator[Flaw]:
-    seen: dict[tuple[str, str], str] = {}
-    for row in orders:
-        if row["order_id"] is None:
-            continue
-        first = seen.setdefault((row["marketplace"], row["order_id"]), row["order_ref"])
-        if first != row["order_ref"]:
-            yield _at_order(row, f"has order id {row['order_id']}, which {first} has too")
+def _twice_ordered(connection: Connection) -> Iterator[Flaw]:
+    for marketplace, order_id in connection.execute(_TWICE).all():
+        first, *others = connection.execute(_OF_ID, {"marketplace": marketplace, "order_id": order_id}).mappings().all()
+        for row in others:
+            yield _at_order(dict(row), f"has order id {order_id}, which {first['order_ref']} has too")
 
 
 def _at_order(order: Row, words: str) -> Flaw:

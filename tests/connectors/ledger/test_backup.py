@@ -310,7 +310,7 @@ def test_an_export_has_every_table_with_its_own_types(ledger: Ledger, url: str, 
     first, second = table.to_pylist()
     assert (second["reason_code"], second["reason"]) == ("in_cart", str(why))
     assert (first["order_ref"], first["payable_minor"], first["paid_minor"]) == ("A-1", 110, None)
-    assert (first["request"], first["quote"]) == ('{"note": "杯子"}', None)
+    assert (first["request"], first["quote"]) == ('{"note":"杯子"}', None)
     assert first["recorded_at"] == datetime(2026, 1, 1, 12, tzinfo=UTC)
     with pytest.raises(LedgerUnusable, match="out is there already"):
         export(url, tmp_path / "out")

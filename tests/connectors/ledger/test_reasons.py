@@ -16,11 +16,12 @@ from connectors.ledger.verify import verify
 from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.states import OrderState
+from tests.connectors.ledger.older import BACK_TO_0016
 from tests.connectors.ledger.plans import plan
 
 OVER = because(ReasonCode.OVER_BUDGET, costs=Money(500), taken=Money(100), limit=Money(300))
 OF_SCHEMA_0014 = (
-    "DROP TABLE receivers; ALTER TABLE orders DROP COLUMN reason_facts;"
+    f"{'; '.join(BACK_TO_0016['sqlite'])}; DROP TABLE receivers; ALTER TABLE orders DROP COLUMN reason_facts;"
     "ALTER TABLE effects DROP COLUMN reason_code; ALTER TABLE effects DROP COLUMN reason_facts;"
     "ALTER TABLE moves DROP COLUMN reason_code; ALTER TABLE moves DROP COLUMN reason_facts;"
     "UPDATE alembic_version SET version_num = '0014';"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.callbacks.store import CallbackStore
+from connectors.ledger import verify as verifying
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
@@ -134,6 +135,24 @@ def test_a_planted_fault_is_found_with_its_row(
     plant(url, statement)
     faults = verify(url).faults
     assert [fault for fault in faults if (fault.table, fault.row) == (table, row) and words in fault.words], faults
+
+
+def test_faults_are_the_same_however_few_orders_are_checked_at_once(
+    lived: Ledger, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of rows whose order is not there, before, between and after the others."""
+    plant(
+        url,
+        "UPDATE orders SET paid_minor = 111 WHERE order_ref = 'A-1'",
+        "DROP INDEX uq_orders_order_id; UPDATE orders SET order_id = '77' WHERE order_ref = 'A-3'",
+        "UPDATE effects SET order_ref = 'Z', fence = 0 WHERE key = 'A-3:create'",
+        "UPDATE effects SET order_ref = 'A', fence = 0 WHERE key = 'A-2:create'",
+        "UPDATE batches SET source = 'x'",
+    )
+    whole = verify(url)
+    monkeypatch.setattr(verifying, "ORDERS_A_SLICE", 1)
+    assert sorted(map(str, verify(url).faults)) == sorted(map(str, whole.faults))
+    assert {"Z:create", "A:create"} <= {words for fault in whole.faults for words in fault.words.split()}
 
 
 def test_a_payment_that_was_answered_for_is_no_fault(lived: Ledger, url: str) -> None:
