@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.durable import whole
-from connectors.snapshots.rows import records
+from connectors.snapshots.rows import each_record
 from connectors.snapshots.tables import LANDED_COSTS
 from domain.cells import FORMULA, no_formula
 from domain.money import Money, minor_digits
@@ -41,7 +41,7 @@ def write_csv(path: Path, costs: pd.DataFrame) -> None:
     with whole(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(map(_heading, costs.columns))
-        lines.writerows([_as_text(cell) for cell in _cells(row)] for row in records(costs))
+        lines.writerows([_as_text(cell) for cell in _cells(row)] for row in each_record(costs))
 
 
 def write_xlsx(path: Path, costs: pd.DataFrame) -> None:
@@ -51,7 +51,7 @@ def write_xlsx(path: Path, costs: pd.DataFrame) -> None:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("landed costs")
     _lay_out(sheet, list(costs.columns), len(costs))
-    for row in records(costs):
+    for row in each_record(costs):
         sheet.append([_styled(sheet, cell, name, row) for name, cell in zip(row, _cells(row), strict=True)])
     book.properties.creator = "sourcing"
     with whole(path) as unfinished:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from domain.money import Money
@@ -142,11 +144,8 @@ def _by_currency(amounts: Iterable[Money | None]) -> tuple[Money, ...]:
 
 
 def orders_of(rows: Iterable[CostRow]) -> list[OrderCost]:
-    """The orders of the table's rows."""
-    lines: dict[str, list[CostRow]] = {}
-    for row in rows:
-        lines.setdefault(row["order_ref"], []).append(row)
-    return [_order(ref, own) for ref, own in lines.items()]
+    """The orders of the table's rows, which are in the order of its key."""
+    return [_order(ref, list(own)) for ref, own in groupby(rows, itemgetter("order_ref"))]
 
 
 def _order(ref: str, lines: Sequence[CostRow]) -> OrderCost:

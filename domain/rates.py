@@ -53,7 +53,7 @@ class Rates:
     """All rates of the merchant's file; none where there is no file, or where a `fault` keeps it from being used."""
 
     def __init__(self, rates: Iterable[Rate] = (), *, fault: str = "") -> None:
-        self._fault = fault
+        self.fault = fault
         self._of: dict[tuple[str, str], list[Rate]] = {}
         for rate in sorted(rates, key=lambda rate: rate.on):
             self._of.setdefault((rate.base, rate.into), []).append(rate)
@@ -65,8 +65,8 @@ class Rates:
 
     def at(self, base: str, into: str, on: date) -> Rate | NoRate:
         """The newest rate of that day or the `OLDEST_DAYS` before it; one of a later day never counts."""
-        if self._fault:
-            return NoRate(self._fault)
+        if self.fault:
+            return NoRate(self.fault)
         rates = self._of.get((base, into), [])
         upto = bisect_right(rates, on, key=lambda rate: rate.on)
         if upto and (on - rates[upto - 1].on).days <= OLDEST_DAYS:

@@ -15,7 +15,7 @@ from connectors.cost_files import MOST_SHEET_ROWS, write_csv, write_xlsx
 from connectors.rates_file import read_rates
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.rejecting import rejected_in
-from connectors.snapshots.rows import records
+from connectors.snapshots.rows import each_record
 from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
 from domain.money import Money
@@ -26,7 +26,8 @@ from flows.prefect_ui.inert import inert
 from flows.prefect_ui.parameters import BooksCurrency, CsvFile, SheetFile, SinceDay, a_currency, a_day
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import Resources, open_resources
-from tasks.landed_cost import cost_of_all, snapshot_costs
+from tasks.landed_cost import cost_of, snapshot_costs, with_stored
+from tasks.moved_costs import CostMark, moved_orders, read_mark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,29 +49,37 @@ class CostFiles:
 
 
 async def cost(resources: Resources, books: Books, since: str, files: CostFiles) -> CostReport:
-    """Compute all orders, since parcels are shared; show and write those that were paid on the day `since` or later.
+    """Compute the orders that may have moved; show and write all that were paid on the day `since` or later.
 
-    In another currency than the settings' the table stays as it is: a report does not change the books.
+    In another currency than the settings' all are computed, and the table stays as it is: a report does not change the
+    books.
     """
-    settings = resources.settings
+    settings, root = resources.settings, resources.settings.snapshot_root
     as_of = resources.clock()  # a moment before the tables are read
-    everything = await cost_of_all(settings.snapshot_root, books, settings.timezone, books.currency or "no currency")
-    is_kept = books.currency == (settings.currency or books.currency)
-    snapshot_id = await snapshot_costs(resources, everything, as_of) if is_kept else None
-    costs = everything[(everything["paid_on"] >= since).fillna(value=True)] if since else everything
+    is_kept, path = books.currency == (settings.currency or books.currency), settings.data_dir / "costs.json"
+    mark = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
+    refs = await asyncio.to_thread(moved_orders, root, read_mark(path), mark) if is_kept else None
+    costs = await cost_of(root, books, settings.timezone, books.currency or "no currency", lambda: refs)
+    snapshot_id = await snapshot_costs(resources, costs, as_of, refs) if is_kept else None
+    costs = costs[(costs["paid_on"] >= since).fillna(value=True)] if since else costs
+    if is_kept:
+        now = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
+        await asyncio.to_thread(now.write, path)
+    if refs is not None:
+        costs = await asyncio.to_thread(with_stored, root, costs, refs, since)
     name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
     csv, xlsx = files.paths(settings.data_dir / "exports", name)
     too_long = await asyncio.to_thread(_write, costs, csv, xlsx)
-    rejected = rejected_in(settings.snapshot_root, snapshot_id).words if snapshot_id else ""
+    rejected = rejected_in(root, snapshot_id).words if snapshot_id else ""
     return CostReport(
         currency=books.currency,
         since=since,
-        orders=orders_of(records(costs)),
+        orders=orders_of(each_record(costs)),
         notes=[note for note in (too_long, rejected) if note],
         csv=str(csv),
         xlsx=None if too_long else str(xlsx),
         snapshot_id=snapshot_id,
-        snapshot_root=str(settings.snapshot_root),
+        snapshot_root=str(root),
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+from pyarrow.compute import Expression, field
 
 from connectors.snapshots import Snapshots
 from connectors.snapshots.rows import records
@@ -48,16 +49,28 @@ class CostTables:
     parcels_received: pd.DataFrame
 
 
-def cost_tables(snapshots: Snapshots) -> CostTables:
-    """The tables as they stand. Orders come first: nothing that belongs to them is older, so none lacks its lines."""
-    names = ("orders", "order_lines", "quotes", "shipments", "refunds", "payments", "parcels_received")
-    return CostTables(**{name: snapshots.table(name) for name in names})
+TABLES_OF_COSTS = tuple(field.name for field in fields(CostTables))
+
+
+def cost_tables(snapshots: Snapshots, refs: Sequence[str] | None = None) -> CostTables:
+    """The tables as they stand, or their rows of some orders.
+
+    Orders come first: nothing that belongs to them is older, so none lacks its lines.
+    """
+    where = None if refs is None else _of_orders(refs)
+    return CostTables(**{name: snapshots.table(name, where=where) for name in TABLES_OF_COSTS})
+
+
+def _of_orders(refs: Sequence[str]) -> Expression:
+    return field("order_ref").isin(pa.array(refs, pa.string()))
 
 
 @reading_task("landed_cost", "what orders cost in {currency}")
-async def cost_of_all(root: Path, books: Books, timezone: str, currency: str) -> pd.DataFrame:
-    """The landed cost of every paid order of these snapshots; `currency` is for show."""
-    return await asyncio.to_thread(lambda: landed_cost(cost_tables(Snapshots(root)), books, timezone))
+async def cost_of(
+    root: Path, books: Books, timezone: str, currency: str, refs: Callable[[], Sequence[str] | None]
+) -> pd.DataFrame:
+    """The landed cost of the paid ones of these orders, None for all; `currency` is for show."""
+    return await asyncio.to_thread(lambda: landed_cost(cost_tables(Snapshots(root), refs()), books, timezone))
 
 
 def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame:
@@ -226,10 +239,27 @@ def _gone(row: Row) -> Row:
     return {**row, **nothing, **rates, "freight_currency": None, "basis": "none", "problem": NOT_PAID}
 
 
-async def snapshot_costs(resources: Resources, costs: pd.DataFrame, as_of: datetime) -> str | None:
-    """Write the rows that moved since the last write; answers the snapshot's id, None where none has."""
+def with_stored(root: Path, costs: pd.DataFrame, refs: Sequence[str], since: str) -> pd.DataFrame:
+    """These costs of some orders, and those that the table has of all others.
+
+    With `since` only of orders that were paid on that day or later, or on no known day.
+    """
+    import pandas as pd
+
+    where = ~_of_orders(refs) & (field("problem").is_null() | (field("problem") != NOT_PAID))
+    if since:
+        where &= field("paid_on").is_null() | (field("paid_on") >= since)
+    stored = Snapshots(root).table(LANDED_COSTS.name, columns=SCHEMA.names, where=where)
+    return pd.concat([stored, costs]).sort_values(list(LANDED_COSTS.key), ignore_index=True)
+
+
+async def snapshot_costs(
+    resources: Resources, costs: pd.DataFrame, as_of: datetime, refs: Sequence[str] | None = None
+) -> str | None:
+    """Write the rows of these orders that moved since the last write; answers the snapshot's id, None for none."""
     root = resources.settings.snapshot_root
-    rows = await asyncio.to_thread(lambda: moved(costs, Snapshots(root).table(LANDED_COSTS.name)))
+    where = None if refs is None else _of_orders(refs)
+    rows = await asyncio.to_thread(lambda: moved(costs, Snapshots(root).table(LANDED_COSTS.name, where=where)))
     if not rows:
         return None
     tables = {LANDED_COSTS.name: rows}

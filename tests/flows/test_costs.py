@@ -12,17 +12,31 @@ import pytest
 from openpyxl import load_workbook
 
 from connectors.snapshots import Snapshots, write_snapshot
-from domain.cost_report import CostReport
-from domain.landed import Books
+from connectors.snapshots.rows import records
+from domain.cost_report import CostReport, orders_of
+from domain.landed import NOT_PAID, Books
 from domain.money import Money
 from domain.rates import Rates
 from flows import costs
 from flows.costs import CostFiles, cost, markdown
-from tasks import landed_cost, snapshot
+from tasks import landed_cost, moved_costs, snapshot
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.tasks.conftest import resources
-from tests.tasks.three_orders import EUR, ORDER_SUMS, PAID, RATES, ROWS, SUMS, order, rows_of
+from tests.tasks.three_orders import (
+    EUR,
+    ORDER_SUMS,
+    PAID,
+    RATES,
+    ROWS,
+    SUMS,
+    line,
+    order,
+    payment,
+    refund,
+    rows_of,
+    shipment,
+)
 
 __all__ = ["resources"]
 WRITTEN = datetime(2026, 11, 3, 9, tzinfo=UTC)
@@ -30,7 +44,7 @@ WRITTEN = datetime(2026, 11, 3, 9, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "cost_of_all", landed_cost.cost_of_all.fn)
+    monkeypatch.setattr(costs, "cost_of", landed_cost.cost_of.fn)
     monkeypatch.setattr(snapshot, "_write", snapshot._write.fn)
 
 
@@ -161,3 +175,65 @@ async def test_more_lines_than_a_sheet_holds_are_said(books_run: Resources, monk
     assert report.notes == ["6 lines are more than a sheet of Excel has: give --since, or use the CSV"]
     assert report.xlsx is None
     assert not report.all_fine
+
+
+DAY_MINUTES = 24 * 60
+NEW_RATE = replace(RATES[0], rate=RATES[0].rate * 2, on=PAID.date() + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("changed", "books", "computed"),
+    [
+        ({}, EUR, []),
+        ({"refunds": [refund("B-1", 100)]}, EUR, ["B-1"]),
+        ({"order_lines": [line("A-2", 1, 5000)]}, EUR, ["A-1", "A-2"]),
+        ({"shipments": [shipment("A-2", "S-2", 801, "FAR9")]}, EUR, ["A-1", "A-2"]),
+        ({"shipments": [shipment("A-2", "S-2", 801, "FAR2")]}, EUR, ["A-1", "A-2", "B-1"]),
+        ({"orders": [order("C-1", 700, None)]}, EUR, ["C-1"]),
+        ({"orders": [order("B-1", 0, "S-3")], "payments": [payment("B-1", 0)]}, EUR, ["B-1"]),
+        ({}, Books("EUR", Rates([*RATES, NEW_RATE])), ["A-1", "A-2", "B-1", "C-1"]),
+        ({}, Books("EUR", Rates([*RATES, replace(NEW_RATE, on=NEW_RATE.on + timedelta(days=9))])), []),
+        ({}, Books("CNY", Rates()), None),
+    ],
+)
+async def test_only_what_may_have_moved_is_computed_and_the_table_is_as_if_all_were(
+    changed: dict[str, Any],
+    books: Books,
+    computed: list[str] | None,
+    books_run: Resources,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows of the order, of one in its parcel or formerly there, or a rate of its days."""
+    asked: list[list[str] | None] = []
+
+    def noted(*given: Any) -> list[str] | None:
+        asked.append(moved_costs.moved_orders(*given))
+        return asked[-1]
+
+    monkeypatch.setattr(costs, "moved_orders", noted)
+    run = replace(books_run, settings=books_run.settings.model_copy(update={"currency": ""}))
+    clock.now = WRITTEN + timedelta(days=2)
+    await costed(run)
+    written(run, {name: rows_of(name, rows) for name, rows in changed.items()}, "later", minutes=3 * DAY_MINUTES)
+    clock.now = WRITTEN + timedelta(days=4)
+    report = await costed(run, books)
+    assert asked == [None, computed]
+    everything = landed_cost.landed_cost(landed_cost.cost_tables(Snapshots(run.settings.snapshot_root)), books, "UTC")
+    assert report.orders == orders_of(records(everything))
+    table = Snapshots(run.settings.snapshot_root).table("landed_costs")
+    kept = table[table["problem"].fillna("") != NOT_PAID]
+    names = landed_cost.SCHEMA.names
+    assert records(kept[names].sort_values(["order_ref", "line_no"])) == records(everything)
+
+
+async def test_without_a_mark_of_this_very_table_all_is_computed(books_run: Resources, clock: MovableClock) -> None:
+    """After a restore the table may be older than the mark."""
+    clock.now = WRITTEN + timedelta(days=2)
+    await costed(books_run)
+    path, root = books_run.settings.data_dir / "costs.json", books_run.settings.snapshot_root
+    mark = moved_costs.CostMark.of(root, EUR, "UTC", clock.now)
+    assert moved_costs.moved_orders(root, moved_costs.read_mark(path), mark) == []
+    for broken in ("", "{}", path.read_text().replace('"newest": "2026', '"newest": "2025')):
+        path.write_text(broken)
+        assert moved_costs.moved_orders(root, moved_costs.read_mark(path), mark) is None

@@ -1,0 +1,122 @@
+"""Which orders' costs may have moved since they were computed, so that a morning computes these alone.
+
+An order's cost is made of its rows, the rows of the orders in its parcels, and the rates of its days. The mark of a
+computation has when it was and the rates that it had. Without a mark of this currency all are computed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.durable import whole
+from connectors.snapshots import Snapshots
+from connectors.snapshots.tables import LANDED_COSTS
+from domain.landed import Books
+from tasks.landed_cost import TABLES_OF_COSTS
+
+RULES = 1
+"""Raised with any change of how costs are computed: then all are computed anew."""
+LATE = timedelta(days=1)
+"""A slow writer dates its rows by when it read them, so they may come so long after younger ones."""
+A_DAY_ANYWHERE = timedelta(days=2)
+BOOKED = ("orders", "shipments")
+NUMBERS = ("order_ref", "shipment_order_id", "tracking_numbers")
+SCHEMA = pa.schema([(NUMBERS[0], pa.string()), (NUMBERS[1], pa.string()), (NUMBERS[2], pa.list_(pa.string()))])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostMark:
+    """What the costs in the table were computed of. `newest` is the time of the table's newest row."""
+
+    made_of: list[Any]
+    rates: list[list[str]]
+    seen: str
+    newest: str
+
+    @classmethod
+    def of(cls, root: Path, books: Books, timezone: str, seen: datetime) -> Self:
+        """The mark of a computation that read the tables at `seen` or later."""
+        rates = [[one.base, one.into, str(one.rate), one.on.isoformat(), one.source] for one in books.rates]
+        made_of = [RULES, LANDED_COSTS.version, books.currency, timezone, books.rates.fault]
+        return cls(made_of=made_of, rates=rates, seen=seen.isoformat(), newest=_newest(root))
+
+    def write(self, path: Path) -> None:
+        with whole(path) as unfinished:
+            unfinished.write_text(json.dumps(asdict(self)))
+
+    def rates_since(self, now: CostMark) -> date | None:
+        """The first day whose rates are others now; None where none is."""
+        different = {tuple(rate) for rate in self.rates} ^ {tuple(rate) for rate in now.rates}
+        return min((date.fromisoformat(rate[3]) for rate in different), default=None)
+
+
+def read_mark(path: Path) -> CostMark | None:
+    try:
+        return CostMark(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _newest(root: Path) -> str:
+    at = pc.max(Snapshots(root).arrow(LANDED_COSTS.name, columns=["snapshot_at"])["snapshot_at"]).as_py()
+    return at.isoformat() if at else ""
+
+
+def moved_orders(root: Path, then: CostMark | None, now: CostMark) -> list[str] | None:
+    """The orders to compute; None for all.
+
+    A mark that is not of this table, as after a restore, is none.
+    """
+    if then is None or (then.made_of, then.newest) != (now.made_of, now.newest):
+        return None
+    snapshots = Snapshots(root)
+    since = datetime.fromisoformat(then.seen) - LATE
+    moved = {name: _refs(snapshots, name, pc.field("snapshot_at") > since) for name in TABLES_OF_COSTS}
+    if day := then.rates_since(now):
+        moment = datetime.fromisoformat(f"{day}T00:00:00+00:00") - A_DAY_ANYWHERE
+        of_days = (pc.field("paid_at") >= moment) | (pc.field("booked_at") >= moment)
+        moved["rates"] = _refs(snapshots, "orders", of_days)
+    refs = pa.chunked_array(list(moved.values())).unique()
+    return sorted(_with_shared(snapshots, refs).to_pylist()) if len(refs) else []
+
+
+def _refs(snapshots: Snapshots, table: str, where: pc.Expression) -> pa.Array:
+    return snapshots.arrow(table, columns=["order_ref"], where=where)["order_ref"].unique()
+
+
+def _with_shared(snapshots: Snapshots, refs: pa.Array) -> pa.Array:
+    """These orders and those that share a parcel with one, or did, directly or through others."""
+    is_moved = pc.field("order_ref").isin(refs)
+    tables = [snapshots.arrow(name, columns=NUMBERS) for name in BOOKED]
+    tables += [pa.Table.from_pandas(snapshots.history(name, NUMBERS, is_moved), SCHEMA) for name in BOOKED]
+    pairs = pa.concat_tables(pair for table in tables for pair in _numbered(table))
+    while True:
+        numbers = pairs.filter(pc.is_in(pairs["order_ref"], refs))["number"].unique()
+        found = pairs.filter(pc.is_in(pairs["number"], numbers))["order_ref"].unique()
+        together = pa.chunked_array([refs, found]).unique()
+        if len(together) == len(refs):
+            return refs
+        refs = together
+
+
+def _numbered(table: pa.Table) -> Iterator[pa.Table]:
+    """Each order with each of its numbers: that of a shipment, and those of its parcels."""
+    names = ["order_ref", "number"]
+    rows = table.combine_chunks()
+    shipments = rows.filter(pc.not_equal(rows["shipment_order_id"], ""))
+    yield pa.table([shipments["order_ref"], _marked("shipment", shipments["shipment_order_id"])], names)
+    parents, parcels = pc.list_parent_indices(rows["tracking_numbers"]), pc.list_flatten(rows["tracking_numbers"])
+    pairs = pa.table([rows["order_ref"].take(parents), _marked("parcel", parcels)], names)
+    yield pairs.filter(pc.not_equal(parcels, ""))
+
+
+def _marked(kind: str, numbers: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(kind, numbers, " ")
