@@ -13,7 +13,8 @@ from typing import Any
 from prefect import flow
 from prefect.events import Event
 
-from connectors.ledger.overview import every_open_effect
+from connectors.ledger.many import chunked
+from connectors.ledger.overview import OrderStanding, every_open_effect, standing_of
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
@@ -84,37 +85,76 @@ class TrackReport:
         return {name: value for name, value in asdict(self).items() if name != "unread"}
 
 
+class _Followed:
+    """Orders on their way, a chunk in memory at a time: of all a line of the report, whole only those with news."""
+
+    def __init__(self, resources: Resources, before: Mapping[str, OrderRecord]) -> None:
+        self._resources = resources
+        self._earlier = len(resources.scans)
+        self.before, self.now = dict(before), dict[str, OrderRecord]()
+        self.lines: dict[str, ReportLine] = {}
+        self.silent: list[Event] = []
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The new scans."""
+        return self._resources.scans[self._earlier :]
+
+    def take(self, read: Mapping[str, OrderRecord], events: Sequence[Mapping[str, Any]] = ()) -> None:
+        """These orders were followed as they were `read`; `events` are the new scans of them."""
+        ledger = self._resources.ledger
+        later, scanned = ledger.orders(read), {event["order_ref"] for event in events}
+        self.silent += stalled(ledger, later, self._resources.clock())
+        for ref, order in later.items():
+            self.lines[ref] = line_of(order)
+            if order != read[ref] or ref in scanned or ref in self.before:
+                self.before.setdefault(ref, read[ref])
+                self.now[ref] = order
+
+
 async def track(resources: Resources, chunk_size: int, only: Collection[str] | None = None) -> TrackReport:
     """Read every order on its way, or `only` those that a callback names."""
-    ledger, earlier = resources.ledger, len(resources.scans)
+    ledger = resources.ledger
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
-    watched = ledger.orders_in([*FOLLOWED, OrderState.PAYMENT_PENDING]) | ledger.orders(opened)
-    watched |= {ref: order for ref, order in ledger.orders_in([OrderState.PAID]).items() if _is_followed(order)}
-    if only is not None:
-        watched = {ref: order for ref, order in watched.items() if ref in only}
+    found = standing_of(ledger, states=[*FOLLOWED, OrderState.PAYMENT_PENDING, OrderState.PAID], order_refs=opened)
+    watched = {
+        ref: one.state
+        for ref, one in found.items()
+        if (ref in opened or one.state is OrderState.PAYMENT_PENDING or _is_followed(one))
+        and (only is None or ref in only)
+    }
     feed = EventFeed(ledger, watched)
+    unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
+    followed = _Followed(resources, ledger.orders(unsettled))
     await settle_open(resources, watched)
-    pending = ledger.orders_in([OrderState.PAYMENT_PENDING])
+    pending = [
+        ref for ref, one in standing_of(ledger, order_refs=unsettled).items() if one.state is OrderState.PAYMENT_PENDING
+    ]
     with suppress(ServiceAway):
-        await confirm_payments(resources, [ref for ref in pending if ref in watched])
-    orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and _is_followed(one)}
+        await confirm_payments(resources, pending)
+    orders = [ref for ref, one in standing_of(ledger, order_refs=watched).items() if one.order_id and _is_followed(one)]
     run_logger().info("%s to follow", pluralize(len(orders), "order"))
     await best_effort("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
     asked: PartialResults[str, Reason | None] = PartialResults()
 
     async def follow(refs: Sequence[str], label: str) -> None:
-        await sync_chunk(resources, {ref: orders[ref] for ref in refs}, asked, label=label)
+        read, known = await asyncio.to_thread(ledger.orders, refs), len(resources.scans)
+        try:
+            await sync_chunk(resources, read, asked, label=label)
+        finally:
+            await asyncio.to_thread(followed.take, read, resources.scans[known:])
 
-    await each_chunk(resources, "track", list(orders), chunk_size, follow)
+    await each_chunk(resources, "track", orders, chunk_size, follow)
+    for refs in chunked(ref for ref in orders if ref not in followed.lines):
+        followed.take(ledger.orders(refs))
+    before, now = followed.before, followed.now | ledger.orders(unsettled)
     unread = {ref: why for ref, why in asked.items() if why}
     troubles = [f"{ref}: {why}" for ref, why in unread.items()]
     if unasked := [ref for ref in orders if ref not in asked]:
         troubles.append(f"{shorten(unasked)}: the service was away; the next run asks about them")
-    now = ledger.orders(watched)
-    silent = stalled(ledger, {ref: now[ref] for ref in orders}, resources.clock())
-    await feed.emit(now, *silent)
-    moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
-    events = sorted(resources.scans[earlier:], key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"]))
+    await feed.emit(watched, *followed.silent)
+    moved = [now[ref] for ref, state in watched.items() if ref in now and now[ref].state is not state]
+    events = sorted(followed.events, key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"]))
     back = {event["order_ref"] for event in events if _goes_back(event)}
     stuck = {
         (event["order_ref"], event["tracking_number"]): without_receiver(
@@ -123,8 +163,9 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
         for event in events
         if event["status"] == TraceStatus.EXCEPTION and event["order_ref"] in now
     }
-    await _notify_parcels(ledger, silent, moved, [now[ref] for ref in pending if ref in now], back, stuck)
-    snapshot_id = await _snapshot(resources, watched, now, events)
+    late = [now[ref] for ref in pending if ref in now]
+    await _notify_parcels(ledger, followed.silent, moved, late, back, stuck)
+    snapshot_id = await _snapshot(resources, before, now, events)
     if only is None and (trouble := await snapshot_missing_refunds(resources)):
         run_logger().warning("%s", trouble)
     report = TrackReport(
@@ -134,7 +175,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
         troubles=troubles,
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
-        orders=[line_of(now[ref]) for ref in orders],
+        orders=[followed.lines[ref] for ref in orders],
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
         unasked=unasked,
         unread=unread,
@@ -149,11 +190,11 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
-    await best_effort("the report", _show(report, watched, now, events))
+    await best_effort("the report", _show(report, before, now, events))
     return report
 
 
-def _is_followed(order: OrderRecord) -> bool:
+def _is_followed(order: OrderStanding) -> bool:
     """Whether the order is on its way, or paid and in a state that this program does not know."""
     return order.state in FOLLOWED or (order.state is OrderState.PAID and order.reason_code in UNKNOWN_STATES)
 

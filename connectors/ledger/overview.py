@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, and_, bindparam, func, select
 
@@ -73,6 +73,14 @@ def _sums(rows: list[dict[str, Any]]) -> tuple[Money, ...]:
     return tuple(Money(row["minor"], row["currency"]) for row in rows if row["minor"] and row["currency"])
 
 
+class OrderStanding(NamedTuple):
+    """Where an order stands, without all that is known of it."""
+
+    state: OrderState
+    reason_code: str | None
+    order_id: str | None
+
+
 COLUMNS = (
     orders.c.order_ref,
     orders.c.marketplace,
@@ -90,6 +98,7 @@ COLUMNS = (
 
 
 LARGE_CHUNK = 5_000
+_STANDING = select(*(orders.c[name] for name in ("order_ref", "state", "reason_code", "order_id", "recorded_at")))
 _BY_REF = select(*COLUMNS).where(one_of(orders.c.order_ref, "refs"))
 _BY_ID = select(*COLUMNS).where(one_of(orders.c.order_id, "ids"))
 _PULSE = [
@@ -148,6 +157,19 @@ def orders_to_compare(
         found |= {row["order_ref"]: row for row in ledger.rows(_BY_ID, {"ids": ids})}
     named = orders_of(ledger, [ref for ref in dict.fromkeys(order_refs) if ref not in found])
     return sorted([*map(_order, found.values()), *named], key=lambda order: order.order_ref)
+
+
+def standing_of(
+    ledger: Transactions, *, states: Iterable[OrderState] = (), order_refs: Iterable[str] = ()
+) -> dict[str, OrderStanding]:
+    """Where these orders stand, and all orders in these states, oldest first."""
+    rows = ledger.rows(_STANDING.where(one_of(orders.c.state, "states")), {"states": list(states)})
+    for refs in chunked(order_refs, LARGE_CHUNK):
+        rows += ledger.rows(_STANDING.where(one_of(orders.c.order_ref, "refs")), {"refs": refs})
+    rows.sort(key=lambda row: (row["recorded_at"], row["order_ref"]))
+    return {
+        row["order_ref"]: OrderStanding(OrderState(row["state"]), row["reason_code"], row["order_id"]) for row in rows
+    }
 
 
 def every_batch(ledger: Transactions) -> dict[str, datetime]:
