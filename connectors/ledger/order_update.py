@@ -47,6 +47,16 @@ class OrderUpdate:
         return cls({"order_id": order_id, "total_minor": total.minor, "ordered_at": at})
 
     @classmethod
+    def sent_to(cls, warehouse: str) -> OrderUpdate:
+        """The address in China that the order was made with."""
+        return cls({"warehouse": warehouse})
+
+    @classmethod
+    def warehouse_told(cls, *, at: datetime) -> OrderUpdate:
+        """The warehouse was told of a domestic parcel."""
+        return cls({"warehouse_told_at": at})
+
+    @classmethod
     def not_ordered(cls) -> OrderUpdate:
         """The id that was taken for this order's belongs to another order."""
         return cls({"order_id": None, "total_minor": None})

@@ -65,6 +65,8 @@ class OrderRecord:
     updated_at: datetime
     refunded_minor: int | None
     payable_minor: int | None
+    warehouse: str | None
+    warehouse_told_at: datetime | None
     stored: Mapping[str, Any]
 
     @classmethod

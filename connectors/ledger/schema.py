@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0017"
+SCHEMA_VERSION = "0018"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -109,6 +109,8 @@ orders = Table(
     Column("payable_minor", BigInteger),
     Column("reason_code", String(64)),
     Column("reason_facts", JSON(none_as_null=True)),
+    Column("warehouse", Text),
+    Column("warehouse_told_at", UtcDateTime),
     CheckConstraint("payable_minor IS NULL OR payable_minor >= coalesce(approved_minor, 0)", name="ck_orders_payable"),
 )
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)

@@ -30,6 +30,10 @@ class Warehouse:
     address: str
     zip: str = ""
 
+    def __str__(self) -> str:
+        """`一号仓, 广东省 深圳市 宝安区 福永街道1号`."""
+        return f"{self.name}, {' '.join(filter(None, (self.province, self.city, self.district, self.address)))}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:

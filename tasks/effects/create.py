@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from domain.amounts import agreed_total, money_of
 from domain.effects import Action, ResolutionKind
@@ -28,9 +28,12 @@ class Create(EffectKind):
     asks: ClassVar[str] = "Does the marketplace's console show an order with reference {order_ref}?"
 
 
-def ordered(order: OrderRecord, order_id: str, total: Statement, at: datetime, answer: dict[str, Any]) -> Proof:
+def ordered(
+    order: OrderRecord, order_id: str, total: Statement, at: datetime, answer: dict[str, Any], warehouse: str = ""
+) -> Proof:
     """Exactly one order was made for this one: held where its total contradicts what was approved."""
     fact = OrderUpdate.ordered(order_id=order_id, total=money_of(total), at=at)
+    fact |= OrderUpdate.sent_to(warehouse) if warehouse else NOTHING
     change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED)
     verdict = agreed_total(Statement(source=Source.LEDGER, value=order.approved), total)
     if isinstance(verdict, Contradicted):

@@ -43,7 +43,7 @@ class CreateByReference(Create):
             return _several(order.order_ref, created.order_ids)
         answer = {"order_ids": created.order_ids, "total": str(created.total)}
         total = Statement(source=Source.CREATED, value=created.total)
-        return ordered(order, created.order_ids[0], total, resources.clock(), answer)
+        return ordered(order, created.order_ids[0], total, resources.clock(), answer, str(warehouse))
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         orders = [attempt.order for attempt in attempts]

@@ -38,12 +38,13 @@ class CreateFromCart(Create):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         resources, cart = self.resources, require_cart(self.resources, order.marketplace)
         rows = list(row_ids(resources, order).values())
-        created = await cart.create(claim, order.sourcing_order, rows, await resources.warehouse())
+        warehouse = await resources.warehouse()
+        created = await cart.create(claim, order.sourcing_order, rows, warehouse)
         if len(created.order_ids) != 1:
             return _several(order, created.order_ids)
         (order_id,) = created.order_ids
         total = Statement(source=Source.CREATED, value=created.total)
-        return ordered(order, order_id, total, resources.clock(), {"order_id": order_id})
+        return ordered(order, order_id, total, resources.clock(), {"order_id": order_id}, str(warehouse))
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return await read_back_each(attempts, lambda attempt: self._read_back(attempt.order))

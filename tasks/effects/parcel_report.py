@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.freight import update_domestic
 from connectors.xportcn.errors import Refused
 from domain.effects import Action, Claim
@@ -42,7 +43,9 @@ class ReportParcel(EffectKind):
             marketplace=order.marketplace,
             lines=order.lines,
         )
-        return Proof(answer={"tracking_number": parcel.tracking_number})
+        told = OrderUpdate.warehouse_told(at=self.resources.clock())
+        change = OrderChange(order_ref=order.order_ref, writes=told)
+        return Proof(answer={"tracking_number": parcel.tracking_number}, change=change)
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return {}

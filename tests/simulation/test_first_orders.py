@@ -124,3 +124,15 @@ def test_a_submission_is_the_first_payment_too(made: Stage, dialect: str) -> Non
     scene = asking(made, buy, dialect=dialect)
     assert (states(scene)[1:], paid(scene)) == (["held", "held"], 1)
     assert list(first_payments(scene.ledger)) == [TAOBAO]
+
+
+def test_the_ledger_has_the_warehouse_of_an_order_and_when_it_was_told_of_its_parcel(made: Stage) -> None:
+    """The address that the order was created with; the time of the report, which is days after the booking."""
+    scene = Scene(made, TAOBAO)
+    scene.run(steps(buy, 3 * DAY_S, track)(scene))  # type: ignore[arg-type]
+    order = scene.ledger.orders(["R-1"])["R-1"]
+    (address,) = scene.world.addresses.all()
+    assert order.warehouse == f"{address.name}, {address.province} {address.city} {address.district} {address.address}"
+    assert order.booked_at is not None
+    assert order.warehouse_told_at is not None
+    assert order.warehouse_told_at - order.booked_at > timedelta(days=2)

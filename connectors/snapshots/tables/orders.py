@@ -89,6 +89,13 @@ ORDERS = table(
             null="none is chosen",
         ),
         **shared("shipment_order_id", "tracking_numbers"),
+        "warehouse": Column(
+            TEXT,
+            "The address in China that the order was made with: an account may have several.",
+            source="address list of the account: name, province, city, district, address",
+            example="一号仓, 广东省 深圳市 宝安区 福永街道1号",
+            null="the order is not made, was found later without an answer, or an earlier program made it",
+        ),
         "created_at": Column(
             TIME,
             "When the order was made at the marketplace: when its answer came, or, where the order was found later "
@@ -109,7 +116,7 @@ ORDERS = table(
             null="never",
         ),
     },
-    version=2,
+    version=3,
     summed="paid_minor",
 )
 ORDER_LINES = table(

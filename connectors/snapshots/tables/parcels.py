@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from connectors.snapshots.tables.columns import COUNT, ID, MOMENT, TEXT, TEXTS, Column, or_none
-from connectors.snapshots.tables.shared import SERVICE_CLOCK, amount, shared, variant
+from connectors.snapshots.tables.columns import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column, or_none
+from connectors.snapshots.tables.shared import OUR_CLOCK, SERVICE_CLOCK, amount, shared, variant
 from connectors.snapshots.tables.table import table
 from domain.service_orders import ShipmentItem, TraceStatus
 
@@ -83,7 +83,17 @@ SHIPMENTS = table(
             get=lambda order: order.shipment.fee.currency if order.shipment.fee else None,
         ),
         "booked_at": variant("booked_at", null="never"),
+        "told_at": Column(
+            TIME,
+            "When the warehouse was told last of a parcel from a seller.",
+            unit=OUR_CLOCK,
+            source="ledger: the answer to the call",
+            example=datetime(2026, 11, 4, 3, 4, 5, tzinfo=UTC),
+            null="it was told of none, or an earlier program told it",
+            get="warehouse_told_at",
+        ),
     },
+    version=2,
     each=lambda order: (order,) if order.shipment else (),
     owners="orders",
 )

@@ -23,8 +23,13 @@ _TAKEN_BACK = (
     "CREATE INDEX ix_orders_state ON orders (state)",
     "UPDATE alembic_version SET version_num = '0016'",
 )
+_WITHOUT_WAREHOUSE = (
+    "ALTER TABLE orders DROP COLUMN warehouse",
+    "ALTER TABLE orders DROP COLUMN warehouse_told_at",
+)
 BACK_TO_0016 = {
     "sqlite": (
+        *_WITHOUT_WAREHOUSE,
         "PRAGMA writable_schema = ON",
         "UPDATE sqlite_schema SET sql = substr(sql, 1, instr(sql, ', CONSTRAINT ck_') - 1) || ')' "
         "WHERE sql LIKE '%, CONSTRAINT ck_%'",
@@ -32,6 +37,7 @@ BACK_TO_0016 = {
         *_TAKEN_BACK,
     ),
     "postgresql": (
+        *_WITHOUT_WAREHOUSE,
         "ALTER TABLE orders DROP CONSTRAINT ck_orders_payable",
         "ALTER TABLE effects DROP CONSTRAINT ck_effects_counted, DROP CONSTRAINT ck_effects_settled",
         *_TAKEN_BACK,

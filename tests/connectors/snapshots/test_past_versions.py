@@ -1,8 +1,8 @@
 """Snapshots written by earlier versions of this program, as they are in `past`, and by a later one: all still read.
 
-`first` to `fifth` were written by the code of their time, a row of the columns' examples in each file: the first
+`first` to `sixth` were written by the code of their time, a row of the columns' examples in each file: the first
 tables; `offers` in version 2 and the after-sale tables; `reconciliation`; the last files without words in their schema;
-the tables of callbacks before their codes.
+the tables of callbacks before their codes; `orders` in version 2.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from tests.connectors.snapshots.sample import order, write
 
 PAST = Path(__file__).parent / "past"
 WRITTEN = [(file.table, file.schema_version, one.snapshot_id) for one in list_snapshots(PAST) for file in one.files]
-SINCE_VERSION_2 = {
-    "offers": {"image_urls", "category_id", "category_name", "volume_prices", "seen_at"},
-    "orders": {"reason_code"},
-    "outcomes": {"reason_code"},
-    "callbacks": {"reason_code"},
-    "parcels_received": {"reason_code"},
+SINCE = {
+    ("offers", 1): {"image_urls", "category_id", "category_name", "volume_prices", "seen_at"},
+    ("orders", 1): {"reason_code", "warehouse"},
+    ("orders", 2): {"warehouse"},
+    ("outcomes", 1): {"reason_code"},
+    ("shipments", 1): {"told_at"},
+    ("callbacks", 1): {"reason_code"},
+    ("parcels_received", 1): {"reason_code"},
 }
 
 
@@ -46,7 +48,7 @@ def test_old_rows_read_as_they_were_written(name: str, version: int, snapshot_id
     (written,) = parquet.ParquetFile(file).read().to_pylist()
     assert written.keys() - TABLES[name].columns.keys() == GONE.get(name, set())
     told = {column: written.get(column) for column in TABLES[name].columns}
-    assert told.keys() - written.keys() == (SINCE_VERSION_2.get(name, set()) if version == 1 else set())
+    assert told.keys() - written.keys() == SINCE.get((name, version), set())
     rows = sql(PAST, f"SELECT * FROM {name}_history WHERE snapshot_id = '{snapshot_id}'").rows
     assert rows == (tuple(told.values()),)
     frame = Snapshots(PAST).history(name, where=[("snapshot_id", "==", snapshot_id)])
@@ -61,7 +63,7 @@ def test_old_and_new_files_read_together() -> None:
         ("730254020322", "玩具", 2910, seen),
         ("730254020324", "玩具", 2910, seen),
     )
-    assert sql(PAST, "SELECT order_ref FROM orders ORDER BY ALL").rows == (("FIRST-1",), ("FOURTH-1",))
+    assert sql(PAST, "SELECT order_ref FROM orders ORDER BY ALL").rows == (("FIRST-1",), ("FOURTH-1",), ("US-1001",))
 
 
 def test_files_of_a_later_version_read_without_what_is_not_known_here(
