@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -14,7 +15,7 @@ from sandbox.control import books
 from sandbox.dialects.known import dialects_named
 from tests.simulation.episode import NO_QUERY
 from tests.simulation.scene import Scene
-from tests.simulation.scripts import HOUR_S, Script, buy, steps
+from tests.simulation.scripts import DAY_S, HOUR_S, Script, buy, steps, track
 from tests.simulation.stage import Stage, stage
 
 TAOBAO = Marketplace.TAOBAO
@@ -131,8 +132,8 @@ def test_the_ledger_has_the_warehouse_of_an_order_and_when_it_was_told_of_its_pa
     scene = Scene(made, TAOBAO)
     scene.run(steps(buy, 3 * DAY_S, track)(scene))  # type: ignore[arg-type]
     order = scene.ledger.orders(["R-1"])["R-1"]
-    (address,) = scene.world.addresses.all()
-    assert order.warehouse == f"{address.name}, {address.province} {address.city} {address.district} {address.address}"
+    there = scene.world.addresses.default()
+    assert order.warehouse == f"{there.name}, {there.province} {there.city} {there.district} {there.address}"
     assert order.booked_at is not None
     assert order.warehouse_told_at is not None
     assert order.warehouse_told_at - order.booked_at > timedelta(days=2)
