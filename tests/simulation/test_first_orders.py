@@ -15,7 +15,7 @@ from sandbox.control import books
 from sandbox.dialects.known import dialects_named
 from tests.simulation.episode import NO_QUERY
 from tests.simulation.scene import Scene
-from tests.simulation.scripts import DAY_S, HOUR_S, Script, buy, steps, track
+from tests.simulation.scripts import HOUR_S, Script, buy, steps, track
 from tests.simulation.stage import Stage, stage
 
 TAOBAO = Marketplace.TAOBAO
@@ -130,7 +130,7 @@ def test_a_submission_is_the_first_payment_too(made: Stage, dialect: str) -> Non
 def test_the_ledger_has_the_warehouse_of_an_order_and_when_it_was_told_of_its_parcel(made: Stage) -> None:
     """The address that the order was created with; the time of the report, which is days after the booking."""
     scene = Scene(made, TAOBAO)
-    scene.run(steps(buy, 3 * DAY_S, track)(scene))  # type: ignore[arg-type]
+    scene.run(steps(buy, 72 * HOUR_S, track)(scene))  # type: ignore[arg-type]
     order = scene.ledger.orders(["R-1"])["R-1"]
     there = scene.world.addresses.default()
     assert order.warehouse == f"{there.name}, {there.province} {there.city} {there.district} {there.address}"
