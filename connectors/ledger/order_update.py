@@ -52,9 +52,9 @@ class OrderUpdate:
         return cls({"warehouse": warehouse})
 
     @classmethod
-    def warehouse_told(cls, *, at: datetime) -> OrderUpdate:
+    def parcel_reported(cls, *, at: datetime) -> OrderUpdate:
         """The warehouse was told of a domestic parcel."""
-        return cls({"warehouse_told_at": at})
+        return cls({"parcel_reported_at": at})
 
     @classmethod
     def not_ordered(cls) -> OrderUpdate:

@@ -66,7 +66,7 @@ class OrderRecord:
     refunded_minor: int | None
     payable_minor: int | None
     warehouse: str | None
-    warehouse_told_at: datetime | None
+    parcel_reported_at: datetime | None
     stored: Mapping[str, Any]
 
     @classmethod

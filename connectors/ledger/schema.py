@@ -110,7 +110,7 @@ orders = Table(
     Column("reason_code", String(64)),
     Column("reason_facts", JSON(none_as_null=True)),
     Column("warehouse", Text),
-    Column("warehouse_told_at", UtcDateTime),
+    Column("parcel_reported_at", UtcDateTime),
     CheckConstraint("payable_minor IS NULL OR payable_minor >= coalesce(approved_minor, 0)", name="ck_orders_payable"),
 )
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)

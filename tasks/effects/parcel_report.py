@@ -43,7 +43,7 @@ class ReportParcel(EffectKind):
             marketplace=order.marketplace,
             lines=order.lines,
         )
-        told = OrderUpdate.warehouse_told(at=self.resources.clock())
+        told = OrderUpdate.parcel_reported(at=self.resources.clock())
         change = OrderChange(order_ref=order.order_ref, writes=told)
         return Proof(answer={"tracking_number": parcel.tracking_number}, change=change)
 

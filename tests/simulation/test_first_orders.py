@@ -135,5 +135,5 @@ def test_the_ledger_has_the_warehouse_of_an_order_and_when_it_was_told_of_its_pa
     there = scene.world.addresses.default()
     assert order.warehouse == f"{there.name}, {there.province} {there.city} {there.district} {there.address}"
     assert order.booked_at is not None
-    assert order.warehouse_told_at is not None
-    assert order.warehouse_told_at - order.booked_at > timedelta(days=2)
+    assert order.parcel_reported_at is not None
+    assert order.parcel_reported_at - order.booked_at > timedelta(days=2)

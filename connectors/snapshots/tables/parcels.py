@@ -83,14 +83,13 @@ SHIPMENTS = table(
             get=lambda order: order.shipment.fee.currency if order.shipment.fee else None,
         ),
         "booked_at": variant("booked_at", null="never"),
-        "told_at": Column(
+        "parcel_reported_at": Column(
             TIME,
             "When the warehouse was told last of a parcel from a seller.",
             unit=OUR_CLOCK,
             source="ledger: the answer to the call",
             example=datetime(2026, 11, 4, 3, 4, 5, tzinfo=UTC),
             null="it was told of none, or an earlier program told it",
-            get="warehouse_told_at",
         ),
     },
     version=2,

@@ -25,7 +25,7 @@ _TAKEN_BACK = (
 )
 _WITHOUT_WAREHOUSE = (
     "ALTER TABLE orders DROP COLUMN warehouse",
-    "ALTER TABLE orders DROP COLUMN warehouse_told_at",
+    "ALTER TABLE orders DROP COLUMN parcel_reported_at",
 )
 BACK_TO_0016 = {
     "sqlite": (

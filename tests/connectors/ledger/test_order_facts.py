@@ -36,7 +36,7 @@ ASKED = {"freight_minor": 900, "freight_currency": "USD"}
         (OrderUpdate.plan_approved("h"), {"plan_hash": "h"}),
         (OrderUpdate.approval_withdrawn(), {"plan_hash": None}),
         (OrderUpdate.sent_to("一号仓, 深圳市"), {"warehouse": "一号仓, 深圳市"}),
-        (OrderUpdate.warehouse_told(at=NOON), {"warehouse_told_at": NOON}),
+        (OrderUpdate.parcel_reported(at=NOON), {"parcel_reported_at": NOON}),
         (OrderUpdate.not_ordered(), {"order_id": None, "total_minor": None}),
         (OrderUpdate.paid(PAID, amount=Money(5), at=None), {"paid_minor": 5, "paid_at": None}),
         (

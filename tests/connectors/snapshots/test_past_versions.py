@@ -26,7 +26,7 @@ SINCE = {
     ("orders", 1): {"reason_code", "warehouse"},
     ("orders", 2): {"warehouse"},
     ("outcomes", 1): {"reason_code"},
-    ("shipments", 1): {"told_at"},
+    ("shipments", 1): {"parcel_reported_at"},
     ("callbacks", 1): {"reason_code"},
     ("parcels_received", 1): {"reason_code"},
 }

@@ -11,4 +11,4 @@ down_revision = "0017"
 
 def upgrade() -> None:
     op.add_column("orders", sa.Column("warehouse", sa.Text()))
-    op.add_column("orders", sa.Column("warehouse_told_at", UtcDateTime()))
+    op.add_column("orders", sa.Column("parcel_reported_at", UtcDateTime()))
