@@ -53,7 +53,7 @@ class OrderUpdate:
 
     @classmethod
     def parcel_reported(cls, *, at: datetime) -> OrderUpdate:
-        """The warehouse was told of a domestic parcel."""
+        """A parcel from a seller was reported to the warehouse."""
         return cls({"parcel_reported_at": at})
 
     @classmethod

@@ -85,11 +85,11 @@ SHIPMENTS = table(
         "booked_at": variant("booked_at", null="never"),
         "parcel_reported_at": Column(
             TIME,
-            "When the warehouse was told last of a parcel from a seller.",
+            "When a parcel from a seller was last reported to the warehouse.",
             unit=OUR_CLOCK,
             source="ledger: the answer to the call",
             example=datetime(2026, 11, 4, 3, 4, 5, tzinfo=UTC),
-            null="it was told of none, or an earlier program told it",
+            null="none was reported, or an earlier program reported it",
         ),
     },
     version=2,

@@ -1,4 +1,4 @@
-"""To which warehouse address an order went, and when the warehouse was told of its parcels."""
+"""To which warehouse address an order went, and when a parcel was last reported to the warehouse."""
 
 import sqlalchemy as sa
 from alembic import op
