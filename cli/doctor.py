@@ -164,17 +164,20 @@ def _buying() -> CheckResult:
 
 
 def _payments() -> CheckResult:
-    """What a payment call is: what is set, and what the ledger has seen."""
+    """What a payment call is: what is set, which first payment is a question, and what the ledger has seen."""
     from connectors.ledger.store import Ledger
-    from flows.answers.marketplaces import proposed_debit
+    from flows.answers.marketplaces import first_payments, proposed_debit
 
     settings = XportcnSettings()
+    url, asks = SourcingSettings().ledger_url, settings.asks_first
     try:
-        with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
-            seen = proposed_debit(ledger, settings)
+        with Ledger(url, clock=lambda: datetime.now(UTC), owner="doctor", asks_first=asks) as ledger:
+            seen = [*first_payments(ledger).values(), proposed_debit(ledger, settings)]
     except (LedgerUnusable, OSError):
         return well("payments", "not checked, since the ledger can't be used")
-    return CheckResult("payments", str(seen), seen.remedy) if seen else well("payments", settings.pay_is)
+    if found := [one for one in seen if one]:
+        return CheckResult("payments", "; ".join(map(str, found)), found[0].remedy)
+    return well("payments", settings.pay_is)
 
 
 def _rates() -> CheckResult:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,8 @@ from domain.money import Money
 from domain.orders import OrderLine
 from domain.reasons import ReasonCode, because
 from domain.states import OrderState
+from flows.answers.marketplaces import Topic, open_about
+from flows.confirm_marketplace import confirm_marketplace
 from tests.cli.conftest import Sourcing
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -94,6 +98,59 @@ def test_a_run_at_a_terminal_asks_about_a_first_payment_at_once(
     ask_about_first_payments()
     assert (said, ledger.first_orders.asked()) == ([], {})
     ask_about_first_payments()
+
+
+def test_doctor_shows_the_question_about_a_first_payment(
+    sourcing: Sourcing, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the line of payments, with its command; once it is answered, what is set."""
+    monkeypatch.delenv("XPORTCN_PAY_IS", raising=False)
+
+    def payments() -> tuple[str, str]:
+        (line,) = [one for one in json.loads(sourcing("doctor", "--json").stdout) if one["check"] == "payments"]
+        return line["found"], line["remedy"]
+
+    assert payments() == (ASKED.removeprefix("sourcing: "), "sourcing confirm taobao")
+    ledger.first_orders.answer(TAOBAO, "A-1", otherwise="", by="mei")
+    assert payments() == ("unknown", "")
+
+
+@pytest.mark.parametrize(
+    ("field", "topic"),
+    [
+        ({"amounts_are_right": True}, Topic.AMOUNTS),
+        ({"amounts_are_right": True}, Topic.UNITS),
+        ({"first_payment_is_right": True}, Topic.FIRST_PAYMENT),
+        ({"first_payment_otherwise": "two bills"}, Topic.FIRST_PAYMENT),
+        ({"order_without_reference_is_ours": True}, Topic.REFERENCE),
+        ({"every_order_is_known": True}, Topic.ALL_KNOWN),
+    ],
+)
+async def test_each_question_has_its_field_in_the_form(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, field: dict[str, Any], topic: Topic
+) -> None:
+    """What is not filled in stays open."""
+    monkeypatch.setattr("flows.confirm_marketplace.rename_run", nothing)
+    reasons = {
+        Topic.UNITS: because(ReasonCode.PRICE_FAR_BELOW_LIMIT, lines=["a cup"], marketplace=TAOBAO),
+        Topic.ALL_KNOWN: because(ReasonCode.MAY_BE_THERE, doubt="d", marketplace=TAOBAO),
+    }
+    put_rows(ledger, [plan("A-3", lines=[to_json(LINE)], order_id="78", ordered_at=datetime(2026, 1, 1, tzinfo=UTC))])
+    nameless = because(ReasonCode.NO_REFERENCE_YET)
+    ledger.change([OrderChange(order_ref="A-3", state=OrderState.ORDERED, why=nameless)])
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=reasons.get(topic))])
+    if topic is Topic.AMOUNTS:
+        ledger.first_orders.answer(TAOBAO, "A-1", otherwise="two bills", by="mei")
+    before = {one.topic for one in open_about(ledger, TAOBAO)}
+    assert topic in before
+    assert (await confirm_marketplace.fn(TAOBAO, said_by="mei")) == "taobao: nothing was confirmed"
+    assert {one.topic for one in open_about(ledger, TAOBAO)} == before
+    assert (await confirm_marketplace.fn(TAOBAO, said_by="mei", **field)) != "taobao: nothing was confirmed"
+    is_until_the_next_run = topic is Topic.ALL_KNOWN  # which looks again for what the order waits for
+    assert (topic in {one.topic for one in open_about(ledger, TAOBAO)}) == is_until_the_next_run
+
+
+async def nothing(_words: str) -> None: ...
 
 
 def test_units_in_doubt_are_asked_about_until_they_are_confirmed(sourcing: Sourcing, ledger: Ledger) -> None:

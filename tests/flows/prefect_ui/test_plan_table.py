@@ -9,11 +9,12 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.plan import PlannedOrder
+from domain.quotes import Quote
 from domain.reasons import earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.prefect_ui.artifacts import markdown_report
-from flows.prefect_ui.plan_table import dry_run_summary, plan_rows
+from flows.prefect_ui.plan_table import dry_run_summary, plan_rows, table_row
 from tests.flows.plans import planned
 
 OFFER = Offer(
@@ -70,6 +71,16 @@ def test_every_order_says_what_it_would_cost_or_why_not() -> None:
         ("A-4", "paid", "bought already", "", "5.00 USD", ""),
         ("A-5", "delivered", "bought already", "", "", ""),
     ]
+
+
+def test_a_total_below_its_parts_says_how_much_less_it_is() -> None:
+    """In the row that is approved, too; of an order that is held the price alone."""
+    quote = Quote(goods=Money(4000), postage=Money(600), total=Money(1000))
+    less = replace(FINE, quote=quote)
+    assert table_row(less, is_new=True)["goods and postage"] == "10.00 CNY (36.00 CNY less than its parts)"
+    explained = replace(FINE, quote=replace(quote, discount=Money(3600)))
+    assert table_row(explained, is_new=True)["goods and postage"] == "10.00 CNY"
+    assert table_row(replace(DEAR, quote=quote), is_new=True)["goods and postage"] == "10.00 CNY"
 
 
 def test_the_total_counts_what_a_run_would_buy_and_ship() -> None:
