@@ -23,7 +23,7 @@ from domain.personal import without_receiver
 from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
-from domain.states import OrderState
+from domain.states import TRAVELLING, OrderState
 from domain.unknown_words import counted
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import each_chunk
@@ -35,7 +35,7 @@ from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import STALLED_AFTER, EventFeed, stalled
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
-from flows.prefect_ui.parameters import ChunkSize, Concurrency
+from flows.prefect_ui.parameters import ChunkSize, Concurrency, DueOnly
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
@@ -112,15 +112,22 @@ class _Followed:
                 self.now[ref] = order
 
 
-async def track(resources: Resources, chunk_size: int, only: Collection[str] | None = None) -> TrackReport:
-    """Read every order on its way, or `only` those that a callback names."""
+async def track(
+    resources: Resources, chunk_size: int, only: Collection[str] | None = None, *, due_only: bool = False
+) -> TrackReport:
+    """Read every order on its way, or `only` those that a callback names; or those that are due (`domain/polling.py`).
+
+    What travels and was quiet for long is not due each time; everything else is.
+    """
     ledger = resources.ledger
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     found = standing_of(ledger, states=[*FOLLOWED, OrderState.PAYMENT_PENDING, OrderState.PAID], order_refs=opened)
+    later = ledger.tracking.not_due() if due_only else set()
     watched = {
         ref: one.state
         for ref, one in found.items()
-        if (ref in opened or one.state is OrderState.PAYMENT_PENDING or _is_followed(one))
+        if not (ref in later and ref not in opened and one.state in TRAVELLING)
+        and (ref in opened or one.state is OrderState.PAYMENT_PENDING or _is_followed(one))
         and (only is None or ref in only)
     }
     feed = EventFeed(ledger, watched)
@@ -302,11 +309,15 @@ def _scan(event: Mapping[str, Any] | None, order: OrderRecord) -> str:
 
 @flow(name="sync-tracking", flow_run_name="track parcels", persist_result=False)
 @report_expected_errors()
-async def sync_tracking(chunk_size: ChunkSize = 0, concurrency: Concurrency = 0) -> TrackReport:
+async def sync_tracking(
+    chunk_size: ChunkSize = 0,
+    concurrency: Concurrency = 0,
+    due_only: DueOnly = False,  # noqa: FBT002 - a box of a form
+) -> TrackReport:
     """Follow every booked order until it is delivered: parcels, scans, states. Safe to run at any time, and twice.
 
     Payments, orders and bookings without an answer are looked for first. Domestic parcels are reported to the
     warehouse, each once.
     """
     async with opened(concurrency=concurrency) as resources, progress_shown("parcels"):
-        return await track(resources, chunk_size or resources.settings.chunk_size)
+        return await track(resources, chunk_size or resources.settings.chunk_size, due_only=due_only)

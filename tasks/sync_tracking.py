@@ -14,7 +14,7 @@ from domain.effects import Action, EffectStatus
 from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
-from domain.states import ROAD, OrderState
+from domain.states import ROAD, TRAVELLING, OrderState
 from domain.unknown_words import Place, UnknownWord
 from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
@@ -47,7 +47,8 @@ async def sync_tracking(
             resources, seen, lambda ref: _follow(resources, left[ref], shown[ref], events, changes), troubles
         )
     finally:  # what was read is written, also where some could not be asked
-        resources.scans += await asyncio.to_thread(resources.ledger.tracking.add, events, changes)
+        polled = {ref: left[ref].booked_at or left[ref].updated_at for ref in events if left[ref].state in TRAVELLING}
+        resources.scans += await asyncio.to_thread(resources.ledger.tracking.add, events, changes, polled=polled)
 
 
 async def _read_again(

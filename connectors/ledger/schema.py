@@ -270,10 +270,10 @@ tracked = Table(
     "tracked",
     metadata,
     Column("order_ref", String(64), ForeignKey("orders.order_ref"), primary_key=True),
-    Column("next_look_at", UtcDateTime, nullable=False),
+    Column("next_poll_at", UtcDateTime, nullable=False),
     Column("last_scan_at", UtcDateTime),
 )
-"""When an order on its way is to be read next, and when its newest scan was recorded."""
+"""When a parcel is to be read again, and when its newest scan was recorded."""
 
 matches = Table(
     "matches",

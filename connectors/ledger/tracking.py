@@ -8,16 +8,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.many import chunked, one_of
 from connectors.ledger.outcomes import write_all
 from connectors.ledger.records import OrderChange
-from connectors.ledger.schema import tracking_events
+from connectors.ledger.schema import tracked, tracking_events
 from connectors.ledger.transactions import LedgerRows, repeating
+from domain.polling import next_poll
 from domain.service_orders import TrackingEvent
+from domain.states import TRAVELLING
 
+NONE_POLLED: Mapping[str, datetime] = {}
 _KNOWN = select(tracking_events).where(one_of(tracking_events.c.order_ref, "refs"))
 _LAST = (
     select(tracking_events.c.order_ref, func.max(tracking_events.c.recorded_at).label("at"))
@@ -31,15 +34,22 @@ class TrackingRows(LedgerRows):
 
     @repeating
     def add(
-        self, events: Mapping[str, Sequence[TrackingEvent]], changes: Sequence[OrderChange] = ()
+        self,
+        events: Mapping[str, Sequence[TrackingEvent]],
+        changes: Sequence[OrderChange] = (),
+        *,
+        polled: Mapping[str, datetime] = NONE_POLLED,
     ) -> list[dict[str, Any]]:
         """Record the new events of some orders, and changes of them, in one commit; returns the rows of new events.
+
+        `polled` are parcels that were read, with when each was booked: they are due again the later, the longer nothing
+        has happened to them.
 
         A scan has no id: number, time, status and words identify it (contract 2.3). After the receiver was erased,
         words and place are recorded empty: they may name the signer. Without news no transaction is begun that others
         would wait for.
         """
-        if not changes:
+        if not changes and not polled:
             with self._ledger.reading() as connection:
                 if not self._new_rows(connection, events):
                     return []
@@ -48,7 +58,26 @@ class TrackingRows(LedgerRows):
             if rows:
                 connection.execute(self._ledger.insert(tracking_events).on_conflict_do_nothing(), rows)
             write_all(self._ledger, connection, (), changes)
+            self._write_polls(connection, polled, [one.order_ref for one in changes if one.state not in TRAVELLING])
         return rows
+
+    def _write_polls(self, connection: Connection, polled: Mapping[str, datetime], ended: Sequence[str]) -> None:
+        now, last = self._ledger.clock(), {row.order_ref: row.at for row in connection.execute(_LAST, {"refs": polled})}
+        rows = [
+            {"order_ref": ref, "next_poll_at": next_poll(now, last.get(ref, booked_at)), "last_scan_at": last.get(ref)}
+            for ref, booked_at in sorted(polled.items())
+        ]
+        if rows:
+            statement = self._ledger.insert(tracked)
+            new = {name: statement.excluded[name] for name in ("next_poll_at", "last_scan_at")}
+            connection.execute(statement.on_conflict_do_update(index_elements=["order_ref"], set_=new), rows)
+        if ended:
+            connection.execute(delete(tracked).where(one_of(tracked.c.order_ref, "refs")), {"refs": ended})
+
+    def not_due(self) -> set[str]:
+        """The orders whose parcels need not be read yet."""
+        statement = select(tracked.c.order_ref).where(tracked.c.next_poll_at > self._ledger.clock())
+        return {row["order_ref"] for row in self._ledger.rows(statement)}
 
     def _new_rows(self, connection: Connection, events: Mapping[str, Sequence[TrackingEvent]]) -> list[dict[str, Any]]:
         forgotten = forgotten_in(connection, events)

@@ -27,7 +27,7 @@ from domain.effects import OPEN, EffectStatus
 from domain.reasons import Reason
 from domain.received import parcel_silent
 from domain.report import BatchReport
-from domain.states import OrderState
+from domain.states import TRAVELLING, OrderState
 from flows.prefect_ui.progress import best_effort
 
 EVENT_STATES = (
@@ -38,7 +38,6 @@ EVENT_STATES = (
     OrderState.CANCELLED,
     OrderState.REFUNDED,
 )
-TRAVELLING = (OrderState.BOOKED, OrderState.SHIPPED, OrderState.IN_WAREHOUSE, OrderState.IN_TRANSIT)
 SERVICE = {"prefect.resource.id": "sourcing.service", "prefect.resource.name": "the service"}
 STALLED_AFTER = timedelta(days=7)
 LONGEST_REASON = 500

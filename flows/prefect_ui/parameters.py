@@ -93,6 +93,12 @@ Concurrency = Annotated[
 ]
 
 
+DueOnly = Annotated[
+    bool,
+    asked("Only what is due", "Leave out parcels that were read lately and had no scan for long, as the schedule does"),
+]
+
+
 class FormSection(BaseModel):
     """A part of the form."""
 

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 """Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
 
 FORMS: dict[Flow[..., Any], list[str]] = {
-    sync_tracking: ["Orders per step", "Calls at once"],
+    sync_tracking: ["Orders per step", "Calls at once", "Only what is due"],
     reconcile: ["Days back", "Left the wallet, in yuan", "Marketplaces", "Not ours", "Your name", "Orders per step"],
     costs: ["Paid since", "Currency", "CSV file", "Sheet"],
     cancel_orders: ["Orders", "Reason", "Only show what would happen"],

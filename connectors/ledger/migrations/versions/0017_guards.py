@@ -1,4 +1,4 @@
-"""Rules that the database itself holds, indexes by time and state, and when each parcel is looked at next.
+"""Rules that the database itself holds, indexes by time and state, and when each parcel is read next.
 
 Nothing is written anew: SQLite keeps a table's rules in its words alone. A rule that an old row breaks is left out of
 this ledger, which `sourcing ledger verify` names with the row.
@@ -27,7 +27,7 @@ def upgrade() -> None:
     op.create_table(
         "tracked",
         sa.Column("order_ref", sa.String(64), nullable=False),
-        sa.Column("next_look_at", UtcDateTime(), nullable=False),
+        sa.Column("next_poll_at", UtcDateTime(), nullable=False),
         sa.Column("last_scan_at", UtcDateTime()),
         sa.PrimaryKeyConstraint("order_ref", name="pk_tracked"),
         sa.ForeignKeyConstraint(["order_ref"], ["orders.order_ref"], name="fk_tracked_order_ref"),

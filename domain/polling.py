@@ -1,0 +1,21 @@
+"""How soon a parcel is read again: less and less often while nothing happens to it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+STEPS = (
+    (timedelta(days=2), timedelta(hours=1, minutes=30)),
+    (timedelta(days=5), timedelta(hours=5, minutes=30)),
+)
+"""Without news for less than this, a parcel is read again after that; then after `LONGEST`.
+
+Each is half an hour less than 2, 6 and 12 hours, within which news are known: the hourly run comes in between.
+"""
+LONGEST = timedelta(hours=11, minutes=30)
+
+
+def next_poll(now: datetime, last_news: datetime) -> datetime:
+    """When a parcel is due again that was read just now, and had its last scan, or was booked, at `last_news`."""
+    quiet = now - last_news
+    return now + next((pause for within, pause in STEPS if quiet < within), LONGEST)

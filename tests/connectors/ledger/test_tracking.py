@@ -1,0 +1,80 @@
+"""Tracking events: each once, many orders in a commit, and none without news; and when a parcel is due again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import OrderChange
+from connectors.ledger.store import Ledger
+from domain.service_orders import TraceStatus, TrackingEvent
+from domain.states import OrderState
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import plan
+
+H = timedelta(hours=1)
+
+
+@pytest.fixture
+def shipped(ledger_url: str, clock: MovableClock) -> Iterator[Ledger]:
+    with Ledger(ledger_url, clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan(ref, state="shipped", order_id=ref) for ref in ("A-1", "A-2")])
+        yield ledger
+
+
+def scan(number: str, clock: MovableClock, words: str = "here") -> TrackingEvent:
+    return TrackingEvent(tracking_number=number, occurred_at=clock(), status=TraceStatus.TRANSPORT, description=words)
+
+
+def commits(ledger: Ledger) -> list[str]:
+    """The transactions that begin from now on and write."""
+    begun: list[str] = []
+    event.listen(ledger.engine, "commit", lambda _: begun.append("commit"))
+    return begun
+
+
+def test_news_of_several_orders_are_one_commit_and_no_news_is_none(shipped: Ledger, clock: MovableClock) -> None:
+    known = {"A-1": [scan("P", clock), scan("P", clock, "there")], "A-2": [scan("Q", clock)]}
+    begun = commits(shipped)
+    moved = OrderChange(order_ref="A-2", state=OrderState.IN_WAREHOUSE, expected=OrderState.SHIPPED)
+    added = shipped.tracking.add(known, [moved])
+    assert [(row["order_ref"], row["tracking_number"], row["sequence"]) for row in added] == [
+        ("A-1", "P", 1),
+        ("A-1", "P", 2),
+        ("A-2", "Q", 1),
+    ]
+    assert shipped.orders(["A-2"])["A-2"].state is OrderState.IN_WAREHOUSE
+    assert shipped.tracking.add(known) == []
+    assert shipped.tracking.add({}) == []
+    assert len(begun) == 1
+    later = shipped.tracking.add({"A-1": [*known["A-1"], scan("P", clock, "at the door")]})
+    assert [(row["sequence"], row["description"]) for row in later] == [(3, "at the door")]
+
+
+def test_what_another_run_recorded_meanwhile_is_not_recorded_twice(shipped: Ledger, clock: MovableClock) -> None:
+    with Ledger(shipped.url, clock=clock, owner="second") as other:
+        assert len(other.tracking.add({"A-1": [scan("P", clock)]})) == 1
+        assert shipped.tracking.add({"A-1": [scan("P", clock)]}) == []
+    assert len(shipped.tracking.listed()) == 1
+
+
+def test_a_parcel_is_due_the_later_the_longer_it_is_quiet(shipped: Ledger, clock: MovableClock) -> None:
+    booked = {"A-1": clock(), "A-2": clock() - 100 * H}
+    shipped.tracking.add({"A-1": [], "A-2": []}, polled=booked)
+    assert shipped.tracking.not_due() == {"A-1", "A-2"}
+    clock.advance(2 * 3600)
+    assert shipped.tracking.not_due() == {"A-2"}
+    shipped.tracking.add({"A-2": [scan("Q", clock)]}, polled={"A-2": booked["A-2"]})  # as a callback lets it be read
+    clock.advance(2 * 3600)
+    assert shipped.tracking.not_due() == set()
+
+
+def test_what_has_arrived_is_not_kept_among_parcels(shipped: Ledger, clock: MovableClock) -> None:
+    shipped.tracking.add({"A-1": []}, polled={"A-1": clock()})
+    shipped.tracking.add({}, [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)], polled={"A-1": clock()})
+    assert shipped.tracking.not_due() == set()
