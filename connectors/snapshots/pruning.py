@@ -141,7 +141,8 @@ def _due(manifests: Sequence[Manifest], now: datetime, kept: timedelta) -> Itera
     """The merges, each snapshot in one of them: the oldest history, then months, then days."""
     if old := Old(before=now - kept).among(manifests):
         yield Due(f"{PRUNED}{_stamp(now)}", old, _newest)
-    left = [one for one in manifests if one not in old and all(map(_is_known, one.files))]
+    taken = {one.snapshot_id for one in old}
+    left = [one for one in manifests if one.snapshot_id not in taken and all(map(_is_known, one.files))]
     left = [one for one in left if one.batch_id is None or one.written_at < now - SETTLED]
     for period, over in (("%Y-%m", now - SETTLED), ("%Y-%m-%d", now - READ)):
         single: list[Manifest] = []

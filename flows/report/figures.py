@@ -327,6 +327,11 @@ def _plain(value: object) -> Any:
 
 
 COLUMNS = {
+    "orders": [
+        *(*SHIPMENT, "marketplace", "state", "reason", "reason_code", "quoted_minor", "paid_minor", "currency"),
+        *("freight_service", "freight_minor", "freight_currency", "tracking_numbers"),
+        *("created_at", "paid_at", "booked_at", "updated_at", "snapshot_at"),
+    ],
     "requests": ["order_ref", "quantity", "max_unit_price_minor", "currency", "snapshot_at"],
     "order_lines": ["order_ref", "line_no", "title", "amount_minor"],
     "payments": ["order_ref", "marketplace", "amount_minor", "currency", "paid_at"],
@@ -337,6 +342,12 @@ COLUMNS = {
     "refunds": ["order_ref", "state", "currency", "asked_minor", "refunded_minor"],
     "landed_costs": ["order_ref", "marketplace", "landed_currency", *COSTS, *LESS, "landed_minor", "problem"],
 }
+
+
+FIRST_SCANS = """
+SELECT order_ref, tracking_number, status, min(occurred_at) AS occurred_at FROM tracking_events GROUP BY ALL
+"""
+"""Of all orders' scans, the largest table, the first of each status is enough."""
 
 
 class UnknownBatch(Exception):
@@ -350,17 +361,16 @@ def report_frames(snapshots: Snapshots, batch: str = "") -> Frames:
     `UnknownBatch`.
     """
     of_batch = compute.field("batch_id") == batch if batch else None
-    orders = snapshots.table("orders", where=of_batch)
+    orders = snapshots.table("orders", columns=COLUMNS["orders"], where=of_batch)
     requests = snapshots.table("requests", columns=COLUMNS["requests"], where=of_batch)
     if batch and orders.empty and requests.empty:
         raise UnknownBatch(_unknown(snapshots, batch))
     theirs = compute.field("order_ref").isin(pa.array(orders["order_ref"], pa.string())) if batch else None
-    others = {
-        name: snapshots.table(name, columns=columns, where=theirs)
-        for name, columns in COLUMNS.items()
-        if name != "requests"
-    }
-    return {"orders": orders, "requests": requests, **others}
+    found = {"orders": orders, "requests": requests}
+    if not batch:
+        found["tracking_events"] = snapshots.sql(FIRST_SCANS)
+    others = {name: columns for name, columns in COLUMNS.items() if name not in found}
+    return found | {name: snapshots.table(name, columns=columns, where=theirs) for name, columns in others.items()}
 
 
 def _unknown(snapshots: Snapshots, batch: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,13 +13,15 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.snapshots.tables import TABLES
+from connectors.snapshots import Snapshots, write_snapshot
+from connectors.snapshots.rows import records
+from connectors.snapshots.tables import ENVELOPE, TABLES
 from domain.landed import NOT_PAID
-from flows.report.figures import COLUMNS, Figures, figures, spend
+from flows.report.figures import COLUMNS, Figures, figures, report_frames, spend
 
 DAY = datetime(2026, 11, 2, 20, tzinfo=UTC)
 BLANK = {"string": "", "int64": 0, "list": [], "bool": False, "timestamp": DAY}
-NEEDED = ("orders", *COLUMNS)
+NEEDED = tuple(COLUMNS)
 
 
 def hours(count: float) -> datetime:
@@ -282,3 +285,26 @@ def test_no_minor_unit_is_lost_or_made(payments: list[tuple[str, str, int]]) -> 
     for currency in ("CNY", "USD"):
         paid = sums.loc[sums["currency"] == currency, "paid_minor"].sum()
         assert paid == sum(minor for _, of, minor in payments if of == currency)
+
+
+def test_of_scans_the_first_of_each_status_gives_all_times(tmp_path: Path) -> None:
+    """Everything is reported from fewer rows than a batch is, and says the same."""
+    domestic = [("D1", "TRANSPORT"), ("D1", "SIGN"), ("D1", "SIGN")]
+    abroad = [("X1", status) for status in ("TRANSPORT", "DELIVERING", "SIGN", "TRANSPORT")]
+    told_of = [*domestic, *abroad, ("X2", "RETURNED"), ("X2", "SIGN")]
+    scans = [
+        {"order_ref": "A", "tracking_number": number, "status": status, "occurred_at": hours(hour), "sequence": hour}
+        for hour, (number, status) in enumerate(told_of, 1)
+    ]
+    road = {"created_at": DAY, "paid_at": DAY, "booked_at": DAY, "tracking_numbers": ["X1", "X2"]}
+    orders = [order("A", "delivered", **road, paid_minor=0)]
+    tables = {
+        name: [{column: value for column, value in row.items() if column not in ENVELOPE} for row in records(given)]
+        for name, given in (("orders", frame("orders", orders)), ("tracking_events", frame("tracking_events", scans)))
+    }
+    write_snapshot(tmp_path, "night", DAY.date(), tables, batch_id="b", written_at=DAY)
+    everything, of_batch = (report_frames(Snapshots(tmp_path), batch) for batch in ("", "b"))
+    assert (len(everything["tracking_events"]), len(of_batch["tracking_events"])) == (7, 9)
+    stages = [rows(figures(frames, batch="", timezone="UTC").stages) for frames in (everything, of_batch)]
+    assert stages == [rows(told(orders=orders, tracking_events=scans).stages)] * 2
+    assert ("ordered", "delivered", 1) in [stage[:3] for stage in stages[0]]
