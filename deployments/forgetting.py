@@ -29,6 +29,8 @@ from domain.forgetting import Erased, Mentions
 
 AGAIN = "give the same command again"
 SENDS = "sends"
+MOST_BESIDE_A_RUN = 100_000_000
+"""Bytes of a ledger that is written anew, with its lock held, in about a second."""
 
 
 def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str], *, by: str) -> Erased:
@@ -66,7 +68,7 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
     for ref in order_refs:
         ledger.forgotten.finish(ref)
     reach(DURING_FORGET, "finished")
-    _scrub(ledger, records, told)
+    _scrub(ledger, settings.data_dir / SENDS, records, told)
     delete_old(settings, settings.inbox, ledger.clock())
     _tell_rest(settings, ledger, order_refs, others, told)
     return told
@@ -108,8 +110,12 @@ def _erase_logs(data_dir: Path, texts: set[str], told: Erased) -> None:
     told.erased = list(dict.fromkeys(told.erased))
 
 
-def _scrub(ledger: Ledger, records: Path, told: Erased) -> None:
+def _scrub(ledger: Ledger, send_logs: Path, records: Path, told: Erased) -> None:
+    """Remove old rows from the files. A large ledger is not written anew beside a run, whose claims would wait."""
     try:
+        file = sqlite_file(ledger.url)
+        if file and file.stat().st_size > MOST_BESIDE_A_RUN and living(send_logs):
+            raise NotScrubbed(f"{file} keeps old rows until no run is at work: to write it anew takes long")
         ledger.forgotten.scrub()
         if records.exists():
             scrub(records)

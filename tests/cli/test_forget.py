@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import orders
+from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
+from deployments import forgetting
 from domain.effects import EffectStatus
 from domain.states import OrderState
 from tests.connectors.ledger.plans import intents, plan
@@ -21,6 +24,7 @@ from tests.connectors.ledger.test_forgetting import request
 from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
+OTHER = {"name": "Ann", "phone": "1", "email": "a@b", "address": "Elm"}
 
 
 @pytest.fixture
@@ -77,6 +81,31 @@ def test_the_same_person_in_another_order_is_told(data: Path) -> None:
     again = forget("A-1", "A-2", "A-3", "--yes")
     assert (again.exit_code, "Forgotten: the receiver of A-1, A-2, A-3." in again.stdout) == (0, True)
     assert "Its receiver was forgotten on " in CliRunner().invoke(app, ["status", "A-1"]).stdout
+
+
+def test_a_run_waits_for_no_rewriting_of_a_large_ledger(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its claims need a lock that this would hold for long; told with exit 3, and done by the call after the run."""
+    monkeypatch.setattr(forgetting, "MOST_BESIDE_A_RUN", 10_000)
+    won: list[str] = []
+
+    def claims() -> None:
+        with SendLog(data / "sends"), ledger_of(data) as run:
+            put_rows(run, [plan(f"B-{number}", request=request(f"B-{number}", **OTHER)) for number in range(50)])
+            at_work.set()
+            for number in range(50):
+                won.extend(run.claim(intents(f"B-{number}"), lease=LEASE).won)
+            done.wait(30)
+
+    at_work, done = threading.Event(), threading.Event()
+    run = threading.Thread(target=claims)
+    run.start()
+    at_work.wait(30)
+    beside = forget("A-2", "--yes")
+    done.set()
+    run.join()
+    assert (beside.exit_code, "keeps old rows until no run is at work" in " ".join(beside.stdout.split())) == (3, True)
+    assert len(won) == 50
+    assert "keeps old rows" not in forget("A-2", "--yes").stdout
 
 
 def test_a_ledger_in_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres) -> None:
