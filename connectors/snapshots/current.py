@@ -154,6 +154,8 @@ class Merging:
         """The files of a table; those with other rows than before are staged."""
         of_table = [file for file in self.state.files if file.table == table.name] if self.state else []
         kept = {Path(file.path).stem: file for file in of_table}
+        if not any(self.root.glob(f"{table.name}/*")) and not any(self._files(self.manifests, table)):
+            return {}
         paths = self._paths(self.changed, table)
         has_news = any(file.rows for _, file in self._files(self.changed, table))
         if self.state and self.adds_only and not has_news and (kept or not paths):
@@ -194,7 +196,7 @@ class Merging:
 
     def _touched(self, table: Table, paths: Sequence[Path]) -> pc.Expression | None:
         """The condition on rows of the state that may go: by their keys, or since their snapshot changed."""
-        rows = rows_in(paths, table).to_table(list(table.key))
+        rows = rows_in(paths, table).to_table(list(table.key), use_threads=False)
         if rows.num_rows > FEW:
             return None
         name = max(table.key, key=lambda column: len(rows.column(column).unique()))
@@ -206,7 +208,7 @@ class Merging:
         parts = [table.schema.empty_table().select(columns).append_column("month", pa.array([], pa.string()))]
         for path in sorted(self.root.glob(f"{table.name}/{MONTH}.parquet")):
             with suppress(*FAULTS if is_anew else ()):  # damaged: the month of its keys is forgotten
-                rows = rows_in([path], table).to_table(columns, filter=touched)
+                rows = rows_in([path], table).to_table(columns, filter=touched, use_threads=False)
                 parts.append(rows.append_column("month", pa.repeat(pa.scalar(path.stem), rows.num_rows)))
         known = pa.concat_tables(parts)
         ids = known["snapshot_id"] if is_anew else pa.array(self.gone, pa.string())

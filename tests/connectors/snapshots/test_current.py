@@ -29,6 +29,7 @@ from connectors.snapshots.tables.table import table as made_table
 from connectors.snapshots.writer import drop_tables
 from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
 from tests.connectors.snapshots.test_crashes import Killed, killed_at
+from tests.everyday import examples
 
 MONTH = timedelta(days=31)
 PAST = Path(__file__).parent / "past"
@@ -62,7 +63,7 @@ def files(root: Path, table: str = "orders") -> dict[str, list[str]]:
     return {path.stem: sorted(pd.read_parquet(path)["order_ref"]) for path in sorted(root.glob(f"{table}/*.parquet"))}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(25))
 @given(WRITES, st.sampled_from([*CONDITIONS]), st.sampled_from([FEW, 1, -1]))
 def test_the_newest_row_of_each_key_is_the_current_one(
     tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, int, dict[str, str]]], asked: str, few: int
