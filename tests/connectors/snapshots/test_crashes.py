@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from connectors.snapshots import list_snapshots, sql, verify_snapshot
+from connectors.snapshots import Snapshots, list_snapshots, verify_snapshot
 from tests.connectors.snapshots.sample import DAY, write_new, write_old
 
 OLD = [("A-1", 0), ("A-2", 0), ("payment", 1)]
@@ -28,10 +28,12 @@ class Killed(BaseException):
 
 
 def seen(root: Path) -> list[tuple[object, ...]]:
-    query = (
-        "SELECT order_ref, paid_minor FROM orders UNION ALL SELECT 'payment', amount_minor FROM payments ORDER BY ALL"
-    )
-    return list(sql(root, query).rows)
+    """The orders and payments as our reader shows them."""
+    snapshots = Snapshots(root)
+    orders = snapshots.table("orders", columns=["order_ref", "paid_minor"])
+    payments = snapshots.table("payments", columns=["amount_minor"])["amount_minor"]
+    paid = zip(orders["order_ref"], orders["paid_minor"], strict=True)
+    return sorted([*paid, *(("payment", int(amount)) for amount in payments)])
 
 
 @contextmanager
