@@ -26,6 +26,7 @@ class FindingKind(StrEnum):
     UNRECORDED_PAYMENT = "unrecorded_payment"  # paid at the service, no payment in the ledger
     PAYMENT_DROPPED = "payment_dropped"  # accepted by the service once, plainly unpaid there now
     AMOUNT_DIFFERS = "amount_differs"
+    UNKNOWN_REFUND = "unknown_refund"  # of an order of ours at the service, not asked by this ledger
     MISSING = "missing"  # ordered in the ledger, not to be found at the service
     STATE_DIFFERS = "state_differs"  # over on one side, alive on the other
     SHIPMENT_MISSING = "shipment_missing"  # booked in the ledger, no shipment on the order

@@ -42,6 +42,7 @@ from tasks.reconcile import (
     list_orders,
     look_up,
     refs_with_open_effects,
+    unknown_refunds,
     unsettled,
 )
 from tasks.reconciliation_rows import reconciliation_rows
@@ -96,9 +97,10 @@ class Reconciliation:
         sums = paid_sums(facts, {name: shown[name] for name in self.whole}, since=self.since)
         wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
         unknown_here = self._without(seen.findings, foreign)
+        refunds, unread = await self._unknown_refunds()
         if trouble := await snapshot_missing_refunds(self.resources):
             self.troubles.append(trouble)
-        findings = ranked([*unknown_here, *([wallet] if wallet else [])])
+        findings = ranked([*unknown_here, *refunds, *([wallet] if wallet else [])])
         report = ReconciliationReport(
             since=self.since,
             compared=seen.compared,
@@ -109,7 +111,7 @@ class Reconciliation:
             wallet_out=wallet_out,
             troubles=self.troubles,
             not_marked=self.not_marked,
-            notes=seen.notes,
+            notes=(*seen.notes, *unread),
             snapshot_id=f"reconciliation-{self.now:%Y%m%dT%H%M%S%f}",
             snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
         )
@@ -195,6 +197,16 @@ class Reconciliation:
         both = {finding.identity for finding in first.findings}
         confirmed = tuple(finding for finding in second.findings if finding.identity in both)
         return Comparison(findings=confirmed, notes=second.notes, compared=second.compared, in_hand=second.in_hand)
+
+    async def _unknown_refunds(self) -> tuple[list[Finding], list[str]]:
+        """Refunds that this ledger does not know, and notes on what could not be listed."""
+        found, notes = list[Finding](), list[str]()
+        for marketplace in self.marketplaces:
+            try:
+                found += await unknown_refunds(self.resources, marketplace, since=self.since)
+            except XportcnError as error:
+                notes.append(f"{marketplace}: refunds of others were not looked for ({error.message})")
+        return found, notes
 
     def _without(self, findings: Sequence[Finding], foreign: Mapping[OrderId, str]) -> list[Finding]:
         """Record the orphans of this run that a person calls foreign; answers the findings that are left."""

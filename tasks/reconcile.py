@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,15 +11,18 @@ from connectors.concurrently import concurrently
 from connectors.ledger.many import chunked
 from connectors.ledger.overview import every_open_effect, orders_of, orders_to_compare
 from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.marketplaces.after_sale import ListedRefund, ListsRefunds
 from connectors.xportcn.errors import XportcnError
 from domain.effects import Action
-from domain.findings import LedgerOrder, OpenEffect
+from domain.findings import Finding, FindingKind, LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
+from domain.money import total_of
 from domain.reasons import ReasonCode
 from domain.reconciliation import UNSETTLED, Shown
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Lack
+from domain.wording import shorten
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
@@ -154,6 +158,35 @@ def _open_effect(resources: Resources, order: LedgerOrder, effect: EffectRecord)
         if kind.is_worth_asking
         else "",
     )
+
+
+async def unknown_refunds(resources: Resources, marketplace: Marketplace, *, since: datetime) -> list[Finding]:
+    """Refunds of this ledger's orders that it has not asked for. Raises `XportcnError` where they can't be listed."""
+    after_sale = resources.offerings[marketplace].after_sale
+    if not isinstance(after_sale, ListsRefunds):
+        return []
+    listed = await after_sale.list_refunds(since=since)
+    ledger = resources.ledger
+    ours = {one.order_id: ref for ref, one in ledger.orders_with_ids({one.order_id for one in listed}).items()}
+    known = ledger.refunds.with_ids([one.refund_id for one in listed])
+    asking = {one.order_ref for one in ledger.refunds.of_orders(ours.values()) if not one.refund_id}
+    unknown = defaultdict[str, list[ListedRefund]](list)
+    for one in listed:
+        if one.order_id in ours and one.refund_id not in known and ours[one.order_id] not in asking:
+            unknown[one.order_id].append(one)
+    return [
+        Finding(
+            kind=FindingKind.UNKNOWN_REFUND,
+            expected="no refund but those that were asked for here",
+            seen=shorten([f"refund {one.refund_id} of {one.amount}, in state {one.word}" for one in each]),
+            remedy="see in the console by whom it was asked for: what comes back is in no sum of this ledger",
+            marketplace=marketplace,
+            order_ref=ours[order_id],
+            order_id=order_id,
+            seen_amount=total_of([one.amount for one in each]),
+        )
+        for order_id, each in unknown.items()
+    ]
 
 
 async def look_up(

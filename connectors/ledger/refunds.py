@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.forgetting import forgotten_in
-from connectors.ledger.many import minor_sum
+from connectors.ledger.many import chunked, minor_sum
 from connectors.ledger.order_mover import change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange
@@ -29,6 +29,14 @@ class RefundRows(LedgerRows):
     def in_states(self, states: Collection[RefundState]) -> list[Refund]:
         """All refunds in any of these states, oldest first."""
         return self._refunds(select(refunds).where(refunds.c.state.in_(list(states))))
+
+    def with_ids(self, refund_ids: Iterable[str]) -> set[str]:
+        """Those of these ids of the service that refunds of the ledger have."""
+        return {
+            row["refund_id"]
+            for some in chunked(refund_ids)
+            for row in self._ledger.rows(select(refunds.c.refund_id).where(refunds.c.refund_id.in_(some)))
+        }
 
     def written_at(self) -> list[tuple[str, str, datetime]]:
         """Order, key and last update of every refund."""

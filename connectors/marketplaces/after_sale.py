@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from connectors.xportcn.errors import Refused, UnknownRefundState
 from connectors.xportcn.operations import Operation
 from domain.after_sale import RefundAmount, RefundKind, RefundOption, RefundState, ServiceRefund
 from domain.effects import Claim
 from domain.marketplace import Marketplace
+from domain.money import Money
 from domain.orders import OrderLine
 
 
@@ -106,6 +107,24 @@ class AfterSale(Protocol):
 
     async def receive(self, claim: Claim, order_id: str) -> None:
         """Confirm that the goods arrived, which ends the seller's part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRefund:
+    """A row of a list of refunds, with the service's word for its state."""
+
+    refund_id: str
+    order_id: str
+    amount: Money
+    word: str
+
+
+@runtime_checkable
+class ListsRefunds(Protocol):
+    """After-sale of a marketplace that lists the refunds of an account, whichever program asked for them."""
+
+    async def list_refunds(self, *, since: datetime) -> list[ListedRefund]:
+        """The refunds asked for since then."""
 
 
 FAILED = "退款失败"

@@ -18,11 +18,13 @@ from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
+from connectors.marketplaces.after_sale import ListedRefund
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots import sql
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Unanswered, XportcnError
 from domain.absence import Reading
+from domain.after_sale import Refund, RefundKind, RefundState
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -366,3 +368,65 @@ async def test_nobody_can_say_that_an_order_of_ours_is_not(world: World) -> None
         for order in ("poizon:9", "taobao:78", "taobao:id-A-1")
     ]
     assert world.ledger.foreign_orders.standing() == {}
+
+
+@dataclass
+class Console:
+    """After-sale with refunds that were asked for in the console."""
+
+    refunds: list[ListedRefund] = field(default_factory=list)
+    error: XportcnError | None = None
+
+    async def list_refunds(self, *, since: datetime) -> list[ListedRefund]:
+        if self.error:
+            raise self.error
+        return self.refunds
+
+
+def listed(refund_id: str, order_ref: str, fen: int = 500) -> ListedRefund:
+    return ListedRefund(refund_id=refund_id, order_id=f"id-{order_ref}", amount=Money(fen), word="10")
+
+
+async def test_a_refund_that_was_asked_for_elsewhere_is_found(world: World) -> None:
+    """Of an order of this ledger, once an order; not those that it knows, is asking for, or of foreign orders."""
+    for ref in ("A-1", "A-2", "A-3"):
+        world.order(ref)
+    world.taobao.shows(*(theirs(ref, shipments=()) for ref in ("A-1", "A-2", "A-3")))
+    known = Refund(
+        key="A-2:all.1",
+        order_ref="A-2",
+        marketplace=Marketplace.TAOBAO,
+        order_id="id-A-2",
+        part="all",
+        number=1,
+        lines=(1,),
+        entry_ids=("1",),
+        kind=RefundKind.REFUND,
+        state=RefundState.ASKED,
+        reason_id=1,
+        reason="",
+        goods="1",
+        goods_amount=Money(500),
+        postage=Money(0),
+        approved=Money(0),
+        refunded=Money(0),
+        description="",
+        vouchers=(),
+        earlier_refund_ids=(),
+        state_before=OrderState.PAID,
+        refund_id="R-2",
+    )
+    asking = replace(known, order_ref="A-3", order_id="id-A-3", key="A-3:all.1", refund_id="", state=RefundState.ASKING)
+    for refund in (known, asking):
+        world.ledger.refunds.put(refund)
+    console = Console([listed("R-1", "A-1"), listed("R-4", "A-1"), *(listed(f"R-{n}", f"A-{n}") for n in (2, 3, 9))])
+    offering = world.resources.offerings[Marketplace.TAOBAO]
+    world.resources.offerings[Marketplace.TAOBAO] = replace(offering, after_sale=cast(Any, console))
+    report = await world.reconciled()
+    (finding,) = report.findings
+    assert (finding.kind, finding.order_ref, finding.seen_amount) == ("unknown_refund", "A-1", Money(1000))
+    assert finding.seen == "refund R-1 of 5.00 CNY, in state 10, refund R-4 of 5.00 CNY, in state 10"
+    console.error = Unanswered("no such path")
+    report = await world.reconciled()
+    assert (report.findings, report.troubles) == ((), [])
+    assert report.notes[-1] == "taobao: refunds of others were not looked for (no such path)"

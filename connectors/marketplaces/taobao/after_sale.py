@@ -10,6 +10,7 @@ from connectors.concurrently import concurrently
 from connectors.marketplaces.after_sale import (
     Ability,
     Carrier,
+    ListedRefund,
     RefundRequest,
     Target,
     failed,
@@ -22,6 +23,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.operations import taobao_after_sale as api
 from connectors.xportcn.operations import taobao_order
+from connectors.xportcn.wire import unix_ms
 from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -173,6 +175,17 @@ class TaobaoAfterSale:
         events = [_event(message) async for message in self._messages(refund_id)]
         return _service_refund(shown.refund_order_aggregate, tuple(events))
 
+    async def list_refunds(self, *, since: datetime) -> list[ListedRefund]:
+        """Read to a page that brings nothing new."""
+        found: dict[str, ListedRefund] = {}
+        for page_no in count(1):
+            request = api.RefundPageRequest(page_no=page_no, page_size=PAGE_SIZE, refund_start_time=unix_ms(since))
+            rows = [_listed(one) for one in (await self._client.read(api.PAGE, request)).data]
+            if all(row.refund_id in found for row in rows):
+                break
+            found |= {row.refund_id: row for row in rows}
+        return list(found.values())
+
     async def _messages(self, refund_id: str) -> AsyncIterator[api.Message]:
         passed = 0
         for page_no in count(1):
@@ -191,6 +204,14 @@ class TaobaoAfterSale:
 def _target(line: OrderLine, part: taobao_order.SubPurchaseOrder) -> Target:
     refund_ids = (part.refund_id,) if part.refund_id else ()
     return Target(lines=(line.line_no,), entry_ids=(part.sub_purchase_order_id,), refund_ids=refund_ids)
+
+
+def _listed(row: api.RefundAggregate) -> ListedRefund:
+    refund = row.refund_order
+    order_id = refund.pay_order_id or row.purchase_order_line.purchase_order_id
+    return ListedRefund(
+        refund_id=refund.refund_id, order_id=order_id, amount=refund.refund_fee, word=refund.refund_status
+    )
 
 
 def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...]) -> ServiceRefund:

@@ -28,7 +28,7 @@ RECONCILIATION = table(
         "kind": Column(
             ID,
             "`run`, or how they differ: `several_orders`, `orphan`, `wallet_differs`, `payment_missing`, "
-            "`unrecorded_payment`, `payment_dropped`, `amount_differs`, `missing`, `state_differs`, "
+            "`unrecorded_payment`, `payment_dropped`, `amount_differs`, `unknown_refund`, `missing`, `state_differs`, "
             "`shipment_missing`, `shipment_differs`, `open_question`.",
             source="comparison of ledger and service",
             example="amount_differs",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.marketplaces.protocol import Created
+from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.marketplaces.taobao.browser import TaobaoBrowser
 from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
@@ -333,3 +334,24 @@ async def test_a_list_that_goes_further_back_than_asked_is_cut(channel: TaobaoCh
     assert service.asked[0].body["createTimeStart"] == 1769817000000
     service.answers(PAGE, lambda: ok({"totalRecords": 2, "data": [new]}), lambda: ok({"totalRecords": 2, "data": []}))
     assert (await channel.list_orders(since=SINCE)).lacks is Lack.WHOLE_LIST
+
+
+async def test_refunds_of_the_account_are_listed_to_a_page_that_brings_nothing_new(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """Whichever program asked for them; the order is named in either place."""
+
+    def row(number: int, **order: str) -> dict[str, Any]:
+        refund = {"refundId": str(number), "refundFee": 100 * number, "refundStatus": 10}
+        return {"refundOrder": {**refund, **order}, "purchaseOrderLine": {"purchaseOrderId": f"line-{number}"}}
+
+    pages = iter([[row(1, payOrderId="77"), row(2)], [row(2), row(3)], [row(3)]])
+    service.answers("/open/order/refund/queryList", lambda: ok({"data": next(pages)}))
+    listed = await TaobaoAfterSale(client).list_refunds(since=datetime(2026, 1, 1, tzinfo=UTC))
+    assert [(one.refund_id, one.order_id, one.amount, one.word) for one in listed] == [
+        ("1", "77", Money(100), "10"),
+        ("2", "line-2", Money(200), "10"),
+        ("3", "line-3", Money(300), "10"),
+    ]
+    assert [call.body["pageNo"] for call in service.asked] == [1, 2, 3]
+    assert service.asked[0].body["refundStartTime"] == 1767225600000

@@ -45,7 +45,9 @@ OPPOSITES = (
     {"freight-distribution-ids", "freight-any-ids"},
     {"receiver-china", "receiver-any"},
     {"booking-one-a-render", "booking-one-an-order"},
+    {"detail-without-reference", "create-before-number"},
 )
+"""Pairs that are not drawn together: they contradict each other, or leave no way to see an order, as the last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
