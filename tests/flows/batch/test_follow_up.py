@@ -39,7 +39,6 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 from tests.postgres import Postgres
 
-BEGUN = {"order_id": "77"}
 KEPT: dict[str, Any] = {"plan_hash": None}
 
 
@@ -77,6 +76,10 @@ def unanswered(ledger: Ledger, order_ref: str, action: Action, code: ReasonCode)
     began(ledger, order_ref, action, EffectStatus.UNKNOWN, why=why, change=change)
 
 
+def begun(order_ref: str, *, state: str = "", **columns: Any) -> dict[str, Any]:
+    return plan(order_ref, state=state or order_ref, order_id=f"of {order_ref}", **columns)
+
+
 def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Ledger) -> None:
     """Held, refused, cancelled, unknown and merely planned orders are left alone, and those of another batch.
 
@@ -89,14 +92,14 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
             plan("kept", **KEPT),
             plan("another-s", batch_id="later"),
             *(plan(state, state=state) for state in ("held", "refused", "cancelled", "unknown")),
-            *(plan(state, state=state, **BEGUN) for state in ("ordered", "payment_pending", "paid")),
-            plan("refunding", state="refunding", **BEGUN),
-            plan("booked", state="booked", **BEGUN),
-            plan("declined-since", state="ordered", **BEGUN, **KEPT),
-            plan("held-begun", state="held", **BEGUN),
+            *(begun(state) for state in ("ordered", "payment_pending", "paid")),
+            begun("refunding"),
+            begun("booked"),
+            begun("declined-since", state="ordered", **KEPT),
+            begun("held-begun", state="held"),
         ],
     )
-    put_rows(ledger, [plan("in-a-cart"), plan("not-cancelled", state="ordered", **BEGUN)])
+    put_rows(ledger, [plan("in-a-cart"), begun("not-cancelled", state="ordered")])
     began(ledger, "in-a-cart", Action.CART, EffectStatus.DONE, part="line-1")
     began(ledger, "not-cancelled", Action.CANCEL, EffectStatus.UNSENT)
     orders = ledger.all_orders()
@@ -112,7 +115,7 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
     ledger: Ledger, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Orders that were approved when the look began; a run that asks goes on with what is held."""
-    put_rows(ledger, [plan(ref, state="ordered", **BEGUN | {"order_id": ref}) for ref in ("held", "declined", "fine")])
+    put_rows(ledger, [begun(ref, state="ordered") for ref in ("held", "declined", "fine")])
     ledger.change([OrderChange(order_ref="held", state=OrderState.HELD)])
     ledger.change([OrderChange(order_ref="declined", writes=OrderUpdate.approval_withdrawn())])
     paid: list[set[str]] = []
@@ -132,7 +135,7 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
 
 def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledger, clock: MovableClock) -> None:
     """Not for a booking, about which a person is asked; nor for what was looked for in time and can't be told."""
-    put_rows(ledger, [plan("A-1"), plan("A-2", state="paid", **BEGUN), plan("A-3", **KEPT)])
+    put_rows(ledger, [plan("A-1"), begun("A-2", state="paid"), plan("A-3", **KEPT)])
     unanswered(ledger, "A-1", Action.CREATE, ReasonCode.NO_ANSWER)
     unanswered(ledger, "A-2", Action.BOOK, ReasonCode.NO_ANSWER_ASKED)
     at = clock.now + timedelta(seconds=60 + 900 + 5)
