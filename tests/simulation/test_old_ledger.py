@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock, patch
 
 import pytest
 from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, select
@@ -125,6 +126,7 @@ class OldInstallation(Journey):
 
     async def _is_delivered(self, daily: Callable[[Resources], Any] | None = None) -> None:
         await self._does(self._buys_these)
+        await self._does(self._answers)
         await self._passes(0.5)
         await self._does(self._buys_these)
         if daily is None:
@@ -157,6 +159,7 @@ class OldInstallation(Journey):
 
     def _ages(self) -> None:
         """Copy all that the first batch left, once for each night."""
+        self.copied = [end.state for end in self.told_ends()].count("delivered")
         unsettled = {end.order_ref for end in self.told_ends() if end.state not in ENDED}
         with self.database.connection.begin():
             for table in metadata.sorted_tables:
@@ -197,7 +200,14 @@ def _of_night(table: Any, row: dict[str, Any], night: int) -> dict[str, Any]:
 def old() -> Iterator[OldInstallation]:
     with stage() as made:
         installation = OldInstallation(made)
-        installation.run()
+        # it compares refunds with tables on disk, of which there are none here
+        nothing_missing = AsyncMock(return_value="")
+        with (
+            patch("flows.sync_tracking.snapshot_missing_refunds", nothing_missing),
+            patch("flows.reconcile.snapshot_missing_refunds", nothing_missing),
+        ):
+            installation.run()
+        assert installation.copied >= 14
         assert [end.state for end in installation.told_ends()].count("delivered") >= 14
         yield installation
 
