@@ -103,8 +103,8 @@ def ids_of(answer: Any) -> list[str]:
     return [next(_ids(row), "") for row in next(_lists(answer), ())]
 
 
-def _lists(value: Any) -> Iterator[FittingRows[Any]]:
-    if isinstance(value, FittingRows):
+def _lists(value: Any) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, FittingRows) or (isinstance(value, tuple) and value and isinstance(value[0], BaseModel)):
         yield value
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:

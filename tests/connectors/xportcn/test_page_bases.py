@@ -8,9 +8,10 @@ import pytest
 
 from connectors.settings import XportcnSettings
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, Unanswered, XportcnError
-from connectors.xportcn.operations import taobao_product
+from connectors.xportcn.operations import taobao_after_sale, taobao_product
 from connectors.xportcn.page_bases import PageBases, ids_of
 from connectors.xportcn.rows import FittingRows
+from connectors.xportcn.wire import Bounds
 from domain.money import Money
 
 PRICE = Money(1)
@@ -76,6 +77,13 @@ async def test_a_list_from_1_is_asked_for_page_0_once(zero: XportcnError | str) 
     assert await pages(PageBases(REAL, kept), shop, 1, 2, 3, 4, 1) == [*ALL, ALL[0]]
     assert shop.asked == [1, 0, 2, 3, 4, 1]
     assert [*kept.marks.values()] == ["1"]
+
+
+def test_the_rows_of_a_list_are_known_by_their_first_id() -> None:
+    """Of a list that has to fit as a whole too, and in a row's parts."""
+    row = {"refundOrder": {"refundId": "7", "refundFee": 1, "refundStatus": 10}}
+    assert ids_of(taobao_after_sale.RefundPage.model_validate({"data": [row]}, context=Bounds(most_minor=100))) == ["7"]
+    assert ids_of(taobao_after_sale.RefundPage()) == []
 
 
 async def test_an_only_page_at_0_is_found() -> None:
