@@ -73,9 +73,9 @@ def _newest(root: Path) -> str:
 def moved_orders(root: Path, then: CostMark | None, now: CostMark) -> list[str] | None:
     """The orders to compute; None for all.
 
-    A mark that is not of this table, as after a restore, is none.
+    A mark that is not of this table, as after a restore, or of a clock that was ahead, is none.
     """
-    if then is None or (then.made_of, then.newest) != (now.made_of, now.newest):
+    if then is None or (then.made_of, then.newest) != (now.made_of, now.newest) or then.seen > now.seen:
         return None
     snapshots = Snapshots(root)
     since = datetime.fromisoformat(then.seen) - LATE

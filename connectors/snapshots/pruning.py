@@ -19,6 +19,7 @@ from connectors.snapshots.manifests import (
     MANIFESTS,
     WORK,
     Manifest,
+    SnapshotError,
     SnapshotFile,
     list_snapshots,
     locate,
@@ -107,9 +108,9 @@ def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
 
     Merged days and months have all rows. Readers under way end: what is replaced is deleted by the next call that
     merges. Each merge waits for a writer under way, and in a crash is as that of `prune`. Returns the ids of the merged
-    ones. Raises `SnapshotDamaged`.
+    ones. Raises `SnapshotError` once all that can be merged is.
     """
-    kept = timedelta(days=keep_days)
+    now, kept = now.astimezone(UTC), timedelta(days=keep_days)
     if not root.is_dir() or any(old_files(root)):
         return []
     with exclusive(root / WORK):
@@ -117,14 +118,19 @@ def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
             return []
         _end_merges(root)
         plan = list(_due(list_snapshots(root), now, kept))
-    written = []
+    written, faults = list[str](), list[SnapshotError]()
     for due in plan:
         with exclusive(root / WORK):
-            if all(_stands(root, one) for one in due.old):
-                _merged(root, due.old, due.snapshot_id, due.rows)
-                written.append(due.snapshot_id)
+            try:
+                if all(_stands(root, one) for one in due.old):
+                    _merged(root, due.old, due.snapshot_id, due.rows)
+                    written.append(due.snapshot_id)
+            except SnapshotError as error:
+                faults.append(error)
     with exclusive(root / WORK):
         refresh(root)
+    if faults:
+        raise faults[0]
     return written
 
 
@@ -163,13 +169,19 @@ def _stands(root: Path, manifest: Manifest) -> bool:
 
 def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str, rows: Rows) -> tuple[SnapshotFile, ...]:
     """Merge the old snapshots into a new one. As of any later time the tables are unchanged."""
+    import duckdb
+
     newest = old[-1]
     (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
     names = [name for name in TABLES if any(file.table == name and file.rows for one in old for file in one.files)]
     for one in old:
         for file in one.files:
             verify_file(root, one, file)
-    counts = {name: _write(root, old, name, snapshot_id, rows) for name in names}
+    try:
+        counts = {name: _write(root, old, name, snapshot_id, rows) for name in names}
+    except (duckdb.Error, pa.ArrowException) as error:
+        fault = type(error).__name__
+        raise SnapshotError(f"snapshots below {root} can't be merged ({fault}), and stay as they were") from error
     place = partial(staged_path, root, snapshot_id)
     files = tuple(finished(place(name), snapshot_id, newest.date, name, count) for name, count in counts.items())
     manifest = Manifest(

@@ -234,6 +234,7 @@ async def test_without_a_mark_of_this_very_table_all_is_computed(books_run: Reso
     path, root = books_run.settings.data_dir / "costs.json", books_run.settings.snapshot_root
     mark = moved_costs.CostMark.of(root, EUR, "UTC", clock.now)
     assert moved_costs.moved_orders(root, moved_costs.read_mark(path), mark) == []
-    for broken in ("", "{}", path.read_text().replace('"newest": "2026', '"newest": "2025')):
+    ahead = path.read_text().replace('"seen": "2026', '"seen": "2027')
+    for broken in ("", "{}", path.read_text().replace('"newest": "2026', '"newest": "2025'), ahead):
         path.write_text(broken)
         assert moved_costs.moved_orders(root, moved_costs.read_mark(path), mark) is None

@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 from pyarrow import dataset as datasets
 from pyarrow import parquet
 
-from connectors.snapshots import Snapshots, list_snapshots, manifests, sql, verify_snapshot, write_snapshot
+from connectors.snapshots import (
+    SnapshotDamaged,
+    SnapshotError,
+    Snapshots,
+    list_snapshots,
+    manifests,
+    pruning,
+    sql,
+    verify_snapshot,
+    write_snapshot,
+)
 from connectors.snapshots.manifests import Manifest, manifest_path
 from connectors.snapshots.pruning import Old, _due, compact, prune
 from tests.connectors.snapshots.sample import order, payment
@@ -196,6 +206,24 @@ def test_a_merge_that_has_begun_leaves_alone_what_a_writer_replaced(
     monkeypatch.setattr("connectors.snapshots.pruning._due", replaced_meanwhile)
     compact(days, FIRST + 5 * DAY, keep_days=KEPT)
     assert names(days)[0] == "t-0-1"
+
+
+@pytest.mark.parametrize("fault", [duckdb.OutOfMemoryException("full"), SnapshotDamaged("gone")])
+def test_what_can_not_be_merged_stays_and_the_other_days_are_merged(
+    days: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    before, merge = by_every_reader(days), pruning._write
+
+    def fails_once(root: Path, old: Sequence[Manifest], *further: Any) -> int:
+        if old[0].snapshot_id == "t-1-0":
+            raise fault
+        return merge(root, old, *further)
+
+    monkeypatch.setattr(pruning, "_write", fails_once)
+    with pytest.raises(SnapshotError, match=r"stay as they were|gone"):
+        compact(days, FIRST + 5 * DAY, keep_days=KEPT)
+    assert [name[:13] for name in names(days)] == ["of-2026-01-28", "t-1-0", "t-1-1", "of-2026-01-31", "t-4-0", "t-4-1"]
+    assert by_every_reader(days) == before
 
 
 def test_what_is_merged_is_pruned_too_and_no_file_of_it_counts_as_a_dead_writers(days: Path) -> None:
