@@ -109,7 +109,7 @@ class _Followed:
             self.lines[ref] = line_of(order)
             if order != read[ref] or ref in scanned or ref in self.before:
                 self.before.setdefault(ref, read[ref])
-                self.now[ref] = order
+                self.now[ref] = read[ref] if order == read[ref] else order  # one in memory, not two
 
 
 async def track(

@@ -91,9 +91,10 @@ def orders_now(resources: Resources, before: Mapping[str, OrderRecord]) -> dict[
     So these tables grow with events, not with every run that reads an order.
     """
     told: dict[str, list[Row]] = {}
-    for ref, order in resources.ledger.orders(before).items():
-        old = order_tables([before[ref]])
-        for table, rows in order_tables([order]).items():
+    for order in resources.ledger.each_order(before):
+        now, earlier = order_tables([order]), before[order.order_ref]
+        old = now if order == earlier else order_tables([earlier])  # what is not read twice is not parsed twice
+        for table, rows in now.items():
             if new := [row for row in rows if table in ALWAYS_WRITTEN or row not in old[table]]:
                 told.setdefault(table, []).extend(new)
     return told
