@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 STEPS = (
-    (timedelta(days=2), timedelta(hours=1, minutes=30)),
-    (timedelta(days=5), timedelta(hours=5, minutes=30)),
+    (timedelta(days=2), timedelta(hours=1, minutes=15)),
+    (timedelta(days=5), timedelta(hours=5, minutes=15)),
 )
 """Without news for less than this, a parcel is read again after that; then after `LONGEST`.
 
-Each is half an hour less than 2, 6 and 12 hours, within which news are known: the hourly run comes in between.
+Each is less than 2, 6 and 12 hours, within which news are known, by as long as an hourly run may take for all parcels.
 """
-LONGEST = timedelta(hours=11, minutes=30)
+LONGEST = timedelta(hours=11, minutes=15)
 
 
 def next_poll(now: datetime, last_news: datetime) -> datetime:

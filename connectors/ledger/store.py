@@ -127,8 +127,12 @@ class Ledger(Switches):
         restored since. PostgreSQL checks its own files; there the clocks are compared, since several machines may be at
         work.
         """
+        ended = ended_badly(send_logs) if send_logs else []
         if self.engine.dialect.name == "sqlite":
-            self._require_sound_file(send_logs)
+            self._require_sound_file(trusts=send_logs is not None and not ended)
+        for mark in ended:
+            mark.unlink(missing_ok=True)
+        if self.engine.dialect.name == "sqlite":
             return
         with self.reading() as connection:
             apart = abs((connection.execute(select(func.now())).scalar_one() - datetime.now(UTC)).total_seconds())
@@ -138,10 +142,9 @@ class Ledger(Switches):
                 f"than {CLOCKS_APART_S}: leases of several machines need one time. Turn NTP on. Nothing was sent."
             )
 
-    def _require_sound_file(self, send_logs: Path | None) -> None:
+    def _require_sound_file(self, *, trusts: bool) -> None:
         file, began = sqlite_file(self.url), datetime.now(UTC)
-        ended = ended_badly(send_logs) if send_logs else []
-        if send_logs and file and not ended and (since := sound_since(file, began)):
+        if trusts and file and (since := sound_since(file, began)):
             restored = self.marks.restored_at()
             if restored is None or restored < since:
                 return
@@ -151,8 +154,6 @@ class Ledger(Switches):
             raise unusable(self.url, sqlite3.DatabaseError(f"malformed: {found}"))
         if file:
             found_sound(file, began)
-        for mark in ended:
-            mark.unlink(missing_ok=True)
 
     # batches and orders
 

@@ -16,7 +16,7 @@ from connectors.ledger.outcomes import write_all
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import tracked, tracking_events
 from connectors.ledger.transactions import LedgerRows, repeating
-from domain.polling import next_poll
+from domain.polling import LONGEST, next_poll
 from domain.service_orders import TrackingEvent
 from domain.states import TRAVELLING
 
@@ -75,8 +75,11 @@ class TrackingRows(LedgerRows):
             connection.execute(delete(tracked).where(one_of(tracked.c.order_ref, "refs")), {"refs": ended})
 
     def not_due(self) -> set[str]:
-        """The orders whose parcels need not be read yet."""
-        statement = select(tracked.c.order_ref).where(tracked.c.next_poll_at > self._ledger.clock())
+        """The orders whose parcels need not be read yet. A time that no pause leads to is of a clock that was ahead."""
+        now = self._ledger.clock()
+        statement = select(tracked.c.order_ref).where(
+            tracked.c.next_poll_at > now, tracked.c.next_poll_at <= now + LONGEST
+        )
         return {row["order_ref"] for row in self._ledger.rows(statement)}
 
     def _new_rows(self, connection: Connection, events: Mapping[str, Sequence[TrackingEvent]]) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from connectors.ledger.store import Ledger
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 from tests.connectors.ledger.test_trouble import opened
+from tests.postgres import Postgres
 
 PAGE = 4096
 
@@ -140,3 +141,12 @@ def test_a_restored_ledger_is_checked(file: Path) -> None:
     lose_an_index_entry(file)
     with pytest.raises(LedgerUnusable, match="malformed"):
         opened(file)
+
+
+def test_postgresql_checks_its_own_files(tmp_path: Path, postgres: Postgres) -> None:
+    """What a killed run has left is taken away all the same."""
+    data = tmp_path / "data"
+    a_run_is_killed(data / "ledger.db")
+    assert len(list((data / "sends").glob("*.open"))) == 1
+    opened(data / "ledger.db", postgres.new_ledger())
+    assert list((data / "sends").glob("*.open")) == []

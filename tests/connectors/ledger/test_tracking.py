@@ -74,6 +74,13 @@ def test_a_parcel_is_due_the_later_the_longer_it_is_quiet(shipped: Ledger, clock
     assert shipped.tracking.not_due() == set()
 
 
+def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(shipped: Ledger, clock: MovableClock) -> None:
+    clock.advance(400 * 86_400)
+    shipped.tracking.add({"A-1": []}, polled={"A-1": clock()})
+    clock.advance(-400 * 86_400)
+    assert shipped.tracking.not_due() == set()
+
+
 def test_what_has_arrived_is_not_kept_among_parcels(shipped: Ledger, clock: MovableClock) -> None:
     shipped.tracking.add({"A-1": []}, polled={"A-1": clock()})
     shipped.tracking.add({}, [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)], polled={"A-1": clock()})
