@@ -43,6 +43,6 @@ def print_report(report: CatalogReport) -> None:
     )
     show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
     for trouble in report.troubles:
-        warn("not fetched:", trouble)
+        warn("not fetched:", str(trouble))
     if report.trouble_count > len(report.troubles):
         warn("not fetched:", f"{report.trouble_count - len(report.troubles):,} more")

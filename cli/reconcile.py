@@ -56,7 +56,7 @@ def run_reconciliation(
     else:
         show(report)
     for trouble in report.troubles:
-        warn("not compared:", trouble)
+        warn("not compared:", str(trouble))
     for line in report.not_marked:
         warn("not marked:", line)
     return 0 if report.all_fine else NEEDS_A_PERSON

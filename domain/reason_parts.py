@@ -53,4 +53,17 @@ class Part(StrEnum):
     FREIGHT_IN_SEVERAL = "freight_in_several", "the freight of its parcel was paid in {currencies}"
     GOODS_IN_SEVERAL = "goods_in_several", ("its parcel holds goods bought in {currencies}, and their weights are not "
         "known")
+    # what a reconciliation could not read
+    NOT_SETTLED = "not_settled", "{marketplace}: what is open there can't be asked about ({failure})"
+    NOT_LISTED = "not_listed", "{marketplace}: its orders could not be listed ({failure})"
+    LIST_LACKS = "list_lacks", ("{marketplace}: {lacks}, so what it does not show, missing or unknown here, stays "
+        "open")
+    NOT_READ_SINGLY = "not_read_singly", "{marketplace}: {count} orders could not be looked up one by one ({failure})"
+    TOO_MANY_TO_READ = "too_many_to_read", "{marketplace}: {count} more orders were not looked up one by one"
+    REFUNDS_NOT_COMPARED = "refunds_not_compared", "{failure}"
+    WALLET_NOT_COMPARED = "wallet_not_compared", ("the wallet's statement was not compared: not all orders could be "
+        "read, or were asked for")
+    # what a crawl could not fetch
+    NOT_FETCHED = "not_fetched", ("{marketplace} {item}: [failure?{failure}][earlier?it failed before this run was "
+        "broken off]")
 # fmt: on

@@ -17,6 +17,8 @@ from domain.budget import start_of_day
 from domain.findings import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reason_parts import Part
+from domain.reasons import Detail, detail
 from domain.reconciliation import CNY, Comparison, Shown, compare, paid_sums, ranked, to_look_up, wallet_finding
 from domain.service_orders import ServiceOrder
 from domain.witnessed import FLAWS
@@ -74,7 +76,7 @@ class Reconciliation:
         self.now = resources.clock()
         self.since = start_of_day(self.now - timedelta(days=days), resources.settings.timezone)
         self.whole: list[Marketplace] = []
-        self.troubles: list[str] = []
+        self.troubles: list[Detail] = []
         self.not_marked: list[str] = []
 
     @property
@@ -99,7 +101,7 @@ class Reconciliation:
         unknown_here = self._without(seen.findings, foreign)
         refunds, unread = await self._unknown_refunds()
         if trouble := await snapshot_missing_refunds(self.resources):
-            self.troubles.append(trouble)
+            self.troubles.append(detail(Part.REFUNDS_NOT_COMPARED, failure=trouble))
         findings = ranked([*unknown_here, *refunds, *([wallet] if wallet else [])])
         report = ReconciliationReport(
             since=self.since,
@@ -134,7 +136,7 @@ class Reconciliation:
                 try:
                     await settle_open(self.resources, chunk)
                 except XportcnError as error:
-                    self.troubles.append(f"{marketplace}: what is open there can't be asked about ({error.message})")
+                    self.troubles.append(detail(Part.NOT_SETTLED, marketplace=marketplace, failure=error.message))
                 listener.advance("settle", len(chunk))
         still = {effect.order_ref for effect in every_open_effect(self.resources.ledger)}
         return [ref for ref in _all(mine) if ref not in still]
@@ -156,9 +158,9 @@ class Reconciliation:
         failed = [(listing.marketplace, listing.error) for listing in listings if listing.error is not None]
         if len(failed) == len(listings):
             raise failed[0][1]
-        self.troubles += [f"{name}: its orders could not be listed ({error.message})" for name, error in failed]
+        self.troubles += [detail(Part.NOT_LISTED, marketplace=name, failure=error.message) for name, error in failed]
         self.troubles += [
-            f"{one.marketplace}: {FLAWS[one.lacks]}, so what it does not show, missing or unknown here, stays open"
+            detail(Part.LIST_LACKS, marketplace=one.marketplace, lacks=FLAWS[one.lacks])
             for one in listings
             if one.lacks
         ]
@@ -238,9 +240,7 @@ class Reconciliation:
     def _wallet(self, finding: Finding | None) -> Finding | None:
         """The finding about the wallet; None unless all orders were read, since only the whole sum proves it."""
         if self.troubles or set(self.marketplaces) != set(Marketplace):
-            self.troubles.append(
-                "the wallet's statement was not compared: not all orders could be read, or were asked for"
-            )
+            self.troubles.append(detail(Part.WALLET_NOT_COMPARED))
             return None
         return finding
 

@@ -19,6 +19,8 @@ from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.writer import write_snapshot
 from domain.catalogue import Listing, Selection, Way, crawl_name, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
+from domain.reason_parts import Part
+from domain.reasons import Detail, detail
 from domain.report import NONE_REJECTED, Rejected
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks, chunks_with_progress
@@ -60,7 +62,7 @@ class CatalogReport:
     changed: int
     unchanged: int
     gone: int
-    troubles: Sequence[str]
+    troubles: Sequence[Detail]
     trouble_count: int
     snapshot_id: str | None
     snapshot_root: str
@@ -68,14 +70,14 @@ class CatalogReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing catalog --json` prints."""
-        return asdict(self)
+        return {**asdict(self), "troubles": [*map(str, self.troubles)]}
 
 
 @dataclass(kw_only=True)
 class _Done:
     pages: int = 0
     fetched: int = 0
-    troubles: dict[str, str] = field(default_factory=dict)
+    troubles: dict[Item, Detail] = field(default_factory=dict)
 
 
 class Crawl:
@@ -207,12 +209,14 @@ class Crawl:
         self.files.finish({} if troubles else {source: self._now_known(source) for source in sources})
         return self._report(sources, sum(len(part) for part in parts), changes, written, troubles)
 
-    def _troubles(self, parts: Sequence[Sequence[Item]]) -> list[str]:
+    def _troubles(self, parts: Sequence[Sequence[Item]]) -> list[Detail]:
         """The items that could not be fetched, now or in the run that was broken off."""
         fetched = self.files.fetched_items()
-        missing = [f"{place} {item_id}" for part in parts for place, item_id in part if (place, item_id) not in fetched]
-        reasons = self.done.troubles
-        return [f"{item}: {reasons.get(item, 'it failed before this run was broken off')}" for item in missing]
+        missing = [item for part in parts for item in part if item not in fetched]
+        return [
+            self.done.troubles.get(item) or detail(Part.NOT_FETCHED, marketplace=item[0], item=item[1], earlier=True)
+            for item in missing
+        ]
 
     def _write(self, root: Path, changes: OfferChanges) -> str | None:
         if not (changes.new or changes.changed or changes.gone or (self.full and changes.fetched)):
@@ -238,7 +242,7 @@ class Crawl:
         items: int,
         changes: OfferChanges | None,
         snapshot_id: str | None,
-        troubles: Sequence[str],
+        troubles: Sequence[Detail],
     ) -> CatalogReport:
         return CatalogReport(
             is_resumed=self.files.is_resumed,
@@ -314,7 +318,7 @@ def catalogue_rows(report: CatalogReport) -> list[dict[str, str]]:
         "where": f"table offers, snapshot {report.snapshot_id}" if report.snapshot_id else "nothing to write",
     }
     rows = [{"what": what, "found": words} for what, words in figures.items()]
-    return rows + [{"what": "not fetched", "found": trouble} for trouble in report.troubles]
+    return rows + [{"what": "not fetched", "found": str(trouble)} for trouble in report.troubles]
 
 
 async def _show(report: CatalogReport) -> None:

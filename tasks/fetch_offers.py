@@ -17,6 +17,8 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
 from domain.offers import Filters, Hits, Offer
+from domain.reason_parts import Part
+from domain.reasons import Detail, detail
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
@@ -30,7 +32,7 @@ class FetchedOffers:
     """The result of one run of the task: how many items it fetched, and why it could not fetch the others."""
 
     items: int
-    troubles: dict[str, str] = field(default_factory=dict)
+    troubles: dict[Item, Detail] = field(default_factory=dict)
 
 
 @retrying_task("list offers", "list {label}")
@@ -79,7 +81,11 @@ async def fetch_offers(
     table = await asyncio.to_thread(to_arrow, OFFERS, [row | envelope for row in rows])
     await asyncio.to_thread(crawl.keep_part, part, table)
     told = zip(items, found, strict=True)
-    troubles = {f"{place} {item_id}": str(error) for (place, item_id), error in told if isinstance(error, XportcnError)}
+    troubles = {
+        item: detail(Part.NOT_FETCHED, marketplace=item[0], item=item[1], failure=str(error))
+        for item, error in told
+        if isinstance(error, XportcnError)
+    }
     return FetchedOffers(items=len(items) - len(failures), troubles=troubles)
 
 

@@ -17,7 +17,8 @@ from domain.effects import Action
 from domain.findings import Finding, FindingKind, LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
 from domain.money import total_of
-from domain.reasons import ReasonCode
+from domain.reason_parts import Part
+from domain.reasons import Detail, ReasonCode, detail
 from domain.reconciliation import UNSETTLED, Shown
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -191,8 +192,8 @@ async def unknown_refunds(resources: Resources, marketplace: Marketplace, *, sin
 
 async def look_up(
     resources: Resources, wanted: Iterable[tuple[Marketplace, str]]
-) -> tuple[dict[tuple[Marketplace, str], ServiceOrder | None], list[str]]:
-    """Orders by their ids, None for one that is not there; and what could not be read, in words.
+) -> tuple[dict[tuple[Marketplace, str], ServiceOrder | None], list[Detail]]:
+    """Orders by their ids, None for one that is not there; and what could not be read.
 
     No more than `MOST_LOOKED_UP` of a marketplace are read: some can only be asked for one order at a time.
     """
@@ -210,11 +211,11 @@ async def look_up(
 
 async def _read(
     resources: Resources, marketplace: Marketplace, order_ids: list[str]
-) -> tuple[Mapping[str, ServiceOrder], list[str], list[str]]:
+) -> tuple[Mapping[str, ServiceOrder], list[str], list[Detail]]:
     read, left = order_ids[:MOST_LOOKED_UP], order_ids[MOST_LOOKED_UP:]
-    troubles = [f"{marketplace}: {len(left)} more orders were not looked up one by one"] if left else []
+    troubles = [detail(Part.TOO_MANY_TO_READ, marketplace=marketplace, count=len(left))] if left else []
     try:
         return await resources.offerings[marketplace].channel.read(read), read, troubles
     except XportcnError as error:
-        words = f"{marketplace}: {len(read)} orders could not be looked up one by one ({error.message})"
-        return {}, [], [*troubles, words]
+        failed = detail(Part.NOT_READ_SINGLY, marketplace=marketplace, count=len(read), failure=error.message)
+        return {}, [], [*troubles, failed]

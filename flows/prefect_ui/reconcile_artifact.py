@@ -13,6 +13,7 @@ from prefect.events import Event, Resource
 
 from domain.findings import Finding
 from domain.money import Money
+from domain.reasons import Detail
 from domain.reconciliation import PaidSum
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.wording import pluralize
@@ -43,7 +44,7 @@ class ReconciliationReport:
     findings: Sequence[Finding]
     paid: Sequence[PaidSum]
     wallet_out: Money | None
-    troubles: Sequence[str]
+    troubles: Sequence[Detail]
     notes: Sequence[str]
     not_marked: Sequence[str]
     snapshot_id: str
@@ -79,7 +80,7 @@ class ReconciliationReport:
                 for one in self.paid
             ],
             "wallet_out_fen": self.wallet_out.minor if self.wallet_out is not None else None,
-            "troubles": list(self.troubles),
+            "troubles": list(map(str, self.troubles)),
             "notes": list(self.notes),
             "not_marked": list(self.not_marked),
             "snapshot_id": self.snapshot_id,
@@ -112,7 +113,7 @@ def summary_of(report: ReconciliationReport) -> str:
     if report.in_hand:
         parts.append(f"{report.in_hand} in another run's hands")
     if report.troubles:
-        parts.append(f"not read: {'; '.join(report.troubles)}")
+        parts.append(f"not read: {'; '.join(map(str, report.troubles))}")
     if report.not_marked:
         parts.append(f"not marked: {'; '.join(report.not_marked)}")
     if report.rejected:
@@ -150,7 +151,7 @@ def differs(report: ReconciliationReport) -> Event:
     payload = {
         "counts": report.counts,
         "orders": [finding.order_ref or finding.order_id for finding in report.findings][:MOST_REFS],
-        "troubles": list(report.troubles),
+        "troubles": list(map(str, report.troubles)),
         "summary": summary_of(report),
         "snapshot_id": report.snapshot_id,
     }
@@ -188,7 +189,7 @@ def markdown(report: ReconciliationReport) -> str:
     sums = "".join(
         f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n" for one in report.paid
     )
-    told = [f"- {inert(line)}" for line in (*report.troubles, *report.not_marked, *report.notes)]
+    told = [f"- {inert(line)}" for line in (*map(str, report.troubles), *report.not_marked, *report.notes)]
     more = len(report.findings) - MOST_LOGGED
     rest = [f"- and {more:,} more: see the table or the snapshot"] if more > 0 else []
     return "\n\n".join(
