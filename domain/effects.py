@@ -50,6 +50,10 @@ OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
 """An effect in one of these may have happened."""
 
 
+REPEATS = "repeats"
+"""In the answer of an effect that may be sent once more: the hash of its first request, which may have arrived."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The right to send one effect, until `lease_until` (UTC). Only the ledger makes one.

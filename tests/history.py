@@ -237,7 +237,8 @@ class _History:
         known = self.orders.get(reference)
         if known is not None and known.shipment_order_id == shipment_id:
             return True
-        return self._has(reference, Action.BOOK, self.excuses)
+        booked = [e for e in self.effects if e.order_ref == reference and e.action is Action.BOOK]
+        return any(e.status in self.excuses or "repeats" in (e.answer or {}) for e in booked)
 
     def _has(self, reference: str, action: Action, statuses: Sequence[EffectStatus]) -> bool:
         return any(e.order_ref == reference and e.action is action and e.status in statuses for e in self.effects)

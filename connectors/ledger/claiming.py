@@ -153,7 +153,7 @@ def still_valid(
     """
     action = intents[0].action
     opposite = _OPPOSED.get(action, ())
-    opposed = {one.order_ref for one in begun if one.action in opposite and one.status in OPEN}
+    opposed = {one.order_ref for one in begun if one.action in opposite and one.may_have_happened}
     ways = _ways(begun) if action in _MAKING else {}
     return [
         intent

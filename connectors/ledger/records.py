@@ -15,7 +15,7 @@ from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.receivers import request_of
 from domain.absence import Absent
 from domain.budget import start_of_day
-from domain.effects import Action, Claim, EffectStatus, effect_key
+from domain.effects import OPEN, REPEATS, Action, Claim, EffectStatus, effect_key
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer
@@ -224,6 +224,11 @@ class EffectRecord:
     def amount(self) -> Money | None:
         """What the effect would cost, as it was claimed."""
         return None if self.amount_minor is None else Money(self.amount_minor, self.currency or "CNY")
+
+    @property
+    def may_have_happened(self) -> bool:
+        """Whether it is open, or to be sent once more though its first request may have arrived."""
+        return self.status in OPEN or (self.status is EffectStatus.UNSENT and REPEATS in (self.answer or {}))
 
     @property
     def slot(self) -> str:

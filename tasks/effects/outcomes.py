@@ -9,14 +9,14 @@ from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord, Ou
 from connectors.marketplaces.refusals import means_it_exists
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
 from domain.absence import Absent, NotHappened, OwnRecord, Unseen
-from domain.effects import MOST_DOUBTFUL_SENDS, EffectStatus
+from domain.effects import MOST_DOUBTFUL_SENDS, REPEATS, EffectStatus
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Kind, Lack, Open, RefusedForGood, Source, Statement, words_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.engine.resources import Resources
 
-REFUSED_AS, REPEATS = "refused_as", "repeats"
+REFUSED_AS = "refused_as"
 NOT_READ = Open(kind=Kind.ABSENT, lacks=Lack.READ_BACK)
 Seen = Mapping[str, Sighting] | XportcnError
 
@@ -102,7 +102,7 @@ class Begun:
 
     def _in_doubt(self, record: EffectRecord, refusal: Refused, why: Reason) -> Outcome:
         """Refused, which is no proof by itself: kept with its code and words until a reading proves it absent."""
-        answer = {REFUSED_AS: {"code": refusal.code, "words": refusal.message}}
+        answer = {**(record.answer or {}), REFUSED_AS: {"code": refusal.code, "words": refusal.message}}
         return replace(self.unknown(record, why, ask=bool(repeats(record))), answer=answer)
 
     def _sent_too_often(self, record: EffectRecord) -> Outcome:
@@ -112,6 +112,7 @@ class Begun:
         """It may have happened: never sent again on that alone. `ask` a person where nothing else can answer."""
         if refusal := refusal_of(record):
             why = because(ReasonCode.WAS_REFUSED, failure=refusal.message, why=why)
+            ask |= bool(repeats(record))
         asks = ask or not self.kind.may_be_repeated
         code = ReasonCode.NO_ANSWER_ASKED if asks else ReasonCode.NO_ANSWER
         told = because(code, action=self.kind.action, why=why)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.ledger.records import Intent
 from connectors.marketplaces import Offering
 from connectors.settings import XportcnSettings
 from connectors.xportcn.errors import NotSent, Refused, Unanswered, XportcnError
@@ -144,8 +145,10 @@ async def test_a_refused_second_call_books_nothing_more_and_asks_for_the_first(
     await scene.books("r-1")
     for night in range(2, 5):
         await scene.night(f"r-{night}")
+        scene.clock.advance(100)
+        await settle_open(scene.runs[1], ["A-1"])
+        assert "--booked SHIPMENT_ORDER_ID" in now(scene.runs[1]).reason  # at once, and from then on
     assert (scene.end[:2], len(scene.warehouse.renders)) == (("unknown", "unknown"), 2)
-    assert "--booked SHIPMENT_ORDER_ID" in now(scene.runs[1]).reason
 
 
 async def test_a_refused_second_call_is_done_where_the_order_shows_the_shipment_then(scene: Scene) -> None:
@@ -189,6 +192,8 @@ async def test_a_setting_that_was_taken_back_sends_nothing(scene: Scene, then: s
     scene.clock.advance(10_000)
     await settle_open(scene.runs[1], ["A-1"])
     assert scene.end == ("paid", "unsent", ["r-1"])
+    cancel = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="")
+    assert scene.runs[1].ledger.claim([cancel], lease=scene.runs[1].lease).won == {}  # it may be booked
     scene.said(then)
     await scene.books("r-2", run=1)
     assert scene.end == ("unknown", "unknown", ["r-1"])
