@@ -185,7 +185,7 @@ class Journey(Episode):
                 taken, otherwise = Money(self._taken_fen(question.about)), ""
                 if question.topic is Topic.FIRST_PAYMENT and f"exactly {taken}," not in question.words:
                     otherwise = f"the balance fell by {taken}"
-                if question.topic is not Topic.AMOUNTS:
+                if question.topic not in (Topic.AMOUNTS, Topic.UNITS):  # the console shows them a hundredfold
                     answer(ledger, marketplace, question, by="mei", otherwise=otherwise)
 
     async def _says_what_was_paid(self, resources: Resources) -> None:
