@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from domain.money import Money
 from domain.offers import Filters, Hits, Offer, OfferSummary, Sort
 
 RECOMMENDED = ReadCall(
-    **vars(taobao_product.HOT)
+    **{one.name: getattr(taobao_product.HOT, one.name) for one in fields(taobao_product.HOT)}
     | {
         "path": "/open/product/recommend",
         "request": taobao_product.RecommendRequest,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from connectors.marketplaces import offering_of
 from connectors.marketplaces.browsing import Browser, Image, NotOffered, UnreadableImage
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured
+from connectors.xportcn.operations import taobao_product
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Sort
@@ -218,3 +222,9 @@ def test_images_that_can_not_be_used_are_named(tmp_path: Path) -> None:
         Image.of(str(file))
     file.write_bytes(bytes(3 * 1024 * 1024))
     assert len(Image.of(str(file)).base64 or "") == 4 * 1024 * 1024
+
+
+def test_the_second_path_of_best_sellers_is_made_after_the_first_was_read_too() -> None:
+    with suppress(ValidationError):
+        taobao_product.HOT.parse(None)
+    assert runpy.run_module("connectors.marketplaces.taobao.browser")["RECOMMENDED"].path == "/open/product/recommend"
