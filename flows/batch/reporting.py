@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from connectors.ledger.many import chunked
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
-from domain.effects import Action, EffectStatus
+from domain.effects import Action
 from domain.follow_ups import merged
 from domain.matching import Match
 from domain.orders import OrderRequest, lines_without_limit
@@ -83,13 +84,13 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
 def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord]) -> dict[str, int]:
     """Fen by reference for the orders whose payment this run or a helper of it sent.
 
-    Orders that it found paid count for the run that paid them.
+    Orders that it found paid count for the run that paid them. A payment that a dead helper sent may be unsettled yet.
     """
     senders = {ledger.owner, *ledger.shares.helpers()}
     sent = {
         effect.order_ref
         for effect in ledger.effects_of(orders, Action.PAY)
-        if effect.status is EffectStatus.DONE and effect.sender in senders
+        if effect.status in COUNTS_AS_SPENT and effect.sender in senders
     }
     return {ref: order.paid.minor for ref, order in orders.items() if ref in sent and order.paid.minor}
 

@@ -14,7 +14,7 @@ from flows.batch.reporting import bought_by
 from tests.connectors.ledger.plans import Columns, intents, plan
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-REFS = ["A-1", "A-2", "A-3", "A-4"]
+REFS = ["A-1", "A-2", "A-3", "A-4", "A-5"]
 
 
 def ledger_of(run: str, folder: Path) -> Ledger:
@@ -31,7 +31,10 @@ def pays(ledger: Ledger, order_ref: str, status: EffectStatus, change: OrderChan
 
 
 def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
-    """Not what another run paid meanwhile, what was found paid at the service, nor what may have been paid."""
+    """Not what another run paid meanwhile, what was found paid at the service, nor what may have been paid.
+
+    What is shown as paid before the answer to the payment is settled, as that of a helper that died, it bought.
+    """
     with ledger_of("mine", tmp_path) as mine, ledger_of("other", tmp_path) as other:
         mine.start_batch("batch", "file.csv")
         put_rows(mine, [plan(ref) for ref in REFS])
@@ -40,5 +43,7 @@ def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
         pays(other, "A-2", EffectStatus.DONE, paid("A-2"))
         mine.change([paid("A-3")])
         pays(mine, "A-4", EffectStatus.UNKNOWN, None)
-        assert bought_by(mine, mine.orders(REFS)) == {"A-1": 100}
+        mine.claim(intents("A-5", action=Action.PAY), lease=timedelta(seconds=60))
+        other.change([paid("A-5")])
+        assert bought_by(mine, mine.orders(REFS)) == {"A-1": 100, "A-5": 100}
         assert bought_by(other, other.orders(REFS)) == {"A-2": 100}
