@@ -24,7 +24,7 @@ NO_POSTCODES = frozenset(
 NEEDS_STATE = frozenset({"AU", "BR", "CA", "IN", "MX", "MY", "US"})
 
 LEAST_OF_LIMIT = 20
-"""A price below this part of its limit may be yuan that were read as fen."""
+"""A price below this part of its limit may be yuan that were read as fen. The sentence of the reason names it too."""
 
 PROBLEM_WORDS = {
     Problem.OUT_OF_STOCK: "not enough stock",

@@ -13,6 +13,7 @@ STEPS = (
 Each is less than 2, 6 and 12 hours, within which news are known, by as long as an hourly run may take for all parcels.
 """
 LONGEST = timedelta(hours=11, minutes=15)
+"""No later time is believed to be due: a clock that was ahead has stored it (`connectors/ledger/tracking.py`)."""
 
 
 def next_poll(now: datetime, last_news: datetime) -> datetime:
