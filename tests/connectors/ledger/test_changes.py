@@ -63,8 +63,10 @@ class LedgerWriter:
         if self._connection is None:
             return
         of_these = orders.c.order_ref.in_(self.refs)
-        self._connection.execute(update(orders).where(of_these).values(payable_minor=fen))
-        self._connection.execute(update(effects).where(effects.c.order_ref.in_(self.refs)).values(status=status))
+        self._connection.execute(update(orders).where(of_these).values(payable_minor=100_000 + fen))
+        settled_at = None if status is EffectStatus.SENDING else self.ledger.clock()
+        values = {"status": status, "settled_at": settled_at}
+        self._connection.execute(update(effects).where(effects.c.order_ref.in_(self.refs)).values(values))
         self._connection, self.refs = None, []
         if undone:
             self._stack.__exit__(Undone, Undone(), None)
