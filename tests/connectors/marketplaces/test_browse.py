@@ -21,6 +21,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Sort
 from tests.connectors.xportcn.sandbox_process import Sandbox
+from tests.running import ROOT
 
 TAOBAO, ALIBABA, BIG, INTERNATIONAL, POIZON = Marketplace
 ALL = pytest.mark.parametrize("marketplace", list(Marketplace))
@@ -227,4 +228,5 @@ def test_images_that_can_not_be_used_are_named(tmp_path: Path) -> None:
 def test_the_second_path_of_best_sellers_is_made_after_the_first_was_read_too() -> None:
     with suppress(ValidationError):
         taobao_product.HOT.parse(None)
-    assert runpy.run_module("connectors.marketplaces.taobao.browser")["RECOMMENDED"].path == "/open/product/recommend"
+    module = ROOT / "connectors" / "marketplaces" / "taobao" / "browser.py"
+    assert runpy.run_path(str(module))["RECOMMENDED"].path == "/open/product/recommend"
