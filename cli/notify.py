@@ -12,7 +12,10 @@ from connectors.settings import SourcingSettings
 from domain.wording import pluralize
 
 UNSENT_FOR = timedelta(days=7)
-NOBODY = "There are no recipients: set SOURCING_NOTIFY to an address of apprise, such as ntfys://ntfy.sh/TOPIC or mailtos://…"
+NO_RECIPIENTS = (
+    "There are no recipients: set SOURCING_NOTIFY to an address of apprise, "
+    "such as ntfys://ntfy.sh/TOPIC or mailtos://…"
+)
 
 
 def send_test(*, as_json: bool) -> int:
@@ -25,7 +28,7 @@ def send_test(*, as_json: bool) -> int:
     for name, why in () if as_json else done:
         console.print(f"{name}: {f'not sent, {why}' if why else 'sent'}", soft_wrap=True, markup=False)
     if not done:
-        messages.print(NOBODY, soft_wrap=True)
+        messages.print(NO_RECIPIENTS, soft_wrap=True)
     return 0 if done and not any(why for _, why in done) else COULD_NOT_RUN
 
 
@@ -45,7 +48,7 @@ def send_messages(*, as_json: bool) -> int:
             line = f"{clock_time(one.due_at)} {one.subject}: {one.why}"
             console.print(line, soft_wrap=True, markup=False)
     if not settings.notify.get_secret_value():
-        messages.print(NOBODY, soft_wrap=True)
+        messages.print(NO_RECIPIENTS, soft_wrap=True)
     return NEEDS_A_PERSON if unsent else 0
 
 

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from rich.table import Table
 
-from cli.notify import NOBODY
+from cli.notify import NO_RECIPIENTS
 from cli.terminal import console, messages
 from connectors.callbacks.intake import SANDBOX, new_token
 from connectors.callbacks.store import CallbackStore
@@ -131,4 +131,4 @@ def _messages_go_to() -> str:
     if words := replaced_setting(settings):
         return words
     names = ", ".join(one.name for one in addressees_of(settings.notify))
-    return f"sent to {names}; try it: sourcing notify --test" if names else f"{NOBODY}; then start again"
+    return f"sent to {names}; try it: sourcing notify --test" if names else f"{NO_RECIPIENTS}; then start again"

@@ -19,7 +19,7 @@ from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources
 
 NOTHING_ASKED = "nothing about it waits for an answer"
-NOBODY = "a person in the Prefect UI"
+A_PERSON = "a person in the Prefect UI"
 
 
 @flow(name="resolve", flow_run_name="resolve {order_ref}", persist_result=False)
@@ -47,7 +47,7 @@ async def resolve_order(
         if said is None:
             words, rows = await _asked(resources, order_ref)
         elif only_show:
-            words, rows = await _dry_run(resources, order_ref, said, by or NOBODY)
+            words, rows = await _dry_run(resources, order_ref, said, by or A_PERSON)
         else:
             words, rows = await _taken(resources, order_ref, said, by)
     run_logger().info("%s: %s", order_ref, words)

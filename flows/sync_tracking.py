@@ -121,15 +121,7 @@ async def track(
     """
     ledger = resources.ledger
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
-    found = standing_of(ledger, states=[*FOLLOWED, OrderState.PAYMENT_PENDING, OrderState.PAID], order_refs=opened)
-    later = ledger.tracking.not_due() if due_only else set()
-    watched = {
-        ref: one.state
-        for ref, one in found.items()
-        if not (ref in later and ref not in opened and one.state in TRAVELLING)
-        and (ref in opened or one.state is OrderState.PAYMENT_PENDING or _is_followed(one))
-        and (only is None or ref in only)
-    }
+    watched = _to_watch(ledger, opened, only, due_only=due_only)
     feed = EventFeed(ledger, watched)
     unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
     followed = _Followed(resources, ledger.orders(unsettled))
@@ -163,13 +155,7 @@ async def track(
     moved = [now[ref] for ref, state in watched.items() if ref in now and now[ref].state is not state]
     events = sorted(followed.events, key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"]))
     back = {event["order_ref"] for event in events if _goes_back(event)}
-    stuck = {
-        (event["order_ref"], event["tracking_number"]): without_receiver(
-            event["description"], now[event["order_ref"]].request.receiver
-        )
-        for event in events
-        if event["status"] == TraceStatus.EXCEPTION and event["order_ref"] in now
-    }
+    stuck = _stuck(events, now)
     late = [now[ref] for ref in pending if ref in now]
     await _notify_parcels(ledger, followed.silent, moved, late, back, stuck)
     snapshot_id = await _snapshot(resources, before, now, events)
@@ -190,15 +176,43 @@ async def track(
         stuck=sorted({ref for ref, _ in stuck}),
         unknown_words=counted(resources.unknown),
     )
-    for trouble in troubles:
+    _log(report)
+    await best_effort("the report", _show(report, before, now, events))
+    return report
+
+
+def _to_watch(
+    ledger: Ledger, opened: Collection[str], only: Collection[str] | None, *, due_only: bool
+) -> dict[str, OrderState]:
+    """The orders on their way and those with an open effect, with their states."""
+    states = [*FOLLOWED, OrderState.PAYMENT_PENDING, OrderState.PAID]
+    later = ledger.tracking.not_due() if due_only else set()
+    return {
+        ref: one.state
+        for ref, one in standing_of(ledger, states=states, order_refs=opened).items()
+        if not (ref in later and ref not in opened and one.state in TRAVELLING)
+        and (ref in opened or one.state is OrderState.PAYMENT_PENDING or _is_followed(one))
+        and (only is None or ref in only)
+    }
+
+
+def _stuck(events: Sequence[Mapping[str, Any]], orders: Mapping[str, OrderRecord]) -> dict[tuple[str, str], str]:
+    """The carrier's words about each parcel with an exception, by order and number, without the receiver."""
+    return {
+        (ref, event["tracking_number"]): without_receiver(event["description"], orders[ref].request.receiver)
+        for event in events
+        if event["status"] == TraceStatus.EXCEPTION and (ref := event["order_ref"]) in orders
+    }
+
+
+def _log(report: TrackReport) -> None:
+    for trouble in report.troubles:
         run_logger().warning("Not asked about: %s", trouble)
     for word, count in report.unknown_words.items():
         run_logger().warning("Not known: %s (%s)", word, pluralize(count, "order"))
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
-    await best_effort("the report", _show(report, before, now, events))
-    return report
 
 
 def _is_followed(order: OrderStanding) -> bool:

@@ -69,7 +69,10 @@ def _of_orders(refs: Sequence[str]) -> Expression:
 async def cost_of(
     root: Path, books: Books, timezone: str, currency: str, refs: Callable[[], Sequence[str] | None]
 ) -> pd.DataFrame:
-    """The landed cost of the paid ones of these orders, None for all; `currency` is for show."""
+    """The landed cost of the paid ones of these orders, None for all; `currency` is for show.
+
+    `refs` is a function, since Prefect walks through every parameter of a task.
+    """
     return await asyncio.to_thread(lambda: landed_cost(cost_tables(Snapshots(root), refs()), books, timezone))
 
 
