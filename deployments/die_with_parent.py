@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 PR_SET_PDEATHSIG = 1
-LOOKS_EVERY_S = 0.5
+CHECKS_EVERY_S = 0.5
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def watched(parent: int, command: list[str]) -> int:
         signal.signal(number, lambda number, _: process.send_signal(number))
     while True:
         try:
-            return process.wait(LOOKS_EVERY_S)
+            return process.wait(CHECKS_EVERY_S)
         except subprocess.TimeoutExpired:
             if os.getppid() != parent:
                 process.terminate()

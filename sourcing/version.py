@@ -16,17 +16,17 @@ def version() -> str:
     if not (ROOT / ".git").exists():
         return installed()
     try:
-        said = subprocess.run(DESCRIBE, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        described = subprocess.run(DESCRIBE, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return installed()
-    return from_description(said)
+    return from_description(described)
 
 
-def from_description(said: str) -> str:
+def from_description(described: str) -> str:
     """The version that `git describe` means, by PEP 440."""
-    if not said.startswith("v"):
-        return f"{FALLBACK}.dev0+g{said}"
-    tag, commits, commit = said[1:].rsplit("-", 2)
+    if not described.startswith("v"):
+        return f"{FALLBACK}.dev0+g{described}"
+    tag, commits, commit = described[1:].rsplit("-", 2)
     return tag if commits == "0" else f"{tag}.post{commits}+{commit}"
 
 

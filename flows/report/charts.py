@@ -27,7 +27,7 @@ WARNING, LINE = "warning", "line"
 """Colours are variables of the page's style, which decides on light and dark."""
 CHART = Markup(
     "<figure><figcaption>{title}</figcaption>"
-    '<svg role="img" aria-label="{said}" viewBox="0 0 {width} {height}">{drawn}</svg></figure>'
+    '<svg role="img" aria-label="{label}" viewBox="0 0 {width} {height}">{drawn}</svg></figure>'
 )
 TEXT = Markup('<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>')
 AREA = Markup('<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}" fill="var(--{colour})"/>')
@@ -184,9 +184,9 @@ def _bars(title: str, bars: Sequence[Bar], legend: Sequence[str] = (), colours: 
         x, y = column * WIDTH / min(NAMES_A_ROW, len(legend)), ROW * (len(bars) + row + 0.5)
         drawn.append(AREA.format(x=x, y=y - SWATCH / 2, width=SWATCH, height=SWATCH, colour=colour))
         drawn.append(TEXT.format(x=x + SWATCH + GAP, y=y, anchor="start", text=name))
-    said = f"{title}: " + "; ".join(f"{bar.label} {bar.text}" for bar in bars)
+    label = f"{title}: " + "; ".join(f"{bar.label} {bar.text}" for bar in bars)
     height = ROW * (len(bars) + -(-len(legend) // NAMES_A_ROW))
-    return CHART.format(title=title, said=said, width=WIDTH, height=height, drawn=Markup("").join(drawn))
+    return CHART.format(title=title, label=label, width=WIDTH, height=height, drawn=Markup("").join(drawn))
 
 
 def _width(text: str) -> float:
