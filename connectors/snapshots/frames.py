@@ -200,7 +200,7 @@ def _frame(table: pa.Table, *, money: bool = False, categories: bool = False) ->
     frame: pd.DataFrame = whole.to_pandas(
         types_mapper=lambda kind: None if pa.types.is_dictionary(kind) else pd.ArrowDtype(kind)
     )
-    frame.attrs = _words(whole.schema)
+    frame.attrs.update(_words(whole.schema))
     return frame
 
 

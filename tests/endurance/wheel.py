@@ -62,7 +62,7 @@ def _faults(folder: Path, python: str) -> Iterator[str]:
     with _sandbox(work, bin_) as url:
         environment = {**_clean(), "XPORTCN_BASE_URL": url}
         site = next((folder / "venv").glob("lib/*/site-packages/sourcing/site"))
-        command = [bin_ / "sourcing", "run", site / "examples" / "requests.csv", "--yes", "--json"]
+        command = [str(bin_ / "sourcing"), "run", str(site / "examples" / "requests.csv"), "--yes", "--json"]
         run = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
         states = Counter(line["state"] for line in json.loads(run.stdout or '{"orders": []}')["orders"])
         print(f"wheel      the example: {dict(states)}, exit code {run.returncode}", flush=True)
@@ -79,7 +79,7 @@ def _served(work: Path, bin_: Path, environment: dict[str, str]) -> Iterator[str
     port = free_port()
     api = f"http://127.0.0.1:{port}/api"
     with (work / "serve.txt").open("w") as output:
-        command = [bin_ / "sourcing", "serve", "--port", str(port)]
+        command = [str(bin_ / "sourcing"), "serve", "--port", str(port)]
         serve = subprocess.Popen(command, cwd=work, env=environment, stdout=output, stderr=output)
     try:
         wait_for(lambda: "Ctrl-C" in (work / "serve.txt").read_text() or serve.poll() is not None, seconds=300)
@@ -103,7 +103,7 @@ def _served(work: Path, bin_: Path, environment: dict[str, str]) -> Iterator[str
 @contextmanager
 def _sandbox(work: Path, bin_: Path) -> Iterator[str]:
     environment = {**_clean(), "PYTHONUNBUFFERED": "1"}
-    command = [bin_ / "sourcing", "sandbox", "--port", "0"]
+    command = [str(bin_ / "sourcing"), "sandbox", "--port", "0"]
     with subprocess.Popen(command, cwd=work, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         words = process.stdout.readline().split()
