@@ -20,7 +20,9 @@ from domain.polling import LONGEST, next_poll
 from domain.service_orders import TrackingEvent
 from domain.states import TRAVELLING
 
-NONE_POLLED: Mapping[str, datetime] = {}
+Polled = Mapping[str, tuple[datetime, int]]
+"""Parcels that were read: when the order of each was booked, and the least hours until it is due again."""
+NONE_POLLED: Polled = {}
 _KNOWN = select(tracking_events).where(one_of(tracking_events.c.order_ref, "refs"))
 _LAST = (
     select(tracking_events.c.order_ref, func.max(tracking_events.c.recorded_at).label("at"))
@@ -38,12 +40,11 @@ class TrackingRows(LedgerRows):
         events: Mapping[str, Sequence[TrackingEvent]],
         changes: Sequence[OrderChange] = (),
         *,
-        polled: Mapping[str, datetime] = NONE_POLLED,
+        polled: Polled = NONE_POLLED,
     ) -> list[dict[str, Any]]:
         """Record the new events of some orders, and changes of them, in one commit; returns the rows of new events.
 
-        `polled` are parcels that were read, with when each was booked: they are due again the later, the longer nothing
-        has happened to them.
+        Parcels that were `polled` are due again the later, the longer nothing has happened to them.
 
         A scan has no id: number, time, status and words identify it (contract 2.3). After the receiver was erased,
         words and place are recorded empty: they may name the signer. Without news no transaction is begun that others
@@ -61,11 +62,15 @@ class TrackingRows(LedgerRows):
             self._write_polls(connection, polled, [one.order_ref for one in changes if one.state not in TRAVELLING])
         return rows
 
-    def _write_polls(self, connection: Connection, polled: Mapping[str, datetime], ended: Sequence[str]) -> None:
+    def _write_polls(self, connection: Connection, polled: Polled, ended: Sequence[str]) -> None:
         now, last = self._ledger.clock(), {row.order_ref: row.at for row in connection.execute(_LAST, {"refs": polled})}
         rows = [
-            {"order_ref": ref, "next_poll_at": next_poll(now, last.get(ref, booked_at)), "last_scan_at": last.get(ref)}
-            for ref, booked_at in sorted(polled.items())
+            {
+                "order_ref": ref,
+                "next_poll_at": next_poll(now, booked_at, last.get(ref), least_h=least_h),
+                "last_scan_at": last.get(ref),
+            }
+            for ref, (booked_at, least_h) in sorted(polled.items())
         ]
         if rows:
             statement = self._ledger.insert(tracked)
