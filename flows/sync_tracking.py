@@ -139,7 +139,7 @@ async def track(
     What travels and was quiet for long is not due each time; everything else is. A task run is for so many orders; 0:
     there are few task runs, however many orders.
     """
-    ledger = resources.ledger
+    ledger, begun = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = _to_watch(ledger, opened, only, due_only=due_only)
     feed = EventFeed(ledger, watched)
@@ -181,7 +181,9 @@ async def track(
         if ref in followed.before and followed.lines[ref].state is not state
     ]
     await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
-    snapshot_id = await snapshot_tracking(resources, followed.before, followed.scans) if followed.before else None
+    snapshot_id = (
+        await snapshot_tracking(resources, followed.before, followed.scans, begun) if followed.before else None
+    )
     since = resources.clock() - LATE_REFUNDS
     if only is None and (trouble := await snapshot_missing_refunds(resources, since)):
         run_logger().warning("%s", trouble)

@@ -206,28 +206,32 @@ async def snapshot_plan(resources: Resources, batch_id: str, plans: Sequence[Pla
 
 
 async def snapshot_tracking(
-    resources: Resources, before: Mapping[str, Before], scans: Collection[tuple[str, str, int]]
+    resources: Resources, before: Mapping[str, Before], scans: Collection[tuple[str, str, int]], since: datetime
 ) -> str:
-    """Orders that moved or were scanned, as they were `before`, and the new `scans`: order, number and sequence.
+    """Orders that moved or were scanned, as they were `before`; and `scans` recorded since then, by their keys.
 
     They are read again a part at a time, so memory does not grow with them.
     """
     now, refs = resources.clock(), sorted(before)
     sums = LedgerSums(resources, refs, ("orders",))
-    tables = Slices(partial(_tracking_tables, resources.ledger, refs, before, scans))
+    tables = Slices(partial(_tracking_tables, resources.ledger, refs, before, scans, since))
     snapshot_id = f"tracking-{now:%Y%m%dT%H%M%S%f}"
     return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
 
 
 def _tracking_tables(
-    ledger: Ledger, refs: Sequence[str], before: Mapping[str, Before], scans: Collection[tuple[str, str, int]]
+    ledger: Ledger,
+    refs: Sequence[str],
+    before: Mapping[str, Before],
+    scans: Collection[tuple[str, str, int]],
+    since: datetime,
 ) -> Iterator[dict[str, list[Row]]]:
     def old(order: OrderRecord) -> Collection[int] | None:
         was = before[order.order_ref]
         return None if was.order == hash(repr(order)) else was.rows
 
     for some in _parts(refs):
-        events = ledger.tracking.listed(order_refs=some)
+        events = ledger.tracking.listed(order_refs=some, since=since)
         new = [one for one in events if (one["order_ref"], one["tracking_number"], one["sequence"]) in scans]
         orders = _new_rows(ledger.each_order(some), old)
         yield {**orders, "tracking_events": [TRACKING_EVENTS.row(event) for event in new]}

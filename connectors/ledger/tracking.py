@@ -119,8 +119,8 @@ class TrackingRows(LedgerRows):
         parts = (self._ledger.rows(_LAST, {"refs": refs}) for refs in chunked(order_refs))
         return {row["order_ref"]: row["at"] for rows in parts for row in rows}
 
-    def listed(self, *, order_refs: Iterable[str] | None = None) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders."""
+    def listed(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Recorded events in order, optionally of some orders, or recorded since a time."""
         c = tracking_events.c
         order = (c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
-        return self._events(tracking_events, *order, order_refs=order_refs, since=None)
+        return self._events(tracking_events, *order, order_refs=order_refs, since=since)

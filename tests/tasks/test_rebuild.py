@@ -71,7 +71,7 @@ async def test_a_damaged_file_whose_rows_the_ledger_has_is_dropped(resources: Re
     scan = TrackingEvent(tracking_number="FAR1", occurred_at=AT, status=TraceStatus.SIGN, description="here")
     resources.ledger.tracking.add({"A-1": [scan]})
     before = {"A-1": Before.of(resources.ledger.orders(["A-1"])["A-1"], has_moved=False)}
-    tracking = await snapshot_tracking(resources, before, {("A-1", "FAR1", 1)})
+    tracking = await snapshot_tracking(resources, before, {("A-1", "FAR1", 1)}, AT)
     write_snapshot(root, "crawl", AT.date(), {"offers": [offer()]}, batch_id=None, written_at=AT)
     cut(root, "_history/tracking_events/*/*.parquet")
     cut(root, "_history/offers/*/*.parquet")

@@ -95,14 +95,15 @@ async def test_tracking_writes_what_is_new_of_orders_that_it_no_longer_has_in_me
     orders = ledger.orders(refs)
     before = {ref: Before.of(order, has_moved=ref == "A-2") for ref, order in orders.items()}
     clock.advance(1)
-    paid = Columns({"paid_minor": 100})
-    ledger.change([OrderChange(order_ref=ref, state=OrderState.PAID, writes=paid) for ref in refs[1:]])
+    for ref in refs[1:]:
+        paid = Columns({"paid_minor": 100, "order_id": ref})
+        ledger.change([OrderChange(order_ref=ref, state=OrderState.PAID, writes=paid)])
     scans = [
         TrackingEvent(tracking_number="T1", occurred_at=clock(), status=TraceStatus.ACCEPT, description=words)
         for words in ("taken", "sent")
     ]
     ledger.tracking.add({"A-1": scans})
-    await snapshot_tracking(resources, before, {("A-1", "T1", 2)})
+    await snapshot_tracking(resources, before, {("A-1", "T1", 2)}, clock())
     assert sql(root, "select order_ref, state from orders").rows == (
         ("A-1", "ordered"),
         ("A-2", "paid"),
@@ -110,8 +111,11 @@ async def test_tracking_writes_what_is_new_of_orders_that_it_no_longer_has_in_me
     )
     assert sql(root, "select order_ref, description from tracking_events").rows == (("A-1", "sent"),)
     assert sql(root, "select order_ref, amount_minor from payments").rows == (("A-2", 100), ("A-3", 100))
-    lines = sql(root, "select distinct order_ref from order_lines").rows
-    assert lines == (("A-3",),)
+    paid_again = {ref: Before.of(order, has_moved=True) for ref, order in ledger.orders(refs).items()}
+    clock.advance(1)
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.BOOKED)])
+    await snapshot_tracking(resources, paid_again, set(), clock())
+    assert len(sql(root, "select * from payments_history").rows) == 2
 
 
 async def test_prefect_does_not_walk_the_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
