@@ -72,7 +72,7 @@ async def cost(
         now = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
         await asyncio.to_thread(now.write, path)
     rejected = rejected_in(root, snapshot_id).words if snapshot_id else ""
-    told = CostReport(
+    report = CostReport(
         currency=books.currency,
         since=since,
         orders=(),
@@ -84,14 +84,14 @@ async def cost(
     )
     name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
     if is_kept and news_only and not (since or files.csv or files.xlsx):
-        return await asyncio.to_thread(_news, settings.data_dir, told, name)
+        return await asyncio.to_thread(_news, settings.data_dir, report, name)
     costs = costs[(costs["paid_on"] >= since).fillna(value=True)] if since else costs
     if refs is not None:
         costs = await asyncio.to_thread(with_stored, root, costs, refs, since)
     csv, xlsx = files.paths(settings.data_dir / "exports", name)
     too_long = await asyncio.to_thread(_write, costs, csv, xlsx)
     return replace(
-        told,
+        report,
         orders=orders_of(each_record(costs)),
         notes=[note for note in (too_long, rejected) if note],
         csv=str(csv),
@@ -99,10 +99,10 @@ async def cost(
     )
 
 
-def _news(folder: Path, told: CostReport, name: str) -> CostReport:
+def _news(folder: Path, report: CostReport, name: str) -> CostReport:
     """The report with what has moved, once each month that differs from its files is written."""
-    root, known_at = Path(told.snapshot_root), folder / "cost-files.json"
-    known, now, notes, written = _known_files(known_at), months(root), list(told.notes), list[str]()
+    root, known_at = Path(report.snapshot_root), folder / "cost-files.json"
+    known, now, notes, written = _known_files(known_at), months(root), list(report.notes), list[str]()
     of_these = [MONTHLY.fullmatch(file) for file in known]
     for month in sorted({*now, *(file["month"] for file in of_these if file and file["name"] == name)}):
         csv, xlsx = CostFiles().paths(folder / "exports", f"{name}-{month}")
@@ -117,8 +117,8 @@ def _news(folder: Path, told: CostReport, name: str) -> CostReport:
             known[csv.stem] = now[month]
     with whole(known_at) as unfinished:
         unfinished.write_text(json.dumps(known))
-    orders = orders_of(each_record(moved_or_open(root, told.snapshot_id)))
-    return replace(told, orders=orders, notes=notes, is_news=True, months=written)
+    orders = orders_of(each_record(moved_or_open(root, report.snapshot_id)))
+    return replace(report, orders=orders, notes=notes, is_news=True, months=written)
 
 
 def _known_files(path: Path) -> dict[str, str]:
