@@ -73,9 +73,9 @@ def write_xlsx(path: Path, tables: Iterable[TableFile]) -> None:
             raise ValueError(f"{table.name} has {table.count:,} rows, more than a sheet of Excel: use another format")
         sheet = book.create_sheet(table.name)
         _lay_out(sheet, table)
-        formats = [table.formats.get(head) for head in table.heads]
+        cells = [_Cells(sheet, table.formats.get(head)) for head in table.heads]
         for row in table.rows:
-            sheet.append([_styled(sheet, cell, one) for cell, one in zip(row, formats, strict=True)])
+            sheet.append([column.styled(value) for column, value in zip(cells, row, strict=True)])
     with whole(path) as unfinished:
         book.save(unfinished)
 
@@ -129,22 +129,36 @@ def _lay_out(sheet: Any, table: TableFile) -> None:
     sheet.append(header)
 
 
-def _styled(sheet: Any, value: Cell, number_format: str | None) -> object:
-    from openpyxl.cell import WriteOnlyCell
+class _Cells:
+    """The cells of a column, one a style, filled anew for each row: a style takes longer than writing a row."""
 
-    if isinstance(value, float) and not math.isfinite(value):
-        return None  # a sheet has no such number
-    if isinstance(value, int) and abs(value) >= EXACT_FLOAT_LIMIT:
-        value = str(value)  # a sheet's numbers have 15 digits
-    if value is None or isinstance(value, int | float):
-        return value
-    text = CONTROL.sub("", value) if isinstance(value, str) else value
-    cell: Any = WriteOnlyCell(sheet, text)  # type: ignore[arg-type]  # its stubs lack dates and decimals
-    if isinstance(text, str):
-        cell.data_type = "s"  # else `=1` is a formula, and `#N/A` an error
-        cell.quotePrefix = bool(FORMULA.match(text))
-    cell.number_format = number_format or _format(value)
-    return cell
+    def __init__(self, sheet: Any, number_format: str | None) -> None:
+        self._sheet, self._number_format = sheet, number_format
+        self._made: dict[tuple[str, bool], Any] = {}
+
+    def styled(self, value: Cell) -> object:
+        if isinstance(value, float) and not math.isfinite(value):
+            return None  # a sheet has no such number
+        if isinstance(value, int) and abs(value) >= EXACT_FLOAT_LIMIT:
+            value = str(value)  # a sheet's numbers have 15 digits
+        if value is None or isinstance(value, int | float):
+            return value
+        text = CONTROL.sub("", value) if isinstance(value, str) else value
+        style = self._number_format or _format(value), isinstance(text, str) and bool(FORMULA.match(text))
+        if style not in self._made:
+            self._made[style] = self._cell(*style)
+        cell = self._made[style]
+        cell.value = text
+        if isinstance(text, str):
+            cell.data_type = "s"  # else `=1` is a formula, and `#N/A` an error
+        return cell
+
+    def _cell(self, number_format: str, is_quoted: bool) -> Any:  # noqa: FBT001
+        from openpyxl.cell import WriteOnlyCell
+
+        cell: Any = WriteOnlyCell(self._sheet)
+        cell.number_format, cell.quotePrefix = number_format, is_quoted
+        return cell
 
 
 def _format(value: str | Decimal | date) -> str:

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 FORMS: dict[Flow[..., Any], list[str]] = {
     sync_tracking: ["Orders per step", "Calls at once", "Only what is due"],
     reconcile: ["Days back", "Left the wallet, in yuan", "Marketplaces", "Not ours", "Your name", "Orders per step"],
-    costs: ["Paid since", "Currency", "CSV file", "Sheet"],
+    costs: ["Paid since", "Currency", "CSV file", "Sheet", "Only what has moved"],
     export_tables: ["Tables", "Query", "Format", "File"],
     cancel_orders: ["Orders", "Reason", "Only show what would happen"],
     follow_after_sale: ["Orders per step"],
