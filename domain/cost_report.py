@@ -68,10 +68,7 @@ class CostSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostReport:
-    """The orders, their sums by batch, and where they were written. `notes` say what was not written, and why.
-
-    Where it `is_news` they are the orders that moved, and all without a sum; `months` are the files of their months.
-    """
+    """The orders, their sums by batch, and where they were written. `notes` say what was not written, and why."""
 
     currency: str
     since: str
@@ -81,8 +78,6 @@ class CostReport:
     xlsx: str | None
     snapshot_id: str | None
     snapshot_root: str
-    is_news: bool = False
-    months: Sequence[str] = ()
 
     @property
     def sums(self) -> list[CostSum]:

@@ -28,7 +28,6 @@ COMMANDS = [
         "receive",
         "costs",
         "report",
-        "export",
         "forget",
         "diff",
         "cart",
@@ -37,7 +36,7 @@ COMMANDS = [
         "ledger",
     ],
 ]
-HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl", "jinja2"]
+HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl", "matplotlib"]
 LOADED_BY_HELP = """
 import json, sys
 from typer.testing import CliRunner

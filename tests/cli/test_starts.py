@@ -17,6 +17,7 @@ from tests.cli.test_prefect_server import prefect_free
 from tests.running import PATIENCE_S, Merchant, RunningSandbox, single_line_orders, write_csv
 
 
+@pytest.mark.endurance
 def test_whatever_a_killed_start_leaves_the_next_run_works(
     sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

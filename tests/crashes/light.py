@@ -27,7 +27,6 @@ from typing import Any, Protocol, cast
 import prefect
 from prefect.artifacts import Artifact
 from prefect.client.schemas.objects import State
-from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
 import flows.after_sale
 import flows.batch.opening
@@ -51,25 +50,6 @@ from tasks.engine.resources import Resources, open_resources
 from tasks.engine.retrying import RetryingTask
 from tests.running import PATIENCE_S, write_csv
 
-# what a run imports on its way
-PRELOADED = (
-    __name__,
-    "alembic.command",
-    "connectors.marketplaces.alibaba_1688.after_sale",
-    "connectors.marketplaces.alibaba_1688.browser",
-    "connectors.marketplaces.alibaba_1688.cart",
-    "connectors.marketplaces.alibaba_1688.channel",
-    "connectors.marketplaces.big_major.channel",
-    "connectors.marketplaces.international.channel",
-    "connectors.marketplaces.poizon.channel",
-    "connectors.marketplaces.taobao.browser",
-    "connectors.marketplaces.taobao.cart",
-    "connectors.marketplaces.taobao.channel",
-    "pandas",
-    "pyarrow.dataset",
-    "sqlalchemy.dialects.postgresql.psycopg",
-    "sqlalchemy.dialects.sqlite.pysqlite",
-)
 KILLED = -signal.SIGKILL
 
 
@@ -138,9 +118,9 @@ def helper_of(job: Job, name: str) -> Job:
 
 
 def context() -> ForkServerContext:
-    """Where processes come from; the imports are done once."""
+    """Where processes come from; what takes time there is done once."""
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(list(PRELOADED))
+    made.set_forkserver_preload(["tests.crashes.warm"])
     return made
 
 
@@ -220,8 +200,7 @@ def _main(job: Job, barrier: Barrier | None) -> None:
     _without_prefect(job.clock)
     if barrier is not None:
         barrier.wait(PATIENCE_S)
-    with temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
-        report = asyncio.run(DOES[job.does](job))
+    report = asyncio.run(DOES[job.does](job))
     path = job.reports / f"{os.getpid()}.json"
     path.with_suffix(".new").write_text(json.dumps(report))
     path.with_suffix(".new").rename(path)

@@ -62,6 +62,7 @@ def test_what_got_no_answer_ends_booked_by_itself(sandbox: RunningSandbox, job: 
 
 
 @POSTGRESQL
+@pytest.mark.endurance
 def test_looks_and_a_run_in_the_same_instant_buy_once(sandbox: RunningSandbox, job: Job) -> None:
     """Two looks and a night at what a killed run left."""
     killed(job, "after-record:create")

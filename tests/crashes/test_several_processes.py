@@ -39,6 +39,7 @@ def one_order(job: Job) -> Job:
     return replace(job, file=file, settings=settings, clock=Speed(moved=job.folder / "moved"))
 
 
+@ON_ONE
 def test_three_runs_in_the_same_instant_buy_once(sandbox: RunningSandbox, job: Job) -> None:
     """Each order is bought by one of them, or waits for the first one of its marketplace; what each tells is true."""
     barrier = context().Barrier(3)

@@ -45,6 +45,7 @@ def test_a_helper_that_dies_leaves_what_it_held_to_others(sandbox: RunningSandbo
     assert_books_are_exact(sandbox, job)
 
 
+@pytest.mark.endurance
 def test_a_run_that_is_killed_and_started_again_goes_on_with_its_share(sandbox: RunningSandbox, job: Job) -> None:
     """A helper works meanwhile; nobody is asked twice, and nothing is planned anew under its hands."""
     helping, first = start(helper_of(job, "one")), start(job)

@@ -60,6 +60,7 @@ def redis() -> Iterator[str]:
         yield address
 
 
+@pytest.mark.endurance
 def test_what_a_server_without_services_hears_the_services_elsewhere_carry_out(
     redis: str, postgres: Postgres, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served
     assert _paid(market) == ["killed-taobao-000", "killed-taobao-001"]
 
 
+@pytest.mark.endurance
 def test_a_question_stays_open_and_a_second_night_waits_for_its_answer(market: Served, tmp_path: Path) -> None:
     """A paused run has no place that it could lose, so the process that asked is the one that hears the answer.
 

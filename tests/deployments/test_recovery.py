@@ -33,6 +33,7 @@ def shop(shop: Served) -> Iterator[Served]:
     shop.sandbox.faults()
 
 
+@pytest.mark.endurance
 def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Served, tmp_path: Path) -> None:
     """Each time in the middle of paying. It ends as if nothing had been: everything is bought, and once.
 

@@ -30,7 +30,6 @@ NAMES = {
     "follow-after-sale/after-sale",
     "cancel-orders/cancel-orders",
     "costs/costs",
-    "export/export",
     "todo/todo",
     "hear-callbacks/callbacks",
     "pause-buying/pause-buying",
@@ -110,6 +109,7 @@ def test_the_nightly_run_is_planned_for_two_in_the_morning_where_the_merchant_li
 
 
 @pytest.mark.usefixtures("automations_alone")
+@pytest.mark.endurance
 def test_deploying_again_changes_nothing_and_asks_nothing(served: Served) -> None:
     before = _registered(served)
     automations = _automations(served)

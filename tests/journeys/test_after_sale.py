@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pandas
 import polars
+import pytest
 
 from connectors.ledger.store import Ledger
 from tests.running import Merchant, single_line_orders, write_csv
@@ -108,6 +109,7 @@ def test_an_unpaid_order_is_cancelled(merchant: Merchant) -> None:
     assert len(merchant.sandbox.books()["orders"]) == 4
 
 
+@pytest.mark.endurance
 def test_a_paid_order_is_cancelled_by_asking_the_money_back(merchant: Merchant) -> None:
     """Before shipping all of it comes back, once, also when the answer to asking is lost."""
     order_refs = ordered(merchant, BOTH)
@@ -123,6 +125,7 @@ def test_a_paid_order_is_cancelled_by_asking_the_money_back(merchant: Merchant) 
         assert_all_agree(merchant, order_ref, "refunded", came_back=amount_paid(merchant, order_ref))
 
 
+@pytest.mark.endurance
 def test_money_comes_back_without_the_goods(merchant: Merchant) -> None:
     """A part of the price is refunded; the order goes on its road with the amount recorded."""
     order_refs = arrived(merchant, BOTH)
@@ -189,6 +192,7 @@ def test_goods_go_back_with_a_parcel_and_a_voucher(merchant: Merchant) -> None:
         assert events[-1]["status"] == {"taobao": "100", "1688": "refundsuccess"}[marketplace_of(order_ref)]
 
 
+@pytest.mark.endurance
 def test_a_refund_that_the_seller_refuses(merchant: Merchant) -> None:
     """No money comes, the order goes on where it was, and the reason can be read."""
     order_refs = ordered(merchant, BOTH)
@@ -206,6 +210,7 @@ def test_a_refund_that_the_seller_refuses(merchant: Merchant) -> None:
     assert ["卖家拒绝" in row["reason"] for row in merchant.report("sql", "select reason from orders")] == [True] * 4
 
 
+@pytest.mark.endurance
 def test_one_line_of_an_order_is_refunded(merchant: Merchant) -> None:
     """The other line goes on; the order stays booked with what came back recorded."""
     asked = {}
@@ -229,6 +234,7 @@ def test_taobao_refunds_each_line_by_itself(merchant: Merchant) -> None:
     assert_all_agree(merchant, order_ref, "refunded", came_back=amount_paid(merchant, order_ref))
 
 
+@pytest.mark.endurance
 def test_a_refused_refund_is_asked_for_anew(merchant: Merchant) -> None:
     """Taobao keeps a refused refund open to be modified: the same refund is asked for again, and paid."""
     order_refs = ordered(merchant, {"taobao": 2})
@@ -248,6 +254,7 @@ def test_a_refused_refund_is_asked_for_anew(merchant: Merchant) -> None:
         assert_all_agree(merchant, order_ref, "refunded", came_back=amount_paid(merchant, order_ref))
 
 
+@pytest.mark.endurance
 def test_a_refund_is_withdrawn(merchant: Merchant) -> None:
     """It is closed without money and the order is booked as before; a new one may be asked for."""
     order_refs = ordered(merchant, {"taobao": 2})
@@ -263,6 +270,7 @@ def test_a_refund_is_withdrawn(merchant: Merchant) -> None:
     assert len(merchant.sandbox.books()["refunds"]) == 4
 
 
+@pytest.mark.endurance
 def test_the_seller_is_told_once(merchant: Merchant) -> None:
     """A message goes out once, also when its answer is lost and the command is repeated."""
     order_refs = ordered(merchant, {"taobao": 2})

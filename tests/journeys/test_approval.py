@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.running import PATIENCE_S, Merchant, assert_books_are_exact, single_line_orders, write_csv
 
 
@@ -13,6 +15,7 @@ def requests(merchant: Merchant, name: str, each: int, **changes: object) -> Pat
     return write_csv(merchant.folder / name, [{**row, **changes} for row in rows])
 
 
+@pytest.mark.endurance
 def test_runs_at_once_share_the_work_and_all_tell_the_truth(merchant: Merchant) -> None:
     """Three processes on one batch: nothing twice, nobody crashes, everything booked."""
     file = requests(merchant, "requests.csv", 15)

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
 
 BOTH = {"taobao": 2, "1688": 2}
@@ -71,6 +73,7 @@ def test_what_lies_in_the_cart_is_ordered_paid_and_booked(merchant: Merchant) ->
     assert len(merchant.sandbox.books()["orders"]) == 4
 
 
+@pytest.mark.endurance
 def test_carts_and_files_may_be_mixed(merchant: Merchant) -> None:
     """An order from a cart is an ordinary order: report, books and snapshots agree with those bought from a file."""
     rows = single_line_orders(merchant.sandbox, {"1688": 2})

@@ -89,6 +89,7 @@ def assert_each_is_there_once(merchant: Merchant, frame: pd.DataFrame, *, items:
     assert frame["image_urls"].str.len().min() == 1
 
 
+@pytest.mark.endurance
 def test_a_killed_crawl_goes_on_without_asking_twice(merchant: Merchant) -> None:
     """`kill -9` while listing and twice while fetching: finished pages and parts are not fetched again."""
     sellers, there = shops(merchant.sandbox, 4)

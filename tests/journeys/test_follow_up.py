@@ -100,6 +100,7 @@ async def test_prefect_starts_one_look_when_it_is_due(
     assert f"Batch {night.batch_id}: nothing is left to do: 3 booked" in seen.logs
 
 
+@pytest.mark.endurance
 async def test_what_a_pause_keeps_back_goes_on_as_soon_as_buying_is_resumed(
     merchant: Merchant, prefect_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,6 +209,7 @@ def test_a_folder_of_an_earlier_version_is_arranged_without_names_and_forgets_th
     assert len(merchant.report("sql", "select * from requests_history where order_ref = 'taobao-000'")) == 2
 
 
+@pytest.mark.endurance
 def test_snapshots_that_were_put_back_are_erased_by_the_next_night(merchant: Merchant, bought: Path) -> None:
     """The current state and the history; and what a killed call has left."""
     data = merchant.folder / "data"
@@ -252,6 +253,7 @@ def test_pasted_lines_go_from_the_runs_that_have_ended(merchant: Merchant, prefe
     assert not [part for part in PARTS if part in told]
 
 
+@pytest.mark.endurance
 def test_the_folders_own_server_is_started_and_its_database_names_nobody(merchant: Merchant) -> None:
     """Parameters and inputs of a run that the ledger does not know; two orders at once, and one unknown."""
     data, lines = merchant.folder / "data", pasted_of(merchant)
@@ -310,6 +312,7 @@ def end(url: str, name: str) -> None:
     asked(url, f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
 
 
+@pytest.mark.endurance
 def test_killed_anywhere_the_second_call_finishes(merchant: Merchant, bought: Path) -> None:
     """A real `kill -9` after each part, and within a snapshot: snapshots stay readable, and at last nothing is left."""
     data, saved = merchant.folder / "data", merchant.folder / "saved"
@@ -326,6 +329,7 @@ def test_killed_anywhere_the_second_call_finishes(merchant: Merchant, bought: Pa
         assert found(data) == [], point
 
 
+@pytest.mark.endurance
 def test_while_another_run_buys_with_the_same_ledger(merchant: Merchant, bought: Path) -> None:
     """That run buys all it was asked for; the receiver is erased, and the run at work is told."""
     rows = [

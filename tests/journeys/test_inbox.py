@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 from flows.inbox import InboxReport, source_inbox
 from tests.running import PATIENCE_S, ROOT, Merchant, assert_books_are_exact, single_line_orders, write_csv
 
@@ -130,6 +132,7 @@ def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(merchant: Merchant
     assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [5, 5, 5]
 
 
+@pytest.mark.endurance
 def test_two_nights_at_once_share_the_files(merchant: Merchant) -> None:
     """A file belongs to one of them: none is bought twice, and both end well."""
     rows = single_line_orders(merchant.sandbox, {"taobao": 6})

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.rewriting_proxy import rewriting_proxy
 from tests.running import Merchant, RunningSandbox, single_line_orders, write_csv
 
@@ -88,6 +90,7 @@ def test_the_real_run_buys_what_the_dry_run_showed(merchant: Merchant) -> None:
     assert again["matches"][0]["item_id"] == second["item_id"]
 
 
+@pytest.mark.endurance
 def test_a_dry_run_that_changes_its_mind_says_so(merchant: Merchant) -> None:
     """Searching anew is what a dry run is for, but never in silence."""
     first, second, *_ = single_sku_offers(merchant.sandbox)
@@ -112,6 +115,7 @@ def test_words_that_meant_nothing_are_not_bought_unseen(merchant: Merchant) -> N
     assert merchant.sandbox.books()["orders"] == []
 
 
+@pytest.mark.endurance
 def test_titles_that_lack_a_word_wait_for_a_person(merchant: Merchant) -> None:
     """The order is held, and the candidates are there to choose from; the pin is the id in place of the words."""
     first, second, *_ = single_sku_offers(merchant.sandbox)

@@ -45,7 +45,7 @@ def batch_of(merchant: Merchant, source: str) -> Batch:
     return Batch(name, ("cart", "preview", *refs), ("cart", "order", *refs, "--yes"))
 
 
-@pytest.mark.parametrize("source", ["file", "cart"])
+@pytest.mark.parametrize("source", ["file", pytest.param("cart", marks=pytest.mark.endurance)])
 def test_it_is_one_run_whatever_its_plans_come_from(merchant: Merchant, prefect_url: str, source: str) -> None:
     """A look, a run without room in its budget, and one that buys: names, tables, events, stages, approvals, report."""
     batch = batch_of(merchant, source)

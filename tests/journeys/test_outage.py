@@ -77,6 +77,7 @@ def states_of(url: str, run_ids: list[str]) -> dict[str, list[str]]:
     return asyncio.run(asked())
 
 
+@pytest.mark.endurance
 def test_each_step_waits_for_the_service_and_goes_on(
     waiting: Merchant, weather: Weather, sandbox: RunningSandbox, prefect_url: str
 ) -> None:

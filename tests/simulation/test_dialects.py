@@ -18,7 +18,7 @@ from tests.simulation.scene import Scene
 from tests.simulation.scripts import HOUR_S, Script, buy, steps
 from tests.simulation.stage import Stage, stage
 
-EPISODES, SUBMISSIONS, BOOKINGS = 12, 6, 1
+EPISODES, SUBMISSIONS, BOOKINGS = 6, 6, 1
 HIDING = pytest.mark.parametrize("dialect", ["list-without-message", "list-without-reference"])
 WITHOUT_A_KEY = pytest.mark.parametrize("marketplace", [Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
 

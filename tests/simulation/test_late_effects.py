@@ -14,7 +14,9 @@ from tests.simulation.episode import NO_QUERY, Episode, one_order
 from tests.simulation.misfortune import Call, Fault, Kind, Misfortune
 from tests.simulation.stage import Stage, stage
 
-LATE = pytest.mark.parametrize("delay_s", [30.0, pytest.param(300.0, marks=pytest.mark.endurance), 600.0])
+LATE = pytest.mark.parametrize(
+    "delay_s", [*(pytest.param(s, marks=pytest.mark.endurance) for s in (30.0, 300.0)), 600.0]
+)
 MARKETPLACES = pytest.mark.parametrize("marketplace", list(Marketplace))
 QUESTION = (
     "no answer to book. Does the warehouse console show a shipment for order {order_id}? Answer with: "

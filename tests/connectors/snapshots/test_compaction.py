@@ -94,6 +94,7 @@ def by_every_reader(root: Path, moments: Sequence[datetime] = ()) -> list[object
     st.integers(0, 50),
 )
 @settings(max_examples=4, deadline=None)
+@pytest.mark.endurance
 def test_every_reader_sees_what_it_saw(
     tmp_path_factory: pytest.TempPathFactory, told: Sequence[tuple[int, set[str], bool]], days: int
 ) -> None:

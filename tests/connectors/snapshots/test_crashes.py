@@ -64,7 +64,7 @@ def survives(root: Path, step: int, day: date) -> bool:
     return True
 
 
-@pytest.mark.parametrize("day", [DAY, NEXT_DAY])
+@pytest.mark.parametrize("day", [DAY, pytest.param(NEXT_DAY, marks=pytest.mark.endurance)])
 def test_a_first_write_that_dies_anywhere_leaves_nothing_or_all(tmp_path: Path, day: date) -> None:
     for step in count():
         root = tmp_path / str(step)
@@ -74,7 +74,7 @@ def test_a_first_write_that_dies_anywhere_leaves_nothing_or_all(tmp_path: Path, 
         assert seen(root) in ([], NEW)
 
 
-@pytest.mark.parametrize("day", [DAY, NEXT_DAY])
+@pytest.mark.parametrize("day", [DAY, pytest.param(NEXT_DAY, marks=pytest.mark.endurance)])
 def test_a_rewrite_that_dies_anywhere_leaves_the_old_or_the_new(tmp_path: Path, day: date) -> None:
     for step in count():
         root = tmp_path / str(step)
@@ -86,6 +86,7 @@ def test_a_rewrite_that_dies_anywhere_leaves_the_old_or_the_new(tmp_path: Path, 
         assert [verify_snapshot(root, manifest.snapshot_id) for manifest in list_snapshots(root)]
 
 
+@pytest.mark.endurance
 def test_a_rewrite_that_dies_twice_leaves_the_old_or_the_new_and_the_third_mends_all(tmp_path: Path) -> None:
     for first in range(1, 26, 7):
         for second in range(1, 26, 7):
@@ -100,6 +101,7 @@ def test_a_rewrite_that_dies_twice_leaves_the_old_or_the_new_and_the_third_mends
             assert not list((root / "_work").glob("[!.]*"))
 
 
+@pytest.mark.endurance
 def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_link(*_: object) -> None:
         raise PermissionError("no hard links here")

@@ -63,7 +63,7 @@ def files(root: Path, table: str = "orders") -> dict[str, list[str]]:
     return {path.stem: sorted(pd.read_parquet(path)["order_ref"]) for path in sorted(root.glob(f"{table}/*.parquet"))}
 
 
-@settings(max_examples=examples(25))
+@settings(max_examples=examples(10))
 @given(WRITES, st.sampled_from([*CONDITIONS]), st.sampled_from([FEW, 1, -1]))
 def test_the_newest_row_of_each_key_is_the_current_one(
     tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, int, dict[str, str]]], asked: str, few: int
@@ -177,7 +177,9 @@ def write_twice(root: Path) -> None:
 OLD, NEW = {"A-1": "paid", "A-2": "paid"}, {"A-1": "shipped", "A-2": "shipped", "A-3": "paid"}
 
 
-@pytest.mark.parametrize("step", range(0, 60, 2))
+@pytest.mark.parametrize(
+    "step", [pytest.param(step, marks=[pytest.mark.endurance] if step % 8 else []) for step in range(0, 60, 2)]
+)
 def test_a_write_that_dies_anywhere_leaves_each_row_old_or_new_and_the_next_write_mends_it(
     tmp_path: Path, step: int
 ) -> None:
@@ -225,6 +227,7 @@ def names_in(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path, content in told.items() if any(name in content for name in NAMES)}
 
 
+@pytest.mark.endurance
 def test_a_move_that_dies_anywhere_leaves_all_to_read_and_the_next_goes_on(tmp_path: Path) -> None:
     """At last no file names a receiver."""
     wanted = {name: len(Snapshots(PAST).table(name)) for name in ("orders", "offers", "requests")}

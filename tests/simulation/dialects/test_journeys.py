@@ -46,6 +46,7 @@ def test_money_is_safe_in_each_dialect(made: Stage, dialects: tuple[str, ...]) -
     assert judged(played(made, trip), trip).faults == ()
 
 
+@pytest.mark.endurance
 def test_a_setting_lets_a_held_batch_through(made: Stage) -> None:
     """An unknown field is named with its setting, and nothing is ordered; with the setting all is delivered.
 

@@ -1,14 +1,21 @@
-"""What is the same for each SQLite ledger that a process opens is made once: its tables, its compiled statements."""
+"""What is the same for each test of a process is made once: a ledger's tables and statements, Prefect's settings."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
+from connectors.crash_points import AFTER_REVISION, VARIABLE
 from connectors.ledger import engine
+from deployments import local_server
+
+if TYPE_CHECKING:
+    from prefect.settings import Settings
 
 
 class SameDialect(SQLiteDialect_pysqlite):
@@ -40,13 +47,14 @@ def share_statements() -> None:
 def copy_new_ledgers() -> None:
     """From now on, in this process: a migration is the same each time, and takes twenty times as long as a copy.
 
-    Tests of migrations are about older ledgers, or run in processes of their own: those are migrated.
+    Ledgers of an older version are migrated, and those of a process that is to die on the way.
     """
     migrated: list[str] = []
     upgrade = engine._upgrade
 
     def copied(connection: Connection) -> None:
-        if connection.dialect.name != "sqlite" or engine.version_of(connection) is not None:
+        is_old = connection.dialect.name != "sqlite" or engine.version_of(connection) is not None
+        if is_old or os.environ.get(VARIABLE, "").startswith(AFTER_REVISION):
             upgrade(connection)
         elif migrated:
             for statement in migrated:
@@ -57,3 +65,23 @@ def copy_new_ledgers() -> None:
             migrated.extend(one for one in made.iterdump() if one not in ("BEGIN TRANSACTION;", "COMMIT;"))
 
     engine._upgrade = copied
+
+
+def share_prefect_settings() -> None:
+    """From now on, in this process: reading all of Prefect's settings for an address takes a tenth of a command."""
+    made: dict[str, tuple[Settings, Settings]] = {}
+    read = local_server._server_address_set
+
+    def shared(url: str) -> AbstractContextManager[object]:
+        from prefect.context import SettingsContext, get_settings_context
+        from prefect.settings import get_current_settings
+
+        now = get_current_settings()
+        base, there = made.get(url, (None, now))
+        if base is not now:
+            with read(url):
+                there = get_current_settings()
+            made[url] = now, there
+        return SettingsContext(profile=get_settings_context().profile, settings=there)
+
+    local_server._server_address_set = shared
