@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from rich.table import Table as Shown
 
 from cli.failures import BadUsage
 from cli.terminal import MOST_SHOWN, and_more, clock_time, console, print_json, zone
 from connectors.snapshots import TABLES, Snapshots, Table
+from connectors.snapshots.moments import moment_of
 from connectors.snapshots.rows import records
 from domain.money import Money
 from domain.wording import counted
@@ -110,15 +109,12 @@ def _move(table: Table, row: Row, column: str) -> str:
     return f"{_heading(column)}: {_cell(table, row, f'was_{column}')} → {_cell(table, row, column)}"
 
 
-AGO = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-
 def show_diff(table: str, *, since: str, until: str, as_json: bool) -> int:
     """Print what changed as tables, or as one JSON document; answers the exit code. No personal value is shown."""
     if table not in TABLES:
         raise BadUsage(f"there is no table {table}; there are {', '.join(TABLES)}")
     now = datetime.now(UTC)
-    begin, end = moment_of(since, now), moment_of(until, now) if until else now
+    begin, end = moment_of(since, now, zone()), moment_of(until, now, zone()) if until else now
     personal = {name for name, column in TABLES[table].columns.items() if column.personal}
     changes = Snapshots().changes(table, begin, end)
     changes = changes[[name for name in changes if str(name).removeprefix("was_") not in personal]]
@@ -132,21 +128,6 @@ def show_diff(table: str, *, since: str, until: str, as_json: bool) -> int:
     for section in sections(TABLES[table], changes):
         section.show()
     return 0
-
-
-def moment_of(text: str, now: datetime) -> datetime | str:
-    """The moment that an option means, times in the merchant's zone; what is no time is the id of a snapshot."""
-    if ago := re.fullmatch(r"(\d{1,4})([hdw])", text):
-        return now - int(ago[1]) * AGO[ago[2]]
-    here = now.astimezone(ZoneInfo(zone()))
-    if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        last = datetime.fromisoformat(f"{here:%Y-%m-%d} {text}").replace(tzinfo=here.tzinfo)
-        return last if last <= here else last - timedelta(days=1)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return moment if moment.tzinfo else moment.replace(tzinfo=here.tzinfo)
 
 
 def document(table: str, since: datetime | str, until: datetime | str, changes: pd.DataFrame) -> dict[str, object]:

@@ -23,6 +23,25 @@ app = typer.Typer(
 )
 
 
+def show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's own form
+    """Print it, and do nothing else."""
+    if wanted:
+        from sourcing.version import version
+
+        typer.echo(f"sourcing {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=show_version, help="Show the version, then end.")
+    ] = False,
+) -> None:
+    """Options that go before a command."""
+
+
 @app.command()
 @explained
 def run(  # noqa: PLR0913 - the options of the main job
@@ -198,12 +217,13 @@ def sql(
     *,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long the query may take.")] = 60,
     memory_mb: Annotated[int, typer.Option(min=64, help="How much memory it may need.")] = 1_024,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, as export writes it.")] = False,
     json: Json = False,
 ) -> None:
     """Ask the snapshots: a view per table with the newest row of each key, and <table>_history."""
     from cli.sql import run_sql
 
-    raise typer.Exit(run_sql(query, seconds=seconds, memory_mb=memory_mb, as_json=json))
+    raise typer.Exit(run_sql(query, seconds=seconds, memory_mb=memory_mb, as_csv=csv, as_json=json))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands for results, and for erasing a receiver: costs, report, diff, forget."""
+"""The commands for results, and for erasing a receiver: costs, report, export, diff, forget."""
 
 from __future__ import annotations
 
@@ -50,6 +50,25 @@ def report(
     from cli.report import show_report
 
     raise typer.Exit(show_report(batch, html, as_json=json))
+
+
+@app.command()
+@explained
+def export(
+    tables: Annotated[list[str] | None, typer.Argument(help="Tables, such as orders; without them all.")] = None,
+    *,
+    sql: Annotated[str, typer.Option(metavar="QUERY", help="In their place the answer to this query.")] = "",
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write CSV: one table.")] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a sheet a table.")] = None,
+    parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Parquet: one table.")] = None,
+    sqlite: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a SQLite database.")] = None,
+    json: Json = False,
+) -> None:
+    """Write tables for other programs: amounts in their currency, times of SOURCING_TIMEZONE, ids as text."""
+    from cli.export import run_export
+
+    files = {"csv": csv, "xlsx": xlsx, "parquet": parquet, "sqlite": sqlite}
+    raise typer.Exit(run_export(tables or [], sql, files, as_json=json))
 
 
 @app.command()

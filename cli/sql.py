@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from rich.table import Table
 from rich.text import Text
 
 from cli.terminal import console, table_of
+from connectors.exports import print_csv
 from connectors.settings import SourcingSettings
 from connectors.snapshots import QueryResult, sql
 from connectors.snapshots.reader import QueryBounds
@@ -15,9 +17,13 @@ from connectors.snapshots.reader import QueryBounds
 DESCRIBED = {"column_name", "column_type", "description", "unit", "example", "personal"}
 
 
-def run_sql(query: str, *, as_json: bool, seconds: float = 60, memory_mb: int = 1_024) -> int:
-    """Print the answer as a table, or as a JSON array of objects; answers the exit code."""
-    result = sql(SourcingSettings().snapshot_root, query, QueryBounds(seconds=seconds, memory_mb=memory_mb))
+def run_sql(query: str, *, as_json: bool, as_csv: bool = False, seconds: float = 60, memory_mb: int = 1_024) -> int:
+    """Print the answer as a table, as CSV, or as a JSON array of objects; answers the exit code."""
+    bounds = QueryBounds(seconds=seconds, memory_mb=memory_mb)
+    if as_csv:
+        print_csv(SourcingSettings(), query, bounds, sys.stdout)
+        return 0
+    result = sql(SourcingSettings().snapshot_root, query, bounds)
     if as_json:
         rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
         print(json.dumps(rows, ensure_ascii=False, indent=2, default=str))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
+
+from sourcing.version import FALLBACK
 
 PARTS = ("connectors", "domain", "flows", "tasks")
 
@@ -17,4 +18,4 @@ def program() -> str:
     for path in sorted(path for part in PARTS for path in (root / part).rglob("*.py")):
         digest.update(f"{path.relative_to(root)}\0".encode())
         digest.update(path.read_bytes())
-    return f"{version('sourcing')}-{digest.hexdigest()[:12]}"
+    return f"{FALLBACK}-{digest.hexdigest()[:12]}"

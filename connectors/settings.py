@@ -23,6 +23,7 @@ from connectors.units import parse_units, units_at
 from domain.absence import LISTS_BEHIND
 from domain.marketplace import Marketplace
 from domain.money import Money, yuan
+from domain.polling import parse_hours
 from domain.rate_cells import currency_code
 
 DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600
@@ -259,6 +260,14 @@ class SourcingSettings(Settings):
     )
     chunk_size: int = Field(100, ge=1, le=1000, description="Orders per task run")
     concurrency: int = Field(16, ge=1, le=200, description="Calls to the service at once")
+    poll_h: str = Field(
+        "",
+        description=(
+            "Where the hourly tracking run reads a parcel at most once in so many hours (1 to 12), such as "
+            "`taobao=12, 1688=6`: marketplaces whose callbacks report each scan. Empty: every 2 hours, 6, then 12, the "
+            "longer nothing happens"
+        ),
+    )
     helpers: int = Field(
         0, ge=0, le=64, description="So many helpers share a large run; they need a ledger on PostgreSQL. 0 is none"
     )
@@ -366,6 +375,12 @@ class SourcingSettings(Settings):
         if text and not re.fullmatch(r"https?://[!-~]+", text):
             raise ValueError("can't be used")
         return url
+
+    @field_validator("poll_h")
+    @classmethod
+    def are_hours(cls, text: str) -> str:
+        parse_hours(text)
+        return text
 
     @field_validator("notify")
     @classmethod

@@ -20,11 +20,11 @@ class MessagingUnusable(Exception):
 
 def require_messaging(url: str) -> None:
     """Raise `MessagingUnusable` unless Redis answers at this address and what Prefect needs for it is installed."""
+    if find_spec("prefect_redis") is None:
+        raise MessagingUnusable("--redis needs prefect-redis: pip install prefect-redis")
     from redis import Redis
     from redis.exceptions import RedisError
 
-    if find_spec("prefect_redis") is None:
-        raise MessagingUnusable("prefect-redis is not installed: pip install --requirement requirements.lock")
     try:
         with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as redis:
             redis.ping()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
@@ -22,6 +23,8 @@ class DatabaseUnusable(Exception):
 
 def prepare(url: str) -> None:
     """Create the two schemas where they are missing. Raises `DatabaseUnusable`."""
+    if find_spec("psycopg") is None:
+        raise DatabaseUnusable("--postgres needs psycopg: pip install 'psycopg[binary]'")
     try:
         engine = create_engine(_parsed(url).set(drivername="postgresql+psycopg"))
         with engine.begin() as connection:

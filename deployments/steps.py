@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 
 from connectors.settings import SourcingSettings
 from domain.request_cells import COLUMNS
+from sourcing.version import version
 
 EXAMPLE = "\n".join(",".join(cells) for cells in zip(*((one.name, one.example) for one in COLUMNS), strict=True))
 
@@ -20,7 +20,7 @@ def describe_site() -> dict[str, str]:
     return {
         "folder": str(Path.cwd()),
         "inbox": str(settings.inbox),
-        "version": version("sourcing"),
+        "version": version(),
         "timezone": settings.timezone,
         "example": EXAMPLE,
     }

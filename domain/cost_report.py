@@ -68,7 +68,10 @@ class CostSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostReport:
-    """The orders, their sums by batch, and where they were written. `notes` say what was not written, and why."""
+    """The orders, their sums by batch, and where they were written. `notes` say what was not written, and why.
+
+    Where it `is_news` they are the orders that moved, and all without a sum; `months` are the files of their months.
+    """
 
     currency: str
     since: str
@@ -78,6 +81,8 @@ class CostReport:
     xlsx: str | None
     snapshot_id: str | None
     snapshot_root: str
+    is_news: bool = False
+    months: Sequence[str] = ()
 
     @property
     def sums(self) -> list[CostSum]:

@@ -86,7 +86,7 @@ class ServiceOrder:
     big_major, assumed). Either may be empty, or foreign. `parts` are the ids by which the marketplace traces parcels
     (Taobao sub-orders; 1688 none). `state_word` is the marketplace's own word for the status. `goods`
     are read where references may be hidden (1688 and big_major).
-    `is_partly_sent`: some goods have no parcel yet.
+    `is_partly_sent`: some goods have no parcel yet. `scans` are those of its parcels, where the order itself has them.
     """
 
     order_id: str
@@ -104,6 +104,7 @@ class ServiceOrder:
     state_word: str = ""
     goods: tuple[Goods, ...] = ()
     is_partly_sent: bool = False
+    scans: tuple[TrackingEvent, ...] = ()
 
     def places_of(self, order_ref: str) -> frozenset[ReferenceField]:
         """Where the order shows exactly this reference."""

@@ -157,7 +157,7 @@ async def _read_news(
     """
     if not orders:
         return {}, ()
-    report = await track(resources, resources.settings.chunk_size, only=orders)
+    report = await track(resources, only=orders)
     troubles = {**report.unread}
     tracked = await asyncio.to_thread(resources.ledger.orders, orders)
     unpaid = {ref: order for ref, order in orders.items() if _waits_to_be_paid(order)}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
 from connectors.cost_files import MOST_SHEET_ROWS, write_csv, write_xlsx
+from connectors.durable import whole
 from connectors.rates_file import read_rates
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.rejecting import rejected_in
@@ -23,10 +26,10 @@ from domain.wording import shorten
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.inert import inert
-from flows.prefect_ui.parameters import BooksCurrency, CsvFile, SheetFile, SinceDay, a_currency, a_day
+from flows.prefect_ui.parameters import BooksCurrency, CsvFile, NewsOnly, SheetFile, SinceDay, a_currency, a_day
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import Resources, open_resources
-from tasks.landed_cost import cost_of, snapshot_costs, with_stored
+from tasks.landed_cost import UNKNOWN, cost_of, months, moved_or_open, of_month, snapshot_costs, with_stored
 from tasks.moved_costs import CostMark, moved_orders, read_mark
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
 
 MOST_LISTED = 50
+MONTHLY = re.compile(rf"(?P<name>.*)-(?P<month>[0-9]{{4}}-[0-9]{{2}}|{UNKNOWN})")
+"""The name of a month's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,13 @@ class CostFiles:
         return Path(self.csv or folder / f"{name}.csv"), Path(self.xlsx or folder / f"{name}.xlsx")
 
 
-async def cost(resources: Resources, books: Books, since: str, files: CostFiles) -> CostReport:
+async def cost(
+    resources: Resources, books: Books, since: str, files: CostFiles, *, news_only: bool = False
+) -> CostReport:
     """Compute the orders that may have moved; show and write all that were paid on the day `since` or later.
 
-    In another currency than the settings' all are computed, and the table stays as it is: a report does not change the
-    books.
+    With `news_only` and no day or file those that moved are shown, and written as files of their months. In another
+    currency than the settings' all are computed, and the table stays as it is: a report does not change the books.
     """
     settings, root = resources.settings, resources.settings.snapshot_root
     as_of = resources.clock()  # a moment before the tables are read
@@ -61,26 +68,66 @@ async def cost(resources: Resources, books: Books, since: str, files: CostFiles)
     refs = await asyncio.to_thread(moved_orders, root, read_mark(path), mark) if is_kept else None
     costs = await cost_of(root, books, settings.timezone, books.currency or "no currency", lambda: refs)
     snapshot_id = await snapshot_costs(resources, costs, as_of, refs) if is_kept else None
-    costs = costs[(costs["paid_on"] >= since).fillna(value=True)] if since else costs
     if is_kept:
         now = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
         await asyncio.to_thread(now.write, path)
-    if refs is not None:
-        costs = await asyncio.to_thread(with_stored, root, costs, refs, since)
-    name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
-    csv, xlsx = files.paths(settings.data_dir / "exports", name)
-    too_long = await asyncio.to_thread(_write, costs, csv, xlsx)
     rejected = rejected_in(root, snapshot_id).words if snapshot_id else ""
-    return CostReport(
+    report = CostReport(
         currency=books.currency,
         since=since,
+        orders=(),
+        notes=[rejected] if rejected else [],
+        csv=None,
+        xlsx=None,
+        snapshot_id=snapshot_id,
+        snapshot_root=str(root),
+    )
+    name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
+    if is_kept and news_only and not (since or files.csv or files.xlsx):
+        return await asyncio.to_thread(_news, settings.data_dir, report, name)
+    costs = costs[(costs["paid_on"] >= since).fillna(value=True)] if since else costs
+    if refs is not None:
+        costs = await asyncio.to_thread(with_stored, root, costs, refs, since)
+    csv, xlsx = files.paths(settings.data_dir / "exports", name)
+    too_long = await asyncio.to_thread(_write, costs, csv, xlsx)
+    return replace(
+        report,
         orders=orders_of(each_record(costs)),
         notes=[note for note in (too_long, rejected) if note],
         csv=str(csv),
         xlsx=None if too_long else str(xlsx),
-        snapshot_id=snapshot_id,
-        snapshot_root=str(root),
     )
+
+
+def _news(folder: Path, report: CostReport, name: str) -> CostReport:
+    """The report with what has moved, once each month that differs from its files is written."""
+    root, known_at = Path(report.snapshot_root), folder / "cost-files.json"
+    known, now, notes, written = _known_files(known_at), months(root), list(report.notes), list[str]()
+    of_these = [MONTHLY.fullmatch(file) for file in known]
+    for month in sorted({*now, *(file["month"] for file in of_these if file and file["name"] == name)}):
+        csv, xlsx = CostFiles().paths(folder / "exports", f"{name}-{month}")
+        if month not in now:
+            del known[csv.stem]
+            csv.unlink(missing_ok=True)
+            xlsx.unlink(missing_ok=True)
+        elif known.get(csv.stem) != now[month] or not csv.exists():
+            too_long = _write(of_month(root, month), csv, xlsx)
+            notes += [f"{month}: {too_long}"] if too_long else []
+            written += [str(csv), *([] if too_long else [str(xlsx)])]
+            known[csv.stem] = now[month]
+    with whole(known_at) as unfinished:
+        unfinished.write_text(json.dumps(known))
+    orders = orders_of(each_record(moved_or_open(root, report.snapshot_id)))
+    return replace(report, orders=orders, notes=notes, is_news=True, months=written)
+
+
+def _known_files(path: Path) -> dict[str, str]:
+    """What the files of months were made of; nothing where that is not known, and they are written anew."""
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError):
+        known = None
+    return known if isinstance(known, dict) else {}
 
 
 def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> str:
@@ -129,14 +176,15 @@ def markdown(report: CostReport) -> str:
         for one in report.sums
     )
     open_ = [f"- {shorten(refs)}: {inert(why)}" for why, refs in list(report.problems.items())[:MOST_LISTED]]
-    files = [f"- `{path}`" for path in (report.csv, report.xlsx) if path]
+    files = [f"- `{path}`" for path in (*report.months, report.csv, report.xlsx) if path]
+    span = " that moved, or have no sum" if report.is_news else f" since {report.since}" if report.since else ""
     return "\n\n".join(
         [
-            f"# What orders cost{f' since {report.since}' if report.since else ''}",
+            f"# What orders cost{span}",
             "| batch | orders | goods, postage, fees | freight | in all | without a sum |\n|---|--:|--:|--:|--:|--:|\n"
             + sums,
             *(["## No sum\n\n" + "\n".join(open_)] if open_ else []),
-            "## For the books\n\n" + "\n".join(files),
+            *(["## For the books\n\n" + "\n".join(files)] if files else []),
         ]
     )
 
@@ -148,7 +196,11 @@ def _lines(amounts: Iterable[Money]) -> str:
 @flow(name="costs", flow_run_name="what orders cost", persist_result=False)
 @report_expected_errors()
 async def costs(
-    since: SinceDay = "", currency: BooksCurrency = "", csv_file: CsvFile = "", sheet: SheetFile = ""
+    since: SinceDay = "",
+    currency: BooksCurrency = "",
+    csv_file: CsvFile = "",
+    sheet: SheetFile = "",
+    news_only: NewsOnly = False,  # noqa: FBT002 - a box of a form
 ) -> CostReport:
     """What each line of every paid order cost in all: goods, postage, fees, freight, less discounts and refunds.
 
@@ -158,6 +210,6 @@ async def costs(
     settings, since = SourcingSettings(), a_day(since)
     books = Books(a_currency(currency) or settings.currency, read_rates(settings.rates_file))
     async with open_resources(settings, XportcnSettings()) as resources:
-        report = await cost(resources, books, since, CostFiles(csv_file, sheet))
+        report = await cost(resources, books, since, CostFiles(csv_file, sheet), news_only=news_only)
     await report_costs(report)
     return report

@@ -100,7 +100,7 @@ class Reconciliation:
         wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
         unknown_here = self._without(seen.findings, foreign)
         refunds, unread = await self._unknown_refunds()
-        if trouble := await snapshot_missing_refunds(self.resources):
+        if trouble := await snapshot_missing_refunds(self.resources, self.since):
             self.troubles.append(detail(Part.REFUNDS_NOT_COMPARED, failure=trouble))
         findings = ranked([*unknown_here, *refunds, *([wallet] if wallet else [])])
         report = ReconciliationReport(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from prefect import flow
@@ -26,7 +26,7 @@ from domain.service_orders import GONE_BACK, TraceStatus
 from domain.states import TRAVELLING, OrderState
 from domain.unknown_words import counted
 from domain.wording import pluralize, shorten
-from flows.batch.chunks import each_chunk
+from flows.batch.chunks import chunks
 from flows.batch.opening import opened
 from flows.batch.reporting import line_of
 from flows.notify.news import of_late_payments, of_parcels, of_stuck, stall_cause, stuck_cause
@@ -39,9 +39,10 @@ from flows.prefect_ui.parameters import ChunkSize, Concurrency, DueOnly
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
+from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments
-from tasks.snapshot import snapshot_tracking
+from tasks.snapshot import Before, snapshot_tracking
 from tasks.snapshot_refunds import snapshot_missing_refunds
 from tasks.sync_tracking import sync_tracking as sync_chunk
 
@@ -55,6 +56,10 @@ FOLLOWED = (
 )
 RETURNED = re.compile(r"退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by", re.IGNORECASE)
 """Carriers' words for a returned parcel: no status of the contract says it (3.4)."""
+TASKS = 4
+"""Task runs of a tracking run: Prefect keeps each for weeks, and there is a tracking run every hour."""
+LATE_REFUNDS = timedelta(days=2)
+"""Refunds that moved before are compared with the tables by the daily reconciliation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,45 +91,60 @@ class TrackReport:
 
 
 class _Followed:
-    """Orders on their way, a chunk in memory at a time: of all a line of the report, whole only those with news."""
+    """Orders on their way, a chunk in memory at a time: a line of the report of each, and what is new of some.
 
-    def __init__(self, resources: Resources, before: Mapping[str, OrderRecord]) -> None:
-        self._resources = resources
-        self._earlier = len(resources.scans)
-        self.before, self.now = dict(before), dict[str, OrderRecord]()
+    `before` has how those with news were, `scans` the keys of the new scans, `newest` the last one of each in words.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self._ledger, self._clock = resources.ledger, resources.clock
+        self.before: dict[str, Before] = {}
         self.lines: dict[str, ReportLine] = {}
+        self.scans: set[tuple[str, str, int]] = set()
+        self.newest: dict[str, str] = {}
+        self.back: set[str] = set()
+        self.stuck: dict[tuple[str, str], str] = {}
         self.silent: list[Event] = []
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """The new scans."""
-        return self._resources.scans[self._earlier :]
 
     def take(self, read: Mapping[str, OrderRecord], events: Sequence[Mapping[str, Any]] = ()) -> None:
         """These orders were followed as they were `read`; `events` are the new scans of them."""
-        ledger = self._resources.ledger
-        later, scanned = ledger.orders(read), {event["order_ref"] for event in events}
-        self.silent += stalled(ledger, later, self._resources.clock())
+        self.silent += stalled(self._ledger, self.compare(read, events), self._clock())
+
+    def compare(
+        self, earlier: Mapping[str, OrderRecord], events: Sequence[Mapping[str, Any]] = ()
+    ) -> dict[str, OrderRecord]:
+        """Note what is new of orders that were so `earlier`; answers them as they are now."""
+        later = self._ledger.orders(earlier)
+        scanned = {event["order_ref"] for event in events}
         for ref, order in later.items():
             self.lines[ref] = line_of(order)
-            if order != read[ref] or ref in scanned or ref in self.before:
-                self.before.setdefault(ref, read[ref])
-                self.now[ref] = read[ref] if order == read[ref] else order  # one in memory, not two
+            if (has_moved := order != earlier[ref]) or ref in scanned:
+                self.before[ref] = Before.of(earlier[ref], has_moved=has_moved)
+        for event in sorted(events, key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"])):
+            ref, number = event["order_ref"], event["tracking_number"]
+            self.scans.add((ref, number, event["sequence"]))
+            self.newest[ref] = scan_words(event, later[ref])
+            if _goes_back(event):
+                self.back.add(ref)
+            if event["status"] == TraceStatus.EXCEPTION:
+                self.stuck[ref, number] = without_receiver(event["description"], later[ref].request.receiver)
+        return later
 
 
 async def track(
-    resources: Resources, chunk_size: int, only: Collection[str] | None = None, *, due_only: bool = False
+    resources: Resources, chunk_size: int = 0, only: Collection[str] | None = None, *, due_only: bool = False
 ) -> TrackReport:
     """Read every order on its way, or `only` those that a callback names; or those that are due (`domain/polling.py`).
 
-    What travels and was quiet for long is not due each time; everything else is.
+    What travels and was quiet for long is not due each time; everything else is. A task run is for so many orders; 0:
+    there are few task runs, however many orders.
     """
-    ledger = resources.ledger
+    ledger, begun = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = _to_watch(ledger, opened, only, due_only=due_only)
     feed = EventFeed(ledger, watched)
     unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
-    followed = _Followed(resources, ledger.orders(unsettled))
+    followed, before = _Followed(resources), ledger.orders(unsettled)
     await settle_open(resources, watched)
     pending = [
         ref for ref, one in standing_of(ledger, order_refs=unsettled).items() if one.state is OrderState.PAYMENT_PENDING
@@ -136,35 +156,41 @@ async def track(
     await best_effort("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
     asked: PartialResults[str, Reason | None] = PartialResults()
 
-    async def follow(refs: Sequence[str], label: str) -> None:
-        read, known = await asyncio.to_thread(ledger.orders, refs), len(resources.scans)
-        try:
-            await sync_chunk(resources, read, asked, label=label)
-        finally:
-            await asyncio.to_thread(followed.take, read, resources.scans[known:])
+    async def take(read: Mapping[str, OrderRecord]) -> None:
+        events, resources.scans = resources.scans, []
+        await asyncio.to_thread(followed.take, read, events)
+        listener.advance("track", sum(ref in asked for ref in read))
 
-    await each_chunk(resources, "track", orders, chunk_size, follow)
+    listener = progress.get()
+    listener.start("track", len(orders))
+    for label, refs in chunks(orders, chunk_size or orders_a_task(len(orders), resources.settings.chunk_size)):
+        if not resources.breaker.is_over:
+            with suppress(ServiceAway):
+                await sync_chunk(resources, refs, asked, take, label=label)
     for refs in chunked(ref for ref in orders if ref not in followed.lines):
         followed.take(ledger.orders(refs))
-    before, now = followed.before, followed.now | ledger.orders(unsettled)
+    followed.compare(before)
     unread = {ref: why for ref, why in asked.items() if why}
     troubles = [f"{ref}: {why}" for ref, why in unread.items()]
     if unasked := [ref for ref in orders if ref not in asked]:
         troubles.append(f"{shorten(unasked)}: the service was away; the next run asks about them")
     await feed.emit(watched, *followed.silent)
-    moved = [now[ref] for ref, state in watched.items() if ref in now and now[ref].state is not state]
-    events = sorted(followed.events, key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"]))
-    back = {event["order_ref"] for event in events if _goes_back(event)}
-    stuck = _stuck(events, now)
-    late = [now[ref] for ref in pending if ref in now]
-    await _notify_parcels(ledger, followed.silent, moved, late, back, stuck)
-    snapshot_id = await _snapshot(resources, before, now, events)
-    if only is None and (trouble := await snapshot_missing_refunds(resources)):
+    moved = [
+        followed.lines[ref]
+        for ref, state in watched.items()
+        if ref in followed.before and followed.lines[ref].state is not state
+    ]
+    await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
+    snapshot_id = (
+        await snapshot_tracking(resources, followed.before, followed.scans, begun) if followed.before else None
+    )
+    since = resources.clock() - LATE_REFUNDS
+    if only is None and (trouble := await snapshot_missing_refunds(resources, since)):
         run_logger().warning("%s", trouble)
     report = TrackReport(
         followed=len(orders),
-        moved=[line_of(order) for order in moved],
-        new_events=len(events),
+        moved=moved,
+        new_events=len(followed.scans),
         troubles=troubles,
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
@@ -172,13 +198,18 @@ async def track(
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
         unasked=unasked,
         unread=unread,
-        returned=sorted(back),
-        stuck=sorted({ref for ref, _ in stuck}),
+        returned=sorted(followed.back),
+        stuck=sorted({ref for ref, _ in followed.stuck}),
         unknown_words=counted(resources.unknown),
     )
     _log(report)
-    await best_effort("the report", _show(report, before, now, events))
+    await best_effort("the report", _show(report, watched, followed.newest))
     return report
+
+
+def orders_a_task(orders: int, least: int) -> int:
+    """How many orders a task run follows where there are so many."""
+    return max(least, -(-orders // TASKS))
 
 
 def _to_watch(
@@ -193,15 +224,6 @@ def _to_watch(
         if not (ref in later and ref not in opened and one.state in TRAVELLING)
         and (ref in opened or one.state is OrderState.PAYMENT_PENDING or _is_followed(one))
         and (only is None or ref in only)
-    }
-
-
-def _stuck(events: Sequence[Mapping[str, Any]], orders: Mapping[str, OrderRecord]) -> dict[tuple[str, str], str]:
-    """The carrier's words about each parcel with an exception, by order and number, without the receiver."""
-    return {
-        (ref, event["tracking_number"]): without_receiver(event["description"], orders[ref].request.receiver)
-        for event in events
-        if event["status"] == TraceStatus.EXCEPTION and (ref := event["order_ref"]) in orders
     }
 
 
@@ -224,46 +246,27 @@ def _goes_back(event: Mapping[str, Any]) -> bool:
     return event["status"] in GONE_BACK or bool(RETURNED.search(event["description"]))
 
 
-async def _notify_parcels(
-    ledger: Ledger,
-    silent: Sequence[Event],
-    moved: Sequence[OrderRecord],
-    pending: Sequence[OrderRecord],
-    back: Collection[str],
-    stuck: Mapping[tuple[str, str], str],
-) -> None:
+async def _notify_parcels(ledger: Ledger, followed: _Followed, moved: Sequence[str], pending: Sequence[str]) -> None:
     """Notify of stalled, returned and held parcels, and of late payments; of a stalled one once after each scan.
 
     Of one that is stuck once, with the carrier's words.
     """
     last = {
-        one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"]) for one in silent
+        one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"])
+        for one in followed.silent
     }
     causes = [stall_cause(ref, at) for ref, at in last.items()]
-    known = await asyncio.to_thread(ledger.messages.told, [*causes, *map(stuck_cause, stuck)])
+    known = await asyncio.to_thread(ledger.messages.told, [*causes, *map(stuck_cause, followed.stuck)])
     new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
-    held = [_line(order) for order in moved if order.state is OrderState.HELD]
-    late = [_line(order) for order in pending if order.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
-    newly = {parcel: words for parcel, words in stuck.items() if stuck_cause(parcel) not in known}
-    parcels = of_parcels(new, back, held, days=STALLED_AFTER.days)
-    await tell(ledger, *parcels, *of_stuck(newly), *of_late_payments(late))
+    held = [ref for ref in moved if followed.lines[ref].state is OrderState.HELD]
+    late = [one for one in ledger.each_order(pending) if one.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
+    newly = {parcel: words for parcel, words in followed.stuck.items() if stuck_cause(parcel) not in known}
+    parcels = of_parcels(new, followed.back, [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days)
+    await tell(ledger, *parcels, *of_stuck(newly), *of_late_payments([*map(_line, late)]))
 
 
 def _line(order: OrderRecord) -> ReportLine:
     return replace(line_of(order), reason=without_receiver(order.reason, order.request.receiver))
-
-
-async def _snapshot(
-    resources: Resources,
-    before: Mapping[str, OrderRecord],
-    now: Mapping[str, OrderRecord],
-    events: list[dict[str, Any]],
-) -> str | None:
-    heard_of = {event["order_ref"] for event in events}
-    changed = {ref: before[ref] for ref, order in now.items() if order != before[ref] or ref in heard_of}
-    if not changed and not events:
-        return None
-    return await snapshot_tracking(resources, changed, events)
 
 
 def summary_of(report: TrackReport) -> str:
@@ -276,32 +279,23 @@ def summary_of(report: TrackReport) -> str:
     return f"{pluralize(report.followed, 'order')}: {', '.join(parts)}"
 
 
-async def _show(
-    report: TrackReport,
-    before: Mapping[str, OrderRecord],
-    now: Mapping[str, OrderRecord],
-    events: Sequence[Mapping[str, Any]],
-) -> None:
-    rows = tracking_rows(report, before, now, events)
+async def _show(report: TrackReport, was: Mapping[str, OrderState], newest: Mapping[str, str]) -> None:
+    rows = tracking_rows(report, was, newest)
     await show_table("tracking", rows, with_what_waits(summary_of(report), between=" · "))
     await rename_run(f"track {summary_of(report)}")
 
 
 def tracking_rows(
-    report: TrackReport,
-    before: Mapping[str, OrderRecord],
-    now: Mapping[str, OrderRecord],
-    events: Sequence[Mapping[str, Any]],
+    report: TrackReport, was: Mapping[str, OrderState], newest: Mapping[str, str]
 ) -> list[dict[str, str]]:
     """One row an order that moved or had events, with its newest scan; orders that moved come first."""
-    newest = {event["order_ref"]: event for event in sorted(events, key=lambda event: event["occurred_at"])}
     moved = {line.order_ref for line in report.moved}
     return [
         {
             "order": line.order_ref,
-            "was": str(before[line.order_ref].state),
+            "was": str(was[line.order_ref]),
             "is": str(line.state),
-            "newest scan": _scan(newest.get(line.order_ref), now[line.order_ref]),
+            "newest scan": newest.get(line.order_ref, ""),
             "reason": line.reason,
             "tracking": ", ".join(line.tracking_numbers),
             "marketplace": line.marketplace,
@@ -311,10 +305,8 @@ def tracking_rows(
     ]
 
 
-def _scan(event: Mapping[str, Any] | None, order: OrderRecord) -> str:
+def scan_words(event: Mapping[str, Any], order: OrderRecord) -> str:
     """A scan without the receiver's data, and at the door the bare stage: there carriers write the signer's name."""
-    if event is None:
-        return ""
     place = f", {event['place']}" if event["place"] else ""
     told = without_receiver(f"{event['description'] or event['status']}{place}", order.request.receiver)
     at_the_door = event["status"] == TraceStatus.SIGN and event["tracking_number"] in order.tracking_numbers
@@ -334,4 +326,4 @@ async def sync_tracking(
     warehouse, each once.
     """
     async with opened(concurrency=concurrency) as resources, progress_shown("parcels"):
-        return await track(resources, chunk_size or resources.settings.chunk_size, due_only=due_only)
+        return await track(resources, chunk_size, due_only=due_only)

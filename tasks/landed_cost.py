@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow.compute import Expression, field
 
 from connectors.snapshots import Snapshots
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 SCHEMA = pa.schema([field for field in LANDED_COSTS.schema if field.name not in ("snapshot_id", "snapshot_at")])
+IS_PAID = field("problem").is_null() | (field("problem") != NOT_PAID)
+UNKNOWN = "unknown"
+"""In place of a month, of payments without a known day."""
 OVER = (OrderState.CANCELLED, OrderState.REFUNDED)
 OF_THE_ORDER = ("batch_id", "marketplace", "order_id", "shipment_order_id")
 OF_THE_LINE = ("item_id", "sku_id", "title", "quantity")
@@ -249,11 +253,39 @@ def with_stored(root: Path, costs: pd.DataFrame, refs: Sequence[str], since: str
     """
     import pandas as pd
 
-    where = ~_of_orders(refs) & (field("problem").is_null() | (field("problem") != NOT_PAID))
+    where = ~_of_orders(refs)
     if since:
         where &= field("paid_on").is_null() | (field("paid_on") >= since)
-    stored = Snapshots(root).table(LANDED_COSTS.name, columns=SCHEMA.names, where=where)
-    return pd.concat([stored, costs]).sort_values(list(LANDED_COSTS.key), ignore_index=True)
+    return pd.concat([_stored(root, where), costs]).sort_values(list(LANDED_COSTS.key), ignore_index=True)
+
+
+def _stored(root: Path, where: Expression) -> pd.DataFrame:
+    return Snapshots(root).table(LANDED_COSTS.name, columns=SCHEMA.names, where=IS_PAID & where)
+
+
+def moved_or_open(root: Path, snapshot_id: str | None) -> pd.DataFrame:
+    """The costs of the orders with a row in this snapshot, and of all without a sum."""
+    of_it = field("snapshot_id") == (snapshot_id or "")
+    moved = Snapshots(root).arrow(LANDED_COSTS.name, columns=["order_ref"], where=of_it)["order_ref"].unique()
+    return _stored(root, field("order_ref").isin(moved) | field("problem").is_valid())
+
+
+def months(root: Path) -> dict[str, str]:
+    """The months of payments, `unknown` among them, each with a text that changes with its costs."""
+    rows = Snapshots(root).arrow(LANDED_COSTS.name, columns=["paid_on", "snapshot_at"], where=IS_PAID)
+    names = pc.fill_null(pc.utf8_slice_codeunits(rows["paid_on"], 0, 7), UNKNOWN)
+    found = (
+        pa.table([names, rows["snapshot_at"]], ["month", "at"])
+        .group_by("month")
+        .aggregate([("at", "max"), ("at", "count")])
+    )
+    return {row["month"]: f"{row['at_max'].isoformat()} {row['at_count']}" for row in found.to_pylist()}
+
+
+def of_month(root: Path, month: str) -> pd.DataFrame:
+    """The costs of the orders that were paid in a month of `months`."""
+    paid_on = field("paid_on")
+    return _stored(root, paid_on.is_null() if month == UNKNOWN else pc.starts_with(paid_on, month))
 
 
 async def snapshot_costs(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeVar, Union
+from typing import Self, TypeVar, Union
 
 from prefect.context import FlowRunContext
 
@@ -85,19 +86,52 @@ async def write(
     return snapshot_id
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """How an order was before a run, in little memory: a hash of it, and of each of its rows where it `has_moved`."""
+
+    order: int
+    rows: frozenset[int]
+
+    @classmethod
+    def of(cls, order: OrderRecord, *, has_moved: bool) -> Self:
+        return cls(hash(repr(order)), _hashes(order) if has_moved else frozenset())
+
+
 def orders_now(resources: Resources, before: Mapping[str, OrderRecord]) -> dict[str, list[Row]]:
     """How these orders are now; of their lines, payments and shipments only what was not so `before`.
 
     So these tables grow with events, not with every run that reads an order.
     """
+
+    def old(order: OrderRecord) -> Collection[int] | None:
+        earlier = before[order.order_ref]
+        return None if order == earlier else _hashes(earlier)
+
+    return _new_rows(resources.ledger.each_order(before), old)
+
+
+def _new_rows(
+    orders: Iterable[OrderRecord], old: Callable[[OrderRecord], Collection[int] | None]
+) -> dict[str, list[Row]]:
+    """The rows of orders without `old` ones; these are None where all are, since the order has not moved."""
     told: dict[str, list[Row]] = {}
-    for order in resources.ledger.each_order(before):
-        now, earlier = order_tables([order]), before[order.order_ref]
-        old = now if order == earlier else order_tables([earlier])  # what is not read twice is not parsed twice
-        for table, rows in now.items():
-            if new := [row for row in rows if table in ALWAYS_WRITTEN or row not in old[table]]:
+    for order in orders:
+        hashes = old(order)
+        for table, rows in order_tables([order]).items():
+            if new := [
+                row for row in rows if table in ALWAYS_WRITTEN or (hashes is not None and _hash(row) not in hashes)
+            ]:
                 told.setdefault(table, []).extend(new)
     return told
+
+
+def _hashes(order: OrderRecord) -> frozenset[int]:
+    return frozenset(_hash(row) for rows in order_tables([order]).values() for row in rows)
+
+
+def _hash(row: Row) -> int:
+    return hash(repr(row))
 
 
 async def snapshot_orders(
@@ -171,12 +205,33 @@ async def snapshot_plan(resources: Resources, batch_id: str, plans: Sequence[Pla
     return await write(resources, f"{batch_id}-plan", tables, batch_id=batch_id, as_of=resources.clock())
 
 
-async def snapshot_tracking(resources: Resources, before: Mapping[str, OrderRecord], events: Sequence[Row]) -> str:
-    """Orders that moved, as they were `before`, and events that are new."""
-    now = resources.clock()
-    heard_of = {event["order_ref"] for event in events} - before.keys()  # booked and scanned since this run began
-    before = {**before, **resources.ledger.orders(heard_of)}
-    sums = LedgerSums(resources, before, ("orders",))
-    tables = {**orders_now(resources, before), "tracking_events": [TRACKING_EVENTS.row(event) for event in events]}
+async def snapshot_tracking(
+    resources: Resources, before: Mapping[str, Before], scans: Collection[tuple[str, str, int]], since: datetime
+) -> str:
+    """Orders that moved or were scanned, as they were `before`; and `scans` recorded since then, by their keys.
+
+    They are read again a part at a time, so memory does not grow with them.
+    """
+    now, refs = resources.clock(), sorted(before)
+    sums = LedgerSums(resources, refs, ("orders",))
+    tables = Slices(partial(_tracking_tables, resources.ledger, refs, before, scans, since))
     snapshot_id = f"tracking-{now:%Y%m%dT%H%M%S%f}"
     return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
+
+
+def _tracking_tables(
+    ledger: Ledger,
+    refs: Sequence[str],
+    before: Mapping[str, Before],
+    scans: Collection[tuple[str, str, int]],
+    since: datetime,
+) -> Iterator[dict[str, list[Row]]]:
+    def old(order: OrderRecord) -> Collection[int] | None:
+        was = before[order.order_ref]
+        return None if was.order == hash(repr(order)) else was.rows
+
+    for some in _parts(refs):
+        events = ledger.tracking.listed(order_refs=some, since=since)
+        new = [one for one in events if (one["order_ref"], one["tracking_number"], one["sequence"]) in scans]
+        orders = _new_rows(ledger.each_order(some), old)
+        yield {**orders, "tracking_events": [TRACKING_EVENTS.row(event) for event in new]}

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+from pyarrow.compute import field
 
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
@@ -25,13 +29,13 @@ async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecor
     return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
 
 
-async def snapshot_missing_refunds(resources: Resources) -> str:
-    """Write the refunds that moved after the tables were written, or that these lack; answers what went wrong.
+async def snapshot_missing_refunds(resources: Resources, since: datetime) -> str:
+    """Write the refunds that moved since then and after the tables were written; answers what went wrong.
 
-    A run may end between settling a refund and its snapshot, and earlier versions wrote none that callbacks settled.
+    A run may end between settling a refund and its snapshot.
     """
     try:
-        refs = await asyncio.to_thread(_unwritten, resources)
+        refs = await asyncio.to_thread(_unwritten, resources, since)
     except SnapshotError as error:
         return f"refunds that the tables lack could not be looked for: {error}"
     if refs:
@@ -39,11 +43,14 @@ async def snapshot_missing_refunds(resources: Resources) -> str:
     return ""
 
 
-def _unwritten(resources: Resources) -> list[str]:
-    """The orders of such refunds. A ledger without refunds reads no table."""
-    if not (written := resources.ledger.refunds.written_at()):
+def _unwritten(resources: Resources, since: datetime) -> list[str]:
+    """The orders of such refunds. Where none has moved no table is read."""
+    if not (written := resources.ledger.refunds.written_since(since)):
         return []
-    rows = Snapshots(resources.settings.snapshot_root).arrow("refunds", columns=["refund_key", "snapshot_at"])
+    these = field("refund_key").isin(pa.array([key for _, key, _ in written], pa.string()))
+    rows = Snapshots(resources.settings.snapshot_root).arrow(
+        "refunds", columns=["refund_key", "snapshot_at"], where=these
+    )
     told = {row["refund_key"]: row["snapshot_at"] for row in rows.to_pylist()}
     return sorted({order_ref for order_ref, key, at in written if key not in told or told[key] < at})
 

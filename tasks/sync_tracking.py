@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.many import chunked
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action, EffectStatus
 from domain.personal import without_receiver
+from domain.polling import parse_hours
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
 from domain.states import ROAD, TRAVELLING, OrderState
@@ -31,13 +33,33 @@ MOST_WORD = 64
 
 @retrying_task("sync_tracking", "track {label}")
 async def sync_tracking(
-    resources: Resources, orders: Mapping[str, OrderRecord], troubles: PartialResults[str, Reason | None], *, label: str
+    resources: Resources,
+    order_refs: Sequence[str],
+    troubles: PartialResults[str, Reason | None],
+    then: Callable[[Mapping[str, OrderRecord]], Awaitable[object]],
+    *,
+    label: str,
 ) -> None:
-    """Bring these orders up to date. `troubles` has each that was followed, with why it could not be asked about."""
-    left = {ref: order for ref, order in orders.items() if ref not in troubles}
-    shown, unread = await read_each(resources, left.values())
-    await report_parcels(resources, left, shown)
-    left = await _read_again(resources, left, shown)
+    """Bring these orders up to date, a part in memory at a time; `then` gets each part as it was read before.
+
+    `troubles` has each that was followed, with why it could not be asked about.
+    """
+    left = (ref for ref in order_refs if ref not in troubles)
+    for refs in chunked(left, resources.settings.chunk_size):
+        orders = await asyncio.to_thread(resources.ledger.orders, refs)
+        try:
+            await follow_parcels(resources, orders, troubles)
+        finally:
+            await then(orders)
+
+
+async def follow_parcels(
+    resources: Resources, orders: Mapping[str, OrderRecord], troubles: PartialResults[str, Reason | None]
+) -> None:
+    """Read these orders and their parcels, and write what is new in one transaction."""
+    shown, unread = await read_each(resources, orders.values())
+    await report_parcels(resources, orders, shown)
+    left = await _read_again(resources, orders, shown)
     not_shown = dict.fromkeys(ref for ref in left if ref not in shown)  # left to a reconciliation
     troubles |= not_shown | unread
     seen = [ref for ref in left if ref in shown]
@@ -47,7 +69,12 @@ async def sync_tracking(
             resources, seen, lambda ref: _follow(resources, left[ref], shown[ref], events, changes), troubles
         )
     finally:  # what was read is written, also where some could not be asked
-        polled = {ref: left[ref].booked_at or left[ref].updated_at for ref in events if left[ref].state in TRAVELLING}
+        hours = parse_hours(resources.settings.poll_h)
+        polled = {
+            ref: (left[ref].booked_at or left[ref].updated_at, hours.get(left[ref].marketplace, 0))
+            for ref in events
+            if left[ref].state in TRAVELLING
+        }
         resources.scans += await asyncio.to_thread(resources.ledger.tracking.add, events, changes, polled=polled)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.running import ROOT
 
-PRODUCT = ("cli", "connectors", "deployments", "domain", "flows", "sandbox", "tasks")
+PRODUCT = ("cli", "connectors", "deployments", "domain", "flows", "sandbox", "sourcing", "tasks")
 CODE = (*PRODUCT, "benchmarks", "examples", "tests")
 
 RETIRED = {

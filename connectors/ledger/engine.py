@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -254,7 +255,9 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 def _with_driver(url: str) -> str:
     for plain in ("postgres://", "postgresql://"):
         if url.startswith(plain):
-            return "postgresql+psycopg://" + url.removeprefix(plain)
+            url = "postgresql+psycopg://" + url.removeprefix(plain)
+    if url.startswith("postgresql") and find_spec("psycopg") is None:
+        raise LedgerUnusable("a ledger on PostgreSQL needs psycopg: pip install 'psycopg[binary]'. Nothing was sent.")
     return url
 
 

@@ -38,10 +38,11 @@ class RefundRows(LedgerRows):
             for row in self._ledger.rows(select(refunds.c.refund_id).where(refunds.c.refund_id.in_(some)))
         }
 
-    def written_at(self) -> list[tuple[str, str, datetime]]:
-        """Order, key and last update of every refund."""
+    def written_since(self, since: datetime) -> list[tuple[str, str, datetime]]:
+        """Order, key and last update of each refund that was written since then."""
         c = refunds.c
-        return [(*row.values(),) for row in self._ledger.rows(select(c.order_ref, c.key, c.updated_at))]
+        found = select(c.order_ref, c.key, c.updated_at).where(c.updated_at >= since)
+        return [(*row.values(),) for row in self._ledger.rows(found)]
 
     @repeating
     def put(self, refund: Refund) -> None:

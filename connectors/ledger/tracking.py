@@ -20,7 +20,9 @@ from domain.polling import LONGEST, next_poll
 from domain.service_orders import TrackingEvent
 from domain.states import TRAVELLING
 
-NONE_POLLED: Mapping[str, datetime] = {}
+Polled = Mapping[str, tuple[datetime, int]]
+"""Parcels that were read: when the order of each was booked, and the least hours until it is due again."""
+NONE_POLLED: Polled = {}
 _KNOWN = select(tracking_events).where(one_of(tracking_events.c.order_ref, "refs"))
 _LAST = (
     select(tracking_events.c.order_ref, func.max(tracking_events.c.recorded_at).label("at"))
@@ -38,12 +40,11 @@ class TrackingRows(LedgerRows):
         events: Mapping[str, Sequence[TrackingEvent]],
         changes: Sequence[OrderChange] = (),
         *,
-        polled: Mapping[str, datetime] = NONE_POLLED,
+        polled: Polled = NONE_POLLED,
     ) -> list[dict[str, Any]]:
         """Record the new events of some orders, and changes of them, in one commit; returns the rows of new events.
 
-        `polled` are parcels that were read, with when each was booked: they are due again the later, the longer nothing
-        has happened to them.
+        Parcels that were `polled` are due again the later, the longer nothing has happened to them.
 
         A scan has no id: number, time, status and words identify it (contract 2.3). After the receiver was erased,
         words and place are recorded empty: they may name the signer. Without news no transaction is begun that others
@@ -61,11 +62,15 @@ class TrackingRows(LedgerRows):
             self._write_polls(connection, polled, [one.order_ref for one in changes if one.state not in TRAVELLING])
         return rows
 
-    def _write_polls(self, connection: Connection, polled: Mapping[str, datetime], ended: Sequence[str]) -> None:
+    def _write_polls(self, connection: Connection, polled: Polled, ended: Sequence[str]) -> None:
         now, last = self._ledger.clock(), {row.order_ref: row.at for row in connection.execute(_LAST, {"refs": polled})}
         rows = [
-            {"order_ref": ref, "next_poll_at": next_poll(now, last.get(ref, booked_at)), "last_scan_at": last.get(ref)}
-            for ref, booked_at in sorted(polled.items())
+            {
+                "order_ref": ref,
+                "next_poll_at": next_poll(now, booked_at, last.get(ref), least_h=least_h),
+                "last_scan_at": last.get(ref),
+            }
+            for ref, (booked_at, least_h) in sorted(polled.items())
         ]
         if rows:
             statement = self._ledger.insert(tracked)
@@ -114,8 +119,8 @@ class TrackingRows(LedgerRows):
         parts = (self._ledger.rows(_LAST, {"refs": refs}) for refs in chunked(order_refs))
         return {row["order_ref"]: row["at"] for rows in parts for row in rows}
 
-    def listed(self, *, order_refs: Iterable[str] | None = None) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders."""
+    def listed(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Recorded events in order, optionally of some orders, or recorded since a time."""
         c = tracking_events.c
         order = (c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
-        return self._events(tracking_events, *order, order_refs=order_refs, since=None)
+        return self._events(tracking_events, *order, order_refs=order_refs, since=since)

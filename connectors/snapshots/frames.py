@@ -1,27 +1,31 @@
-"""The snapshots as pandas frames: `Snapshots().table("orders")`."""
+"""The snapshots as pandas frames: `Snapshots()["orders"]`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import pyarrow as pa
 
 from connectors.foreign import words_of
+from connectors.snapshots.amounts import currency_columns, with_decimals
 from connectors.snapshots.duck import connected
-from connectors.snapshots.manifests import Manifest, SnapshotDamaged
+from connectors.snapshots.manifests import Manifest, SnapshotDamaged, list_snapshots, read_current
+from connectors.snapshots.moments import moment_of
 from connectors.snapshots.past import changes_schema
 from connectors.snapshots.reader import arrow_answer
-from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
+from connectors.snapshots.sources import QueryError, Sources, open_file, rows_in, rows_of, steady, verify_all
 from connectors.snapshots.tables import TABLES, Table
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyarrow.compute import Expression
 
+T = TypeVar("T")
 Moment: TypeAlias = datetime | str
 Where: TypeAlias = "Expression | Sequence[object]"
 MEMORY_MB = 1_024
@@ -32,11 +36,16 @@ class Snapshots:
     """Reads the snapshots below `root`; without it, those of the settings.
 
     Frames have Arrow's types: ids are text, amounts `int64` minor units, times UTC, nulls stay nulls. A table that no
-    snapshot has yet is an empty frame of these types; a column that an old snapshot lacks is null there. `at` is a
-    time with a zone, or the id of a snapshot: the state as of its writing. `columns` and `where` read no more than
-    they need; `where` is a `pyarrow.compute` expression such as `field("state") == "held"`, or a list as for
-    `pandas.read_parquet`: `[("state", "==", "held")]`. Every call reads one consistent state, also while files are
-    being rewritten.
+    snapshot has yet is an empty frame of these types; a column that an old snapshot lacks is null there. `columns` and
+    `where` read no more than they need; `where` is a `pyarrow.compute` expression such as `field("state") == "held"`,
+    or a list as for `pandas.read_parquet`: `[("state", "==", "held")]`. Every call reads one consistent state, also
+    while files are being rewritten. `frame.attrs` has the words of the table, and of each of its columns.
+
+    `at`, `since` and `until` are the id of a snapshot (the state as of its writing), a `datetime` with a zone, or a
+    text such as `2026-11-26 06:00` or `06:00`, in UTC without a zone, or `12h`, `7d` ago.
+
+    With `money=True` amounts are decimals in their currency, in columns without `_minor`: `paid` for `paid_minor`. With
+    `categories=True` texts that repeat are pandas' categories, which group and sort faster in less memory.
 
     Raises `QueryError` for an impossible query, and `SnapshotDamaged` for a missing or damaged file.
     """
@@ -44,15 +53,66 @@ class Snapshots:
     def __init__(self, root: str | Path | None = None) -> None:
         self._root = _settings_root() if root is None else Path(root)
 
+    def __repr__(self) -> str:
+        """The tables with their rows in the current state."""
+        state = read_current(self._root)
+        rows = Counter({name: 0 for name in TABLES})
+        for file in state.files if state else ():
+            rows[file.table] += file.rows
+        told = [f"  {name:{max(map(len, TABLES))}} {count:>11,}" for name, count in rows.items() if state]
+        return "\n".join([f"Snapshots({str(self._root)!r})", *told])
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return self.table(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TABLES)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(TABLES)
+
     @property
     def tables(self) -> tuple[str, ...]:
         return tuple(TABLES)
 
     def table(
-        self, name: str, at: Moment | None = None, columns: Sequence[str] | None = None, where: Where | None = None
+        self,
+        name: str,
+        at: Moment | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+        *,
+        money: bool = False,
+        categories: bool = False,
     ) -> pd.DataFrame:
         """The newest row of each key as of `at`, if it meets `where`."""
-        return _frame(self.arrow(name, at, columns, where))
+        return _frame(self.arrow(name, at, columns, where), money=money, categories=categories)
+
+    def batches(
+        self,
+        name: str,
+        rows: int = 50_000,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+        *,
+        money: bool = False,
+    ) -> Iterator[pd.DataFrame]:
+        """The current state in frames of at most so many rows, for a table that is larger than the memory.
+
+        All are of the moment of the call, also where a snapshot is written between two of them.
+        """
+        table = _table(name)
+        asked, condition = _columns(table, columns), _condition(table, where)
+        schema = pa.schema([table.schema.field(column) for column in asked], table.schema.metadata)
+
+        def opened(sources: Sources) -> Iterator[pa.RecordBatch]:
+            if sources.current is None:
+                return iter(_newest(sources.paths.get(name, ()), table, asked, "", condition).to_batches(rows))
+            files = [open_file(path) for path in sources.current.get(name, ())]
+            return (batch for file in files for batch in rows_of(file, table, asked, condition, rows))
+
+        batches = self._read(opened, table, history=False)
+        return (_frame(pa.Table.from_batches([one], schema), money=money) for one in batches if one.num_rows)
 
     def arrow(
         self, name: str, at: Moment | None = None, columns: Sequence[str] | None = None, where: Where | None = None
@@ -73,7 +133,15 @@ class Snapshots:
 
         return self._read(read, table, history=at is not None)
 
-    def history(self, name: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pd.DataFrame:
+    def history(
+        self,
+        name: str,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+        *,
+        money: bool = False,
+        categories: bool = False,
+    ) -> pd.DataFrame:
         """All rows of all snapshots, oldest snapshot first."""
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
@@ -81,7 +149,7 @@ class Snapshots:
         def read(sources: Sources) -> pa.Table:
             return rows_in(sources.paths.get(name, ()), table).to_table(asked, filter=condition)
 
-        return _frame(self._read(read, table))
+        return _frame(self._read(read, table), money=money, categories=categories)
 
     def changes(self, name: str, since: Moment | None = None, until: Moment | None = None) -> pd.DataFrame:
         """The differences between `since` and `until` (now): one row per key, with the old values in `was_…`.
@@ -90,16 +158,17 @@ class Snapshots:
         its old values are not kept. A new `seen_at`, `quoted_at` or `updated_at` alone is no change.
         """
         table = _table(name)
-        moments = {"since": _as_text(since), "until": _as_text(until)}
+        known = {one.snapshot_id for one in list_snapshots(self._root)}
+        moments = {"since": _as_text(since, known), "until": _as_text(until, known)}
         answer = arrow_answer(self._root, f"FROM {name}_changes(since := $since, until := $until)", moments)
         return _frame(answer.cast(changes_schema(table)).sort_by([(key, "ascending") for key in table.key]))
 
-    def sql(self, query: str) -> pd.DataFrame:
+    def sql(self, query: str, *, money: bool = False, categories: bool = False) -> pd.DataFrame:
         """The answer to one reading statement in DuckDB's SQL, as `sourcing sql` gives it."""
-        return _frame(arrow_answer(self._root, query))
+        return _frame(arrow_answer(self._root, query), money=money, categories=categories)
 
-    def _read(self, read: Callable[[Sources], pa.Table], table: Table, *, history: bool = True) -> pa.Table:
-        def read_or_raise(sources: Sources) -> pa.Table:
+    def _read(self, read: Callable[[Sources], T], table: Table, *, history: bool = True) -> T:
+        def read_or_raise(sources: Sources) -> T:
             try:
                 return read(sources)
             except (pa.ArrowInvalid, OSError) as error:
@@ -118,12 +187,40 @@ def _settings_root() -> Path:
     return SourcingSettings().snapshot_root
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def _frame(table: pa.Table, *, money: bool = False, categories: bool = False) -> pd.DataFrame:
     import pandas as pd
 
     whole = table if table.num_rows else table.schema.empty_table()  # pandas can't merge columns without a chunk
-    frame: pd.DataFrame = whole.to_pandas(types_mapper=pd.ArrowDtype)
+    if money:
+        metadata = whole.schema.metadata or {}
+        of = [TABLES[metadata[b"table"].decode()]] if b"table" in metadata else TABLES.values()
+        whole = with_decimals(whole, currency_columns(whole.column_names, of))
+    if categories:
+        whole = _with_categories(whole)
+    frame: pd.DataFrame = whole.to_pandas(
+        types_mapper=lambda kind: None if pa.types.is_dictionary(kind) else pd.ArrowDtype(kind)
+    )
+    frame.attrs.update(_words(whole.schema))
     return frame
+
+
+def _with_categories(table: pa.Table) -> pa.Table:
+    for place, field in enumerate(table.schema):
+        if field.type == pa.string():
+            values = table.column(place).combine_chunks().dictionary_encode()
+            if len(values.dictionary) <= table.num_rows // 2:
+                table = table.set_column(place, field.with_type(values.type), values)
+    return table
+
+
+def _words(schema: pa.Schema) -> dict[str, object]:
+    told = {field.name: field.metadata for field in schema if field.metadata}
+    columns = {
+        name: {key.decode(): words[key].decode() for key in (b"description", b"unit") if key in words}
+        for name, words in told.items()
+    }
+    about = (schema.metadata or {}).get(b"description")
+    return {**({"description": about.decode()} if about else {}), **({"columns": columns} if columns else {})}
 
 
 def _table(name: str) -> Table:
@@ -171,10 +268,16 @@ def _until(at: Moment, manifests: Sequence[Manifest]) -> str:
     for manifest in manifests:
         if manifest.snapshot_id == at:
             return f"(snapshot_at, snapshot_id) <= (TIMESTAMPTZ '{_utc(manifest.written_at)}', '{at}')"
-    raise QueryError(f"there is no snapshot {at}; give the id of one, or a time with a zone")
+    moment = moment_of(at, datetime.now(UTC), "UTC")
+    if isinstance(moment, datetime):
+        return _until(moment, ())
+    raise QueryError(f"there is no snapshot {at}; give the id of one, or a time such as '2026-11-26 06:00' or '7d'")
 
 
-def _as_text(moment: Moment | None) -> str | None:
+def _as_text(moment: Moment | None, known: Container[str]) -> str | None:
+    """The moment for SQL: an id stays as it is."""
+    if isinstance(moment, str) and moment not in known:
+        moment = moment_of(moment, datetime.now(UTC), "UTC")
     return _utc(moment).isoformat() if isinstance(moment, datetime) else moment
 
 

@@ -77,11 +77,13 @@ def sql(root: Path, query: str, bounds: QueryBounds = IN_PYTHON) -> QueryResult:
     return steady(root, read, history=_asks_for_the_past(query))
 
 
-def arrow_answer(root: Path, query: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+def arrow_answer(
+    root: Path, query: str, parameters: Mapping[str, object] | None = None, bounds: QueryBounds = IN_PYTHON
+) -> pa.Table:
     """The answer to one reading statement as an Arrow table; DuckDB's wider sums are cast to `int64` where they fit."""
 
     def read(sources: Sources) -> pa.Table:
-        with TemporaryDirectory() as work, _opened(root, sources, query, IN_PYTHON, Path(work)) as connection:
+        with TemporaryDirectory() as work, _opened(root, sources, query, bounds, Path(work)) as connection:
             return connection.sql(_statement(connection, query), params=parameters).to_arrow_table()
 
     return _with_whole_sums(steady(root, read, history=_asks_for_the_past(query)))

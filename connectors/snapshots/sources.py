@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -26,7 +26,9 @@ from connectors.snapshots.manifests import (
 from connectors.snapshots.tables import Table
 
 if TYPE_CHECKING:
+    from pyarrow.compute import Expression
     from pyarrow.dataset import Dataset
+    from pyarrow.parquet import ParquetFile
 
 T = TypeVar("T")
 
@@ -105,6 +107,28 @@ def rows_in(paths: Sequence[Path], table: Table, *, texts_as_numbers: bool = Fal
         return dataset([str(path) for path in paths], schema=schema, format=checked)
     except OSError as error:
         raise SnapshotDamaged(f"a file has just gone ({words_of(error)}); run the query again") from error
+
+
+def open_file(path: Path) -> ParquetFile:
+    """A file that stays readable when its name goes to another. Raises `SnapshotDamaged` where it has gone."""
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        return ParquetFile(pa.OSFile(str(path)), page_checksum_verification=True)
+    except OSError as error:
+        raise SnapshotDamaged(f"{path} has just gone ({words_of(error)}); run the query again") from error
+
+
+def rows_of(
+    file: ParquetFile, table: Table, columns: Sequence[str], where: Expression | None, most: int
+) -> Iterator[pa.RecordBatch]:
+    """The rows of an open file that meet the condition, in the table's schema, at most so many at once."""
+    schema = table.schema if where is not None else pa.schema([table.schema.field(name) for name in columns])
+    there = [name for name in file.schema_arrow.names if name in schema.names]
+    for batch in file.iter_batches(most, columns=there):
+        lacking = {name: pa.nulls(batch.num_rows, schema.field(name).type) for name in schema.names}
+        rows = pa.table(lacking | {name: batch.column(name) for name in there}, schema)
+        yield from (rows if where is None else rows.filter(where)).select(columns).combine_chunks().to_batches()
 
 
 def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:

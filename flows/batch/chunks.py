@@ -42,21 +42,6 @@ def chunks_with_progress(stage: str, items: Sequence[T], size: int) -> Iterator[
         listener.advance(stage, len(chunk))
 
 
-async def each_chunk(
-    resources: Resources,
-    stage: str,
-    items: Sequence[T],
-    size: int,
-    work: Callable[[Sequence[T], str], Awaitable[object]],
-) -> None:
-    """Do the work on each chunk, with its label, until patience or time is used up."""
-    for label, chunk in chunks_with_progress(stage, items, size):
-        if resources.breaker.is_over:
-            return
-        with suppress(ServiceAway):
-            await work(chunk, label)
-
-
 class Window:
     """A limit of orders under way: a chunk begins while there is room; its slow orders delay no other chunk."""
 

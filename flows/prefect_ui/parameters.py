@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.request_files import check_encoding
+from connectors.table_files import ExportFormat
 from domain.catalogue import Selection
 from domain.findings import OrderId
 from domain.follow_ups import moment_of
@@ -326,7 +327,21 @@ BooksCurrency = Annotated[
 CsvFile = Annotated[
     str, asked("CSV file", "Path on the machine that runs the worker. Empty: exports/ in the data folder")
 ]
+NewsOnly = Annotated[
+    bool,
+    asked(
+        "Only what has moved",
+        "Show orders whose costs have moved and those without a sum, and write a file for each of their months, as the "
+        "schedule does. Counts without a first day, a file or another currency",
+    ),
+]
 SheetFile = Annotated[str, asked("Sheet", "The same for the XLSX file")]
+ExportedTables = Annotated[list[str], asked("Tables", "Such as orders. None: all, or the answer to the query")]
+ExportedQuery = Annotated[str, asked("Query", "In place of tables: one SELECT, as for sourcing sql")]
+ExportedFormat = Annotated[ExportFormat, asked("Format", "csv and parquet hold one table, xlsx and sqlite several")]
+ExportedFile = Annotated[
+    str, asked("File", "A name in exports/ of the worker's data folder, or a whole path. Empty: named after the table")
+]
 PauseReason = Annotated[
     str,
     asked(

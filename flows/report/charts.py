@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
+
+from markupsafe import Markup
 
 from connectors.snapshots.rows import records
 from domain.money import minor_digits
@@ -17,26 +17,20 @@ from flows.report.words import amount, on_hundred, percent, stage, took, words
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
-WIDTH = 310  # points: a phone's width, so that letters keep their size there
-ROW, LETTERS = 26, 11
+WIDTH = 310  # a phone's, so that letters keep their size there
+ROW, BAR, LETTERS, GAP, SWATCH = 26, 16, 11, 5, 9
 NAMES_A_ROW = 3
 MOST_DAYS = 31
-INK, LINE = "#000001", "#000002"
-SERIES = ("#000011", "#000012", "#000013", "#000014", "#000015")
-WARNING = "#000021"
-COLOURS = {
-    **{INK: "ink", LINE: "line", WARNING: "warning"},
-    **{colour: f"series-{place}" for place, colour in enumerate(SERIES, start=1)},
-}
-"""Each colour stands for a variable of the page's style, which decides on light and dark."""
-OUTSIDE = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL)
-UNUSED = re.compile(
-    r" font-family: [^;]*;|"
-    r' id="(?:figure|axes|patch|text|line2d|matplotlib\.axis|xtick|ytick|legend|LineCollection)_\d+"'
+SERIES = ("series-1", "series-2", "series-3", "series-4", "series-5")
+WARNING, LINE = "warning", "line"
+"""Colours are variables of the page's style, which decides on light and dark."""
+CHART = Markup(
+    "<figure><figcaption>{title}</figcaption>"
+    '<svg role="img" aria-label="{label}" viewBox="0 0 {width} {height}">{drawn}</svg></figure>'
 )
-STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "sourcing", "font.size": LETTERS, "text.color": INK}
+TEXT = Markup('<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>')
+AREA = Markup('<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}" fill="var(--{colour})"/>')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +43,7 @@ class Bar:
     colour: str = SERIES[0]
 
 
-def charts(figures: Figures) -> dict[str, list[str]]:
+def charts(figures: Figures) -> dict[str, list[Markup]]:
     """The charts of each section that has any, by its key."""
     drawn = {
         "standing": _standing(figures),
@@ -63,13 +57,13 @@ def charts(figures: Figures) -> dict[str, list[str]]:
     return {key: list(some) for key, some in drawn.items()}
 
 
-def _each(frame: pd.DataFrame, keys: str | list[str], draw: Any) -> Iterator[str]:
+def _each(frame: pd.DataFrame, keys: str | list[str], draw: Any) -> Iterator[Markup]:
     """A chart a currency, so that bars of one chart can be compared."""
     for _, one in frame.groupby(keys):
         yield from draw(one)
 
 
-def _standing(figures: Figures) -> Iterator[str]:
+def _standing(figures: Figures) -> Iterator[Markup]:
     steps = [
         Bar(label=words(row["state"]), parts=[row["orders"]], text=f"{row['orders']:,}")
         for row in records(figures.reached)
@@ -84,7 +78,7 @@ def _standing(figures: Figures) -> Iterator[str]:
         yield _bars("Orders that came so far, and those that left the road", [*steps, *off])
 
 
-def _spend(spend: pd.DataFrame) -> Iterator[str]:
+def _spend(spend: pd.DataFrame) -> Iterator[Markup]:
     sums = records(spend.groupby(["marketplace", "currency"])["paid_minor"].sum().reset_index())
     bars = [
         Bar(label=r["marketplace"], parts=[r["paid_minor"]], text=_short(r["paid_minor"], r["currency"])) for r in sums
@@ -92,7 +86,7 @@ def _spend(spend: pd.DataFrame) -> Iterator[str]:
     yield _bars(f"Paid, {sums[0]['currency']}", bars)
 
 
-def _days(spend: pd.DataFrame) -> Iterator[str]:
+def _days(spend: pd.DataFrame) -> Iterator[Markup]:
     """Days as rows, the newest last; of many their months."""
     known = spend[spend["day"] != ""]
     unit = "day" if known["day"].nunique() <= MOST_DAYS else "month"
@@ -109,7 +103,7 @@ def _days(spend: pd.DataFrame) -> Iterator[str]:
         yield _bars(f"Paid {unit} by {unit}, {currency}", bars, names)
 
 
-def _limits(limits: pd.DataFrame) -> Iterator[str]:
+def _limits(limits: pd.DataFrame) -> Iterator[Markup]:
     rows = records(limits)
     bars = [
         Bar(
@@ -127,7 +121,7 @@ def _limits(limits: pd.DataFrame) -> Iterator[str]:
     )
 
 
-def _freight(freight: pd.DataFrame) -> Iterator[str]:
+def _freight(freight: pd.DataFrame) -> Iterator[Markup]:
     rows = [row for row in records(freight) if row["paid_minor"]]
     if not rows:
         return
@@ -149,7 +143,7 @@ def _freight(freight: pd.DataFrame) -> Iterator[str]:
         yield _bars(f"Freight on each 100 {rows[0]['currency']} of goods and postage", bars)
 
 
-def _landed(landed: pd.DataFrame) -> Iterator[str]:
+def _landed(landed: pd.DataFrame) -> Iterator[Markup]:
     rows = records(landed)
     bars = [
         Bar(
@@ -162,7 +156,7 @@ def _landed(landed: pd.DataFrame) -> Iterator[str]:
     yield _bars(f"Landed cost, {rows[0]['currency']}", bars, ["goods", "postage", "surcharge", "freight"])
 
 
-def _stages(figures: Figures) -> Iterator[str]:
+def _stages(figures: Figures) -> Iterator[Markup]:
     """The median as the bar, and the time that nine of ten orders kept to behind it."""
     bars = [
         Bar(label=stage(row), parts=[row["median_s"], row["most_s"] - row["median_s"]], text=took(row["median_s"]))
@@ -172,66 +166,33 @@ def _stages(figures: Figures) -> Iterator[str]:
         yield _bars("Time of an order", bars, ["usual", "nine of ten within"], [SERIES[0], LINE])
 
 
-def _bars(title: str, bars: Sequence[Bar], legend: Sequence[str] = (), colours: Sequence[str] = SERIES) -> str:
+def _bars(title: str, bars: Sequence[Bar], legend: Sequence[str] = (), colours: Sequence[str] = SERIES) -> Markup:
     """Rows of bars, the first on top, with a legend below them where parts have names."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
-
-    with rc_context(STYLE):
-        height = ROW * (len(bars) + -(-len(legend) // NAMES_A_ROW))
-        figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
-        axes = figure.add_subplot()
-        _draw(axes, bars, len(legend) or 1, colours)
-        if legend:
-            names = [Patch(color=colours[place]) for place in range(len(legend))]
-            figure.legend(
-                handles=names,
-                labels=legend,
-                loc="outside lower left",
-                ncols=NAMES_A_ROW,
-                frameon=False,
-                fontsize=LETTERS - 1,
-            )
-        drawn = _inline(figure, f"{title}: " + "; ".join(f"{bar.label} {bar.text}" for bar in bars))
-    return f"<figure><figcaption>{escape(title)}</figcaption>{drawn}</figure>"
+    left = GAP + max(_width(bar.label) for bar in bars)
+    rooms = [(WIDTH - left - GAP - _width(bar.text), sum(bar.parts)) for bar in bars]
+    scale = min((max(room, ROW) / whole for room, whole in rooms if whole), default=0)  # so that each text has room
+    drawn: list[Markup] = []
+    for at, bar in enumerate(bars):
+        middle, end = ROW * (at + 0.5), left
+        drawn.append(TEXT.format(x=left - GAP, y=middle, anchor="end", text=bar.label))
+        for part, colour in zip(bar.parts, colours if legend else [bar.colour], strict=False):
+            drawn.append(AREA.format(x=end, y=middle - BAR / 2, width=part * scale, height=BAR, colour=colour))
+            end += part * scale
+        drawn.append(TEXT.format(x=end + GAP, y=middle, anchor="start", text=bar.text))
+    for number, (name, colour) in enumerate(zip(legend, colours, strict=False)):
+        row, column = divmod(number, NAMES_A_ROW)
+        x, y = column * WIDTH / min(NAMES_A_ROW, len(legend)), ROW * (len(bars) + row + 0.5)
+        drawn.append(AREA.format(x=x, y=y - SWATCH / 2, width=SWATCH, height=SWATCH, colour=colour))
+        drawn.append(TEXT.format(x=x + SWATCH + GAP, y=y, anchor="start", text=name))
+    label = f"{title}: " + "; ".join(f"{bar.label} {bar.text}" for bar in bars)
+    height = ROW * (len(bars) + -(-len(legend) // NAMES_A_ROW))
+    return CHART.format(title=title, label=label, width=WIDTH, height=height, drawn=Markup("").join(drawn))
 
 
-def _draw(axes: Axes, bars: Sequence[Bar], series: int, colours: Sequence[str]) -> None:
-    places = range(len(bars))
-    begin = [0] * len(bars)
-    for part in range(series):
-        values = [bar.parts[part] for bar in bars]
-        colour = [bar.colour if part == 0 and series == 1 else colours[part] for bar in bars]
-        axes.barh(places, values, left=begin, color=colour, height=0.62, edgecolor="none", clip_on=False)
-        begin = [start + value for start, value in zip(begin, values, strict=True)]
-    longest = max([*begin, 1])
-    for place, bar, end in zip(places, bars, begin, strict=True):
-        axes.text(end + longest * 0.015, place, bar.text, va="center", color=INK, parse_math=False)
-    axes.set_yticks(places, [bar.label for bar in bars])
-    axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.set_xlim(0, longest * 1.34)  # room for the words behind the longest bar
-    axes.set_xticks([])
-    axes.tick_params(axis="y", length=0, labelcolor=INK)
-    axes.spines[:].set_visible(False)
-
-
-def _inline(figure: Any, words: str) -> str:
-    """The figure as an element of a page: no size of its own, colours by name, and a text alternative."""
-    written = io.StringIO()
-    figure.savefig(
-        written, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    )
-    svg = UNUSED.sub("", OUTSIDE.sub("", written.getvalue()))
-    for colour, name in COLOURS.items():
-        svg = svg.replace(colour, f"var(--{name})")
-    svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', _opening(words), svg, count=1, flags=re.DOTALL)
-    return re.sub(r">\s+<", "><", svg).strip()
-
-
-def _opening(words: str) -> str:
-    name = escape(words).replace("\\", "\\\\")
-    return rf'<svg role="img" aria-label="{name}" viewBox="\1" xmlns:xlink="http://www.w3.org/1999/xlink">'
+def _width(text: str) -> float:
+    """The width of a text in a font without serifs, rather more than less."""
+    wide = sum(east_asian_width(letter) in "WF" for letter in text)
+    return LETTERS * (0.6 * (len(text) - wide) + wide)
 
 
 def _short(minor: int, currency: str) -> str:

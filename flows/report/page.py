@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-from html import escape
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from string import Template
+
+from jinja2 import Environment, StrictUndefined, Template
 
 from connectors.durable import whole
 from flows.report.charts import charts
 from flows.report.figures import MOST_LISTED, Figures
-from flows.report.sections import NUMBERS, ReportSection, Row, heading, moment, rest, sections, totals
+from flows.report.sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
 from flows.report.words import ALL
 
 FOLDED = ("waiting", "orders", "days")
@@ -25,57 +24,32 @@ WIDE = 8  # columns that leave no room for a chart beside them
 
 def page(figures: Figures, timezone: str) -> str:
     """The whole file. All foreign text is escaped; equal figures make equal bytes."""
-    drawn = charts(figures)
-    return Template(files("flows.prefect_ui").joinpath("report.html").read_text(encoding="utf-8")).substitute(
-        title=escape(heading(figures)),
-        moment=escape(moment(figures, timezone)),
-        totals="\n".join(
-            f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in totals(figures)
-        ),
-        sections="\n".join(_section(part, drawn.get(part.key, [])) for part in sections(figures, timezone)),
+    return _template().render(
+        title=heading(figures),
+        moment=moment(figures, timezone),
+        totals=totals(figures),
+        parts=sections(figures, timezone),
+        charts=charts(figures),
     )
 
 
-def _section(part: ReportSection, drawn: Sequence[str]) -> str:
-    words = "".join(f"<p>{escape(sentence)}</p>" for sentence in part.words)
-    whole = f"<p>{escape(more)}</p>" if (more := rest(part, min(len(part.rows), MOST_LISTED))) else ""
-    charts = f"<div>{''.join(drawn)}</div>" if drawn else ""
-    title = f'<h2 id="{part.key}">{escape(part.title)}</h2>'
-    kind = "beside two" if drawn and len(part.columns) < WIDE else "beside"
-    beside = f'<div class="{kind}">{charts}<div>{_tables(part)}{whole}</div></div>'
-    return f'<section aria-labelledby="{part.key}">{title}{words}{beside}</section>'
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.globals |= {
+        **{"ALL": ALL, "LINES_OF_THEIR_OWN": LINES_OF_THEIR_OWN, "MOST_LISTED": MOST_LISTED},
+        **{"NARROW": NARROW, "NUMBERS": NUMBERS, "WIDE": WIDE, "shown": _shown, "rest": _rest},
+    }
+    return environment.from_string(files("flows.prefect_ui").joinpath("report.html").read_text(encoding="utf-8"))
 
 
-def _tables(part: ReportSection) -> str:
-    """The table; of a long one the first rows, and the others behind a line that opens them."""
-    shown = SHOWN_OF_FOLDED if part.key in FOLDED else MOST_LISTED
-    folded = part.rows[shown:MOST_LISTED]
-    more = f"<details><summary>{len(folded):,} more</summary>{_table(part, folded)}</details>" if folded else ""
-    return _table(part, part.rows[:shown]) + more
+def _shown(part: ReportSection) -> int:
+    """How many rows of a table stand open; the others are behind a line that opens them."""
+    return SHOWN_OF_FOLDED if part.key in FOLDED else MOST_LISTED
 
 
-def _table(part: ReportSection, rows: Sequence[Row]) -> str:
-    if not rows:
-        return ""
-    head = "".join(f"<th{_kind(name)} scope=col>{escape(name)}</th>" for name in part.columns)
-    body = "\n".join(map(partial(_row, part), rows))
-    kind = "short" if len(part.columns) <= NARROW else "cards"
-    table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>'
-    return f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{part.key}">{table}</div>'
-
-
-def _row(part: ReportSection, row: Row) -> str:
-    cells = "".join(_cell(name, text) for name, text in zip(part.columns, row, strict=True))
-    return f"<tr{' class=all' if row[0] == ALL else ''}>{cells}</tr>"
-
-
-def _cell(name: str, text: str) -> str:
-    named = "" if name in LINES_OF_THEIR_OWN else f' data-name="{name}"'
-    return f"<td{_kind(name)}{named}>{escape(text)}</td>"
-
-
-def _kind(name: str) -> str:
-    return " class=number" if name in NUMBERS else ""
+def _rest(part: ReportSection) -> str:
+    return rest(part, min(len(part.rows), MOST_LISTED))
 
 
 def write_page(figures: Figures, timezone: str, file: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cli.diff import moment_of
 from connectors.snapshots import TABLES
+from connectors.snapshots.moments import moment_of
 from tests.cli.conftest import Sourcing
 from tests.connectors.snapshots.sample import AT, order, write
 
@@ -161,4 +161,4 @@ def test_what_there_is_not_is_told(sourcing: Sourcing, arguments: tuple[str, ...
 )
 def test_times_are_the_merchants(monkeypatch: pytest.MonkeyPatch, text: str, moment: object) -> None:
     monkeypatch.setenv("SOURCING_TIMEZONE", "Asia/Shanghai")
-    assert moment_of(text, NOW) == moment
+    assert moment_of(text, NOW, "Asia/Shanghai") == moment

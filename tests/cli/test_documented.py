@@ -13,6 +13,7 @@ from cli.main import app
 from cli.reference import PAGE, page, variable_of
 from connectors.settings import SourcingSettings, XportcnSettings
 from tests.running import COLUMNS, ROOT
+from tests.test_vocabulary import PRODUCT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFERENCE = PAGE.read_text(encoding="utf-8")
@@ -55,7 +56,7 @@ def test_every_column_is_in_the_page_of_request_files(column: str) -> None:
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 GENERATED = ("reference.md", "data-dictionary.md", "reasons.md")
-FOLDERS = ("benchmarks", "cli", "connectors", "deployments", "domain", "examples", "flows", "sandbox", "tasks", "tests")
+FOLDERS = (*PRODUCT, "benchmarks", "examples", "tests")
 
 
 def anchors(text: str) -> set[str]:

@@ -28,6 +28,7 @@ COMMANDS = [
         "receive",
         "costs",
         "report",
+        "export",
         "forget",
         "diff",
         "cart",
@@ -36,7 +37,7 @@ COMMANDS = [
         "ledger",
     ],
 ]
-HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl", "matplotlib"]
+HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl", "jinja2"]
 LOADED_BY_HELP = """
 import json, sys
 from typer.testing import CliRunner

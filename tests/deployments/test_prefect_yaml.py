@@ -19,6 +19,7 @@ from prefect.flows import load_flow_from_entrypoint
 from deployments.registration import AT_ONCE
 from deployments.stall_alerts import COMPLETES_WITHIN
 from deployments.steps import EXAMPLE, describe_site
+from sourcing import __version__
 from tests.running import ROOT
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
@@ -38,7 +39,16 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
     assert names == [
         *("nightly", "manual", "finish-batch"),
         *("sync-tracking", "sync-catalog", "reconcile", "costs", "callbacks", "after-sale"),
-        *("pause-buying", "resume-buying", "confirm-marketplace", "todo", "digest", "notify", "cancel-orders"),
+        *(
+            "export",
+            "pause-buying",
+            "resume-buying",
+            "confirm-marketplace",
+            "todo",
+            "digest",
+            "notify",
+            "cancel-orders",
+        ),
         *REMEDIES,
         "helper",
     ]
@@ -72,6 +82,7 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
         ("digest", "digest"),
         ("notify", "notify"),
         ("cancel-orders", "cancel-orders"),
+        ("export", "export"),
         *REMEDIES.items(),
     ],
 )
@@ -146,7 +157,7 @@ def test_the_build_step_tells_folder_version_and_zone(tmp_path: Path, monkeypatc
     assert describe_site() == {
         "folder": str(tmp_path),
         "inbox": f"{tmp_path}/shop/inbox",
-        "version": "0.1.0",
+        "version": __version__,
         "timezone": "Europe/Berlin",
         "example": EXAMPLE,
     }

@@ -128,7 +128,7 @@ def test_a_helper_has_a_home_of_its_own_wherever_it_runs() -> None:
 
 def test_the_image_holds_every_package() -> None:
     containerfile = (FOLDER / "container" / "Containerfile").read_text()
-    for package in ("cli", "connectors", "deployments", "domain", "flows", "sandbox", "tasks"):
+    for package in ("cli", "connectors", "deployments", "domain", "flows", "sandbox", "sourcing", "tasks"):
         assert f"COPY {package} {package}\n" in containerfile
     assert "prefect.yaml" in containerfile
 

@@ -30,6 +30,7 @@ NAMES = {
     "follow-after-sale/after-sale",
     "cancel-orders/cancel-orders",
     "costs/costs",
+    "export/export",
     "todo/todo",
     "hear-callbacks/callbacks",
     "pause-buying/pause-buying",

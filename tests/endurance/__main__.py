@@ -17,7 +17,8 @@ stops, a ledger that is away), `scale` a batch over helpers on Prefect with Post
 `--latency-ms`, `--concurrency`, `--cases` of alone, helped, nobody, killed, parent, version, secret and restarts),
 `callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that
 is killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed` (messages in no order) and `callbacks-runs`
-(how soon they start runs, and how few). `tests` are those that `make test` leaves out (marked `endurance`),
+(how soon they start runs, and how few). `wheel` builds and installs the package for `--python`, buys
+with it and serves with it. `tests` are those that `make test` leaves out (marked `endurance`),
 `properties` all property tests with new examples for each of `--repetitions` seeds.
 A repetition that fails keeps its folder and names it.
 """
@@ -58,6 +59,7 @@ from tests.endurance.snapshots import snapshots_outlive_kills
 from tests.endurance.starts import killed_starts_lock_nobody_out
 from tests.endurance.storm import Repetition, repetition
 from tests.endurance.suite import marked_tests_pass, new_examples_are_right
+from tests.endurance.wheel import wheel_works
 from tests.postgres import Postgres, running_postgres
 from tests.running import RunningSandbox, own_sandbox
 
@@ -66,7 +68,7 @@ RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself 
 PARTS = (
     *("storm", "restarts", "shared", "command", "hostile", "cells", "starts", "earlier", "crashes", "snapshots"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
-    *("rate", "scale", "tests", "properties", "deviations", "dialects", "reasons", "proxy"),
+    *("rate", "scale", "tests", "properties", "deviations", "dialects", "reasons", "proxy", "wheel"),
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed", "callbacks-runs"),
 )
 Done = Repetition | Restarted
@@ -91,6 +93,7 @@ def main() -> int:
     parser.add_argument("--latency-ms", type=float, default=200, help="of the service in scale")
     parser.add_argument("--concurrency", type=int, default=16, help="of scale: calls at once of each process")
     parser.add_argument("--cases", nargs="*", choices=SHARED, default=[*SHARED], help="of scale")
+    parser.add_argument("--python", default=sys.executable, help="of wheel: the Python that gets it")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are ended too
     shared = Load(
@@ -123,6 +126,7 @@ def main() -> int:
     right += [all([_pauses(name, options) for name in databases])] if "pauses" in options.parts else []
     right += [all([rate_is_kept(name, options.seconds) for name in databases])] if "rate" in options.parts else []
     right += [batches_are_shared(options.cases, shared, options.helpers)] if "scale" in options.parts else []
+    right += [wheel_works(options.python)] if "wheel" in options.parts else []
     right += [marked_tests_pass()] if "tests" in options.parts else []
     seeds = range(options.seed, options.seed + options.repetitions)
     right += [new_examples_are_right(seeds)] if "properties" in options.parts else []

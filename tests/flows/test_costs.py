@@ -125,6 +125,34 @@ async def test_a_look_in_another_currency_leaves_the_table_as_it_is(books_run: R
     }
 
 
+async def test_the_morning_shows_what_has_moved_and_writes_its_months_alone(
+    books_run: Resources, clock: MovableClock
+) -> None:
+    """A-2 goes from the unknown day to December; what is as it was is not written again, unless its file is gone."""
+    exports, names = books_run.settings.data_dir / "exports", ("2026-11.csv", "2026-11.xlsx")
+    later = PAID + timedelta(days=30)
+    written(books_run, {"orders": rows_of("orders", [order("A-2", 5800, "S-2", paid_at=None)])}, "b", minutes=1)
+
+    async def morning() -> tuple[list[str], list[str]]:
+        clock.advance(60)
+        report = await cost(books_run, EUR, "", CostFiles(), news_only=True)
+        assert (report.csv, report.is_news) == (None, True)
+        return [one.order_ref for one in report.orders], [Path(path).name[17:] for path in report.months]
+
+    assert await morning() == (["A-1", "A-2", "B-1"], [*names, "unknown.csv", "unknown.xlsx"])
+    assert await morning() == (["A-2"], [])  # it has no sum, since no day has a rate
+    (exports / "landed-costs-EUR-2026-11.csv").unlink()
+    (exports / "landed-costs-USD-2026-09.csv").touch()
+    assert await morning() == (["A-2"], [*names])
+    written(books_run, {"orders": rows_of("orders", [order("A-2", 5800, "S-2", paid_at=later)])}, "c", minutes=2)
+    orders, months = await morning()
+    assert ("A-2" in orders, months) == (True, ["2026-12.csv", "2026-12.xlsx"])
+    assert sorted(path.name[13:] for path in exports.iterdir()) == [
+        *(f"EUR-{month}.{kind}" for month in ("2026-11", "2026-12") for kind in ("csv", "xlsx")),
+        "USD-2026-09.csv",
+    ]
+
+
 async def test_only_orders_paid_since_a_day_are_told_and_those_without_a_day(books_run: Resources) -> None:
     later = order("B-1", 5100, "S-3", paid_at=PAID + timedelta(days=1))
     unknown = order("A-2", 5800, "S-2", paid_at=None)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.mutants.catalogue import MUTANTS, Mutant
 from tests.running import ROOT
 
-COPIED = ("cli", "connectors", "deployments", "domain", "flows", "sandbox", "tasks", "tests")
+COPIED = ("cli", "connectors", "deployments", "domain", "flows", "sandbox", "sourcing", "tasks", "tests")
 
 
 def main() -> int:

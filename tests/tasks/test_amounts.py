@@ -30,7 +30,7 @@ from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
 from tasks.steps import Step
-from tasks.sync_tracking import sync_tracking
+from tasks.sync_tracking import follow_parcels
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned
@@ -311,7 +311,7 @@ async def paid_in_an_unknown_state(resources: Resources, channel: PricedChannel)
 
 async def track(resources: Resources) -> None:
     asked: PartialResults[str, Reason | None] = PartialResults()
-    await sync_tracking.fn(resources, resources.ledger.orders(["A-1"]), asked, label="1 of 1")
+    await follow_parcels(resources, resources.ledger.orders(["A-1"]), asked)
 
 
 async def test_it_is_booked_once_its_state_is_known_or_a_parcel_shows(

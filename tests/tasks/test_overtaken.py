@@ -32,7 +32,7 @@ from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments, pay_orders
 from tasks.steps import Step
-from tasks.sync_tracking import sync_tracking
+from tasks.sync_tracking import follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.answers.test_resolve import FakeChannel
@@ -120,7 +120,7 @@ async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
     back = [OrderChange(order_ref="A-1", state=state) for state in (OrderState.REFUNDING, OrderState.REFUNDED)]
     channel.meanwhile = lambda: next_run.ledger.change(back)
     asked: PartialResults[str, Reason | None] = PartialResults()
-    await sync_tracking.fn(resources, resources.ledger.orders(["A-1", "A-2"]), asked, label="1 of 1")
+    await follow_parcels(resources, resources.ledger.orders(["A-1", "A-2"]), asked)
     assert asked == {"A-1": None, "A-2": None}
     assert (state(resources), state(resources, "A-2")) == (OrderState.REFUNDED, OrderState.SHIPPED)
 
@@ -131,7 +131,7 @@ async def test_an_order_that_the_service_does_not_show_was_asked_about(
     """It is no trouble of tracking: a reconciliation tells of it."""
     ordered(resources)
     asked: PartialResults[str, Reason | None] = PartialResults()
-    await sync_tracking.fn(resources, resources.ledger.orders(["A-1"]), asked, label="1 of 1")
+    await follow_parcels(resources, resources.ledger.orders(["A-1"]), asked)
     assert asked == {"A-1": None}
 
 

@@ -15,9 +15,10 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.snapshots import sql
 from connectors.snapshots.writer import write_snapshot
+from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.snapshot import orders_now, snapshot_orders, snapshot_plan, write
+from tasks.snapshot import Before, orders_now, snapshot_orders, snapshot_plan, snapshot_tracking, write
 from tasks.snapshot_refunds import snapshot_refunds
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
@@ -82,6 +83,39 @@ async def test_a_payment_is_written_once_by_the_run_that_found_it(resources: Res
     assert [(row["amount_minor"], row["batch_id"]) for row in first["payments"]] == [(100, "batch")]
     later = orders_now(resources, resources.ledger.orders(["A-1"]))
     assert later.keys() == {"orders", "outcomes"}
+
+
+async def test_tracking_writes_what_is_new_of_orders_that_it_no_longer_has_in_memory(
+    resources: Resources, clock: MovableClock
+) -> None:
+    """A-1 had a scan alone, A-2 was paid while it was followed, and A-3 by another run after that."""
+    put_rows(resources.ledger, [plan("A-3")])
+    ledger, root, refs = resources.ledger, resources.settings.snapshot_root, ["A-1", "A-2", "A-3"]
+    ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in refs])
+    orders = ledger.orders(refs)
+    before = {ref: Before.of(order, has_moved=ref == "A-2") for ref, order in orders.items()}
+    clock.advance(1)
+    for ref in refs[1:]:
+        paid = Columns({"paid_minor": 100, "order_id": ref})
+        ledger.change([OrderChange(order_ref=ref, state=OrderState.PAID, writes=paid)])
+    scans = [
+        TrackingEvent(tracking_number="T1", occurred_at=clock(), status=TraceStatus.ACCEPT, description=words)
+        for words in ("taken", "sent")
+    ]
+    ledger.tracking.add({"A-1": scans})
+    await snapshot_tracking(resources, before, {("A-1", "T1", 2)}, clock())
+    assert sql(root, "select order_ref, state from orders").rows == (
+        ("A-1", "ordered"),
+        ("A-2", "paid"),
+        ("A-3", "paid"),
+    )
+    assert sql(root, "select order_ref, description from tracking_events").rows == (("A-1", "sent"),)
+    assert sql(root, "select order_ref, amount_minor from payments").rows == (("A-2", 100), ("A-3", 100))
+    paid_again = {ref: Before.of(order, has_moved=True) for ref, order in ledger.orders(refs).items()}
+    clock.advance(1)
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.BOOKED)])
+    await snapshot_tracking(resources, paid_again, set(), clock())
+    assert len(sql(root, "select * from payments_history").rows) == 2
 
 
 async def test_prefect_does_not_walk_the_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:

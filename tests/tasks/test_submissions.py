@@ -22,7 +22,7 @@ from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments
-from tasks.sync_tracking import sync_tracking
+from tasks.sync_tracking import follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns
 from tests.flows.answers.test_resolve import FakeChannel
@@ -225,7 +225,7 @@ async def test_a_refused_payment_whose_order_closes_is_still_looked_for(
     await nights(next_run, clock, 1)
     channel.show("77", ServiceStatus.CLOSED)
     asked: PartialResults[str, Reason | None] = PartialResults()
-    await sync_tracking.fn(next_run, next_run.ledger.orders(["A-1"]), asked, label="1 of 1")
+    await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), asked)
     state, reason = standing(next_run)
     assert state is OrderState.CANCELLED
     assert reason.startswith("not paid: the service's finance refused the payment")

@@ -10,7 +10,7 @@ from connectors.marketplaces.browsing import PlainBrowser, refuse_filters
 from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.international import reading
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, order_page
+from connectors.marketplaces.listing import OrderPage, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,
@@ -97,13 +97,7 @@ class InternationalChannel(FilteredOrders):
         return order_page(answer.order_list, answer.total_count, read)
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        """The events, which stand in the order itself: it is read anew."""
-        request = international.OrderListRequest(
-            start_page=FIRST_PAGE, page_size=PAGE_SIZE, trade_ids=(order.order_id,)
-        )
-        answer = await self._client.read(international.ORDER_LIST, request)
-        shown = [one for one in answer.order_list if one.trade_id == order.order_id]
-        return oldest_first(event for one in shown for event in reading.events(one))
+        return oldest_first(order.scans)
 
 
 def _products(lines: Sequence[OrderLine]) -> tuple[international.OrderedProduct, ...]:

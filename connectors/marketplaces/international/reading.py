@@ -221,10 +221,11 @@ def any_order(order: international.Order) -> ServiceOrder:
             if parcel.tracking_number
         ),
         shipments=shipments(order.international_logistics),
+        scans=tuple(_scans(order)),
     )
 
 
-def events(order: international.Order) -> Iterable[TrackingEvent]:
+def _scans(order: international.Order) -> Iterable[TrackingEvent]:
     traced = [(parcel.tracking_number, parcel.traces) for parcel in order.logistics_list]
     traced += [(parcel.logistic_number, parcel.traces) for parcel in order.international_logistics]
     for number, traces in traced:

@@ -21,7 +21,7 @@ from connectors.marketplaces.lines import (
     unknown_sale,
     unmentioned,
 )
-from connectors.marketplaces.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, order_page
+from connectors.marketplaces.listing import OrderPage, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,
@@ -185,10 +185,11 @@ def service_order(order: poizon.Order) -> ServiceOrder:
             if parcel.express_no
         ),
         shipments=shipments(order.international_logistics),
+        scans=tuple(_scans(order)),
     )
 
 
-def events(order: poizon.Order) -> Iterable[TrackingEvent]:
+def _scans(order: poizon.Order) -> Iterable[TrackingEvent]:
     traced = [(parcel.express_no, parcel.traces) for parcel in order.logistics_list]
     traced += [(parcel.logistic_number, parcel.traces) for parcel in order.international_logistics]
     for number, traces in traced:
@@ -257,11 +258,7 @@ class PoizonChannel(FilteredOrders):
         return order_page(answer.data, answer.total_records, service_order)
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        """The events, which stand in the order itself: it is read anew."""
-        request = poizon.OrderListRequest(page_no=FIRST_PAGE, page_size=PAGE_SIZE, dist_order_nos=(order.order_id,))
-        answer = await self._client.read(poizon.ORDER_LIST, request)
-        shown = [one for one in answer.data if one.dist_order_no == order.order_id]
-        return oldest_first(event for one in shown for event in events(one))
+        return oldest_first(order.scans)
 
 
 def _is_of_several(order: SourcingOrder) -> bool:

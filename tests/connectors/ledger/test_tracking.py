@@ -64,8 +64,10 @@ def test_what_another_run_recorded_meanwhile_is_not_recorded_twice(shipped: Ledg
 
 
 def test_a_parcel_is_due_the_later_the_longer_it_is_quiet(shipped: Ledger, clock: MovableClock) -> None:
-    booked = {"A-1": clock(), "A-2": clock() - 100 * H}
-    shipped.tracking.add({"A-1": [], "A-2": []}, polled=booked)
+    """A-1 is polled at least hours apart that its marketplace has, A-2 was booked long ago."""
+    booked = {"A-1": (clock(), 4), "A-2": (clock() - 200 * H, 0)}
+    shipped.tracking.add({"A-1": [scan("P", clock)], "A-2": []}, polled=booked)
+    clock.advance(2 * 3600)
     assert shipped.tracking.not_due() == {"A-1", "A-2"}
     clock.advance(2 * 3600)
     assert shipped.tracking.not_due() == {"A-2"}
@@ -76,12 +78,12 @@ def test_a_parcel_is_due_the_later_the_longer_it_is_quiet(shipped: Ledger, clock
 
 def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(shipped: Ledger, clock: MovableClock) -> None:
     clock.advance(400 * 86_400)
-    shipped.tracking.add({"A-1": []}, polled={"A-1": clock()})
+    shipped.tracking.add({"A-1": []}, polled={"A-1": (clock(), 0)})
     clock.advance(-400 * 86_400)
     assert shipped.tracking.not_due() == set()
 
 
 def test_what_has_arrived_is_not_kept_among_parcels(shipped: Ledger, clock: MovableClock) -> None:
-    shipped.tracking.add({"A-1": []}, polled={"A-1": clock()})
-    shipped.tracking.add({}, [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)], polled={"A-1": clock()})
+    shipped.tracking.add({"A-1": []}, polled={"A-1": (clock(), 0)})
+    shipped.tracking.add({}, [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)], polled={"A-1": (clock(), 0)})
     assert shipped.tracking.not_due() == set()

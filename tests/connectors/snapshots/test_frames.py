@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
@@ -15,8 +18,10 @@ import pytest
 from pyarrow import parquet
 
 from connectors.snapshots import TABLES, QueryError, SnapshotDamaged, SnapshotError, Snapshots, sql
+from connectors.snapshots.amounts import with_decimals
 from connectors.snapshots.sources import rows_in
 from tests.connectors.snapshots.sample import AT, order, write
+from tests.running import ROOT
 
 LATER = AT + timedelta(hours=1)
 FILE = "_history/orders/date=2026-01-02/batch-1.parquet"
@@ -122,7 +127,7 @@ def test_what_can_not_be_asked_is_told_in_words(tmp_path: Path) -> None:
         snapshots.table("orders", where=pc.field("paid_minor") == "much")
     with pytest.raises(QueryError, match="has no time zone; give UTC"):
         snapshots.table("orders", datetime(2026, 1, 2))  # noqa: DTZ001 - that is the fault
-    with pytest.raises(QueryError, match="there is no snapshot batch-9; give the id of one, or a time with a zone"):
+    with pytest.raises(QueryError, match="there is no snapshot batch-9; give the id of one, or a time such as"):
         snapshots.table("orders", "batch-9")
     assert AT.tzinfo is UTC
 
@@ -214,3 +219,92 @@ def test_files_that_are_replaced_between_being_listed_and_read_are_read_anew(
     orders = Snapshots(tmp_path).table("orders", columns=["order_ref", "paid_minor"])
     assert pairs(orders) == [("A-2", 20)]
     assert next(turns) == 2
+
+
+def test_a_table_is_had_by_its_name_and_all_are_listed(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    snapshots = Snapshots(tmp_path)
+    assert pairs(snapshots["orders"][["order_ref", "state"]]) == [("A-1", "shipped"), ("A-2", "held")]
+    assert list(snapshots) == list(TABLES) == snapshots._ipython_key_completions_()
+    told = repr(snapshots).splitlines()
+    assert told[0] == f"Snapshots({str(tmp_path)!r})"
+    assert "orders 2" in [" ".join(line.split()) for line in told]
+    assert repr(Snapshots(tmp_path / "none")) == f"Snapshots({str(tmp_path / 'none')!r})"
+
+
+def test_money_is_decimals_of_the_currency_and_null_where_there_is_none(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order("A-1"), order("A-2", freight_minor=0, freight_currency=None)])
+    snapshots = Snapshots(tmp_path)
+    orders = snapshots.table(
+        "orders", columns=["paid_minor", "currency", "freight_minor", "freight_currency"], money=True
+    )
+    assert list(orders) == ["paid", "currency", "freight", "freight_currency"]
+    assert orders.dtypes.astype(str)["paid"] == "decimal128(25, 4)[pyarrow]"
+    assert orders["freight"].dropna().to_list() == [Decimal("322.92")]
+    assert orders["paid"].sum() == Decimal("39.80")
+    sums = snapshots.sql("select currency, sum(paid_minor) as paid_minor from orders group by all", money=True)
+    assert pairs(sums) == [("CNY", Decimal("39.80"))]
+    assert list(snapshots.table("orders", columns=["paid_minor"], money=True)) == ["paid_minor"]
+
+
+@pytest.mark.parametrize("yen", [2**63 - 1, -(2**63) + 1])
+def test_the_largest_amount_of_a_currency_without_cents_is_a_decimal_too(yen: int) -> None:
+    rows = pa.table({"paid_minor": pa.array([yen], pa.int64()), "currency": ["JPY"]})
+    assert with_decimals(rows, {"paid_minor": "currency"}).column("paid").to_pylist() == [Decimal(yen)]
+
+
+def test_one_way_to_say_a_time(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    snapshots = Snapshots(tmp_path)
+    for at in ("2026-01-02 04:30", "2026-01-02T05:30+01:00", "track-1"):
+        assert snapshots.table("orders", at)["state"].to_list() == ["booked", "held"]
+        assert snapshots.changes("orders", since=at)["was_state"].to_list() == ["booked"]
+    assert snapshots.table("orders", "1h")["state"].to_list() == ["shipped", "held"]
+    assert len(snapshots.changes("orders", since="9999w")) == 2
+
+
+def test_a_frame_has_the_words_of_its_table_and_columns(tmp_path: Path) -> None:
+    frame = Snapshots(tmp_path).table("orders", columns=["paid_minor"])
+    assert frame.attrs["description"] == TABLES["orders"].words
+    assert frame.attrs["columns"]["paid_minor"]["unit"] == "minor units of `currency`"
+    assert frame.copy().attrs == frame.attrs
+
+
+def test_texts_that_repeat_become_categories(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order(f"A-{number}") for number in range(4)])
+    kinds = Snapshots(tmp_path).table("orders", categories=True).dtypes.astype(str)
+    assert (kinds["state"], kinds["order_ref"], kinds["paid_minor"]) == (
+        "category",
+        "string[pyarrow]",
+        "int64[pyarrow]",
+    )
+
+
+def test_batches_are_of_one_moment_although_the_table_is_rewritten_between_them(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order(f"A-{number:03}", state="paid") for number in range(250)])
+    batches = Snapshots(tmp_path).batches("orders", 100, ["order_ref", "state"])
+    first = next(batches)
+    write(tmp_path, "track-1", orders=[order(f"A-{number:03}", state="shipped") for number in range(250)], at=LATER)
+    frames = [first, *batches]
+    assert [len(frame) for frame in frames] == [100, 100, 50]
+    assert {state for frame in frames for state in frame["state"]} == {"paid"}
+    assert len({ref for frame in frames for ref in frame["order_ref"]}) == 250
+    held = Snapshots(tmp_path).batches("orders", 100, ["order_ref"], [("order_ref", "==", "A-007")])
+    assert [pairs(frame) for frame in held] == [[("A-007",)]]
+    assert list(Snapshots(tmp_path / "none").batches("orders")) == []
+
+
+def test_the_installed_package_says_of_what_type_its_snapshots_are() -> None:
+    """`sourcing/__init__.pyi` is for a type checker that does not see this class."""
+    stub = ast.parse((ROOT / "sourcing" / "__init__.pyi").read_text())
+    (told,) = (one for one in stub.body if isinstance(one, ast.ClassDef))
+    methods = {one.name: one.args for one in told.body if isinstance(one, ast.FunctionDef)}
+    public = {name for name in vars(Snapshots) if not name.startswith("_")}
+    assert {name for name in methods if not name.startswith("_")} == public
+    for name in public - {"tables"}:
+        given = inspect.signature(getattr(Snapshots, name)).parameters
+        arguments = methods[name]
+        assert [one.arg for one in (*arguments.args, *arguments.kwonlyargs)] == list(given)
+        defaults = [*arguments.defaults, *filter(None, arguments.kw_defaults)]
+        expected = [one.default for one in given.values() if one.default is not inspect.Parameter.empty]
+        assert [ast.literal_eval(one) for one in defaults] == expected

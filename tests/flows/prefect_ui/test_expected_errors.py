@@ -25,6 +25,7 @@ from flows.after_sale import (
 from flows.callbacks import hear_callbacks
 from flows.cancel_orders import cancel_orders
 from flows.costs import costs
+from flows.export import export_tables
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.reconcile import reconcile
 from flows.resolve import resolve_order
@@ -36,7 +37,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 FORMS: dict[Flow[..., Any], list[str]] = {
     sync_tracking: ["Orders per step", "Calls at once", "Only what is due"],
     reconcile: ["Days back", "Left the wallet, in yuan", "Marketplaces", "Not ours", "Your name", "Orders per step"],
-    costs: ["Paid since", "Currency", "CSV file", "Sheet"],
+    costs: ["Paid since", "Currency", "CSV file", "Sheet", "Only what has moved"],
+    export_tables: ["Tables", "Query", "Format", "File"],
     cancel_orders: ["Orders", "Reason", "Only show what would happen"],
     follow_after_sale: ["Orders per step"],
     hear_callbacks: ["About", "Ticket"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +15,9 @@ from domain.wording import counted, pluralize, shorten
 from flows.after_sale_reporting import AfterSaleReport, RefundLine, Trouble
 from flows.after_sale_reporting import artifact_rows as after_sale_rows
 from flows.after_sale_reporting import summary_of as after_sale_summary
+from flows.batch.chunks import chunks
 from flows.batch.reporting import line_of
-from flows.sync_tracking import TrackReport, summary_of, tracking_rows
+from flows.sync_tracking import TASKS, TrackReport, orders_a_task, scan_words, summary_of, tracking_rows
 from tests.connectors.ledger.plans import plan
 from tests.flows.plans import planned
 
@@ -36,11 +36,12 @@ def event(order_ref: str, hour: int, description: str, place: str = "", number: 
 
 
 def test_tracking_shows_what_moved_and_what_was_heard() -> None:
-    """The newest scan of each; an order of which nothing is new has no row."""
+    """The newest scan of each; an order of which nothing is new has no row, and what moved comes first."""
     shipment = {"shipment_order_id": "9", "tracking_numbers": ["T1"], "tracking_urls": ["https://carrier.example/T1"]}
-    before = {ref: order(ref, OrderState.BOOKED, shipment=shipment) for ref in ("A-1", "A-2", "A-3")}
-    now = before | {"A-2": replace(before["A-2"], state=OrderState.IN_WAREHOUSE)}
-    events = [event("A-1", 9, "sent"), event("A-2", 11, "signed", "Shenzhen"), event("A-2", 10, "arrived")]
+    was = dict.fromkeys(("A-1", "A-2", "A-3"), OrderState.BOOKED)
+    now = {ref: order(ref, OrderState.IN_WAREHOUSE if ref == "A-2" else was[ref], shipment=shipment) for ref in was}
+    newest = {"A-1": scan_words(event("A-1", 9, "sent"), now["A-1"])}
+    newest["A-2"] = scan_words(event("A-2", 11, "signed", "Shenzhen"), now["A-2"])
     report = TrackReport(
         followed=3,
         moved=[line_of(now["A-2"])],
@@ -51,7 +52,7 @@ def test_tracking_shows_what_moved_and_what_was_heard() -> None:
         orders=[line_of(one) for one in now.values()],
     )
     assert summary_of(report) == "3 orders: 1 moved, 3 new events, 1 not asked about"
-    assert tracking_rows(report, before, now, events) == [
+    assert tracking_rows(report, was, newest) == [
         {
             "order": "A-2",
             "was": "booked",
@@ -76,21 +77,19 @@ def test_tracking_shows_what_moved_and_what_was_heard() -> None:
 def test_a_scan_names_no_receiver_and_at_the_door_nobody() -> None:
     """At the warehouse in China nobody of the merchant's customers signs, so there the words stay."""
     shipment = {"shipment_order_id": "9", "tracking_numbers": ["T1"], "tracking_urls": []}
-    now = {ref: order(ref, OrderState.BOOKED, shipment=shipment) for ref in ("A-1", "A-2")}
-    events = [event("A-1", 9, "signed by a neighbour", "LA", "T1"), event("A-2", 9, "Jane has to be called", "LA")]
-    report = TrackReport(
-        followed=2,
-        moved=[],
-        new_events=2,
-        troubles=[],
-        snapshot_id=None,
-        snapshot_root="/s",
-        orders=[line_of(one) for one in now.values()],
-    )
-    assert [row["newest scan"] for row in tracking_rows(report, now, now, events)] == [
+    booked = order("A-1", OrderState.BOOKED, shipment=shipment)
+    events = [event("A-1", 9, "signed by a neighbour", "LA", "T1"), event("A-1", 9, "Jane has to be called", "LA")]
+    assert [scan_words(one, booked) for one in events] == [
         "2026-03-20 09:00 SIGN",
         "2026-03-20 09:00 [receiver_name] has to be called, [city]",
     ]
+
+
+def test_a_day_of_tracking_is_few_task_runs_however_many_parcels() -> None:
+    """Each hour those that follow parcels, and the one that writes the snapshot."""
+    tasks = [len(chunks(range(orders), orders_a_task(orders, 100))) for orders in (1, 150, 14_000, 20_001)]
+    assert tasks == [1, 2, TASKS, TASKS]
+    assert 24 * (TASKS + 1) <= 200
 
 
 def line(order_ref: str, state: OrderState) -> ReportLine:

@@ -73,8 +73,8 @@ def test_words_of_others_stay_words(content: str) -> None:
 
 
 def test_the_page_asks_nothing_of_the_network(content: str) -> None:
-    """No address but the names of namespaces, which nobody opens; the page forbids itself the rest."""
-    assert set(re.findall(r"https?://[^\s\"')]+", content)) == {"http://www.w3.org/1999/xlink"}
+    """It has no address in it, and forbids itself the rest."""
+    assert re.findall(r"https?:", content) == []
     assert "default-src 'none'; style-src 'unsafe-inline'" in content
 
 
@@ -88,7 +88,6 @@ def test_every_chart_says_in_words_what_it_shows(content: str) -> None:
     assert "Paid of what your limits allowed, CNY: taobao 25.0 % saved" in labels
     assert "Freight on each 100 CNY of goods and postage: taobao 25.00 USD" in labels
     assert all(chart["role"] == "img" and "width" not in chart for chart in charts)
-    assert re.findall(r"#0000\d\d|DejaVu|<metadata|<style type", content) == []
     variables = set(re.findall(r"var\((--[a-z0-9-]+)\)", content))
     assert variables <= set(re.findall(r"^ +.*?(--[a-z0-9-]+):", content, re.MULTILINE)) | set(
         re.findall(r" (--[a-z0-9-]+):", content)

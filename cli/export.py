@@ -1,0 +1,29 @@
+"""`sourcing export`: tables of the snapshots as a file for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cli.failures import BadUsage, as_usage
+from cli.terminal import console, print_json
+from connectors.exports import export
+from connectors.settings import SourcingSettings
+from connectors.snapshots.reader import QueryBounds
+from connectors.table_files import ExportFormat
+from domain.wording import pluralize
+
+
+def run_export(tables: Sequence[str], query: str, files: Mapping[str, Path | None], *, as_json: bool) -> int:
+    """Write the one file that is named, and print what is in it; answers the exit code."""
+    named = [(ExportFormat(kind), file) for kind, file in files.items() if file]
+    if len(named) != 1:
+        raise BadUsage("name one file: --csv, --xlsx, --parquet or --sqlite FILE")
+    with as_usage():
+        file, counts = export(SourcingSettings(), *named[0], tables=tables, query=query, bounds=QueryBounds())
+    if as_json:
+        print_json({"file": str(file), "rows": counts})
+        return 0
+    console.print("\n".join(f"{name}: {pluralize(count, 'row')}" for name, count in counts.items()))
+    console.print(f"Wrote {file}", soft_wrap=True)
+    return 0

@@ -1,0 +1,47 @@
+"""The flow that writes tables of the snapshots for other programs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import acreate_link_artifact
+
+from connectors.exports import export
+from connectors.settings import SourcingSettings
+from connectors.snapshots.reader import QueryBounds
+from connectors.table_files import ExportFormat
+from domain.wording import pluralize
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.parameters import ExportedFile, ExportedFormat, ExportedQuery, ExportedTables, in_words
+from flows.prefect_ui.progress import best_effort, rename_run
+from flows.prefect_ui.remedy_parameters import NO_TEXTS
+
+
+@flow(name="export", flow_run_name="export of tables", persist_result=False)
+@report_expected_errors()
+async def export_tables(
+    tables: ExportedTables = NO_TEXTS,
+    query: ExportedQuery = "",
+    kind: ExportedFormat = ExportFormat.XLSX,
+    file: ExportedFile = "",
+) -> str:
+    """Write tables of the snapshots, or the answer to a query, into a file on the worker's machine.
+
+    Amounts are in their currency, times in SOURCING_TIMEZONE, ids are text. Asks the service nothing.
+    """
+
+    settings = SourcingSettings()
+    target = settings.data_dir / "exports" / file if file else None
+
+    def write() -> tuple[Path, dict[str, int]]:
+        return export(settings, kind, target, tables=tables, query=query, bounds=QueryBounds())
+
+    path, counts = await asyncio.to_thread(in_words, "What to export", write)
+    words = ", ".join(f"{name}: {pluralize(count, 'row')}" for name, count in counts.items())
+    run_logger().info("%s: %s", path, words)
+    link = acreate_link_artifact(path.absolute().as_uri(), path.name, key="export", description=f"{path}: {words}")
+    await best_effort("the link", link)
+    await rename_run(f"export: {path.name}")
+    return str(path)

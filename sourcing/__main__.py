@@ -1,0 +1,5 @@
+"""`python -m sourcing` is the command `sourcing`."""
+
+from sourcing.command import main
+
+main()

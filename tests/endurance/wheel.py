@@ -1,0 +1,126 @@
+"""The wheel in a bare environment: the example bought in a folder with a `flows` of its own, and `sourcing serve`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.deployments.conftest import free_port
+from tests.deployments.served import wait_for
+from tests.running import ROOT
+from tests.upgrade.__main__ import asked, is_registered, start
+
+MOST_MB = 520
+LEAST_BOOKED = 18
+OF_PREFECT = "import sys, sourcing.blocks; print({'pandas', 'pyarrow', 'sqlalchemy'} & {*sys.modules})"
+TABLE = "from sourcing import Snapshots; print(len(Snapshots('data/snapshots').table('orders')))"
+EXAMPLE = (ROOT / "examples" / "requests.csv").read_text(encoding="utf-8")
+ORDER = re.compile("order_ref|DE-2001")
+ENDS_WITHIN_S = 300
+
+
+def wheel_works(python: str) -> bool:
+    """Print what is wrong with an installation for this Python; whether nothing is."""
+    with tempfile.TemporaryDirectory() as place:
+        wrong = list(_faults(Path(place), python))
+    print(f"wheel      {'; '.join(wrong) or '0 violations'}", flush=True)
+    return not wrong
+
+
+def _faults(folder: Path, python: str) -> Iterator[str]:
+    bin_ = folder / "venv" / "bin"
+    _do(folder, sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", ROOT, "-w", "out")
+    _do(folder, python, "-m", "venv", "venv")
+    pip = (bin_ / "python", "-m", "pip", "install", "--quiet", "--no-compile")
+    before = _top(folder)
+    (wheel,) = (folder / "out").glob("*.whl")
+    _do(folder, *pip, "--no-deps", wheel)
+    if strange := {name for name in _top(folder) - before if not name.startswith("sourcing")}:
+        yield f"at the top of site-packages: {strange}"
+    _do(folder, *pip, wheel)
+    size = int(_do(folder, "du", "-sm", "venv").split()[0])
+    version = _do(folder, bin_ / "sourcing", "--version").strip()
+    print(f"wheel      {wheel.name}: {version}, {size} MB with {_do(folder, bin_ / 'python', '--version')}", flush=True)
+    if size > MOST_MB:
+        yield f"{size} MB"
+    work = folder / "shop"
+    for own in ("flows", "tasks", "domain/nothing"):
+        (work / own).mkdir(parents=True)
+        (work / own / "__init__.py").write_text("raise ImportError('the merchant has a module of this name')\n")
+    if (loaded := _do(work, bin_ / "python", "-c", OF_PREFECT).strip()) != "set()":
+        yield f"the block loads {loaded}"
+    with _sandbox(work, bin_) as url:
+        environment = {**_clean(), "XPORTCN_BASE_URL": url}
+        site = next((folder / "venv").glob("lib/*/site-packages/sourcing/site"))
+        command = [str(bin_ / "sourcing"), "run", str(site / "examples" / "requests.csv"), "--yes", "--json"]
+        run = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
+        states = Counter(line["state"] for line in json.loads(run.stdout or '{"orders": []}')["orders"])
+        print(f"wheel      the example: {dict(states)}, exit code {run.returncode}", flush=True)
+        if states["booked"] < LEAST_BOOKED:
+            yield f"the example ended with {dict(states)}: {run.stderr[-500:]}"
+        rows = _do(work, bin_ / "python", "-c", TABLE).strip()
+        if rows != str(states.total()):
+            yield f"Snapshots shows {rows} orders"
+        yield from _served(work, bin_, environment)
+
+
+def _served(work: Path, bin_: Path, environment: dict[str, str]) -> Iterator[str]:
+    """`sourcing serve`, and a run by the form of `manual`."""
+    port = free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    with (work / "serve.txt").open("w") as output:
+        command = [str(bin_ / "sourcing"), "serve", "--port", str(port)]
+        serve = subprocess.Popen(command, cwd=work, env=environment, stdout=output, stderr=output)
+    try:
+        wait_for(lambda: "Ctrl-C" in (work / "serve.txt").read_text() or serve.poll() is not None, seconds=300)
+        wait_for(lambda: is_registered(api), seconds=300)
+        lines = "\n".join(line.replace("DE-2001", "FORM-1") for line in EXAMPLE.splitlines() if ORDER.match(line))
+        bought = {"requests": {"lines": lines}, "dry_run": False, "yes": True, "batch": "form"}
+        run_id = start(api, "source-orders/manual", bought)
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while (run := asked(api, f"flow_runs/{run_id}"))["state_name"] not in ("Completed", "Failed", "Crashed"):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(1)
+        print(f"wheel      served: a run from the form is {run['state_name']}: {run['state']['message']}", flush=True)
+        if run["state_name"] != "Completed":
+            yield f"the run from the form is {run['state_name']}: {run['state']['message']}"
+    finally:
+        serve.send_signal(signal.SIGINT)
+        serve.wait(120)
+
+
+@contextmanager
+def _sandbox(work: Path, bin_: Path) -> Iterator[str]:
+    environment = {**_clean(), "PYTHONUNBUFFERED": "1"}
+    command = [str(bin_ / "sourcing"), "sandbox", "--port", "0"]
+    with subprocess.Popen(command, cwd=work, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        words = process.stdout.readline().split()
+        try:
+            yield words[words.index("on") + 1]
+        finally:
+            process.terminate()
+
+
+def _top(folder: Path) -> set[str]:
+    return {path.name for path in next((folder / "venv").glob("lib/*/site-packages")).iterdir()}
+
+
+def _do(folder: Path, *command: str | Path) -> str:
+    return subprocess.run(command, cwd=folder, env=_clean(), stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def _clean() -> dict[str, str]:
+    ours = ("PREFECT_", "SOURCING_", "XPORTCN_", "PYTHON", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
