@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from string import capwords
 
-NAMES = ("alpha_2", "alpha_3", "name", "common_name", "official_name")
+from domain.iso_codes import country_names
+
 TWO_LETTERS = "give its two-letter code, such as DE"
 # Everyday names that ISO 3166 spells otherwise.
 EVERYDAY_NAMES = {
@@ -53,12 +54,9 @@ def _hint(folded: str) -> str:
 
 @cache
 def _codes() -> dict[str, str]:
-    import pycountry  # only commands that read request files need its tables
-
     codes = dict(EVERYDAY_NAMES)
-    for country in pycountry.countries:
-        fields = dict(country)
-        codes.update({_folded(fields[name]): fields["alpha_2"] for name in NAMES if name in fields})
+    for code, names in country_names().items():
+        codes.update({_folded(name): code for name in names})
     return codes
 
 

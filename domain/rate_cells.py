@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import cache
 from itertools import pairwise
 
 from domain.cells import half_width
+from domain.iso_codes import currency_codes
 from domain.items import shortened
 from domain.rates import Rate, Rates
 from domain.request_cells import Column, check_cell, read_cell
@@ -20,16 +20,9 @@ from domain.request_remarks import HEADER_ROW, Remark
 def currency_code(text: str) -> str:
     """The code in capital letters. Raises `ValueError` for what is no currency."""
     code = half_width(text).strip().upper()
-    if code not in _codes():
+    if code not in currency_codes():
         raise ValueError(f"{shortened(text)!r} is no currency; give its three letters, such as EUR")
     return code
-
-
-@cache
-def _codes() -> frozenset[str]:
-    import pycountry  # its tables take a moment to load
-
-    return frozenset(currency.alpha_3 for currency in pycountry.currencies)
 
 
 # A comma is a decimal one where it can't be a thousands separator; a point is always a decimal point.

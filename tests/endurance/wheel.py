@@ -42,13 +42,13 @@ def _faults(folder: Path, python: str) -> Iterator[str]:
     _do(folder, sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", ROOT, "-w", "out")
     _do(folder, python, "-m", "venv", "venv")
     pip = (bin_ / "python", "-m", "pip", "install", "--quiet", "--no-compile")
-    before = _top(folder)
+    before, bare = _top(folder), _size(folder)
     (wheel,) = (folder / "out").glob("*.whl")
     _do(folder, *pip, "--no-deps", wheel)
     if strange := {name for name in _top(folder) - before if not name.startswith("sourcing")}:
         yield f"at the top of site-packages: {strange}"
     _do(folder, *pip, wheel)
-    size = int(_do(folder, "du", "-sm", "venv").split()[0])
+    size = _size(folder) - bare
     version = _do(folder, bin_ / "sourcing", "--version").strip()
     print(f"wheel      {wheel.name}: {version}, {size} MB with {_do(folder, bin_ / 'python', '--version')}", flush=True)
     if size > MOST_MB:
@@ -111,6 +111,11 @@ def _sandbox(work: Path, bin_: Path) -> Iterator[str]:
             yield words[words.index("on") + 1]
         finally:
             process.terminate()
+
+
+def _size(folder: Path) -> int:
+    """In megabytes, without compiled modules."""
+    return int(_do(folder, "du", "-sm", "--exclude=*.pyc", "venv").split()[0])
 
 
 def _top(folder: Path) -> set[str]:
