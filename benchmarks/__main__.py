@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME...]`: all benchmarks, or those named; prints a table in Markdown.
 
-`python -m benchmarks orders` compares whole runs, `python -m benchmarks writers` how many processes share one ledger:
-they take minutes, and have options of their own.
+`python -m benchmarks orders` compares whole runs, `writers` how many processes share one ledger, `aged` an old
+installation with a young one: they take minutes, and have options of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NAMES = ("connector", "request_files", "effects", "callbacks", "pace", "snapshot
 
 
 def main() -> None:
-    if sys.argv[1:2] in (["orders"], ["writers"]):
+    if sys.argv[1:2] in (["aged"], ["orders"], ["writers"]):
         import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)

@@ -50,24 +50,27 @@ def books(url: str) -> tuple[int, int, int, int]:
     return orders, paid, spent, shipped
 
 
-def request_file(url: str, path: Path, orders: int) -> Path:
-    """So many orders of one line each, the marketplaces in turn."""
+def request_file(url: str, path: Path, orders: int, *, named: str = "", too_dear_each: int = 0) -> Path:
+    """So many orders of one line each, the marketplaces in turn; each so many-th allows less than the goods cost."""
     share = -(-orders // len(MARKETPLACES))
     shelves = [control(url, "GET", f"_sandbox/catalogue?marketplace={name}&limit={share}") for name in MARKETPLACES]
     if share > min(shelf["total"] for shelf in shelves):
         raise SystemExit(f"{orders} orders: the sandbox's shelves hold {min(shelf['total'] for shelf in shelves) * 5}")
     goods = [shelf["items"] for shelf in shelves]
     rows = [
-        _row(name, place, shelf[place])
+        _row(f"{named}{name}-{place:06d}", name, shelf[place])
         for place in range(share)
         for name, shelf in zip(MARKETPLACES, goods, strict=True)
     ]
+    if too_dear_each:
+        for row in rows[::too_dear_each]:
+            row["max_unit_price"] /= 2
     return _written(path, rows[:orders])
 
 
-def _row(marketplace: str, place: int, sku: Mapping[str, Any]) -> dict[str, Any]:
+def _row(order_ref: str, marketplace: str, sku: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "order_ref": f"{marketplace}-{place:06d}",
+        "order_ref": order_ref,
         "marketplace": marketplace,
         "item": sku["item_id"],
         "sku": sku["sku_id"],
