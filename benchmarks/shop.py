@@ -64,7 +64,7 @@ def request_file(url: str, path: Path, orders: int, *, named: str = "", too_dear
     ]
     if too_dear_each:
         for row in rows[::too_dear_each]:
-            row["max_unit_price"] /= 2
+            row["max_unit_price"] = round(row["max_unit_price"] / 2, 2)
     return _written(path, rows[:orders])
 
 

@@ -21,7 +21,6 @@ from cli.plan import NUMBERS, show_matches, show_plan, totals
 from cli.running import nothing, run_flow
 from cli.terminal import MOST_SHOWN, bars_aside, console, messages, print_json, show_orders, show_snapshot
 from connectors.fetched_files import fetch_stored, is_address
-from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
 from domain.money import Money
@@ -167,6 +166,8 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
     try:
         return run_flow(asked, first=first), True
     except Exception as error:
+        from connectors.ledger.engine import LedgerUnusable
+
         if not reports or isinstance(error, LedgerUnusable):
             raise
         say(

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from cli.terminal import progress_bars, quiet_prefect
 from connectors.foreign import words_of
-from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
 from deployments.local_server import ServerFailed, prefect_server
 
@@ -46,12 +45,20 @@ def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], 
 
 
 def _load() -> None:
-    """Import what every flow needs, without garbage collection: imports leave little garbage."""
+    """Import what every flow needs, also what would be imported late, while the server starts.
+
+    Without garbage collection: imports leave little garbage.
+    """
     if "prefect" in sys.modules:
         return
     gc.disable()
-    import flows.source_orders  # noqa: F401
+    import fastapi.encoders  # noqa: F401 - Prefect's, for the parameters of a run
+    import prefect.flow_engine  # noqa: F401
 
+    import flows.source_orders  # noqa: F401
+    from connectors.marketplaces import load_all
+
+    load_all()
     gc.freeze()
     gc.set_threshold(*SELDOM)
     gc.enable()
@@ -63,6 +70,7 @@ def _server_is_well(url: str) -> Iterator[None]:
 
     With the data folder its server may have gone too: then the run's own account comes before that.
     """
+    from connectors.ledger.engine import LedgerUnusable
     from tasks.engine.resources import last_replaced
 
     losses: list[str] = []

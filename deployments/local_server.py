@@ -59,8 +59,13 @@ QUIET_SERVER = {
     "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
 }
-"""A server for commands plans no runs and fires no automations: no worker would be there, and no reader."""
+"""A server for commands plans no runs, fires no automations and has no page: no worker would be there, and no reader.
+
+So it need not load all kinds of blocks either; a complete server does.
+"""
 
 
 # kept, since they go on after their parent
@@ -321,12 +326,12 @@ def _home(folder: Path) -> dict[str, str]:
 
 def _encryption_key(folder: Path) -> str:
     """The key that blocks are encrypted with. Prefect would keep it in the database, beside what it encrypts."""
-    from cryptography.fernet import Fernet
-
     path = folder / "encryption.key"
     if path.exists() and not path.stat().st_size and not (folder / "prefect.db").exists():
         path.unlink()  # an earlier version was killed before it had written it, and nothing was encrypted since
     if not path.exists():
+        from cryptography.fernet import Fernet
+
         put(path, Fernet.generate_key().decode(), instead=False)
     return path.read_text().strip()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from domain.marketplace import Marketplace
@@ -23,6 +24,14 @@ class Offering:
     browser: Browser
     cart: Cart | None = None
     after_sale: AfterSale | None = None
+
+
+def load_all() -> None:
+    """Import the modules of every marketplace, which else the first offering of each waits for."""
+    for marketplace in Marketplace:
+        folder = import_module(f"{__name__}.{marketplace.name.lower()}")
+        for module in iter_modules(folder.__path__):
+            import_module(f"{folder.__name__}.{module.name}")
 
 
 def offering_of(marketplace: Marketplace, client: XportcnClient) -> Offering:
