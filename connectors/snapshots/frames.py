@@ -18,7 +18,7 @@ from connectors.snapshots.manifests import Manifest, SnapshotDamaged, list_snaps
 from connectors.snapshots.moments import moment_of
 from connectors.snapshots.past import changes_schema
 from connectors.snapshots.reader import arrow_answer
-from connectors.snapshots.sources import QueryError, Sources, open_file, rows_in, rows_of, steady, verify_all
+from connectors.snapshots.sources import AHEAD, QueryError, Sources, open_file, rows_in, rows_of, steady, verify_all
 from connectors.snapshots.tables import TABLES, Table
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ T = TypeVar("T")
 Moment: TypeAlias = datetime | str
 Where: TypeAlias = "Expression | Sequence[object]"
 MEMORY_MB = 1_024
-AHEAD = {"batch_size": 2**15, "batch_readahead": 4, "fragment_readahead": 1}  # what is read ahead takes memory
 
 
 class Snapshots:

@@ -31,14 +31,14 @@ from connectors.snapshots.manifests import (
     verify_file,
 )
 from connectors.snapshots.rows import Growing
-from connectors.snapshots.sources import rows_in
+from connectors.snapshots.sources import AHEAD, rows_in
 from connectors.snapshots.sweeping import sweep
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.tables.table import Table
 from connectors.snapshots.writer import finished, put_in_place, staged_path, write_manifest
 
 PRUNED = "pruned-"
-BATCH_ROWS = 50_000
+BATCH_ROWS = 10_000
 READ = timedelta(days=1)
 SETTLED = timedelta(days=7)
 """A batch's snapshot is merged so long after it was last written: until then its runs replace it."""
@@ -144,21 +144,25 @@ class Due:
 
 
 def _due(manifests: Sequence[Manifest], now: datetime, kept: timedelta) -> Iterator[Due]:
-    """The merges, each snapshot in one of them: the oldest history, then months, then days."""
-    if old := Old(before=now - kept).among(manifests):
-        yield Due(f"{PRUNED}{_stamp(now)}", old, _newest)
-    taken = {one.snapshot_id for one in old}
-    left = [one for one in manifests if one.snapshot_id not in taken and all(map(_is_known, one.files))]
+    """The merges, each snapshot in one of them: months, days, then what is old and in neither.
+
+    So many old snapshots become months first, and the months' newest rows one, by a later call: each reads few at once.
+    """
+    left = [one for one in manifests if all(map(_is_known, one.files))]
     left = [one for one in left if one.batch_id is None or one.written_at < now - SETTLED]
+    taken = set[str]()
     for period, over in (("%Y-%m", now - SETTLED), ("%Y-%m-%d", now - READ)):
         single: list[Manifest] = []
         for name, of_it in groupby(left, lambda one: f"{one.written_at:{period}}"):  # noqa: B023 - used at once
             written = list(of_it)
             if name < f"{over:{period}}" and len(written) > 1:
+                taken |= {one.snapshot_id for one in written}
                 yield Due(f"of-{name}-{_stamp(now)}", written, _all)
             else:
                 single += written
         left = single
+    if old := Old(before=now - kept).among([one for one in manifests if one.snapshot_id not in taken]):
+        yield Due(f"{PRUNED}{_stamp(now)}", old, _newest)
 
 
 def _stands(root: Path, manifest: Manifest) -> bool:
@@ -207,7 +211,7 @@ def _write(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str, row
         Growing(staged_path(root, snapshot_id, name), table.schema) as merged,
         connected(memory_mb=WORK_MB, work=work) as connection,
     ):
-        connection.register("history", rows_in(paths, table))
+        connection.register("history", rows_in(paths, table).scanner(**AHEAD).to_reader())
         found = connection.sql(f"{rows(table)} ORDER BY {', '.join((*table.key, 'snapshot_at', 'snapshot_id'))}")
         for batch in found.to_arrow_reader(BATCH_ROWS):
             merged.take(pa.Table.from_batches([batch]).select(table.schema.names).cast(table.schema))

@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 TRIES = 5
 PAUSE_S = 0.05
+AHEAD = {"batch_size": 2**15, "batch_readahead": 4, "fragment_readahead": 1}
+"""How a scanner reads large files: what is read ahead takes memory."""
 Seen: TypeAlias = tuple[int, int, int]
 NUMBERED = pa.dictionary(pa.int32(), pa.string())
 

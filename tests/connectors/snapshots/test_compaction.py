@@ -166,10 +166,12 @@ def test_a_batch_that_is_written_again_after_its_merge_counts(tmp_path: Path) ->
 
 
 def test_the_history_before_its_time_goes_and_current_rows_stay(tmp_path: Path) -> None:
+    """A month is merged before what is old of it goes, so that neither reads many files."""
     tell(tmp_path, "s-1", FIRST, "A-1", "A-2", paid=1)
     tell(tmp_path, "s-2", FIRST + DAY, "A-1", paid=2)
     tell(tmp_path, "s-3", FIRST + 90 * DAY, "A-3", paid=3)
     before = by_every_reader(tmp_path)[0]
+    assert compact(tmp_path, FIRST + 99 * DAY, keep_days=30) == ["of-2026-01-20260507T060000000000"]
     assert compact(tmp_path, FIRST + 100 * DAY, keep_days=30) == ["pruned-20260508T060000000000"]
     assert by_every_reader(tmp_path)[0] == before
     assert len(Snapshots(tmp_path).history("orders")) == 3
