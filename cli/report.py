@@ -9,8 +9,7 @@ from rich.table import Table
 from cli.failures import BadUsage
 from cli.terminal import console, print_json
 from connectors.settings import SourcingSettings
-from connectors.snapshots import Snapshots
-from flows.report.figures import Figures, UnknownBatch, figures, report_frames
+from flows.report.figures import Figures, UnknownBatch, report
 from flows.report.page import write_page
 from flows.report.sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
 from flows.report.words import ALL
@@ -22,7 +21,7 @@ def show_report(batch: str, html: Path | None, *, as_json: bool) -> int:
     """Print the figures, or write them as a page; answers the exit code. Raises `BadUsage` for an unknown batch."""
     settings = SourcingSettings()
     try:
-        told = figures(report_frames(Snapshots(), batch), batch=batch, timezone=settings.timezone)
+        told = report(settings.snapshot_root, batch, settings.timezone)
     except UnknownBatch as error:
         raise BadUsage(str(error)) from error
     if html:

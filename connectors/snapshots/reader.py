@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from connectors.foreign import words_of
 from connectors.snapshots.dictionary import with_words, words_table
-from connectors.snapshots.duck import connected
+from connectors.snapshots.duck import WORK_MB, connected
 from connectors.snapshots.manifests import SnapshotDamaged
 from connectors.snapshots.past import MOMENT_OF, NO_MOMENT, macros_of, snapshots_table
 from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
@@ -55,6 +55,8 @@ class QueryBounds:
 
 IN_PYTHON = QueryBounds(seconds=TIMEOUT_MAX)
 """The bounds of a program's query, which goes to disk beyond its memory."""
+IN_LITTLE = QueryBounds(seconds=TIMEOUT_MAX, memory_mb=WORK_MB)
+"""Those of a report, beside which a run may be buying."""
 
 
 def sql(root: Path, query: str, bounds: QueryBounds = IN_PYTHON) -> QueryResult:
@@ -81,12 +83,26 @@ def arrow_answer(
     root: Path, query: str, parameters: Mapping[str, object] | None = None, bounds: QueryBounds = IN_PYTHON
 ) -> pa.Table:
     """The answer to one reading statement as an Arrow table; DuckDB's wider sums are cast to `int64` where they fit."""
+    return arrow_answers(root, {"": query}, parameters or {}, bounds)[""]
 
-    def read(sources: Sources) -> pa.Table:
-        with TemporaryDirectory() as work, _opened(root, sources, query, bounds, Path(work)) as connection:
-            return connection.sql(_statement(connection, query), params=parameters).to_arrow_table()
 
-    return _with_whole_sums(steady(root, read, history=_asks_for_the_past(query)))
+def arrow_answers(
+    root: Path, queries: Mapping[str, str], parameters: Mapping[str, object], bounds: QueryBounds = IN_LITTLE
+) -> dict[str, pa.Table]:
+    """The answers to reading statements, by name, of one consistent state; each gets the parameters that it names."""
+    text = " ".join(queries.values())
+
+    def read(sources: Sources) -> dict[str, pa.Table]:
+        with TemporaryDirectory() as work, _opened(root, sources, text, bounds, Path(work)) as connection:
+            return {name: _arrow(connection, query, parameters) for name, query in queries.items()}
+
+    return {name: _with_whole_sums(one) for name, one in steady(root, read, history=_asks_for_the_past(text)).items()}
+
+
+def _arrow(connection: DuckDBPyConnection, query: str, parameters: Mapping[str, object]) -> pa.Table:
+    statement = _statement(connection, query)
+    given = {name: parameters[name] for name in statement.named_parameters}
+    return connection.sql(statement, params=given or None).to_arrow_table()
 
 
 def _with_whole_sums(answer: pa.Table) -> pa.Table:

@@ -46,13 +46,11 @@ async def show_figures(report: BatchReport) -> None:
 
 
 def _written(report: BatchReport) -> str:
-    from connectors.snapshots import Snapshots
-    from flows.report.figures import figures, report_frames
+    from flows.report.figures import report as figures_of
     from flows.report.page import write_page
 
     settings = SourcingSettings()
-    frames = report_frames(Snapshots(report.snapshot_root), report.batch_id)
-    told = figures(frames, batch=report.batch_id, timezone=settings.timezone)
+    told = figures_of(Path(report.snapshot_root), report.batch_id, settings.timezone)
     file = settings.data_dir.absolute() / "reports" / f"{report.batch_id}.html"
     write_page(told, settings.timezone, file)
     return markdown_figures(told, settings.timezone, file)

@@ -1,32 +1,32 @@
-"""The figures of a batch or a time, computed from its snapshot tables."""
+"""The figures of a batch or of everything: sums that DuckDB makes of the snapshot tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from pyarrow import compute
 
 from connectors.snapshots import Snapshots
+from connectors.snapshots.reader import arrow_answers
+from connectors.snapshots.rows import records
 from domain.landed import NOT_PAID
 from domain.reason_codes import ReasonCode
 from domain.service_orders import GONE_BACK, TraceStatus
 from domain.states import NEEDS_A_PERSON, ROAD, OrderState
 
-Frames = Mapping[str, pd.DataFrame]
-
 S = OrderState
 OFF_THE_ROAD = (*NEEDS_A_PERSON, S.CANCELLED, S.REFUNDING, S.REFUNDED)
 STEPS = tuple(state for state in ROAD if state is not S.PAYMENT_PENDING)
-MOMENTS = {S.ORDERED: "created_at", S.PAID: "paid_at", S.BOOKED: "booked_at"}
+MOMENTS = (S.ORDERED, S.PAID, S.BOOKED)
 STAGES = [*pairwise(STEPS[1:]), (S.ORDERED, S.DELIVERED)]
 COSTS = ("landed_goods_minor", "landed_postage_minor", "landed_surcharge_minor", "landed_freight_minor")
-SHIPMENT = ["order_ref", "shipment_order_id"]
 LESS = ("landed_discount_minor", "landed_refunded_minor")
 MOST_LISTED = 200
 MOST_NAMED = 10
@@ -79,197 +79,238 @@ class Figures:
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
 
-def figures(frames: Frames, *, batch: str, timezone: str) -> Figures:
-    """All figures of some orders, from the tables of `report_frames`; days are of this zone."""
-    orders = charged(frames["orders"], frames["shipments"])
-    costs = frames["landed_costs"]
-    costs = costs[costs["problem"].fillna("") != NOT_PAID]
-    moments = [frame["snapshot_at"].max() for frame in (orders, frames["requests"]) if len(frame)]
-    compared = limits(orders, frames["order_lines"], frames["requests"])
-    booked = orders[orders["shipment_order_id"].notna()]
+ORDERS = """
+WITH asked AS (SELECT * FROM requests WHERE $batch = '' OR batch_id = $batch),
+bare AS (SELECT * FROM orders WHERE $batch = '' OR batch_id = $batch),
+charged AS (
+    SELECT order_ref, shipment_order_id, company, fee_minor, currency AS fee_currency FROM shipments
+),
+mine AS (
+    SELECT bare.* EXCLUDE (freight_minor, freight_currency), company, charged.order_ref IS NOT NULL AS is_shown,
+        CASE WHEN fee_currency IS NULL THEN freight_minor ELSE fee_minor END AS freight_minor,
+        coalesce(fee_currency, freight_currency) AS freight_currency
+    FROM bare LEFT JOIN charged USING (order_ref, shipment_order_id)
+),
+"""
+"""The orders with the freight that the booking charged, where it is known, as the landed cost has it."""
+THEIRS = "($batch = '' OR order_ref IN (SELECT order_ref FROM mine))"
+COSTED = f"costs AS (SELECT * FROM landed_costs WHERE {THEIRS} AND coalesce(problem, '') <> $not_paid)"
+
+COUNTS = f"""{COSTED}
+SELECT count(*) AS orders, count(*) FILTER (paid_minor > 0) AS paid,
+    count(*) FILTER (shipment_order_id IS NOT NULL AND freight_currency IS NULL) AS freight_unknown,
+    count(*) FILTER (paid_minor > 0 AND order_ref NOT IN (SELECT order_ref FROM costs)) AS not_costed,
+    (SELECT count(*) FROM asked) AS lines_asked,
+    greatest(max(snapshot_at), (SELECT max(snapshot_at) FROM asked)) AS as_of
+FROM mine"""
+STANDING = "one AS (SELECT 1) SELECT state, count(*) AS orders FROM mine GROUP BY state"
+REACHED = """steps AS (
+    SELECT greatest(coalesce(list_position($road, state), 1), CASE WHEN created_at IS NOT NULL THEN $ordered ELSE 1 END,
+        CASE WHEN paid_at IS NOT NULL THEN $paid ELSE 1 END, CASE WHEN booked_at IS NOT NULL THEN $booked ELSE 1 END
+    ) AS step FROM mine
+)
+SELECT step, count(*) AS orders FROM steps GROUP BY step"""
+SPEND = f"""days AS (
+    SELECT currency, marketplace, amount_minor, coalesce(strftime(timezone($zone, paid_at), '%Y-%m-%d'), '') AS day
+    FROM payments WHERE amount_minor > 0 AND {THEIRS}
+)
+SELECT currency, marketplace, day, count(*) AS orders, sum(amount_minor)::BIGINT AS paid_minor
+FROM days GROUP BY ALL ORDER BY ALL"""
+LIMITS = """allowed AS (
+    SELECT order_ref, sum(max_unit_price_minor * quantity) AS limit_minor, arg_min(currency, line_no) AS limit_currency
+    FROM asked GROUP BY order_ref HAVING bool_and(max_unit_price_minor > 0)
+),
+goods AS (SELECT order_ref, sum(amount_minor) AS goods_minor FROM order_lines GROUP BY order_ref),
+compared AS (
+    SELECT currency, marketplace, limit_minor,
+        goods_minor + CASE WHEN quoted_minor > 0 THEN paid_minor - quoted_minor ELSE 0 END AS cost_minor
+    FROM mine JOIN allowed USING (order_ref) JOIN goods USING (order_ref)
+    WHERE paid_minor > 0 AND limit_currency = currency
+)
+SELECT currency, marketplace, count(*) AS orders, sum(limit_minor)::BIGINT AS limit_minor,
+    sum(cost_minor)::BIGINT AS paid_minor, sum(limit_minor - cost_minor)::BIGINT AS saved_minor
+FROM compared GROUP BY ALL ORDER BY ALL"""
+"""What the goods of paid orders might have cost by the request's limits, and what they did cost.
+
+Compared are orders that have a limit on each line, in the currency that they were paid in. What was paid above or
+below the quote is the goods' difference.
+"""
+FREIGHT = """one AS (SELECT 1)
+SELECT marketplace, currency, freight_currency, count(*) AS orders, sum(paid_minor)::BIGINT AS paid_minor,
+    sum(freight_minor)::BIGINT AS freight_minor
+FROM mine WHERE shipment_order_id IS NOT NULL AND freight_currency IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+"""International freight of booked orders beside what was paid for them, which may be in another currency."""
+CARRIERS = """booked AS (
+    SELECT coalesce(company, '') AS company, coalesce(freight_service, '') AS service, freight_currency AS currency,
+        freight_minor
+    FROM mine WHERE is_shown AND freight_currency IS NOT NULL
+)
+SELECT company, service, currency, count(*) AS orders, sum(freight_minor)::BIGINT AS freight_minor
+FROM booked GROUP BY ALL ORDER BY freight_minor DESC, company, service, currency"""
+LANDED = f"""{COSTED}
+SELECT landed_currency AS currency, marketplace, count(DISTINCT order_ref) AS orders,
+    {", ".join(f"coalesce(sum({name}), 0)::BIGINT AS {name}" for name in (*COSTS, *LESS, "landed_minor"))}
+FROM costs WHERE landed_minor IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+UNSUMMED = f"""{COSTED},
+why AS (
+    SELECT coalesce(arg_min(problem, line_no), '') AS problem FROM costs WHERE landed_minor IS NULL GROUP BY order_ref
+)
+SELECT problem, count(*) AS orders FROM why GROUP BY problem ORDER BY orders DESC, problem"""
+REFUNDS = f"""theirs AS (SELECT * FROM refunds WHERE {THEIRS})
+SELECT currency, state, count(*) AS refunds, sum(asked_minor)::BIGINT AS asked_minor,
+    sum(refunded_minor)::BIGINT AS refunded_minor
+FROM theirs GROUP BY ALL ORDER BY ALL"""
+TOOK = " UNION ALL ".join(
+    f"SELECT {place} AS stage, epoch({end}) - epoch({start}) AS took FROM moments"
+    for place, (start, end) in enumerate(STAGES)
+)
+STAGES_OF = f"""scans AS (
+    SELECT order_ref, tracking_number, coalesce(list_contains(tracking_numbers, tracking_number), false) AS is_abroad,
+        min(occurred_at) AS first_at, min(occurred_at) FILTER (status = $sign) AS signed_at,
+        bool_or(status IN (SELECT unnest($gone_back))) AS is_back
+    FROM tracking_events JOIN (SELECT order_ref, tracking_numbers FROM bare) USING (order_ref) GROUP BY ALL
+),
+parcels AS (
+    SELECT order_ref, min(first_at) FILTER (NOT is_abroad) AS shipped, min(first_at) FILTER (is_abroad) AS in_transit,
+        max(signed_at) FILTER (NOT is_abroad AND NOT is_back) AS in_warehouse,
+        max(signed_at) FILTER (is_abroad AND NOT is_back) AS delivered
+    FROM scans GROUP BY order_ref
+),
+moments AS (
+    SELECT created_at AS ordered, paid_at AS paid, booked_at AS booked, {
+    ", ".join(
+        f"CASE WHEN list_position($road, state) >= {ROAD.index(step) + 1} THEN {step} END AS {step}"
+        for step in STEPS[STEPS.index(S.SHIPPED) :]
+    )
+}
+    FROM bare LEFT JOIN parcels USING (order_ref)
+),
+took AS ({TOOK})
+SELECT stage, count(*) AS orders, quantile_cont(greatest(took, 0), [0.5, 0.9, 1.0]) AS seconds
+FROM took WHERE took >= -$clocks_s GROUP BY stage ORDER BY stage"""
+"""How long orders took from each step to the next, and from ordered to delivered, in seconds.
+
+The ledger has the times of our own steps, the carriers' scans the rest: a step that the order's state does not have yet
+(a second parcel may be on its way) has no time; parcels that went back are signed by no customer. An order counts where
+both moments are known. Of a start that lies after its end the clocks disagree: up to `CLOCKS_S` that is no time at all,
+beyond it the order does not count.
+"""
+PARCELS = f"""one AS (SELECT 1)
+SELECT order_ref, tracking_number, problem FROM parcels_received WHERE problem IS NOT NULL AND {THEIRS}
+ORDER BY order_ref, tracking_number"""
+WAITING = f"""asked_of AS (
+    SELECT order_ref, any_value(question) AS question FROM outcomes WHERE {THEIRS} GROUP BY order_ref
+)
+SELECT order_ref, state, reason, reason_code, updated_at, question FROM bare LEFT JOIN asked_of USING (order_ref)
+WHERE state IN (SELECT unnest($needs)) ORDER BY order_ref"""
+LISTED = f"""first_of AS (
+    SELECT *, list_position($ranks, state) AS rank FROM mine ORDER BY rank, order_ref LIMIT {MOST_LISTED}
+),
+lines AS (
+    SELECT order_ref, arg_min(title, line_no) AS title, count(*) AS lines FROM order_lines
+    WHERE order_ref IN (SELECT order_ref FROM first_of) GROUP BY order_ref
+)
+SELECT order_ref, marketplace, state, coalesce(title, '') AS title, coalesce(lines, 0) AS lines, paid_minor, currency,
+    freight_minor, freight_currency
+FROM first_of LEFT JOIN lines USING (order_ref) ORDER BY rank, order_ref"""
+
+QUERIES = {
+    "counts": COUNTS,
+    "standing": STANDING,
+    "reached": REACHED,
+    "spend": SPEND,
+    "limits": LIMITS,
+    "freight": FREIGHT,
+    "carriers": CARRIERS,
+    "landed": LANDED,
+    "unsummed": UNSUMMED,
+    "refunds": REFUNDS,
+    "stages": STAGES_OF,
+    "parcels": PARCELS,
+    "waiting": WAITING,
+    "listed": LISTED,
+}
+PARAMETERS = {
+    "not_paid": NOT_PAID,
+    "road": [str(state) for state in ROAD],
+    "ranks": [str(state) for state in (*NEEDS_A_PERSON, *ROAD, S.REFUNDING, S.REFUNDED, S.CANCELLED)],
+    "needs": [str(state) for state in NEEDS_A_PERSON],
+    "gone_back": [str(status) for status in GONE_BACK],
+    "sign": str(TraceStatus.SIGN),
+    "clocks_s": CLOCKS_S,
+    **{str(state): ROAD.index(state) + 1 for state in MOMENTS},
+}
+
+Ask = Callable[[Mapping[str, str], Mapping[str, object]], Mapping[str, pa.Table]]
+"""Answers queries, by name, each with those of the parameters that it names."""
+
+
+def report(root: Path, batch: str, timezone: str) -> Figures:
+    """The figures of a batch or, without one, of everything, as the tables stand. Raises `UnknownBatch`."""
+    made = figures(partial(arrow_answers, root), batch=batch, timezone=timezone)
+    if batch and not (made.orders or made.lines_asked):
+        raise UnknownBatch(_unknown(Snapshots(root), batch))
+    return made
+
+
+def figures(ask: Ask, *, batch: str, timezone: str) -> Figures:
+    """All figures of a batch's orders, or of all; days are of this zone.
+
+    Rows of a batch's orders are found by their `order_ref`, since tracking and refunds belong to no one batch.
+    """
+    given = {**PARAMETERS, "batch": batch, "zone": timezone}
+    answers = ask({name: ORDERS + query for name, query in QUERIES.items()}, given)
+    told = {name: _as_frame(table) for name, table in answers.items()}
+    (counts,) = records(told["counts"])
+    sums = {name: told[name] for name in ("spend", "limits", "freight", "carriers", "landed", "unsummed", "refunds")}
     return Figures(
         batch=batch,
-        as_of=max(moments).to_pydatetime() if moments else None,
-        orders=len(orders),
-        lines_asked=len(frames["requests"]),
-        not_compared=int((orders["paid_minor"] > 0).sum() - compared["orders"].sum()),
-        freight_unknown=int(booked["freight_currency"].isna().sum()),
-        not_costed=int((~orders.loc[orders["paid_minor"] > 0, "order_ref"].isin(costs["order_ref"])).sum()),
-        standing=standing(orders),
-        reached=reached(orders),
-        spend=spend(frames["payments"], timezone),
-        limits=compared,
-        freight=freight(orders),
-        carriers=carriers(orders, frames["shipments"]),
-        landed=landed(costs),
-        unsummed=unsummed(costs),
-        refunds=refunds(frames["refunds"]),
-        stages=stages(orders, frames["tracking_events"]),
-        parcels=parcels(frames["parcels_received"]),
-        waiting=waiting(orders, frames["outcomes"]),
-        listed=listed(orders, frames["order_lines"]),
+        as_of=counts["as_of"],
+        orders=counts["orders"],
+        lines_asked=counts["lines_asked"],
+        not_compared=counts["paid"] - int(told["limits"]["orders"].sum()),
+        freight_unknown=counts["freight_unknown"],
+        not_costed=counts["not_costed"],
+        standing=standing(told["standing"]),
+        reached=reached(told["reached"]),
+        stages=stages(told["stages"]),
+        parcels=told["parcels"],
+        waiting=waiting(told["waiting"]),
+        listed=told["listed"],
+        **sums,
     )
 
 
-def standing(orders: pd.DataFrame) -> pd.DataFrame:
+def _as_frame(table: pa.Table) -> pd.DataFrame:
+    """A frame of Arrow's types, with plain whole numbers."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame.astype({field.name: "int64" for field in table.schema if field.type == pa.int64()})
+
+
+def standing(found: pd.DataFrame) -> pd.DataFrame:
     """How many orders are in each state, along the road and then off it; states without orders are left out."""
-    counts = {state: int((orders["state"] == state).sum()) for state in (*ROAD, *OFF_THE_ROAD)}
-    return _frame(state=[s for s in counts if counts[s]], orders=[n for n in counts.values() if n])
+    counts = {row["state"]: row["orders"] for row in records(found)}
+    states = [state for state in (*ROAD, *OFF_THE_ROAD) if counts.get(state)]
+    return _frame(state=states, orders=[counts[state] for state in states])
 
 
-def reached(orders: pd.DataFrame) -> pd.DataFrame:
+def reached(found: pd.DataFrame) -> pd.DataFrame:
     """How many orders came at least as far as each step. One that left the road counts as far as its times show."""
-    far = _far(orders["state"]).fillna(0)
-    for state, column in MOMENTS.items():
-        far = far.where(orders[column].isna(), far.clip(lower=ROAD.index(state)))
-    return _frame(state=list(STEPS), orders=[int((far >= ROAD.index(step)).sum()) for step in STEPS])
+    far = {row["step"]: row["orders"] for row in records(found)}
+    orders = [sum(count for step, count in far.items() if step > ROAD.index(state)) for state in STEPS]
+    return _frame(state=list(STEPS), orders=orders)
 
 
-def spend(payments: pd.DataFrame, timezone: str) -> pd.DataFrame:
-    """What was paid, by currency, marketplace and day of the zone; the day is empty where it is not known."""
-    paid = payments[payments["amount_minor"] > 0]
-    days = pd.to_datetime(paid["paid_at"], utc=True).dt.tz_convert(timezone).dt.strftime("%Y-%m-%d").fillna("")
-    told = paid.assign(day=days, orders=1, paid_minor=paid["amount_minor"])
-    return _sums(told, ["currency", "marketplace", "day"], ["orders", "paid_minor"])
-
-
-def limits(orders: pd.DataFrame, lines: pd.DataFrame, requests: pd.DataFrame) -> pd.DataFrame:
-    """What the goods of paid orders might have cost by the request's limits, and what they did cost.
-
-    Compared are orders that have a limit on each line, in the currency that they were paid in. What was paid above or
-    below the quote is the goods' difference.
-    """
-    asked = requests.assign(
-        limit_minor=requests["max_unit_price_minor"] * requests["quantity"],
-        limited=requests["max_unit_price_minor"] > 0,
-        limit_currency=requests["currency"],
-    )
-    by_order = asked.groupby("order_ref")
-    told = orders[orders["paid_minor"] > 0].set_index("order_ref")
-    told = told.join(by_order["limit_minor"].sum()).join(by_order["limited"].all())
-    told = told.join(by_order["limit_currency"].first())
-    told = told.join(lines.groupby("order_ref")["amount_minor"].sum().rename("goods_minor"))
-    told = told.dropna(subset=["limit_minor", "goods_minor"])
-    told = told[told["limited"].astype("bool") & (told["limit_currency"] == told["currency"]).fillna(value=False)]
-    more = (told["paid_minor"] - told["quoted_minor"]).where(told["quoted_minor"] > 0, 0)
-    cost = told["goods_minor"] + more
-    told = told.assign(orders=1, saved_minor=told["limit_minor"] - cost, paid_minor=cost)
-    return _sums(told, ["currency", "marketplace"], ["orders", "limit_minor", "paid_minor", "saved_minor"])
-
-
-def charged(orders: pd.DataFrame, shipments: pd.DataFrame) -> pd.DataFrame:
-    """The orders with the freight that the booking charged, where it is known, as the landed cost has it."""
-    fees = shipments.loc[shipments["currency"].notna(), [*SHIPMENT, "fee_minor", "currency"]]
-    both = orders.merge(fees.rename(columns={"currency": "fee_currency"}), on=SHIPMENT, how="left")
-    told = both["fee_currency"].notna()
-    both["freight_minor"] = both["freight_minor"].mask(told, both["fee_minor"])
-    both["freight_currency"] = both["freight_currency"].mask(told, both["fee_currency"])
-    return both[orders.columns]
-
-
-def freight(orders: pd.DataFrame) -> pd.DataFrame:
-    """International freight of booked orders beside what was paid for them, which may be in another currency."""
-    known = orders[orders["shipment_order_id"].notna() & orders["freight_currency"].notna()]
-    keys = ["marketplace", "currency", "freight_currency"]
-    return _sums(known.assign(orders=1), keys, ["orders", "paid_minor", "freight_minor"])
-
-
-def carriers(orders: pd.DataFrame, shipments: pd.DataFrame) -> pd.DataFrame:
-    """Booked freight by carrier and service; the dearest first."""
-    known = orders[orders["freight_currency"].notna()]
-    told = shipments[[*SHIPMENT, "company"]].merge(known, on=SHIPMENT)
-    told = told.assign(
-        orders=1,
-        company=told["company"].fillna(""),
-        service=told["freight_service"].fillna(""),
-        currency=told["freight_currency"],
-    )
-    sums = _sums(told, ["company", "service", "currency"], ["orders", "freight_minor"])
-    return sums.sort_values("freight_minor", ascending=False, kind="stable", ignore_index=True)
-
-
-def landed(costs: pd.DataFrame) -> pd.DataFrame:
-    """The landed cost of orders by marketplace, in the currency of the merchant's books; orders with a sum only."""
-    told = costs[costs["landed_minor"].notna()]
-    told = told.assign(orders=(~told.duplicated("order_ref")).astype("int64"), currency=told["landed_currency"])
-    return _sums(told, ["currency", "marketplace"], ["orders", *COSTS, *LESS, "landed_minor"])
-
-
-def unsummed(costs: pd.DataFrame) -> pd.DataFrame:
-    """Why no sum was made, and for how many orders; the most frequent first."""
-    told = costs[costs["landed_minor"].isna()].drop_duplicates("order_ref").assign(orders=1)
-    sums = _sums(told.assign(problem=told["problem"].fillna("")), ["problem"], ["orders"])
-    return sums.sort_values("orders", ascending=False, kind="stable", ignore_index=True)
-
-
-def refunds(table: pd.DataFrame) -> pd.DataFrame:
-    """Money asked back and money that came back, by currency and state."""
-    sums = ["refunds", "asked_minor", "refunded_minor"]
-    return _sums(table.assign(refunds=1), ["currency", "state"], sums)
-
-
-def parcels(received: pd.DataFrame) -> pd.DataFrame:
-    """Parcels at the warehouse that are not as they should be."""
-    found = received[received["problem"].notna()]
-    return found[["order_ref", "tracking_number", "problem"]].sort_values("order_ref", ignore_index=True)
-
-
-def stages(orders: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """How long orders took from each step to the next, and from ordered to delivered, in seconds.
-
-    An order counts where both moments are known. Of a start that lies after its end the clocks disagree: up to
-    `CLOCKS_S` that is no time at all, beyond it the order does not count.
-    """
-    moments = times(orders, events)
-    rows = []
-    for start, end in STAGES:
-        took = (moments[end] - moments[start]).dt.total_seconds().dropna()
-        took = took[took >= -CLOCKS_S].clip(lower=0)
-        if len(took):
-            rows.append((start, end, len(took), *(int(took.quantile(part).round()) for part in (0.5, 0.9, 1))))
+def stages(found: pd.DataFrame) -> pd.DataFrame:
+    """The times of `STAGES_OF` in whole seconds."""
+    rows = [(*STAGES[row["stage"]], row["orders"], *(round(part) for part in row["seconds"])) for row in records(found)]
     columns = ("start", "end", "orders", "median_s", "most_s", "slowest_s")
     return _frame(**{name: [row[place] for row in rows] for place, name in enumerate(columns)})
 
 
-def times(orders: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """When each order came to each step after planning, by `order_ref`; missing where it is not known.
-
-    The ledger has the times of our own steps, the carriers' scans the rest: a step that the order's state does not have
-    yet (a second parcel may be on its way) has no time.
-    """
-    told = orders.set_index("order_ref")
-    moments = pd.DataFrame({state: pd.to_datetime(told[column], utc=True) for state, column in MOMENTS.items()})
-    abroad = told[["tracking_numbers"]].explode("tracking_numbers").reset_index().dropna().drop_duplicates()
-    abroad.columns = pd.Index(["order_ref", "tracking_number"])
-    scans = events[["order_ref", "tracking_number", "occurred_at", "status"]].merge(
-        abroad, on=["order_ref", "tracking_number"], how="left", indicator="leg"
-    )
-    scans["occurred_at"] = pd.to_datetime(scans["occurred_at"], utc=True)
-    domestic, international = scans[scans["leg"] == "left_only"], scans[scans["leg"] == "both"]
-    moments[S.SHIPPED] = domestic.groupby("order_ref")["occurred_at"].min()
-    moments[S.IN_WAREHOUSE] = _all_signed(domestic)
-    moments[S.IN_TRANSIT] = international.groupby("order_ref")["occurred_at"].min()
-    moments[S.DELIVERED] = _all_signed(international)
-    far = _far(told["state"])
-    for state in STEPS[STEPS.index(S.SHIPPED) :]:
-        moments[state] = pd.to_datetime(moments[state].where(far >= ROAD.index(state)), utc=True)
-    return moments
-
-
-def _all_signed(scans: pd.DataFrame) -> pd.Series[Any]:
-    """When the last parcel of each order was first signed for; parcels that went back do not count."""
-    number = scans["tracking_number"]
-    back = number.isin(number[scans["status"].isin(GONE_BACK)])
-    signed = scans[(scans["status"] == TraceStatus.SIGN) & ~back]
-    parcels = signed.groupby(["order_ref", "tracking_number"])["occurred_at"].min()
-    return parcels.groupby("order_ref").max()
-
-
-def waiting(orders: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
+def waiting(orders: pd.DataFrame) -> pd.DataFrame:
     """Orders that wait for a person, a row for each cause: without an answer, held, refused."""
-    asked = outcomes.drop_duplicates("order_ref").set_index("order_ref")["question"]
-    told = orders[orders["state"].isin(NEEDS_A_PERSON)].join(asked, on="order_ref")
-    told = told.assign(**{name: told[name].fillna("") for name in ("reason", "reason_code", "question")})
+    told = orders.assign(**{name: orders[name].fillna("") for name in ("reason", "reason_code", "question")})
     told["cause"] = told["reason_code"].where(~told["reason_code"].isin(["", ReasonCode.EARLIER]), told["reason"])
     alike = told.groupby(["state", "cause", "question"], sort=False)
     sums = alike.agg(
@@ -291,29 +332,6 @@ def waiting(orders: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def listed(orders: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
-    """The first orders one by one: those that wait for a person, then those on their way, then the others."""
-    far = [*NEEDS_A_PERSON, *ROAD, S.REFUNDING, S.REFUNDED, S.CANCELLED]
-    rank = orders["state"].map({state: place for place, state in enumerate(far)})
-    first = orders.assign(rank=rank).sort_values(["rank", "order_ref"], kind="stable")[:MOST_LISTED]
-    mine = lines[lines["order_ref"].isin(first["order_ref"])].sort_values("line_no")
-    by_order = mine.groupby("order_ref")
-    told = first.join(by_order["title"].first(), on="order_ref").join(by_order.size().rename("lines"), on="order_ref")
-    told = told.assign(title=told["title"].fillna(""), lines=told["lines"].fillna(0).astype("int64"))
-    columns = ["order_ref", "marketplace", "state", "title", "lines", "paid_minor", "currency"]
-    return told[[*columns, "freight_minor", "freight_currency"]].reset_index(drop=True)
-
-
-def _far(states: pd.Series[Any]) -> pd.Series[Any]:
-    """The place of each state on the road; missing off it."""
-    return states.map({state: place for place, state in enumerate(ROAD)}).astype("float64")
-
-
-def _sums(frame: pd.DataFrame, keys: list[str], sums: list[str]) -> pd.DataFrame:
-    """The sums of each group, as `int64`; groups in the order of their keys."""
-    return frame.groupby(keys)[sums].sum().reset_index().astype(dict.fromkeys(sums, "int64"))
-
-
 def _frame(**columns: list[Any]) -> pd.DataFrame:
     return pd.DataFrame({name: [str(v) if isinstance(v, S) else v for v in values] for name, values in columns.items()})
 
@@ -326,51 +344,8 @@ def _plain(value: object) -> Any:
     return None if value is pd.NA else value
 
 
-COLUMNS = {
-    "orders": [
-        *(*SHIPMENT, "marketplace", "state", "reason", "reason_code", "quoted_minor", "paid_minor", "currency"),
-        *("freight_service", "freight_minor", "freight_currency", "tracking_numbers"),
-        *("created_at", "paid_at", "booked_at", "updated_at", "snapshot_at"),
-    ],
-    "requests": ["order_ref", "quantity", "max_unit_price_minor", "currency", "snapshot_at"],
-    "order_lines": ["order_ref", "line_no", "title", "amount_minor"],
-    "payments": ["order_ref", "marketplace", "amount_minor", "currency", "paid_at"],
-    "shipments": [*SHIPMENT, "company", "fee_minor", "currency"],
-    "tracking_events": ["order_ref", "tracking_number", "occurred_at", "status"],
-    "outcomes": ["order_ref", "question"],
-    "parcels_received": ["order_ref", "tracking_number", "problem"],
-    "refunds": ["order_ref", "state", "currency", "asked_minor", "refunded_minor"],
-    "landed_costs": ["order_ref", "marketplace", "landed_currency", *COSTS, *LESS, "landed_minor", "problem"],
-}
-
-
-FIRST_SCANS = """
-SELECT order_ref, tracking_number, status, min(occurred_at) AS occurred_at FROM tracking_events GROUP BY ALL
-"""
-"""Of all orders' scans, the largest table, the first of each status is enough."""
-
-
 class UnknownBatch(Exception):
     """No snapshot has an order or a plan of this batch; the message names those that there are."""
-
-
-def report_frames(snapshots: Snapshots, batch: str = "") -> Frames:
-    """The tables of a batch, or of everything. A table that was never written is empty.
-
-    Rows of a batch's orders are found by their `order_ref`, since tracking and refunds belong to no one batch. Raises
-    `UnknownBatch`.
-    """
-    of_batch = compute.field("batch_id") == batch if batch else None
-    orders = snapshots.table("orders", columns=COLUMNS["orders"], where=of_batch)
-    requests = snapshots.table("requests", columns=COLUMNS["requests"], where=of_batch)
-    if batch and orders.empty and requests.empty:
-        raise UnknownBatch(_unknown(snapshots, batch))
-    theirs = compute.field("order_ref").isin(pa.array(orders["order_ref"], pa.string())) if batch else None
-    found = {"orders": orders, "requests": requests}
-    if not batch:
-        found["tracking_events"] = snapshots.sql(FIRST_SCANS)
-    others = {name: columns for name, columns in COLUMNS.items() if name not in found}
-    return found | {name: snapshots.table(name, columns=columns, where=theirs) for name, columns in others.items()}
 
 
 def _unknown(snapshots: Snapshots, batch: str) -> str:

@@ -4,41 +4,52 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.snapshots import Snapshots, write_snapshot
-from connectors.snapshots.rows import records
+from connectors.snapshots import write_snapshot
+from connectors.snapshots.duck import connected
 from connectors.snapshots.tables import ENVELOPE, TABLES
 from domain.landed import NOT_PAID
-from flows.report.figures import COLUMNS, Figures, figures, report_frames, spend
+from flows.report.figures import Figures, UnknownBatch, figures, report
 
 DAY = datetime(2026, 11, 2, 20, tzinfo=UTC)
 BLANK = {"string": "", "int64": 0, "list": [], "bool": False, "timestamp": DAY}
-NEEDED = tuple(COLUMNS)
 
 
 def hours(count: float) -> datetime:
     return DAY + timedelta(hours=count)
 
 
-def frame(table: str, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+def frame(table: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:
     """Rows in the types that `Snapshots` gives; what a row does not name is missing, or empty where it can't be."""
     schema = TABLES[table].schema
     blank = {f.name: None if f.nullable else BLANK[str(f.type).partition("[")[0].partition("<")[0]] for f in schema}
-    table_of = pa.Table.from_pylist([{**blank, **row} for row in rows], schema=schema)
-    told: pd.DataFrame = table_of.to_pandas(types_mapper=pd.ArrowDtype)
-    return told
+    return pa.Table.from_pylist([{**blank, **row} for row in rows], schema=schema)
 
 
 def told(batch: str = "b", timezone: str = "UTC", **rows: Sequence[Mapping[str, object]]) -> Figures:
-    return figures({name: frame(name, rows.get(name, ())) for name in NEEDED}, batch=batch, timezone=timezone)
+    """The figures of these rows, as DuckDB makes them in memory."""
+
+    def ask(queries: Mapping[str, str], given: Mapping[str, object]) -> dict[str, pa.Table]:
+        with connected(memory_mb=256) as connection:
+            for name in TABLES:
+                connection.register(name, frame(name, rows.get(name, ())))
+            statements = {name: connection.extract_statements(query)[0] for name, query in queries.items()}
+            return {
+                name: connection.sql(one, params={key: given[key] for key in one.named_parameters}).to_arrow_table()
+                for name, one in statements.items()
+            }
+
+    return replace(figures(ask, batch="", timezone=timezone), batch=batch)
 
 
 def order(ref: str, state: str, **further: object) -> dict[str, object]:
@@ -272,39 +283,50 @@ def test_the_document_has_plain_values() -> None:
 )
 def test_no_minor_unit_is_lost_or_made(payments: list[tuple[str, str, int]]) -> None:
     """The sums of each currency are those of its payments, to the unit, whatever their size."""
-    sums = spend(
-        frame(
-            "payments",
-            [
-                {"order_ref": str(n), "marketplace": place, "currency": currency, "amount_minor": minor, "paid_at": DAY}
-                for n, (place, currency, minor) in enumerate(payments)
-            ],
-        ),
-        "UTC",
-    )
+    pay = {"paid_at": DAY}
+    sums = told(
+        payments=[
+            {**pay, "order_ref": str(n), "marketplace": place, "currency": currency, "amount_minor": minor}
+            for n, (place, currency, minor) in enumerate(payments)
+        ]
+    ).spend
     for currency in ("CNY", "USD"):
         paid = sums.loc[sums["currency"] == currency, "paid_minor"].sum()
         assert paid == sum(minor for _, of, minor in payments if of == currency)
 
 
-def test_of_scans_the_first_of_each_status_gives_all_times(tmp_path: Path) -> None:
-    """Everything is reported from fewer rows than a batch is, and says the same."""
-    domestic = [("D1", "TRANSPORT"), ("D1", "SIGN"), ("D1", "SIGN")]
-    abroad = [("X1", status) for status in ("TRANSPORT", "DELIVERING", "SIGN", "TRANSPORT")]
-    told_of = [*domestic, *abroad, ("X2", "RETURNED"), ("X2", "SIGN")]
-    scans = [
-        {"order_ref": "A", "tracking_number": number, "status": status, "occurred_at": hours(hour), "sequence": hour}
-        for hour, (number, status) in enumerate(told_of, 1)
-    ]
+def test_a_batch_has_what_belongs_to_its_orders_and_everything_has_all(tmp_path: Path) -> None:
+    """Rows of refunds and scans belong to no batch: they are found by their orders. Tables without a row are empty."""
     road = {"created_at": DAY, "paid_at": DAY, "booked_at": DAY, "tracking_numbers": ["X1", "X2"]}
-    orders = [order("A", "delivered", **road, paid_minor=0)]
-    tables = {
-        name: [{column: value for column, value in row.items() if column not in ENVELOPE} for row in records(given)]
-        for name, given in (("orders", frame("orders", orders)), ("tracking_events", frame("tracking_events", scans)))
+    refund = {"marketplace": "taobao", "kind": "refund", "currency": "CNY", "state": "refunded", "asked_minor": 5}
+    scans = [("D1", "SIGN", 1), ("X1", "TRANSPORT", 2), ("X2", "RETURNED", 3), ("X2", "SIGN", 4), ("X1", "SIGN", 5)]
+    tables: dict[str, list[dict[str, object]]] = {
+        "orders": [order(ref, "delivered", **road) for ref in "AB"],
+        "tracking_events": [
+            {
+                "order_ref": ref,
+                "tracking_number": number,
+                "status": status,
+                "occurred_at": hours(hour),
+                "sequence": hour,
+            }
+            for ref in "AB"
+            for number, status, hour in scans
+        ],
+        "refunds": [{**refund, "order_ref": ref, "refund_key": ref} for ref in "AB"],
     }
-    write_snapshot(tmp_path, "night", DAY.date(), tables, batch_id="b", written_at=DAY)
-    everything, of_batch = (report_frames(Snapshots(tmp_path), batch) for batch in ("", "b"))
-    assert (len(everything["tracking_events"]), len(of_batch["tracking_events"])) == (7, 9)
-    stages = [rows(figures(frames, batch="", timezone="UTC").stages) for frames in (everything, of_batch)]
-    assert stages == [rows(told(orders=orders, tracking_events=scans).stages)] * 2
-    assert ("ordered", "delivered", 1) in [stage[:3] for stage in stages[0]]
+    for ref, batch in (("A", "b"), ("B", "c")):
+        of_it = {
+            name: [
+                {column: value for column, value in row.items() if column not in ENVELOPE}
+                for row in frame(name, [one for one in some if one["order_ref"] == ref]).to_pylist()
+            ]
+            for name, some in tables.items()
+        }
+        write_snapshot(tmp_path, batch, DAY.date(), of_it, batch_id=batch, written_at=DAY)
+    whole, of_batch = (report(tmp_path, batch, "UTC") for batch in ("", "b"))
+    assert [(one.orders, one.refunds["refunds"].to_list()) for one in (whole, of_batch)] == [(2, [2]), (1, [1])]
+    assert rows(of_batch.stages)[-1] == ("ordered", "delivered", 1, 5 * 3600, 5 * 3600, 5 * 3600)
+    with pytest.raises(UnknownBatch, match=r"no snapshot has a batch x; the newest are b, c"):
+        report(tmp_path, "x", "UTC")
+    assert report(tmp_path / "none", "", "UTC").orders == 0
