@@ -103,7 +103,7 @@ SELECT count(*) AS orders, count(*) FILTER (paid_minor > 0) AS paid,
     (SELECT count(*) FROM asked) AS lines_asked,
     greatest(max(snapshot_at), (SELECT max(snapshot_at) FROM asked)) AS as_of
 FROM mine"""
-STANDING = "one AS (SELECT 1) SELECT state, count(*) AS orders FROM mine GROUP BY state"
+STATES = "one AS (SELECT 1) SELECT state, count(*) AS orders FROM mine GROUP BY state"
 REACHED = """steps AS (
     SELECT greatest(coalesce(list_position($road, state), 1), CASE WHEN created_at IS NOT NULL THEN $ordered ELSE 1 END,
         CASE WHEN paid_at IS NOT NULL THEN $paid ELSE 1 END, CASE WHEN booked_at IS NOT NULL THEN $booked ELSE 1 END
@@ -216,7 +216,7 @@ FROM first_of LEFT JOIN lines USING (order_ref) ORDER BY rank, order_ref"""
 
 QUERIES = {
     "counts": COUNTS,
-    "standing": STANDING,
+    "standing": STATES,
     "reached": REACHED,
     "spend": SPEND,
     "limits": LIMITS,
