@@ -7,7 +7,20 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, Text, bindparam, cast, delete, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    or_,
+    select,
+    update,
+)
 
 from connectors.ledger.engine import blaming, sqlite_file
 from connectors.ledger.many import one_of
@@ -18,6 +31,7 @@ from connectors.ledger.transactions import LedgerRows, repeating
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
 from domain.forgetting import PARTS, Mentions, Receiver, Standing
+from domain.messages import MessageKind
 from domain.reasons import ReasonCode, because, read
 from domain.states import OrderState
 
@@ -36,6 +50,8 @@ NO_LONGER = timedelta(microseconds=1)
 """How much later `updated_at` of an erased order becomes: a run that read it before writes its snapshot again."""
 
 MOST_OTHERS = 1_000
+CLOCKS = timedelta(hours=1)
+"""How far the clocks of two machines may differ."""
 _FORGOTTEN = select(forgotten.c.order_ref, forgotten.c.at).where(one_of(forgotten.c.order_ref, "refs"))
 _REQUEST = select(orders.c.request).where(orders.c.order_ref == bindparam("ref"))
 _CONTACT = select(receivers.c.receiver).where(receivers.c.order_ref == bindparam("ref"))
@@ -103,6 +119,9 @@ class ForgottenRows(LedgerRows):
         An order without any effect is cancelled: a run at work on it can't order it any more. Raises `StillNeeded`.
         """
         ledger = self._ledger
+        since = ledger.clock() - CLOCKS
+        with ledger.reading() as connection:  # searching all messages takes longer than a claim may wait
+            causes = connection.scalars(_outbox_of(order_ref, mentions, messages.c.cause)).all()
         with ledger.transaction([order_ref]) as connection:
             _take_out_of_chunks(connection, order_ref)  # first, as every writer of a chunk's plans
             connection.execute(LOCKED_ORDERS, {"refs": [order_ref]})
@@ -117,6 +136,8 @@ class ForgottenRows(LedgerRows):
                 why = because(ReasonCode.FORGOTTEN_UNORDERED)
                 change_order(ledger, connection, OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=why))
             erase_rows(connection, order_ref, mentions)
+            told_since = and_(messages.c.kind.in_(list(MessageKind)), messages.c.told_at >= since)
+            _erase_outbox(connection, order_ref, mentions, or_(one_of(messages.c.cause, "causes"), told_since), causes)
             _no_longer_approved(connection, order_ref)
 
     @repeating
@@ -167,7 +188,6 @@ def erase_rows(connection: Connection, order_ref: str, mentions: Mentions) -> No
     for table in metadata.sorted_tables:
         if "order_ref" in table.c and table.name not in (forgotten.name, receivers.name):
             _erase_table(connection, table, order_ref, mentions)
-    _erase_outbox(connection, order_ref, mentions)
 
 
 def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
@@ -194,13 +214,21 @@ def _erase_table(connection: Connection, table: Table, order_ref: str, mentions:
             connection.execute(update(table).where(*this).values(changed))
 
 
-def _erase_outbox(connection: Connection, order_ref: str, mentions: Mentions) -> None:
-    """Erase messages, sent or not, that name the order or have a text of the receiver."""
+def _erase_outbox(
+    connection: Connection, order_ref: str, mentions: Mentions, which: ColumnElement[bool], causes: Iterable[str]
+) -> None:
+    """Erase those messages, sent or not, that name the order or have a text of the receiver."""
     told = [messages.c.subject, messages.c.body]
-    named = [column.icontains(text, autoescape=True) for column in told for text in (order_ref, *mentions.telling)]
-    for row in connection.execute(select(messages.c.cause, *told).where(or_(*named))).mappings().all():
+    found = _outbox_of(order_ref, mentions, messages.c.cause, *told).where(which)
+    for row in connection.execute(found, {"causes": causes}).mappings().all():
         erased = {column.name: mentions.erased(row[column.name]) for column in told}
         connection.execute(update(messages).where(messages.c.cause == row["cause"]).values(erased))
+
+
+def _outbox_of(order_ref: str, mentions: Mentions, *columns: ColumnElement[Any]) -> Select[Any]:
+    told = (messages.c.subject, messages.c.body)
+    named = [column.icontains(text, autoescape=True) for column in told for text in (order_ref, *mentions.telling)]
+    return select(*columns).where(or_(*named))
 
 
 def _erased(column: str, value: Any, mentions: Mentions) -> Any:

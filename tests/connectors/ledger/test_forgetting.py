@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Connection, String, Text, insert, select
+from sqlalchemy import JSON, Connection, String, Text, event, insert, select
 
 from connectors.ledger.forgetting import WORDS, StillNeeded
 from connectors.ledger.order_update import OrderUpdate
@@ -176,6 +176,46 @@ def test_no_byte_is_left_in_the_files_while_another_run_has_them_open(ledger: Le
             assert part.encode() not in content
         assert other.claim(intents("B-2"), lease=LEASE).won
     assert verify(ledger.url).faults == before
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_no_run_waits_longer_for_it_than_for_a_claim(ledger: Ledger, clock: MovableClock) -> None:
+    """By what SQLite's machine does while the lock is held, which on an old ledger is no more than on a new one."""
+    refs = [f"B-{number}" for number in range(100)]
+    bought(ledger, "A-1")
+    young = steps_with_the_lock(ledger, lambda: ledger.forgotten.erase("A-1", MENTIONS, by="ann"))
+    put(ledger, *refs, *(f"C-{number}" for number in range(400)))
+    ledger.tell(*(Message(cause=f"c{n}", kind=MessageKind.PARCEL, subject="s", body="b" * 300) for n in range(2000)))
+    clock.advance(86_400)
+    bought(ledger, "A-2")
+    old = steps_with_the_lock(ledger, lambda: ledger.forgotten.erase("A-2", MENTIONS, by="ann"))
+    claim = steps_with_the_lock(ledger, lambda: ledger.claim(intents(*refs), lease=LEASE))
+    assert old <= 1.5 * young + 400
+    assert 0 < old <= claim
+
+
+def steps_with_the_lock(ledger: Ledger, work: Callable[[], object]) -> int:
+    """The steps of SQLite's machine in the transactions that write."""
+    steps, is_held = 0, False
+
+    def traced(text: str) -> None:
+        nonlocal is_held
+        is_held = (is_held or text == "BEGIN IMMEDIATE") and text not in ("COMMIT", "ROLLBACK")
+
+    def stepped() -> None:
+        nonlocal steps
+        steps += 10 * is_held
+
+    def watched(connection: Any, _record: object) -> None:
+        connection.set_trace_callback(traced)
+        connection.set_progress_handler(stepped, 10)
+
+    event.listen(ledger.engine, "connect", watched)
+    ledger.engine.dispose()
+    work()
+    event.remove(ledger.engine, "connect", watched)
+    ledger.engine.dispose()
+    return steps
 
 
 def test_an_order_under_way_keeps_its_receiver(ledger: Ledger) -> None:
