@@ -143,7 +143,7 @@ def test_the_examples_tell_what_was_spent(tmp_path: Path, capsys: pytest.Capture
 def test_the_ten_lines_of_the_readme_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (lines,) = re.findall("```python\n(from datetime.*?)```", (ROOT / "docs/guide.md").read_text(), re.DOTALL)
+    (lines,) = re.findall("```python\n(from sourcing.*?)```", (ROOT / "docs/guide.md").read_text(), re.DOTALL)
     assert len(lines.splitlines()) <= 11
     write(tmp_path / "data/snapshots", orders=[order("A-1"), order("A-2", state="held")])
     monkeypatch.chdir(tmp_path)
