@@ -61,13 +61,21 @@ def export(
 
     files = (table_file(name, rows, zone) for name, rows in read())
     if kind is ExportFormat.PARQUET:
-        with whole(target) as unfinished:
-            parquet.write_table(typed(*next(read()), zone), unfinished, compression="zstd")
+        _write_parquet(target, typed(*next(read()), zone))
     elif kind is ExportFormat.CSV:
         write_csv(target, next(files))
     else:
         (write_xlsx if kind is ExportFormat.XLSX else write_sqlite)(target, files)
     return target, counts
+
+
+def _write_parquet(target: Path, rows: pa.Table) -> None:
+    try:
+        with whole(target) as unfinished:
+            parquet.write_table(rows, unfinished, compression="zstd")
+    except pa.ArrowNotImplementedError:
+        kinds = ", ".join(sorted({str(field.type) for field in rows.schema}))
+        raise ValueError(f"Parquet has no place for one of these types, cast it to VARCHAR: {kinds}") from None
 
 
 def print_csv(settings: SourcingSettings, query: str, bounds: QueryBounds, file: TextIO) -> None:

@@ -139,8 +139,8 @@ class _Cells:
     def styled(self, value: Cell) -> object:
         if isinstance(value, float) and not math.isfinite(value):
             return None  # a sheet has no such number
-        if isinstance(value, int) and abs(value) >= EXACT_FLOAT_LIMIT:
-            value = str(value)  # a sheet's numbers have 15 digits
+        if isinstance(value, int | Decimal) and not -EXACT_FLOAT_LIMIT < value < EXACT_FLOAT_LIMIT:
+            value = f"{value:f}" if isinstance(value, Decimal) else str(value)  # a sheet's numbers have 15 digits
         if value is None or isinstance(value, int | float):
             return value
         text = CONTROL.sub("", value) if isinstance(value, str) else value

@@ -106,6 +106,15 @@ def test_the_answer_to_a_query_has_amounts_where_their_currency_is(settings: Sou
         assert told.getvalue() == "paid_minor,x,y\r\n1990,1.5,true\r\n"
 
 
+def test_a_sheet_loses_no_digit_and_has_nothing_where_it_has_no_number(
+    settings: SourcingSettings, tmp_path: Path
+) -> None:
+    query = "select 1234567890123456789::hugeint as a, 9007199254740993 as b, 'nan'::double as c, 7::hugeint as d"
+    book = load_workbook(exported(settings, XLSX, tmp_path / "q.xlsx", query=query))
+    _, row = book["query"].iter_rows()
+    assert [cell.value for cell in row] == ["1234567890123456789", "9007199254740993", None, 7]
+
+
 @pytest.mark.parametrize(
     ("kind", "what", "words"),
     [
@@ -115,6 +124,7 @@ def test_the_answer_to_a_query_has_amounts_where_their_currency_is(settings: Sou
         (CSV, {"tables": ["nothing"]}, "there is no table nothing"),
         (SQLITE, {"query": "select 1 as a, 2 as A"}, "two columns of the answer have one name"),
         (SQLITE, {"query": "select 1 as a, 2 as a"}, "two columns of the answer have one name"),
+        (PARQUET, {"query": "select interval 1 day as a"}, "Parquet has no place for one of these types, cast it"),
         (CSV, {"query": "drop table orders"}, "give one statement that reads"),
     ],
 )
