@@ -86,18 +86,25 @@ def _served(work: Path, bin_: Path, environment: dict[str, str]) -> Iterator[str
         wait_for(lambda: is_registered(api), seconds=300)
         lines = "\n".join(line.replace("DE-2001", "FORM-1") for line in EXAMPLE.splitlines() if ORDER.match(line))
         bought = {"requests": {"lines": lines}, "dry_run": False, "yes": True, "batch": "form"}
-        run_id = start(api, "source-orders/manual", bought)
-        deadline = time.monotonic() + ENDS_WITHIN_S
-        while (run := asked(api, f"flow_runs/{run_id}"))["state_name"] not in ("Completed", "Failed", "Crashed"):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(1)
-        print(f"wheel      served: a run from the form is {run['state_name']}: {run['state']['message']}", flush=True)
-        if run["state_name"] != "Completed":
-            yield f"the run from the form is {run['state_name']}: {run['state']['message']}"
+        yield from _ends_well(api, "source-orders/manual", bought)
+        yield from _ends_well(api, "export/export", {"tables": ["orders"]})
+        if not (work / "data" / "exports" / "orders.xlsx").exists():
+            yield "the form export has written nothing"
     finally:
         serve.send_signal(signal.SIGINT)
         serve.wait(120)
+
+
+def _ends_well(api: str, deployment: str, parameters: object) -> Iterator[str]:
+    run_id = start(api, deployment, parameters)
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    while (run := asked(api, f"flow_runs/{run_id}"))["state_name"] not in ("Completed", "Failed", "Crashed"):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    print(f"wheel      {deployment}: {run['state_name']}, {run['name']}", flush=True)
+    if run["state_name"] != "Completed":
+        yield f"{deployment} is {run['state_name']}: {run['state']['message']}"
 
 
 @contextmanager
