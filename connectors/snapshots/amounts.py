@@ -21,9 +21,9 @@ def currency_columns(names: Sequence[str], tables: Iterable[Table] = TABLES.valu
 
 
 def major_name(name: str, names: Sequence[str]) -> str:
-    """The name of the column with the decimal, which no other has."""
+    """`paid` for `paid_minor`; `paid_amount` where `paid` is another column."""
     shorter = name.removesuffix("_minor")
-    return name if shorter in names else shorter
+    return f"{shorter}_amount" if shorter in names else shorter
 
 
 def with_decimals(rows: pa.Table, currencies: Mapping[str, str]) -> pa.Table:

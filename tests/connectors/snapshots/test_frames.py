@@ -244,7 +244,9 @@ def test_money_is_decimals_of_the_currency_and_null_where_there_is_none(tmp_path
     assert orders["paid"].sum() == Decimal("39.80")
     sums = snapshots.sql("select currency, sum(paid_minor) as paid_minor from orders group by all", money=True)
     assert pairs(sums) == [("CNY", Decimal("39.80"))]
-    assert list(snapshots.table("orders", columns=["paid_minor"], money=True)) == ["paid_minor"]
+    assert pairs(snapshots.table("orders", columns=["paid_minor"], money=True))[0] == (1990,)
+    taken = snapshots.sql("select paid_minor, currency, 1 as paid from orders limit 1", money=True)
+    assert taken.to_dict("records") == [{"paid_amount": Decimal("19.90"), "currency": "CNY", "paid": 1}]
 
 
 @pytest.mark.parametrize("yen", [2**63 - 1, -(2**63) + 1])
