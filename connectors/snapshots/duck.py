@@ -21,6 +21,7 @@ def connected(*, memory_mb: int, work: Path | None = None) -> Iterator[DuckDBPyC
 
     spill = "" if work is None else str(work).replace("'", "''")
     with duckdb.connect(":memory:") as connection:
+        connection.execute("SET enable_progress_bar = false")  # it would go to the terminal after two seconds
         connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory_mb}MB'; SET temp_directory = '{spill}'")
         if work is not None:
             connection.execute("SET threads = 2")

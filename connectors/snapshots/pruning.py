@@ -9,8 +9,10 @@ from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.durable import exclusive, sync
 from connectors.snapshots.current import follow_merge, refresh
@@ -39,9 +41,15 @@ from connectors.snapshots.writer import finished, put_in_place, staged_path, wri
 
 PRUNED = "pruned-"
 BATCH_ROWS = 10_000
+SLICE = 100_000
+"""Rows that are sorted at once."""
 READ = timedelta(days=1)
 SETTLED = timedelta(days=7)
 """A batch's snapshot is merged so long after it was last written: until then its runs replace it."""
+if TYPE_CHECKING:
+    from pyarrow.compute import Expression
+    from pyarrow.dataset import Dataset
+
 Rows = Callable[[Table], str]
 """The query of a table's rows in the relation `history`."""
 
@@ -206,16 +214,34 @@ def _write(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str, row
     """Write these rows of the snapshots, sorted by key, with their own snapshot and time; returns their number."""
     table = TABLES[name]
     paths = [locate(root, one, file) for one in old for file in one.files if file.table == name]
-    work = root / WORK / snapshot_id / "spill"
+    work, history = root / WORK / snapshot_id / "spill", rows_in(paths, table)
+    query = f"{rows(table)} ORDER BY {', '.join((*table.key, 'snapshot_at', 'snapshot_id'))}"
     with (
         Growing(staged_path(root, snapshot_id, name), table.schema) as merged,
         connected(memory_mb=WORK_MB, work=work) as connection,
     ):
-        connection.register("history", rows_in(paths, table).scanner(**AHEAD).to_reader())
-        found = connection.sql(f"{rows(table)} ORDER BY {', '.join((*table.key, 'snapshot_at', 'snapshot_id'))}")
-        for batch in found.to_arrow_reader(BATCH_ROWS):
-            merged.take(pa.Table.from_batches([batch]).select(table.schema.names).cast(table.schema))
+        for part in _slices(history, table.key[0]):
+            connection.register("history", history.scanner(filter=part, **AHEAD).to_reader())
+            for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
+                merged.take(pa.Table.from_batches([batch]).select(table.schema.names).cast(table.schema))
+            pa.default_memory_pool().release_unused()
     return merged.rows
+
+
+def _slices(history: Dataset, column: str) -> Iterator[Expression | None]:
+    """Conditions that divide the rows by a column of their key, in its order: few of them are in memory at once."""
+    total = history.count_rows()
+    if total <= SLICE:
+        yield None
+        return
+    step = max(1, SLICE // 100)
+    batches = history.scanner([column], **AHEAD).to_batches()
+    sample = sorted(value for batch in batches for value in batch[column][::step].to_pylist() if value is not None)
+    edges = [*dict.fromkeys(sample[:: max(1, len(sample) * SLICE // total)][1:])]
+    key = pc.field(column)
+    for low, high in zip([None, *edges], [*edges, None], strict=True):
+        below = pc.scalar(True) if high is None else key < high  # noqa: FBT003
+        yield (key.is_null() | below) if low is None else (key >= low) & below
 
 
 def _newest(table: Table) -> str:

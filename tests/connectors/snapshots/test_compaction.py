@@ -272,3 +272,20 @@ def test_a_reading_opens_each_manifest_once(days: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(manifests, "read_manifest", counted)
     assert len(Snapshots(days).table("orders")) == 5
     assert len(opened) == len({*opened}) == 8
+
+
+@pytest.mark.parametrize("most", [1, 3, 7])
+def test_rows_are_merged_some_at_a_time_in_the_order_of_their_keys(
+    days: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Months with all rows, and then the newest row of each key."""
+    monkeypatch.setattr(pruning, "SLICE", most)
+    before = by_every_reader(days, [FIRST + DAY])
+    compact(days, LATER, keep_days=KEPT)
+    assert by_every_reader(days, [FIRST + DAY]) == before
+    (january, *_) = sorted(days.glob("_history/orders/*/of-2026-01-*.parquet"))
+    assert parquet.read_table(january)["order_ref"].to_pylist() == ["A-0"] * 2 + ["A-1"] * 2 + ["A-3"] * 2 + ["A-9"] * 6
+    prune(days, Old(keep=0), LATER + DAY)
+    assert by_every_reader(days)[0] == before[0]
+    (pruned,) = days.glob("_history/orders/*/pruned-*.parquet")
+    assert parquet.read_table(pruned)["order_ref"].to_pylist() == ["A-0", "A-1", "A-3", "A-4", "A-9"]
