@@ -90,18 +90,6 @@ def template_path() -> Path:
     return Path(sys.prefix, "var", "sourcing", f"prefect-{version('prefect')}.db")
 
 
-def is_current(records: Path) -> bool:
-    """Whether a database has the tables of this Prefect's empty one: looking for what to migrate is then left out."""
-    with suppress(sqlite3.Error):
-        return _revisions(records) == _revisions(template_path())
-    return False
-
-
-def _revisions(records: Path) -> list[str]:
-    with closing(sqlite3.connect(f"{records.absolute().as_uri()}?mode=ro", uri=True)) as database:
-        return [revision for (revision,) in database.execute("SELECT version_num FROM alembic_version")]
-
-
 def copy_template(records: Path) -> None:
     """Begin a database of Prefect with the empty one, if there is one."""
     unborn = records.with_name(f".{records.name}.{os.getpid()}")

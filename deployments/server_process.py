@@ -25,7 +25,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from connectors.foreign import words_of
-from deployments.prefect_patches import RetryWhenBusy, copy_template, is_current, save_template
+from deployments.prefect_patches import RetryWhenBusy, copy_template, save_template
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -162,16 +162,13 @@ def serve(folder: Path, host: str, port: int) -> None:
 
 def _serve(folder: Path, host: str, port: int) -> None:
     gc.disable()  # importing makes much and leaves little behind: collecting takes a fifth of the start
-    records = folder / "prefect.db"
-    is_ours = str(records) in os.environ.get("PREFECT_API_DATABASE_CONNECTION_URL", "")
-    is_new = is_ours and not records.exists()
-    if is_new:
-        copy_template(records)
-    if is_ours and is_current(records):
-        os.environ["PREFECT_API_DATABASE_MIGRATE_ON_START"] = "false"  # before Prefect reads its settings
     import uvicorn
     from prefect.server.api.server import create_app
 
+    records = folder / "prefect.db"
+    is_new = str(records) in os.environ.get("PREFECT_API_DATABASE_CONNECTION_URL", "") and not records.exists()
+    if is_new:
+        copy_template(records)
     identity = uuid.uuid4().hex
     config = uvicorn.Config(
         RetryWhenBusy(create_app(final=True)),
