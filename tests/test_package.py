@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 import sourcing
 from cli.main import app
 from connectors.credentials_block import XportcnCredentials
+from connectors.ledger import engine
 from connectors.snapshots import Snapshots
+from deployments import messaging, postgres
 from sourcing import command
 from sourcing.blocks import XportcnCredentials as InstalledBlock
 from sourcing.version import from_description
@@ -98,3 +100,16 @@ def test_elsewhere_than_on_linux_the_command_says_where_it_runs(
     with pytest.raises(SystemExit, match="0"):
         command.main()
     assert "none was tried there" in capsys.readouterr().err
+
+
+def test_without_an_extra_its_address_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (engine, postgres, messaging):
+        monkeypatch.setattr(module, "find_spec", lambda _: None)
+    with pytest.raises(
+        engine.LedgerUnusable, match=r"needs psycopg: pip install 'psycopg\[binary\]'. Nothing was sent"
+    ):
+        engine.address_of("postgres://shop@db/ledger")
+    with pytest.raises(postgres.DatabaseUnusable, match="--postgres needs psycopg"):
+        postgres.prepare("postgresql://shop@db/ledger")
+    with pytest.raises(messaging.MessagingUnusable, match="--redis needs prefect-redis"):
+        messaging.require_messaging("redis://db")
