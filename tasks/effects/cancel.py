@@ -68,6 +68,11 @@ class Cancel(EffectKind):
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         return means_no(refusal, NOT_CANCELLED)
 
+    def is_ruled_out_by(self, sighting: Sighting) -> bool:
+        """A paid order is closed by no cancellation."""
+        told = sighting.shown.value if isinstance(sighting, OwnRecord) else None
+        return isinstance(told, ServiceStatus) and told.is_paid
+
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.CANCEL_REFUSED, failure=refusal.message)
         return OrderChange(order_ref=attempt.order.order_ref, state=self.state_if_not_done(attempt), why=why)

@@ -112,6 +112,10 @@ class EffectKind(ABC):
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         """Whether the contract lists a refusal as proof that nothing happened; any other refusal is a doubt."""
 
+    def is_ruled_out_by(self, sighting: Sighting) -> bool:
+        """Whether what a read showed can be neither after the effect nor before one that still arrives."""
+        return False
+
     def if_misnamed(self, attempt: Attempt) -> Reason:
         """The reason of an order when an answer names an id that is another order's."""
         return because(ReasonCode.ID_IS_ANOTHERS_ASKED, **self.asked(attempt.order, attempt.effect))

@@ -60,7 +60,7 @@ class Begun:
 
         An absence that a reading alone proves was in doubt before: so the effect is sent once more, and no oftener.
         """
-        in_doubt = isinstance(proof, Absent)
+        in_doubt = isinstance(proof, Absent) and not self.kind.is_ruled_out_by(proof.unseen)
         if in_doubt and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
             return self._sent_too_often(record)
         change = _left(record, self.kind.state_if_not_done(self.attempt(record)), why)
@@ -86,6 +86,7 @@ class Begun:
             what = sighting if isinstance(sighting, Reason) else words_of(sighting)
             return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_BUT, failure=failure, seen=what))
         is_known = self.kind.proves_nothing_happened(refusal) or self.resources.never_left(record)
+        is_known |= self.kind.is_ruled_out_by(sighting)
         if is_known and not repeats(record):  # the no to a second one says nothing of the first
             no = Statement(source=Source.ANSWER, value=str(refusal))
             return self.refused(record, refusal, RefusedForGood(words=no, read_after=_without(record, sighting)))
