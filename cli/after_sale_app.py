@@ -1,4 +1,4 @@
-"""The commands after a purchase: cancel, refund, return, receive."""
+"""The commands that take orders back: drop, cancel, refund, return, receive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cli.failures import explained
-from cli.options import Json, amount_of
+from cli.options import AnsweredBy, Json, amount_of
 from domain.after_sale import RefundKind
 
 if TYPE_CHECKING:
@@ -48,6 +48,22 @@ def cancel(
         return await cancel_orders(order_ref, reason, only_show=False)
 
     _end(flow, as_json=json)
+
+
+@app.command()
+@explained
+def drop(
+    order_ref: Annotated[list[str] | None, typer.Argument(help="The orders that are not wanted any more.")] = None,
+    *,
+    batch: Annotated[str, typer.Option(metavar="ID", help="All of its orders that are held or refused as well.")] = "",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Shown with each of them.")] = "",
+    by: AnsweredBy = None,
+    json: Json = False,
+) -> None:
+    """Lay aside orders of which nothing was begun: they wait no longer, until a later run names them again."""
+    from cli.drop import drop_orders
+
+    raise typer.Exit(drop_orders(order_ref or [], batch, why, by, as_json=json))
 
 
 @app.command()

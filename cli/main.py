@@ -419,7 +419,7 @@ def todo(
     ] = 7,
     json: Json = False,
 ) -> None:
-    """List everything that waits for you, over all batches, the oldest first: why, and what to do."""
+    """List everything that waits for you, over all batches, the most urgent first: why, and what to do."""
     from cli.todo import show_to_do
 
     raise typer.Exit(show_to_do(refused_days, as_json=json))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from datetime import timedelta
 
 from rich.padding import Padding
@@ -11,13 +13,12 @@ from cli.failures import NEEDS_A_PERSON
 from cli.status import open_ledger, print_if_paused
 from cli.terminal import MOST_SHOWN, and_more, clock_time, console, print_json, state_colour, zone
 from connectors.settings import SourcingSettings
-from domain.reasons import grouped
-from domain.wording import shorten
-from flows.answers.todo import ToDo, to_do
+from domain.wording import MOST_NAMED, counted, shorten
+from flows.answers.todo import ToDo, alike, to_do
 
 
 def show_to_do(refused_days: int, *, as_json: bool) -> int:
-    """List what waits, the oldest first, those with one cause together; answers 3 while there is something."""
+    """List what waits, the most urgent first, those with one cause together; answers 3 while there is something."""
     with open_ledger() as ledger:
         if not as_json:
             print_if_paused(ledger)
@@ -32,18 +33,31 @@ def show_to_do(refused_days: int, *, as_json: bool) -> int:
 
 
 def _show(found: list[ToDo]) -> None:
-    alike = grouped(found, lambda one: (tuple(one.commands), one.advice))
-    console.print(f"{len(found):,} to do, the oldest first (times in {zone()})", soft_wrap=True)
-    for those, reason in alike[:MOST_SHOWN]:
-        state, commands, advice = those[0].state, those[0].commands, those[0].advice
+    groups = alike(found)
+    count = counted(one.state for one in found)
+    console.print(f"{len(found):,} to do: {count}; the most urgent first (times in {zone()})", soft_wrap=True)
+    for those, reason in groups[:MOST_SHOWN]:
+        state, advice = those[0].state, those[0].advice
+        commands = [command for command in those[0].commands if all(command in one.commands for one in those)]
         refs = shorten([one.order_ref for one in those])
         told = Text.assemble(
             (refs, "bold"), " ", (state, state_colour(state)), f" since {clock_time(those[0].since)}: "
         )
         console.print(Padding(told + Text(reason), (0, 0, 0, 2)))
-        for command in commands:
+        for command in (*commands, *_dropping(those)):
             console.print(Text(f"      {command}"), soft_wrap=True)
         if advice:
             console.print(Text(f"      {advice}"), soft_wrap=True)
-    if len(alike) > MOST_SHOWN:
-        console.print(and_more(len(alike), "--json"))
+    if len(groups) > MOST_SHOWN:
+        console.print(and_more(len(groups), "--json"))
+
+
+def _dropping(those: Sequence[ToDo]) -> list[str]:
+    if not those[0].is_dispensable:
+        return []
+    named = f"--batch {shlex.quote(those[0].batch_id)}" if len(those) > MOST_NAMED else " ".join(_refs(those))
+    return [f"sourcing drop {named}"]
+
+
+def _refs(those: Sequence[ToDo]) -> list[str]:
+    return [shlex.quote(one.order_ref) for one in those]

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from domain.effects import OPEN, Action, EffectStatus
 from domain.orders import ADDRESS, CONTACT
-from domain.states import REACHED_BOOKED, OrderState
+from domain.states import NEVER_BEGUN, REACHED_BOOKED, OrderState
 
 FORGOTTEN = "[forgotten]"
 PARTS = tuple(part for part in ADDRESS if part != "country")
@@ -19,7 +19,6 @@ LEAST_BYTES = 6
 """Shorter words are found in everything: they are erased where they stand as a receiver, and not looked for."""
 
 LEAST_IN_WORDS = 3
-NEVER_BEGUN = (OrderState.PLANNED, OrderState.HELD, OrderState.REFUSED, OrderState.CANCELLED)
 
 Receiver = Mapping[str, str]
 """The parts of an address by name, as `ADDRESS` has them; some may be missing."""

@@ -142,6 +142,8 @@ class ReasonCode(StrEnum):
     FREIGHT_APPROVED = "freight_approved", _words(K.NOTE, "freight approved by {by} at {at}: {price}")
     NOT_APPROVED = "not_approved", _words(K.CHOICE, "[freight?freight ]not approved[ by {by}][: {note}]",
         "run the file again to be asked anew", command="run")
+    NOT_WANTED = "not_wanted", _words(K.NOTE, "not wanted any more, says {by}[: {note}]; a run that starts after that "
+        "and names it plans it anew")
     NOBODY_TO_ASK = "nobody_to_ask", _words(K.CHOICE, "[freight?freight ]not approved: the run had no way to ask",
         "run it at a terminal or from the Prefect UI, or with --yes", command="run")
     ASKING_RUN_CANCELLED = "asking_run_cancelled", _words(K.CHOICE, "[freight?freight ]not approved: its run was "
@@ -410,7 +412,9 @@ class ReasonCode(StrEnum):
         "follow-up goes on to order it, whether its lines are still in the file or not. {remedy}",
         "Run its file once more without a yes, and leave it out there", command="run")
     NOTHING_TO_CANCEL = "nothing_to_cancel", _words(K.OTHER, "nothing was ordered, so there is nothing to cancel: "
-        "{remedy}", "drop its lines from the file", who=Actor.MERCHANT)
+        "{remedy}", "drop it (sourcing drop), and its lines from the file", who=Actor.MERCHANT, command="drop")
+    NOT_DROPPED = "not_dropped", _words(K.OTHER, "it is {state}, and something of it was begun: {remedy}",
+        "cancel it, or ask for a refund", command="cancel")
     PAST_CANCELLING = "past_cancelling", _words(K.OTHER, "it is {state}: {remedy}",
         "ask for a refund or a return (sourcing refund)", command="refund")
     MONEY_NOT_ASKED_BACK = "money_not_asked_back", _words(K.OTHER, "not cancelled: {failure}")

@@ -32,6 +32,8 @@ REACHED_BOOKED = frozenset(ROAD[ROAD.index(S.BOOKED) :])
 TRAVELLING = (S.BOOKED, S.SHIPPED, S.IN_WAREHOUSE, S.IN_TRANSIT)
 BEGUN = (S.ORDERED, S.PAYMENT_PENDING, S.PAID)
 NEEDS_A_PERSON = (S.UNKNOWN, S.HELD, S.REFUSED)
+NEVER_BEGUN = (S.PLANNED, S.HELD, S.REFUSED, S.CANCELLED)
+"""States in which nothing of an order need have been begun; its effects say whether that is so."""
 
 MOVES: dict[OrderState, frozenset[OrderState]] = {
     S.PLANNED: frozenset({S.ORDERED, S.HELD, S.REFUSED, S.UNKNOWN, S.CANCELLED}),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from prefect import flow
 from prefect.runtime import flow_run
 
+from connectors.ledger.dropping import NOT_THERE
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel, past_cancelling
@@ -32,7 +33,6 @@ from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.refund import RefundWish, ask_refund
 
-NOT_THERE = because(ReasonCode.NOT_IN_LEDGER)
 ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
 NOT_CANCELLED = because(ReasonCode.NOT_CANCELLED)
 

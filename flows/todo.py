@@ -19,7 +19,7 @@ from tasks.engine.resources import utc_now
 @flow(name="todo", flow_run_name="what waits", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def todo() -> str:
-    """Show all that waits for you over all batches, the oldest first, each with its reason and what to do.
+    """Show all that waits for you over all batches, the most urgent first, each with its reason and what to do.
 
     Reads the ledger alone: it asks the service nothing and changes nothing.
     """

@@ -14,14 +14,15 @@ from typing import Any
 from sqlalchemy import Connection, Executable, select, update
 
 from connectors.ledger.codec import to_json
+from connectors.ledger.dropping import dropped_since
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.receivers import divided, put_receivers
 from connectors.ledger.records import REASON, Approval, OrderChange
-from connectors.ledger.schema import STATUS_OF_THESE, effects, orders
-from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.schema import effects, orders
+from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import Transactions, repeating
 from domain.budget import payable
 from domain.effects import Action
@@ -34,11 +35,10 @@ from domain.witnessed import Contradicted
 NO_TOLERANCE = Decimal(0)
 KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "fingerprint", *REASON)
 # built once: building a statement costs several times what running it does
-_BEGUN = select(effects.c.order_ref).where(one_of(effects.c.order_ref, "refs"), STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
 _PLANS = select(
     *(orders.c[name] for name in ("order_ref", "batch_id", "fingerprint", "seller_id", "lines", "quote"))
 ).where(one_of(orders.c.order_ref, "refs"))
-_ORDERING = _BEGUN.where(effects.c.action == Action.CREATE)
+_ORDERING = BEGUN.where(effects.c.action == Action.CREATE)
 
 
 def plan_hash(plan: PlannedOrder) -> str:
@@ -92,8 +92,9 @@ def put_rows(
 ) -> bool:
     """Write rows of planned orders, new ones and ones without an effect. False when `if_so` forbids it.
 
-    Other orders stay as they are, as do those whose receiver was forgotten meanwhile. Amounts that are `contradicted`,
-    by reference, may hold their marketplace. `if_so` is asked first in the transaction; after False nothing is written.
+    Other orders stay as they are, as do those that were dropped or whose receiver was forgotten meanwhile. Amounts
+    that are `contradicted`, by reference, may hold their marketplace. `if_so` is asked first in the transaction; after
+    False nothing is written.
     """
     if not rows and if_so is None:
         return True
@@ -112,7 +113,8 @@ def put_rows(
         ordered = [planned[ref] for ref in sorted(planned) if ref not in gone]
         new = {ref for part in _alike(ordered) for ref in connection.scalars(_new_order(ledger.insert), part)}
         mover = OrderMover(ledger, connection, planned)
-        begun = {*connection.scalars(_BEGUN, {"refs": planned}), *forgotten_in(connection, planned)}
+        begun = {*connection.scalars(BEGUN, {"refs": planned}), *forgotten_in(connection, planned)}
+        begun |= {*dropped_since(connection, planned, ledger.since)}
         again = [row for row in ordered if row["order_ref"] not in begun | new]
         for part in _alike(again):
             connection.execute(_planning(ledger.insert, frozenset(part[0])), part)
@@ -143,7 +145,7 @@ def approve_rows(ledger: Transactions, approvals: Sequence[Approval], batch_id: 
         mover = OrderMover(
             ledger, connection, said
         )  # locked: another run's plan is seen below or waits for this commit
-        begun = set(connection.scalars(_BEGUN, {"refs": said}))
+        begun = set(connection.scalars(BEGUN, {"refs": said}))
         for row in connection.execute(_PLANS, {"refs": said}).mappings().all():
             approval, is_begun = said[row["order_ref"]], row["order_ref"] in begun
             is_same = row["batch_id"] == batch_id and _hash_of_row(dict(row)) == approval.plan_hash

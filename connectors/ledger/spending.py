@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case,
 from connectors.ledger.changes import SeenUntil, changes_since
 from connectors.ledger.many import minor_sum, one_of
 from connectors.ledger.records import Intent, SpendLimits
-from connectors.ledger.schema import BEGINS_TO_SPEND, effects, orders
+from connectors.ledger.schema import BEGINS_TO_SPEND, STATUS_OF_THESE, effects, orders
 from domain.budget import BudgetLimits, over_budget
 from domain.decisions import Verdict
 from domain.effects import Action, EffectStatus
@@ -29,6 +29,8 @@ SPENDING_LOCK = 7_307_422
 _LET_IN = select(func.pg_advisory_xact_lock(SPENDING_LOCK))
 # An effect in doubt counts, or its amount would be spent twice.
 COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
+BEGUN = select(effects.c.order_ref).where(one_of(effects.c.order_ref, "refs"), STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
+"""Those of some orders (`refs`) of which something may have happened."""
 
 
 def without_room(

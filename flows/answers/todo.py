@@ -19,7 +19,8 @@ from connectors.ledger.store import Ledger
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
-from domain.reasons import Explained, Reason, ReasonCode, explained
+from domain.reason_codes import ReasonKind
+from domain.reasons import Explained, Reason, ReasonCode, explained, grouped
 from domain.states import BEGUN, OrderState
 from domain.witnessed import marketplace_held
 from domain.wording import shorten
@@ -48,6 +49,19 @@ REFUND_REMEDIES = {
 }
 
 
+URGENCY: Mapping[str, int] = {
+    OrderState.UNKNOWN: 0,
+    OrderState.REFUNDING: 1,
+    ASKED: 2,
+    **dict.fromkeys(BEGUN, 3),
+    FAULTY: 4,
+    OrderState.HELD: 5,
+    OrderState.REFUSED: 6,
+    NOT_DELIVERED: 7,
+}
+"""Money without a known end comes first, then what has a date, a question, goods without a shipment, and wishes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToDo(Explained):
     """One thing that waits: an order, a refund, or a request file, whose name then stands as `order_ref`.
@@ -63,6 +77,19 @@ class ToDo(Explained):
     commands: Sequence[str] = ()
     advice: str = ""
 
+    @property
+    def urgency(self) -> int:
+        """0 for what may lose money soonest; more for what can wait."""
+        kind = self.reason_code.words.kind if self.reason_code else ReasonKind.NOTE
+        if self.state == OrderState.HELD and self.batch_id:
+            return {ReasonKind.MONEY: 0, ReasonKind.DOUBT: 2}.get(kind, URGENCY[OrderState.HELD])
+        return 2 if self.state == OrderState.HELD else URGENCY.get(self.state, 1)
+
+    @property
+    def is_dispensable(self) -> bool:
+        """Whether nothing but a person's wish keeps the order on the list."""
+        return bool(self.batch_id) and self.urgency >= URGENCY[OrderState.HELD]
+
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "since": self.since.isoformat(), "commands": list(self.commands)}
 
@@ -70,7 +97,7 @@ class ToDo(Explained):
 def to_do(
     ledger: Ledger, *, refused_for: timedelta, begun_for: timedelta = AT_ONCE, inbox: Path | None = None
 ) -> list[ToDo]:
-    """Everything that waits, oldest first.
+    """Everything that waits, the most urgent first, then the oldest.
 
     A refused order is over for its file, and so is a faulty file: they are listed for a while (`refused_for`), then no
     more. An order bought in part is listed once it has stood still for `begun_for`, since a run may be at work on it.
@@ -91,7 +118,20 @@ def to_do(
     unsent = map(_of_message, ledger.messages.unreached(newest))
     found += [_of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()]
     found += [_of_first_payment(ledger, place, why) for place, why in first_payments(ledger).items()]
-    return sorted([*found, *_of_refunds(ledger, waiting), *files, *unsent], key=lambda one: (one.since, one.order_ref))
+    found += [*_of_refunds(ledger, waiting), *files, *unsent]
+    return sorted(found, key=lambda one: (one.urgency, one.since, one.order_ref))
+
+
+def alike(found: Iterable[ToDo]) -> list[tuple[Sequence[ToDo], str]]:
+    """What a person would treat in one go: orders of a batch with one reason, unless each has an answer of its own."""
+
+    def treated(one: ToDo) -> object:
+        own = {command for command in one.commands if one.order_ref in command.split()}
+        if own and not one.is_dispensable:
+            return one.order_ref
+        return one.batch_id, one.advice, tuple(command for command in one.commands if command not in own)
+
+    return grouped(found, treated)
 
 
 def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:

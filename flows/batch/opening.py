@@ -66,6 +66,7 @@ async def opened(
     run = run or this_run()
     async with open_resources(settings, xportcn, concurrency=concurrency or None, run=run) as resources:
         now = resources.clock()
+        resources.ledger.since = begun_at(now)
         if moment := moment_of(done_by, begun_at(now), resources.settings.timezone):
             resources.breaker.until(max((moment - now).total_seconds(), LEAST_S))
         if begins_orders:

@@ -351,6 +351,10 @@ PauseReason = Annotated[
 ]
 PausedBy = Annotated[str, asked("Your name", "Who pauses; it is shown with the reason")]
 ResumedBy = Annotated[str, asked("Your name", "Who resumes; it is kept")]
+DroppedOrders = Annotated[list[str], asked("Orders", "Their references; none is needed where a batch is named")]
+DroppedBatch = Annotated[str, asked("Batch", "Also all of its orders that are held or refused, and were never begun")]
+WhyDropped = Annotated[str, asked("Why", "Shown with each of them")]
+DroppedBy = Annotated[str, asked("Your name", "Who does not want them; it is kept")]
 ConfirmedAt = Annotated[Marketplace, asked("Marketplace", "Which one you have checked in the console")]
 AmountsRight = Annotated[
     bool, asked("Its amounts are right", "It is held since two readings of an amount are a hundred times apart: todo")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateType
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from connectors.ledger.overview import pulse
 from connectors.ledger.store import Ledger
@@ -29,8 +30,8 @@ from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, run_form, run_page
 from domain.pause import PAUSED, Pause
 from domain.states import BEGUN, OrderState
-from domain.wording import counted, pluralize
-from flows.answers.todo import STUCK, ToDo, to_do
+from domain.wording import counted, pluralize, shorten
+from flows.answers.todo import STUCK, ToDo, alike, to_do
 from flows.prefect_ui.inert import inert
 
 MOST_ROWS = 1_000
@@ -40,6 +41,8 @@ LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
 """The shortest time between two refreshes, and the longest: time alone makes orders overdue."""
 UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPACE}"})
 APPROVAL = "waits for approval"
+MOST_NAMED_IN_A_LINK = 20
+MOST_PARTS = 4
 RESUME = "resume-buying"
 FORMS = {
     "run": ("manual", "run it again"),
@@ -102,13 +105,15 @@ async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowR
     settings = SourcingSettings()
     found = await asyncio.to_thread(to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
     forms = {one.name: one.id for one in await client.read_deployments()}
-    rows = [*(_approval_row(run, settings.timezone) for run in asking[:MOST_ROWS])]
-    rows += [row_of(one, forms, settings.timezone) for one in found[: MOST_ROWS - len(rows)]]
+    rows = [await _approval_row(client, run, settings.timezone) for run in asking[:MOST_ROWS]]
+    shown = alike(found)[: MOST_ROWS - len(rows)]
+    left = len(asking) - len(rows) + len(found) - sum(len(those) for those, _ in shown)
+    rows += [row_of(those, reason, forms, settings.timezone) for those, reason in shown]
     kinds = [*(APPROVAL for _ in asking), *(one.state for one in found)]
     pause = await asyncio.to_thread(ledger.buying_paused)
     head = f"{_pause_words(pause, forms)}\n\n" if pause else ""
     paused = f"{PAUSED[:1].upper()}{PAUSED[1:]}. " if pause else ""
-    return head + as_markdown(rows, kinds, settings.timezone), paused + summary_of(kinds)
+    return head + as_markdown(rows, kinds, left, settings.timezone), paused + summary_of(kinds)
 
 
 def _pause_words(pause: Pause, forms: Mapping[str, UUID]) -> str:
@@ -159,22 +164,32 @@ def summary_of(kinds: Sequence[str]) -> str:
     return f"{pluralize(len(kinds), 'thing')} {verb} for you: {counted(kinds)}"
 
 
-def as_markdown(rows: Sequence[str], kinds: Sequence[str], timezone: str) -> str:
-    """The table, and the number of waiting things that it leaves out."""
+def as_markdown(rows: Sequence[str], kinds: Sequence[str], more: int, timezone: str) -> str:
+    """The table, and the number of waiting things that it leaves out (`more`)."""
     if not kinds:
         return "**Nothing waits for you.** No order is held, refused, unknown or bought in part, and no run asks."
-    more = len(kinds) - len(rows)
-    rest = [f"\n**And {more:,} more**, younger than these. All of them: `sourcing todo --json`"] if more else []
-    head = [f"**{summary_of(kinds)}.** The oldest first; times in {timezone}.", ""]
+    rest = [f"\n**And {more:,} more**, which can wait longer. All of them: `sourcing todo --json`"] if more else []
+    head = [f"**{summary_of(kinds)}.** The most urgent first, then the oldest; times in {timezone}.", ""]
     return "\n".join([*head, "| since | order | state | reason | what to do |", "|---|---|---|---|---|", *rows, *rest])
 
 
-def row_of(one: ToDo, forms: Mapping[str, UUID], timezone: str) -> str:
-    """One thing that waits, with links to the forms of the registered deployments."""
-    links = [f"[{name}]({run_form(forms[form], filled)})" for form, name, filled in _remedies(one) if form in forms]
+def row_of(those: Sequence[ToDo], reason: str, forms: Mapping[str, UUID], timezone: str) -> str:
+    """Things that wait with one `reason`, with links to the forms of the registered deployments."""
+    one, refs = those[0], shorten([one.order_ref for one in those])
+    told = [*_remedies(one), *([("drop-orders", "not wanted", _dropping(those))] if one.is_dispensable else [])]
+    links = [f"[{name}]({run_form(forms[form], filled)})" for form, name, filled in told if form in forms]
     todo = [*(links if run_form("any") else []), *([inert(one.advice)] if one.advice else [])]
-    todo += [f"`{_in_cell(command)}`" for command in one.commands]
-    return _cells(one.since, inert(one.order_ref), one.state, inert(one.reason), " · ".join(todo), timezone=timezone)
+    common = [command for command in one.commands if all(command in other.commands for other in those)]
+    todo += [f"`{_in_cell(command)}`" for command in common]
+    order = inert(refs if len(those) == 1 else f"{refs} of {one.batch_id}")
+    return _cells(min(one.since for one in those), order, one.state, inert(reason), " · ".join(todo), timezone=timezone)
+
+
+def _dropping(those: Sequence[ToDo]) -> dict[str, Any]:
+    """The values of the form that lays these aside: of many the batch alone, for all that is held of it."""
+    if len(those) <= MOST_NAMED_IN_A_LINK:
+        return {"order_refs": [one.order_ref for one in those]}
+    return {"batch": those[0].batch_id}
 
 
 def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
@@ -199,9 +214,23 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
     return {"order_ref": one.order_ref} if word in ("refund", "return") else {}
 
 
-def _approval_row(run: FlowRun, timezone: str) -> str:
+async def _approval_row(client: PrefectClient, run: FlowRun, timezone: str) -> str:
+    """A question with its sum and its deadline, in the words of its form."""
     todo = f"[open the run]({run_page(run.id)}), then *Resume*: its plan and the answer" if run_page(run.id) else ""
-    return _cells(_paused_at(run), inert(run.name), APPROVAL, "nothing is bought before", todo, timezone=timezone)
+    asked = inert(await _asked_by(client, run)) or "nothing is bought before"
+    return _cells(_paused_at(run), inert(run.name), APPROVAL, asked, todo, timezone=timezone)
+
+
+async def _asked_by(client: PrefectClient, run: FlowRun) -> str:
+    """What the form of a run asks, and until when; empty while it has no form."""
+    assert run.state
+    key = (run.state.state_details.run_input_keyset or {}).get("description", "")
+    try:
+        text = json.loads(await client.read_flow_run_input(run.id, key)) if key else ""
+    except PrefectHTTPStatusError:  # it has been answered, or is not written yet
+        return ""
+    parts = [part for part in text.split("\n\n") if part.startswith("**Answer by") or part[:1] not in ("#", "*", "|")]
+    return " ".join(parts[:MOST_PARTS]).replace("*", "")
 
 
 def _cells(since: datetime, *cells: str, timezone: str) -> str:

@@ -20,6 +20,7 @@ COMMANDS = [
         "template",
         "doctor",
         "cancel",
+        "drop",
         "refund",
         "return",
         "refunds",

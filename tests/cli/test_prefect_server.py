@@ -36,7 +36,20 @@ FLOW_COMMANDS = [
 ]
 NO_FLOW = [
     *["status", "resolve", "sql", "search", "endpoints", "sandbox", "serve", "doctor", "ledger", "callbacks"],
-    *["notify", "confirm", "todo", "pause", "resume", "template", "report", "diff", "forget", "snapshot"],
+    *[
+        "notify",
+        "confirm",
+        "todo",
+        "drop",
+        "export",
+        "pause",
+        "resume",
+        "template",
+        "report",
+        "diff",
+        "forget",
+        "snapshot",
+    ],
 ]
 LOADED_WHEN_ASKING = """
 import json, sys

@@ -44,6 +44,7 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
             "pause-buying",
             "resume-buying",
             "confirm-marketplace",
+            "drop-orders",
             "todo",
             "digest",
             "notify",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from prefect.states import Scheduled
 from connectors.ledger.store import Ledger
 from domain.wording import ALL, ALL_BUT, NONE, SOME
 from flows.approval import pause
+from flows.prefect_ui.todo_artifact import what_waits
 from flows.source_orders import source_orders
 from tasks.engine.resources import utc_now
 from tests.running import Merchant, single_line_orders, write_csv
@@ -106,6 +108,9 @@ async def test_some_orders_are_approved_and_the_others_held(merchant: Merchant) 
         run = await deployed.new_run(requests(merchant, 3))
         going = deployed.carry_out(run)
         wrong = await deployed.answer(run, decision=ALL, plan="of another day")
+        with ledger(merchant) as book:
+            text, _ = await what_waits(client, book)
+        assert re.search(r"waits for approval \| Buy 3 orders for [0-9.]+ CNY .*Why this .* Answer by 20", text)
         unknown = await deployed.answer(run, decision=SOME, orders=["B-7"])
         assert (wrong, unknown) == (SetStateStatus.REJECT, SetStateStatus.REJECT)
         right = await deployed.answer(run, decision=SOME, orders=["taobao-001"], note="the rest next week")

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import AsyncMock, patch
 from uuid import UUID
 
+from connectors.ledger.dropping import drop
 from connectors.ledger.records import OrderRecord
 from connectors.settings import XportcnSettings
 from domain.after_sale import FOLLOWED, RefundKind
@@ -122,6 +123,10 @@ async def lose_the_ledger(scene: Scene) -> None:
 
 async def forget(scene: Scene) -> None:
     scene.ledger.forgotten.erase("R-1", Mentions.of([]), by="mei")
+
+
+async def lay_aside(scene: Scene) -> None:
+    scene.meets([*drop(scene.ledger, ["R-1"], by="mei").values()])
 
 
 async def buy(scene: Scene) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from connectors.inbox import Folder, Inbox
@@ -13,15 +13,16 @@ from connectors.ledger.records import Intent, OrderChange, Outcome
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.reasons import earlier
+from domain.reasons import ReasonCode, earlier
 from domain.states import OrderState
-from flows.answers.todo import to_do
+from flows.answers.todo import ToDo, alike, to_do
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 
 LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
 WEEK = timedelta(days=7)
+AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 BATCH = "b-1"
 
 
@@ -36,11 +37,11 @@ def stands(resources: Resources, ref: str, state: OrderState, reason: str = "") 
 
 def ordered(resources: Resources, ref: str) -> None:
     record = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
-    change = OrderChange(order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": "77"}))
+    change = OrderChange(order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": ref}))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
 
 
-def test_orders_that_are_held_refused_or_begun_are_listed_the_oldest_first(
+def test_orders_that_are_held_refused_or_begun_are_listed_the_most_urgent_first(
     resources: Resources, clock: MovableClock
 ) -> None:
     planned(resources, "my orders.csv", "A-1", "A-2", "A-3", "A-4")
@@ -52,9 +53,48 @@ def test_orders_that_are_held_refused_or_begun_are_listed_the_oldest_first(
     found = to_do(resources.ledger, refused_for=WEEK)
     again = ["sourcing run 'my orders.csv'"]
     assert [(one.order_ref, one.state, one.reason, one.commands) for one in found] == [
-        ("A-2", OrderState.HELD, "costs 29.00 CNY each", again),
         ("A-1", OrderState.ORDERED, "bought in part: nothing is wrong, the rest of its steps is left to a run", again),
+        ("A-2", OrderState.HELD, "costs 29.00 CNY each", again),
         ("A-3", OrderState.REFUSED, "0 in stock", again),
+    ]
+
+
+def test_of_what_waits_for_a_person_money_without_a_known_end_comes_first() -> None:
+    """Whatever is older. A hold counts by the class of its reason; a marketplace that is held is a question."""
+
+    def one(state: str, code: ReasonCode | None = None, batch_id: str = "b") -> ToDo:
+        return ToDo(order_ref="A-1", batch_id=batch_id, state=state, since=AT, reason="", reason_code=code)
+
+    assert [
+        one(state, code, batch).urgency
+        for state, code, batch in (
+            ("unknown", None, "b"),
+            ("held", ReasonCode.PAID_BEFORE_CLOSED, "b"),
+            ("refunding", None, "b"),
+            ("held", ReasonCode.MARKETPLACE_HELD, ""),
+            ("question", None, ""),
+            ("held", ReasonCode.UNITS_DIFFER, "b"),
+            ("paid", None, "b"),
+            ("faulty file", None, ""),
+            ("held", ReasonCode.NOT_APPROVED, "b"),
+            ("refused", None, "b"),
+            ("not told", None, ""),
+        )
+    ] == [0, 0, 1, 2, 2, 2, 3, 4, 5, 6, 7]
+
+
+def test_what_a_person_treats_in_one_go_is_one_group(resources: Resources) -> None:
+    """Held and bought in part, each of a batch with one reason; a question is answered for each order by itself."""
+    refs = [f"A-{n}" for n in range(1, 301)]
+    planned(resources, "a.csv", *refs, "B-1", "B-2")
+    for ref in refs:
+        stands(resources, ref, OrderState.HELD, "not approved")
+    for ref in ("B-1", "B-2"):
+        ordered(resources, ref)
+    groups = alike(to_do(resources.ledger, refused_for=WEEK))
+    assert [(len(those), those[0].state, reason) for those, reason in groups] == [
+        (2, "ordered", "bought in part: nothing is wrong, the rest of its steps is left to a run"),
+        (300, "held", "not approved"),
     ]
 
 

@@ -72,7 +72,7 @@ def todo(state: str, *commands: str, reason: str = "why", advice: str = "", batc
 def test_each_row_has_the_form_that_leads_on_and_the_command(one: ToDo, what_to_do: str) -> None:
     """What only a person can tell is never filled in."""
     assert (
-        row_of(one, FORMS, "Asia/Shanghai")
+        row_of([one], one.reason, FORMS, "Asia/Shanghai")
         == f"| 2026\u201103\u201120\u00a020:00 | A-1 | {one.state} | why | {what_to_do} |"
     )
 
@@ -80,18 +80,31 @@ def test_each_row_has_the_form_that_leads_on_and_the_command(one: ToDo, what_to_
 def test_the_code_of_a_reason_brings_its_form_and_the_words_stay_in_their_cell() -> None:
     one = replace(todo("held", reason="paid | closed"), reason_code=ReasonCode.PAID_BEFORE_CLOSED)
     reason = "paid ｜ closed"
-    assert f"| A-1 | held | {reason} | [ask for the money](" in row_of(one, FORMS, "UTC")
+    assert f"| A-1 | held | {reason} | [ask for the money](" in row_of([one], one.reason, FORMS, "UTC")
 
 
 def test_without_a_ui_there_are_commands_and_no_dead_links() -> None:
     with patch.dict(os.environ, {"PREFECT_UI_URL": "", "PREFECT_API_URL": ""}):
-        assert row_of(todo("held", "sourcing run a.csv"), FORMS, "UTC").endswith("| why | `sourcing run a.csv` |")
+        row = row_of([todo("held", "sourcing run a.csv")], "why", FORMS, "UTC")
+    assert row.endswith("| why | `sourcing run a.csv` |")
+
+
+def test_what_is_held_of_a_batch_for_one_reason_is_one_row_that_lays_it_aside() -> None:
+    """With the commands that help all of them; by name while the link stays short, else by the batch."""
+    forms = {**FORMS, "drop-orders": ID}
+    some = [replace(todo("held", "sourcing run a.csv", f"sourcing x A-{n}"), order_ref=f"A-{n}") for n in range(1, 5)]
+    row = row_of(some, "why", forms, "UTC")
+    assert "| A-1, A-2, A-3 and 1 more of b-1 | held | why | [run it again](" in row
+    named = "%7B%22order_refs%22%3A%20%5B%22A-1%22%2C%20%22A-2%22%2C%20%22A-3%22%2C%20%22A-4%22%5D%7D"
+    assert f"[not wanted]({FORM}?parameters={named}) · `sourcing run a.csv` |" in row
+    assert f"[not wanted]({FORM}?parameters=%7B%22batch%22%3A%20%22b-1%22%7D)" in row_of(some * 6, "why", forms, "UTC")
+    assert "not wanted" not in row_of([todo("unknown")], "why", forms, "UTC")
 
 
 def test_a_table_says_how_many_more_there_are() -> None:
-    told = as_markdown(["| row |"] * 1_000, ["held"] * 1_200, "UTC")
-    assert told.startswith("**1,200 things wait for you: 1,200 held.** The oldest first")
-    assert told.endswith("**And 200 more**, younger than these. All of them: `sourcing todo --json`")
+    told = as_markdown(["| row |"] * 1_000, ["held"] * 1_200, 200, "UTC")
+    assert told.startswith("**1,200 things wait for you: 1,200 held.** The most urgent first, then the oldest")
+    assert told.endswith("**And 200 more**, which can wait longer. All of them: `sourcing todo --json`")
     assert summary_of(["held", "waits for approval"]) == "2 things wait for you: 1 held, 1 waits for approval"
 
 

@@ -1,0 +1,48 @@
+"""What a person does not want any more: named orders, or what is left of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connectors.ledger.dropping import drop
+from connectors.ledger.store import Ledger
+from domain.pause import by_whom, why_in_words
+from domain.reasons import Reason
+from domain.states import OrderState
+from domain.wording import pluralize
+
+LAID_ASIDE = (OrderState.HELD, OrderState.REFUSED)
+NOTHING_NAMED = "name an order, or a batch with orders that are held or refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """The orders that were closed, and why each other one stays as it is."""
+
+    dropped: Sequence[str] = ()
+    stay: Mapping[str, Reason] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """`4,700 orders dropped, 1 stays`."""
+        count = len(self.stay)
+        return f"{pluralize(len(self.dropped), 'order')} dropped" + (
+            f", {count:,} stay{'s' if count == 1 else ''}" if count else ""
+        )
+
+
+def dropped(ledger: Ledger, order_refs: Sequence[str], batch: str, *, by: str, why: str) -> Dropped | None:
+    """Drop these orders, and those of a batch that are held or refused; None where that is no order at all.
+
+    Of a batch, orders of which something was begun are passed over.
+    """
+    named = [ref.strip() for ref in order_refs if ref.strip()]
+    rest = [one.order_ref for one in ledger.each_order(ledger.refs_in(batch.strip())) if one.state in LAID_ASIDE]
+    refs = list(dict.fromkeys([*named, *rest]))
+    if not refs:
+        return None
+    stay = drop(ledger, refs, by=by_whom(by), note=why_in_words(why))
+    return Dropped(
+        dropped=[ref for ref in refs if ref not in stay], stay={ref: why for ref, why in stay.items() if ref in named}
+    )

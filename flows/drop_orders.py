@@ -1,0 +1,42 @@
+"""The form that lays aside what is not wanted any more."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prefect import flow
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from flows.answers.dropping import NOTHING_NAMED, dropped
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.parameters import BadInput, DroppedBatch, DroppedBy, DroppedOrders, WhyDropped
+from flows.prefect_ui.progress import best_effort, rename_run
+from tasks.engine.resources import utc_now
+
+NO_ORDER: list[str] = []
+
+
+@flow(name="drop-orders", flow_run_name="drop orders", persist_result=False)
+@report_expected_errors(LedgerUnusable)
+async def drop_orders(
+    order_refs: DroppedOrders = NO_ORDER,
+    batch: DroppedBatch = "",
+    why: WhyDropped = "",
+    said_by: DroppedBy = "",
+) -> str:
+    """Close orders that are not wanted any more and of which nothing was begun; the service is not called.
+
+    They wait for nothing any longer, and come back when a run that starts later names them. An order of which something
+    was begun stays as it is, and its log line says what to do instead.
+    """
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="drop-orders") as ledger:
+        done = await asyncio.to_thread(dropped, ledger, order_refs, batch, by=said_by, why=why)
+    if done is None:
+        raise BadInput(NOTHING_NAMED)
+    for ref, reason in done.stay.items():
+        run_logger().warning("%s stays: %s", ref, reason)
+    run_logger().info("%s", done.words)
+    await best_effort("the run's name", rename_run(done.words))
+    return done.words

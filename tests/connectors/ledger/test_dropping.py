@@ -1,0 +1,78 @@
+"""Orders that a person does not want: closed while nothing of them was begun, and planned again by later runs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from connectors.ledger.dropping import drop
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import OrderChange
+from connectors.ledger.schema import orders
+from connectors.ledger.store import Ledger
+from domain.reasons import ReasonCode, because
+from domain.states import OrderState
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import intents, plan
+
+LEASE = timedelta(seconds=60)
+SAYS = "not wanted any more, says mei: too dear; a run that starts after that and names it plans it anew"
+
+
+@pytest.fixture
+def ledger(ledger_url: str, clock: MovableClock) -> Iterator[Ledger]:
+    with Ledger(ledger_url, clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
+        why = because(ReasonCode.NOT_APPROVED, by="mei")
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=why)])
+        yield ledger
+
+
+def test_what_is_not_begun_is_closed_with_the_persons_words(ledger: Ledger) -> None:
+    assert drop(ledger, ["A-1", "A-2", "A-1"], by="mei", note="too dear") == {}
+    closed = ledger.orders(["A-1", "A-2"])
+    assert {(one.state, one.reason, one.plan_hash) for one in closed.values()} == {(OrderState.CANCELLED, SAYS, None)}
+    assert drop(ledger, ["A-1"], by="yu") == {}
+    assert ledger.orders(["A-1"])["A-1"].reason == SAYS
+
+
+def test_what_is_begun_stays_and_says_what_to_do(ledger: Ledger) -> None:
+    """An order on its way, and one that was never heard of; the others are closed all the same."""
+    ledger.claim(intents("A-2"), lease=LEASE)
+    stay = drop(ledger, ["A-2", "A-9", "A-3"], by="mei")
+    assert {ref: str(why) for ref, why in stay.items()} == {
+        "A-2": "it is planned, and something of it was begun: cancel it, or ask for a refund",
+        "A-9": "no such order in the ledger; see all with: sourcing status",
+    }
+    assert [str(one.state) for one in ledger.each_order(["A-2", "A-3"])] == ["planned", "cancelled"]
+
+
+def test_an_order_with_the_services_number_stays(ledger: Ledger) -> None:
+    """Also where its effects are not in this ledger: it was taken over."""
+    with ledger.transaction() as connection:
+        connection.execute(update(orders).where(orders.c.order_ref == "A-1").values(order_id="77"))
+    assert [why.code for why in drop(ledger, ["A-1"], by="mei").values()] == [ReasonCode.NOT_DROPPED]
+
+
+def test_a_run_at_work_on_it_neither_begins_nor_plans_nor_holds_it(ledger: Ledger, clock: MovableClock) -> None:
+    clock.advance(1)
+    approved = ledger.orders(["A-2"])["A-2"].plan_hash
+    drop(ledger, ["A-2"], by="mei")
+    assert approved
+    assert ledger.claim([replace(one, plan_hash=approved) for one in intents("A-2")], lease=LEASE).won == {}
+    put_rows(ledger, [plan("A-2")])
+    assert ledger.orders(["A-2"])["A-2"].state is OrderState.CANCELLED
+
+
+def test_a_run_that_starts_later_plans_it_anew(ledger: Ledger, ledger_url: str, clock: MovableClock) -> None:
+    drop(ledger, ["A-2"], by="mei")
+    clock.advance(1)
+    with Ledger(ledger_url, clock=clock, owner="second") as later:
+        put_rows(later, [plan("A-2")])
+        assert later.orders(["A-2"])["A-2"].state is OrderState.PLANNED
+        assert later.claim(intents("A-2"), lease=LEASE).won.keys() == {"A-2"}
