@@ -39,15 +39,18 @@ class RequestRow:
 
 def disagreements(rows: Sequence[RequestRow]) -> Iterator[Fault]:
     """Rows of one order that differ in a column that an order has once."""
-    first: dict[tuple[str, str], RequestRow] = {}
+    leaders: dict[str, list[RequestRow]] = {}  # of an order mostly one, and not one a column: files are large
     for line in rows:
         if not (order_ref := line.cells.get("order_ref")):
             continue
+        known = leaders.setdefault(order_ref, [])
         for column in SHARED:
             if column not in line.cells:
                 continue
-            leader = first.setdefault((order_ref, column), line)
-            if line.cells[column] != leader.cells[column]:
+            leader = next((one for one in known if column in one.cells), None)
+            if leader is None:
+                known.append(line)
+            elif line.cells[column] != leader.cells[column]:
                 there = "" if column in PERSONAL else f" ({leader.cells[column]!r} there)"
                 yield Fault(line.row, column, f"differs from row {leader.row} of order {order_ref}{there}")
 
