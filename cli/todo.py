@@ -55,7 +55,8 @@ def _show(found: list[ToDo]) -> None:
 def _dropping(those: Sequence[ToDo]) -> list[str]:
     if not those[0].is_dispensable:
         return []
-    named = f"--batch {shlex.quote(those[0].batch_id)}" if len(those) > MOST_NAMED else " ".join(_refs(those))
+    whole = f"--batch {shlex.quote(those[0].batch_id)}  # all of it that is held or refused"
+    named = whole if len(those) > MOST_NAMED else " ".join(_refs(those))
     return [f"sourcing drop {named}"]
 
 

@@ -131,7 +131,9 @@ def decision_of(given: Mapping[str, Any], asked: Sequence[str]) -> Decision:
     named = references_in(orders) if isinstance(orders, str) else orders
     approved = chosen(given["decision"], named, asked)
     name, note = (" ".join(given[field].split()) for field in ("approved_by", "note"))
-    return Decision(approved=approved, by=name, why_not=not_approved_by(name, note))
+    return Decision(
+        approved=approved, by=name, why_not=not_approved_by(name, note), drops=bool(given.get("not_wanted"))
+    )
 
 
 def form_for(
@@ -161,6 +163,14 @@ def form_for(
                 title="Note",
                 description="Why not, for those who read the report",
                 max_length=LONGEST_NOTE,
+            ),
+        ),
+        "not_wanted": (
+            bool,
+            Field(
+                before.get("not_wanted", False),
+                title="The others are not wanted",
+                description="Lays them aside: they wait for nothing, until a run that starts later names them",
             ),
         ),
         "plan": (

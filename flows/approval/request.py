@@ -85,13 +85,14 @@ class Decision:
     """Which orders may be bought or shipped, by whose word, and why not the others (`why_not`).
 
     `stops` is a no to everything: orders that were begun earlier are left alone as well. `unasked` is what a yes given
-    beforehand approved.
+    beforehand approved. `drops`: the others are not wanted any more.
     """
 
     approved: Collection[str]
     by: str
     why_not: Reason | None = None
     goes_on: bool = False
+    drops: bool = False
     unasked: ApprovalRequest | None = None
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from connectors.ledger.dropping import drop
 from connectors.ledger.many import chunked
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import plan_hash
@@ -343,6 +344,9 @@ class BatchRun:
             dict.fromkeys((plan.order_ref for plan in to_hold), held(decision.not_bought)),
         )
         ledger = self.resources.ledger
+        if decision.drops and decision.why_not:
+            note = str(decision.why_not.facts.get("note", ""))
+            drop(ledger, [plan.order_ref for plan in to_hold], by=decision.by, note=note)
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in to_ship])
         ledger.change([order.stays(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])

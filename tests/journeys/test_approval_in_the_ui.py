@@ -153,15 +153,16 @@ async def test_all_but_one_are_approved_once_the_answer_is_clear(merchant: Merch
 
 @pytest.mark.usefixtures("quick")
 async def test_a_refusal_buys_nothing(merchant: Merchant) -> None:
-    """The run ends well, and every order says why it was not bought."""
+    """The run ends well, and every order says why it was not bought; those that are not wanted wait no longer."""
     async with get_client() as client:
         deployed = Deployed(client, merchant)
         run = await deployed.new_run(requests(merchant, 2))
         going = deployed.carry_out(run)
-        await deployed.answer(run, decision=NONE, note="too dear")
+        await deployed.answer(run, decision=NONE, note="too dear", not_wanted=True)
         report = await (await going).aresult()
-    assert report.counts == {"held": 2}
-    assert {line.reason for line in report.orders} == {"not approved by Mei Chen: too dear"}
+    assert report.counts == {"cancelled": 2}
+    said = "not wanted any more, says Mei Chen: too dear; a run that starts after that and names it plans it anew"
+    assert {line.reason for line in report.orders} == {said}
     assert merchant.sandbox.books()["orders"] == []
 
 
