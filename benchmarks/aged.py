@@ -5,7 +5,7 @@ aged one is a copy of it, in whose ledger and snapshots the first night stands o
 before it. What grows with the past grows by its rows, or their logarithm: so 200,000 orders show what more would.
 
 Both are asked the same of one service: so each is shown the other's orders as orphans, as many as the other is.
-Prefect's database is not aged, messages and offers are not copied.
+Ledgers are SQLite files. Prefect's database is not aged, messages and offers are not copied.
 """
 
 from __future__ import annotations
