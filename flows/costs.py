@@ -117,7 +117,7 @@ def _news(folder: Path, report: CostReport, name: str) -> CostReport:
             known[csv.stem] = now[month]
     with whole(known_at) as unfinished:
         unfinished.write_text(json.dumps(known))
-    orders = orders_of(each_record(moved_or_open(root, report.snapshot_id)))
+    orders = orders_of(each_record(moved_or_open(root, report.snapshot_id, report.currency)))
     return replace(report, orders=orders, notes=notes, is_news=True, months=written)
 
 

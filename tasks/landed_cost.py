@@ -263,11 +263,12 @@ def _stored(root: Path, where: Expression) -> pd.DataFrame:
     return Snapshots(root).table(LANDED_COSTS.name, columns=SCHEMA.names, where=IS_PAID & where)
 
 
-def moved_or_open(root: Path, snapshot_id: str | None) -> pd.DataFrame:
-    """The costs of the orders with a row in this snapshot, and of all without a sum."""
+def moved_or_open(root: Path, snapshot_id: str | None, currency: str) -> pd.DataFrame:
+    """The costs of the orders with a row in this snapshot, and of all without a sum in the books' currency, if any."""
     of_it = field("snapshot_id") == (snapshot_id or "")
     moved = Snapshots(root).arrow(LANDED_COSTS.name, columns=["order_ref"], where=of_it)["order_ref"].unique()
-    return _stored(root, field("order_ref").isin(moved) | field("problem").is_valid())
+    where = field("order_ref").isin(moved)
+    return _stored(root, where | field("problem").is_valid() if currency else where)
 
 
 def months(root: Path) -> dict[str, str]:

@@ -153,6 +153,17 @@ async def test_the_morning_shows_what_has_moved_and_writes_its_months_alone(
     ]
 
 
+async def test_without_a_currency_the_morning_names_each_order_once(resources: Resources, clock: MovableClock) -> None:
+    """None has a sum then, and their list would grow for good."""
+    written(resources, {name: rows_of(name, rows) for name, rows in ROWS.items()})
+    shown = []
+    for _ in range(2):
+        clock.advance(60)
+        report = await cost(resources, Books("", Rates()), "", CostFiles(), news_only=True)
+        shown.append([one.order_ref for one in report.orders])
+    assert shown == [["A-1", "A-2", "B-1"], []]
+
+
 async def test_only_orders_paid_since_a_day_are_told_and_those_without_a_day(books_run: Resources) -> None:
     later = order("B-1", 5100, "S-3", paid_at=PAID + timedelta(days=1))
     unknown = order("A-2", 5800, "S-2", paid_at=None)
