@@ -18,7 +18,7 @@ from deployments.local_server import prefect_server
 from tests.clock import clock
 from tests.everyday import OPTION, pytest_addoption, pytest_configure, pytest_ignore_collect, start_no_process
 from tests.kept import end_all_but, kept
-from tests.made_once import copy_new_ledgers, share_prefect_settings, share_statements
+from tests.made_once import copy_new_ledgers, share_certificates, share_prefect_settings, share_statements
 from tests.needs import leave_out, pytest_terminal_summary
 from tests.postgres import INSTALL, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
@@ -34,6 +34,7 @@ settings.load_profile("same")
 copy_new_ledgers()
 share_statements()
 share_prefect_settings()
+share_certificates()
 
 # the commands are made once a process, as in a terminal, not once a call
 vars(typer.testing)["_get_command"] = cache(get_command)

@@ -1,9 +1,11 @@
-"""What is the same for each test of a process is made once: a ledger's tables and statements, Prefect's settings."""
+"""What is the same for each test of a process is made once: tables, compiled statements, settings, certificates."""
 
 from __future__ import annotations
 
 import os
+import ssl
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine
@@ -42,6 +44,11 @@ def share_statements() -> None:
         return made
 
     vars(engine)["create_engine"] = created
+
+
+def share_certificates() -> None:
+    """From now on, in this process: each HTTP client reads the system's certificates, a tenth of a command."""
+    vars(ssl)["create_default_context"] = cache(ssl.create_default_context)
 
 
 def copy_new_ledgers() -> None:

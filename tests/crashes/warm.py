@@ -13,10 +13,11 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import httpx
 from pydantic import ValidationError
 
 from connectors.ledger.engine import open_engine
-from tests.made_once import copy_new_ledgers
+from tests.made_once import copy_new_ledgers, share_certificates
 
 IMPORTED_BY_RUNS = (
     "alembic.command",
@@ -54,6 +55,8 @@ for call in catalogue():
             with suppress(ValidationError):
                 build()
 copy_new_ledgers()
+share_certificates()
+httpx.Client().close()
 with tempfile.TemporaryDirectory() as folder:
     open_engine(f"sqlite:///{Path(folder) / 'ledger.db'}").dispose()
 gc.freeze()
