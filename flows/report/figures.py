@@ -164,11 +164,14 @@ TOOK = " UNION ALL ".join(
     f"SELECT {place} AS stage, epoch({end}) - epoch({start}) AS took FROM moments"
     for place, (start, end) in enumerate(STAGES)
 )
-STAGES_OF = f"""scans AS (
-    SELECT order_ref, tracking_number, coalesce(list_contains(tracking_numbers, tracking_number), false) AS is_abroad,
-        min(occurred_at) AS first_at, min(occurred_at) FILTER (status = $sign) AS signed_at,
-        bool_or(status IN (SELECT unnest($gone_back))) AS is_back
-    FROM tracking_events JOIN (SELECT order_ref, tracking_numbers FROM bare) USING (order_ref) GROUP BY ALL
+STAGES_OF = f"""scanned AS (
+    SELECT order_ref, tracking_number, min(occurred_at) AS first_at,
+        min(occurred_at) FILTER (status = $sign) AS signed_at, bool_or(status IN (SELECT unnest($gone_back))) AS is_back
+    FROM tracking_events WHERE {THEIRS} GROUP BY order_ref, tracking_number
+),
+scans AS (
+    SELECT scanned.*, coalesce(list_contains(tracking_numbers, tracking_number), false) AS is_abroad
+    FROM scanned JOIN (SELECT order_ref, tracking_numbers FROM bare) USING (order_ref)
 ),
 parcels AS (
     SELECT order_ref, min(first_at) FILTER (NOT is_abroad) AS shipped, min(first_at) FILTER (is_abroad) AS in_transit,
