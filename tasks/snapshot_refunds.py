@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 from pyarrow.compute import field
@@ -19,6 +19,10 @@ from tasks.engine.resources import Resources
 from tasks.snapshot import orders_now, write
 from tasks.snapshot_sums import LedgerSums
 
+ALL_COMPARED = "refunds compared"
+"""The mark of a ledger all of whose refunds were compared with the tables."""
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
 
 async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecord]) -> str:
     """Orders that were so `before` the run, as they are now, with all their refunds and events; answers its id."""
@@ -32,14 +36,19 @@ async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecor
 async def snapshot_missing_refunds(resources: Resources, since: datetime) -> str:
     """Write the refunds that moved since then and after the tables were written; answers what went wrong.
 
-    A run may end between settling a refund and its snapshot.
+    A run may end between settling a refund and its snapshot. All refunds are compared once a ledger: earlier versions
+    wrote no rows of those that callbacks settled.
     """
+    marks = resources.ledger.marks
+    is_first = not await asyncio.to_thread(marks.shown, ALL_COMPARED)
     try:
-        refs = await asyncio.to_thread(_unwritten, resources, since)
+        refs = await asyncio.to_thread(_unwritten, resources, BEGINNING if is_first else since)
     except SnapshotError as error:
         return f"refunds that the tables lack could not be looked for: {error}"
     if refs:
         await snapshot_refunds(resources, resources.ledger.orders(refs))
+    if is_first:
+        await asyncio.to_thread(marks.show, ALL_COMPARED, "yes")
     return ""
 
 

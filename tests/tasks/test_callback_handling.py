@@ -213,6 +213,17 @@ async def test_a_refund_that_was_settled_without_its_rows_is_told_by_the_next_tr
     assert len(list_snapshots(root)) == written
 
 
+async def test_a_refund_that_an_earlier_version_has_lost_is_told_by_the_first_tracking_after_it(
+    resources: Resources, channel: CountingChannel, clock: MovableClock
+) -> None:
+    """However old it is."""
+    refunding(resources, channel)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["B-1"]), label="B-1")
+    clock.advance(400 * 86_400)
+    await track(resources, 10)
+    assert sql(resources.settings.snapshot_root, CAME_BACK).rows == (("refunded", 500),)
+
+
 async def test_tracking_goes_on_where_the_refunds_that_are_told_can_not_be_read(
     resources: Resources, channel: CountingChannel, caplog: pytest.LogCaptureFixture
 ) -> None:
