@@ -25,7 +25,6 @@ from benchmarks import shop
 from benchmarks.processes import Cost, end_server, measured, service, used_bytes
 
 PAST = "past"
-REFUSED_EACH = 150
 TO_THE_DOOR_D = (2, 2, 4, 6, 6)
 ANY_CODE = (0, 1, 3)
 NEVER = "2100-01-01"
@@ -79,9 +78,9 @@ class Installation:
     def ages(self, nights: int) -> None:
         self._done(["benchmarks.ageing", self.data, str(nights)])
 
-    def buys(self, orders: int, named: str, *, too_dear_each: int = 0) -> Seen:
+    def buys(self, orders: int, named: str) -> Seen:
         file = self.folder / f"{named}.csv"
-        shop.request_file(self.url, file, orders, named=f"{named}-", too_dear_each=too_dear_each)
+        shop.request_file(self.url, file, orders, named=f"{named}-")
         return self.sourcing("run", file, "--yes", "--json", "--batch", named)
 
     @property
@@ -146,7 +145,7 @@ def bought(young: Installation, options: argparse.Namespace) -> Installation:
     """A night that is over, and orders on their way."""
     shop.control(young.url, "PUT", "_sandbox/wallet", {"balance_fen": shop.WALLET_FEN})
     _say(f"buying {options.orders:,} orders")
-    young.buys(options.orders, PAST, too_dear_each=REFUSED_EACH)
+    young.buys(options.orders, PAST)
     for days in TO_THE_DOOR_D:
         _pass(young.url, days)
         young.sourcing("track", "--json")

@@ -50,8 +50,8 @@ def books(url: str) -> tuple[int, int, int, int]:
     return orders, paid, spent, shipped
 
 
-def request_file(url: str, path: Path, orders: int, *, named: str = "", too_dear_each: int = 0) -> Path:
-    """So many orders of one line each, the marketplaces in turn; each so many-th allows less than the goods cost."""
+def request_file(url: str, path: Path, orders: int, *, named: str = "") -> Path:
+    """So many orders of one line each, the marketplaces in turn; `named` begins their references."""
     share = -(-orders // len(MARKETPLACES))
     shelves = [control(url, "GET", f"_sandbox/catalogue?marketplace={name}&limit={share}") for name in MARKETPLACES]
     if share > min(shelf["total"] for shelf in shelves):
@@ -62,9 +62,6 @@ def request_file(url: str, path: Path, orders: int, *, named: str = "", too_dear
         for place in range(share)
         for name, shelf in zip(MARKETPLACES, goods, strict=True)
     ]
-    if too_dear_each:
-        for row in rows[::too_dear_each]:
-            row["max_unit_price"] = round(row["max_unit_price"] / 2, 2)
     return _written(path, rows[:orders])
 
 
