@@ -114,7 +114,7 @@ def put_rows(
         new = {ref for part in _alike(ordered) for ref in connection.scalars(_new_order(ledger.insert), part)}
         mover = OrderMover(ledger, connection, planned)
         begun = {*connection.scalars(BEGUN, {"refs": planned}), *forgotten_in(connection, planned)}
-        begun |= {*dropped_since(connection, planned, ledger.since)}
+        begun |= {*dropped_since(connection, planned, ledger.since or now)}
         again = [row for row in ordered if row["order_ref"] not in begun | new]
         for part in _alike(again):
             connection.execute(_planning(ledger.insert, frozenset(part[0])), part)

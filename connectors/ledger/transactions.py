@@ -71,14 +71,14 @@ Clock = Callable[[], datetime]
 
 
 class Transactions:
-    """An open database. `owner` names this run in rows and in the audit trail; `since` is when the run began (UTC)."""
+    """An open database. `owner` names this run in rows and in the audit trail; `since` is when it began (UTC)."""
 
     def __init__(self, url: str, *, clock: Clock, owner: str) -> None:
         require_lasting(url)
         self.url = url
         self.clock = clock
         self.owner = owner
-        self.since = clock()
+        self.since: datetime | None = None
         self.totals = CommittedTotals()
         self.asks_first = False
         self.free_of_first = set[str]()

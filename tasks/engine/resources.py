@@ -156,6 +156,7 @@ async def open_resources(
         repeating(Ledger)(settings.ledger_url, clock=clock, owner=log.owner, asks_first=xportcn.asks_first) as ledger,
         _explaining_replaced(ledger),
     ):
+        ledger.since = clock()
         ledger.guard.watch(settings.data_dir, log.path)
         ledger.require_sound(send_logs)
         ledger.belong_to(xportcn.account_name)

@@ -31,6 +31,7 @@ NAMES = {
     "cancel-orders/cancel-orders",
     "costs/costs",
     "export/export",
+    "drop-orders/drop-orders",
     "todo/todo",
     "hear-callbacks/callbacks",
     "pause-buying/pause-buying",

@@ -26,6 +26,7 @@ SAYS = "not wanted any more, says mei: too dear; a run that starts after that an
 @pytest.fixture
 def ledger(ledger_url: str, clock: MovableClock) -> Iterator[Ledger]:
     with Ledger(ledger_url, clock=clock, owner="first") as ledger:
+        ledger.since = clock()
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
         why = because(ReasonCode.NOT_APPROVED, by="mei")
@@ -73,6 +74,7 @@ def test_a_run_that_starts_later_plans_it_anew(ledger: Ledger, ledger_url: str, 
     drop(ledger, ["A-2"], by="mei")
     clock.advance(1)
     with Ledger(ledger_url, clock=clock, owner="second") as later:
+        later.since = clock()
         put_rows(later, [plan("A-2")])
         assert later.orders(["A-2"])["A-2"].state is OrderState.PLANNED
         assert later.claim(intents("A-2"), lease=LEASE).won.keys() == {"A-2"}

@@ -28,7 +28,7 @@ def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be
         service.answers = away_until(10_000)
         resources = SimpleNamespace(
             breaker=service.breaker,
-            ledger=SimpleNamespace(),
+            ledger=SimpleNamespace(since=None),
             clock=lambda: datetime(2026, 1, 1, 12, tzinfo=UTC),
             settings=SourcingSettings(timezone="UTC"),
             warehouse=service.read,
