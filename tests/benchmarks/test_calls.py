@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.calls import longest_chain, steps_of
 from benchmarks.processes import service
 from benchmarks.record import Recorded, sums
@@ -58,6 +60,7 @@ def test_calls_under_way_are_counted_while_work_is_left() -> None:
     assert told == {"calls": 4, "first": 0.0, "seconds": 6.0, "in_flight": 1.5, "in_flight_left": 2.0}
 
 
+@pytest.mark.endurance
 def test_loop_and_replay_buy_the_same(tmp_path: Path) -> None:
     """The bare loop and its calls sent again end in the same books; all of it is bought once."""
     with service() as (url, pid):

@@ -88,6 +88,7 @@ def test_a_look_that_is_killed_is_gone_on_with(sandbox: RunningSandbox, job: Job
 
 
 @POSTGRESQL
+@pytest.mark.endurance
 def test_nothing_is_bought_that_is_not_approved_or_not_any_more(sandbox: RunningSandbox, job: Job) -> None:
     """Under a mark; planned anew and not approved; another batch's by now; and what the budget has no room for."""
     killed(job, "before-intent:create")

@@ -23,6 +23,7 @@ from tests.deployments.served import Served
 SHORT = timedelta(seconds=10)
 
 
+@pytest.mark.endurance
 async def test_a_run_that_gives_no_sign_of_life_has_crashed(served: Served) -> None:
     """Whether it was heard before or not, and also when an answer was given to nobody."""
     unheard, answered = _running_flow_run(served), _running_flow_run(served)

@@ -172,6 +172,7 @@ def test_a_command_uses_the_server_that_is_there(served: Served) -> None:
     assert [run["state_name"] for run in served.ask("flow_runs/filter", wanted)] == ["Completed"]
 
 
+@pytest.mark.endurance
 def test_a_run_works_with_the_block_that_somebody_made_and_its_secret_is_readable_nowhere(served: Served) -> None:
     """Made as the UI makes it. A wrong secret fails the run, so the block is what counted; and somebody is told.
 

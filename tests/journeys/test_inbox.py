@@ -114,6 +114,7 @@ def test_what_is_held_stays_open_and_is_bought_once_it_can_be(merchant: Merchant
     assert len(merchant.sandbox.books()["payments"]) == 2
 
 
+@pytest.mark.endurance
 def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(merchant: Merchant) -> None:
     """The file stays in `working`, and the next night takes it up first: each order bought once, both files done."""
     rows = single_line_orders(merchant.sandbox, {"taobao": 2, "1688": 2})

@@ -56,6 +56,7 @@ def test_killed_runs_buy_everything_exactly_once(merchant: Merchant) -> None:
     assert len(books["orders"]) == len(books["payments"]) == len(books["shipments"]) + end.asked == 60
 
 
+@pytest.mark.endurance
 def test_faults_of_every_kind_never_double_anything(merchant: Merchant) -> None:
     """With five kinds of faults on every call, each order ends booked or says why not; a lost create holds up 1688."""
     kinds = ("latency", "http_500", "http_429", "drop_before", "drop_after")

@@ -51,8 +51,8 @@ WITHOUT_THE_SECOND = {"R-1": "booked", "R-2": "cancelled", "R-3": "booked"}
     "script",
     [
         steps(dropped_before_the_yes),
-        steps(dropped_once_the_first_is_sent),
-        steps(decline, 60, dropped_before_the_plan),
+        pytest.param(steps(dropped_once_the_first_is_sent), marks=pytest.mark.endurance),
+        pytest.param(steps(decline, 60, dropped_before_the_plan), marks=pytest.mark.endurance),
     ],
 )
 def test_no_run_that_is_at_work_on_it_begins_it(made: Stage, script: Script) -> None:

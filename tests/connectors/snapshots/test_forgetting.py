@@ -132,6 +132,7 @@ def dies(root: Path, step: int) -> bool:
     return False
 
 
+@pytest.mark.endurance
 def test_a_strike_that_dies_anywhere_leaves_whole_snapshots_and_the_second_finishes(tmp_path: Path) -> None:
     """Before every fifth of all renames, links, syncs and removals."""
     for step in count(0, 5):

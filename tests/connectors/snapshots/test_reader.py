@@ -246,6 +246,7 @@ def test_snapshots_are_listed_from_the_oldest(tmp_path: Path) -> None:
     assert list_snapshots(tmp_path) == (earlier, later)
 
 
+@pytest.mark.endurance
 def test_a_reader_beside_a_writer_sees_whole_snapshots(tmp_path: Path) -> None:
     """Every order is paid with the same amount in one snapshot; a mix would show two."""
     stop = threading.Event()

@@ -97,6 +97,7 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
 
 
 @pytest.mark.usefixtures("prefect_url")
+@pytest.mark.endurance
 async def test_a_run_that_died_is_shown_by_who_finds_it(ledger: Ledger) -> None:
     """With the run, under the keys that it would have used; a run of no batch says nothing."""
     ledger.start_batch("died", "orders.csv")

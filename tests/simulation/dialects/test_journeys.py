@@ -25,6 +25,7 @@ def made() -> Iterator[Stage]:
         yield one
 
 
+@pytest.mark.endurance
 def test_without_a_dialect_all_is_delivered_but_what_was_taken_back(made: Stage) -> None:
     """One order is cancelled before it is paid, one after; the wallet has paid for the others alone."""
     journey = Journey(made, ())
