@@ -781,4 +781,29 @@ MUTANTS = (
         edits=(Edit(file=RESOURCES, old="            notice_put_back(ledger, send_logs)\n", new=""),),
         found_by="tests/simulation/test_put_back.py::test_a_payment_that_was_on_its_way_is_not_made_again",
     ),
+    Mutant(
+        name="a-dropped-order-is-planned-by-the-run-at-work",
+        means="a run that began before an order was laid aside plans it anew, and buys it",
+        edits=(
+            Edit(
+                file="connectors/ledger/plans.py",
+                old="        begun |= {*dropped_since(connection, planned, ledger.since or now)}\n",
+                new="",
+            ),
+        ),
+        found_by="tests/connectors/ledger/test_dropping.py"
+        "::test_a_run_at_work_on_it_neither_begins_nor_plans_nor_holds_it",
+    ),
+    Mutant(
+        name="what-is-begun-is-dropped",
+        means="an order that is on its way is closed in the ledger, and its payment is nowhere expected",
+        edits=(
+            Edit(
+                file="connectors/ledger/dropping.py",
+                old="state not in NEVER_BEGUN or ref in begun or order_id is not None",
+                new="state not in NEVER_BEGUN",
+            ),
+        ),
+        found_by="tests/connectors/ledger/test_dropping.py::test_what_is_begun_stays_and_says_what_to_do",
+    ),
 )
