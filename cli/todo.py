@@ -14,7 +14,7 @@ from cli.status import open_ledger, print_if_paused
 from cli.terminal import MOST_SHOWN, and_more, clock_time, console, print_json, state_colour, zone
 from connectors.settings import SourcingSettings
 from domain.wording import MOST_NAMED, counted, shorten
-from flows.answers.todo import ToDo, alike, to_do
+from flows.answers.todo import ToDo, alike, shared_commands, to_do
 
 
 def show_to_do(refused_days: int, *, as_json: bool) -> int:
@@ -38,13 +38,12 @@ def _show(found: list[ToDo]) -> None:
     console.print(f"{len(found):,} to do: {count}; the most urgent first (times in {zone()})", soft_wrap=True)
     for those, reason in groups[:MOST_SHOWN]:
         state, advice = those[0].state, those[0].advice
-        commands = [command for command in those[0].commands if all(command in one.commands for one in those)]
         refs = shorten([one.order_ref for one in those])
         told = Text.assemble(
             (refs, "bold"), " ", (state, state_colour(state)), f" since {clock_time(those[0].since)}: "
         )
         console.print(Padding(told + Text(reason), (0, 0, 0, 2)))
-        for command in (*commands, *_dropping(those)):
+        for command in (*shared_commands(those), *_dropping(those)):
             console.print(Text(f"      {command}"), soft_wrap=True)
         if advice:
             console.print(Text(f"      {advice}"), soft_wrap=True)
@@ -56,9 +55,5 @@ def _dropping(those: Sequence[ToDo]) -> list[str]:
     if not those[0].is_dispensable:
         return []
     whole = f"--batch {shlex.quote(those[0].batch_id)}  # all of it that is held or refused"
-    named = whole if len(those) > MOST_NAMED else " ".join(_refs(those))
+    named = whole if len(those) > MOST_NAMED else " ".join(shlex.quote(one.order_ref) for one in those)
     return [f"sourcing drop {named}"]
-
-
-def _refs(those: Sequence[ToDo]) -> list[str]:
-    return [shlex.quote(one.order_ref) for one in those]

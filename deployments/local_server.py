@@ -118,7 +118,7 @@ def _addressed(url: str) -> Iterator[None]:
         with _server_address_set(url) if "prefect" in sys.modules else nullcontext():
             yield
     finally:
-        del os.environ["PREFECT_API_URL"]
+        os.environ.pop("PREFECT_API_URL", None)
 
 
 def _server_address_set(url: str) -> AbstractContextManager[object]:

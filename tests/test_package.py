@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
 import tomllib
 from pathlib import Path, PurePosixPath
@@ -77,6 +79,16 @@ def test_the_package_has_the_snapshots_and_what_prefect_looks_for() -> None:
     assert entry_points == {"prefect.collections": {"sourcing": "sourcing.blocks"}}
     found: tuple[object, ...] = (sourcing.Snapshots, InstalledBlock, sourcing.SITE)
     assert found == (Snapshots, XportcnCredentials, ROOT)
+
+
+def test_the_stub_has_the_methods_of_the_class_and_their_parameters() -> None:
+    stub = ast.parse((ROOT / "sourcing" / "__init__.pyi").read_text())
+    (declared,) = [node for node in stub.body if isinstance(node, ast.ClassDef)]
+    methods = [node for node in declared.body if isinstance(node, ast.FunctionDef) and not node.decorator_list]
+    stubbed = {one.name: [arg.arg for arg in (*one.args.args, *one.args.kwonlyargs)] for one in methods}
+    assert stubbed == {name: [*inspect.signature(getattr(Snapshots, name)).parameters] for name in stubbed}
+    public = {name for name, one in vars(Snapshots).items() if inspect.isfunction(one) and not name.startswith("_")}
+    assert public == {name for name in stubbed if not name.startswith("_")}
 
 
 def test_a_program_with_a_package_of_the_same_name_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

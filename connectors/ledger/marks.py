@@ -124,14 +124,14 @@ class MarkRows(LedgerRows):
         return bool(self._ledger.rows(select(marks.c.id).where(*noted).limit(1)))
 
     def shown(self, name: str) -> str:
-        """What the service has shown last about a point that the contract leaves open; empty for nothing."""
+        """The last value under a name, such as what the service has shown of a point that is open; empty for none."""
         last = select(marks.c.words).where(marks.c.name == name).order_by(marks.c.id.desc()).limit(1)
         rows = self._ledger.rows(last)
         return str(rows[0]["words"]) if rows else ""
 
     @repeating
     def show(self, name: str, value: str) -> None:
-        """Record what the service has shown about such a point."""
+        """Record a value under a name; earlier ones stay."""
         self._note(name, value, by=self._ledger.owner)
 
     def _note(self, name: str, words: str, *, by: str) -> None:

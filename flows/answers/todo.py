@@ -134,6 +134,11 @@ def alike(found: Iterable[ToDo]) -> list[tuple[Sequence[ToDo], str]]:
     return grouped(found, treated)
 
 
+def shared_commands(those: Sequence[ToDo]) -> list[str]:
+    """The commands that help each of these."""
+    return [command for command in those[0].commands if all(command in one.commands for one in those)]
+
+
 def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
     """Effects without an answer that are worth a person's time, whatever state their order is in."""
     for effect in every_open_effect(ledger):

@@ -346,7 +346,8 @@ class BatchRun:
         ledger = self.resources.ledger
         if decision.drops and decision.why_not:
             note = str(decision.why_not.facts.get("note", ""))
-            drop(ledger, [plan.order_ref for plan in to_hold], by=decision.by, note=note)
+            for ref, why in drop(ledger, [plan.order_ref for plan in to_hold], by=decision.by, note=note).items():
+                run_logger().warning("%s stays: %s", ref, why)
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in to_ship])
         ledger.change([order.stays(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])

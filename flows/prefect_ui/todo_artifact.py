@@ -31,7 +31,7 @@ from connectors.ui_pages import WHAT_WAITS, run_form, run_page
 from domain.pause import PAUSED, Pause
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize, shorten
-from flows.answers.todo import STUCK, ToDo, alike, to_do
+from flows.answers.todo import STUCK, ToDo, alike, shared_commands, to_do
 from flows.prefect_ui.inert import inert
 
 MOST_ROWS = 1_000
@@ -43,6 +43,7 @@ UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPAC
 APPROVAL = "waits for approval"
 MOST_NAMED_IN_A_LINK = 20
 MOST_PARTS = 4
+"""Paragraphs of an approval's form: the question, its cost, why it is asked, and the deadline."""
 RESUME = "resume-buying"
 FORMS = {
     "run": ("manual", "run it again"),
@@ -179,8 +180,7 @@ def row_of(those: Sequence[ToDo], reason: str, forms: Mapping[str, UUID], timezo
     told = [*_remedies(one), *([("drop-orders", "not wanted", _dropping(those))] if one.is_dispensable else [])]
     links = [f"[{name}]({run_form(forms[form], filled)})" for form, name, filled in told if form in forms]
     todo = [*(links if run_form("any") else []), *([inert(one.advice)] if one.advice else [])]
-    common = [command for command in one.commands if all(command in other.commands for other in those)]
-    todo += [f"`{_in_cell(command)}`" for command in common]
+    todo += [f"`{_in_cell(command)}`" for command in shared_commands(those)]
     order = inert(refs if len(those) == 1 else f"{refs} of {one.batch_id}")
     return _cells(min(one.since for one in those), order, one.state, inert(reason), " · ".join(todo), timezone=timezone)
 
