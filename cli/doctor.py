@@ -218,18 +218,18 @@ def _prefect() -> CheckResult:
 
 def _messages() -> CheckResult:
     """A recipient is named, messages are sent, and they arrive. No address is shown."""
-    from connectors.courier import addressees_of, is_understood
+    from connectors.apprise_sender import is_understood, recipients_of
     from connectors.notifying import replaced_setting
     from deployments.post_office import is_open
 
     settings = SourcingSettings()
-    addressees = addressees_of(settings.notify)
-    names = ", ".join(one.name for one in addressees)
+    recipients = recipients_of(settings.notify)
+    names = ", ".join(one.name for one in recipients)
     if words := replaced_setting(settings):
         return unwell("messages", "SOURCING_ALERT_URL is set", words)
     if not names:
         return CheckResult("messages", "no recipients", "set SOURCING_NOTIFY, then try it: sourcing notify --test")
-    if strange := ", ".join(one.name for one in addressees if not is_understood(one)):
+    if strange := ", ".join(one.name for one in recipients if not is_understood(one)):
         return unwell("messages", f"apprise does not understand the address of {strange}", "see appriseit.com")
     if not is_open(settings):
         remedy = "start `sourcing serve`, the post office's service, or sourcing notify --watch"
@@ -243,7 +243,7 @@ def _arriving(settings: SourcingSettings, names: str) -> CheckResult:
 
     try:
         with Ledger(settings.ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
-            unsent = ledger.messages.unsent(ledger.clock() - timedelta(days=1))
+            unsent = ledger.outbox.unsent(ledger.clock() - timedelta(days=1))
     except (LedgerUnusable, OSError):
         return well("messages", f"to {names}; the post office works, and the ledger can't be asked what arrived")
     if unsent:
@@ -258,7 +258,7 @@ def _words() -> CheckResult:
 
     try:
         with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
-            met = ledger.messages.causes_after(CAUSE)
+            met = ledger.outbox.causes_after(CAUSE)
     except (LedgerUnusable, OSError):
         return well("words of the service", "not checked, since the ledger can't be used")
     if not met:

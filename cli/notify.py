@@ -38,9 +38,9 @@ def send_messages(*, as_json: bool) -> int:
     _announce_replacement(settings)
     with open_ledger() as ledger:
         sending = send_due(ledger, settings)
-        unsent = ledger.messages.unsent(ledger.clock() - UNSENT_FOR)
+        unsent = ledger.outbox.unsent(ledger.clock() - UNSENT_FOR)
     if as_json:
-        told = [{"subject": one.subject, "addressee": one.addressee, "why": str(one.why)} for one in unsent]
+        told = [{"subject": one.subject, "addressee": one.recipient, "why": str(one.why)} for one in unsent]
         print_json({"sent": sending.sent, "not_arrived": told})
     else:
         console.print(f"{pluralize(sending.sent, 'message')} sent")

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from cli.notify import NO_RECIPIENTS
 from cli.terminal import console, messages
+from connectors.apprise_sender import recipients_of
 from connectors.callbacks.intake import SANDBOX, new_token
 from connectors.callbacks.store import CallbackStore
-from connectors.courier import addressees_of
 from connectors.notifying import replaced_setting
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
@@ -130,5 +130,5 @@ def _messages_go_to() -> str:
     settings = SourcingSettings()
     if words := replaced_setting(settings):
         return words
-    names = ", ".join(one.name for one in addressees_of(settings.notify))
+    names = ", ".join(one.name for one in recipients_of(settings.notify))
     return f"sent to {names}; try it: sourcing notify --test" if names else f"{NO_RECIPIENTS}; then start again"

@@ -17,8 +17,8 @@ Examples: `after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
 | `after-revision` | nothing: the tables are at this version inside a transaction that is still open | version |
 | `during-move` | the copy of a ledger, which may not buy yet; then the old one's mark too | `copied`, `marked` |
 | `during-forget` | a receiver is erased in so many places | `ledger`, `snapshots`, `files`, `runs`, `finished` |
-| `message-claimed` | a message and its recipient, under a lease; it has not left | |
-| `message-sent` | a message and its recipient, under a lease; it has left, and that is not recorded | |
+| `message-claimed` | that a message is tried at a recipient; it has not left | |
+| `message-sent` | that a message is tried at a recipient; it has left, and that is not recorded | |
 
 Every command that opens a ledger or writes a snapshot refuses an unknown value: a test that arms a misspelt point would
 prove nothing. Without the variable a point costs one reading of the environment.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
-from connectors.courier import LONGEST_S, Addressee, addressees_of, send
+from connectors.apprise_sender import Recipient, recipients_of, send
 from connectors.crash_points import MESSAGE_CLAIMED, MESSAGE_SENT, reach
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -18,7 +15,6 @@ from connectors.ui_pages import WHAT_WAITS, artifact_page, runs_page
 from domain.messages import Message
 from domain.reasons import Reason
 
-LEASE = timedelta(seconds=2 * LONGEST_S)
 MOST_LISTED = 15
 
 
@@ -30,34 +26,28 @@ class Sending:
     failures: tuple[tuple[str, Reason], ...] = ()
 
 
-def sender_name() -> str:
-    """The sender's name in the ledger, unique to each process."""
-    return f"notify {socket.gethostname()[:60]}-{os.getpid()}"
-
-
 def send_due(ledger: Ledger, settings: SourcingSettings) -> Sending:
     """Send the due messages; safe beside other senders. Blocks, a minute at most for recipients that don't answer.
 
     Without due messages it is one read. Raises `LedgerUnusable`.
     """
-    addressees = addressees_of(settings.notify)
-    names = [one.name for one in addressees]
-    if not addressees or not ledger.messages.is_due(names):
+    recipients = recipients_of(settings.notify)
+    names = [one.name for one in recipients]
+    if not recipients or not ledger.outbox.is_due(names):
         return Sending()
-    with ThreadPoolExecutor(len(addressees)) as pool:
-        rounds = list(pool.map(partial(_send_all, ledger), addressees))
-    ledger.messages.finish(names)
+    with ThreadPoolExecutor(len(recipients)) as pool:
+        rounds = list(pool.map(partial(_send_all, ledger, names), recipients))
     failures = tuple((name, why) for name, (_, why) in zip(names, rounds, strict=True) if why)
     return Sending(sent=sum(sent for sent, _ in rounds), failures=failures)
 
 
 def try_out(settings: SourcingSettings) -> list[tuple[str, Reason | None]]:
     """Send a test message to each recipient; returns its name, and why it did not accept it or None."""
-    addressees = addressees_of(settings.notify)
+    recipients = recipients_of(settings.notify)
     subject, body = "Test message of sourcing", "Messages arrive here. What needs a person will come the same way."
-    with ThreadPoolExecutor(max(1, len(addressees))) as pool:
-        reasons = list(pool.map(lambda one: send(one, subject, body, runs_page()), addressees))
-    return [(one.name, why) for one, why in zip(addressees, reasons, strict=True)]
+    with ThreadPoolExecutor(max(1, len(recipients))) as pool:
+        reasons = list(pool.map(lambda one: send(one, subject, body, runs_page()), recipients))
+    return [(one.name, why) for one, why in zip(recipients, reasons, strict=True)]
 
 
 def replaced_setting(settings: SourcingSettings) -> str:
@@ -72,17 +62,17 @@ def replaced_setting(settings: SourcingSettings) -> str:
     )
 
 
-def _send_all(ledger: Ledger, addressee: Addressee) -> tuple[int, Reason | None]:
+def _send_all(ledger: Ledger, names: Sequence[str], recipient: Recipient) -> tuple[int, Reason | None]:
     """Send all messages due for one recipient; after a failure the rest waits for the next round: it would fail too."""
     sent = 0
-    while claimed := ledger.messages.claim(addressee.name, lease=LEASE):
+    while messages := ledger.outbox.begin(recipient.name):
         reach(MESSAGE_CLAIMED)
-        if why := send(addressee, *composed(claimed.messages)):
-            ledger.messages.failed(claimed, why)
+        if not (why := send(recipient, *composed(messages))):
+            reach(MESSAGE_SENT)
+        ledger.outbox.end(messages, recipient.name, why, names)
+        if why:
             return sent, why
-        reach(MESSAGE_SENT)
-        ledger.messages.sent(claimed)
-        sent += len(claimed.messages)
+        sent += len(messages)
     return sent, None
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from connectors.courier import addressees_of
+from connectors.apprise_sender import recipients_of
 from connectors.request_files.decoding import check_encoding
 from connectors.units import parse_units, units_at
 from domain.absence import LISTS_BEHIND
@@ -385,7 +385,7 @@ class SourcingSettings(Settings):
     @field_validator("notify")
     @classmethod
     def are_addresses(cls, addresses: SecretStr) -> SecretStr:
-        addressees_of(addresses)
+        recipients_of(addresses)
         return addresses
 
     @field_validator("order_limit_cny", "day_limit_cny", "approval_limit_cny")

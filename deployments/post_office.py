@@ -27,7 +27,7 @@ from connectors.foreign import shut_logs, words_of
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.marks import Mark, refused_for
 from connectors.ledger.store import Ledger
-from connectors.notifying import send_due, sender_name
+from connectors.notifying import send_due
 from connectors.settings import BadSetting, SourcingSettings
 from deployments.dispatching import Dispatcher, are_received
 from deployments.local_server import is_healthy, server_folder
@@ -149,7 +149,7 @@ class PostOffice:
         now = datetime.now(UTC)
         self._gone_since = self._gone_since or now
         if now - self._gone_since > SERVER_GONE_AFTER:
-            ledger.tell(server_gone(self._gone_since, timezone=self.settings.timezone))
+            ledger.outbox.put(server_gone(self._gone_since, timezone=self.settings.timezone))
 
     def ledger(self) -> Ledger:
         """The present ledger: a file that took the place of another is opened anew.
@@ -171,7 +171,7 @@ class PostOffice:
             self._ledger.close()
             self._ledger = None
         url = self.settings.ledger_url
-        self._ledger = Ledger(url, clock=lambda: datetime.now(UTC), owner=sender_name())
+        self._ledger = Ledger(url, clock=lambda: datetime.now(UTC), owner="notify")
         self._place = _place_of(url)
 
 

@@ -65,11 +65,11 @@ LATE = "Late"
 
 def watched_since(ledger: Ledger) -> datetime:
     """When the runs of this ledger were first watched; a weekend ago at most, what is older is old news."""
-    ledger.tell(WATCHED)
-    ledger.untell(WATCHED.cause)
-    began = ledger.messages.last_told(MessageKind.WATCHED)
+    ledger.outbox.put(WATCHED)
+    ledger.outbox.withdraw(WATCHED.cause)
+    began = ledger.outbox.newest(MessageKind.WATCHED)
     assert began
-    return min(max(began, ledger.clock() - KEPT_FOR), ledger.clock())
+    return min(max(began[1], ledger.clock() - KEPT_FOR), ledger.clock())
 
 
 @dataclass(eq=False, kw_only=True)
@@ -95,7 +95,7 @@ class ServerWatch:
         found = [*await self._of_runs(client, runs, now), *await self._of_standstill(client, runs, now)]
         self.polled_at = now
         fresh = [message for message in found if message.cause not in self.notified]
-        new = [message for message in fresh if await asyncio.to_thread(self.ledger.tell, message)]
+        new = [message for message in fresh if await asyncio.to_thread(self.ledger.outbox.put, message)]
         self.notified = {message.cause for message in found}
         return new
 
@@ -160,13 +160,9 @@ class ServerWatch:
         )
 
     def _back(self, now: datetime) -> list[Message]:
-        """A message that a worker is back, where its absence had one and its return has none yet."""
-        gone, back = (
-            self.ledger.messages.last_told(kind) for kind in (MessageKind.WORKER_GONE, MessageKind.WORKER_BACK)
-        )
-        if gone is None or gone < self.since or (back and back > gone):
-            return []
-        return [at_work_again(gone, now, timezone=self.timezone)]
+        """A message that a worker is back, where its absence had one; its cause lets it be sent once."""
+        gone = self.ledger.outbox.newest(MessageKind.WORKER_GONE)
+        return [at_work_again(gone[1], now, timezone=self.timezone)] if gone and gone[1] >= self.since else []
 
     async def _overdue(self, client: PrefectClient, name: str, now: datetime) -> Message | None:
         last = self.completed.get(name)

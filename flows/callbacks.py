@@ -24,7 +24,7 @@ from domain.reasons import Reason, ReasonCode, because, together
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.batch.opening import opened
-from flows.notify.telling import tell
+from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import asked
 from flows.prefect_ui.progress import best_effort, rename_run
@@ -97,7 +97,7 @@ async def handle_callbacks(
     parcels = await received_parcels(resources, store, messages, after) if kind is CallbackKind.INBOUND else []
     await _snapshot(resources, messages, outcomes, parcels)
     changed = [ref for ref in before if (before[ref].state, before[ref].why) != (after[ref].state, after[ref].why)]
-    await tell(ledger, *_held(changed, after), *_found_fault(parcels))
+    await enqueue(ledger, *_held(changed, after), *_found_fault(parcels))
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
     wrong = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {one.why}" for one in parcels if one.why]
     return CallbackReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told, parcels=wrong)

@@ -21,7 +21,7 @@ from domain.reasons import ReasonCode
 from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.answers.todo import ToDo, to_do
-from flows.notify.telling import run_link
+from flows.notify.outbox import run_link
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from tasks.engine.resources import utc_now
 
@@ -47,14 +47,14 @@ async def digest() -> str:
 def _digest(settings: SourcingSettings, link: str) -> Message:
     with Ledger(settings.ledger_url, clock=utc_now, owner="digest") as ledger:
         now = ledger.clock()
-        last = ledger.messages.last_told(MessageKind.DIGEST)
-        since = min(max(last or now - A_DAY, now - LONGEST), now)  # a clock may have run ahead
+        last = ledger.outbox.newest(MessageKind.DIGEST)
+        since = min(max(last[1] if last else now - A_DAY, now - LONGEST), now)  # a clock may have run ahead
         waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
         pause = ledger.buying_paused()
         message = digest_of(happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone, link=link)
         if pause:
             message = replace(message, body=f"{pause.notice}\n\n{message.body}")
-        ledger.tell(message)
+        ledger.outbox.put(message)
     return message
 
 

@@ -34,7 +34,7 @@ from flows.approval.approving import asks_in_the_ui, at_work, has_deployment, tu
 from flows.batch.opening import absolute
 from flows.batch.request_batches import batch_id_with
 from flows.notify.news import of_faults
-from flows.notify.telling import tell
+from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.artifacts import artifact_key, counts_of, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, run_logger
@@ -142,7 +142,7 @@ class Night:
         places = [f"row {fault.row} {fault.column}".rstrip() for fault in faults if fault.row]
         try:
             with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
-                await tell(ledger, of_faults(about["file"], about["content"], words, places))
+                await enqueue(ledger, of_faults(about["file"], about["content"], words, places))
         except LedgerUnusable as error:
             run_logger().warning("No message goes out about the faults in %s: %s", about["file"], error)
 

@@ -25,8 +25,8 @@ from domain.witnessed import FLAWS
 from flows.batch.chunks import chunks
 from flows.batch.opening import opened
 from flows.batch.reporting import line_of
-from flows.notify import telling
 from flows.notify.news import of_findings
+from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
@@ -291,6 +291,6 @@ async def reconcile(
         run = Reconciliation(resources, days, asked, chunk_size or resources.settings.chunk_size)
         async with progress_shown("reconciliation"):
             report = await run.report(left_wallet, foreign_by(foreign_ids, said_by))
-        await telling.tell(resources.ledger, *of_findings(report.findings, summary_of(report)))
+        await enqueue(resources.ledger, *of_findings(report.findings, summary_of(report)))
     await log_and_show(report)
     return report

@@ -10,7 +10,7 @@ from prefect.states import Completed
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
-from connectors.notifying import Sending, send_due, sender_name, try_out
+from connectors.notifying import Sending, send_due, try_out
 from connectors.settings import SourcingSettings
 from domain.wording import pluralize
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
@@ -54,7 +54,7 @@ async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow param
 
 
 def _sent(settings: SourcingSettings) -> Sending:
-    with Ledger(settings.ledger_url, clock=utc_now, owner=sender_name()) as ledger:
+    with Ledger(settings.ledger_url, clock=utc_now, owner="notify") as ledger:
         return send_due(ledger, settings)
 
 

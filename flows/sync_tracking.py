@@ -30,7 +30,7 @@ from flows.batch.chunks import chunks
 from flows.batch.opening import opened
 from flows.batch.reporting import line_of
 from flows.notify.news import of_late_payments, of_parcels, of_stuck, stall_cause, stuck_cause
-from flows.notify.telling import tell
+from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import STALLED_AFTER, EventFeed, stalled
@@ -256,13 +256,13 @@ async def _notify_parcels(ledger: Ledger, followed: _Followed, moved: Sequence[s
         for one in followed.silent
     }
     causes = [stall_cause(ref, at) for ref, at in last.items()]
-    known = await asyncio.to_thread(ledger.messages.told, [*causes, *map(stuck_cause, followed.stuck)])
+    known = await asyncio.to_thread(ledger.outbox.known, [*causes, *map(stuck_cause, followed.stuck)])
     new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
     held = [ref for ref in moved if followed.lines[ref].state is OrderState.HELD]
     late = [one for one in ledger.each_order(pending) if one.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
     newly = {parcel: words for parcel, words in followed.stuck.items() if stuck_cause(parcel) not in known}
     parcels = of_parcels(new, followed.back, [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days)
-    await tell(ledger, *parcels, *of_stuck(newly), *of_late_payments([*map(_line, late)]))
+    await enqueue(ledger, *parcels, *of_stuck(newly), *of_late_payments([*map(_line, late)]))
 
 
 def _line(order: OrderRecord) -> ReportLine:

@@ -96,15 +96,14 @@ RETIRED = {
     "slices": "chunked",
     "LARGE_SLICE": "LARGE_CHUNK",
     "Traces": "Mentions",
+    "courier": "apprise_sender",
+    "addressee": "recipient",
+    "untell": "withdraw",
 }
 """Identifiers that mean something else to an engineer of this field, or nothing, and what is used instead."""
 
 LATER = {
     "PostOffice": "the outbox, with its sender",
-    "courier": "the outbox, with its sender",
-    "addressee": "the outbox, with its sender",
-    "tell": "the outbox, with its sender",
-    "untell": "the outbox, with its sender",
     "Arrivals": "plain tasks: the queue between the steps of a run",
     "Together": "plain tasks: the batcher of the steps of a run",
     "come": "plain tasks: the queue between the steps of a run",
@@ -140,18 +139,16 @@ NAMED_SO = {
 }
 
 REBUILT = (
-    *("cli/forget.py", "connectors/courier.py", "connectors/ledger/forgetting.py"),
-    *("connectors/ledger/messages.py", "connectors/ledger/shares.py", "connectors/ledger/store.py"),
+    *("cli/forget.py", "connectors/ledger/forgetting.py", "connectors/ledger/shares.py", "connectors/ledger/store.py"),
     *("connectors/snapshots/forgetting.py", "deployments/forgetting.py", "deployments/forgotten_runs.py"),
     *(
         "domain/forgetting.py",
         "flows/helper.py",
         "flows/batch/helping.py",
         "flows/batch/sharing.py",
-        "flows/notify/telling.py",
     ),
 )
-"""Files of what is rebuilt: outbox, helpers, erasure. Their common words go with them."""
+"""Files of what is rebuilt: helpers, erasure. Their common words go with them."""
 
 
 TEXT = re.compile(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')

@@ -44,7 +44,7 @@ from connectors.ledger.engine import (
     version_of,
 )
 from connectors.ledger.marks import Mark
-from connectors.ledger.messages import withdraw_all
+from connectors.ledger.outbox import withdraw_all
 from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, marks, metadata, moves, orders
 from connectors.ledger.soundness import damage_in, found_sound
 from domain.reasons import read

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0018"
+SCHEMA_VERSION = "0019"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -331,24 +331,11 @@ messages = Table(
     Column("until", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     Column("ended", String(16)),
+    Column("tries", JSON, nullable=False, server_default=text("'{}'")),
 )
+"""`tries` has those at each recipient; `deliveries` had them before 0019."""
 Index("ix_messages_open", messages.c.ended_at, messages.c.due_at)
 Index("ix_messages_kind", messages.c.kind, messages.c.told_at)
-
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("cause", String(160), ForeignKey("messages.cause"), primary_key=True),
-    Column("addressee", String(64), primary_key=True),
-    Column("tries", Integer, nullable=False),
-    Column("owner", String(120), nullable=False),
-    Column("first_try_at", UtcDateTime, nullable=False),
-    Column("free_at", UtcDateTime, nullable=False),
-    Column("sent_at", UtcDateTime, index=True),
-    Column("given_up_at", UtcDateTime),
-    Column("reason", Text, nullable=False),
-)
-"""A row from the first try on. No other process may try before `free_at`, the end of a lease or of a pause."""
 
 shares = Table(
     "shares",

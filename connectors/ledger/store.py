@@ -22,9 +22,9 @@ from connectors.ledger.guard import LedgerGuard
 from connectors.ledger.holds import HoldRows
 from connectors.ledger.many import chunked, one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
-from connectors.ledger.messages import MessageRows
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.outbox import Outbox
 from connectors.ledger.outcomes import write_all
 from connectors.ledger.pace import PaceRows
 from connectors.ledger.plans import NO_TOLERANCE, approve_rows, ledger_row, put_cart_row, put_rows
@@ -63,7 +63,6 @@ from connectors.ledger.tracking import TrackingRows
 from connectors.ledger.transactions import Clock, repeating
 from domain.effects import BUYING, OPEN, Action, EffectStatus
 from domain.matching import Match
-from domain.messages import Message
 from domain.plan import PlannedOrder, contradicted_in
 from domain.reasons import Reason, ReasonCode, read, stored
 from domain.states import OrderState
@@ -109,7 +108,7 @@ class Ledger(Switches):
         self.refunds = RefundRows(self)
         self.tracking = TrackingRows(self)
         self.forgotten = ForgottenRows(self)
-        self.messages = MessageRows(self)
+        self.outbox = Outbox(self)
         self.pace = PaceRows(self)
         self.shares = ShareRows(self)
 
@@ -449,16 +448,6 @@ class Ledger(Switches):
         """The audit trail of one order, oldest first, each move with its reason in words."""
         rows = self.rows(select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id))
         return [row | {"reason": str(read(*(row[name] for name in REASON)) or "")} for row in rows]
-
-    # messages
-
-    def tell(self, *told: Message) -> bool:
-        """See `MessageRows.tell`."""
-        return self.messages.tell(*told)
-
-    def untell(self, cause: str) -> bool:
-        """See `MessageRows.untell`."""
-        return self.messages.untell(cause)
 
     # inside
 

@@ -93,7 +93,7 @@ def pause(ledger: Ledger, settings: SourcingSettings, *, by: str, why: str, noti
     """
     standing = ledger.pause_buying(by, why)
     notify(standing.words)
-    ledger.tell(_message(f"paused:{standing.at.isoformat()}", "Buying is paused", standing.notice))
+    ledger.outbox.put(_message(f"paused:{standing.at.isoformat()}", "Buying is paused", standing.notice))
     said = 0.0
     while (left := leaving(ledger, settings)).to_come:
         if time.monotonic() - said > SAY_EVERY_S:
@@ -119,7 +119,9 @@ def resume(ledger: Ledger, *, by: str) -> tuple[Pause | None, dict[str, int]]:
     left = left_by(ledger, ended) if ended else {}
     if ended:
         words = f"{left_words(ended, {}, ())}. {_left(left)}. {GO_ON}" if left else left_words(ended, {}, ())
-        ledger.tell(_message(f"resumed:{ended.at.isoformat()}", f"Buying is allowed again, says {by_whom(by)}", words))
+        ledger.outbox.put(
+            _message(f"resumed:{ended.at.isoformat()}", f"Buying is allowed again, says {by_whom(by)}", words)
+        )
     return ended, left
 
 

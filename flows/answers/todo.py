@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.inbox import FaultyFile, Folder, faulty_files
 from connectors.ledger.many import chunked
-from connectors.ledger.messages import Unsent
+from connectors.ledger.outbox import Unsent
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
@@ -115,7 +115,7 @@ def to_do(
     effects = _effects_of(ledger, waiting)
     found = [_of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref]) for ref, order in waiting.items()]
     files = [_of_file(one) for one in faulty_files(inbox, since=newest)] if inbox else []
-    unsent = map(_of_message, ledger.messages.unreached(newest))
+    unsent = map(_of_message, ledger.outbox.unreached(newest))
     found += [_of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()]
     found += [_of_first_payment(ledger, place, why) for place, why in first_payments(ledger).items()]
     found += [*_of_refunds(ledger, waiting), *files, *unsent]

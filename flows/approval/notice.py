@@ -17,7 +17,7 @@ from domain.messages import Message, MessageKind
 from flows.approval.pause import outermost_run, this_run
 from flows.approval.request import Decision
 from flows.approval.words import AskedPlan, bare
-from flows.notify.telling import tell, untell
+from flows.notify.outbox import enqueue, withdraw
 from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.inert import inert
 from flows.prefect_ui.plan_table import action_words
@@ -64,11 +64,11 @@ class ApprovalNotice:
             due_at=self.deadline - ahead_of(self.deadline - self.first),
             until=self.deadline,
         )
-        await tell(self.ledger, waits, ends)
+        await enqueue(self.ledger, waits, ends)
 
     async def it_is_over(self, decision: Decision) -> None:
         """Withdraw unsent messages; notify of silence."""
-        await self._withdrawn()
+        await withdraw(self.ledger, self._waits, self._ends)
         if decision.is_silence:
             message = Message(
                 cause=f"not-approved:{self._question}",
@@ -77,17 +77,13 @@ class ApprovalNotice:
                 body=f"Until {self.until} no approval came for this: {self._action}. What is held stays so until the "
                 "next run of the same file, which makes a new plan and asks again.",
             )
-            await tell(self.ledger, message)
+            await enqueue(self.ledger, message)
         await self._lead_to_the_run(str(decision.why_not) if decision.is_silence else f"{decision.by} has answered")
 
     async def nobody_has_to_answer(self) -> None:
         """The run that asks was cancelled."""
-        await self._withdrawn()
+        await withdraw(self.ledger, self._waits, self._ends)
         await self._lead_to_the_run("its run was cancelled")
-
-    async def _withdrawn(self) -> None:
-        for cause in (self._waits, self._ends):
-            await untell(self.ledger, cause)
 
     @property
     def _action(self) -> str:

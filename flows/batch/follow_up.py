@@ -35,7 +35,7 @@ from flows.batch.opening import absolute
 from flows.batch.planning import Take
 from flows.batch.sorting import SortedOrders
 from flows.notify.news import of_batch, of_first_payments, waiting_in
-from flows.notify.telling import tell
+from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.parameters import BadInput, Limits
 from tasks.effects.kind import ASKS
@@ -237,7 +237,7 @@ async def schedule_follow_up(
     orders = resources.ledger.each_order(line.order_ref for line in waiting_in(report))
     first = first_payments(resources.ledger) if resources.ledger.asks_first else {}
     debit = proposed_debit(resources.ledger, resources.client.settings)
-    await tell(
+    await enqueue(
         resources.ledger,
         *of_batch(report, {one.order_ref: one.request.receiver for one in orders}),
         *of_first_payments(first),

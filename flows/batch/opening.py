@@ -16,7 +16,7 @@ from domain.effects import EffectStatus
 from domain.follow_ups import as_text, moment_of
 from domain.states import NEEDS_A_PERSON
 from flows.notify.news import of_calls, of_doubts
-from flows.notify.telling import outages_told, run_link, service_back, tell
+from flows.notify.outbox import enqueue, outages_notified, run_link, service_back
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import Resources, open_resources, utc_now
@@ -71,12 +71,12 @@ async def opened(
             resources.breaker.until(max((moment - now).total_seconds(), LEAST_S))
         if begins_orders:
             require_not_lost(resources)
-        with outages_told(resources.ledger):
+        with outages_notified(resources.ledger):
             await resources.warehouse()
             await asyncio.to_thread(service_back, resources.ledger, run_link())
             yield resources
         words = [word.message(order_refs) for word, order_refs in resources.unknown.items()]
-        await tell(resources.ledger, *of_doubts(_doubts(resources)), *words, *of_calls(resources.calls))
+        await enqueue(resources.ledger, *of_doubts(_doubts(resources)), *words, *of_calls(resources.calls))
 
 
 def _doubts(resources: Resources) -> list[EffectRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -96,10 +96,9 @@ def test_whether_messages_can_go_out_is_said_without_an_address(
     (tmp_path / "data" / "prefect" / "post-office.seen").touch()
     assert _of_messages(sourcing) == ("to mailtos, ntfys; the post office works", True)
     with Ledger(f"sqlite:///{tmp_path}/data/ledger.db", clock=lambda: datetime.now(UTC), owner="test") as ledger:
-        ledger.tell(Message(cause="a", kind=MessageKind.FAULTS, subject="a file has faults", body=""))
-        claimed = ledger.messages.claim("ntfys", lease=timedelta(minutes=1))
-        assert claimed
-        ledger.messages.failed(claimed, because(ReasonCode.RECIPIENT_UNREACHABLE))
+        ledger.outbox.put(Message(cause="a", kind=MessageKind.FAULTS, subject="a file has faults", body=""))
+        tried = ledger.outbox.begin("ntfys")
+        ledger.outbox.end(tried, "ntfys", because(ReasonCode.RECIPIENT_UNREACHABLE), ["ntfys"])
     found, is_well = _of_messages(sourcing)
     assert "1 message of the last day did not arrive" in found
     assert "ntfys did not get it: it can't be reached; tried again" in found

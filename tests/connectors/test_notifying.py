@@ -16,9 +16,9 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from connectors import courier
-from connectors.courier import BadAddress, addressees_of, fitting
-from connectors.ledger.schema import deliveries, messages
+from connectors import apprise_sender
+from connectors.apprise_sender import BadAddress, fitting, recipients_of
+from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
 from connectors.notifying import composed, replaced_setting, send_due, try_out
 from connectors.settings import BadSetting, SourcingSettings
@@ -74,7 +74,7 @@ def message(cause: str, **given: object) -> Message:
 def test_each_addressee_gets_each_message_once(ledger: Ledger, receiver: Receiver, mail: MailServer) -> None:
     """By HTTP and by mail, with its link."""
     settings = telling(receiver.address, mail.address)
-    ledger.tell(message("A-1"))
+    ledger.outbox.put(message("A-1"))
     assert send_due(ledger, settings).sent == 2
     assert send_due(ledger, settings).sent == 0
     assert (receiver.titles, mail.subjects) == (["A-1 stalled"], ["A-1 stalled"])
@@ -87,10 +87,10 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
 ) -> None:
     settings = telling(receiver.address, mail.address)
     receiver.status = 503
-    ledger.tell(message("A-1"))
+    ledger.outbox.put(message("A-1"))
     sending = send_due(ledger, settings)
     assert (sending.sent, sending.failures) == (1, (("json", because(ReasonCode.RECIPIENT_ANSWERED, status="503")),))
-    assert [str(one.why) for one in ledger.messages.unsent(clock())] == [
+    assert [str(one.why) for one in ledger.outbox.unsent(clock())] == [
         "json did not get it: it answered 503; tried again"
     ]
     receiver.status = 200
@@ -98,11 +98,11 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
     clock.advance(15)
     assert send_due(ledger, settings).sent == 1
     assert (receiver.titles, mail.subjects) == (["A-1 stalled"], ["A-1 stalled"])
-    assert ledger.messages.unsent(clock() - timedelta(days=1)) == []
+    assert ledger.outbox.unsent(clock() - timedelta(days=1)) == []
 
 
 def test_three_hundred_of_a_kind_are_one_message(ledger: Ledger, receiver: Receiver) -> None:
-    ledger.tell(*(message(f"A-{number}", body="x" * 200) for number in range(300)))
+    ledger.outbox.put(*(message(f"A-{number}", body="x" * 200) for number in range(300)))
     assert send_due(ledger, telling(receiver.address)).sent == 300
     (only,) = receiver.got
     assert only["title"] == "300 parcels need a person"
@@ -117,7 +117,7 @@ def test_several_with_links_of_their_own_keep_them() -> None:
 
 
 def test_a_message_that_is_too_large_is_cut_before_its_link(ledger: Ledger, receiver: Receiver) -> None:
-    ledger.tell(message("A-1", subject="长" * 400, body="\n".join("订" * 30 for _ in range(500))))
+    ledger.outbox.put(message("A-1", subject="长" * 400, body="\n".join("订" * 30 for _ in range(500))))
     send_due(ledger, telling(receiver.address))
     (only,) = receiver.got
     assert len(only["title"].encode()) <= 150
@@ -134,10 +134,10 @@ def test_whatever_a_service_takes_the_link_is_whole(most: int, title_most: int) 
 
 def test_who_is_sent_to_meanwhile_takes_no_reason_away() -> None:
     """Apprise hears why it failed from its logger: another addressee's thread must leave that alone."""
-    (one,) = addressees_of(SecretStr("json://127.0.0.1:1"))
-    assert courier.is_understood(one)
+    (one,) = recipients_of(SecretStr("json://127.0.0.1:1"))
+    assert apprise_sender.is_understood(one)
     ear, stranger = listener_of("apprise.logger"), listener_of("elsewhere")
-    assert courier.is_understood(one)
+    assert apprise_sender.is_understood(one)
     handlers = logging.getLogger("apprise").handlers
     assert (ear in handlers, stranger in handlers) == (True, False)
     logging.getLogger("apprise").removeHandler(ear)
@@ -159,8 +159,8 @@ def test_what_others_wrote_calls_nobody() -> None:
 def test_one_who_does_not_answer_is_not_waited_for(
     ledger: Ledger, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(courier, "ANSWER_S", 0.2)
-    ledger.tell(message("A-1"))
+    monkeypatch.setattr(apprise_sender, "ANSWER_S", 0.2)
+    ledger.outbox.put(message("A-1"))
     receiver.slow_s, receiver.status = 1.0, 503
     try:
         sending = send_due(ledger, telling(f"{receiver.address}?rto=0.2"))
@@ -177,10 +177,10 @@ def test_no_address_is_told_to_anybody(
     wrong = f"slack://{TOKEN} bogus://{TOKEN} json://127.0.0.1:1/{TOKEN} https://{TOKEN}.invalid/{TOKEN}"
     settings = telling(receiver.address, *wrong.split())
     receiver.status = 403
-    ledger.tell(message("A-1"))
+    ledger.outbox.put(message("A-1"))
     told = [str(send_due(ledger, settings)), str(try_out(settings)), repr(settings), settings.model_dump_json()]
-    told += [str(one.why) for one in ledger.messages.unsent(ledger.clock())]
-    told += [str(ledger.rows(select(table))) for table in (messages, deliveries)]
+    told += [str(one.why) for one in ledger.outbox.unsent(ledger.clock())]
+    told += [str(ledger.rows(select(messages)))]
     told += [caplog.text, *capfd.readouterr()]
     assert [text for text in told if TOKEN in text] == []
     assert "bogus did not get it: its address is not one that apprise understands" in " ".join(told)
@@ -198,11 +198,11 @@ def test_what_is_no_address_is_refused_without_being_shown(addresses: str, monke
 
 def test_several_addresses_stand_one_after_the_other() -> None:
     """Named by their service, the same one once."""
-    found = addressees_of(SecretStr("ntfy://a/b, mailto://c?to=x@y.z,w@y.z\n mailto://d ntfy://a/b"))
+    found = recipients_of(SecretStr("ntfy://a/b, mailto://c?to=x@y.z,w@y.z\n mailto://d ntfy://a/b"))
     assert [one.name for one in found] == ["ntfy", "mailto", "mailto 2"]
     assert found[1].address.get_secret_value() == "mailto://c?to=x@y.z,w@y.z"
     with pytest.raises(BadAddress):
-        addressees_of(SecretStr("nothing"))
+        recipients_of(SecretStr("nothing"))
 
 
 def test_the_setting_before_is_told_what_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_a_sender_that_is_killed_loses_no_message(
 ) -> None:
     """By kill -9 before or after it left. Only in the second case, when nobody can know, it arrives twice."""
     clock.now = datetime.now(UTC)
-    ledger.tell(message("A-1"))
+    ledger.outbox.put(message("A-1"))
     settings = {"SOURCING_LEDGER_URL": ledger.url, "SOURCING_NOTIFY": receiver.address, "SOURCING_CRASH_AT": point}
     command = [sys.executable, "-c", "from cli.main import app; app()", "notify"]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, check=False)
@@ -254,9 +254,9 @@ def test_two_senders_at_once_send_each_message_once(
     kinds = list(MessageKind)
     told = [message(str(kind), kind=kind, about=(f"{kind}:1", f"{kind}:2")) for kind in kinds]
     with Ledger(url, clock=clock, owner="first") as one, Ledger(url, clock=clock, owner="second") as other:
-        assert (one.tell(*told), other.tell(*told)) == (True, False)
+        assert (one.outbox.put(*told), other.outbox.put(*told)) == (True, False)
         with ThreadPoolExecutor(2) as pool:
             done = list(pool.map(lambda ledger: send_due(ledger, telling(receiver.address)), (one, other)))
-        assert one.messages.unsent(clock() - timedelta(days=1)) == []
+        assert one.outbox.unsent(clock() - timedelta(days=1)) == []
     assert sum(sending.sent for sending in done) == len(kinds)
     assert sorted(receiver.titles) == sorted(f"{kind} stalled" for kind in kinds)

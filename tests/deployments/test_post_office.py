@@ -77,7 +77,7 @@ async def test_that_all_is_there_again_is_told_once_an_outage(served: Served, tm
     gone = Message(cause="worker-gone:yesterday", kind=MessageKind.WORKER_GONE, subject="No worker", body="")
     with _ledger(tmp_path, ago=timedelta(minutes=5)) as before:
         watched_since(before)
-        before.tell(gone)
+        before.outbox.put(gone)
     with _ledger(tmp_path) as ledger:
         told = [await _told(_watch(ledger)), await _told(_watch(ledger))]
     assert [text.count("Runs begin again") for text in told] == [1, 0]
@@ -88,7 +88,7 @@ async def test_a_worker_that_is_given_time_after_an_outage_is_not_back_for_that(
 ) -> None:
     """Its last sign of life is old; only since the server is there again it owes none yet."""
     watch = _watch(ledger)
-    ledger.tell(Message(cause="worker-gone:now", kind=MessageKind.WORKER_GONE, subject="No worker", body=""))
+    ledger.outbox.put(Message(cause="worker-gone:now", kind=MessageKind.WORKER_GONE, subject="No worker", body=""))
     minutes_ago = datetime.now(UTC) - timedelta(minutes=3)
     monkeypatch.setattr(server_watch, "_last_sign", AsyncMock(return_value=minutes_ago))
     assert "Runs begin again" not in await _told(watch)
@@ -109,12 +109,12 @@ def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(tmp_path: P
     """As a restored backup is: what its predecessor had to tell is none of its business."""
     office = PostOffice(SourcingSettings(data_dir=tmp_path))
     first = office.ledger()
-    first.tell(Message(cause="of the old one", kind=MessageKind.FAULTS, subject="old", body=""))
+    first.outbox.put(Message(cause="of the old one", kind=MessageKind.FAULTS, subject="old", body=""))
     assert office.ledger() is first
     for path in tmp_path.glob("ledger.db*"):
         path.unlink()
     second = office.ledger()
-    assert second.messages.told(["of the old one"]) == set()
+    assert second.outbox.known(["of the old one"]) == set()
     second.close()
 
 
@@ -137,10 +137,10 @@ def test_a_server_that_does_not_answer_is_told_after_five_minutes(
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     office = PostOffice(SourcingSettings(data_dir=tmp_path))
     office.miss_server(ledger)
-    assert ledger.messages.last_told(MessageKind.WORKER_GONE) is None
+    assert ledger.outbox.newest(MessageKind.WORKER_GONE) is None
     office._gone_since = datetime.now(UTC) - timedelta(minutes=6)
     office.miss_server(ledger)
-    assert ledger.messages.last_told(MessageKind.WORKER_GONE)
+    assert ledger.outbox.newest(MessageKind.WORKER_GONE)
 
 
 def _watch(ledger: Ledger) -> ServerWatch:

@@ -145,11 +145,12 @@ class OldInstallation(Journey):
         happened(ledger, now - DAY)
         to_do(ledger, refused_for=WEEK)
         pulse(ledger, STUCK, refused_since=now - WEEK)
-        ledger.messages.last_told(MessageKind.DIGEST)
-        ledger.tell(Message(cause=f"digest:{now:%Y-%m-%d}", kind=MessageKind.DIGEST, subject="s", body="b", link=""))
-        if ledger.messages.is_due(["mei"]) and (claimed := ledger.messages.claim("mei", lease=DAY)):
-            ledger.messages.sent(claimed)
-            ledger.messages.finish(["mei"])
+        ledger.outbox.newest(MessageKind.DIGEST)
+        ledger.outbox.put(
+            Message(cause=f"digest:{now:%Y-%m-%d}", kind=MessageKind.DIGEST, subject="s", body="b", link="")
+        )
+        if ledger.outbox.is_due(["mei"]):
+            ledger.outbox.end(ledger.outbox.begin("mei"), "mei", None, ["mei"])
         with CallbackStore(f"sqlite:///{self.stage.folder}/callbacks.db", clock=self.clock) as store:
             collector = MetricsCollector(store, resources.settings, self.clock)
             for self.statements.is_on in (False, True):  # the first scrape of a process counts what is over

@@ -115,8 +115,7 @@ def words(report: CallbackReport) -> dict[int, str]:
 
 
 def told(resources: Resources) -> list[tuple[MessageKind, str]]:
-    claimed = resources.ledger.messages.claim("somebody", lease=resources.lease)
-    return [(message.kind, f"{message.subject}. {message.body}") for message in claimed.messages] if claimed else []
+    return [(one.kind, f"{one.subject}. {one.body}") for one in resources.ledger.outbox.begin("ntfy")]
 
 
 async def test_a_true_message_moves_an_order_by_what_is_read(

@@ -188,13 +188,13 @@ def to_older_schema(file: Path) -> None:
 
 def test_what_a_backup_was_about_to_tell_is_old_news(ledger: Ledger, url: str, tmp_path: Path) -> None:
     told = Message(cause="run:1", kind=MessageKind.RUN_FAILED, subject="A run failed", body="")
-    ledger.tell(told)
+    ledger.outbox.put(told)
     saved = backup(url, tmp_path / "b.db", NOW)
     ledger.close()
     restore(url, saved, now=NOW, by="ann")
     with Ledger(url, clock=ledger.clock, owner="second") as restored:
-        assert not restored.messages.is_due(["ntfy"])
-        assert not restored.tell(told)
+        assert not restored.outbox.is_due(["ntfy"])
+        assert not restored.outbox.put(told)
 
 
 def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(ledger: Ledger, url: str, tmp_path: Path) -> None:

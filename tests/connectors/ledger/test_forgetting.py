@@ -81,7 +81,7 @@ def bought(ledger: Ledger, order_ref: str) -> None:
     put(ledger, order_ref)
     won = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
     ledger.record([done(won, OrderChange(order_ref=order_ref, state=OrderState.ORDERED, why=earlier(SAID)))])
-    ledger.tell(
+    ledger.outbox.put(
         Message(cause=f"heard:{order_ref}", kind=MessageKind.PARCEL, subject=f"Order {order_ref}", body=SAID),
         Message(cause="mail", kind=MessageKind.PARCEL, subject="A file", body=f"row 2: {RECEIVER['email']}\nis odd"),
     )
@@ -185,7 +185,9 @@ def test_no_run_waits_longer_for_it_than_for_a_claim(ledger: Ledger, clock: Mova
     bought(ledger, "A-1")
     young = steps_with_the_lock(ledger, lambda: ledger.forgotten.erase("A-1", MENTIONS, by="ann"))
     put(ledger, *refs, *(f"C-{number}" for number in range(400)))
-    ledger.tell(*(Message(cause=f"c{n}", kind=MessageKind.PARCEL, subject="s", body="b" * 300) for n in range(2000)))
+    ledger.outbox.put(
+        *(Message(cause=f"c{n}", kind=MessageKind.PARCEL, subject="s", body="b" * 300) for n in range(2000))
+    )
     clock.advance(86_400)
     bought(ledger, "A-2")
     old = steps_with_the_lock(ledger, lambda: ledger.forgotten.erase("A-2", MENTIONS, by="ann"))

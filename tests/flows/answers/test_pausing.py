@@ -92,9 +92,8 @@ def test_pause_waits_for_the_last_outcome_and_both_turns_are_told_once(
     assert pause(ledger, resources.settings, by="li", why="", notify=said.append).pause == paused.pause
     assert paused.to_json()["may_leave"] == 0
     assert (resume(ledger, by="li"), resume(ledger, by="li")) == ((paused.pause, {}), (None, {}))
-    waiting = ledger.messages.claim("somebody", lease=resources.lease)
-    subjects = [message.subject for message in waiting.messages] if waiting else []
-    assert sorted(subjects) == ["Buying is allowed again, says li", "Buying is paused"]
+    waiting = ledger.outbox.begin("ntfy")
+    assert sorted(message.subject for message in waiting) == ["Buying is allowed again, says li", "Buying is paused"]
 
 
 def test_resume_names_what_the_pause_has_left(resources: Resources, clock: MovableClock) -> None:
@@ -108,9 +107,8 @@ def test_resume_names_what_the_pause_has_left(resources: Resources, clock: Movab
     assert left_words(ended, left, ()).endswith(
         "by mei; 1 approved order of batch to go on with; for batch run the file again, or start finish-batch"
     )
-    waiting = ledger.messages.claim("somebody", lease=resources.lease)
-    assert waiting is not None
-    assert waiting.messages[-1].body.endswith(f"by mei. 1 approved order of batch to go on with. {GO_ON}")
+    waiting = ledger.outbox.begin("ntfy")
+    assert waiting[-1].body.endswith(f"by mei. 1 approved order of batch to go on with. {GO_ON}")
     assert left_words(ended, left, ["finish batch: 1 order"]).endswith("; begun now: finish batch: 1 order")
     both = left_words(ended, left | {"batch-2": 2}, ["finish batch-2: 2 orders"])
     assert both.endswith("; begun now: finish batch-2: 2 orders; for batch run the file again, or start finish-batch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,8 +26,9 @@ from domain.unknown_words import CAUSE, Place, UnknownWord
 from flows.answers.todo import ToDo
 from flows.digest import digest_of
 from flows.notify.news import of_batch, of_faults, of_parcels, of_stuck
-from flows.notify.telling import _Outage, service_away, service_back
+from flows.notify.outbox import outages_notified, service_away, service_back
 from flows.prefect_ui.events import budget_used_up
+from tasks.engine.progress import notify_listeners
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 
@@ -66,9 +68,9 @@ def told(ledger: Ledger) -> list[Message]:
     assert isinstance(ledger.clock, MovableClock)
     found: list[Message] = []
     ledger.clock.advance(20)
-    while claimed := ledger.messages.claim("ntfy", lease=timedelta(minutes=1)):
-        found += claimed.messages
-        ledger.messages.sent(claimed)
+    while tried := ledger.outbox.begin("ntfy"):
+        found += tried
+        ledger.outbox.end(tried, "ntfy", None, ["ntfy"])
     return found
 
 
@@ -97,12 +99,12 @@ def test_unknown_words_are_told_once_a_word(ledger: Ledger) -> None:
     """An order that shows it later is not told of again; another word is."""
     state = UnknownWord(Marketplace.TAOBAO, Place.ORDER, "77")
     for word, refs in ((state, {"A-1", "A-2"}), (state, {"A-3"}), (state._replace(word=""), {"A-3"})):
-        ledger.tell(word.message(refs))
+        ledger.outbox.put(word.message(refs))
     first, second = told(ledger)
     assert first.subject == "taobao shows 2 orders whose order state this program does not know: 77"
     assert first.body.startswith("A-1, A-2. Nothing is guessed from it: what this program has paid counts as paid")
     assert second.subject.endswith(": none told")
-    assert ledger.messages.causes_after(CAUSE) == ["taobao order state 77", "taobao order state none told"]
+    assert ledger.outbox.causes_after(CAUSE) == ["taobao order state 77", "taobao order state none told"]
 
 
 def test_what_nobody_answered_is_told_by_who_asked() -> None:
@@ -131,7 +133,7 @@ def test_a_second_run_tells_only_what_is_new(ledger: Ledger) -> None:
     """As after a crash, and at each of five looks; one order fewer is no news, another reason is."""
 
     def run(*lines: ReportLine) -> list[str]:
-        ledger.tell(*of_batch(report(*lines), {}))
+        ledger.outbox.put(*of_batch(report(*lines), {}))
         return [message.subject for message in told(ledger)]
 
     assert run(line("A-1"), line("A-2")) == ["Batch spring: 2 held"]
@@ -144,7 +146,7 @@ def test_a_second_run_tells_only_what_is_new(ledger: Ledger) -> None:
 def test_an_order_is_news_by_code_and_facts_whatever_the_words(ledger: Ledger) -> None:
     def run(words: str, **facts: object) -> bool:
         coded = line("A-1", reason=words, code=OVER)
-        return ledger.tell(*of_batch(report(replace(coded, reason_facts=facts)), {}))
+        return ledger.outbox.put(*of_batch(report(replace(coded, reason_facts=facts)), {}))
 
     assert run("does not fit the budget", taken=90)
     assert not run("reworded by a later version", taken=90)
@@ -160,12 +162,12 @@ def test_faults_are_told_by_their_places() -> None:
 def test_a_parcel_that_is_stuck_is_told_once_with_the_carriers_words(ledger: Ledger) -> None:
     """In a message of its own; a second one is told of by itself."""
     first, second = ("A-1", "FAR1"), ("B-1", "FAR2")
-    ledger.tell(*of_stuck({first: "held at customs"}))
+    ledger.outbox.put(*of_stuck({first: "held at customs"}))
     (message,) = told(ledger)
     assert message.subject == "1 parcel stuck: A-1"
     assert message.body.splitlines()[-1] == "A-1, parcel FAR1: held at customs"
-    assert not ledger.tell(*of_stuck({first: "still held"}))
-    assert ledger.tell(*of_stuck({second: "not deliverable"}))
+    assert not ledger.outbox.put(*of_stuck({first: "still held"}))
+    assert ledger.outbox.put(*of_stuck({second: "not deliverable"}))
     assert of_stuck({}) == []
 
 
@@ -173,11 +175,11 @@ def test_three_hundred_silent_parcels_are_one_message(ledger: Ledger) -> None:
     """Each is told once, until something is heard of it and then nothing again."""
     day = datetime(2026, 1, 1, tzinfo=UTC)
     silent = {f"A-{number}": day for number in range(300)}
-    ledger.tell(*of_parcels(silent, ["B-1"], [line("C-1", reason="closed")], days=7))
+    ledger.outbox.put(*of_parcels(silent, ["B-1"], [line("C-1", reason="closed")], days=7))
     (message,) = told(ledger)
     assert message.subject == "Parcels: 300 without news, 1 on the way back, 1 held"
-    assert not ledger.tell(*of_parcels(silent, [], [], days=7))
-    assert ledger.tell(*of_parcels(silent | {"A-7": day + timedelta(days=9)}, [], [], days=7))
+    assert not ledger.outbox.put(*of_parcels(silent, [], [], days=7))
+    assert ledger.outbox.put(*of_parcels(silent | {"A-7": day + timedelta(days=9)}, [], [], days=7))
     assert of_parcels({}, [], [], days=7) == []
 
 
@@ -220,12 +222,15 @@ def test_a_short_outage_is_not_told(ledger: Ledger, clock: MovableClock) -> None
     assert len(told(ledger)) == 1
 
 
-def test_only_the_begin_and_the_end_of_an_outage_are_news() -> None:
-    outage = _Outage()
+async def test_the_begin_and_the_end_of_an_outage_are_heeded_and_throttling_is_none(ledger: Ledger) -> None:
     away, throttled = BreakerNews("the service is away", 5), BreakerNews(TOO_MANY, is_throttled=True)
-    assert [outage.is_news(one) for one in (BACK, away, away, BACK, throttled, BACK)] == [
-        *(False, True, False, True, False, False),
-    ]
+    outages = []
+    with outages_notified(ledger):
+        for news in (BACK, away, away, BACK, throttled, BACK):
+            notify_listeners(news)
+            await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+            outages.append(bool(ledger.outbox.newest(MessageKind.SERVICE_AWAY, withdrawn=False)))
+    assert outages == [False, True, True, False, False, False]
 
 
 def test_the_digest_sums_what_happened(ledger_url: str, clock: MovableClock) -> None:

@@ -37,55 +37,55 @@ class BadAddress(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Addressee:
+class Recipient:
     """A recipient of messages. `name` is its service, numbered if there are several: `slack`, `mailto 2`."""
 
     name: str
     address: SecretStr
 
 
-def addressees_of(addresses: SecretStr) -> list[Addressee]:
+def recipients_of(addresses: SecretStr) -> list[Recipient]:
     """Each address once, in the given order, separated by blanks, commas or line breaks. Raises `BadAddress`."""
-    found: list[Addressee] = []
+    found: list[Recipient] = []
     given = dict.fromkeys(_BETWEEN.split(addresses.get_secret_value().strip(" \t\r\n,")))
     for number, address in enumerate(filter(None, given), start=1):
         if (scheme := SCHEME.fullmatch(address)) is None:
             raise BadAddress(f"address {number} is none of apprise, such as ntfys://ntfy.sh/TOPIC or mailtos://…")
         name = scheme[1].lower()
         same = sum(one.name.split()[0] == name for one in found)
-        found.append(Addressee(f"{name} {same + 1}" if same else name, SecretStr(address)))
+        found.append(Recipient(f"{name} {same + 1}" if same else name, SecretStr(address)))
     return found
 
 
-def send(addressee: Addressee, subject: str, body: str, link: str) -> Reason | None:
+def send(recipient: Recipient, subject: str, body: str, link: str) -> Reason | None:
     """Send one message; returns why it was not accepted, without foreign words, or None. Raises nothing."""
     reasons: list[Reason | None] = [LATE]
 
     def go() -> None:
         try:
-            reasons[0] = _sent(addressee, subject, body, link)
+            reasons[0] = _sent(recipient, subject, body, link)
         except Exception as error:  # noqa: BLE001 - its words may quote the address
             reasons[0] = because(ReasonCode.RECIPIENT_UNUSABLE, failure=type(error).__name__)
 
     # a daemon thread: an answer in drips delays neither other recipients nor the end of the process
-    sender = threading.Thread(target=go, daemon=True)
-    sender.start()
-    sender.join(LONGEST_S)
+    thread = threading.Thread(target=go, daemon=True)
+    thread.start()
+    thread.join(LONGEST_S)
     return reasons[0]
 
 
-def _sent(addressee: Addressee, subject: str, body: str, link: str) -> Reason | None:
-    apprise, service = _service(addressee)
+def _sent(recipient: Recipient, subject: str, body: str, link: str) -> Reason | None:
+    apprise, service = _service(recipient)
     if service is None:
         return because(ReasonCode.RECIPIENT_UNKNOWN)
     service.optional = False  # else a failure would count as sent
     service.socket_read_timeout = max(service.socket_read_timeout, ANSWER_S)
     service.overflow_mode = apprise.OverflowMode.SPLIT
-    courier = apprise.Apprise(asset=service.asset)
-    courier.add(service)
+    sender = apprise.Apprise(asset=service.asset)
+    sender.add(service)
     title, text = fitting(subject, body, link, most=service.body_maxlen, title_most=service.title_maxlen)
     told: list[str] = []
-    result = courier.notify(
+    result = sender.notify(
         body=text,
         title=title,
         body_format=apprise.NotifyFormat.TEXT,
@@ -95,19 +95,19 @@ def _sent(addressee: Addressee, subject: str, body: str, link: str) -> Reason | 
     return None if result else _reason(told)
 
 
-def is_understood(addressee: Addressee) -> bool:
+def is_understood(recipient: Recipient) -> bool:
     """Whether apprise understands the address; nothing is sent."""
-    return _service(addressee)[1] is not None
+    return _service(recipient)[1] is not None
 
 
-def _service(addressee: Addressee) -> tuple[Any, Any]:
+def _service(recipient: Recipient) -> tuple[Any, Any]:
     _hush()
     import apprise
 
     asset = apprise.AppriseAsset(
         app_id="sourcing", app_desc="sourcing", app_url="", async_mode=False, service_timeout=0
     )
-    return apprise, apprise.Apprise.instantiate(addressee.address.get_secret_value(), asset=asset)
+    return apprise, apprise.Apprise.instantiate(recipient.address.get_secret_value(), asset=asset)
 
 
 def _hush() -> None:

@@ -1,4 +1,4 @@
-"""Notifications of a flow: into the ledger's outbox, with a link to the run. A failure never stops a run."""
+"""Messages of a flow: into the ledger's outbox, with a link to the run. A failure never stops a run."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ SAME_OUTAGE = timedelta(hours=6)
 """Runs of one outage begin to wait at different times: within this span it is notified once."""
 
 
-async def tell(ledger: Ledger, *told: Message) -> None:
+async def enqueue(ledger: Ledger, *messages: Message) -> None:
     """Enqueue messages, each with the link of the present run unless it has one; all in one commit."""
     link = run_link()
-    linked = [message if message.link else replace(message, link=link) for message in told]
+    linked = [message if message.link else replace(message, link=link) for message in messages]
     try:
         if linked:
-            await asyncio.to_thread(ledger.tell, *linked)
+            await asyncio.to_thread(ledger.outbox.put, *linked)
     except LedgerUnusable as error:
-        run_logger().warning("No message goes out about this (%s): %s", error, "; ".join(one.subject for one in told))
+        subjects = "; ".join(one.subject for one in messages)
+        run_logger().warning("No message goes out about this (%s): %s", error, subjects)
 
 
-async def untell(ledger: Ledger, cause: str) -> None:
-    """Withdraw a message that was not sent yet."""
+async def withdraw(ledger: Ledger, *causes: str) -> None:
+    """Withdraw those messages that were not sent yet."""
     try:
-        await asyncio.to_thread(ledger.untell, cause)
+        for cause in causes:
+            await asyncio.to_thread(ledger.outbox.withdraw, cause)
     except LedgerUnusable as error:
         run_logger().warning("a message could not be withdrawn: %s", error)
 
@@ -49,32 +51,24 @@ def run_link() -> str:
 
 
 @contextmanager
-def outages_told(ledger: Ledger) -> Iterator[None]:
+def outages_notified(ledger: Ledger) -> Iterator[None]:
     """Notify of an outage of a quarter of an hour while the block runs, and of its end."""
-    outage, link = _Outage(), run_link()
+    is_away, link = False, run_link()
     tasks: set[asyncio.Task[None]] = set()
 
-    def heard(news: BreakerNews) -> None:
-        if outage.is_news(news):
-            task = asyncio.get_running_loop().create_task(_told_of(ledger, news, link))
+    def follow(news: BreakerNews) -> None:  # of every try, so only what begins or ends an outage counts
+        nonlocal is_away
+        was_away, is_away = is_away, bool(news.why) and not news.is_throttled
+        if was_away != is_away:
+            task = asyncio.get_running_loop().create_task(_note(ledger, news, link))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
-    with listening(heard):
+    with listening(follow):
         yield
 
 
-class _Outage:
-    """The outage that a circuit breaker's news begins or ends: it has news of every try."""
-
-    _is_away = False
-
-    def is_news(self, news: BreakerNews) -> bool:
-        was_away, self._is_away = self._is_away, bool(news.why) and not news.is_throttled
-        return was_away != self._is_away
-
-
-async def _told_of(ledger: Ledger, news: BreakerNews, link: str) -> None:
+async def _note(ledger: Ledger, news: BreakerNews, link: str) -> None:
     with suppress(LedgerUnusable):
         if news.why:
             await asyncio.to_thread(service_away, ledger, ledger.clock() - timedelta(seconds=news.for_s), link)
@@ -84,18 +78,15 @@ async def _told_of(ledger: Ledger, news: BreakerNews, link: str) -> None:
 
 def service_away(ledger: Ledger, since: datetime, link: str = "") -> None:
     """Enqueue the message of an outage, sent in a quarter of an hour unless it ends by then; once for all runs."""
-    if (told := _outage_told(ledger)) and told[1] > since - SAME_OUTAGE:
+    if (outage := _outage(ledger)) and outage[1] > since - SAME_OUTAGE:
         return
-    words = (
-        "Runs wait for it as long as SOURCING_PATIENCE_S allows, then end and are taken up by the next. Nothing is "
-        "lost and nothing is bought twice. A message comes when it is back."
-    )
-    ledger.tell(
+    ledger.outbox.put(
         Message(
             cause=f"service-away:{since.astimezone(UTC):%Y-%m-%dT%H:%M}",
             kind=MessageKind.SERVICE_AWAY,
             subject=f"The service is away since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
-            body=words,
+            body="Runs wait for it as long as SOURCING_PATIENCE_S allows, then end and are taken up by the next. "
+            "Nothing is lost and nothing is bought twice. A message comes when it is back.",
             link=link,
             due_at=since + AWAY_AFTER,
             until=since + SAME_OUTAGE,
@@ -105,23 +96,16 @@ def service_away(ledger: Ledger, since: datetime, link: str = "") -> None:
 
 def service_back(ledger: Ledger, link: str = "") -> None:
     """Notify of the end of a notified outage, or withdraw its unsent message. Without an outage it costs one read."""
-    told = _outage_told(ledger)
-    if told is None or ledger.untell(told[0]):
-        return
-    body = "Runs go on by themselves; what was broken off is taken up by the next."
-    ledger.tell(
-        Message(
-            cause=f"service-back:{told[0]}",
-            kind=MessageKind.SERVICE_BACK,
-            subject="The service is back",
-            body=body,
-            link=link,
-        )
-    )
+    outage = _outage(ledger)
+    if outage and not ledger.outbox.withdraw(outage[0]):
+        body = "Runs go on by themselves; what was broken off is taken up by the next."
+        cause, kind = f"service-back:{outage[0]}", MessageKind.SERVICE_BACK
+        ledger.outbox.put(Message(cause=cause, kind=kind, subject="The service is back", body=body, link=link))
 
 
-def _outage_told(ledger: Ledger) -> tuple[str, datetime] | None:
+def _outage(ledger: Ledger) -> tuple[str, datetime] | None:
     """The outage that was notified, or will be, and is not known to be over."""
-    away = ledger.messages.newest(MessageKind.SERVICE_AWAY)
-    back = ledger.messages.newest(MessageKind.SERVICE_BACK)
+    away, back = (
+        ledger.outbox.newest(kind, withdrawn=False) for kind in (MessageKind.SERVICE_AWAY, MessageKind.SERVICE_BACK)
+    )
     return None if away is None or (back is not None and back[1] >= away[1]) else away
