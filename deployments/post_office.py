@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from connectors.callbacks.store import CallbackStore
@@ -31,10 +31,8 @@ from connectors.notifying import send_due
 from connectors.settings import BadSetting, SourcingSettings
 from deployments.dispatching import Dispatcher, are_received
 from deployments.local_server import is_healthy, server_folder
-from deployments.stall_alerts import server_gone
 
 SENDS_EVERY_S, DISPATCHES_EVERY_S, POLLS_EVERY_S = 3.0, 1.0, 10.0
-SERVER_GONE_AFTER = timedelta(minutes=5)
 POST_OFFICE = "post-office"
 SEEN = f"{POST_OFFICE}.seen"
 OPEN_FOR_S = 120.0
@@ -146,10 +144,14 @@ class PostOffice:
         """Notify of a server that has not answered for a while."""
         if is_healthy(self.api):
             return
+        from deployments.alerts import Polled, ServerAway  # loads Prefect
+
         now = datetime.now(UTC)
         self._gone_since = self._gone_since or now
-        if now - self._gone_since > SERVER_GONE_AFTER:
-            ledger.outbox.put(server_gone(self._gone_since, timezone=self.settings.timezone))
+        zone = self.settings.timezone
+        seen = Polled(now=now, since=now, up_since=now, timezone=zone, away_since=self._gone_since)
+        for message in ServerAway().messages(seen):
+            ledger.outbox.put(message)
 
     def ledger(self) -> Ledger:
         """The present ledger: a file that took the place of another is opened anew.

@@ -16,7 +16,7 @@ Events alone can't do it: Prefect's server loses those that it had not yet acted
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,8 +28,10 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterEndTime,
     FlowRunFilterState,
+    FlowRunFilterStateName,
     FlowRunFilterStateType,
     FlowRunFilterTags,
+    Operator,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.clients import get_events_client
@@ -122,7 +124,7 @@ async def resync_heartbeats(client: PrefectClient) -> None:
 
     After a restart the automation for lost runs knows nothing of runs whose last sign it missed.
     """
-    runs = await client.read_flow_runs(flow_run_filter=_ours(*AT_WORK))
+    runs = await client.read_flow_runs(flow_run_filter=ours(*AT_WORK))
     async with get_events_client() as events:
         for run in runs:
             if run.state_name != SUSPENDED:  # it has no process; one that is paused has, and asks
@@ -148,9 +150,11 @@ async def _watch(watching: RunRecovery) -> None:
         await asyncio.sleep(POLLS_EVERY_S)
 
 
-def _ours(*states: StateType, ended_since: datetime | None = None) -> FlowRunFilter:
+def ours(*states: StateType, or_named: Sequence[str] = (), ended_since: datetime | None = None) -> FlowRunFilter:
+    """The runs of our deployments in these states, or in states of these names."""
+    names = FlowRunFilterStateName(any_=[*or_named]) if or_named else None
     return FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*states])),
+        state=FlowRunFilterState(operator=Operator.or_, type=FlowRunFilterStateType(any_=[*states]), name=names),
         tags=FlowRunFilterTags(all_=[TAG]),
         end_time=FlowRunFilterEndTime(after_=ended_since) if ended_since else None,
     )
@@ -159,8 +163,8 @@ def _ours(*states: StateType, ended_since: datetime | None = None) -> FlowRunFil
 async def candidates(client: PrefectClient) -> list[FlowRun]:
     """The runs that may be lost."""
     since = datetime.now(UTC) - FORGOTTEN_AFTER
-    crashed = await client.read_flow_runs(flow_run_filter=_ours(StateType.CRASHED, ended_since=since))
-    return [*await client.read_flow_runs(flow_run_filter=_ours(*AT_WORK)), *crashed]
+    crashed = await client.read_flow_runs(flow_run_filter=ours(StateType.CRASHED, ended_since=since))
+    return [*await client.read_flow_runs(flow_run_filter=ours(*AT_WORK)), *crashed]
 
 
 async def _may_be_started(client: PrefectClient, run: FlowRun) -> bool:

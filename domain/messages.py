@@ -16,54 +16,37 @@ _PAUSES_S = (15, 30, 60, 120, 300, 600, 1200, 1800)
 
 
 class MessageKind(StrEnum):
-    """What a message is about. Those of one kind that are due together go out as one."""
+    """What a message is about. Those of one kind that are due together go out as one: `several`, after their number."""
 
-    APPROVAL_WAITS = "approval_waits"
-    APPROVAL_ENDS = "approval_ends"
-    NOT_APPROVED = "not_approved"
-    FAULTS = "faults"
-    ORDERS_WAIT = "orders_wait"
-    EFFECT_UNKNOWN = "effect_unknown"
-    BUDGET_USED = "budget_used"
-    PARCEL = "parcel"
-    DIFFERS = "differs"
+    several: str
+
+    def __new__(cls, value: str, several: str = "") -> MessageKind:
+        kind = str.__new__(cls, value)
+        kind._value_, kind.several = value, several or f"messages: {value.replace('_', ' ')}"
+        return kind
+
+    APPROVAL_WAITS = "approval_waits", "plans wait for your yes"
+    APPROVAL_ENDS = "approval_ends", "plans wait for your yes, not for much longer"
+    NOT_APPROVED = "not_approved", "plans were not bought: no answer came"
+    FAULTS = "faults", "request files have faults"
+    ORDERS_WAIT = "orders_wait", "batches have orders that wait for a person"
+    EFFECT_UNKNOWN = "effect_unknown", "runs had no answer to what they sent"
+    BUDGET_USED = "budget_used", "budgets are used up"
+    PARCEL = "parcel", "parcels need a person"
+    DIFFERS = "differs", "times the ledger and the service differed"
     SERVICE_AWAY = "service_away"
     SERVICE_BACK = "service_back"
-    RUN_FAILED = "run_failed"
-    RUN_AGAIN = "run_again"
+    RUN_FAILED = "run_failed", "runs failed"
+    RUN_AGAIN = "run_again", "runs lost their process and are started again"
     WORKER_GONE = "worker_gone"
     WORKER_BACK = "worker_back"
     WATCHED = "watched"
-    NOTHING_RAN = "nothing_ran"
+    NOTHING_RAN = "nothing_ran", "things did not run in time"
     BUYING_PAUSED = "buying_paused"
-    UNKNOWN_STATE = "unknown_state"
-    FIRST_PAYMENT = "first_payment"
-    CALLS_USED_UP = "calls_used_up"
+    UNKNOWN_STATE = "unknown_state", "marketplaces show states that are not known here"
+    FIRST_PAYMENT = "first_payment", "marketplaces were paid at for the first time"
+    CALLS_USED_UP = "calls_used_up", "days had no calls to the service left"
     DIGEST = "digest"
-
-    @property
-    def several(self) -> str:
-        """The word for several of this kind, after their number."""
-        return _SEVERAL.get(self, f"messages: {self.replace('_', ' ')}")
-
-
-_SEVERAL = {
-    MessageKind.APPROVAL_WAITS: "plans wait for your yes",
-    MessageKind.APPROVAL_ENDS: "plans wait for your yes, not for much longer",
-    MessageKind.NOT_APPROVED: "plans were not bought: no answer came",
-    MessageKind.FAULTS: "request files have faults",
-    MessageKind.ORDERS_WAIT: "batches have orders that wait for a person",
-    MessageKind.EFFECT_UNKNOWN: "runs had no answer to what they sent",
-    MessageKind.BUDGET_USED: "budgets are used up",
-    MessageKind.PARCEL: "parcels need a person",
-    MessageKind.DIFFERS: "times the ledger and the service differed",
-    MessageKind.RUN_FAILED: "runs failed",
-    MessageKind.RUN_AGAIN: "runs lost their process and are started again",
-    MessageKind.UNKNOWN_STATE: "marketplaces show states that are not known here",
-    MessageKind.FIRST_PAYMENT: "marketplaces were paid at for the first time",
-    MessageKind.CALLS_USED_UP: "days had no calls to the service left",
-    MessageKind.NOTHING_RAN: "things did not run in time",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +70,14 @@ class Message:
 
 
 def alert(cause: str, kind: MessageKind, subject: str, why: Reason, *notes: str, link: str = "") -> Message:
-    """The message of a reason: its sentence, what to do, and further lines."""
-    remedy = [f"What to do: {why.remedy}."] if why.remedy else []
+    """The message of a reason, with further lines."""
+    return Message(cause=cause, kind=kind, subject=subject, body="\n".join([*sentences(why), *notes]), link=link)
+
+
+def sentences(why: Reason) -> list[str]:
+    """The sentence of a reason, and what to do."""
     words = str(why)
-    body = "\n".join([f"{words[:1].upper()}{words[1:]}.", *remedy, *notes])
-    return Message(cause=cause, kind=kind, subject=subject, body=body, link=link)
+    return [f"{words[:1].upper()}{words[1:]}.", *([f"What to do: {why.remedy}."] if why.remedy else [])]
 
 
 def pause_after(tries: int) -> timedelta:

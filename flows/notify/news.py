@@ -11,7 +11,7 @@ from connectors.ledger.records import EffectRecord
 from connectors.xportcn.daily_calls import DailyCalls
 from domain.findings import Finding
 from domain.marketplace import Marketplace
-from domain.messages import Message, MessageKind, alert
+from domain.messages import Message, MessageKind, alert, sentences
 from domain.money import Money
 from domain.orders import Receiver
 from domain.personal import without_receiver
@@ -44,30 +44,20 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
 
     bought = f"Bought in this run: {pluralize(report.bought_this_run, 'order')} for {Money(report.spent_this_run_fen)}."
     later = [f"Read again by itself: {report.next_look.words}."] if report.next_look else []
-    told = []
+    messages = []
     if rest:
-        counts = counted(str(line.state) for line in rest)
-        told.append(
-            Message(
-                cause=_cause(f"orders-wait:{report.batch_id}", about := _about("waits", rest)),
-                kind=MessageKind.ORDERS_WAIT,
-                subject=f"Batch {report.batch_id}: {counts}",
-                body="\n".join([*_reasons([replace(one, reason=reason(one)) for one in rest]), bought, *later]),
-                about=about,
-            )
-        )
+        subject = f"Batch {report.batch_id}: {counted(str(line.state) for line in rest)}"
+        lines = [*_reasons([replace(one, reason=reason(one)) for one in rest]), bought, *later]
+        about = _about("waits", rest)
+        messages += _covering(about, f"orders-wait:{report.batch_id}", MessageKind.ORDERS_WAIT, subject, *lines)
     if full:
-        refs = [line.order_ref for line in full]
-        told.append(
-            Message(
-                cause=_cause(f"budget:{report.batch_id}", about := _about("budget", full)),
-                kind=MessageKind.BUDGET_USED,
-                subject=f"Batch {report.batch_id}: {pluralize(len(full), 'order')} held, the budget is used up",
-                body="\n".join([f"{shorten(refs, 20)}. The first of them: {reason(full[0])}", bought, REMEDY]),
-                about=about,
-            )
+        subject = f"Batch {report.batch_id}: {pluralize(len(full), 'order')} held, the budget is used up"
+        first = f"{shorten([line.order_ref for line in full], 20)}. The first of them: {reason(full[0])}"
+        about = _about("budget", full)
+        messages += _covering(
+            about, f"budget:{report.batch_id}", MessageKind.BUDGET_USED, subject, first, bought, REMEDY
         )
-    return told
+    return messages
 
 
 def waiting_in(report: BatchReport) -> list[ReportLine]:
@@ -113,43 +103,18 @@ def of_parcels(
         *(f"returned:{ref}" for ref in back),
         *(_about("waits", held)),
     )
-    if not about:
-        return []
-    parts = [
-        f"{len(stalled):,} without news" if stalled else "",
-        f"{len(back):,} on the way back" if back else "",
-        f"{len(held):,} held" if held else "",
-    ]
-    return [
-        Message(
-            cause=_cause("parcels", about),
-            kind=MessageKind.PARCEL,
-            subject=f"Parcels: {', '.join(filter(None, parts))}",
-            body="\n".join([*lines, f"What to do: {silent.remedy}."]),
-            about=about,
-        )
-    ]
+    counts = {"without news": len(stalled), "on the way back": len(back), "held": len(held)}
+    subject = f"Parcels: {', '.join(f'{count:,} {what}' for what, count in counts.items() if count)}"
+    return _covering(about, "parcels", MessageKind.PARCEL, subject, *lines, f"What to do: {silent.remedy}.")
 
 
 def of_stuck(stuck: Mapping[tuple[str, str], str]) -> list[Message]:
     """The message of parcels with an exception, each by order and number, with the carrier's words."""
-    if not stuck:
-        return []
-    why, about = because(ReasonCode.PARCEL_EXCEPTION), tuple(map(stuck_cause, stuck))
     first = [*stuck.items()][:MOST_REASONS]
-    told = [f"{ref}, parcel {number}: {words[:MOST_REASON]}" for (ref, number), words in first]
-    return [
-        replace(
-            alert(
-                _cause("stuck", about),
-                MessageKind.PARCEL,
-                f"{pluralize(len(stuck), 'parcel')} stuck: {shorten([ref for ref, _ in stuck])}",
-                why,
-                *told,
-            ),
-            about=about,
-        )
-    ]
+    lines = [f"{ref}, parcel {number}: {words[:MOST_REASON]}" for (ref, number), words in first]
+    subject = f"{pluralize(len(stuck), 'parcel')} stuck: {shorten([ref for ref, _ in stuck])}"
+    lines = [*sentences(because(ReasonCode.PARCEL_EXCEPTION)), *lines]
+    return _covering(tuple(map(stuck_cause, stuck)), "stuck", MessageKind.PARCEL, subject, *lines)
 
 
 def stuck_cause(parcel: tuple[str, str]) -> str:
@@ -172,17 +137,8 @@ def of_first_payments(asked: Mapping[Marketplace, Reason]) -> list[Message]:
 
 def of_late_payments(late: Sequence[ReportLine]) -> list[Message]:
     """The message of payments that were accepted and are not taken in time."""
-    if not late:
-        return []
-    return [
-        Message(
-            cause=_cause("late-payments", about := _about("waits", late)),
-            kind=MessageKind.ORDERS_WAIT,
-            subject=f"{pluralize(len(late), 'accepted payment')} not taken: {shorten([one.order_ref for one in late])}",
-            body="\n".join(_reasons(late)),
-            about=about,
-        )
-    ]
+    subject = f"{pluralize(len(late), 'accepted payment')} not taken: {shorten([one.order_ref for one in late])}"
+    return _covering(_about("waits", late), "late-payments", MessageKind.ORDERS_WAIT, subject, *_reasons(late))
 
 
 def stall_cause(order_ref: str, last: datetime) -> str:
@@ -193,18 +149,10 @@ def stall_cause(order_ref: str, last: datetime) -> str:
 def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
     """Messages of a reconciliation's findings, each finding once."""
     about = tuple(f"differs:{'/'.join(map(str, finding.identity))}" for finding in findings)
-    if not about:
-        return []
     named = [f"- {one.kind.replace('_', ' ')}: {one.order_ref or one.order_id}".rstrip(": ") for one in findings[:10]]
-    return [
-        Message(
-            cause=_cause("differs", about),
-            kind=MessageKind.DIFFERS,
-            subject=f"The ledger and the service differ: {counted(str(finding.kind) for finding in findings)}",
-            body="\n".join([*named, f"In all: {summary}", "What to do about each stands in the run's artifact."]),
-            about=about,
-        )
-    ]
+    subject = f"The ledger and the service differ: {counted(str(finding.kind) for finding in findings)}"
+    lines = [*named, f"In all: {summary}", "What to do about each stands in the run's artifact."]
+    return _covering(about, "differs", MessageKind.DIFFERS, subject, *lines)
 
 
 def of_calls(calls: DailyCalls | None) -> list[Message]:
@@ -224,19 +172,13 @@ def of_calls(calls: DailyCalls | None) -> list[Message]:
 def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
     """Messages of unanswered effects, of orders that do not wait for a person anyway."""
     about = tuple(f"unknown:{effect.key}" for effect in effects)
-    if not about:
-        return []
-    named = [f"{effect.action} of {effect.order_ref}" for effect in effects]
-    return [
-        Message(
-            cause=_cause("unknown", about),
-            kind=MessageKind.EFFECT_UNKNOWN,
-            subject=f"No answer to {pluralize(len(effects), 'action')}: {shorten(named)}",
-            body="It is not known yet whether it happened, so it is not done again. Later runs ask the service; what "
-            "they don't find out waits for your answer.",
-            about=about,
-        )
-    ]
+    named = shorten([f"{effect.action} of {effect.order_ref}" for effect in effects])
+    subject = f"No answer to {pluralize(len(effects), 'action')}: {named}"
+    line = (
+        "It is not known yet whether it happened, so it is not done again. Later runs ask the service; what they don't "
+        "find out waits for your answer."
+    )
+    return _covering(about, "unknown", MessageKind.EFFECT_UNKNOWN, subject, line)
 
 
 def _about(what: str, lines: Iterable[ReportLine]) -> tuple[str, ...]:
@@ -248,8 +190,10 @@ def _identity(line: ReportLine) -> str:
     return Reason(line.reason_code, line.reason_facts).digest if line.reason_code else _hash(line.reason)
 
 
-def _cause(what: str, about: Iterable[str]) -> str:
-    return f"{what}:{_hash(*about)}"
+def _covering(about: tuple[str, ...], what: str, kind: MessageKind, subject: str, *lines: str) -> list[Message]:
+    """The message that covers these causes, known by them; none for none."""
+    cause, body = f"{what}:{_hash(*about)}", "\n".join(lines)
+    return [Message(cause=cause, kind=kind, subject=subject, body=body, about=about)] if about else []
 
 
 def _hash(*parts: str) -> str:

@@ -16,8 +16,8 @@ from prefect.cli.deploy._models import (
 )
 from prefect.flows import load_flow_from_entrypoint
 
+from deployments.alerts import COMPLETES_WITHIN
 from deployments.registration import AT_ONCE
-from deployments.stall_alerts import COMPLETES_WITHIN
 from deployments.steps import EXAMPLE, describe_site
 from sourcing import __version__
 from tests.running import ROOT

@@ -1,20 +1,23 @@
-"""Which states of a run are told, in which words, and that each is told once."""
+"""Which states of runs, workers and the server make a message, in which words, and that each makes one."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.types._datetime import DateTime
 
-from deployments.run_alerts import alerts_of
+from deployments.alerts import ALERTS, Completion, Overdue, Polled
 from domain.messages import Message, MessageKind
 from domain.reason_codes import AGAIN
 from domain.reasons import ReasonCode
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=3)
+HERE = "Asia/Shanghai"
 
 
 @pytest.fixture(autouse=True)
@@ -164,5 +167,123 @@ def _id_of(run: FlowRun) -> uuid.UUID:
 
 
 def _news(run: FlowRun, *earlier: State | None, since: datetime = LONG_AGO) -> list[Message]:
+    assert run.state
     states = [one for one in (*earlier, run.state) if one]
-    return list(alerts_of(run, states, since=since, now=NOW))
+    return _messages(runs=[(run, run.state, states)], since=since)
+
+
+def _messages(**given: Any) -> list[Message]:
+    """The messages of all alerts about what a poll has read."""
+    polled = {"now": NOW, "since": LONG_AGO, "up_since": ago(9000), "timezone": HERE, **given}
+    return [message for one in ALERTS for message in one.messages(Polled(**polled))]
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("sign_s", "up_s", "is_gone"),
+    [
+        pytest.param(89, 1000, False, id="it owes no more than two signs of life"),
+        pytest.param(91, 1000, True, id="it owes three"),
+        pytest.param(9000, 89, False, id="the server was away, and so no sign could come"),
+        pytest.param(9000, 91, True, id="it is back for long enough"),
+        pytest.param(None, 1000, False, id="there never was one, and no run waits for one"),
+    ],
+)
+def test_a_worker_is_missed_after_three_signs_of_life(sign_s: float | None, up_s: float, *, is_gone: bool) -> None:
+    sign = None if sign_s is None else ago(sign_s)
+    assert len(_messages(last_sign=sign, up_since=ago(up_s))) == is_gone
+
+
+def test_one_that_never_was_is_missed_once_a_run_waits_for_it() -> None:
+    """Then it is the reason that no run begins: none of them has a message of its own."""
+    [missed] = _messages(late=[_late(), _late("sync-tracking")])
+    assert "and there has been none yet. Waiting for one: nightly, sync-tracking." in missed.body
+
+
+def test_one_outage_of_the_worker_has_one_cause() -> None:
+    [missed] = _messages(last_sign=ago(120))
+    assert missed.cause == "worker-gone:2026-01-02T02:58:00+00:00"
+    assert missed.subject == "No worker: no run can begin"
+    assert "since 2026-01-02 10:58 Asia/Shanghai" in missed.body
+    assert "start `sourcing serve`, or the worker's service, again" in missed.body
+
+
+def test_a_worker_is_back_by_a_new_sign_of_life_alone() -> None:
+    [back] = _messages(last_sign=ago(30), worker_missed_at=ago(600))
+    assert (back.cause, back.subject) == ("worker-back:2026-01-02T02:50:00+00:00", "Runs begin again")
+    assert _messages(last_sign=ago(91), worker_missed_at=ago(600), up_since=ago(60)) == []
+    assert _messages(last_sign=ago(30), worker_missed_at=ago(600), since=ago(599)) == []
+
+
+def test_of_runs_that_no_worker_takes_the_first_of_each_deployment_has_a_message() -> None:
+    late = [_late(due_s=700), _late(due_s=4300), _late("sync-tracking", due_s=650), _late("costs", due_s=590)]
+    found = _messages(late=late, last_sign=NOW)
+    assert [one.subject for one in found] == [
+        "nightly is due and does not begin",
+        "sync-tracking is due and does not begin",
+    ]
+    assert found[0].cause == f"run-late:{late[1][1].id}"
+    assert "was due at 2026-01-02 09:48 Asia/Shanghai" in found[0].body
+    assert _messages(late=late, last_sign=NOW, full={"nightly"}) == []  # they wait for their turn
+
+
+def test_after_an_outage_runs_have_time_to_begin() -> None:
+    assert _messages(late=[_late(due_s=90_000)], last_sign=NOW, up_since=ago(599)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "hours", "subjects"),
+    [
+        ("nightly", 25.9, []),
+        ("nightly", 26.1, ["nightly has not completed for 26 hours"]),
+        ("sync-tracking", 2.9, []),
+        ("sync-tracking", 31.5, ["sync-tracking has not completed for 31 hours"]),
+    ],
+)
+def test_what_has_not_completed_in_time_has_a_message(name: str, hours: float, subjects: list[str]) -> None:
+    assert [one.subject for one in _overdue(name, hours)] == subjects
+
+
+def test_each_further_day_without_completion_has_a_message_more() -> None:
+    last = datetime(2026, 1, 1, tzinfo=UTC)
+    completions = {"nightly": Completion(last, last, is_scheduled=True)}
+    found = [_messages(now=last + timedelta(hours=h), completions=completions) for h in (26.1, 40, 49.9, 50.1, 74.1)]
+    assert [one.cause.rpartition(":")[2] for messages in found for one in messages] == ["0", "0", "0", "1", "2"]
+
+
+def test_a_schedule_that_is_off_has_one_message() -> None:
+    [overdue] = _overdue("nightly", 2000, is_scheduled=False)
+    assert overdue.cause.endswith(":0")
+    assert "Its schedule is switched off: switch it on, on the deployment's page." in overdue.body
+
+
+def test_before_the_first_completion_the_wait_begins_with_the_deployment() -> None:
+    [overdue] = _messages(completions={"nightly": Completion(ago(100_000), None, is_scheduled=True)})
+    assert overdue.body.startswith("No run of the deployment nightly has completed yet.")
+    assert _messages(completions={"nightly": Completion(ago(60), None, is_scheduled=True)}) == []
+
+
+def test_a_server_that_is_away_has_a_message_a_day_after_five_minutes() -> None:
+    assert [one.cause for one in _messages(away_since=ago(301))] == ["server-gone:2026-01-02"]
+    assert _messages(away_since=ago(300)) == []
+
+
+def test_each_alert_is_asked_once() -> None:
+    names = [one.name if isinstance(one, Overdue) else type(one).__name__ for one in ALERTS]
+    assert names == [
+        *("RunFailed", "RunAgain", "RunLeft", "ServerAway", "NoWorker", "WorkerBack", "NotTaken"),
+        *("nightly", "sync-tracking"),
+    ]
+
+
+def _late(deployment: str = "nightly", *, due_s: float = 700) -> tuple[str, FlowRun]:
+    run = FlowRun(name="inbox", flow_id=uuid.uuid4(), work_queue_name="nightly", expected_start_time=ago(due_s))
+    return deployment, run
+
+
+def _overdue(name: str, hours: float, *, is_scheduled: bool = True) -> list[Message]:
+    last = DateTime.instance(ago(hours * 3600))  # as Prefect's client answers it
+    return _messages(completions={name: Completion(last, last, is_scheduled)})
