@@ -84,15 +84,15 @@ def _sent(recipient: Recipient, subject: str, body: str, link: str) -> Reason | 
     sender = apprise.Apprise(asset=service.asset)
     sender.add(service)
     title, text = fitting(subject, body, link, most=service.body_maxlen, title_most=service.title_maxlen)
-    told: list[str] = []
+    entries: list[str] = []
     result = sender.notify(
         body=text,
         title=title,
         body_format=apprise.NotifyFormat.TEXT,
         log_level=logging.DEBUG,
-        log_callback=lambda entry, _service: told.append(entry.message),
+        log_callback=lambda entry, _service: entries.append(entry.message),
     )
-    return None if result else _reason(told)
+    return None if result else _reason(entries)
 
 
 def is_understood(recipient: Recipient) -> bool:
@@ -143,9 +143,9 @@ def _cut(text: str, most: int) -> str:
     return f"{head}\n…" if line else f"{kept}…"
 
 
-def _reason(told: list[str]) -> Reason:
+def _reason(entries: list[str]) -> Reason:
     """Why a service did not accept a message: only numbers of apprise's words, since these may quote the address."""
-    words = " ".join(told)
+    words = " ".join(entries)
     if code := re.search(r"(?:error=|\(|code[ :=]+)([45]\d\d)\b", words):
         return because(
             ReasonCode.RECIPIENT_ANSWERED, status=code[1], wrong=code[1] in WRONG_ADDRESS, busy=code[1] == "429"

@@ -97,7 +97,6 @@ RETIRED = {
     "LARGE_SLICE": "LARGE_CHUNK",
     "Traces": "Mentions",
     "courier": "apprise_sender",
-    "addressee": "recipient",
     "untell": "withdraw",
 }
 """Identifiers that mean something else to an engineer of this field, or nothing, and what is used instead."""

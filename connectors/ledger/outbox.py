@@ -256,6 +256,7 @@ def _unsent(message: Stored, now: datetime) -> Iterator[Unsent]:
     for name, tries in message.tries.items():
         if not tries.sent_at and tries.why and message.ended != WITHDRAWN:
             over = is_past or message.ended_at is not None or tries.next_at is None
-            facts = {"addressee": name, "why": from_text(tries.why), "over": over, "goes_on": not over}
-            why = because(ReasonCode.MESSAGE_UNDELIVERED, **facts)
+            failure = from_text(tries.why)
+            facts = {"over": over, "goes_on": not over}
+            why = because(ReasonCode.MESSAGE_UNDELIVERED, addressee=name, why=failure, **facts)
             yield unsent(recipient=name, is_over=over, why=why)

@@ -290,7 +290,7 @@ def test_each_column_of_words_is_known() -> None:
         *("order_ref", "batch_id", "marketplace", "state", "plan_hash", "currency", "order_id", "freight_service"),
         *("freight_currency", "shipment_order_id", "key", "action", "status", "request_hash", "owner", "sender"),
         *("effect_key", "by", "ended_by", "old_state", "new_state", "tracking_number", "part", "kind", "refund_id"),
-        *("role", "why", "cause", "subject", "body", "link", "ended", "addressee", "reason_code"),
+        *("role", "why", "cause", "subject", "body", "link", "ended", "tries", "reason_code"),
         *("share_id", "version", "terms", "work", "content", "holder", "takers", "parent", "writer", "order_refs"),
         "warehouse",  # the service's own address
     }
