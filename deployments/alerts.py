@@ -162,8 +162,8 @@ class NotTaken:
             if queue_of(run) not in seen.full and seen.now - max(due, seen.up_since) > LATE_AFTER:
                 first.setdefault(deployment, run)
         for deployment, run in () if seen.is_without_worker else first.items():
-            due = seen.time(run.expected_start_time or seen.now)
-            why = because(ReasonCode.RUN_NOT_TAKEN, run=run.name, due=due, queue=queue_of(run), pool=POOL)
+            time = seen.time(run.expected_start_time or seen.now)
+            why = because(ReasonCode.RUN_NOT_TAKEN, run=run.name, due=time, queue=queue_of(run), pool=POOL)
             subject = f"{deployment} is due and does not begin"
             yield alert(f"run-late:{run.id}", MessageKind.NOTHING_RAN, subject, why, link=runs_page())
 

@@ -152,9 +152,10 @@ async def _watch(watching: RunRecovery) -> None:
 
 def ours(*states: StateType, or_named: Sequence[str] = (), ended_since: datetime | None = None) -> FlowRunFilter:
     """The runs of our deployments in these states, or in states of these names."""
-    names = FlowRunFilterStateName(any_=[*or_named]) if or_named else None
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[*states]))
+    names = {"operator": Operator.or_, "name": FlowRunFilterStateName(any_=[*or_named])}
     return FlowRunFilter(
-        state=FlowRunFilterState(operator=Operator.or_, type=FlowRunFilterStateType(any_=[*states]), name=names),
+        state=state.model_copy(update=names) if or_named else state,
         tags=FlowRunFilterTags(all_=[TAG]),
         end_time=FlowRunFilterEndTime(after_=ended_since) if ended_since else None,
     )
