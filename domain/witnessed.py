@@ -13,7 +13,7 @@ A witness is a `Statement` of one source. Two statements of one answer are one w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -107,7 +107,17 @@ class Contradicted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
+class _TwoSources:
+    """A verdict that rests on two statements. Raises `ValueError` for two of one source."""
+
+    def __post_init__(self) -> None:
+        first, second = (getattr(self, one.name).source for one in fields(self))
+        if first is second:
+            raise ValueError(f"{first} is one witness")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount(_TwoSources):
     """An amount that two independent readings agree on, as far as amounts of that kind do."""
 
     first: Statement
@@ -115,7 +125,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paid:
+class Paid(_TwoSources):
     """A payment that took money: the order's own record, beside our effect or the ledger's total for it."""
 
     order: Statement
@@ -123,23 +133,17 @@ class Paid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedForGood:
+class RefusedForGood(_TwoSources):
     """A refusal after which nothing happened: words known to mean that, and a record read afterwards without the
     effect.
-
-    Raises `ValueError` for two statements of one source.
     """
 
     words: Statement
     read_after: Statement
 
-    def __post_init__(self) -> None:
-        if self.words.source is self.read_after.source:
-            raise ValueError(f"{self.words.source} is one witness")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Booked:
+class Booked(_TwoSources):
     """A booking that stands: shown by the answer or the order, and the order of ours that it is for."""
 
     shown: Statement

@@ -14,8 +14,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
+from domain.absence import NeverLeft
 from domain.effects import Action, EffectStatus
 from domain.reasons import Reason, ReasonCode, because
+from domain.witnessed import Source
 
 What = TypeVar("What")
 Answer = TypeVar("Answer")
@@ -156,7 +158,13 @@ class GroupCommit:
         if claimed.cancelled() or claimed.exception() is not None:
             return
         for record in claimed.result().won.values():
-            stopped = Outcome(claim=record.claim, status=EffectStatus.UNSENT, why=STOPPED, came_to_nothing=True)
+            stopped = Outcome(
+                claim=record.claim,
+                status=EffectStatus.UNSENT,
+                why=STOPPED,
+                came_to_nothing=True,
+                proof=NeverLeft(by=Source.CALL),
+            )
             self._enqueue(self._next.writes, stopped)
 
     async def _commit_queued(self) -> None:

@@ -73,7 +73,7 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], mover: OrderMov
 def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
     return {
         "at_key": outcome.claim.key,
-        "came_to_nothing": int(outcome.came_to_nothing or isinstance(outcome.refused_by, RefusedForGood)),
+        "came_to_nothing": int(outcome.came_to_nothing or isinstance(outcome.proof, RefusedForGood)),
         "status": outcome.status,
         **stored(outcome.why),
         "answer": outcome.answer,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from types import NoneType, UnionType
 from typing import Any, TypeVar
 
 import orjson
@@ -13,7 +14,7 @@ import orjson
 from connectors.ledger.codec import from_text
 from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.receivers import request_of
-from domain.absence import Absent
+from domain.absence import Absent, NotHappened
 from domain.budget import start_of_day
 from domain.effects import OPEN, REPEATS, Action, Claim, EffectStatus, effect_key
 from domain.marketplace import Marketplace
@@ -338,9 +339,9 @@ class Outcome:
     """What became of a claimed effect, and what that does to its order.
 
     `if_misnamed` is the reason where it brings an id that is another order's. `came_to_nothing`: its send provably had
-    no effect, so it does not count among the `doubtful_sends`. A refused outcome needs its proof (`refused_by`): a
-    permanent refusal, which came to nothing, or the effect's absence after an unknown refusal. Raises `ValueError`
-    without it.
+    no effect, so it does not count among the `doubtful_sends`. A refused outcome needs its `proof`: a permanent
+    refusal, which came to nothing, or the effect's absence after an unknown refusal; an unsent one that it did not
+    happen. Raises `ValueError` without it.
     """
 
     claim: Claim
@@ -350,8 +351,14 @@ class Outcome:
     change: OrderChange | None = None
     if_misnamed: Reason | None = None
     came_to_nothing: bool = False
-    refused_by: RefusedForGood | Absent | None = None
+    proof: RefusedForGood | NotHappened | None = None
 
     def __post_init__(self) -> None:
-        if (self.status is EffectStatus.REFUSED) != (self.refused_by is not None):
-            raise ValueError(f"{self.claim.key} can't be {self.status} by {self.refused_by}")
+        if not isinstance(self.proof, _PROOFS.get(self.status, NoneType)):
+            raise ValueError(f"{self.claim.key} can't be {self.status} by {self.proof}")
+
+
+_PROOFS: Mapping[EffectStatus, type | UnionType] = {
+    EffectStatus.REFUSED: RefusedForGood | Absent,
+    EffectStatus.UNSENT: NotHappened,
+}

@@ -72,6 +72,7 @@ class Begun:
             answer={REPEATS: first} if first else None,
             change=change,
             came_to_nothing=not in_doubt,
+            proof=proof,
         )
 
     def after_refusal(self, record: EffectRecord, refusal: Refused, seen: Seen) -> Outcome:
@@ -99,7 +100,7 @@ class Begun:
             return self._sent_too_often(record)
         change = self.kind.when_refused(self.attempt(record), refusal)
         why = because(ReasonCode.REFUSED, failure=str(refusal))
-        return Outcome(claim=record.claim, status=EffectStatus.REFUSED, why=why, change=change, refused_by=proof)
+        return Outcome(claim=record.claim, status=EffectStatus.REFUSED, why=why, change=change, proof=proof)
 
     def _in_doubt(self, record: EffectRecord, refusal: Refused, why: Reason) -> Outcome:
         """Refused, which is no proof by itself: kept with its code and words until a reading proves it absent."""

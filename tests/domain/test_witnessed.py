@@ -9,16 +9,15 @@ import pytest
 from domain import witnessed
 from domain.witnessed import Source, Statement
 
+KINDS: list[tuple[type, set[str]]] = [
+    (witnessed.Amount, {"first", "second"}),
+    (witnessed.Paid, {"order", "ours"}),
+    (witnessed.RefusedForGood, {"words", "read_after"}),
+    (witnessed.Booked, {"shown", "ours"}),
+]
 
-@pytest.mark.parametrize(
-    ("kind", "witnesses"),
-    [
-        (witnessed.Amount, {"first", "second"}),
-        (witnessed.Paid, {"order", "ours"}),
-        (witnessed.RefusedForGood, {"words", "read_after"}),
-        (witnessed.Booked, {"shown", "ours"}),
-    ],
-)
+
+@pytest.mark.parametrize(("kind", "witnesses"), KINDS)
 def test_each_witness_is_a_field_without_a_default(kind: type, witnesses: set[str]) -> None:
     demanded = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
     assert demanded == witnesses
@@ -26,7 +25,8 @@ def test_each_witness_is_a_field_without_a_default(kind: type, witnesses: set[st
         kind()
 
 
-def test_two_statements_of_one_source_are_one_witness() -> None:
+@pytest.mark.parametrize(("kind", "witnesses"), KINDS)
+def test_two_statements_of_one_source_are_one_witness(kind: type, witnesses: set[str]) -> None:
     said = Statement(source=Source.ANSWER, value="no stock")
     with pytest.raises(ValueError, match="the answer to the call is one witness"):
-        witnessed.RefusedForGood(words=said, read_after=said)
+        kind(**dict.fromkeys(witnesses, said))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import Intent
-from domain.effects import Action
+from domain.absence import NeverLeft, NotHappened
+from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.reasons import stored
 from domain.witnessed import RefusedForGood, Source, Statement
@@ -41,6 +43,12 @@ FOR_GOOD = RefusedForGood(
     words=Statement(source=Source.ANSWER, value="no stock"),
     read_after=Statement(source=Source.DETAIL, value="unpaid"),
 )
+NEVER_LEFT = NeverLeft(by=Source.CALL)
+PROOFS: Mapping[EffectStatus, RefusedForGood | NotHappened] = {
+    EffectStatus.REFUSED: FOR_GOOD,
+    EffectStatus.UNSENT: NEVER_LEFT,
+}
+"""What an outcome of such a status can't be made without."""
 
 
 def intents(*order_refs: str, action: Action = Action.CREATE) -> list[Intent]:

@@ -14,12 +14,13 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.store import Ledger
-from domain.absence import Absent, OwnRecord
+from domain.absence import Absent, NotHappened, OwnRecord
 from domain.effects import Action, EffectStatus
 from domain.reasons import earlier
 from domain.states import OrderState
+from domain.witnessed import RefusedForGood
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
+from tests.connectors.ledger.plans import FOR_GOOD, NEVER_LEFT, PROOFS, Columns, intents, plan
 from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
@@ -100,7 +101,7 @@ def test_an_old_fence_writes_nothing(ledger: Ledger, other: Ledger, clock: Movab
 def test_what_was_never_sent_can_be_claimed_again(ledger: Ledger, other: Ledger) -> None:
     """An unsent effect starts anew, with the new run as its sender."""
     outcome = claim_one(ledger)
-    ledger.record([Outcome(claim=outcome.claim, status=EffectStatus.UNSENT)])
+    ledger.record([Outcome(claim=outcome.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)])
     won = other.claim(intents("A-1"), lease=LEASE).won["A-1"]
     assert (won.key, won.fence, won.sender, won.status) == ("A-1:create", 2, "second", EffectStatus.SENDING)
 
@@ -110,7 +111,7 @@ def test_what_was_sent_twice_in_doubt_is_claimed_no_more(ledger: Ledger, other: 
     for _ in range(2):
         won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
         ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN)])
-        ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT)])
+        ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)])
     assert [run.claim(intents("A-1"), lease=LEASE).won for run in (ledger, other)] == [{}, {}]
     said(ledger, EffectStatus.UNSENT)
     won = other.claim(intents("A-1"), lease=LEASE).won["A-1"]
@@ -122,14 +123,14 @@ def test_what_provably_came_to_nothing_is_not_counted(ledger: Ledger, other: Led
     for run in (ledger, other, ledger, other):
         for _ in range(3):
             won = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
-            run.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT, came_to_nothing=True)])
+            run.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT, came_to_nothing=True)])
         won = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
-        run.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED, refused_by=FOR_GOOD)])
+        run.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED, proof=FOR_GOOD)])
     won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
     assert (won.key, won.doubtful_sends) == ("A-1:create:5", 1)
-    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT)])
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)])
     won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
-    ledger.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED, refused_by=FOR_GOOD)])
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED, proof=FOR_GOOD)])
     assert other.claim(intents("A-1"), lease=LEASE).won["A-1"].doubtful_sends == 2
 
 
@@ -139,16 +140,20 @@ def test_what_was_refused_in_unknown_words_stays_counted_when_it_is_absent(ledge
     absent = Absent(unseen=OwnRecord(shown=FOR_GOOD.read_after), asked_at=now, clear_at=now)
     for run in (ledger, other):
         won = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
-        run.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED, refused_by=absent)])
+        run.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED, proof=absent)])
     assert ledger.claim(intents("A-1"), lease=LEASE).won == {}
 
 
-def test_an_outcome_is_refused_only_with_the_proof(ledger: Ledger) -> None:
-    """Neither a refusal without its witnesses, nor a proof for another outcome."""
+def test_an_outcome_is_refused_or_not_sent_only_with_the_proof(ledger: Ledger) -> None:
+    """Neither without its witnesses, nor with a proof for another outcome."""
     won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
-    for status, proof in ((EffectStatus.REFUSED, None), (EffectStatus.DONE, FOR_GOOD)):
+    refused, unsent = EffectStatus.REFUSED, EffectStatus.UNSENT
+    wrong: list[tuple[EffectStatus, RefusedForGood | NotHappened | None]] = [
+        *((refused, NEVER_LEFT), (refused, None), (unsent, FOR_GOOD), (unsent, None), (EffectStatus.DONE, FOR_GOOD))
+    ]
+    for status, proof in wrong:
         with pytest.raises(ValueError, match="A-1:create can't be"):
-            Outcome(claim=won.claim, status=status, refused_by=proof)
+            Outcome(claim=won.claim, status=status, proof=proof)
 
 
 def test_what_a_dead_run_may_have_sent_counts(ledger: Ledger, other: Ledger) -> None:
@@ -156,7 +161,7 @@ def test_what_a_dead_run_may_have_sent_counts(ledger: Ledger, other: Ledger) -> 
     ledger.claim(intents("A-1"), lease=LEASE)
     for dead in ("first", "second"):
         (taken,) = other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[dead])
-        other.record([Outcome(claim=taken.claim, status=EffectStatus.UNSENT)])
+        other.record([Outcome(claim=taken.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)])
         won = other.claim(intents("A-1"), lease=LEASE).won
     assert won == {}
 
@@ -183,9 +188,7 @@ def test_a_refused_effect_gets_a_second_attempt_by_another_run(ledger: Ledger, o
     for run, key in ((ledger, "A-1:create"), (other, "A-1:create:2"), (ledger, "A-1:create:3")):
         record = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
         assert record.key == key
-        run.record(
-            [Outcome(claim=record.claim, status=EffectStatus.REFUSED, why=earlier("no stock"), refused_by=FOR_GOOD)]
-        )
+        run.record([Outcome(claim=record.claim, status=EffectStatus.REFUSED, why=earlier("no stock"), proof=FOR_GOOD)])
         again = run.claim(intents("A-1"), lease=LEASE)
         assert (again.won, again.settled["A-1"].key) == ({}, key)
 
@@ -265,8 +268,7 @@ def test_what_may_have_cost_money_counts_as_spent(
     """In flight and unknown count like done; refused and unsent cost nothing."""
     record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
     if status is not EffectStatus.SENDING:
-        by = FOR_GOOD if status is EffectStatus.REFUSED else None
-        ledger.record([Outcome(claim=record.claim, status=status, refused_by=by)])
+        ledger.record([Outcome(claim=record.claim, status=status, proof=PROOFS.get(status))])
     assert ledger.spent_since(clock() - timedelta(hours=1)) == spent
     clock.advance(7200)
     assert ledger.spent_since(clock() - timedelta(hours=1)) == 0
@@ -294,7 +296,7 @@ def test_nobody_takes_back_what_another_is_about_to_spend(ledger: Ledger, first:
     won = ledger.claim([Intent(order_ref="A-1", action=first, amount=None, request_hash="h")], lease=LEASE).won["A-1"]
     against = [Intent(order_ref=ref, action=second, amount=None, request_hash="h") for ref in ("A-1", "A-2")]
     assert list(ledger.claim(against, lease=LEASE).won) == ["A-2"]
-    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT)])
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)])
     assert list(ledger.claim(against[:1], lease=LEASE).won) == ["A-1"]
 
 

@@ -15,7 +15,7 @@ from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
+from tests.connectors.ledger.plans import PROOFS, Columns, intents, plan
 from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
@@ -48,8 +48,7 @@ def done(
     effect = ledger.effects_of([order_ref], action)[-1]
     ids = {"order_id": f"id-{order_ref}"} if action is Action.CREATE and status is EffectStatus.DONE else {}
     change = OrderChange(order_ref=order_ref, state=state, writes=Columns(ids))
-    refused = FOR_GOOD if status is EffectStatus.REFUSED else None
-    ledger.record([Outcome(claim=effect.claim, status=status, change=change, refused_by=refused)])
+    ledger.record([Outcome(claim=effect.claim, status=status, change=change, proof=PROOFS.get(status))])
 
 
 def ordered(ledger: Ledger, *order_refs: str) -> None:

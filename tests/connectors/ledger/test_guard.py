@@ -20,7 +20,7 @@ from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.connectors.ledger.plans import NEVER_LEFT, Columns, intents, plan
 from tests.connectors.ledger.test_claims import LEASE
 
 REFS = [f"A-{number}" for number in range(60)]
@@ -155,7 +155,7 @@ def test_the_account_says_what_was_done_and_how_to_go_on(running: Ledger) -> Non
     """From the run's own memory: the ledger that has it is gone."""
     book = running.claim(intents("A-1", action=Action.PAY), lease=LEASE).won["A-1"]
     unsent = running.claim(intents("A-2"), lease=LEASE).won["A-2"]
-    running.record([Outcome(claim=unsent.claim, status=EffectStatus.UNSENT)])
+    running.record([Outcome(claim=unsent.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)])
     assert book.status is EffectStatus.SENDING
     told = explain_replaced(
         LedgerReplaced("the ledger is gone"), running.guard.journal, Path("/data/ledger.rescued.db")

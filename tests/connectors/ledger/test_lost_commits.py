@@ -23,7 +23,7 @@ from domain.reason_parts import Part
 from domain.reasons import detail
 from domain.states import OrderState
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import intents
+from tests.connectors.ledger.plans import NEVER_LEFT, intents
 
 LEASE = timedelta(seconds=60)
 
@@ -97,7 +97,7 @@ def test_what_was_taken_over_is_still_read_about(
     lose_the_next_commit(other, monkeypatch)
     taken = other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[])
     assert [(e.key, e.owner, e.fence) for e in taken] == [("A-1:create", "second", 3)]
-    assert other.record([Outcome(claim=taken[0].claim, status=EffectStatus.UNSENT)]) == [True]
+    assert other.record([Outcome(claim=taken[0].claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)]) == [True]
 
 
 def test_an_outcome_is_written_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from domain.money import Money
 from domain.reasons import ReasonCode, earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
+from tests.connectors.ledger.plans import NEVER_LEFT, PROOFS, Columns, intents, plan
 from tests.everyday import examples
 from tests.postgres import Postgres
 from tests.running import ROOT
@@ -275,8 +275,7 @@ def answer(ledger: Ledger, ref: str, status: EffectStatus, fen: int) -> None:
             if status is EffectStatus.DONE and effect.action is Action.PAY:
                 columns = {"paid_minor": min(fen, order.payable.minor)}
             change = OrderChange(order_ref=ref, writes=Columns(columns))
-            by = FOR_GOOD if status is EffectStatus.REFUSED else None
-            ledger.record([Outcome(claim=effect.claim, status=status, change=change, refused_by=by)])
+            ledger.record([Outcome(claim=effect.claim, status=status, change=change, proof=PROOFS.get(status))])
 
 
 def assert_summed_up(ledger: Ledger) -> None:
@@ -385,7 +384,7 @@ def refund(part: str) -> Refund:
 def test_what_is_claimed_anew_counts_on_the_day_of_the_new_claim(ledger: Ledger, clock: MovableClock) -> None:
     """It provably never left yesterday, and leaves today."""
     won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
-    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT)])
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)])
     clock.advance(86_400)
     again = ledger.claim(intents("A-1"), lease=LEASE, limits=limits(ledger, day=150)).won["A-1"]
     assert (again.intent_at, again.leaves_by, again.sender) == (clock(), clock() + LEASE, ledger.owner)

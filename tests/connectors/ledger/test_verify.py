@@ -34,7 +34,7 @@ def lived(ledger: Ledger, url: str) -> Ledger:
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))])
     refused = ledger.claim(intents("A-2"), lease=LEASE).won["A-2"]
     gone = OrderChange(order_ref="A-2", state=OrderState.REFUSED, why=earlier("no stock"))
-    ledger.record([Outcome(claim=refused.claim, status=EffectStatus.REFUSED, change=gone, refused_by=FOR_GOOD)])
+    ledger.record([Outcome(claim=refused.claim, status=EffectStatus.REFUSED, change=gone, proof=FOR_GOOD)])
     put_rows(ledger, [plan("A-2")])
     with Ledger(url, clock=ledger.clock, owner="second") as next_run:
         next_run.claim(intents("A-2", "A-3"), lease=LEASE)

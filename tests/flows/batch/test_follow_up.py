@@ -36,7 +36,7 @@ from flows.prefect_ui.parameters import Limits
 from tasks.engine.resources import Resources
 from tasks.steps import Step
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import plan
+from tests.connectors.ledger.plans import PROOFS, plan
 from tests.postgres import Postgres
 
 KEPT: dict[str, Any] = {"plan_hash": None}
@@ -67,7 +67,7 @@ def began(ledger: Ledger, order_ref: str, action: Action, status: EffectStatus, 
     """A run did this with an order, and that became of it."""
     intent = Intent(order_ref=order_ref, action=action, amount=None, request_hash="h", part=part)
     won = ledger.claim([intent], lease=timedelta(seconds=60)).won[order_ref]
-    ledger.record([Outcome(claim=won.claim, status=status, **ends)])
+    ledger.record([Outcome(claim=won.claim, status=status, proof=PROOFS.get(status), **ends)])
 
 
 def unanswered(ledger: Ledger, order_ref: str, action: Action, code: ReasonCode) -> None:
