@@ -20,6 +20,7 @@ from prefect.events import Event
 from connectors.xportcn.breaker import BreakerNews
 from flows.prefect_ui.events import send, service_back, service_waits
 from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.inert import inert
 from flows.prefect_ui.progress import PATIENCE_S, best_effort
 from tasks.engine.progress import Progress, Waiting, listening, progress
 
@@ -111,10 +112,8 @@ class _Board:
         for words in news:
             run_logger().info("%s", words)
         done, total = (sum(getattr(stage, what) for stage in self._stages.values()) for what in ("done", "total"))
-        percent, told = (
-            round(100 * done / total, 1),
-            "; ".join(stage.shown for stage in self._stages.values() if stage.shown),
-        )
+        percent = round(100 * done / total, 1)
+        told = inert("; ".join(stage.shown for stage in self._stages.values() if stage.shown))
         if self._artifact_id is None:
             made = await acreate_progress_artifact(percent, key=f"progress-{self._key}", description=told)
             self._artifact_id = UUID(str(made))

@@ -1,7 +1,7 @@
 """Foreign text for both of Prefect's UIs: neither makes a link, picture, tag, code, list or heading of it.
 
-The older UI renders each text cell of a table as Markdown, the newer one shows it as it is written, and an escape as an
-escape. So each mark that could begin markup becomes a character of like shape.
+The older UI renders each text cell of a table, and each description, as Markdown, the newer one shows it as it is
+written, and an escape as an escape. So each mark that could begin markup becomes a character of like shape.
 """
 
 from __future__ import annotations

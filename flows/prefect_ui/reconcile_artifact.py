@@ -160,7 +160,7 @@ def differs(report: ReconciliationReport) -> Event:
 
 
 async def _show(report: ReconciliationReport) -> None:
-    summary = summary_of(report)
+    summary = inert(summary_of(report))
     await show_table("reconciliation", artifact_rows(report), summary)
     await acreate_markdown_artifact(
         key="reconciliation-summary", markdown=with_what_waits(markdown(report)), description=summary

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from connectors.xportcn.breaker import BreakerNews
+from flows.prefect_ui import board, reconcile_artifact
 from flows.prefect_ui.artifacts import of_many
 from flows.prefect_ui.inert import inert
+from tasks.engine.progress import Silent
 
 MARKS = ["[", "](", ")", "![", "<", ">", "`", "*", "_", "~~", "#", "-", "+", "1. ", "2) ", "=", "|", "\\", "&", "&#91;"]
 MORE = [
@@ -65,3 +71,32 @@ def test_nothing_is_made_of_words(text: str) -> None:
 def test_every_cell_of_a_table_is_inert_but_for_our_own_links() -> None:
     rows, _ = of_many([{"order": "A-1", "reason": "<b>", "paid": 5, "product pages": "https://item.example/1"}], "")
     assert rows == [{"order": "A-1", "reason": "＜b＞", "paid": 5, "product pages": "https://item.example/1"}]
+
+
+async def test_the_service_s_words_in_a_description_are_inert_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older UI renders descriptions as Markdown: those of the progress and of a reconciliation quote failures."""
+    described: list[str] = []
+
+    async def show(*_: object, description: str = "", **__: object) -> str:
+        described.append(description)
+        return "0b2f3c1e-0d5e-4d59-9c55-5a6f3b6f8a10"
+
+    async def ignore(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(board, "acreate_progress_artifact", show)
+    one = board._Board(Silent(), "batch")
+    one.start("pay", 2)
+    one.waits(BreakerNews("the service is away (HTTP 503: [see](https://evil.example))"))
+    await one._show()
+
+    for name, fake in (("acreate_markdown_artifact", show), ("show_table", ignore), ("rename_run", ignore)):
+        monkeypatch.setattr(reconcile_artifact, name, fake)
+    nothing: dict[str, Any] = {"settled": [], "findings": [], "paid": [], "troubles": [], "notes": []}
+    report = reconcile_artifact.ReconciliationReport(
+        since=datetime(2026, 1, 2, tzinfo=UTC), compared=1, in_hand=0, wallet_out=None, snapshot_id="s",
+        snapshot_root="", not_marked=["77: ![x](https://evil.example)"], **nothing,
+    )  # fmt: skip
+    await reconcile_artifact._show(report)
+    assert [made_of(text) for text in described] == [set(), set()]
+    assert ["［see］(https：//evil.example)" in described[0], "!［x］" in described[1]] == [True, True]
