@@ -19,8 +19,8 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 from connectors.callbacks.store import CallbackStore
 from connectors.foreign import shut_logs, words_of
@@ -42,7 +42,7 @@ OPEN_FOR_S = 120.0
 def main() -> None:
     """Work until stopped; a message that is being sent then is sent to its end. Raises `BadSetting`."""
     shut_logs()
-    asyncio.run(PostOffice(SourcingSettings()).work())
+    asyncio.run(Notifier(SourcingSettings()).work())
 
 
 def is_open(settings: SourcingSettings) -> bool:
@@ -53,7 +53,7 @@ def is_open(settings: SourcingSettings) -> bool:
         return False
 
 
-class PostOffice:
+class Notifier:
     """One process's ledger, and its two works."""
 
     def __init__(self, settings: SourcingSettings) -> None:
@@ -91,10 +91,8 @@ class PostOffice:
             await self.pause(POLLS_EVERY_S)
 
     async def pause(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self.ended.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def send(self) -> None:
         while not self.ended.is_set():
@@ -158,28 +156,24 @@ class PostOffice:
 
         Raises `LedgerUnusable`, also for one that was moved elsewhere: its messages went along.
         """
+        url = self.settings.ledger_url
         with self._opening:
-            if self._ledger is None or _place_of(self.settings.ledger_url) != self._place:
-                self._open()
+            if self._ledger is None or _place_of(url) != self._place:
+                if self._ledger:
+                    self._ledger.close()
+                self._ledger = None  # also where it can't be opened
+                self._ledger = Ledger(url, clock=lambda: datetime.now(UTC), owner="notify")
+                self._place = _place_of(url)
             ledger = self._ledger
-        assert ledger
         for mark, words in ledger.marks.standing().items():
             if mark in (Mark.MOVED, Mark.ARRIVING):
                 raise refused_for(mark, words, ledger.shown)
         return ledger
 
-    def _open(self) -> None:
-        if self._ledger:
-            self._ledger.close()
-            self._ledger = None
-        url = self.settings.ledger_url
-        self._ledger = Ledger(url, clock=lambda: datetime.now(UTC), owner="notify")
-        self._place = _place_of(url)
-
 
 def _place_of(url: str) -> tuple[int, int] | None:
     """The file under the ledger's name; None for none, and for another database."""
-    file: Path | None = sqlite_file(url)
+    file = sqlite_file(url)
     if file is None or not file.exists():
         return None
     stat = file.stat()

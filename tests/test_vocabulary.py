@@ -96,13 +96,13 @@ RETIRED = {
     "slices": "chunked",
     "LARGE_SLICE": "LARGE_CHUNK",
     "Traces": "Mentions",
+    "PostOffice": "Notifier",
     "courier": "apprise_sender",
     "untell": "withdraw",
 }
 """Identifiers that mean something else to an engineer of this field, or nothing, and what is used instead."""
 
 LATER = {
-    "PostOffice": "the outbox, with its sender",
     "Arrivals": "plain tasks: the queue between the steps of a run",
     "Together": "plain tasks: the batcher of the steps of a run",
     "come": "plain tasks: the queue between the steps of a run",

@@ -41,6 +41,7 @@ _STORED = select(messages).order_by(messages.c.due_at, messages.c.told_at, messa
 _WAITING = _STORED.where(or_(and_(_IS_OPEN, messages.c.due_at <= bindparam("now")), _LATELY))
 """What is due, and what ended so lately that others of its kind wait for `PACE`."""
 _THESE = _STORED.where(one_of(messages.c.cause, "causes"))
+_KNOWN = select(messages.c.cause).where(one_of(messages.c.cause, "causes"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,6 @@ class Tries:
 
     def is_due(self, now: datetime) -> bool:
         return self.next_at is not None and not now < self.next_at <= now + LONGEST_PAUSE
-
-    def begun(self, now: datetime) -> Tries:
-        return replace(self, count=self.count + 1, next_at=now + HOLD)
 
     def ended(self, now: datetime, why: Reason | None) -> Tries:
         """The tries after one has succeeded, or failed for a reason: the pauses grow, for a day in all."""
@@ -81,10 +79,6 @@ class Stored(Message):
 
     def at(self, recipient: str, now: datetime) -> Tries:
         return self.tries.get(recipient) or Tries(first_at=now, next_at=now)
-
-    def came_lately(self, recipient: str, now: datetime) -> bool:
-        sent_at = self.at(recipient, now).sent_at
-        return sent_at is not None and now - PACE < sent_at <= now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +135,9 @@ class Outbox(LedgerRows):
             waiting = _stored(connection, _WAITING.with_for_update(), now=now, since=now - PACE)
             found = _next(waiting, recipient, now)
             for one in found:
-                _write(connection, one, {**one.tries, recipient: one.at(recipient, now).begun(now)})
+                tries = one.at(recipient, now)
+                begun = replace(tries, count=tries.count + 1, next_at=now + HOLD)
+                _write(connection, one, {**one.tries, recipient: begun})
         return found
 
     @repeating
@@ -192,12 +188,8 @@ class Outbox(LedgerRows):
 
     def known(self, causes: Iterable[str]) -> set[str]:
         """Those of these causes that were enqueued before."""
-        found: set[str] = set()
-        for some in chunked(causes):
-            keys = {_key(cause): cause for cause in some}
-            rows = self._ledger.rows(select(messages.c.cause).where(messages.c.cause.in_(list(keys))))
-            found |= {keys[row["cause"]] for row in rows}
-        return found
+        keys = {_key(cause): cause for cause in causes}
+        return {keys[row["cause"]] for row in self._ledger.rows(_KNOWN, {"causes": keys})} if keys else set()
 
 
 def withdraw_all(connection: Connection, now: datetime) -> None:
@@ -238,9 +230,9 @@ def _stored(connection: Connection, statement: Any, **given: object) -> list[Sto
 
 def _next(waiting: Iterable[Stored], recipient: str, now: datetime) -> list[Stored]:
     """What is to be sent to a recipient as one now: further ones of a kind that came lately wait, to go together."""
-    lately = {one.kind for one in waiting if one.came_lately(recipient, now)}
-    free = [one for one in waiting if one.ended_at is None and one.at(recipient, now).is_due(now)]
-    due = [one for one in free if one.kind not in lately]
+    at = [(one, one.at(recipient, now)) for one in waiting]
+    lately = {one.kind for one, tries in at if tries.sent_at and now - PACE < tries.sent_at <= now}
+    due = [one for one, tries in at if one.ended_at is None and one.kind not in lately and tries.is_due(now)]
     return [one for one in due if one.kind is due[0].kind]
 
 

@@ -20,7 +20,7 @@ from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from deployments import server_watch
-from deployments.post_office import PostOffice, is_open
+from deployments.post_office import Notifier, is_open
 from deployments.server_watch import ServerWatch, watched_since
 from domain.messages import Message, MessageKind
 from tests.deployments.served import Served, wait_for
@@ -107,7 +107,7 @@ def test_the_post_office_of_serve_is_open_and_comes_again_when_it_is_killed(serv
 
 def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(tmp_path: Path) -> None:
     """As a restored backup is: what its predecessor had to tell is none of its business."""
-    office = PostOffice(SourcingSettings(data_dir=tmp_path))
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
     first = office.ledger()
     first.outbox.put(Message(cause="of the old one", kind=MessageKind.FAULTS, subject="old", body=""))
     assert office.ledger() is first
@@ -119,7 +119,7 @@ def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(tmp_path: P
 
 
 def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp_path: Path) -> None:
-    office = PostOffice(SourcingSettings(data_dir=tmp_path))
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
     ledger = office.ledger()
     with ledger.transaction() as connection:
         words = "was moved to another"
@@ -135,7 +135,7 @@ def test_a_server_that_does_not_answer_is_told_after_five_minutes(
 ) -> None:
     """Its restart takes seconds, which is nobody's business."""
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    office = PostOffice(SourcingSettings(data_dir=tmp_path))
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
     office.miss_server(ledger)
     assert ledger.outbox.newest(MessageKind.WORKER_GONE) is None
     office._gone_since = datetime.now(UTC) - timedelta(minutes=6)

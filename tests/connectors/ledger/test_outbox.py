@@ -179,9 +179,10 @@ def test_foreign_words_are_cleaned(ledger: Ledger) -> None:
 
 
 def test_an_upgrade_sends_nothing_twice_and_loses_nothing(ledger_url: str, clock: MovableClock) -> None:
-    """From the table of deliveries: sent, failing, given up, at a recipient just now, withdrawn, and not tried yet."""
-    names = ("sent", "failing", "given-up", "under-way", "withdrawn", "untried")
+    """From the table of deliveries: sent, failing, given up, at a recipient now, withdrawn, not tried yet, too late."""
+    names = ("sent", "failing", "given-up", "under-way", "withdrawn", "untried", "late")
     with Ledger(ledger_url, clock=clock, owner="first") as ledger:
+        ledger.outbox.put(message("late", subject="late", until=clock()))
         ledger.outbox.put(*(message(name, subject=name) for name in names))
         ledger.outbox.withdraw("withdrawn")
         insert = "INSERT INTO deliveries VALUES (:cause, 'ntfy', 3, 'old', :at, :free, :sent, :up, :why)"
@@ -196,6 +197,7 @@ def test_an_upgrade_sends_nothing_twice_and_loses_nothing(ledger_url: str, clock
             for statement in BACK_TO_0018[connection.dialect.name]:
                 connection.exec_driver_sql(statement)
             connection.execute(text(insert), rows)
+            connection.execute(text("UPDATE messages SET ended = 'past', ended_at = until WHERE cause = 'late'"))
     clock.advance(20)
     with Ledger(ledger_url, clock=clock, owner="later") as ledger:
         assert causes(ledger) == ["untried"]
@@ -207,5 +209,6 @@ def test_an_upgrade_sends_nothing_twice_and_loses_nothing(ledger_url: str, clock
         assert unsent == {
             "failing": "ntfy did not get it: it did not answer; tried again",
             "given-up": "ntfy did not get it: it did not answer; given up",
+            "late": "not sent in time: neither sourcing serve nor the deployment notify was at work",
         }
         assert not any(ledger.outbox.put(message(name)) for name in names)
