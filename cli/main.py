@@ -369,6 +369,21 @@ def serve(
 
 @app.command()
 @explained
+def page(
+    *,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Instead of SOURCING_PAGE_PORT; 0 is any free one.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Another address needs SOURCING_PAGE_PASSWORD.")] = "127.0.0.1",
+) -> None:
+    """Show orders, what waits, reports and downloads in the browser, and take request files. `serve` does it too."""
+    from cli.serve import show_page
+
+    show_page(host, port)
+
+
+@app.command()
+@explained
 def notify(
     *,
     test: Annotated[bool, typer.Option("--test", help="Send a test message to each address, now.")] = False,

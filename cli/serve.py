@@ -19,6 +19,7 @@ from connectors.callbacks.intake import SANDBOX, new_token
 from connectors.callbacks.store import CallbackStore
 from connectors.notifying import replaced_setting
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
+from deployments.local_server import running_server
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
 from tasks.engine.resources import utc_now
 
@@ -41,30 +42,44 @@ def run_installation(
     wanted = with_sandbox and xportcn.is_sandbox
 
     settings = SourcingSettings()
-    port_of_callbacks = callbacks_port(settings.callbacks_port, is_tryout=xportcn.is_sandbox)
+    port_of_callbacks = free_port(settings.callbacks_port, "SOURCING_CALLBACKS_PORT", is_tryout=xportcn.is_sandbox)
+
+    port_of_page = free_port(settings.page_port, "SOURCING_PAGE_PORT", is_tryout=xportcn.is_sandbox)
+    page_host = host if settings.page_password.get_secret_value() else "127.0.0.1"
 
     def beside() -> dict[str, list[str]]:
-        return _receiver(port_of_callbacks) | (_sandbox(xportcn.base_url, port_of_callbacks) if wanted else {})
+        page = [sys.executable, "-m", "cli.main", "page", "--host", page_host, "--port", str(port_of_page)]
+        sandbox = _sandbox(xportcn.base_url, port_of_callbacks) if wanted else {}
+        return {"page": page} | _receiver(port_of_callbacks) | sandbox
 
     messages.print("Starting Prefect, the worker and the deployments …")
     with installation(
         host=host, port=port, postgres_url=postgres_url, redis_url=redis_url, helpers=helpers, beside=beside
     ) as place:
-        _show(place, xportcn, seconds=time.monotonic() - began, sandbox=wanted, port_of_callbacks=port_of_callbacks)
+        page = f"http://{page_host}:{port_of_page}"
+        _show(place, xportcn, page, time.monotonic() - began, sandbox=wanted, port_of_callbacks=port_of_callbacks)
         watch(place, say=messages.print)
         messages.print("Ending … runs in progress go on at the next start.")
     messages.print("Ended.")
 
 
-def callbacks_port(wished: int, *, is_tryout: bool) -> int:
-    """The port of the receiver: the one that is set, else a try-out takes any that is free."""
+def show_page(host: str, port: int | None) -> None:
+    """Show the page alone, with links to the forms of a `sourcing serve` that runs for the same folder."""
+    from deployments.page.serving import serve_page
+
+    with running_server(SourcingSettings().data_dir):
+        serve_page(host, port, say=lambda address: console.print(f"The page is at {address}; Ctrl-C ends it."))
+
+
+def free_port(wished: int, setting: str, *, is_tryout: bool) -> int:
+    """The port that is set; where it is taken, a try-out takes any that is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wished))
         except OSError:
             if not is_tryout:
-                check_port("127.0.0.1", wished, "SOURCING_CALLBACKS_PORT")
+                check_port("127.0.0.1", wished, setting)
             probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
@@ -98,13 +113,14 @@ def _answers(base_url: str) -> bool:
 
 
 def _show(
-    place: Installation, xportcn: XportcnSettings, *, seconds: float, sandbox: bool, port_of_callbacks: int
+    place: Installation, xportcn: XportcnSettings, page: str, seconds: float, *, sandbox: bool, port_of_callbacks: int
 ) -> None:
     inbox = SourcingSettings().inbox
     inbox.mkdir(parents=True, exist_ok=True)
     table = Table(title=f"Ready after {seconds:.0f} seconds", title_justify="left", show_header=False, box=None)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
+    table.add_row("Begin here", page)
     table.add_row("Prefect UI", place.ui)
     service = (
         f"{xportcn.base_url} (the sandbox{', running here' if sandbox else ''})"
@@ -120,9 +136,10 @@ def _show(
     console.print(table)
     console.print()
     console.print("What next", style="bold")
-    console.print(f"  1. Open {place.ui}/deployments and choose source-orders/manual, then Run, to plan a first batch.")
-    console.print("  2. Put request files into the inbox; source-orders/nightly takes them at 02:00, or at Quick run.")
-    console.print("  3. In another terminal, sourcing status shows every order; commands use this server.")
+    console.print(f"  1. Open {page}: what is under way, what waits, files in and out, and links to every form.")
+    console.print(f"  2. Open {place.ui}/deployments and choose source-orders/manual, then Run, to plan a first batch.")
+    console.print("  3. Put request files into the inbox; source-orders/nightly takes them at 02:00, or at Quick run.")
+    console.print("  4. In another terminal, sourcing status shows every order; commands use this server.")
     console.print("Ctrl-C ends all of it.", style="dim")
 
 

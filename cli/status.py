@@ -10,13 +10,13 @@ from rich.text import Text
 
 from cli.failures import COULD_NOT_RUN, say
 from cli.terminal import clock_time, console, person, show_all_orders, show_orders, table_of, zone
-from connectors.ledger.send_log import names_a_run
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.money import Money
 from domain.reasons import ReasonCode
 from domain.report import ReportLine
 from domain.wording import shorten
+from flows.answers.histories import history_of
 from flows.batch.reporting import line_of
 
 MOST_ORDERS = 200
@@ -62,50 +62,17 @@ def _show_one(ledger: Ledger, order_ref: str) -> int:
         console.print(f"Reason {order.reason_code}: see docs/reasons.md")
     if forgotten := ledger.forgotten.known([order_ref]):
         console.print(f"Its receiver was forgotten on {clock_time(forgotten[order_ref])} {zone()}")
-    since, at = f"since ({zone()})", f"at ({zone()})"
-    _show_rows("Effects", ("key", "status", since, "reason"), _effects(ledger, order_ref))
-    _show_rows("Moves", (at, "to", "reason", "by"), _moves(ledger, order_ref))
-    _show_rows("Answers", (at, "question", "answer", "by"), _answers(ledger, order_ref))
-    _show_rows("Tracking", (at, "number", "status", "what"), _events(ledger, order_ref))
+    for title, columns, rows in history_of(ledger, order_ref):
+        heads = [f"{name} ({zone()})" if name in ("at", "since") else name for name in columns]
+        cells = [[clock_time(cell) if isinstance(cell, datetime) else cell for cell in row] for row in rows]
+        if cells:
+            console.print(table_of(heads, cells, title=title))
     return 0
 
 
 def _show_remedies(lines: Iterable[ReportLine]) -> None:
     for remedy in dict.fromkeys(line.remedy for line in lines if line.remedy):
         console.print(Text(f"What to do: {remedy[:1].upper()}{remedy[1:]}"))
-
-
-def _effects(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
-    return [
-        (effect.key, effect.status, clock_time(effect.settled_at or effect.intent_at), effect.reason)
-        for effect in ledger.effects_of([order_ref])
-    ]
-
-
-def _moves(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
-    return [(clock_time(m["at"]), m["new_state"], m["reason"], _who(m["by"])) for m in ledger.moves_of(order_ref)]
-
-
-def _answers(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
-    return [
-        (clock_time(a["at"]), a["question"], a["answer"], _who(a["by"])) for a in ledger.resolutions.of_order(order_ref)
-    ]
-
-
-def _events(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
-    events = ledger.tracking.listed(order_refs=[order_ref])
-    return [(clock_time(e["occurred_at"]), e["tracking_number"], e["status"], e["description"]) for e in events]
-
-
-def _show_rows(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """A table of text; nothing for no rows."""
-    if rows:
-        console.print(table_of(columns, rows, title=title))
-
-
-def _who(by: str) -> str:
-    """A person by name; a run's own name means nothing to a reader."""
-    return "run" if names_a_run(by) else by
 
 
 def open_ledger() -> Ledger:

@@ -27,6 +27,7 @@ from domain.polling import parse_hours
 from domain.rate_cells import currency_code
 
 DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600
+LEAST_PASSWORD = 12
 SANDBOX_URL = "http://127.0.0.1:8790"
 SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
 
@@ -367,6 +368,25 @@ class SourcingSettings(Settings):
     callbacks_from: str = Field(
         "", description="Addresses or networks that may post messages, separated by commas; empty is any"
     )
+
+    page_port: int = Field(8792, ge=0, le=65535, description="Where the page of `sourcing serve` and `page` is")
+    page_password: SecretStr = Field(
+        SecretStr(""),
+        description="Asked for by that page, with any user name; at least 12 characters. Without it the page is on "
+        "this machine alone",
+    )
+    page_hosts: str = Field(
+        "",
+        description="Names by which that page may be called beside localhost and addresses, such as a proxy's, "
+        "separated by commas",
+    )
+
+    @field_validator("page_password")
+    @classmethod
+    def is_long(cls, password: SecretStr) -> SecretStr:
+        if 0 < len(password.get_secret_value()) < LEAST_PASSWORD:
+            raise ValueError(f"has fewer than {LEAST_PASSWORD} characters")
+        return password
 
     @field_validator("ping_url")
     @classmethod

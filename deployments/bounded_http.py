@@ -6,6 +6,9 @@ import asyncio
 import socket
 from typing import Any
 
+import uvicorn
+from starlette.requests import Request
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connectors.foreign import words_of
@@ -13,22 +16,65 @@ from connectors.foreign import words_of
 MOST_CONNECTIONS = 512
 HEAD_WITHIN_S = 10.0
 BACKLOG = 1024
+STOPS_WITHIN_S = 10
+
+
+class Unheard(Exception):
+    """A body that is not taken; `status` is the answer."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 class ReceiverFailed(Exception):
     """The receiver can't listen there; the message says what to do."""
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int, what: str = "callbacks", setting: str = "SOURCING_CALLBACKS_PORT") -> socket.socket:
     """A socket that listens. Raises `ReceiverFailed`."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ReceiverFailed(
-            f"port {port} on {host} can't be used for callbacks ({words_of(error)}): end what listens there, "
-            "or choose another with --port or SOURCING_CALLBACKS_PORT"
+            f"port {port} on {host} can't be used for {what} ({words_of(error)}): end what listens there, "
+            f"or choose another with --port or {setting}"
         ) from error
+
+
+def run_app(app: ASGIApp, listener: socket.socket) -> None:
+    """Answer until SIGINT or SIGTERM; a request being answered then is answered."""
+    config = uvicorn.Config(
+        app,
+        http=bounded(),
+        ws="none",
+        log_config=None,
+        log_level="critical",
+        access_log=False,  # it would hold tokens
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=STOPS_WITHIN_S,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+async def body_of(request: Request, *, most: int, within_s: float) -> bytes:
+    """The whole body, within bounds of size and time. Raises `Unheard`."""
+    size = request.headers.get("content-length", "")
+    if size.isdecimal() and int(size) > most:
+        raise Unheard(413, f"at most {most:,} bytes")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for part in request.stream():
+                body += part
+                if len(body) > most:
+                    raise Unheard(413, f"at most {most:,} bytes")
+    except TimeoutError:
+        raise Unheard(408, f"within {within_s:.0f} seconds") from None
+    return bytes(body)
 
 
 def bounded(most: int = MOST_CONNECTIONS, within_s: float = HEAD_WITHIN_S) -> type[H11Protocol]:

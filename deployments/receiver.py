@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Final
 
-import uvicorn
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -33,7 +32,7 @@ from connectors.foreign import shut_logs
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import BadSetting, SourcingSettings
 from deployments.arrivals import read_arrival
-from deployments.bounded_http import BACKLOG, ReceiverFailed, bounded, listening
+from deployments.bounded_http import ReceiverFailed, Unheard, body_of, listening, run_app
 
 PATH = "/callbacks/"
 MOST_BYTES = 256 * 1024
@@ -41,19 +40,10 @@ BODY_WITHIN_S = 5.0
 KEPT_WITHIN_S = 5.0
 TOKENS_LAST_S = 3.0
 READ_WITHIN_S = 2.0
-STOPS_WITHIN_S = 10
 COMPLAINS_EVERY_S = 60.0
 UNTIL: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 log = logging.getLogger("sourcing")
-
-
-class Unheard(Exception):
-    """A body that is not taken; `status` is the answer."""
-
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
-        self.status = status
 
 
 class CallbackReceiver:
@@ -96,7 +86,7 @@ class CallbackReceiver:
         if request.method != "POST":
             return _refused(405, "post messages here")
         try:
-            body = await _body(request)
+            body = await body_of(request, most=MOST_BYTES, within_s=BODY_WITHIN_S)
         except Unheard as error:
             return _refused(error.status, str(error))
         return await self._kept(body, request) if body.strip() else PlainTextResponse("ok")
@@ -191,23 +181,6 @@ def app_of(receiver: CallbackReceiver) -> Starlette:
     return app
 
 
-async def _body(request: Request) -> bytes:
-    """The whole body, within bounds of size and time. Raises `Unheard`."""
-    size = request.headers.get("content-length", "")
-    if size.isdecimal() and int(size) > MOST_BYTES:
-        raise Unheard(413, f"at most {MOST_BYTES:,} bytes")
-    parts: list[bytes] = []
-    try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            async for part in request.stream():
-                parts.append(part)
-                if sum(map(len, parts)) > MOST_BYTES:
-                    raise Unheard(413, f"at most {MOST_BYTES:,} bytes")
-    except TimeoutError:
-        raise Unheard(408, f"within {BODY_WITHIN_S:.0f} seconds") from None
-    return b"".join(parts)
-
-
 def _source(request: Request) -> str:
     return request.client.host[:64] if request.client else ""
 
@@ -237,22 +210,10 @@ def receive(host: str, port: int, *, say: Callable[[str], None] = print) -> None
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     settings = SourcingSettings()
     with listening(host, port) as listener, CallbackStore(settings.ledger_url, clock=utc_now) as store:
-        config = uvicorn.Config(
-            app_of(CallbackReceiver(store, settings, utc_now)),
-            http=bounded(),
-            ws="none",
-            log_config=None,
-            log_level="critical",
-            access_log=False,  # it would hold the token
-            server_header=False,
-            backlog=BACKLOG,
-            timeout_keep_alive=5,
-            timeout_graceful_shutdown=STOPS_WITHIN_S,
-        )
         address = listener.getsockname()
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
         say(f"callbacks are received on http://{shown}:{address[1]}{PATH}TOKEN; sourcing callbacks token makes a token")
-        uvicorn.Server(config).run(sockets=[listener])
+        run_app(app_of(CallbackReceiver(store, settings, utc_now)), listener)
 
 
 def main() -> None:

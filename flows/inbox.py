@@ -13,7 +13,7 @@ from prefect import flow, tags
 from prefect.runtime import flow_run
 
 from connectors.foreign import words_of
-from connectors.inbox import Folder, Inbox, whole_digest
+from connectors.inbox import ASKS, Folder, Inbox, whole_digest
 from connectors.kept_copies import delete_old
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
@@ -111,7 +111,7 @@ class Night:
                 report: BatchReport = await source_orders(
                     Requests(file=str(working), encoding=self.settings.inbox_encoding),
                     dry_run=False,
-                    yes=self.yes,
+                    yes=self.yes and not working.name.startswith(ASKS),
                     batch=batch_id,
                     limits=self.limits,
                     speed=self.speed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from connectors.callbacks.schema import callbacks
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.engine import LedgerUnusable, reading
+from connectors.ledger.overview import counted_by_state
 from connectors.ledger.pace import pace_in
 from connectors.ledger.schema import moves, orders
 from connectors.ledger.spending import day_total
@@ -90,8 +91,8 @@ class MetricsCollector(Collector):
     def _states(self, connection: Connection, now: datetime) -> dict[str, int]:
         """The orders in each state. Orders that are over are counted anew every few minutes only: they are many."""
         if self._counted_at is None or now - self._counted_at >= COUNTED_EVERY:
-            self._over, self._counted_at = _count(connection, OVER), now
-        return self._over | _count(connection, frozenset(OrderState) - OVER)
+            self._over, self._counted_at = counted_by_state(connection, OVER), now
+        return self._over | counted_by_state(connection, frozenset(OrderState) - OVER)
 
     def _moves_without_callback(self, connection: Connection, since: datetime) -> int:
         """The number of orders that moved without any callback about them."""
@@ -100,11 +101,6 @@ class MetricsCollector(Collector):
         told = select(callbacks.c.order_id).where(callbacks.c.last_at >= since - WITHIN)
         heard = {row["order_id"] for row in self._store.rows(told.distinct())}
         return len(set(connection.execute(moved.distinct()).scalars()) - heard)
-
-
-def _count(connection: Connection, states: Collection[OrderState]) -> dict[str, int]:
-    counted = select(orders.c.state, func.count()).where(orders.c.state.in_(states)).group_by(orders.c.state)
-    return {state: count for state, count in connection.execute(counted)}
 
 
 def _of_the_pace(now: float, pace: Pace | None) -> Iterable[GaugeMetricFamily]:

@@ -94,18 +94,24 @@ def blaming(url: str) -> Iterator[None]:
         raise unusable(url, error) from error
 
 
+def reading_engine(url: str) -> Engine:
+    """An engine that creates, migrates, locks and writes nothing. Raises `LedgerUnusable`, also without a ledger."""
+    if url.startswith("sqlite"):
+        return _sqlite_reader(url)
+    return create_engine(address_of(url), execution_options={"postgresql_readonly": True}, **JSON)
+
+
 @contextmanager
 def reading(url: str) -> Iterator[Connection]:
-    """One consistent view of a ledger while other processes write. Nothing is created, migrated or locked.
+    """One consistent view of a ledger while other processes write.
 
     Raises `LedgerUnusable`, also where there is no ledger.
     """
-    address = address_of(url)
-    engine = _sqlite_reader(url) if url.startswith("sqlite") else create_engine(address)
+    engine = reading_engine(url)
     try:
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
-                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
     except (DatabaseError, OSError) as error:
         raise unusable(url, error) from error
@@ -185,7 +191,7 @@ def unusable(url: str, error: Exception) -> LedgerUnusable:
 
 def _sqlite_reader(url: str) -> Engine:
     address = read_only(require_file(url))
-    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=30))
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=30), **JSON)
 
     @event.listens_for(engine, "connect")
     def unlocked(connection: Any, _record: Any) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, and_, bindparam, func, select
+from sqlalchemy import JSON, Connection, and_, bindparam, func, select
 
 from connectors.ledger.many import chunked, minor_sum, one_of
 from connectors.ledger.records import EffectRecord
@@ -170,6 +170,12 @@ def standing_of(
     return {
         row["order_ref"]: OrderStanding(OrderState(row["state"]), row["reason_code"], row["order_id"]) for row in rows
     }
+
+
+def counted_by_state(connection: Connection, states: Collection[OrderState]) -> dict[str, int]:
+    """The number of orders in each of these states that has any."""
+    counted = select(orders.c.state, func.count()).where(orders.c.state.in_(states)).group_by(orders.c.state)
+    return {state: count for state, count in connection.execute(counted)}
 
 
 def every_batch(ledger: Transactions) -> dict[str, datetime]:

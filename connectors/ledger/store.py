@@ -95,9 +95,11 @@ class Ledger(Switches):
     Every method is one durable transaction, or a read. `owner` is also the name of the run's send log.
     """
 
-    def __init__(self, url: str, *, clock: Clock, owner: str, asks_first: bool = False) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock, owner: str, asks_first: bool = False, only_reads: bool = False
+    ) -> None:
         """`asks_first`: claims hold what follows the first paid order of a marketplace until a person has answered."""
-        super().__init__(url, clock=clock, owner=owner)
+        super().__init__(url, clock=clock, owner=owner, only_reads=only_reads)
         self.asks_first = asks_first
         self.first_orders = FirstOrderRows(self)
         self.guard = LedgerGuard(url, self.engine)

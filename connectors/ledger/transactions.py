@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from connectors.ledger.changes import record_change
-from connectors.ledger.engine import ONLY_READS, LedgerUnusable, blaming, open_engine, require_lasting
+from connectors.ledger.engine import ONLY_READS, LedgerUnusable, blaming, open_engine, reading_engine, require_lasting
 from connectors.ledger.spending import CommittedTotals
 
 P = ParamSpec("P")
@@ -71,9 +71,12 @@ Clock = Callable[[], datetime]
 
 
 class Transactions:
-    """An open database. `owner` names this run in rows and in the audit trail; `since` is when it began (UTC)."""
+    """An open database. `owner` names this run in rows and in the audit trail; `since` is when it began (UTC).
 
-    def __init__(self, url: str, *, clock: Clock, owner: str) -> None:
+    One that `only_reads` brings no ledger up to date, and its database refuses what would write.
+    """
+
+    def __init__(self, url: str, *, clock: Clock, owner: str, only_reads: bool = False) -> None:
         require_lasting(url)
         self.url = url
         self.clock = clock
@@ -82,7 +85,7 @@ class Transactions:
         self.totals = CommittedTotals()
         self.asks_first = False
         self.free_of_first = set[str]()
-        self.engine = open_engine(url)
+        self.engine = reading_engine(url) if only_reads else open_engine(url)
         event.listen(self.engine, "connect", lambda *_: self.totals.forget())  # it may be another server by now
         is_postgres = self.engine.dialect.name == "postgresql"
         self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}

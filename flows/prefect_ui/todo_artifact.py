@@ -85,7 +85,7 @@ async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
 
 
 async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> bool:
-    asking = await _that_ask(client)
+    asking = await that_ask(client)
     felt = await asyncio.to_thread(pulse, ledger, STUCK, refused_since=ledger.clock() - REFUSED_FOR)
     felt += str(await asyncio.to_thread(ledger.buying_paused))
     now = _Seen(at=time.monotonic(), pulse=felt, approvals=tuple(str(run.id) for run in asking))
@@ -99,7 +99,7 @@ async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> boo
 
 async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
     """The artifact's text (Markdown) as it is now, and a summary of it in one line."""
-    return await _written(client, ledger, await _that_ask(client))
+    return await _written(client, ledger, await that_ask(client))
 
 
 async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowRun]) -> tuple[str, str]:
@@ -123,14 +123,14 @@ def _pause_words(pause: Pause, forms: Mapping[str, UUID]) -> str:
     return f"**{inert(pause.notice)}**" + (f" · [resume buying]({link})" if link else "")
 
 
-async def _that_ask(client: PrefectClient) -> list[FlowRun]:
+async def that_ask(client: PrefectClient) -> list[FlowRun]:
     """The runs that wait for approval, the longest first."""
     paused = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED]))
     runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=paused))
-    return sorted((run for run in runs if run.state), key=_paused_at)
+    return sorted((run for run in runs if run.state), key=paused_at)
 
 
-def _paused_at(run: FlowRun) -> datetime:
+def paused_at(run: FlowRun) -> datetime:
     assert run.state
     return run.state.timestamp
 
@@ -177,12 +177,19 @@ def as_markdown(rows: Sequence[str], kinds: Sequence[str], more: int, timezone: 
 def row_of(those: Sequence[ToDo], reason: str, forms: Mapping[str, UUID], timezone: str) -> str:
     """Things that wait with one `reason`, with links to the forms of the registered deployments."""
     one, refs = those[0], shorten([one.order_ref for one in those])
-    told = [*_remedies(one), *([("drop-orders", "not wanted", _dropping(those))] if one.is_dispensable else [])]
-    links = [f"[{name}]({run_form(forms[form], filled)})" for form, name, filled in told if form in forms]
-    todo = [*(links if run_form("any") else []), *([inert(one.advice)] if one.advice else [])]
+    todo = [f"[{name}]({address})" for name, address in links_of(those, forms)]
+    todo += [inert(one.advice)] if one.advice else []
     todo += [f"`{_in_cell(command)}`" for command in shared_commands(those)]
     order = inert(refs if len(those) == 1 else f"{refs} of {one.batch_id}")
     return _cells(min(one.since for one in those), order, one.state, inert(reason), " · ".join(todo), timezone=timezone)
+
+
+def links_of(those: Sequence[ToDo], forms: Mapping[str, UUID]) -> list[tuple[str, str]]:
+    """The texts and addresses of the forms that lead on; none without a known UI."""
+    one = those[0]
+    told = [*_remedies(one), *([("drop-orders", "not wanted", _dropping(those))] if one.is_dispensable else [])]
+    named = [(name, run_form(forms[form], filled)) for form, name, filled in told if form in forms]
+    return named if run_form("any") else []
 
 
 def _dropping(those: Sequence[ToDo]) -> dict[str, Any]:
@@ -217,11 +224,11 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
 async def _approval_row(client: PrefectClient, run: FlowRun, timezone: str) -> str:
     """A question with its sum and its deadline, in the words of its form."""
     todo = f"[open the run]({run_page(run.id)}), then *Resume*: its plan and the answer" if run_page(run.id) else ""
-    asked = inert(await _asked_by(client, run)) or "nothing is bought before"
-    return _cells(_paused_at(run), inert(run.name), APPROVAL, asked, todo, timezone=timezone)
+    asked = inert(await asked_by(client, run)) or "nothing is bought before"
+    return _cells(paused_at(run), inert(run.name), APPROVAL, asked, todo, timezone=timezone)
 
 
-async def _asked_by(client: PrefectClient, run: FlowRun) -> str:
+async def asked_by(client: PrefectClient, run: FlowRun) -> str:
     """What the form of a run asks, and until when; empty while it has no form."""
     assert run.state
     key = (run.state.state_details.run_input_keyset or {}).get("description", "")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from connectors.durable import whole
 from flows.report.charts import charts
@@ -14,6 +13,7 @@ from flows.report.figures import MOST_LISTED, Figures
 from flows.report.sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
 from flows.report.words import ALL
 
+HERE = Path(__file__).parent
 FOLDED = ("waiting", "orders", "days")
 SHOWN_OF_FOLDED = 8
 NARROW = 4
@@ -35,12 +35,14 @@ def page(figures: Figures, timezone: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.globals |= {
         **{"ALL": ALL, "LINES_OF_THEIR_OWN": LINES_OF_THEIR_OWN, "MOST_LISTED": MOST_LISTED},
         **{"NARROW": NARROW, "NUMBERS": NUMBERS, "WIDE": WIDE, "shown": _shown, "rest": _rest},
     }
-    return environment.from_string(files("flows.prefect_ui").joinpath("report.html").read_text(encoding="utf-8"))
+    return environment.get_template("report.html")
 
 
 def _shown(part: ReportSection) -> int:

@@ -1,0 +1,73 @@
+"""Guards every request of the page: its host, its password, where it comes from; and the headers of every answer."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Container
+from hmac import compare_digest
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY = "default-src 'none'; style-src {}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+HEADERS = {
+    "content-security-policy": POLICY.format("'self'"),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",  # with "no-referrer" browsers send no origin with a form
+    "cache-control": "no-store",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Guard:
+    """An app behind its guard. `hosts` are the names by which it may be called beside addresses and localhost."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Container[str], password: str) -> None:
+        self.app, self.hosts, self.password = app, hosts, password
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
+        await (refusal or self.app)(scope, receive, with_headers)
+
+    def _refusal(self, request: Request) -> Response | None:
+        host = request.headers.get("host", "")
+        if not self._is_ours(host):
+            return PlainTextResponse("not called by this name: SOURCING_PAGE_HOSTS has those that are", 421)
+        if self.password and not self._is_known(request.headers.get("authorization", "")):
+            return PlainTextResponse("a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'})
+        return None if _is_own_wish(request, host) else PlainTextResponse("another site asks for this", 403)
+
+    def _is_ours(self, host: str) -> bool:
+        """Against other sites' names that lead here: an address as such can't be one of those."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+            return name == "localhost" or name in self.hosts or bool(ip_address(name))
+        except ValueError:
+            return False
+
+    def _is_known(self, authorization: str) -> bool:
+        scheme, _, given = authorization.partition(" ")
+        try:
+            password = base64.b64decode(given, validate=True).partition(b":")[2]
+        except ValueError:
+            return False
+        return scheme.lower() == "basic" and compare_digest(password, self.password.encode())
+
+
+def _is_own_wish(request: Request, host: str) -> bool:
+    """Whether a form is the page's own; what only reads may follow a link elsewhere, and be no part of another page."""
+    if request.method not in ("GET", "HEAD"):
+        return request.headers.get("origin", "") in (f"http://{host}", f"https://{host}")
+    is_part = request.headers.get("sec-fetch-mode", "navigate") != "navigate"
+    return not (is_part and request.headers.get("sec-fetch-site") in ("cross-site", "same-site"))
