@@ -65,7 +65,7 @@ def run_installation(
 
 def show_page(host: str, port: int | None) -> None:
     """Show the page alone, with links to the forms of a `sourcing serve` that runs for the same folder."""
-    from deployments.page.serving import serve_page
+    from deployments.page.app import serve_page
 
     with running_server(SourcingSettings().data_dir):
         serve_page(host, port, say=lambda address: console.print(f"The page is at {address}; Ctrl-C ends it."))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
@@ -24,17 +23,16 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-import flows.report
 from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.overview import every_batch
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
 from connectors.snapshots.manifests import SnapshotError
 from connectors.table_files import ExportFormat
 from connectors.ui_pages import WHAT_WAITS, artifact_page, run_form, ui_address
-from deployments.bounded_http import Unheard, body_of
-from deployments.page.guard import POLICY, Guard
+from deployments.bounded_http import ReceiverFailed, Unheard, body_of, listening, run_app
+from deployments.page.guard import FOLDERS, STYLES, Guard
 from domain.wording import counted, pluralize, shorten
 from flows.answers.histories import history_of, meant_by
 from flows.batch.reporting import line_of
@@ -43,15 +41,15 @@ if TYPE_CHECKING:
     from connectors.ledger.records import OrderRecord
     from deployments.page.today import Today
 
-HERE, SHARED = Path(__file__).parent, Path(flows.report.__file__).parent
-STYLES = "".join((folder / "page.css").read_text(encoding="utf-8") for folder in (SHARED, HERE))
-LOOKS = {"ALL": "", "NARROW": 4, "NUMBERS": ("orders", "paid", "bytes", "quantity", "price"), "LINES_OF_THEIR_OWN": ()}
+LOOKS = {"ALL": "", "NARROW": 3, "NUMBERS": ("orders", "paid", "bytes", "quantity", "price"), "LINES_OF_THEIR_OWN": ()}
 SENT_WITHIN_S, DAY_S = 60.0, 86_400
 MOST_ROWS, LONGEST_NAME = 200, 200
 DEEDS = (
     *(("manual", "Buy from a form", {}), ("nightly", "Begin the night now", {})),
     *(("sync-tracking", "Read the parcels now", {}), ("pause-buying", "Stop all buying", {})),
 )
+
+REMEDIES = (("refund", "Refund"), ("cancel-orders", "Cancel"))
 
 
 def part(title: str, columns: Sequence[str] = (), rows: Sequence[Any] = (), **more: Any) -> dict[str, Any]:
@@ -76,9 +74,11 @@ class Page:
     def __init__(self, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
         self.settings, self.clock, self.zone = settings, clock, ZoneInfo(settings.timezone)
         self._turn, self._today = asyncio.Lock(), None
-        loader = FileSystemLoader([HERE, SHARED])
-        made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-        made.globals |= {**LOOKS, "is_sandbox": XportcnSettings().is_sandbox, "zone": settings.timezone}
+        made = Environment(
+            loader=FileSystemLoader(FOLDERS), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        is_sandbox = XportcnSettings().is_sandbox
+        made.globals |= {**LOOKS, "style": Markup(STYLES[0]), "is_sandbox": is_sandbox, "zone": settings.timezone}
         self._template = made.get_template("page.html")
 
     def shown(self, title: str, *parts: Any, status: int = 200, **more: Any) -> Response:
@@ -122,7 +122,7 @@ class Page:
             "Today",
             part("What waits for you", ("what to do", "what", "state", "why", "since"), rows, words=words),
             part("What left, or may have left, by the day it was begun", chart=now.chart),
-            part("Orders", ("state", "orders"), [(state, f"{count:,}") for state, count in now.states.items()]),
+            part("Orders", ("state", "orders"), [(_plain(state), f"{n:,}") for state, n in now.states.items()]),
             facts={"spent today": of_limit, "next night": self.at(server.night), "as of": self.at(now.at)},
             words=[now.pause.notice] if now.pause else (),
             links=[to("Send a file", "/upload"), *forms_of(server.forms, *DEEDS)],
@@ -131,7 +131,7 @@ class Page:
     def _waits(self, looks: Today, those: Sequence[Any], why: str, forms: Mapping[str, Any]) -> Sequence[str]:
         one, names = those[0], shorten([one.order_ref for one in those])
         todo = [to(text, address) for text, address in looks.links_of(those, forms)]
-        todo += [Markup("<code>{}</code>").format(command) for command in looks.shared_commands(those)]
+        todo = todo or [Markup("<code>{}</code>").format(command) for command in looks.shared_commands(those)]
         name = to(names, "/search", q=one.order_ref if len(those) == 1 else one.batch_id) if one.batch_id else names
         what = Markup(" · ").join([*todo, *([one.advice] if one.advice else [])])
         return what, name, one.state, why, self.at(min(one.since for one in those))
@@ -142,7 +142,13 @@ class Page:
         if len(found) == 1 and not batch:
             return RedirectResponse(f"/order?{urlencode({'ref': found[0].order_ref})}", 303)
         rows = [
-            (to(one.order_ref, "/order", ref=one.order_ref), one.state, one.reason, one.paid, self.at(one.updated_at))
+            (
+                to(one.order_ref, "/order", ref=one.order_ref),
+                _plain(one.state),
+                one.reason,
+                one.paid,
+                self.at(one.updated_at),
+            )
             for one in found
         ]
         words = [pluralize(len(found), "order") if found else "No order has this as a reference, id or number."]
@@ -159,10 +165,10 @@ class Page:
         now, server = await asyncio.gather(looks.standing.get(), looks.server())
         mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
         links = [to(text, address) for one in mine for text, address in looks.links_of([one], server.forms)]
-        ours, these = {"order_ref": ref}, {"order_refs": [ref]}
-        links += forms_of(server.forms, ("refund", "Refund", ours), ("cancel-orders", "Cancel", these))
+        named = {"order_ref": ref}, {"order_refs": [ref]}
+        links += forms_of(server.forms, *((*deed, filled) for deed, filled in zip(REMEDIES, named, strict=True)))
         freight = line_of(order).freight or ""
-        facts = {"state": order.state, "approved": order.approved, "paid": order.paid, "freight": freight}
+        facts = {"state": _plain(order.state), "approved": order.approved, "paid": order.paid, "freight": freight}
         facts |= {"came back": order.refunded if order.refunded_minor else "", "order id": order.order_id}
         facts |= {"shipment": order.shipment_order_id}
         return self.shown(
@@ -193,9 +199,7 @@ class Page:
             except UnknownBatch as error:
                 raise HTTPException(404, str(error)) from error
             made = await asyncio.to_thread(page, figures, zone)
-        style = hashlib.sha256(made.partition("<style>")[2].partition("</style>")[0].encode()).digest()
-        policy = POLICY.format(f"'sha256-{base64.b64encode(style).decode()}'")
-        return HTMLResponse(made, headers={"content-security-policy": policy})
+        return HTMLResponse(made)
 
     async def downloads(self, request: Request) -> Response:
         from connectors.snapshots.tables import TABLES
@@ -264,15 +268,16 @@ class Page:
             (await client.post(f"{xportcn.base_url}/_sandbox/clock", json={"advance_s": DAY_S})).raise_for_status()
         return RedirectResponse("/", 303)
 
-    async def style(self, request: Request) -> Response:
-        return Response(STYLES, media_type="text/css", headers={"cache-control": "max-age=300"})
-
     async def failed(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else getattr(error, "status", 503)
         words = error.detail if isinstance(error, HTTPException) else str(error) or words_of(error)
         answer = self.shown("That did not work", words=[words], status=status)
         answer.headers["connection"] = "close"  # a body that was not taken leaves a rest on the wire
         return answer
+
+
+def _plain(state: str) -> str:
+    return state.replace("_", " ")
 
 
 def _named(request: Request, name: str) -> str:
@@ -302,12 +307,26 @@ def _told_of(ledger: Ledger, ref: str) -> tuple[OrderRecord, list[Any]] | None:
 def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[], datetime]) -> ASGIApp:
     """The guarded app. `hosts` are names by which it may be called beside those of the settings."""
     page = Page(settings, clock)
-    shown = {endpoint.__name__: endpoint for endpoint in (page.search, page.order, page.batches, page.report)}
-    shown |= {endpoint.__name__: endpoint for endpoint in (page.downloads, page.download, page.table)}
-    shown |= {"": page.today, "page.css": page.style}
-    routes = [Route(f"/{path}", endpoint, methods=["GET"]) for path, endpoint in shown.items()]
-    routes += [Route("/upload", page.upload, methods=["GET", "POST"]), Route("/day", page.pass_day, methods=["POST"])]
+    looks = (page.search, page.order, page.batches, page.report, page.downloads, page.download, page.table)
+    routes = [Route(f"/{look.__name__}", look, methods=["GET"]) for look in looks]
+    routes += [Route("/", page.today, methods=["GET"]), Route("/upload", page.upload, methods=["GET", "POST"])]
+    routes += [Route("/day", page.pass_day, methods=["POST"])]
     known = (HTTPException, Unheard, LedgerUnusable, SnapshotError, OSError, httpx.HTTPError)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
     names = {name.strip().lower() for name in settings.page_hosts.split(",")} - {""}
     return Guard(app, hosts={*hosts, *names}, password=settings.page_password.get_secret_value())
+
+
+def serve_page(host: str, port: int | None, *, say: Callable[[str], None]) -> None:
+    """Answer until SIGINT or SIGTERM. Port 0 takes any free one. Raises `ReceiverFailed` or `BadSetting`."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    settings = SourcingSettings()
+    url = "http://" + (f"[{host}]" if ":" in host else host)
+    if not (is_loopback(url) or settings.page_password.get_secret_value()):
+        raise ReceiverFailed(
+            f"{host} can be reached from elsewhere, and the page shows every order and takes files that are bought: "
+            "set SOURCING_PAGE_PASSWORD, or leave --host out"
+        )
+    with listening(host, settings.page_port if port is None else port, "the page", "SOURCING_PAGE_PORT") as listener:
+        say(f"{url}:{listener.getsockname()[1]}")
+        run_app(app_of(settings, {host}, lambda: datetime.now(UTC)), listener)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Container
 from hmac import compare_digest
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -13,9 +15,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-POLICY = "default-src 'none'; style-src {}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+import flows.report
+
+FOLDERS = [Path(__file__).parent, Path(flows.report.__file__).parent]
+OWN, SHARED = ((folder / "page.css").read_text(encoding="utf-8") for folder in FOLDERS)
+STYLES = [SHARED + OWN, "\n" + SHARED.rstrip("\n")]
+"""Those of these pages, and of a report."""
+KNOWN = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'" for style in STYLES)
 HEADERS = {
-    "content-security-policy": POLICY.format("'self'"),
+    "content-security-policy": (
+        f"default-src 'none'; style-src {KNOWN}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",  # with "no-referrer" browsers send no origin with a form
     "cache-control": "no-store",

@@ -32,6 +32,7 @@ from flows.report.bars import LINE, SERIES, Bar, bars_chart, short_amount
 
 T = TypeVar("T")
 DAYS = 14
+NIGHTLY = "nightly"
 LASTS_S, ANSWERS_WITHIN_S = 5.0, 5.0
 
 
@@ -123,7 +124,7 @@ async def ask_server() -> Server:
         return Server()
     async with asyncio.timeout(ANSWERS_WITHIN_S), get_client() as client:
         forms = {one.name: one.id for one in await client.read_deployments()}
-        nightly = [forms[name] for name in ("nightly",) if name in forms]
+        nightly = [forms[name] for name in (NIGHTLY,) if name in forms]
         planned = {"state": {"type": {"any_": ["SCHEDULED"]}}, "deployment_id": {"any_": nightly}}
         runs = FlowRunFilter.model_validate(planned)
         nights = await client.read_flow_runs(flow_run_filter=runs, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=1)

@@ -6,7 +6,9 @@ import asyncio
 import io
 import re
 import zipfile
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+import yaml
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -25,12 +28,13 @@ from connectors.ledger.store import Ledger
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
 from deployments.bounded_http import ReceiverFailed
-from deployments.page.app import app_of
-from deployments.page.serving import serve_page
+from deployments.page.app import DEEDS, REMEDIES, app_of, serve_page
+from deployments.page.today import NIGHTLY
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.connectors.request_files.writing import GOOD, csv_bytes
+from tests.running import ROOT
 
 XSS = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 PASSWORD = "correct horse battery"
@@ -89,6 +93,11 @@ async def test_the_first_page_says_how_orders_stand_and_what_waits(client: httpx
     assert re.search(r"planned</td>\s*<td class=number[^>]*>1<", text)
     assert "<code>sourcing run file.csv</code>" in text
     assert text.count("<rect") == 14  # a bar a day
+
+
+def test_each_form_that_a_page_leads_to_is_a_deployment() -> None:
+    known = {one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+    assert {NIGHTLY, *(name for name, *_ in (*DEEDS, *REMEDIES))} <= known
 
 
 async def test_words_of_others_stand_as_they_are_and_run_nowhere(client: httpx.AsyncClient) -> None:
@@ -187,10 +196,15 @@ async def test_another_site_neither_sends_a_file_nor_shows_a_page_in_its_own(
 
 
 async def test_every_answer_lets_nothing_in_from_elsewhere(client: httpx.AsyncClient) -> None:
-    for page in ("/", "/batches", "/downloads", "/upload", "/page.css", "/nothing", "/order?ref=none", "/report"):
-        policy = (await client.get(page)).headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; style-src '"), page
+    """Styles are known by their hash: what else a page may say has none."""
+    for page in ("/", "/batches", "/downloads", "/upload", "/nothing", "/order?ref=none", "/report"):
+        answer = await client.get(page)
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-"), page
         assert "unsafe" not in policy, page
+        assert answer.text.count("<style>") == 1, page
+        style = answer.text.partition("<style>")[2].partition("</style>")[0]
+        assert f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" in policy, page
     assert (await client.get("/", headers={"host": "evil.example"})).headers["content-security-policy"]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import flows.inbox
 from connectors.inbox import Inbox
+from connectors.request_files import UnreadableFile
 from flows.batch.request_batches import read_requests
 from flows.prefect_ui.parameters import Limits, Requests, Speed
 from tests.connectors.request_files.writing import GOOD, csv_bytes
@@ -48,6 +49,26 @@ async def test_the_inbox_takes_the_encoding_of_its_setting(
     (tmp_path / "a.csv").write_bytes(CHINESE)
     (told,) = (await taken(tmp_path, monkeypatch))["faults"]
     assert {**told, "fault": told["fault"][: len(fault["fault"])]} == fault
+
+
+@pytest.mark.parametrize(("name", "yes"), [("ask-a.csv", False), ("a.csv", True), ("task-a.csv", True)])
+async def test_a_file_whose_name_says_so_is_asked_about_also_where_it_was_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, yes: bool
+) -> None:
+    """Another file of its name lies in `working`, so that it gets a longer one there."""
+    given: list[bool] = []
+
+    async def source(requests: Requests, **options: Any) -> None:
+        given.append(options["yes"])
+        raise UnreadableFile(Path(requests.file), "no table")
+
+    monkeypatch.setattr(flows.inbox, "source_orders", source)
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    folder = Inbox(tmp_path)
+    (tmp_path / name).write_bytes(CHINESE)
+    (tmp_path / "working" / name).write_bytes(b"other")
+    await flows.inbox.Night(folder, yes=True, limits=Limits(), speed=Speed()).take(tmp_path / name)
+    assert given == [yes]
 
 
 async def test_a_file_that_is_too_large_is_not_read_to_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
