@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from connectors.ledger.records import OrderRecord
     from deployments.page.today import Today
 
-LOOKS = {"ALL": "", "NARROW": 3, "NUMBERS": ("orders", "paid", "bytes", "quantity", "price"), "LINES_OF_THEIR_OWN": ()}
+NUMBERS = ("orders", "paid", "bytes", "quantity", "price")
+TEMPLATE = {"ALL": "", "NARROW": 3, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": ()}
 SENT_WITHIN_S, DAY_S = 60.0, 86_400
 MOST_ROWS, LONGEST_NAME = 200, 200
 DEEDS = (
@@ -78,7 +79,7 @@ class Page:
             loader=FileSystemLoader(FOLDERS), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         is_sandbox = XportcnSettings().is_sandbox
-        made.globals |= {**LOOKS, "style": Markup(STYLES[0]), "is_sandbox": is_sandbox, "zone": settings.timezone}
+        made.globals |= {**TEMPLATE, "style": Markup(STYLES[0]), "is_sandbox": is_sandbox, "zone": settings.timezone}
         self._template = made.get_template("page.html")
 
     def shown(self, title: str, *parts: Any, status: int = 200, **more: Any) -> Response:
@@ -91,8 +92,8 @@ class Page:
             return f"{cell.astimezone(self.zone):%Y-%m-%d %H:%M}"
         return cell if isinstance(cell, Markup) else str(cell or "")
 
-    async def looks(self) -> Today:
-        """The readings of the first page. They load Prefect, which takes seconds: not before somebody looks."""
+    async def readings(self) -> Today:
+        """The readings of the first page. They load Prefect, which takes seconds: not before the first view."""
         module: Any = await asyncio.to_thread(import_module, "deployments.page.today")
         self._today = self._today or module.Today(self.settings, self.clock)
         return self._today
@@ -107,13 +108,13 @@ class Page:
     # what is asked for
 
     async def today(self, request: Request) -> Response:
-        looks = await self.looks()
-        now, server = await asyncio.gather(looks.standing.get(), looks.server())
+        readings = await self.readings()
+        now, server = await asyncio.gather(readings.standing.get(), readings.server())
         rows = [
             (to("open it, then Resume", address) if address else "", name, "to approve", asked, self.at(since))
             for name, since, asked, address in server.asking
         ]
-        rows += [self._waits(looks, those, why, server.forms) for those, why in now.waits[:MOST_ROWS]]
+        rows += [self._waits(readings, those, why, server.forms) for those, why in now.waits[:MOST_ROWS]]
         kinds = counted(["to approve"] * len(server.asking) + [one.state for those, _ in now.waits for one in those])
         words = [f"{kinds}. The most urgent first." if kinds else "Nothing."]
         words += [to("All of it in Prefect", artifact_page(WHAT_WAITS))] if ui_address() else []
@@ -128,10 +129,10 @@ class Page:
             links=[to("Send a file", "/upload"), *forms_of(server.forms, *DEEDS)],
         )
 
-    def _waits(self, looks: Today, those: Sequence[Any], why: str, forms: Mapping[str, Any]) -> Sequence[str]:
+    def _waits(self, readings: Today, those: Sequence[Any], why: str, forms: Mapping[str, Any]) -> Sequence[str]:
         one, names = those[0], shorten([one.order_ref for one in those])
-        todo = [to(text, address) for text, address in looks.links_of(those, forms)]
-        todo = todo or [Markup("<code>{}</code>").format(command) for command in looks.shared_commands(those)]
+        todo = [to(text, address) for text, address in readings.links_of(those, forms)]
+        todo = todo or [Markup("<code>{}</code>").format(command) for command in readings.shared_commands(those)]
         name = to(names, "/search", q=one.order_ref if len(those) == 1 else one.batch_id) if one.batch_id else names
         what = Markup(" · ").join([*todo, *([one.advice] if one.advice else [])])
         return what, name, one.state, why, self.at(min(one.since for one in those))
@@ -158,13 +159,13 @@ class Page:
 
     async def order(self, request: Request) -> Response:
         ref = _named(request, "ref")
-        if (told := await self.read(lambda ledger: _told_of(ledger, ref))) is None:
+        if (told := await self.read(lambda ledger: _order_in(ledger, ref))) is None:
             raise HTTPException(404, "The ledger has no such order")
         order, parts = told
-        looks = await self.looks()
-        now, server = await asyncio.gather(looks.standing.get(), looks.server())
+        readings = await self.readings()
+        now, server = await asyncio.gather(readings.standing.get(), readings.server())
         mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
-        links = [to(text, address) for one in mine for text, address in looks.links_of([one], server.forms)]
+        links = [to(text, address) for one in mine for text, address in readings.links_of([one], server.forms)]
         named = {"order_ref": ref}, {"order_refs": [ref]}
         links += forms_of(server.forms, *((*deed, filled) for deed, filled in zip(REMEDIES, named, strict=True)))
         freight = line_of(order).freight or ""
@@ -294,7 +295,7 @@ def _found(ledger: Ledger, words: str) -> tuple[str, Sequence[OrderRecord]]:
     return "", meant_by(ledger, words)
 
 
-def _told_of(ledger: Ledger, ref: str) -> tuple[OrderRecord, list[Any]] | None:
+def _order_in(ledger: Ledger, ref: str) -> tuple[OrderRecord, list[Any]] | None:
     if (order := ledger.orders([ref]).get(ref)) is None:
         return None
     lines = [(one.title or one.item_id, one.sku_id, one.quantity, one.unit_price) for one in order.lines]
@@ -307,8 +308,8 @@ def _told_of(ledger: Ledger, ref: str) -> tuple[OrderRecord, list[Any]] | None:
 def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[], datetime]) -> ASGIApp:
     """The guarded app. `hosts` are names by which it may be called beside those of the settings."""
     page = Page(settings, clock)
-    looks = (page.search, page.order, page.batches, page.report, page.downloads, page.download, page.table)
-    routes = [Route(f"/{look.__name__}", look, methods=["GET"]) for look in looks]
+    views = (page.search, page.order, page.batches, page.report, page.downloads, page.download, page.table)
+    routes = [Route(f"/{view.__name__}", view, methods=["GET"]) for view in views]
     routes += [Route("/", page.today, methods=["GET"]), Route("/upload", page.upload, methods=["GET", "POST"])]
     routes += [Route("/day", page.pass_day, methods=["POST"])]
     known = (HTTPException, Unheard, LedgerUnusable, SnapshotError, OSError, httpx.HTTPError)

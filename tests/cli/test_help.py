@@ -12,6 +12,7 @@ from tests.running import ROOT
 COMMANDS = [
     *["run", "track", "reconcile", "status", "resolve", "sql", "search", "catalog", "endpoints", "sandbox", "serve"],
     *[
+        "page",
         "notify",
         "confirm",
         "todo",
