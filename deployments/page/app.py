@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -45,7 +46,7 @@ NUMBERS = ("orders", "paid", "bytes", "quantity", "price")
 TEMPLATE = {"ALL": "", "NARROW": 3, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": ()}
 SENT_WITHIN_S, DAY_S = 60.0, 86_400
 MOST_ROWS, LONGEST_NAME = 200, 200
-DEEDS = (
+DEEDS: Sequence[tuple[str, str, dict[str, Any]]] = (
     *(("manual", "Buy from a form", {}), ("nightly", "Begin the night now", {})),
     *(("sync-tracking", "Read the parcels now", {}), ("pause-buying", "Stop all buying", {})),
 )
@@ -74,7 +75,8 @@ class Page:
 
     def __init__(self, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
         self.settings, self.clock, self.zone = settings, clock, ZoneInfo(settings.timezone)
-        self._turn, self._today = asyncio.Lock(), None
+        self._turn = asyncio.Lock()
+        self._made: list[Today] = []
         made = Environment(
             loader=FileSystemLoader(FOLDERS), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
@@ -95,8 +97,8 @@ class Page:
     async def readings(self) -> Today:
         """The readings of the first page. They load Prefect, which takes seconds: not before the first view."""
         module: Any = await asyncio.to_thread(import_module, "deployments.page.today")
-        self._today = self._today or module.Today(self.settings, self.clock)
-        return self._today
+        self._made = self._made or [module.Today(self.settings, self.clock)]
+        return self._made[0]
 
     async def read(self, read: Callable[[Ledger], Any]) -> Any:
         def work() -> Any:
@@ -110,7 +112,7 @@ class Page:
     async def today(self, request: Request) -> Response:
         readings = await self.readings()
         now, server = await asyncio.gather(readings.standing.get(), readings.server())
-        rows = [
+        rows: list[Sequence[str]] = [
             (to("open it, then Resume", address) if address else "", name, "to approve", asked, self.at(since))
             for name, since, asked, address in server.asking
         ]
@@ -166,8 +168,8 @@ class Page:
         now, server = await asyncio.gather(readings.standing.get(), readings.server())
         mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
         links = [to(text, address) for one in mine for text, address in readings.links_of([one], server.forms)]
-        named = {"order_ref": ref}, {"order_refs": [ref]}
-        links += forms_of(server.forms, *((*deed, filled) for deed, filled in zip(REMEDIES, named, strict=True)))
+        filled: list[dict[str, Any]] = [{"order_ref": ref}, {"order_refs": [ref]}]
+        links += forms_of(server.forms, *((*form, values) for form, values in zip(REMEDIES, filled, strict=True)))
         freight = line_of(order).freight or ""
         facts = {"state": _plain(order.state), "approved": order.approved, "paid": order.paid, "freight": freight}
         facts |= {"came back": order.refunded if order.refunded_minor else "", "order id": order.order_id}
@@ -243,9 +245,9 @@ class Page:
         name, kind = _named(request, "name"), _named(request, "kind")
         if name not in TABLES or kind not in list(ExportFormat):
             raise HTTPException(404, "There is no such table")
-        what = {"kind": ExportFormat(kind), "tables": [name], "bounds": QueryBounds()}
+        made = partial(export, self.settings, ExportFormat(kind), tables=[name], bounds=QueryBounds())
         async with self._turn:
-            file, _ = await asyncio.to_thread(export, self.settings, **what)
+            file, _ = await asyncio.to_thread(made)
         return self._file(file.name)
 
     async def upload(self, request: Request) -> Response:
