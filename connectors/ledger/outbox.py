@@ -32,14 +32,15 @@ PACE = timedelta(seconds=20)
 LONGEST_PAUSE = timedelta(hours=1)
 """No pause is longer: a later end was written by a clock that is ahead."""
 MOST_CAUSE, DIGITS = 160, 16
-SENT, WITHDRAWN, PART = "sent", "withdrawn", "part"
+SENT, WITHDRAWN, PAST, PART = "sent", "withdrawn", "past", "part"
 NEVER = datetime.min.replace(tzinfo=UTC)
 
-_IS_OPEN = and_(messages.c.ended_at.is_(None), messages.c.until > bindparam("now"))
+_IS_DUE = and_(messages.c.ended_at.is_(None), messages.c.due_at <= bindparam("now"))
 _LATELY = and_(messages.c.ended_at.between(bindparam("since"), bindparam("now")), messages.c.ended == SENT)
 _STORED = select(messages).order_by(messages.c.due_at, messages.c.told_at, messages.c.cause)
-_WAITING = _STORED.where(or_(and_(_IS_OPEN, messages.c.due_at <= bindparam("now")), _LATELY))
+_WAITING = _STORED.where(or_(_IS_DUE, _LATELY))
 """What is due, and what ended so lately that others of its kind wait for `PACE`."""
+_TOO_LATE = update(messages).where(_IS_DUE, messages.c.until <= bindparam("now"))
 _THESE = _STORED.where(one_of(messages.c.cause, "causes"))
 _KNOWN = select(messages.c.cause).where(one_of(messages.c.cause, "causes"))
 
@@ -114,24 +115,29 @@ class Outbox(LedgerRows):
     @repeating
     def withdraw(self, cause: str) -> bool:
         """Withdraw an unsent message; False when a recipient has it already, or there was nothing to withdraw."""
-        now = self._ledger.clock()
-        ending = update(messages).where(messages.c.cause == _key(cause), _IS_OPEN).returning(messages)
+        ending = update(messages).where(messages.c.cause == _key(cause), messages.c.ended_at.is_(None))
+        ending = ending.values(ended_at=self._ledger.clock(), ended=WITHDRAWN)
         with self._ledger.transaction([]) as connection:
-            ended = _stored(connection, ending.values(ended_at=now, ended=WITHDRAWN), now=now)
+            ended = _stored(connection, ending.returning(messages))
         return any(not any(tries.sent_at for tries in one.tries.values()) for one in ended)
 
     def is_due(self, recipients: Iterable[str]) -> bool:
-        """Whether there is anything to send to these recipients now. A read: cheap enough to poll."""
+        """Whether there is anything to send to these recipients, or to end, now. A read: cheap enough to poll."""
         now = self._ledger.clock()
         with self._ledger.reading() as connection:
             waiting = _stored(connection, _WAITING, now=now, since=now - PACE)
-        return any(_next(waiting, one, now) for one in recipients)
+        is_late = any(one.ended_at is None and one.until <= now for one in waiting)
+        return is_late or any(_next(waiting, one, now) for one in recipients)
 
     @repeating
     def begin(self, recipient: str) -> Sequence[Message]:
-        """Begin a try: the oldest due message for a recipient, with all others of its kind; empty when none is due."""
+        """Begin a try: the oldest due message for a recipient, with all others of its kind; empty when none is due.
+
+        What comes too late by now is over.
+        """
         now = self._ledger.clock()
         with self._ledger.transaction([]) as connection:
+            connection.execute(_TOO_LATE.values(ended_at=now, ended=PAST), {"now": now})
             waiting = _stored(connection, _WAITING.with_for_update(), now=now, since=now - PACE)
             found = _next(waiting, recipient, now)
             for one in found:
@@ -156,7 +162,7 @@ class Outbox(LedgerRows):
 
     def unsent(self, since: datetime) -> list[Unsent]:
         """The messages due `since` then that did not reach every recipient, oldest first."""
-        return [unsent for one in self._due_since(since) for unsent in _unsent(one, self._ledger.clock())]
+        return [unsent for one in self._due_since(since) for unsent in _unsent(one)]
 
     def unreached(self, since: datetime) -> list[Unsent]:
         """The newest message due since then that was given up, of each recipient that got nothing after it."""
@@ -232,7 +238,8 @@ def _next(waiting: Iterable[Stored], recipient: str, now: datetime) -> list[Stor
     """What is to be sent to a recipient as one now: further ones of a kind that came lately wait, to go together."""
     at = [(one, one.at(recipient, now)) for one in waiting]
     lately = {one.kind for one, tries in at if tries.sent_at and now - PACE < tries.sent_at <= now}
-    due = [one for one, tries in at if one.ended_at is None and one.kind not in lately and tries.is_due(now)]
+    free = [one for one, tries in at if one.ended_at is None and one.until > now and tries.is_due(now)]
+    due = [one for one in free if one.kind not in lately]
     return [one for one in due if one.kind is due[0].kind]
 
 
@@ -241,13 +248,13 @@ def _write(connection: Connection, message: Stored, tries: Mapping[str, Tries], 
     connection.execute(this.values(tries=to_json(tries), **ending))
 
 
-def _unsent(message: Stored, now: datetime) -> Iterator[Unsent]:
-    is_past, unsent = message.until <= now, partial(Unsent, subject=message.subject, due_at=message.due_at)
-    if not message.tries and is_past and message.ended_at is None:
+def _unsent(message: Stored) -> Iterator[Unsent]:
+    unsent = partial(Unsent, subject=message.subject, due_at=message.due_at)
+    if message.ended == PAST and not message.tries:
         yield unsent(recipient="", is_over=True, why=because(ReasonCode.MESSAGE_UNSENT))
     for name, tries in message.tries.items():
         if not tries.sent_at and tries.why and message.ended != WITHDRAWN:
-            over = is_past or message.ended_at is not None or tries.next_at is None
+            over = message.ended_at is not None or tries.next_at is None
             failure = from_text(tries.why)
             facts = {"over": over, "goes_on": not over}
             why = because(ReasonCode.MESSAGE_UNDELIVERED, addressee=name, why=failure, **facts)

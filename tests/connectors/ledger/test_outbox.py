@@ -131,6 +131,7 @@ def test_old_news_is_not_sent(ledger: Ledger, clock: MovableClock) -> None:
     clock.advance(2 * HOUR_S)
     assert causes(ledger) == ["run:1"]
     clock.advance(72 * HOUR_S)
+    assert ledger.outbox.is_due(["ntfy"])  # there is something to end
     assert causes(ledger) == []
     assert not ledger.outbox.is_due(["ntfy"])
 
@@ -153,11 +154,13 @@ def test_a_recipient_is_tried_for_a_day_and_that_is_listed(ledger: Ledger, clock
     assert ledger.outbox.unreached(since) == []  # it works again
 
 
-def test_what_no_process_sent_is_listed_too(ledger: Ledger, clock: MovableClock) -> None:
+def test_what_came_too_late_is_listed_where_there_are_recipients(ledger: Ledger, clock: MovableClock) -> None:
+    """Without any there is no sender, and no message is missed."""
     ledger.outbox.put(message())
-    assert ledger.outbox.unsent(clock()) == []
     since = clock()
     clock.advance(80 * HOUR_S)
+    assert ledger.outbox.unsent(since) == []
+    assert causes(ledger, "smtp") == []
     assert [(one.subject, one.recipient) for one in ledger.outbox.unsent(since)] == [("A run failed", "")]
     assert [one.subject for one in ledger.outbox.unreached(since)] == ["A run failed"]
 

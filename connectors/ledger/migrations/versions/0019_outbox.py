@@ -17,9 +17,7 @@ DELIVERIES = sa.table(
     *(sa.column(name) for name in ("cause", "addressee", "tries", "reason")),
     *(sa.column(name, UtcDateTime()) for name in TIMES),
 )
-MESSAGES = sa.table(
-    "messages", *(sa.column(name) for name in ("cause", "ended", "ended_at")), sa.column("tries", sa.JSON())
-)
+MESSAGES = sa.table("messages", sa.column("cause"), sa.column("tries", sa.JSON()))
 
 
 def upgrade() -> None:
@@ -36,6 +34,4 @@ def upgrade() -> None:
         }
     for cause, those in tries.items():
         op.execute(MESSAGES.update().where(MESSAGES.c.cause == cause).values(tries=those))
-    # what was too late for a sender is known by its time
-    op.execute(MESSAGES.update().where(MESSAGES.c.ended == "past").values(ended=None, ended_at=None))
     op.drop_table("deliveries")
