@@ -27,8 +27,10 @@ MEMORY, MEMORY_NEEDED = Path("/dev/shm"), 2**30
 """Temporary folders are in memory where there is room: thousands of commits wait for no disk."""
 
 # no test fails by luck: the same examples each time, however long making them takes; `search` draws new ones
-settings.register_profile("same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-settings.register_profile("search", settings.get_profile("same"), derandomize=False, print_blob=True)
+settings.register_profile(
+    "same", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.register_profile("search", settings.get_profile("same"), max_examples=100, derandomize=False, print_blob=True)
 settings.load_profile("same")
 
 copy_new_ledgers()

@@ -37,9 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def examples(count: int) -> int:
-    """The number of examples of a property that needs fewer or more than the usual 100; `make check` makes a fifth.
+    """The number of examples of a property that needs fewer or more than the usual 100, as endurance makes them.
 
-    At least three, since the first one is the simplest.
+    `make test` makes half of them, `make check` a fifth; at least three, since the first one is the simplest.
     """
     return max(3, count * settings().max_examples // 100)
 

@@ -108,6 +108,7 @@ def test_a_run_waits_for_no_rewriting_of_a_large_ledger(data: Path, monkeypatch:
     assert "keeps old rows" not in forget("A-2", "--yes").stdout
 
 
+@pytest.mark.endurance
 def test_a_ledger_in_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres) -> None:
     """The rows are erased there, and the data folder has its snapshots and files all the same."""
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))

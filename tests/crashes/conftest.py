@@ -24,10 +24,10 @@ def in_endurance(*cases: object) -> list[Any]:
     return [pytest.param(case, marks=pytest.mark.endurance) for case in cases]
 
 
-def in_turn(actions: Sequence[str], *databases: str) -> list[Any]:
-    """Each action on one of the two databases, and in endurance on the other as well."""
+def one_of(actions: Sequence[str], chosen: str, *databases: str) -> list[Any]:
+    """One action on the first database, and in endurance each on all of them."""
     return [
-        pytest.param(action, name, marks=() if place % 2 == turn % 2 else pytest.mark.endurance)
-        for place, action in enumerate(actions)
-        for turn, name in enumerate(databases)
+        pytest.param(action, name, marks=() if (action, name) == (chosen, databases[0]) else pytest.mark.endurance)
+        for action in actions
+        for name in databases
     ]

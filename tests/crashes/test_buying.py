@@ -9,6 +9,7 @@ import pytest
 
 from connectors.crash_points import EFFECT_POINTS
 from tests.crashes.books import assert_books_are_exact
+from tests.crashes.conftest import in_endurance
 from tests.crashes.leads import OF_A_RUN, some_of
 from tests.crashes.light import Job, Speed, bought_before, killed, reasons, run, states
 from tests.running import RunningSandbox, single_line_orders, write_csv
@@ -23,7 +24,7 @@ NTH = {"before-intent": 1, "after-intent": 1, "before-send": 2, "after-send": 3,
 """Which of the three orders the kill hits; intents are those of all three."""
 
 ACTIONS = [str(kind.action) for kind in OF_A_RUN]
-CASES = some_of([(point, action) for action in ACTIONS for point in EFFECT_POINTS if point != IN_DOUBT], 4)
+CASES = some_of([(point, action) for action in ACTIONS for point in EFFECT_POINTS if point != IN_DOUBT], 9)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_the_next_run_finishes_at_once(sandbox: RunningSandbox, job: Job, point:
     assert_books_are_exact(sandbox, job)
 
 
-@pytest.mark.parametrize("action", ["create", "pay"])
+@pytest.mark.parametrize("action", [*in_endurance("create"), "pay"])
 def test_what_may_have_left_is_sent_again_after_the_settle_time(sandbox: RunningSandbox, job: Job, action: str) -> None:
     """It was noted and not seen: unknown until it can no longer arrive, and then sent for the first time in truth."""
     bought_before(job)
@@ -56,6 +57,7 @@ def test_what_may_have_left_is_sent_again_after_the_settle_time(sandbox: Running
     assert_books_are_exact(sandbox, job)
 
 
+@pytest.mark.endurance
 def test_the_first_order_at_a_marketplace_that_may_have_left_is_asked_about(sandbox: RunningSandbox, job: Job) -> None:
     """No older order of ours shows that the list would show it: it is not ordered again."""
     killed(job, f"{IN_DOUBT}:create:2")
@@ -82,7 +84,7 @@ def test_a_booking_that_may_have_left_is_asked_about_for_ever(sandbox: RunningSa
     assert_books_are_exact(sandbox, job)
 
 
-@pytest.mark.parametrize("point", ["after-intent", "after-send"])
+@pytest.mark.parametrize("point", [*in_endurance("after-intent"), "after-send"])
 def test_a_run_that_is_killed_again_and_again_gets_there(sandbox: RunningSandbox, job: Job, point: str) -> None:
     """Each run dies at the next effect of the three, and leaves nothing that the following can't settle."""
     for action in ACTIONS:

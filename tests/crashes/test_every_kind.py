@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from connectors.crash_points import EFFECT_POINTS
-from domain.effects import BUYING, TAKING_BACK, EffectStatus
+from domain.effects import BUYING, EffectStatus
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import KINDS
 from tests.crashes.leads import IS_EVERY, LATER, LEADS, Shop
@@ -34,8 +34,6 @@ EVERY: list[list[Case]] = [
 IN_TURN = 11
 """One case of each kind: by this the seven points, and the marketplaces, have their turn."""
 CASES = [case for n, cases in enumerate(EVERY) for case in (cases if IS_EVERY else [cases[n * IN_TURN % len(cases)]])]
-ABOUT_MONEY = {*BUYING, *TAKING_BACK}
-"""The rest of the kinds has its turn in endurance."""
 
 
 def test_every_kind_every_point_and_every_marketplace_has_its_turn() -> None:
@@ -75,9 +73,10 @@ def opened(sandbox: RunningSandbox, folder: Path, cases: Sequence[Case]) -> Shop
     return Shop(sandbox, folder, {str(row["order_ref"]): row for row in rows})
 
 
+# kinds that buy; the others have their turn in endurance
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[] if case[0].action in ABOUT_MONEY else [pytest.mark.endurance]) for case in CASES],
+    [pytest.param(case, marks=[] if case[0].action in BUYING else [pytest.mark.endurance]) for case in CASES],
     ids=lambda case: f"{case[0].__name__}-{case[1]}-{case[2]}",
 )
 def test_whatever_died_it_happens_once(shops: Callable[[Case], tuple[Shop, str]], case: Case) -> None:

@@ -76,6 +76,7 @@ def test_looks_and_a_run_in_the_same_instant_buy_once(sandbox: RunningSandbox, j
     assert_books_are_exact(sandbox, job)
 
 
+@pytest.mark.endurance
 @SQLITE
 def test_a_look_that_is_killed_is_gone_on_with(sandbox: RunningSandbox, job: Job) -> None:
     """By the next look alone; what was approved before the first kill is bought once."""

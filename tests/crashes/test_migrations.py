@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,21 +16,22 @@ from sqlalchemy import Engine, create_engine, text
 from connectors.ledger.engine import MIGRATIONS, open_engine
 from connectors.ledger.schema import SCHEMA_VERSION, metadata
 from tests.crashes.books import assert_books_are_exact
+from tests.crashes.conftest import in_endurance
 from tests.crashes.leads import IS_EVERY
 from tests.crashes.light import Job, killed, run, states
 from tests.postgres import Postgres
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
 VERSIONS = sorted(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+IN_TEST = {*((version, "sqlite") for version in VERSIONS[::3]), *((VERSIONS[end], "postgresql") for end in (0, -1))}
 OLDER = [
-    *((version, "sqlite") for version in VERSIONS),
-    *((version, "postgresql") for version in (VERSIONS[0], VERSIONS[-1])),
-    *(pytest.param(version, "postgresql", marks=pytest.mark.endurance) for version in VERSIONS[1:-1]),
+    pytest.param(*case, marks=() if case in IN_TEST else pytest.mark.endurance)
+    for case in product(VERSIONS, ("sqlite", "postgresql"))
 ]
 ROW = "INSERT INTO batches (batch_id, source, created_at) VALUES ('old', 'file.csv', '2026-01-01 00:00:00+00:00')"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", *in_endurance("postgresql")])
 def ledger_settings(request: pytest.FixtureRequest) -> dict[str, str]:
     """The settings for a database of each kind that is empty."""
     if request.param == "sqlite":

@@ -13,7 +13,7 @@ from domain.effects import Action, EffectStatus
 from domain.reasons import ReasonCode
 from domain.states import OrderState
 from tests.crashes.books import assert_books_are_exact, kept
-from tests.crashes.conftest import in_endurance, in_turn
+from tests.crashes.conftest import in_endurance, one_of
 from tests.crashes.light import Job, Speed, bought_before, context, run, start, states
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
@@ -64,7 +64,7 @@ def test_three_runs_in_the_same_instant_buy_once(sandbox: RunningSandbox, job: J
     assert_books_are_exact(sandbox, job)
 
 
-@pytest.mark.parametrize(CASES, in_turn(ACTIONS, "sqlite", "postgresql"), indirect=["ledger_settings"])
+@pytest.mark.parametrize(CASES, one_of(ACTIONS, "pay", "sqlite", "postgresql"), indirect=["ledger_settings"])
 def test_a_run_that_slept_through_its_lease_may_not_send(sandbox: RunningSandbox, one_order: Job, action: str) -> None:
     """It stopped right before the lease is checked; it wakes when another run has taken over, and nothing leaves."""
     bought_before(one_order)
@@ -87,7 +87,7 @@ def test_a_run_that_slept_through_its_lease_may_not_send(sandbox: RunningSandbox
     assert_books_are_exact(sandbox, one_order)
 
 
-@pytest.mark.parametrize(CASES, in_turn(ACTIONS, "postgresql", "sqlite"), indirect=["ledger_settings"])
+@pytest.mark.parametrize(CASES, one_of(ACTIONS, "create", "postgresql", "sqlite"), indirect=["ledger_settings"])
 def test_a_run_that_slept_over_the_answer_is_not_believed(sandbox: RunningSandbox, one_order: Job, action: str) -> None:
     """The other run read that it happened and went on; the sleeper's own late word has an old fence."""
     sleeper = start(replace(one_order, crash_at=f"stop@after-send:{action}"))

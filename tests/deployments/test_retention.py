@@ -33,6 +33,7 @@ def test_what_somebody_set_counts() -> None:
     )
 
 
+@pytest.mark.endurance
 def test_what_is_too_old_goes_and_the_rest_stays(served: Served) -> None:
     records = Records(served.server_folder / "prefect.db", served.api)
     example = examples(records)

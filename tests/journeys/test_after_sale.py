@@ -162,6 +162,7 @@ def test_plain_readers_have_the_sums_of_the_ledger_after_three_runs_and_a_refund
     assert tuple(pandas.read_parquet(folder)[column].sum() for folder, column in folders) == wanted
 
 
+@pytest.mark.endurance
 def test_goods_go_back_with_a_parcel_and_a_voucher(merchant: Merchant) -> None:
     """Asked with a picture, agreed, sent back once, received, refunded; history is in `refund_events`."""
     order_refs, asked = arrived(merchant, BOTH), {}
@@ -224,6 +225,7 @@ def test_one_line_of_an_order_is_refunded(merchant: Merchant) -> None:
         assert_all_agree(merchant, order_ref, "booked", came_back=refund["asked_fen"])
 
 
+@pytest.mark.endurance
 def test_taobao_refunds_each_line_by_itself(merchant: Merchant) -> None:
     """Cancelling a paid order of two lines asks for two refunds, and both together are all of the money."""
     [order_ref] = bought_two_lines(merchant, "taobao")
@@ -303,6 +305,7 @@ UNASKABLE = [
 ]
 
 
+@pytest.mark.endurance
 def test_what_cannot_be_asked_for_is_said_before_anything_is_sent(merchant: Merchant) -> None:
     """Exit 2 and the remedy; without a reason those that there are, with the need for a voucher. Nothing is asked."""
     [order_ref] = arrived(merchant, {"1688": 1})

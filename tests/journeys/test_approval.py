@@ -30,6 +30,7 @@ def test_runs_at_once_share_the_work_and_all_tell_the_truth(merchant: Merchant) 
     assert len(books["orders"]) == len(books["payments"]) == len(books["shipments"]) == 30
 
 
+@pytest.mark.endurance
 def test_two_files_at_once_stay_within_the_limit_of_the_day(merchant: Merchant) -> None:
     """The limit is checked in the transaction that claims, so no run can spend what another just took."""
     first = requests(merchant, "first.csv", 6)

@@ -99,6 +99,7 @@ def paid(merchant: Merchant) -> list[str]:
     return sorted(order["reference"] for order in merchant.sandbox.books()["orders"] if order["paid_times"])
 
 
+@pytest.mark.endurance
 @pytest.mark.usefixtures("quick")
 async def test_some_orders_are_approved_and_the_others_held(merchant: Merchant) -> None:
     """The chosen one is bought, the others say who did not approve them; the ledger says who approved what."""
@@ -126,6 +127,7 @@ async def test_some_orders_are_approved_and_the_others_held(merchant: Merchant) 
     assert trail[1].endswith(f" UTC: {approved}")
 
 
+@pytest.mark.endurance
 @pytest.mark.usefixtures("quick")
 async def test_all_but_one_are_approved_once_the_answer_is_clear(merchant: Merchant) -> None:
     """All, and one named as well: the run asks once more, with what was filled in, and buys what is meant then."""

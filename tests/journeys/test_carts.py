@@ -31,6 +31,7 @@ def in_carts(merchant: Merchant) -> list[dict[str, Any]]:
     return [row for marketplace in BOTH for row in merchant.report("cart", "list", marketplace)]
 
 
+@pytest.mark.endurance
 def test_lines_are_laid_into_the_cart_once(merchant: Merchant) -> None:
     """Also when an answer is lost and the command is repeated; nothing is bought, and `run` buys nothing either."""
     file = write_csv(merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, BOTH))
@@ -97,6 +98,7 @@ def test_a_sku_of_another_order_is_not_mixed_in(merchant: Merchant) -> None:
     assert shown["quantity"] == row["quantity"]
 
 
+@pytest.mark.endurance
 def test_a_row_taken_out_by_hand_is_not_ordered(merchant: Merchant) -> None:
     """The order is held with the reason; nothing is bought."""
     merchant.report("cart", "add", requests(merchant, "1688"))
@@ -111,6 +113,7 @@ def test_a_row_taken_out_by_hand_is_not_ordered(merchant: Merchant) -> None:
     assert merchant.sandbox.books()["orders"] == []
 
 
+@pytest.mark.endurance
 def test_the_limits_of_the_file_hold_for_the_cart(merchant: Merchant) -> None:
     """A price above the line's limit, and a batch above the budget, are held before anything is ordered."""
     merchant.report("cart", "add", requests(merchant, "taobao"))

@@ -78,6 +78,7 @@ def has_token(path: Path) -> bool:
     return TOKEN.encode() in path.read_bytes()
 
 
+@pytest.mark.endurance
 def test_the_form_takes_an_address_or_the_name_of_a_secret_block(private: Merchant, prefect_url: str) -> None:
     with sheet_of(private) as (address, batch):
         assert planned(private, address).batch_id == batch

@@ -52,6 +52,7 @@ class Deployments:
         return await state.aresult()
 
 
+@pytest.mark.endurance
 async def test_prefect_starts_one_look_when_it_is_due(
     merchant: Merchant, prefect_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,6 +194,7 @@ def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Pat
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
 
 
+@pytest.mark.endurance
 def test_a_folder_of_an_earlier_version_is_arranged_without_names_and_forgets_the_rest(
     merchant: Merchant, bought: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +225,7 @@ def test_snapshots_that_were_put_back_are_erased_by_the_next_night(merchant: Mer
     assert [verify_snapshot(data / "snapshots", one.snapshot_id) for one in list_snapshots(data / "snapshots")]
 
 
+@pytest.mark.endurance
 def test_pasted_lines_go_from_the_runs_that_have_ended(merchant: Merchant, prefect_url: str) -> None:
     """On a server elsewhere; what has not ended is told and left, with exit code 3."""
     file = write_csv(merchant.folder / "requests.csv", rows_of(merchant.sandbox))

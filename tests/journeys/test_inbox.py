@@ -98,6 +98,7 @@ def test_three_files_one_broken_and_a_night_with_nothing_new(merchant: Merchant)
     assert merchant.sandbox.books() == books
 
 
+@pytest.mark.endurance
 def test_what_is_held_stays_open_and_is_bought_once_it_can_be(merchant: Merchant) -> None:
     """A line over its price limit is tried again every night; mended in place, it is bought and the file is done."""
     rows = single_line_orders(merchant.sandbox, {"taobao": 2})

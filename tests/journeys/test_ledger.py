@@ -7,6 +7,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.connectors.ledger.test_trouble import fill, small_disk
 from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
 
@@ -67,6 +69,7 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
     assert "--ordered" in merchant.sourcing("status", "1688-000").stdout
 
 
+@pytest.mark.endurance
 def test_a_lost_ledger_buys_nothing(merchant: Merchant) -> None:
     """A new one would have forgotten the budget: no run begins, until a backup is back or the traces are moved away."""
     file = requests(merchant, 1)
@@ -103,6 +106,7 @@ def test_a_damaged_ledger_buys_nothing(merchant: Merchant) -> None:
     assert merchant.sourcing("ledger", "backup", merchant.folder / "backup.db").exit_code == 1
 
 
+@pytest.mark.endurance
 def test_a_disk_that_fills_up_in_the_middle_doubles_nothing(merchant: Merchant) -> None:
     """The run stops with the remedy; with room again the next one reads what became of what was, and goes on."""
     file = requests(merchant, 6)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from tests.journeys.cut_line import line_to
 from tests.running import PATIENCE_S, Merchant, assert_books_are_exact, single_line_orders, write_csv
 
 
+@pytest.mark.endurance
 def test_a_run_ends_as_planned_without_its_prefect_server(merchant: Merchant, prefect_url: str) -> None:
     """Everything is bought and booked once, the report is printed, and the process ends."""
     rows = single_line_orders(merchant.sandbox, {"taobao": 12})

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
 
@@ -40,6 +41,7 @@ def test_a_batch_is_bought_once_and_every_record_agrees(merchant: Merchant) -> N
     assert len(pd.read_parquet(Path(report["snapshot_root"]) / "orders")) == 24
 
 
+@pytest.mark.endurance
 def test_a_second_ledger_says_that_it_bought_nothing(merchant: Merchant) -> None:
     """Where creating is idempotent it finds its orders paid; it records them, and they are not its purchases."""
     file = write_csv(merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, {"taobao": 2, "poizon": 2}))
@@ -52,6 +54,7 @@ def test_a_second_ledger_says_that_it_bought_nothing(merchant: Merchant) -> None
     assert merchant.sandbox.books()["payments"] == books["payments"]
 
 
+@pytest.mark.endurance
 def test_parcels_are_followed_to_the_door(merchant: Merchant) -> None:
     """Orders reach `delivered`, events come in order and once, domestic numbers reach the warehouse once."""
     report = merchant.report("run", requests(merchant, 3), "--yes")

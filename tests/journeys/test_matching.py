@@ -53,6 +53,7 @@ def bought(merchant: Merchant) -> list[dict[str, Any]]:
     return lines
 
 
+@pytest.mark.endurance
 def test_the_dry_run_shows_candidates_choice_and_pin(merchant: Merchant) -> None:
     """The report names them, the table holds them in the order of the marketplace, and the terminal prints the pin."""
     first, second, *_ = single_sku_offers(merchant.sandbox)
@@ -102,6 +103,7 @@ def test_a_dry_run_that_changes_its_mind_says_so(merchant: Merchant) -> None:
     assert report["matches"][0]["why"].endswith(f"; an earlier run had taken {first['item_id']}")
 
 
+@pytest.mark.endurance
 def test_words_that_meant_nothing_are_not_bought_unseen(merchant: Merchant) -> None:
     """The dry run refused the order; a hit that has come since waits for the next dry run."""
     first, *_ = single_sku_offers(merchant.sandbox)

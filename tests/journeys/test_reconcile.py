@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 
 import aiohttp
+import pytest
 
 from tests.running import Merchant, single_line_orders, write_csv
 from tests.sandbox.buyer import Buyer
@@ -71,6 +72,7 @@ def test_what_is_planted_is_found_and_named(merchant: Merchant) -> None:
     assert [row["findings"] for row in runs] == [0, 3, 3, 2, 2, 3]
 
 
+@pytest.mark.endurance
 def test_a_payment_without_an_answer_is_settled_by_reading(merchant: Merchant) -> None:
     """While it may still arrive it is an open question; once it shows, the ledger has it and everything agrees."""
     late = {"kind": "late_effect", "probability": 1, "times": 1, "delay_s": 600}
@@ -88,6 +90,7 @@ def test_a_payment_without_an_answer_is_settled_by_reading(merchant: Merchant) -
     assert row == {"state": "paid", "snapshot_id": settled["snapshot_id"]}
 
 
+@pytest.mark.endurance
 def test_a_marketplace_that_can_not_be_read_stops_no_other(merchant: Merchant) -> None:
     """It is told, and its orders are not taken for missing; when none can be read, that is the message."""
     assert buy(merchant, {"taobao": 1, "big_major": 1}) == {"booked": 2}

@@ -23,7 +23,8 @@ def folder_deleted(data: Path) -> None:
     shutil.rmtree(data)
 
 
-@pytest.mark.parametrize("happens", [deleted, pytest.param(folder_deleted, marks=pytest.mark.endurance)])
+@pytest.mark.endurance
+@pytest.mark.parametrize("happens", [deleted, folder_deleted])
 def test_a_run_stops_and_says_what_it_did(merchant: Merchant, happens: Callable[[Path], None]) -> None:
     """By the books: each order that it names as ordered and paid is so, and there is no other."""
     file = write_csv(merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, {"taobao": ORDERS}))

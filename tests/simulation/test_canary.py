@@ -34,7 +34,7 @@ async def one_run(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("marketplace", list(Marketplace))
-@pytest.mark.parametrize("chunk_size", [1, 50])
+@pytest.mark.parametrize("chunk_size", [1, pytest.param(50, marks=pytest.mark.endurance)])
 def test_one_order_is_created_where_it_can_not_be_read_back(
     made: Stage, marketplace: Marketplace, chunk_size: int
 ) -> None:

@@ -19,8 +19,10 @@ from tests.simulation.scripts import HOUR_S, Script, buy, steps
 from tests.simulation.stage import Stage, stage
 
 PAID_WHILE_IT_IS_CANCELLED = 931
-EPISODES, SUBMISSIONS, BOOKINGS = 6, (*range(5), PAID_WHILE_IT_IS_CANCELLED), 1
-HIDING = pytest.mark.parametrize("dialect", ["list-without-message", "list-without-reference"])
+EPISODES, SUBMISSIONS, BOOKINGS = 3, (*range(5), PAID_WHILE_IT_IS_CANCELLED), 1
+HIDING = pytest.mark.parametrize(
+    "dialect", ["list-without-message", pytest.param("list-without-reference", marks=pytest.mark.endurance)]
+)
 WITHOUT_A_KEY = pytest.mark.parametrize("marketplace", [Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
 
 

@@ -46,6 +46,7 @@ class Hours(Journey):
         return tracks
 
 
+@pytest.mark.endurance
 def test_a_parcel_without_news_is_not_read_each_hour(made: Stage) -> None:
     journey = Hours(made, ())
     journey.run()

@@ -97,6 +97,7 @@ def test_an_account_that_bought_yesterday_with_an_earlier_version_is_held_and_as
     assert (states(scene), paid(scene)) == (["booked"] * 3, 3)
 
 
+@pytest.mark.endurance
 def test_two_runs_at_once_pay_one_order(made: Stage) -> None:
     async def twice(scene: Scene) -> None:
         one, other = scene.start("source"), scene.start("source")

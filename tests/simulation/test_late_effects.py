@@ -17,7 +17,10 @@ from tests.simulation.stage import Stage, stage
 LATE = pytest.mark.parametrize(
     "delay_s", [*(pytest.param(s, marks=pytest.mark.endurance) for s in (30.0, 300.0)), 600.0]
 )
-MARKETPLACES = pytest.mark.parametrize("marketplace", list(Marketplace))
+TAOBAO, ALIBABA, *OTHERS = Marketplace
+MARKETPLACES = pytest.mark.parametrize(
+    "marketplace", [TAOBAO, ALIBABA, *(pytest.param(one, marks=pytest.mark.endurance) for one in OTHERS)]
+)
 QUESTION = (
     "no answer to book. Does the warehouse console show a shipment for order {order_id}? Answer with: "
     "sourcing resolve R-1 --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"

@@ -95,7 +95,7 @@ def test_a_backup_needs_its_folder(ledger: Ledger, url: str, tmp_path: Path) -> 
     assert not (tmp_path / "backups").exists()
 
 
-@pytest.mark.parametrize("server", [False, True])
+@pytest.mark.parametrize("server", [False, pytest.param(True, marks=pytest.mark.endurance)])
 def test_a_backup_onto_a_full_disk_names_the_backup(
     ledger: Ledger, url: str, tmp_path: Path, request: pytest.FixtureRequest, *, server: bool
 ) -> None:
@@ -400,7 +400,7 @@ def both(tmp_path: Path, postgres: Postgres | None) -> tuple[str, str]:
     return old, f"sqlite:///{tmp_path / 'new.db'}"
 
 
-@pytest.mark.parametrize("server", [False, True])
+@pytest.mark.parametrize("server", [False, pytest.param(True, marks=pytest.mark.endurance)])
 def test_a_move_killed_before_the_old_ledger_is_marked_leaves_that_one_in_use(
     tmp_path: Path, request: pytest.FixtureRequest, *, server: bool
 ) -> None:
@@ -420,7 +420,7 @@ def test_a_move_killed_before_the_old_ledger_is_marked_leaves_that_one_in_use(
     assert (buys(old), buys(new)) == (False, True)
 
 
-@pytest.mark.parametrize("server", [False, True])
+@pytest.mark.parametrize("server", [False, pytest.param(True, marks=pytest.mark.endurance)])
 def test_a_move_killed_after_the_old_ledger_is_marked_is_finished_by_the_next(
     tmp_path: Path, request: pytest.FixtureRequest, *, server: bool
 ) -> None:

@@ -211,7 +211,9 @@ def test_a_merge_that_has_begun_leaves_alone_what_a_writer_replaced(
     assert names(days)[0] == "t-0-1"
 
 
-@pytest.mark.parametrize("fault", [duckdb.OutOfMemoryException("full"), SnapshotDamaged("gone")])
+@pytest.mark.parametrize(
+    "fault", [duckdb.OutOfMemoryException("full"), pytest.param(SnapshotDamaged("gone"), marks=pytest.mark.endurance)]
+)
 def test_what_can_not_be_merged_stays_and_the_other_days_are_merged(
     days: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
@@ -236,6 +238,7 @@ def test_what_is_merged_is_pruned_too_and_no_file_of_it_counts_as_a_dead_writers
     assert (done.unnamed, len(done.dropped), by_every_reader(days)[0]) == (0, 2, before)
 
 
+@pytest.mark.endurance
 def test_two_years_of_nights_and_hours_are_few_files() -> None:
     """A batch a night, tracking every hour, merged every night."""
 
@@ -274,7 +277,7 @@ def test_a_reading_opens_each_manifest_once(days: Path, monkeypatch: pytest.Monk
     assert len(opened) == len({*opened}) == 8
 
 
-@pytest.mark.parametrize("most", [1, 3, 7])
+@pytest.mark.parametrize("most", [3, *(pytest.param(most, marks=pytest.mark.endurance) for most in (1, 7))])
 def test_rows_are_merged_some_at_a_time_in_the_order_of_their_keys(
     days: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:

@@ -21,6 +21,8 @@ from tests.connectors.snapshots.sample import DAY, write_new, write_old
 OLD = [("A-1", 0), ("A-2", 0), ("payment", 1)]
 NEW = [("A-1", 1990), ("A-2", 1991), ("payment", 1990), ("payment", 1991)]
 NEXT_DAY = date(2026, 1, 3)
+PACE = 3
+"""Of the steps of a write: so many lie between two at which it dies."""
 
 
 class Killed(BaseException):
@@ -66,7 +68,7 @@ def survives(root: Path, step: int, day: date) -> bool:
 
 @pytest.mark.parametrize("day", [DAY, pytest.param(NEXT_DAY, marks=pytest.mark.endurance)])
 def test_a_first_write_that_dies_anywhere_leaves_nothing_or_all(tmp_path: Path, day: date) -> None:
-    for step in count():
+    for step in count(0, PACE):
         root = tmp_path / str(step)
         if survives(root, step, day):
             assert step > 10
@@ -76,7 +78,7 @@ def test_a_first_write_that_dies_anywhere_leaves_nothing_or_all(tmp_path: Path, 
 
 @pytest.mark.parametrize("day", [DAY, pytest.param(NEXT_DAY, marks=pytest.mark.endurance)])
 def test_a_rewrite_that_dies_anywhere_leaves_the_old_or_the_new(tmp_path: Path, day: date) -> None:
-    for step in count():
+    for step in count(0, PACE):
         root = tmp_path / str(step)
         write_old(root)
         if survives(root, step, day):

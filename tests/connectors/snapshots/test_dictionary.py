@@ -11,9 +11,9 @@ from cli.sql import run_sql
 from connectors.snapshots import TABLES, Table, sql, write_snapshot
 from connectors.snapshots.dictionary import PAGE, TYPES, Type, page
 from connectors.snapshots.frames import Snapshots
-from tests.connectors.snapshots.sample import AT, DAY
+from tests.connectors.snapshots.sample import AT, DAY, EACH_TABLE
 
-ALL = pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+EACH = pytest.mark.parametrize("name", EACH_TABLE)
 
 
 @pytest.fixture(scope="module")
@@ -33,31 +33,33 @@ def test_the_page_is_what_the_schemas_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "make dictionary"
 
 
-@ALL
-def test_types_in_duckdb_and_pandas_are_as_the_page_says(root: Path, table: Table) -> None:
+@EACH
+def test_types_in_duckdb_and_pandas_are_as_the_page_says(root: Path, name: str) -> None:
     import duckdb
     import pandas as pd
 
+    table = TABLES[name]
     (file,) = root.glob(f"{table.name}/*.parquet")
-    told: dict[str, Type] = {name: TYPES[column.kind[0]] for name, column in table.columns.items()}
+    told: dict[str, Type] = {word: TYPES[column.kind[0]] for word, column in table.columns.items()}
     with duckdb.connect() as connection:
         rows = connection.execute(
             "DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning = false)", [str(file)]
         ).fetchall()
-    assert {row[0]: row[1] for row in rows} == {name: type_.duckdb for name, type_ in told.items()}
-    assert dict(pd.read_parquet(file).dtypes.astype(str)) == {name: type_.pandas for name, type_ in told.items()}
+    assert {row[0]: row[1] for row in rows} == {word: type_.duckdb for word, type_ in told.items()}
+    assert dict(pd.read_parquet(file).dtypes.astype(str)) == {word: type_.pandas for word, type_ in told.items()}
     frame = Snapshots(root).table(table.name)
     assert dict(frame.dtypes.astype(str)) == {field.name: f"{field.type}[pyarrow]" for field in table.schema}
 
 
-@ALL
-def test_describing_a_table_shows_the_words(tmp_path: Path, table: Table) -> None:
+@EACH
+def test_describing_a_table_shows_the_words(tmp_path: Path, name: str) -> None:
+    table = TABLES[name]
     told = ("description", "unit", "example", "personal")
     answer = sql(tmp_path, f"describe {table.name}")
     assert answer.columns == ("column_name", "column_type", "null", "key", "default", "extra", *told)
     assert [row[0] for row in answer.rows] == list(table.columns)
-    for name, _, _, _, _, _, description, unit, example, personal in answer.rows:
-        column = table.columns[str(name)]
+    for column_name, _, _, _, _, _, description, unit, example, personal in answer.rows:
+        column = table.columns[str(column_name)]
         assert (description, unit, personal) == (column.words, column.unit or None, column.personal)
         assert example == column.shown_example
     assert sql(tmp_path, f'DESC "{table.name}_history" ;').rows == answer.rows

@@ -150,7 +150,7 @@ def test_a_strike_that_dies_anywhere_leaves_whole_snapshots_and_the_second_finis
             break
 
 
-@pytest.mark.parametrize("first_had_it", [True, False])
+@pytest.mark.parametrize("first_had_it", [True, pytest.param(False, marks=pytest.mark.endurance)])
 def test_a_run_that_died_while_it_replaced_a_snapshot_hides_nothing(tmp_path: Path, *, first_had_it: bool) -> None:
     """What it had put in place, staged or kept aside goes too, and the snapshot that counted still does."""
     for step in count(0, 3):

@@ -20,7 +20,7 @@ from pyarrow import parquet
 from connectors.snapshots import TABLES, QueryError, SnapshotDamaged, SnapshotError, Snapshots, sql
 from connectors.snapshots.amounts import with_decimals
 from connectors.snapshots.sources import rows_in
-from tests.connectors.snapshots.sample import AT, order, write
+from tests.connectors.snapshots.sample import AT, EACH_TABLE, order, write
 from tests.running import ROOT
 
 LATER = AT + timedelta(hours=1)
@@ -49,7 +49,7 @@ def test_a_frame_has_the_newest_row_of_each_key_in_arrows_types(tmp_path: Path) 
     assert types["tracking_numbers"] == "list<item: string>[pyarrow]"
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", EACH_TABLE)
 def test_frames_and_sql_have_the_same_rows(tmp_path: Path, name: str) -> None:
     write_three(tmp_path)
     rows = Snapshots(tmp_path).arrow(name).sort_by("snapshot_at")

@@ -168,7 +168,7 @@ def tell_again(root: Path) -> None:
 
 def test_a_pruning_that_dies_anywhere_leaves_the_old_or_the_new_and_the_next_ends_it(tmp_path: Path) -> None:
     old, new = 7, 4
-    for step in count(0, 2):
+    for step in count(0, 5):
         root = tmp_path / str(step)
         filled(root)
         try:
@@ -200,6 +200,7 @@ prune(Path(sys.argv[1]), Old(keep=1), AT + timedelta(hours=10))
 """
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize(("where", "left"), [("put_in_place", 4), ("write_manifest", 2)])
 def test_a_killed_pruning_loses_nothing_and_the_next_one_ends_it(tmp_path: Path, where: str, left: int) -> None:
     filled(tmp_path)

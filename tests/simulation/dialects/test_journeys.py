@@ -14,7 +14,7 @@ from tests.simulation.dialects.table import REMEDIES, Trip, Word, judged, played
 from tests.simulation.stage import Stage, stage
 
 ABOUT_MONEY = (
-    ("pay-is-submission", "refuses-duplicates"),
+    pytest.param(("pay-is-submission", "refuses-duplicates"), marks=pytest.mark.endurance),
     ("pay-by-credit", "freight-distribution-ids", "receiver-china"),
 )
 
