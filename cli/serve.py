@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import socket
 import sys
+import threading
 import time
+from importlib import import_module
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -19,7 +23,8 @@ from connectors.callbacks.intake import SANDBOX, new_token
 from connectors.callbacks.store import CallbackStore
 from connectors.notifying import replaced_setting
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
-from deployments.local_server import running_server
+from deployments.bounded_http import listening, run_app
+from deployments.local_server import is_healthy, running_server
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
 from tasks.engine.resources import utc_now
 
@@ -64,11 +69,34 @@ def run_installation(
 
 
 def show_page(host: str, port: int | None) -> None:
-    """Show the page alone, with links to the forms of a `sourcing serve` that runs for the same folder."""
-    from deployments.page.app import serve_page
+    """Show the page until SIGINT or SIGTERM, with links to the forms of a server that runs for the same folder."""
+    from deployments.page.app import app_of
 
-    with running_server(SourcingSettings().data_dir):
-        serve_page(host, port, say=lambda address: console.print(f"The page is at {address}; Ctrl-C ends it."))
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    settings = SourcingSettings()
+    url = "http://" + (f"[{host}]" if ":" in host else host)
+    if not (is_loopback(url) or settings.page_password.get_secret_value()):
+        raise ServeFailed(
+            f"{host} can be reached from elsewhere, and the page shows every order and takes files that are bought: "
+            "set SOURCING_PAGE_PASSWORD, or leave --host out"
+        )
+    wished = settings.page_port if port is None else port
+    with running_server(settings.data_dir), listening(host, wished, "the page", "SOURCING_PAGE_PORT") as listener:
+        address = f"{url}:{listener.getsockname()[1]}"
+        console.print(f"The page is at {address}; Ctrl-C ends it.")
+        threading.Thread(target=_load_readings, args=[address], daemon=True).start()
+        run_app(app_of(settings, {host}, utc_now), listener)
+
+
+def _load_readings(address: str) -> None:
+    """Load Prefect, which takes seconds, before the first view and after a server that is just starting; tell it."""
+    while (api := os.environ.get("PREFECT_API_URL", "")) and not is_healthy(api):
+        time.sleep(1)
+    import_module("deployments.page.today")
+    if api:
+        from flows.prefect_ui.todo_artifact import show_beginning
+
+        asyncio.run(show_beginning(address))
 
 
 def free_port(wished: int, setting: str, *, is_tryout: bool) -> int:

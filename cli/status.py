@@ -62,9 +62,9 @@ def _show_one(ledger: Ledger, order_ref: str) -> int:
         console.print(f"Reason {order.reason_code}: see docs/reasons.md")
     if forgotten := ledger.forgotten.known([order_ref]):
         console.print(f"Its receiver was forgotten on {clock_time(forgotten[order_ref])} {zone()}")
-    for title, columns, rows in history_of(ledger, order_ref):
+    for title, columns, rows in history_of(ledger, order):
         heads = [f"{name} ({zone()})" if name in ("at", "since") else name for name in columns]
-        cells = [[clock_time(cell) if isinstance(cell, datetime) else cell for cell in row] for row in rows]
+        cells = [[clock_time(cell) if isinstance(cell, datetime) else str(cell) for cell in row] for row in rows]
         if cells:
             console.print(table_of(heads, cells, title=title))
     return 0

@@ -10,13 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from connectors.settings import SourcingSettings
 from deployments.local_server import START_TIMEOUT_S, is_healthy
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 ROOT = Path(__file__).parent.parent
-POOL, HELPERS = "sourcing", "sourcing-helpers"
+POOL, HELPERS, HELPER = "sourcing", "sourcing-helpers", "helper"
 """Helpers have a pool of their own, of processes in any case: each worker of it has a home that outlives its runs."""
 
 AT_ONCE = {"nightly": 1, "manual": 4, "finish-batch": 2}
@@ -35,7 +36,10 @@ async def register(client: PrefectClient, pool_type: str) -> None:
     from deployments.automations import register_automations
 
     await _register_pool(client, POOL, pool_type)
-    await _register_pool(client, HELPERS, "process")
+    if may_share():
+        await _register_pool(client, HELPERS, "process")
+    else:
+        await _remove_helpers(client)
     await _register_queues(client)
     await XportcnCredentials.aregister_type_and_schema(client=client)
     await register_automations(client)
@@ -43,12 +47,30 @@ async def register(client: PrefectClient, pool_type: str) -> None:
 
 
 def deploy() -> None:
-    """`prefect deploy --all` in the product's folder, in this process, which ends with it."""
+    """`prefect deploy` of all that can run here, in the product's folder, in this process, which ends with it."""
+    import yaml
     from prefect.cli import app
 
     os.chdir(ROOT)
-    sys.argv[1:] = ["--no-prompt", "deploy", "--all"]
+    names = [one["name"] for one in yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))["deployments"]]
+    wanted = [name for name in names if name != HELPER or may_share()]
+    sys.argv[1:] = ["--no-prompt", "deploy", *(word for name in wanted for word in ("--name", name))]
     app()
+
+
+def may_share() -> bool:
+    """Whether there can be helpers: they need the ledger on PostgreSQL."""
+    return SourcingSettings().ledger_url.startswith("postgres")
+
+
+async def _remove_helpers(client: PrefectClient) -> None:
+    """Else they would stand there as not ready for ever."""
+    from prefect.exceptions import ObjectNotFound
+
+    with suppress(ObjectNotFound):
+        await client.delete_deployment((await client.read_deployment_by_name(f"{HELPER}/{HELPER}")).id)
+    with suppress(ObjectNotFound):
+        await client.delete_work_pool(HELPERS)
 
 
 def await_server() -> None:

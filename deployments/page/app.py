@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -28,11 +27,11 @@ from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.overview import every_batch
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
+from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import SnapshotError
 from connectors.table_files import ExportFormat
 from connectors.ui_pages import WHAT_WAITS, artifact_page, run_form, ui_address
-from deployments.bounded_http import ReceiverFailed, Unheard, body_of, listening, run_app
+from deployments.bounded_http import Unheard, body_of
 from deployments.page.guard import FOLDERS, STYLES, Guard
 from domain.wording import counted, pluralize, shorten
 from flows.answers.histories import history_of, meant_by
@@ -43,14 +42,13 @@ if TYPE_CHECKING:
     from deployments.page.today import Today
 
 NUMBERS = ("orders", "paid", "bytes", "quantity", "price")
-TEMPLATE = {"ALL": "", "NARROW": 3, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": ()}
+TEMPLATE = {"ALL": "", "NARROW": 3, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": (), "style": Markup(STYLES[0])}
 SENT_WITHIN_S, DAY_S = 60.0, 86_400
 MOST_ROWS, LONGEST_NAME = 200, 200
 DEEDS: Sequence[tuple[str, str, dict[str, Any]]] = (
     *(("manual", "Buy from a form", {}), ("nightly", "Begin the night now", {})),
     *(("sync-tracking", "Read the parcels now", {}), ("pause-buying", "Stop all buying", {})),
 )
-
 REMEDIES = (("refund", "Refund"), ("cancel-orders", "Cancel"))
 
 
@@ -77,11 +75,8 @@ class Page:
         self.settings, self.clock, self.zone = settings, clock, ZoneInfo(settings.timezone)
         self._turn = asyncio.Lock()
         self._made: list[Today] = []
-        made = Environment(
-            loader=FileSystemLoader(FOLDERS), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
-        is_sandbox = XportcnSettings().is_sandbox
-        made.globals |= {**TEMPLATE, "style": Markup(STYLES[0]), "is_sandbox": is_sandbox, "zone": settings.timezone}
+        made = Environment(loader=FileSystemLoader(FOLDERS), autoescape=True, undefined=StrictUndefined)
+        made.globals |= {**TEMPLATE, "is_sandbox": XportcnSettings().is_sandbox, "zone": settings.timezone}
         self._template = made.get_template("page.html")
 
     def shown(self, title: str, *parts: Any, status: int = 200, **more: Any) -> Response:
@@ -111,7 +106,7 @@ class Page:
 
     async def today(self, request: Request) -> Response:
         readings = await self.readings()
-        now, server = await asyncio.gather(readings.standing.get(), readings.server())
+        now, server = await asyncio.gather(readings.standing.get(), readings.server.get())
         rows: list[Sequence[str]] = [
             (to("open it, then Resume", address) if address else "", name, "to approve", asked, self.at(since))
             for name, since, asked, address in server.asking
@@ -161,11 +156,14 @@ class Page:
 
     async def order(self, request: Request) -> Response:
         ref = _named(request, "ref")
-        if (told := await self.read(lambda ledger: _order_in(ledger, ref))) is None:
+        found = await self.read(
+            lambda ledger: [(one, history_of(ledger, one)) for one in ledger.orders([ref]).values()]
+        )
+        if not found:
             raise HTTPException(404, "The ledger has no such order")
-        order, parts = told
+        [(order, parts)] = found
         readings = await self.readings()
-        now, server = await asyncio.gather(readings.standing.get(), readings.server())
+        now, server = await asyncio.gather(readings.standing.get(), readings.server.get())
         mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
         links = [to(text, address) for one in mine for text, address in readings.links_of([one], server.forms)]
         filled: list[dict[str, Any]] = [{"order_ref": ref}, {"order_refs": [ref]}]
@@ -297,16 +295,6 @@ def _found(ledger: Ledger, words: str) -> tuple[str, Sequence[OrderRecord]]:
     return "", meant_by(ledger, words)
 
 
-def _order_in(ledger: Ledger, ref: str) -> tuple[OrderRecord, list[Any]] | None:
-    if (order := ledger.orders([ref]).get(ref)) is None:
-        return None
-    lines = [(one.title or one.item_id, one.sku_id, one.quantity, one.unit_price) for one in order.lines]
-    refunds = [(one.key, one.state, one.asked, one.refunded) for one in ledger.refunds.of_orders([ref])]
-    goods = ("What", ("title", "sku", "quantity", "price"), lines)
-    back = ("Refunds", ("refund", "state", "asked", "came back"), refunds)
-    return order, [goods, back, *reversed(history_of(ledger, ref))]
-
-
 def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[], datetime]) -> ASGIApp:
     """The guarded app. `hosts` are names by which it may be called beside those of the settings."""
     page = Page(settings, clock)
@@ -318,18 +306,3 @@ def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
     names = {name.strip().lower() for name in settings.page_hosts.split(",")} - {""}
     return Guard(app, hosts={*hosts, *names}, password=settings.page_password.get_secret_value())
-
-
-def serve_page(host: str, port: int | None, *, say: Callable[[str], None]) -> None:
-    """Answer until SIGINT or SIGTERM. Port 0 takes any free one. Raises `ReceiverFailed` or `BadSetting`."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    settings = SourcingSettings()
-    url = "http://" + (f"[{host}]" if ":" in host else host)
-    if not (is_loopback(url) or settings.page_password.get_secret_value()):
-        raise ReceiverFailed(
-            f"{host} can be reached from elsewhere, and the page shows every order and takes files that are bought: "
-            "set SOURCING_PAGE_PASSWORD, or leave --host out"
-        )
-    with listening(host, settings.page_port if port is None else port, "the page", "SOURCING_PAGE_PORT") as listener:
-        say(f"{url}:{listener.getsockname()[1]}")
-        run_app(app_of(settings, {host}, lambda: datetime.now(UTC)), listener)

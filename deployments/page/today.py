@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -16,6 +17,7 @@ from markupsafe import Markup
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import PrefectHTTPStatusError
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.overview import counted_by_state
@@ -41,17 +43,17 @@ class Latest(Generic[T]):
 
     def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
         self._make, self._lock, self._until = make, asyncio.Lock(), 0.0
-        self._made: T | Exception = TimeoutError()
+        self._made: T | LedgerUnusable = LedgerUnusable()
 
     async def get(self) -> T:
         async with self._lock:
             if time.monotonic() >= self._until:
                 try:
                     self._made = await self._make()
-                except (LedgerUnusable, httpx.HTTPError, OSError) as error:
+                except LedgerUnusable as error:
                     self._made = error
                 self._until = time.monotonic() + LASTS_S
-        if isinstance(self._made, Exception):
+        if isinstance(self._made, LedgerUnusable):
             raise self._made
         return self._made
 
@@ -85,14 +87,7 @@ class Today:
 
     def __init__(self, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
         self.standing = Latest(lambda: asyncio.to_thread(stands, settings, clock))
-        self._server = Latest(ask_server)
-
-    async def server(self) -> Server:
-        """What Prefect says; nothing while it does not answer."""
-        try:
-            return await self._server.get()
-        except (httpx.HTTPError, OSError):
-            return Server()
+        self.server = Latest(ask_server)
 
 
 def stands(settings: SourcingSettings, clock: Callable[[], datetime]) -> Standing:
@@ -119,9 +114,13 @@ def stands(settings: SourcingSettings, clock: Callable[[], datetime]) -> Standin
 
 
 async def ask_server() -> Server:
-    """Prefect's answers; nothing where its address is not known, since its client would start a server then."""
-    if not os.environ.get("PREFECT_API_URL"):
-        return Server()
+    """Prefect's answers; nothing while it gives none, and without its address: its client would start a server."""
+    with suppress(httpx.HTTPError, PrefectHTTPStatusError, OSError):
+        return await _asked() if os.environ.get("PREFECT_API_URL") else Server()
+    return Server()
+
+
+async def _asked() -> Server:
     async with asyncio.timeout(ANSWERS_WITHIN_S), get_client() as client:
         forms = {one.name: one.id for one in await client.read_deployments()}
         nightly = [forms[name] for name in (NIGHTLY,) if name in forms]

@@ -18,30 +18,28 @@ NUMBER = re.compile(r"(?=.*\d)\S{8,}")
 AMONG, MOST_ALIKE = 200, 20
 
 
-def history_of(ledger: Ledger, order_ref: str) -> Sequence[tuple[str, Sequence[str], Sequence[Sequence[Any]]]]:
+def history_of(ledger: Ledger, order: OrderRecord) -> Sequence[tuple[str, Sequence[str], Sequence[Sequence[Any]]]]:
     """Tables of an order: title, columns and rows. Times are UTC. A person stands by name, a run as `run`."""
-    effects = [
-        (one.key, one.status, one.settled_at or one.intent_at, one.reason) for one in ledger.effects_of([order_ref])
-    ]
-    moves = [{**one, "by": "run" if names_a_run(one["by"]) else one["by"]} for one in ledger.moves_of(order_ref)]
-    answers = [
-        {**one, "by": "run" if names_a_run(one["by"]) else one["by"]} for one in ledger.resolutions.of_order(order_ref)
-    ]
-    scans = ledger.tracking.listed(order_refs=[order_ref])
+    refs = [order.order_ref]
+    lines = [(one.title or one.item_id, one.sku_id, one.quantity, one.unit_price) for one in order.lines]
+    refunds = [(one.key, one.state, one.asked, one.refunded) for one in ledger.refunds.of_orders(refs)]
+    effects = [(one.key, one.status, one.settled_at or one.intent_at, one.reason) for one in ledger.effects_of(refs)]
+    scans, moves = ledger.tracking.listed(order_refs=refs), ledger.moves_of(order.order_ref)
+    answers = ledger.resolutions.of_order(order.order_ref)
+    scanned = ("occurred_at", "tracking_number", "status", "description")
     return (
+        ("Lines", ("title", "sku", "quantity", "price"), lines),
+        ("Tracking", ("at", "number", "status", "what"), _cells(scans, *scanned)),
+        ("Refunds", ("refund", "state", "asked", "came back"), refunds),
         ("Effects", ("key", "status", "since", "reason"), effects),
         ("Moves", ("at", "to", "reason", "by"), _cells(moves, "at", "new_state", "reason", "by")),
         ("Answers", ("at", "question", "answer", "by"), _cells(answers, "at", "question", "answer", "by")),
-        (
-            "Tracking",
-            ("at", "number", "status", "what"),
-            _cells(scans, "occurred_at", "tracking_number", "status", "description"),
-        ),
     )
 
 
 def _cells(rows: Sequence[Mapping[str, Any]], *names: str) -> list[tuple[Any, ...]]:
-    return [tuple(row[name] for name in names) for row in rows]
+    told = [{**row, "by": "run"} if names_a_run(row.get("by", "")) else row for row in rows]
+    return [tuple(row[name] for name in names) for row in told]
 
 
 def meant_by(ledger: Ledger, words: str) -> list[OrderRecord]:

@@ -41,6 +41,7 @@ LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
 """The shortest time between two refreshes, and the longest: time alone makes orders overdue."""
 UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPACE}"})
 APPROVAL = "waits for approval"
+BEGIN_HERE = "begin-here"
 MOST_NAMED_IN_A_LINK = 20
 MOST_PARTS = 4
 """Paragraphs of an approval's form: the question, its cost, why it is asked, and the deadline."""
@@ -92,7 +93,7 @@ async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> boo
     if since < MOST_PAUSE_S and (now.pulse, now.approvals) == (_seen.pulse, _seen.approvals):
         return False
     text, summary = await _written(client, ledger, asking)
-    is_new = await _put(client, text, summary)
+    is_new = await _put(client, WHAT_WAITS, text, summary)
     _seen.at, _seen.pulse, _seen.approvals = now.at, now.pulse, now.approvals
     return is_new
 
@@ -135,9 +136,16 @@ def paused_at(run: FlowRun) -> datetime:
     return run.state.timestamp
 
 
-async def _put(client: PrefectClient, text: str, summary: str) -> bool:
+async def show_beginning(address: str) -> None:
+    """The artifact that leads to the page of its own."""
+    text = f"**[Begin here]({address})**: what waits, orders, reports, files in and out, and links to each form."
+    async with get_client() as client:
+        await _put(client, BEGIN_HERE, text, f"Begin at {address}")
+
+
+async def _put(client: PrefectClient, key: str, text: str, summary: str) -> bool:
     """Overwrite the newest artifact, so that its page has no history of thousands; create it where there is none."""
-    newest = await _newest(client)
+    newest = await _newest(client, key)
     if newest is not None and (newest.data, newest.description) == (text, summary):
         return False
     if newest is not None:
@@ -147,12 +155,12 @@ async def _put(client: PrefectClient, text: str, summary: str) -> bool:
             pass
         else:
             return True
-    await client.create_artifact(ArtifactCreate(key=WHAT_WAITS, type="markdown", data=text, description=summary))
+    await client.create_artifact(ArtifactCreate(key=key, type="markdown", data=text, description=summary))
     return True
 
 
-async def _newest(client: PrefectClient) -> ArtifactCollection | None:
-    wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[WHAT_WAITS]))
+async def _newest(client: PrefectClient, key: str) -> ArtifactCollection | None:
+    wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[key]))
     found = await client.read_latest_artifacts(artifact_filter=wanted, limit=1)
     return found[0] if found else None
 

@@ -21,15 +21,16 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 import deployments.page.today
+from cli.serve import show_page
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
-from deployments.bounded_http import ReceiverFailed
-from deployments.page.app import DEEDS, REMEDIES, app_of, serve_page
+from deployments.page.app import DEEDS, REMEDIES, app_of
 from deployments.page.today import NIGHTLY
+from deployments.serving import ServeFailed
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
@@ -222,8 +223,8 @@ async def test_a_password_is_asked_for_where_one_is_set(
 
 def test_without_a_password_other_machines_are_not_let_in(settings: SourcingSettings) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.5", "example.com"):
-        with pytest.raises(ReceiverFailed, match=r"can be reached from elsewhere.* set SOURCING_PAGE_PASSWORD"):
-            serve_page(host, 0, say=print)
+        with pytest.raises(ServeFailed, match=r"can be reached from elsewhere.* set SOURCING_PAGE_PASSWORD"):
+            show_page(host, 0)
     with pytest.raises(
         BadSetting, match=r"SOURCING_PAGE_PASSWORD: has fewer than 12 characters; its value is not shown"
     ):

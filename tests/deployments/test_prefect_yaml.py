@@ -130,7 +130,7 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
 
 def test_what_buys_waits_in_a_queue_of_its_own() -> None:
     """A deployment's limit takes the place of a run that pauses, and Prefect then ends the process that asked."""
-    asking = {name: one for name, one in DEPLOYMENTS.items() if "buys" in one["tags"]}
+    asking = {name: one for name, one in DEPLOYMENTS.items() if "buy" in one["tags"]}
     assert {name: one["work_pool"]["work_queue_name"] for name, one in asking.items()} == {
         "nightly": "nightly",
         "manual": "manual",

@@ -45,7 +45,6 @@ NAMES = {
     "message-seller/message",
     "confirm-receipt/receive",
     "resolve/resolve",
-    "helper/helper",
 }
 
 
@@ -93,7 +92,7 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
         "PREFECT_LOGGING_HANDLERS_API_CLASS": "deployments.run_log.RunLog",
     }
     assert nightly["parameters"] == {"inbox": str(served.data_dir / "inbox")}
-    assert nightly["tags"] == ["sourcing", "buys"]
+    assert nightly["tags"] == ["sourcing", "buy", "automatic"]
     assert served.deployment("source-orders/manual")["schedules"] == []
 
 
