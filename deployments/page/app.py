@@ -43,13 +43,16 @@ if TYPE_CHECKING:
 
 NUMBERS = ("orders", "paid", "bytes", "quantity", "price")
 TEMPLATE = {"ALL": "", "NARROW": 3, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": (), "style": Markup(STYLES[0])}
-SENT_WITHIN_S, DAY_S = 60.0, 86_400
-MOST_ROWS, LONGEST_NAME = 200, 200
-DEEDS: Sequence[tuple[str, str, dict[str, Any]]] = (
+MOST_ROWS, LONGEST_NAME, SENT_WITHIN_S, DAY_S = 200, 200, 60.0, 86_400
+Form = tuple[str, str, dict[str, Any]]  # a deployment, the text of its link, and what is filled in
+DEEDS: Sequence[Form] = (
     *(("manual", "Buy from a form", {}), ("nightly", "Begin the night now", {})),
     *(("sync-tracking", "Read the parcels now", {}), ("pause-buying", "Stop all buying", {})),
 )
-REMEDIES = (("refund", "Refund"), ("cancel-orders", "Cancel"))
+
+
+def remedies(ref: str) -> Sequence[Form]:
+    return ("refund", "Refund", {"order_ref": ref}), ("cancel-orders", "Cancel", {"order_refs": [ref]})
 
 
 def part(title: str, columns: Sequence[str] = (), rows: Sequence[Any] = (), **more: Any) -> dict[str, Any]:
@@ -62,8 +65,7 @@ def to(text: object, path: str, **query: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(f"{path}?{urlencode(query)}" if query else path, text)
 
 
-def forms_of(forms: Mapping[str, Any], *wanted: tuple[str, str, dict[str, Any]]) -> list[Markup]:
-    """Links to the forms of deployments, each with its text and what is filled in."""
+def forms_of(forms: Mapping[str, Any], *wanted: Form) -> list[Markup]:
     known = [(text, run_form(forms[name], values)) for name, text, values in wanted if name in forms]
     return [to(text, address) for text, address in known if address]
 
@@ -102,8 +104,6 @@ class Page:
 
         return await asyncio.to_thread(work)
 
-    # what is asked for
-
     async def today(self, request: Request) -> Response:
         readings = await self.readings()
         now, server = await asyncio.gather(readings.standing.get(), readings.server.get())
@@ -120,7 +120,7 @@ class Page:
             "Today",
             part("What waits for you", ("what to do", "what", "state", "why", "since"), rows, words=words),
             part("What left, or may have left, by the day it was begun", chart=now.chart),
-            part("Orders", ("state", "orders"), [(_plain(state), f"{n:,}") for state, n in now.states.items()]),
+            part("Orders", ("state", "orders"), [(s.replace("_", " "), f"{n:,}") for s, n in now.states.items()]),
             facts={"spent today": of_limit, "next night": self.at(server.night), "as of": self.at(now.at)},
             words=[now.pause.notice] if now.pause else (),
             links=[to("Send a file", "/upload"), *forms_of(server.forms, *DEEDS)],
@@ -140,14 +140,9 @@ class Page:
         if len(found) == 1 and not batch:
             return RedirectResponse(f"/order?{urlencode({'ref': found[0].order_ref})}", 303)
         rows = [
-            (
-                to(one.order_ref, "/order", ref=one.order_ref),
-                _plain(one.state),
-                one.reason,
-                one.paid,
-                self.at(one.updated_at),
-            )
+            (to(ref, "/order", ref=ref), state.replace("_", " "), one.reason, one.paid, self.at(one.updated_at))
             for one in found
+            for ref, state in [(one.order_ref, one.state)]
         ]
         words = [pluralize(len(found), "order") if found else "No order has this as a reference, id or number."]
         links = [to("Report with charts", "/report", batch=batch)] if batch else ()
@@ -156,9 +151,7 @@ class Page:
 
     async def order(self, request: Request) -> Response:
         ref = _named(request, "ref")
-        found = await self.read(
-            lambda ledger: [(one, history_of(ledger, one)) for one in ledger.orders([ref]).values()]
-        )
+        found = await self.read(lambda ledger: [(o, history_of(ledger, o)) for o in ledger.orders([ref]).values()])
         if not found:
             raise HTTPException(404, "The ledger has no such order")
         [(order, parts)] = found
@@ -166,12 +159,10 @@ class Page:
         now, server = await asyncio.gather(readings.standing.get(), readings.server.get())
         mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
         links = [to(text, address) for one in mine for text, address in readings.links_of([one], server.forms)]
-        filled: list[dict[str, Any]] = [{"order_ref": ref}, {"order_refs": [ref]}]
-        links += forms_of(server.forms, *((*form, values) for form, values in zip(REMEDIES, filled, strict=True)))
-        freight = line_of(order).freight or ""
-        facts = {"state": _plain(order.state), "approved": order.approved, "paid": order.paid, "freight": freight}
-        facts |= {"came back": order.refunded if order.refunded_minor else "", "order id": order.order_id}
-        facts |= {"shipment": order.shipment_order_id}
+        links += forms_of(server.forms, *remedies(ref))
+        facts = {"state": order.state.replace("_", " "), "approved": order.approved, "paid": order.paid}
+        facts |= {"freight": line_of(order).freight, "came back": order.refunded if order.refunded_minor else ""}
+        facts |= {"order id": order.order_id, "shipment": order.shipment_order_id}
         return self.shown(
             f"Order {ref}",
             *(part(title, heads, [list(map(self.at, row)) for row in rows]) for title, heads, rows in parts if rows),
@@ -205,19 +196,15 @@ class Page:
     async def downloads(self, request: Request) -> Response:
         from connectors.snapshots.tables import TABLES
 
-        known = {name: path.lstat() for name, path in self._files().items()}
         files = [
             (to(name, "/download", file=name), f"{of.st_size:,}", self.at(datetime.fromtimestamp(of.st_mtime, UTC)))
-            for name, of in known.items()
+            for name, of in ((name, path.lstat()) for name, path in self._files().items())
         ]
         kinds = {name: [to(kind, "/table", name=name, kind=kind) for kind in ExportFormat] for name in TABLES}
         tables = [(name, Markup(" · ").join(links)) for name, links in kinds.items()]
-        none = [] if files else ["None yet. The morning's costs, and every export, come here."]
-        return self.shown(
-            "Downloads",
-            part("Costs and exports", ("file", "bytes", "written"), files, words=none),
-            part("Tables as they are now", ("table", "as"), tables),
-        )
+        words = ["The morning's costs, and every export, come here."]
+        written = part("Costs and exports", ("file", "bytes", "written"), files, words=words)
+        return self.shown("Downloads", written, part("Tables as they are now", ("table", "as"), tables))
 
     def _files(self) -> dict[str, Path]:
         """Finished files of exports by name. A link is none of them: it may lead anywhere."""
@@ -227,10 +214,7 @@ class Page:
 
     async def download(self, request: Request) -> Response:
         """A file by its name in the listing: no path is made of what is asked for."""
-        return self._file(_named(request, "file"))
-
-    def _file(self, name: str) -> Response:
-        if (path := self._files().get(name)) is None:
+        if (path := self._files().get(_named(request, "file"))) is None:
             raise HTTPException(404, "There is no such file")
         return FileResponse(path, filename=path.name, media_type="application/octet-stream")
 
@@ -246,7 +230,7 @@ class Page:
         made = partial(export, self.settings, ExportFormat(kind), tables=[name], bounds=QueryBounds())
         async with self._turn:
             file, _ = await asyncio.to_thread(made)
-        return self._file(file.name)
+        return RedirectResponse(f"/download?{urlencode({'file': file.name})}", 303)
 
     async def upload(self, request: Request) -> Response:
         from deployments.page.uploads import MOST_SENT, sent_file, take
@@ -277,10 +261,6 @@ class Page:
         return answer
 
 
-def _plain(state: str) -> str:
-    return state.replace("_", " ")
-
-
 def _named(request: Request, name: str) -> str:
     text = request.query_params.get(name, "")
     if not text or len(text) > LONGEST_NAME or not text.isprintable():
@@ -299,9 +279,8 @@ def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[
     """The guarded app. `hosts` are names by which it may be called beside those of the settings."""
     page = Page(settings, clock)
     views = (page.search, page.order, page.batches, page.report, page.downloads, page.download, page.table)
-    routes = [Route(f"/{view.__name__}", view, methods=["GET"]) for view in views]
-    routes += [Route("/", page.today, methods=["GET"]), Route("/upload", page.upload, methods=["GET", "POST"])]
-    routes += [Route("/day", page.pass_day, methods=["POST"])]
+    routes = [Route("/", page.today), *(Route(f"/{view.__name__}", view) for view in views)]
+    routes += [Route("/upload", page.upload, methods=["GET", "POST"]), Route("/day", page.pass_day, methods=["POST"])]
     known = (HTTPException, Unheard, LedgerUnusable, SnapshotError, OSError, httpx.HTTPError)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
     names = {name.strip().lower() for name in settings.page_hosts.split(",")} - {""}

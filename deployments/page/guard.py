@@ -22,10 +22,9 @@ OWN, SHARED = ((folder / "page.css").read_text(encoding="utf-8") for folder in F
 STYLES = [SHARED + OWN, "\n" + SHARED.rstrip("\n")]
 """Those of these pages, and of a report."""
 KNOWN = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'" for style in STYLES)
+POLICY = f"default-src 'none'; style-src {KNOWN}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 HEADERS = {
-    "content-security-policy": (
-        f"default-src 'none'; style-src {KNOWN}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",  # with "no-referrer" browsers send no origin with a form
     "cache-control": "no-store",
@@ -56,7 +55,12 @@ class Guard:
             return PlainTextResponse("not called by this name: SOURCING_PAGE_HOSTS has those that are", 421)
         if self.password and not self._is_known(request.headers.get("authorization", "")):
             return PlainTextResponse("a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'})
-        return None if _is_own_wish(request, host) else PlainTextResponse("another site asks for this", 403)
+        site, mode = (request.headers.get(f"sec-fetch-{name}", "") for name in ("site", "mode"))
+        if request.method not in ("GET", "HEAD"):
+            is_own = request.headers.get("origin", "") in (f"http://{host}", f"https://{host}")
+        else:  # what only reads may follow a link elsewhere, and be no part of another page
+            is_own = mode in ("", "navigate") or site not in ("cross-site", "same-site")
+        return None if is_own else PlainTextResponse("another site asks for this", 403)
 
     def _is_ours(self, host: str) -> bool:
         """Against other sites' names that lead here: an address as such can't be one of those."""
@@ -73,11 +77,3 @@ class Guard:
         except ValueError:
             return False
         return scheme.lower() == "basic" and compare_digest(password, self.password.encode())
-
-
-def _is_own_wish(request: Request, host: str) -> bool:
-    """Whether a form is the page's own; what only reads may follow a link elsewhere, and be no part of another page."""
-    if request.method not in ("GET", "HEAD"):
-        return request.headers.get("origin", "") in (f"http://{host}", f"https://{host}")
-    is_part = request.headers.get("sec-fetch-mode", "navigate") != "navigate"
-    return not (is_part and request.headers.get("sec-fetch-site") in ("cross-site", "same-site"))

@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -33,8 +32,7 @@ from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, asked_by, lin
 from flows.report.bars import LINE, SERIES, Bar, bars_chart, short_amount
 
 T = TypeVar("T")
-DAYS = 14
-NIGHTLY = "nightly"
+DAYS, NIGHTLY = 14, "nightly"
 LASTS_S, ANSWERS_WITHIN_S = 5.0, 5.0
 
 
@@ -70,10 +68,7 @@ class Standing(NamedTuple):
 
 
 class Server(NamedTuple):
-    """What Prefect says: ids of deployments by name, when the next night begins, and runs that wait for approval.
-
-    Of each its name, since when, what it asks, and its page.
-    """
+    """What Prefect says: deployments by name, the next night, and runs that ask: name, since when, what, page."""
 
     forms: Mapping[str, UUID] = {}
     night: datetime | None = None
@@ -81,7 +76,7 @@ class Server(NamedTuple):
 
 
 class Today:
-    """Both answers, and the links of what waits."""
+    """Both answers, and what leads on."""
 
     links_of, shared_commands = staticmethod(links_of), staticmethod(shared_commands)
 
@@ -115,18 +110,17 @@ def stands(settings: SourcingSettings, clock: Callable[[], datetime]) -> Standin
 
 async def ask_server() -> Server:
     """Prefect's answers; nothing while it gives none, and without its address: its client would start a server."""
-    with suppress(httpx.HTTPError, PrefectHTTPStatusError, OSError):
-        return await _asked() if os.environ.get("PREFECT_API_URL") else Server()
-    return Server()
-
-
-async def _asked() -> Server:
-    async with asyncio.timeout(ANSWERS_WITHIN_S), get_client() as client:
-        forms = {one.name: one.id for one in await client.read_deployments()}
-        nightly = [forms[name] for name in (NIGHTLY,) if name in forms]
-        planned = {"state": {"type": {"any_": ["SCHEDULED"]}}, "deployment_id": {"any_": nightly}}
-        runs = FlowRunFilter.model_validate(planned)
-        nights = await client.read_flow_runs(flow_run_filter=runs, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=1)
-        asks = await that_ask(client)
-        asking = [(run.name, paused_at(run), await asked_by(client, run), run_page(run.id)) for run in asks]
+    if not os.environ.get("PREFECT_API_URL"):
+        return Server()
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S), get_client() as client:
+            forms = {one.name: one.id for one in await client.read_deployments()}
+            nightly = [forms[name] for name in (NIGHTLY,) if name in forms]
+            planned = {"state": {"type": {"any_": ["SCHEDULED"]}}, "deployment_id": {"any_": nightly}}
+            runs, first = FlowRunFilter.model_validate(planned), FlowRunSort.EXPECTED_START_TIME_ASC
+            nights = await client.read_flow_runs(flow_run_filter=runs, sort=first, limit=1)
+            asks = await that_ask(client)
+            asking = [(run.name, paused_at(run), await asked_by(client, run), run_page(run.id)) for run in asks]
+    except (httpx.HTTPError, PrefectHTTPStatusError, OSError):
+        return Server()
     return Server(forms, nights[0].expected_start_time if nights else None, asking)

@@ -17,8 +17,7 @@ from deployments.bounded_http import Unheard
 from domain.request_remarks import Fault, merged_remarks
 from domain.wording import pluralize
 
-MOST_SENT = MOST_BYTES + 4096
-"""A file, and the lines of a form around it."""
+MOST_SENT = MOST_BYTES + 4096  # with the lines of a form around a file
 BOUNDARY = re.compile('multipart/form-data;.*boundary="?([^";,]+)', re.I)
 FILE_NAME = re.compile(rb'filename="([^"]*)"', re.I)
 LONGEST_STEM = 40  # of four bytes each: with what is put around them they fit into a file name

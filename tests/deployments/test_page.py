@@ -28,7 +28,7 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
-from deployments.page.app import DEEDS, REMEDIES, app_of
+from deployments.page.app import DEEDS, app_of, remedies
 from deployments.page.today import NIGHTLY
 from deployments.serving import ServeFailed
 from domain.reasons import ReasonCode, because
@@ -98,7 +98,7 @@ async def test_the_first_page_says_how_orders_stand_and_what_waits(client: httpx
 
 def test_each_form_that_a_page_leads_to_is_a_deployment() -> None:
     known = {one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
-    assert {NIGHTLY, *(name for name, *_ in (*DEEDS, *REMEDIES))} <= known
+    assert {NIGHTLY, *(name for name, *_ in (*DEEDS, *remedies("A-1")))} <= known
 
 
 async def test_words_of_others_stand_as_they_are_and_run_nowhere(client: httpx.AsyncClient) -> None:

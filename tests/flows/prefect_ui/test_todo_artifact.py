@@ -130,7 +130,7 @@ async def test_it_is_written_when_what_waits_has_changed_and_only_then(
         async with get_client() as client:
 
             async def newest() -> ArtifactCollection:
-                found = await _newest(client)
+                found = await _newest(client, "what-waits")
                 assert found
                 return found
 
