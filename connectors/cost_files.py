@@ -6,17 +6,20 @@ minor units.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from connectors import table_files
-from connectors.snapshots.rows import each_record
+from connectors.exports import amounts, column
+from connectors.snapshots.rows import RECORDS_AT_ONCE
 from connectors.snapshots.tables import LANDED_COSTS
-from connectors.table_files import MOST_SHEET_ROWS, Cell, TableFile
-from domain.money import Money
+from connectors.table_files import MOST_SHEET_ROWS, Cell, Column, TableFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["MOST_SHEET_ROWS", "write_csv", "write_xlsx"]
 
 RATES = ("rate", "freight_rate")
-DAYS = ("paid_on", "rate_date", "freight_rate_date")
+READ: dict[str, Callable[[Any], Cell]] = {
+    **dict.fromkeys(RATES, Decimal),
+    **dict.fromkeys(("paid_on", "rate_date", "freight_rate_date"), date.fromisoformat),
+}
 
 
 def write_csv(path: Path, costs: pd.DataFrame) -> None:
@@ -38,23 +44,19 @@ def write_xlsx(path: Path, costs: pd.DataFrame) -> None:
 
 
 def _table(costs: pd.DataFrame) -> TableFile:
+    rows = pa.Table.from_pandas(costs, preserve_index=False)
     return TableFile(
         name="landed costs",
-        heads=[name.removesuffix("_minor") for name in costs.columns],
-        rows=(list(_cells(row)) for row in each_record(costs)),
-        count=len(costs),
+        heads=[name.removesuffix("_minor") for name in rows.column_names],
+        parts=([_column(batch, name) for name in rows.column_names] for batch in rows.to_batches(RECORDS_AT_ONCE)),
+        count=len(rows),
         key=LANDED_COSTS.key,
         formats=dict.fromkeys(RATES, "0.0###########"),
     )
 
 
-def _cells(row: dict[str, Any]) -> Iterator[Cell]:
-    for name, value in row.items():
-        if value is None:
-            yield None
-        elif name.endswith("_minor"):
-            yield Money(value, str(row[LANDED_COSTS.columns[name].currency] or row["currency"])).major
-        elif name in DAYS:
-            yield date.fromisoformat(value)
-        else:
-            yield Decimal(value) if name in RATES else value
+def _column(rows: pa.RecordBatch, name: str) -> Column:
+    if name.endswith("_minor"):
+        return amounts(rows[name], pc.coalesce(rows[LANDED_COSTS.columns[name].currency], rows["currency"]))
+    read = READ.get(name)
+    return column(rows[name], lambda value: value if read is None or value is None else read(value))

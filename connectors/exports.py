@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -24,8 +24,17 @@ from connectors.snapshots.reader import QueryBounds, arrow_answer
 from connectors.snapshots.rows import RECORDS_AT_ONCE
 from connectors.snapshots.sources import QueryError
 from connectors.snapshots.tables import TABLES
-from connectors.table_files import Cell, ExportFormat, TableFile, write_csv, write_lines, write_sqlite, write_xlsx
-from domain.money import Money
+from connectors.table_files import (
+    Cell,
+    Column,
+    ExportFormat,
+    TableFile,
+    write_csv,
+    write_lines,
+    write_sqlite,
+    write_xlsx,
+)
+from domain.money import minor_digits
 
 QUERY = "query"
 
@@ -99,29 +108,37 @@ def table_file(name: str, rows: pa.Table, zone: ZoneInfo) -> TableFile:
     currencies = _currencies(name, rows)
     heads = [major_name(column, names) if column in currencies else column for column in names]
     key = TABLES[name].key if name in TABLES else ()
-    return TableFile(name=name, heads=heads, rows=_cells(rows, currencies, zone), count=rows.num_rows, key=key)
+    return TableFile(name=name, heads=heads, parts=_parts(rows, currencies, zone), count=rows.num_rows, key=key)
 
 
 def _currencies(name: str, rows: pa.Table) -> dict[str, str]:
     return currency_columns(rows.column_names, [TABLES[name]] if name in TABLES else TABLES.values())
 
 
-def _cells(rows: pa.Table, currencies: dict[str, str], zone: ZoneInfo) -> Iterator[Sequence[Cell]]:
+def _parts(rows: pa.Table, currencies: dict[str, str], zone: ZoneInfo) -> Iterator[Sequence[Column]]:
     read = _reader(zone)
     for batch in rows.to_batches(RECORDS_AT_ONCE):
-        values = {name: batch.column(name).to_pylist() for name in rows.column_names}
-        yield from zip(
-            *(
-                map(_amount, column, values[currencies[name]]) if name in currencies else map(read, column)
-                for name, column in values.items()
-            ),
-            strict=True,
-        )
+        yield [
+            amounts(batch[name], batch[currencies[name]]) if name in currencies else column(batch[name], read)
+            for name in batch.schema.names
+        ]
 
 
-def _amount(minor: int | None, currency: str | None) -> Decimal | None:
-    """The amount in its currency; None without one, as for an order that nothing was approved of."""
-    return None if minor is None or not currency else Money(minor, currency).major
+def column(values: pa.Array, read: Callable[[Any], Cell]) -> Column:
+    """The cells of an Arrow column; lists and structs are compared as cells."""
+    if pa.types.is_nested(values.type):
+        return Column.of(map(read, values.to_pylist()), lambda cell: cell)
+    return Column.of(values.to_pylist(), read)
+
+
+def amounts(minor: pa.Array, currency: pa.Array) -> Column:
+    """The amounts in their currency; None without one, as for an order that nothing was approved of."""
+    return Column.of(zip(minor.to_pylist(), currency.to_pylist(), strict=True), _amount)
+
+
+def _amount(told: tuple[int | None, str | None]) -> Decimal | None:
+    minor, currency = told
+    return None if minor is None or not currency else Decimal(minor).scaleb(-minor_digits(currency))
 
 
 def _reader(zone: ZoneInfo) -> Callable[[object], Cell]:

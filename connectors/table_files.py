@@ -8,13 +8,18 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from io import BytesIO
+from itertools import count
 from pathlib import Path
-from typing import Any, TextIO
+from tempfile import TemporaryDirectory
+from typing import Any, Self, TextIO, TypeVar
+from xml.sax.saxutils import escape
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from connectors.durable import whole
 from domain.cells import EXACT_FLOAT_LIMIT, FORMULA, no_formula
@@ -28,22 +33,49 @@ class ExportFormat(StrEnum):
 
 
 Cell = str | int | float | Decimal | date | None
+T = TypeVar("T")
+Key = TypeVar("Key", bound=Hashable)
 
 MOST_SHEET_ROWS = 1_048_575
 """The rows of an Excel sheet below its header."""
+SHEETS = "xl/worksheets/"
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 IDS = ("item_id", "sku_id", "order_id", "shipment_order_id")
 WIDTHS = {"title": 40, "problem": 60, "reason": 60, **dict.fromkeys(IDS, 22)}
 WIDTH = 14
+FIRST_DAY = datetime(1899, 12, 30)  # noqa: DTZ001 - a sheet has no zones
+MOST_TEXT = 32_767
+"""The characters that a cell of Excel holds."""
+FAST = 1
+"""How hard a sheet is compressed: its cells repeat, so that more takes three times as long for a few percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Cells of a column: the different ones, and which of them each row has."""
+
+    different: Sequence[Cell]
+    places: Sequence[int]
+
+    @classmethod
+    def of(cls, values: Iterable[Key], cell: Callable[[Key], Cell]) -> Self:
+        """The cells of these values, each made once."""
+        known: dict[Key, int] = {}
+        places = [known.setdefault(value, len(known)) for value in values]
+        return cls([cell(value) for value in known], places)
+
+    def made(self, value: Callable[[Cell], T]) -> Iterator[T]:
+        """The value of each row's cell, made once of each that differs."""
+        return map([value(cell) for cell in self.different].__getitem__, self.places)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFile:
-    """A table to write; `formats` are a spreadsheet's, by heading, where that of the type is not meant."""
+    """A table to write, some rows at a time; `formats` are a spreadsheet's, by heading, where another is meant."""
 
     name: str
     heads: Sequence[str]
-    rows: Iterable[Sequence[Cell]]
+    parts: Iterable[Sequence[Column]]
     count: int
     key: Sequence[str] = ()
     formats: Mapping[str, str] = field(default_factory=dict)
@@ -59,25 +91,37 @@ def write_lines(file: TextIO, table: TableFile) -> None:
     """Write lines with commas; `'` precedes texts that a spreadsheet would take for formulas."""
     lines = csv.writer(file)
     lines.writerow(map(no_formula, table.heads))
-    lines.writerows(map(_as_text, row) for row in table.rows)
+    for part in table.parts:
+        lines.writerows(zip(*(column.made(_as_text) for column in part), strict=True))
 
 
 def write_xlsx(path: Path, tables: Iterable[TableFile]) -> None:
-    """Write a sheet a table, with a frozen header. Raises `ValueError` for more rows than a sheet has."""
+    """Write a sheet a table, with a frozen header. Raises `ValueError` for more rows than a sheet has.
+
+    The rows are written here, since a library takes ten times as long; all around them is the library's.
+    """
     from openpyxl import Workbook
 
-    book = Workbook(write_only=True)
+    book, around = Workbook(write_only=True), BytesIO()
     book.properties.creator = "sourcing"
-    for table in tables:
-        if table.count > MOST_SHEET_ROWS:
-            raise ValueError(f"{table.name} has {table.count:,} rows, more than a sheet of Excel: use another format")
-        sheet = book.create_sheet(table.name)
-        _lay_out(sheet, table)
-        cells = [_Cells(sheet, table.formats.get(head)) for head in table.heads]
-        for row in table.rows:
-            sheet.append([column.styled(value) for column, value in zip(cells, row, strict=True)])
-    with whole(path) as unfinished:
-        book.save(unfinished)
+    with (
+        whole(path) as unfinished,
+        ZipFile(unfinished, "w", ZIP_DEFLATED, compresslevel=FAST) as archive,
+        TemporaryDirectory() as folder,
+    ):
+        for number, table in enumerate(tables, 1):
+            if table.count > MOST_SHEET_ROWS:
+                rows = f"{table.name} has {table.count:,} rows"
+                raise ValueError(f"{rows}, more than a sheet of Excel: use another format")
+            sheet = Path(folder) / "sheet.xml"
+            with sheet.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(_sheet(book.create_sheet(table.name), table))
+            archive.write(sheet, f"{SHEETS}sheet{number}.xml")
+        book.save(around)
+        with ZipFile(around) as made:
+            for name in made.namelist():
+                if not name.startswith(SHEETS):
+                    archive.writestr(name, made.read(name))
 
 
 def write_sqlite(path: Path, tables: Iterable[TableFile]) -> None:
@@ -91,8 +135,9 @@ def write_sqlite(path: Path, tables: Iterable[TableFile]) -> None:
             key = f", PRIMARY KEY ({', '.join(map(_quoted, table.key))})" if table.key else ""
             database.execute(f"CREATE TABLE {_quoted(table.name)} ({columns}{key})")
             marks = ", ".join("?" * len(table.heads))
-            rows = (list(map(_as_value, row)) for row in table.rows)
-            database.executemany(f"INSERT INTO {_quoted(table.name)} VALUES ({marks})", rows)
+            for part in table.parts:
+                rows = zip(*(column.made(_as_value) for column in part), strict=True)
+                database.executemany(f"INSERT INTO {_quoted(table.name)} VALUES ({marks})", rows)
         database.commit()
 
 
@@ -112,53 +157,80 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _lay_out(sheet: Any, table: TableFile) -> None:
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Font
+def _sheet(sheet: Any, table: TableFile) -> Iterator[str]:
+    """The XML of a sheet; `sheet` is the library's, which keeps the styles."""
     from openpyxl.utils import get_column_letter
 
     letters = [get_column_letter(at) for at in range(1, len(table.heads) + 1)]
-    for letter, name in zip(letters, table.heads, strict=True):
-        sheet.column_dimensions[letter].width = WIDTHS.get(name, WIDTH)
-    sheet.freeze_panes = f"{letters[min(len(table.key), len(letters) - 1)]}2"
-    sheet.auto_filter.ref = f"A1:{letters[-1]}{table.count + 1}"
-    header = [WriteOnlyCell(sheet, CONTROL.sub("", name)) for name in table.heads]
-    for cell in header:
-        cell.font = Font(bold=True)
-        cell.data_type = "s"
-    sheet.append(header)
+    free = min(len(table.key), len(letters) - 1)
+    left, pane = (f'xSplit="{free}" ', "bottomRight") if free else ("", "bottomLeft")
+    frozen = f'<pane {left}ySplit="1" topLeftCell="{letters[free]}2" activePane="{pane}" state="frozen"/>'
+    yield '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetViews>'
+    yield f'<sheetView workbookViewId="0">{frozen}</sheetView></sheetViews><cols>'
+    for at, name in enumerate(table.heads, 1):
+        yield f'<col min="{at}" max="{at}" width="{WIDTHS.get(name, WIDTH)}" customWidth="1"/>'
+    yield "</cols><sheetData>"
+    header = _Cells(sheet, None, is_bold=True)
+    yield from _rows(letters, [Column([name], [0]).made(header.xml) for name in table.heads], 1)
+    cells, first = [_Cells(sheet, table.formats.get(head)) for head in table.heads], 2
+    for part in table.parts:
+        yield from _rows(letters, [column.made(one.xml) for one, column in zip(cells, part, strict=True)], first)
+        first += len(part[0].places) if part else 0
+    yield f'</sheetData><autoFilter ref="A1:{letters[-1]}{table.count + 1}"/></worksheet>'
+
+
+def _rows(letters: Sequence[str], columns: Sequence[Iterator[str]], first: int) -> Iterator[str]:
+    """The rows of cells that lack the beginning, which names the place."""
+    placed = (
+        [f'<c r="{letter}{number}{cell}' if cell else "" for number, cell in zip(count(first), cells)]
+        for letter, cells in zip(letters, columns, strict=True)
+    )
+    return (f'<row r="{number}">{"".join(row)}</row>' for number, row in zip(count(first), zip(*placed, strict=True)))
 
 
 class _Cells:
-    """The cells of a column, one a style, filled anew for each row: a style takes longer than writing a row."""
+    """The cells of a column as XML, from behind their place on; a style takes long to make, so each is made once."""
 
-    def __init__(self, sheet: Any, number_format: str | None) -> None:
-        self._sheet, self._number_format = sheet, number_format
-        self._made: dict[tuple[str, bool], Any] = {}
+    def __init__(self, sheet: Any, number_format: str | None, *, is_bold: bool = False) -> None:
+        self._sheet, self._number_format, self._is_bold = sheet, number_format, is_bold
+        self._styles: dict[tuple[str, bool], int] = {}
 
-    def styled(self, value: Cell) -> object:
-        if isinstance(value, float) and not math.isfinite(value):
-            return None  # a sheet has no such number
+    def xml(self, value: Cell) -> str:
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            return ""  # a sheet has no such number
+        if isinstance(value, bool):
+            return f'" t="b"><v>{value:d}</v></c>'
         if isinstance(value, int | Decimal) and not -EXACT_FLOAT_LIMIT < value < EXACT_FLOAT_LIMIT:
             value = f"{value:f}" if isinstance(value, Decimal) else str(value)  # a sheet's numbers have 15 digits
-        if value is None or isinstance(value, int | float):
-            return value
-        text = CONTROL.sub("", value) if isinstance(value, str) else value
-        style = self._number_format or _format(value), isinstance(text, str) and bool(FORMULA.match(text))
-        if style not in self._made:
-            self._made[style] = self._cell(*style)
-        cell = self._made[style]
-        cell.value = text
-        if isinstance(text, str):
-            cell.data_type = "s"  # else `=1` is a formula, and `#N/A` an error
-        return cell
+        if isinstance(value, int | float):
+            return f'"><v>{value!r}</v></c>'
+        style = self._number_format or _format(value)
+        if not isinstance(value, str):
+            number = f"{value:f}" if isinstance(value, Decimal) else _serial(value)
+            return f'" s="{self._style(style)}"><v>{number}</v></c>'
+        text = CONTROL.sub("", value)[:MOST_TEXT]
+        space = "" if text == text.strip() else ' xml:space="preserve"'
+        written = escape(text, {"\r": "&#13;"})
+        is_quoted = bool(FORMULA.match(text))  # else a spreadsheet takes `=1` for a formula once it is edited
+        return f'" s="{self._style(style, is_quoted=is_quoted)}" t="inlineStr"><is><t{space}>{written}</t></is></c>'
 
-    def _cell(self, number_format: str, is_quoted: bool) -> Any:  # noqa: FBT001
-        from openpyxl.cell import WriteOnlyCell
+    def _style(self, number_format: str, *, is_quoted: bool = False) -> int:
+        if (known := self._styles.get((number_format, is_quoted))) is None:
+            from openpyxl.cell import WriteOnlyCell
+            from openpyxl.styles import Font
 
-        cell: Any = WriteOnlyCell(self._sheet)
-        cell.number_format, cell.quotePrefix = number_format, is_quoted
-        return cell
+            cell: Any = WriteOnlyCell(self._sheet)
+            cell.number_format, cell.quotePrefix = number_format, is_quoted
+            if self._is_bold:
+                cell.font = Font(bold=True)
+            known = self._styles[number_format, is_quoted] = cell.style_id
+        return known
+
+
+def _serial(day: date) -> str:
+    """The days since 1899-12-30, as a sheet counts them."""
+    moment = day if isinstance(day, datetime) else datetime(day.year, day.month, day.day)  # noqa: DTZ001 - no zone
+    return str((moment - FIRST_DAY) / timedelta(days=1))
 
 
 def _format(value: str | Decimal | date) -> str:
