@@ -30,7 +30,7 @@ from flows.prefect_ui.parameters import BooksCurrency, CsvFile, NewsOnly, SheetF
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import Resources, open_resources
 from tasks.landed_cost import UNKNOWN, cost_of, months, moved_or_open, of_month, snapshot_costs, with_stored
-from tasks.moved_costs import CostMark, moved_orders, read_mark
+from tasks.moved_costs import CostMark, in_parts, moved_orders, read_mark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +66,9 @@ async def cost(
     is_kept, path = books.currency == (settings.currency or books.currency), settings.data_dir / "costs.json"
     mark = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
     refs = await asyncio.to_thread(moved_orders, root, read_mark(path), mark) if is_kept else None
-    costs = await cost_of(root, books, settings.timezone, books.currency or "no currency", lambda: refs)
-    snapshot_id = await snapshot_costs(resources, costs, as_of, refs) if is_kept else None
+    parts = await asyncio.to_thread(in_parts, root, refs)
+    costs = await cost_of(root, books, settings.timezone, books.currency or "no currency", lambda: parts)
+    snapshot_id = await snapshot_costs(resources, costs, as_of, parts) if is_kept else None
     if is_kept:
         now = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
         await asyncio.to_thread(now.write, path)

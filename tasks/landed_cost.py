@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
@@ -24,12 +24,14 @@ from domain.rates import Rate
 from domain.states import OrderState
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import reading_task
-from tasks.snapshot import write
+from tasks.snapshot import Slices, write
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
+Parts = Sequence[Sequence[str]]
+"""Orders in parts, each small enough for memory and without a parcel in common with another."""
 
 SCHEMA = pa.schema([field for field in LANDED_COSTS.schema if field.name not in ("snapshot_id", "snapshot_at")])
 IS_PAID = field("problem").is_null() | (field("problem") != NOT_PAID)
@@ -56,28 +58,34 @@ class CostTables:
 TABLES_OF_COSTS = tuple(field.name for field in fields(CostTables))
 
 
-def cost_tables(snapshots: Snapshots, refs: Sequence[str] | None = None) -> CostTables:
-    """The tables as they stand, or their rows of some orders.
+def cost_tables(snapshots: Snapshots, refs: Sequence[str]) -> CostTables:
+    """The rows of these orders.
 
     Orders come first: nothing that belongs to them is older, so none lacks its lines.
     """
-    where = None if refs is None else _of_orders(refs)
-    return CostTables(**{name: snapshots.table(name, where=where) for name in TABLES_OF_COSTS})
+    return CostTables(**{name: snapshots.table(name, where=_of_orders(refs)) for name in TABLES_OF_COSTS})
 
 
 def _of_orders(refs: Sequence[str]) -> Expression:
-    return field("order_ref").isin(pa.array(refs, pa.string()))
+    """Files are in the order of the key, so that their statistics tell which parts have none of a span."""
+    span = (field("order_ref") >= min(refs, default="")) & (field("order_ref") <= max(refs, default=""))
+    return span & field("order_ref").isin(pa.array(refs, pa.string()))
 
 
 @reading_task("landed_cost", "what orders cost in {currency}")
-async def cost_of(
-    root: Path, books: Books, timezone: str, currency: str, refs: Callable[[], Sequence[str] | None]
-) -> pd.DataFrame:
-    """The landed cost of the paid ones of these orders, None for all; `currency` is for show.
+async def cost_of(root: Path, books: Books, timezone: str, currency: str, parts: Callable[[], Parts]) -> pd.DataFrame:
+    """The landed cost of the paid ones of these orders, in the order of the keys; `currency` is for show.
 
-    `refs` is a function, since Prefect walks through every parameter of a task.
+    `parts` is a function, since Prefect walks through every parameter of a task.
     """
-    return await asyncio.to_thread(lambda: landed_cost(cost_tables(Snapshots(root), refs()), books, timezone))
+
+    def computed() -> pd.DataFrame:
+        import pandas as pd
+
+        some = [landed_cost(cost_tables(Snapshots(root), refs), books, timezone) for refs in parts()]
+        return some[0] if len(some) == 1 else pd.concat(some).sort_values(list(LANDED_COSTS.key), ignore_index=True)
+
+    return await asyncio.to_thread(computed)
 
 
 def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame:
@@ -289,14 +297,17 @@ def of_month(root: Path, month: str) -> pd.DataFrame:
     return _stored(root, paid_on.is_null() if month == UNKNOWN else pc.starts_with(paid_on, month))
 
 
-async def snapshot_costs(
-    resources: Resources, costs: pd.DataFrame, as_of: datetime, refs: Sequence[str] | None = None
-) -> str | None:
+async def snapshot_costs(resources: Resources, costs: pd.DataFrame, as_of: datetime, parts: Parts) -> str | None:
     """Write the rows of these orders that moved since the last write; answers the snapshot's id, None for none."""
-    root = resources.settings.snapshot_root
-    where = None if refs is None else _of_orders(refs)
-    rows = await asyncio.to_thread(lambda: moved(costs, Snapshots(root).table(LANDED_COSTS.name, where=where)))
-    if not rows:
+    snapshots = Snapshots(resources.settings.snapshot_root)
+
+    def rows() -> Iterator[dict[str, list[Row]]]:
+        for refs in parts:
+            before = snapshots.table(LANDED_COSTS.name, where=_of_orders(refs))
+            now = costs if len(parts) == 1 else costs[costs["order_ref"].isin(refs)]
+            if some := moved(now, before):
+                yield {LANDED_COSTS.name: some}
+
+    if await asyncio.to_thread(next, rows(), None) is None:
         return None
-    tables = {LANDED_COSTS.name: rows}
-    return await write(resources, f"costs-{as_of:%Y%m%dT%H%M%S%f}", tables, batch_id=None, as_of=as_of)
+    return await write(resources, f"costs-{as_of:%Y%m%dT%H%M%S%f}", Slices(rows), batch_id=None, as_of=as_of)

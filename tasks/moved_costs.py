@@ -7,7 +7,7 @@ computation has when it was and the rates that it had. Without a mark of this cu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.durable import whole
+from connectors.ledger.many import chunked
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import LANDED_COSTS
 from domain.landed import Books
@@ -27,6 +28,8 @@ RULES = 1
 LATE = timedelta(days=1)
 """A slow writer dates its rows by when it read them, so they may come so long after younger ones."""
 A_DAY_ANYWHERE = timedelta(days=2)
+AT_ONCE = 5_000
+"""Orders whose rows are in memory at a time."""
 BOOKED = ("orders", "shipments")
 NUMBERS = ("order_ref", "shipment_order_id", "tracking_numbers")
 SCHEMA = pa.schema([(NUMBERS[0], pa.string()), (NUMBERS[1], pa.string()), (NUMBERS[2], pa.list_(pa.string()))])
@@ -88,16 +91,41 @@ def moved_orders(root: Path, then: CostMark | None, now: CostMark) -> list[str] 
     return sorted(_with_shared(snapshots, refs).to_pylist()) if len(refs) else []
 
 
-def _refs(snapshots: Snapshots, table: str, where: pc.Expression) -> pa.Array:
+def in_parts(root: Path, refs: Sequence[str] | None) -> list[list[str]]:
+    """These orders, None for all, in parts that fit in memory and have no parcel in common."""
+    snapshots = Snapshots(root)
+    if refs is None:
+        found = [_refs(snapshots, name, None) for name in ("orders", "payments", LANDED_COSTS.name)]
+        refs = sorted(pa.chunked_array(found).unique().to_pylist())
+    if len(refs) <= AT_ONCE:
+        return [list(refs)]
+    numbers, parts, done = _numbers(snapshots), list[list[str]](), set[str]()
+    for some in chunked(refs, AT_ONCE):
+        if left := [ref for ref in some if ref not in done]:
+            parts.append(sorted(_together(numbers, pa.array(left)).to_pylist()))
+            done.update(parts[-1])
+    return parts
+
+
+def _refs(snapshots: Snapshots, table: str, where: pc.Expression | None) -> pa.Array:
     return snapshots.arrow(table, columns=["order_ref"], where=where)["order_ref"].unique()
 
 
 def _with_shared(snapshots: Snapshots, refs: pa.Array) -> pa.Array:
     """These orders and those that share a parcel with one, or did, directly or through others."""
     is_moved = pc.field("order_ref").isin(refs)
-    tables = [snapshots.arrow(name, columns=NUMBERS) for name in BOOKED]
-    tables += [pa.Table.from_pandas(snapshots.history(name, NUMBERS, is_moved), SCHEMA) for name in BOOKED]
-    pairs = pa.concat_tables(pair for table in tables for pair in _numbered(table))
+    then = [pa.Table.from_pandas(snapshots.history(name, NUMBERS, is_moved), SCHEMA) for name in BOOKED]
+    return _together(pa.concat_tables([_numbers(snapshots), *(pair for one in then for pair in _numbered(one))]), refs)
+
+
+def _numbers(snapshots: Snapshots) -> pa.Table:
+    """The numbers of all orders, as they are now."""
+    now = [snapshots.arrow(name, columns=NUMBERS) for name in BOOKED]
+    return pa.concat_tables(pair for one in now for pair in _numbered(one))
+
+
+def _together(pairs: pa.Table, refs: pa.Array) -> pa.Array:
+    """These orders and those that have a number in common with one, directly or through others."""
     while True:
         numbers = pairs.filter(pc.is_in(pairs["order_ref"], refs))["number"].unique()
         found = pairs.filter(pc.is_in(pairs["number"], numbers))["order_ref"].unique()

@@ -258,12 +258,28 @@ async def test_only_what_may_have_moved_is_computed_and_the_table_is_as_if_all_w
     clock.now = WRITTEN + timedelta(days=4)
     report = await costed(run, books)
     assert asked == [None, computed]
-    everything = landed_cost.landed_cost(landed_cost.cost_tables(Snapshots(run.settings.snapshot_root)), books, "UTC")
+    (refs,) = moved_costs.in_parts(run.settings.snapshot_root, None)
+    tables = landed_cost.cost_tables(Snapshots(run.settings.snapshot_root), refs)
+    everything = landed_cost.landed_cost(tables, books, "UTC")
     assert report.orders == orders_of(records(everything))
     table = Snapshots(run.settings.snapshot_root).table("landed_costs")
     kept = table[table["problem"].fillna("") != NOT_PAID]
     names = landed_cost.SCHEMA.names
     assert records(kept[names].sort_values(["order_ref", "line_no"])) == records(everything)
+
+
+async def test_orders_are_computed_some_at_a_time_and_those_of_one_parcel_together(
+    books_run: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moved_costs, "AT_ONCE", 1)
+    root = books_run.settings.snapshot_root
+    assert moved_costs.in_parts(root, None) == [["A-1", "A-2"], ["B-1"], ["C-1"]]
+    report = await costed(books_run)
+    assert {one.order_ref: one.landed for one in report.orders} == {
+        ref: Money(minor, "EUR") for ref, minor in ORDER_SUMS.items()
+    }
+    assert list(Snapshots(root).table("landed_costs")["landed_minor"]) == [360, 359, 358, 1849, 447, 670]
+    assert (await costed(books_run)).snapshot_id is None
 
 
 async def test_without_a_mark_of_this_very_table_all_is_computed(books_run: Resources, clock: MovableClock) -> None:
