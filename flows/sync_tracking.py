@@ -19,7 +19,9 @@ from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway
+from domain.marketplace import Marketplace
 from domain.personal import without_receiver
+from domain.polling import parse_hours
 from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
@@ -141,7 +143,8 @@ async def track(
     """
     ledger, begun = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
-    watched = _to_watch(ledger, opened, only, due_only=due_only)
+    hours = parse_hours(resources.settings.poll_h)
+    watched = _to_watch(ledger, opened, only, hours, due_only=due_only)
     feed = EventFeed(ledger, watched)
     unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
     followed, before = _Followed(resources), ledger.orders(unsettled)
@@ -174,6 +177,8 @@ async def track(
     troubles = [f"{ref}: {why}" for ref, why in unread.items()]
     if unasked := [ref for ref in orders if ref not in asked]:
         troubles.append(f"{shorten(unasked)}: the service was away; the next run asks about them")
+    if only is None and len(unread) + len(unasked) < len(orders):
+        ledger.tracking.read_until(begun, unread=unasked)
     await feed.emit(watched, *followed.silent)
     moved = [
         followed.lines[ref]
@@ -213,11 +218,16 @@ def orders_a_task(orders: int, least: int) -> int:
 
 
 def _to_watch(
-    ledger: Ledger, opened: Collection[str], only: Collection[str] | None, *, due_only: bool
+    ledger: Ledger,
+    opened: Collection[str],
+    only: Collection[str] | None,
+    hours: Mapping[Marketplace, int],
+    *,
+    due_only: bool,
 ) -> dict[str, OrderState]:
     """The orders on their way and those with an open effect, with their states."""
     states = [*FOLLOWED, OrderState.PAYMENT_PENDING, OrderState.PAID]
-    later = ledger.tracking.not_due() if due_only else set()
+    later = ledger.tracking.not_due(hours) if due_only else set()
     return {
         ref: one.state
         for ref, one in standing_of(ledger, states=states, order_refs=opened).items()

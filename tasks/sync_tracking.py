@@ -70,12 +70,16 @@ async def follow_parcels(
         )
     finally:  # what was read is written, also where some could not be asked
         hours = parse_hours(resources.settings.poll_h)
+        travelling = [one for one in left.values() if one.state in TRAVELLING]
         polled = {
-            ref: (left[ref].booked_at or left[ref].updated_at, hours.get(left[ref].marketplace, 0))
-            for ref in events
-            if left[ref].state in TRAVELLING
+            one.order_ref: (one.booked_at or one.updated_at, hours.get(one.marketplace, 0))
+            for one in travelling
+            if one.order_ref in events
         }
-        resources.scans += await asyncio.to_thread(resources.ledger.tracking.add, events, changes, polled=polled)
+        unpolled = [one.order_ref for one in travelling if one.order_ref not in events]
+        resources.scans += await asyncio.to_thread(
+            resources.ledger.tracking.add, events, changes, polled=polled, unread=unpolled
+        )
 
 
 async def _read_again(

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.many import chunked, one_of
+from connectors.ledger.marks import note_row
 from connectors.ledger.outcomes import write_all
 from connectors.ledger.records import OrderChange
-from connectors.ledger.schema import tracked, tracking_events
+from connectors.ledger.schema import marks, orders, tracked, tracking_events
 from connectors.ledger.transactions import LedgerRows, repeating
-from domain.polling import LONGEST, next_poll
+from domain.marketplace import Marketplace
+from domain.polling import LONGEST, is_due, next_poll
 from domain.service_orders import TrackingEvent
 from domain.states import TRAVELLING
 
 Polled = Mapping[str, tuple[datetime, int]]
 """Parcels that were read: when the order of each was booked, and the least hours until it is due again."""
 NONE_POLLED: Polled = {}
+READ_UNTIL = "tracked"
+"""The mark with the time until which every parcel that was due is read."""
 _KNOWN = select(tracking_events).where(one_of(tracking_events.c.order_ref, "refs"))
 _LAST = (
     select(tracking_events.c.order_ref, func.max(tracking_events.c.recorded_at).label("at"))
     .where(one_of(tracking_events.c.order_ref, "refs"))
     .group_by(tracking_events.c.order_ref)
 )
+_TRACKED = select(tracked).where(one_of(tracked.c.order_ref, "refs"))
+_TIMES = select(tracked, orders.c.booked_at, orders.c.updated_at, orders.c.marketplace).join(orders)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class TrackingRows(LedgerRows):
@@ -41,51 +48,89 @@ class TrackingRows(LedgerRows):
         changes: Sequence[OrderChange] = (),
         *,
         polled: Polled = NONE_POLLED,
+        unread: Collection[str] = (),
     ) -> list[dict[str, Any]]:
         """Record the new events of some orders, and changes of them, in one commit; returns the rows of new events.
 
-        Parcels that were `polled` are due again the later, the longer nothing has happened to them.
+        Of parcels that were `polled` the first time or with news it is recorded when they are due again (`not_due`);
+        those that could not be read stay due.
 
         A scan has no id: number, time, status and words identify it (contract 2.3). After the receiver was erased,
         words and place are recorded empty: they may name the signer. Without news no transaction is begun that others
         would wait for.
         """
-        if not changes and not polled:
-            with self._ledger.reading() as connection:
-                if not self._new_rows(connection, events):
-                    return []
+        with self._ledger.reading() as connection:
+            if not (changes or unread or self._polls(connection, polled) or self._new_rows(connection, events)):
+                return []
         with self._ledger.transaction([change.order_ref for change in changes]) as connection:
             rows = self._new_rows(connection, events)
             if rows:
                 connection.execute(self._ledger.insert(tracking_events).on_conflict_do_nothing(), rows)
             write_all(self._ledger, connection, (), changes)
-            self._write_polls(connection, polled, [one.order_ref for one in changes if one.state not in TRAVELLING])
+            if polls := self._polls(connection, polled):
+                statement = self._ledger.insert(tracked)
+                new = {name: statement.excluded[name] for name in ("next_poll_at", "last_scan_at")}
+                connection.execute(statement.on_conflict_do_update(index_elements=["order_ref"], set_=new), polls)
+            self._stay_due(connection, unread)
+            if ended := [one.order_ref for one in changes if one.state not in TRAVELLING]:
+                connection.execute(delete(tracked).where(one_of(tracked.c.order_ref, "refs")), {"refs": ended})
         return rows
 
-    def _write_polls(self, connection: Connection, polled: Polled, ended: Sequence[str]) -> None:
-        now, last = self._ledger.clock(), {row.order_ref: row.at for row in connection.execute(_LAST, {"refs": polled})}
-        rows = [
+    def _polls(self, connection: Connection, polled: Polled) -> list[dict[str, Any]]:
+        """The rows of polled parcels that have none, or an older scan, or the time of a clock that was ahead."""
+        now, refs = self._ledger.clock(), {"refs": list(polled)}
+        last = {row.order_ref: row.at for row in connection.execute(_LAST, refs)}
+        known = {
+            row.order_ref: row.last_scan_at
+            for row in connection.execute(_TRACKED, refs)
+            if row.next_poll_at <= now + LONGEST
+        }
+        return [
             {
                 "order_ref": ref,
                 "next_poll_at": next_poll(now, booked_at, last.get(ref), least_h=least_h),
                 "last_scan_at": last.get(ref),
             }
             for ref, (booked_at, least_h) in sorted(polled.items())
+            if ref not in known or known[ref] != last.get(ref)
         ]
-        if rows:
-            statement = self._ledger.insert(tracked)
-            new = {name: statement.excluded[name] for name in ("next_poll_at", "last_scan_at")}
-            connection.execute(statement.on_conflict_do_update(index_elements=["order_ref"], set_=new), rows)
-        if ended:
-            connection.execute(delete(tracked).where(one_of(tracked.c.order_ref, "refs")), {"refs": ended})
 
-    def not_due(self) -> set[str]:
-        """The orders whose parcels need not be read yet. A time that no pause leads to is of a clock that was ahead."""
+    def not_due(self, hours: Mapping[Marketplace, int]) -> set[str]:
+        """The orders whose parcels need not be read yet, at the least hours apart that their marketplace has.
+
+        A parcel comes due at times that follow from its row; those since the last run that read all are the ones to
+        be read now. A time of a clock that was ahead is none.
+        """
         now = self._ledger.clock()
-        statement = select(tracked.c.order_ref).where(
-            tracked.c.next_poll_at > now, tracked.c.next_poll_at <= now + LONGEST
-        )
-        return {row["order_ref"] for row in self._ledger.rows(statement)}
+        (until,) = self._ledger.rows(select(func.max(marks.c.at).label("at")).where(marks.c.name == READ_UNTIL))
+        since = until["at"] if until["at"] and until["at"] <= now else NEVER
+        return {
+            row["order_ref"]
+            for row in self._ledger.rows(_TIMES)
+            if row["next_poll_at"] <= now + LONGEST
+            and not is_due(
+                row["next_poll_at"],
+                row["booked_at"] or row["updated_at"],
+                row["last_scan_at"],
+                since=since,
+                now=now,
+                least_h=hours.get(Marketplace(row["marketplace"]), 0),
+            )
+        }
+
+    def _stay_due(self, connection: Connection, unread: Collection[str]) -> None:
+        stays = update(tracked).where(one_of(tracked.c.order_ref, "refs")).values(next_poll_at=self._ledger.clock())
+        if unread:
+            connection.execute(stays, {"refs": unread})
+
+    @repeating
+    def read_until(self, at: datetime, *, unread: Collection[str]) -> None:
+        """Record that every parcel that was due at this time is read, but for these, which stay due."""
+        with self._ledger.transaction(()) as connection:
+            self._stay_due(connection, unread)
+            is_known = update(marks).where(marks.c.name == READ_UNTIL).values(at=at, ended_at=at)
+            if not connection.execute(is_known).rowcount:
+                connection.execute(marks.insert().values(note_row(READ_UNTIL, "", by=self._ledger.owner, at=at)))
 
     def _new_rows(self, connection: Connection, events: Mapping[str, Sequence[TrackingEvent]]) -> list[dict[str, Any]]:
         forgotten = forgotten_in(connection, events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from sqlalchemy import event
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
+from domain.marketplace import Marketplace
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tests.clock import MovableClock
@@ -63,27 +65,72 @@ def test_what_another_run_recorded_meanwhile_is_not_recorded_twice(shipped: Ledg
     assert len(shipped.tracking.listed()) == 1
 
 
+FOUR = {Marketplace.TAOBAO: 4}
+
+
 def test_a_parcel_is_due_the_later_the_longer_it_is_quiet(shipped: Ledger, clock: MovableClock) -> None:
     """A-1 is polled at least hours apart that its marketplace has, A-2 was booked long ago."""
     booked = {"A-1": (clock(), 4), "A-2": (clock() - 200 * H, 0)}
     shipped.tracking.add({"A-1": [scan("P", clock)], "A-2": []}, polled=booked)
     clock.advance(2 * 3600)
-    assert shipped.tracking.not_due() == {"A-1", "A-2"}
+    assert shipped.tracking.not_due(FOUR) == {"A-1", "A-2"}
     clock.advance(2 * 3600)
-    assert shipped.tracking.not_due() == {"A-2"}
+    assert shipped.tracking.not_due(FOUR) == {"A-2"}
     shipped.tracking.add({"A-2": [scan("Q", clock)]}, polled={"A-2": booked["A-2"]})  # as a callback lets it be read
-    clock.advance(2 * 3600)
-    assert shipped.tracking.not_due() == set()
+    clock.advance(4 * 3600)
+    assert shipped.tracking.not_due(FOUR) == set()
+
+
+def test_reading_without_news_writes_nothing_and_each_comes_due_again_by_its_hours(
+    shipped: Ledger, clock: MovableClock
+) -> None:
+    """A-1 has a scan, A-2 has none; of 24 hourly runs each reads what is due, and one of them is late."""
+    booked = {"A-1": (clock(), 0), "A-2": (clock(), 0)}
+    events = {"A-1": [scan("P", clock)], "A-2": []}
+    shipped.tracking.add(events, polled=booked)
+    shipped.tracking.read_until(clock(), unread=())
+    begun, reads = commits(shipped), Counter[str]()
+    for hour in range(1, 25):
+        clock.advance(3600)
+        if hour == 7:
+            continue
+        if due := {*booked} - shipped.tracking.not_due({}):
+            reads.update(due)
+            at = clock()
+            clock.advance(60)
+            assert shipped.tracking.add(events, polled={ref: booked[ref] for ref in due}) == []
+            clock.advance(-60)
+            shipped.tracking.read_until(at, unread=())
+    assert reads == {"A-1": 12, "A-2": 4}
+    assert len(begun) == 12
+
+
+def test_what_could_not_be_read_stays_due(shipped: Ledger, clock: MovableClock) -> None:
+    booked = {"A-1": (clock(), 0), "A-2": (clock(), 0)}
+    shipped.tracking.add({"A-1": [], "A-2": []}, polled=booked)
+    clock.advance(6 * 3600)
+    assert shipped.tracking.not_due({}) == set()
+    begun = clock()
+    clock.advance(60)
+    shipped.tracking.add({"A-1": []}, polled={"A-1": booked["A-1"]}, unread=["A-2"])
+    shipped.tracking.read_until(begun, unread=())
+    assert shipped.tracking.not_due({}) == {"A-1"}
+    shipped.tracking.read_until(begun, unread=["A-1"])
+    assert shipped.tracking.not_due({}) == set()
 
 
 def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(shipped: Ledger, clock: MovableClock) -> None:
+    polled = {"A-1": (clock(), 0)}
     clock.advance(400 * 86_400)
-    shipped.tracking.add({"A-1": []}, polled={"A-1": (clock(), 0)})
+    shipped.tracking.add({"A-1": []}, polled=polled)
+    shipped.tracking.read_until(clock(), unread=())
     clock.advance(-400 * 86_400)
-    assert shipped.tracking.not_due() == set()
+    assert shipped.tracking.not_due({}) == set()
+    shipped.tracking.add({"A-1": []}, polled=polled)
+    assert shipped.tracking.not_due({}) == {"A-1"}
 
 
 def test_what_has_arrived_is_not_kept_among_parcels(shipped: Ledger, clock: MovableClock) -> None:
     shipped.tracking.add({"A-1": []}, polled={"A-1": (clock(), 0)})
     shipped.tracking.add({}, [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)], polled={"A-1": (clock(), 0)})
-    assert shipped.tracking.not_due() == set()
+    assert shipped.tracking.not_due({}) == set()
