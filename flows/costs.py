@@ -23,7 +23,7 @@ from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
 from domain.money import Money
 from domain.wording import shorten
-from flows.prefect_ui.artifacts import show_table, with_what_waits
+from flows.prefect_ui.artifacts import MOST_ROWS, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.inert import inert
 from flows.prefect_ui.parameters import BooksCurrency, CsvFile, NewsOnly, SheetFile, SinceDay, a_currency, a_day
@@ -160,9 +160,9 @@ async def _show(report: CostReport) -> None:
             "in all": str(order.landed or ""),
             "no sum, since": order.problem,
         }
-        for order in sorted(report.orders, key=lambda order: not order.problem)
+        for order in sorted(report.orders, key=lambda order: not order.problem)[:MOST_ROWS]
     ]
-    await show_table("costs", rows, report.summary)
+    await show_table("costs", rows, report.summary, of=len(report.orders))
     await acreate_markdown_artifact(
         key="costs-summary", markdown=with_what_waits(markdown(report)), description=report.summary
     )

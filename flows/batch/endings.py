@@ -72,7 +72,7 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
 async def _show_orders(report: BatchReport) -> None:
     next_look = f"; {report.next_look.words}" if report.next_look else ""
     words = f"Orders of batch {report.batch_id}: {counts_of(report)}{next_look}"
-    await show_table(f"outcome-{artifact_key(report.batch_id)}", outcome_rows(report), words)
+    await show_table(f"outcome-{artifact_key(report.batch_id)}", outcome_rows(report), words, of=len(report.orders))
 
 
 async def _show_plan(report: BatchReport) -> None:
@@ -134,7 +134,8 @@ async def show_stopped(client: PrefectClient, run: FlowRun, ledger: Ledger) -> s
     report = await asyncio.to_thread(so_far, ledger, batch_id)
     if not report.orders:
         return ""
-    rows, words = of_many([dict(row) for row in outcome_rows(report)], f"Batch {batch_id}: {counts_of(report)}")
+    told = f"Batch {batch_id}: {counts_of(report)}"
+    rows, words = of_many(outcome_rows(report), told, of=len(report.orders))
     key, text = artifact_key(batch_id), markdown_report(report, links=links_of(report))
     for kind, name, data, said in (
         ("table", f"outcome-{key}", rows, words),

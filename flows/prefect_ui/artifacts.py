@@ -37,20 +37,22 @@ def with_parcels(report: BatchReport) -> list[str]:
     return [line.order_ref for line in report.orders if line.tracking_numbers][:SHOWN_PARCELS]
 
 
-async def show_table(key: str, rows: Sequence[Mapping[str, object]], words: str, *, rest: str = "the snapshot") -> None:
+async def show_table(
+    key: str, rows: Sequence[Mapping[str, object]], words: str, *, rest: str = "the snapshot", of: int = 0
+) -> None:
     """A table of the run, no longer than a browser bears; give the rows that wait for a person first.
 
-    A table shows links as they are written, so no cell holds one. `rest` is where all rows are.
+    A table shows links as they are written, so no cell holds one. `rest` is where all rows are, `of` how many.
     """
-    first, description = of_many([dict(row) for row in rows], words, rest)
+    first, description = of_many(rows, words, rest, of=of)
     await acreate_table_artifact(key=key, table=first, description=description)
 
 
 def of_many(
-    rows: list[dict[str, object]], words: str, rest: str = "the snapshot"
+    rows: Sequence[Mapping[str, object]], words: str, rest: str = "the snapshot", *, of: int = 0
 ) -> tuple[list[dict[str, object]], str]:
     """The first of many rows, foreign text inert, and the words with the count of the rest."""
-    more = len(rows) - MOST_ROWS
+    more = max(of, len(rows)) - MOST_ROWS
     first = [{name: _cell(name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
     return first, f"{words} ({more:,} more: see {rest})" if more > 0 else words
 
@@ -68,7 +70,10 @@ async def show_faults(name: str, faults: Sequence[Fault]) -> None:
 
 
 def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
-    """One row an order, as text; those that wait for a person first. Wide tables are seen from the left."""
+    """The rows that are shown, one an order, as text; those that wait for a person first.
+
+    Wide tables are seen from the left.
+    """
     return [
         {
             "order": line.order_ref,
@@ -80,7 +85,7 @@ def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
             "order id": line.order_id or "",
             "marketplace": line.marketplace,
         }
-        for line in sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
+        for line in sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)[:MOST_ROWS]
     ]
 
 
