@@ -24,8 +24,8 @@ from datetime import UTC, datetime
 
 from connectors.callbacks.store import CallbackStore
 from connectors.foreign import shut_logs, words_of
-from connectors.ledger.engine import sqlite_file
-from connectors.ledger.marks import Mark, refused_for
+from connectors.ledger.guard import LedgerReplaced
+from connectors.ledger.marks import Mark, require_unmarked
 from connectors.ledger.store import Ledger
 from connectors.notifying import send_due
 from connectors.settings import BadSetting, SourcingSettings
@@ -63,7 +63,6 @@ class Notifier:
         self.ended = asyncio.Event()
         self._opening = threading.Lock()
         self._ledger: Ledger | None = None
-        self._place: tuple[int, int] | None = None
         self._gone_since: datetime | None = None
 
     async def work(self) -> None:
@@ -156,28 +155,18 @@ class Notifier:
 
         Raises `LedgerUnusable`, also for one that was moved elsewhere: its messages went along.
         """
-        url = self.settings.ledger_url
         with self._opening:
-            if self._ledger is None or _place_of(url) != self._place:
-                if self._ledger:
-                    self._ledger.close()
-                self._ledger = None  # also where it can't be opened
-                self._ledger = Ledger(url, clock=lambda: datetime.now(UTC), owner="notify")
-                self._place = _place_of(url)
-            ledger = self._ledger
-        for mark, words in ledger.marks.standing().items():
-            if mark in (Mark.MOVED, Mark.ARRIVING):
-                raise refused_for(mark, words, ledger.shown)
+            if ledger := self._ledger:
+                try:
+                    ledger.guard.require_files()
+                except LedgerReplaced:
+                    ledger.close()
+                    self._ledger = None
+            url = self.settings.ledger_url
+            ledger = self._ledger = self._ledger or Ledger(url, clock=lambda: datetime.now(UTC), owner="notify")
+        with ledger.reading() as connection:
+            require_unmarked(connection, ledger.shown, Mark.MOVED, Mark.ARRIVING)
         return ledger
-
-
-def _place_of(url: str) -> tuple[int, int] | None:
-    """The file under the ledger's name; None for none, and for another database."""
-    file = sqlite_file(url)
-    if file is None or not file.exists():
-        return None
-    stat = file.stat()
-    return stat.st_dev, stat.st_ino
 
 
 def _say(words: str) -> None:

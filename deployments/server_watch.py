@@ -40,7 +40,6 @@ LATE = "Late"
 def watched_since(ledger: Ledger) -> datetime:
     """When the runs of this ledger were first watched; a weekend ago at most, what is older is old news."""
     ledger.outbox.put(WATCHED)
-    ledger.outbox.withdraw(WATCHED.cause)
     began = ledger.outbox.newest(MessageKind.WATCHED)
     assert began
     return min(max(began[1], ledger.clock() - KEPT_FOR), ledger.clock())
