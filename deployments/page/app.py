@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from deployments.page.today import Today
 
 NUMBERS = ("orders", "paid", "bytes", "quantity", "price")
-TEMPLATE = {"ALL": "", "NARROW": 3, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": (), "style": Markup(STYLES[0])}
+TEMPLATE = {"ALL": "", "NARROW": 2, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": (), "style": Markup(STYLES[0])}
 MOST_ROWS, LONGEST_NAME, SENT_WITHIN_S, DAY_S = 200, 200, 60.0, 86_400
 Form = tuple[str, str, dict[str, Any]]  # a deployment, the text of its link, and what is filled in
 DEEDS: Sequence[Form] = (
@@ -141,8 +141,7 @@ class Page:
             return RedirectResponse(f"/order?{urlencode({'ref': found[0].order_ref})}", 303)
         rows = [
             (to(ref, "/order", ref=ref), state.replace("_", " "), one.reason, one.paid, self.at(one.updated_at))
-            for one in found
-            for ref, state in [(one.order_ref, one.state)]
+            for ref, state, one in ((one.order_ref, one.state, one) for one in found)
         ]
         words = [pluralize(len(found), "order") if found else "No order has this as a reference, id or number."]
         links = [to("Report with charts", "/report", batch=batch)] if batch else ()
@@ -281,7 +280,7 @@ def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[
     views = (page.search, page.order, page.batches, page.report, page.downloads, page.download, page.table)
     routes = [Route("/", page.today), *(Route(f"/{view.__name__}", view) for view in views)]
     routes += [Route("/upload", page.upload, methods=["GET", "POST"]), Route("/day", page.pass_day, methods=["POST"])]
-    known = (HTTPException, Unheard, LedgerUnusable, SnapshotError, OSError, httpx.HTTPError)
+    known = (ClientDisconnect, HTTPException, Unheard, LedgerUnusable, SnapshotError, OSError, httpx.HTTPError)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
     names = {name.strip().lower() for name in settings.page_hosts.split(",")} - {""}
     return Guard(app, hosts={*hosts, *names}, password=settings.page_password.get_secret_value())
