@@ -22,7 +22,7 @@ from tasks.pay import left_as
 from tasks.steps import Orders, Step
 
 
-@retrying_task("book_shipment", "book {label}")
+@retrying_task("book {label}")
 async def book_shipments(resources: Resources, step: Step, freight: Mapping[str, ChosenFreight], *, label: str) -> None:
     """Book each order once with its chosen freight; a further try first reads whether it is booked after all."""
     await step.each_group(resources, lambda orders: _book(resources, step, orders, freight), waits=_waits)

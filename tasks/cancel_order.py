@@ -25,7 +25,7 @@ from tasks.engine.retrying import raise_if_it_passes, retrying_task
 CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
 
 
-@retrying_task("cancel_order", "cancel {label}")
+@retrying_task("cancel {label}")
 async def cancel_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, reason: str, label: str) -> None:
     """Cancel each unpaid order once, and wait for the service to close it."""
     given, now = orders, await settled(resources, orders)

@@ -25,7 +25,7 @@ def require_receivable(resources: Resources, order: OrderRecord) -> None:
             )
 
 
-@retrying_task("confirm_receipt", "receive {order.order_ref}")
+@retrying_task("receive {order.order_ref}")
 async def confirm_receipt(resources: Resources, order: OrderRecord) -> None:
     """Confirm one order once. Raises `RefundFault` before anything is sent."""
     require_receivable(resources, order)

@@ -15,7 +15,7 @@ from tasks.engine.retrying import retrying_task
 from tasks.steps import Orders, Step
 
 
-@retrying_task("create_order", "create {label}")
+@retrying_task("create {label}")
 async def create_orders(resources: Resources, step: Step, limits: SpendLimits, *, label: str) -> None:
     """Create each order once, as approved; a further try goes on with those that are provably not ordered.
 

@@ -35,7 +35,7 @@ class FetchedOffers:
     troubles: dict[Item, Detail] = field(default_factory=dict)
 
 
-@retrying_task("list offers", "list {label}")
+@retrying_task("list {label}")
 async def list_offers(
     resources: Resources,
     crawl: CrawlFiles,
@@ -59,7 +59,7 @@ async def list_offers(
     _require_all(pages, read)
 
 
-@retrying_task("fetch offers", "fetch {label}")
+@retrying_task("fetch {label}")
 async def fetch_offers(
     resources: Resources,
     crawl: CrawlFiles,

@@ -36,7 +36,7 @@ async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
     return await further_checked(resources, plan)
 
 
-@retrying_task("fill_cart", "fill cart {label}")
+@retrying_task("fill cart {label}")
 async def fill_cart(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
     """Put each line of these orders into its cart once.
 

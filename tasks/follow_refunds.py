@@ -12,7 +12,7 @@ from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
 
 
-@retrying_task("follow_refunds", "follow {label}")
+@retrying_task("follow {label}")
 async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> dict[str, Reason]:
     """Bring these refunds up to date; answers the orders whose refunds could not be asked about, and why."""
     troubles = await concurrently(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)

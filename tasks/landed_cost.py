@@ -72,7 +72,7 @@ def _of_orders(refs: Sequence[str]) -> Expression:
     return span & field("order_ref").isin(pa.array(refs, pa.string()))
 
 
-@reading_task("landed_cost", "what orders cost in {currency}")
+@reading_task("what orders cost in {currency}")
 async def cost_of(root: Path, books: Books, timezone: str, currency: str, parts: Callable[[], Parts]) -> pd.DataFrame:
     """The landed cost of the paid ones of these orders, in the order of the keys; `currency` is for show.
 

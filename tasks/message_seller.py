@@ -15,7 +15,7 @@ from tasks.engine.retrying import retrying_task
 LONGEST_MESSAGE = 500
 
 
-@retrying_task("message_seller", "message {refund.key}")
+@retrying_task("message {refund.key}")
 async def message_seller(
     resources: Resources, order: OrderRecord, refund: Refund, words: str, vouchers: tuple[str, ...] = ()
 ) -> None:

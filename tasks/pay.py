@@ -41,7 +41,7 @@ PRICE_FELL = because(ReasonCode.PRICE_FELL)
 PAID_ELSEWHERE = because(ReasonCode.PAID_ELSEWHERE)
 
 
-@retrying_task("pay", "pay {label}")
+@retrying_task("pay {label}")
 async def pay_orders(resources: Resources, step: Step, *, label: str) -> None:
     """Pay each order once, after reading what it costs now; a further try goes on with those provably not paid."""
     batcher = PaymentBatcher(resources, step)

@@ -49,7 +49,7 @@ NOT_ASKED = postponed(not_looked_up(detail(Part.SERVICE_AWAY)))
 log = logging.getLogger(__name__)
 
 
-@retrying_task("preview", "preview {label}")
+@retrying_task("preview {label}")
 async def preview_orders(
     resources: Resources,
     requests: Mapping[str, OrderRequest],

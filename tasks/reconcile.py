@@ -44,7 +44,7 @@ class ListedOrders:
     error: XportcnError | None = None
 
 
-@retrying_task("list_orders", "list orders of {marketplace}")
+@retrying_task("list orders of {marketplace}")
 async def list_orders(resources: Resources, marketplace: Marketplace, *, since: datetime) -> ListedOrders:
     """All orders of the account at a marketplace created after `since`."""
     try:

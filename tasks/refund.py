@@ -52,7 +52,7 @@ class RefundWish:
     vouchers: tuple[str, ...] = ()
 
 
-@retrying_task("refund", "refund {order.order_ref}")
+@retrying_task("refund {order.order_ref}")
 async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[str]:
     """Ask for the refunds of a wish; answers their keys. A further try leaves out what this run has asked for.
 
@@ -287,7 +287,7 @@ def require_withdrawable(resources: Resources, order: OrderRecord) -> None:
         raise RefundFault(f"{order.marketplace} has no call to withdraw a refund; do it in the console")
 
 
-@retrying_task("withdraw", "withdraw {refund.key}")
+@retrying_task("withdraw {refund.key}")
 async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> None:
     require_withdrawable(resources, order)
     await settle_open(resources, [order.order_ref])

@@ -24,7 +24,7 @@ from tasks.preview import offered, with_freight
 from tasks.steps import Orders, Step
 
 
-@retrying_task("render_freight", "render freight {label}")
+@retrying_task("render freight {label}")
 async def render_freights(
     resources: Resources, step: Step, chosen: PartialResults[str, ChosenFreight], *, label: str
 ) -> None:

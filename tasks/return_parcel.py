@@ -15,7 +15,7 @@ from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
 
 
-@retrying_task("return_parcel", "return {refund.key}")
+@retrying_task("return {refund.key}")
 async def return_parcel(
     resources: Resources,
     order: OrderRecord,

@@ -24,7 +24,7 @@ Item = tuple[Marketplace, str]
 Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
 
 
-@retrying_task("match words", "match words {label}")
+@retrying_task("match words {label}")
 async def match_words(
     resources: Resources, items: Collection[Item], found: PartialResults[Item, Match], *, label: str
 ) -> None:
@@ -32,7 +32,7 @@ async def match_words(
     await gather_missing(resources, items, lambda item: _match(resources, *item), found)
 
 
-@retrying_task("search", "search {label}")
+@retrying_task("search {label}")
 async def search_items(
     resources: Resources, items: Collection[Item], found: PartialResults[Item, Offer | Verdict], *, label: str
 ) -> None:

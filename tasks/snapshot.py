@@ -34,7 +34,7 @@ ORDERS_A_PART = 100
 ALWAYS_WRITTEN = ("orders", "outcomes")
 
 
-async def _put(
+async def write_tables(
     resources: Resources,
     snapshot_id: str,
     tables: Tables,
@@ -56,7 +56,7 @@ async def _put(
     )
 
 
-_write = reading_task("snapshot", "snapshot {snapshot_id}")(_put)
+_write = reading_task("snapshot {snapshot_id}")(write_tables)
 
 
 async def write(
@@ -79,7 +79,7 @@ async def write(
     """
     resources.ledger.guard.require_files()  # a folder that went away would be made anew, without its files
     unwalked = hide_from_prefect(tables) if isinstance(tables, Mapping) else tables
-    put = _write if FlowRunContext.get() else _put  # outside a run Prefect would start a server for it
+    put = _write if FlowRunContext.get() else write_tables  # outside a run Prefect would start a server for it
     await put(
         resources, snapshot_id, unwalked, batch_id=batch_id, as_of=as_of, begun=begun or as_of, agreement=agreement
     )

@@ -31,7 +31,7 @@ NOT_FOUND = "404"
 MOST_WORD = 64
 
 
-@retrying_task("sync_tracking", "track {label}")
+@retrying_task("track {label}")
 async def sync_tracking(
     resources: Resources,
     order_refs: Sequence[str],

@@ -40,7 +40,7 @@ def price_moves(history: pd.DataFrame) -> pd.DataFrame:
     return moves[[*columns, "was_at", "snapshot_at", "snapshot_id"]].reset_index(drop=True)
 
 
-@reading_task("price_moves", "price moves of {snapshot_id}")
+@reading_task("price moves of {snapshot_id}")
 async def moves_in(root: Path, snapshot_id: str) -> pd.DataFrame:
     """The price moves in one snapshot, the dearest first; only the history of its own items is read."""
     return await asyncio.to_thread(_moves_in, Snapshots(root), snapshot_id)

@@ -95,7 +95,6 @@ class _Call(Generic[R]):
 class RetryingTask(Generic[P, R]):
     """A task whose every try begins at the circuit breaker, before any claim. `fn` is one try, without Prefect."""
 
-    name: str
     run_name: str
     fn: Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]
 
@@ -119,7 +118,7 @@ class RetryingTask(Generic[P, R]):
         try_once.__qualname__ = self.fn.__name__  # else all tasks would have the same key
         return Task(
             try_once,
-            name=self.name,
+            name=self.fn.__name__,
             task_run_name="{name}",
             cache_policy=NO_CACHE,
             persist_result=False,
@@ -131,7 +130,7 @@ class RetryingTask(Generic[P, R]):
 
 
 def retrying_task(
-    name: str, run_name: str
+    run_name: str,
 ) -> Callable[[Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]], RetryingTask[P, R]]:
     """A task of a run. Only `TryAgain` brings another try; `ServiceAway` becomes one while one may come."""
 
@@ -147,7 +146,7 @@ def retrying_task(
                     raise_if_it_passes(resources, away)
                     raise
 
-        return RetryingTask(name, run_name, one_try)
+        return RetryingTask(run_name, one_try)
 
     return made
 
@@ -171,11 +170,10 @@ async def _wants_another_try(_task: Task[..., Any], run: TaskRun, state: State[A
 
 
 def reading_task(
-    name: str, run_name: str
+    run_name: str,
 ) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Task[P, Coroutine[Any, Any, R]]]:
     """A Prefect task that is done again, twice at most, after trouble that passes."""
     made = task(
-        name=name,
         task_run_name=run_name,
         cache_policy=NO_CACHE,
         persist_result=False,

@@ -108,10 +108,10 @@ async def _in_tries(task: RetryingTask[Any, Any], made: Stage, *args: Any, **kwa
         try:
             return await task.fn(*args, **kwargs)
         except TryAgain as again:
-            made.on.note(f"{process.name} {task.name} is tried again: {again}")
+            made.on.note(f"{process.name} {task.fn.__name__} is tried again: {again}")
             made.on.misfortune.count("task retries")
         finally:
-            made.on.tried(process, task.name, args[0].in_hand)
+            made.on.tried(process, task.fn.__name__, args[0].in_hand)
         await asyncio.sleep(DELAYS_S[min(number, len(DELAYS_S)) - 1])
     raise AssertionError("the last try never asks for another")
 

@@ -54,7 +54,7 @@ async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
     resources: Resources, next_run: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It read the order as planned; by the time it writes that, another run has ordered and written it."""
-    root, write_now = resources.settings.snapshot_root, tasks.snapshot._put
+    root, write_now = resources.settings.snapshot_root, tasks.snapshot.write_tables
 
     async def stopped_before(run: Resources, *arguments: Any, **options: Any) -> None:
         clock.advance(30)
@@ -64,7 +64,7 @@ async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
         clock.advance(30)
         await write_now(run, *arguments, **options)
 
-    monkeypatch.setattr("tasks.snapshot._put", stopped_before)
+    monkeypatch.setattr("tasks.snapshot.write_tables", stopped_before)
     await snapshot_refunds(resources, resources.ledger.orders(["A-1"]))
     assert sql(root, "select state from orders").rows == (("ordered",),)
     assert sql(root, "select state from orders_history order by snapshot_at").rows == (("planned",), ("ordered",))
@@ -126,7 +126,7 @@ async def test_prefect_does_not_walk_the_rows(resources: Resources, monkeypatch:
         assert tables["orders"] == [{"order_ref": "A-1"}]
         visit_collection(tables, visit_fn=walked.append)
 
-    monkeypatch.setattr("tasks.snapshot._put", write_task)
+    monkeypatch.setattr("tasks.snapshot.write_tables", write_task)
     tables = {"orders": [{"order_ref": "A-1"}]}
     assert await write(resources, "batch", tables, batch_id="batch", as_of=resources.clock()) == "batch"
     assert len(walked) == 1

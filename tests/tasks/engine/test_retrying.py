@@ -40,7 +40,7 @@ class Unwalked(list[Exception]):
         raise AssertionError("walked")
 
 
-@retrying_task("wait", "wait {label}")
+@retrying_task("wait {label}")
 async def wait(_resources: Resources, troubles: list[Exception], *, label: str) -> list[Exception]:
     if troubles:
         raise troubles.pop(0)
