@@ -1,10 +1,14 @@
-"""The wheel in a bare environment: the example bought in a folder with a `flows` of its own, and `sourcing serve`."""
+"""The wheel in a bare environment: the example bought in a folder with a `flows` of its own, and `sourcing serve`.
+
+`python -m tests.endurance.wheel` does so with each named Prefect, on each Python that is here.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,21 +27,43 @@ from tests.upgrade.__main__ import asked, is_registered, start
 MOST_MB = 520
 LEAST_BOOKED = 18
 OF_PREFECT = "import sys, sourcing.blocks; print({'pandas', 'pyarrow', 'sqlalchemy'} & {*sys.modules})"
+RUNS_ON = "import sys, prefect; print(f'Python {sys.version.split()[0]}, Prefect {prefect.__version__}')"
+PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
+ALLOWED = re.compile(r'"(prefect>=([\d.]+),<[\d.]+)"')
 TABLE = "from sourcing import Snapshots; print(len(Snapshots('data/snapshots').table('orders')))"
 EXAMPLE = (ROOT / "examples" / "requests.csv").read_text(encoding="utf-8")
 ORDER = re.compile("order_ref|DE-2001")
 ENDS_WITHIN_S = 300
 
 
-def wheel_works(python: str) -> bool:
-    """Print what is wrong with an installation for this Python; whether nothing is."""
+def wheel_works(python: str, *, prefect: str = "") -> bool:
+    """Print what is wrong with an installation for this Python, of this Prefect or the newest; whether nothing is."""
     with tempfile.TemporaryDirectory() as place:
-        wrong = list(_faults(Path(place), python))
+        wrong = list(_faults(Path(place), python, prefect))
     print(f"wheel      {'; '.join(wrong) or '0 violations'}", flush=True)
     return not wrong
 
 
-def _faults(folder: Path, python: str) -> Iterator[str]:
+def prefect_versions_work() -> bool:
+    """The same with the oldest and the newest Prefect that `pyproject.toml` allows, on each Python that is here."""
+    wanted, oldest = ALLOWED.findall((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[0]
+    asked = ("-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed", "--report", "-", wanted)
+    newest = json.loads(_do(ROOT, sys.executable, *asked))["install"][0]["metadata"]["version"]
+    found = {name: python for name in PYTHONS if (python := next(filter(_answers, _called(name)), ""))}
+    print(f"wheel      {wanted}: {oldest}, {newest}; without {', '.join({*PYTHONS} - {*found}) or 'none'}", flush=True)
+    return all([wheel_works(python, prefect=one) for python in found.values() for one in sorted({oldest, newest})])
+
+
+def _called(name: str) -> Iterator[str]:
+    return (path for folder in os.get_exec_path() if (path := shutil.which(name, path=folder)))
+
+
+def _answers(python: str) -> bool:
+    """A name may also be that of a version that is not there."""
+    return subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0
+
+
+def _faults(folder: Path, python: str, prefect: str) -> Iterator[str]:
     bin_ = folder / "venv" / "bin"
     _do(folder, sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", ROOT, "-w", "out")
     _do(folder, python, "-m", "venv", "venv")
@@ -47,10 +73,11 @@ def _faults(folder: Path, python: str) -> Iterator[str]:
     _do(folder, *pip, "--no-deps", wheel)
     if strange := {name for name in _top(folder) - before if not name.startswith("sourcing")}:
         yield f"at the top of site-packages: {strange}"
-    _do(folder, *pip, wheel)
+    _do(folder, *pip, wheel, *([f"prefect=={prefect}"] if prefect else []))
     size = _size(folder) - bare
     version = _do(folder, bin_ / "sourcing", "--version").strip()
-    print(f"wheel      {wheel.name}: {version}, {size} MB with {_do(folder, bin_ / 'python', '--version')}", flush=True)
+    runs_on = _do(folder, bin_ / "python", "-c", RUNS_ON).strip()
+    print(f"wheel      {wheel.name}: {version}, {size} MB with {runs_on}", flush=True)
     if size > MOST_MB:
         yield f"{size} MB"
     work = folder / "shop"
@@ -75,7 +102,7 @@ def _faults(folder: Path, python: str) -> Iterator[str]:
 
 
 def _served(work: Path, bin_: Path, environment: dict[str, str]) -> Iterator[str]:
-    """`sourcing serve`, and a run by the form of `manual`."""
+    """`sourcing serve`, and a run by the form of `buy-from-file`."""
     port = free_port()
     api = f"http://127.0.0.1:{port}/api"
     with (work / "serve.txt").open("w") as output:
@@ -86,8 +113,8 @@ def _served(work: Path, bin_: Path, environment: dict[str, str]) -> Iterator[str
         wait_for(lambda: is_registered(api), seconds=300)
         lines = "\n".join(line.replace("DE-2001", "FORM-1") for line in EXAMPLE.splitlines() if ORDER.match(line))
         bought = {"requests": {"lines": lines}, "dry_run": False, "yes": True, "batch": "form"}
-        yield from _ends_well(api, "source-orders/manual", bought)
-        yield from _ends_well(api, "export/export", {"tables": ["orders"]})
+        yield from _ends_well(api, "buy-from-file/buy-from-file", bought)
+        yield from _ends_well(api, "export-tables/export-tables", {"tables": ["orders"]})
         if not (work / "data" / "exports" / "orders.xlsx").exists():
             yield "the form export has written nothing"
     finally:
@@ -136,3 +163,7 @@ def _do(folder: Path, *command: str | Path) -> str:
 def _clean() -> dict[str, str]:
     ours = ("PREFECT_", "SOURCING_", "XPORTCN_", "PYTHON", "VIRTUAL_ENV")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+if __name__ == "__main__":
+    sys.exit(0 if prefect_versions_work() else 1)

@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from httpx import HTTPStatusError, Request, Response
+from httpx import HTTPError, HTTPStatusError, Request, Response
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import TerminationSignal
+from prefect.exceptions import PrefectHTTPStatusError, TerminationSignal
 from prefect.input import RunInput
 from prefect.states import Cancelling, Running
 
@@ -260,3 +261,11 @@ async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pyte
         ("approval-b", f"{until} {runs[1]}, then *Resume* at its top right."),
         ("approval-b", f"No longer waits: Mei has answered. {runs[1]}"),
     ]
+
+
+async def test_the_errors_of_prefects_client_are_those_that_a_question_waits_out() -> None:
+    """On another HTTP library it would raise others, and a server that is away would end the run that asks."""
+    assert issubclass(PrefectHTTPStatusError, HTTPStatusError)
+    async with PrefectClient("http://127.0.0.1:9/api") as client:
+        with pytest.raises(HTTPError):
+            await client.read_flow_run(RUN)
