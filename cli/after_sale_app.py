@@ -87,9 +87,9 @@ def refund(
         raise typer.Exit(list_reasons(order_ref, kind))
 
     async def flow() -> AfterSaleReport:
-        from flows.after_sale import ask_for_refund
+        from flows.after_sale import request_refund
 
-        return await ask_for_refund(
+        return await request_refund(
             order_ref, kind, reason, amount or "", line or [], words, voucher or [], only_show=False
         )
 
@@ -111,9 +111,9 @@ def return_(
     """Name the parcel that brings the goods of an agreed return back to the seller."""
 
     async def flow() -> AfterSaleReport:
-        from flows.after_sale import send_back
+        from flows.after_sale import return_parcel
 
-        return await send_back(order_ref, company, number, line or 0, note, voucher or [], only_show=False)
+        return await return_parcel(order_ref, company, number, line or 0, note, voucher or [], only_show=False)
 
     _end(flow, as_json=json)
 
@@ -157,9 +157,9 @@ def message(
     """Write to the seller about a refund (Taobao)."""
 
     async def flow() -> AfterSaleReport:
-        from flows.after_sale import write_to_seller
+        from flows.after_sale import message_seller
 
-        return await write_to_seller(order_ref, words, line or 0, voucher or [], only_show=False)
+        return await message_seller(order_ref, words, line or 0, voucher or [], only_show=False)
 
     _end(flow, as_json=json)
 
@@ -172,8 +172,8 @@ def receive(
     """Confirm to the marketplace that goods arrived, which lets the seller have the money (1688)."""
 
     async def flow() -> AfterSaleReport:
-        from flows.after_sale import receive_orders
+        from flows.after_sale import confirm_receipt
 
-        return await receive_orders(order_ref, only_show=False)
+        return await confirm_receipt(order_ref, only_show=False)
 
     _end(flow, as_json=json)

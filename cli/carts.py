@@ -41,9 +41,9 @@ def order(
     require_somebody("order", "look only with: sourcing cart preview", is_given=dry_run or yes)
 
     async def flow() -> BatchReport:
-        from flows.carts import order_from_cart
+        from flows.carts import order_cart
 
-        return await order_from_cart(order_refs, dry_run, yes, budget_cny)
+        return await order_cart(order_refs, dry_run, yes, budget_cny)
 
     return buy(with_follow_ups(flow, budget_cny=budget_cny) if wait else flow, as_json=as_json)
 

@@ -25,9 +25,9 @@ def run_costs(*, since: str, currency: str, csv: str, xlsx: str, as_json: bool) 
         since, currency = _checked(since, currency)
 
     async def flow() -> CostReport:
-        from flows.costs import costs
+        from flows.costs import compute_costs
 
-        return await costs(since, currency, csv, xlsx)
+        return await compute_costs(since, currency, csv, xlsx)
 
     report = run_flow(flow)
     if as_json:

@@ -45,10 +45,10 @@ def run_reconciliation(
     _take_back(ours, by)
 
     async def flow() -> ReconciliationReport:
-        from flows.reconcile import reconcile
+        from flows.reconcile import reconcile_ledger
 
         days = -1 if since_days is None else since_days
-        return await reconcile(days, wallet_out_cny or "", marketplaces, not_ours, by)
+        return await reconcile_ledger(days, wallet_out_cny or "", marketplaces, not_ours, by)
 
     report = run_flow(flow)
     if as_json:

@@ -73,10 +73,10 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
             print_warnings(warnings)  # no person is shown a plan before money is spent
 
     async def flow() -> BatchReport:
+        from flows.buy_from_file import buy_from_file
         from flows.prefect_ui.parameters import Limits, Requests, Speed
-        from flows.source_orders import source_orders
 
-        return await source_orders(
+        return await buy_from_file(
             Requests(file=str(file), encoding=options.encoding),
             options.dry_run,
             options.yes,

@@ -23,7 +23,7 @@ from domain.messages import Message, MessageKind, alert
 from domain.reasons import Reason, ReasonCode, because, run_label
 from domain.wording import shorten
 
-COMPLETES_WITHIN = {"nightly": timedelta(hours=26), "sync-tracking": timedelta(hours=3)}
+COMPLETES_WITHIN = {"buy-from-inbox": timedelta(hours=26), "sync-tracking": timedelta(hours=3)}
 NOT_STARTED_AGAIN_AFTER = timedelta(minutes=3)
 """Both restarts of a crashed run have come long before."""
 SERVER_AWAY_AFTER = timedelta(minutes=5)

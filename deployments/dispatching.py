@@ -21,7 +21,7 @@ from domain.wording import pluralize
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
-DEPLOYMENT = "hear-callbacks/callbacks"
+DEPLOYMENT = "hear-callbacks/hear-callbacks"
 FORGETS_EVERY = timedelta(hours=6)
 UPDATE = "this process is older than the receiver; bring both to one version and start this one again"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 ROOT = Path(__file__).parent.parent
-POOL, HELPERS, HELPER = "sourcing", "sourcing-helpers", "helper"
+POOL, HELPERS, HELPER = "sourcing", "sourcing-helpers", "help-batch"
 """Helpers have a pool of their own, of processes in any case: each worker of it has a home that outlives its runs."""
 
 AT_ONCE = {"nightly": 1, "manual": 4, "finish-batch": 2}
@@ -31,9 +31,10 @@ class DeployFailed(Exception):
 
 
 async def register(client: PrefectClient, pool_type: str) -> None:
-    """Create or bring up to date all but the deployments. Safe to repeat."""
+    """Create or bring up to date all but the deployments, whose old names it replaces. Safe to repeat."""
     from connectors.credentials_block import XportcnCredentials
     from deployments.automations import register_automations
+    from deployments.renaming import keep_paused, rename_deployments
 
     await _register_pool(client, POOL, pool_type)
     if may_share():
@@ -44,6 +45,8 @@ async def register(client: PrefectClient, pool_type: str) -> None:
     await XportcnCredentials.aregister_type_and_schema(client=client)
     await register_automations(client)
     await remove_old_automations(client)
+    await rename_deployments(client)
+    await keep_paused(client)
 
 
 def deploy() -> None:
@@ -67,8 +70,9 @@ async def _remove_helpers(client: PrefectClient) -> None:
     """Else they would stand there as not ready for ever."""
     from prefect.exceptions import ObjectNotFound
 
-    with suppress(ObjectNotFound):
-        await client.delete_deployment((await client.read_deployment_by_name(f"{HELPER}/{HELPER}")).id)
+    for name in (f"{HELPER}/{HELPER}", "helper/helper"):  # the second is its name of earlier versions
+        with suppress(ObjectNotFound):
+            await client.delete_deployment((await client.read_deployment_by_name(name)).id)
     with suppress(ObjectNotFound):
         await client.delete_work_pool(HELPERS)
 

@@ -7,6 +7,7 @@ It does not outlive its parent, nor do its runs.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
@@ -23,6 +24,7 @@ def main() -> None:
     """Work for the pool, which is created where it is missing."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     await_server()
+    asyncio.run(_redirect())
     from prefect.cli import app
 
     from deployments.run_recovery import watch
@@ -36,6 +38,19 @@ def main() -> None:
     sys.argv[1:] = ["worker", "start", "--type", "process", *named, "--pool", *pool]
     sys.argv += ["--base-job-template", template, "--with-healthcheck"]
     app()
+
+
+async def _redirect() -> None:
+    from prefect.client.orchestration import get_client
+
+    from connectors.foreign import words_of
+    from deployments.renaming import redirect
+
+    try:
+        async with get_client() as client:
+            await redirect(client)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the worker has other runs, and registration comes
+        print(f"runs of an earlier version can't be looked for now: {words_of(error)}", flush=True)
 
 
 def _end_with(parent: int) -> None:

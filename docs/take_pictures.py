@@ -125,7 +125,7 @@ def take_pages(folder: Path) -> None:
         for name in ("outcome", "report"):
             day.ui.open_artifact(f"{name}-{batch}")
             take(page, name)
-        day.ended(day.start("manual", "", Request_file="orders.ods"), "", "")
+        day.ended(day.start("buy-from-file", "", Request_file="orders.ods"), "", "")
         page.get_by_role("tab", name="Details").click()
         take(page, "wrong-form")
         take_report(page, folder / f"data/reports/{batch}.html")

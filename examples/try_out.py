@@ -53,10 +53,10 @@ def main() -> None:
 
 async def bought() -> BatchReport:
     """The main job over the example file, approved beforehand."""
+    from flows.buy_from_file import buy_from_file
     from flows.prefect_ui.parameters import Requests
-    from flows.source_orders import source_orders
 
-    return await source_orders(Requests(file=str(REQUESTS)), dry_run=False, yes=True, batch="try-out")
+    return await buy_from_file(Requests(file=str(REQUESTS)), dry_run=False, yes=True, batch="try-out")
 
 
 @contextmanager

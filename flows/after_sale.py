@@ -22,14 +22,17 @@ from flows.prefect_ui.dry_run import DryRunRow, reasons_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, ChunkSize, OrderRefs
-from tasks.confirm_receipt import confirm_receipt, require_receivable
+from tasks.confirm_receipt import confirm_receipt as confirm_one
+from tasks.confirm_receipt import require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources
 from tasks.follow_refunds import follow_refunds
-from tasks.message_seller import message_seller, require_sayable
+from tasks.message_seller import message_seller as write_message
+from tasks.message_seller import require_sayable
 from tasks.refund import RefundWish, ask_refund, foresee_refund, refund_options, require_withdrawable, withdraw
-from tasks.return_parcel import carriers_for, choose_carrier, return_parcel
+from tasks.return_parcel import carriers_for, choose_carrier
+from tasks.return_parcel import return_parcel as name_parcel
 
 WHY = (
     "say why: fill in a reason. With only showing switched on and no reason, the run lists those that the marketplace "
@@ -40,9 +43,9 @@ CHOOSE_CARRIER = "choose a carrier first: those that take return parcels are in 
 AFTER_SALE = frozenset({Action.REFUND, Action.RETURN, Action.CANCEL, Action.RECEIVE, Action.NOTIFY})
 
 
-@flow(name="ask-refund", flow_run_name="refund {order_ref}", persist_result=False)
+@flow(flow_run_name="refund {order_ref}", persist_result=False)
 @report_expected_errors(RefundFault)
-async def ask_for_refund(
+async def request_refund(
     order_ref: form.OrderRef = "",
     kind: form.RefundWay = RefundKind.REFUND,
     reason: form.RefundReason = "",
@@ -81,9 +84,9 @@ async def ask_for_refund(
         return await after_sale_report(resources, [order_ref], keys=keys, troubles=_troubles(resources, order_ref))
 
 
-@flow(name="return-parcel", flow_run_name="return {order_ref}", persist_result=False)
+@flow(flow_run_name="return {order_ref}", persist_result=False)
 @report_expected_errors(RefundFault)
-async def send_back(
+async def return_parcel(
     order_ref: form.OrderRef = "",
     company: form.Company = "",
     number: form.ParcelNumber = "",
@@ -101,13 +104,13 @@ async def send_back(
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
         if only_show:
             return await _parcel_dry_run(resources, order, refund, company.strip(), number)
-        await return_parcel(
+        await name_parcel(
             resources, order, refund, company=company.strip(), number=number, note=note, vouchers=tuple(vouchers)
         )
         return await _after(resources, refund)
 
 
-@flow(name="withdraw-refund", flow_run_name="withdraw {order_ref}", persist_result=False)
+@flow(flow_run_name="withdraw {order_ref}", persist_result=False)
 @report_expected_errors(RefundFault)
 async def withdraw_refund(
     order_ref: form.OrderRef = "",
@@ -126,9 +129,9 @@ async def withdraw_refund(
         return await _after(resources, refund)
 
 
-@flow(name="message-seller", flow_run_name="message {order_ref}", persist_result=False)
+@flow(flow_run_name="message {order_ref}", persist_result=False)
 @report_expected_errors(RefundFault)
-async def write_to_seller(
+async def message_seller(
     order_ref: form.OrderRef = "",
     words: form.MessageWords = "",
     line: form.LineNo = 0,
@@ -145,7 +148,7 @@ async def write_to_seller(
         if only_show:
             require_sayable(resources, refund, words)
             return await dry_run_report(resources, [_would(order, f"write {words!r} about: {standing(refund)}")])
-        await message_seller(resources, order, refund, words, tuple(vouchers))
+        await write_message(resources, order, refund, words, tuple(vouchers))
         return await _after(resources, refund)
 
 
@@ -154,9 +157,9 @@ def receipt_name() -> str:
     return f"confirm receipt of {shorten(flow_run.parameters.get('order_refs', []))}"
 
 
-@flow(name="confirm-receipt", flow_run_name=receipt_name, persist_result=False)
+@flow(flow_run_name=receipt_name, persist_result=False)
 @report_expected_errors(RefundFault)
-async def receive_orders(
+async def confirm_receipt(
     order_refs: OrderRefs = form.NO_TEXTS,
     only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
@@ -170,12 +173,12 @@ async def receive_orders(
             at_service, _ = await read_each(resources, orders)
             return await dry_run_report(resources, [_received(order, at_service) for order in orders])
         for order in orders:
-            await confirm_receipt(resources, order)
+            await confirm_one(resources, order)
         troubles = [trouble for ref in refs for trouble in _troubles(resources, ref)]
         return await after_sale_report(resources, refs, troubles=troubles)
 
 
-@flow(name="follow-after-sale", flow_run_name="follow refunds", persist_result=False)
+@flow(flow_run_name="follow refunds", persist_result=False)
 @report_expected_errors()
 async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
     """Bring every open refund and return up to date, and say what waits for a person.

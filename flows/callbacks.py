@@ -190,7 +190,7 @@ Kind = Annotated[CallbackKind, asked("About", "What the messages are about")]
 TicketId = Annotated[str, asked("Ticket", "Which messages: written by the dispatcher. To start it, replay messages")]
 
 
-@flow(name="hear-callbacks", flow_run_name="read about {kind}", persist_result=False)
+@flow(flow_run_name="read about {kind}", persist_result=False)
 @report_expected_errors()
 async def hear_callbacks(kind: Kind, ticket: TicketId) -> CallbackReport:
     """Read the orders again that the service's messages name. A message alone changes nothing.

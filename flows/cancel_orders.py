@@ -130,7 +130,7 @@ def run_name() -> str:
     return f"cancel {shorten(flow_run.parameters.get('order_refs', [])) or 'no order'}"
 
 
-@flow(name="cancel-orders", flow_run_name=run_name, persist_result=False)
+@flow(flow_run_name=run_name, persist_result=False)
 @report_expected_errors()
 async def cancel_orders(
     order_refs: OrderRefs = NO_TEXTS,

@@ -96,7 +96,7 @@ def filling_name() -> str:
     return f"fill carts from {Path(flow_run.parameters['file']).name}"
 
 
-@flow(name="fill-cart", flow_run_name=filling_name, persist_result=False)
+@flow(flow_run_name=filling_name, persist_result=False)
 @report_expected_errors(CartFault)
 async def fill_cart(file: Path, batch: str | None = None, encoding: str = "") -> BatchReport:
     """Plan the orders of a request file and lay their lines into the carts; nothing is bought.
@@ -120,9 +120,9 @@ def ordering_name() -> str:
     return f"order carts of {shorten(flow_run.parameters['order_refs'])}{dry_run}"
 
 
-@flow(name="order-cart", flow_run_name=ordering_name, persist_result=False)
+@flow(flow_run_name=ordering_name, persist_result=False)
 @report_expected_errors(CartFault)
-async def order_from_cart(
+async def order_cart(
     order_refs: OrderRefs,
     dry_run: DryRun = False,  # noqa: FBT002 - flow parameters make a form
     yes: Yes = False,  # noqa: FBT002
@@ -158,7 +158,7 @@ async def show_cart(marketplace: Marketplace) -> tuple[CartRow, ...]:
         return await require_cart(resources, marketplace).rows()
 
 
-@flow(name="change-cart", flow_run_name="change the cart of {marketplace}", persist_result=False)
+@flow(flow_run_name="change the cart of {marketplace}", persist_result=False)
 @report_expected_errors(CartFault)
 async def change_cart(
     marketplace: Marketplace, quantities: dict[str, int] | None = None, delete: list[str] | None = None

@@ -24,7 +24,7 @@ from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
 
 
-@flow(name="confirm-marketplace", flow_run_name="confirm {marketplace}", persist_result=False)
+@flow(flow_run_name="confirm {marketplace}", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def confirm_marketplace(
     marketplace: ConfirmedAt,

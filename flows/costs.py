@@ -194,9 +194,9 @@ def _lines(amounts: Iterable[Money]) -> str:
     return "<br>".join(map(str, amounts))
 
 
-@flow(name="costs", flow_run_name="what orders cost", persist_result=False)
+@flow(flow_run_name="what orders cost", persist_result=False)
 @report_expected_errors()
-async def costs(
+async def compute_costs(
     since: SinceDay = "",
     currency: BooksCurrency = "",
     csv_file: CsvFile = "",

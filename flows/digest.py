@@ -32,9 +32,9 @@ BEGUN_FOR = timedelta(minutes=5)
 MOST_CODES = 5
 
 
-@flow(name="digest", flow_run_name="morning digest", persist_result=False)
+@flow(flow_run_name="morning digest", persist_result=False)
 @report_expected_errors(LedgerUnusable)
-async def digest() -> str:
+async def send_digest() -> str:
     """Tell what was bought, spent, booked, held and refused since the last digest, and what waits. Once a day.
 
     Reads the ledger alone: it asks the service nothing and changes no order.

@@ -18,7 +18,7 @@ from tasks.engine.resources import utc_now
 NO_ORDER: list[str] = []
 
 
-@flow(name="drop-orders", flow_run_name="drop orders", persist_result=False)
+@flow(flow_run_name="drop orders", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def drop_orders(
     order_refs: DroppedOrders = NO_ORDER,

@@ -19,7 +19,7 @@ from flows.prefect_ui.progress import best_effort, rename_run
 from flows.prefect_ui.remedy_parameters import NO_TEXTS
 
 
-@flow(name="export", flow_run_name="export of tables", persist_result=False)
+@flow(flow_run_name="export of tables", persist_result=False)
 @report_expected_errors()
 async def export_tables(
     tables: ExportedTables = NO_TEXTS,

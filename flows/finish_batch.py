@@ -39,7 +39,7 @@ def run_name() -> str:
     return f"finish {flow_run.parameters['batch']}"
 
 
-@flow(name="finish-batch", flow_run_name=run_name, persist_result=False)
+@flow(flow_run_name=run_name, persist_result=False)
 @report_expected_errors()
 async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, look: FollowUpNumber = 1) -> BatchReport:
     """Settle what got no answer in a batch, and go on with what was approved: create, pay, book, report.

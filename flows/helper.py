@@ -37,9 +37,9 @@ class Helped:
     why_ended: str
 
 
-@flow(name="helper", persist_result=False)
+@flow(persist_result=False)
 @report_expected_errors()
-async def help_with(share: ShareId) -> Any:
+async def help_batch(share: ShareId) -> Any:
     """Work on a batch that another run shares: plan and buy chunks of it until none is left.
 
     It asks and approves nothing: it buys what was approved for that run.

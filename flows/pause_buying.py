@@ -17,7 +17,7 @@ from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
 
 
-@flow(name="pause-buying", flow_run_name="pause all buying", persist_result=False)
+@flow(flow_run_name="pause all buying", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
     """Stop everything that buys: from now on nothing is created, paid, booked or put into a cart.
@@ -34,7 +34,7 @@ async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
     return paused.pause.words
 
 
-@flow(name="resume-buying", flow_run_name="resume buying", persist_result=False)
+@flow(flow_run_name="resume buying", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def resume_buying(said_by: ResumedBy = "") -> str:
     """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""

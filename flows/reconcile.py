@@ -269,9 +269,9 @@ EVERY_MARKETPLACE: list[Marketplace] = []
 NONE_GIVEN: list[str] = []
 
 
-@flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
+@flow(flow_run_name="reconcile", persist_result=False)
 @report_expected_errors()
-async def reconcile(
+async def reconcile_ledger(
     since_days: form.SinceDays = form.AS_SET,
     wallet_out_cny: form.WalletOutCny = "",
     marketplaces: form.Marketplaces = EVERY_MARKETPLACE,

@@ -22,7 +22,7 @@ NOTHING_ASKED = "nothing about it waits for an answer"
 A_PERSON = "a person in the Prefect UI"
 
 
-@flow(name="resolve", flow_run_name="resolve {order_ref}", persist_result=False)
+@flow(flow_run_name="resolve {order_ref}", persist_result=False)
 @report_expected_errors(ResolutionRefused)
 async def resolve_order(
     order_ref: form.OrderRef = "",

@@ -33,9 +33,9 @@ class Nobody(Exception):
     """No recipient is set; the message names the setting."""
 
 
-@flow(name="notify", flow_run_name="send messages", persist_result=False)
+@flow(flow_run_name="send messages", persist_result=False)
 @report_expected_errors(LedgerUnusable, Nobody)
-async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow parameters make a form
+async def send_messages(test: TestMessage = False) -> str:  # noqa: FBT002 - flow parameters make a form
     """Send the messages that are due to the addresses in SOURCING_NOTIFY, or a test message to each.
 
     A message that could not be sent stays, and is tried again for a day.

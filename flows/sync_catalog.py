@@ -272,7 +272,7 @@ def run_name() -> str:
     return f"catalogue of {shorten(list(map(str, places)))}"
 
 
-@flow(name="sync-catalog", flow_run_name=run_name, persist_result=False)
+@flow(flow_run_name=run_name, persist_result=False)
 @report_expected_errors()
 async def sync_catalog(
     wanted: WantedList,

@@ -323,7 +323,7 @@ def scan_words(event: Mapping[str, Any], order: OrderRecord) -> str:
     return f"{event['occurred_at']:%Y-%m-%d %H:%M} {event['status'] if at_the_door else told}"
 
 
-@flow(name="sync-tracking", flow_run_name="track parcels", persist_result=False)
+@flow(flow_run_name="track parcels", persist_result=False)
 @report_expected_errors()
 async def sync_tracking(
     chunk_size: ChunkSize = 0,

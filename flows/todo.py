@@ -16,9 +16,9 @@ from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import utc_now
 
 
-@flow(name="todo", flow_run_name="what waits", persist_result=False)
+@flow(flow_run_name="what waits", persist_result=False)
 @report_expected_errors(LedgerUnusable)
-async def todo() -> str:
+async def show_todo() -> str:
     """Show all that waits for you over all batches, the most urgent first, each with its reason and what to do.
 
     Reads the ledger alone: it asks the service nothing and changes nothing.

@@ -46,13 +46,13 @@ TEMPLATE = {"ALL": "", "NARROW": 2, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": ()
 MOST_ROWS, LONGEST_NAME, SENT_WITHIN_S, DAY_S = 200, 200, 60.0, 86_400
 Form = tuple[str, str, dict[str, Any]]  # a deployment, the text of its link, and what is filled in
 DEEDS: Sequence[Form] = (
-    *(("manual", "Buy from a form", {}), ("nightly", "Begin the night now", {})),
+    *(("buy-from-file", "Buy from a form", {}), ("buy-from-inbox", "Begin the night now", {})),
     *(("sync-tracking", "Read the parcels now", {}), ("pause-buying", "Stop all buying", {})),
 )
 
 
 def remedies(ref: str) -> Sequence[Form]:
-    return ("refund", "Refund", {"order_ref": ref}), ("cancel-orders", "Cancel", {"order_refs": [ref]})
+    return ("request-refund", "Refund", {"order_ref": ref}), ("cancel-orders", "Cancel", {"order_refs": [ref]})
 
 
 def part(title: str, columns: Sequence[str] = (), rows: Sequence[Any] = (), **more: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, asked_by, lin
 from flows.report.bars import LINE, SERIES, Bar, bars_chart, short_amount
 
 T = TypeVar("T")
-DAYS, NIGHTLY = 14, "nightly"
+DAYS, NIGHTLY = 14, "buy-from-inbox"
 LASTS_S, ANSWERS_WITHIN_S = 5.0, 5.0
 
 

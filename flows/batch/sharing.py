@@ -44,7 +44,7 @@ from tasks.engine.progress import SILENT, progress
 from tasks.engine.resources import Resources
 
 T = TypeVar("T")
-DEPLOYMENT = "helper/helper"
+DEPLOYMENT = "help-batch/help-batch"
 LOOK_EVERY_S = 1.0
 RUNS_EVERY_S = 5.0
 PATIENCE_S = 10.0

@@ -47,11 +47,11 @@ MOST_PARTS = 4
 """Paragraphs of an approval's form: the question, its cost, why it is asked, and the deadline."""
 RESUME = "resume-buying"
 FORMS = {
-    "run": ("manual", "run it again"),
-    "resolve": ("resolve", "answer"),
-    "refunds": ("after-sale", "read it again"),
-    "refund": ("refund", "ask for the money"),
-    "return": ("return", "name the parcel"),
+    "run": ("buy-from-file", "run it again"),
+    "resolve": ("resolve-order", "answer"),
+    "refunds": ("follow-after-sale", "read it again"),
+    "refund": ("request-refund", "ask for the money"),
+    "return": ("return-parcel", "name the parcel"),
     "cancel": ("cancel-orders", "cancel it"),
     "ledger": ("confirm-marketplace", "confirm the marketplace"),
 }
@@ -218,7 +218,7 @@ def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
     if is_open:  # that run needs no file and no approval
         yield "finish-batch", "read its batch again", {"batch": one.batch_id}
     elif one.batch_id and "run" not in said and one.state in (OrderState.HELD, OrderState.REFUSED):
-        yield "manual", "run it again", {}
+        yield "buy-from-file", "run it again", {}
 
 
 def _filled(word: str, one: ToDo) -> dict[str, Any]:

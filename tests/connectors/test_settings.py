@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from connectors.settings import BadSetting, SourcingSettings, XportcnSettings
+from flows.buy_from_file import buy_from_file
 from flows.prefect_ui.expected_errors import EXPECTED
 from flows.prefect_ui.parameters import Requests
-from flows.source_orders import source_orders
 
 NO_LIMIT = "leave it empty for no limit"
 
@@ -88,5 +88,5 @@ async def test_a_run_with_a_bad_setting_fails_with_that_line(monkeypatch: pytest
     """It is the message of the run's state in Prefect; there is no traceback."""
     monkeypatch.setenv("SOURCING_DAY_LIMIT_CNY", "abc")
     assert BadSetting in EXPECTED
-    state: Any = await source_orders.fn(Requests(lines="x"))
+    state: Any = await buy_from_file.fn(Requests(lines="x"))
     assert (state.is_failed(), state.message.split(":")[0]) == (True, "SOURCING_DAY_LIMIT_CNY")

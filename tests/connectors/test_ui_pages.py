@@ -26,7 +26,7 @@ def test_links_lead_to_the_pages_of_the_second_ui() -> None:
 def test_a_deployment_is_found_by_its_id_or_its_name() -> None:
     """The UI has no page by name, but a list by name."""
     assert deployment_page(ID) == f"http://127.0.0.1:4200/v2/deployments/deployment/{ID}"
-    assert deployment_page("manual") == "http://127.0.0.1:4200/v2/deployments?flowOrDeploymentName=manual"
+    assert deployment_page("buy-from-file") == "http://127.0.0.1:4200/v2/deployments?flowOrDeploymentName=buy-from-file"
 
 
 def test_a_form_can_be_filled_by_its_link() -> None:

@@ -271,7 +271,7 @@ async def _help(job: Job) -> dict[str, Any]:
     with Ledger(SourcingSettings().ledger_url, clock=job.clock, owner="test") as ledger:
         while (share := ledger.shares.standing(job.batch)) is None:  # noqa: ASYNC110 - it stands in a database
             await asyncio.sleep(0.05)
-    helped = await flows.helper.help_with.fn(share.share_id)
+    helped = await flows.helper.help_batch.fn(share.share_id)
     return {"troubles": [str(helped.message)]} if isinstance(helped, State) else asdict(helped)
 
 
@@ -285,11 +285,11 @@ FLOWS: dict[str, Any] = {
     "fill": flows.carts.fill_cart,
     "finish": flows.finish_batch.finish_batch,
     "follow": flows.after_sale.follow_after_sale,
-    "message": flows.after_sale.write_to_seller,
-    "order-cart": flows.carts.order_from_cart,
-    "receive": flows.after_sale.receive_orders,
-    "refund": flows.after_sale.ask_for_refund,
-    "return": flows.after_sale.send_back,
+    "message": flows.after_sale.message_seller,
+    "order-cart": flows.carts.order_cart,
+    "receive": flows.after_sale.confirm_receipt,
+    "refund": flows.after_sale.request_refund,
+    "return": flows.after_sale.return_parcel,
     "track": flows.sync_tracking.sync_tracking,
     "withdraw": flows.after_sale.withdraw_refund,
 }

@@ -200,7 +200,7 @@ def test_a_worker_is_missed_after_three_signs_of_life(sign_s: float | None, up_s
 def test_one_that_never_was_is_missed_once_a_run_waits_for_it() -> None:
     """Then it is the reason that no run begins: none of them has a message of its own."""
     [missed] = _messages(late=[_late(), _late("sync-tracking")])
-    assert "and there has been none yet. Waiting for one: nightly, sync-tracking." in missed.body
+    assert "and there has been none yet. Waiting for one: buy-from-inbox, sync-tracking." in missed.body
 
 
 def test_one_outage_of_the_worker_has_one_cause() -> None:
@@ -222,7 +222,7 @@ def test_of_runs_that_no_worker_takes_the_first_of_each_deployment_has_a_message
     late = [_late(due_s=700), _late(due_s=4300), _late("sync-tracking", due_s=650), _late("costs", due_s=590)]
     found = _messages(late=late, last_sign=NOW)
     assert [one.subject for one in found] == [
-        "nightly is due and does not begin",
+        "buy-from-inbox is due and does not begin",
         "sync-tracking is due and does not begin",
     ]
     assert found[0].cause == f"run-late:{late[1][1].id}"
@@ -237,8 +237,8 @@ def test_after_an_outage_runs_have_time_to_begin() -> None:
 @pytest.mark.parametrize(
     ("name", "hours", "subjects"),
     [
-        ("nightly", 25.9, []),
-        ("nightly", 26.1, ["nightly has not completed for 26 hours"]),
+        ("buy-from-inbox", 25.9, []),
+        ("buy-from-inbox", 26.1, ["buy-from-inbox has not completed for 26 hours"]),
         ("sync-tracking", 2.9, []),
         ("sync-tracking", 31.5, ["sync-tracking has not completed for 31 hours"]),
     ],
@@ -249,21 +249,21 @@ def test_what_has_not_completed_in_time_has_a_message(name: str, hours: float, s
 
 def test_each_further_day_without_completion_has_a_message_more() -> None:
     last = datetime(2026, 1, 1, tzinfo=UTC)
-    completions = {"nightly": Completion(last, last, is_scheduled=True)}
+    completions = {"buy-from-inbox": Completion(last, last, is_scheduled=True)}
     found = [_messages(now=last + timedelta(hours=h), completions=completions) for h in (26.1, 40, 49.9, 50.1, 74.1)]
     assert [one.cause.rpartition(":")[2] for messages in found for one in messages] == ["0", "0", "0", "1", "2"]
 
 
 def test_a_schedule_that_is_off_has_one_message() -> None:
-    [overdue] = _overdue("nightly", 2000, is_scheduled=False)
+    [overdue] = _overdue("buy-from-inbox", 2000, is_scheduled=False)
     assert overdue.cause.endswith(":0")
     assert "Its schedule is switched off: switch it on, on the deployment's page." in overdue.body
 
 
 def test_before_the_first_completion_the_wait_begins_with_the_deployment() -> None:
-    [overdue] = _messages(completions={"nightly": Completion(ago(100_000), None, is_scheduled=True)})
-    assert overdue.body.startswith("No run of the deployment nightly has completed yet.")
-    assert _messages(completions={"nightly": Completion(ago(60), None, is_scheduled=True)}) == []
+    [overdue] = _messages(completions={"buy-from-inbox": Completion(ago(100_000), None, is_scheduled=True)})
+    assert overdue.body.startswith("No run of the deployment buy-from-inbox has completed yet.")
+    assert _messages(completions={"buy-from-inbox": Completion(ago(60), None, is_scheduled=True)}) == []
 
 
 def test_a_server_that_is_away_has_a_message_a_day_after_five_minutes() -> None:
@@ -275,11 +275,11 @@ def test_each_alert_is_asked_once() -> None:
     names = [one.name if isinstance(one, Overdue) else type(one).__name__ for one in ALERTS]
     assert names == [
         *("RunFailed", "RunAgain", "RunLeft", "ServerAway", "NoWorker", "WorkerBack", "NotTaken"),
-        *("nightly", "sync-tracking"),
+        *("buy-from-inbox", "sync-tracking"),
     ]
 
 
-def _late(deployment: str = "nightly", *, due_s: float = 700) -> tuple[str, FlowRun]:
+def _late(deployment: str = "buy-from-inbox", *, due_s: float = 700) -> tuple[str, FlowRun]:
     run = FlowRun(name="inbox", flow_id=uuid.uuid4(), work_queue_name="nightly", expected_start_time=ago(due_s))
     return deployment, run
 

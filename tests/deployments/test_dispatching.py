@@ -30,7 +30,7 @@ class Server:
     loses_answers: bool = False
 
     async def read_deployment_by_name(self, name: str) -> Any:
-        assert name == "hear-callbacks/callbacks"
+        assert name == "hear-callbacks/hear-callbacks"
         if self.is_away:
             raise OSError("nobody listens")
         return SimpleNamespace(id="d")

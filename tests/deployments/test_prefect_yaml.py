@@ -16,43 +16,36 @@ from prefect.cli.deploy._models import (
 )
 from prefect.flows import load_flow_from_entrypoint
 
+from deployments import dispatching
 from deployments.alerts import COMPLETES_WITHIN
+from deployments.page.app import DEEDS, remedies
+from deployments.page.today import NIGHTLY
 from deployments.registration import AT_ONCE
 from deployments.steps import EXAMPLE, describe_site
+from flows.batch import follow_up, sharing
+from flows.prefect_ui import todo_artifact
 from sourcing import __version__
 from tests.running import ROOT
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
 DEPLOYMENTS: dict[str, dict[str, Any]] = {one["name"]: one for one in FILE["deployments"]}
-REMEDIES = {
-    "refund": "ask-refund",
-    "return": "return-parcel",
-    "withdraw": "withdraw-refund",
-    "message": "message-seller",
-    "receive": "confirm-receipt",
-    "resolve": "resolve",
-}
+REMEDIES = (
+    *("request-refund", "return-parcel", "withdraw-refund", "message-seller", "confirm-receipt"),
+    "resolve-order",
+)
 
 
 def test_prefect_reads_the_file_with_its_own_model() -> None:
     names = [one.name for one in PrefectYamlModel.model_validate(FILE).deployments]
     assert names == [
-        *("nightly", "manual", "finish-batch"),
-        *("sync-tracking", "sync-catalog", "reconcile", "costs", "callbacks", "after-sale"),
-        *(
-            "export",
-            "pause-buying",
-            "resume-buying",
-            "confirm-marketplace",
-            "drop-orders",
-            "todo",
-            "digest",
-            "notify",
-            "cancel-orders",
-        ),
+        *("buy-from-inbox", "buy-from-file", "finish-batch"),
+        *("sync-tracking", "sync-catalog", "reconcile-ledger", "compute-costs", "hear-callbacks", "follow-after-sale"),
+        *("export-tables", "pause-buying", "resume-buying", "confirm-marketplace", "drop-orders", "show-todo"),
+        *("send-digest", "send-messages", "cancel-orders"),
         *REMEDIES,
-        "helper",
+        "help-batch",
     ]
+    assert min(map(str, names)) == "buy-from-file", "Prefect's list is sorted: the first is the one to begin with"
 
 
 def test_no_key_is_one_that_prefect_would_ignore() -> None:
@@ -67,29 +60,22 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
             RawScheduleConfig.model_validate(schedule)
 
 
-@pytest.mark.parametrize(
-    ("name", "flow"),
-    [
-        ("nightly", "source-orders"),
-        ("manual", "source-orders"),
-        ("finish-batch", "finish-batch"),
-        ("sync-tracking", "sync-tracking"),
-        ("sync-catalog", "sync-catalog"),
-        ("reconcile", "reconcile"),
-        ("costs", "costs"),
-        ("callbacks", "hear-callbacks"),
-        ("after-sale", "follow-after-sale"),
-        ("todo", "todo"),
-        ("digest", "digest"),
-        ("notify", "notify"),
-        ("cancel-orders", "cancel-orders"),
-        ("export", "export"),
-        *REMEDIES.items(),
-    ],
-)
-def test_each_deployment_leads_to_its_flow(name: str, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_deployment_has_the_name_of_its_flow_and_that_the_name_of_its_function(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
-    assert load_flow_from_entrypoint(DEPLOYMENTS[name]["entrypoint"]).name == flow
+    entrypoint = DEPLOYMENTS[name]["entrypoint"]
+    assert load_flow_from_entrypoint(entrypoint).name == name
+    assert entrypoint.endswith(f":{name.replace('-', '_')}")
+
+
+def test_every_deployment_that_the_program_starts_or_links_to_is_there() -> None:
+    linked = {name for name, _ in todo_artifact.FORMS.values()} | {todo_artifact.RESUME, NIGHTLY}
+    linked |= {str(one[0]) for one in (*DEEDS, *remedies("A-1"))}
+    started = {sharing.DEPLOYMENT, dispatching.DEPLOYMENT, f"{follow_up.DEPLOYMENT}/{follow_up.DEPLOYMENT}"}
+    assert linked <= {*DEPLOYMENTS}
+    assert started <= {f"{name}/{name}" for name in DEPLOYMENTS}
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -108,13 +94,13 @@ def test_every_field_of_a_form_has_a_title_and_a_description(name: str, monkeypa
 
 def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedule_that_is_often_enough() -> None:
     assert {name: DEPLOYMENTS[name]["schedules"][0]["cron"] for name in COMPLETES_WITHIN} == {
-        "nightly": "0 2 * * *",
+        "buy-from-inbox": "0 2 * * *",
         "sync-tracking": "10 * * * *",
     }
 
 
 def test_a_run_that_a_person_starts_plans_only() -> None:
-    assert DEPLOYMENTS["manual"]["parameters"]["dry_run"] is True
+    assert DEPLOYMENTS["buy-from-file"]["parameters"]["dry_run"] is True
     assert all(DEPLOYMENTS[name]["parameters"] == {"only_show": True} for name in ("cancel-orders", *REMEDIES))
 
 
@@ -122,9 +108,9 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
     limits = {name: one["concurrency_limit"] for name, one in DEPLOYMENTS.items() if "concurrency_limit" in one}
     assert {name for name, limit in limits.items() if limit["collision_strategy"] == "CANCEL_NEW"} == {
         "sync-tracking",
-        "reconcile",
-        "costs",
-        "after-sale",
+        "reconcile-ledger",
+        "compute-costs",
+        "follow-after-sale",
     }
 
 
@@ -132,8 +118,8 @@ def test_what_buys_waits_in_a_queue_of_its_own() -> None:
     """A deployment's limit takes the place of a run that pauses, and Prefect then ends the process that asked."""
     asking = {name: one for name, one in DEPLOYMENTS.items() if "buy" in one["tags"]}
     assert {name: one["work_pool"]["work_queue_name"] for name, one in asking.items()} == {
-        "nightly": "nightly",
-        "manual": "manual",
+        "buy-from-inbox": "nightly",
+        "buy-from-file": "manual",
         "finish-batch": "finish-batch",
     }
     assert AT_ONCE.keys() == {one["work_pool"]["work_queue_name"] for one in asking.values()}
@@ -142,7 +128,7 @@ def test_what_buys_waits_in_a_queue_of_its_own() -> None:
 
 def test_the_page_of_the_deployment_shows_a_file_to_copy() -> None:
     """With a header and a row, each cell in its column, and the command that writes an empty one."""
-    shown = DEPLOYMENTS["manual"]["description"]
+    shown = DEPLOYMENTS["buy-from-file"]["description"]
     assert "{{ site.example }}" in shown
     assert "`sourcing template orders.xlsx`" in shown
     header, row = EXAMPLE.splitlines()

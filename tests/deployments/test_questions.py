@@ -25,7 +25,7 @@ def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served
     What is answered to the question that died with it counts for nothing.
     """
     file = _requests(market, tmp_path / "killed.csv", "killed")
-    run_id = market.start("source-orders/manual", requests={"file": str(file)}, dry_run=False)
+    run_id = market.start("buy-from-file/buy-from-file", requests={"file": str(file)}, dry_run=False)
     market.await_state(run_id, "Paused")
     _plan_shown(market, run_id)
     killed = market.processes_of(run_id)
@@ -54,10 +54,10 @@ def test_a_question_stays_open_and_a_second_night_waits_for_its_answer(market: S
     _requests(market, inbox / "evening.csv", "evening")
     night = {"inbox": str(inbox), "yes": False, "quiet_s": 0}
     patient = _requests(market, tmp_path / "patient.csv", "patient")
-    manual = market.start("source-orders/manual", requests={"file": str(patient)}, dry_run=False)
-    first = market.start("source-orders/nightly", **night)
+    manual = market.start("buy-from-file/buy-from-file", requests={"file": str(patient)}, dry_run=False)
+    first = market.start("buy-from-inbox/buy-from-inbox", **night)
     batch_id = wait_for(lambda: _paused_batch_of(market, first))
-    second = market.start("source-orders/nightly", **night)
+    second = market.start("buy-from-inbox/buy-from-inbox", **night)
     market.await_state(manual, "Paused")
     time.sleep(RENEWALS_S)
     assert (market.run(first)["state_name"], market.run(second)["run_count"]) == ("Running", 0)

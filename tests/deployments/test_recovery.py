@@ -96,7 +96,7 @@ def _buy(shop: Served, folder: Path, batch: str) -> str:
     rows = [{**row, "order_ref": f"{batch}-{row['order_ref']}"} for row in single_line_orders(shop.sandbox, ORDERS)]
     file = write_csv(folder / f"{batch}.csv", rows)
     wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": True, "batch": batch}
-    return shop.start("source-orders/manual", **wanted, speed={"chunk_size": 2, "concurrency": 1})
+    return shop.start("buy-from-file/buy-from-file", **wanted, speed={"chunk_size": 2, "concurrency": 1})
 
 
 def _await_payments(shop: Served, count: int) -> None:

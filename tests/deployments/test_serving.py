@@ -21,30 +21,30 @@ from tests.running import PATIENCE_S, ROOT
 
 SECRET = "block-secret-9c2e44d1"
 NAMES = {
-    "source-orders/nightly",
+    "buy-from-inbox/buy-from-inbox",
     "finish-batch/finish-batch",
-    "source-orders/manual",
+    "buy-from-file/buy-from-file",
     "sync-tracking/sync-tracking",
     "sync-catalog/sync-catalog",
-    "reconcile/reconcile",
-    "follow-after-sale/after-sale",
+    "reconcile-ledger/reconcile-ledger",
+    "follow-after-sale/follow-after-sale",
     "cancel-orders/cancel-orders",
-    "costs/costs",
-    "export/export",
+    "compute-costs/compute-costs",
+    "export-tables/export-tables",
     "drop-orders/drop-orders",
-    "todo/todo",
-    "hear-callbacks/callbacks",
+    "show-todo/show-todo",
+    "hear-callbacks/hear-callbacks",
     "pause-buying/pause-buying",
     "resume-buying/resume-buying",
     "confirm-marketplace/confirm-marketplace",
-    "digest/digest",
-    "notify/notify",
-    "ask-refund/refund",
-    "return-parcel/return",
-    "withdraw-refund/withdraw",
-    "message-seller/message",
-    "confirm-receipt/receive",
-    "resolve/resolve",
+    "send-digest/send-digest",
+    "send-messages/send-messages",
+    "request-refund/request-refund",
+    "return-parcel/return-parcel",
+    "withdraw-refund/withdraw-refund",
+    "message-seller/message-seller",
+    "confirm-receipt/confirm-receipt",
+    "resolve-order/resolve-order",
 }
 
 
@@ -77,7 +77,7 @@ def _registered(served: Served) -> dict[str, str]:
 
 def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     assert {*_registered(served)} == NAMES
-    nightly = served.deployment("source-orders/nightly")
+    nightly = served.deployment("buy-from-inbox/buy-from-inbox")
     assert (nightly["work_queue_name"], nightly["global_concurrency_limit"]) == ("nightly", None)
     queues = {one["name"]: one["concurrency_limit"] for one in served.ask("work_queues/filter", {})}
     unlimited = dict.fromkeys(("default", "messages", "switch"))
@@ -93,11 +93,11 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     }
     assert nightly["parameters"] == {"inbox": str(served.data_dir / "inbox")}
     assert nightly["tags"] == ["sourcing", "buy", "automatic"]
-    assert served.deployment("source-orders/manual")["schedules"] == []
+    assert served.deployment("buy-from-file/buy-from-file")["schedules"] == []
 
 
 def test_the_nightly_run_is_planned_for_two_in_the_morning_where_the_merchant_lives(served: Served) -> None:
-    nightly = served.deployment("source-orders/nightly")
+    nightly = served.deployment("buy-from-inbox/buy-from-inbox")
     assert [(one["active"], one["schedule"]["timezone"]) for one in nightly["schedules"]] == [(True, "Asia/Shanghai")]
 
     def planned() -> list[dict[str, str]]:
@@ -118,7 +118,7 @@ def test_deploying_again_changes_nothing_and_asks_nothing(served: Served) -> Non
     assert again.returncode == 0, again.stdout + again.stderr
     assert _registered(served) == before
     assert _automations(served) == automations  # an update would forget what they wait for
-    assert len(served.deployment("source-orders/nightly")["schedules"]) == 1
+    assert len(served.deployment("buy-from-inbox/buy-from-inbox")["schedules"]) == 1
 
 
 def _automations(served: Served) -> set[tuple[str, str, str]]:

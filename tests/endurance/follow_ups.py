@@ -101,7 +101,7 @@ def _followed_up(case: Case, place: LostPlace, sandbox: RunningSandbox) -> tuple
 
 def _buy(shop: Served, file: Path, batch: str) -> None:
     wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": True, "batch": batch}
-    shop.await_state(shop.start("source-orders/manual", **wanted), "Completed", seconds=600)
+    shop.await_state(shop.start("buy-from-file/buy-from-file", **wanted), "Completed", seconds=600)
 
 
 def _kill(case: Case, place: LostPlace, run_id: str) -> None:

@@ -145,7 +145,7 @@ def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
     sandbox.faults({"path": "*pay*", "kind": "latency", "probability": 1, "delay_s": min(20, max(2, case.age_s / 20))})
     file = write_csv(shop.folder / "batch.csv", single_line_orders(sandbox, ORDERS))
     wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": not case.paused, "batch": "lost"}
-    run_id = shop.start("source-orders/manual", **wanted, speed={"chunk_size": 2, "concurrency": 1})
+    run_id = shop.start("buy-from-file/buy-from-file", **wanted, speed={"chunk_size": 2, "concurrency": 1})
     answered: set[str] = set()
     if case.paused:
         shop.await_state(run_id, "Paused")

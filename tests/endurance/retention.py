@@ -135,7 +135,7 @@ EVENT_TABLES = (("events", "id"), ("event_resources", "event_id"))
 
 def examples(records: Records) -> Mapping[str, Row]:
     """A run with all that hangs on it and an event of each kind, made by the server; both young, so they stay."""
-    flow = records.ask("flows/", {"name": "source-orders"})
+    flow = records.ask("flows/", {"name": "buy-from-file"})
     run = records.ask("flow_runs/", {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}})
     now = datetime.now(UTC).isoformat()
     for kind in ("RUNNING", "COMPLETED"):

@@ -334,7 +334,7 @@ def _bought(scene: Scene, case: Case) -> Scaled:
     bytes_before, began = scene.prefects_bytes(), time.monotonic()
     speed = {"concurrency": load.concurrency, "helpers": load.helpers if case.is_helped else 0}
     wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": True, "batch": "batch", "speed": speed}
-    scene.run_id = shop.start("source-orders/manual", **wanted)
+    scene.run_id = shop.start("buy-from-file/buy-from-file", **wanted)
     case.happens(scene)
     wait_for(scene.is_over, seconds=ENDS_WITHIN_S)
     seen.seconds, seen.state = time.monotonic() - began, shop.run(scene.run_id)["state_name"]

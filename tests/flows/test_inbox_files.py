@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import flows.inbox
+import flows.buy_from_inbox
 from connectors.inbox import Inbox
 from connectors.request_files import UnreadableFile
 from flows.batch.request_batches import read_requests
@@ -24,9 +24,9 @@ async def taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     async def source(requests: Requests, **options: Any) -> None:
         read_requests(requests, options["batch"])
 
-    monkeypatch.setattr(flows.inbox, "source_orders", source)
+    monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", source)
     monkeypatch.setenv("SOURCING_DATA_DIR", str(folder / "data"))
-    night = flows.inbox.Night(Inbox(folder), yes=True, limits=Limits(), speed=Speed())
+    night = flows.buy_from_inbox.Night(Inbox(folder), yes=True, limits=Limits(), speed=Speed())
     result = await night.take(folder / "a.csv")
     assert result is not None
     assert result.place == "failed"
@@ -62,12 +62,12 @@ async def test_a_file_whose_name_says_so_is_asked_about_also_where_it_was_moved(
         given.append(options["yes"])
         raise UnreadableFile(Path(requests.file), "no table")
 
-    monkeypatch.setattr(flows.inbox, "source_orders", source)
+    monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", source)
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
     folder = Inbox(tmp_path)
     (tmp_path / name).write_bytes(CHINESE)
     (tmp_path / "working" / name).write_bytes(b"other")
-    await flows.inbox.Night(folder, yes=True, limits=Limits(), speed=Speed()).take(tmp_path / name)
+    await flows.buy_from_inbox.Night(folder, yes=True, limits=Limits(), speed=Speed()).take(tmp_path / name)
     assert given == [yes]
 
 

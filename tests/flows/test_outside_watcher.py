@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-import flows.inbox
-from flows.inbox import watched_from_outside
+import flows.buy_from_inbox
+from flows.buy_from_inbox import watched_from_outside
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
         return "Connection refused"
 
     monkeypatch.setenv("SOURCING_PING_URL", "https://watch.example/6f1b")
-    monkeypatch.setattr(flows.inbox, "ping_watcher", tell)
-    monkeypatch.setattr(flows.inbox, "has_deployment", lambda: True)
+    monkeypatch.setattr(flows.buy_from_inbox, "ping_watcher", tell)
+    monkeypatch.setattr(flows.buy_from_inbox, "has_deployment", lambda: True)
     return told
 
 
@@ -45,7 +45,7 @@ async def test_nobody_is_told_without_an_address_or_of_what_a_person_runs(
     heard: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch, url: str, *, deployed: bool
 ) -> None:
     monkeypatch.setenv("SOURCING_PING_URL", url)
-    monkeypatch.setattr(flows.inbox, "has_deployment", lambda: deployed)
+    monkeypatch.setattr(flows.buy_from_inbox, "has_deployment", lambda: deployed)
     async with watched_from_outside():
         pass
     assert heard == []

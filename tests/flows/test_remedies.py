@@ -10,7 +10,7 @@ import pytest
 from domain.effects import Resolution, ResolutionKind
 from domain.money import Money
 from domain.reasons import ReasonCode, because
-from flows.after_sale import ask_for_refund, receive_orders, send_back, withdraw_refund, write_to_seller
+from flows.after_sale import confirm_receipt, message_seller, request_refund, return_parcel, withdraw_refund
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.dry_run import DryRunRow, dry_run_summary
 from flows.prefect_ui.parameters import BadInput
@@ -24,29 +24,29 @@ ORDERS = "say which orders: add their references, as they stand in the request f
 @pytest.mark.parametrize(
     ("run", "sentence"),
     [
-        (ask_for_refund.fn(), ORDER),
-        (send_back.fn(order_ref="  "), ORDER),
+        (request_refund.fn(), ORDER),
+        (return_parcel.fn(order_ref="  "), ORDER),
         (withdraw_refund.fn(), ORDER),
-        (write_to_seller.fn(words="hello"), ORDER),
+        (message_seller.fn(words="hello"), ORDER),
         (resolve_order.fn(), ORDER),
-        (receive_orders.fn([""]), ORDERS),
+        (confirm_receipt.fn([""]), ORDERS),
         (cancel_orders.fn([]), ORDERS),
         (cancel_orders.fn(["A-1"], " "), "say why: fill in a reason, it is sent to the marketplace. Nothing was sent"),
         (
-            ask_for_refund.fn("A-1", reason="1", amount_cny="1,5"),
+            request_refund.fn("A-1", reason="1", amount_cny="1,5"),
             "mend the amount: '1,5' is not an amount in yuan, such as 1500 or 99.50. Nothing was sent",
         ),
         (
-            ask_for_refund.fn("A-1", only_show=False),
+            request_refund.fn("A-1", only_show=False),
             "say why: fill in a reason. With only showing switched on and no reason, the run lists those that the "
             "marketplace takes. Nothing was sent",
         ),
         (
-            send_back.fn("A-1", "SF", only_show=False),
+            return_parcel.fn("A-1", "SF", only_show=False),
             "say which parcel: fill in its carrier and its tracking number. Nothing was sent",
         ),
         (
-            write_to_seller.fn("A-1", " "),
+            message_seller.fn("A-1", " "),
             "say what to write: fill in a message of 1 to 500 characters. Nothing was sent",
         ),
         (

@@ -20,8 +20,8 @@ from prefect.states import Scheduled
 from connectors.ledger.store import Ledger
 from domain.wording import ALL, ALL_BUT, NONE, SOME
 from flows.approval import pause
+from flows.buy_from_file import buy_from_file
 from flows.prefect_ui.todo_artifact import what_waits
-from flows.source_orders import source_orders
 from tasks.engine.resources import utc_now
 from tests.running import Merchant, single_line_orders, write_csv
 
@@ -34,16 +34,16 @@ class Deployed:
         self.merchant = merchant
 
     async def new_run(self, file: Path, **parameters: Any) -> FlowRun:
-        flow_id = await self.client.create_flow(source_orders)
-        schema = source_orders.parameters.model_dump()
-        deployment = await self.client.create_deployment(flow_id, "manual", parameter_openapi_schema=schema)
+        flow_id = await self.client.create_flow(buy_from_file)
+        schema = buy_from_file.parameters.model_dump()
+        deployment = await self.client.create_deployment(flow_id, "buy-from-file", parameter_openapi_schema=schema)
         given = {"requests": {"file": str(file)}, "dry_run": False, **parameters}
         return await self.client.create_flow_run_from_deployment(deployment, parameters=given)
 
     def carry_out(self, run: FlowRun) -> asyncio.Task[Any]:
         parameters = {"dry_run": True, "yes": False, "batch": "", **run.parameters}
         return asyncio.create_task(
-            run_flow_async(source_orders, flow_run=run, parameters=parameters, return_type="state")
+            run_flow_async(buy_from_file, flow_run=run, parameters=parameters, return_type="state")
         )
 
     async def paused(self, run: FlowRun) -> State[Any]:

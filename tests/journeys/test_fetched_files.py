@@ -16,8 +16,8 @@ from prefect.blocks.system import Secret
 from prefect.client.orchestration import PrefectClient
 
 from domain.report import BatchReport
+from flows.buy_from_file import buy_from_file
 from flows.prefect_ui.parameters import BadInput, Requests
-from flows.source_orders import source_orders
 from tests.connectors.request_files.sheets import TOKEN, serving_sheets
 from tests.journeys.seen_in_prefect import newest_run
 from tests.running import Merchant, single_line_orders, write_csv
@@ -41,7 +41,7 @@ def planned(merchant: Merchant, file: str) -> BatchReport:
     """As the form of the UI starts it."""
 
     async def run() -> Any:
-        return await source_orders(Requests(file=file))
+        return await buy_from_file(Requests(file=file))
 
     with patch.dict(os.environ, merchant.environment, clear=True):
         report: BatchReport = asyncio.run(run())

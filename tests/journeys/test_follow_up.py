@@ -15,8 +15,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flow_engine import run_flow_async
 from prefect.states import Cancelled, Scheduled
 
+from flows.buy_from_inbox import buy_from_inbox
 from flows.finish_batch import finish_batch
-from flows.inbox import source_inbox
 from tests.journeys.seen_in_prefect import newest_run
 from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
 
@@ -37,10 +37,10 @@ class Deployments:
 
     async def night(self, inbox: str) -> Any:
         """One run over the inbox; answers its report."""
-        deployment = await self.deploy(source_inbox, "nightly")
+        deployment = await self.deploy(buy_from_inbox, "buy-from-inbox")
         run = await self.client.create_flow_run_from_deployment(deployment)
         given = {"yes": True, "budget_cny": "900", "chunk_size": 0, "concurrency": 0}
-        return await self.carry_out(source_inbox, run, inbox=inbox, quiet_s=0, **given)
+        return await self.carry_out(buy_from_inbox, run, inbox=inbox, quiet_s=0, **given)
 
     async def follow_ups(self) -> list[FlowRun]:
         """The looks that wait for their time."""

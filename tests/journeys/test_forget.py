@@ -29,7 +29,7 @@ from connectors.snapshots import TABLES, list_snapshots, verify_snapshot, write_
 from connectors.snapshots.tables.columns import TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
 from deployments.local_server import prefect_server
-from flows.inbox import end_personal_data
+from flows.buy_from_inbox import end_personal_data
 from tasks.engine.resources import utc_now
 from tests.connectors.ledger.test_shares import TERMS
 from tests.flows.plans import planned
@@ -280,11 +280,11 @@ def test_the_folders_own_server_is_started_and_its_database_names_nobody(merchan
 
 def paste(merchant: Merchant, text: str) -> None:
     """A run of pasted lines, as the form starts it."""
+    from flows.buy_from_file import buy_from_file
     from flows.prefect_ui.parameters import Requests
-    from flows.source_orders import source_orders
 
     with patch.dict(os.environ, merchant.environment, clear=True):
-        report = asyncio.run(source_orders(Requests(lines=text), dry_run=False, yes=True))
+        report = asyncio.run(buy_from_file(Requests(lines=text), dry_run=False, yes=True))
     assert report.counts == {"booked": 2}
 
 
@@ -304,7 +304,7 @@ def asked(url: str, path: str, body: object) -> Any:
 
 def planned_run(url: str, parameters: object) -> str:
     """A run that has not begun, with these parameters; answers its name."""
-    flow = asked(url, "flows/", {"name": "source-orders"})["id"]
+    flow = asked(url, "flows/", {"name": "buy-from-file"})["id"]
     run = asked(url, "flow_runs/", {"flow_id": flow, "parameters": parameters, "state": {"type": "SCHEDULED"}})
     return str(run["name"])
 

@@ -17,15 +17,18 @@ from unittest.mock import patch
 
 import pytest
 
-from flows.inbox import InboxReport, source_inbox
+from flows.buy_from_inbox import InboxReport, buy_from_inbox
 from tests.running import PATIENCE_S, ROOT, Merchant, assert_books_are_exact, single_line_orders, write_csv
 
-NIGHT = "import asyncio, sys; from flows.inbox import source_inbox; asyncio.run(source_inbox(sys.argv[1], quiet_s=0))"
+NIGHT = (
+    "import asyncio, sys; from flows.buy_from_inbox import buy_from_inbox as buy; "
+    "asyncio.run(buy(sys.argv[1], quiet_s=0))"
+)
 
 
 def night(merchant: Merchant, **parameters: Any) -> InboxReport:
     with patch.dict(os.environ, merchant.environment, clear=True):
-        report: InboxReport = asyncio.run(source_inbox(str(merchant.folder / "inbox"), quiet_s=0, **parameters))
+        report: InboxReport = asyncio.run(buy_from_inbox(str(merchant.folder / "inbox"), quiet_s=0, **parameters))
         return report
 
 

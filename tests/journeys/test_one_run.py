@@ -11,9 +11,9 @@ import pytest
 from prefect import State
 
 from connectors.ledger.store import Ledger
-from flows.carts import fill_cart, order_from_cart
+from flows.buy_from_file import buy_from_file
+from flows.carts import fill_cart, order_cart
 from flows.prefect_ui.parameters import Requests
-from flows.source_orders import source_orders
 from tasks.engine.resources import utc_now
 from tests.journeys.seen_in_prefect import events_of, newest_run
 from tests.running import Merchant, single_line_orders, write_csv
@@ -98,9 +98,9 @@ def test_it_is_one_run_whatever_its_plans_come_from(merchant: Merchant, prefect_
 
 Start = Callable[[Path], Awaitable[State[Any]]]
 STARTS: dict[str, Start] = {
-    "file": lambda file: source_orders(Requests(file=str(file)), dry_run=False, yes=True, return_state=True),
+    "file": lambda file: buy_from_file(Requests(file=str(file)), dry_run=False, yes=True, return_state=True),
     "filling": lambda file: fill_cart(file, return_state=True),
-    "cart": lambda _file: order_from_cart(["nowhere-1"], yes=True, return_state=True),
+    "cart": lambda _file: order_cart(["nowhere-1"], yes=True, return_state=True),
 }
 
 

@@ -13,10 +13,10 @@ from unittest.mock import patch
 
 import pytest
 
-from flows.inbox import source_inbox
+from flows.buy_from_file import buy_from_file
+from flows.buy_from_inbox import buy_from_inbox
 from flows.prefect_ui.inert import inert
 from flows.prefect_ui.parameters import Requests
-from flows.source_orders import source_orders
 from tests.rewriting_proxy import rewriting_proxy
 from tests.running import Merchant, single_line_orders, write_csv
 
@@ -65,8 +65,8 @@ def everything_told(merchant: Merchant, rows: Sequence[dict[str, object]]) -> It
     write_csv(inbox / "bad.csv", [{**rows[2], **BAD}, {**rows[2], "address": "another one", "sku": "1"}])
     pasted = "\n".join(",".join(map(str, cells)) for cells in (rows[4].keys(), rows[4].values()))
     with patch.dict(os.environ, merchant.environment, clear=True):
-        asyncio.run(source_inbox(str(inbox), quiet_s=0))
-        asyncio.run(source_orders(Requests(lines=pasted), dry_run=False, yes=True))
+        asyncio.run(buy_from_inbox(str(inbox), quiet_s=0))
+        asyncio.run(buy_from_file(Requests(lines=pasted), dry_run=False, yes=True))
     yield from (path.read_text() for path in inbox.rglob("*.result.json"))
     file = write_csv(merchant.folder / "plain.csv", rows[2:4])
     for command in (["run", file, "--yes"], ["track", "--json"]):

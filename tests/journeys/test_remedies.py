@@ -13,7 +13,7 @@ import pytest
 
 from connectors.ledger.store import Ledger
 from domain.effects import ResolutionRefused
-from flows.after_sale import ask_for_refund, withdraw_refund
+from flows.after_sale import request_refund, withdraw_refund
 from flows.after_sale_reporting import NEEDS_ATTENTION, artifact_rows
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.remedy_parameters import Answer
@@ -74,8 +74,8 @@ def test_what_a_run_would_do_is_shown_before_it_does_it(bought: Bought) -> None:
     """
     before = bought.sent(), bought.written()
     listed, asked, cancelled, question, answer = run(
-        ask_for_refund.fn(bought.booked[0]),
-        ask_for_refund.fn(bought.booked[0], reason="101"),
+        request_refund.fn(bought.booked[0]),
+        request_refund.fn(bought.booked[0], reason="101"),
         cancel_orders.fn([*bought.booked, bought.unknown, "NOPE-1"]),
         resolve_order.fn(bought.unknown),
         resolve_order.fn(bought.unknown, Answer.BOOKED, "9", tracking="T1"),
@@ -98,7 +98,7 @@ def test_what_a_run_would_do_is_shown_before_it_does_it(bought: Bought) -> None:
 def test_two_starts_of_the_same_remedy_do_it_once(bought: Bought) -> None:
     """What cancelling could not do stands in its table, also of an order that is nowhere."""
     first, second = bought.booked
-    run(*(ask_for_refund.fn(first, reason="101", only_show=False) for _ in range(2)))
+    run(*(request_refund.fn(first, reason="101", only_show=False) for _ in range(2)))
     assert len(bought.sent()["refunds"]) == 1
     run(*(withdraw_refund.fn(first, only_show=False) for _ in range(2)))
     assert [key for key, _, _ in bought.written() if key.startswith(f"{first}:cancel")] == [

@@ -15,11 +15,11 @@ from domain.effects import ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode
-from flows.after_sale import ask_for_refund, receive_orders
+from flows.after_sale import confirm_receipt, request_refund
 from flows.approval.pause import CancelledBelow
 from flows.cancel_orders import cancel_orders
 from flows.carts import fill_cart
-from flows.reconcile import reconcile
+from flows.reconcile import reconcile_ledger
 from tests.simulation.deviations.catalogue import BY_NAME
 from tests.simulation.deviations.player import played_out
 from tests.simulation.deviations.scenes import Cell, Setting
@@ -192,8 +192,8 @@ R, K = ReasonCode, ResolutionKind
 DEARER = telling(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 2)))
 UNPAID_STILL = telling(tells(Role.LIST, status=0, payTime=None, payAmount=None))
 GOODS_BACK = asking(QUALITY, kind=RefundKind.RETURN, vouchers=("https://example.com/broken.jpg",))
-RECONCILED, LISTING_REASONS = flow_run(reconcile), flow_run(ask_for_refund, order_ref="R-1")
-ASKING_BACK = flow_run(ask_for_refund, order_ref="R-1", reason="101", only_show=False)
+RECONCILED, LISTING_REASONS = flow_run(reconcile_ledger), flow_run(request_refund, order_ref="R-1")
+ASKING_BACK = flow_run(request_refund, order_ref="R-1", reason="101", only_show=False)
 SCENES: Mapping[ReasonCode, Play] = {
     R.EARLIER: played(bought_by_an_earlier_program),
     # the request can't be bought as it stands
@@ -400,10 +400,10 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.FREIGHT_STAYS_BOOKED: refunded(cancelled),
     R.NOT_CANCELLED: played(cancelled_as_it_is_paid, ALIBABA, faults={Call.PAY: [Fault(Kind.SLOW, 25)]}),
     R.EFFECT_NOT_DONE: refunded(
-        refusing(REFUND), flow_run(ask_for_refund, order_ref="R-1", reason="101", only_show=False)
+        refusing(REFUND), flow_run(request_refund, order_ref="R-1", reason="101", only_show=False)
     ),
     R.NO_REFUND_NOW: refunded(refusing(REASONS, 400, "ORDER_STATUS_ERROR"), LISTING_REASONS),
-    R.NOT_ON_ITS_WAY: refunded(flow_run(receive_orders, order_refs=["R-1"]), at=[ALIBABA]),
+    R.NOT_ON_ITS_WAY: refunded(flow_run(confirm_receipt, order_refs=["R-1"]), at=[ALIBABA]),
     R.REFUND_UNREAD: refunded(asking(), refusing(REFUNDS), follow),
     R.REFUND_NOT_BELIEVED: refunded(asking(), telling(tells(REFUNDS, of("refundFee", lambda fen: fen * 9))), follow),
     R.TRACE_UNREAD: refunded(6 * DAY_S, refusing(TRACE), tracked),

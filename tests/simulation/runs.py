@@ -41,7 +41,7 @@ async def source(
     chunk_size: int,
     says_yes: bool,
 ) -> None:
-    """`flows.source_orders` with a person who is asked, and says what was drawn; as the batch of the process."""
+    """`flows.buy_from_file` with a person who is asked, and says what was drawn; as the batch of the process."""
 
     def person(question: ApprovalRequest) -> bool:
         if says_yes:

@@ -64,14 +64,14 @@ class Day:
         self.ui.page.wait_for_timeout(500)
 
     def paste(self, prefix: str, count: int, at: Callable[[], None] = nothing, *, yes: bool = False) -> str:
-        self.ui.open_form("manual")
+        self.ui.open_form("buy-from-file")
         self.ui.fill_in(Pasted_lines=pasted(self.sandbox, prefix, count))
         self.ui.switch("Dry run", on=False)
         if yes:
             self.ui.switch("Approved beforehand", on=True)
         self.shot(f"{prefix}-form")
         at()
-        return self.ui.submit("manual")
+        return self.ui.submit("buy-from-file")
 
     def approve_all_but(
         self, run_id: str, left_out: Sequence[str], name: str, at: Callable[[Locator], None] = nothing
@@ -107,7 +107,7 @@ class Day:
         self.sandbox.faults({"path": BOOKING, "kind": "http_500", "probability": 1, "times": 1, "delay_s": 0})
 
     def see_what_waits(self, name: str) -> None:
-        run_id = self.start("todo", name)
+        run_id = self.start("show-todo", name)
         self.ui.await_state(run_id)
         self.ui.open_artifact("what-waits")
         self.shot(f"{name}-what-waits")
@@ -130,36 +130,36 @@ class Day:
 
     def resolve(self, order_ref: str) -> dict[str, Any]:
         """Ask what is asked, look into the warehouse's console, see what the answer would do, then give it."""
-        asked = self.start("resolve", "resolve-asked-form", Order=order_ref)
+        asked = self.start("resolve-order", "resolve-asked-form", Order=order_ref)
         self.ended(asked, "resolve-asked", "answer")
         assert not self.is_shipped(order_ref)
         self._see_what_the_answer_would_do(order_ref)
         self._answer(order_ref)
         self.ui.switch("Only show", on=False)
-        return self.ended(self.ui.submit("resolve"), "resolve-done", "answer")
+        return self.ended(self.ui.submit("resolve-order"), "resolve-done", "answer")
 
     def _see_what_the_answer_would_do(self, order_ref: str) -> None:
         """Again until nothing may still arrive: two minutes and SOURCING_SETTLE_S after the booking."""
         for _ in range(12):
             self._answer(order_ref)
-            if self.ended(self.ui.submit("resolve"), "resolve-shown", "")["state_type"] == "COMPLETED":
+            if self.ended(self.ui.submit("resolve-order"), "resolve-shown", "")["state_type"] == "COMPLETED":
                 return
             self.ui.page.wait_for_timeout(20_000)
         raise AssertionError(f"nobody may say what became of {order_ref}")
 
     def _answer(self, order_ref: str) -> None:
-        self.ui.open_form("resolve")
+        self.ui.open_form("resolve-order")
         self.ui.choose("Your answer", "its shipment was not booked")
         self.ui.fill_in(Order=order_ref, Your_name="Mei Lin")
         self.shot("resolve-form")
 
     def refund(self, order_ref: str) -> dict[str, Any]:
-        self.ended(self.start("refund", "refund-reasons", Order=order_ref), "refund-reasons", "")
-        self.ui.open_form("refund")
+        self.ended(self.start("request-refund", "refund-reasons", Order=order_ref), "refund-reasons", "")
+        self.ui.open_form("request-refund")
         self.ui.fill_in(Order=order_ref, Reason="不想要了")
         self.ui.switch("Only show", on=False)
         self.shot("refund-form")
-        return self.ended(self.ui.submit("refund"), "refund-done", "")
+        return self.ended(self.ui.submit("request-refund"), "refund-done", "")
 
     def pause(self) -> dict[str, Any]:
         paused = self.start("pause-buying", "pause", Why="prices are odd", Your_name="Mei Lin")

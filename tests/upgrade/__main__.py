@@ -90,7 +90,7 @@ def make(checkout: Path) -> None:
         options = ("--yes", "--batch", HALF, "--chunk-size", "2", "--budget-cny", "500")
         assert sourcing("run", half, *options, SOURCING_CRASH_AT="after-record:pay:2") == KILLED
         pasted = {"requests": {"lines": lines_of(sandbox, PAUSED)}, "dry_run": False, "batch": PAUSED}
-        run_id = start(api, "source-orders/manual", pasted)
+        run_id = start(api, "buy-from-file/buy-from-file", pasted)
         wait_until(lambda: is_asking(api, run_id))
 
 

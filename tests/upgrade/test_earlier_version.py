@@ -21,7 +21,7 @@ from prefect.utilities.schema_tools import validate
 from connectors.ledger.schema import SCHEMA_VERSION
 from connectors.ledger.store import Ledger
 from connectors.snapshots import sql
-from flows.source_orders import source_orders
+from flows.buy_from_file import buy_from_file
 from tests.crashes.books import assert_books_are_exact, kept
 from tests.crashes.light import Job, run, states
 from tests.running import ROOT, RunningSandbox, single_line_orders, write_csv
@@ -95,8 +95,8 @@ def test_a_run_that_waits_for_its_approval_fits_the_form_of_this_version(folder:
     """Its parameters are checked anew when it goes on, and its question is asked anew."""
     (parameters,) = paused_runs(folder)
     assert parameters["batch"] == PAUSED
-    validate(parameters, source_orders.parameters.model_dump(), raise_on_error=True)
-    source_orders.validate_parameters(parameters)
+    validate(parameters, buy_from_file.parameters.model_dump(), raise_on_error=True)
+    buy_from_file.validate_parameters(parameters)
 
 
 def paused_runs(folder: Path) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from flows.batch.helping import Helping
 from flows.batch.plan_sources import FromCarts, FromRequests, summary_of
 from flows.batch.run import BatchRun, wanted_of
 from flows.batch.sharing import Sharing, TakenOver, helpers_for, shared
-from flows.helper import Helped, account_on, help_with, on_terms
+from flows.helper import Helped, account_on, help_batch, on_terms
 from flows.prefect_ui.parameters import BadInput
 from tasks.engine.resources import Resources, utc_now
 from tests.connectors.ledger.plans import intents
@@ -61,7 +61,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
 
 
 def helped(share_id: str) -> Any:
-    return asyncio.run(help_with.fn(share_id))
+    return asyncio.run(help_batch.fn(share_id))
 
 
 def refusal(share_id: str) -> str:

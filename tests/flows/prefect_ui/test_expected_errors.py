@@ -15,19 +15,19 @@ from domain.after_sale import RefundFault
 from domain.marketplace import Marketplace
 from domain.request_remarks import BadRequests, Fault
 from flows.after_sale import (
-    ask_for_refund,
+    confirm_receipt,
     follow_after_sale,
-    receive_orders,
-    send_back,
+    message_seller,
+    request_refund,
+    return_parcel,
     withdraw_refund,
-    write_to_seller,
 )
 from flows.callbacks import hear_callbacks
 from flows.cancel_orders import cancel_orders
-from flows.costs import costs
+from flows.costs import compute_costs
 from flows.export import export_tables
 from flows.prefect_ui.expected_errors import report_expected_errors
-from flows.reconcile import reconcile
+from flows.reconcile import reconcile_ledger
 from flows.resolve import resolve_order
 from flows.sync_tracking import sync_tracking
 
@@ -36,23 +36,30 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 FORMS: dict[Flow[..., Any], list[str]] = {
     sync_tracking: ["Orders per step", "Calls at once", "Only what is due"],
-    reconcile: ["Days back", "Left the wallet, in yuan", "Marketplaces", "Not ours", "Your name", "Orders per step"],
-    costs: ["Paid since", "Currency", "CSV file", "Sheet", "Only what has moved"],
+    reconcile_ledger: [
+        "Days back",
+        "Left the wallet, in yuan",
+        "Marketplaces",
+        "Not ours",
+        "Your name",
+        "Orders per step",
+    ],
+    compute_costs: ["Paid since", "Currency", "CSV file", "Sheet", "Only what has moved"],
     export_tables: ["Tables", "Query", "Format", "File"],
     cancel_orders: ["Orders", "Reason", "Only show what would happen"],
     follow_after_sale: ["Orders per step"],
     hear_callbacks: ["About", "Ticket"],
-    receive_orders: ["Orders", "Only show what would happen"],
-    ask_for_refund: [
+    confirm_receipt: ["Orders", "Only show what would happen"],
+    request_refund: [
         *("Order", "What for", "Reason", "Amount in yuan", "Lines", "Words to the seller", "Pictures"),
         "Only show what would happen",
     ],
-    send_back: [
+    return_parcel: [
         *("Order", "Carrier", "Tracking number", "Line", "Note", "Pictures"),
         "Only show what would happen",
     ],
     withdraw_refund: ["Order", "Line", "Only show what would happen"],
-    write_to_seller: ["Order", "Message", "Line", "Pictures", "Only show what would happen"],
+    message_seller: ["Order", "Message", "Line", "Pictures", "Only show what would happen"],
     resolve_order: [
         *("Order", "Your answer", "Id", "Amount in yuan", "Tracking numbers", "Your name"),
         "Only show what would happen",
@@ -118,10 +125,10 @@ def test_every_field_of_a_form_says_what_it_is(flow: Flow[..., Any], titles: lis
 @pytest.mark.parametrize(
     ("flow", "parameters"),
     [
-        (reconcile, {"since_days": -2}),
-        (reconcile, {"marketplaces": ["ebay"]}),
+        (reconcile_ledger, {"since_days": -2}),
+        (reconcile_ledger, {"marketplaces": ["ebay"]}),
         (sync_tracking, {"chunk_size": 2000}),
-        (ask_for_refund, {"order_ref": "A-1", "kind": "gift", "reason": "1"}),
+        (request_refund, {"order_ref": "A-1", "kind": "gift", "reason": "1"}),
     ],
 )
 def test_what_can_not_be_done_is_not_taken(flow: Flow[..., Any], parameters: dict[str, object]) -> None:

@@ -10,14 +10,14 @@ from prefect import Flow
 from prefect.utilities.schema_tools import ValidationError as SchemaError
 from prefect.utilities.schema_tools import validate
 
-from flows.costs import costs
+from flows.buy_from_file import buy_from_file
+from flows.buy_from_inbox import buy_from_inbox
+from flows.costs import compute_costs
 from flows.finish_batch import finish_batch
-from flows.inbox import source_inbox
-from flows.reconcile import reconcile
-from flows.source_orders import source_orders
+from flows.reconcile import reconcile_ledger
 from flows.sync_catalog import sync_catalog
 
-SCHEMA = source_orders.parameters.model_dump()
+SCHEMA = buy_from_file.parameters.model_dump()
 
 
 def refused(parameters: dict[str, Any]) -> bool:
@@ -54,7 +54,7 @@ def test_the_server_refuses_what_the_form_does_not_allow(parameters: dict[str, A
     assert refused(parameters) is is_refused
 
 
-BUY, PASTED = source_orders, {"lines": "x"}
+BUY, PASTED = buy_from_file, {"lines": "x"}
 ROWS = "order_ref,item\n" * 1_001
 
 
@@ -71,16 +71,20 @@ ROWS = "order_ref,item\n" * 1_001
         (BUY, {"requests": PASTED, "limits": {"budget_cny": "0.00"}}, "Budget in yuan: '0.00' is no amount above 0"),
         (BUY, {"requests": PASTED, "limits": {"budget_cny": "1.234"}}, "Budget in yuan: '1.234' is no amount above 0"),
         (BUY, {"requests": PASTED, "limits": {"done_by": "25:00"}}, "Done by: '25:00' is no time: give one such as"),
-        (source_inbox, {"inbox": " "}, "Inbox: name the folder with the request files"),
-        (source_inbox, {"budget_cny": "a lot"}, "Budget in yuan: 'a lot' is no amount above 0 with at most two"),
-        (source_inbox, {"done_by": "noon"}, "Done by: 'noon' is no time: give one such as 06:00"),
+        (buy_from_inbox, {"inbox": " "}, "Inbox: name the folder with the request files"),
+        (buy_from_inbox, {"budget_cny": "a lot"}, "Budget in yuan: 'a lot' is no amount above 0 with at most two"),
+        (buy_from_inbox, {"done_by": "noon"}, "Done by: 'noon' is no time: give one such as 06:00"),
         (finish_batch, {"batch": "week 47"}, "Batch: 'week 47' can't name a batch: use up to 100 letters"),
         (finish_batch, {"batch": "a", "limits": {"budget_cny": "x"}}, "Budget in yuan: 'x' is no amount above 0"),
-        (reconcile, {"wallet_out_cny": "a lot"}, "Left the wallet: 'a lot' is no amount in yuan; give one such as"),
-        (reconcile, {"not_ours": ["ebay:1"]}, "Not ours: 'ebay:1' is no order; give marketplace:order id"),
-        (costs, {"since": "last week"}, "Paid since: 'last week' is no day; give one such as 2026-11-01"),
-        (costs, {"since": "2026-11-31"}, "Paid since: day is out of range for month"),
-        (costs, {"currency": "EURO"}, "Currency: 'EURO' is no currency; give its three letters, such as EUR"),
+        (
+            reconcile_ledger,
+            {"wallet_out_cny": "a lot"},
+            "Left the wallet: 'a lot' is no amount in yuan; give one such as",
+        ),
+        (reconcile_ledger, {"not_ours": ["ebay:1"]}, "Not ours: 'ebay:1' is no order; give marketplace:order id"),
+        (compute_costs, {"since": "last week"}, "Paid since: 'last week' is no day; give one such as 2026-11-01"),
+        (compute_costs, {"since": "2026-11-31"}, "Paid since: day is out of range for month"),
+        (compute_costs, {"currency": "EURO"}, "Currency: 'EURO' is no currency; give its three letters, such as EUR"),
         (sync_catalog, {"wanted": []}, "What to fetch: add at least one marketplace"),
         (
             sync_catalog,
@@ -111,7 +115,7 @@ def test_the_form_names_the_columns_and_shows_a_row() -> None:
 
 def test_the_nightly_form_has_defaults_for_everything() -> None:
     """A schedule starts it without any parameter, approved beforehand."""
-    schema = source_inbox.parameters.model_dump()
+    schema = buy_from_inbox.parameters.model_dump()
     assert "required" not in schema or schema["required"] == []
     assert {name: field["default"] for name, field in schema["properties"].items()} == {
         "inbox": "inbox",

@@ -27,7 +27,18 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 
 ID = UUID("0192d9a0-0000-7000-8000-000000000001")
-FORMS = dict.fromkeys(("manual", "resolve", "after-sale", "refund", "return", "cancel-orders", "finish-batch"), ID)
+FORMS = dict.fromkeys(
+    (
+        "buy-from-file",
+        "resolve-order",
+        "follow-after-sale",
+        "request-refund",
+        "return-parcel",
+        "cancel-orders",
+        "finish-batch",
+    ),
+    ID,
+)
 AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 FORM = f"http://ui/v2/deployments/deployment/{ID}/run"
 

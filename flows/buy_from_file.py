@@ -45,9 +45,9 @@ def run_name() -> str:
     return f"source {named}{' (dry run)' if flow_run.parameters.get('dry_run', True) else ''}"
 
 
-@flow(name="source-orders", flow_run_name=run_name, persist_result=False)
+@flow(flow_run_name=run_name, persist_result=False)
 @report_expected_errors()
-async def source_orders(
+async def buy_from_file(
     requests: RequestsParameter,
     dry_run: DryRun = True,  # noqa: FBT002 - flow parameters make a form
     yes: Yes = False,  # noqa: FBT002

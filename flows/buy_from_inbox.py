@@ -33,6 +33,7 @@ from domain.wording import counted, pluralize
 from flows.approval.approving import asks_in_the_ui, at_work, has_deployment, turn
 from flows.batch.opening import absolute
 from flows.batch.request_batches import batch_id_with
+from flows.buy_from_file import buy_from_file
 from flows.notify.news import of_faults
 from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
@@ -40,7 +41,6 @@ from flows.prefect_ui.artifacts import artifact_key, counts_of, show_table, with
 from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, Limits, Requests, Speed
 from flows.prefect_ui.progress import best_effort, rename_run
-from flows.source_orders import source_orders
 from tasks.engine.resources import utc_now
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
@@ -108,7 +108,7 @@ class Night:
         about = {"file": working.name, "content": content[:8]}
         try:
             with tags(*flow_run.tags):  # a batch is found and notified by the tags of its night
-                report: BatchReport = await source_orders(
+                report: BatchReport = await buy_from_file(
                     Requests(file=str(working), encoding=self.settings.inbox_encoding),
                     dry_run=False,
                     yes=self.yes and not working.name.startswith(ASKS),
@@ -244,9 +244,9 @@ def run_name() -> str:
     return f"inbox {flow_run.parameters.get('inbox', 'inbox')}"
 
 
-@flow(name="source-orders", flow_run_name=run_name, persist_result=False)
+@flow(flow_run_name=run_name, persist_result=False)
 @report_expected_errors()
-async def source_inbox(
+async def buy_from_inbox(
     inbox: form.InboxFolder = "inbox",
     yes: form.Yes = True,  # noqa: FBT002 - flow parameters make a form
     budget_cny: form.BudgetCny = "",
