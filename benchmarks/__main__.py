@@ -14,7 +14,7 @@ from importlib import import_module
 
 from benchmarks.measuring import Comparison
 
-NAMES = ("connector", "request_files", "effects", "callbacks", "pace", "snapshots", "frames", "start_up")
+NAMES = ("connector", "request_files", "effects", "callbacks", "pace", "snapshots", "frames", "sheets", "start_up")
 
 
 def main() -> None:

@@ -44,6 +44,8 @@ IDS = ("item_id", "sku_id", "order_id", "shipment_order_id")
 WIDTHS = {"title": 40, "problem": 60, "reason": 60, **dict.fromkeys(IDS, 22)}
 WIDTH = 14
 FIRST_DAY = datetime(1899, 12, 30)  # noqa: DTZ001 - a sheet has no zones
+MOST_DIGITS = 15
+"""The digits of a sheet's numbers."""
 MOST_TEXT = 32_767
 """The characters that a cell of Excel holds."""
 FAST = 1
@@ -194,8 +196,11 @@ class _Cells:
     def __init__(self, sheet: Any, number_format: str | None, *, is_bold: bool = False) -> None:
         self._sheet, self._number_format, self._is_bold = sheet, number_format, is_bold
         self._styles: dict[tuple[str, bool], int] = {}
+        self._decimals: dict[int, int] = {}
 
     def xml(self, value: Cell) -> str:
+        if type(value) is Decimal and len(text := f"{value:f}") <= MOST_DIGITS:  # most cells of a sheet are amounts
+            return f'" s="{self._decimal(len(text.partition(".")[2]))}"><v>{text}</v></c>'
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return ""  # a sheet has no such number
         if isinstance(value, bool):
@@ -213,6 +218,12 @@ class _Cells:
         written = escape(text, {"\r": "&#13;"})
         is_quoted = bool(FORMULA.match(text))  # else a spreadsheet takes `=1` for a formula once it is edited
         return f'" s="{self._style(style, is_quoted=is_quoted)}" t="inlineStr"><is><t{space}>{written}</t></is></c>'
+
+    def _decimal(self, digits: int) -> int:
+        if (known := self._decimals.get(digits)) is None:
+            number_format = self._number_format or _format(Decimal(1).scaleb(-digits))
+            known = self._decimals[digits] = self._style(number_format)
+        return known
 
     def _style(self, number_format: str, *, is_quoted: bool = False) -> int:
         if (known := self._styles.get((number_format, is_quoted))) is None:
