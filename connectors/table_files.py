@@ -178,7 +178,8 @@ def _sheet(sheet: Any, table: TableFile) -> Iterator[str]:
     for part in table.parts:
         yield from _rows(letters, [column.made(one.xml) for one, column in zip(cells, part, strict=True)], first)
         first += len(part[0].places) if part else 0
-    yield f'</sheetData><autoFilter ref="A1:{letters[-1]}{table.count + 1}"/></worksheet>'
+    sheet.auto_filter.ref = f"A1:{letters[-1]}{table.count + 1}"  # the library names the area in the book
+    yield f'</sheetData><autoFilter ref="{sheet.auto_filter.ref}"/></worksheet>'
 
 
 def _rows(letters: Sequence[str], columns: Sequence[Iterator[str]], first: int) -> Iterator[str]:
