@@ -193,6 +193,7 @@ class BatchRun:
             refused = set(question.refs) - set(decision.approved) if decision else set()
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
+            del question, fine, decision, refused  # while a large batch is bought they are much memory
             if self._is_paused():
                 return
             if self.share is not None:
