@@ -806,4 +806,23 @@ MUTANTS = (
         ),
         found_by="tests/connectors/ledger/test_dropping.py::test_what_is_begun_stays_and_says_what_to_do",
     ),
+    Mutant(
+        name="an-uploaded-file-is-not-asked-about",
+        means="a file that was sent from a browser to be asked about is bought by the night without asking",
+        edits=(Edit(file="flows/inbox.py", old=" and not working.name.startswith(ASKS)", new=""),),
+        found_by="tests/flows/test_inbox_files.py"
+        "::test_a_file_whose_name_says_so_is_asked_about_also_where_it_was_moved",
+    ),
+    Mutant(
+        name="another-site-sends-a-file",
+        means="a page elsewhere that a person opens puts a request file into the inbox",
+        edits=(
+            Edit(
+                file="deployments/page/guard.py",
+                old='is_own = request.headers.get("origin", "") in',
+                new='is_own = True or request.headers.get("origin", "") in',
+            ),
+        ),
+        found_by="tests/deployments/test_page.py::test_another_site_neither_sends_a_file_nor_shows_a_page_in_its_own",
+    ),
 )
