@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from importlib import import_module
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from connectors.callbacks.store import CallbackStore
 from connectors.notifying import replaced_setting
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
 from deployments.bounded_http import listening, run_app
-from deployments.local_server import is_healthy, running_server
+from deployments.local_server import is_healthy, is_served, running_server, server_folder
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
 from tasks.engine.resources import utc_now
 
@@ -69,7 +70,7 @@ def run_installation(
 
 
 def show_page(host: str, port: int | None) -> None:
-    """Show the page until SIGINT or SIGTERM, with links to the forms of a server that runs for the same folder."""
+    """Show the page until SIGINT or SIGTERM, with links to the forms of a `sourcing serve` of the folder."""
     from deployments.page.app import app_of
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
@@ -81,7 +82,8 @@ def show_page(host: str, port: int | None) -> None:
             "set SOURCING_PAGE_PASSWORD, or leave --host out"
         )
     wished = settings.page_port if port is None else port
-    with running_server(settings.data_dir), listening(host, wished, "the page", "SOURCING_PAGE_PORT") as listener:
+    forms = running_server(settings.data_dir) if is_served(server_folder(settings.data_dir)) else nullcontext()
+    with forms, listening(host, wished, "the page", "SOURCING_PAGE_PORT") as listener:
         address = f"{url}:{listener.getsockname()[1]}"
         console.print(f"The page is at {address}; Ctrl-C ends it.")
         threading.Thread(target=_load_readings, args=[address], daemon=True).start()

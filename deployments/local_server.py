@@ -262,7 +262,7 @@ def is_healthy(url: str) -> bool:
 
 def _begin(folder: Path) -> subprocess.Popen[bytes] | None:
     """Start the folder's server, unless one is starting already."""
-    if at_work(folder) is not None or _is_served(folder):
+    if at_work(folder) is not None or is_served(folder):
         return None
     ours = start_server(folder, settings={**QUIET_SERVER, **database(folder)})
     _started.append(ours)
@@ -298,7 +298,7 @@ def _await_for_commands(folder: Path, ours: subprocess.Popen[bytes] | None) -> s
     raise ServerFailed(_why_not(folder))
 
 
-def _is_served(folder: Path) -> bool:
+def is_served(folder: Path) -> bool:
     """Whether `sourcing serve` runs, which starts its server again by itself."""
     with (folder / SERVE_LOCK).open("a") as lock:
         return not locks(lock)
