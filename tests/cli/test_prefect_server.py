@@ -38,6 +38,7 @@ NO_FLOW = [
     *["status", "resolve", "sql", "search", "endpoints", "sandbox", "serve", "doctor", "ledger", "callbacks"],
     *[
         "notify",
+        "page",
         "confirm",
         "todo",
         "drop",
