@@ -1,7 +1,7 @@
 """`pytest --everyday` (`make check`): each test that needs no process beside its own.
 
-Which those are is nowhere listed: whichever starts one is left out at that moment. What is not begun at all are the
-folders that play whole days, open a browser, let a write die at each of its steps, or load Prefect's server.
+Which those are is nowhere listed: whichever starts one is left out at that moment. What is not begun at all is long:
+it plays whole days, opens a browser, lets a write die at each of its steps, makes random examples.
 """
 
 from __future__ import annotations
@@ -19,11 +19,20 @@ from tests.needs import leave_out
 from tests.running import ROOT
 
 OPTION = "--everyday"
-LONG = [
-    *(ROOT / "tests" / folder for folder in ("simulation", "hostile", "ui", "journeys", "crashes", "upgrade")),
-    ROOT / "tests" / "connectors" / "snapshots" / "test_crashes.py",
-    ROOT / "tests" / "deployments" / "test_causal_order.py",
-]
+LONG = {
+    *("simulation", "hostile", "ui", "journeys", "crashes", "upgrade", "sandbox", "test_reasons_are_data"),
+    *("cli/test_confirm", "cli/test_doctor_live", "cli/test_report"),
+    *("connectors/snapshots", "connectors/request_files", "connectors/test_foreign"),
+    *(f"connectors/ledger/test_{name}" for name in ("backup", "changes", "receivers", "spending", "verify")),
+    *("connectors/marketplaces/channel_contract", "connectors/marketplaces/test_seen_values"),
+    *("connectors/xportcn/test_live", "connectors/xportcn/test_tolerant_readers"),
+    *("deployments/test_automations", "deployments/test_causal_order", "deployments/test_dispatching"),
+    *(f"domain/test_{name}" for name in ("fair_pace", "landed", "reasons", "reconciliation_properties")),
+    *("flows/report", "flows/test_costs"),
+    *(f"tasks/test_{name}" for name in ("bookings_repeated", "callback_handling", "kinds", "rebuild")),
+    *("tasks/test_snapshot_sums", "tasks/test_submissions"),
+}
+"""Folders and files of tests that take a tenth of a second each, or more."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,7 +55,8 @@ def examples(count: int) -> int:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """What is long is not even loaded."""
-    return True if config.getoption(OPTION) and collection_path in LONG else None
+    place = collection_path.relative_to(ROOT / "tests").with_suffix("").as_posix()
+    return True if config.getoption(OPTION) and place in LONG else None
 
 
 def start_no_process() -> None:
