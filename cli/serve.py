@@ -11,9 +11,7 @@ import threading
 import time
 from contextlib import nullcontext
 from importlib import import_module
-from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 from rich.table import Table
 
@@ -121,7 +119,7 @@ def _receiver(port: int) -> dict[str, list[str]]:
 
 def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
     """The command that starts the sandbox; none when one answers there already."""
-    if _answers(base_url):
+    if is_healthy(f"{base_url}/_sandbox"):
         return {}
     address = urlsplit(base_url)
     host, port = address.hostname or "127.0.0.1", address.port or 80
@@ -132,14 +130,6 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
     with CallbackStore(SourcingSettings().ledger_url, clock=utc_now) as store:
         token = new_token(store, SANDBOX)
     return {"sandbox": [*command, "--callbacks", f"http://127.0.0.1:{port_of_callbacks}/callbacks/{token}"]}
-
-
-def _answers(base_url: str) -> bool:
-    try:
-        with urlopen(f"{base_url}/_sandbox/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
 
 
 def _show(

@@ -252,7 +252,7 @@ def database(folder: Path) -> dict[str, str]:
 
 
 def is_healthy(url: str) -> bool:
-    """Whether a Prefect API answers at this address."""
+    """Whether a Prefect API, or a sandbox, answers at this address."""
     try:
         with urlopen(f"{url}/health", timeout=2) as answer:
             return bool(answer.status == 200)
