@@ -45,6 +45,7 @@ NO_FLOW = [
         "export",
         "pause",
         "resume",
+        "page",
         "template",
         "report",
         "diff",
