@@ -9,16 +9,18 @@ WORKERS = 2
 
 
 def deviations_are_borne(*, every: int) -> bool:
-    """Play all cells, or every so manyth; tell what each comes to, and what breaks a promise."""
+    """Play all cells, or every so manyth; tell at once what breaks a promise, and what each comes to at the end."""
     chosen = cells(seeds=range(SEEDS))[::every]
-    played = list(lines(chosen, WORKERS))
-    print("\n".join(table(played)))
     by_name = {(cell.deviation.name, cell.marketplace, cell.setting, cell.seed): cell for cell in chosen}
-    broken = [line for line in played if line.faults]
-    new = [line for line in broken if not why_open(by_name[line.key])]
-    print(f"{len(played)} cells; {len(broken) - len(new)} break what is known to be open, {len(new)} something else")
-    for line in new:
-        print(_replay(line))
+    played, new = list[Line](), 0
+    for line in lines(chosen, WORKERS):
+        played.append(line)
+        if line.faults and not why_open(by_name[line.key]):
+            new += 1
+            print(_replay(line), flush=True)
+    print("\n".join(table(played)))
+    broken = sum(bool(line.faults) for line in played)
+    print(f"{len(played)} cells; {broken - new} break what is known to be open, {new} something else")
     return not new
 
 
