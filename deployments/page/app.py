@@ -48,6 +48,7 @@ Form = tuple[str, str, dict[str, Any]]  # a deployment, the text of its link, an
 DEEDS: Sequence[Form] = (
     *(("buy-from-file", "Buy from a form", {}), ("buy-from-inbox", "Begin the night now", {})),
     *(("sync-tracking", "Read the parcels now", {}), ("pause-buying", "Stop all buying", {})),
+    ("resume-buying", "Allow buying again", {}),
 )
 
 
@@ -115,6 +116,7 @@ class Page:
         kinds = counted(["to approve"] * len(server.asking) + [one.state for those, _ in now.waits for one in those])
         words = [f"{kinds}. The most urgent first." if kinds else "Nothing."]
         words += [to("All of it in Prefect", artifact_page(WHAT_WAITS))] if ui_address() else []
+        done = "pause-buying" if now.pause else "resume-buying"
         of_limit = f"{now.spent} of {limit}" if (limit := self.settings.day_limit) else now.spent
         return self.shown(
             "Today",
@@ -123,7 +125,7 @@ class Page:
             part("Orders", ("state", "orders"), [(s.replace("_", " "), f"{n:,}") for s, n in now.states.items()]),
             facts={"spent today": of_limit, "next night": self.at(server.night), "as of": self.at(now.at)},
             words=[now.pause.notice] if now.pause else (),
-            links=[to("Send a file", "/upload"), *forms_of(server.forms, *DEEDS)],
+            links=[to("Send a file", "/upload"), *forms_of(server.forms, *(one for one in DEEDS if one[0] != done))],
         )
 
     def _waits(self, readings: Today, those: Sequence[Any], why: str, forms: Mapping[str, Any]) -> Sequence[str]:
