@@ -24,7 +24,7 @@ from connectors.ledger.transactions import LedgerRows, repeating
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
 from domain.reasons import Reason, ReasonCode, as_text, because, from_text
 
-ROWS_AT_ONCE = 200
+ROWS_AT_ONCE, MOST_TOGETHER = 200, 500
 HOLD = timedelta(seconds=90)
 """Twice the longest that sending takes."""
 PACE = timedelta(seconds=20)
@@ -240,7 +240,7 @@ def _next(waiting: Iterable[Stored], recipient: str, now: datetime) -> list[Stor
     lately = {one.kind for one, tries in at if tries.sent_at and now - PACE < tries.sent_at <= now}
     free = [one for one, tries in at if one.ended_at is None and one.until > now and tries.is_due(now)]
     due = [one for one in free if one.kind not in lately]
-    return [one for one in due if one.kind is due[0].kind]
+    return [one for one in due if one.kind is due[0].kind][:MOST_TOGETHER]
 
 
 def _write(connection: Connection, message: Stored, tries: Mapping[str, Tries], **ending: object) -> None:
