@@ -32,7 +32,7 @@ from domain.cells import no_formula
 TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
 RESULT = (".result.json", ".result.csv")
 ASKS = "ask-"
-"""A file whose name begins so is bought only after a person's yes. It keeps that start wherever it is moved."""
+"""A file whose name begins so, in capitals too, is bought only after a person's yes; it does wherever it is moved."""
 
 
 class Folder(StrEnum):

@@ -458,7 +458,7 @@ class ReasonCode(StrEnum):
         "{remedy}", "see their logs, then replay it", who=Actor.OPERATOR, command="callbacks")
     # deliveries of messages
     MESSAGE_UNSENT = "message_unsent", _words(K.OTHER, "not sent in time: neither sourcing serve nor the deployment "
-        "notify was at work", "start sourcing serve", who=Actor.OPERATOR, command="serve")
+        "send-messages was at work", "start sourcing serve", who=Actor.OPERATOR, command="serve")
     MESSAGE_UNDELIVERED = "message_undelivered", _words(K.OTHER, "{addressee} did not get it: {why}; "
         "[over?given up][goes_on?tried again]", "try it: sourcing notify --test", command="notify")
     RECIPIENT_LATE = "recipient_late", _words(K.OTHER, "it did not answer in time")

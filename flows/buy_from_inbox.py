@@ -111,7 +111,7 @@ class Night:
                 report: BatchReport = await buy_from_file(
                     Requests(file=str(working), encoding=self.settings.inbox_encoding),
                     dry_run=False,
-                    yes=self.yes and not working.name.startswith(ASKS),
+                    yes=self.yes and not working.name.casefold().startswith(ASKS),
                     batch=batch_id,
                     limits=self.limits,
                     speed=self.speed,

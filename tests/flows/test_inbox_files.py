@@ -51,7 +51,9 @@ async def test_the_inbox_takes_the_encoding_of_its_setting(
     assert {**told, "fault": told["fault"][: len(fault["fault"])]} == fault
 
 
-@pytest.mark.parametrize(("name", "yes"), [("ask-a.csv", False), ("a.csv", True), ("task-a.csv", True)])
+@pytest.mark.parametrize(
+    ("name", "yes"), [("ask-a.csv", False), ("Ask-A.csv", False), ("a.csv", True), ("task-a.csv", True)]
+)
 async def test_a_file_whose_name_says_so_is_asked_about_also_where_it_was_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, yes: bool
 ) -> None:

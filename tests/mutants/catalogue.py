@@ -809,7 +809,7 @@ MUTANTS = (
     Mutant(
         name="an-uploaded-file-is-not-asked-about",
         means="a file that was sent from a browser to be asked about is bought by the night without asking",
-        edits=(Edit(file="flows/buy_from_inbox.py", old=" and not working.name.startswith(ASKS)", new=""),),
+        edits=(Edit(file="flows/buy_from_inbox.py", old=" and not working.name.casefold().startswith(ASKS)", new=""),),
         found_by="tests/flows/test_inbox_files.py"
         "::test_a_file_whose_name_says_so_is_asked_about_also_where_it_was_moved",
     ),

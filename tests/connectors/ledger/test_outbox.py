@@ -212,6 +212,6 @@ def test_an_upgrade_sends_nothing_twice_and_loses_nothing(ledger_url: str, clock
         assert unsent == {
             "failing": "ntfy did not get it: it did not answer; tried again",
             "given-up": "ntfy did not get it: it did not answer; given up",
-            "late": "not sent in time: neither sourcing serve nor the deployment notify was at work",
+            "late": "not sent in time: neither sourcing serve nor the deployment send-messages was at work",
         }
         assert not any(ledger.outbox.put(message(name)) for name in names)
