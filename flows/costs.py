@@ -67,8 +67,8 @@ async def cost(
     mark = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
     refs = await asyncio.to_thread(moved_orders, root, read_mark(path), mark) if is_kept else None
     parts = await asyncio.to_thread(in_parts, root, refs)
-    costs = await cost_of(root, books, settings.timezone, books.currency or "no currency", lambda: parts)
-    snapshot_id = await snapshot_costs(resources, costs, as_of, parts) if is_kept else None
+    computed = await cost_of(root, books, settings.timezone, books.currency or "no currency", lambda: parts)
+    snapshot_id = await snapshot_costs(resources, computed, as_of, parts) if is_kept else None
     if is_kept:
         now = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
         await asyncio.to_thread(now.write, path)
@@ -86,9 +86,7 @@ async def cost(
     name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
     if is_kept and news_only and not (since or files.csv or files.xlsx):
         return await asyncio.to_thread(_news, settings.data_dir, report, name)
-    costs = costs[(costs["paid_on"] >= since).fillna(value=True)] if since else costs
-    if refs is not None:
-        costs = await asyncio.to_thread(with_stored, root, costs, refs, since)
+    costs = await asyncio.to_thread(with_stored, root, computed, refs, since)
     csv, xlsx = files.paths(settings.data_dir / "exports", name)
     too_long = await asyncio.to_thread(_write, costs, csv, xlsx)
     return replace(

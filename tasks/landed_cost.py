@@ -73,17 +73,16 @@ def _of_orders(refs: Sequence[str]) -> Expression:
 
 
 @reading_task("what orders cost in {currency}")
-async def cost_of(root: Path, books: Books, timezone: str, currency: str, parts: Callable[[], Parts]) -> pd.DataFrame:
-    """The landed cost of the paid ones of these orders, in the order of the keys; `currency` is for show.
+async def cost_of(
+    root: Path, books: Books, timezone: str, currency: str, parts: Callable[[], Parts]
+) -> list[pd.DataFrame]:
+    """The landed cost of the paid orders of each part; `currency` is for show.
 
     `parts` is a function, since Prefect walks through every parameter of a task.
     """
 
-    def computed() -> pd.DataFrame:
-        import pandas as pd
-
-        some = [landed_cost(cost_tables(Snapshots(root), refs), books, timezone) for refs in parts()]
-        return some[0] if len(some) == 1 else pd.concat(some).sort_values(list(LANDED_COSTS.key), ignore_index=True)
+    def computed() -> list[pd.DataFrame]:
+        return [landed_cost(cost_tables(Snapshots(root), refs), books, timezone) for refs in parts()]
 
     return await asyncio.to_thread(computed)
 
@@ -254,17 +253,21 @@ def _gone(row: Row) -> Row:
     return {**row, **nothing, **rates, "freight_currency": None, "basis": "none", "problem": NOT_PAID}
 
 
-def with_stored(root: Path, costs: pd.DataFrame, refs: Sequence[str], since: str) -> pd.DataFrame:
-    """These costs of some orders, and those that the table has of all others.
+def with_stored(root: Path, costs: Sequence[pd.DataFrame], refs: Sequence[str] | None, since: str) -> pd.DataFrame:
+    """These costs of some orders, None for all, and those that the table has of all others, in the order of the key.
 
     With `since` only of orders that were paid on that day or later, or on no known day.
     """
     import pandas as pd
 
-    where = ~_of_orders(refs)
     if since:
-        where &= field("paid_on").is_null() | (field("paid_on") >= since)
-    return pd.concat([_stored(root, where), costs]).sort_values(list(LANDED_COSTS.key), ignore_index=True)
+        costs = [some[(some["paid_on"] >= since).fillna(value=True)] for some in costs]
+    if refs is not None:
+        where = ~_of_orders(refs)
+        if since:
+            where &= field("paid_on").is_null() | (field("paid_on") >= since)
+        costs = [_stored(root, where), *costs]
+    return pd.concat(costs).sort_values(list(LANDED_COSTS.key), ignore_index=True)
 
 
 def _stored(root: Path, where: Expression) -> pd.DataFrame:
@@ -297,15 +300,15 @@ def of_month(root: Path, month: str) -> pd.DataFrame:
     return _stored(root, paid_on.is_null() if month == UNKNOWN else pc.starts_with(paid_on, month))
 
 
-async def snapshot_costs(resources: Resources, costs: pd.DataFrame, as_of: datetime, parts: Parts) -> str | None:
-    """Write the rows of these orders that moved since the last write; answers the snapshot's id, None for none."""
+async def snapshot_costs(
+    resources: Resources, costs: Sequence[pd.DataFrame], as_of: datetime, parts: Parts
+) -> str | None:
+    """Write the rows of each part that moved since the last write; answers the snapshot's id, None for none."""
     snapshots = Snapshots(resources.settings.snapshot_root)
 
     def rows() -> Iterator[dict[str, list[Row]]]:
-        for refs in parts:
-            before = snapshots.table(LANDED_COSTS.name, where=_of_orders(refs))
-            now = costs if len(parts) == 1 else costs[costs["order_ref"].isin(refs)]
-            if some := moved(now, before):
+        for refs, now in zip(parts, costs, strict=True):
+            if some := moved(now, snapshots.table(LANDED_COSTS.name, where=_of_orders(refs))):
                 yield {LANDED_COSTS.name: some}
 
     if await asyncio.to_thread(next, rows(), None) is None:

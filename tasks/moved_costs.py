@@ -28,7 +28,7 @@ RULES = 1
 LATE = timedelta(days=1)
 """A slow writer dates its rows by when it read them, so they may come so long after younger ones."""
 A_DAY_ANYWHERE = timedelta(days=2)
-AT_ONCE = 5_000
+AT_ONCE = 2_000
 """Orders whose rows are in memory at a time."""
 BOOKED = ("orders", "shipments")
 NUMBERS = ("order_ref", "shipment_order_id", "tracking_numbers")
