@@ -93,9 +93,13 @@ MUTANTS = (
             Edit(
                 file=SETTLING,
                 old="    seen = await _read_back_unless(halted, begun, found)\n",
-                new="    seen: Seen = {}\n",
+                new="    unread = OwnRecord(shown=Statement(source=Source.DETAIL, value='not there'))\n"
+                "    seen: Seen = {record.key: unread for record in found}\n",
             ),
+            Edit(file=SETTLING, old="NeverLeft, Unseen\n", new="NeverLeft, OwnRecord, Unseen\n"),
+            Edit(file=SETTLING, old="Open, Source, unproven\n", new="Open, Source, Statement, unproven\n"),
         ),
+        found_by="tests/tasks/test_effects.py::test_an_effect_that_arrives_late_is_found",
     ),
     Mutant(
         name="unpaid-proves-not-submitted",
