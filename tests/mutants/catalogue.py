@@ -224,6 +224,7 @@ MUTANTS = (
                 new="",
             ),
         ),
+        found_by="tests/tasks/test_effects.py::test_a_refusal_of_what_is_done_counts_as_done",
     ),
     Mutant(
         name="refused-in-any-words",
@@ -492,7 +493,7 @@ MUTANTS = (
             Edit(
                 file=SETTLING,
                 old="    return _not_seen(begun, record, sighting, asked_at)\n",
-                new='    return begun.unsent(record, Harmless(), "")\n',
+                new="    return begun.unsent(record, Harmless(), because(ReasonCode.DONE_AGAIN))\n",
             ),
         ),
     ),
