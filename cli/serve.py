@@ -46,9 +46,8 @@ def run_installation(
     wanted = with_sandbox and xportcn.is_sandbox
 
     settings = SourcingSettings()
-    port_of_callbacks = free_port(settings.callbacks_port, "SOURCING_CALLBACKS_PORT", is_tryout=xportcn.is_sandbox)
-
-    port_of_page = free_port(settings.page_port, "SOURCING_PAGE_PORT", is_tryout=xportcn.is_sandbox)
+    port_of_callbacks = free_port(settings.callbacks_port, "SOURCING_CALLBACKS_PORT", or_any=xportcn.is_sandbox)
+    port_of_page = free_port(settings.page_port, "SOURCING_PAGE_PORT", or_any=True)  # it is printed, and buys nothing
     page_host = host if settings.page_password.get_secret_value() else "127.0.0.1"
 
     def beside() -> dict[str, list[str]]:
@@ -99,14 +98,14 @@ def _load_readings(address: str) -> None:
         asyncio.run(show_beginning(address))
 
 
-def free_port(wished: int, setting: str, *, is_tryout: bool) -> int:
-    """The port that is set; where it is taken, a try-out takes any that is free."""
+def free_port(wished: int, setting: str, *, or_any: bool) -> int:
+    """The port that is set; where it is taken, any that is free, or an error that names the setting."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wished))
         except OSError:
-            if not is_tryout:
+            if not or_any:
                 check_port("127.0.0.1", wished, setting)
             probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -369,7 +369,12 @@ class SourcingSettings(Settings):
         "", description="Addresses or networks that may post messages, separated by commas; empty is any"
     )
 
-    page_port: int = Field(8792, ge=0, le=65535, description="Where the page of `sourcing serve` and `page` is")
+    page_port: int = Field(
+        8792,
+        ge=0,
+        le=65535,
+        description="Where the page of `sourcing serve` and `page` is; `serve` takes another if it is taken",
+    )
     page_password: SecretStr = Field(
         SecretStr(""),
         description="Asked for by that page, with any user name; at least 12 characters. Without it the page is on "
