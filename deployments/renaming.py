@@ -14,6 +14,8 @@ from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterName,
     DeploymentFilterTags,
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterEndTime,
@@ -51,6 +53,12 @@ NEW_NAMES = {
 }
 """A deployment's name until November 2026, and that of it and its flow since."""
 
+FLOWS = (
+    *("ask-refund", "confirm-receipt", "costs", "digest", "export", "hear-callbacks", "follow-after-sale", "helper"),
+    *("message-seller", "notify", "reconcile", "resolve", "return-parcel", "source-orders", "todo", "withdraw-refund"),
+)
+"""What the flows of those deployments were called: a merchant's own deployment of such a name has another flow."""
+
 COPIED = (
     *("parameters", "parameter_openapi_schema", "enforce_parameter_schema", "tags", "description"),
     *("work_pool_name", "work_queue_name", "concurrency_options"),
@@ -67,7 +75,9 @@ async def redirect(client: PrefectClient) -> dict[str, DeploymentResponse]:
     A worker does it before its first run: one that waited for an answer during the upgrade is taken up at once.
     """
     wanted = DeploymentFilter(name=DeploymentFilterName(any_=[*NEW_NAMES]), tags=DeploymentFilterTags(all_=[TAG]))
-    earlier = {NEW_NAMES[one.name]: one for one in await client.read_deployments(deployment_filter=wanted)}
+    ours = FlowFilter(name=FlowFilterName(any_=[*FLOWS]))
+    found = await client.read_deployments(flow_filter=ours, deployment_filter=wanted)
+    earlier = {NEW_NAMES[one.name]: one for one in found}
     for name, one in earlier.items():
         await client.update_deployment(one.id, DeploymentUpdate(**_place(one, name)))
     return earlier

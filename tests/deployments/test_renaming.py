@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, FlowRunFilter
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
@@ -34,9 +34,15 @@ class Server:
     updates: list[dict[str, Any]] = field(default_factory=list)
     switched_off: list[UUID] = field(default_factory=list)
 
-    async def read_deployments(self, *, deployment_filter: DeploymentFilter) -> list[Any]:
+    flow: str = "source-orders"
+
+    async def read_deployments(
+        self, *, deployment_filter: DeploymentFilter, flow_filter: FlowFilter | None = None
+    ) -> list[Any]:
         assert deployment_filter.tags == DeploymentFilterTags(all_=["sourcing"])
         names = (deployment_filter.name and deployment_filter.name.any_) or self.deployments
+        if flow_filter and flow_filter.name and self.flow not in (flow_filter.name.any_ or []):
+            return []
         return [one for name, one in self.deployments.items() if name in names]
 
     async def read_deployment_by_name(self, name: str) -> Any:
@@ -97,6 +103,12 @@ async def test_a_run_of_an_earlier_version_begins_in_this_one() -> None:
     server = Server({NIGHT: night(active=True)})
     assert [*await redirect(cast(Any, server))] == ["buy-from-inbox"]
     assert server.updates == [HERE]
+
+
+async def test_a_merchant_s_own_deployment_of_such_a_name_stays_as_it_is() -> None:
+    server = Server({NIGHT: night(active=True)}, flow="my-night")
+    await rename_deployments(cast(Any, server))
+    assert ([*server.deployments], server.updates) == ([NIGHT], [])
 
 
 async def test_a_paused_schedule_is_paused_under_the_new_name_and_the_old_one_is_gone() -> None:
