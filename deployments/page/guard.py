@@ -47,6 +47,8 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
+        if refusal:
+            refusal.headers["connection"] = "close"  # a body that was not taken leaves a rest on the wire
         await (refusal or self.app)(scope, receive, with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
