@@ -136,8 +136,8 @@ def amounts(minor: pa.Array, currency: pa.Array) -> Column:
     return Column.of(zip(minor.to_pylist(), currency.to_pylist(), strict=True), _amount)
 
 
-def _amount(told: tuple[int | None, str | None]) -> Decimal | None:
-    minor, currency = told
+def _amount(pair: tuple[int | None, str | None]) -> Decimal | None:
+    minor, currency = pair
     return None if minor is None or not currency else Decimal(minor).scaleb(-minor_digits(currency))
 
 
