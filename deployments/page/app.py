@@ -257,9 +257,7 @@ class Page:
     async def failed(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else getattr(error, "status", 503)
         words = error.detail if isinstance(error, HTTPException) else str(error) or words_of(error)
-        answer = self.shown("That did not work", words=[words], status=status)
-        answer.headers["connection"] = "close"  # a body that was not taken leaves a rest on the wire
-        return answer
+        return self.shown("That did not work", words=[words], status=status)
 
 
 def _named(request: Request, name: str) -> str:

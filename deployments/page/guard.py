@@ -44,11 +44,11 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if message["status"] >= 400:
+                    headers["connection"] = "close"  # a body that was not taken leaves a rest on the wire
             await send(message)
 
         refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
-        if refusal:
-            refusal.headers["connection"] = "close"  # a body that was not taken leaves a rest on the wire
         await (refusal or self.app)(scope, receive, with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
