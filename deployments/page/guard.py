@@ -30,6 +30,7 @@ HEADERS = {
     "cache-control": "no-store",
     "cross-origin-resource-policy": "same-origin",
 }
+CLOSED = {"connection": "close"}  # a body that was not taken leaves a rest on the wire
 
 
 class Guard:
@@ -42,10 +43,9 @@ class Guard:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                closed = CLOSED if message["status"] >= 400 else {}
+                for name, value in (HEADERS | closed).items():
                     headers.setdefault(name, value)
-                if message["status"] >= 400:
-                    headers["connection"] = "close"  # a body that was not taken leaves a rest on the wire
             await send(message)
 
         refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None

@@ -88,8 +88,7 @@ class Today:
 def stands(settings: SourcingSettings, clock: Callable[[], datetime]) -> Standing:
     with Ledger(settings.ledger_url, clock=clock, owner="page", only_reads=True) as ledger:
         now, zone, limit = clock(), ZoneInfo(settings.timezone), settings.day_limit
-        noon = start_of_day(now, settings.timezone) + timedelta(hours=12)  # a day may have 23 hours, or 25
-        days = [start_of_day(noon - timedelta(days=day), settings.timezone) for day in range(DAYS)]
+        days = [start_of_day(start_of_day(now, zone.key) + timedelta(hours=12 - 24 * n), zone.key) for n in range(DAYS)]
         since = [ledger.spent_since(day) for day in days]
         bars = []
         for day, more, less in zip(days, since, [0, *since], strict=False):
