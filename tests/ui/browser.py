@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 PATIENCE_MS = 120_000
@@ -36,7 +36,7 @@ def window(*, width: int = 1280, height: int = 900, scale: float = 1) -> Iterato
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-        page: Page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
+        page: Page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale, reduced_motion="reduce")
         page.set_default_timeout(PATIENCE_MS)
         yield page
         browser.close()
