@@ -285,5 +285,5 @@ def _late(deployment: str = "buy-from-inbox", *, due_s: float = 700) -> tuple[st
 
 
 def _overdue(name: str, hours: float, *, is_scheduled: bool = True) -> list[Message]:
-    last = DateTime.instance(ago(hours * 3600))  # as Prefect's client answers it
+    last = DateTime.fromisoformat(ago(hours * 3600).isoformat())  # as Prefect's client answers it
     return _messages(completions={name: Completion(last, last, is_scheduled)})
