@@ -36,7 +36,9 @@ def window(*, width: int = 1280, height: int = 900, scale: float = 1) -> Iterato
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-        page: Page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale, reduced_motion="reduce")
+        page: Page = browser.new_page(
+            viewport={"width": width, "height": height}, device_scale_factor=scale, reduced_motion="reduce"
+        )
         page.set_default_timeout(PATIENCE_MS)
         yield page
         browser.close()
