@@ -21,14 +21,16 @@ from tests.running import ROOT
 OPTION = "--everyday"
 LONG = {
     *("simulation", "hostile", "ui", "journeys", "crashes", "upgrade", "sandbox", "test_reasons_are_data"),
-    *("cli/test_confirm", "cli/test_doctor_live", "cli/test_report"),
-    *("connectors/snapshots", "connectors/request_files", "connectors/test_foreign"),
-    *(f"connectors/ledger/test_{name}" for name in ("backup", "changes", "receivers", "spending", "verify")),
+    *(f"cli/test_{name}" for name in ("confirm", "diff", "doctor_live", "reasons", "report")),
+    *("connectors/callbacks", "connectors/snapshots", "connectors/request_files"),
+    *(f"connectors/test_{name}" for name in ("cost_files", "exports", "foreign", "notifying")),
+    *(f"connectors/ledger/test_{name}" for name in ("backup", "changes", "forgetting", "receivers")),
+    *(f"connectors/ledger/test_{name}" for name in ("shares", "spending", "trouble", "verify")),
     *("connectors/marketplaces/channel_contract", "connectors/marketplaces/test_seen_values"),
-    *("connectors/xportcn/test_live", "connectors/xportcn/test_tolerant_readers"),
-    *("deployments/test_automations", "deployments/test_causal_order", "deployments/test_dispatching"),
+    *(f"connectors/xportcn/test_{name}" for name in ("breaker", "leased_permits", "live", "tolerant_readers")),
+    *(f"deployments/test_{name}" for name in ("automations", "causal_order", "dispatching", "page", "receiver")),
     *(f"domain/test_{name}" for name in ("fair_pace", "landed", "reasons", "reconciliation_properties")),
-    *("flows/report", "flows/test_costs"),
+    *("flows/report", "flows/test_costs", "flows/test_reconcile"),
     *(f"tasks/test_{name}" for name in ("bookings_repeated", "callback_handling", "kinds", "rebuild")),
     *("tasks/test_snapshot_sums", "tasks/test_submissions"),
 }
