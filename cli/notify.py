@@ -40,8 +40,8 @@ def send_messages(*, as_json: bool) -> int:
         sending = send_due(ledger, settings)
         unsent = ledger.outbox.unsent(ledger.clock() - UNSENT_FOR)
     if as_json:
-        told = [{"subject": one.subject, "addressee": one.recipient, "why": str(one.why)} for one in unsent]
-        print_json({"sent": sending.sent, "not_arrived": told})
+        missed = [{"subject": one.subject, "addressee": one.recipient, "why": str(one.why)} for one in unsent]
+        print_json({"sent": sending.sent, "not_arrived": missed})
     else:
         console.print(f"{pluralize(sending.sent, 'message')} sent")
         for one in unsent:

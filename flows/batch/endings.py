@@ -134,8 +134,8 @@ async def show_stopped(client: PrefectClient, run: FlowRun, ledger: Ledger) -> s
     report = await asyncio.to_thread(so_far, ledger, batch_id)
     if not report.orders:
         return ""
-    told = f"Batch {batch_id}: {counts_of(report)}"
-    rows, words = of_many(outcome_rows(report), told, of=len(report.orders))
+    summary = f"Batch {batch_id}: {counts_of(report)}"
+    rows, words = of_many(outcome_rows(report), summary, of=len(report.orders))
     key, text = artifact_key(batch_id), markdown_report(report, links=links_of(report))
     for kind, name, data, said in (
         ("table", f"outcome-{key}", rows, words),

@@ -195,8 +195,8 @@ def row_of(those: Sequence[ToDo], reason: str, forms: Mapping[str, UUID], timezo
 def links_of(those: Sequence[ToDo], forms: Mapping[str, UUID]) -> list[tuple[str, str]]:
     """The texts and addresses of the forms that lead on; none without a known UI."""
     one = those[0]
-    told = [*_remedies(one), *([("drop-orders", "not wanted", _dropping(those))] if one.is_dispensable else [])]
-    named = [(name, run_form(forms[form], filled)) for form, name, filled in told if form in forms]
+    remedies = [*_remedies(one), *([("drop-orders", "not wanted", _dropping(those))] if one.is_dispensable else [])]
+    named = [(name, run_form(forms[form], filled)) for form, name, filled in remedies if form in forms]
     return named if run_form("any") else []
 
 
