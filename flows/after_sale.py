@@ -188,7 +188,7 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
     async with opened() as resources:
         ledger = resources.ledger
         refs = list(dict.fromkeys(refund.order_ref for refund in ledger.refunds.in_states(FOLLOWED)))
-        feed = EventFeed(ledger, refs)
+        before, feed = ledger.orders(refs), EventFeed(ledger, refs)
         await settle_open(resources, refs)
         refunds = [refund for refund in ledger.refunds.of_orders(refs) if refund.state in FOLLOWED]
         run_logger().info("%s to follow", pluralize(len(refunds), "refund"))
@@ -200,7 +200,8 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
                 unread = await follow_refunds(resources, chunk, label=label)
                 troubles += [Trouble(ref, why) for ref, why in unread.items()]
         await feed.emit(refs)
-        return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
+        keys = [refund.key for refund in refunds]
+        return await after_sale_report(resources, refs, before=before, keys=keys, troubles=troubles)
 
 
 async def _parcel_dry_run(

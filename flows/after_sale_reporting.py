@@ -23,7 +23,7 @@ from flows.prefect_ui.dry_run import DryRunRow, show_dry_run
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import Resources
-from tasks.snapshot_refunds import snapshot_refunds
+from tasks.snapshot_moved import snapshot_moved
 
 NOT_AS_ASKED = "not as asked"
 COLUMNS = ("order", "state", NOT_AS_ASKED, "reason", "refunds", "asked back", "came back", "marketplace")
@@ -98,7 +98,7 @@ async def after_sale_report(
     """
     orders = resources.ledger.orders(order_refs)
     refunds = resources.ledger.refunds.of_orders(order_refs)
-    snapshot_id = await snapshot_refunds(resources, before or orders) if orders else None
+    snapshot_id = await snapshot_moved(resources, "after-sale", refs=orders, before=before or {})
     report = AfterSaleReport(
         orders=[line_of(order) for order in orders.values()],
         refunds=[refund_line(refund) for refund in refunds if keys is None or refund.key in keys],

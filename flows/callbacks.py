@@ -16,6 +16,7 @@ from connectors.callbacks.tickets import LEASE, Tickets
 from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
 from connectors.snapshots.tables.callbacks import CALLBACKS
+from connectors.snapshots.tables.table import Row
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
 from domain.callback_kinds import CallbackKind
 from domain.messages import Message, MessageKind, alert
@@ -33,8 +34,7 @@ from tasks.engine.resources import Resources, utc_now
 from tasks.follow_refunds import follow_refunds
 from tasks.parcels_received import Received, received_parcels
 from tasks.pay import read_unpaid
-from tasks.snapshot import write
-from tasks.snapshot_refunds import snapshot_refunds
+from tasks.snapshot_moved import snapshot_moved
 
 READ = (*FOLLOWED, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
 
@@ -95,7 +95,8 @@ async def handle_callbacks(
     came = {ref: _came_of(before[ref], after[ref], troubles.get(ref)) for ref in before}
     outcomes = {message.id: _outcome(message, before, came) for message in messages}
     parcels = await received_parcels(resources, store, messages, after) if kind is CallbackKind.INBOUND else []
-    await _snapshot(resources, messages, outcomes, parcels)
+    further = _rows(messages, outcomes, parcels)
+    await snapshot_moved(resources, "callbacks", before=before, further=further)
     changed = [ref for ref in before if (before[ref].state, before[ref].why) != (after[ref].state, after[ref].why)]
     await enqueue(ledger, *_held(changed, after), *_found_fault(parcels))
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
@@ -132,20 +133,15 @@ def _found_fault(parcels: Sequence[Received]) -> Iterator[Message]:
             yield alert(cause, MessageKind.PARCEL, subject, one.why)
 
 
-async def _snapshot(
-    resources: Resources, messages: Sequence[Callback], outcomes: Mapping[int, Reason], parcels: Sequence[Received]
-) -> None:
+def _rows(
+    messages: Sequence[Callback], outcomes: Mapping[int, Reason], parcels: Sequence[Received]
+) -> dict[str, list[Row]]:
     newest = {(str(one.row["order_ref"]), str(one.row["tracking_number"])): one.row for one in parcels}
-    tables = {
-        "callbacks": [
-            CALLBACKS.row(message, outcome=str(why), reason_code=why.code)
-            for message, why in ((message, outcomes[message.id]) for message in messages)
-        ],
+    told = ((message, outcomes[message.id]) for message in messages)
+    return {
+        "callbacks": [CALLBACKS.row(message, outcome=str(why), reason_code=why.code) for message, why in told],
         "parcels_received": list(newest.values()),
     }
-    now = resources.clock()
-    told = {name: rows for name, rows in tables.items() if rows}
-    await write(resources, f"callbacks-{now:%Y%m%dT%H%M%S%f}", told, batch_id=None, as_of=now)
 
 
 async def _read_news(
@@ -159,16 +155,12 @@ async def _read_news(
         return {}, ()
     report = await track(resources, only=orders)
     troubles = {**report.unread}
-    tracked = await asyncio.to_thread(resources.ledger.orders, orders)
     unpaid = {ref: order for ref, order in orders.items() if _waits_to_be_paid(order)}
     if unpaid:
         await read_unpaid(resources, unpaid)
     if kind is CallbackKind.REFUND:
         refunds = [one for one in resources.ledger.refunds.of_orders(list(orders)) if one.state in REFUNDS_FOLLOWED]
         troubles |= await follow_refunds(resources, refunds, label="what was told of") if refunds else {}
-    now = await asyncio.to_thread(resources.ledger.orders, orders)
-    if moved := {ref: tracked[ref] for ref, order in now.items() if order != tracked[ref]}:
-        await snapshot_refunds(resources, moved)
     return {ref: reason for ref, reason in troubles.items() if ref in orders}, report.unasked
 
 

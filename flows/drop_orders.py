@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from prefect import flow
 
 from connectors.ledger.engine import LedgerUnusable
@@ -14,6 +12,7 @@ from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, DroppedBatch, DroppedBy, DroppedOrders, WhyDropped
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
+from tasks.snapshot_sums import LedgerAlone
 
 NO_ORDER: list[str] = []
 
@@ -31,8 +30,9 @@ async def drop_orders(
     They wait for nothing any longer, and come back when a run that starts later names them. An order of which something
     was begun stays as it is, and its log line says what to do instead.
     """
-    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="drop-orders") as ledger:
-        done = await asyncio.to_thread(dropped, ledger, order_refs, batch, by=said_by, why=why)
+    settings = SourcingSettings()
+    with Ledger(settings.ledger_url, clock=utc_now, owner="drop-orders") as ledger:
+        done = await dropped(LedgerAlone(ledger, settings), order_refs, batch, by=said_by, why=why)
     if done is None:
         raise BadInput(NOTHING_NAMED)
     for ref, reason in done.stay.items():

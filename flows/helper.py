@@ -56,6 +56,8 @@ async def help_batch(share: ShareId) -> Any:
             resources.breaker.until((terms.done_by - resources.clock()).total_seconds())
         helping = Helping(resources, found, idle_s=IDLE_S)
         await helping.work()
+        if not why_over(resources.ledger.shares.look(share), resources.clock()):
+            resources.ledger.moved.clear()  # the run that shares the batch writes all of it at its end
     done = helping.done
     helped = Helped(
         batch_id=found.batch_id, planned=done[Work.PLAN], bought=done[Work.BUY], why_ended=helping.why_ended

@@ -48,9 +48,7 @@ from tasks.reconcile import (
     unsettled,
 )
 from tasks.reconciliation_rows import reconciliation_rows
-from tasks.snapshot import orders_now, write
-from tasks.snapshot_refunds import snapshot_missing_refunds
-from tasks.snapshot_sums import LedgerSums
+from tasks.snapshot_moved import note_missing, snapshot_moved
 
 # An unpaid order closes after a day: an order paid since a moment was created no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)
@@ -93,14 +91,13 @@ class Reconciliation:
         listings = await self._list()
         await confirm_what_lists_show(self.resources, listings)
         await feed.emit(before)
-        changed = {ref: before[ref] for ref, order in ledger.orders(before).items() if order != before[ref]}
         shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
         seen = await self._seen_twice(facts, shown)
         sums = paid_sums(facts, {name: shown[name] for name in self.whole}, since=self.since)
         wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
         unknown_here = self._without(seen.findings, foreign)
         refunds, unread = await self._unknown_refunds()
-        if trouble := await snapshot_missing_refunds(self.resources, self.since):
+        if trouble := await note_missing(self.resources, self.since):
             self.troubles.append(detail(Part.REFUNDS_NOT_COMPARED, failure=trouble))
         findings = ranked([*unknown_here, *refunds, *([wallet] if wallet else [])])
         report = ReconciliationReport(
@@ -114,17 +111,15 @@ class Reconciliation:
             troubles=self.troubles,
             not_marked=self.not_marked,
             notes=(*seen.notes, *unread),
-            snapshot_id=f"reconciliation-{self.now:%Y%m%dT%H%M%S%f}",
+            snapshot_id="",
             snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
         )
         rows = reconciliation_rows(findings, since=self.since, summary=summary_of(report))
-        as_of = self.resources.clock()
-        agreement = LedgerSums(self.resources, changed, ("orders",))
-        tables = {"reconciliation": rows, **orders_now(self.resources, changed)}
-        await write(
-            self.resources, report.snapshot_id, tables, batch_id=None, as_of=as_of, begun=self.now, agreement=agreement
+        snapshot_id = await snapshot_moved(
+            self.resources, "reconciliation", before=before, further={"reconciliation": rows}, begun=self.now
         )
-        return replace(report, rejected=rejected_in(self.resources.settings.snapshot_root, report.snapshot_id))
+        rejected = rejected_in(self.resources.settings.snapshot_root, snapshot_id)
+        return replace(report, snapshot_id=snapshot_id or "", rejected=rejected)
 
     async def _settle(self) -> list[str]:
         """Settle open effects by reading; answers the orders that have none open any more."""

@@ -44,8 +44,7 @@ from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments
-from tasks.snapshot import Before, snapshot_tracking
-from tasks.snapshot_refunds import snapshot_missing_refunds
+from tasks.snapshot_moved import Rows, note_missing, rows_of, snapshot_moved
 from tasks.sync_tracking import sync_tracking as sync_chunk
 
 FOLLOWED = (
@@ -95,14 +94,14 @@ class TrackReport:
 class _Followed:
     """Orders on their way, a chunk in memory at a time: a line of the report of each, and what is new of some.
 
-    `before` has how those with news were, `scans` the keys of the new scans, `newest` the last one of each in words.
+    `before` has the rows of those that moved, `scans` counts the new scans, `newest` has the last of each in words.
     """
 
     def __init__(self, resources: Resources) -> None:
         self._ledger, self._clock = resources.ledger, resources.clock
-        self.before: dict[str, Before] = {}
+        self.before: dict[str, OrderRecord | Rows] = {}
         self.lines: dict[str, ReportLine] = {}
-        self.scans: set[tuple[str, str, int]] = set()
+        self.scans = 0
         self.newest: dict[str, str] = {}
         self.back: set[str] = set()
         self.stuck: dict[tuple[str, str], str] = {}
@@ -117,14 +116,13 @@ class _Followed:
     ) -> dict[str, OrderRecord]:
         """Note what is new of orders that were so `earlier`; answers them as they are now."""
         later = self._ledger.orders(earlier)
-        scanned = {event["order_ref"] for event in events}
         for ref, order in later.items():
             self.lines[ref] = line_of(order)
-            if (has_moved := order != earlier[ref]) or ref in scanned:
-                self.before[ref] = Before.of(earlier[ref], has_moved=has_moved)
+            if order != earlier[ref]:
+                self.before[ref] = rows_of(earlier[ref])
         for event in sorted(events, key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"])):
             ref, number = event["order_ref"], event["tracking_number"]
-            self.scans.add((ref, number, event["sequence"]))
+            self.scans += 1
             self.newest[ref] = scan_words(event, later[ref])
             if _goes_back(event):
                 self.back.add(ref)
@@ -186,16 +184,15 @@ async def track(
         if ref in followed.before and followed.lines[ref].state is not state
     ]
     await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
-    snapshot_id = (
-        await snapshot_tracking(resources, followed.before, followed.scans, begun) if followed.before else None
-    )
-    since = resources.clock() - LATE_REFUNDS
-    if only is None and (trouble := await snapshot_missing_refunds(resources, since)):
-        run_logger().warning("%s", trouble)
+    snapshot_id = None
+    if only is None:  # else the caller writes all at once
+        if trouble := await note_missing(resources, resources.clock() - LATE_REFUNDS, ("refunds",)):
+            run_logger().warning("%s", trouble)
+        snapshot_id = await snapshot_moved(resources, "tracking", before=followed.before)
     report = TrackReport(
         followed=len(orders),
         moved=moved,
-        new_events=len(followed.scans),
+        new_events=followed.scans,
         troubles=troubles,
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),

@@ -21,8 +21,6 @@ from connectors.snapshots.writer import drop_tables
 from domain.report import NONE_REJECTED, Rejected, all_rejected
 from tasks.engine.resources import Resources
 from tasks.snapshot import ORDERS_A_PART, Slices, snapshot_orders, write
-from tasks.snapshot_refunds import refund_tables
-from tasks.snapshot_sums import LedgerSums
 
 REBUILT = "{}-rebuilt"
 KNOWN = frozenset(
@@ -80,25 +78,20 @@ async def rebuild(resources: Resources, batch_id: str | None, *, give_up: bool =
 
 
 async def _followed(resources: Resources, batch_id: str) -> list[str]:
-    """The tracking and after-sale snapshots of a batch's orders; none where these have neither."""
+    """The tracking snapshot of a batch's orders; none where these have no scan."""
     as_of, refs = resources.clock(), resources.ledger.refs_in(batch_id)
-    sums = LedgerSums(resources, refs, ("refunds",))
     parts = _followed_tables(resources.ledger, refs)
     if (first := next(parts, None)) is None:
         return []
     tables = Slices(lambda: chain([first], parts))
     name = REBUILT.format(batch_id)
-    return [await write(resources, name, tables, batch_id=batch_id, as_of=as_of, agreement=sums)]
+    return [await write(resources, name, tables, batch_id=batch_id, as_of=as_of)]
 
 
 def _followed_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[Mapping[str, Sequence[Row]]]:
     for some in chunked(order_refs, ORDERS_A_PART):
-        tables = {
-            "tracking_events": [TRACKING_EVENTS.row(event) for event in ledger.tracking.listed(order_refs=some)],
-            **refund_tables(ledger, some),
-        }
-        if any(tables.values()):
-            yield tables
+        if events := ledger.tracking.listed(order_refs=some):
+            yield {"tracking_events": [TRACKING_EVENTS.row(event) for event in events]}
 
 
 def _free_of_damage(root: Path, *, give_up: bool) -> tuple[list[Damage], list[Damage]]:

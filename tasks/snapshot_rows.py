@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.store import Ledger
 from connectors.snapshots.tables.offers import FREIGHT_QUOTES, QUOTES, freight_on_offer, offer_rows
 from connectors.snapshots.tables.orders import ORDER_LINES, ORDERS, OUTCOMES, PAYMENTS
 from connectors.snapshots.tables.parcels import SHIPMENT_ITEMS, SHIPMENTS
+from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS
 from connectors.snapshots.tables.table import Row
 from domain.plan import PlannedOrder
@@ -37,4 +39,13 @@ def order_tables(orders: Sequence[OrderRecord]) -> dict[str, list[Row]]:
     return {
         table.name: [{**row, "batch_id": order.batch_id} for order in orders for row in table.rows(order)]
         for table in OF_ORDERS
+    }
+
+
+def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> dict[str, list[Row]]:
+    """The refunds of these orders and their events."""
+    events = ledger.refunds.events(order_refs=order_refs)  # before the refunds: an event's own is never missing then
+    return {
+        "refunds": [REFUNDS.row(refund) for refund in ledger.refunds.of_orders(order_refs)],
+        "refund_events": [REFUND_EVENTS.row(event) for event in events],
     }

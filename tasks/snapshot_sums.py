@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from connectors.ledger.overview import money_of, state_of_all
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
 from connectors.snapshots.sums import SnapshotSumsDiffer, Sums
 from domain.money import Money
-from tasks.engine.resources import Resources
+
+
+class Source(Protocol):
+    """A ledger, and the settings that say where its snapshots are."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def settings(self) -> SourcingSettings: ...
+
+
+class LedgerAlone(NamedTuple):
+    """The source of a command that does not call the service."""
+
+    ledger: Ledger
+    settings: SourcingSettings
 
 
 class LedgerSums:
@@ -18,30 +37,30 @@ class LedgerSums:
     """
 
     def __init__(
-        self, resources: Resources, order_refs: Iterable[str], tables: Sequence[str], state: str | None = None
+        self, source: Source, order_refs: Iterable[str], tables: Sequence[str], state: str | None = None
     ) -> None:
-        self._resources = resources
+        self._source = source
         self._refs = list(order_refs)
         self._tables = tables
         self._state = state or self._now()
 
     def __call__(self, written: Mapping[str, Sums]) -> None:
         """Raises `SnapshotSumsDiffer`."""
-        known = money_of(self._resources.ledger, self._refs)
+        known = money_of(self._source.ledger, self._refs)
         wrong = [table for table in self._tables if written.get(table, {}) != known[table]]
         if wrong and self._now() == self._state:
             sums = "; ".join(
                 f"{table}: {_words(written.get(table, {}))}, not {_words(known[table])}" for table in wrong
             )
             raise SnapshotSumsDiffer(
-                f"a snapshot for {self._resources.settings.snapshot_root} adds up to other sums than the ledger "
-                f"{self._resources.ledger.shown}, and was not written ({sums}). Nothing is lost: the ledger has "
+                f"a snapshot for {self._source.settings.snapshot_root} adds up to other sums than the ledger "
+                f"{self._source.ledger.shown}, and was not written ({sums}). Nothing is lost: the ledger has "
                 "everything, and the snapshots before still count. Check it with `sourcing ledger verify` and "
                 "`sourcing reconcile`, mend what they find or report it, then run again or `sourcing snapshot rebuild`"
             )
 
     def _now(self) -> str:
-        return state_of_all(self._resources.ledger, self._refs)[0]
+        return state_of_all(self._source.ledger, self._refs)[0]
 
 
 def _words(sums: Sums) -> str:

@@ -40,6 +40,7 @@ class OrderMover:
 
     def __init__(self, ledger: Transactions, connection: Connection, refs: Iterable[str], *, by: str = "") -> None:
         self._connection = connection
+        self._ledger = ledger
         self._now = ledger.clock()
         self._by = by or ledger.owner
         rows = connection.execute(LOCKED_ORDERS, {"refs": {*refs}})
@@ -95,6 +96,7 @@ class OrderMover:
 
     def write(self) -> None:
         """Write all changes and their audit trail; orders that fill the same columns share a statement."""
+        self._ledger.moved.update(self._written)
         alike = defaultdict[tuple[str, ...], list[dict[str, Any]]](list)
         for order_ref, written in self._written.items():
             row = {"at_ref": order_ref, "to_updated_at": self._now}

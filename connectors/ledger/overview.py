@@ -13,7 +13,7 @@ from sqlalchemy import JSON, Connection, and_, bindparam, func, select
 
 from connectors.ledger.many import chunked, minor_sum, one_of
 from connectors.ledger.records import EffectRecord
-from connectors.ledger.schema import batches, effects, moves, orders, refunds
+from connectors.ledger.schema import batches, effects, moves, orders, refunds, tracking_events
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
 from domain.findings import LedgerOrder
@@ -124,6 +124,22 @@ _REFUNDED = (
     .where(one_of(refunds.c.order_ref, "refs"))
     .group_by(refunds.c.currency)
 )
+
+
+MOVED_AT = {
+    "orders": orders.c.updated_at,
+    "refunds": refunds.c.updated_at,
+    "tracking_events": tracking_events.c.recorded_at,
+}
+
+
+def moved_since(ledger: Transactions, table: str, since: datetime) -> dict[str, datetime]:
+    """The orders with a row of this table that moved since then, and when it moved last."""
+    at = MOVED_AT[table]
+    statement = select(at.table.c.order_ref, func.max(at).label("at")).where(at >= since).group_by(at.table.c.order_ref)
+    if table == "orders":
+        statement = statement.where(orders.c.state.in_(list(OrderState)))  # only with these an index serves
+    return {row["order_ref"]: row["at"] for row in ledger.rows(statement)}
 
 
 def orders_of(ledger: Transactions, order_refs: Iterable[str]) -> list[LedgerOrder]:

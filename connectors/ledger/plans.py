@@ -99,6 +99,7 @@ def put_rows(
     if not rows and if_so is None:
         return True
     now = ledger.clock()
+    ledger.moved.update(row["order_ref"] for row in rows)
     planned: dict[str, dict[str, Any]] = {}
     contact: dict[str, Any] = {}
     for row in rows:

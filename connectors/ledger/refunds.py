@@ -38,12 +38,6 @@ class RefundRows(LedgerRows):
             for row in self._ledger.rows(select(refunds.c.refund_id).where(refunds.c.refund_id.in_(some)))
         }
 
-    def written_since(self, since: datetime) -> list[tuple[str, str, datetime]]:
-        """Order, key and last update of each refund that was written since then."""
-        c = refunds.c
-        found = select(c.order_ref, c.key, c.updated_at).where(c.updated_at >= since)
-        return [(*row.values(),) for row in self._ledger.rows(found)]
-
     @repeating
     def put(self, refund: Refund) -> None:
         """Record a refund, or replace it while it is not requested yet."""
@@ -56,6 +50,7 @@ class RefundRows(LedgerRows):
         )
         with self._ledger.transaction(()) as connection:
             connection.execute(statement)
+        self._ledger.moved.add(refund.order_ref)
 
     @repeating
     def follow(self, refund: Refund, events: Sequence[RefundEvent]) -> int:

@@ -74,6 +74,7 @@ class TrackingRows(LedgerRows):
             self._stay_due(connection, unread)
             if ended := [one.order_ref for one in changes if one.state not in TRAVELLING]:
                 connection.execute(delete(tracked).where(one_of(tracked.c.order_ref, "refs")), {"refs": ended})
+        self._ledger.scanned.update((row["order_ref"], row["tracking_number"], row["sequence"]) for row in rows)
         return rows
 
     def _polls(self, connection: Connection, polled: Polled) -> list[dict[str, Any]]:

@@ -68,10 +68,15 @@ def passes(cause: BaseException | None) -> bool:
 
 
 Clock = Callable[[], datetime]
+Scan = tuple[str, str, int]
+"""The key of a tracking event: order, tracking number, its number."""
 
 
 class Transactions:
     """An open database. `owner` names this run in rows and in the audit trail; `since` is when it began (UTC).
+
+    `moved` are orders that this run has changed, or whose refunds, and `scanned` the scans that it has recorded, which
+    no snapshot has yet.
 
     One that `only_reads` brings no ledger up to date, and its database refuses what would write.
     """
@@ -85,6 +90,8 @@ class Transactions:
         self.totals = CommittedTotals()
         self.asks_first = False
         self.free_of_first = set[str]()
+        self.moved = set[str]()
+        self.scanned = set[Scan]()
         self.engine = reading_engine(url) if only_reads else open_engine(url)
         event.listen(self.engine, "connect", lambda *_: self.totals.forget())  # it may be another server by now
         is_postgres = self.engine.dialect.name == "postgresql"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.ledger.dropping import drop
-from connectors.ledger.store import Ledger
 from domain.pause import by_whom, why_in_words
 from domain.reasons import Reason
 from domain.states import OrderState
 from domain.wording import pluralize
+from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot_sums import Source
 
 LAID_ASIDE = (OrderState.HELD, OrderState.REFUSED)
 NOTHING_NAMED = "name an order, or a batch with orders that are held or refused"
@@ -32,17 +34,19 @@ class Dropped:
         )
 
 
-def dropped(ledger: Ledger, order_refs: Sequence[str], batch: str, *, by: str, why: str) -> Dropped | None:
+async def dropped(source: Source, order_refs: Sequence[str], batch: str, *, by: str, why: str) -> Dropped | None:
     """Drop these orders, and those of a batch that are held or refused; None where that is no order at all.
 
     Of a batch, orders of which something was begun are passed over.
     """
+    ledger = source.ledger
     named = [ref.strip() for ref in order_refs if ref.strip()]
     rest = [one.order_ref for one in ledger.each_order(ledger.refs_in(batch.strip())) if one.state in LAID_ASIDE]
     refs = list(dict.fromkeys([*named, *rest]))
     if not refs:
         return None
-    stay = drop(ledger, refs, by=by_whom(by), note=why_in_words(why))
+    stay = await asyncio.to_thread(drop, ledger, refs, by=by_whom(by), note=why_in_words(why))
+    await snapshot_moved(source, "dropped")
     return Dropped(
         dropped=[ref for ref in refs if ref not in stay], stay={ref: why for ref, why in stay.items() if ref in named}
     )

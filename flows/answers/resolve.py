@@ -32,6 +32,7 @@ from tasks.effects.refund import AskRefund
 from tasks.effects.refund_states import take_outcome
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
+from tasks.snapshot_moved import snapshot_moved
 
 NUMBERED_ANEW = timedelta(days=180)
 """A parcel's number is compared with those of orders booked within so long: carriers use numbers again."""
@@ -42,12 +43,13 @@ async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, b
 
     Raises `ResolutionRefused` for an answer without a question, that comes too early, or that the service contradicts.
     """
-    record = await checked_answer(resources, order_ref, answer, by=by)
+    was, record = order_of(resources, order_ref), await checked_answer(resources, order_ref, answer, by=by)
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
     if not await asyncio.to_thread(resources.ledger.resolutions.record, record, dead_owners=dead):
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
     if record.effect and kind_of(record.effect) is AskRefund:
         await take_outcome(resources, refund_of(resources, record.effect))
+    await snapshot_moved(resources, "answered", before={order_ref: was})
     return order_of(resources, order_ref)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from prefect.context import FlowRunContext
@@ -20,6 +20,7 @@ from flows.notify.outbox import enqueue, outages_notified, run_link, service_bac
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import Resources, open_resources, utc_now
+from tasks.snapshot_moved import snapshot_moved
 
 LEAST_S = 60.0
 """The first call is waited for at least so long."""
@@ -74,9 +75,22 @@ async def opened(
         with outages_notified(resources.ledger):
             await resources.warehouse()
             await asyncio.to_thread(service_back, resources.ledger, run_link())
-            yield resources
+            async with moves_written(resources):
+                yield resources
         words = [word.message(order_refs) for word, order_refs in resources.unknown.items()]
         await enqueue(resources.ledger, *of_doubts(_doubts(resources)), *words, *of_calls(resources.calls))
+
+
+@asynccontextmanager
+async def moves_written(resources: Resources) -> AsyncIterator[None]:
+    """What is moved in the block and not written by its end reaches the tables, also where it fails or is cancelled."""
+    try:
+        yield
+    except (asyncio.CancelledError, Exception):
+        with suppress(Exception):  # the cause of the end must come out
+            await snapshot_moved(resources)
+        raise
+    await snapshot_moved(resources)
 
 
 def _doubts(resources: Resources) -> list[EffectRecord]:

@@ -20,7 +20,7 @@ from flows.cancel_orders import cancel as cancel_chunks
 from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Clock, open_resources
-from tasks.snapshot_refunds import snapshot_refunds
+from tasks.snapshot_moved import snapshot_moved
 from tests.simulation.process import Process
 
 BATCH, CORRECTED = "batch", "corrected"
@@ -80,7 +80,7 @@ async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[
         before = resources.ledger.orders(order_refs)
         await settle_open(resources, before)
         await cancel_chunks(resources, order_refs, CHANGED_MY_MIND, chunk_size)
-        await snapshot_refunds(resources, before)
+        await snapshot_moved(resources, "after-sale", before=before)
 
 
 async def answer(settings: SourcingSettings, clock: Clock, order_ref: str, said: Resolution) -> None:

@@ -48,6 +48,7 @@ def _resources(tmp_path: Path, clock: MovableClock, log: SendLog) -> Iterator[Re
     with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner=log.owner) as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1"), plan("A-2")])
+        ledger.moved.clear()
         yield resources_on(ledger, tmp_path, clock)
 
 

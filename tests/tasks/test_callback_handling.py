@@ -232,7 +232,7 @@ async def test_tracking_goes_on_where_the_refunds_that_are_told_can_not_be_read(
         told_in.unlink()
     report = await track(resources, 10)
     assert (report.troubles, state(resources, "B-1")) == ([], "refunding")
-    assert "refunds that the tables lack could not be looked for" in caplog.text
+    assert "rows that the tables lack could not be looked for" in caplog.text
 
 
 async def test_a_price_that_rose_before_payment_holds_the_order_and_is_told(

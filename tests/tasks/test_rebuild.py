@@ -18,7 +18,8 @@ from connectors.snapshots.writer import drop_tables
 from domain.service_orders import TraceStatus, TrackingEvent
 from tasks.engine.resources import Resources
 from tasks.rebuild import rebuild
-from tasks.snapshot import Before, snapshot_orders, snapshot_tracking
+from tasks.snapshot import snapshot_orders
+from tasks.snapshot_moved import snapshot_moved
 from tests.connectors.ledger.plans import Columns
 from tests.connectors.snapshots.test_rejecting import offer
 from tests.tasks.test_snapshot_sums import orders_alone, pay
@@ -70,8 +71,7 @@ async def test_a_damaged_file_whose_rows_the_ledger_has_is_dropped(resources: Re
     """What else its snapshot has stays; what the ledger does not have is named and left as it is."""
     scan = TrackingEvent(tracking_number="FAR1", occurred_at=AT, status=TraceStatus.SIGN, description="here")
     resources.ledger.tracking.add({"A-1": [scan]})
-    before = {"A-1": Before.of(resources.ledger.orders(["A-1"])["A-1"], has_moved=False)}
-    tracking = await snapshot_tracking(resources, before, {("A-1", "FAR1", 1)}, AT)
+    tracking = await snapshot_moved(resources, "tracking")
     write_snapshot(root, "crawl", AT.date(), {"offers": [offer()]}, batch_id=None, written_at=AT)
     cut(root, "_history/tracking_events/*/*.parquet")
     cut(root, "_history/offers/*/*.parquet")

@@ -18,8 +18,9 @@ from connectors.snapshots.writer import write_snapshot
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.snapshot import Before, orders_now, snapshot_orders, snapshot_plan, snapshot_tracking, write
-from tasks.snapshot_refunds import snapshot_refunds
+from tasks.snapshot import Slices, snapshot_orders, snapshot_plan, write
+from tasks.snapshot_moved import rows_of, snapshot_moved
+from tasks.snapshot_rows import order_tables
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 
@@ -56,65 +57,68 @@ async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
     """It read the order as planned; by the time it writes that, another run has ordered and written it."""
     root, write_now = resources.settings.snapshot_root, tasks.snapshot.write_tables
 
-    async def stopped_before(run: Resources, *arguments: Any, **options: Any) -> None:
+    async def stopped_before(run: Resources, snapshot_id: str, tables: Any, **options: Any) -> None:
+        parts = [*tables]
         clock.advance(30)
         next_run.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
         rows = [order_row(next_run, "A-1")]
         write_snapshot(root, "newer", clock().date(), {"orders": rows}, batch_id=None, written_at=clock())
         clock.advance(30)
-        await write_now(run, *arguments, **options)
+        await write_now(run, snapshot_id, Slices(lambda: iter(parts)), **{**options, "agreement": None})
 
     monkeypatch.setattr("tasks.snapshot.write_tables", stopped_before)
-    await snapshot_refunds(resources, resources.ledger.orders(["A-1"]))
+    await snapshot_moved(resources, refs=["A-1"])
     assert sql(root, "select state from orders").rows == (("ordered",),)
     assert sql(root, "select state from orders_history order by snapshot_at").rows == (("planned",), ("ordered",))
 
 
 def order_row(run: Resources, order_ref: str) -> dict[str, Any]:
-    return orders_now(run, run.ledger.orders([order_ref]))["orders"][0]
+    return order_tables([run.ledger.orders([order_ref])[order_ref]])["orders"][0]
 
 
-async def test_a_payment_is_written_once_by_the_run_that_found_it(resources: Resources) -> None:
+async def test_a_payment_is_written_once_by_the_run_that_found_it(resources: Resources, clock: MovableClock) -> None:
     """Orders are told whenever something moved; a later run that finds nothing new writes the payment no more."""
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
     before = resources.ledger.orders(["A-1"])
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))])
-    first = orders_now(resources, before)
-    assert [(row["amount_minor"], row["batch_id"]) for row in first["payments"]] == [(100, "batch")]
-    later = orders_now(resources, resources.ledger.orders(["A-1"]))
-    assert later.keys() == {"orders", "outcomes"}
+    paid = Columns({"paid_minor": 100, "order_id": "71"})
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=paid)])
+    await snapshot_moved(resources, before=before)
+    clock.advance(1)
+    assert await snapshot_moved(resources) is None
+    await snapshot_moved(resources, refs=["A-1"])
+    root = resources.settings.snapshot_root
+    assert sql(root, "select amount_minor, batch_id from payments_history").rows == ((100, "batch"),)
+    assert sql(root, "select order_ref, state from orders_history").rows[-2:] == (("A-1", "paid"), ("A-1", "paid"))
 
 
-async def test_tracking_writes_what_is_new_of_orders_that_it_no_longer_has_in_memory(
-    resources: Resources, clock: MovableClock
+async def test_what_is_new_of_orders_is_written_without_what_they_had_before(
+    resources: Resources, next_run: Resources, clock: MovableClock
 ) -> None:
-    """A-1 had a scan alone, A-2 was paid while it was followed, and A-3 by another run after that."""
+    """A-1 had a scan alone, A-2 was paid by this run, and A-3 by another, which writes that itself."""
     put_rows(resources.ledger, [plan("A-3")])
     ledger, root, refs = resources.ledger, resources.settings.snapshot_root, ["A-1", "A-2", "A-3"]
     ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in refs])
-    orders = ledger.orders(refs)
-    before = {ref: Before.of(order, has_moved=ref == "A-2") for ref, order in orders.items()}
+    await snapshot_moved(resources)
+    before = {ref: rows_of(order) for ref, order in ledger.orders(refs).items()}
     clock.advance(1)
-    for ref in refs[1:]:
+    for run, ref in ((resources, "A-2"), (next_run, "A-3")):
         paid = Columns({"paid_minor": 100, "order_id": ref})
-        ledger.change([OrderChange(order_ref=ref, state=OrderState.PAID, writes=paid)])
-    scans = [
-        TrackingEvent(tracking_number="T1", occurred_at=clock(), status=TraceStatus.ACCEPT, description=words)
-        for words in ("taken", "sent")
-    ]
-    ledger.tracking.add({"A-1": scans})
-    await snapshot_tracking(resources, before, {("A-1", "T1", 2)}, clock())
-    assert sql(root, "select order_ref, state from orders").rows == (
-        ("A-1", "ordered"),
-        ("A-2", "paid"),
-        ("A-3", "paid"),
-    )
+        run.ledger.change([OrderChange(order_ref=ref, state=OrderState.PAID, writes=paid)])
+    scan = TrackingEvent(tracking_number="T1", occurred_at=clock(), status=TraceStatus.ACCEPT, description="sent")
+    ledger.tracking.add({"A-1": [scan]})
+    await snapshot_moved(resources, before=before)
+    told = "select order_ref, state from orders"
+    assert sql(root, told).rows == (("A-1", "ordered"), ("A-2", "paid"), ("A-3", "ordered"))
     assert sql(root, "select order_ref, description from tracking_events").rows == (("A-1", "sent"),)
-    assert sql(root, "select order_ref, amount_minor from payments").rows == (("A-2", 100), ("A-3", 100))
-    paid_again = {ref: Before.of(order, has_moved=True) for ref, order in ledger.orders(refs).items()}
+    assert sql(root, "select order_ref, amount_minor from payments").rows == (("A-2", 100),)
     clock.advance(1)
+    await snapshot_moved(next_run)
+    assert sql(root, told).rows[-1] == ("A-3", "paid")
+    assert sql(root, "select order_ref, amount_minor from payments").rows == (("A-2", 100), ("A-3", 100))
+    clock.advance(1)
+    paid_before = ledger.orders(refs)
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.BOOKED)])
-    await snapshot_tracking(resources, paid_again, set(), clock())
+    await snapshot_moved(resources, before=paid_before)
     assert len(sql(root, "select * from payments_history").rows) == 2
 
 

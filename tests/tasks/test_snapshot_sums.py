@@ -20,7 +20,7 @@ from domain.report import RejectedRow
 from domain.states import OrderState
 from tasks.engine.resources import Resources
 from tasks.snapshot import snapshot_orders
-from tasks.snapshot_refunds import snapshot_refunds
+from tasks.snapshot_moved import snapshot_moved
 from tasks.snapshot_rows import order_tables
 from tasks.snapshot_sums import LedgerSums
 from tests.connectors.ledger.plans import Columns, plan
@@ -159,7 +159,7 @@ async def test_partial_snapshots_tell_the_ledgers_money_too(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pay(resources, "A-1", 100)
-    monkeypatch.setattr("tasks.snapshot_refunds.orders_now", lambda *_: {"orders": []})
+    monkeypatch.setattr("tasks.snapshot_moved.order_tables", lambda *_: {"orders": []})
     with pytest.raises(SnapshotSumsDiffer, match=r"orders: nothing, not 1\.00 CNY\)"):
-        await snapshot_refunds(resources, resources.ledger.orders(["A-1", "A-2"]))
+        await snapshot_moved(resources)
     assert list_snapshots(resources.settings.snapshot_root) == ()

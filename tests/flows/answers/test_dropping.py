@@ -20,11 +20,11 @@ def held(resources: Resources, *refs: str) -> None:
     resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=why) for ref in refs])
 
 
-def test_the_rest_of_a_batch_waits_no_longer_and_what_is_begun_is_passed_over(resources: Resources) -> None:
+async def test_the_rest_of_a_batch_waits_no_longer_and_what_is_begun_is_passed_over(resources: Resources) -> None:
     refs = [f"A-{n}" for n in range(1, 1_201)]
     held(resources, *refs)
     resources.ledger.claim(intents("A-7"), lease=resources.lease)
-    done = dropped(resources.ledger, [], "b-1", by=" Mei  Lin ", why="too dear\nfor now.")
+    done = await dropped(resources, [], "b-1", by=" Mei  Lin ", why="too dear\nfor now.")
     assert done
     assert (done.words, done.stay) == ("1,199 orders dropped", {})
     assert [one.order_ref for one in to_do(resources.ledger, refused_for=WEEK)] == ["A-7"]
@@ -34,13 +34,13 @@ def test_the_rest_of_a_batch_waits_no_longer_and_what_is_begun_is_passed_over(re
     assert resources.ledger.orders(["A-1"])["A-1"].reason == said
 
 
-def test_a_named_order_that_stays_says_why(resources: Resources) -> None:
+async def test_a_named_order_that_stays_says_why(resources: Resources) -> None:
     held(resources, "A-1", "A-2")
     resources.ledger.claim(intents("A-2"), lease=resources.lease)
-    done = dropped(resources.ledger, [" A-1", "A-2", ""], "", by="", why="")
+    done = await dropped(resources, [" A-1", "A-2", ""], "", by="", why="")
     assert done
     assert (done.words, [*done.stay]) == ("1 order dropped, 1 stays", ["A-2"])
 
 
-def test_nothing_named_is_nothing_done(resources: Resources) -> None:
-    assert dropped(resources.ledger, ["", " "], "no such batch", by="mei", why="") is None
+async def test_nothing_named_is_nothing_done(resources: Resources) -> None:
+    assert await dropped(resources, ["", " "], "no such batch", by="mei", why="") is None

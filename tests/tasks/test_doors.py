@@ -1,0 +1,279 @@
+"""Whatever settles an effect or a refund leaves the tables as the ledger has it: each door, in any order."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.callbacks.store import CallbackStore
+from connectors.ledger.store import Ledger
+from connectors.marketplaces import Offering
+from connectors.marketplaces.after_sale import Ability
+from connectors.snapshots import sql
+from connectors.snapshots.frames import Snapshots
+from connectors.snapshots.tables import TABLES
+from connectors.snapshots.tables.parcels import TRACKING_EVENTS
+from connectors.xportcn.errors import Unanswered
+from domain.absence import Reading
+from domain.after_sale import RefundKind, RefundState
+from domain.callback_kinds import CallbackKind
+from domain.effects import Resolution, ResolutionKind, ResolutionRefused
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.service_orders import ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
+from domain.states import OrderState
+from flows.after_sale import follow_after_sale, withdraw_refund
+from flows.answers.dropping import dropped
+from flows.answers.resolve import resolve
+from flows.batch.follow_up import FromLedger
+from flows.batch.opening import moves_written
+from flows.batch.run import BatchRun
+from flows.callbacks import handle_callbacks
+from flows.cancel_orders import cancel_orders
+from flows.reconcile import Reconciliation
+from flows.sync_tracking import track
+from tasks.effects.kinds import settle_open
+from tasks.engine.resources import Resources
+from tasks.follow_refunds import follow_refunds
+from tasks.reconcile import list_orders
+from tasks.refund import RefundWish, ask_refund, withdraw
+from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot_rows import order_tables, refund_tables
+from tasks.sync_tracking import sync_tracking
+from tests.clock import MovableClock
+from tests.connectors.callbacks.conftest import posted
+from tests.everyday import examples
+from tests.flows.plans import planned
+from tests.tasks.conftest import resources_on
+from tests.tasks.test_callback_handling import REFUND_TOLD, CountingChannel, kept, ordered
+from tests.tasks.test_refund import FakeAfterSale
+
+BATCH, REF, ORDER_ID = "batch", "B-1", "71"
+
+
+@dataclass
+class Channel(CountingChannel):
+    scans: list[TrackingEvent] = field(default_factory=list)
+
+    async def list_orders(self, *, since: datetime) -> Reading:
+        return Reading(found={}, listed=[*self.orders.values()], ended=True)
+
+    async def trace(self, shown: ServiceOrder) -> list[TrackingEvent]:
+        return self.scans
+
+
+@dataclass
+class AfterSale(FakeAfterSale):
+    abilities: frozenset[Ability] = frozenset({Ability.WITHDRAW})
+
+    async def withdraw(self, _claim: object, refund_id: str) -> None:
+        self.refunds[refund_id] = replace(self.refunds[refund_id], state=RefundState.CLOSED)
+
+
+@dataclass
+class Shop:
+    """A paid order of which money is asked back, and one that is held, at a marketplace that tests move."""
+
+    resources: Resources
+    clock: MovableClock
+    store: CallbackStore
+    channel: Channel
+    service: AfterSale
+
+    async def ask(self) -> None:
+        """The answer is lost, and the seller gets it later than this run looks."""
+        self.service.failures = [Unanswered("no answer")]
+        order = self.resources.ledger.orders([REF])[REF]
+        await ask_refund.fn(self.resources, order, RefundWish(kind=RefundKind.REFUND, reason="101"))
+        self.service.land()
+        self.clock.advance(3600)
+
+    def come(self, state: RefundState) -> None:
+        """What the seller does with the refund."""
+        for refund_id, refund in self.service.refunds.items():
+            back = Money(500) if state is RefundState.REFUNDED else Money(0)
+            self.service.refunds[refund_id] = replace(refund, state=state, refunded=back)
+
+    def scan(self) -> None:
+        at = self.clock()
+        self.channel.show(ORDER_ID, ServiceStatus.SHIPPED, reference=REF, paid=Money(1000))
+        scan = TrackingEvent(tracking_number="FAR1", occurred_at=at, status=TraceStatus.ACCEPT, description="taken")
+        self.channel.scans.append(scan)
+
+    def lacking(self) -> dict[str, list[str]]:
+        """The rows that either the tables or the ledger have alone."""
+        ledger, tables = self.resources.ledger, Snapshots(self.resources.settings.snapshot_root)
+        refs, wrong = [REF, "B-2"], dict[str, list[str]]()
+        events = [TRACKING_EVENTS.row(event) for event in ledger.tracking.listed(order_refs=refs)]
+        known = {**order_tables([*ledger.each_order(refs)]), **refund_tables(ledger, refs), "tracking_events": events}
+        for name, rows in known.items():
+            columns = [one for one in TABLES[name].columns if one not in ("snapshot_id", "snapshot_at", "batch_id")]
+            true = pa.Table.from_pylist(rows, pa.schema([TABLES[name].schema.field(one) for one in columns]))
+            told, wanted = ({*map(repr, one.to_pylist())} for one in (tables.arrow(name, columns=columns), true))
+            if told != wanted:
+                wrong[name] = sorted(told ^ wanted)
+        return wrong
+
+
+@contextmanager
+def opened_shop(folder: Path) -> Iterator[Shop]:
+    clock, channel, service = MovableClock(), Channel(), AfterSale()
+
+    @asynccontextmanager
+    async def opened(**_: Any) -> Any:
+        async with moves_written(resources):
+            yield resources
+
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    tasks = {
+        "flows.callbacks.follow_refunds": follow_refunds.fn,
+        "flows.after_sale.follow_refunds": follow_refunds.fn,
+        "flows.after_sale.withdraw": withdraw.fn,
+        "flows.sync_tracking.sync_chunk": sync_tracking.fn,
+        "flows.reconcile.list_orders": list_orders.fn,
+        "flows.after_sale.opened": opened,
+        "flows.cancel_orders.opened": opened,
+    }
+    with Ledger(url, clock=clock, owner="run") as ledger, CallbackStore(url, clock=clock) as store:
+        ledger.start_batch(BATCH, "file.csv")
+        resources = resources_on(ledger, folder, clock)
+        of_taobao = Offering(cast(Any, channel), cast(Any, None), after_sale=cast(Any, service))
+        resources.offerings[Marketplace.TAOBAO] = of_taobao
+        ordered(resources, REF, ORDER_ID, OrderState.PAID, OrderState.BOOKED)
+        ledger.put_plans([planned("B-2")], BATCH)
+        channel.show(ORDER_ID, ServiceStatus.PAID, reference=REF, paid=Money(1000))
+        asyncio.run(snapshot_moved(resources))
+        clock.advance(1)
+        patches = [patch(name, made) for name, made in tasks.items()]
+        for one in patches:
+            one.start()
+        try:
+            yield Shop(resources, clock, store, channel, service)
+        finally:
+            for one in patches:
+                one.stop()
+
+
+async def by_run(shop: Shop) -> None:
+    shop.resources.ledger.start_batch(BATCH, "file.csv")
+    source = FromLedger(shop.resources.ledger, BATCH)
+    async with moves_written(shop.resources):
+        await BatchRun(shop.resources, BATCH, source).buy(None, ask=False)
+
+
+async def by_callback(shop: Shop) -> None:
+    (*_, message) = kept(shop.store, shop.clock, posted(ORDER_ID, REFUND_TOLD, at=int(shop.clock().timestamp() * 1000)))
+    async with moves_written(shop.resources):
+        await handle_callbacks(shop.resources, shop.store, CallbackKind.REFUND, [message])
+
+
+async def by_after_sale(_shop: Shop) -> None:
+    await follow_after_sale.fn()
+
+
+async def by_resolve(shop: Shop) -> None:
+    with suppress(ResolutionRefused):  # another door was first
+        answer = Resolution(kind=ResolutionKind.REFUND_ASKED, value=[*shop.service.refunds][-1])
+        await resolve(shop.resources, REF, answer, by="mei")
+
+
+async def by_reconcile(shop: Shop) -> None:
+    await Reconciliation(shop.resources, 7, [Marketplace.TAOBAO], 10).report(None)
+
+
+async def by_track(shop: Shop) -> None:
+    await track(shop.resources, 10)
+
+
+async def by_withdraw(_shop: Shop) -> None:
+    with suppress(Exception):  # nothing is under way any more: what was settled before is written all the same
+        await withdraw_refund.fn(REF, only_show=False)
+
+
+async def by_dry_run(_shop: Shop) -> None:
+    await cancel_orders.fn([REF], only_show=True)
+
+
+async def by_drop(shop: Shop) -> None:
+    await dropped(shop.resources, ["B-2"], "", by="mei", why="")
+
+
+async def by_failing(shop: Shop) -> None:
+    with suppress(ZeroDivisionError):
+        async with moves_written(shop.resources):
+            await settle_open(shop.resources, [REF])
+            raise ZeroDivisionError
+
+
+Door = Callable[[Shop], Awaitable[None]]
+SETTLING: Sequence[Door] = (
+    by_run, by_callback, by_after_sale, by_resolve, by_reconcile, by_track, by_withdraw, by_dry_run, by_failing
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("door", SETTLING, ids=[door.__name__ for door in SETTLING])
+def test_a_refund_without_an_answer_reaches_the_tables_by_whatever_door_it_is_found(tmp_path: Path, door: Door) -> None:
+    """The seller has paid it by then."""
+    with opened_shop(tmp_path) as shop:
+        asyncio.run(shop.ask())
+        shop.come(RefundState.REFUNDED)
+        asyncio.run(cast(Any, door(shop)))
+        assert shop.lacking() == {}
+        told = sql(shop.resources.settings.snapshot_root, "select state, refunded_minor from refunds").rows
+        assert told == (("refunded", 500),)
+
+
+def test_an_order_that_is_laid_aside_is_so_in_the_tables(tmp_path: Path) -> None:
+    with opened_shop(tmp_path) as shop:
+        asyncio.run(by_drop(shop))
+        assert shop.lacking() == {}
+        dropped_now = sql(shop.resources.settings.snapshot_root, "select state from orders where order_ref = 'B-2'")
+        assert dropped_now.rows == (("cancelled",),)
+
+
+def test_what_a_killed_run_moved_without_its_rows_is_written_by_the_next_reconciliation(tmp_path: Path) -> None:
+    with opened_shop(tmp_path) as shop:
+        asyncio.run(shop.ask())
+        shop.scan()
+        asyncio.run(settle_open(shop.resources, [REF]))
+        events = {REF: shop.channel.scans}
+        shop.resources.ledger.tracking.add(events)
+        shop.resources.ledger.moved.clear()
+        shop.resources.ledger.scanned.clear()
+        shop.clock.advance(60)
+        assert shop.lacking().keys() == {"orders", "outcomes", "refunds", "tracking_events"}
+        asyncio.run(by_reconcile(shop))
+        assert shop.lacking() == {}
+
+
+EVENTS: Sequence[Callable[[Shop], object]] = (
+    Shop.scan,
+    *(lambda shop, state=state: shop.come(state) for state in (RefundState.TO_RETURN, RefundState.REFUSED)),
+    lambda shop: shop.come(RefundState.REFUNDED),
+)
+
+
+@settings(max_examples=examples(6), deadline=None)
+@given(st.lists(st.sampled_from([*SETTLING, by_drop, *EVENTS]), min_size=2, max_size=6))
+def test_tables_and_ledger_agree_after_any_doors_in_any_order(steps: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder, opened_shop(Path(folder)) as shop:
+        asyncio.run(shop.ask())
+        for step in steps:
+            shop.clock.advance(timedelta(hours=1).total_seconds())
+            if step in EVENTS:
+                step(shop)
+            else:
+                asyncio.run(step(shop))
+                assert shop.lacking() == {}
