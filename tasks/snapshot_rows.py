@@ -16,6 +16,7 @@ from domain.plan import PlannedOrder
 
 OF_PLANS = (REQUESTS, CANDIDATES, QUOTES)
 OF_ORDERS = (ORDERS, ORDER_LINES, PAYMENTS, FREIGHT_QUOTES, SHIPMENTS, SHIPMENT_ITEMS, OUTCOMES)
+OF_NO_BATCH: Row = {"batch_id": None}
 
 
 def plan_tables(plans: Sequence[PlannedOrder]) -> dict[str, list[Row]]:
@@ -43,9 +44,9 @@ def order_tables(orders: Sequence[OrderRecord]) -> dict[str, list[Row]]:
 
 
 def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> dict[str, list[Row]]:
-    """The refunds of these orders and their events."""
+    """The refunds of these orders and their events, under no batch, whatever run writes them."""
     events = ledger.refunds.events(order_refs=order_refs)  # before the refunds: an event's own is never missing then
     return {
-        "refunds": [REFUNDS.row(refund) for refund in ledger.refunds.of_orders(order_refs)],
-        "refund_events": [REFUND_EVENTS.row(event) for event in events],
+        "refunds": [REFUNDS.row(refund) | OF_NO_BATCH for refund in ledger.refunds.of_orders(order_refs)],
+        "refund_events": [REFUND_EVENTS.row(event) | OF_NO_BATCH for event in events],
     }

@@ -119,7 +119,7 @@ class Shop:
         events = [TRACKING_EVENTS.row(event) for event in ledger.tracking.listed(order_refs=refs)]
         known = {**order_tables([*ledger.each_order(refs)]), **refund_tables(ledger, refs), "tracking_events": events}
         for name, rows in known.items():
-            columns = [one for one in TABLES[name].columns if one not in ("snapshot_id", "snapshot_at", "batch_id")]
+            columns = [one for one in TABLES[name].columns if one not in ("snapshot_id", "snapshot_at")]
             true = pa.Table.from_pylist(rows, pa.schema([TABLES[name].schema.field(one) for one in columns]))
             told, wanted = ({*map(repr, one.to_pylist())} for one in (tables.arrow(name, columns=columns), true))
             if told != wanted:
