@@ -138,7 +138,8 @@ def _note_unwritten(resources: Resources, table: str, since: datetime) -> Collec
         return ()
     these = field("order_ref").isin(pa.array([*moved], pa.string()))
     rows = Snapshots(resources.settings.snapshot_root).arrow(table, columns=["order_ref", "snapshot_at"], where=these)
-    told = {row["order_ref"]: row["snapshot_at_max"] for row in _newest(rows)}
+    newest = rows.group_by("order_ref").aggregate([("snapshot_at", "max")]).to_pydict()
+    told = dict[str, datetime](zip(newest["order_ref"], newest["snapshot_at_max"], strict=True))
     missing = {ref for ref, at in moved.items() if ref not in told or told[ref] < at}
     ledger.moved |= missing
     if table == "tracking_events":
@@ -146,7 +147,3 @@ def _note_unwritten(resources: Resources, table: str, since: datetime) -> Collec
         new = (one for one in events if one["order_ref"] not in told or told[one["order_ref"]] < one["recorded_at"])
         ledger.scanned.update((one["order_ref"], one["tracking_number"], one["sequence"]) for one in new)
     return missing
-
-
-def _newest(rows: pa.Table) -> list[dict[str, datetime]]:
-    return rows.group_by("order_ref").aggregate([("snapshot_at", "max")]).to_pylist()
