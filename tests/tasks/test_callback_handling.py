@@ -338,6 +338,7 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
     messages = kept(store, clock, *reports)
     for message in messages:
         await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
+        clock.advance(1)
     ((kind, body),) = told(resources)
     assert (kind, "\x1b" in body) == ("parcel", False)
     assert "Parcel YT1 of order B-1 at the warehouse needs a person. It did not pass" in body
