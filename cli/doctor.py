@@ -64,6 +64,7 @@ def examine(*, live: bool, record: Path | None, write: Path | None, as_json: boo
         _buying,
         _payments,
         _rates,
+        _book,
         _prefect,
         _messages,
         _words,
@@ -178,6 +179,17 @@ def _payments() -> CheckResult:
     if found := [one for one in seen if one]:
         return CheckResult("payments", "; ".join(map(str, found)), found[0].remedy)
     return well("payments", settings.pay_is)
+
+
+def _book() -> CheckResult:
+    """The SKU book can be read."""
+    from connectors.book_file import BookUnusable, read_book
+
+    try:
+        book = asyncio.run(read_book(SourcingSettings()))
+    except BookUnusable as error:
+        return unwell("SKU book", str(error), "mend it; see docs/shops.md")
+    return well("SKU book", "none: SOURCING_BOOK names no file" if book is None else f"{len(book.rows):,} rows")
 
 
 def _rates() -> CheckResult:

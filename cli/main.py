@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import after_sale_app, callbacks_app, cart_app, ledger, results_app, snapshot_app
+from cli import after_sale_app, book_app, callbacks_app, cart_app, ledger, results_app, snapshot_app
 from cli.failures import as_usage, explained
 from cli.options import AnsweredBy, BatchName, ChunkSize, Concurrency, DoneBy, Encoding, Json, Wait, amount_of
 from domain.marketplace import Marketplace
@@ -513,6 +513,7 @@ def doctor(
 app.add_typer(after_sale_app.app)
 app.add_typer(results_app.app)
 app.add_typer(cart_app.app, name="cart")
+app.add_typer(book_app.app, name="book")
 app.add_typer(callbacks_app.app, name="callbacks")
 app.add_typer(snapshot_app.app, name="snapshot")
 app.add_typer(ledger.app, name="ledger")

@@ -20,6 +20,7 @@ from cli.options import agrees, require_batch_name, require_encoding, require_ti
 from cli.plan import NUMBERS, show_matches, show_plan, totals
 from cli.running import nothing, run_flow
 from cli.terminal import MOST_SHOWN, bars_aside, console, messages, print_json, show_orders, show_snapshot
+from connectors.book_file import missing_file, read_book
 from connectors.fetched_files import fetch_stored, is_address
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
@@ -129,7 +130,9 @@ def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[R
 
     Answers the warnings about the file.
     """
-    parsed = read_request_file(file, encoding=encoding, require_limit=SourcingSettings().require_price_limit)
+    settings = SourcingSettings()
+    book = asyncio.run(read_book(settings))
+    parsed = read_request_file(file, encoding=encoding, require_limit=settings.require_price_limit, book=book)
     faults = parsed.faults
     if faults and as_json:
         print_json({"faults": [asdict(fault) for fault in faults]})
@@ -215,6 +218,10 @@ def print_report(report: BatchReport) -> None:
     counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
     console.print(f"{pluralize(len(report.orders), 'order')}: {counts}")
     console.print(totals(report) if report.dry_run else _spent(report))
+    if missing := report.missing_entries:
+        file = missing_file(SourcingSettings().data_dir, report.batch_id)
+        lacks = f"The SKU book lacks {pluralize(len(missing), 'own SKU')}"
+        console.print(Text(f"{lacks}: fill in {file}, put its rows into the book, and run again", style="yellow"))
     for line in _warning_lines(report.warnings):
         console.print(Text(f"Warning: {line}"))
     if report.paused:

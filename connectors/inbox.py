@@ -30,7 +30,7 @@ from connectors.durable import move, sync
 from domain.cells import no_formula
 
 TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
-RESULT = (".result.json", ".result.csv")
+RESULT = (".result.json", ".result.csv", ".book-missing.csv")
 ASKS = "ask-"
 """A file whose name begins so, in capitals too, is bought only after a person's yes; it does wherever it is moved."""
 
@@ -97,11 +97,19 @@ class Inbox:
                 return
             yield target
 
-    def put(self, working: Path, place: Folder, result: Mapping[str, Any], table: Sequence[Mapping[str, Any]]) -> Path:
-        """Write the result into a folder, move the file there, and return its new path."""
+    def put(
+        self,
+        working: Path,
+        place: Folder,
+        result: Mapping[str, Any],
+        table: Sequence[Mapping[str, Any]],
+        missing: bytes = b"",
+    ) -> Path:
+        """Write the result into a folder, and what the SKU book lacks; move the file there, return its new path."""
         target = self.root / place / self._free_name(working, place)
-        for ending, content in zip(RESULT, (_json(result), _csv(table)), strict=True):
-            _write(target.with_name(f"{target.name}{ending}"), content)
+        for ending, content in zip(RESULT, (_json(result), _csv(table), missing), strict=True):
+            beside = target.with_name(f"{target.name}{ending}")
+            _write(beside, content) if content else beside.unlink(missing_ok=True)
         move(working, target)
         if place is not Folder.OPEN and not (self.root / Folder.OPEN / working.name).exists():
             for ending in RESULT:

@@ -7,7 +7,8 @@ from pathlib import Path
 from connectors.request_files.csv_file import read_csv
 from connectors.request_files.decoding import REMEDY, SAVE_IT, Unusable, content_of
 from connectors.settings import BadSetting
-from domain.rate_cells import BadRates, RatesTable
+from domain.cell_table import BadTable
+from domain.rate_cells import RatesTable
 from domain.rates import Rates
 
 MOST_LISTED = 10
@@ -32,7 +33,7 @@ def read_rates(path: Path | None) -> Rates:
         raise RatesUnusable(path, f"can't be opened ({error.strerror}); check the path and its permissions") from error
     except Unusable as error:
         raise RatesUnusable(path, str(error).replace(REMEDY, SAVE_IT)) from error
-    except BadRates as error:
+    except BadTable as error:
         more = [f"and {len(error.faults) - MOST_LISTED} more"] if len(error.faults) > MOST_LISTED else []
         told = "\n  ".join([*map(str, error.faults[:MOST_LISTED]), *more])
         raise RatesUnusable(path, f"nothing of it is used until this is mended:\n  {told}") from error

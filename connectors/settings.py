@@ -344,6 +344,11 @@ class SourcingSettings(Settings):
     timezone: str = Field("UTC", description="Whose days and hours limits, schedules and `--done-by` mean")
     currency: str = Field("", description="Currency of the merchant's books, such as EUR; costs are shown in it")
     rates: str = Field("", description="CSV file of exchange rates: from,to,rate,date,source; empty is none")
+    book: SecretStr = Field(
+        SecretStr(""),
+        description="SKU book, CSV or XLSX or the https address of a sheet, in which `own_sku` of request files is "
+        "looked up; empty is none",
+    )
     private_sources: str = Field(
         "",
         description=(

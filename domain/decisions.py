@@ -196,6 +196,12 @@ def _with_problems(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Q
     return refused(because(ReasonCode.QUOTE_REFUSED, problems=problems))
 
 
+def above_limits(request: OrderRequest, quote: Quote) -> list[int]:
+    """The numbers of the lines that cost more than their limit."""
+    limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
+    return [one.line_no for one in quote.lines if (most := limits.get(one.line_no)) and one.unit_price > most]
+
+
 def far_below_limits(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, *, setting: str) -> Verdict:
     """Held for a unit price so far below its limit that yuan may have been read as fen; `setting` corrects that."""
     low = _against_limits(request, lines, quote, lambda price, limit: price * LEAST_OF_LIMIT < limit)

@@ -31,8 +31,34 @@ CONTACT = ("name", "phone", "email", "address")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A row of the SKU book: `pieces` of an item for each own SKU. `max_unit_price` is in CNY; None is no limit."""
+
+    item: str
+    sku: str
+    pieces: int
+    max_unit_price: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSku:
+    """An own SKU of the merchant, `quantity` of which a line asks for, and the entry of the SKU book as it was read.
+
+    Of `ranks`, the best first, each is a bundle of components; the one at `rank` is bought. There is none where the
+    book has no entry. Lines of one `group` and `marketplace` make an order.
+    """
+
+    sku: str
+    quantity: int
+    marketplace: Marketplace | None = None
+    group: str = ""
+    ranks: tuple[tuple[Component, ...], ...] = ()
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLine:
-    """One row of the merchant's file.
+    """One row of the merchant's file, or one component of its own SKU.
 
     `row` counts as the file does (the header is row 1). `item` is an id, a product URL or words to search;
     `sku` may be empty. `max_unit_price` is in CNY; None is no limit.
@@ -44,13 +70,24 @@ class RequestLine:
     quantity: int
     max_unit_price: Money | None
     note: str = ""
+    own: OwnSku | None = None
+
+    @property
+    def wanted(self) -> str:
+        """The merchant's words for the item: the own SKU where the line has one."""
+        return self.own.sku if self.own else self.item
+
+    @property
+    def is_in_book(self) -> bool:
+        """Whether it is known what to buy; false for an own SKU that the SKU book lacks."""
+        return self.own is None or bool(self.own.ranks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
     """The lines that share an `order_ref`: one marketplace, one seller, one receiver.
 
-    `freight` is `cheapest`, `fastest` or a service id.
+    `freight` is `cheapest`, `fastest` or a service id. `shop_ref` is the order's id in the shop whose file it is of.
     """
 
     order_ref: str
@@ -58,16 +95,33 @@ class OrderRequest:
     receiver: Receiver
     freight: str
     lines: tuple[RequestLine, ...]
+    shop: str = ""
+    shop_ref: str = ""
+
+    @property
+    def own_skus(self) -> tuple[OwnSku, ...]:
+        """The own SKUs of its lines, each once."""
+        return tuple({line.own.sku: line.own for line in self.lines if line.own}.values())
+
+    @property
+    def lacks_an_entry(self) -> bool:
+        """Whether the SKU book lacks one of its own SKUs."""
+        return not all(line.is_in_book for line in self.lines)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of goods and receiver; two orders of one `order_ref` must not differ in it."""
+        """A hash of goods and receiver; two orders of one `order_ref` must not differ in it.
+
+        For own SKUs it is of what was asked for: it stands whatever the SKU book says.
+        """
+        own = self.own_skus
         content = {
             "order_ref": self.order_ref,
-            "marketplace": self.marketplace,
+            "marketplace": "" if own else self.marketplace,
             "receiver": {name: getattr(self.receiver, name) for name in ADDRESS},
             "freight": self.freight,
-            "lines": [{"item": line.item, "sku": line.sku, "quantity": line.quantity} for line in self.lines],
+            "lines": [{"own_sku": one.sku, "quantity": one.quantity} for one in own]
+            or [{"item": line.item, "sku": line.sku, "quantity": line.quantity} for line in self.lines],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

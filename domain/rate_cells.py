@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
+from domain.cell_table import CheckedTable
 from domain.cells import half_width
 from domain.iso_codes import currency_codes
 from domain.items import shortened
 from domain.rates import Rate, Rates
-from domain.request_cells import Column, check_cell, read_cell
-from domain.request_files import normal_name
+from domain.request_cells import Column
 from domain.request_remarks import HEADER_ROW, Remark
 
 
@@ -32,15 +32,6 @@ DAY = re.compile(r"([0-9]{4})(-|/)([0-9]{1,2})\2([0-9]{1,2})")  # the year first
 JUMP = 5
 JUMP_DAYS = 90
 """No rate moves so many times in so few days: that is a slip of the point, or the wrong way round."""
-MOST_FAULTS = 100
-
-
-class BadRates(ValueError):
-    """A file that can't be used. `faults` are all that must be mended, in its order."""
-
-    def __init__(self, faults: Sequence[Remark]) -> None:
-        super().__init__("; ".join(map(str, faults)))
-        self.faults = tuple(faults)
 
 
 def _rate(text: str) -> str:
@@ -76,76 +67,29 @@ COLUMNS = (
 )
 
 
-class RatesTable:
-    """Takes the rows of the file as a reader finds them: `begin` with the header, `add` each row, then `finish`."""
+class RatesTable(CheckedTable):
+    """The rows of a file of rates."""
 
     def __init__(self) -> None:
-        self.is_full = False
-        self._columns: list[tuple[Column, int]] = []
+        super().__init__(COLUMNS)
         self._rates: dict[tuple[str, str, date], tuple[int, Rate]] = {}
-        self._faults: list[Remark] = []
-
-    def begin(self, columns: Sequence[str]) -> None:
-        """Take the header; a column that is not known, or there twice, is a fault: its cells would be lost unseen."""
-        names = [normal_name(column) for column in columns]
-        self._columns = [(column, names.index(column.name)) for column in COLUMNS if column.name in names]
-        known = [column.name for column in COLUMNS]
-        for at, name in enumerate(names):
-            if name and name not in known:
-                self._fault(HEADER_ROW, shortened(name), f"not known; the columns are {', '.join(known)}")
-            elif name and name in names[:at]:
-                self._fault(HEADER_ROW, name, "this column is there more than once; keep one of them")
-
-    def add(self, row: int, cells: Sequence[str]) -> None:
-        """Check one row; a blank one is skipped."""
-        texts: dict[str, str] = {}
-        before = len(self._faults)
-        for column, at in self._columns if any(cell.strip() for cell in cells) else ():
-            try:
-                texts[column.name] = check_cell(column, read_cell(column, cells[at])[0])
-            except ValueError as error:
-                self._fault(row, column.name, str(error))
-        if len(texts) == len(COLUMNS) and len(self._faults) == before:
-            self._keep(row, texts)
-
-    def warn(self, row: int, column: str, message: str) -> None:
-        """Every remark on a file of rates is a fault."""
-        self._fault(row, column, message)
-
-    def broken_row(self, row: int, message: str) -> None:
-        """A row whose cells can't be separated."""
-        self._fault(row, "", message)
-
-    def lack(self, found: Iterable[str]) -> None:
-        """Blame the file for the columns that are not among those `found`."""
-        names = {normal_name(name) for name in found}
-        for column in COLUMNS:
-            if column.name not in names:
-                self._fault(
-                    HEADER_ROW, column.name, f"this column is missing; add it: {column.words}, such as {column.example}"
-                )
 
     def finish(self) -> Rates:
-        """The rates. Raises `BadRates` with every fault."""
-        if not self._rates and not self._faults:
-            self._fault(HEADER_ROW, "", "the file has no rates; add one row for each")
-        self._faults += _jumps(list(self._rates.values()))
-        if self._faults:
-            raise BadRates(self._faults)
+        """The rates. Raises `BadTable` with every fault."""
+        if not self._rates and not self.faults:
+            self.fault(HEADER_ROW, "", "the file has no rates; add one row for each")
+        self.faults += _jumps(list(self._rates.values()))
+        self.raise_faults()
         return Rates(rate for _, rate in self._rates.values())
 
-    def _keep(self, row: int, texts: dict[str, str]) -> None:
+    def keep(self, row: int, texts: Mapping[str, str]) -> None:
         base, into, on = texts["from"], texts["to"], date.fromisoformat(texts["date"])
         rate = Rate(base=base, into=into, rate=Decimal(texts["rate"]), on=on, source=texts["source"])
         first, _ = self._rates.setdefault((base, into, on), (row, rate))
         if base == into:
-            self._fault(row, "to", f"is {into} as well; a rate is between two currencies")
+            self.fault(row, "to", f"is {into} as well; a rate is between two currencies")
         elif first != row:
-            self._fault(row, "date", f"row {first} has a rate from {base} to {into} of that day; keep one of them")
-
-    def _fault(self, row: int, column: str, message: str) -> None:
-        self._faults.append(Remark(row, column, message))
-        self.is_full = len(self._faults) >= MOST_FAULTS
+            self.fault(row, "date", f"row {first} has a rate from {base} to {into} of that day; keep one of them")
 
 
 def _jumps(rates: Sequence[tuple[int, Rate]]) -> Iterator[Remark]:

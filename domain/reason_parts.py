@@ -46,6 +46,7 @@ class Part(StrEnum):
         "[; an earlier run had taken {earlier}]")
     FIRST_TITLE = "first_title", ("the first of the {whole} offers whose titles hold all the words, as the marketplace "
         "ranks them[; an earlier run had taken {earlier}]")
+    SPARE_OFFER = "spare_offer", "number {place} in the SKU book, since the one before can't be bought: {why}"
     # why freight is not known
     FREIGHT_NOT_BOOKED = "freight_not_booked", "shipping is not booked yet, so what it costs is not known"
     FREIGHT_NOT_SHOWN = "freight_not_shown", "the warehouse did not show what shipping cost"

@@ -12,8 +12,9 @@ from domain.follow_ups import FollowUp
 from domain.money import Money
 from domain.pause import Pause
 from domain.plan import PlannedOrder, add_to
-from domain.reasons import NO_ROOM, Explained
+from domain.reasons import NO_ROOM, Explained, ReasonCode
 from domain.request_remarks import Remark
+from domain.sku_book import missing_entries
 from domain.states import NEEDS_A_PERSON, REACHED_BOOKED, OrderState
 from domain.wording import pluralize
 
@@ -164,6 +165,12 @@ class BatchReport:
     def without_room(self) -> list[ReportLine]:
         """The orders that are held since the budget or the day's limit is used up."""
         return [line for line in self.orders if line.state is OrderState.HELD and line.reason_code in NO_ROOM]
+
+    @property
+    def missing_entries(self) -> list[dict[str, str]]:
+        """Rows for the SKU book, of the own SKUs that it lacks."""
+        missing = [line for line in self.orders if line.reason_code is ReasonCode.OWN_SKU_MISSING]
+        return missing_entries((line.order_ref, line.reason_facts["own_skus"]) for line in missing)
 
     @property
     def freight(self) -> dict[str, Money]:

@@ -189,6 +189,15 @@ COLUMNS = (
         empty_means="cells may be empty where an item has one variant",
         may_be_absent=True,
     ),
+    Column(
+        name="own_sku",
+        words="your own SKU, in place of marketplace, item, sku and limit: SOURCING_BOOK says what it is",
+        example="",
+        most=200,
+        check=_id,
+        empty_means="cells may be empty where marketplace and item are filled in",
+        may_be_absent=True,
+    ),
     Column(name="quantity", words="pieces, a whole number", example="1", most=LONGEST, check=_quantity),
     LIMIT,
     Column(name="receiver_name", words="who gets it", example="Alex Example", most=200, check=_words, prose=True),
@@ -241,6 +250,11 @@ COLUMNS = (
         prose=True,
     ),
 )
+
+BY_NAME = {column.name: column for column in COLUMNS}
+OWN_SKU = BY_NAME["own_sku"]
+IN_THE_BOOK = ("marketplace", "item", "sku", "max_unit_price")
+"""Columns that stay empty in a row with an own SKU: its entry in the SKU book has them."""
 
 
 def check_cell(column: Column, text: str) -> str:

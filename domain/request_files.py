@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import islice
@@ -15,9 +15,19 @@ from domain.cells import BLANKS
 from domain.items import ItemId, read_item, shortened
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.orders import OrderRequest, Receiver, RequestLine
-from domain.request_cells import COLUMNS, EMPTY_WORDS, LIMIT, Column, check_cell, read_cell
+from domain.orders import OrderRequest, OwnSku, Receiver, RequestLine
+from domain.request_cells import (
+    COLUMNS,
+    EMPTY_WORDS,
+    IN_THE_BOOK,
+    LIMIT,
+    OWN_SKU,
+    Column,
+    check_cell,
+    read_cell,
+)
 from domain.request_remarks import HEADER_ROW, Fault, Remark, place_of
+from domain.sku_book import EMPTY_BOOK, SkuBook, at_rank
 
 RECEIVER = ("receiver_name", "receiver_phone", "receiver_email", "country", "state", "city", "zip", "address")
 PERSONAL = {*RECEIVER} - {"country"}
@@ -68,29 +78,40 @@ def repetitions(rows: Sequence[RequestRow]) -> Iterator[Fault]:
             yield Fault(line.row, "item", message)
 
 
-def orders_of(rows: list[RequestRow]) -> tuple[OrderRequest, ...]:
+def orders_of(rows: list[RequestRow], book: SkuBook = EMPTY_BOOK) -> tuple[OrderRequest, ...]:
     """The orders, sorted by their first rows. Empties `rows`, which take as much memory again."""
     grouped: dict[str, list[RequestRow]] = {}
     for line in rows:
         grouped.setdefault(line.cells["order_ref"], []).append(line)
     rows.clear()
-    return tuple(_order(order_ref, grouped.pop(order_ref)) for order_ref in list(grouped))
+    return tuple(_order(order_ref, grouped.pop(order_ref), book) for order_ref in list(grouped))
 
 
-def _order(order_ref: str, rows: Sequence[RequestRow]) -> OrderRequest:
+def _order(order_ref: str, rows: Sequence[RequestRow], book: SkuBook) -> OrderRequest:
     cells = rows[0].cells
     receiver = {column.removeprefix("receiver_"): cells[column] for column in RECEIVER}
-    return OrderRequest(
+    lines = tuple(_request_line(row, book) for row in rows)
+    of_book = [line.own.marketplace for line in lines if line.own and line.own.marketplace]
+    order = OrderRequest(
         order_ref=order_ref,
-        marketplace=Marketplace(cells["marketplace"]),
+        marketplace=Marketplace(cells["marketplace"]) if cells["marketplace"] else (*of_book, book.usual)[0],
         receiver=Receiver(**receiver),
         freight=cells["freight"],
-        lines=tuple(_request_line(row) for row in rows),
+        lines=lines,
     )
+    return at_rank(order) if order.own_skus else order
 
 
-def _request_line(row: RequestRow) -> RequestLine:
+def _request_line(row: RequestRow, book: SkuBook) -> RequestLine:
     cells = row.cells
+    if own_sku := cells["own_sku"]:
+        quantity = int(cells["quantity"])
+        entry = book.entry(own_sku, cells["country"])
+        own = replace(entry, quantity=quantity) if entry else OwnSku(sku=own_sku, quantity=quantity)
+        note = cells["note"]
+        return RequestLine(
+            row=row.row, item=own_sku, sku="", quantity=quantity, max_unit_price=None, note=note, own=own
+        )
     return RequestLine(
         row=row.row,
         item=cells["item"],
@@ -124,6 +145,9 @@ NAMES = tuple(column.name for column in COLUMNS)
 OFTEN_THE_SAME = frozenset(("marketplace", "item", "sku", "quantity", "country", "state", "city", "zip", "freight"))
 ON_THE_PARCEL = ("zip", "receiver_phone", "state", "city", "address")
 NOT_ASKED = "this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it"
+NO_BOOK = "SOURCING_BOOK names no SKU book to look this up in: name one, or fill in marketplace and item instead"
+NO_COLUMN = "own_sku is empty in this row, so this column is needed, and it is missing; add it"
+SAID_TWICE = "own_sku stands in this row, and the SKU book says this: empty the one or the other"
 ONLY_BLANKS = "this cell holds blanks, and no limit; empty it where there is none, or write it"
 
 
@@ -145,8 +169,9 @@ class RequestTable:
     A reader stops once `is_full`: further rows or faults are of no use.
     """
 
-    def __init__(self, *, require_limit: bool = False) -> None:
+    def __init__(self, *, require_limit: bool = False, book: SkuBook | None = None) -> None:
         self.require_limit = require_limit
+        self.book = book
         self.is_full = False
         self._columns: list[tuple[Column, int]] = []
         self._absent: dict[str, str] = {}
@@ -183,6 +208,8 @@ class RequestTable:
     def lack(self, found: Iterable[str]) -> None:
         """Blame the file for the needed columns that are not among those `found`."""
         names = {normal_name(name) for name in found}
+        if OWN_SKU.name in names:
+            names.update(IN_THE_BOOK)
         for column in COLUMNS:
             if not column.may_be_absent and column.name not in names:
                 hint = f" ({column.empty_means})" if column.empty_means else ""
@@ -249,7 +276,7 @@ class RequestTable:
         warnings = tuple(sorted(self._warnings.values(), key=place_of))
         if self._faults:
             return ParsedRequests((), tuple(sorted(self._faults, key=place_of)), warnings)
-        return ParsedRequests(orders_of(self._rows), (), warnings)
+        return ParsedRequests(orders_of(self._rows, self.book or EMPTY_BOOK), (), warnings)
 
     def _warn_of_alike(self) -> None:
         """Warn of references that differ in case alone: a service that changes case has one for the other."""
@@ -268,9 +295,17 @@ class RequestTable:
             return
         judged = dict(self._absent)
         unclear = {fault.column for fault in faults}
+        of_book: Sequence[str] = ()
+        if texts.get(OWN_SKU.name):
+            of_book = IN_THE_BOOK
+            judged |= dict.fromkeys(of_book, "")
+            faults += [Fault(row, name, SAID_TWICE) for name in of_book if texts.get(name)]
+            faults += [Fault(row, OWN_SKU.name, NO_BOOK)] if self.book is None else []
+        elif OWN_SKU.name in texts:
+            faults += [Fault(row, name, NO_COLUMN) for name in IN_THE_BOOK if name not in {*texts, *judged}]
         for column, at in self._columns:
             name = column.name
-            if name in unclear:
+            if name in unclear or name in of_book:
                 continue
             try:
                 text = check_cell(column, texts[name])
@@ -325,7 +360,9 @@ def normal_name(column: str) -> str:
 
 def _item_of(cells: Mapping[str, str]) -> str:
     """What sets one item apart from another, however the cell writes it; empty while the cells don't name one."""
-    if "item" not in cells or "marketplace" not in cells:
+    if cells.get(OWN_SKU.name):
+        return f"own {cells[OWN_SKU.name]}"
+    if not (cells.get("item") and cells.get("marketplace")):
         return ""
     item = read_item(Marketplace(cells["marketplace"]), cells["item"])
     return item.id if isinstance(item, ItemId) else item.text.casefold()

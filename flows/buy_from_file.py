@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from flows.batch.endings import ended, notifies_when_stopped, show_outcome
 from flows.batch.follow_up import schedule_follow_up
 from flows.batch.opening import begun_at, opened
 from flows.batch.plan_sources import FromRequests
-from flows.batch.request_batches import FETCHED, PASTED, read_shown
+from flows.batch.request_batches import FETCHED, PASTED, note_missing, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for
 from flows.prefect_ui.artifacts import with_parcels
@@ -60,15 +61,17 @@ async def buy_from_file(
     A dry run ends with the plan. Nothing is bought twice: a run that was broken off is simply started again.
     """
     limits.check()
-    asked = await read_shown(requests, batch, require_limit=SourcingSettings().require_price_limit)
+    asked = await read_shown(requests, batch, SourcingSettings())
     async with opened(concurrency=speed.concurrency, begins_orders=True, done_by=limits.done_by) as resources:
-        source = FromRequests(asked.orders, asked.source, asked.warnings)
+        orders = await asyncio.to_thread(orders_to_buy, resources.ledger, asked.orders, dry_run=dry_run)
+        source = FromRequests(orders, asked.source, asked.warnings)
         done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
-        helpers = 0 if dry_run else helpers_for(resources, len(asked.orders), wanted=speed.helpers)
+        helpers = 0 if dry_run else helpers_for(resources, len(orders), wanted=speed.helpers)
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by, helpers=helpers)
         async with notifies_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
             report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
         report = await schedule_follow_up(resources, report, limits)
+        note_missing(report, resources.settings.data_dir)
         await show_outcome(report, resources.ledger.orders(with_parcels(report)))
     answer: BatchReport = ended(report)
     return answer

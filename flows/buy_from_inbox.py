@@ -12,6 +12,7 @@ from typing import Any
 from prefect import flow, tags
 from prefect.runtime import flow_run
 
+from connectors.book_file import book_text
 from connectors.foreign import words_of
 from connectors.inbox import ASKS, Folder, Inbox, whole_digest
 from connectors.kept_copies import delete_old
@@ -149,7 +150,8 @@ class Night:
     def _finish(self, working: Path, report: BatchReport, about: Mapping[str, Any]) -> FileResult:
         place = Folder.DONE if all(line.state in OVER for line in report.orders) else Folder.OPEN
         result = {**about, "note": note_of(report, place), "place": place, **report.to_json()}
-        target = self.folder.put(working, place, result, _rows(report))
+        missing = book_text(rows) if (rows := report.missing_entries) else b""
+        target = self.folder.put(working, place, result, _rows(report), missing)
         return FileResult(
             file=target.name,
             place=place,

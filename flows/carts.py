@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
@@ -27,7 +28,7 @@ from flows.batch.opening import opened
 from flows.batch.plan_sources import FromCarts
 from flows.batch.planning import plan_orders
 from flows.batch.reporting import batch_report, one_report
-from flows.batch.request_batches import RequestBatch, read_shown
+from flows.batch.request_batches import RequestBatch, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
 from flows.prefect_ui.artifacts import artifact_key, with_parcels
 from flows.prefect_ui.board import progress_shown
@@ -104,11 +105,12 @@ async def fill_cart(file: Path, batch: str | None = None, encoding: str = "") ->
     Safe to run again: each line is laid there once. Raises `BadRequests` before anything is sent.
     """
     requests = Requests(file=str(file), encoding=encoding)
-    asked = await read_shown(requests, batch or "", require_limit=SourcingSettings().require_price_limit)
+    asked = await read_shown(requests, batch or "", SourcingSettings())
     await best_effort(
         "the run's name", rename_run(f"{asked.batch_id}: {pluralize(len(asked.orders), 'order')} to the carts")
     )
     async with opened(begins_orders=True) as resources, progress_shown(artifact_key(asked.batch_id)):
+        asked = replace(asked, orders=orders_to_buy(resources.ledger, asked.orders, dry_run=False))
         report = await fill_carts(resources, asked)
     await show_outcome(report)
     return report

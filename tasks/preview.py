@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -29,10 +30,12 @@ from domain.plan import PlannedOrder
 from domain.quotes import FreightQuote, Quote, choose_freight
 from domain.reason_parts import Part
 from domain.reasons import Detail, Reason, ReasonCode, because, detail
+from domain.sku_book import at_next_rank
+from domain.spares import own_skus_alike, spare_matches, without_goods
 from tasks.engine.gathering import Arrivals, PartialResults, gather_queued, not_read
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
-from tasks.search import Item, Matches, item_of, with_matches, with_skus
+from tasks.search import Item, Matches, find_offer, item_of, items_of, with_matches, with_skus
 from tasks.units import judge_units
 
 Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
@@ -65,7 +68,8 @@ async def preview_orders(
 
     async def ask(ref: str) -> PlannedOrder:
         known = with_skus(requests[ref], offers, matches)
-        return await _preview(resources, quotes, match_lines(requests[ref], offers, known))
+        plan = await _preview(resources, quotes, match_lines(requests[ref], offers, known))
+        return await _with_spares(resources, quotes, plan) if requests[ref].own_skus else plan
 
     await gather_queued(resources, arrivals, ask, found)
 
@@ -82,6 +86,16 @@ class QuotesTogether:
         self._most, self._wait_s = most, wait_s
         self._waiting: dict[Marketplace, Waiting] = {}
         self._leaving = set[asyncio.Task[None]]()
+        self._spares: dict[Item, Offer | Verdict] = {}
+        self._locks = defaultdict[Item, asyncio.Lock](asyncio.Lock)
+
+    async def spare_offers(self, request: OrderRequest) -> Mapping[Item, Offer | Verdict]:
+        """The offers for a request of spare ones, each looked up once."""
+        for item in items_of(request, NO_MATCHES):
+            async with self._locks[item]:
+                if item not in self._spares:
+                    self._spares[item] = await find_offer(self._resources, *item)
+        return self._spares
 
     async def quote(self, order: SourcingOrder) -> Quote:
         marketplace = order.request.marketplace
@@ -123,6 +137,17 @@ class QuotesTogether:
                     answer.set_result(quotes.get(ref))
 
 
+async def _with_spares(resources: Resources, quotes: QuotesTogether, first: PlannedOrder) -> PlannedOrder:
+    """The plan with the first ranks of its own SKUs that can be bought; where none can, the plan of their first."""
+    plan, why = first, dict[str, Reason]()
+    while (unbuyable := without_goods(plan)) and (spare := at_next_rank(plan.request, unbuyable)):
+        why |= dict.fromkeys(unbuyable, plan.why) if plan.why else {}
+        plan = await _preview(resources, quotes, match_lines(spare, await quotes.spare_offers(spare)))
+    if unbuyable or not (plan.lines or plan.is_postponed):
+        return first
+    return replace(plan, matches=spare_matches(plan, why, resources.clock()))
+
+
 async def _preview(resources: Resources, quotes: QuotesTogether, plan: PlannedOrder) -> PlannedOrder:
     if not (plan.is_fine and plan.lines):
         return plan
@@ -156,6 +181,8 @@ def match_lines(
     request: OrderRequest, offers: Mapping[Item, Offer | Verdict], matches: Matches = NO_MATCHES
 ) -> PlannedOrder:
     """The request with every line matched to a SKU, or judged by the first line that can't be."""
+    if missing := [line.wanted for line in request.lines if not line.is_in_book]:
+        return PlannedOrder(request=request).with_verdict(held(because(ReasonCode.OWN_SKU_MISSING, own_skus=missing)))
     by_words = {line.item: match for line in request.lines if (match := matches.get((request.order_ref, line.item)))}
     plan = with_matches(PlannedOrder(request=request), matches).with_verdict(judge_request(request))
     found = [
@@ -174,6 +201,8 @@ def match_lines(
         order_line(line_no, line, offer, sku)
         for line_no, (line, (offer, sku)) in enumerate(zip(request.lines, good, strict=True), start=1)
     )
+    if alike := own_skus_alike(request, lines):
+        return plan.with_verdict(held(alike))
     distinct = tuple({offer.item_id: offer for offer, _ in good}.values())
     return replace(plan, seller_id=next(iter(sellers)), lines=lines, offers=distinct).with_verdict(available)
 

@@ -37,27 +37,37 @@ async def search_items(
     resources: Resources, items: Collection[Item], found: PartialResults[Item, Offer | Verdict], *, label: str
 ) -> None:
     """Find for each item its offer, or the verdict on an order without one."""
-    await gather_missing(resources, items, lambda item: _find(resources, *item), found)
+    await gather_missing(resources, items, lambda item: find_offer(resources, *item), found)
 
 
 def lines_with_words(requests: Iterable[OrderRequest]) -> Iterator[tuple[OrderRequest, RequestLine]]:
     """The lines whose item is neither an id nor a link."""
     for request in requests:
         for line in request.lines:
-            if isinstance(read_item(request.marketplace, line.item), Words):
+            if line.own is None and isinstance(read_item(request.marketplace, line.item), Words):
                 yield request, line
 
 
 def item_of(request: OrderRequest, line: RequestLine, matches: Matches) -> Item:
     """The item to look up for a line: its own item, or the one that its words were matched to."""
-    match = matches.get((request.order_ref, line.item))
+    match = None if line.own else matches.get((request.order_ref, line.item))
     return request.marketplace, (match.item_id if match and match.item_id else line.item)
 
 
+def items_of(request: OrderRequest, matches: Matches) -> list[Item]:
+    """The items to look up for a request, each once; none for an own SKU that the SKU book lacks."""
+    return list(dict.fromkeys(item_of(request, line, matches) for line in request.lines if line.is_in_book))
+
+
 def with_matches(plan: PlannedOrder, matches: Matches) -> PlannedOrder:
-    """The plan with the matches of its lines."""
-    own = {line.item: matches.get((plan.order_ref, line.item)) for line in plan.request.lines}
-    return replace(plan, matches=tuple(match for match in own.values() if match))
+    """The plan with the matches of its lines; one that took another offer for an own SKU is past."""
+    bought = {line.item_id for line in plan.lines}
+    own = {
+        line.wanted: match
+        for line in plan.request.lines
+        if (match := matches.get((plan.order_ref, line.wanted))) and (line.own is None or match.item_id in bought)
+    }
+    return replace(plan, matches=tuple(own.values()))
 
 
 def with_skus(request: OrderRequest, offers: Mapping[Item, Offer | Verdict], matches: Matches) -> Matches:
@@ -92,14 +102,15 @@ async def _match(resources: Resources, marketplace: Marketplace, words: str) -> 
     return choose(marketplace, words, hits, resources.clock())
 
 
-async def _find(resources: Resources, marketplace: Marketplace, text: str) -> Offer | Verdict:
+async def find_offer(resources: Resources, marketplace: Marketplace, text: str) -> Offer | Verdict:
+    """The offer of an item, or the verdict on an order without one."""
     item = read_item(marketplace, text)
     try:
         if isinstance(item, ItemId):
             offer = await resources.offerings[marketplace].channel.offer(item.id)
             return offer or refused(because(ReasonCode.NO_SUCH_ITEM, marketplace=marketplace, item=item.id))
         match = await _match(resources, marketplace, text)
-        return await _find(resources, marketplace, match.item_id) if match.item_id else match.verdict
+        return await find_offer(resources, marketplace, match.item_id) if match.item_id else match.verdict
     except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:

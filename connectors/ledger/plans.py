@@ -36,18 +36,19 @@ NO_TOLERANCE = Decimal(0)
 KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "fingerprint", *REASON)
 # built once: building a statement costs several times what running it does
 _PLANS = select(
-    *(orders.c[name] for name in ("order_ref", "batch_id", "fingerprint", "seller_id", "lines", "quote"))
+    *(orders.c[one] for one in ("order_ref", "batch_id", "fingerprint", "marketplace", "seller_id", "lines", "quote"))
 ).where(one_of(orders.c.order_ref, "refs"))
 _ORDERING = BEGUN.where(effects.c.action == Action.CREATE)
 
 
 def plan_hash(plan: PlannedOrder) -> str:
     """A hash of what a person approves: the goods, the receiver, the seller, and the most that may be paid."""
-    return _hash_of(plan.request.fingerprint, plan.seller_id, [to_json(line) for line in plan.lines], plan.total)
+    seller = plan.request.marketplace, plan.seller_id
+    return _hash_of(plan.request.fingerprint, seller, [to_json(line) for line in plan.lines], plan.total)
 
 
-def _hash_of(fingerprint: str, seller_id: str, lines: Sequence[Any], total: Money) -> str:
-    content = [fingerprint, seller_id, lines, str(total)]
+def _hash_of(fingerprint: str, seller: tuple[str, str], lines: Sequence[Any], total: Money) -> str:
+    content = [fingerprint, seller, lines, str(total)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -79,6 +80,8 @@ def ledger_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: 
         "freight_service": plan.freight_service.service_id if plan.freight_service else None,
         "freight_approved_minor": freight.minor if freight and approved else None,
         "freight_currency": freight.currency if freight else None,
+        "shop": plan.request.shop or None,
+        "shop_ref": plan.request.shop_ref or None,
     }
 
 
@@ -175,7 +178,8 @@ def _approved(approval: Approval, tolerance: Decimal) -> OrderChange:
 def _hash_of_row(row: Mapping[str, Any]) -> str:
     """The `plan_hash` of a stored plan; empty without a quote."""
     quote = row["quote"]
-    return _hash_of(row["fingerprint"], row["seller_id"], row["lines"], Money(**quote["total"])) if quote else ""
+    seller = row["marketplace"], row["seller_id"]
+    return _hash_of(row["fingerprint"], seller, row["lines"], Money(**quote["total"])) if quote else ""
 
 
 @repeating

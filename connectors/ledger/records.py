@@ -68,6 +68,8 @@ class OrderRecord:
     payable_minor: int | None
     warehouse: str | None
     parcel_reported_at: datetime | None
+    shop: str | None
+    shop_ref: str | None
     stored: Mapping[str, Any]
 
     @classmethod

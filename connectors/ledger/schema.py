@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0019"
+SCHEMA_VERSION = "0020"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -111,6 +111,8 @@ orders = Table(
     Column("reason_facts", JSON(none_as_null=True)),
     Column("warehouse", Text),
     Column("parcel_reported_at", UtcDateTime),
+    Column("shop", String(40)),
+    Column("shop_ref", String(80)),
     CheckConstraint("payable_minor IS NULL OR payable_minor >= coalesce(approved_minor, 0)", name="ck_orders_payable"),
 )
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
@@ -121,6 +123,15 @@ _index_of_some(orders.c.reason_code.is_not(None), orders.c.reason_code)
 _index_of_some(
     orders.c.order_id.is_not(None), orders.c.marketplace, orders.c.order_id, name="uq_orders_order_id", unique=True
 )
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("part_of", String(64), primary_key=True),
+    Column("own_sku", Text, primary_key=True),
+    Column("order_ref", String(64), nullable=False),
+)
+"""The order that an own SKU of a request went to when it was first split by the SKU book: it goes to no other."""
 
 receivers = Table(
     "receivers",

@@ -27,6 +27,7 @@ from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.outbox import Outbox
 from connectors.ledger.outcomes import write_all
 from connectors.ledger.pace import PaceRows
+from connectors.ledger.parts import PartRows
 from connectors.ledger.plans import NO_TOLERANCE, approve_rows, ledger_row, put_cart_row, put_rows
 from connectors.ledger.records import (
     JSON_COLUMNS,
@@ -112,6 +113,7 @@ class Ledger(Switches):
         self.forgotten = ForgottenRows(self)
         self.outbox = Outbox(self)
         self.pace = PaceRows(self)
+        self.parts = PartRows(self)
         self.shares = ShareRows(self)
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ from connectors.request_files.json_file import read_json
 from connectors.request_files.parquet_file import read_parquet
 from connectors.request_files.xlsx_file import read_xlsx
 from domain.request_files import ParsedRequests, RequestTable
+from domain.sku_book import SkuBook
 
 __all__ = ["UnreadableFile", "check_encoding", "read_request_file", "read_request_text"]
 PASTED = Path("pasted lines")
@@ -25,24 +26,26 @@ class UnreadableFile(Exception):
         super().__init__(f"{path}: {problem}")
 
 
-def read_request_file(path: Path, *, encoding: str = "", require_limit: bool = False) -> ParsedRequests:
+def read_request_file(
+    path: Path, *, encoding: str = "", require_limit: bool = False, book: SkuBook | None = None
+) -> ParsedRequests:
     """Read and check a whole file. Raises `UnreadableFile`; errors of single cells are returned as faults.
 
     Text is UTF-8, or UTF-16 with a byte order mark; `encoding` names another one. With `require_limit` each row without
-    a price limit is a fault.
+    a price limit is a fault. Own SKUs are looked up in the `book`.
     """
     read = READERS.get(path.suffix.lower())
     if read is None:
         raise UnreadableFile(path, f"files ending in {path.suffix!r} can't be read; save it as {', '.join(READERS)}")
     try:
-        return _parsed(read, content_of(path), encoding, require_limit=require_limit)
+        return _parsed(read, content_of(path), encoding, RequestTable(require_limit=require_limit, book=book))
     except OSError as error:
         raise UnreadableFile(path, f"can't be opened ({error.strerror}); check the path and its permissions") from error
     except Unusable as error:
         raise UnreadableFile(path, str(error)) from error
 
 
-def read_request_text(text: str, *, require_limit: bool = False) -> ParsedRequests:
+def read_request_text(text: str, *, require_limit: bool = False, book: SkuBook | None = None) -> ParsedRequests:
     """Read and check rows pasted from a spreadsheet, header first. Raises `UnreadableFile`.
 
     Blank lines before the header don't count: row 1 is the header, as in a file.
@@ -51,12 +54,11 @@ def read_request_text(text: str, *, require_limit: bool = False) -> ParsedReques
         content = text.lstrip("\r\n").encode(errors="surrogatepass")
         if len(content) > MOST_BYTES:
             raise Unusable(too_large(len(content)))
-        return _parsed(read_csv, content, "utf-8", require_limit=require_limit)
+        return _parsed(read_csv, content, "utf-8", RequestTable(require_limit=require_limit, book=book))
     except Unusable as error:
         raise UnreadableFile(PASTED, str(error)) from error
 
 
-def _parsed(read: FileReader, content: bytes, encoding: str, *, require_limit: bool) -> ParsedRequests:
-    table = RequestTable(require_limit=require_limit)
+def _parsed(read: FileReader, content: bytes, encoding: str, table: RequestTable) -> ParsedRequests:
     read(content, encoding, table)
     return table.finish()

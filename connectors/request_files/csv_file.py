@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOBase
-from typing import Protocol
+from typing import Any, Protocol
 
 from connectors.foreign import words_of
 from connectors.request_files.decoding import Unusable, text_of, undecodable
@@ -18,12 +18,13 @@ LONGEST_ROW = 2**18  # characters, over all lines of one row
 
 
 class RowSink(Protocol):
-    """The receiver of a file's rows: a `RequestTable` or a `RatesTable`."""
+    """The receiver of a file's rows, such as a `RequestTable`."""
 
     is_full: bool
 
     def begin(self, columns: Sequence[str], /) -> None: ...
-    def add(self, row: int, cells: Sequence[str], /) -> None: ...
+    def add(self, row: int, cells: Sequence[Any], /) -> None: ...
+    def fault(self, row: int, column: str, message: str, /) -> None: ...
     def warn(self, row: int, column: str, message: str, /) -> None: ...
     def broken_row(self, row: int, message: str, /) -> None: ...
     def lack(self, found: Iterable[str], /) -> None: ...

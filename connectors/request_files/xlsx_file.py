@@ -8,17 +8,18 @@ from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
 
 from connectors.foreign import words_of
+from connectors.request_files.csv_file import RowSink
 from connectors.request_files.decoding import Unusable
 from connectors.request_files.xlsx_book import Workbook, open_book
 from connectors.request_files.xlsx_sheet import Sheet
 from domain.cells import BLANKS, NotACell, value_text
-from domain.request_files import MOST_COLUMNS, RequestTable
+from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW
 
 DAMAGE = (BadZipFile, ExpatError, EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError)
 
 
-def read_xlsx(content: bytes, _encoding: str, table: RequestTable) -> None:
+def read_xlsx(content: bytes, _encoding: str, table: RowSink) -> None:
     """Add the rows to the table. Raises `Unusable`."""
     try:
         with open_book(content) as book:
@@ -28,7 +29,7 @@ def read_xlsx(content: bytes, _encoding: str, table: RequestTable) -> None:
         raise Unusable(problem) from error
 
 
-def _read(book: Workbook, table: RequestTable) -> None:
+def _read(book: Workbook, table: RowSink) -> None:
     for name in book.other_sheets():
         table.warn(0, "", f"sheet {name!r} is passed over: only the first sheet, {book.name!r}, is read")
     sheet = Sheet(book)
@@ -52,7 +53,7 @@ def _first_row(rows: Iterator[tuple[int, list[object]]]) -> list[object]:
     return []
 
 
-def _header(cells: list[object], table: RequestTable) -> list[str]:
+def _header(cells: list[object], table: RowSink) -> list[str]:
     if len(cells) > MOST_COLUMNS:
         last = max((at for at, cell in enumerate(cells) if cell is not None), default=-1) + 1
         if last > MOST_COLUMNS:
@@ -64,7 +65,7 @@ def _header(cells: list[object], table: RequestTable) -> list[str]:
     return ["" if cell is None or isinstance(cell, NotACell | bool) else value_text(cell) for cell in cells]
 
 
-def _data(rows: Iterator[tuple[int, list[object]]], columns: list[str], named: list[int], table: RequestTable) -> int:
+def _data(rows: Iterator[tuple[int, list[object]]], columns: list[str], named: list[int], table: RowSink) -> int:
     """Add the rows to the table; returns the last row with anything under a named column."""
     last = 0
     known = set(named)
@@ -79,7 +80,7 @@ def _data(rows: Iterator[tuple[int, list[object]]], columns: list[str], named: l
     return last
 
 
-def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RequestTable) -> None:
+def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
     for number in sheet.hidden_rows:
         table.warn(number, "", "hidden or filtered out in the spreadsheet, and read like any other row")
     for at, column in enumerate(columns):
@@ -87,7 +88,7 @@ def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RequestTable) -> No
             table.warn(HEADER_ROW, column.strip(BLANKS).lower(), "hidden in the spreadsheet, and read like any other")
 
 
-def _refuse_merged(sheet: Sheet, named: list[int], filled: int, table: RequestTable) -> None:
+def _refuse_merged(sheet: Sheet, named: list[int], filled: int, table: RowSink) -> None:
     for area in sheet.merged:
         if area.first_row <= filled and any(area.first_column <= at + 1 <= area.last_column for at in named):
             table.fault(area.first_row, "", f"cells {area.name} are merged; take the merge apart and fill in each cell")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from connectors.book_file import BookUnusable, read_book
 from connectors.durable import whole
 from connectors.inbox import ASKS, Folder, Inbox
 from connectors.request_files import READERS, UnreadableFile, read_request_file
@@ -47,8 +49,13 @@ def take(settings: SourcingSettings, sent: str, content: bytes) -> tuple[str, Se
         (read := Path(folder, name)).write_bytes(content)
         try:
             asked = read_request_file(
-                read, encoding=settings.inbox_encoding, require_limit=settings.require_price_limit
+                read,
+                encoding=settings.inbox_encoding,
+                require_limit=settings.require_price_limit,
+                book=asyncio.run(read_book(settings)),
             )
+        except BookUnusable as error:
+            return sent, (), [Fault(0, "", str(error))]
         except UnreadableFile as error:
             return sent, (), [Fault(0, "", str(error).removeprefix(f"{read}: "))]
     if asked.faults:

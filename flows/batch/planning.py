@@ -32,7 +32,7 @@ from tasks.preview import NOT_ASKED, QuotesTogether, preview_orders
 from tasks.search import (
     Item,
     Matches,
-    item_of,
+    items_of,
     keep_matches,
     lines_with_words,
     match_words,
@@ -150,7 +150,7 @@ class Planning:
         """Announce requests that will be planned, a chunk at a time; their words mean `matches`."""
         self._matches |= matches
         self._offers.update(unmatched(matches))
-        needed = Counter(item for request in requests for item in self._items_of(request))
+        needed = Counter(item for request in requests for item in items_of(request, self._matches))
         new = len(needed.keys() - self._needed.keys() - self._offers.keys())
         self._needed += needed
         self._items += new
@@ -206,18 +206,15 @@ class Planning:
             )
         self._listener.advance("preview", len(requests))
 
-    def _items_of(self, request: OrderRequest) -> set[Item]:
-        return {item_of(request, line, self._matches) for line in request.lines}
-
     def _still_to_look_up(self, chunk: Sequence[OrderRequest]) -> Mapping[Item, None]:
         """The chunk's items in the order of the file, without those of earlier chunks."""
-        wanted = dict.fromkeys(item_of(request, line, self._matches) for request in chunk for line in request.lines)
+        wanted = dict.fromkeys(item for request in chunk for item in items_of(request, self._matches))
         items = [item for item in wanted if item not in self._offers and item not in self._waiting]
         self._waiting |= {item: [] for item in items}
         return dict.fromkeys(items)
 
     def _arrive_once_known(self, request: OrderRequest, arrivals: Arrivals) -> None:
-        missing = [item for item in self._items_of(request) if item in self._waiting]
+        missing = [item for item in items_of(request, self._matches) if item in self._waiting]
         left = len(missing)
 
         def one_more() -> None:
@@ -238,7 +235,7 @@ class Planning:
     def _forget(self, chunk: Sequence[OrderRequest]) -> None:
         """Drop the offers that no other order needs, beyond `most_stored`."""
         for request in chunk:
-            for item in self._items_of(request):
+            for item in items_of(request, self._matches):
                 self._needed[item] -= 1
                 if not self._needed[item] and len(self._offers) > self._most_stored:
                     self._offers.pop(item, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,17 @@ from typing import Any
 from prefect.blocks.system import Secret
 from prefect.runtime import flow_run
 
+from connectors.book_file import book_text, missing_file, read_book
+from connectors.durable import whole
 from connectors.fetched_files import FOLDER, fetch_stored, is_address, is_fetched
+from connectors.ledger.store import Ledger
 from connectors.request_files import read_request_file, read_request_text
 from connectors.settings import SourcingSettings
 from domain.orders import OrderRequest
-from domain.report import check_batch_id
-from domain.request_remarks import BadRequests, Remark, merged_remarks
+from domain.report import BatchReport, check_batch_id
+from domain.request_remarks import BadRequests, Fault, Remark, merged_remarks
+from domain.sku_book import SkuBook, by_seller, parts_of
+from domain.wording import pluralize
 from flows.prefect_ui.artifacts import show_faults
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.parameters import SECRET, BadInput, Requests, in_words
@@ -37,11 +43,12 @@ class RequestBatch:
     warnings: Sequence[Remark] = ()
 
 
-async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> RequestBatch:
+async def read_shown(requests: Requests, batch: str, settings: SourcingSettings) -> RequestBatch:
     """Read requests for a run, which shows every fault, and logs what was cleaned or ignored."""
     requests = await _fetched(requests)
+    book = await read_book(settings)
     try:
-        asked = read_requests(requests, batch, require_limit=require_limit)
+        asked = read_requests(requests, batch, require_limit=settings.require_price_limit, book=book)
     except BadRequests as error:
         await show_faults(Path(requests.file).name or PASTED, error.faults)
         raise
@@ -73,13 +80,16 @@ async def _secret(file: str) -> str:
     return address
 
 
-def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = False) -> RequestBatch:
+def read_requests(
+    requests: Requests, batch: str = "", *, require_limit: bool = False, book: SkuBook | None = None
+) -> RequestBatch:
     """Read the file or the pasted lines. Raises `BadInput`, `UnreadableFile`, or `BadRequests` with every fault."""
     requests.check()
     if requests.file:
-        parsed = read_request_file(Path(requests.file), encoding=requests.encoding, require_limit=require_limit)
+        file = Path(requests.file)
+        parsed = read_request_file(file, encoding=requests.encoding, require_limit=require_limit, book=book)
     else:
-        parsed = read_request_text(requests.lines, require_limit=require_limit)
+        parsed = read_request_text(requests.lines, require_limit=require_limit, book=book)
     if parsed.faults:
         raise BadRequests(parsed.faults)
     if batch:
@@ -91,6 +101,42 @@ def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = 
     return RequestBatch(
         batch_id=batch_id, source=requests.file or PASTED, orders=parsed.orders, warnings=parsed.warnings
     )
+
+
+def orders_to_buy(ledger: Ledger, requests: Sequence[OrderRequest], *, dry_run: bool) -> Sequence[OrderRequest]:
+    """The requests, those with own SKUs split into an order a seller, as the ledger has it where it was done before.
+
+    Raises `BadRequests` where an order would get another's name, or one too long.
+    """
+    own = {request.order_ref: request for request in requests if request.own_skus}
+    stands = ledger.parts.of(own) if own else {}
+    if not dry_run:
+        new = [request for ref, request in own.items() if ref not in stands and not request.lacks_an_entry]
+        stands |= ledger.parts.keep({one.order_ref: parts_of(by_seller(one, {})) for one in new})
+    orders = [part for one in requests for part in by_seller(one, stands.get(one.order_ref, {}))]
+    counts = Counter(order.order_ref for order in orders)
+    if faults := [
+        Fault(order.lines[0].row, "order_ref", f"its part would be called {ref!r}: {NO_NAME}")
+        for order in orders
+        if counts[ref := order.order_ref] > 1 or len(ref) > LONGEST_REF
+    ]:
+        raise BadRequests(faults)
+    return orders
+
+
+def note_missing(report: BatchReport, data_dir: Path) -> None:
+    """Write the rows that the SKU book lacks into a file to be filled in; where it lacks none the file goes."""
+    file = missing_file(data_dir, report.batch_id)
+    if not (rows := report.missing_entries):
+        file.unlink(missing_ok=True)
+        return
+    with whole(file) as unfinished:
+        unfinished.write_bytes(book_text(rows))
+    run_logger().warning("The SKU book lacks %s: fill in %s", pluralize(len(rows), "own SKU"), file)
+
+
+NO_NAME = "another order has that name, or it is too long; change the order_ref, or the group in the SKU book"
+LONGEST_REF = 64
 
 
 def default_batch_id(file: Path) -> str:

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
-from domain.request_cells import COLUMNS
 from domain.request_files import ParsedRequests, RequestTable
 from tests.connectors.request_files.writing import GOOD
 from tests.in_turn import in_turn
 
-NAMES = [column.name for column in COLUMNS]
+NAMES = list(GOOD)
 CUT_SHORT = "this is a number that a spreadsheet cut short; format the column as text and enter it again"
 
 

@@ -14,6 +14,7 @@ from domain.callback_kinds import CallbackKind
 from domain.effects import ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.orders import OwnSku
 from domain.reasons import ReasonCode
 from flows.after_sale import confirm_receipt, request_refund
 from flows.approval.pause import CancelledBelow
@@ -58,6 +59,7 @@ from tests.simulation.scripts import (
     named_as_the_first,
     of,
     order_the_cart,
+    own_skus_of_one_variant,
     paid_while_it_is_cancelled,
     pause,
     paused_after_the_create,
@@ -210,6 +212,8 @@ SCENES: Mapping[ReasonCode, Play] = {
         steps(telling(refuses(Role.PREVIEW, 400, "ORDER_PRODUCT_LIMIT")), two_products_of_a_seller), POIZON
     ),
     R.ADDRESS_INCOMPLETE: bought(zip=""),
+    R.OWN_SKU_MISSING: bought(own=OwnSku(sku="FERN-1", quantity=1)),
+    R.OWN_SKUS_ALIKE: played(own_skus_of_one_variant),
     R.WORDS_NOT_SEARCHED: bought(refuses(SEARCH, 41234, "not now"), item="a red cup"),
     R.WORDS_AMBIGUOUS: bought(tells(SEARCH, title="something else"), item="杯"),
     R.WORDS_FOUND_NOTHING: bought(item="no such words"),

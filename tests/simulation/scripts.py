@@ -19,6 +19,7 @@ from domain.after_sale import FOLLOWED, RefundKind
 from domain.effects import ResolutionKind
 from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
+from domain.orders import Component, OwnSku
 from flows.answers.marketplaces import first_payments, proposed_debit
 from flows.approval import approving, form, notice
 from flows.batch.plan_sources import FromCarts
@@ -208,6 +209,16 @@ def steps(*then: Script | float) -> Script:
 async def several_sellers(scene: Scene) -> None:
     first, second = scene.scenario.requests
     scene.scenario = replace(scene.scenario, requests=(replace(first, lines=(*first.lines, *second.lines)),))
+    await scene.buys()
+
+
+async def own_skus_of_one_variant(scene: Scene) -> None:
+    (request,) = scene.scenario.requests
+    line = request.lines[0]
+    rank = (Component(item=line.item, sku=line.sku, pieces=1, max_unit_price=None),)
+    owns = [OwnSku(sku=sku, quantity=1, marketplace=request.marketplace, ranks=(rank,)) for sku in ("FERN-1", "FERN-2")]
+    lines = tuple(replace(line, own=own) for own in owns)
+    scene.scenario = replace(scene.scenario, requests=(replace(request, lines=lines),))
     await scene.buys()
 
 

@@ -115,8 +115,22 @@ ORDERS = table(
             example=CHANGED_AT,
             null="never",
         ),
+        "shop": Column(
+            TEXT,
+            "The shop that the order is of, by the profile that read its file.",
+            source="request file: its header",
+            example="shopify",
+            null="the order is of no shop's file",
+        ),
+        "shop_ref": Column(
+            TEXT,
+            "The order's id in that shop; several orders have one where its goods are of several sellers.",
+            source="the shop's file",
+            example="#1001",
+            null="the order is of no shop's file",
+        ),
     },
-    version=3,
+    version=4,
     summed="paid_minor",
 )
 ORDER_LINES = table(

@@ -42,7 +42,7 @@ def _lines(plan: PlannedOrder) -> Iterator[RequestedLine]:
 def _candidates(plan: PlannedOrder) -> Iterator[FoundOffer]:
     matches = {match.words: match for match in plan.matches}
     for asked in _lines(plan):
-        if match := matches.get(asked.line.item):
+        if match := matches.get(asked.line.wanted):
             for place, candidate in enumerate(match.candidates, start=1):
                 yield FoundOffer(asked, match, place, candidate)
 
@@ -119,8 +119,16 @@ REQUESTS = table(
             "gift",
             "line",
         ),
+        "own_sku": Column(
+            TEXT,
+            "The merchant's own SKU, for which the SKU book named item, `sku` and limit.",
+            source="request file: `own_sku`",
+            example="FERN-1",
+            null="the line names an item",
+            get=lambda asked: asked.line.own.sku if asked.line.own else None,
+        ),
     },
-    version=2,
+    version=3,
     each=_lines,
 )
 CANDIDATES = table(

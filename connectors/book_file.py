@@ -1,0 +1,107 @@
+"""The merchant's SKU book: the CSV or XLSX file, or the sheet at an address, that `SOURCING_BOOK` names."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from connectors.durable import whole
+from connectors.fetched_files import fetch_stored, is_address
+from connectors.foreign import words_of
+from connectors.request_files import UnreadableFile
+from connectors.request_files.csv_file import DELIMITERS, RowSink, read_csv
+from connectors.request_files.decoding import REMEDY, SAVE_IT, Unusable, content_of
+from connectors.request_files.xlsx_file import read_xlsx
+from connectors.settings import BadSetting, SourcingSettings
+from domain.book_cells import COLUMNS, BookTable
+from domain.cell_table import BadTable
+from domain.cells import no_formula
+from domain.request_files import normal_name
+from domain.sku_book import SkuBook
+
+Reader = Callable[[bytes, str, RowSink], None]
+READERS: dict[str, Reader] = {".csv": read_csv, ".xlsx": read_xlsx}
+NAMES = [column.name for column in COLUMNS]
+MOST_LISTED = 10
+
+
+class BookUnusable(BadSetting):
+    """The file can't be used; the message names it, and every fault with its row and its remedy."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(f"SOURCING_BOOK, {file}: {problem}")
+
+
+async def read_book(settings: SourcingSettings) -> SkuBook | None:
+    """The whole book; None where no file is named. Raises `BookUnusable`: a faulty book is never used in part."""
+    if not (named := settings.book.get_secret_value()):
+        return None
+    file, shown = Path(named), named
+    if is_address(named):
+        shown = "the sheet at its address"  # which may hold a token
+        try:
+            file = await fetch_stored(named, settings)
+        except UnreadableFile as error:
+            raise BookUnusable(shown, str(error)) from None
+    return book_in(file, shown=shown, require_limit=settings.require_price_limit)
+
+
+def book_in(file: Path, *, shown: str = "", require_limit: bool = False) -> SkuBook:
+    """The book in a file. Raises `BookUnusable`."""
+    shown = shown or str(file)
+    if (read := READERS.get(file.suffix.lower())) is None:
+        raise BookUnusable(shown, f"ends in {file.suffix!r}; save it as {' or '.join(READERS)}")
+    try:
+        return _book(read, content_of(file), shown, require_limit=require_limit)
+    except OSError as error:
+        raise BookUnusable(shown, f"can't be opened ({error.strerror}); check the path and its permissions") from error
+    except Unusable as error:
+        raise BookUnusable(shown, str(error).replace(REMEDY, SAVE_IT)) from error
+
+
+def _book(read: Reader, content: bytes, shown: str, *, require_limit: bool = False) -> SkuBook:
+    table = BookTable(require_limit=require_limit)
+    try:
+        read(content, "", table)
+        return table.finish()
+    except BadTable as error:
+        more = [f"and {len(error.faults) - MOST_LISTED} more"] if len(error.faults) > MOST_LISTED else []
+        told = "\n  ".join([*map(str, error.faults[:MOST_LISTED]), *more])
+        raise BookUnusable(shown, f"nothing of it is used until this is mended:\n  {told}") from error
+
+
+def book_text(rows: Sequence[Mapping[str, str]]) -> bytes:
+    """Rows of a SKU book as a CSV file that spreadsheets open as UTF-8."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, NAMES, restval="")
+    writer.writeheader()
+    writer.writerows([{name: no_formula(text) for name, text in row.items()} for row in rows])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def missing_file(data_dir: Path, batch_id: str) -> Path:
+    """Where the rows lie that the SKU book lacks for a batch."""
+    return data_dir / f"book-missing-{batch_id}.csv"
+
+
+def add_row(file: Path, row: Mapping[str, str]) -> None:
+    """Add a row to a book in CSV, whole or not at all; the file is made where there is none. Raises `BookUnusable`."""
+    if file.suffix.lower() != ".csv":
+        raise BookUnusable(str(file), "rows are added to a book in CSV alone; write the row into it by hand")
+    try:
+        there = file.read_bytes() if file.exists() else b""
+        lines = there.decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BookUnusable(str(file), f"can't be added to ({words_of(error)})") from error
+    delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
+    header = next(csv.reader(lines[:1], delimiter=delimiter), NAMES)
+    out = io.StringIO(newline="")
+    rows = [[row.get(normal_name(name), "") for name in header]]
+    csv.writer(out, delimiter=delimiter).writerows(rows if lines else [header, *rows])
+    joint = b"" if there.endswith(b"\n") or not lines else b"\r\n"
+    content = (there or b"\xef\xbb\xbf") + joint + out.getvalue().encode()
+    _book(read_csv, content, str(file))
+    with whole(file) as unfinished:
+        unfinished.write_bytes(content)

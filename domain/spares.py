@@ -1,0 +1,100 @@
+"""Which own SKUs of a plan can't be bought as they stand, and what was taken in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from domain.decisions import Verdict, above_limits, match_sku
+from domain.matching import Candidate, Match
+from domain.offers import Offer, price_at
+from domain.orders import OrderLine, OrderRequest
+from domain.plan import PlannedOrder
+from domain.quotes import Problem
+from domain.reason_parts import Part
+from domain.reasons import Reason, ReasonCode, because, detail
+from domain.sku_book import BookRow
+
+ABOUT_AN_ITEM = (
+    ReasonCode.NO_SUCH_ITEM,
+    ReasonCode.NOT_ON_SALE,
+    ReasonCode.SKU_UNKNOWN,
+    ReasonCode.OUT_OF_STOCK,
+    ReasonCode.BELOW_MINIMUM,
+)
+ABOUT_GOODS = (Problem.OUT_OF_STOCK, Problem.OFFLINE, Problem.SKU_UNKNOWN, Problem.BELOW_MIN_QUANTITY)
+
+WHOLE = 0  # the line number of a problem with the whole order
+
+
+def without_goods(plan: PlannedOrder) -> set[str]:
+    """The own SKUs whose goods are sold out, gone or above their limit, where nothing else keeps the order back."""
+    request, code = plan.request, plan.why.code if plan.why else None
+    if plan.is_postponed or plan.is_fine or code is None or plan.why is None:
+        return set()
+    lines = dict(enumerate(request.lines, start=1))
+    at: set[int] = set()
+    if code in ABOUT_AN_ITEM:
+        at = {line_no for line_no, line in lines.items() if line.item == plan.why.facts.get("item")}
+    elif code is ReasonCode.QUOTE_REFUSED and plan.quote:
+        problems = plan.quote.problems
+        at = {one.line_no for one in problems} if all(one.problem in ABOUT_GOODS for one in problems) else set()
+    elif code is ReasonCode.PRICE_ABOVE_LIMIT and plan.quote:
+        at = {*above_limits(request, plan.quote)}
+    if at == {WHOLE} and len(request.own_skus) == 1:
+        at = set(lines)
+    blamed = [lines[line_no].own if line_no in lines else None for line_no in at]
+    return {own.sku for own in blamed if own} if all(blamed) else set()
+
+
+def spare_matches(plan: PlannedOrder, why: Mapping[str, Reason], at: datetime) -> tuple[Match, ...]:
+    """A match for each own SKU in whose place a spare offer was taken, with why the one before could not be bought."""
+    matches: dict[str, Match] = {}
+    offers = {offer.item_id: offer for offer in plan.offers}
+    for wanted, line in zip(plan.request.lines, plan.lines, strict=True) if plan.lines else ():
+        if (own := wanted.own) and own.rank and own.sku not in matches:
+            offer = offers[line.item_id]
+            taken = Candidate(
+                item_id=offer.item_id,
+                title=offer.title,
+                price=line.unit_price,
+                seller_id=offer.seller_id,
+                seller_name=offer.seller_name,
+                image_url=offer.image_url,
+            )
+            matches[own.sku] = Match(
+                marketplace=plan.request.marketplace,
+                words=own.sku,
+                candidates=(taken,),
+                item_id=line.item_id,
+                sku_id=line.sku_id,
+                why=detail(Part.SPARE_OFFER, place=own.rank + 1, why=why.get(own.sku)),
+                decided_at=at,
+            )
+    return tuple(matches.values())
+
+
+def own_skus_alike(request: OrderRequest, lines: Sequence[OrderLine]) -> Reason | None:
+    """Why an order can't be bought whose own SKUs mean one variant; None where each is another's."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for wanted, line in zip(request.lines, lines, strict=True):
+        first = seen.setdefault((line.item_id, line.sku_id, line.spec_id), wanted.wanted)
+        if wanted.own and first != wanted.wanted:
+            return because(ReasonCode.OWN_SKUS_ALIKE, own_skus=[first, wanted.wanted], item=line.item_id)
+    return None
+
+
+def judge_row(row: BookRow, offer: Offer | str) -> str:
+    """Why a row of the SKU book can't be bought as it stands; empty where it can. `offer` may be why there is none."""
+    if isinstance(offer, str):
+        return offer
+    component = row.component
+    sku = match_sku(offer, component.sku)
+    if isinstance(sku, Verdict):
+        return str(sku.why)
+    if sku.stock < component.pieces:
+        title, item, stock = offer.title, offer.item_id, sku.stock
+        return str(because(ReasonCode.OUT_OF_STOCK, title=title, item=item, stock=stock, asked=component.pieces))
+    limit, price = component.max_unit_price, price_at(offer, sku, component.pieces)
+    dear = because(ReasonCode.LINE_ABOVE_LIMIT, title=offer.title, price=price, limit=limit)
+    return str(dear) if limit is not None and price > limit else ""

@@ -1,0 +1,83 @@
+"""The file of the SKU book: read whole or not at all, and added to."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from connectors.book_file import BookUnusable, add_row, book_in, book_text, read_book
+from connectors.settings import SourcingSettings
+from domain.sku_book import SkuBook
+
+HEADER = "own_sku,marketplace,item,pieces\n"
+FERN = "610000000001"
+
+
+def items(book: SkuBook | None) -> dict[str, str]:
+    assert book is not None
+    return {row.own_sku: row.component.item for row in book.rows}
+
+
+def test_a_book_is_named_by_the_setting(tmp_path: Path) -> None:
+    file = tmp_path / "book.csv"
+    file.write_text(f"{HEADER}FERN-1,1688,{FERN},1\n")
+    settings = SourcingSettings(data_dir=tmp_path)
+    assert asyncio.run(read_book(settings)) is None
+    assert items(asyncio.run(read_book(SourcingSettings(data_dir=tmp_path, book=str(file))))) == {"FERN-1": FERN}
+
+
+def test_a_sheet_is_read_like_a_request_file(tmp_path: Path) -> None:
+    """A second sheet and notes do no harm; a number that lost its digits is told by its row."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["own_sku", "marketplace", "item", "pieces"])
+    sheet.append([1001, "1688", FERN, 2])
+    book.create_sheet("old prices")
+    book.save(tmp_path / "book.xlsx")
+    assert items(book_in(tmp_path / "book.xlsx")) == {"1001": FERN}
+    sheet.append(["MOSS-1", "1688", 6.1e17, 1])
+    book.save(tmp_path / "book.xlsx")
+    with pytest.raises(BookUnusable, match="row 3, column item: this is a number that a spreadsheet cut short"):
+        book_in(tmp_path / "book.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "can't be opened (No such file or directory); check the path and its permissions"),
+        (b"\xff\xff", "line 1 is no UTF-8 text; save it as CSV UTF-8 (in Excel: Save As, type “CSV UTF-8”)"),
+        (b"own_sku,item\nFERN-1,1\n", "row 1, column marketplace: this column is missing; add it: one of"),
+        (b"own_sku,marketplace,item,price\n", "row 1, column price: not known; the columns are own_sku, country"),
+    ],
+)
+def test_a_faulty_book_is_told(content: bytes | None, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "book.csv"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(BookUnusable) as raised:
+        book_in(file)
+    assert told in str(raised.value)
+
+
+def test_a_row_is_added_under_the_columns_that_are_there(tmp_path: Path) -> None:
+    file = tmp_path / "book.csv"
+    file.write_text("item;own_sku;marketplace")
+    add_row(file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "pieces": "1"})
+    assert file.read_text() == f"item;own_sku;marketplace\n{FERN};FERN-1;1688\n"
+    with pytest.raises(BookUnusable, match="row 3, column item: row 2 has it already at this rank"):
+        add_row(file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
+    assert file.read_text().count("\n") == 2
+    add_row(tmp_path / "new.csv", {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
+    assert items(book_in(tmp_path / "new.csv")) == {"FERN-1": FERN}
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    """A spreadsheet takes none of it for a formula."""
+    row = {"own_sku": "=1+1", "marketplace": "1688", "item": FERN}
+    (tmp_path / "book.csv").write_bytes(book_text([row]))
+    assert "'=1+1" in (tmp_path / "book.csv").read_text(encoding="utf-8-sig")
+    assert items(book_in(tmp_path / "book.csv")) == {"=1+1": FERN}

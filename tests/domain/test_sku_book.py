@@ -1,0 +1,190 @@
+"""The SKU book: its rows, what an own SKU becomes, and the orders that a request is split into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from domain.book_cells import BookTable
+from domain.cell_table import BadTable
+from domain.money import Money
+from domain.orders import OrderRequest
+from domain.request_files import ParsedRequests, RequestTable
+from domain.sku_book import SkuBook, at_next_rank, by_seller, missing_entries
+from tests.connectors.request_files.writing import GOOD
+
+COLUMNS = ("own_sku", "country", "rank", "marketplace", "item", "sku", "pieces", "max_unit_price", "group", "note")
+FERN, MOSS = "610000000001", "610000000002"
+IN_THE_BOOK = {"marketplace": "", "item": "", "sku": "", "max_unit_price": ""}
+
+
+def row(own_sku: str, item: str, **cells: str) -> dict[str, str]:
+    return {"own_sku": own_sku, "marketplace": "1688", "item": item} | cells
+
+
+def book(*rows: Mapping[str, object], require_limit: bool = False) -> SkuBook:
+    table = BookTable(require_limit=require_limit)
+    table.begin(COLUMNS)
+    for number, one in enumerate(rows, start=2):
+        table.add(number, [one.get(name) for name in COLUMNS])
+    table.lack(COLUMNS)
+    return table.finish()
+
+
+def faults(*rows: Mapping[str, object], **options: bool) -> list[str]:
+    with pytest.raises(BadTable) as raised:
+        book(*rows, **options)
+    return [str(fault) for fault in raised.value.faults]
+
+
+def parsed(lines: Sequence[Mapping[str, object]], of: SkuBook | None) -> ParsedRequests:
+    rows = [GOOD | IN_THE_BOOK | line for line in lines]
+    table = RequestTable(book=of)
+    table.begin([*GOOD, "own_sku"])
+    for number, one in enumerate(rows, start=2):
+        table.add(number, [one.get(name) for name in (*GOOD, "own_sku")])
+    table.lack([*GOOD, "own_sku"])
+    return table.finish()
+
+
+def request(*own_skus: str, of: SkuBook) -> OrderRequest:
+    (order,) = parsed([{"own_sku": own_sku, "quantity": "3"} for own_sku in own_skus], of).orders
+    return order
+
+
+def bought(order: OrderRequest) -> list[tuple[str, int]]:
+    return [(line.item, line.quantity) for line in order.lines]
+
+
+def test_a_bad_cell_is_told_by_its_row() -> None:
+    assert faults(
+        row("FERN-1", "a green fern"),
+        row("FERN-2", "https://www.example.com/1"),
+        row("FERN-3", FERN, rank="0"),
+        row("FERN-4", FERN, pieces="1.5"),
+        row("FERN-5", FERN, country="Atlantis"),
+        row("FERN-6", FERN, group="two words"),
+        row("", FERN),
+    ) == [
+        "row 2, column item: words may mean another item tomorrow; give an id or a product URL",
+        "row 3, column item: 'https://www.example.com/1' leads to www.example.com, not to 1688; give a 1688 link or "
+        "item id",
+        "row 4, column rank: a rank is 1 for what is bought, 2 for the first spare, and so on",
+        "row 5, column pieces: 1.5 is not a whole number of at least 1",
+        "row 6, column country: 'Atlantis' is not a country; give its two-letter code, such as DE",
+        "row 7, column group: a group is 1 to 20 of the characters A-Z, a-z, 0-9, '-', '_' and '.'",
+        "row 8, column own_sku: this cell is empty; fill it in",
+    ]
+
+
+def test_rows_of_one_own_sku_agree_on_marketplace_and_group() -> None:
+    assert faults(
+        row("FERN-1", FERN),
+        row("FERN-1", MOSS, rank="2", group="b", marketplace="taobao"),
+        row("FERN-1", FERN),
+    ) == [
+        "row 3, column marketplace: differs from row 2 of FERN-1 ('1688' there)",
+        "row 3, column group: differs from row 2 of FERN-1 ('' there)",
+        "row 4, column item: row 2 has it already at this rank; put the sum of pieces in one row",
+    ]
+
+
+def test_a_book_obeys_the_rule_that_each_row_has_a_limit() -> None:
+    assert faults(row("FERN-1", FERN), require_limit=True) == [
+        "row 2, column max_unit_price: SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it"
+    ]
+
+
+def test_an_own_sku_becomes_the_bundle_of_its_first_rank() -> None:
+    """Its pieces are multiplied, and each component has the limit of its row; the file's words stay."""
+    of = book(
+        row("SET-1", FERN, rank="2"),
+        row("SET-1", FERN, rank="1", pieces="2", max_unit_price="4.50"),
+        row("SET-1", MOSS, rank="1", sku="77"),
+    )
+    order = request("SET-1", of=of)
+    assert bought(order) == [(FERN, 6), (MOSS, 3)]
+    assert [line.max_unit_price for line in order.lines] == [Money(450), None]
+    assert [line.wanted for line in order.lines] == ["SET-1", "SET-1"]
+    spare = at_next_rank(order, {"SET-1"})
+    assert spare is not None
+    assert bought(spare) == [(FERN, 3)]
+    assert spare.fingerprint == order.fingerprint
+    assert at_next_rank(spare, {"SET-1"}) is None
+
+
+def test_a_row_for_the_country_comes_before_the_one_for_all() -> None:
+    of = book(row("FERN-1", FERN), row("FERN-1", MOSS, country="Germany"))
+    assert bought(request("FERN-1", of=of)) == [(MOSS, 3)]
+    entry = of.entry("FERN-1", "FR")
+    assert entry is not None
+    assert entry.ranks[0][0].item == FERN
+
+
+def test_an_own_sku_stands_in_place_of_item_and_limit() -> None:
+    of = book(row("FERN-1", FERN))
+    assert [str(one) for one in parsed([{"own_sku": "FERN-1", "item": FERN, "max_unit_price": "3"}], of).faults] == [
+        "row 2, column item: own_sku stands in this row, and the SKU book says this: empty the one or the other",
+        "row 2, column max_unit_price: own_sku stands in this row, and the SKU book says this: empty the one or the "
+        "other",
+    ]
+    (fault,) = parsed([{"own_sku": "FERN-1"}], None).faults
+    assert str(fault).startswith("row 2, column own_sku: SOURCING_BOOK names no SKU book to look this up in")
+    assert [one.column for one in parsed([{}], of).faults] == ["marketplace", "item"]
+    (fault,) = parsed([{"own_sku": "FERN-1"}, {"own_sku": "FERN-1"}], of).faults
+    assert str(fault).startswith("row 3, column item: the same item and sku as row 2 of order A-1")
+
+
+def test_a_file_with_own_skus_alone_needs_no_column_of_the_book() -> None:
+    names = [*(name for name in GOOD if name not in IN_THE_BOOK), "own_sku"]
+    table = RequestTable(book=book(row("FERN-1", FERN)))
+    table.begin(names)
+    table.add(2, [(GOOD | {"own_sku": "FERN-1"})[name] for name in names])
+    table.add(3, [(GOOD | {"own_sku": "", "order_ref": "A-2"})[name] for name in names])
+    table.lack(names)
+    assert [(one.row, one.column) for one in table.finish().faults] == [
+        (3, "marketplace"),
+        (3, "item"),
+        (3, "max_unit_price"),
+    ]
+
+
+def test_each_group_becomes_an_order_and_what_has_none_keeps_the_name() -> None:
+    of = book(
+        row("MOSS-1", MOSS, group="b"),
+        row("FERN-1", FERN),
+        row("IVY-1", "610000000003", marketplace="taobao"),
+    )
+    orders = by_seller(request("MOSS-1", "FERN-1", "IVY-1", of=of), {})
+    assert {one.order_ref: (str(one.marketplace), bought(one)) for one in orders} == {
+        "A-1-b": ("1688", [(MOSS, 3)]),
+        "A-1": ("1688", [(FERN, 3)]),
+        "A-1-taobao": ("taobao", [("610000000003", 3)]),
+    }
+    assert [one.order_ref for one in by_seller(request("MOSS-1", of=of), {})] == ["A-1"]
+
+
+def test_a_changed_book_moves_nothing_to_another_order() -> None:
+    """What went to an order stays there; what is new in the request counts as a change of its first order."""
+    before = book(row("FERN-1", FERN), row("MOSS-1", MOSS, group="b"))
+    first = by_seller(request("FERN-1", "MOSS-1", of=before), {})
+    stands = {"FERN-1": "A-1", "MOSS-1": "A-1-b"}
+    after = book(row("FERN-1", MOSS, group="c"), row("IVY-1", FERN, group="d"))
+    again = by_seller(request("FERN-1", "MOSS-1", of=after), stands)
+    assert [one.fingerprint for one in again] == [one.fingerprint for one in first]
+    more = by_seller(request("FERN-1", "MOSS-1", "IVY-1", of=after), stands)
+    assert {one.order_ref: [line.wanted for line in one.lines] for one in more} == {
+        "A-1": ["FERN-1", "IVY-1"],
+        "A-1-b": ["MOSS-1"],
+    }
+
+
+def test_a_request_that_lacks_an_entry_stays_whole() -> None:
+    of = book(row("FERN-1", FERN, group="a"))
+    (order,) = by_seller(request("FERN-1", "MOSS-1", of=of), {})
+    assert (order.order_ref, order.lacks_an_entry) == ("A-1", True)
+    assert missing_entries([("A-1", ["MOSS-1"]), ("A-2", ["MOSS-1", "IVY-1"])]) == [
+        {"own_sku": "MOSS-1", "rank": "1", "pieces": "1", "note": "for A-1, A-2"},
+        {"own_sku": "IVY-1", "rank": "1", "pieces": "1", "note": "for A-2"},
+    ]
