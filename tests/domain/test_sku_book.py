@@ -39,7 +39,7 @@ def faults(*rows: Mapping[str, object], **options: bool) -> list[str]:
 
 
 def parsed(lines: Sequence[Mapping[str, object]], of: SkuBook | None) -> ParsedRequests:
-    rows = [GOOD | IN_THE_BOOK | line for line in lines]
+    rows = [{**GOOD, **IN_THE_BOOK, **line} for line in lines]
     table = RequestTable(book=of)
     table.begin([*GOOD, "own_sku"])
     for number, one in enumerate(rows, start=2):
