@@ -18,7 +18,6 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.items import marketplace_of
 from domain.marketplace import Marketplace
 from domain.offers import Offer
-from domain.reasons import ReasonCode, because
 from domain.sku_book import BookRow, SkuBook
 from domain.spares import judge_row
 
@@ -65,7 +64,7 @@ async def _offer(client: XportcnClient, slots: asyncio.Semaphore, marketplace: M
             raise
         except XportcnError as error:
             return f"could not be looked up: {error.message}"
-    return offer or str(because(ReasonCode.NO_SUCH_ITEM, marketplace=marketplace, item=item))
+    return offer or f"{marketplace} has no item {item}"
 
 
 def add(row: Mapping[str, str], marketplace: Marketplace | None) -> int:

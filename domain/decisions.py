@@ -220,7 +220,12 @@ def _against_limits(
         for priced in quote.lines
         if (most := limits.get(priced.line_no)) is not None and is_odd(priced.unit_price, most)
     ]
-    return [because(ReasonCode.LINE_ABOVE_LIMIT, title=title, price=price, limit=most) for title, price, most in odd]
+    return [above_limit(*one) for one in odd]
+
+
+def above_limit(title: str, price: Money, limit: Money) -> Reason:
+    """What one piece costs beside its limit."""
+    return because(ReasonCode.LINE_ABOVE_LIMIT, title=title, price=price, limit=limit)
 
 
 def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:

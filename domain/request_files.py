@@ -147,7 +147,7 @@ ON_THE_PARCEL = ("zip", "receiver_phone", "state", "city", "address")
 NOT_ASKED = "this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it"
 NO_BOOK = "SOURCING_BOOK names no SKU book to look this up in: name one, or fill in marketplace and item instead"
 NO_COLUMN = "own_sku is empty in this row, so this column is needed, and it is missing; add it"
-SAID_TWICE = "own_sku stands in this row, and the SKU book says this: empty the one or the other"
+IN_BOTH = "own_sku stands in this row, and the SKU book says this: empty the one or the other"
 ONLY_BLANKS = "this cell holds blanks, and no limit; empty it where there is none, or write it"
 
 
@@ -299,7 +299,7 @@ class RequestTable:
         if texts.get(OWN_SKU.name):
             of_book = IN_THE_BOOK
             judged |= dict.fromkeys(of_book, "")
-            faults += [Fault(row, name, SAID_TWICE) for name in of_book if texts.get(name)]
+            faults += [Fault(row, name, IN_BOTH) for name in of_book if texts.get(name)]
             faults += [Fault(row, OWN_SKU.name, NO_BOOK)] if self.book is None else []
         elif OWN_SKU.name in texts:
             faults += [Fault(row, name, NO_COLUMN) for name in IN_THE_BOOK if name not in {*texts, *judged}]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from domain.decisions import Verdict, above_limits, match_sku
+from domain.decisions import Verdict, above_limit, above_limits, judge_availability, match_sku
 from domain.matching import Candidate, Match
 from domain.offers import Offer, price_at
-from domain.orders import OrderLine, OrderRequest
+from domain.orders import OrderLine, OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.quotes import Problem
 from domain.reason_parts import Part
@@ -92,9 +92,8 @@ def judge_row(row: BookRow, offer: Offer | str) -> str:
     sku = match_sku(offer, component.sku)
     if isinstance(sku, Verdict):
         return str(sku.why)
-    if sku.stock < component.pieces:
-        title, item, stock = offer.title, offer.item_id, sku.stock
-        return str(because(ReasonCode.OUT_OF_STOCK, title=title, item=item, stock=stock, asked=component.pieces))
-    limit, price = component.max_unit_price, price_at(offer, sku, component.pieces)
-    dear = because(ReasonCode.LINE_ABOVE_LIMIT, title=offer.title, price=price, limit=limit)
-    return str(dear) if limit is not None and price > limit else ""
+    item, pieces, limit = component.item, component.pieces, component.max_unit_price
+    line = RequestLine(row=row.row, item=item, sku=component.sku, quantity=pieces, max_unit_price=limit)
+    short, price = judge_availability([(line, offer, sku)]), price_at(offer, sku, pieces)
+    dear = above_limit(offer.title, price, limit) if limit is not None and price > limit else ""
+    return str(short.why or dear)

@@ -34,6 +34,7 @@ COMMANDS = [
         "forget",
         "diff",
         "cart",
+        "book",
         "callbacks",
         "snapshot",
         "ledger",

@@ -142,7 +142,7 @@ OWN_VALUE_ERRORS = frozenset(
         *("cli/failures.py", "cli/options.py", "connectors/request_files/decoding.py", "connectors/settings.py"),
         *("connectors/snapshots/rows.py", "connectors/xportcn/client.py", "connectors/xportcn/envelope.py"),
         *("connectors/credentials_block.py", "flows/prefect_ui/parameters.py", "flows/prefect_ui/remedy_parameters.py"),
-        *("domain/rate_cells.py", "domain/request_files.py"),
+        *("domain/book_cells.py", "domain/cell_table.py", "domain/request_files.py"),
     }
 )
 """Where a `ValueError` is what our own check of one value has raised a line before; its text is looked at or told."""

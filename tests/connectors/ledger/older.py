@@ -17,6 +17,9 @@ _INDEXES = (
 _TIME = {"sqlite": "DATETIME", "postgresql": "TIMESTAMP WITH TIME ZONE"}
 BACK_TO_0018 = {
     dialect: (
+        "DROP TABLE parts",
+        "ALTER TABLE orders DROP COLUMN shop",
+        "ALTER TABLE orders DROP COLUMN shop_ref",
         "ALTER TABLE messages DROP COLUMN tries",
         "CREATE TABLE deliveries (cause VARCHAR(160) NOT NULL, addressee VARCHAR(64) NOT NULL, tries INTEGER NOT NULL, "
         f"owner VARCHAR(120) NOT NULL, first_try_at {time} NOT NULL, free_at {time} NOT NULL, sent_at {time}, "
