@@ -7,10 +7,10 @@ from pathlib import Path
 
 from cli.failures import BadUsage, as_usage
 from cli.terminal import console, print_json
+from connectors.export_formats import ExportFormat
 from connectors.exports import export
 from connectors.settings import SourcingSettings
 from connectors.snapshots.reader import QueryBounds
-from connectors.table_files import ExportFormat
 from domain.wording import pluralize
 
 

@@ -6,11 +6,9 @@ minor units.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +17,7 @@ from connectors import table_files
 from connectors.exports import amounts, column
 from connectors.snapshots.rows import RECORDS_AT_ONCE
 from connectors.snapshots.tables import LANDED_COSTS
-from connectors.table_files import MOST_SHEET_ROWS, Cell, Column, TableFile
+from connectors.table_files import MOST_SHEET_ROWS, Cell, Column, TableFile, number_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,10 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_SHEET_ROWS", "write_csv", "write_xlsx"]
 
 RATES = ("rate", "freight_rate")
-READ: dict[str, Callable[[Any], Cell]] = {
-    **dict.fromkeys(RATES, Decimal),
-    **dict.fromkeys(("paid_on", "rate_date", "freight_rate_date"), date.fromisoformat),
-}
+DAYS = ("paid_on", "rate_date", "freight_rate_date")
 
 
 def write_csv(path: Path, costs: pd.DataFrame) -> None:
@@ -58,5 +53,10 @@ def _table(costs: pd.DataFrame) -> TableFile:
 def _column(rows: pa.RecordBatch, name: str) -> Column:
     if name.endswith("_minor"):
         return amounts(rows[name], pc.coalesce(rows[LANDED_COSTS.columns[name].currency], rows["currency"]))
-    read = READ.get(name)
-    return column(rows[name], lambda value: value if read is None or value is None else read(value))
+    if name in RATES:
+        return number_column(rows[name])
+    return Column(rows[name], _day) if name in DAYS else column(rows[name], lambda value: value)
+
+
+def _day(text: str | None) -> Cell:
+    return None if text is None else date.fromisoformat(text)

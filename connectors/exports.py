@@ -14,9 +14,11 @@ from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
 from connectors.durable import whole
+from connectors.export_formats import ExportFormat
 from connectors.settings import SourcingSettings
 from connectors.snapshots.amounts import currency_columns, major_name, with_decimals
 from connectors.snapshots.frames import Snapshots
@@ -25,10 +27,12 @@ from connectors.snapshots.rows import RECORDS_AT_ONCE
 from connectors.snapshots.sources import QueryError
 from connectors.snapshots.tables import TABLES
 from connectors.table_files import (
+    TEXT,
     Cell,
     Column,
-    ExportFormat,
     TableFile,
+    number_column,
+    text_column,
     write_csv,
     write_lines,
     write_sqlite,
@@ -125,20 +129,26 @@ def _parts(rows: pa.Table, currencies: dict[str, str], zone: ZoneInfo) -> Iterat
 
 
 def column(values: pa.Array, read: Callable[[Any], Cell]) -> Column:
-    """The cells of an Arrow column; lists and structs are compared as cells."""
-    if pa.types.is_nested(values.type):
-        return Column.of(map(read, values.to_pylist()), lambda cell: cell)
-    return Column.of(values.to_pylist(), read)
+    """The cells of an Arrow column."""
+    values = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+    if pa.types.is_string(values.type):
+        return text_column(values)
+    if pa.types.is_decimal(values.type):
+        return number_column(values.cast(pa.string()))
+    if pa.types.is_primitive(values.type) and not pa.types.is_time(values.type):
+        return Column(values, read)
+    cells = map(read, values.to_pylist())
+    return text_column(pa.array([cell if cell is None else str(cell) for cell in cells], TEXT))
 
 
 def amounts(minor: pa.Array, currency: pa.Array) -> Column:
     """The amounts in their currency; None without one, as for an order that nothing was approved of."""
-    return Column.of(zip(minor.to_pylist(), currency.to_pylist(), strict=True), _amount)
-
-
-def _amount(pair: tuple[int | None, str | None]) -> Decimal | None:
-    minor, currency = pair
-    return None if minor is None or not currency else Decimal(minor).scaleb(-minor_digits(currency))
+    texts = pa.nulls(len(minor), pa.string())
+    for code in filter(None, currency.unique().to_pylist()):
+        unit = pa.scalar(Decimal(1).scaleb(-minor_digits(code)))
+        of_it = pc.multiply(minor.cast(pa.decimal128(19, 0)), unit).cast(pa.string())
+        texts = pc.if_else(pc.equal(currency, code), of_it, texts)
+    return number_column(texts)
 
 
 def _reader(zone: ZoneInfo) -> Callable[[object], Cell]:

@@ -8,33 +8,25 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from io import BytesIO
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self, TextIO, TypeVar
+from typing import Any, TextIO
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.durable import whole
 from domain.cells import EXACT_FLOAT_LIMIT, FORMULA, no_formula
 
-
-class ExportFormat(StrEnum):
-    CSV = "csv"
-    XLSX = "xlsx"
-    PARQUET = "parquet"
-    SQLITE = "sqlite"
-
-
 Cell = str | int | float | Decimal | date | None
-T = TypeVar("T")
-Key = TypeVar("Key", bound=Hashable)
+TEXT = pa.large_string()
 
 MOST_SHEET_ROWS = 1_048_575
 """The rows of an Excel sheet below its header."""
@@ -48,27 +40,59 @@ MOST_DIGITS = 15
 """The digits of a sheet's numbers."""
 MOST_TEXT = 32_767
 """The characters that a cell of Excel holds."""
+TEXT_FORMAT = "@"
+PLAIN_TEXT = r"^[\p{L}\p{N}]([\p{L}\p{N} _.:/-]*[\p{L}\p{N}])?$"
+PLAIN_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
+"""What stands in no file for anything else: it needs no quotes, and is no formula."""
+SPECIAL = re.compile('[",\r\n]')
 FAST = 1
 """How hard a sheet is compressed: its cells repeat, so that more takes three times as long for a few percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Cells of a column: the different ones, and which of them each row has."""
+    """Cells of a column: what each is `read` of. What matches `plain` is written as it stands, up to `most` characters.
 
-    different: Sequence[Cell]
-    places: Sequence[int]
+    What does not is made a cell in Python, once of each value that differs.
+    """
 
-    @classmethod
-    def of(cls, values: Iterable[Key], cell: Callable[[Key], Cell]) -> Self:
-        """The cells of these values, each made once."""
-        known: dict[Key, int] = {}
-        places = [known.setdefault(value, len(known)) for value in values]
-        return cls([cell(value) for value in known], places)
+    values: pa.Array
+    read: Callable[[Any], Cell]
+    plain: str = ""
+    most: int = 0
 
-    def made(self, value: Callable[[Cell], T]) -> Iterator[T]:
-        """The value of each row's cell, made once of each that differs."""
-        return map([value(cell) for cell in self.different].__getitem__, self.places)
+    def cells(self, value: Callable[[Cell], object]) -> Iterator[object]:
+        """The value of each row's cell."""
+        different, places = self._different()
+        return map([value(self.read(one)) for one in different.to_pylist()].__getitem__, places.to_pylist())
+
+    def texts(self, quick: Callable[[pa.Array], pa.Array], slow: Callable[[Cell], str | None]) -> pa.Array:
+        """The text of each row's cell: `quick` makes those of plain texts."""
+        different, places = self._different()
+        plain = different.cast(TEXT) if self.plain else pa.nulls(len(different), TEXT)
+        is_plain = pc.and_(
+            pc.match_substring_regex(plain, self.plain or "^"), pc.less_equal(pc.utf8_length(plain), self.most)
+        ).fill_null(False)  # noqa: FBT003
+        others = [slow(self.read(one)) for one in different.filter(pc.invert(is_plain)).to_pylist()]
+        made = quick(plain) if pc.any(is_plain).as_py() else plain
+        return pc.replace_with_mask(made, pc.invert(is_plain), pa.array(others, TEXT)).take(places)
+
+    def _different(self) -> tuple[pa.Array, pa.Array]:
+        encoded = self.values.dictionary_encode(null_encoding="encode")
+        return encoded.dictionary, encoded.indices
+
+
+def text_column(values: pa.Array) -> Column:
+    return Column(values, _same, PLAIN_TEXT, MOST_TEXT)
+
+
+def number_column(values: pa.Array) -> Column:
+    """Decimals that are written as texts."""
+    return Column(values, lambda text: None if text is None else Decimal(text), PLAIN_NUMBER, MOST_DIGITS)
+
+
+def _same(cell: Cell) -> Cell:
+    return cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +115,12 @@ def write_csv(path: Path, table: TableFile) -> None:
 
 def write_lines(file: TextIO, table: TableFile) -> None:
     """Write lines with commas; `'` precedes texts that a spreadsheet would take for formulas."""
-    lines = csv.writer(file)
-    lines.writerow(map(no_formula, table.heads))
+    csv.writer(file).writerow(map(no_formula, table.heads))
     for part in table.parts:
-        lines.writerows(zip(*(column.made(_as_text) for column in part), strict=True))
+        texts = [column.texts(_same, _as_csv) for column in part]
+        if len(texts) == 1:
+            texts = [pc.if_else(pc.equal(texts[0], ""), '""', texts[0])]  # an empty line is none
+        file.writelines(f"{line}\r\n" for line in _joined(*texts, between=",").to_pylist())
 
 
 def write_xlsx(path: Path, tables: Iterable[TableFile]) -> None:
@@ -138,14 +164,16 @@ def write_sqlite(path: Path, tables: Iterable[TableFile]) -> None:
             database.execute(f"CREATE TABLE {_quoted(table.name)} ({columns}{key})")
             marks = ", ".join("?" * len(table.heads))
             for part in table.parts:
-                rows = zip(*(column.made(_as_value) for column in part), strict=True)
+                rows = zip(*(column.cells(_as_value) for column in part), strict=True)
                 database.executemany(f"INSERT INTO {_quoted(table.name)} VALUES ({marks})", rows)
         database.commit()
 
 
-def _as_text(cell: Cell) -> str:
+def _as_csv(cell: Cell) -> str:
     if isinstance(cell, str):
-        return no_formula(CONTROL.sub("", cell))
+        text = no_formula(CONTROL.sub("", cell))
+        doubled = text.replace('"', '""')
+        return f'"{doubled}"' if SPECIAL.search(text) else text
     if isinstance(cell, bool):
         return str(cell).lower()
     return "" if cell is None else f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
@@ -173,22 +201,27 @@ def _sheet(sheet: Any, table: TableFile) -> Iterator[str]:
         yield f'<col min="{at}" max="{at}" width="{WIDTHS.get(name, WIDTH)}" customWidth="1"/>'
     yield "</cols><sheetData>"
     header = _Cells(sheet, None, is_bold=True)
-    yield from _rows(letters, [Column([name], [0]).made(header.xml) for name in table.heads], 1)
+    yield from _rows(letters, [pa.array([header.xml(name)], TEXT) for name in table.heads], 1)
     cells, first = [_Cells(sheet, table.formats.get(head)) for head in table.heads], 2
     for part in table.parts:
-        yield from _rows(letters, [column.made(one.xml) for one, column in zip(cells, part, strict=True)], first)
-        first += len(part[0].places) if part else 0
+        yield from _rows(letters, [one.of(column) for one, column in zip(cells, part, strict=True)], first)
+        first += len(part[0].values) if part else 0
     sheet.auto_filter.ref = f"A1:{letters[-1]}{table.count + 1}"  # the library names the area in the book
     yield f'</sheetData><autoFilter ref="{sheet.auto_filter.ref}"/></worksheet>'
 
 
-def _rows(letters: Sequence[str], columns: Sequence[Iterator[str]], first: int) -> Iterator[str]:
-    """The rows of cells that lack the beginning, which names the place."""
-    placed = (
-        [f'<c r="{letter}{number}{cell}' if cell else "" for number, cell in zip(count(first), cells)]
-        for letter, cells in zip(letters, columns, strict=True)
-    )
-    return (f'<row r="{number}">{"".join(row)}</row>' for number, row in zip(count(first), zip(*placed, strict=True)))
+def _rows(letters: Sequence[str], columns: Sequence[pa.Array], first: int) -> Iterator[str]:
+    """The rows of cells that lack the beginning, which names the place; none is written where there is no cell."""
+    if not columns:
+        return
+    numbers = pa.array(range(first, first + len(columns[0]))).cast(TEXT)
+    placed = (_joined(f'<c r="{letter}', numbers, cells) for letter, cells in zip(letters, columns, strict=True))
+    yield from _joined('<row r="', numbers, '">', *placed, "</row>", null_handling="skip").to_pylist()
+
+
+def _joined(*parts: str | pa.Array, between: str = "", null_handling: str = "emit_null") -> pa.Array:
+    texts = [pa.scalar(part, TEXT) if isinstance(part, str) else part for part in (*parts, between)]
+    return pc.binary_join_element_wise(*texts, null_handling=null_handling)
 
 
 class _Cells:
@@ -197,13 +230,27 @@ class _Cells:
     def __init__(self, sheet: Any, number_format: str | None, *, is_bold: bool = False) -> None:
         self._sheet, self._number_format, self._is_bold = sheet, number_format, is_bold
         self._styles: dict[tuple[str, bool], int] = {}
-        self._decimals: dict[int, int] = {}
 
-    def xml(self, value: Cell) -> str:
-        if type(value) is Decimal and len(text := f"{value:f}") <= MOST_DIGITS:  # most cells of a sheet are amounts
-            return f'" s="{self._decimal(len(text.partition(".")[2]))}"><v>{text}</v></c>'
+    def of(self, column: Column) -> pa.Array:
+        return column.texts(self._numbers if column.plain == PLAIN_NUMBER else self._texts, self.xml)
+
+    def _texts(self, plain: pa.Array) -> pa.Array:
+        style = self._style(self._number_format or TEXT_FORMAT)
+        return _joined(f'" s="{style}" t="inlineStr"><is><t>', plain, "</t></is></c>")
+
+    def _numbers(self, plain: pa.Array) -> pa.Array:
+        decimals = pc.utf8_length(pc.replace_substring_regex(plain, r"^[^.]*\.?", ""))
+        different = decimals.unique()
+        known = [None if digits is None else self._style(self._decimals(digits)) for digits in different.to_pylist()]
+        styles = pa.array(known).cast(TEXT).take(pc.index_in(decimals, different))
+        return _joined('" s="', styles, '"><v>', plain, "</v></c>")
+
+    def _decimals(self, digits: int) -> str:
+        return self._number_format or _format(Decimal(1).scaleb(-digits))
+
+    def xml(self, value: Cell) -> str | None:
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
-            return ""  # a sheet has no such number
+            return None  # a sheet has no such number
         if isinstance(value, bool):
             return f'" t="b"><v>{value:d}</v></c>'
         if isinstance(value, int | Decimal) and not -EXACT_FLOAT_LIMIT < value < EXACT_FLOAT_LIMIT:
@@ -219,12 +266,6 @@ class _Cells:
         written = escape(text, {"\r": "&#13;"})
         is_quoted = bool(FORMULA.match(text))  # else a spreadsheet takes `=1` for a formula once it is edited
         return f'" s="{self._style(style, is_quoted=is_quoted)}" t="inlineStr"><is><t{space}>{written}</t></is></c>'
-
-    def _decimal(self, digits: int) -> int:
-        if (known := self._decimals.get(digits)) is None:
-            number_format = self._number_format or _format(Decimal(1).scaleb(-digits))
-            known = self._decimals[digits] = self._style(number_format)
-        return known
 
     def _style(self, number_format: str, *, is_quoted: bool = False) -> int:
         if (known := self._styles.get((number_format, is_quoted))) is None:
@@ -247,7 +288,7 @@ def _serial(day: date) -> str:
 
 def _format(value: str | Decimal | date) -> str:
     if isinstance(value, str):
-        return "@"
+        return TEXT_FORMAT
     if isinstance(value, Decimal):
         exponent = value.as_tuple().exponent
         digits = -exponent if isinstance(exponent, int) and exponent < 0 else 0

@@ -8,10 +8,10 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import acreate_link_artifact
 
+from connectors.export_formats import ExportFormat
 from connectors.exports import export
 from connectors.settings import SourcingSettings
 from connectors.snapshots.reader import QueryBounds
-from connectors.table_files import ExportFormat
 from domain.wording import pluralize
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import ExportedFile, ExportedFormat, ExportedQuery, ExportedTables, in_words

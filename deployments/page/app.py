@@ -23,13 +23,13 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from connectors.export_formats import ExportFormat
 from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.overview import every_batch
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import SnapshotError
-from connectors.table_files import ExportFormat
 from connectors.ui_pages import WHAT_WAITS, artifact_page, run_form, ui_address
 from deployments.bounded_http import Unheard, body_of
 from deployments.page.guard import FOLDERS, STYLES, Guard

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connectors.export_formats import ExportFormat
 from connectors.request_files import check_encoding
-from connectors.table_files import ExportFormat
 from domain.catalogue import Selection
 from domain.findings import OrderId
 from domain.follow_ups import moment_of

@@ -16,12 +16,12 @@ import pytest
 from openpyxl import load_workbook
 from pyarrow import parquet
 
+from connectors.export_formats import ExportFormat
 from connectors.exports import export, print_csv
 from connectors.settings import SourcingSettings
 from connectors.snapshots import TABLES, QueryError
 from connectors.snapshots.amounts import currency_columns
 from connectors.snapshots.reader import QueryBounds
-from connectors.table_files import ExportFormat
 from tests.connectors.snapshots.sample import AT, order, payment, write
 
 CSV, XLSX, PARQUET, SQLITE = ExportFormat
