@@ -7,43 +7,30 @@ minor units.
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import table_files
 from connectors.exports import amounts, column
-from connectors.snapshots.rows import RECORDS_AT_ONCE
 from connectors.snapshots.tables import LANDED_COSTS
-from connectors.table_files import MOST_SHEET_ROWS, Cell, Column, TableFile, number_column
+from connectors.table_files import Cell, Column, TableFile, number_column
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_SHEET_ROWS", "write_csv", "write_xlsx"]
-
 RATES = ("rate", "freight_rate")
+LINES_AT_ONCE = 4_000
 DAYS = ("paid_on", "rate_date", "freight_rate_date")
 
 
-def write_csv(path: Path, costs: pd.DataFrame) -> None:
-    """Write the lines as CSV."""
-    table_files.write_csv(path, _table(costs))
-
-
-def write_xlsx(path: Path, costs: pd.DataFrame) -> None:
-    """Write one sheet. At most `MOST_SHEET_ROWS` rows."""
-    table_files.write_xlsx(path, [_table(costs)])
-
-
-def _table(costs: pd.DataFrame) -> TableFile:
+def cost_lines(costs: pd.DataFrame) -> TableFile:
+    """The lines of these costs, for any number of files."""
     rows = pa.Table.from_pandas(costs, preserve_index=False)
     return TableFile(
         name="landed costs",
         heads=[name.removesuffix("_minor") for name in rows.column_names],
-        parts=([_column(batch, name) for name in rows.column_names] for batch in rows.to_batches(RECORDS_AT_ONCE)),
+        parts=[[_column(batch, name) for name in rows.column_names] for batch in rows.to_batches(LINES_AT_ONCE)],
         count=len(rows),
         key=LANDED_COSTS.key,
         formats=dict.fromkeys(RATES, "0.0###########"),

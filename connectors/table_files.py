@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,7 +50,7 @@ FAST = 1
 """How hard a sheet is compressed: its cells repeat, so that more takes three times as long for a few percent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """Cells of a column: what each is `read` of. What matches `plain` is written as it stands, up to `most` characters.
 
@@ -63,23 +64,27 @@ class Column:
 
     def cells(self, value: Callable[[Cell], object]) -> Iterator[object]:
         """The value of each row's cell."""
-        different, places = self._different()
-        return map([value(self.read(one)) for one in different.to_pylist()].__getitem__, places.to_pylist())
+        different, places = self._encoded.dictionary.to_pylist(), self._encoded.indices.to_pylist()
+        return map([value(self.read(one)) for one in different].__getitem__, places)
 
     def texts(self, quick: Callable[[pa.Array], pa.Array], slow: Callable[[Cell], str | None]) -> pa.Array:
         """The text of each row's cell: `quick` makes those of plain texts."""
-        different, places = self._different()
-        plain = different.cast(TEXT) if self.plain else pa.nulls(len(different), TEXT)
-        is_plain = pc.and_(
-            pc.match_substring_regex(plain, self.plain or "^"), pc.less_equal(pc.utf8_length(plain), self.most)
-        ).fill_null(False)  # noqa: FBT003
-        others = [slow(self.read(one)) for one in different.filter(pc.invert(is_plain)).to_pylist()]
+        plain, is_plain = self._plain
+        others = [slow(self.read(one)) for one in self._encoded.dictionary.filter(pc.invert(is_plain)).to_pylist()]
         made = quick(plain) if pc.any(is_plain).as_py() else plain
-        return pc.replace_with_mask(made, pc.invert(is_plain), pa.array(others, TEXT)).take(places)
+        return pc.replace_with_mask(made, pc.invert(is_plain), pa.array(others, TEXT)).take(self._encoded.indices)
 
-    def _different(self) -> tuple[pa.Array, pa.Array]:
-        encoded = self.values.dictionary_encode(null_encoding="encode")
-        return encoded.dictionary, encoded.indices
+    @cached_property
+    def _encoded(self) -> pa.DictionaryArray:
+        return self.values.dictionary_encode(null_encoding="encode")
+
+    @cached_property
+    def _plain(self) -> tuple[pa.Array, pa.Array]:
+        """The different texts, and which of them are plain."""
+        different = self._encoded.dictionary
+        texts = different.cast(TEXT) if self.plain else pa.nulls(len(different), TEXT)
+        is_short = pc.less_equal(pc.utf8_length(texts), self.most)
+        return texts, pc.and_(pc.match_substring_regex(texts, self.plain), is_short).fill_null(False)  # noqa: FBT003
 
 
 def text_column(values: pa.Array) -> Column:

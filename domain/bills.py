@@ -14,6 +14,8 @@ from domain.reasons import Detail, detail
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:
     """`total` cut in proportion to `weights`, none of them below zero; into equal parts where all are zero."""
+    if not total or len(weights) == 1:
+        return [total] * len(weights)
     if not any(weights):
         weights = [1] * len(weights)
     return apportioned([total * weight for weight in weights], sum(weights) or 1, total)
@@ -25,6 +27,8 @@ def apportioned(numerators: Sequence[int], denominator: int, total: int) -> list
     Those with the largest remainders are rounded up; of equal ones the first. `total` must be the exact sum, or that
     rounded. Raises `ValueError` where whole numbers next to the exact ones can't come to it.
     """
+    if denominator == 1 and sum(numerators) == total:
+        return list(numerators)
     parts = [numerator // denominator for numerator in numerators]
     remainders = [numerator % denominator for numerator in numerators]
     lacking = total - sum(parts)

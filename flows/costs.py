@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
-from connectors.cost_files import MOST_SHEET_ROWS, write_csv, write_xlsx
+from connectors.cost_files import cost_lines
 from connectors.durable import whole
 from connectors.rates_file import read_rates
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rows import each_record
+from connectors.table_files import MOST_SHEET_ROWS, write_csv, write_xlsx
 from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
 from domain.money import Money
@@ -130,10 +131,11 @@ def _known_files(path: Path) -> dict[str, str]:
 
 
 def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> str:
-    write_csv(csv, costs)
+    lines = cost_lines(costs)
+    write_csv(csv, lines)
     if len(costs) > MOST_SHEET_ROWS:
         return f"{len(costs):,} lines are more than a sheet of Excel has: give --since, or use the CSV"
-    write_xlsx(xlsx, costs)
+    write_xlsx(xlsx, [lines])
     return ""
 
 

@@ -16,7 +16,7 @@ from pyarrow.compute import Expression, field
 
 from connectors.snapshots import Snapshots
 from connectors.snapshots.rows import records
-from connectors.snapshots.tables import LANDED_COSTS
+from connectors.snapshots.tables import LANDED_COSTS, TABLES
 from domain.bills import Bill, BillLine, Booking, Quoted, net
 from domain.landed import NOT_PAID, Books, LandedLine, landed
 from domain.money import Money
@@ -56,6 +56,13 @@ class CostTables:
 
 
 TABLES_OF_COSTS = tuple(field.name for field in fields(CostTables))
+OF_A_BILL = {
+    *("order_ref", *OF_THE_ORDER, *OF_THE_LINE, "line_no", "currency", "state", "part"),
+    *("paid_at", "booked_at", "paid_minor", "amount_minor", "refunded_minor", "goods_minor", "postage_minor"),
+    *("total_minor", "fee_minor", "freight_minor", "freight_currency", "tracking_numbers"),
+    *("is_shown", "parcels_shown", "weight_grams"),
+}
+"""The columns that costs are made of."""
 
 
 def cost_tables(snapshots: Snapshots, refs: Sequence[str]) -> CostTables:
@@ -63,10 +70,16 @@ def cost_tables(snapshots: Snapshots, refs: Sequence[str]) -> CostTables:
 
     Orders come first: nothing that belongs to them is older, so none lacks its lines.
     """
-    return CostTables(**{name: snapshots.table(name, where=_of_orders(refs)) for name in TABLES_OF_COSTS})
+    where = of_orders(refs)
+    return CostTables(
+        **{
+            name: snapshots.table(name, columns=[one for one in TABLES[name].columns if one in OF_A_BILL], where=where)
+            for name in TABLES_OF_COSTS
+        }
+    )
 
 
-def _of_orders(refs: Sequence[str]) -> Expression:
+def of_orders(refs: Sequence[str]) -> Expression:
     """Files are in the order of the key, so that their statistics tell which parts have none of a span."""
     span = (field("order_ref") >= min(refs, default="")) & (field("order_ref") <= max(refs, default=""))
     return span & field("order_ref").isin(pa.array(refs, pa.string()))
@@ -263,7 +276,7 @@ def with_stored(root: Path, costs: Sequence[pd.DataFrame], refs: Sequence[str] |
     if since:
         costs = [some[(some["paid_on"] >= since).fillna(value=True)] for some in costs]
     if refs is not None:
-        where = ~_of_orders(refs)
+        where = ~of_orders(refs)
         if since:
             where &= field("paid_on").is_null() | (field("paid_on") >= since)
         costs = [_stored(root, where), *costs]
@@ -308,7 +321,7 @@ async def snapshot_costs(
 
     def rows() -> Iterator[dict[str, list[Row]]]:
         for refs, now in zip(parts, costs, strict=True):
-            if some := moved(now, snapshots.table(LANDED_COSTS.name, where=_of_orders(refs))):
+            if some := moved(now, snapshots.table(LANDED_COSTS.name, where=of_orders(refs))):
                 yield {LANDED_COSTS.name: some}
 
     if await asyncio.to_thread(next, rows(), None) is None:

@@ -21,7 +21,7 @@ from connectors.ledger.many import chunked
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import LANDED_COSTS
 from domain.landed import Books
-from tasks.landed_cost import TABLES_OF_COSTS
+from tasks.landed_cost import TABLES_OF_COSTS, of_orders
 
 RULES = 1
 """Raised with any change of how costs are computed: then all are computed anew."""
@@ -99,7 +99,7 @@ def in_parts(root: Path, refs: Sequence[str] | None) -> list[list[str]]:
         refs = sorted(pa.chunked_array(found).unique().to_pylist())
     if len(refs) <= AT_ONCE:
         return [list(refs)]
-    numbers, parts, done = _numbers(snapshots), list[list[str]](), set[str]()
+    numbers, parts, done = _numbers(snapshots, of_orders(refs)), list[list[str]](), set[str]()
     for some in chunked(refs, AT_ONCE):
         if left := [ref for ref in some if ref not in done]:
             parts.append(sorted(_together(numbers, pa.array(left)).to_pylist()))
@@ -118,9 +118,9 @@ def _with_shared(snapshots: Snapshots, refs: pa.Array) -> pa.Array:
     return _together(pa.concat_tables([_numbers(snapshots), *(pair for one in then for pair in _numbered(one))]), refs)
 
 
-def _numbers(snapshots: Snapshots) -> pa.Table:
-    """The numbers of all orders, as they are now."""
-    now = [snapshots.arrow(name, columns=NUMBERS) for name in BOOKED]
+def _numbers(snapshots: Snapshots, where: pc.Expression | None = None) -> pa.Table:
+    """The numbers of orders, as they are now."""
+    now = [snapshots.arrow(name, columns=NUMBERS, where=where) for name in BOOKED]
     return pa.concat_tables(pair for one in now for pair in _numbered(one))
 
 

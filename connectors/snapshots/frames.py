@@ -146,7 +146,7 @@ class Snapshots:
         asked, condition = _columns(table, columns), _condition(table, where)
 
         def read(sources: Sources) -> pa.Table:
-            return rows_in(sources.paths.get(name, ()), table).to_table(asked, filter=condition)
+            return rows_in(sources.paths.get(name, ()), table).scanner(asked, filter=condition, **AHEAD).to_table()
 
         return _frame(self._read(read, table), money=money, categories=categories)
 

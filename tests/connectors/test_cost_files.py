@@ -16,7 +16,8 @@ import pytest
 from openpyxl import load_workbook
 
 from connectors import durable
-from connectors.cost_files import write_csv, write_xlsx
+from connectors.cost_files import cost_lines
+from connectors.table_files import write_csv, write_xlsx
 from domain.cells import FORMULA
 from domain.landed import Books
 from domain.rates import Rate, Rates
@@ -28,12 +29,12 @@ ODD = ["=1+1", "+49 30", "-5%", "@SUM(A1)", "\t=1", "a;=2", '"=3', "＝4", "#N/A
 
 
 def csv_rows(path: Path, tables: CostTables, books: Books = EUR) -> list[dict[str, str]]:
-    write_csv(path, landed_cost(tables, books, "UTC"))
+    write_csv(path, cost_lines(landed_cost(tables, books, "UTC")))
     return list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
 
 
 def sheet_rows(path: Path, tables: CostTables, books: Books = EUR) -> list[dict[str, Any]]:
-    write_xlsx(path, landed_cost(tables, books, "UTC"))
+    write_xlsx(path, [cost_lines(landed_cost(tables, books, "UTC"))])
     header, *rows = load_workbook(path).active.iter_rows()  # type: ignore[union-attr]
     return [dict(zip([str(cell.value) for cell in header], row, strict=True)) for row in rows]
 
@@ -111,7 +112,7 @@ def test_a_problem_stands_where_the_sum_would(tmp_path: Path) -> None:
     assert row["problem"].startswith("there is no rate from CNY to EUR; add one of 2026-11-02")
 
 
-@pytest.mark.parametrize("write", [write_csv, write_xlsx])
+@pytest.mark.parametrize("write", [write_csv, lambda path, table: write_xlsx(path, [table])])
 def test_a_file_that_can_not_be_written_leaves_the_old_one_and_nothing_beside_it(
     tmp_path: Path, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +124,7 @@ def test_a_file_that_can_not_be_written_leaves_the_old_one_and_nothing_beside_it
 
     monkeypatch.setattr(durable, "sync", full)
     with pytest.raises(OSError, match="No space left"):
-        write(path, landed_cost(three_orders(), EUR, "UTC"))
+        write(path, cost_lines(landed_cost(three_orders(), EUR, "UTC")))
 
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["costs"]
@@ -136,10 +137,9 @@ def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
     script = f"""
 import os, signal, pandas
 from pathlib import Path
-from connectors import cost_files
-from connectors import durable
+from connectors import cost_files, durable, table_files
 durable.move = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-cost_files.write_csv(Path({str(path)!r}), pandas.read_parquet({str(tmp_path / "costs")!r}))
+table_files.write_csv(Path({str(path)!r}), cost_files.cost_lines(pandas.read_parquet({str(tmp_path / "costs")!r})))
 """
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
 
