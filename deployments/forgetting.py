@@ -40,7 +40,7 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
     `SnapshotError`, `LedgerUnusable` or `ServerFailed` a second call goes on.
     """
     told, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
-    ledger.shares.close_idle()
+    ledger.chunks.drop_old()
     with _server(settings, records, told) as url:
         runs = runs_with(url, order_refs) if url else []
         pasted = {ref for run in runs for ref in run.order_refs}

@@ -226,7 +226,7 @@ def end_personal_data(inbox: Path) -> None:
     try:
         delete_old(settings, inbox, utc_now())
         with Ledger(settings.ledger_url, clock=utc_now, owner="night") as ledger:
-            ledger.shares.close_idle()
+            ledger.chunks.drop_old()
             if mentions := ledger.forgotten.mentions():
                 erase_snapshots(settings.snapshot_root, mentions)
     except (OSError, SnapshotError, LedgerUnusable) as error:

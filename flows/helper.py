@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from prefect import flow
 from prefect.states import Completed
 
+from connectors.ledger.chunks import SharedBatch, Work, shared_in
 from connectors.ledger.engine import LedgerUnusable, reading
-from connectors.ledger.shares import Share, Terms, Work, share_in
 from connectors.ledger.transactions import repeating
 from connectors.program import program
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.wording import pluralize
-from flows.batch.helping import STOPPED, Helping, why_over
+from flows.batch.helping import CLOSED, STOPPED, ChunkWorker, why_over
 from flows.batch.opening import opened
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, asked
@@ -24,7 +24,7 @@ from tasks.engine.resources import utc_now
 
 IDLE_S = 20.0
 """A helper waits so long for the next chunk: longer than an approval without a question takes."""
-ShareId = Annotated[str, asked("Share", "Which shared batch to work on. The run that shares it fills this in")]
+HelpedBatch = Annotated[str, asked("Batch", "Which batch to work on. The run that shares it fills this in")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,89 +39,72 @@ class Helped:
 
 @flow(persist_result=False)
 @report_expected_errors()
-async def help_batch(share: ShareId) -> Any:
+async def help_batch(batch: HelpedBatch) -> Any:
     """Work on a batch that another run shares: plan and buy chunks of it until none is left.
 
     It asks and approves nothing: it buys what was approved for that run.
     """
     settings = SourcingSettings()
-    found = await asyncio.to_thread(_found, settings, share)
-    if why := why_over(found, utc_now()):  # a worker that was away may start it hours later
-        return await _told(Helped(batch_id=found.batch_id, planned=0, bought=0, why_ended=why))
-    _require_same_program(found)
-    terms = found.terms
-    settings, xportcn = on_terms(settings, terms), account_on(terms)
-    async with opened(settings=settings, xportcn=xportcn, concurrency=terms.concurrency, run=terms.run) as resources:
-        if terms.done_by is not None:
-            resources.breaker.until((terms.done_by - resources.clock()).total_seconds())
-        helping = Helping(resources, found, idle_s=IDLE_S)
-        await helping.work()
-        if not why_over(resources.ledger.shares.look(share), resources.clock()):
+    shared = await asyncio.to_thread(_found, settings, batch)
+    why = why_over(shared, shared.owner, utc_now()) if shared else CLOSED  # a worker that was away may start it late
+    if shared is None or why:
+        return await _shown(Helped(batch_id=batch, planned=0, bought=0, why_ended=why))
+    _require_same_program(shared)
+    account = account_for(shared)
+    settings = settings.model_copy(update=dict(shared.settings))
+    async with opened(settings=settings, xportcn=account, concurrency=shared.concurrency, run=shared.run) as resources:
+        if shared.done_by is not None:
+            resources.breaker.until((shared.done_by - resources.clock()).total_seconds())
+        worker = ChunkWorker(resources, shared, idle_s=IDLE_S)
+        await worker.work()
+        if not why_over(resources.ledger.chunks.of_batch(batch), shared.owner, resources.clock()):
             resources.ledger.moved.clear()  # the run that shares the batch writes all of it at its end
-    done = helping.done
-    helped = Helped(
-        batch_id=found.batch_id, planned=done[Work.PLAN], bought=done[Work.BUY], why_ended=helping.why_ended
-    )
-    await _told(helped)
-    return Completed(name=STOPPED, message=helped.why_ended, data=helped) if helping.is_stopped else helped
+    done = worker.done
+    helped = Helped(batch_id=batch, planned=done[Work.PLAN], bought=done[Work.BUY], why_ended=worker.why_ended)
+    await _shown(helped)
+    return Completed(name=STOPPED, message=helped.why_ended, data=helped) if worker.is_stopped else helped
 
 
-def on_terms(settings: SourcingSettings, terms: Terms) -> SourcingSettings:
-    """The helper's own settings, with the limits and waits that the batch is bought with."""
-    day = terms.limits.day
-    of_the_batch = {
-        "patience_s_setting": terms.patience_s,
-        "settle_s": terms.settle_s,
-        "look_back_days": terms.look_back_days,
-        "day_limit_cny": str(day.major) if day else "",
-        "timezone": terms.limits.timezone,
-    }
-    return settings.model_copy(update=of_the_batch)
-
-
-def _found(settings: SourcingSettings, share_id: str) -> Share:
-    """The share, read without opening the ledger for writing: a newer program would migrate it under running ones."""
+def _found(settings: SourcingSettings, batch: str) -> SharedBatch | None:
+    """The batch, read without opening the ledger for writing: a newer program would migrate it under running ones."""
     try:
-        found = _read(settings.ledger_url, share_id)
+        return _read(settings.ledger_url, batch)
     except LedgerUnusable as error:
         raise LedgerUnusable(f"a helper needs the ledger of the run that shares the batch: {error}") from error
-    if found is None:
+    except LookupError as error:
         raise BadInput(
-            f"this helper's ledger does not know the share {share_id}: give it the SOURCING_LEDGER_URL of the run that "
+            f"this helper's ledger does not know the batch {batch}: give it the SOURCING_LEDGER_URL of the run that "
             "shares the batch, and start its worker again"
-        )
-    return found
+        ) from error
 
 
 @repeating
-def _read(ledger_url: str, share_id: str) -> Share | None:
+def _read(ledger_url: str, batch: str) -> SharedBatch | None:
     with reading(ledger_url) as connection:
-        return share_in(connection, share_id)
+        return shared_in(connection, batch)
 
 
-def _require_same_program(share: Share) -> None:
-    if share.version != program():
+def _require_same_program(shared: SharedBatch) -> None:
+    if shared.version != program():
         raise BadInput(
             f"this helper is another version of the program ({program()}) than the run that shares the batch "
-            f"({share.version}): bring both to the same version, and start its worker again. It has done nothing"
+            f"({shared.version}): bring both to the same version, and start its worker again. It has done nothing"
         )
 
 
-def account_on(terms: Terms) -> XportcnSettings:
-    """The helper's own account, which must be the batch's, with what the batch knows of the service."""
+def account_for(shared: SharedBatch) -> XportcnSettings:
+    """The helper's own account, which must be the batch's, with what the run that shares it knows of the service."""
     mine = XportcnSettings()
     mine.require_account()
-    if mine.account_name != terms.account:
+    if mine.account_name != shared.account:
         raise BadInput(
-            f"this helper has the account {mine.account_name}, and the batch is bought by {terms.account}: give "
+            f"this helper has the account {mine.account_name}, and the batch is bought by {shared.account}: give "
             "its machine the same XPORTCN_ settings as the run that shares it. It has done nothing"
         )
-    names = ("pay_is", "units", "freight_ids", "taobao_receiver", "booking_repeated")
-    said = {name: getattr(terms, name) for name in names}
-    return mine.model_copy(update={**said, "ask_first": terms.asks_first})
+    return mine.model_copy(update=dict(shared.xportcn))
 
 
-async def _told(helped: Helped) -> Helped:
+async def _shown(helped: Helped) -> Helped:
     words = f"help {helped.batch_id}: {pluralize(helped.planned, 'order')} planned, {helped.bought:,} bought"
     run_logger().info("%s; %s", words, helped.why_ended)
     await best_effort("the run's name", rename_run(words))

@@ -106,10 +106,6 @@ LATER = {
     "Arrivals": "plain tasks: the queue between the steps of a run",
     "Together": "plain tasks: the batcher of the steps of a run",
     "come": "plain tasks: the queue between the steps of a run",
-    "Share": "simple helpers",
-    "Sharing": "simple helpers",
-    "Helping": "simple helpers",
-    "Terms": "simple helpers",
     "Offering": "a marketplace in one folder",
 }
 """Identifiers of what is rebuilt, and as what: they go with the old parts, and then from this list."""
@@ -138,16 +134,11 @@ NAMED_SO = {
 }
 
 REBUILT = (
-    *("cli/forget.py", "connectors/ledger/forgetting.py", "connectors/ledger/shares.py", "connectors/ledger/store.py"),
+    *("cli/forget.py", "connectors/ledger/forgetting.py", "connectors/ledger/store.py"),
     *("connectors/snapshots/forgetting.py", "deployments/forgetting.py", "deployments/forgotten_runs.py"),
-    *(
-        "domain/forgetting.py",
-        "flows/helper.py",
-        "flows/batch/helping.py",
-        "flows/batch/sharing.py",
-    ),
+    "domain/forgetting.py",
 )
-"""Files of what is rebuilt: helpers, erasure. Their common words go with them."""
+"""Files of what is rebuilt: erasure. Their common words go with them."""
 
 
 TEXT = re.compile(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')

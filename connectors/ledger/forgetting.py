@@ -19,6 +19,7 @@ from sqlalchemy import (
     delete,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -26,7 +27,7 @@ from connectors.ledger.engine import blaming, sqlite_file
 from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
-from connectors.ledger.schema import effects, forgotten, messages, metadata, orders, receivers, share_chunks
+from connectors.ledger.schema import chunks, effects, forgotten, messages, metadata, orders, receivers
 from connectors.ledger.transactions import LedgerRows, repeating
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
@@ -192,14 +193,14 @@ def erase_rows(connection: Connection, order_ref: str, mentions: Mentions) -> No
 
 def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
     """Take an order out of the chunks to plan; a helper that has it in hand sees it in `forgotten`."""
-    c = share_chunks.c
+    c = chunks.c
     named = cast(c.content, Text).contains(order_ref, autoescape=True)
-    waiting = select(c.share_id, c.number, c.content).where(c.work == "plan", c.done_at.is_(None), named)
+    waiting = select(c.batch_id, c.owner, c.number, c.content).where(c.work == "plan", c.done_at.is_(None), named)
     # locked: a chunk that is finished meanwhile is found done, and its result is not overwritten
-    for share_id, number, content in connection.execute(waiting.with_for_update()).all():
+    for *this, content in connection.execute(waiting.with_for_update()).all():
         others = [one for one in content if one["order_ref"] != order_ref]
-        this = update(share_chunks).where(c.share_id == share_id, c.number == number)
-        connection.execute(this.values(content=others))
+        key = tuple_(c.batch_id, c.owner, c.number)
+        connection.execute(update(chunks).where(key == tuple_(*this)).values(content=others))
 
 
 def _erase_table(connection: Connection, table: Table, order_ref: str, mentions: Mentions) -> None:

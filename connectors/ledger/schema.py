@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0020"
+SCHEMA_VERSION = "0021"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -71,7 +71,11 @@ batches = Table(
     Column("batch_id", String(120), primary_key=True),
     Column("source", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("shared", JSON(none_as_null=True)),
+    Column("shared_by", String(120)),
+    Column("shared_at", UtcDateTime),
 )
+"""`shared` has what helpers of the batch work by, for the run `shared_by`, which was last seen at `shared_at`."""
 
 orders = Table(
     "orders",
@@ -348,43 +352,19 @@ messages = Table(
 Index("ix_messages_open", messages.c.ended_at, messages.c.due_at)
 Index("ix_messages_kind", messages.c.kind, messages.c.told_at)
 
-shares = Table(
-    "shares",
+chunks = Table(
+    "chunks",
     metadata,
-    Column("share_id", String(160), primary_key=True),
-    Column("batch_id", String(120), ForeignKey("batches.batch_id"), nullable=False, index=True),
-    Column("parent", String(120), nullable=False),
-    Column("version", String(64), nullable=False),
-    Column("terms", JSON, nullable=False),
-    Column("opened_at", UtcDateTime, nullable=False),
-    Column("seen_at", UtcDateTime, nullable=False),
-    Column("closed_at", UtcDateTime),
-)
-"""A batch that helpers work on for one run (`parent`), last alive at `seen_at`, all by the same `terms`."""
-
-share_chunks = Table(
-    "share_chunks",
-    metadata,
-    Column("share_id", String(160), ForeignKey("shares.share_id"), primary_key=True),
+    Column("batch_id", String(120), ForeignKey("batches.batch_id"), primary_key=True),
+    Column("owner", String(120), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("work", String(16), nullable=False),
     Column("content", JSON, nullable=False),
-    Column("holder", String(120), nullable=False),
-    Column("lease_until", UtcDateTime),
-    Column("fence", Integer, nullable=False),
+    Column("taken_by", String(120)),
+    Column("seen_at", UtcDateTime),
     Column("done_at", UtcDateTime),
 )
-"""Its holder works on it; after a lease two may: only the claims of effects protect money."""
-
-share_helpers = Table(
-    "share_helpers",
-    metadata,
-    Column("share_id", String(160), ForeignKey("shares.share_id"), primary_key=True),
-    Column("owner", String(120), primary_key=True),
-    Column("seen_at", UtcDateTime, nullable=False),
-    Column("ended_at", UtcDateTime),
-)
-"""Processes that work or worked on a share: what they bought counts as bought by the share's run."""
+"""Parts of a batch that `owner` shares with helpers; only the claims of effects protect money."""
 
 pace = Table(
     "pace",

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 
+from connectors.ledger.chunks import ChunkRows
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, sqlite_file, unusable
@@ -55,7 +56,6 @@ from connectors.ledger.schema import (
     receivers,
 )
 from connectors.ledger.send_log import ended_badly
-from connectors.ledger.shares import ShareRows
 from connectors.ledger.soundness import found_sound, sound_since
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.switches import BUYING as ALL_BUYING
@@ -114,7 +114,7 @@ class Ledger(Switches):
         self.outbox = Outbox(self)
         self.pace = PaceRows(self)
         self.parts = PartRows(self)
-        self.shares = ShareRows(self)
+        self.chunks = ChunkRows(self)
 
     def __enter__(self) -> Self:
         return self

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from connectors.ledger.dropping import drop
-from connectors.ledger.many import chunked
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
 from domain.budget import BudgetLimits, over_budget
 from domain.canary import MOST
-from domain.decisions import Verdict, held
+from domain.decisions import held
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
@@ -30,18 +27,17 @@ from flows.approval.approving import decide
 from flows.approval.request import ApprovalRequest, Decision, SummarizedRequest, in_utc
 from flows.batch.canary import Canaries
 from flows.batch.execution import execute
-from flows.batch.plan_sources import PlanSource, StoredPlans, summary_of
+from flows.batch.plan_sources import PlanSource, summary_of
 from flows.batch.planning import (
     Take,
     at_held_marketplaces,
     first_payments_ahead,
     limits_now,
     spend_limits,
-    unplanned,
     within_budget,
 )
 from flows.batch.reporting import batch_report, match_line
-from flows.batch.sharing import PlannedTogether, Sharing, shared
+from flows.batch.sharing import Coordinator, shared
 from flows.batch.sorting import SortedOrders
 from flows.batch.unfinished import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.prefect_ui.artifacts import artifact_key
@@ -74,7 +70,8 @@ class BatchRun:
         self.resources = resources
         self.done_by = done_by
         self.helpers = helpers
-        self.share: Sharing | None = None
+        self.coordinator: Coordinator | None = None
+        self.senders: set[str] = set()
         self.canaries = Canaries(resources)
         self.batch_id = batch_id
         self.source = source
@@ -124,9 +121,8 @@ class BatchRun:
         work = self.source.sort(ledger)
         if work.to_plan or work.under_way or work.approved:
             await wait_until_settled(self.resources, self.done_by)
-        is_worth_it = self.helpers and (work.to_plan or work.under_way or work.approved)
-        if is_worth_it or ledger.shares.standing(self.batch_id):
-            await self._shared(work, budget, feed, ask=ask)
+        if self.helpers and (work.to_plan or work.under_way or work.approved):
+            await self._with_helpers(work, budget, feed, ask=ask)
         else:
             await self._go_on(work, (), budget, feed, ask=ask)
         postponed, again = self._to_plan_again(), await self._to_try_again()
@@ -143,32 +139,21 @@ class BatchRun:
         await feed.emit(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
         return report
 
-    async def _shared(self, work: SortedOrders, budget: Money | None, feed: EventFeed, *, ask: bool) -> None:
-        """Buy with helpers; what an earlier run had approved and handed out needs no further approval."""
+    async def _with_helpers(self, work: SortedOrders, budget: Money | None, feed: EventFeed, *, ask: bool) -> None:
         async with shared(
             self.resources,
             self.batch_id,
             helpers=self.helpers,
-            wanted=wanted_of(self.source, ask=ask),
             limits=spend_limits(self.resources, self.batch_id, budget),
             chunk_size=self.chunk_size,
             done_by=self.done_by,
             asks=self.source.asks,
-        ) as self.share:
-            if self.share and (handed_out := await self.share.bought_before()):
-                together = await self.share.planned(())
-                waiting = [request for request in work.to_plan if request.order_ref in handed_out]
-                await self._judge(together.plans, await self.source.check_unrecorded(self.resources, waiting))
-                self._take_in(together)
-                self.approved |= {ref: plan for ref, plan in handed_out.items() if plan}
-                self.tried += handed_out
-                await self.share.bought(list(handed_out), self.approved, feed.emit)
-            else:
-                await self._go_on(work, (), budget, feed, ask=ask)
-            if self.share:
-                said = [Remark(HELPERS, "", words) for words in self.share.said]
-                self.source.warnings = [*self.source.warnings, *said]
-        self.share = None
+        ) as self.coordinator:
+            await self._go_on(work, (), budget, feed, ask=ask)
+        self.senders = self.coordinator.workers
+        remarks = [Remark(HELPERS, "", words) for words in self.coordinator.remarks]
+        self.source.warnings = [*self.source.warnings, *remarks]
+        self.coordinator = None
 
     async def _go_on(
         self, work: SortedOrders, again: Sequence[str], budget: Money | None, feed: EventFeed, *, ask: bool
@@ -196,11 +181,11 @@ class BatchRun:
             del question, fine, decision, refused  # while a large batch is bought they are much memory
             if self._is_paused():
                 return
-            if self.share is not None:
-                shared = await self._bought_first(refs, budget, feed)
-                await self.share.bought(shared, self.approved, feed.emit)
-            else:
-                await self._execute(refs, budget, feed)
+            if self.coordinator is not None:
+                left = await self._bought_first(refs, budget, feed)
+                refs = await self.coordinator.bought(left, self.approved, feed.emit)
+                await settle_open(self.resources, refs)
+            await self._execute(refs, budget, feed)
 
     async def _bought_first(self, refs: Sequence[str], budget: Money | None, feed: EventFeed) -> list[str]:
         """Buy the canaries, before helpers begin at their marketplaces; answers the orders left for helpers.
@@ -252,48 +237,33 @@ class BatchRun:
     async def _planned(self, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
         """Plan, and store each plan as it is made; answers the summaries, in the order of the file."""
         made: dict[str, PlanSummary] = {}
-        if self.share is not None and requests:
-            return await self._planned_together(self.share, requests)
+        if self.coordinator is not None and requests:
+            made = await self._planned_together(self.coordinator, requests)
 
         async def keep(plans: Sequence[PlannedOrder]) -> None:
             await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, plans)
             made.update({plan.order_ref: summary_of(plan) for plan in plans})
 
-        await self._plan(requests, keep)
+        await self._plan([request for request in requests if request.order_ref not in made], keep)
         return [made[request.order_ref] for request in requests if request.order_ref in made]
 
-    async def _planned_together(self, share: Sharing, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
-        """Plan with helpers, while this run looks for orders that its ledger does not know."""
+    async def _planned_together(
+        self, coordinator: Coordinator, requests: Sequence[OrderRequest]
+    ) -> dict[str, PlanSummary]:
+        """Plan with helpers, while this run looks for orders that its ledger does not know: those are held."""
         looking = asyncio.create_task(self.source.check_unrecorded(self.resources, requests))
         try:
-            together = await share.planned(requests)
+            together = await coordinator.planned(requests)
             why = await looking
         finally:
             looking.cancel()
-        self._take_in(together)
-        made = await self._judge(together.plans, why)
-        for rest in chunked(request for request in requests if request.order_ref not in made):
-            self.postponed |= {request.order_ref: request for request in rest}
-            left = [unplanned(request) for request in rest]
-            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, left)
-            made |= {plan.order_ref: summary_of(plan) for plan in left}
-        return [made[request.order_ref] for request in requests]
-
-    async def _judge(self, made: dict[str, PlanSummary], why: Mapping[str, Verdict]) -> dict[str, PlanSummary]:
-        """The plans, with those held that are not to be bought after all, unless another run is buying them by now."""
-        ledger = self.resources.ledger
-        begun = {effect.order_ref for effect in ledger.effects_of(why)} if why else ()
-        doubtful = [plan for ref, plan in made.items() if ref in why and ref not in begun]
-        for some in chunked(StoredPlans(ledger, doubtful)):
-            judged = [plan.with_verdict(why[plan.order_ref]) for plan in some]
-            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, judged)
-            made |= {plan.order_ref: summary_of(plan) for plan in judged}
-        return made
-
-    def _take_in(self, together: PlannedTogether) -> None:
-        requests = {request.order_ref: request for request in self.source.requests}
-        self.postponed |= {ref: requests[ref] for ref in together.postponed if ref in requests}
+        asked = {request.order_ref: request for request in requests}
+        self.postponed |= {ref: asked[ref] for ref in together.postponed}
         self.matches |= together.matches
+        made = together.plans
+        there = [plan for plan in made.values() if plan.is_fine and plan.order_ref in why]
+        await asyncio.to_thread(self.source.hold, self.resources, self.batch_id, there, why)
+        return made | {plan.order_ref: replace(plan, is_fine=False) for plan in there}
 
     async def _remember_whole(self, plans: Sequence[PlannedOrder]) -> None:
         self.plans.update({plan.order_ref: plan for plan in plans})
@@ -387,13 +357,8 @@ class BatchRun:
             matches=[line for ref in self.refs for line in self.matches.get(ref, ())],
             dry_run=dry_run,
             warnings=self.source.warnings,
+            senders=self.senders,
         )
-
-
-def wanted_of(source: PlanSource, *, ask: bool) -> str:
-    """A hash of the orders to buy, their source, and whether a person is asked: an approval is for that alone."""
-    orders = sorted((request.order_ref, request.fingerprint) for request in source.requests)
-    return hashlib.sha256(json.dumps([type(source).__name__, ask, orders]).encode()).hexdigest()
 
 
 def _renewed(order: OrderRecord) -> OrderChange:

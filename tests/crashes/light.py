@@ -267,11 +267,11 @@ def _use_plans(file: Path) -> None:
 
 
 async def _help(job: Job) -> dict[str, Any]:
-    """Help with the share of the job's batch, as soon as there is one."""
+    """Help with the job's batch, as soon as it is shared."""
     with Ledger(SourcingSettings().ledger_url, clock=job.clock, owner="test") as ledger:
-        while (share := ledger.shares.standing(job.batch)) is None:  # noqa: ASYNC110 - it stands in a database
+        while not (ledger.knows_batch(job.batch) and ledger.chunks.of_batch(job.batch)):  # noqa: ASYNC110 - a database
             await asyncio.sleep(0.05)
-    helped = await flows.helper.help_batch.fn(share.share_id)
+    helped = await flows.helper.help_batch.fn(job.batch)
     return {"troubles": [str(helped.message)]} if isinstance(helped, State) else asdict(helped)
 
 

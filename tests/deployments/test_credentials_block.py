@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from connectors import credentials_block
 from connectors.credentials_block import XportcnCredentials
-from connectors.ledger.shares import Terms
 from connectors.settings import MissingSetting, XportcnSettings
+from flows.batch.sharing import ACCOUNT_OF_THE_RUN
 
 REAL = "https://www.xportcn.com/api"
 BLOCK = XportcnCredentials(
@@ -103,7 +103,7 @@ def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_setti
     """The account, and each setting that a helper takes from the run that shares with it."""
     known = {"pay_is", "units", "freight_ids", "taobao_receiver", "booking_repeated"}
     assert {*BLOCK.settings()} == {"base_url", "access_key", "access_secret", "user_id"} | known
-    assert {*Terms.__dataclass_fields__} >= known
+    assert {*ACCOUNT_OF_THE_RUN} >= known
     for name in known:
         block, setting = XportcnCredentials.model_fields[name], XportcnSettings.model_fields[name]
         assert (block.annotation, block.default) == (setting.annotation, setting.default)

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.kept_copies import delete_old
+from connectors.ledger.chunks import Work
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots import TABLES, list_snapshots, verify_snapshot, write_snapshot
@@ -31,7 +32,7 @@ from connectors.snapshots.tables.table import table as made_table
 from deployments.local_server import prefect_server
 from flows.buy_from_inbox import end_personal_data
 from tasks.engine.resources import utc_now
-from tests.connectors.ledger.test_shares import TERMS
+from tests.connectors.ledger.test_chunks import shared_by
 from tests.flows.plans import planned
 from tests.running import COLUMNS, PATIENCE_S, ROOT, Merchant, RunningSandbox, single_line_orders, write_csv
 
@@ -116,15 +117,14 @@ def keep_old_snapshots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keep_chunk(merchant: Merchant) -> None:
-    """What a killed run leaves in the work queue of its helpers."""
+    """What a killed run leaves in the chunks for its helpers."""
     with patch.dict(os.environ, merchant.environment, clear=True):
         url = SourcingSettings().ledger_url
     with Ledger(url, clock=utc_now, owner="killed") as ledger:
-        ledger.start_batch("batch", "")
-        ledger.shares.open("share", "batch", version="1", terms=TERMS)
+        shared = shared_by(ledger)
         request = planned("taobao-000").request
         receiver = replace(request.receiver, name=QUENTIN["receiver_name"], city=QUENTIN["city"])
-        assert ledger.shares.put_to_plan("share", 1, [[replace(request, receiver=receiver)]])
+        ledger.chunks.put(shared, 1, Work.PLAN, [[replace(request, receiver=receiver)]])
 
 
 def later(merchant: Merchant, days: int) -> None:

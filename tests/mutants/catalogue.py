@@ -625,20 +625,20 @@ MUTANTS = (
         found_by="tests/tasks/test_refund.py::test_no_receipt_is_confirmed_while_money_is_asked_back",
     ),
     Mutant(
-        name="end-without-a-fence",
-        means="a helper that slept through its lease writes old plans over approved ones, which are not bought then",
+        name="withdrawn-and-finished",
+        means="a helper that slept writes old plans over approved ones, which are not bought then",
         edits=(
             Edit(
-                file="connectors/ledger/shares.py",
-                old="        mine = (c.fence == chunk.fence, c.holder == self._ledger.owner, c.done_at.is_(None))\n",
-                new="        mine = (c.share_id == chunk.share_id,)\n",
+                file="connectors/ledger/chunks.py",
+                old="        return bool(connection.execute(done).rowcount)\n",
+                new="        connection.execute(done)\n        return True\n",
             ),
         ),
-        found_by="tests/connectors/ledger/test_shares.py::test_who_slept_through_its_lease_writes_over_nothing",
+        found_by="tests/connectors/ledger/test_chunks.py::test_who_slept_meanwhile_writes_over_nothing",
     ),
     Mutant(
         name="plans-without-their-chunk",
-        means="the same: plans are written whoever holds their chunk by now",
+        means="the same: plans are written whoever has their chunk by now",
         edits=(
             Edit(
                 file="connectors/ledger/plans.py",
@@ -646,31 +646,43 @@ MUTANTS = (
                 new="",
             ),
         ),
-        found_by="tests/connectors/ledger/test_shares.py::test_who_slept_through_its_lease_writes_over_nothing",
+        found_by="tests/connectors/ledger/test_chunks.py::test_who_slept_meanwhile_writes_over_nothing",
     ),
     Mutant(
-        name="share-taken-from-the-living",
-        means="two runs follow one share: what one closes, the other plans anew, over what is approved",
+        name="taken-twice",
+        means="two helpers work on one chunk",
+        edits=(
+            Edit(
+                file="connectors/ledger/chunks.py",
+                old="        is_free = or_(c.taken_by.is_(None), c.taken_by.in_(dead), lost)\n",
+                new="        is_free = or_(c.taken_by != me, c.taken_by.is_(None), c.taken_by.in_(dead), lost)\n",
+            ),
+        ),
+        found_by="tests/connectors/ledger/test_chunks.py::test_each_chunk_is_taken_once",
+    ),
+    Mutant(
+        name="never-left-to-the-run",
+        means="what a dead helper had taken is forgotten: approved, and neither bought nor held",
         edits=(
             Edit(
                 file="flows/batch/sharing.py",
-                old="        if unseen < STALE_AFTER and not is_dead(resources.send_logs, share.parent):\n",
-                new="        if unseen < timedelta(0):\n",
+                old="        return list(left)\n",
+                new="        return []\n",
             ),
         ),
-        found_by="tests/flows/batch/test_sharing.py::test_the_share_of_a_living_run_is_left_alone",
+        found_by="tests/flows/batch/test_sharing.py::test_what_a_dead_helper_had_taken_is_left_to_the_run",
     ),
     Mutant(
-        name="handed-out-is-never-looked-for",
-        means="a ledger that was put back buys again what was handed out before",
+        name="planned-by-helpers-is-never-looked-for",
+        means="a ledger that was put back buys again what helpers planned",
         edits=(
             Edit(
                 file="flows/batch/run.py",
-                old="        doubtful = [plan for ref, plan in made.items() if ref in why and ref not in begun]\n",
-                new="        doubtful = [plan for ref, plan in made.items() if ref in why and ref in begun]\n",
+                old="        there = [plan for plan in made.values() if plan.is_fine and plan.order_ref in why]\n",
+                new="        there = [plan for plan in made.values() if not plan.is_fine and plan.order_ref in why]\n",
             ),
         ),
-        found_by="tests/flows/batch/test_sharing.py::test_what_the_service_has_already_is_not_bought_of_what_was_handed_out",
+        found_by="tests/flows/batch/test_sharing.py::test_what_the_service_has_already_is_held_of_what_helpers_planned",
     ),
     Mutant(
         name="absent-by-one-witness",

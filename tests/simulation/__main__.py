@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--dialect", action="append", default=[], help="the sandbox speaks this dialect; repeatable")
     parser.add_argument("--marketplace", help="buy at this one only")
     parser.add_argument("--deviation", help="one cell of the deviations: with --marketplace, --world and --seed")
+    parser.add_argument("--helpers", type=int, default=0, help="each run shares its batch with so many")
     parser.add_argument("--world", default="calm", help="of a deviation: calm, crash or put-back")
     options = parser.parse_args()
     from domain.marketplace import Marketplace
@@ -33,7 +34,7 @@ def main() -> int:
     where = Marketplace(options.marketplace) if options.marketplace else None
     if options.deviation:
         return deviating(options.deviation, where, options.world, options.seed or 0, trace=options.trace)
-    service = Service(dialects=tuple(options.dialect), marketplace=where)
+    service = Service(dialects=tuple(options.dialect), marketplace=where, helpers=options.helpers)
     if options.seed is not None:
         return one(options.seed, service, trace=options.trace)
     from tests.simulation.soak import soak

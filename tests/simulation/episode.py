@@ -40,7 +40,7 @@ from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import LIES, Call, Fault, Kind, Misfortune
 from tests.simulation.network import DrawnFaults, Incoming
 from tests.simulation.process import Crash, Process
-from tests.simulation.runs import BATCH, CORRECTED, answer, cancel, follow_up, source, track
+from tests.simulation.runs import BATCH, CORRECTED, answer, cancel, follow_up, help_out, source, track
 from tests.simulation.stage import seed_everything
 
 if TYPE_CHECKING:
@@ -81,10 +81,14 @@ NO_QUERY = Fields({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What the service is like: the dialects it speaks, and the one marketplace that is bought at, or any."""
+    """What the service is like: the dialects it speaks, and the one marketplace that is bought at, or any.
+
+    Each run shares its batch with so many `helpers`.
+    """
 
     dialects: tuple[str, ...] = ()
     marketplace: Marketplace | None = None
+    helpers: int = 0
 
 
 AS_WRITTEN = Service()
@@ -343,7 +347,7 @@ class Episode:
 
     def _said_yes_to(self, process: Process, order_ref: str) -> set[str | None]:
         """Plans of an order that somebody approved for the run's batch: in this run, or before a look."""
-        asking = [process] if not process.name.startswith("look") else self.processes
+        asking = [process] if not process.name.startswith(("look", "help")) else self.processes
         return {one.approved.get(order_ref) for one in asking if one.batch == process.batch}
 
     def watched(self, ledger: WatchedLedger) -> WatchedLedger:
@@ -412,7 +416,8 @@ class Episode:
         self.note("buying goes on")
 
     def _start_later(self, delay_s: float) -> None:
-        if len(self.processes) + self.runs_to_come < MOST_RUNS and not self.misfortune.calm:
+        runs = [one for one in self.processes if not one.name.startswith("help")]
+        if len(runs) + self.runs_to_come < MOST_RUNS and not self.misfortune.calm:
             self.runs_to_come += 1
             self.loop.outside(delay_s, self._start_drawn)
 
@@ -436,11 +441,11 @@ class Episode:
         self.note(f"{item.id} costs more")
 
     def start(self, kind: str, *, says_yes: bool = True) -> asyncio.Task[None]:
-        """Start a run: `source`, `look`, `track` or `cancel`."""
+        """Start a run: `source`, `look`, `track`, `cancel` or `help`."""
         return self._start(kind, lambda process: self._work(process, kind, says_yes))
 
     def _start(self, kind: str, work: Callable[[Process], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-        if not self.misfortune.calm and self.files.random() < CORRECTIONS:
+        if kind != "help" and not self.misfortune.calm and self.files.random() < CORRECTIONS:
             self.batch = CORRECTED
         process = Process(name=f"{kind}-{len(self.processes) + 1}", batch=self.batch, fate=self, loop=self.loop)
         self.processes.append(process)
@@ -463,6 +468,10 @@ class Episode:
             if not self.misfortune.calm:
                 self.taken_back.append(self.dice.choice(scenario.requests).order_ref)
             return cancel(scenario.settings, self.clock, self.taken_back, chunk_size=scenario.chunk_size)
+        if kind == "help":
+            return help_out(process, scenario.settings, self.clock)
+        for _ in range(self.speaks.helpers):
+            self.start("help")
         return source(
             process,
             scenario.settings,
@@ -471,6 +480,7 @@ class Episode:
             budget=scenario.budget,
             chunk_size=scenario.chunk_size,
             says_yes=says_yes,
+            helpers=self.speaks.helpers,
         )
 
     async def _guarded(self, process: Process, work: Coroutine[Any, Any, None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from connectors.ledger.plans import plan_hash
@@ -13,10 +14,12 @@ from flows.answers.resolve import resolve
 from flows.approval.approving import approver
 from flows.approval.request import ApprovalRequest
 from flows.batch.follow_up import FromLedger
+from flows.batch.helping import ChunkWorker
 from flows.batch.plan_sources import FromRequests
 from flows.batch.run import BatchRun
 from flows.cancel_orders import CHANGED_MY_MIND
 from flows.cancel_orders import cancel as cancel_chunks
+from flows.helper import IDLE_S
 from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Clock, open_resources
@@ -26,6 +29,7 @@ from tests.simulation.process import Process
 BATCH, CORRECTED = "batch", "corrected"
 """The same orders may come again in a corrected file, which is another batch with a budget of its own."""
 
+HELP_WITHIN_S = 60
 XPORTCN = XportcnSettings(
     base_url="http://127.0.0.1:8790", access_key="", user_id="", overrides="", requests_per_second=0
 )
@@ -40,6 +44,7 @@ async def source(
     budget: Money | None,
     chunk_size: int,
     says_yes: bool,
+    helpers: int = 0,
 ) -> None:
     """`flows.buy_from_file` with a person who is asked, and says what was drawn; as the batch of the process."""
 
@@ -52,7 +57,7 @@ async def source(
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
         plans = FromRequests(requests, "requests.csv")
-        await BatchRun(resources, process.batch, plans, chunk_size=chunk_size).buy(budget, ask=True)
+        await BatchRun(resources, process.batch, plans, chunk_size=chunk_size, helpers=helpers).buy(budget, ask=True)
 
 
 async def follow_up(
@@ -64,6 +69,18 @@ async def follow_up(
         if resources.ledger.knows_batch(process.batch):
             approved = FromLedger(resources.ledger, process.batch)
             await BatchRun(resources, process.batch, approved, chunk_size=chunk_size).buy(budget, ask=False)
+
+
+async def help_out(process: Process, settings: SourcingSettings, clock: Clock) -> None:
+    """`flows.helper`, for the batch that is shared within a minute."""
+    async with open_resources(settings, XPORTCN, clock=clock) as resources:
+        await resources.warehouse()
+        for _ in range(HELP_WITHIN_S):
+            await asyncio.sleep(1)
+            is_known = resources.ledger.knows_batch(process.batch)
+            if is_known and (shared := resources.ledger.chunks.of_batch(process.batch)):
+                await ChunkWorker(resources, shared, idle_s=IDLE_S).work()
+                return
 
 
 async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) -> None:

@@ -180,13 +180,14 @@ class SharedRun(BatchRun):
 
     async def _planned(self, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
         made = await super()._planned(requests)
-        self.share = cast(Any, self)
+        self.coordinator = cast(Any, self)
         return made
 
-    async def bought(self, refs: Sequence[str], *_: object) -> None:
+    async def bought(self, refs: Sequence[str], *_: object) -> list[str]:
         self.handed_out.append((list(refs), len(self.resources.ledger.effects_of(self.refs, Action.CREATE))))
         self.canaries = Canaries(self.resources)
         await self._execute(refs, None, EventFeed(self.resources.ledger, self.refs))
+        return []
 
 
 @pytest.mark.parametrize("is_odd", [False, True])

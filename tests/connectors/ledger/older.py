@@ -15,8 +15,29 @@ _INDEXES = (
     "marks_standing",
 )
 _TIME = {"sqlite": "DATETIME", "postgresql": "TIMESTAMP WITH TIME ZONE"}
+BACK_TO_0020 = {
+    dialect: (
+        "DROP TABLE chunks",
+        *(f"ALTER TABLE batches DROP COLUMN {name}" for name in ("shared", "shared_by", "shared_at")),
+        "CREATE TABLE shares (share_id VARCHAR(160) PRIMARY KEY, batch_id VARCHAR(120) NOT NULL, "
+        f"parent VARCHAR(120) NOT NULL, version VARCHAR(64) NOT NULL, terms JSON NOT NULL, opened_at {time} NOT NULL, "
+        f"seen_at {time} NOT NULL, closed_at {time}, "
+        "CONSTRAINT fk_shares_batch_id FOREIGN KEY (batch_id) REFERENCES batches (batch_id))",
+        "CREATE INDEX ix_shares_batch_id ON shares (batch_id)",
+        "CREATE TABLE share_chunks (share_id VARCHAR(160) NOT NULL, number INTEGER NOT NULL, "
+        f"work VARCHAR(16) NOT NULL, content JSON NOT NULL, holder VARCHAR(120) NOT NULL, lease_until {time}, "
+        f"fence INTEGER NOT NULL, done_at {time}, CONSTRAINT pk_share_chunks PRIMARY KEY (share_id, number), "
+        "CONSTRAINT fk_share_chunks_share_id FOREIGN KEY (share_id) REFERENCES shares (share_id))",
+        "CREATE TABLE share_helpers (share_id VARCHAR(160) NOT NULL, owner VARCHAR(120) NOT NULL, "
+        f"seen_at {time} NOT NULL, ended_at {time}, CONSTRAINT pk_share_helpers PRIMARY KEY (share_id, owner), "
+        "CONSTRAINT fk_share_helpers_share_id FOREIGN KEY (share_id) REFERENCES shares (share_id))",
+        "UPDATE alembic_version SET version_num = '0020'",
+    )
+    for dialect, time in _TIME.items()
+}
 BACK_TO_0018 = {
     dialect: (
+        *BACK_TO_0020[dialect],
         "DROP TABLE parts",
         "ALTER TABLE orders DROP COLUMN shop",
         "ALTER TABLE orders DROP COLUMN shop_ref",

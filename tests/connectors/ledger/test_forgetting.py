@@ -291,7 +291,7 @@ def test_each_column_of_words_is_known() -> None:
         *("freight_currency", "shipment_order_id", "key", "action", "status", "request_hash", "owner", "sender"),
         *("effect_key", "by", "ended_by", "old_state", "new_state", "tracking_number", "part", "kind", "refund_id"),
         *("role", "why", "cause", "subject", "body", "link", "ended", "tries", "reason_code"),
-        *("share_id", "version", "terms", "work", "content", "holder", "takers", "parent", "writer", "order_refs"),
+        *("shared", "shared_by", "work", "content", "taken_by", "takers", "writer", "order_refs"),
         "warehouse",  # the service's own address
     }
     told = {c.name for table in metadata.sorted_tables for c in table.c if isinstance(c.type, JSON | String | Text)}
