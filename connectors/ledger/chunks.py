@@ -18,7 +18,7 @@ from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_rows
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.schema import batches, chunks
-from connectors.ledger.transactions import LedgerRows, repeating
+from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary, contradicted_in
 from domain.report import MatchLine
@@ -98,7 +98,14 @@ class ChunkState:
 
 
 class ChunkRows(LedgerRows):
-    """The table `chunks` of one ledger, and what the rows of batches have about it."""
+    """The table `chunks` of one ledger, and what the rows of batches have about it.
+
+    `helpers` are the processes that this run has seen at work on its batches, by the owner in their effects.
+    """
+
+    def __init__(self, ledger: Transactions) -> None:
+        super().__init__(ledger)
+        self.helpers = set[str]()
 
     # of the run that shares a batch
 
@@ -153,6 +160,7 @@ class ChunkRows(LedgerRows):
         rows = self._ledger.rows(
             select(c.number, c.taken_by, c.seen_at, c.done_at).where(*_of(shared)).order_by(c.number)
         )
+        self.helpers.update(row["taken_by"] for row in rows if row["taken_by"])
         return [ChunkState(is_done=row.pop("done_at") is not None, **row) for row in rows]
 
     def planned(self, shared: SharedBatch, numbers: Collection[int]) -> list[Planned]:

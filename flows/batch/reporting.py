@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connectors.ledger.many import chunked
@@ -34,18 +34,17 @@ def batch_report(
     matches: Sequence[MatchLine] = (),
     dry_run: bool = False,
     warnings: Sequence[Remark] = (),
-    senders: Collection[str] = (),
 ) -> BatchReport:
     """One line an order, in the order of the file. `plans` speak for orders that the ledger does not have.
 
-    `taken` has the reasons of orders that the run did not touch. What `senders` paid counts as bought; none: this run.
+    `taken` has the reasons of orders that the run did not touch.
     """
     planned = {plan.order_ref: plan for plan in plans}
     lines: list[ReportLine] = []
     bought: list[int] = []
     for some in chunked(requests):
         orders = resources.ledger.orders(request.order_ref for request in some)
-        bought += bought_by(resources.ledger, orders, senders or {resources.ledger.owner}).values()
+        bought += bought_by(resources.ledger, orders).values()
         lines += [_line(request, orders, planned, taken, dry_run=dry_run) for request in some]
     return BatchReport(
         batch_id=batch_id,
@@ -82,11 +81,12 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
     )
 
 
-def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord], senders: Collection[str]) -> dict[str, int]:
-    """Fen by reference for the orders whose payment one of these sent: a run, or a helper of it.
+def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord]) -> dict[str, int]:
+    """Fen by reference for the orders whose payment this run or a helper of it sent.
 
     Orders that it found paid count for the run that paid them. A payment that a dead helper sent may be unsettled yet.
     """
+    senders = {ledger.owner, *ledger.chunks.helpers}
     sent = {
         effect.order_ref
         for effect in ledger.effects_of(orders, Action.PAY)

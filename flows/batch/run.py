@@ -71,7 +71,6 @@ class BatchRun:
         self.done_by = done_by
         self.helpers = helpers
         self.coordinator: Coordinator | None = None
-        self.senders: set[str] = set()
         self.canaries = Canaries(resources)
         self.batch_id = batch_id
         self.source = source
@@ -150,7 +149,6 @@ class BatchRun:
             asks=self.source.asks,
         ) as self.coordinator:
             await self._go_on(work, (), budget, feed, ask=ask)
-        self.senders = self.coordinator.workers
         remarks = [Remark(HELPERS, "", words) for words in self.coordinator.remarks]
         self.source.warnings = [*self.source.warnings, *remarks]
         self.coordinator = None
@@ -357,7 +355,6 @@ class BatchRun:
             matches=[line for ref in self.refs for line in self.matches.get(ref, ())],
             dry_run=dry_run,
             warnings=self.source.warnings,
-            senders=self.senders,
         )
 
 

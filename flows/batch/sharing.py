@@ -68,7 +68,7 @@ class PlannedTogether:
 
 
 class Coordinator:
-    """The run's side of a batch that it shares with so many `helpers`. `workers` have ever taken a chunk."""
+    """The run's side of a batch that it shares with so many `helpers`."""
 
     def __init__(self, resources: Resources, shared: SharedBatch, *, helpers: int, chunk_size: int) -> None:
         self._resources = resources
@@ -78,7 +78,6 @@ class Coordinator:
         self._chunk_size = chunk_size
         self._runs: dict[UUID, FlowRun] = {}
         self._numbers = 0
-        self.workers = {resources.ledger.owner}
         self.remarks: list[str] = []
 
     async def planned(self, requests: Sequence[OrderRequest]) -> PlannedTogether:
@@ -152,7 +151,6 @@ class Coordinator:
 
         async def states() -> list[ChunkState]:
             mine = [one for one in await asyncio.to_thread(self._rows.states, self._shared) if one.number >= first]
-            self.workers.update(one.taken_by for one in mine if one.taken_by)
             done = [one.number for one in mine if one.is_done and one.number not in taken_in]
             taken_in.update(done)
             await take_in(done)

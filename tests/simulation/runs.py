@@ -29,7 +29,7 @@ from tests.simulation.process import Process
 BATCH, CORRECTED = "batch", "corrected"
 """The same orders may come again in a corrected file, which is another batch with a budget of its own."""
 
-HELP_WITHIN_S = 60
+HELP_WITHIN_S, HELP_EVERY_S = 60, 3
 XPORTCN = XportcnSettings(
     base_url="http://127.0.0.1:8790", access_key="", user_id="", overrides="", requests_per_second=0
 )
@@ -75,8 +75,8 @@ async def help_out(process: Process, settings: SourcingSettings, clock: Clock) -
     """`flows.helper`, for the batch that is shared within a minute."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
-        for _ in range(HELP_WITHIN_S):
-            await asyncio.sleep(1)
+        for _ in range(HELP_WITHIN_S // HELP_EVERY_S):
+            await asyncio.sleep(HELP_EVERY_S)
             is_known = resources.ledger.knows_batch(process.batch)
             if is_known and (shared := resources.ledger.chunks.of_batch(process.batch)):
                 await ChunkWorker(resources, shared, idle_s=IDLE_S).work()

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tests.simulation.episode import Episode
 
 ITEMS = 40
+POLLS_S = 4.0
+"""How often those who share a batch look for news: each look costs as much as a call."""
 MOST_TRIES, DELAYS_S = 40, (5, 15, 30, 60)
 
 
@@ -82,6 +84,8 @@ def stage() -> Iterator[Stage]:
         replace("sandbox.answers.os", SimpleNamespace(urandom=partial(_seeded_bytes, made)))
         replace("tasks.engine.resources.Ledger", partial(_ledger, made))
         replace("tasks.engine.resources.XportcnClient", partial(_client, made))
+        for name in ("helping.POLL_EVERY_S", "helping.TAKE_EVERY_S", "sharing.POLL_EVERY_S", "sharing.TOUCH_EVERY_S"):
+            replace(f"flows.batch.{name}", POLLS_S)
         replace("tasks.snapshot.write_snapshot", partial(_keep_snapshot, made))
         thresholds = gc.get_threshold()
         gc.collect()

@@ -45,5 +45,5 @@ def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
         pays(mine, "A-4", EffectStatus.UNKNOWN, None)
         mine.claim(intents("A-5", action=Action.PAY), lease=timedelta(seconds=60))
         other.change([paid("A-5")])
-        assert bought_by(mine, mine.orders(REFS), {"mine"}) == {"A-1": 100, "A-5": 100}
-        assert bought_by(mine, mine.orders(REFS), {"other"}) == {"A-2": 100}
+        assert bought_by(mine, mine.orders(REFS)) == {"A-1": 100, "A-5": 100}
+        assert bought_by(other, other.orders(REFS)) == {"A-2": 100}

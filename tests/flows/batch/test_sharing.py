@@ -211,7 +211,7 @@ def bought_beside(
     async def bought() -> tuple[list[str], set[str]]:
         async with sharing_of(resources_of(ledger, tmp_path)) as coordinator:
             beside(coordinator)
-            return await coordinator.bought(["A-1", "A-2", "A-3"], APPROVED, emit), coordinator.workers
+            return await coordinator.bought(["A-1", "A-2", "A-3"], APPROVED, emit), ledger.chunks.helpers
 
     left, workers = asyncio.run(asyncio.wait_for(bought(), 10))
     return left, sorted(emitted), workers
@@ -269,7 +269,7 @@ def test_a_run_whose_batch_another_one_shares_goes_on_alone(ledger: Ledger, tmp_
         with Ledger(ledger.url, clock=utc_now, owner="second") as other:
             shared_by(other)
 
-    assert bought_beside(ledger, tmp_path, take_over) == (["A-1", "A-2", "A-3"], [], {"first"})
+    assert bought_beside(ledger, tmp_path, take_over) == (["A-1", "A-2", "A-3"], [], set())
     found = ledger.chunks.of_batch("batch")
     assert found is not None
     assert found.owner == "second"
@@ -297,7 +297,7 @@ def planned_by_helpers(ledger: Ledger, tmp_path: Path, plans: Sequence[PlannedOr
         return made
 
     source = FromRequests([planned(ref).request for ref in ("A-1", "A-2", "A-3")], "file.csv")
-    source.check_unrecorded = looked_up  # type: ignore[method-assign]
+    source.check_unrecorded = looked_up  # type: ignore[assignment, method-assign]
     run = Planning(resources_of(ledger, tmp_path), "batch", source)
     run.coordinator = cast(Any, SimpleNamespace(planned=together))
     return run, asyncio.run(run._planned(source.requests))
