@@ -25,7 +25,7 @@ from connectors.fetched_files import fetch_stored, is_address
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
 from domain.money import Money
-from domain.report import BatchReport
+from domain.report import BatchReport, MatchLine
 from domain.request_remarks import BadRequests, Remark, merged_remarks
 from domain.wording import pluralize
 
@@ -183,7 +183,6 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
 def ask(question: ApprovalRequest) -> bool:
     """Show the plan and ask the person at the terminal."""
     from flows.approval.words import AskedPlan, bare, question_words
-    from flows.batch.reporting import match_line
     from tasks.engine.resources import utc_now
 
     plan = AskedPlan.of(question)
@@ -196,7 +195,7 @@ def ask(question: ApprovalRequest) -> bool:
     if rest := plan.beyond(MOST_SHOWN):
         messages.print(f"{rest} See them with --dry-run --json")
     show_matches(
-        [match_line(plan.order_ref, match) for plan in question.all for match in plan.matches],
+        [MatchLine.of(plan.order_ref, match) for plan in question.all for match in plan.matches],
         messages,
     )
     print_warnings(question.warnings)

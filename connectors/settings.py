@@ -23,6 +23,7 @@ from connectors.units import parse_units, units_at
 from domain.absence import LISTS_BEHIND
 from domain.marketplace import Marketplace
 from domain.money import Money, yuan
+from domain.pictures import Pictures, picture_hosts
 from domain.polling import parse_hours
 from domain.rate_cells import currency_code
 
@@ -391,6 +392,18 @@ class SourcingSettings(Settings):
         "separated by commas",
     )
 
+    picture_hosts: str = Field(
+        "alicdn.com, poizon.com",
+        description="Hosts, with all names below them, whose pictures of goods plans, approvals, reports and that page "
+        "show, by https alone; the browser calls them then. Empty: no pictures",
+    )
+
+    @field_validator("picture_hosts")
+    @classmethod
+    def are_hosts(cls, text: str) -> str:
+        picture_hosts(text)
+        return text
+
     @field_validator("page_password")
     @classmethod
     def is_long(cls, password: SecretStr) -> SecretStr:
@@ -476,6 +489,11 @@ class SourcingSettings(Settings):
     @cached_property
     def callbacks_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         return _networks(self.callbacks_from)
+
+    def pictures(self, xportcn: XportcnSettings) -> Pictures:
+        """The pictures that a person is shown; those of a sandbox come from itself."""
+        hosts = picture_hosts(self.picture_hosts)
+        return Pictures(hosts, xportcn.base_url.rstrip("/") if hosts and xportcn.is_sandbox else "")
 
     @property
     def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

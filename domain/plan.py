@@ -64,6 +64,20 @@ class PlannedOrder:
         stock = {(offer.item_id, sku.sku_id): sku.stock for offer in self.offers for sku in offer.skus}
         return min((stock[key] for line in self.lines if (key := (line.item_id, line.sku_id)) in stock), default=None)
 
+    def variant(self, line: OrderLine) -> str:
+        """The name of a line's SKU, such as `颜色: 蓝色`; empty where its offer is not known."""
+        names = {sku.sku_id: sku.name for offer in self.offers if offer.item_id == line.item_id for sku in offer.skus}
+        return names.get(line.sku_id, "")
+
+    def limit(self, line: OrderLine) -> Money | None:
+        """The most that one piece of a line may cost."""
+        return next((asked.max_unit_price for asked in self.request.lines[line.line_no - 1 : line.line_no]), None)
+
+    @property
+    def seller(self) -> str:
+        """The seller's name, else the id."""
+        return next((offer.seller_name for offer in self.offers if offer.seller_name), self.seller_id)
+
     @property
     def sourcing_order(self) -> SourcingOrder:
         return SourcingOrder(request=self.request, seller_id=self.seller_id, lines=self.lines)

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from domain.follow_ups import FollowUp
+from domain.matching import Match
 from domain.money import Money
 from domain.pause import Pause
+from domain.pictures import NO_PICTURES, Pictures
 from domain.plan import PlannedOrder, add_to
 from domain.reasons import NO_ROOM, Explained, ReasonCode
 from domain.request_remarks import Remark
@@ -120,6 +122,22 @@ class MatchLine:
     pin: str
     candidates: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, order_ref: str, match: Match) -> MatchLine:
+        taken = match.taken
+        return cls(
+            order_ref=order_ref,
+            marketplace=match.marketplace,
+            words=match.words,
+            item_id=match.item_id,
+            title=taken.title if taken else "",
+            price_fen=taken.price.minor if taken else None,
+            seller=(taken.seller_name or taken.seller_id) if taken else "",
+            why=str(match.why),
+            pin=match.pin,
+            candidates=[one.item_id for one in match.candidates],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReport:
@@ -130,7 +148,7 @@ class BatchReport:
     `next_follow_up` is for what may end well without a person, only later. `broken_off` says why a run ended before its
     work did: the service was away, or the time was up; `paused` that it bought nothing, or no more. `rejected` are rows
     that the snapshot left out of their tables. `questions` are about first payments, for a person with the console.
-    `unknown_words` counts the orders of each word of the service without a meaning here.
+    `unknown_words` counts the orders of each word of the service without a meaning here. `pictures` are those to show.
     """
 
     batch_id: str
@@ -151,6 +169,7 @@ class BatchReport:
     rejected: Rejected = NONE_REJECTED
     questions: Sequence[str] = ()
     unknown_words: Mapping[str, int] = field(default_factory=dict)
+    pictures: Pictures = NO_PICTURES
 
     @property
     def counts(self) -> dict[str, int]:

@@ -21,7 +21,7 @@ from flows.batch.plan_sources import FromRequests
 from flows.batch.request_batches import FETCHED, PASTED, note_missing, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for
-from flows.prefect_ui.artifacts import with_parcels
+from flows.prefect_ui.artifacts import shown_whole
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.prefect_ui.parameters import (
     BatchName,
@@ -72,6 +72,6 @@ async def buy_from_file(
             report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
         report = await schedule_follow_up(resources, report, limits)
         note_missing(report, resources.settings.data_dir)
-        await show_outcome(report, resources.ledger.orders(with_parcels(report)))
+        await show_outcome(report, resources.ledger.orders(shown_whole(report)))
     answer: BatchReport = ended(report)
     return answer

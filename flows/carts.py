@@ -30,7 +30,7 @@ from flows.batch.planning import plan_orders
 from flows.batch.reporting import batch_report, one_report
 from flows.batch.request_batches import RequestBatch, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
-from flows.prefect_ui.artifacts import artifact_key, with_parcels
+from flows.prefect_ui.artifacts import artifact_key, shown_whole
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, OrderRefs, Requests, Yes
@@ -149,7 +149,7 @@ async def order_cart(
             done = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
             reports.append(await schedule_follow_up(resources, done, limits))
         report = one_report(reports, list(orders))
-        await show_outcome(report, resources.ledger.orders(with_parcels(report)))
+        await show_outcome(report, resources.ledger.orders(shown_whole(report)))
     answer: BatchReport = ended(report)
     return answer
 

@@ -18,7 +18,7 @@ from flows.batch.opening import absolute, begun_at, opened
 from flows.batch.reporting import batch_report
 from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for
-from flows.prefect_ui.artifacts import artifact_key, counts_of, with_parcels
+from flows.prefect_ui.artifacts import artifact_key, counts_of, shown_whole
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import Limits, LimitsParameter, asked, in_words
@@ -72,7 +72,7 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
     else:
         report = batch_report(resources, batch, run.source.requests, taken={}, snapshot_id="")
         run_logger().info("Batch %s: nothing is left to do: %s", batch, counts_of(report))
-    await show_outcome(report, ledger.orders(with_parcels(report)))
+    await show_outcome(report, ledger.orders(shown_whole(report)))
     await best_effort("the run's name", rename_run(f"finish {batch}: {counts_of(report)}"))
     return report
 

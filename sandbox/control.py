@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
+from hashlib import md5
 from ipaddress import ip_address
 from typing import Any, Protocol
 
@@ -36,6 +37,7 @@ from sandbox.times import SECOND, iso_text
 from sandbox.world import World
 
 PREFIX = "/_sandbox/"
+PICTURE = PREFIX + "picture"
 MAX_ADVANCE_S = 10 * 365 * 86_400
 STATUS: dict[str, Callable[[Order, int], int | str]] = {
     "taobao": taobao_status,
@@ -68,6 +70,8 @@ def answer(sandbox: Controlled, request: web.BaseRequest, body: bytes) -> web.Re
     """Carry out a control call; its changes are stored before the answer."""
     if not _from_this_machine(request):
         return as_json({"error": "control endpoints are for this machine only"}, 403)
+    if request.path == PICTURE:
+        return picture(request.query.get("of", ""))
     action = ACTIONS.get((request.method, request.path))
     if action is None:
         known = ", ".join(f"{method} {path}" for method, path in ACTIONS)
@@ -89,6 +93,16 @@ def _from_this_machine(request: web.BaseRequest) -> bool:
 def _is_loopback(address: str) -> bool:
     parsed = ip_address(address.partition("%")[0])
     return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
+def picture(of: str) -> web.Response:
+    """A drawing for the address of a picture of goods: one address always has the same one."""
+    marks = md5(of.encode(), usedforsecurity=False).hexdigest()
+    drawn = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="96"><rect width="96" height="96" '
+        f'fill="#{marks[:6]}"/><circle cx="48" cy="48" r="30" fill="#{marks[6:12]}"/></svg>'
+    )
+    return web.Response(text=drawn, content_type="image/svg+xml")
 
 
 def health(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:

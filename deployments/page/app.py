@@ -36,12 +36,14 @@ from deployments.page.guard import FOLDERS, STYLES, Guard
 from domain.wording import counted, pluralize, shorten
 from flows.answers.histories import history_of, meant_by
 from flows.batch.reporting import line_of
+from flows.prefect_ui.goods import picture
 
 if TYPE_CHECKING:
     from connectors.ledger.records import OrderRecord
     from deployments.page.today import Today
+    from domain.orders import OrderLine
 
-NUMBERS = ("orders", "paid", "bytes", "quantity", "price")
+NUMBERS = ("orders", "paid", "bytes", "quantity", "price", "limit")
 TEMPLATE = {"ALL": "", "NARROW": 2, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": (), "style": Markup(STYLES[0])}
 MOST_ROWS, LONGEST_NAME, SENT_WITHIN_S, DAY_S = 200, 200, 60.0, 86_400
 Form = tuple[str, str, dict[str, Any]]  # a deployment, the text of its link, and what is filled in
@@ -78,8 +80,9 @@ class Page:
         self.settings, self.clock, self.zone = settings, clock, ZoneInfo(settings.timezone)
         self._turn = asyncio.Lock()
         self._made: list[Today] = []
+        self.pictures = settings.pictures(xportcn := XportcnSettings())
         made = Environment(loader=FileSystemLoader(FOLDERS), autoescape=True, undefined=StrictUndefined)
-        made.globals |= {**TEMPLATE, "is_sandbox": XportcnSettings().is_sandbox, "zone": settings.timezone}
+        made.globals |= {**TEMPLATE, "is_sandbox": xportcn.is_sandbox, "zone": settings.timezone}
         self._template = made.get_template("page.html")
 
     def shown(self, title: str, *parts: Any, status: int = 200, **more: Any) -> Response:
@@ -91,6 +94,9 @@ class Page:
         if isinstance(cell, datetime):
             return f"{cell.astimezone(self.zone):%Y-%m-%d %H:%M}"
         return cell if isinstance(cell, Markup) else str(cell or "")
+
+    def pictured(self, text: str, *lines: OrderLine) -> Markup:
+        return Markup("".join(picture(one.image_url, self.pictures) for one in lines[:1])) + text
 
     async def readings(self) -> Today:
         """The readings of the first page. They load Prefect, which takes seconds: not before the first view."""
@@ -141,21 +147,24 @@ class Page:
         batch, found = await self.read(lambda ledger: _found(ledger, asked)) if asked.isprintable() else ("", [])
         if len(found) == 1 and not batch:
             return RedirectResponse(f"/order?{urlencode({'ref': found[0].order_ref})}", 303)
+        links = [self.pictured(to(one.order_ref, "/order", ref=one.order_ref), *one.lines) for one in found]
         rows = [
-            (to(ref, "/order", ref=ref), state.replace("_", " "), one.reason, one.paid, self.at(one.updated_at))
-            for ref, state, one in ((one.order_ref, one.state, one) for one in found)
+            (link, one.state.replace("_", " "), one.reason, one.paid, self.at(one.updated_at))
+            for link, one in zip(links, found, strict=True)
         ]
         words = [pluralize(len(found), "order") if found else "No order has this as a reference, id or number."]
-        links = [to("Report with charts", "/report", batch=batch)] if batch else ()
+        report = [to("Report with charts", "/report", batch=batch)] if batch else ()
         table = part("Orders", ("order", "state", "why", "paid", "changed"), rows, words=words)
-        return self.shown(f"Batch {batch}" if batch else "Search", table, asked=asked, links=links)
+        return self.shown(f"Batch {batch}" if batch else "Search", table, asked=asked, links=report)
 
     async def order(self, request: Request) -> Response:
         ref = _named(request, "ref")
         found = await self.read(lambda ledger: [(o, history_of(ledger, o)) for o in ledger.orders([ref]).values()])
         if not found:
             raise HTTPException(404, "The ledger has no such order")
-        [(order, parts)] = found
+        [(order, [lines, *parts])] = found
+        seen = [(self.pictured(row[0], line), *row[1:]) for line, row in zip(order.lines, lines[2], strict=True)]
+        parts = [(*lines[:2], seen), *parts]
         readings = await self.readings()
         now, server = await asyncio.gather(readings.standing.get(), readings.server.get())
         mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
@@ -283,4 +292,5 @@ def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[
     known = (ClientDisconnect, HTTPException, Unheard, LedgerUnusable, SnapshotError, OSError, httpx.HTTPError)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
     names = {name.strip().lower() for name in settings.page_hosts.split(",")} - {""}
-    return Guard(app, hosts={*hosts, *names}, password=settings.page_password.get_secret_value())
+    password = settings.page_password.get_secret_value()
+    return Guard(app, hosts={*hosts, *names}, password=password, pictures=page.pictures.sources)

@@ -24,7 +24,6 @@ STYLES = [SHARED + OWN, "\n" + SHARED.rstrip("\n")]
 KNOWN = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'" for style in STYLES)
 POLICY = f"default-src 'none'; style-src {KNOWN}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 HEADERS = {
-    "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",  # with "no-referrer" browsers send no origin with a form
     "cache-control": "no-store",
@@ -36,15 +35,16 @@ CLOSED = {"connection": "close"}  # a body that was not taken leaves a rest on t
 class Guard:
     """An app behind its guard. `hosts` are the names by which it may be called beside addresses and localhost."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Container[str], password: str) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Container[str], password: str, pictures: str = "") -> None:
         self.app, self.hosts, self.password = app, hosts, password
+        self.headers = HEADERS | {"content-security-policy": f"{POLICY}; img-src {pictures}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 closed = CLOSED if message["status"] >= 400 else {}
-                for name, value in (HEADERS | closed).items():
+                for name, value in (self.headers | closed).items():
                     headers.setdefault(name, value)
             await send(message)
 

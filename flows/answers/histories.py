@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.send_log import names_a_run
 from connectors.ledger.store import Ledger
+from domain.plan import PlannedOrder
 
 NUMBER = re.compile(r"(?=.*\d)\S{8,}")
 """What may be a tracking number: shorter words stand in many shipments."""
@@ -21,20 +22,27 @@ AMONG, MOST_ALIKE = 200, 20
 def history_of(ledger: Ledger, order: OrderRecord) -> Sequence[tuple[str, Sequence[str], Sequence[Sequence[Any]]]]:
     """Tables of an order: title, columns and rows. Times are UTC. A person stands by name, a run as `run`."""
     refs = [order.order_ref]
-    lines = [(one.title or one.item_id, one.sku_id, one.quantity, one.unit_price) for one in order.lines]
+    lines = list(_lines(order.plan)) if order.lines else []
     refunds = [(one.key, one.state, one.asked, one.refunded) for one in ledger.refunds.of_orders(refs)]
     effects = [(one.key, one.status, one.settled_at or one.intent_at, one.reason) for one in ledger.effects_of(refs)]
     scans, moves = ledger.tracking.listed(order_refs=refs), ledger.moves_of(order.order_ref)
     answers = ledger.resolutions.of_order(order.order_ref)
     scanned = ("occurred_at", "tracking_number", "status", "description")
     return (
-        ("Lines", ("title", "sku", "quantity", "price"), lines),
+        ("Lines", ("title", "variant", "quantity", "price", "limit", "from", "to"), lines),
         ("Tracking", ("at", "number", "status", "what"), _cells(scans, *scanned)),
         ("Refunds", ("refund", "state", "asked", "came back"), refunds),
         ("Effects", ("key", "status", "since", "reason"), effects),
         ("Moves", ("at", "to", "reason", "by"), _cells(moves, "at", "new_state", "reason", "by")),
         ("Answers", ("at", "question", "answer", "by"), _cells(answers, "at", "question", "answer", "by")),
     )
+
+
+def _lines(plan: PlannedOrder) -> Iterator[Sequence[Any]]:
+    for line in plan.lines:
+        what = (line.title or line.item_id, plan.variant(line) or line.sku_id)
+        cost = (line.quantity, line.unit_price, plan.limit(line) or "")
+        yield (*what, *cost, plan.seller, plan.request.receiver.country)
 
 
 def _cells(rows: Sequence[Mapping[str, Any]], *names: str) -> list[tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING
@@ -14,9 +14,11 @@ from connectors.rates_file import RatesUnusable, read_rates
 from connectors.settings import SourcingSettings
 from domain.money import Money, total_of
 from domain.pause import Pause
+from domain.pictures import NO_PICTURES, Pictures
 from domain.plan import PlannedOrder, PlanSummary, Sum, add_to, in_one
 from domain.rates import Rates
 from domain.reasons import Reason, ReasonCode, because
+from domain.report import ReportLine
 from domain.request_remarks import Remark
 
 
@@ -26,7 +28,8 @@ class ApprovalRequest:
 
     `to_buy` may be read from the ledger at each access. `warnings` are of the request file, `why` is the reason for
     asking. While buying is `paused`, approved orders wait until it is resumed. `allowed` is what the yes given
-    beforehand has approved in this run already: the approval limit is for all of it.
+    beforehand has approved in this run already: the approval limit is for all of it. `beside` reads the orders of the
+    batch that are not asked about and wait for a person; `pictures` are those to show.
     """
 
     batch_id: str
@@ -36,6 +39,8 @@ class ApprovalRequest:
     why: str = ""
     paused: Pause | None = None
     allowed: Sequence[ApprovalRequest] = ()
+    beside: Callable[[], Sequence[ReportLine]] = tuple
+    pictures: Pictures = NO_PICTURES
 
     @property
     def all(self) -> Iterable[PlannedOrder]:

@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 from connectors.ledger.plans import plan_hash
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import artifact_page
-from domain.items import product_page, shortened
 from domain.plan import NOTHING, PlanCost, PlannedOrder, Sum, in_one
 from domain.rates import Rate
+from domain.report import MatchLine, ReportLine
 from domain.wording import pluralize
 from flows.approval.request import ApprovalRequest, rates_of
-from flows.prefect_ui.artifacts import artifact_key
+from flows.prefect_ui.artifacts import artifact_key, waiting_list
+from flows.prefect_ui.goods import SHOWN_MATCHES, found_by_words, goods_markdown
 from flows.prefect_ui.inert import inert
 from flows.prefect_ui.plan_table import action_words, freight_words, no_limit_words, table_row, warnings_list
 
@@ -45,19 +46,34 @@ class AskedOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedPlan:
-    """All references of a plan, what it costs, a hash of it, and its `dearest` orders, the dearest first."""
+    """All references of a plan, what it costs, a hash of it, and its `dearest` orders, the dearest first.
+
+    `matches` are the first of the `matched` lines that were found by words, `beside` the orders that are not asked
+    about.
+    """
 
     refs: Sequence[str]
     plan_hash: str
     cost: PlanCost
     dearest: Sequence[AskedOrder]
+    matches: Sequence[MatchLine]
+    matched: int
+    beside: Sequence[ReportLine]
 
     @classmethod
     def of(cls, question: ApprovalRequest) -> AskedPlan:
         reading = _Reading()
         dearest = nlargest(MOST_ROWS, reading.orders(question), key=lambda one: one.price)
         shown_hash = hashlib.sha256(b"".join(sorted(reading.contents))).hexdigest()[:16]
-        return cls(refs=reading.refs, plan_hash=shown_hash, cost=reading.cost, dearest=dearest)
+        return cls(
+            refs=reading.refs,
+            plan_hash=shown_hash,
+            cost=reading.cost,
+            dearest=dearest,
+            matches=reading.matches,
+            matched=reading.matched,
+            beside=question.beside(),
+        )
 
     @property
     def rows(self) -> list[dict[str, str]]:
@@ -79,10 +95,15 @@ class _Reading:
         self.refs: list[str] = []
         self.contents: list[bytes] = []
         self.cost = PlanCost()
+        self.matches: list[MatchLine] = []
+        self.matched = 0
 
     def orders(self, question: ApprovalRequest) -> Iterator[AskedOrder]:
         for plan in self._noted(question.to_buy):
             self.cost.buy(plan)
+            taken = [match for match in plan.matches if match.item_id]
+            self.matches += [MatchLine.of(plan.order_ref, one) for one in taken[: SHOWN_MATCHES - len(self.matches)]]
+            self.matched += len(taken)
             yield AskedOrder(plan=plan, is_new=True)
         for plan in self._noted(question.to_ship):
             self.cost.ship(plan)
@@ -97,15 +118,20 @@ class _Reading:
 
 
 SHOWN_ORDERS = 100
-SHOWN_LINES = 3
-SHOWN_TITLE = 80
+SHOWN_BESIDE = 10
 
 
-def cost_words(cost: PlanCost, settings: SourcingSettings, now: datetime) -> str:
-    """Goods, postage and freight, and all of it in the currency of the merchant's books, as Markdown.
+def counted_in_one(cost: PlanCost, settings: SourcingSettings, now: datetime) -> Sum:
+    """All of it in the currency of the merchant's books, at today's rates."""
+    into = settings.currency or cost.total.currency
+    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    return in_one([cost.total, *cost.freight.values()], into, rates_of(settings), today)
 
-    `Goods **30.00 CNY**, postage **5.00 CNY**, freight **15.00 USD**: **14.02 EUR** in all, at 0.128 EUR for 1 CNY
-    (2026-11-25, ECB) and ….`
+
+def cost_words(cost: PlanCost, counted: Sum) -> str:
+    """Goods, postage and freight, and the rates at which they are `counted` in one currency, as Markdown.
+
+    `Goods **30.00 CNY**, postage **5.00 CNY**, freight **15.00 USD**, at 0.128 EUR for 1 CNY (2026-11-25, ECB) and ….`
     """
     parts = {"goods": cost.goods, "postage": cost.postage} if cost.to_buy else {}
     if cost.to_buy and cost.fees.minor:
@@ -113,17 +139,13 @@ def cost_words(cost: PlanCost, settings: SourcingSettings, now: datetime) -> str
     told = [f"{name} **{money}**" for name, money in parts.items()]
     told += [f"freight **{freight_words(cost)}**"] if cost.freight else []
     words = ", ".join(told)
-    into = settings.currency or cost.total.currency
-    today = now.astimezone(ZoneInfo(settings.timezone)).date()
-    counted = in_one([cost.total, *cost.freight.values()], into, rates_of(settings), today)
-    return f"{words[:1].upper()}{words[1:]}{_in_all(counted)}."
+    return f"{words[:1].upper()}{words[1:]}{_rates(counted)}."
 
 
-def _in_all(counted: Sum) -> str:
+def _rates(counted: Sum) -> str:
     if counted.lacks:
         return f"; no sum in {counted.money.currency}, since {inert('; '.join(counted.lacks))}"
-    at = f", at {' and '.join(map(_rate, counted.rates))}" if counted.rates else ""
-    return f": **{counted.money}** in all{at}"
+    return f", at {' and '.join(map(_rate, counted.rates))}" if counted.rates else ""
 
 
 def _rate(rate: Rate) -> str:
@@ -146,11 +168,15 @@ def within_words(seconds: int) -> str:
 
 
 def question_words(question: ApprovalRequest, plan: AskedPlan, settings: SourcingSettings, now: datetime) -> list[str]:
-    """The question, its cost and the reason for asking: three paragraphs of Markdown, a fourth while paused."""
-    costs = [cost_words(plan.cost, settings, now), no_limit_words(plan.cost)]
+    """The question with its sum, its cost and the reason for asking: three paragraphs of Markdown, a fourth while
+    paused."""
+    counted = counted_in_one(plan.cost, settings, now)
+    costs = [cost_words(plan.cost, counted), no_limit_words(plan.cost)]
+    deed = action_words(plan.cost)
+    deed = deed if counted.lacks else f"{deed[:-1]}: **{counted.money}** in all."
     pause = question.paused
     waits = [f"**{inert(pause.sentence)}.** What is approved now is bought as soon as it is resumed."] if pause else []
-    return [action_words(plan.cost), " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *waits]
+    return [deed, " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *waits]
 
 
 def bare(markdown: str) -> str:
@@ -161,22 +187,31 @@ def bare(markdown: str) -> str:
 def description_of(
     question: ApprovalRequest, plan: AskedPlan, words: Sequence[str], until: str, fault: str = ""
 ) -> str:
-    """The form's text as Markdown: the question, the deadline, and the dearest orders as a table.
+    """The form's text as Markdown: the question and its deadline in one paragraph, and the dearest orders as a table.
 
-    `fault` is what was wrong with the previous answer.
+    The older UI shows little more than that paragraph without scrolling. `fault` is what was wrong with the previous
+    answer.
     """
     refused = f"**That answer was not taken: {inert(fault)}.** Nothing of it is lost: correct it below."
+    deed, *further = words
     return "\n\n".join(
         [
-            f"## Batch {question.batch_id}",
+            f"{deed} **Answer by {until}**; without an answer nothing of this is bought. Batch {question.batch_id}.",
             *([refused] if fault else []),
-            *words,
-            f"**Answer by {until}.** Without an answer nothing of this is bought.",
+            *further,
             *([said] if (said := warnings_list(question.warnings)) else []),
-            "\n".join(_table(plan)),
+            *([found] if (found := found_by_words(plan.matches, plan.matched)) else []),
+            *([_beside(plan)] if plan.beside else []),
+            "\n".join(_table(question, plan)),
             *([_rest(question, plan)] if len(plan.refs) > SHOWN_ORDERS else []),
         ]
     )
+
+
+def _beside(plan: AskedPlan) -> str:
+    """The orders of the batch that an answer does not decide, and why."""
+    words = f"**Not asked about: {pluralize(len(plan.beside), 'order')}.**"
+    return "\n".join([words, "", *waiting_list(plan.beside, SHOWN_BESIDE)])
 
 
 def _rest(question: ApprovalRequest, plan: AskedPlan) -> str:
@@ -185,21 +220,9 @@ def _rest(question: ApprovalRequest, plan: AskedPlan) -> str:
     return f"{plan.beyond(SHOWN_ORDERS)} The dearest {len(plan.dearest):,} are in {where}."
 
 
-def _table(plan: AskedPlan) -> Iterator[str]:
+def _table(question: ApprovalRequest, plan: AskedPlan) -> Iterator[str]:
     yield "| order | what | goods and postage | freight |"
     yield "|---|---|--:|--:|"
     for one in plan.dearest[:SHOWN_ORDERS]:
-        row = one.row
-        yield f"| {row['order']} | {_what(one)} | {row['goods and postage']} | {row['freight']} |"
-
-
-def _what(asked: AskedOrder) -> str:
-    """The items to buy, each title a link to its page; long orders are cut, since the form's window is small."""
-    lines = asked.plan.lines
-    told = []
-    for line in lines[:SHOWN_LINES]:
-        title = inert(" ".join(shortened(line.title, SHOWN_TITLE).split()))
-        page = product_page(asked.plan.request.marketplace, line.item_id)
-        told.append(f"{line.quantity} × " + (f"[{title or line.item_id}]({page})" if page else title))
-    more = len(lines) - SHOWN_LINES
-    return "; ".join([*told, *([f"and {pluralize(more, 'line')} more"] if more > 0 else [])])
+        row, what = one.row, goods_markdown(one.plan, question.pictures)
+        yield f"| {row['order']} | {what} | {row['goods and postage']} | {row['freight']} |"

@@ -31,7 +31,7 @@ from flows.prefect_ui.artifacts import (
     of_many,
     outcome_rows,
     show_table,
-    with_parcels,
+    shown_whole,
 )
 from flows.prefect_ui.plan_table import dry_run_summary, plan_rows
 from flows.prefect_ui.progress import best_effort, rename_run
@@ -106,7 +106,7 @@ async def notifies_when_stopped(ledger: Ledger, batch_id: str, *, buys: bool = T
         if buys and is_deployed_run():
             with suppress(Exception):  # the cause of the end must come out, also where the ledger failed
                 report = so_far(ledger, batch_id)
-                await show_outcome(report, ledger.orders(with_parcels(report)))
+                await show_outcome(report, ledger.orders(shown_whole(report)))
         raise
 
 

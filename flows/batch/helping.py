@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from connectors.concurrently import shield_until_done
 from connectors.ledger.chunks import Chunk, Planned, SharedBatch, Work
 from connectors.ledger.send_log import is_dead
+from domain.report import MatchLine
 from flows.batch.canary import Canaries
 from flows.batch.chunks import as_they_come
 from flows.batch.execution import Steps
 from flows.batch.plan_sources import summary_of
 from flows.batch.planning import Planning, match_requests
-from flows.batch.reporting import match_line
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
@@ -130,7 +130,7 @@ class ChunkWorker:
         planned = Planned(
             plans=tuple(map(summary_of, plans)),
             postponed=tuple(plan.order_ref for plan in plans if plan.is_postponed),
-            matches=tuple(match_line(plan.order_ref, match) for plan in plans for match in plan.matches),
+            matches=tuple(MatchLine.of(plan.order_ref, match) for plan in plans for match in plan.matches),
         )
         await asyncio.to_thread(self._rows.finish_planned, self._shared, chunk.number, plans, planned)
         run_logger().info("Planned the orders %s: %s", label, len(plans))

@@ -12,7 +12,6 @@ from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
 from domain.effects import Action
 from domain.follow_ups import merged
-from domain.matching import Match
 from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, explained
@@ -58,6 +57,7 @@ def batch_report(
         warnings=warnings,
         paused=resources.paused,
         unknown_words=counted(resources.unknown),
+        pictures=resources.pictures,
         lines_without_limit=lines_without_limit(requests),
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
     )
@@ -93,23 +93,6 @@ def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord]) -> dict[str, in
         if effect.status in COUNTS_AS_SPENT and effect.sender in senders
     }
     return {ref: order.paid.minor for ref, order in orders.items() if ref in sent and order.paid.minor}
-
-
-def match_line(order_ref: str, match: Match) -> MatchLine:
-    """A match of words as a line of a report."""
-    taken = match.taken
-    return MatchLine(
-        order_ref=order_ref,
-        marketplace=match.marketplace,
-        words=match.words,
-        item_id=match.item_id,
-        title=taken.title if taken else "",
-        price_fen=taken.price.minor if taken else None,
-        seller=(taken.seller_name or taken.seller_id) if taken else "",
-        why=str(match.why),
-        pin=match.pin,
-        candidates=[one.item_id for one in match.candidates],
-    )
 
 
 def _line(

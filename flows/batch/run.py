@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from connectors.ledger.dropping import drop
 from connectors.ledger.order_update import OrderUpdate
@@ -19,9 +20,9 @@ from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because
-from domain.report import BatchReport, MatchLine
+from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import HELPERS, Remark
-from domain.states import OrderState
+from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.approval.approving import decide
 from flows.approval.request import ApprovalRequest, Decision, SummarizedRequest, in_utc
@@ -36,7 +37,7 @@ from flows.batch.planning import (
     spend_limits,
     within_budget,
 )
-from flows.batch.reporting import batch_report, match_line
+from flows.batch.reporting import batch_report, line_of
 from flows.batch.sharing import Coordinator, shared
 from flows.batch.sorting import SortedOrders
 from flows.batch.unfinished import LEFT, cause, explain_unfinished, in_all, with_remedy
@@ -158,8 +159,9 @@ class BatchRun:
     ) -> None:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
         fine = self._within(budget, await self._planned(work.to_plan))
+        asked = {plan.order_ref for plan in fine}
         freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
-        ahead = first_payments_ahead(self.resources.ledger, self.source.requests, {one.order_ref for one in fine})
+        ahead = first_payments_ahead(self.resources.ledger, self.source.requests, asked)
         question = SummarizedRequest(
             batch_id=self.batch_id,
             to_buy=self.source.stored(self.resources, fine),
@@ -168,6 +170,8 @@ class BatchRun:
             paused=self.resources.paused,
             allowed=tuple(self.unasked),
             summaries=fine,
+            beside=partial(self._waiting, [one.order_ref for one in work.to_plan if one.order_ref not in asked]),
+            pictures=self.resources.pictures,
         )
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
@@ -184,6 +188,10 @@ class BatchRun:
                 refs = await self.coordinator.bought(left, self.approved, feed.emit)
                 await settle_open(self.resources, refs)
             await self._execute(refs, budget, feed)
+
+    def _waiting(self, refs: Sequence[str]) -> list[ReportLine]:
+        orders = self.resources.ledger.each_order(refs)
+        return [line_of(order) for order in orders if order.state in NEEDS_A_PERSON]
 
     async def _bought_first(self, refs: Sequence[str], budget: Money | None, feed: EventFeed) -> list[str]:
         """Buy the canaries, before helpers begin at their marketplaces; answers the orders left for helpers.
@@ -273,7 +281,7 @@ class BatchRun:
                 if plan.is_postponed:
                     self.postponed[plan.order_ref] = plan.request
                 if plan.matches:
-                    self.matches[plan.order_ref] = [match_line(plan.order_ref, match) for match in plan.matches]
+                    self.matches[plan.order_ref] = [MatchLine.of(plan.order_ref, match) for match in plan.matches]
             await take(plans)
 
         await self.source.plan(self.resources, requests, made, chunk_size=self.chunk_size, anew=anew)

@@ -17,6 +17,7 @@ from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
 from domain.states import NEEDS_A_PERSON
 from domain.wording import pluralize
+from flows.prefect_ui.goods import SHOWN_MATCHES, found_by_words, goods_table
 from flows.prefect_ui.inert import inert
 from flows.prefect_ui.plan_table import OUR_LINKS, dry_run_summary, warnings_list
 from flows.prefect_ui.progress import best_effort
@@ -28,13 +29,20 @@ NO_ORDERS: Mapping[str, OrderRecord] = {}
 SHOWN_REASONS = 50
 SHOWN_ALIKE = 10
 SHOWN_PARCELS = 200
+SHOWN_GOODS = 50
 MOST_ROWS = 1_000
 """Rows of a table: Prefect keeps each three times, and a browser draws all of them. All rows are in the snapshot."""
 
 
-def with_parcels(report: BatchReport) -> list[str]:
-    """The orders for which a report links to the tracking of their parcels."""
-    return [line.order_ref for line in report.orders if line.tracking_numbers][:SHOWN_PARCELS]
+def shown_whole(report: BatchReport) -> list[str]:
+    """The orders of which a report shows the goods, or links to the tracking of their parcels."""
+    sent = [line.order_ref for line in report.orders if line.tracking_numbers][:SHOWN_PARCELS]
+    return [*dict.fromkeys([*(line.order_ref for line in _urgent(report)[:SHOWN_GOODS]), *sent])]
+
+
+def _urgent(report: BatchReport) -> list[ReportLine]:
+    """Its orders, those that wait for a person first."""
+    return sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
 
 
 async def show_table(
@@ -85,7 +93,7 @@ def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
             "order id": line.order_id or "",
             "marketplace": line.marketplace,
         }
-        for line in sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)[:MOST_ROWS]
+        for line in _urgent(report)[:MOST_ROWS]
     ]
 
 
@@ -115,7 +123,9 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
             *(f"**Not known:** {inert(word)} ({number})" for word, number in report.unknown_words.items()),
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
-            *([_waiting(waiting)] if waiting else []),
+            *(["\n".join(["## Waiting for a person", "", *waiting_list(waiting)])] if waiting else []),
+            *([found] if (found := _found_by_words(report)) else []),
+            *([goods] if (goods := _goods(report, orders)) else []),
             *([f"## Rejected rows\n\n{inert(report.rejected.words)}"] if report.rejected else []),
             *([_parcels(sent, orders)] if sent else []),
             *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
@@ -193,15 +203,28 @@ def _spent_chart(report: BatchReport) -> str:
     )
 
 
-def _waiting(lines: Sequence[ReportLine]) -> str:
+def _found_by_words(report: BatchReport) -> str:
+    taken = [match for match in report.matches if match.item_id]
+    return found_by_words(taken[:SHOWN_MATCHES], len(taken))
+
+
+def _goods(report: BatchReport, orders: Mapping[str, OrderRecord]) -> str:
+    """The goods of the first orders, as far as they are known."""
+    states = {line.order_ref: str(line.state) for line in _urgent(report)}
+    plans = {ref: order.plan for ref, order in orders.items()} | {one.order_ref: one for one in report.plans}
+    known = [plans[ref] for ref in states if ref in plans and plans[ref].lines][:SHOWN_GOODS]
+    return goods_table(known, states, report.pictures)
+
+
+def waiting_list(lines: Sequence[ReportLine], most: int = SHOWN_REASONS) -> list[str]:
     """A line a reason: many orders often wait for the same thing."""
     listed = [
         f"- {alike[0].state}: **{_some([line.order_ref for line in alike])}**: {inert(reason)}"
         for alike, reason in grouped(lines)
     ]
-    more = len(listed) - SHOWN_REASONS
+    more = len(listed) - most
     rest = [f"- and {more:,} further reasons: see the outcome table"] if more > 0 else []
-    return "\n".join(["## Waiting for a person", "", *listed[:SHOWN_REASONS], *rest])
+    return [*listed[:most], *rest]
 
 
 def _parcels(lines: Sequence[ReportLine], orders: Mapping[str, OrderRecord]) -> str:

@@ -9,13 +9,16 @@ from domain.plan import PlanCost, PlannedOrder
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Remark, merged_remarks
 from domain.wording import pluralize
+from flows.prefect_ui.goods import goods_text
 from flows.prefect_ui.inert import inert
 
 SHOWN_WARNINGS = 20
 OUR_LINKS = "product pages"
 """The column whose links are the product's own."""
-COSTS = ("order", "state", "goods and postage", "stock", "freight", "days")
-CONTENTS = ("what", "service", "marketplace", "to")  # long ones last: the UI shows wide tables from the left
+COLUMNS = (
+    *("order", "what", "state", "goods and postage", "reason", "stock", "freight", "days"),
+    *("service", "marketplace", "seller", "to"),  # the UI shows wide tables from the left
+)
 
 
 def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
@@ -23,13 +26,14 @@ def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
     service = plan.freight_service
     return {
         "order": plan.order_ref,
-        "what": "; ".join(f"{line.quantity} × {line.title}" for line in plan.lines),
+        "what": goods_text(plan),
         "goods and postage": _price(plan) if is_new else "bought already",
         "stock": f"{plan.stock:,}" if is_new and plan.stock is not None else "",
         "freight": str(service.price) if service else "",
         "service": f"{service.company} {service.category}" if service else "",
         "days": f"{service.min_days}–{service.max_days}" if service else "",
         "marketplace": str(plan.request.marketplace),
+        "seller": plan.seller,
         "to": plan.request.receiver.country,
         OUR_LINKS: " ".join(pages_of(plan)),
     }
@@ -59,7 +63,7 @@ def _row(line: ReportLine, row: dict[str, str]) -> dict[str, str]:
     paid = {} if line.paid_fen is None else {"goods and postage": "bought already"}
     known = {**paid, **row, "order": line.order_ref, "marketplace": line.marketplace, "state": str(line.state)}
     known["reason"] = line.reason
-    return {name: known.get(name, "") for name in (*COSTS, "reason", *CONTENTS)}
+    return {name: known.get(name, "") for name in COLUMNS}
 
 
 def dry_run_summary(report: BatchReport) -> str:

@@ -43,8 +43,6 @@ UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPAC
 APPROVAL = "waits for approval"
 BEGIN_HERE = "begin-here"
 MOST_NAMED_IN_A_LINK = 20
-MOST_PARTS = 4
-"""Paragraphs of an approval's form: the question, its cost, why it is asked, and the deadline."""
 RESUME = "resume-buying"
 FORMS = {
     "run": ("buy-from-file", "run it again"),
@@ -237,15 +235,14 @@ async def _approval_row(client: PrefectClient, run: FlowRun, timezone: str) -> s
 
 
 async def asked_by(client: PrefectClient, run: FlowRun) -> str:
-    """What the form of a run asks, and until when; empty while it has no form."""
+    """What the form of a run asks, and until when: its first paragraph. Empty while it has no form."""
     assert run.state
     key = (run.state.state_details.run_input_keyset or {}).get("description", "")
     try:
         text = json.loads(await client.read_flow_run_input(run.id, key)) if key else ""
     except PrefectHTTPStatusError:  # it has been answered, or is not written yet
         return ""
-    parts = [part for part in text.split("\n\n") if part.startswith("**Answer by") or part[:1] not in ("#", "*", "|")]
-    return " ".join(parts[:MOST_PARTS]).replace("*", "")
+    return str(text).partition("\n\n")[0].replace("*", "")
 
 
 def _cells(since: datetime, *cells: str, timezone: str) -> str:

@@ -40,6 +40,7 @@ from domain.decisions import FINE, Verdict
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.pause import Pause
+from domain.pictures import Pictures
 from domain.unknown_words import UnknownWord
 from tasks.engine.progress import notify_listeners
 
@@ -109,6 +110,10 @@ class Resources:
     def slots(self) -> Slots:
         """How many effects may be claimed at once: as many as calls can leave now, since leases run."""
         return Slots(lambda: self.breaker.size)
+
+    @property
+    def pictures(self) -> Pictures:
+        return self.settings.pictures(self.client.settings)
 
     @property
     def breaker(self) -> CircuitBreaker:

@@ -15,12 +15,16 @@ from prefect.utilities.schema_tools import validate
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
+from domain.marketplace import Marketplace
+from domain.matching import Candidate, Match
 from domain.money import Money
 from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
 from domain.reasons import ReasonCode, because, earlier
+from domain.report import ReportLine
 from domain.request_remarks import Remark
+from domain.states import OrderState
 from domain.wording import ALL, ALL_BUT, NONE, SOME
 from flows.approval import approving
 from flows.approval.approving import approver, decide, no_approver
@@ -245,11 +249,11 @@ def test_the_question_names_plan_costs_reason_and_deadline() -> None:
         batch_id="b-1", to_buy=[long, PLANS[1]], to_ship=[planned("B-1")], why="the run was not approved beforehand."
     )
     title = "Cup ［x］(http：//evil) " + "y" * 56 + "..."
-    linked = f"2 × [{title}](https://item.taobao.com/item.htm?id=672991141190)"
+    price = "5.00 CNY each (no limit)"
+    linked = f"2 × [{title}](https://item.taobao.com/item.htm?id=672991141190), {price}"
     assert described(question) == [
-        "## Batch b-1",
-        "",
-        "Buy **2 orders** for **35.00 CNY** and ship **3 orders** for freight of **15.00 USD**.",
+        "Buy **2 orders** for **35.00 CNY** and ship **3 orders** for freight of **15.00 USD**. "
+        "**Answer by 2026-01-03 03:04 UTC**; without an answer nothing of this is bought. Batch b-1.",
         "",
         "Goods **35.00 CNY**, postage **0.00 CNY**, freight **15.00 USD**; no sum in CNY, since there is no rate from "
         "USD to CNY; add one of 2026-01-02 or of the 7 days before it to SOURCING_RATES. "
@@ -257,13 +261,11 @@ def test_the_question_names_plan_costs_reason_and_deadline() -> None:
         "",
         "Why this is asked: the run was not approved beforehand.",
         "",
-        "**Answer by 2026-01-03 03:04 UTC.** Without an answer nothing of this is bought.",
-        "",
         "| order | what | goods and postage | freight |",
         "|---|---|--:|--:|",
-        "| A-2 | 2 × Cup ｜ blue | 25.00 CNY | 5.00 USD |",
-        f"| A-1 | {linked}; {linked}; {linked}; and 2 lines more | 10.00 CNY | 5.00 USD |",
-        "| B-1 | 2 × Cup ｜ blue | bought already | 5.00 USD |",
+        f"| A-2 | 2 × Cup ｜ blue, {price}<br>from seller to US | 25.00 CNY | 5.00 USD |",
+        f"| A-1 | {linked}<br>{linked}<br>{linked}<br>and 2 lines more<br>from seller to US | 10.00 CNY | 5.00 USD |",
+        f"| B-1 | 2 × Cup ｜ blue, {price}<br>from seller to US | bought already | 5.00 USD |",
     ]
 
 
@@ -275,17 +277,54 @@ def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(tmp_p
     question = ApprovalRequest(batch_id="b", to_buy=[replace(PLANS[0], quote=quote)], to_ship=[])
     there = {"rates": str(rates), "currency": "EUR"}
     costs = "Goods **20.00 CNY**, postage **5.00 CNY**, fees **1.00 CNY**, freight **5.00 USD**"
-    assert described(question, **there)[4].startswith(
-        f"{costs}: **7.93 EUR** in all, at 0.128 EUR for 1 CNY (2026-01-01, ECB) "
+    deed, _, told, *_ = described(question, **there)
+    assert deed.startswith(
+        "Buy **1 order** for **26.00 CNY** and ship **1 order** for freight of **5.00 USD**: **7.93 EUR** in all. "
+        "**Answer by 2026-01-03 03:04 UTC**"
+    )
+    assert told.startswith(
+        f"{costs}, at 0.128 EUR for 1 CNY (2026-01-01, ECB) "
         "and 0.92 EUR for 1 USD (2025-12-26, my ［bank］). **1 of 1 line"
     )
     rates.write_text("from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-25,ECB\n")
     assert (
         "; no sum in EUR, since the newest rate from USD to EUR for 2026-01-02 is 8 days older"
-        in described(question, **there)[4]
+        in described(question, **there)[2]
     )
     rates.write_text("from,to,rate\n")
-    assert f"; no sum in EUR, since SOURCING_RATES, {rates}: nothing of it is used" in described(question, **there)[4]
+    assert f"; no sum in EUR, since SOURCING_RATES, {rates}: nothing of it is used" in described(question, **there)[2]
+
+
+def test_the_question_tells_what_words_mean_and_which_orders_are_not_asked_about() -> None:
+    """Of thousands the first; those that wait beside it a line a reason."""
+    match = Match(
+        marketplace=Marketplace.TAOBAO,
+        words="可折叠 [碗]",
+        candidates=(
+            Candidate(item_id="672991141190", title="碗 <b>", price=Money(150), seller_name="shop"),
+            Candidate(item_id="672991141191", title="bowl", price=Money(160)),
+        ),
+        item_id="672991141190",
+        why="the first title",
+    )
+    many = [replace(planned(f"A-{n}"), matches=(match,)) for n in range(30)]
+    held = [
+        ReportLine(order_ref=f"H-{n}", marketplace="taobao", state=OrderState.HELD, reason="dear") for n in range(3)
+    ]
+    said = described(ApprovalRequest(batch_id="b", to_buy=many, to_ship=[], beside=lambda: held))
+    page = "https://item.taobao.com/item.htm?id=67299114119"
+    at = said.index("**Found by words: 30 lines.**")
+    assert said[at + 2] == (
+        f"- **A-0**: 可折叠 ［碗］ → [碗 ＜b＞]({page}0), from 1.50 CNY, shop: the first title. "
+        f"Others: [672991141191]({page}1). To pin it: item=672991141190"
+    )
+    assert said[at + 22 : at + 27] == [
+        "- and 10 more",
+        "",
+        "**Not asked about: 3 orders.**",
+        "",
+        "- held: **H-0, H-1, H-2**: dear",
+    ]
 
 
 def test_an_answer_that_was_not_taken_says_why_above_the_plan() -> None:
@@ -343,7 +382,7 @@ def test_what_was_said_of_the_file_stands_above_the_plan() -> None:
     """Before anything is bought: rows that were hidden, cells that were cleaned."""
     warnings = [Remark(3, "", "hidden in the spreadsheet"), Remark(5, "", "hidden in the spreadsheet")]
     question = ApprovalRequest(batch_id="b-1", to_buy=PLANS, to_ship=[], warnings=warnings)
-    assert described(question)[9:15] == [
+    assert described(question)[5:11] == [
         "",
         "**About the request file:**",
         "",
