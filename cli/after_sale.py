@@ -56,6 +56,8 @@ def _show(report: AfterSaleReport) -> None:
     ]
     if rows:
         console.print(table_of(REFUNDS, rows, title="Refunds"))
+    for ref, deed in report.did.items():
+        console.print(f"  {ref}: {deed}", markup=False)
     for refund in report.refunds:
         if refund.waits_for_a_person:
             console.print(f"  {refund.order_ref}: {refund.words}")

@@ -427,6 +427,7 @@ class ReasonCode(StrEnum):
     NOT_CANCELLED = "not_cancelled", _words(K.OTHER, "it is not cancelled")
     EFFECT_NOT_DONE = "effect_not_done", _words(K.OTHER, "{key} is {status}[: {why}]")
     NO_REFUND_NOW = "no_refund_now", _words(K.OTHER, "the marketplace takes no such refund now")
+    RECEIPT_NOT_CONFIRMED = "receipt_not_confirmed", _words(K.OTHER, "its receipt is not confirmed: {failure}")
     NOT_ON_ITS_WAY = "not_on_its_way", _words(K.OTHER, "[state?the marketplace shows it as {state}][unseen?the "
         "marketplace does not show it]: only goods that are on their way can have arrived")
     REFUND_UNREAD = "refund_unread", _words(K.OTHER, "refund {refund_id} can't be read ({failure})")

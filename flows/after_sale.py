@@ -107,7 +107,7 @@ async def return_parcel(
         await name_parcel(
             resources, order, refund, company=company.strip(), number=number, note=note, vouchers=tuple(vouchers)
         )
-        return await _after(resources, refund)
+        return await _after(resources, refund, f"named to the seller: parcel {number}")
 
 
 @flow(flow_run_name="withdraw {order_ref}", persist_result=False)
@@ -126,7 +126,7 @@ async def withdraw_refund(
             require_withdrawable(resources, order)
             return await dry_run_report(resources, [_would(order, f"take back: {standing(refund)}")])
         await withdraw(resources, order, refund)
-        return await _after(resources, refund)
+        return await _after(resources, refund, f"taken back by you: the {refund.kind} of {refund.asked}")
 
 
 @flow(flow_run_name="message {order_ref}", persist_result=False)
@@ -149,7 +149,7 @@ async def message_seller(
             require_sayable(resources, refund, words)
             return await dry_run_report(resources, [_would(order, f"write {words!r} about: {standing(refund)}")])
         await write_message(resources, order, refund, words, tuple(vouchers))
-        return await _after(resources, refund)
+        return await _after(resources, refund, f"sent to the seller about the {refund.kind} of {refund.asked}: {words}")
 
 
 def receipt_name() -> str:
@@ -163,19 +163,31 @@ async def confirm_receipt(
     order_refs: OrderRefs = form.NO_TEXTS,
     only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
-    """Confirm that the goods of these orders arrived, which lets their sellers have the money (1688)."""
+    """Confirm that the goods of these orders arrived, which lets their sellers have the money (1688).
+
+    Each by itself: the others are confirmed where one can't be.
+    """
     refs = form.some_orders(order_refs)
     async with opened() as resources:
-        orders = [await _settled_order(resources, ref) for ref in refs]
-        for order in orders:
-            require_receivable(resources, order)  # of all of them before the first is confirmed
+        orders: list[OrderRecord] = []
+        troubles: list[Trouble] = []
+        for ref in refs:
+            try:
+                require_receivable(resources, order := await _settled_order(resources, ref))
+            except RefundFault as error:
+                troubles.append(Trouble(ref, because(ReasonCode.RECEIPT_NOT_CONFIRMED, failure=str(error))))
+            else:
+                orders.append(order)
         if only_show:
             at_service, _ = await read_each(resources, orders)
-            return await dry_run_report(resources, [_received(order, at_service) for order in orders])
+            not_possible = [DryRunRow(order_ref=ref, state="", why_not=why) for ref, why in troubles]
+            return await dry_run_report(resources, [*(_received(one, at_service) for one in orders), *not_possible])
+        did = {}
         for order in orders:
             await confirm_one(resources, order)
-        troubles = [trouble for ref in refs for trouble in _troubles(resources, ref)]
-        return await after_sale_report(resources, refs, troubles=troubles)
+            troubles += (open_yet := _troubles(resources, order.order_ref))
+            did |= {} if open_yet else {order.order_ref: "receipt confirmed"}
+        return await after_sale_report(resources, refs, troubles=troubles, did=did)
 
 
 @flow(flow_run_name="follow refunds", persist_result=False)
@@ -283,12 +295,12 @@ def _chosen(resources: Resources, order_ref: str, line: int, prefer: RefundState
     return found[0]
 
 
-async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
-    """The report, after the refund was read from the service."""
-    troubles = await _follow(resources, [refund])
-    return await after_sale_report(
-        resources, [refund.order_ref], keys=[refund.key], troubles=[*troubles, *_troubles(resources, refund.order_ref)]
-    )
+async def _after(resources: Resources, refund: Refund, deed: str) -> AfterSaleReport:
+    """The report, after the refund was read from the service. The deed is told unless something is not done."""
+    ref, unread = refund.order_ref, await _follow(resources, [refund])
+    not_done = _troubles(resources, ref)
+    did = {} if not_done else {ref: deed}
+    return await after_sale_report(resources, [ref], keys=[refund.key], troubles=[*unread, *not_done], did=did)
 
 
 def _troubles(resources: Resources, order_ref: str) -> list[Trouble]:

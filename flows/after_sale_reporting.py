@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from prefect import runtime
@@ -12,6 +12,7 @@ from prefect.states import Completed
 from connectors.ledger.records import OrderRecord
 from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
+from domain.items import shortened
 from domain.money import Money
 from domain.reasons import Reason, together
 from domain.report import NONE_REJECTED, Rejected, ReportLine
@@ -21,13 +22,15 @@ from flows.batch.reporting import line_of
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.dry_run import DryRunRow, show_dry_run
 from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.inert import inert
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import Resources
 from tasks.snapshot_moved import snapshot_moved
 
 NOT_AS_ASKED = "not as asked"
-COLUMNS = ("order", "state", NOT_AS_ASKED, "reason", "refunds", "asked back", "came back", "marketplace")
-MOST_LISTED = 5
+COLUMNS = ("order", "state", NOT_AS_ASKED, "done", "reason", "refunds", "asked back", "came back", "marketplace")
+NOTHING_DONE: Mapping[str, str] = {}
+MOST_LISTED, LONGEST_DEED = 5, 60
 NEEDS_ATTENTION = "To be checked"
 """The name of the final state of a run that did not do all it was asked: not to be mistaken for full success."""
 
@@ -63,7 +66,7 @@ class Trouble(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterSaleReport:
-    """Orders that were worked on and their refunds. `troubles` name what did not go as asked."""
+    """Orders that were worked on and their refunds. `troubles` name what did not go as asked, `did` what was done."""
 
     orders: Sequence[ReportLine]
     refunds: Sequence[RefundLine]
@@ -71,6 +74,7 @@ class AfterSaleReport:
     snapshot_id: str | None
     snapshot_root: str
     rejected: Rejected = NONE_REJECTED
+    did: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all_fine(self) -> bool:
@@ -91,6 +95,7 @@ async def after_sale_report(
     before: Mapping[str, OrderRecord] | None = None,
     keys: Sequence[str] | None = None,
     troubles: Sequence[Trouble] = (),
+    did: Mapping[str, str] = NOTHING_DONE,
 ) -> AfterSaleReport:
     """Write the snapshot, and show the state of these orders in the run's log and in the Prefect UI.
 
@@ -106,7 +111,10 @@ async def after_sale_report(
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
+        did=did,
     )
+    for ref, deed in did.items():
+        run_logger().info("%s: %s", ref, deed)
     for trouble in report.troubles:
         run_logger().warning("Not as asked: %s", trouble)
     for refund in report.refunds:
@@ -148,7 +156,7 @@ async def dry_run_report(
 
 async def _show(report: AfterSaleReport) -> None:
     summary = summary_of(report)
-    await show_table("after-sale", artifact_rows(report), with_what_waits(summary, between=" · "))
+    await show_table("after-sale", artifact_rows(report), with_what_waits(inert(summary), between=" · "))
     first_name = str(runtime.flow_run.name or "after-sale").split(": ")[0]  # a restarted run already has a summary
     await rename_run(f"{first_name}: {summary}")
 
@@ -156,6 +164,8 @@ async def _show(report: AfterSaleReport) -> None:
 def summary_of(report: AfterSaleReport) -> str:
     """`3 orders: 2 cancelled, 1 held; 2 refunds: 1 asked, 1 refunded, 12.00 CNY came back`."""
     parts = [f"{pluralize(len(report.orders), 'order')}: {counted(line.state for line in report.orders)}"]
+    deeds = [*report.did.values()]
+    parts += [shortened(deeds[0], LONGEST_DEED)] if len(deeds) == 1 else [f"{len(deeds):,} done"] if deeds else []
     if report.refunds:
         back = Money(sum(refund.refunded_fen for refund in report.refunds))
         states = counted(refund.state for refund in report.refunds)
@@ -204,6 +214,7 @@ def _row(line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]) 
         line.order_ref,
         str(line.state),
         str(together(troubles) or ""),
+        report.did.get(line.order_ref, ""),
         "" if line.reason_code in {why.code for why in troubles} else line.reason,
         "; ".join(one.words for one in refunds),
         _sum(one.asked_fen for one in refunds),

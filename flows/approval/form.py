@@ -28,7 +28,7 @@ from flows.approval.request import ApprovalRequest, Decision, not_approved_by
 from flows.approval.words import AskedPlan, bare, deadline_words, description_of, question_words, within_words
 from flows.prefect_ui.artifacts import artifact_key, show_table
 from flows.prefect_ui.expected_errors import run_logger
-from flows.prefect_ui.progress import best_effort
+from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
 
 NAME = r"^\s*\S.{0,99}$"
@@ -58,7 +58,10 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
         decision = None
         if utc_now() < deadline:
             await told.it_waits()
+            await best_effort("the run's name", rename_run(f"{question.batch_id}: waits for your yes"))
             decision = await _answered(_Asking(question, plan, words, until), deadline, told)
+            orders = pluralize(len(decision.approved) if decision else 0, "order")
+            await best_effort("the run's name", rename_run(f"{question.batch_id}: {orders} approved"))
         if decision is None:
             silence = because(ReasonCode.NOBODY_ANSWERED, within=within_words(settings.approval_timeout_s))
             decision = Decision(approved=[], by="nobody", why_not=silence)
@@ -144,8 +147,12 @@ def form_for(
     `given` is the previous answer, to be corrected.
     """
     before = given or {}
+    asked = bare(description.partition("\n\n")[0])  # the older UI has no room for more above the fields
     fields: dict[str, Any] = {
-        "decision": (Literal[ALL, ALL_BUT, SOME, NONE], Field(before.get("decision", ...), title="Decision")),
+        "decision": (
+            Literal[ALL, ALL_BUT, SOME, NONE],
+            Field(before.get("decision", ...), title="Decision", description=asked),
+        ),
         "orders": _orders(choices, before),
         "approved_by": (
             str,

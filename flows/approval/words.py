@@ -194,24 +194,24 @@ def description_of(
     """
     refused = f"**That answer was not taken: {inert(fault)}.** Nothing of it is lost: correct it below."
     deed, *further = words
+    beside = f" {pluralize(len(plan.beside), 'order')} beside these: see below the table." if plan.beside else ""
     return "\n\n".join(
         [
-            f"{deed} **Answer by {until}**; without an answer nothing of this is bought. Batch {question.batch_id}.",
+            f"{deed} **Answer by {until}**; without an answer nothing of this is bought. "
+            f"Batch {question.batch_id}.{beside}",
             *([refused] if fault else []),
             *further,
             *([said] if (said := warnings_list(question.warnings)) else []),
             *([found] if (found := found_by_words(plan.matches, plan.matched)) else []),
-            *([_beside(plan)] if plan.beside else []),
             "\n".join(_table(question, plan)),
             *([_rest(question, plan)] if len(plan.refs) > SHOWN_ORDERS else []),
+            *(
+                ["\n".join(["**Not asked about:**", "", *waiting_list(plan.beside, SHOWN_BESIDE)])]
+                if plan.beside
+                else []
+            ),
         ]
     )
-
-
-def _beside(plan: AskedPlan) -> str:
-    """The orders of the batch that an answer does not decide, and why."""
-    words = f"**Not asked about: {pluralize(len(plan.beside), 'order')}.**"
-    return "\n".join([words, "", *waiting_list(plan.beside, SHOWN_BESIDE)])
 
 
 def _rest(question: ApprovalRequest, plan: AskedPlan) -> str:

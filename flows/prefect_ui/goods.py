@@ -45,7 +45,7 @@ def _line(plan: PlannedOrder, line: OrderLine, pictures: Pictures) -> str:
 def picture(address: str, pictures: Pictures) -> str:
     """A picture as HTML, with a blank behind it; empty for one that is not to be shown."""
     shown = pictures.address(address)
-    return f'<img src="{shown}" width="{PICTURE_PX}" height="{PICTURE_PX}" alt=""> ' if shown else ""
+    return f'<img src="{shown}" width="{PICTURE_PX}" height="{PICTURE_PX}" align="left" alt=""> ' if shown else ""
 
 
 def _which(plan: PlannedOrder, line: OrderLine) -> list[str]:

@@ -407,6 +407,7 @@ SCENES: Mapping[ReasonCode, Play] = {
         refusing(REFUND), flow_run(request_refund, order_ref="R-1", reason="101", only_show=False)
     ),
     R.NO_REFUND_NOW: refunded(refusing(REASONS, 400, "ORDER_STATUS_ERROR"), LISTING_REASONS),
+    R.RECEIPT_NOT_CONFIRMED: refunded(flow_run(confirm_receipt, order_refs=["R-1"])),
     R.NOT_ON_ITS_WAY: refunded(flow_run(confirm_receipt, order_refs=["R-1"]), at=[ALIBABA]),
     R.REFUND_UNREAD: refunded(asking(), refusing(REFUNDS), follow),
     R.REFUND_NOT_BELIEVED: refunded(asking(), telling(tells(REFUNDS, of("refundFee", lambda fen: fen * 9))), follow),

@@ -83,11 +83,11 @@ def test_the_report_has_money_charts_and_what_to_do() -> None:
         "| bought by | orders | paid |\n|---|--:|--:|\n"
         "| this run | 1 | 12.00 CNY |\n| this batch in all | 1 | 12.00 CNY |\n\n"
         "Booked with the warehouse beside that: freight 33.90 USD\n\n"
+        "## Waiting for a person\n\n- held: **A-2, A-3**: dear\n\n"
         "## Orders by state\n\n| state | orders | at a glance |\n|---|--:|---|\n"
         f"| held | 2 | {'█' * 24} |\n| booked | 1 | {'█' * 12} |\n\n"
         "## Paid by marketplace\n\n| marketplace | paid | at a glance |\n|---|--:|---|\n"
         f"| taobao | 12.00 CNY | {'█' * 24} |\n\n"
-        "## Waiting for a person\n\n- held: **A-2, A-3**: dear\n\n"
         "## Parcels\n\n| order | follow it |\n|---|---|\n| A-1 | [SF1](https://t.17track.net/en#nums=SF1) |\n\n"
         "Snapshot `b` in `/s`"
     )

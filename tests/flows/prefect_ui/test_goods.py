@@ -52,7 +52,7 @@ def order(title: str = "Bowl", variant: str = "颜色: 蓝色", seller: str = "S
 def test_the_goods_tell_which_variant_for_how_much_from_whom() -> None:
     seen = order(picture="https://img.alicdn.com/a.jpg")
     words = "2 × [Bowl](https://item.taobao.com/item.htm?id=672991141190), 颜色: 蓝色, 1.50 CNY each (limit 2.00 CNY)"
-    picture = '<img src="https://img.alicdn.com/a.jpg" width="48" height="48" alt=""> '
+    picture = '<img src="https://img.alicdn.com/a.jpg" width="48" height="48" align="left" alt=""> '
     assert goods_markdown(seen, PICTURES) == f"{picture}{words}<br>from Shop to US"
     assert goods_markdown(seen, NO_PICTURES) == f"{words}<br>from Shop to US"
     assert goods_text(seen) == "2 × Bowl, 颜色: 蓝色, 1.50 CNY each (limit 2.00 CNY)"

@@ -131,6 +131,7 @@ def test_after_sale_shows_what_is_asked_and_what_came_back() -> None:
         "order": "A-1",
         "state": "refunded",
         "not as asked": "",
+        "done": "",
         "reason": "",
         "refunds": "back; back as well",
         "asked back": "12.00 CNY",
