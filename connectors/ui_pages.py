@@ -36,9 +36,9 @@ def run_page(run_id: UUID | str, tab: str = "") -> str:
     return _page(f"runs/flow-run/{run_id}", **({"tab": tab} if tab else {}))
 
 
-def runs_page() -> str:
-    """The list of all runs, newest first."""
-    return _page("runs")
+def runs_page(named: str = "") -> str:
+    """The list of all runs, newest first, or of those whose name has this."""
+    return _page("runs", **({"flow-run-search": named} if named else {}))
 
 
 def deployment_page(name_or_id: UUID | str) -> str:

@@ -67,7 +67,8 @@ class ToDo(Explained):
     """One thing that waits: an order, a refund, or a request file, whose name then stands as `order_ref`.
 
     `state` is the order's, or names what else it is. `reason` is why it waits, `commands` what can be done, the
-    likeliest first, and `advice` what is done without a command. `since` is UTC.
+    likeliest first, and `advice` what is done without a command. `since` is UTC; `file` is the request file that a run
+    can read again, `is_pasted` says that there is none.
     """
 
     order_ref: str
@@ -76,6 +77,8 @@ class ToDo(Explained):
     since: datetime
     commands: Sequence[str] = ()
     advice: str = ""
+    file: str = ""
+    is_pasted: bool = False
 
     @property
     def urgency(self) -> int:
@@ -169,6 +172,8 @@ def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence
         **explained(order.why) | {"reason": _reason(order, questions)},
         commands=[*([again] if again else []), *asked],
         advice=advice,
+        file=source if again and _is_path(source) else "",
+        is_pasted=advice == PASTE,
     )
 
 

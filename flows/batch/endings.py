@@ -35,6 +35,7 @@ from flows.prefect_ui.artifacts import (
 )
 from flows.prefect_ui.plan_table import dry_run_summary, plan_rows
 from flows.prefect_ui.progress import best_effort, rename_run
+from flows.prefect_ui.todo_artifact import links_from
 
 HELD = "Held"
 STOPPED = "the run was stopped; what is not bought stays as it is, and a run of the same batch goes on with it"
@@ -56,7 +57,7 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
         await (_show_plan(report) if report.dry_run else _show_orders(report))
         await acreate_markdown_artifact(
             key=f"report-{artifact_key(report.batch_id)}",
-            markdown=markdown_report(report, orders, links_of(report)),
+            markdown=markdown_report(report, orders, links_of(report), await links_from(report)),
             description=in_short(report),
         )
         await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")

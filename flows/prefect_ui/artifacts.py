@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from prefect.artifacts import acreate_table_artifact
@@ -43,6 +43,14 @@ def shown_whole(report: BatchReport) -> list[str]:
 def _urgent(report: BatchReport) -> list[ReportLine]:
     """Its orders, those that wait for a person first."""
     return sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
+
+
+Leads = Callable[[Sequence[ReportLine]], str]
+"""The links that lead on from orders which wait for one thing, as Markdown."""
+
+
+def no_leads(_: Sequence[ReportLine]) -> str:
+    return ""
 
 
 async def show_table(
@@ -105,7 +113,9 @@ def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
     return ", ".join(f"[{inert(number)}]({url})" for number, url in zip(line.tracking_numbers, told, strict=True))
 
 
-def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS, links: str = "") -> str:
+def markdown_report(
+    report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS, links: str = "", leads: Leads = no_leads
+) -> str:
     """The sums, a small chart of the states, one of the marketplaces, what waits for a person, and the parcels."""
     title = f"# Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
     waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
@@ -121,7 +131,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
             *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
             *(f"**Question:** {inert(question)}" for question in report.questions),
             *(f"**Not known:** {inert(word)} ({number})" for word, number in report.unknown_words.items()),
-            *(["\n".join(["## Waiting for a person", "", *waiting_list(waiting)])] if waiting else []),
+            *(["\n".join(["## Waiting for a person", "", *waiting_list(waiting, leads=leads)])] if waiting else []),
             *([found] if (found := _found_by_words(report)) else []),
             *([goods] if (goods := _goods(report, orders)) else []),
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
@@ -216,10 +226,10 @@ def _goods(report: BatchReport, orders: Mapping[str, OrderRecord]) -> str:
     return goods_table(known, states, report.pictures)
 
 
-def waiting_list(lines: Sequence[ReportLine], most: int = SHOWN_REASONS) -> list[str]:
-    """A line a reason: many orders often wait for the same thing."""
+def waiting_list(lines: Sequence[ReportLine], most: int = SHOWN_REASONS, leads: Leads = no_leads) -> list[str]:
+    """A line a reason, with the links that lead on: many orders often wait for the same thing."""
     listed = [
-        f"- {alike[0].state}: **{_some([line.order_ref for line in alike])}**: {inert(reason)}"
+        f"- {alike[0].state}: **{_some([line.order_ref for line in alike])}**{leads(alike)}: {inert(reason)}"
         for alike, reason in grouped(lines)
     ]
     more = len(listed) - most

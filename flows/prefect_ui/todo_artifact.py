@@ -6,12 +6,14 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import (
@@ -27,11 +29,14 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from connectors.ledger.overview import pulse
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.ui_pages import WHAT_WAITS, run_form, run_page
+from connectors.ui_pages import WHAT_WAITS, run_form, run_page, runs_page
 from domain.pause import PAUSED, Pause
-from domain.states import BEGUN, OrderState
+from domain.reasons import Explained
+from domain.report import BatchReport, ReportLine
+from domain.states import BEGUN, NEEDS_A_PERSON, OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.todo import STUCK, ToDo, alike, shared_commands, to_do
+from flows.prefect_ui.artifacts import Leads
 from flows.prefect_ui.inert import inert
 
 MOST_ROWS = 1_000
@@ -39,8 +44,8 @@ REFUSED_FOR = timedelta(days=7)
 BEGUN_FOR = timedelta(minutes=5)
 LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
 """The shortest time between two refreshes, and the longest: time alone makes orders overdue."""
-UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPACE}"})
 APPROVAL = "waits for approval"
+NEVER = datetime.min.replace(tzinfo=UTC)
 BEGIN_HERE = "begin-here"
 MOST_NAMED_IN_A_LINK = 20
 RESUME = "resume-buying"
@@ -172,30 +177,54 @@ def summary_of(kinds: Sequence[str]) -> str:
 
 
 def as_markdown(rows: Sequence[str], kinds: Sequence[str], more: int, timezone: str) -> str:
-    """The table, and the number of waiting things that it leaves out (`more`)."""
+    """The list, and the number of waiting things that it leaves out (`more`)."""
     if not kinds:
         return "**Nothing waits for you.** No order is held, refused, unknown or bought in part, and no run asks."
     rest = [f"\n**And {more:,} more**, which can wait longer. All of them: `sourcing todo --json`"] if more else []
     head = [f"**{summary_of(kinds)}.** The most urgent first, then the oldest; times in {timezone}.", ""]
-    return "\n".join([*head, "| since | order | state | reason | what to do |", "|---|---|---|---|---|", *rows, *rest])
+    return "\n".join([*head, *rows, *rest])
 
 
 def row_of(those: Sequence[ToDo], reason: str, forms: Mapping[str, UUID], timezone: str) -> str:
     """Things that wait with one `reason`, with links to the forms of the registered deployments."""
     one, refs = those[0], shorten([one.order_ref for one in those])
     todo = [f"[{name}]({address})" for name, address in links_of(those, forms)]
-    todo += [inert(one.advice)] if one.advice else []
-    todo += [f"`{_in_cell(command)}`" for command in shared_commands(those)]
-    order = inert(refs if len(those) == 1 else f"{refs} of {one.batch_id}")
-    return _cells(min(one.since for one in those), order, one.state, inert(reason), " · ".join(todo), timezone=timezone)
+    by_hand = [*([inert(one.advice)] if one.advice else []), *map(_code, shared_commands(those))]
+    name = inert(refs if len(those) == 1 else f"{refs} of {one.batch_id}")
+    since = min(one.since for one in those)
+    return _item(name, one.state, since, [inert(reason), *by_hand], todo, timezone=timezone)
 
 
 def links_of(those: Sequence[ToDo], forms: Mapping[str, UUID]) -> list[tuple[str, str]]:
     """The texts and addresses of the forms that lead on; none without a known UI."""
     one = those[0]
     remedies = [*_remedies(one), *([("drop-orders", "not wanted", _dropping(those))] if one.is_dispensable else [])]
+    if len(those) > 1:
+        remedies = [remedy for remedy in remedies if "order_ref" not in remedy[2]]  # it names one of them alone
     named = [(name, run_form(forms[form], filled)) for form, name, filled in remedies if form in forms]
+    if one.is_pasted:
+        named.insert(0, ("its run, to copy it to a new one", runs_page(one.batch_id)))
     return named if run_form("any") else []
+
+
+async def links_from(report: BatchReport) -> Leads:
+    """The links of the forms that lead on from orders of a report; none while Prefect's server does not answer."""
+    forms: dict[str, UUID] = {}
+    if run_form("any") and not report.dry_run and any(line.state in NEEDS_A_PERSON for line in report.orders):
+        with suppress(httpx.HTTPError, PrefectHTTPStatusError):
+            async with get_client() as client:
+                forms = {one.name: one.id for one in await client.read_deployments()}
+
+    def leads(lines: Sequence[ReportLine]) -> str:
+        those = [_waiting(line, report.batch_id) for line in lines]
+        return "".join(f" · [{name}]({address})" for name, address in links_of(those, forms))
+
+    return leads
+
+
+def _waiting(line: ReportLine, batch_id: str) -> ToDo:
+    told = {part.name: getattr(line, part.name) for part in fields(Explained)}
+    return ToDo(**told, order_ref=line.order_ref, batch_id=batch_id, marketplace=line.marketplace, since=NEVER)
 
 
 def _dropping(those: Sequence[ToDo]) -> dict[str, Any]:
@@ -211,12 +240,10 @@ def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
     said += one.reason_code.words.command.split() if one.reason_code else []
     is_open = bool(one.batch_id) and one.state in (OrderState.UNKNOWN, *BEGUN)
     for word in dict.fromkeys(said):
-        if word in FORMS and not (word == "run" and is_open):
+        if word in FORMS and not (word == "run" and (is_open or not one.file)):
             yield *FORMS[word], _filled(word, one)
     if is_open:  # that run needs no file and no approval
         yield "finish-batch", "read its batch again", {"batch": one.batch_id}
-    elif one.batch_id and "run" not in said and one.state in (OrderState.HELD, OrderState.REFUSED):
-        yield "buy-from-file", "run it again", {}
 
 
 def _filled(word: str, one: ToDo) -> dict[str, Any]:
@@ -224,14 +251,16 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
         return {"order_refs": [one.order_ref]}
     if word == "ledger":
         return {"marketplace": one.marketplace}
-    return {"order_ref": one.order_ref} if word in ("refund", "return") else {}
+    if word == "run":
+        return {"requests": {"file": one.file}}
+    return {"order_ref": one.order_ref} if word in ("refund", "return", "resolve") else {}
 
 
 async def _approval_row(client: PrefectClient, run: FlowRun, timezone: str) -> str:
     """A question with its sum and its deadline, in the words of its form."""
-    todo = f"[open the run]({run_page(run.id)}), then *Resume*: its plan and the answer" if run_page(run.id) else ""
+    todo = [f"[open the run]({run_page(run.id)}), then *Resume*: its plan and the answer"] if run_page(run.id) else []
     asked = inert(await asked_by(client, run)) or "nothing is bought before"
-    return _cells(paused_at(run), inert(run.name), APPROVAL, asked, todo, timezone=timezone)
+    return _item(inert(run.name), APPROVAL, paused_at(run), [asked], todo, timezone=timezone)
 
 
 async def asked_by(client: PrefectClient, run: FlowRun) -> str:
@@ -245,11 +274,12 @@ async def asked_by(client: PrefectClient, run: FlowRun) -> str:
     return str(text).partition("\n\n")[0].replace("*", "")
 
 
-def _cells(since: datetime, *cells: str, timezone: str) -> str:
-    at = f"{since.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}".translate(UNBROKEN)
-    return f"| {' | '.join([at, *(cell.replace(chr(10), ' ') for cell in cells)])} |"
+def _item(name: str, state: str, since: datetime, about: Sequence[str], todo: Sequence[str], *, timezone: str) -> str:
+    """An item of the list: on a phone what leads on stands above the reason, and nothing beside it."""
+    at = f"since {since.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
+    return f"- {' · '.join([f'**{name}**', state, *todo])}<br>{' · '.join([*about, at])}"
 
 
-def _in_cell(command: str) -> str:
-    """A command as code: a cell ends at a bar, and code at a backtick."""
-    return command.replace("|", "\\|").replace("`", "'")
+def _code(command: str) -> str:
+    """A command as code, which ends at a backtick."""
+    return f"`{command.replace('`', chr(39))}`"

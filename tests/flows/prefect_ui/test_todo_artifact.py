@@ -40,6 +40,7 @@ FORMS = dict.fromkeys(
     ID,
 )
 AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
+REF = "%7B%22order_ref%22%3A%20%22A-1%22%7D"
 FORM = f"http://ui/v2/deployments/deployment/{ID}/run"
 
 
@@ -63,41 +64,49 @@ def todo(state: str, *commands: str, reason: str = "why", advice: str = "", batc
 
 
 @pytest.mark.parametrize(
-    ("one", "what_to_do"),
+    ("one", "told"),
     [
-        (todo("held", "sourcing run a.csv"), f"[run it again]({FORM}) · `sourcing run a.csv`"),
-        (todo("held", advice="paste again"), f"[run it again]({FORM}) · paste again"),
+        (
+            replace(todo("held", "sourcing run a.csv"), file="a.csv"),
+            f"held · [run it again]({FORM}?parameters=%7B%22requests%22%3A%20%7B%22file%22%3A%20%22a.csv%22%7D%7D)"
+            "<br>why · `sourcing run a.csv`",
+        ),
+        (
+            replace(todo("held", advice="paste again"), is_pasted=True),
+            "held · [its run, to copy it to a new one](http://ui/v2/runs?flow-run-search=b-1)<br>why · paste again",
+        ),
         (
             todo("unknown", "sourcing resolve A-1 --paid AMOUNT_CNY", "sourcing resolve A-1 --not-paid"),
-            f"[answer]({FORM}) · [read its batch again]({FORM}?parameters=%7B%22batch%22%3A%20%22b-1%22%7D) · "
-            "`sourcing resolve A-1 --paid AMOUNT_CNY` · `sourcing resolve A-1 --not-paid`",
+            f"unknown · [answer]({FORM}?parameters={REF}) · "
+            f"[read its batch again]({FORM}?parameters=%7B%22batch%22%3A%20%22b-1%22%7D)"
+            "<br>why · `sourcing resolve A-1 --paid AMOUNT_CNY` · `sourcing resolve A-1 --not-paid`",
         ),
         (
             todo("refunding", "sourcing return A-1 --company CODE --number NUMBER"),
-            f"[name the parcel]({FORM}?parameters=%7B%22order_ref%22%3A%20%22A-1%22%7D) · "
-            "`sourcing return A-1 --company CODE --number NUMBER`",
+            f"refunding · [name the parcel]({FORM}?parameters={REF})"
+            "<br>why · `sourcing return A-1 --company CODE --number NUMBER`",
         ),
-        (todo("faulty file", advice="mend it", batch_id=""), "mend it"),
+        (todo("faulty file", advice="mend it", batch_id=""), "faulty file<br>why · mend it"),
     ],
 )
-def test_each_row_has_the_form_that_leads_on_and_the_command(one: ToDo, what_to_do: str) -> None:
+def test_each_item_leads_to_the_form_first_and_has_its_command_behind_the_reason(one: ToDo, told: str) -> None:
     """What only a person can tell is never filled in."""
-    assert (
-        row_of([one], one.reason, FORMS, "Asia/Shanghai")
-        == f"| 2026\u201103\u201120\u00a020:00 | A-1 | {one.state} | why | {what_to_do} |"
-    )
+    item = row_of([one], one.reason, FORMS, "Asia/Shanghai")
+    assert item == f"- **A-1** · {told} · since 2026-03-20 20:00"
 
 
-def test_the_code_of_a_reason_brings_its_form_and_the_words_stay_in_their_cell() -> None:
+def test_the_code_of_a_reason_brings_its_form_and_the_words_stay_in_their_item() -> None:
     one = replace(todo("held", reason="paid | closed"), reason_code=ReasonCode.PAID_BEFORE_CLOSED)
     reason = "paid ｜ closed"
-    assert f"| A-1 | held | {reason} | [ask for the money](" in row_of([one], one.reason, FORMS, "UTC")
+    item = row_of([one], one.reason, FORMS, "UTC")
+    assert item.startswith("- **A-1** · held · [ask for the money](")
+    assert f"<br>{reason} · " in item
 
 
 def test_without_a_ui_there_are_commands_and_no_dead_links() -> None:
     with patch.dict(os.environ, {"PREFECT_UI_URL": "", "PREFECT_API_URL": ""}):
         row = row_of([todo("held", "sourcing run a.csv")], "why", FORMS, "UTC")
-    assert row.endswith("| why | `sourcing run a.csv` |")
+    assert row == "- **A-1** · held<br>why · `sourcing run a.csv` · since 2026-03-20 12:00"
 
 
 def test_what_is_held_of_a_batch_for_one_reason_is_one_row_that_lays_it_aside() -> None:
@@ -105,9 +114,9 @@ def test_what_is_held_of_a_batch_for_one_reason_is_one_row_that_lays_it_aside() 
     forms = {**FORMS, "drop-orders": ID}
     some = [replace(todo("held", "sourcing run a.csv", f"sourcing x A-{n}"), order_ref=f"A-{n}") for n in range(1, 5)]
     row = row_of(some, "why", forms, "UTC")
-    assert "| A-1, A-2, A-3 and 1 more of b-1 | held | why | [run it again](" in row
+    assert row.startswith("- **A-1, A-2, A-3 and 1 more of b-1** · held · [not wanted](")
     named = "%7B%22order_refs%22%3A%20%5B%22A-1%22%2C%20%22A-2%22%2C%20%22A-3%22%2C%20%22A-4%22%5D%7D"
-    assert f"[not wanted]({FORM}?parameters={named}) · `sourcing run a.csv` |" in row
+    assert f"[not wanted]({FORM}?parameters={named})<br>why · `sourcing run a.csv` · since" in row
     assert f"[not wanted]({FORM}?parameters=%7B%22batch%22%3A%20%22b-1%22%7D)" in row_of(some * 6, "why", forms, "UTC")
     assert "not wanted" not in row_of([todo("unknown")], "why", forms, "UTC")
 
@@ -154,7 +163,7 @@ async def test_it_is_written_when_what_waits_has_changed_and_only_then(
             assert not await refresh(None, ledger)
             second = await newest()
             assert (second.latest_id, second.description) == (first.latest_id, "1 thing waits for you: 1 held")
-            assert "| A-1 | held | too dear |" in str(second.data)
+            assert "- **A-1** · held<br>too dear · " in str(second.data)
             await client.delete_artifact(second.latest_id)
             held(ledger, "A-2")
             assert await refresh(client, ledger)
