@@ -160,6 +160,12 @@ async def test_a_forged_message_changes_nothing_and_costs_one_read(
 
 
 REFUND_TOLD = "ORDER_BUYER_VIEW_ORDER_REFUND_AFTER_SALES"
+REFUND = Refund(
+    key="B-1:all.1", order_ref="B-1", marketplace=Marketplace.TAOBAO, order_id="71", part="all", number=1,
+    lines=(1,), entry_ids=(), kind=RefundKind.REFUND, state=RefundState.ASKED, reason_id=101, reason="r",
+    goods="1", goods_amount=Money(500), postage=Money(0), approved=Money(0), refunded=Money(0), description="",
+    vouchers=(), earlier_refund_ids=(), state_before=OrderState.BOOKED, refund_id="R1",
+)  # fmt: skip
 CAME_BACK = "select state, refunded_minor from refunds"
 
 
@@ -167,14 +173,7 @@ def refunding(resources: Resources, channel: CountingChannel) -> FakeAfterSale:
     """An order that is booked, and whose refund the marketplace has just paid."""
     ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED, OrderState.REFUNDING)
     channel.show("71", ServiceStatus.PAID, reference="B-1", paid=Money(1000))
-    resources.ledger.refunds.put(
-        Refund(
-            key="B-1:all.1", order_ref="B-1", marketplace=Marketplace.TAOBAO, order_id="71", part="all", number=1,
-            lines=(1,), entry_ids=(), kind=RefundKind.REFUND, state=RefundState.ASKED, reason_id=101, reason="r",
-            goods="1", goods_amount=Money(500), postage=Money(0), approved=Money(0), refunded=Money(0), description="",
-            vouchers=(), earlier_refund_ids=(), state_before=OrderState.BOOKED, refund_id="R1",
-        )
-    )  # fmt: skip
+    resources.ledger.refunds.put(REFUND)
     service = FakeAfterSale()
     service.land(RefundState.REFUNDED)
     service.refunds["R1"] = replace(service.refunds["R1"], refunded=Money(500))

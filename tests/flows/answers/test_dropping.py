@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
+
 from connectors.ledger.plans import put_rows
-from connectors.ledger.records import OrderChange
-from domain.reasons import ReasonCode, because
+from connectors.ledger.records import OrderChange, Outcome
+from domain.after_sale import RefundState
+from domain.effects import EffectStatus
+from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from flows.answers.dropping import dropped
 from flows.answers.todo import to_do
+from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import intents, plan
 from tests.flows.answers.test_todo import WEEK
+from tests.tasks.test_callback_handling import REFUND, ordered
+
+TOMORROW = datetime(2026, 3, 21, tzinfo=UTC)
 
 
 def held(resources: Resources, *refs: str) -> None:
@@ -44,3 +60,53 @@ async def test_a_named_order_that_stays_says_why(resources: Resources) -> None:
 
 async def test_nothing_named_is_nothing_done(resources: Resources) -> None:
     assert await dropped(resources, ["", " "], "no such batch", by="mei", why="") is None
+
+
+class Asking:
+    """Prefect's server with one run that waits for approval, and the forms that a page links to."""
+
+    forms = ("drop-orders", "resolve-order", "return-parcel", "finish-batch")
+
+    async def read_flow_runs(self, **_: object) -> list[FlowRun]:
+        details = StateDetails(run_input_keyset={"description": "asked"})
+        state = State(type=StateType.PAUSED, state_details=details)
+        return [FlowRun(flow_id=uuid4(), name="b-2: waits for your yes", state=state)]
+
+    async def read_flow_run_input(self, *_: object) -> str:
+        return json.dumps("Buy **1 order** for **5.00 CNY**. **Answer by 2026-03-21 09:00 UTC**.\n\nGoods")
+
+    async def read_deployments(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name=name, id=uuid4()) for name in self.forms]
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(5_000, marks=pytest.mark.endurance)])
+async def test_what_is_urgent_is_seen_first_and_alone_once_the_rest_is_laid_aside(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Thousands held, six unknown, a return that is due and an approval: each with its link before its reason."""
+    monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
+    refs = [f"A-{n}" for n in range(count)]
+    held(resources, *refs)
+    put_rows(resources.ledger, [plan(ref, batch_id="b-1") for ref in ("R-1", *(f"U-{n}" for n in range(6)))])
+    for n in range(6):
+        record = resources.ledger.claim(intents(f"U-{n}"), lease=resources.lease).won[f"U-{n}"]
+        change = OrderChange(order_ref=f"U-{n}", state=OrderState.UNKNOWN, why=earlier("no answer"))
+        resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
+    ordered(resources, "R-1", "71", OrderState.PAID, OrderState.BOOKED, OrderState.REFUNDING)
+    resources.ledger.refunds.put(replace(REFUND, order_ref="R-1", state=RefundState.TO_RETURN, deadline=TOMORROW))
+
+    async def seen() -> tuple[list[str], str]:
+        text, summary = await what_waits(cast(Any, Asking()), resources.ledger)
+        return [line.partition("<br>")[0] for line in text.splitlines() if line.startswith("- ")], summary
+
+    items, summary = await seen()
+    names = [item.split("**")[1] for item in items]
+    assert (names[0], sorted(names[1:7]), names[7]) == ("b-2: waits for your yes", [f"U-{n}" for n in range(6)], "R-1")
+    assert len(items) == 9
+    assert items[8].startswith(f"- **A-0, A-1, A-10 and {count - 3:,} more of b-1** · held · [not wanted](http://ui/")
+    leads = ["[open the run](", *["[answer]("] * 6, "[name the parcel](", "[not wanted]("]
+    assert [lead in item for lead, item in zip(leads, items, strict=True)] == [True] * 9
+    assert summary.startswith(f"{count + 8:,} things wait for you: {count:,} held, 6 unknown")
+
+    assert await dropped(resources, [], "b-1", by="mei", why="") is not None
+    assert [item.split("**")[1] for item in (await seen())[0]] == names[:8]

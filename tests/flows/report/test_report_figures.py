@@ -221,6 +221,16 @@ def test_times_are_of_the_ledger_and_of_the_scans_of_all_parcels() -> None:
     ]
 
 
+def test_a_service_whose_clock_is_ahead_makes_no_durations_with_ours() -> None:
+    """A sandbox of which eighteen days have passed: what it says itself is compared with itself alone."""
+    ahead = hours(18 * 24)
+    made = order("A", "delivered", created_at=DAY, paid_at=ahead, booked_at=DAY, updated_at=hours(1))
+    scan = {"order_ref": "A", "tracking_number": "D1", "status": "SIGN", "occurred_at": ahead + timedelta(hours=9)}
+    ours = {**made, "order_ref": "B", "paid_at": hours(1)}
+    figures = told(orders=[made, ours], tracking_events=[scan])
+    assert rows(figures.stages) == [("ordered", "paid", 1, 3600, 3600, 3600), ("shipped", "in_warehouse", 1, 0, 0, 0)]
+
+
 def test_parcels_that_are_not_as_they_should_be_are_told() -> None:
     """Those in which the warehouse found nothing are not."""
     parcel = {"order_ref": "A", "tracking_number": "YT1", "problem": None}
