@@ -295,11 +295,11 @@ def _chosen(resources: Resources, order_ref: str, line: int, prefer: RefundState
     return found[0]
 
 
-async def _after(resources: Resources, refund: Refund, deed: str) -> AfterSaleReport:
-    """The report, after the refund was read from the service. The deed is told unless something is not done."""
+async def _after(resources: Resources, refund: Refund, done: str) -> AfterSaleReport:
+    """The report, after the refund was read from the service; what was done stands in it unless an effect is open."""
     ref, unread = refund.order_ref, await _follow(resources, [refund])
     not_done = _troubles(resources, ref)
-    did = {} if not_done else {ref: deed}
+    did = {} if not_done else {ref: done}
     return await after_sale_report(resources, [ref], keys=[refund.key], troubles=[*unread, *not_done], did=did)
 
 
