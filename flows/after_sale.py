@@ -182,7 +182,7 @@ async def confirm_receipt(
             at_service, _ = await read_each(resources, orders)
             not_possible = [DryRunRow(order_ref=ref, state="", why_not=why) for ref, why in troubles]
             return await dry_run_report(resources, [*(_received(one, at_service) for one in orders), *not_possible])
-        did = {}
+        did: dict[str, str] = {}
         for order in orders:
             await confirm_one(resources, order)
             troubles += (open_yet := _troubles(resources, order.order_ref))
