@@ -24,6 +24,7 @@ from connectors.book_file import missing_file, read_book
 from connectors.fetched_files import fetch_stored, is_address
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
+from connectors.shop_files import profiles_in
 from domain.money import Money
 from domain.report import BatchReport, MatchLine
 from domain.request_remarks import BadRequests, Remark, merged_remarks
@@ -132,7 +133,13 @@ def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[R
     """
     settings = SourcingSettings()
     book = asyncio.run(read_book(settings))
-    parsed = read_request_file(file, encoding=encoding, require_limit=settings.require_price_limit, book=book)
+    parsed = read_request_file(
+        file,
+        encoding=encoding,
+        require_limit=settings.require_price_limit,
+        book=book,
+        shops=profiles_in(settings.data_dir),
+    )
     faults = parsed.faults
     if faults and as_json:
         print_json({"faults": [asdict(fault) for fault in faults]})

@@ -63,6 +63,10 @@ class CheckedTable:
         """Every remark is a fault."""
         self.fault(row, column, message)
 
+    def skips(self, cells: Sequence[str]) -> bool:
+        """No row is passed over."""
+        return False
+
     def broken_row(self, row: int, message: str) -> None:
         """A row whose cells can't be separated."""
         self.fault(row, "", message)

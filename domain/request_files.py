@@ -261,6 +261,10 @@ class RequestTable:
             self.is_full = True
             self._faults.append(Fault(row, "", message))
 
+    def skips(self, cells: Sequence[str]) -> bool:
+        """Whether a row of another length than the header is no data."""
+        return False
+
     def broken_row(self, row: int, message: str) -> None:
         """A row whose cells can't be separated: it is a fault, and none of its cells is judged."""
         self._faulty_rows += 1

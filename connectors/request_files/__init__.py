@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from connectors.request_files.csv_file import read_csv
-from connectors.request_files.decoding import MOST_BYTES, Unusable, check_encoding, content_of, too_large
+from connectors.request_files.csv_file import LONGEST_ROW, header_of, read_csv
+from connectors.request_files.decoding import (
+    MOST_BYTES,
+    Unusable,
+    check_encoding,
+    content_of,
+    is_utf_8,
+    too_large,
+)
 from connectors.request_files.json_file import read_json
 from connectors.request_files.parquet_file import read_parquet
 from connectors.request_files.xlsx_file import read_xlsx
+from connectors.shop_files import shipped
 from domain.request_files import ParsedRequests, RequestTable
+from domain.shop_files import Profile, ShopTable, profile_of
 from domain.sku_book import SkuBook
 
 __all__ = ["UnreadableFile", "check_encoding", "read_request_file", "read_request_text"]
 PASTED = Path("pasted lines")
 FileReader = Callable[[bytes, str, RequestTable], None]
 READERS: dict[str, FileReader] = {".csv": read_csv, ".xlsx": read_xlsx, ".json": read_json, ".parquet": read_parquet}
+READERS |= dict.fromkeys((".txt", ".tsv"), read_csv)
 
 
 class UnreadableFile(Exception):
@@ -27,25 +37,34 @@ class UnreadableFile(Exception):
 
 
 def read_request_file(
-    path: Path, *, encoding: str = "", require_limit: bool = False, book: SkuBook | None = None
+    path: Path,
+    *,
+    encoding: str = "",
+    require_limit: bool = False,
+    book: SkuBook | None = None,
+    shops: Sequence[Profile] | None = None,
 ) -> ParsedRequests:
     """Read and check a whole file. Raises `UnreadableFile`; errors of single cells are returned as faults.
 
     Text is UTF-8, or UTF-16 with a byte order mark; `encoding` names another one. With `require_limit` each row without
-    a price limit is a fault. Own SKUs are looked up in the `book`.
+    a price limit is a fault. Own SKUs are looked up in the `book`. An export of one of the `shops`, else of
+    those that come along, is read by its profile.
     """
     read = READERS.get(path.suffix.lower())
     if read is None:
         raise UnreadableFile(path, f"files ending in {path.suffix!r} can't be read; save it as {', '.join(READERS)}")
     try:
-        return _parsed(read, content_of(path), encoding, RequestTable(require_limit=require_limit, book=book))
+        table = RequestTable(require_limit=require_limit, book=book)
+        return _parsed(read, content_of(path), encoding, table, shipped() if shops is None else shops)
     except OSError as error:
         raise UnreadableFile(path, f"can't be opened ({error.strerror}); check the path and its permissions") from error
     except Unusable as error:
         raise UnreadableFile(path, str(error)) from error
 
 
-def read_request_text(text: str, *, require_limit: bool = False, book: SkuBook | None = None) -> ParsedRequests:
+def read_request_text(
+    text: str, *, require_limit: bool = False, book: SkuBook | None = None, shops: Sequence[Profile] | None = None
+) -> ParsedRequests:
     """Read and check rows pasted from a spreadsheet, header first. Raises `UnreadableFile`.
 
     Blank lines before the header don't count: row 1 is the header, as in a file.
@@ -54,11 +73,28 @@ def read_request_text(text: str, *, require_limit: bool = False, book: SkuBook |
         content = text.lstrip("\r\n").encode(errors="surrogatepass")
         if len(content) > MOST_BYTES:
             raise Unusable(too_large(len(content)))
-        return _parsed(read_csv, content, "utf-8", RequestTable(require_limit=require_limit, book=book))
+        table = RequestTable(require_limit=require_limit, book=book)
+        return _parsed(read_csv, content, "utf-8", table, shipped() if shops is None else shops)
     except Unusable as error:
         raise UnreadableFile(PASTED, str(error)) from error
 
 
-def _parsed(read: FileReader, content: bytes, encoding: str, table: RequestTable) -> ParsedRequests:
-    read(content, encoding, table)
+def _parsed(
+    read: FileReader, content: bytes, encoding: str, table: RequestTable, shops: Sequence[Profile]
+) -> ParsedRequests:
+    if read in (read_csv, read_xlsx):
+        table = ShopTable(shops, table)
+    known = (
+        profile_of(header_of(content[:LONGEST_ROW].lstrip(b"\r\n").decode("latin-1")), shops)
+        if read is read_csv
+        else None
+    )
+    if known and known.encoding and not encoding and not is_utf_8(content):
+        encoding = known.encoding
+    try:
+        read(content, encoding, table)
+    except Unusable as error:
+        if known is None:
+            raise
+        raise Unusable(f"{known.title}: {error}") from error
     return table.finish()

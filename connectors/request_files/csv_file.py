@@ -26,6 +26,7 @@ class RowSink(Protocol):
     def add(self, row: int, cells: Sequence[Any], /) -> None: ...
     def fault(self, row: int, column: str, message: str, /) -> None: ...
     def warn(self, row: int, column: str, message: str, /) -> None: ...
+    def skips(self, cells: Sequence[str], /) -> bool: ...
     def broken_row(self, row: int, message: str, /) -> None: ...
     def lack(self, found: Iterable[str], /) -> None: ...
 
@@ -61,6 +62,9 @@ class _Lines:
 def _read(lines: _Lines, table: RowSink) -> None:
     source = iter(lines)
     first = next(source, "")
+    while first and not first.strip(BLANKS):  # such as above eBay's header
+        first = next(source, "")
+    above = max(lines.read - 1, 0)
     _require_header(first)
     delimiter = max(DELIMITERS, key=first.count)
     records = csv.reader(_with_first(first, source), delimiter=delimiter, strict=True)
@@ -69,14 +73,14 @@ def _read(lines: _Lines, table: RowSink) -> None:
         columns = next(records, [])
         bare = _begin(columns, table)
         unnamed = [at for at, column in enumerate(columns) if not column.strip(BLANKS)]
-        for row, record in enumerate(records, start=HEADER_ROW + 1):
+        for row, record in enumerate(records, start=above + HEADER_ROW + 1):
             lines.row_length = 0
             bare = False
             if len(record) == len(columns):
                 table.add(row, record)
                 if unnamed and any(record[at].strip(BLANKS) for at in unnamed):
                     table.warn(row, "", "cells under a column without a name are passed over")
-            elif any(cell.strip(BLANKS) for cell in record):
+            elif any(cell.strip(BLANKS) for cell in record) and not table.skips(record):
                 table.broken_row(row, _ragged(record, columns))
             else:
                 table.add(row, ())
@@ -87,6 +91,15 @@ def _read(lines: _Lines, table: RowSink) -> None:
         raise Unusable(problem) from error
     if columns or not bare:
         table.lack(columns)
+
+
+def header_of(text: str) -> list[str]:
+    """The names in the first line of a text; none where they can't be separated."""
+    first = text.partition("\n")[0].rstrip("\r")
+    try:
+        return next(csv.reader([first], delimiter=max(DELIMITERS, key=first.count)), [])
+    except csv.Error:
+        return []
 
 
 def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:

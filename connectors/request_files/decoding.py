@@ -113,12 +113,12 @@ def _encoding(content: bytes, named: str) -> str:
         if b"\0" in content[:4096]:
             raise Unusable(f"is no UTF-8 text: UTF-16 without its mark, or no text at all; {REMEDY}")
         return "utf-8"
-    if named not in ("utf-8", "ascii") and not content.isascii() and _is_utf_8(content):
+    if named not in ("utf-8", "ascii") and not content.isascii() and is_utf_8(content):
         raise Unusable(f"looks like UTF-8, and you say {named}: name no encoding, or save it as CSV UTF-8")
     return named
 
 
-def _is_utf_8(content: bytes) -> bool:
+def is_utf_8(content: bytes) -> bool:
     try:
         content.decode()
     except UnicodeDecodeError:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from connectors.request_files.csv_file import DELIMITERS
+from connectors.shop_files import shipped
 from domain.cells import BLANKS
 from domain.request_files import normal_name
+from domain.shop_files import profile_of
 
 ORDER = "order_ref"
 
 
 def without_orders(text: str, order_refs: Collection[str]) -> tuple[str, set[str]]:
-    """The text without the lines of these orders, and which of them it had; unchanged where rows are unclear."""
+    """The text without the lines of these orders, and which of them it had; unchanged where rows are unclear.
+
+    An order that was split from another, or is of a shop's export, has the lines of the whole.
+    """
     lines = io.StringIO(text, newline="").readlines()
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(DELIMITERS, key=first.count)
@@ -27,17 +32,32 @@ def without_orders(text: str, order_refs: Collection[str]) -> tuple[str, set[str
         return text, set()
     kept: list[str] = []
     had: set[str] = set()
-    columns: list[str] = []
+    ref_in: Callable[[Sequence[str]], str] | None = None
+    has_parts = False
     begin = 0
     for record, end in found:
-        order_ref = dict(zip(columns, record, strict=False)).get(ORDER, "").strip(BLANKS + "\u200b\ufeff")
-        if order_ref in order_refs:
-            had.add(order_ref)
+        order_ref = ref_in(record) if ref_in else ""
+        of_it = {ref for ref in order_refs if ref == order_ref or (has_parts and ref.startswith(f"{order_ref}-"))}
+        if order_ref and of_it:
+            had |= of_it
         else:
             kept += lines[begin:end]
-        names = [] if columns else [normal_name(cell) for cell in record]
-        columns, begin = columns or (names if ORDER in names else []), end
+        if ref_in is None:
+            ref_in, has_parts = _reader(record)
+        begin = end
     return "".join(kept), had
+
+
+def _reader(header: Sequence[str]) -> tuple[Callable[[Sequence[str]], str] | None, bool]:
+    """What reads a line's order below this header, None for another line; and whether orders are split by seller."""
+    names = [normal_name(cell) for cell in header]
+    if profile := profile_of(header, shipped()):
+        at = profile.named(header).index(profile.shown(ORDER))
+        return lambda cells: profile.ref_of(cells[at].strip(BLANKS)) if at < len(cells) else "", True
+    if ORDER in names:
+        at = names.index(ORDER)
+        return lambda cells: cells[at].strip(BLANKS + "\u200b\ufeff") if at < len(cells) else "", "own_sku" in names
+    return None, False
 
 
 def _is_open_ended(lines: Sequence[str], delimiter: str) -> bool:

@@ -19,9 +19,11 @@ from connectors.fetched_files import FOLDER, fetch_stored, is_address, is_fetche
 from connectors.ledger.store import Ledger
 from connectors.request_files import read_request_file, read_request_text
 from connectors.settings import SourcingSettings
+from connectors.shop_files import profiles_in
 from domain.orders import OrderRequest
 from domain.report import BatchReport, check_batch_id
 from domain.request_remarks import BadRequests, Fault, Remark, merged_remarks
+from domain.shop_files import Profile
 from domain.sku_book import SkuBook, by_seller, parts_of
 from domain.wording import pluralize
 from flows.prefect_ui.artifacts import show_faults
@@ -47,8 +49,9 @@ async def read_shown(requests: Requests, batch: str, settings: SourcingSettings)
     """Read requests for a run, which shows every fault, and logs what was cleaned or ignored."""
     requests = await _fetched(requests)
     book = await read_book(settings)
+    limit, shops = settings.require_price_limit, profiles_in(settings.data_dir)
     try:
-        asked = read_requests(requests, batch, require_limit=settings.require_price_limit, book=book)
+        asked = read_requests(requests, batch, require_limit=limit, book=book, shops=shops)
     except BadRequests as error:
         await show_faults(Path(requests.file).name or PASTED, error.faults)
         raise
@@ -81,15 +84,20 @@ async def _secret(file: str) -> str:
 
 
 def read_requests(
-    requests: Requests, batch: str = "", *, require_limit: bool = False, book: SkuBook | None = None
+    requests: Requests,
+    batch: str = "",
+    *,
+    require_limit: bool = False,
+    book: SkuBook | None = None,
+    shops: Sequence[Profile] | None = None,
 ) -> RequestBatch:
     """Read the file or the pasted lines. Raises `BadInput`, `UnreadableFile`, or `BadRequests` with every fault."""
     requests.check()
     if requests.file:
-        file = Path(requests.file)
-        parsed = read_request_file(file, encoding=requests.encoding, require_limit=require_limit, book=book)
+        file, coded = Path(requests.file), requests.encoding
+        parsed = read_request_file(file, encoding=coded, require_limit=require_limit, book=book, shops=shops)
     else:
-        parsed = read_request_text(requests.lines, require_limit=require_limit, book=book)
+        parsed = read_request_text(requests.lines, require_limit=require_limit, book=book, shops=shops)
     if parsed.faults:
         raise BadRequests(parsed.faults)
     if batch:

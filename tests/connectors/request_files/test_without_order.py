@@ -38,3 +38,20 @@ def test_a_quote_that_is_never_closed_takes_no_other_orders_with_it() -> None:
     text = 'order_ref,receiver_name\nA-1,"Quentin\nA-2,Ann\n'
     assert without_orders(text, ["A-1"]) == (text, set())
     assert without_orders(text.replace('"Q', '"Q"'), ["A-1"])[0] == "order_ref,receiver_name\nA-2,Ann\n"
+
+
+def test_lines_of_a_shop_s_export_go_by_the_name_that_its_orders_have_here() -> None:
+    """An order that was split from another has the lines of the whole."""
+    header = (
+        "Name,Financial Status,Lineitem quantity,Lineitem name,Lineitem sku,Shipping Name,Shipping Country\n"
+        "#1001,paid,1,Fern,FERN-1,Jane Doe,US\n"
+    )
+    other = "#10010,paid,1,Fern,FERN-1,John Doe,US\n"
+    assert without_orders(f"{header}#1001,,2,Moss,MOSS-1,,\n{other}", {"S-1001-b"}) == (
+        header.splitlines(keepends=True)[0] + other,
+        {"S-1001-b"},
+    )
+    own = "order_ref,own_sku,receiver_name\nA-1,FERN-1,Jane Doe\n"
+    assert without_orders(own, {"A-1-taobao"}) == ("order_ref,own_sku,receiver_name\n", {"A-1-taobao"})
+    plain = own.replace("own_sku", "item")
+    assert without_orders(plain, {"A-1-taobao"}) == (plain, set())

@@ -1,0 +1,253 @@
+"""A shop's export as rows of a request file, by a profile of its columns."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.cells import BLANKS, value_text
+from domain.items import shortened
+from domain.request_cells import BY_NAME, IN_THE_BOOK
+from domain.request_files import ParsedRequests, RequestTable
+from domain.request_remarks import HEADER_ROW, WHOLE_FILE, Fault
+
+MOST_NAMED = 8
+AS_TEXT = re.compile(r"^'(?=[0-9+=@(-])")
+NOT_IN_A_REF = re.compile("[^A-Za-z0-9._-]+")
+LEAST_ALIKE = 3
+NO_TEXT = "\0"
+COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Keep(Strict):
+    """A row is kept whose cell in `column` is one of `values`, none of `never`, or filled, or above a number."""
+
+    column: str
+    values: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    filled: bool = False
+    above: int | None = None
+
+    def keeps(self, cell: str) -> bool:
+        plain = cell.casefold()
+        if self.values:
+            return plain in {one.casefold() for one in self.values}
+        if self.above is not None:
+            return cell.isascii() and cell.isdecimal() and int(cell) > self.above
+        return plain not in {one.casefold() for one in self.never} and (bool(cell) or not self.filled)
+
+
+class Joined(Strict):
+    """The filled cells of several columns, with a comma between them."""
+
+    join: tuple[str, ...]
+
+
+Source = str | tuple[str, ...] | Joined
+
+
+class Profile(Strict):
+    """What is known of a shop's export.
+
+    The file is recognised by all columns in `header`, by any of their names in `aliases`. `signs` are names of columns
+    by which one in another language is told. `columns` say where a column of a request file is from: one column of the
+    shop, the first filled one of several, or several joined. A blank cell of a column in `fill_down` has the text of
+    the order's first row. `skip` are patterns of lines that are no data; where `explained` is set, the row below the
+    header explains the columns. `encoding` is of files that are no UTF-8.
+    """
+
+    shop: str = Field(pattern="[a-z0-9_-]{1,40}")
+    title: str
+    header: tuple[str, ...] = Field(min_length=2)
+    columns: Mapping[str, Source]
+    aliases: Mapping[str, str] = {}
+    signs: tuple[str, ...] = ()
+    prefix: str = ""
+    fill_down: tuple[str, ...] = ()
+    keep: tuple[Keep, ...] = ()
+    skip: tuple[str, ...] = ()
+    explained: bool = False
+    encoding: str = ""
+
+    def model_post_init(self, _context: object) -> None:
+        unknown = [name for name in self.columns if name not in COLUMNS]
+        lacking = [name for name in ("order_ref", "own_sku", "quantity") if name not in self.columns]
+        if unknown or lacking:
+            raise ValueError(
+                f"columns: {', '.join(unknown) or 'none'} not known, {', '.join(lacking) or 'none'} missing"
+            )
+        if not isinstance(self.columns["order_ref"], str):
+            raise ValueError("columns: order_ref is one column")
+
+    def named(self, header: Iterable[str]) -> list[str]:
+        """The header with the names that the profile uses."""
+        plain = [name.strip(BLANKS + "\ufeff") for name in header]
+        return [self.aliases.get(name, name) for name in plain]
+
+    def fits(self, header: Sequence[str]) -> bool:
+        return {*self.header} <= {*self.named(header)}
+
+    def alike(self, header: Sequence[str]) -> int:
+        """How many columns of a header are known to be of this shop."""
+        return len({*self.named(header)} & {*self.header, *self.signs, *self._sources()})
+
+    def differs(self, header: Sequence[str]) -> str:
+        """What keeps a header that resembles this export from being one."""
+        missing = [name for name in self.header if name not in self.named(header)]
+        return (
+            f"this resembles {self.title}, and lacks {_listed(missing)}: export it with all columns, and in English; "
+            "or write a profile for it (docs/shops.md)"
+        )
+
+    def ref_of(self, shop_ref: str) -> str:
+        """Our name for an order of the shop."""
+        return self.prefix + NOT_IN_A_REF.sub("-", shop_ref).strip("-")
+
+    def shown(self, column: str) -> str:
+        """The shop's name of a column of a request file."""
+        source = self.columns.get(column, column)
+        return source if isinstance(source, str) else source[0] if isinstance(source, tuple) else source.join[0]
+
+    def _sources(self) -> set[str]:
+        found = set[str]()
+        for source in self.columns.values():
+            found |= {source} if isinstance(source, str) else {*(source if isinstance(source, tuple) else source.join)}
+        return found
+
+
+def profile_of(header: Sequence[str], profiles: Sequence[Profile]) -> Profile | None:
+    """The profile of a header: of several the one that demands most, the earlier of equals."""
+    return max((one for one in profiles if one.fits(header)), key=lambda one: len(one.header), default=None)
+
+
+def resembled(header: Sequence[str], profiles: Sequence[Profile]) -> Profile | None:
+    """The profile that a header which has none comes closest to, if it comes close; a request file's has none."""
+    best = max(profiles, key=lambda one: one.alike(header), default=None)
+    ours = sum(1 for name in header if name.strip().lower() in BY_NAME)
+    return best if best and best.alike(header) >= max(LEAST_ALIKE, ours + 1) else None
+
+
+class ShopTable(RequestTable):
+    """A `RequestTable` that also takes shops' exports, recognised by their headers."""
+
+    def __init__(self, profiles: Sequence[Profile], table: RequestTable) -> None:
+        super().__init__(require_limit=table.require_limit, book=table.book)
+        self._profiles = profiles
+        self._profile: Profile | None = None
+        self._resembled: Profile | None = None
+        self._header: list[str] = []
+        self._firsts: dict[str, Mapping[str, str]] = {}
+        self._kept: dict[tuple[str, str], tuple[int, dict[str, str]]] = {}
+        self._left = Counter[str]()
+        self._shop_refs: dict[str, str] = {}
+
+    def begin(self, columns: Sequence[str]) -> None:
+        self._profile = profile_of(columns, self._profiles)
+        if self._profile is None:
+            self._resembled = resembled(columns, self._profiles)
+            super().begin([] if self._resembled else columns)
+        else:
+            self._header = self._profile.named(columns)
+
+    def skips(self, cells: Sequence[str]) -> bool:
+        if self._profile is None:
+            return super().skips(cells)
+        text = ",".join(cell.strip(BLANKS) for cell in cells).strip(",")
+        return any(re.fullmatch(pattern, text) for pattern in self._profile.skip)
+
+    def add(self, row: int, cells: Sequence[object]) -> None:
+        if self._resembled is None and self._profile is None:
+            super().add(row, cells)
+        elif self._profile and any(cell not in (None, "") for cell in cells):
+            texts = {name: _text(cell) for name, cell in zip(self._header, cells, strict=False)}
+            if not self.skips([*texts.values()]):
+                self._take(self._profile, row, texts)
+
+    def _take(self, profile: Profile, row: int, texts: dict[str, str]) -> None:
+        shop_ref = texts.get(profile.shown("order_ref"), "")
+        if profile.explained and row == HEADER_ROW + 1 and not re.search("[0-9]", shop_ref):
+            return
+        first = self._firsts.setdefault(shop_ref, texts)
+        for name, text in texts.items():
+            if not text and any(fnmatchcase(name, pattern) for pattern in profile.fill_down):
+                texts[name] = first.get(name, "")
+        for rule in profile.keep:
+            if rule.column in texts and not rule.keeps(cell := texts[rule.column]):
+                self._left[f"{rule.column} {shortened(cell, 30) or 'empty'}"] += 1
+                return
+        order_ref = profile.ref_of(shop_ref)
+        if self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
+            self.fault(row, "order_ref", f"this would be called {order_ref}, as another order of the file is")
+        made = {name: _value(texts, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
+        before = self._kept.setdefault((order_ref, made["own_sku"]), (row, made))[1]
+        if before is not made:
+            self._sum(row, before, made)
+
+    def _sum(self, row: int, before: dict[str, str], made: dict[str, str]) -> None:
+        """One line for the rows of an order with one own SKU: shops write it twice, such as for a gift."""
+        if before["quantity"].isdecimal() and made["quantity"].isdecimal():
+            before["quantity"] = str(int(before["quantity"]) + int(made["quantity"]))
+        else:
+            self._kept[made["order_ref"], f"{made['own_sku']} in row {row}"] = row, made
+
+    def lack(self, found: Iterable[str]) -> None:
+        if self._profile is None:
+            if self._resembled:
+                super().add(HEADER_ROW, ())
+                self.fault(HEADER_ROW, "", self._resembled.differs([*found]))
+            else:
+                super().lack(found)
+            return
+        if self._left:
+            told = _listed([f"{count:,} with {why}" for why, count in self._left.most_common()])
+            self.warn(
+                WHOLE_FILE, "", f"{sum(self._left.values()):,} lines of {self._profile.title} are not bought: {told}"
+            )
+        if not self._kept:
+            super().add(HEADER_ROW, ())
+            self.fault(HEADER_ROW, "", f"no line of this {self._profile.title} is paid and left to be bought")
+            return
+        names = [*self._profile.columns]
+        absent = [name for name in COLUMNS if name not in names]
+        super().begin([*names, *absent])
+        for row, made in self._kept.values():
+            super().add(row, [*(made[name] for name in names), *("" for _ in absent)])
+        self._kept.clear()
+
+    def finish(self) -> ParsedRequests:
+        parsed = super().finish()
+        if (profile := self._profile) is None:
+            return parsed
+        orders = [
+            replace(one, shop=profile.shop, shop_ref=self._shop_refs[one.order_ref][:80]) for one in parsed.orders
+        ]
+        faults = [Fault(one.row, profile.shown(one.column), one.message) for one in parsed.faults]
+        return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings)
+
+
+def _text(cell: object) -> str:
+    """The cell's text; one that a request file could not have, such as a date, stays no text of a request."""
+    try:
+        return AS_TEXT.sub("", value_text(cell).strip(BLANKS))
+    except ValueError:
+        return NO_TEXT
+
+
+def _value(texts: Mapping[str, str], source: Source) -> str:
+    if isinstance(source, Joined):
+        return ", ".join(filter(None, (texts.get(name, "") for name in source.join)))
+    names = [source] if isinstance(source, str) else source
+    return next((text for name in names if (text := texts.get(name, ""))), "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
