@@ -58,9 +58,9 @@ Source = str | tuple[str, ...] | Joined
 class Profile(Strict):
     """What is known of a shop's export.
 
-    The file is recognised by all columns in `header`, by any of their names in `aliases`. `signs` are names of columns
-    by which one in another language is recognised. `columns` say where a column of a request file is from: one column of the
-    shop, the first filled one of several, or several joined. A blank cell of a column in `fill_down` has the text of
+    The file is recognised by all columns in `header`, by any of their names in `aliases`; one in another language by
+    its `signs`. `columns` say where a column of a request file is from: one column of the shop, the first filled one of
+    several, or several joined. A blank cell of a column in `fill_down` has the text of
     the order's first row. `skip` are patterns of lines that are no data; where `explained` is set, the row below the
     header explains the columns. `encoding` is of files that are no UTF-8.
     """
