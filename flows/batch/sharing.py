@@ -156,8 +156,10 @@ class Coordinator:
             await take_in(done)
             return [one for one in mine if not one.is_done]
 
+        shown = progress.set(SILENT)  # the run shows the progress of it all
         worker = ChunkWorker(self._resources, self._shared, idle_s=math.inf)
-        working = asyncio.create_task(self._in_silence(worker))
+        working = asyncio.create_task(worker.work())
+        progress.reset(shown)
         try:
             while any(self._waits_for(one, working) for one in await states()):
                 await asyncio.wait({working}, timeout=POLL_EVERY_S)
@@ -179,10 +181,6 @@ class Coordinator:
         if chunk.taken_by in (None, self._resources.ledger.owner):
             return not working.done()
         return chunk.seen_at is not None and self._resources.clock() - chunk.seen_at < self._resources.lease * 1.25
-
-    async def _in_silence(self, worker: ChunkWorker) -> None:
-        progress.set(SILENT)  # the run shows the progress of it all
-        await worker.work()
 
     @property
     def _batch(self) -> str:

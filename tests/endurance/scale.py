@@ -217,7 +217,7 @@ class Case:
 
 def another_version(scene: Scene) -> subprocess.Popen[bytes]:
     """A machine where one file of the code is another one."""
-    changed, copy = ROOT / "flows" / "chunks.py", scene.shop.folder / "chunks.py"
+    changed, copy = ROOT / "flows" / "batch" / "chunks.py", scene.shop.folder / "chunks.py"
     copy.write_text(f"{changed.read_text()}# another version\n")
     mounted = f"mount --bind {copy} {changed} && exec {sys.executable} -m deployments.watched_worker --helper odd"
     return _machine(scene, ["unshare", "--mount", "--map-root-user", "sh", "-c", mounted], {})

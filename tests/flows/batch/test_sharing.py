@@ -30,6 +30,7 @@ from flows.batch.run import BatchRun
 from flows.batch.sharing import Coordinator, PlannedTogether, helpers_for, shared
 from flows.helper import Helped, account_for, help_batch
 from flows.prefect_ui.parameters import BadInput
+from tasks.engine.progress import SILENT, progress
 from tasks.engine.resources import Resources, utc_now
 from tests.connectors.ledger.test_chunks import shared_by
 from tests.flows.plans import planned
@@ -218,6 +219,8 @@ def bought_beside(
 
 
 async def _bought_at_once(worker: ChunkWorker, chunk: Chunk, _label: str, _through: object) -> bool:
+    assert progress.get() is SILENT  # the run shows the progress of its own part with that of the others
+    assert worker._planning._listener is SILENT
     return worker._rows.finish(worker._shared, chunk.number)
 
 
