@@ -15,6 +15,7 @@ from domain.items import shortened
 from domain.request_cells import BY_NAME, IN_THE_BOOK
 from domain.request_files import ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, WHOLE_FILE, Fault
+from domain.wording import pluralize
 
 MOST_NAMED = 8
 AS_TEXT = re.compile(r"^'(?=[0-9+=@(-])")
@@ -208,10 +209,9 @@ class ShopTable(RequestTable):
                 super().lack(found)
             return
         if self._left:
-            told = _listed([f"{count:,} with {why}" for why, count in self._left.most_common()])
-            self.warn(
-                WHOLE_FILE, "", f"{sum(self._left.values()):,} lines of {self._profile.title} are not bought: {told}"
-            )
+            why = _listed([f"{count:,} with {why}" for why, count in self._left.most_common()])
+            left = pluralize(sum(self._left.values()), "line")
+            self.warn(WHOLE_FILE, "", f"of this {self._profile.title} {left} must not be bought: {why}")
         if not self._kept:
             super().add(HEADER_ROW, ())
             self.fault(HEADER_ROW, "", f"no line of this {self._profile.title} is paid and left to be bought")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,9 +118,15 @@ def orders_to_buy(ledger: Ledger, requests: Sequence[OrderRequest], *, dry_run: 
     """
     own = {request.order_ref: request for request in requests if request.own_skus}
     stands = ledger.parts.of(own) if own else {}
-    if not dry_run:
-        new = [request for ref, request in own.items() if ref not in stands and not request.lacks_an_entry]
-        stands |= ledger.parts.keep({one.order_ref: parts_of(by_seller(one, {})) for one in new})
+    orders = _split(requests, stands)
+    new = {ref for ref, request in own.items() if ref not in stands and not request.lacks_an_entry}
+    if dry_run or not new:
+        return orders
+    found = ledger.parts.keep({ref: parts_of(by_seller(own[ref], {})) for ref in new})
+    return _split(requests, stands | found)
+
+
+def _split(requests: Sequence[OrderRequest], stands: Mapping[str, Mapping[str, str]]) -> Sequence[OrderRequest]:
     orders = [part for one in requests for part in by_seller(one, stands.get(one.order_ref, {}))]
     counts = Counter(order.order_ref for order in orders)
     if faults := [

@@ -110,8 +110,8 @@ def test_shopify(tmp_path: Path) -> None:
     assert (order.receiver.address, order.receiver.state) == ("1 Main St, Apt 2", "MA")
     assert [line.row for line in order.lines] == [2, 3]
     assert str(parsed.warnings[0]) == (
-        "the file: 3 lines of Shopify orders_export.csv are not bought: 1 with Lineitem requires shipping false, "
-        "1 with Financial Status pending, 1 with Lineitem fulfillment status fulfilled"
+        "the file: of this Shopify orders_export.csv 3 lines must not be bought: 1 with Lineitem requires shipping "
+        "false, 1 with Financial Status pending, 1 with Lineitem fulfillment status fulfilled"
     )
 
 

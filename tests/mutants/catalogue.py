@@ -510,6 +510,66 @@ MUTANTS = (
         found_by="tests/domain/test_request_files.py::test_an_empty_limit_is_only_what_is_truly_empty",
     ),
     Mutant(
+        name="split-anew",
+        means="a changed SKU book moves an own SKU to another order, which buys it again",
+        edits=(
+            Edit(
+                file="domain/sku_book.py",
+                old="    names = {} if stands else _names(request)\n",
+                new="    stands = {}\n    names = _names(request)\n",
+            ),
+        ),
+        found_by="tests/connectors/ledger/test_parts.py::test_the_first_run_decides_and_a_changed_book_does_not",
+    ),
+    Mutant(
+        name="faster-run-not-heard",
+        means="two runs with two SKU books split one request in two ways, and both buy",
+        edits=(
+            Edit(
+                file="connectors/ledger/parts.py",
+                old="        return self.of(wanted)\n",
+                new="        return {ref: dict(split) for ref, split in wanted.items()}\n",
+            ),
+        ),
+        found_by="tests/connectors/ledger/test_parts.py::test_of_two_runs_with_two_books_the_first_decides",
+    ),
+    Mutant(
+        name="half-a-bundle",
+        means="a bundle is bought without its other components",
+        edits=(
+            Edit(
+                file="domain/sku_book.py",
+                old="for component in own.ranks[own.rank]]\n",
+                new="for component in own.ranks[own.rank][:1]]\n",
+            ),
+        ),
+        found_by="tests/simulation/test_own_skus.py::test_half_a_bundle_is_not_bought",
+    ),
+    Mutant(
+        name="spare-offer-in-any-case",
+        means="a spare offer is bought in the place of one that could be had",
+        edits=(
+            Edit(
+                file="domain/sku_book.py",
+                old="rank=(ranks or {}).get(own.sku, own.rank)",
+                new="rank=(ranks or {}).get(own.sku, len(own.ranks) - 1)",
+            ),
+        ),
+        found_by="tests/domain/test_sku_book.py::test_an_own_sku_becomes_the_bundle_of_its_first_rank",
+    ),
+    Mutant(
+        name="no-entry-searched-for",
+        means="an own SKU that the SKU book lacks is bought as whatever its text finds",
+        edits=(
+            Edit(
+                file="tasks/preview.py",
+                old="    if missing := [line.wanted for line in request.lines if not line.is_in_book]:\n",
+                new="    if missing := list[str]():\n",
+            ),
+        ),
+        found_by="tests/simulation/test_own_skus.py::test_an_order_waits_for_the_entry_that_the_book_lacks",
+    ),
+    Mutant(
         name="negative-amount-accepted",
         means="a price below zero opens the budget for other orders",
         edits=(Edit(file=WIRE, old="    if money.minor < 0:\n", new="    if False:\n"),),

@@ -1,0 +1,58 @@
+"""Which order an own SKU went to, decided once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from connectors.ledger.store import Ledger
+from domain.orders import OrderRequest
+from domain.request_remarks import BadRequests
+from domain.sku_book import SkuBook
+from flows.batch.request_batches import orders_to_buy
+from tests.connectors.ledger.test_forgetting import ledger
+from tests.domain.test_sku_book import FERN, MOSS, book, parsed, row
+
+__all__ = ["ledger"]
+ONE = book(row("FERN-1", FERN), row("MOSS-1", MOSS, group="b"))
+OTHER = book(row("FERN-1", FERN, group="b"), row("MOSS-1", MOSS))
+LINES = ({"own_sku": "FERN-1"}, {"own_sku": "MOSS-1"})
+
+
+def requests(of: SkuBook, *lines: dict[str, str]) -> Sequence[OrderRequest]:
+    found = parsed(lines, of)
+    assert found.faults == ()
+    return found.orders
+
+
+def split(ledger: Ledger, of: SkuBook, *lines: dict[str, str], dry_run: bool = False) -> dict[str, list[str]]:
+    orders = orders_to_buy(ledger, requests(of, *(lines or LINES)), dry_run=dry_run)
+    return {one.order_ref: [line.wanted for line in one.lines] for one in orders}
+
+
+def test_the_first_run_decides_and_a_changed_book_does_not(ledger: Ledger) -> None:
+    assert split(ledger, OTHER, dry_run=True) == {"A-1-b": ["FERN-1"], "A-1": ["MOSS-1"]}
+    assert split(ledger, ONE) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
+    assert split(ledger, OTHER) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
+    assert split(ledger, book(row("FERN-1", FERN))) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
+
+
+def test_of_two_runs_with_two_books_the_first_decides(ledger: Ledger) -> None:
+    ledger.parts.keep({"A-1": {"MOSS-1": "A-1-b", "FERN-1": "A-1"}})
+    stands = ledger.parts.keep({"A-1": {"MOSS-1": "A-1", "FERN-1": "A-1-b"}, "A-2": {"FERN-1": "A-2"}})
+    assert stands == {"A-1": {"FERN-1": "A-1", "MOSS-1": "A-1-b"}, "A-2": {"FERN-1": "A-2"}}
+
+
+def test_what_lacks_an_entry_is_decided_once_it_has_one(ledger: Ledger) -> None:
+    assert split(ledger, book(row("FERN-1", FERN, group="b"))) == {"A-1": ["FERN-1", "MOSS-1"]}
+    assert ledger.parts.of(["A-1"]) == {}
+    assert split(ledger, ONE) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
+
+
+def test_a_part_never_takes_the_name_of_another_order(ledger: Ledger) -> None:
+    with pytest.raises(BadRequests, match=r"row 3, column order_ref: its part would be called 'A-1-b': another order"):
+        split(ledger, ONE, *LINES, {"own_sku": "FERN-1", "order_ref": "A-1-b"})
+    assert ledger.parts.of(["A-1"]) == {}, "another group may still be given"
+    with pytest.raises(BadRequests, match="or it is too long; change the order_ref"):
+        split(ledger, ONE, *({**line, "order_ref": "A" * 63} for line in LINES))
