@@ -110,7 +110,9 @@ async def test_some_orders_are_approved_and_the_others_held(merchant: Merchant) 
         wrong = await deployed.answer(run, decision=ALL, plan="of another day")
         with ledger(merchant) as book:
             text, _ = await what_waits(client, book)
-        assert re.search(r"waits for approval \| Buy 3 orders for [0-9.]+ CNY .*Why this .* Answer by 20", text)
+        assert re.search(
+            r": waits for your yes\*\* · waits for approval.*<br>Buy 3 orders for [0-9.]+ CNY .*Answer by 20", text
+        )
         unknown = await deployed.answer(run, decision=SOME, orders=["B-7"])
         assert (wrong, unknown) == (SetStateStatus.REJECT, SetStateStatus.REJECT)
         right = await deployed.answer(run, decision=SOME, orders=["taobao-001"], note="the rest next week")
