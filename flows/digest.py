@@ -70,9 +70,9 @@ def digest_of(
         f"- bought: {pluralize(done.bought, 'order')} for {spent}",
         f"- shipment booked: {pluralize(done.booked, 'order')}, freight {freight}",
         f"- held: {came.get(OrderState.HELD, 0):,}",
-        f"- failed: {_failed(came)}",
+        *([f"- failed: {failed}"] if (failed := _failed(came)) else []),
         f"- delivered: {came.get(OrderState.DELIVERED, 0):,}, refunded: {came.get(OrderState.REFUNDED, 0):,}",
-        f"Waiting for you: {counted(one.state for one in waits) or 'nothing'}",
+        f"Waiting for you: {counted(one.kind for one in waits) or 'nothing'}",
         *_of_one_reason(waits),
     ]
     waiting = f"{len(waits):,} waiting for you" if waits else "nothing waits"
@@ -98,10 +98,8 @@ def _of_one_reason(waits: Sequence[ToDo]) -> list[str]:
 
 
 def _failed(came: Mapping[str, int]) -> str:
-    refused, cancelled, unknown = (
-        came.get(state, 0) for state in (OrderState.REFUSED, OrderState.CANCELLED, OrderState.UNKNOWN)
-    )
-    return f"{refused:,} refused, {cancelled:,} cancelled, {unknown:,} without an answer"
+    states = {OrderState.REFUSED: "refused", OrderState.CANCELLED: "cancelled", OrderState.UNKNOWN: "without an answer"}
+    return ", ".join(f"{came[state]:,} {words}" for state, words in states.items() if came.get(state))
 
 
 def _sum(amounts: tuple[Money, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text, update
@@ -37,7 +38,7 @@ class Switches(Transactions):
     def pause_buying(self, by: str, why: str = "") -> Pause:
         """Stop all buying. Once this returns, every earlier claim is in the ledger, and none follows.
 
-        An earlier pause stays, and is returned. Raises `LedgerUnusable`, also for a ledger that was moved.
+        An earlier pause stays, and is returned; one without a reason gets this one. Raises `LedgerUnusable`, also for a ledger that was moved.
         """
         with self.transaction(()) as connection:
             _one_by_one(connection)
@@ -46,6 +47,10 @@ class Switches(Transactions):
                 standing = Pause(by=by_whom(by), at=self.clock(), why=why_in_words(why))
                 row = {"name": BUYING, "by": standing.by, "at": standing.at, "why": standing.why}
                 connection.execute(insert(switches).values(row))
+            elif why and not standing.why:
+                standing = replace(standing, by=by_whom(by), why=why_in_words(why))
+                said = {"by": standing.by, "why": standing.why}
+                connection.execute(update(switches).where(*IS_OFF).values(said))
         # Committed first: a claim that hangs in its transaction delays only the confirmation, not the pause.
         if connection.dialect.name == "postgresql":
             self._wait_for_claims(standing)

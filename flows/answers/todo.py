@@ -62,6 +62,14 @@ URGENCY: Mapping[str, int] = {
 """Money without a known end comes first, then what has a date, a question, goods without a shipment, and wishes."""
 
 
+KINDS: Mapping[str, str] = {
+    ReasonCode.REFUND_TO_RETURN: "return to send",
+    ReasonCode.REFUND_REFUSED: "refund refused",
+    ReasonCode.REFUND_DECLINED: "refund refused",
+    ReasonCode.REFUND_ASKING: "refund to ask for",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToDo(Explained):
     """One thing that waits: an order, a refund, or a request file, whose name then stands as `order_ref`.
@@ -87,6 +95,11 @@ class ToDo(Explained):
         if self.state == OrderState.HELD and self.batch_id:
             return {ReasonKind.MONEY: 0, ReasonKind.DOUBT: 2}.get(kind, URGENCY[OrderState.HELD])
         return 2 if self.state == OrderState.HELD else URGENCY.get(self.state, 1)
+
+    @property
+    def kind(self) -> str:
+        """What waits, where it is counted: `held`, `bought in part`, `return to send`."""
+        return KINDS.get(self.reason_code or "") or ("bought in part" if self.state in BEGUN else self.state)
 
     @property
     def is_dispensable(self) -> bool:

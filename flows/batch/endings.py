@@ -72,12 +72,12 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
 
 async def _show_orders(report: BatchReport) -> None:
     next_look = f"; {report.next_look.words}" if report.next_look else ""
-    words = f"Orders of batch {report.batch_id}: {counts_of(report)}{next_look}"
+    words = f"{counts_of(report)}{next_look}: orders of batch {report.batch_id}"
     await show_table(f"outcome-{artifact_key(report.batch_id)}", outcome_rows(report), words, of=len(report.orders))
 
 
 async def _show_plan(report: BatchReport) -> None:
-    words = f"Plan of batch {report.batch_id}: {counts_of(report)}. {dry_run_summary(report)}"
+    words = f"{counts_of(report)}: plan of batch {report.batch_id}. {dry_run_summary(report)}"
     rows = sorted(plan_rows(report), key=lambda row: row["state"] not in NEEDS_A_PERSON)
     await show_table(artifact_key(f"plan-{report.batch_id}"), rows, words)
 

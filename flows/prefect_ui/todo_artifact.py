@@ -59,6 +59,7 @@ FORMS = {
     "ledger": ("confirm-marketplace", "confirm the marketplace"),
 }
 """The deployment whose form replaces a command, and the text of its link."""
+AGAIN = {"buy-from-file": "change or drop its line, then run it again"}
 
 
 @dataclass(slots=True)
@@ -114,7 +115,7 @@ async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowR
     shown = alike(found)[: MOST_ROWS - len(rows)]
     left = len(asking) - len(rows) + len(found) - sum(len(those) for those, _ in shown)
     rows += [row_of(those, reason, forms, settings.timezone) for those, reason in shown]
-    kinds = [*(APPROVAL for _ in asking), *(one.state for one in found)]
+    kinds = [*(APPROVAL for _ in asking), *(one.kind for one in found)]
     pause = await asyncio.to_thread(ledger.buying_paused)
     head = f"{_pause_words(pause, forms)}\n\n" if pause else ""
     paused = f"{PAUSED[:1].upper()}{PAUSED[1:]}. " if pause else ""
@@ -199,6 +200,8 @@ def links_of(those: Sequence[ToDo], forms: Mapping[str, UUID]) -> list[tuple[str
     """The texts and addresses of the forms that lead on; none without a known UI."""
     one = those[0]
     remedies = [*_remedies(one), *([("drop-orders", "not wanted", _dropping(those))] if one.is_dispensable else [])]
+    if one.state == OrderState.REFUSED:
+        remedies = [(form, AGAIN.get(form, name), filled) for form, name, filled in remedies]
     if len(those) > 1:
         remedies = [remedy for remedy in remedies if "order_ref" not in remedy[2]]  # it names one of them alone
     named = [(name, run_form(forms[form], filled)) for form, name, filled in remedies if form in forms]

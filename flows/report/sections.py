@@ -249,7 +249,7 @@ def _share(row: dict[str, Any]) -> str:
         return ""
     if row["currency"] == row["freight_currency"]:
         return percent(row["freight_minor"], row["freight_minor"] + row["paid_minor"])
-    return f"{on_hundred(row)} on {amount(Money.parse(100, row['currency']).minor, row['currency'])}"
+    return f"{on_hundred(row)} for each {amount(Money.parse(100, row['currency']).minor, row['currency'])}"
 
 
 def _carriers(figures: Figures) -> ReportSection:
@@ -260,7 +260,7 @@ def _carriers(figures: Figures) -> ReportSection:
     return ReportSection(
         key="carriers",
         title="By carrier",
-        columns=("carrier", "service", "orders", "freight"),
+        columns=("carrier", "service id", "orders", "freight"),
         rows=rows,
         on_paper=True,
     )

@@ -93,6 +93,15 @@ def test_the_first_who_pauses_is_named(ledger: Ledger, other: Ledger, clock: Mov
     assert ledger.buying_paused() is None
 
 
+def test_a_pause_without_a_reason_takes_the_first_one_that_is_given(ledger: Ledger, clock: MovableClock) -> None:
+    """The button first, its reason later; when it began stays."""
+    began = ledger.pause_buying("").at
+    clock.advance(60)
+    said = [ledger.pause_buying("mei", "odd prices"), ledger.pause_buying("jo", "something else")]
+    assert [(one.by, one.why, one.at) for one in said] == [("mei", "odd prices", began)] * 2
+    assert ledger.buying_paused() == said[1]
+
+
 def test_who_pauses_on_postgres_waits_for_claims_that_are_under_way(on_postgres: Ledger) -> None:
     """A claim in the midst of its transaction is in the ledger when `pause_buying` returns, and later ones see it."""
     with on_postgres._begun() as claiming:

@@ -283,7 +283,6 @@ def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
         "- bought: 3 orders for 123.45 CNY",
         "- shipment booked: 2 orders, freight 9.00 USD and 1.00 EUR",
         "- held: 1",
-        "- failed: 0 refused, 0 cancelled, 0 without an answer",
         "- delivered: 0, refunded: 0",
         "Waiting for you: 2 held, 1 unknown",
         "- 2 held: over budget. Raise the budget",

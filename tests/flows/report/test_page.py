@@ -112,7 +112,7 @@ def test_currencies_stand_beside_each_other(busy: Figures) -> None:
     ]
     parts = {part.key: part for part in sections(busy, "Asia/Shanghai")}
     assert parts["waiting"].rows == [("B", "held", "1", XSS, "2026-11-03 04:00")]
-    assert parts["freight"].rows == [("taobao", "1", "2.50 USD", "2.50 USD", "25.00 USD on 100.00 CNY")]
+    assert parts["freight"].rows == [("taobao", "1", "2.50 USD", "2.50 USD", "25.00 USD for each 100.00 CNY")]
     assert parts["landed"].words == ["1 paid order not worked out yet: sourcing costs, with your exchange rates."]
 
 
