@@ -351,7 +351,8 @@ class RequestTable:
         """Warn of cells that are readable and yet hardly meant."""
         phone, country = cells.get("receiver_phone"), cells.get("country")
         if phone and country and not is_possible_phone(phone, country):
-            self.warn(row, "receiver_phone", f"this can't be a phone number that is dialled from {country}; it is bought all the same")
+            doubt = f"this can't be a phone number that is dialled from {country}; it is bought all the same"
+            self.warn(row, "receiver_phone", doubt)
         for name in ON_THE_PARCEL:
             if (text := cells.get(name)) and len(text) < 10 and text.casefold() in EMPTY_WORDS:
                 self.warn(row, name, f"{text!r} goes onto the parcel as it is; empty the cell if nothing is meant")

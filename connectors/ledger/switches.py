@@ -38,7 +38,8 @@ class Switches(Transactions):
     def pause_buying(self, by: str, why: str = "") -> Pause:
         """Stop all buying. Once this returns, every earlier claim is in the ledger, and none follows.
 
-        An earlier pause stays, and is returned; one without a reason gets this one. Raises `LedgerUnusable`, also for a ledger that was moved.
+        An earlier pause stays, and is returned; one without a reason gets this one. Raises `LedgerUnusable`, also for a
+        ledger that was moved.
         """
         with self.transaction(()) as connection:
             _one_by_one(connection)

@@ -128,9 +128,9 @@ class Requests(FormSection):
             description=(
                 "Instead of a file: rows copied from a spreadsheet, the header row with these names first, in any "
                 f"order: {', '.join(one.name for one in COLUMNS)}. A row below it, for example: "
-                f"{', '.join(one.example for one in COLUMNS if one.example)}. Cells are separated by tabs, commas or semicolons. More "
-                f"than {MOST_PASTED:,} lines: use a file; `sourcing template orders.xlsx` makes an empty one. Pasted "
-                "lines are kept in Prefect's database with this run"
+                f"{', '.join(one.example for one in COLUMNS).rstrip(', ')}. Cells are separated by tabs, commas or "
+                f"semicolons. More than {MOST_PASTED:,} lines: use a file; `sourcing template orders.xlsx` makes an "
+                "empty one. Pasted lines are kept in Prefect's database with this run"
             ),
         ),
     ] = ""

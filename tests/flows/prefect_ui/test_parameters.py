@@ -108,8 +108,8 @@ async def test_bad_input_is_told_in_one_sentence(
 def test_the_form_names_the_columns_and_shows_a_row() -> None:
     """Nobody learns them from a run that failed; and the example is refused where somebody pastes it as it is."""
     field = SCHEMA["definitions"]["Requests"]["properties"]["lines"]["description"]
-    assert "order_ref, marketplace, item, sku, quantity, max_unit_price, receiver_name" in field
-    assert "EXAMPLE-1, taobao, 2048020617114736, 413185732720, 1, 12.50, Alex Example" in field
+    assert "order_ref, marketplace, item, sku, own_sku, quantity, max_unit_price, receiver_name" in field
+    assert "EXAMPLE-1, taobao, 2048020617114736, 413185732720, , 1, 12.50, Alex Example" in field
     assert "More than 1,000 lines: use a file; `sourcing template orders.xlsx` makes an empty one" in field
 
 
