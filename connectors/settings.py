@@ -289,6 +289,14 @@ class SourcingSettings(Settings):
         min_length=1,
         description="How long a task waits before each further try after the service was away; the last one goes on",
     )
+    return_days: int = Field(
+        7,
+        ge=0,
+        description=(
+            "How many days sellers take goods back that have reached the warehouse in China: a message comes two days "
+            "before it is over. 0: none. The service says nothing of it; 7 is what Chinese law gives buyers"
+        ),
+    )
     keep_copies_days: int = Field(
         90,
         ge=1,

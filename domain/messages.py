@@ -33,6 +33,8 @@ class MessageKind(StrEnum):
     EFFECT_UNKNOWN = "effect_unknown", "runs had no answer to what they sent"
     BUDGET_USED = "budget_used", "budgets are used up"
     PARCEL = "parcel", "parcels need a person"
+    REFUND = "refund", "refunds need a person"
+    RETURN_ENDS = "return_ends", "times to send goods back are nearly over"
     DIFFERS = "differs", "times the ledger and the service differed"
     SERVICE_AWAY = "service_away"
     SERVICE_BACK = "service_back"

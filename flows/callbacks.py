@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from prefect import flow
@@ -22,6 +23,7 @@ from domain.callback_kinds import CallbackKind
 from domain.messages import Message, MessageKind, alert
 from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, together
+from domain.received import Inspection
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.batch.opening import opened
@@ -98,7 +100,9 @@ async def handle_callbacks(
     further = _rows(messages, outcomes, parcels)
     await snapshot_moved(resources, "callbacks", before=before, further=further)
     changed = [ref for ref in before if (before[ref].state, before[ref].why) != (after[ref].state, after[ref].why)]
-    await enqueue(ledger, *_held(changed, after), *_found_fault(parcels))
+    days = resources.settings.return_days
+    by = f"{resources.clock() + timedelta(days=days):%Y-%m-%d}" if days else ""
+    await enqueue(ledger, *_held(changed, after), *_found_fault(parcels, by))
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
     wrong = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {one.why}" for one in parcels if one.why]
     return CallbackReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told, parcels=wrong)
@@ -124,13 +128,17 @@ def _held(changed: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator
             )
 
 
-def _found_fault(parcels: Sequence[Received]) -> Iterator[Message]:
+def _found_fault(parcels: Sequence[Received], by: str) -> Iterator[Message]:
+    """Messages of parcels that are not as they should be; after a failed inspection with the last day of a return."""
     for one in parcels:
         if one.why:
             number = one.parcel.tracking_number
             cause = f"received:{one.order_ref}:{number}:{one.why.digest}"
             subject = f"Parcel {number} of order {one.order_ref} at the warehouse needs a person"
-            yield alert(cause, MessageKind.PARCEL, subject, one.why)
+            command = f"sourcing refund {one.order_ref} --kind return --reason REASON"
+            is_wrong = one.parcel.inspection is Inspection.FAILED and one.row["is_shown"]
+            notes = [f"Its goods can go back to the seller until {by}: {command}"] if by and is_wrong else []
+            yield alert(cause, MessageKind.PARCEL, subject, one.why, *notes)
 
 
 def _rows(

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from prefect import flow
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.overview import Happened, happened
+from connectors.ledger.overview import Happened, happened, in_warehouse_since
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.messages import Message, MessageKind
@@ -21,6 +21,7 @@ from domain.reasons import ReasonCode
 from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.answers.todo import ToDo, to_do
+from flows.notify.news import of_arrived
 from flows.notify.outbox import run_link
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from tasks.engine.resources import utc_now
@@ -54,7 +55,9 @@ def _digest(settings: SourcingSettings, link: str) -> Message:
         message = digest_of(happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone, link=link)
         if pause:
             message = replace(message, body=f"{pause.notice}\n\n{message.body}")
-        ledger.outbox.put(message)
+        arrived = in_warehouse_since(ledger, now - timedelta(days=settings.return_days))
+        ends = [replace(one, link=link) for one in of_arrived(arrived, settings.return_days, now)]
+        ledger.outbox.put(message, *ends)
     return message
 
 

@@ -142,6 +142,18 @@ def moved_since(ledger: Transactions, table: str, since: datetime) -> dict[str, 
     return {row["order_ref"]: row["at"] for row in ledger.rows(statement)}
 
 
+def in_warehouse_since(ledger: Transactions, since: datetime) -> dict[str, datetime]:
+    """The orders that have reached the warehouse since then and are there, and when they came."""
+    statement = (
+        select(moves.c.order_ref, func.min(moves.c.at).label("at"))
+        .join(orders, orders.c.order_ref == moves.c.order_ref)
+        .where(moves.c.at >= since, moves.c.new_state == OrderState.IN_WAREHOUSE)
+        .where(orders.c.state == OrderState.IN_WAREHOUSE)
+        .group_by(moves.c.order_ref)
+    )
+    return {row["order_ref"]: row["at"] for row in ledger.rows(statement)}
+
+
 def orders_of(ledger: Transactions, order_refs: Iterable[str]) -> list[LedgerOrder]:
     """These orders, without their effects."""
     return [_order(row) for refs in chunked(order_refs, LARGE_CHUNK) for row in ledger.rows(_BY_REF, {"refs": refs})]

@@ -14,8 +14,10 @@ from connectors.ledger.records import EffectRecord
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.effects import EffectStatus
 from domain.follow_ups import as_text, moment_of
+from domain.messages import Message
 from domain.states import NEEDS_A_PERSON
-from flows.notify.news import of_calls, of_doubts
+from flows.answers.todo import NOT_OVER
+from flows.notify.news import REFUND_WAITS, of_calls, of_doubts, of_refunds
 from flows.notify.outbox import enqueue, outages_notified, run_link, service_back
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
@@ -78,7 +80,8 @@ async def opened(
             async with moves_written(resources):
                 yield resources
         words = [word.message(order_refs) for word, order_refs in resources.unknown.items()]
-        await enqueue(resources.ledger, *of_doubts(_doubts(resources)), *words, *of_calls(resources.calls))
+        told = [*of_doubts(_doubts(resources)), *words, *of_calls(resources.calls), *refunds_to_tell(resources)]
+        await enqueue(resources.ledger, *told)
 
 
 @asynccontextmanager
@@ -91,6 +94,17 @@ async def moves_written(resources: Resources) -> AsyncIterator[None]:
             await snapshot_moved(resources)
         raise
     await snapshot_moved(resources)
+
+
+def refunds_to_tell(resources: Resources) -> list[Message]:
+    """The messages of refunds that need a person and were not enqueued before: else each run would write."""
+    ledger = resources.ledger
+    refunds = ledger.refunds.in_states(REFUND_WAITS)
+    orders = ledger.orders({one.order_ref for one in refunds}) if refunds else {}
+    waiting = [one for one in refunds if orders[one.order_ref].state in NOT_OVER]
+    messages = [*of_refunds(waiting, resources.clock())]
+    known = ledger.outbox.known(one.cause for one in messages)
+    return [one for one in messages if one.cause not in known]
 
 
 def _doubts(resources: Resources) -> list[EffectRecord]:

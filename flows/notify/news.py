@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from connectors.ledger.records import EffectRecord
 from connectors.xportcn.daily_calls import DailyCalls
+from domain.after_sale import Refund, RefundState, standing
 from domain.findings import Finding
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind, alert, sentences
@@ -22,6 +23,12 @@ from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, pluralize, shorten
 
 MOST_REASONS, MOST_REASON = 8, 200
+REMIND_AHEAD = timedelta(days=2)
+REFUND_WAITS = {
+    RefundState.TO_RETURN: "is agreed, send the goods back",
+    RefundState.REFUSED: "was refused by the seller",
+    RefundState.DECLINED: "was not taken by the service",
+}
 REMEDY = "Raise the budget or the day's limit, or wait for the next day, and run the same file again."
 WAITING = frozenset(NEEDS_A_PERSON)
 
@@ -120,6 +127,35 @@ def of_stuck(stuck: Mapping[tuple[str, str], str]) -> list[Message]:
 def stuck_cause(parcel: tuple[str, str]) -> str:
     """The cause of one parcel's exception, by order and number."""
     return f"stuck:{':'.join(parcel)}"
+
+
+def of_refunds(refunds: Iterable[Refund], now: datetime) -> Iterator[Message]:
+    """The message of each refund that waits for a person, and two days before its date the reminder."""
+    for one in refunds:
+        by = f", by {one.deadline:%Y-%m-%d %H:%M} UTC" if one.deadline else ""
+        what, key = f"{one.order_ref}: {one.kind} of {one.asked}", f"{one.key}:{one.state}{by}"
+        subject, why = f"{what} {REFUND_WAITS[one.state]}{by}", standing(one)
+        yield alert(f"refund:{key}", MessageKind.REFUND, subject, why)
+        if one.deadline and one.deadline - REMIND_AHEAD <= now < one.deadline:
+            yield replace(alert(f"refund-ends:{key}", MessageKind.RETURN_ENDS, subject, why), until=one.deadline)
+
+
+def of_arrived(arrived: Mapping[str, datetime], days: int, now: datetime) -> list[Message]:
+    """The message of orders that are still in the warehouse in the last two days in which sellers take goods back."""
+    window = timedelta(days=days)
+    ends = {ref: at + window for ref, at in arrived.items() if at + window - REMIND_AHEAD <= now < at + window}
+    if not ends:
+        return []
+    first = f"{min(ends.values()):%Y-%m-%d %H:%M} UTC"
+    subject = f"Until {first} goods of {pluralize(len(ends), 'order')} can go back to their sellers"
+    lines = [
+        f"{shorten(sorted(ends, key=lambda ref: (ends[ref], ref)), 20)}: the goods lie in the warehouse in China. "
+        f"Sellers take them back for {days} days (SOURCING_RETURN_DAYS), the first of these until {first}.",
+        "What to do: look at the warehouse's pictures. What is not as ordered goes back with: sourcing refund "
+        "ORDER_REF --kind return --reason REASON.",
+    ]
+    about = tuple(f"return-window:{ref}:{at:%Y-%m-%d}" for ref, at in ends.items())
+    return _covering(about, "return-window", MessageKind.RETURN_ENDS, subject, *lines)
 
 
 def of_first_payments(asked: Mapping[Marketplace, Reason]) -> list[Message]:

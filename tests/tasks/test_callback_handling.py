@@ -342,6 +342,7 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
     assert (kind, "\x1b" in body) == ("parcel", False)
     assert "Parcel YT1 of order B-1 at the warehouse needs a person. It did not pass" in body
     assert "the warehouse's inspection (质检不通过): 有污渍" in body
+    assert "Its goods can go back to the seller until 2026-01-08: sourcing refund B-1 --kind return" in body
     query = "select inspection, weight_grams, is_shown, reason_code from parcels_received"
     found = sql(resources.settings.snapshot_root, query).rows
     assert found == (("failed", 2000, True, "parcel_not_passed"),)

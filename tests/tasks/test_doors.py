@@ -38,7 +38,7 @@ from flows.after_sale import follow_after_sale, withdraw_refund
 from flows.answers.dropping import dropped
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import FromLedger
-from flows.batch.opening import moves_written
+from flows.batch.opening import moves_written, refunds_to_tell
 from flows.batch.run import BatchRun
 from flows.callbacks import handle_callbacks
 from flows.cancel_orders import cancel_orders
@@ -256,6 +256,17 @@ def test_what_a_killed_run_moved_without_its_rows_is_written_by_the_next_reconci
         assert shop.lacking().keys() == {"orders", "outcomes", "refunds", "tracking_events"}
         asyncio.run(by_reconcile(shop))
         assert shop.lacking() == {}
+
+
+def test_a_return_that_a_message_of_the_seller_finds_agreed_is_told_once(tmp_path: Path) -> None:
+    with opened_shop(tmp_path) as shop:
+        asyncio.run(shop.ask())
+        shop.come(RefundState.TO_RETURN)
+        asyncio.run(by_callback(shop))
+        (told,) = refunds_to_tell(shop.resources)
+        assert told.subject == "B-1: refund of 5.00 CNY is agreed, send the goods back"
+        shop.resources.ledger.outbox.put(told)
+        assert refunds_to_tell(shop.resources) == []
 
 
 EVENTS: Sequence[Callable[[Shop], object]] = (

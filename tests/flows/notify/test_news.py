@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from connectors.ledger.overview import Happened, happened
+from connectors.ledger.overview import Happened, happened, in_warehouse_since
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
+from domain.after_sale import Refund, RefundKind, RefundState
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind
 from domain.money import Money
@@ -25,7 +26,7 @@ from domain.states import OrderState
 from domain.unknown_words import CAUSE, Place, UnknownWord
 from flows.answers.todo import ToDo
 from flows.digest import digest_of
-from flows.notify.news import of_batch, of_faults, of_parcels, of_stuck
+from flows.notify.news import of_arrived, of_batch, of_faults, of_parcels, of_refunds, of_stuck
 from flows.notify.outbox import outages_notified, service_away, service_back
 from flows.prefect_ui.events import budget_used_up
 from tasks.engine.progress import notify_listeners
@@ -287,3 +288,65 @@ def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
         "Waiting for you: 2 held, 1 unknown",
         "- 2 held: over budget. Raise the budget",
     ]
+
+
+def refund(state: RefundState, deadline: datetime | None = None) -> Refund:
+    return Refund(
+        key="R-04:all.1", order_ref="R-04", marketplace=Marketplace.TAOBAO, order_id="71", part="all", number=1,
+        lines=(1,), entry_ids=(), kind=RefundKind.RETURN, state=state, reason_id=101, reason="broken", goods="1",
+        goods_amount=Money(1383), postage=Money(0), approved=Money(0), refunded=Money(0), description="", vouchers=(),
+        earlier_refund_ids=(), state_before=OrderState.BOOKED, deadline=deadline, refusal="not as described",
+    )  # fmt: skip
+
+
+def test_an_agreed_return_is_told_with_its_date_and_again_two_days_before_it_is_over(clock: MovableClock) -> None:
+    """The reminder is due for two days, and no longer than the date."""
+    by = clock() + timedelta(days=7)
+    agreed = refund(RefundState.TO_RETURN, by)
+    (first,) = of_refunds([agreed], clock())
+    assert first.subject == "R-04: return of 13.83 CNY is agreed, send the goods back, by 2026-01-08 12:00 UTC"
+    assert "What to do: send the goods back, then: sourcing return R-04 --company CODE --number NUMBER." in first.body
+    assert [one.cause for one in of_refunds([agreed], clock() + timedelta(days=4))] == [first.cause]
+    _, reminder = of_refunds([agreed], clock() + timedelta(days=5))
+    assert (reminder.kind, reminder.until, reminder.subject) == (MessageKind.RETURN_ENDS, by, first.subject)
+    assert len([*of_refunds([agreed], by)]) == 1
+    (refused,) = of_refunds([refund(RefundState.REFUSED)], by)
+    assert len({first.cause, reminder.cause, refused.cause}) == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "subject", "why"),
+    [
+        (RefundState.REFUSED, "was refused by the seller", "the seller refused the return of 13.83 CNY (broken)"),
+        (RefundState.DECLINED, "was not taken by the service", "the service did not take the return of 13.83 CNY"),
+    ],
+)
+def test_a_refused_refund_is_told_with_its_reason_and_how_to_ask_again(
+    state: RefundState, subject: str, why: str, clock: MovableClock
+) -> None:
+    (told,) = of_refunds([refund(state)], clock())
+    assert told.subject == f"R-04: return of 13.83 CNY {subject}"
+    assert why in told.body.replace("The s", "the s")
+    assert "not as described" in told.body
+    assert "ask again: sourcing refund R-04 --reason REASON" in told.body
+
+
+def test_the_time_in_which_goods_can_go_back_is_told_once_before_it_is_over(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """Of orders whose goods are still in the warehouse, from two days before on."""
+    ledger.start_batch("batch", "file.csv")
+    put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
+    way = (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED, OrderState.SHIPPED, OrderState.IN_WAREHOUSE)
+    for ref in ("A-1", "A-2"):
+        ledger.change([OrderChange(order_ref=ref, state=state) for state in way])
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.IN_TRANSIT)])
+    arrived = in_warehouse_since(ledger, clock() - timedelta(days=7))
+    assert arrived == {"A-1": clock()}
+    at = [clock() + timedelta(days=days) for days in (4, 5, 6, 7)]
+    told = [of_arrived(arrived, 7, now) for now in at]
+    assert [len(one) for one in told] == [0, 1, 1, 0]
+    ((message,), again) = told[1:3]
+    assert message.subject == "Until 2026-01-08 12:00 UTC goods of 1 order can go back to their sellers"
+    assert "A-1: the goods lie in the warehouse in China. Sellers take them back for 7 days" in message.body
+    assert (ledger.outbox.put(message), ledger.outbox.put(*again)) == (True, False)
