@@ -67,7 +67,7 @@ def _send_all(ledger: Ledger, names: Sequence[str], recipient: Recipient) -> tup
     sent = 0
     while messages := ledger.outbox.begin(recipient.name):
         reach(MESSAGE_CLAIMED)
-        if not (why := send(recipient, *composed(messages))):
+        if not (why := send(recipient, *composed(messages, what_waits(ledger)))):
             reach(MESSAGE_SENT)
         ledger.outbox.end(messages, recipient.name, why, names)
         if why:
@@ -76,9 +76,14 @@ def _send_all(ledger: Ledger, names: Sequence[str], recipient: Recipient) -> tup
     return sent, None
 
 
-def composed(messages: Sequence[Message]) -> tuple[str, str, str]:
+def what_waits(ledger: Ledger) -> str:
+    """The page of the artifact itself; until it is known the page of its key, which lists it."""
+    return artifact_page(ledger.marks.shown(WHAT_WAITS) or WHAT_WAITS)
+
+
+def composed(messages: Sequence[Message], waits: str) -> tuple[str, str, str]:
     """Subject, body and link to send: one message unchanged, several of a kind as a list of their subjects."""
-    first, waits = messages[0], artifact_page(WHAT_WAITS)
+    first = messages[0]
     if len(messages) == 1:
         return first.subject, first.body, _links(first.link, "" if waits in first.body else waits)
     links = list(dict.fromkeys(one.link for one in messages if one.link))

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+TEMPORARY = "SOURCING_TEMPORARY_SERVER"
+"""Set while this process's server ends with its commands: links to it would not open later."""
 WHAT_WAITS = "what-waits"
 """The key of the artifact with everything that waits for a person."""
 

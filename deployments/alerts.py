@@ -33,6 +33,7 @@ LATE_AFTER = timedelta(minutes=10)
 ONCE_A_DAY = timedelta(days=1)
 LONGEST_REASON = 500
 OF_A_FILE = {ReasonCode.RUN_FILE_FAULTY, ReasonCode.RUN_FILE_UNREADABLE}
+SLIPS = {*OF_A_FILE, ReasonCode.RUN_INPUT_WRONG}
 NOT_TWICE = "Nothing is bought twice: the ledger knows how far the run came."
 
 
@@ -87,13 +88,17 @@ class Alert(Protocol):
 
 
 class RunFailed:
-    """A run failed, or took too long: each time. A file with faults has the message of its night."""
+    """A run failed, or took too long: each time.
+
+    A file with faults has the message of its night. A slip in a form is answered by the run's page.
+    """
 
     def messages(self, seen: Polled) -> Iterator[Message]:
         for run, state, _ in seen.runs:
             if state.type is StateType.FAILED and state.timestamp > seen.since:
                 why = _why_failed(run, state)
-                if run.parent_task_run_id is None or why.code not in OF_A_FILE:
+                is_told = why.code in (SLIPS if _by_hand(run) else OF_A_FILE if run.parent_task_run_id else ())
+                if not is_told:
                     yield _of_run(run, f"run-failed:{state.id}", "failed", why)
 
 
@@ -215,16 +220,24 @@ def _was_lost(state: State, states: Sequence[State]) -> bool:
     return state.type is StateType.CRASHED or is_found
 
 
+def _by_hand(run: FlowRun) -> bool:
+    """Whether a person started it: what the program starts has a key."""
+    return not (run.auto_scheduled or run.idempotency_key or run.parent_task_run_id)
+
+
 def _why_failed(run: FlowRun, state: State) -> Reason:
     """The reason with the code that the run left. Without one the message is Prefect's, which may quote a form."""
+    is_deployed = bool(run.deployment_id or run.parent_task_run_id)
+    again = {"deployed": is_deployed, "typed": not is_deployed, "scheduled": run.auto_scheduled}
     if state.name == "TimedOut":
-        return because(ReasonCode.RUN_TOOK_TOO_LONG)
+        return because(ReasonCode.RUN_TOOK_TOO_LONG, **again)
     code = ReasonCode.of(str(run.labels.get(run_label(run.run_count))))
     if code is None:
-        return because(ReasonCode.RUN_NOT_BEGUN)
+        return because(ReasonCode.RUN_NOT_BEGUN, **again)
     words = shortened(" ".join((state.message or "").split()), LONGEST_REASON)
-    return because(code, failure=None if code is ReasonCode.RUN_FILE_FAULTY else words)  # faults quote cells
+    return because(code, failure=None if code is ReasonCode.RUN_FILE_FAULTY else words, **again)  # faults quote cells
 
 
 def _of_run(run: FlowRun, cause: str, what: str, why: Reason, kind: MessageKind = MessageKind.RUN_FAILED) -> Message:
-    return alert(cause, kind, f"{run.name} {what}", why, NOT_TWICE, link=run_page(run.id))
+    notes = [NOT_TWICE] if "buy" in run.tags else []
+    return alert(cause, kind, f"{run.name} {what}", why, *notes, link=run_page(run.id))

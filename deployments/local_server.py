@@ -27,6 +27,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from connectors.ui_pages import TEMPORARY
 from deployments.die_with_parent import die_with_parent
 from deployments.retention import retention_settings
 from deployments.server_process import (
@@ -113,12 +114,13 @@ def running_server(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _addressed(url: str) -> Iterator[None]:
-    os.environ["PREFECT_API_URL"] = url  # for threads, and for a Prefect that is imported later
+    os.environ |= {"PREFECT_API_URL": url, TEMPORARY: "1"}  # for threads, and for a Prefect that is imported later
     try:
         with _server_address_set(url) if "prefect" in sys.modules else nullcontext():
             yield
     finally:
         os.environ.pop("PREFECT_API_URL", None)
+        os.environ.pop(TEMPORARY, None)
 
 
 def _server_address_set(url: str) -> AbstractContextManager[object]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-AGAIN = "then press Retry on the run's page, or wait for the next run of its schedule"
+AGAIN = (
+    "then [typed?run the command again][deployed?press Retry on the run's page]"
+    "[scheduled?, or wait for the next run of its schedule]"
+)
 ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
 FIND_OUT = "find out why in the log of the run, then press Retry on its page"
 CONFIRM = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"

@@ -140,10 +140,9 @@ class Night:
 
     async def _notify_faults(self, about: Mapping[str, str], words: str, faults: Sequence[Fault]) -> None:
         """Notify before the file is laid aside: a run that dies in between finds it again and notifies only once."""
-        places = [f"row {fault.row} {fault.column}".rstrip() for fault in faults if fault.row]
         try:
             with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
-                await enqueue(ledger, of_faults(about["file"], about["content"], words, places))
+                await enqueue(ledger, of_faults(about["file"], about["content"], words, faults))
         except LedgerUnusable as error:
             run_logger().warning("No message goes out about the faults in %s: %s", about["file"], error)
 

@@ -46,7 +46,7 @@ class ApprovalNotice:
     async def it_waits(self) -> None:
         """Enqueue the notification and the reminder, which is sent unless the question is answered by then."""
         await self._lead_to_the_run()
-        how = f"Answer by {self.until}: open the run, then Resume at its top right."
+        how = f"Answer by {self.until}, yes or no: open the run, then Resume at its top right."
         waits = Message(
             cause=self._waits,
             kind=MessageKind.APPROVAL_WAITS,

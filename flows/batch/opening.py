@@ -80,7 +80,7 @@ async def opened(
             async with moves_written(resources):
                 yield resources
         words = [word.message(order_refs) for word, order_refs in resources.unknown.items()]
-        told = [*of_doubts(_doubts(resources)), *words, *of_calls(resources.calls), *refunds_to_tell(resources)]
+        told = [*of_doubts(_doubts(resources)), *words, *of_calls(resources.calls), *refund_messages(resources)]
         await enqueue(resources.ledger, *told)
 
 
@@ -96,7 +96,7 @@ async def moves_written(resources: Resources) -> AsyncIterator[None]:
     await snapshot_moved(resources)
 
 
-def refunds_to_tell(resources: Resources) -> list[Message]:
+def refund_messages(resources: Resources) -> list[Message]:
     """The messages of refunds that need a person and were not enqueued before: else each run would write."""
     ledger = resources.ledger
     refunds = ledger.refunds.in_states(REFUND_WAITS)

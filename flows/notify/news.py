@@ -19,6 +19,7 @@ from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, grouped
 from domain.received import parcel_silent
 from domain.report import BatchReport, ReportLine
+from domain.request_remarks import HEADER_ROW, Fault
 from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, pluralize, shorten
 
@@ -83,15 +84,23 @@ def _reasons(lines: Sequence[ReportLine]) -> list[str]:
     return told + ([f"and {len(most) - MOST_REASONS:,} further reasons"] if len(most) > MOST_REASONS else [])
 
 
-def of_faults(file: str, content: str, note: str, places: Sequence[str]) -> Message:
-    """The message of a faulty request file, with the places only: the words of faults may quote a receiver."""
-    where = f"See {shorten(places, 10)}. " if places else ""
+def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Message:
+    """The message of a faulty request file: faults of the whole file, and of rows the places only.
+
+    The words of those may quote a receiver.
+    """
+    whole = [f"{one.message[:1].upper()}{one.message[1:]}." for one in faults if one.row <= HEADER_ROW]
+    places = [f"row {one.row} {one.column}".rstrip() for one in faults if one.row > HEADER_ROW]
+    where = [*whole[:MOST_REASONS], *([f"See {shorten(places, 10)}."] if places else [])]
+    remedy = (
+        "Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it and drop it into "
+        "the inbox again."
+    )
     return Message(
         cause=f"faults:{file}:{content}",
         kind=MessageKind.FAULTS,
         subject=f"{file}: {note}",
-        body=f"{where}Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it and "
-        "drop it into the inbox again.",
+        body="\n".join([*where, remedy]),
     )
 
 

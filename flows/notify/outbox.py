@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -12,7 +13,7 @@ from prefect.context import FlowRunContext
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
-from connectors.ui_pages import run_page
+from connectors.ui_pages import TEMPORARY, run_page
 from connectors.xportcn.breaker import BreakerNews
 from domain.messages import Message, MessageKind
 from flows.prefect_ui.expected_errors import run_logger
@@ -45,9 +46,9 @@ async def withdraw(ledger: Ledger, *causes: str) -> None:
 
 
 def run_link() -> str:
-    """Where the present run is shown; empty outside one."""
+    """Where the present run is shown; empty outside one, and where its server ends before the link is opened."""
     context = FlowRunContext.get()
-    return run_page(context.flow_run.id) if context and context.flow_run else ""
+    return run_page(context.flow_run.id) if context and context.flow_run and TEMPORARY not in os.environ else ""
 
 
 @contextmanager

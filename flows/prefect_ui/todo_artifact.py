@@ -98,6 +98,7 @@ async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> boo
         return False
     text, summary = await _written(client, ledger, asking)
     is_new = await _put(client, WHAT_WAITS, text, summary)
+    await _note_page(client, ledger)
     _seen.at, _seen.pulse, _seen.approvals = now.at, now.pulse, now.approvals
     return is_new
 
@@ -161,6 +162,14 @@ async def _put(client: PrefectClient, key: str, text: str, summary: str) -> bool
             return True
     await client.create_artifact(ArtifactCreate(key=key, type="markdown", data=text, description=summary))
     return True
+
+
+async def _note_page(client: PrefectClient, ledger: Ledger) -> None:
+    """Note the artifact's id, which the links of messages lead to."""
+    newest = await _newest(client, WHAT_WAITS)
+    known = await asyncio.to_thread(ledger.marks.shown, WHAT_WAITS)
+    if newest is not None and str(newest.latest_id) != known:
+        await asyncio.to_thread(ledger.marks.show, WHAT_WAITS, str(newest.latest_id))
 
 
 async def _newest(client: PrefectClient, key: str) -> ArtifactCollection | None:
@@ -261,7 +270,8 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
 
 async def _approval_row(client: PrefectClient, run: FlowRun, timezone: str) -> str:
     """A question with its sum and its deadline, in the words of its form."""
-    todo = [f"[open the run]({run_page(run.id)}), then *Resume*: its plan and the answer"] if run_page(run.id) else []
+    page = run_page(run.id)
+    todo = [f"[open the run]({page}), then *Resume*: its plan, and yes or no"] if page else []
     asked = inert(await asked_by(client, run)) or "nothing is bought before"
     return _item(inert(run.name), APPROVAL, paused_at(run), [asked], todo, timezone=timezone)
 

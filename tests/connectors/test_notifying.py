@@ -20,7 +20,7 @@ from connectors import apprise_sender
 from connectors.apprise_sender import BadAddress, fitting, recipients_of
 from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
-from connectors.notifying import composed, replaced_setting, send_due, try_out
+from connectors.notifying import composed, replaced_setting, send_due, try_out, what_waits
 from connectors.settings import BadSetting, SourcingSettings
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because
@@ -111,7 +111,7 @@ def test_three_hundred_of_a_kind_are_one_message(ledger: Ledger, receiver: Recei
 
 
 def test_several_with_links_of_their_own_keep_them() -> None:
-    subject, body, link = composed([message("A-1", link="http://ui/1"), message("A-2", link="http://ui/2")])
+    subject, body, link = composed([message("A-1", link="http://ui/1"), message("A-2", link="http://ui/2")], "")
     assert (subject, link) == ("2 parcels need a person", "")
     assert body == "- A-1 stalled\n  http://ui/1\n- A-2 stalled\n  http://ui/2"
 
@@ -217,11 +217,15 @@ def test_the_setting_before_is_told_what_replaces_it(monkeypatch: pytest.MonkeyP
     assert replaced_setting(SourcingSettings()) == ""
 
 
-def test_each_message_leads_to_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a UI is known; a link of its own comes first."""
+def test_each_message_leads_to_what_waits(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
+    """Where a UI is known, to the artifact itself; a link of its own comes first."""
+    assert what_waits(ledger) == ""
     monkeypatch.setenv("PREFECT_UI_URL", "http://shop:4200")
-    _, _, link = composed([message("A-1")])
-    assert link == "http://ui/v2/x\n\nAll that waits for you: http://shop:4200/v2/artifacts/key/what-waits"
+    assert what_waits(ledger) == "http://shop:4200/v2/artifacts/key/what-waits"
+    ledger.marks.show("what-waits", "57d89b3c-0000-4000-8000-000000000000")
+    there = "http://shop:4200/v2/artifacts/artifact/57d89b3c-0000-4000-8000-000000000000"
+    _, _, link = composed([message("A-1")], what_waits(ledger))
+    assert link == f"http://ui/v2/x\n\nAll that waits for you: {there}"
 
 
 @pytest.mark.parametrize(("point", "at_the_receiver"), [("message-claimed", 0), ("message-sent", 1)])

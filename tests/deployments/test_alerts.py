@@ -12,7 +12,6 @@ from prefect.types._datetime import DateTime
 
 from deployments.alerts import ALERTS, Completion, Overdue, Polled
 from domain.messages import Message, MessageKind
-from domain.reason_codes import AGAIN
 from domain.reasons import ReasonCode
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -33,8 +32,7 @@ def test_a_failed_run_says_why_what_to_do_and_where() -> None:
     assert told.subject == "spring batch failed"
     assert told.body.splitlines() == [
         "XPORTCN_ACCESS_KEY is wrong.",
-        f"What to do: correct the setting, {AGAIN}.",
-        "Nothing is bought twice: the ledger knows how far the run came.",
+        "What to do: correct the setting, then press Retry on the run's page.",
     ]
     assert told.link == f"https://prefect.example.com/v2/runs/flow-run/{run.id}"
 
@@ -50,7 +48,8 @@ def test_prefects_own_words_are_not_told(message: str | None) -> None:
 
 
 def test_faults_of_a_file_are_not_quoted() -> None:
-    (news,) = _news(_run("FAILED", message="row 2 quantity: Mei Chen is no number", code=ReasonCode.RUN_FILE_FAULTY))
+    faulty = _run("FAILED", message="row 2 quantity: Mei Chen is no number", code=ReasonCode.RUN_FILE_FAULTY)
+    (news,) = _news(faulty.model_copy(update={"auto_scheduled": True}))
     assert news.body.startswith("The request file has faults; nothing was sent.")
     assert "Mei Chen" not in news.body
 
@@ -126,8 +125,38 @@ def test_a_batch_of_a_night_has_no_crash_of_its_own() -> None:
 @pytest.mark.parametrize("code", [ReasonCode.RUN_FILE_FAULTY, ReasonCode.RUN_FILE_UNREADABLE])
 def test_a_file_with_faults_is_told_by_its_night(code: ReasonCode) -> None:
     faulty = _run("FAILED", message="no CSV", code=code)
-    assert len(_news(faulty)) == 1
+    assert len(_news(faulty.model_copy(update={"auto_scheduled": True}))) == 1
     assert _news(faulty.model_copy(update={"parent_task_run_id": uuid.uuid4()})) == []
+
+
+@pytest.mark.parametrize(
+    "code", [ReasonCode.RUN_INPUT_WRONG, ReasonCode.RUN_FILE_FAULTY, ReasonCode.RUN_FILE_UNREADABLE]
+)
+def test_a_slip_in_a_form_is_answered_by_its_page_alone(code: ReasonCode) -> None:
+    """What a schedule or the program itself started has nobody before its page."""
+    slip = _run("FAILED", message="'abc' is not an amount", code=code)
+    started = [{"auto_scheduled": True}, {"idempotency_key": "finish b-1"}]
+    assert [len(_news(slip.model_copy(update=one))) for one in ({}, *started)] == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("started", "words"),
+    [
+        ({}, "then press Retry on the run's page."),
+        ({"auto_scheduled": True}, "then press Retry on the run's page, or wait for the next run of its schedule."),
+        ({"deployment_id": None}, "then run the command again."),
+    ],
+)
+def test_the_advice_fits_how_the_run_was_started(started: dict[str, Any], words: str) -> None:
+    failed = _run("FAILED", message="no answer", code=ReasonCode.RUN_SERVICE_FAILED).model_copy(update=started)
+    (told,) = _news(failed)
+    assert told.body.splitlines()[1] == f"What to do: see whether the service answers, {words}"
+
+
+def test_only_a_run_that_buys_says_that_nothing_is_bought_twice() -> None:
+    failed = _run("FAILED", code=ReasonCode.RUN_SERVICE_FAILED)
+    told = [_news(failed.model_copy(update={"tags": tags})) for tags in (["sourcing"], ["sourcing", "buy"])]
+    assert ["Nothing is bought twice" in one.body for (one,) in told] == [False, True]
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "RUNNING", "PAUSED", "CANCELLED", "PENDING"])

@@ -163,8 +163,8 @@ async def test_who_is_away_is_told_reminded_and_told_that_nobody_answered(
     assert (waits.subject, waits.link) == (WAITS, f"http://ui/v2/runs/flow-run/{RUN}")
     assert waits.body.splitlines()[-2:] == [
         "Why this is asked: the run was not approved beforehand.",
-        "Answer by 2026-01-03 03:04 UTC: open the run, then Resume at its top right. Without an answer nothing of this "
-        "is bought.",
+        "Answer by 2026-01-03 03:04 UTC, yes or no: open the run, then Resume at its top right. Without an answer "
+        "nothing of this is bought.",
     ]
     await asked.at(2)
     assert subjects(book, 19.9) == []

@@ -38,7 +38,7 @@ from flows.after_sale import follow_after_sale, withdraw_refund
 from flows.answers.dropping import dropped
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import FromLedger
-from flows.batch.opening import moves_written, refunds_to_tell
+from flows.batch.opening import moves_written, refund_messages
 from flows.batch.run import BatchRun
 from flows.callbacks import handle_callbacks
 from flows.cancel_orders import cancel_orders
@@ -263,10 +263,10 @@ def test_a_return_that_a_message_of_the_seller_finds_agreed_is_told_once(tmp_pat
         asyncio.run(shop.ask())
         shop.come(RefundState.TO_RETURN)
         asyncio.run(by_callback(shop))
-        (told,) = refunds_to_tell(shop.resources)
+        (told,) = refund_messages(shop.resources)
         assert told.subject == "B-1: refund of 5.00 CNY is agreed, send the goods back"
         shop.resources.ledger.outbox.put(told)
-        assert refunds_to_tell(shop.resources) == []
+        assert refund_messages(shop.resources) == []
 
 
 EVENTS: Sequence[Callable[[Shop], object]] = (

@@ -22,6 +22,7 @@ from domain.money import Money
 from domain.orders import Receiver
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
+from domain.request_remarks import Fault
 from domain.states import OrderState
 from domain.unknown_words import CAUSE, Place, UnknownWord
 from flows.answers.todo import ToDo
@@ -154,10 +155,16 @@ def test_an_order_is_news_by_code_and_facts_whatever_the_words(ledger: Ledger) -
     assert run("reworded by a later version", taken=95)
 
 
-def test_faults_are_told_by_their_places() -> None:
-    message = of_faults("may.csv", "0a1b2c3d", "2 faults; nothing was bought", ["row 3 receiver_phone", "row 9 item"])
+def test_faults_of_rows_are_told_by_their_places_and_those_of_the_file_in_words() -> None:
+    faults = [
+        Fault(3, "receiver_phone", "'+1 x' is none"),
+        Fault(9, "item", "'Mei' is no item"),
+        Fault(0, "", "no rows"),
+    ]
+    message = of_faults("may.csv", "0a1b2c3d", "2 faults; nothing was bought", faults)
     assert message.subject == "may.csv: 2 faults; nothing was bought"
-    assert message.body.startswith("See row 3 receiver_phone, row 9 item. ")
+    assert message.body.startswith("No rows.\nSee row 3 receiver_phone, row 9 item.\nEach fault stands")
+    assert "Mei" not in message.body
 
 
 def test_a_parcel_that_is_stuck_is_told_once_with_the_carriers_words(ledger: Ledger) -> None:
