@@ -135,7 +135,7 @@ def test_a_file_with_faults_is_told_by_its_night(code: ReasonCode) -> None:
 def test_a_slip_in_a_form_is_answered_by_its_page_alone(code: ReasonCode) -> None:
     """What a schedule or the program itself started has nobody before its page."""
     slip = _run("FAILED", message="'abc' is not an amount", code=code)
-    started = [{"auto_scheduled": True}, {"idempotency_key": "finish b-1"}]
+    started: list[dict[str, Any]] = [{"auto_scheduled": True}, {"idempotency_key": "finish b-1"}]
     assert [len(_news(slip.model_copy(update=one))) for one in ({}, *started)] == [0, 1, 1]
 
 
