@@ -160,7 +160,7 @@ def of_arrived(arrived: Mapping[str, datetime], days: int, now: datetime) -> lis
     lines = [
         f"{shorten(sorted(ends, key=lambda ref: (ends[ref], ref)), 20)}: the goods lie in the warehouse in China. "
         f"Sellers take them back for {days} days (SOURCING_RETURN_DAYS), the first of these until {first}.",
-        "What to do: look at the warehouse's pictures. What is not as ordered goes back with: sourcing refund "
+        "What to do: check the warehouse's pictures. What is not as ordered goes back with: sourcing refund "
         "ORDER_REF --kind return --reason REASON.",
     ]
     about = tuple(f"return-window:{ref}:{at:%Y-%m-%d}" for ref, at in ends.items())
