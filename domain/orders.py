@@ -126,6 +126,15 @@ class OrderRequest:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+NOBODY = Receiver(**dict.fromkeys(ADDRESS, ""))
+
+
+def without_texts(request: OrderRequest) -> OrderRequest:
+    """The request as its report needs it: without its receiver, and of its lines those that have no price limit."""
+    open_lines = tuple(line for line in request.lines if line.max_unit_price is None)
+    return replace(request, receiver=NOBODY, lines=open_lines)
+
+
 def lines_without_limit(requests: Iterable[OrderRequest]) -> int:
     """How many lines have no price limit, so that budgets alone bound them."""
     return sum(1 for request in requests for line in request.lines if line.max_unit_price is None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,10 @@ async def buy_from_file(
     asked = await read_shown(requests, batch, SourcingSettings())
     async with opened(concurrency=speed.concurrency, begins_orders=True, done_by=limits.done_by) as resources:
         orders = await asyncio.to_thread(orders_to_buy, resources.ledger, asked.orders, dry_run=dry_run)
-        source = FromRequests(orders, asked.source, asked.warnings)
+        source, asked = FromRequests(orders, asked.source, asked.warnings), replace(asked, orders=())
         done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
         helpers = 0 if dry_run else helpers_for(resources, len(orders), wanted=speed.helpers)
+        del orders  # the run drops their texts once they are planned
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by, helpers=helpers)
         async with notifies_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
             report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)

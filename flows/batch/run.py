@@ -17,7 +17,7 @@ from domain.budget import BudgetLimits, over_budget
 from domain.canary import MOST
 from domain.decisions import held
 from domain.money import Money
-from domain.orders import OrderRequest
+from domain.orders import OrderRequest, without_texts
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because
 from domain.report import BatchReport, MatchLine, ReportLine
@@ -160,6 +160,8 @@ class BatchRun:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
         fine = self._within(budget, await self._planned(work.to_plan))
         asked = {plan.order_ref for plan in fine}
+        if self.share is None:  # the ledger has them, and in a large batch they are much memory
+            work.to_plan, self.source.requests = [], [*map(without_texts, self.source.requests)]
         freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
         ahead = first_payments_ahead(self.resources.ledger, self.source.requests, asked)
         question = SummarizedRequest(
