@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.compute import field
 
 from connectors.durable import whole
 from connectors.ledger.many import chunked
@@ -22,6 +23,9 @@ from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import LANDED_COSTS
 from domain.landed import Books
 from tasks.landed_cost import TABLES_OF_COSTS, of_orders
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RULES = 1
 """Raised with any change of how costs are computed: then all are computed anew."""
@@ -82,10 +86,10 @@ def moved_orders(root: Path, then: CostMark | None, now: CostMark) -> list[str] 
         return None
     snapshots = Snapshots(root)
     since = datetime.fromisoformat(then.seen) - LATE
-    moved = {name: _refs(snapshots, name, pc.field("snapshot_at") > since) for name in TABLES_OF_COSTS}
+    moved = {name: _refs(snapshots, name, field("snapshot_at") > since) for name in TABLES_OF_COSTS}
     if day := then.rates_since(now):
         moment = datetime.fromisoformat(f"{day}T00:00:00+00:00") - A_DAY_ANYWHERE
-        of_days = (pc.field("paid_at") >= moment) | (pc.field("booked_at") >= moment)
+        of_days = (field("paid_at") >= moment) | (field("booked_at") >= moment)
         moved["rates"] = _refs(snapshots, "orders", of_days)
     refs = pa.chunked_array(list(moved.values())).unique()
     return sorted(_with_shared(snapshots, refs).to_pylist()) if len(refs) else []
@@ -113,15 +117,23 @@ def _refs(snapshots: Snapshots, table: str, where: pc.Expression | None) -> pa.A
 
 def _with_shared(snapshots: Snapshots, refs: pa.Array) -> pa.Array:
     """These orders and those that share a parcel with one, or did, directly or through others."""
-    is_moved = pc.field("order_ref").isin(refs)
-    then = [pa.Table.from_pandas(snapshots.history(name, NUMBERS, is_moved), SCHEMA) for name in BOOKED]
-    return _together(pa.concat_tables([_numbers(snapshots), *(pair for one in then for pair in _numbered(one))]), refs)
+    is_moved = field("order_ref").isin(refs)
+    then = pa.concat_tables(pair for name in BOOKED for pair in _numbered(snapshots.history(name, NUMBERS, is_moved)))
+    while True:
+        now = _numbers(snapshots, field("order_ref").isin(refs))
+        numbers = pa.concat_tables([then, now])["number"].unique()
+        parts = (part for name in BOOKED for part in snapshots.batches(name, columns=NUMBERS))
+        pairs = (pair for part in parts for pair in _numbered(part))
+        sharing = pa.concat_tables([now, *(pair.filter(pc.is_in(pair["number"], numbers)) for pair in pairs)])
+        together = pa.chunked_array([refs, sharing["order_ref"].unique()]).unique()
+        if len(together) == len(refs):
+            return refs
+        refs = together
 
 
 def _numbers(snapshots: Snapshots, where: pc.Expression | None = None) -> pa.Table:
     """The numbers of orders, as they are now."""
-    now = [snapshots.arrow(name, columns=NUMBERS, where=where) for name in BOOKED]
-    return pa.concat_tables(pair for one in now for pair in _numbered(one))
+    return pa.concat_tables(pair for name in BOOKED for pair in _numbered(snapshots.table(name, None, NUMBERS, where)))
 
 
 def _together(pairs: pa.Table, refs: pa.Array) -> pa.Array:
@@ -135,10 +147,10 @@ def _together(pairs: pa.Table, refs: pa.Array) -> pa.Array:
         refs = together
 
 
-def _numbered(table: pa.Table) -> Iterator[pa.Table]:
+def _numbered(frame: pd.DataFrame) -> Iterator[pa.Table]:
     """Each order with each of its numbers: that of a shipment, and those of its parcels."""
     names = ["order_ref", "number"]
-    rows = table.combine_chunks()
+    rows = pa.Table.from_pandas(frame, SCHEMA).combine_chunks()
     shipments = rows.filter(pc.not_equal(rows["shipment_order_id"], ""))
     yield pa.table([shipments["order_ref"], _marked("shipment", shipments["shipment_order_id"])], names)
     parents, parcels = pc.list_parent_indices(rows["tracking_numbers"]), pc.list_flatten(rows["tracking_numbers"])

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.snapshots.checks import keys_of
-from connectors.snapshots.sources import rows_in
+from connectors.snapshots.sources import AHEAD, rows_in
 from connectors.snapshots.tables import Table
 
 if TYPE_CHECKING:
@@ -63,11 +63,19 @@ class FewRows:
         return bool(pc.all(is_newer, skip_nulls=False, min_count=0).as_py())
 
     def of_month(self, month: str, kept: Path | None) -> Iterator[pa.Table]:
-        parts = [self._won.filter(pc.equal(self._won["month"], month)).select(self._table.schema.names)]
-        if kept:
-            rows = rows_in([kept], self._table).to_table()
-            parts.append(rows.filter(pc.is_null(_places(keys_of(rows, self._table.key), self._won[KEY]))))
-        yield pa.concat_tables(parts).sort_by([(name, "ascending") for name in self._table.key])
+        """A part at a time, in the order of the file."""
+        won = self._won.filter(pc.equal(self._won["month"], month))
+        for batch in rows_in([kept], self._table).scanner(**AHEAD).to_batches() if kept else ():
+            rows = pa.Table.from_batches([batch])
+            keys = keys_of(rows, self._table.key)
+            is_due = pc.less_equal(won[KEY], pc.max(keys))
+            yield self._sorted(won.filter(is_due), rows.filter(pc.is_null(_places(keys, self._won[KEY]))))
+            won = won.filter(pc.invert(is_due))
+        yield self._sorted(won)
+
+    def _sorted(self, won: pa.Table, *others: pa.Table) -> pa.Table:
+        rows = pa.concat_tables([won.select(self._table.schema.names), *others])
+        return rows.sort_by([(name, "ascending") for name in self._table.key])
 
 
 def _newest(rows: pa.Table, known_keys: pa.ChunkedArray, known: pa.Table) -> pa.Table:
