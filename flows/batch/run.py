@@ -160,8 +160,6 @@ class BatchRun:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
         fine = self._within(budget, await self._planned(work.to_plan))
         asked = {plan.order_ref for plan in fine}
-        if self.share is None:  # the ledger has them, and in a large batch they are much memory
-            work.to_plan, self.source.requests = [], [*map(without_texts, self.source.requests)]
         freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
         ahead = first_payments_ahead(self.resources.ledger, self.source.requests, asked)
         question = SummarizedRequest(
@@ -175,6 +173,7 @@ class BatchRun:
             beside=partial(self._waiting, [one.order_ref for one in work.to_plan if one.order_ref not in asked]),
             pictures=self.resources.pictures,
         )
+        work.to_plan, self.source.requests = [], [*map(without_texts, self.source.requests)]  # the ledger has the rest
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
             approved = work.approved | self._approve(question, decision)
