@@ -194,7 +194,7 @@ def description_of(
     """
     refused = f"**That answer was not taken: {inert(fault)}.** Nothing of it is lost: correct it below."
     deed, *further = words
-    beside = f" {pluralize(len(plan.beside), 'order')} beside these: see below the table." if plan.beside else ""
+    beside = f" Held or refused beside these: {pluralize(len(plan.beside), 'order')}." if plan.beside else ""
     return "\n\n".join(
         [
             f"{deed} **Answer by {until}**; without an answer nothing of this is bought. "

@@ -320,7 +320,7 @@ def test_the_question_tells_what_words_mean_and_which_orders_are_not_asked_about
     )
     assert said[at + 22] == "- and 10 more"
     assert said[-3:] == ["**Not asked about:**", "", "- held: **H-0, H-1, H-2**: dear"]
-    assert said[0].endswith(" Batch b. 3 orders beside these: see below the table.")
+    assert said[0].endswith(" Batch b. Held or refused beside these: 3 orders.")
 
 
 def test_an_answer_that_was_not_taken_says_why_above_the_plan() -> None:
