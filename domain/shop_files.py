@@ -110,8 +110,9 @@ class Profile(Strict):
         )
 
     def ref_of(self, shop_ref: str) -> str:
-        """Our name for an order of the shop."""
-        return self.prefix + NOT_IN_A_REF.sub("-", shop_ref).strip("-")
+        """Our name for an order of the shop; empty for a row that names none, which must not join others."""
+        own = NOT_IN_A_REF.sub("-", shop_ref).strip("-")
+        return self.prefix + own if own else ""
 
     def shown(self, column: str) -> str:
         """The shop's name of a column of a request file."""
@@ -186,7 +187,7 @@ class ShopTable(RequestTable):
                 self._left[f"{rule.column} {shortened(cell, 30) or 'empty'}"] += 1
                 return
         order_ref = profile.ref_of(shop_ref)
-        if self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
+        if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
             self.fault(row, "order_ref", f"this would be called {order_ref}, as another order of the file is")
         made = {name: _value(texts, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
         before = self._kept.setdefault((order_ref, made["own_sku"]), (row, made))[1]

@@ -271,6 +271,15 @@ def test_an_export_with_nothing_to_buy_says_so(tmp_path: Path) -> None:
     ]
 
 
+def test_rows_without_an_order_s_id_make_none(tmp_path: Path) -> None:
+    rows = [SHOPIFY | {"Name": ""}, SHOPIFY | {"Name": "#", "Lineitem sku": "MOSS-1"}]
+    faults = read(tmp_path, "orders_export.csv", text_of(SHOPIFY_HEADER, rows)).faults
+    assert [(one.row, one.column, one.message) for one in faults if one.column == "Name"] == [
+        (2, "Name", "this cell is empty; fill it in"),
+        (3, "Name", "this cell is empty; fill it in"),
+    ]
+
+
 def test_two_orders_are_never_one(tmp_path: Path) -> None:
     rows = [SHOPIFY, SHOPIFY | {"Name": "1001"}]
     (fault,) = read(tmp_path, "orders_export.csv", text_of(SHOPIFY_HEADER, rows)).faults
