@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 
 from connectors.ledger.store import Ledger
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer, Sku
 from domain.orders import OrderRequest
+from domain.reasons import ReasonCode
 from domain.request_remarks import BadRequests
-from domain.sku_book import SkuBook
+from domain.sku_book import SkuBook, missing_entries
 from flows.batch.request_batches import orders_to_buy
+from tasks.preview import match_lines
 from tests.connectors.ledger.test_forgetting import ledger
 from tests.domain.test_sku_book import FERN, MOSS, book, parsed, row
 
@@ -56,3 +62,43 @@ def test_a_part_never_takes_the_name_of_another_order(ledger: Ledger) -> None:
     assert ledger.parts.of(["A-1"]) == {}, "another group may still be given"
     with pytest.raises(BadRequests, match="or it is too long; change the order_ref"):
         split(ledger, ONE, *({**line, "order_ref": "A" * 63} for line in LINES))
+
+
+def test_of_a_thousand_orders_forty_wait_for_the_book(ledger: Ledger) -> None:
+    """One list to fill in; filled in, all are planned under the names that they had."""
+    sku = Sku(sku_id="1", name="", price=Money(500), stock=10_000)
+    offer = Offer(
+        marketplace=Marketplace.ALIBABA_1688,
+        item_id=FERN,
+        title="fern",
+        image_url="",
+        seller_id="s",
+        seller_name="s",
+        min_quantity=1,
+        active=True,
+        skus=(sku,),
+    )
+    lines = [{"order_ref": f"S-{n}", "own_sku": "FERN-1" if n >= 40 else f"NEW-{n}"} for n in range(1_000)]
+
+    def planned(of: SkuBook) -> Counter[str]:
+        plans = [
+            match_lines(one, {(offer.marketplace, FERN): offer})
+            for one in orders_to_buy(ledger, requests(of, *lines), dry_run=False)
+        ]
+        ledger.put_plans(plans, "batch")
+        stored = ledger.orders(line["order_ref"] for line in lines)
+        assert len(stored) == len(plans) == 1_000
+        waiting[:] = missing_entries(
+            (one.order_ref, one.why.facts["own_skus"])
+            for one in stored.values()
+            if one.why and one.why.code is ReasonCode.OWN_SKU_MISSING
+        )
+        return Counter(str(one.state) for one in stored.values())
+
+    waiting: list[dict[str, str]] = []
+    known = row("FERN-1", FERN)
+    assert planned(book(known)) == {"planned": 960, "held": 40}
+    filled_in = [one | {"marketplace": "1688", "item": FERN} for one in waiting]
+    assert len(filled_in) == 40
+    assert planned(book(known, *filled_in)) == {"planned": 1_000}
+    assert waiting == []
