@@ -79,12 +79,14 @@ def _name(scope: ast.stmt) -> str:
 
 def _made(node: ast.AST) -> set[str]:
     """The codes that `because` takes here, or that a choice or a table holds for it."""
-    part: ast.AST | None = None
+    parts: list[ast.expr] = []
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "because":
-        part = node.args[0]
-    elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.IfExp | ast.Dict):
-        part = node.value
-    return {ast.unparse(one) for one in ast.walk(part) if isinstance(one, ast.Attribute)} if part else set()
+        parts = [node.args[0]]
+    elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.IfExp):
+        parts = [node.value]
+    elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+        parts = node.value.values  # a key only asks for words about a code
+    return {ast.unparse(one) for part in parts for one in ast.walk(part) if isinstance(one, ast.Attribute)}
 
 
 if __name__ == "__main__":
