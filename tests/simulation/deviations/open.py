@@ -49,6 +49,12 @@ OPEN: tuple[Open, ...] = (
         reason="finance gave the money back and closed an order that the ledger has forgotten: it is bought anew",
         settings=PUT_BACK,
     ),
+    Open(
+        deviation="second payment refused as paid already",
+        reason="with `XPORTCN_PAY_IS=debit` what shows as unpaid after the settle time counts as not paid; "
+        "where the run dies before it is sent again, the ledger says so until the next run",
+        settings=frozenset({Setting.CRASH}),
+    ),
 )
 
 
