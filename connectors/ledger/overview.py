@@ -136,7 +136,7 @@ MOVED_AT = {
 def moved_since(ledger: Transactions, table: str, since: datetime) -> dict[str, datetime]:
     """The orders with a row of this table that moved since then, and when it moved last."""
     at = MOVED_AT[table]
-    statement = select(at.table.c.order_ref, func.max(at).label("at")).where(at >= since).group_by(at.table.c.order_ref)
+    statement = select(at.table.c.order_ref, at.label("at")).where(at >= since).order_by(at)
     if table == "orders":
         statement = statement.where(orders.c.state.in_(list(OrderState)))  # only with these an index serves
     return {row["order_ref"]: row["at"] for row in ledger.rows(statement)}

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0021"
+SCHEMA_VERSION = "0022"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -280,6 +280,7 @@ tracking_events = Table(
     Column("place", Text, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
 )
+Index("ix_tracking_events_recorded_at", tracking_events.c.recorded_at, tracking_events.c.order_ref)
 
 tracked = Table(
     "tracked",

@@ -65,7 +65,8 @@ class FewRows:
     def of_month(self, month: str, kept: Path | None) -> Iterator[pa.Table]:
         """A part at a time, in the order of the file."""
         won = self._won.filter(pc.equal(self._won["month"], month))
-        for batch in rows_in([kept], self._table).scanner(**AHEAD).to_batches() if kept else ():
+        batches = rows_in([kept], self._table).scanner(**AHEAD).to_batches() if kept else ()
+        for batch in (one for one in batches if one.num_rows):
             rows = pa.Table.from_batches([batch])
             keys = keys_of(rows, self._table.key)
             is_due = pc.less_equal(won[KEY], pc.max(keys))

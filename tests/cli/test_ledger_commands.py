@@ -24,7 +24,9 @@ def test_faults_of_a_ledger_come_with_what_to_do(sourcing: Sourcing, tmp_path: P
     assert sourcing("status").exit_code == 0
     ledger = tmp_path / "data" / "ledger.db"
     with changed(ledger) as database:
-        database.execute("INSERT INTO batches VALUES ('b', 'f.csv', '2026-01-01 12:00:00')")
+        database.execute(
+            "INSERT INTO batches (batch_id, source, created_at) VALUES ('b', 'f.csv', '2026-01-01 12:00:00')"
+        )
         database.execute(
             "INSERT INTO orders (order_ref, batch_id, marketplace, state, reason, fingerprint, request, lines, offers, "
             "seller_id, currency, recorded_at, updated_at) VALUES ('A-1', 'b', 'ebay', 'planned', '', '', '{}', '[]', "

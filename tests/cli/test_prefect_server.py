@@ -51,6 +51,7 @@ NO_FLOW = [
         "diff",
         "forget",
         "snapshot",
+        "book",
     ],
 ]
 LOADED_WHEN_ASKING = """

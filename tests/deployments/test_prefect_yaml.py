@@ -132,8 +132,8 @@ def test_the_page_of_the_deployment_shows_a_file_to_copy() -> None:
     assert "{{ site.example }}" in shown
     assert "`sourcing template orders.xlsx`" in shown
     header, row = EXAMPLE.splitlines()
-    assert header.startswith("order_ref,marketplace,item,sku,quantity,max_unit_price,receiver_name")
-    assert row.startswith("EXAMPLE-1,taobao,2048020617114736,413185732720,1,12.50,Alex Example")
+    assert header.startswith("order_ref,marketplace,item,sku,own_sku,quantity,max_unit_price,receiver_name")
+    assert row.startswith("EXAMPLE-1,taobao,2048020617114736,413185732720,,1,12.50,Alex Example")
     assert header.count(",") == row.count(",")
 
 

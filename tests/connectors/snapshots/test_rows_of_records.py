@@ -55,6 +55,7 @@ def test_a_plan_has_a_row_for_each_line_of_its_request() -> None:
         "marketplace": "taobao",
         "item": "red bag",
         "sku": "9",
+        "own_sku": None,
         "quantity": 2,
         "max_unit_price_minor": 1250,
         "currency": "CNY",
