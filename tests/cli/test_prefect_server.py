@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -76,6 +77,7 @@ def prefect_free(home: Path) -> dict[str, str]:
     return {**others, "HOME": str(home), "SOURCING_DATA_DIR": str(home / "data")}
 
 
+@pytest.mark.endurance
 def test_the_server_is_asked_for_before_prefect_is_imported(tmp_path: Path) -> None:
     """Prefect reads the server's address as it is imported: afterwards it would start a server of its own."""
     done = subprocess.run(

@@ -38,6 +38,7 @@ async def test_a_run_that_gives_no_sign_of_life_has_crashed(served: Served) -> N
 
 
 @pytest.mark.usefixtures("automations_alone")
+@pytest.mark.endurance
 async def test_what_told_people_in_older_versions_is_removed() -> None:
     """But not what somebody made in the UI."""
     theirs = f"sourcing: mine {uuid.uuid4()}"

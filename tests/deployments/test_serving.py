@@ -163,6 +163,7 @@ def test_what_needs_postgresql_says_so(served: Served, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.endurance
 def test_a_command_uses_the_server_that_is_there(served: Served) -> None:
     done = _command(served, "-m", "cli.main", "track", "--json")
     assert done.returncode == 0, done.stderr

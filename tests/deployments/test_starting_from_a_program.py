@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from typing import Any
 
+import pytest
+
 from tests.deployments.served import Served
 from tests.needs import leave_out
 from tests.running import ROOT
@@ -26,6 +28,7 @@ def posted(served: Served, *changed: tuple[str, str]) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.endurance
 def test_a_key_starts_one_run_for_good(market: Served) -> None:
     """It buys; asked again, also for something else, it answers the run that it began."""
     if shutil.which("curl") is None:

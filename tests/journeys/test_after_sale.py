@@ -287,6 +287,7 @@ def test_the_seller_is_told_once(merchant: Merchant) -> None:
     assert said == [{"order_ref": order_ref, "description": "请快一点"} for order_ref in order_refs]
 
 
+@pytest.mark.endurance
 def test_receipt_is_confirmed_once(merchant: Merchant) -> None:
     """1688 needs the buyer's word; a lost answer is found by reading the order."""
     order_refs = arrived(merchant, {"1688": 2})

@@ -50,6 +50,7 @@ def test_two_files_at_once_stay_within_the_limit_of_the_day(merchant: Merchant) 
     assert all("the day's limit" in reason for reason in held)
 
 
+@pytest.mark.endurance
 def test_a_second_ledger_buys_nothing_again(merchant: Merchant) -> None:
     """A lost data folder: the service's own records keep every order from being bought or booked a second time."""
     file = requests(merchant, "requests.csv", 2)
@@ -68,6 +69,7 @@ def test_a_file_with_any_name_ends_with_its_report(merchant: Merchant) -> None:
     assert report["batch_id"].startswith("1-")
 
 
+@pytest.mark.endurance
 def test_a_batch_of_two_files_keeps_both_and_one_budget(merchant: Merchant) -> None:
     """The second file adds to the batch: its snapshot has the first one's orders, its budget counts their cost."""
     rows = single_line_orders(merchant.sandbox, {"taobao": 4})

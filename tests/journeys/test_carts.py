@@ -45,6 +45,7 @@ def test_lines_are_laid_into_the_cart_once(merchant: Merchant) -> None:
     assert merchant.sandbox.books()["orders"] == []
 
 
+@pytest.mark.endurance
 def test_what_lies_in_the_cart_is_ordered_paid_and_booked(merchant: Merchant) -> None:
     """Once, with the quantity set by hand, also when the answer is lost; the rows leave the cart."""
     rows = [{**row, "max_unit_price": ""} for row in single_line_orders(merchant.sandbox, BOTH)]
@@ -127,6 +128,7 @@ def test_the_limits_of_the_file_hold_for_the_cart(merchant: Merchant) -> None:
     assert merchant.sandbox.books()["orders"] == []
 
 
+@pytest.mark.endurance
 def test_the_other_marketplaces_have_no_cart(merchant: Merchant) -> None:
     """The remedy is named."""
     done = merchant.sourcing("cart", "list", "poizon")

@@ -117,6 +117,7 @@ def _shop_of(merchant: Merchant, there: set[tuple[str, str]]) -> dict[str, str]:
     return {row["item_id"]: row["seller_id"] for row in rows if row["item_id"] in items}
 
 
+@pytest.mark.endurance
 def test_only_what_changed_is_written_again(merchant: Merchant) -> None:
     """A price that rose and a stock that ran out; the history shows both values, the view the newest."""
     (seller, *_), there = shops(merchant.sandbox, 1)
@@ -154,6 +155,7 @@ def test_several_sources_and_marketplaces_make_one_snapshot(merchant: Merchant) 
     assert steps["volume_prices"][0] == {"start_quantity": 10, "price_minor": int(steps["price_minor"])}
 
 
+@pytest.mark.endurance
 def test_one_broken_product_does_not_stop_the_others(merchant: Merchant) -> None:
     """It is named with the reason, the exit code says that somebody should look, and the next run asks again."""
     (seller, *_), there = shops(merchant.sandbox, 1)

@@ -74,6 +74,7 @@ def test_the_dry_run_shows_candidates_choice_and_pin(merchant: Merchant) -> None
     ]
 
 
+@pytest.mark.endurance
 def test_the_real_run_buys_what_the_dry_run_showed(merchant: Merchant) -> None:
     """When the marketplace ranks otherwise meanwhile, the match stands; the next dry run says that it changed."""
     first, second, *_ = single_sku_offers(merchant.sandbox)

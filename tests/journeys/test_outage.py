@@ -126,6 +126,7 @@ def test_a_storm_of_429_holds_nobody(
     assert weather.calls.total() <= 3 * (1 + 20 * CALLS_OF_AN_ORDER)
 
 
+@pytest.mark.endurance
 def test_a_service_that_is_killed_costs_no_more_than_what_was_on_the_wire(merchant: Merchant, tmp_path: Path) -> None:
     """`kill -9` while orders are created, and started again: the run ends by itself, and buys nothing twice."""
     with kept_sandbox(tmp_path / "sandbox.db") as sandbox:

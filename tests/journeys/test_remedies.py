@@ -95,6 +95,7 @@ def test_what_a_run_would_do_is_shown_before_it_does_it(bought: Bought) -> None:
     assert bought.written() == before[1]
 
 
+@pytest.mark.endurance
 def test_two_starts_of_the_same_remedy_do_it_once(bought: Bought) -> None:
     """What cancelling could not do stands in its table, also of an order that is nowhere."""
     first, second = bought.booked

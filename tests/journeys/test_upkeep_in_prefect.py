@@ -20,6 +20,7 @@ def bought(merchant: Merchant) -> Merchant:
     return merchant
 
 
+@pytest.mark.endurance
 def test_runs_say_what_and_how_many(bought: Merchant, prefect_url: str) -> None:
     """In their names, in a table, and in log lines that a merchant can read."""
     bought.sandbox.advance(3 * DAY_S)

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
-from sandbox.catalogue import MARKETPLACES
+from sandbox.catalogue import MARKETPLACES, Shelf
 from sandbox.world import World
 from tasks.engine.retrying import RetryingTask, Tries, TryAgain, tries
 from tests.simulation.ledgers import SharedDatabase, WatchedLedger
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tests.simulation.episode import Episode
 
 ITEMS = 40
+SHELVES: dict[str, Shelf] = {}
+"""The goods of each marketplace, made once a process: it takes seconds. A stage leaves them as they were."""
 POLLS_S = 4.0
 """How often those who share a batch look for news: each look costs as much as a call."""
 MOST_TRIES, DELAYS_S = 40, (5, 15, 30, 60)
@@ -46,6 +48,7 @@ class Stage:
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=memory if memory.is_dir() else None))
         self.world = World(wall_ns=self._wall_ns)
+        self.world.catalogue._shelves = SHELVES
         self.on_sale = {
             name: [item for item in self.world.catalogue.shelf(name).items[:ITEMS] if item.stock > 50]
             for name in MARKETPLACES
@@ -67,6 +70,7 @@ class Stage:
         shutil.rmtree(self.folder / "sends", ignore_errors=True)
 
     def close(self) -> None:
+        self.world.catalogue.reset()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

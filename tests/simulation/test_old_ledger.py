@@ -237,6 +237,7 @@ def test_no_statement_takes_more_steps_on_an_old_ledger(old: OldInstallation) ->
     assert not (shown := "\n\n".join(grown)), shown
 
 
+@pytest.mark.endurance
 def test_postgresql_finds_an_index_for_each(old: OldInstallation, postgres: Postgres) -> None:
     """Its planner, forbidden to read whole tables, does so only where there is no other way."""
     engine = create_engine(postgres.new_ledger().replace("postgresql://", "postgresql+psycopg://"))

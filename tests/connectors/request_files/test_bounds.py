@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.connectors.request_files.heavy import write
 from tests.connectors.request_files.writing import GOOD, csv_bytes
 
@@ -54,6 +56,7 @@ def peaks(folder: Path, names: list[str]) -> list[tuple[int, str]]:
     return [(int(line.partition(" ")[0]), line.partition(" ")[2]) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.endurance
 def test_files_out_of_all_bounds_are_answered_in_bounded_memory(tmp_path: Path) -> None:
     """The growth of one process over all of them is more than that of any one."""
     answers = peaks(tmp_path, QUICK)
