@@ -42,7 +42,7 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
     told, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
     ledger.chunks.drop_old()
     with _server(settings, records, told) as url:
-        runs = runs_with(url, order_refs) if url else []
+        runs = runs_with(url, order_refs, ledger.parts.wholes(order_refs)) if url else []
         pasted = {ref for run in runs for ref in run.order_refs}
         for ref in order_refs:
             if ref not in pasted and not _is_known(settings, ledger, ref):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from connectors.foreign import words_of
-from connectors.request_files.without_order import without_orders
+from connectors.request_files.without_order import NO_PARTS, without_orders
 from deployments.local_server import ServerFailed, without_password
 from domain.forgetting import FORGOTTEN, Erased
 
@@ -35,7 +35,9 @@ class PastedRun:
     parameters: Any
 
 
-def without_lines(parameters: Any, order_refs: Collection[str]) -> tuple[Any, set[str]]:
+def without_lines(
+    parameters: Any, order_refs: Collection[str], wholes: Mapping[str, str] = NO_PARTS
+) -> tuple[Any, set[str]]:
     """Parameters without the orders' rows in any pasted lines, and which orders these had.
 
     A run that is started again with them is still the same batch.
@@ -44,7 +46,7 @@ def without_lines(parameters: Any, order_refs: Collection[str]) -> tuple[Any, se
 
     def walk(value: Any, name: str = "") -> Any:
         if isinstance(value, str) and name == LINES:
-            kept, found = without_orders(value, order_refs)
+            kept, found = without_orders(value, order_refs, wholes)
             had.update(found)
             return kept
         if isinstance(value, dict):
@@ -65,12 +67,12 @@ def _batch_of(parameters: Mapping[str, Any]) -> str:
     return batch_id_of(PASTED, lines.strip().encode())
 
 
-def runs_with(url: str, order_refs: Collection[str]) -> list[PastedRun]:
+def runs_with(url: str, order_refs: Collection[str], wholes: Mapping[str, str]) -> list[PastedRun]:
     """All runs of a server with pasted lines of these orders, in one reading. Raises `ServerFailed`."""
     found = []
     with _asking(url) as client:
         for run in _pages(client, "/flow_runs/filter"):
-            kept, had = without_lines(run["parameters"], order_refs)
+            kept, had = without_lines(run["parameters"], order_refs, wholes)
             if had:
                 found.append(PastedRun(run["id"], run["name"], str(run["state_type"]), frozenset(had), kept))
     return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from domain.cell_table import CheckedTable
-from domain.cells import half_width
+from domain.cells import half_width, with_formula
 from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -16,7 +16,6 @@ from domain.request_cells import BY_NAME, OWN_SKU, Column
 from domain.sku_book import BookRow, SkuBook
 
 RANK = re.compile("[1-9][0-9]?")
-AS_TEXT = re.compile(r"^'(?=[=+\-@])")
 GROUP = re.compile("[A-Za-z0-9._-]{1,20}")
 
 
@@ -29,12 +28,12 @@ def _rank(text: str) -> str:
 def _group(text: str) -> str:
     if not GROUP.fullmatch(text):
         raise ValueError("a group is 1 to 20 of the characters A-Z, a-z, 0-9, '-', '_' and '.'")
-    return text
+    return text.lower()
 
 
 def _own_sku(text: str) -> str:
     """Without the `'` that keeps a spreadsheet from taking it for a formula."""
-    return OWN_SKU.check(AS_TEXT.sub("", text))
+    return OWN_SKU.check(with_formula(text))
 
 
 def _optional(name: str, words: str, default: str = "") -> Column:

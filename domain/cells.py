@@ -22,6 +22,7 @@ CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\
 DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # At the beginning of a cell; and behind what a spreadsheet of another country takes for the end of one.
 FORMULA = re.compile(r"(^|[,;|\t\r\n])([\s\"]*)([=+\-@＝＋－＠])")
+_NO_FORMULA = re.compile(FORMULA.pattern.replace("([=", "'([="))
 LOST = "\ufffd"
 # Printable for Python, yet invisible, or out of place in a cell.
 PASSES_FOR_SEEN = re.compile(
@@ -77,6 +78,11 @@ def _require_characters(text: str) -> None:
 def no_formula(text: str) -> str:
     """The text for a CSV file, with `'` before what a spreadsheet would take for a formula."""
     return FORMULA.sub(r"\1\2'\3", text)
+
+
+def with_formula(text: str) -> str:
+    """The text that `no_formula` had been given."""
+    return _NO_FORMULA.sub(r"\1\2\3", text)
 
 
 EXACT_FLOAT_LIMIT = 2**53

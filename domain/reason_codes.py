@@ -115,7 +115,7 @@ class ReasonCode(StrEnum):
     OWN_SKU_MISSING = "own_sku_missing", _words(K.REQUEST, "the SKU book has no entry for {own_skus}: {remedy}",
         "add a row to the SKU book for each, then run again")
     OWN_SKUS_ALIKE = "own_skus_alike", _words(K.REQUEST, "{own_skus} are one and the same variant, {item}: {remedy}",
-        "give one of them a group of its own in the SKU book")
+        "give one of them an order_ref of its own")
     WORDS_NOT_SEARCHED = "words_not_searched", _words(K.WAITS, "{why}")
     WORDS_AMBIGUOUS = "words_ambiguous", _words(K.REQUEST, "{why}", "put the id that is meant into column item")
     WORDS_FOUND_NOTHING = "words_found_nothing", _words(K.REQUEST, "{why}",

@@ -94,22 +94,25 @@ def at_next_rank(request: OrderRequest, own_skus: Collection[str]) -> OrderReque
     return at_rank(request, wanted)
 
 
-def by_seller(request: OrderRequest, stands: Mapping[str, str]) -> list[OrderRequest]:
+def by_seller(request: OrderRequest, stands: Mapping[str, str], begun: Collection[str] = ()) -> list[OrderRequest]:
     """The orders of a request with own SKUs: one a group and marketplace, the first under the request's own name.
 
     `stands` has the order that each own SKU went to in an earlier run: nothing is split anew then, and what is new in
-    the request counts as a change of its first order. A request that the SKU book lacks an entry for stays whole.
+    the request counts as a change of an order that was `begun`, or of its first one. A request that the SKU book lacks
+    an entry for stays whole. Two orders of one name are the caller's to refuse.
     """
     first = request.order_ref
     if not request.own_skus or (request.lacks_an_entry and not stands):
         return [request]
     names = {} if stands else _names(request)
-    parts: dict[str, list[RequestLine]] = {first: []}
+    changed = next((ref for ref in (first, *stands.values()) if ref in begun), first)
+    parts: dict[tuple[str, object], list[RequestLine]] = {}
     for line in request.lines:
         assert line.own is not None  # a row has an own SKU like the others of its order
-        name = stands.get(line.own.sku, first) if stands else names[line.own.group, line.own.marketplace]
-        parts.setdefault(name, []).append(line)
-    return [_part(request, name, lines) for name, lines in parts.items() if lines]
+        key = line.own.group, line.own.marketplace
+        part = (stands.get(line.own.sku, changed), None) if stands else (names[key], key)
+        parts.setdefault(part, []).append(line)
+    return [_part(request, name, lines) for (name, _), lines in parts.items()]
 
 
 def _part(request: OrderRequest, name: str, lines: Sequence[RequestLine]) -> OrderRequest:

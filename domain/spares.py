@@ -36,6 +36,11 @@ def without_goods(plan: PlannedOrder) -> set[str]:
     at: set[int] = set()
     if code in ABOUT_AN_ITEM:
         at = {line_no for line_no, line in lines.items() if line.item == plan.why.facts.get("item")}
+        if code is ReasonCode.SKU_UNKNOWN:
+            at = {line_no for line_no in at if lines[line_no].sku == plan.why.facts.get("wish")}
+        elif code is ReasonCode.OUT_OF_STOCK:
+            stock = {(offer.item_id, sku.sku_id): sku.stock for offer in plan.offers for sku in offer.skus}
+            at &= {one.line_no for one in plan.lines if stock[one.item_id, one.sku_id] < one.quantity}
     elif code is ReasonCode.QUOTE_REFUSED and plan.quote:
         problems = plan.quote.problems
         at = {one.line_no for one in problems} if all(one.problem in ABOUT_GOODS for one in problems) else set()

@@ -183,6 +183,9 @@ def match_lines(
     """The request with every line matched to a SKU, or judged by the first line that can't be."""
     if missing := [line.wanted for line in request.lines if not line.is_in_book]:
         return PlannedOrder(request=request).with_verdict(held(because(ReasonCode.OWN_SKU_MISSING, own_skus=missing)))
+    places = list(dict.fromkeys(own.marketplace for own in request.own_skus if own.marketplace))
+    if len(places) > 1:
+        return PlannedOrder(request=request).with_verdict(held(because(ReasonCode.SEVERAL_SELLERS, sellers=places)))
     by_words = {line.item: match for line in request.lines if (match := matches.get((request.order_ref, line.item)))}
     plan = with_matches(PlannedOrder(request=request), matches).with_verdict(judge_request(request))
     found = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from connectors.request_files.csv_file import DELIMITERS
 from connectors.shop_files import shipped
@@ -13,12 +14,15 @@ from domain.request_files import normal_name
 from domain.shop_files import profile_of
 
 ORDER = "order_ref"
+NO_PARTS: Mapping[str, str] = MappingProxyType({})
 
 
-def without_orders(text: str, order_refs: Collection[str]) -> tuple[str, set[str]]:
+def without_orders(
+    text: str, order_refs: Collection[str], wholes: Mapping[str, str] = NO_PARTS
+) -> tuple[str, set[str]]:
     """The text without the lines of these orders, and which of them it had; unchanged where rows are unclear.
 
-    An order that was split from another, or is of a shop's export, has the lines of the whole.
+    An order that was split from another has the lines of the whole, which `wholes` names.
     """
     lines = io.StringIO(text, newline="").readlines()
     first = next((line for line in lines if line.strip()), "")
@@ -33,31 +37,30 @@ def without_orders(text: str, order_refs: Collection[str]) -> tuple[str, set[str
     kept: list[str] = []
     had: set[str] = set()
     ref_in: Callable[[Sequence[str]], str] | None = None
-    has_parts = False
     begin = 0
     for record, end in found:
         order_ref = ref_in(record) if ref_in else ""
-        of_it = {ref for ref in order_refs if ref == order_ref or (has_parts and ref.startswith(f"{order_ref}-"))}
+        of_it = {ref for ref in order_refs if order_ref in (ref, wholes.get(ref))}
         if order_ref and of_it:
             had |= of_it
         else:
             kept += lines[begin:end]
         if ref_in is None:
-            ref_in, has_parts = _reader(record)
+            ref_in = _reader(record)
         begin = end
     return "".join(kept), had
 
 
-def _reader(header: Sequence[str]) -> tuple[Callable[[Sequence[str]], str] | None, bool]:
-    """What reads a line's order below this header, None for another line; and whether orders are split by seller."""
+def _reader(header: Sequence[str]) -> Callable[[Sequence[str]], str] | None:
+    """What reads a line's order below this header, None for another line."""
     names = [normal_name(cell) for cell in header]
     if profile := profile_of(header, shipped()):
         at = profile.named(header).index(profile.shown(ORDER))
-        return lambda cells: profile.ref_of(cells[at].strip(BLANKS)) if at < len(cells) else "", True
+        return lambda cells: profile.ref_of(cells[at].strip(BLANKS)) if at < len(cells) else ""
     if ORDER in names:
         at = names.index(ORDER)
-        return lambda cells: cells[at].strip(BLANKS + "\u200b\ufeff") if at < len(cells) else "", "own_sku" in names
-    return None, False
+        return lambda cells: cells[at].strip(BLANKS + "\u200b\ufeff") if at < len(cells) else ""
+    return None
 
 
 def _is_open_ended(lines: Sequence[str], delimiter: str) -> bool:

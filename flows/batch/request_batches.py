@@ -118,16 +118,20 @@ def orders_to_buy(ledger: Ledger, requests: Sequence[OrderRequest], *, dry_run: 
     """
     own = {request.order_ref: request for request in requests if request.own_skus}
     stands = ledger.parts.of(own) if own else {}
-    orders = _split(requests, stands)
+    orders = _split(ledger, requests, stands)
     new = {ref for ref, request in own.items() if ref not in stands and not request.lacks_an_entry}
     if dry_run or not new:
         return orders
     found = ledger.parts.keep({ref: parts_of(by_seller(own[ref], {})) for ref in new})
-    return _split(requests, stands | found)
+    return _split(ledger, requests, stands | found)
 
 
-def _split(requests: Sequence[OrderRequest], stands: Mapping[str, Mapping[str, str]]) -> Sequence[OrderRequest]:
-    orders = [part for one in requests for part in by_seller(one, stands.get(one.order_ref, {}))]
+def _split(
+    ledger: Ledger, requests: Sequence[OrderRequest], stands: Mapping[str, Mapping[str, str]]
+) -> Sequence[OrderRequest]:
+    changed = [split for one in requests if (split := stands.get(one.order_ref)) and {*parts_of([one])} - {*split}]
+    begun = ledger.parts.begun({ref for split in changed for ref in split.values()})
+    orders = [part for one in requests for part in by_seller(one, stands.get(one.order_ref, {}), begun)]
     counts = Counter(order.order_ref for order in orders)
     if faults := [
         Fault(order.lines[0].row, "order_ref", f"its part would be called {ref!r}: {NO_NAME}")

@@ -180,6 +180,16 @@ def test_a_changed_book_moves_nothing_to_another_order() -> None:
     }
 
 
+def test_what_is_new_in_a_request_changes_the_order_that_was_begun() -> None:
+    """`MOSS-1` was bought, and its shop calls it `MOSS-2` now: in an order not begun yet it would be bought again."""
+    of = book(row("FERN-1", FERN), row("MOSS-2", MOSS, group="b"))
+    orders = by_seller(request("FERN-1", "MOSS-2", of=of), {"FERN-1": "A-1", "MOSS-1": "A-1-b"}, {"A-1-b"})
+    assert {one.order_ref: [line.wanted for line in one.lines] for one in orders} == {
+        "A-1": ["FERN-1"],
+        "A-1-b": ["MOSS-2"],
+    }
+
+
 def test_a_request_that_lacks_an_entry_stays_whole() -> None:
     of = book(row("FERN-1", FERN, group="a"))
     (order,) = by_seller(request("FERN-1", "MOSS-1", of=of), {})

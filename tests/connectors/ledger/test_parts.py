@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
+from sqlalchemy import update
 
+from connectors.ledger.schema import orders
 from connectors.ledger.store import Ledger
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
 from domain.reasons import ReasonCode
 from domain.request_remarks import BadRequests
-from domain.sku_book import SkuBook, missing_entries
+from domain.sku_book import SkuBook, by_seller, missing_entries
+from domain.spares import without_goods
 from flows.batch.request_batches import orders_to_buy
 from tasks.preview import match_lines
 from tests.connectors.ledger.test_forgetting import ledger
@@ -33,8 +37,8 @@ def requests(of: SkuBook, *lines: dict[str, str]) -> Sequence[OrderRequest]:
 
 
 def split(ledger: Ledger, of: SkuBook, *lines: dict[str, str], dry_run: bool = False) -> dict[str, list[str]]:
-    orders = orders_to_buy(ledger, requests(of, *(lines or LINES)), dry_run=dry_run)
-    return {one.order_ref: [line.wanted for line in one.lines] for one in orders}
+    found = orders_to_buy(ledger, requests(of, *(lines or LINES)), dry_run=dry_run)
+    return {one.order_ref: [line.wanted for line in one.lines] for one in found}
 
 
 def test_the_first_run_decides_and_a_changed_book_does_not(ledger: Ledger) -> None:
@@ -64,9 +68,61 @@ def test_a_part_never_takes_the_name_of_another_order(ledger: Ledger) -> None:
         split(ledger, ONE, *({**line, "order_ref": "A" * 63} for line in LINES))
 
 
-def test_of_a_thousand_orders_forty_wait_for_the_book(ledger: Ledger) -> None:
-    """One list to fill in; filled in, all are planned under the names that they had."""
-    sku = Sku(sku_id="1", name="", price=Money(500), stock=10_000)
+@pytest.mark.parametrize("group", ["taobao", "TAOBAO"])
+def test_two_parts_of_one_name_are_a_fault(ledger: Ledger, group: str) -> None:
+    """A marketplace and a group that is called like it, also where only case tells them apart."""
+    ivy = row("IVY-1", "610000000003", marketplace="taobao")
+    of = book(row("FERN-1", FERN), row("MOSS-1", MOSS, group=group), ivy)
+    with pytest.raises(BadRequests, match="its part would be called 'A-1-taobao': another order has that name"):
+        split(ledger, of, *LINES, {"own_sku": "IVY-1"})
+    assert ledger.parts.of(["A-1"]) == {}
+
+
+def test_what_is_new_never_joins_an_order_beside_one_that_was_bought(ledger: Ledger) -> None:
+    """The shop renames `MOSS-1` after it was bought; before that, it goes to the first order."""
+    assert split(ledger, ONE) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
+    of, lines = book(row("FERN-1", FERN), row("MOSS-2", MOSS)), ({"own_sku": "FERN-1"}, {"own_sku": "MOSS-2"})
+    assert split(ledger, of, *lines) == {"A-1": ["FERN-1", "MOSS-2"]}
+    ledger.put_plans([PlannedOrder(request=one) for one in by_seller(requests(ONE, *LINES)[0], {})], "batch")
+    with ledger.transaction() as connection:
+        connection.execute(update(orders).where(orders.c.order_ref == "A-1-b").values(order_id="77"))
+    assert split(ledger, of, *lines) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-2"]}
+    assert ledger.parts.wholes(["A-1-b", "A-1", "A-2"]) == {"A-1-b": "A-1", "A-1": "A-1"}
+
+
+def test_an_order_of_two_marketplaces_is_held(ledger: Ledger) -> None:
+    """The book moves an own SKU of a held order: its item would be looked up at the other marketplace."""
+    one_place = book(row("FERN-1", FERN), row("MOSS-1", MOSS))
+    assert split(ledger, one_place) == {"A-1": ["FERN-1", "MOSS-1"]}
+    of = book(row("FERN-1", FERN), row("MOSS-1", MOSS, marketplace="taobao"))
+    (order,) = orders_to_buy(ledger, requests(of, *LINES), dry_run=False)
+    plan = match_lines(order, offered(stock={"1": 5}))
+    assert (str(plan.state), plan.reason) == (
+        "held",
+        "one order, several sellers (1688, taobao): give each seller an order_ref of its own",
+    )
+
+
+def test_own_skus_of_one_variant_part_by_an_order_ref_of_their_own(ledger: Ledger) -> None:
+    """As the reason says; a group comes too late, since the first run decided."""
+    of = book(row("FERN-1", FERN), row("MOSS-1", FERN))
+    (order,) = orders_to_buy(ledger, requests(of, *LINES), dry_run=False)
+    assert match_lines(order, offered(stock={"1": 5})).reason == (
+        f"FERN-1, MOSS-1 are one and the same variant, {FERN}: give one of them an order_ref of its own"
+    )
+    parted = ({"own_sku": "FERN-1"}, {"own_sku": "MOSS-1", "order_ref": "A-2"})
+    assert split(ledger, of, *parted) == {"A-1": ["FERN-1"], "A-2": ["MOSS-1"]}
+
+
+@pytest.mark.parametrize("sku", ["2", "3"], ids=["sold out", "unknown"])
+def test_a_spare_is_taken_for_the_variant_that_can_t_be_had_alone(sku: str) -> None:
+    of = book(row("FERN-1", FERN, sku="1"), row("MOSS-1", FERN, sku=sku))
+    (order,) = requests(of, *LINES)
+    assert without_goods(match_lines(order, offered(stock={"1": 5, "2": 0}))) == {"MOSS-1"}
+
+
+def offered(*, stock: Mapping[str, int]) -> Mapping[tuple[Marketplace, str], Offer]:
+    """The fern's offer, with the stock of each SKU."""
     offer = Offer(
         marketplace=Marketplace.ALIBABA_1688,
         item_id=FERN,
@@ -76,13 +132,18 @@ def test_of_a_thousand_orders_forty_wait_for_the_book(ledger: Ledger) -> None:
         seller_name="s",
         min_quantity=1,
         active=True,
-        skus=(sku,),
+        skus=tuple(Sku(sku_id=one, name="", price=Money(500), stock=pieces) for one, pieces in stock.items()),
     )
+    return {(offer.marketplace, FERN): offer}
+
+
+def test_of_a_thousand_orders_forty_wait_for_the_book(ledger: Ledger) -> None:
+    """One list to fill in; filled in, all are planned under the names that they had."""
     lines = [{"order_ref": f"S-{n}", "own_sku": "FERN-1" if n >= 40 else f"NEW-{n}"} for n in range(1_000)]
 
     def planned(of: SkuBook) -> Counter[str]:
         plans = [
-            match_lines(one, {(offer.marketplace, FERN): offer})
+            match_lines(one, offered(stock={"1": 10_000}))
             for one in orders_to_buy(ledger, requests(of, *lines), dry_run=False)
         ]
         ledger.put_plans(plans, "batch")
