@@ -147,9 +147,9 @@ async def message_seller(
         refund = _chosen(resources, order_ref, line)
         if only_show:
             require_sayable(resources, refund, words)
-            return await dry_run_report(resources, [_would(order, f"write {words!r} about: {standing(refund)}")])
+            return await dry_run_report(resources, [_would(order, f"write it about: {standing(refund)}")])
         await write_message(resources, order, refund, words, tuple(vouchers))
-        return await _after(resources, refund, f"sent to the seller about the {refund.kind} of {refund.asked}: {words}")
+        return await _after(resources, refund, f"sent to the seller about the {refund.kind} of {refund.asked}")
 
 
 def receipt_name() -> str:

@@ -28,7 +28,7 @@ from flows.batch.opening import opened
 from flows.batch.plan_sources import FromCarts
 from flows.batch.planning import plan_orders
 from flows.batch.reporting import batch_report, one_report
-from flows.batch.request_batches import RequestBatch, orders_to_buy, read_shown
+from flows.batch.request_batches import RequestBatch, note_missing, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
 from flows.prefect_ui.artifacts import artifact_key, shown_whole
 from flows.prefect_ui.board import progress_shown
@@ -112,6 +112,7 @@ async def fill_cart(file: Path, batch: str | None = None, encoding: str = "") ->
     async with opened(begins_orders=True) as resources, progress_shown(artifact_key(asked.batch_id)):
         asked = replace(asked, orders=orders_to_buy(resources.ledger, asked.orders, dry_run=False))
         report = await fill_carts(resources, asked)
+        note_missing(report, resources.settings.data_dir)
     await show_outcome(report)
     return report
 
