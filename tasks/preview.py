@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connectors.marketplaces.freight import estimate
@@ -185,7 +185,7 @@ def match_lines(
         return PlannedOrder(request=request).with_verdict(held(because(ReasonCode.OWN_SKU_MISSING, own_skus=missing)))
     places = list(dict.fromkeys(own.marketplace for own in request.own_skus if own.marketplace))
     if len(places) > 1:
-        return PlannedOrder(request=request).with_verdict(held(because(ReasonCode.SEVERAL_SELLERS, sellers=places)))
+        return PlannedOrder(request=request).with_verdict(of_several_sellers(places))
     by_words = {line.item: match for line in request.lines if (match := matches.get((request.order_ref, line.item)))}
     plan = with_matches(PlannedOrder(request=request), matches).with_verdict(judge_request(request))
     found = [
@@ -199,7 +199,7 @@ def match_lines(
     available = judge_availability([(line, offer, sku) for line, (offer, sku) in zip(request.lines, good, strict=True)])
     sellers = {offer.seller_id: offer.seller_name for offer, _ in good}
     if len(sellers) > 1:
-        return plan.with_verdict(held(because(ReasonCode.SEVERAL_SELLERS, sellers=[*sellers.values()])))
+        return plan.with_verdict(of_several_sellers([*sellers.values()]))
     lines = tuple(
         order_line(line_no, line, offer, sku)
         for line_no, (line, (offer, sku)) in enumerate(zip(request.lines, good, strict=True), start=1)
@@ -208,6 +208,11 @@ def match_lines(
         return plan.with_verdict(held(alike))
     distinct = tuple({offer.item_id: offer for offer, _ in good}.values())
     return replace(plan, seller_id=next(iter(sellers)), lines=lines, offers=distinct).with_verdict(available)
+
+
+def of_several_sellers(sellers: Sequence[str]) -> Verdict:
+    """The verdict on an order that no one seller has; marketplaces stand for sellers where these are not known."""
+    return held(because(ReasonCode.SEVERAL_SELLERS, sellers=sellers))
 
 
 def _match(line: RequestLine, offer: Offer | Verdict, match: Match | None) -> tuple[Offer, Sku] | Verdict:
