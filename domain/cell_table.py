@@ -24,6 +24,8 @@ class BadTable(ValueError):
 class CheckedTable:
     """Takes the rows of the file as a reader finds them: `begin` with the header, `add` each row; `keep` gets them."""
 
+    is_quoted = True
+
     def __init__(self, columns: Sequence[Column]) -> None:
         self.is_full = False
         self.faults: list[Remark] = []

@@ -169,6 +169,8 @@ class RequestTable:
     A reader stops once `is_full`: further rows or faults are of no use.
     """
 
+    is_quoted = True
+
     def __init__(self, *, require_limit: bool = False, book: SkuBook | None = None) -> None:
         self.require_limit = require_limit
         self.book = book

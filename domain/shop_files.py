@@ -22,6 +22,7 @@ AS_TEXT = re.compile(r"^'(?=[0-9+=@(-])")
 NOT_IN_A_REF = re.compile("[^A-Za-z0-9._-]+")
 LEAST_ALIKE = 3
 NO_TEXT = "\0"
+CUT_SHORT = re.compile(r"-?[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
 COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
 
 
@@ -30,13 +31,17 @@ class Strict(BaseModel):
 
 
 class Keep(Strict):
-    """A row is kept whose cell in `column` is one of `values`, none of `never`, or filled, or above a number."""
+    """A row is kept whose cell in `column` is one of `values`, none of `never`, or filled, or above a number.
+
+    A file without the column is faulty, unless it is `optional`.
+    """
 
     column: str
     values: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     filled: bool = False
     above: int | None = None
+    optional: bool = False
 
     def keeps(self, cell: str) -> bool:
         plain = cell.casefold()
@@ -63,7 +68,8 @@ class Profile(Strict):
     its `signs`. `columns` say where a column of a request file is from: one column of the shop, the first filled one of
     several, or several joined. A blank cell of a column in `fill_down` has the text of
     the order's first row. `skip` are patterns of lines that are no data; where `explained` is set, the row below the
-    header explains the columns. `encoding` is of files that are no UTF-8.
+    header explains the columns. `line` is the column of an id that each line has once. `encoding` is of files that are
+    no UTF-8. Where `quoted` is unset, a quote in a tab file is a character like any other.
     """
 
     shop: str = Field(pattern="[a-z0-9_-]{1,40}")
@@ -77,7 +83,9 @@ class Profile(Strict):
     keep: tuple[Keep, ...] = ()
     skip: tuple[str, ...] = ()
     explained: bool = False
+    line: str = ""
     encoding: str = ""
+    quoted: bool = True
 
     def model_post_init(self, _context: object) -> None:
         unknown = [name for name in self.columns if name not in COLUMNS]
@@ -147,8 +155,10 @@ class ShopTable(RequestTable):
         self._profile: Profile | None = None
         self._resembled: Profile | None = None
         self._header: list[str] = []
-        self._firsts: dict[str, Mapping[str, str]] = {}
-        self._kept: dict[tuple[str, str], tuple[int, dict[str, str]]] = {}
+        self._firsts: dict[str, Mapping[str, object]] = {}
+        self._last = ""
+        self._lines: dict[str, int] = {}
+        self._kept: dict[tuple[str, str], tuple[int, dict[str, object]]] = {}
         self._left = Counter[str]()
         self._shop_refs: dict[str, str] = {}
 
@@ -159,6 +169,11 @@ class ShopTable(RequestTable):
             super().begin([] if self._resembled else columns)
         else:
             self._header = self._profile.named(columns)
+            self.is_quoted = self._profile.quoted
+            needed = [*(rule.column for rule in self._profile.keep if not rule.optional), self._profile.line]
+            for name in filter(None, needed):
+                if name not in self._header:
+                    self.fault(HEADER_ROW, name, "this column is missing, and says what must not be bought")
 
     def skips(self, cells: Sequence[str]) -> bool:
         if self._profile is None:
@@ -170,36 +185,51 @@ class ShopTable(RequestTable):
         if self._resembled is None and self._profile is None:
             super().add(row, cells)
         elif self._profile and any(cell not in (None, "") for cell in cells):
-            texts = {name: _text(cell) for name, cell in zip(self._header, cells, strict=False)}
-            if not self.skips([*texts.values()]):
-                self._take(self._profile, row, texts)
+            padded = (*cells, *("" for _ in self._header[len(cells) :]))
+            named = {name: _cell(cell) for name, cell in zip(self._header, padded, strict=False)}
+            if not self.skips([_text(cell) for cell in named.values()]):
+                self._take(self._profile, row, named)
 
-    def _take(self, profile: Profile, row: int, texts: dict[str, str]) -> None:
-        shop_ref = texts.get(profile.shown("order_ref"), "")
+    def _take(self, profile: Profile, row: int, cells: dict[str, object]) -> None:
+        shop_ref = _text(cells.get(profile.shown("order_ref"), ""))
         if profile.explained and row == HEADER_ROW + 1 and not re.search("[0-9]", shop_ref):
             return
-        first = self._firsts.setdefault(shop_ref, texts)
-        for name, text in texts.items():
-            if not text and any(fnmatchcase(name, pattern) for pattern in profile.fill_down):
-                texts[name] = first.get(name, "")
+        self._require_once(row, shop_ref, profile.line, _text(cells.get(profile.line, "")))
+        first = self._firsts.setdefault(shop_ref, cells)
+        for name, cell in cells.items():
+            if cell == "" and any(fnmatchcase(name, pattern) for pattern in profile.fill_down):
+                cells[name] = first.get(name, "")
         for rule in profile.keep:
-            if rule.column in texts and not rule.keeps(cell := texts[rule.column]):
-                self._left[f"{rule.column} {shortened(cell, 30) or 'empty'}"] += 1
+            if rule.column in cells and not rule.keeps(text := _text(cells[rule.column])):
+                self._left[f"{rule.column} {shortened(text, 30) or 'empty'}"] += 1
                 return
         order_ref = profile.ref_of(shop_ref)
+        if CUT_SHORT.fullmatch(shop_ref):
+            self.fault(row, "order_ref", "this is a number that a spreadsheet cut short; use the shop's file untouched")
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
             self.fault(row, "order_ref", f"this would be called {order_ref}, as another order of the file is")
-        made = {name: _value(texts, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
-        before = self._kept.setdefault((order_ref, made["own_sku"]), (row, made))[1]
-        if before is not made:
-            self._sum(row, before, made)
-
-    def _sum(self, row: int, before: dict[str, str], made: dict[str, str]) -> None:
-        """One line for the rows of an order with one own SKU: shops write it twice, such as for a gift."""
-        if before["quantity"].isdecimal() and made["quantity"].isdecimal():
-            before["quantity"] = str(int(before["quantity"]) + int(made["quantity"]))
+        made = {name: _value(cells, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
+        own_sku = _text(made["own_sku"])
+        first_row, before = self._kept.setdefault((order_ref, own_sku), (row, made))
+        if before is made:
+            return
+        # shops write one SKU of an order twice, such as for a gift
+        pieces = [_text(one["quantity"]) for one in (before, made)]
+        if before | {"quantity": ""} == made | {"quantity": ""} and all(map(str.isdecimal, pieces)):
+            before["quantity"] = str(sum(map(int, pieces)))
+            self.warn(row, "", f"the pieces of this row are added to row {first_row}: both are of one order and SKU")
         else:
-            self._kept[made["order_ref"], f"{made['own_sku']} in row {row}"] = row, made
+            self._kept[order_ref, f"{own_sku} in row {row}"] = row, made
+
+    def _require_once(self, row: int, shop_ref: str, column: str, line: str) -> None:
+        """Fault a line that is there twice, as in a file of two exports; without an id, an order that begins anew."""
+        if line:
+            if (first := self._lines.setdefault(line, row)) != row:
+                self.fault(row, column, f"the same line as row {first}; use one export at a time")
+        elif shop_ref and shop_ref != self._last and shop_ref in self._firsts:
+            problem = "rows of this order stand apart, as in a file of two exports; use one, its rows sorted by order"
+            self.fault(row, "order_ref", problem)
+        self._last = shop_ref or self._last
 
     def lack(self, found: Iterable[str]) -> None:
         if self._profile is None:
@@ -235,19 +265,23 @@ class ShopTable(RequestTable):
         return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings)
 
 
+def _cell(cell: object) -> object:
+    """The cell without the marks around a text; another value stays, for the checks of a request file."""
+    return "" if cell is None else AS_TEXT.sub("", cell.strip(BLANKS)) if isinstance(cell, str) else cell
+
+
 def _text(cell: object) -> str:
-    """The cell's text; one that a request file could not have, such as a date, stays no text of a request."""
+    """What a rule reads; a cell that no request file could have, such as a date, is no text of one."""
     try:
-        return AS_TEXT.sub("", value_text(cell).strip(BLANKS))
+        return str(cell).lower() if isinstance(cell, bool) else value_text(cell)
     except ValueError:
         return NO_TEXT
 
 
-def _value(texts: Mapping[str, str], source: Source) -> str:
-    if isinstance(source, Joined):
-        return ", ".join(filter(None, (texts.get(name, "") for name in source.join)))
-    names = [source] if isinstance(source, str) else source
-    return next((text for name in names if (text := texts.get(name, ""))), "")
+def _value(cells: Mapping[str, object], source: Source) -> object:
+    names = source.join if isinstance(source, Joined) else (source,) if isinstance(source, str) else source
+    filled = [cell for name in names if (cell := cells.get(name, "")) != ""]
+    return ", ".join(map(_text, filled)) if isinstance(source, Joined) else filled[0] if filled else ""
 
 
 def _listed(names: Sequence[str]) -> str:

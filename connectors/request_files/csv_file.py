@@ -21,6 +21,7 @@ class RowSink(Protocol):
     """The receiver of a file's rows, such as a `RequestTable`."""
 
     is_full: bool
+    is_quoted: bool
 
     def begin(self, columns: Sequence[str], /) -> None: ...
     def add(self, row: int, cells: Sequence[Any], /) -> None: ...
@@ -72,6 +73,8 @@ def _read(lines: _Lines, table: RowSink) -> None:
     try:
         columns = next(records, [])
         bare = _begin(columns, table)
+        if delimiter == "\t" and not table.is_quoted:
+            records = csv.reader(source, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
         unnamed = [at for at, column in enumerate(columns) if not column.strip(BLANKS)]
         for row, record in enumerate(records, start=above + HEADER_ROW + 1):
             lines.row_length = 0
@@ -87,7 +90,7 @@ def _read(lines: _Lines, table: RowSink) -> None:
             if table.is_full:
                 break
     except csv.Error as error:
-        problem = f"line {records.line_num} can't be read as CSV ({words_of(error)}); check its quotes"
+        problem = f"line {lines.read} can't be read as CSV ({words_of(error)}); check its quotes"
         raise Unusable(problem) from error
     if columns or not bare:
         table.lack(columns)

@@ -139,7 +139,7 @@ AMAZON = {
     "order-id": "503-1234567-1234567",
     "sku": "FERN-1",
     "quantity-to-ship": "1",
-    "recipient-name": "山田太郎",
+    "recipient-name": "髙田太郎",
     "ship-address-1": "丸の内1-1",
     "ship-city": "千代田区",
     "ship-state": "東京都",
@@ -152,11 +152,11 @@ AMAZON = {
 def test_amazon(tmp_path: Path) -> None:
     """Japan's file is Shift-JIS, which is never guessed: the refusal names shop, line and remedy."""
     rows = [AMAZON, AMAZON | {"sku": "MOSS-1", "quantity-to-ship": "2"}, AMAZON | {"quantity-to-ship": "0"}]
-    content = text_of(AMAZON_HEADER, rows, "\t").encode("shift_jis")
-    parsed = read(tmp_path, "unshipped.txt", content, encoding="shift_jis")
+    content = text_of(AMAZON_HEADER, rows, "\t").encode("cp932")
+    parsed = read(tmp_path, "unshipped.txt", content, encoding="cp932")
     ref = "503-1234567-1234567"
     assert lines(parsed) == {(f"AMZ-{ref}", ref): [("FERN-1", 1), ("MOSS-1", 2)]}
-    assert parsed.orders[0].receiver.name == "山田太郎"
+    assert parsed.orders[0].receiver.name == "髙田太郎"
     with pytest.raises(UnreadableFile, match=r"Amazon unshipped orders report: line 2 is no UTF-8 text; .*--encoding"):
         read(tmp_path, "unshipped.txt", content)
 
@@ -231,7 +231,7 @@ def test_etsy(tmp_path: Path) -> None:
         "Order ID": "3100000001",
         "SKU": "FERN-1",
     }
-    rows = [row, {**row, "Order ID": "3100000002", "Date Shipped": "07/26/2026"}]
+    rows = [row, {**row, "Order ID": "3100000002", "Transaction ID": "5", "Date Shipped": "07/26/2026"}]
     parsed = read(tmp_path, "EtsySoldOrderItems2026-7.csv", text_of(header, rows))
     assert lines(parsed) == {("ETSY-3100000001", "3100000001"): [("FERN-1", 1)]}
     assert (parsed.orders[0].receiver.country, parsed.orders[0].receiver.phone) == ("US", "")
@@ -261,6 +261,130 @@ def test_tiktok(tmp_path: Path) -> None:
     rows = [words, row, {**row, "Order ID": "576460000000000002\t", "Order Status": "Cancelled"}]
     parsed = read(tmp_path, "To Ship order.csv", text_of(header, rows))
     assert lines(parsed) == {("TT-576460000000000001", "576460000000000001"): [("FERN-1", 1)]}
+
+
+TIKTOK_HEADER = names(
+    "Order ID,Order Status,Order Substatus,SKU ID,Seller SKU,Product Name,Quantity,Created Time,Paid Time,"
+    "Cancelled Time,Tracking ID,Fulfillment Type,Recipient,Phone #,Country,State,City,Zipcode,Detail Address"
+)
+TIKTOK = {
+    "Order ID": "576460000000000001",
+    "Order Status": "To ship",
+    "Seller SKU": "FERN-1",
+    "Quantity": "1",
+    "Paid Time": "07/25/2026 1:00:00 PM",
+    "Recipient": "Jane Doe",
+    "Phone #": "(+1)6175550100",
+    "Country": "United States",
+    "State": "Massachusetts",
+    "City": "Boston",
+    "Zipcode": "02134",
+    "Detail Address": "1 Main St",
+}
+
+
+@pytest.mark.parametrize("rounded", ["5.76461E+17", "5,76461E+17", "5.7646100000000000e+17"])
+def test_a_rounded_id_names_no_order(tmp_path: Path, rounded: str) -> None:
+    faults = read(tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": rounded}])).faults
+    assert (2, "Order ID") in {(one.row, one.column) for one in faults if "cut short" in one.message}
+
+
+def test_a_row_that_a_shop_has_not_yet_left_to_the_seller_is_not_bought(tmp_path: Path) -> None:
+    """Words of states that no profile knows leave a line, told with its word."""
+    rows = [
+        TIKTOK,
+        TIKTOK | {"Order ID": "576460000000000002", "Order Status": "On hold"},
+        TIKTOK | {"Order ID": "576460000000000003", "Order Substatus": "On hold"},
+        TIKTOK | {"Order ID": "576460000000000004", "Fulfillment Type": "Fulfillment by TikTok"},
+    ]
+    parsed = read(tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, rows))
+    assert list(lines(parsed)) == [("TT-576460000000000001", "576460000000000001")]
+    rows = [SHOPIFY, SHOPIFY | {"Name": "#1002", "Lineitem fulfillment status": "partial"}]
+    assert list(lines(read(tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, rows)))) == [("S-1001", "#1001")]
+    shipped_order = {**EBAY, "Item Number": "", "Custom Label": "", "Quantity": "1", "Shipped On Date": "Jul-26-26"}
+    rows = [shipped_order, {name: EBAY[name] for name in ITEM}, EBAY | {"Order Number": "12-34567-89013"}]
+    assert list(lines(read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows)))) == [
+        ("EBAY-12-34567-89013", "12-34567-89013")
+    ]
+
+
+def test_pieces_are_added_only_for_rows_that_agree_and_this_is_told(tmp_path: Path) -> None:
+    gift = follow_up(**{"Lineitem quantity": "1", "Lineitem sku": "FERN-1"})
+    parsed = read(tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, [SHOPIFY, gift]))
+    assert lines(parsed) == {("S-1001", "#1001"): [("FERN-1", 3)]}
+    assert list(map(str, parsed.warnings)) == [
+        "row 3: the pieces of this row are added to row 2: both are of one order and SKU"
+    ]
+    rows = [SHOPIFY, SHOPIFY | {"Shipping Name": "John Doe"}]
+    faults = read(tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, rows)).faults
+    assert (3, "Shipping Name", "differs from row 2 of order S-1001") in {
+        (one.row, one.column, one.message) for one in faults
+    }
+
+
+def test_two_exports_in_one_file_are_refused(tmp_path: Path) -> None:
+    """An id of the line shows it, else rows of one order that stand apart."""
+    rows = [SHOPIFY, SHOPIFY | {"Name": "#1002"}, SHOPIFY]
+    (fault,) = read(tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, rows)).faults
+    assert str(fault) == (
+        "row 4, column Name: rows of this order stand apart, as in a file of two exports; use one, its rows sorted by "
+        "order"
+    )
+    row = AMAZON | {"order-item-id": "1"}
+    (fault,) = read(tmp_path, "amazon.txt", text_of(AMAZON_HEADER, [row, row], "\t")).faults
+    assert str(fault) == "row 3, column order-item-id: the same line as row 2; use one export at a time"
+    apart = [row, AMAZON | {"order-id": "9"}, row | {"order-item-id": "2"}]
+    assert read(tmp_path, "amazon.txt", text_of(AMAZON_HEADER, apart, "\t")).faults == ()
+
+
+@pytest.mark.parametrize("column", ["Financial Status", "Cancelled at", "Lineitem fulfillment status"])
+def test_a_file_without_the_column_of_a_rule_is_refused(tmp_path: Path, column: str) -> None:
+    header = [name for name in SHOPIFY_HEADER if name != column]
+    row = {name: text for name, text in SHOPIFY.items() if name != column}
+    (fault, *_) = read(tmp_path, "orders.csv", text_of(header, [row])).faults
+    assert (fault.row, column in str(fault)) == (1, True)
+
+
+def test_british_ebay_dispatches(tmp_path: Path) -> None:
+    header = ["Dispatched On Date" if name == "Shipped On Date" else name for name in EBAY_HEADER]
+    rows = [EBAY, EBAY | {"Order Number": "12-34567-89013", "Dispatched On Date": "Jul-26-26"}]
+    parsed = read(tmp_path, "ebay.csv", text_of(header, rows))
+    assert list(lines(parsed)) == [("EBAY-12-34567-89012", "12-34567-89012")]
+
+
+def sheet_of(folder: Path, header: Sequence[str], row: Mapping[str, object]) -> ParsedRequests:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    assert book.active is not None
+    book.active.append(header)
+    book.active.append([row.get(name) for name in header])
+    book.save(folder / "orders.xlsx")
+    return read_request_file(folder / "orders.xlsx", book=BOOK)
+
+
+def test_cells_of_a_spreadsheet_keep_what_a_rule_asks(tmp_path: Path) -> None:
+    """A yes/no value is read; blank cells at the end are there; a postcode that is a number has lost its zeros."""
+    nothing = "no line of this Shopify orders_export.csv is paid and left to be bought"
+    (fault,) = sheet_of(tmp_path, SHOPIFY_HEADER, {**SHOPIFY, "Lineitem requires shipping": False}).faults
+    assert fault.message == nothing
+    last = [*(name for name in SHOPIFY_HEADER if name != "Financial Status"), "Financial Status"]
+    (fault,) = sheet_of(tmp_path, last, {**SHOPIFY, "Financial Status": None}).faults
+    assert fault.message == nothing
+    (fault,) = sheet_of(tmp_path, SHOPIFY_HEADER, {**SHOPIFY, "Shipping Zip": 2134}).faults
+    assert str(fault) == (
+        "row 2, column Shipping Zip: this is a number and too short for a postcode of US: its first zeros are lost; "
+        "write it as text"
+    )
+
+
+def test_quotes_in_amazon_s_reports_are_characters(tmp_path: Path) -> None:
+    products = ('"Big fern', 'Pot 5"', '"Best" pot')
+    rows = [AMAZON | {"order-id": str(at), "product-name": f"P{at}"} for at in range(3)]
+    text = text_of(AMAZON_HEADER, rows, "\t")
+    for at, product in enumerate(products):
+        text = text.replace(f"P{at}", product)
+    assert list(lines(read(tmp_path, "amazon.txt", text))) == [("AMZ-0", "0"), ("AMZ-1", "1"), ("AMZ-2", "2")]
 
 
 def test_an_export_with_nothing_to_buy_says_so(tmp_path: Path) -> None:
