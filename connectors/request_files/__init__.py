@@ -22,7 +22,7 @@ from domain.request_files import ParsedRequests, RequestTable
 from domain.shop_files import Profile, ShopTable, profile_of
 from domain.sku_book import SkuBook
 
-__all__ = ["UnreadableFile", "check_encoding", "read_request_file", "read_request_text"]
+__all__ = ["READERS", "UnreadableFile", "check_encoding", "read_request_file", "read_request_text"]
 PASTED = Path("pasted lines")
 FileReader = Callable[[bytes, str, RequestTable], None]
 READERS: dict[str, FileReader] = {".csv": read_csv, ".xlsx": read_xlsx, ".json": read_json, ".parquet": read_parquet}

@@ -16,6 +16,7 @@ from connectors.ledger.outbox import Unsent
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
+from connectors.request_files import READERS
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
@@ -217,7 +218,7 @@ def _again(order: OrderRecord, source: str, *, in_cart: bool) -> tuple[str, str]
 
 
 def _is_path(source: str) -> bool:
-    return source.lower().endswith((".csv", ".xlsx", ".json", ".parquet"))
+    return Path(source).suffix.lower() in READERS
 
 
 def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]:

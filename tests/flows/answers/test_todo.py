@@ -6,6 +6,8 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from connectors.inbox import Folder, Inbox
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
@@ -57,6 +59,13 @@ def test_orders_that_are_held_refused_or_begun_are_listed_the_most_urgent_first(
         ("A-2", OrderState.HELD, "costs 29.00 CNY each", again),
         ("A-3", OrderState.REFUSED, "0 in stock", again),
     ]
+
+
+@pytest.mark.parametrize("file", ["unshipped.TXT", "orders.tsv"])
+def test_a_file_of_any_readable_kind_is_run_again(resources: Resources, file: str) -> None:
+    planned(resources, file, "A-1")
+    stands(resources, "A-1", OrderState.HELD, "costs 29.00 CNY each")
+    assert [one.commands for one in to_do(resources.ledger, refused_for=WEEK)] == [[f"sourcing run {file}"]]
 
 
 def test_of_what_waits_for_a_person_money_without_a_known_end_comes_first() -> None:
