@@ -19,6 +19,7 @@ from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
+from connectors.shop_files import profiles_in
 from connectors.snapshots.forgetting import erase_snapshots, has_order
 from connectors.sqlite_files import NotScrubbed, scrub
 from deployments.dispatching import are_received
@@ -40,9 +41,10 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
     `SnapshotError`, `LedgerUnusable` or `ServerFailed` a second call goes on.
     """
     told, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
+    profiles = profiles_in(settings.data_dir)
     ledger.chunks.drop_old()
     with _server(settings, records, told) as url:
-        runs = runs_with(url, order_refs, ledger.parts.wholes(order_refs)) if url else []
+        runs = runs_with(url, order_refs, ledger.parts.wholes(order_refs), profiles) if url else []
         pasted = {ref for run in runs for ref in run.order_refs}
         for ref in order_refs:
             if ref not in pasted and not _is_known(settings, ledger, ref):

@@ -15,6 +15,7 @@ from connectors.foreign import words_of
 from connectors.request_files.without_order import NO_PARTS, without_orders
 from deployments.local_server import ServerFailed, without_password
 from domain.forgetting import FORGOTTEN, Erased
+from domain.shop_files import Profile
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -36,7 +37,10 @@ class PastedRun:
 
 
 def without_lines(
-    parameters: Any, order_refs: Collection[str], wholes: Mapping[str, str] = NO_PARTS
+    parameters: Any,
+    order_refs: Collection[str],
+    wholes: Mapping[str, str] = NO_PARTS,
+    profiles: Sequence[Profile] | None = None,
 ) -> tuple[Any, set[str]]:
     """Parameters without the orders' rows in any pasted lines, and which orders these had.
 
@@ -46,7 +50,7 @@ def without_lines(
 
     def walk(value: Any, name: str = "") -> Any:
         if isinstance(value, str) and name == LINES:
-            kept, found = without_orders(value, order_refs, wholes)
+            kept, found = without_orders(value, order_refs, wholes, profiles)
             had.update(found)
             return kept
         if isinstance(value, dict):
@@ -67,12 +71,14 @@ def _batch_of(parameters: Mapping[str, Any]) -> str:
     return batch_id_of(PASTED, lines.strip().encode())
 
 
-def runs_with(url: str, order_refs: Collection[str], wholes: Mapping[str, str]) -> list[PastedRun]:
+def runs_with(
+    url: str, order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
+) -> list[PastedRun]:
     """All runs of a server with pasted lines of these orders, in one reading. Raises `ServerFailed`."""
     found = []
     with _asking(url) as client:
         for run in _pages(client, "/flow_runs/filter"):
-            kept, had = without_lines(run["parameters"], order_refs, wholes)
+            kept, had = without_lines(run["parameters"], order_refs, wholes, profiles)
             if had:
                 found.append(PastedRun(run["id"], run["name"], str(run["state_type"]), frozenset(had), kept))
     return found

@@ -6,30 +6,39 @@ import csv
 import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal
 
-from connectors.request_files.csv_file import DELIMITERS
+from connectors.request_files.csv_file import DELIMITERS, header_of
 from connectors.shop_files import shipped
 from domain.cells import BLANKS
 from domain.request_files import normal_name
-from domain.shop_files import profile_of
+from domain.shop_files import Profile, profile_of
 
 ORDER = "order_ref"
 NO_PARTS: Mapping[str, str] = MappingProxyType({})
 
 
 def without_orders(
-    text: str, order_refs: Collection[str], wholes: Mapping[str, str] = NO_PARTS
+    text: str,
+    order_refs: Collection[str],
+    wholes: Mapping[str, str] = NO_PARTS,
+    profiles: Sequence[Profile] | None = None,
 ) -> tuple[str, set[str]]:
     """The text without the lines of these orders, and which of them it had; unchanged where rows are unclear.
 
-    An order that was split from another has the lines of the whole, which `wholes` names.
+    An order that was split from another has the lines of the whole, which `wholes` names. The `profiles` of shops
+    are those that come along, unless others are given.
     """
+    profiles = shipped() if profiles is None else profiles
     lines = io.StringIO(text, newline="").readlines()
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(DELIMITERS, key=first.count)
-    if _is_open_ended(lines, delimiter):
+    shop = profile_of(header_of(first), profiles)
+    is_plain = shop is not None and not shop.quoted and delimiter == "\t"
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
+    if _is_open_ended(lines, delimiter, quoting):
         return text, set()
-    records = csv.reader(iter(lines), delimiter=delimiter)
+    records = csv.reader(iter(lines), delimiter=delimiter, quoting=quoting)
     try:
         found = [(cells, records.line_num) for cells in records]
     except csv.Error:
@@ -46,15 +55,15 @@ def without_orders(
         else:
             kept += lines[begin:end]
         if ref_in is None:
-            ref_in = _reader(record)
+            ref_in = _reader(record, profiles)
         begin = end
     return "".join(kept), had
 
 
-def _reader(header: Sequence[str]) -> Callable[[Sequence[str]], str] | None:
+def _reader(header: Sequence[str], profiles: Sequence[Profile]) -> Callable[[Sequence[str]], str] | None:
     """What reads a line's order below this header, None for another line."""
     names = [normal_name(cell) for cell in header]
-    if profile := profile_of(header, shipped()):
+    if (profile := profile_of(header, profiles)) and profile.shown(ORDER) in profile.named(header):
         at = profile.named(header).index(profile.shown(ORDER))
         return lambda cells: profile.ref_of(cells[at].strip(BLANKS)) if at < len(cells) else ""
     if ORDER in names:
@@ -63,10 +72,10 @@ def _reader(header: Sequence[str]) -> Callable[[Sequence[str]], str] | None:
     return None
 
 
-def _is_open_ended(lines: Sequence[str], delimiter: str) -> bool:
+def _is_open_ended(lines: Sequence[str], delimiter: str, quoting: Literal[0, 3]) -> bool:
     """Whether a quote is never closed: the text after it parses as one cell, and has the rows of other orders."""
     try:
-        for _ in csv.reader(iter(lines), delimiter=delimiter, strict=True):
+        for _ in csv.reader(iter(lines), delimiter=delimiter, quoting=quoting, strict=True):
             pass
     except csv.Error as error:
         return "end of data" in str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.request_files.without_order import without_orders
+from domain.shop_files import Profile
 
 HEADER = "order_ref,item,receiver_name,receiver_phone,city,note\n"
 HERS = 'A-1,1,王小明,"+1 508-555 0199",Xenopolis,"two\nlines"\n'
@@ -55,3 +56,13 @@ def test_lines_of_a_shop_s_export_go_by_the_name_that_its_orders_have_here() -> 
     own = "order_ref,own_sku,receiver_name\nA-1,FERN-1,Jane Doe\n"
     assert without_orders(own, {"A-1-taobao"}, parts) == ("order_ref,own_sku,receiver_name\n", {"A-1-taobao"})
     assert without_orders(own, {"A-1-taobao"}) == (own, set()), "it is another customer's, of a like name"
+
+
+def test_a_merchant_s_own_profile_and_amazon_s_quotes_are_read() -> None:
+    columns = {"order_ref": "Order", "own_sku": "SKU", "quantity": "Qty"}
+    own = Profile(shop="mine", title="my plugin", header=("Order", "SKU"), prefix="W-", columns=columns)
+    text = "Order,SKU,Qty,Name\n7,FERN-1,1,Jane Doe\n"
+    assert without_orders(text, {"W-7"}, profiles=[own]) == ("Order,SKU,Qty,Name\n", {"W-7"})
+    header = "order-id\torder-item-id\tsku\tproduct-name\tquantity-to-ship\trecipient-name\tship-country\n"
+    rows = ['1\t1\tFERN-1\t"Big fern\t1\tJane Doe\tUS\n', "2\t2\tFERN-1\tPot\t1\tJohn Doe\tUS\n"]
+    assert without_orders(header + "".join(rows), {"AMZ-1"}) == (header + rows[1], {"AMZ-1"})
