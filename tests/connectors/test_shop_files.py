@@ -357,7 +357,7 @@ def sheet_of(folder: Path, header: Sequence[str], row: Mapping[str, object]) -> 
 
     book = Workbook()
     assert book.active is not None
-    book.active.append(header)
+    book.active.append([*header])
     book.active.append([row.get(name) for name in header])
     book.save(folder / "orders.xlsx")
     return read_request_file(folder / "orders.xlsx", book=BOOK)
