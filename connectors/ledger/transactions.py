@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors.ledger.changes import record_change
 from connectors.ledger.engine import ONLY_READS, LedgerUnusable, blaming, open_engine, reading_engine, require_lasting
+from connectors.ledger.many import one_of
 from connectors.ledger.spending import CommittedTotals
 
 P = ParamSpec("P")
@@ -147,9 +148,9 @@ class LedgerRows:
         self, events: Table, *order: ColumnElement[Any], order_refs: Iterable[str] | None, since: datetime | None
     ) -> list[dict[str, Any]]:
         """Recorded events in order, optionally of some orders, or recorded since a time."""
-        statement = select(events).order_by(*order)
+        statement, refs = select(events).order_by(*order), list(order_refs or ())
         if order_refs is not None:
-            statement = statement.where(events.c.order_ref.in_(list(order_refs)))
+            statement = statement.where(one_of(events.c.order_ref, "refs"))
         if since is not None:
             statement = statement.where(events.c.recorded_at >= since)
-        return self._ledger.rows(statement)
+        return self._ledger.rows(statement, {"refs": refs})

@@ -134,3 +134,9 @@ def test_what_has_arrived_is_not_kept_among_parcels(shipped: Ledger, clock: Mova
     shipped.tracking.add({"A-1": []}, polled={"A-1": (clock(), 0)})
     shipped.tracking.add({}, [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)], polled={"A-1": (clock(), 0)})
     assert shipped.tracking.not_due({}) == set()
+
+
+def test_the_scans_of_more_orders_than_a_statement_has_parameters(shipped: Ledger, clock: MovableClock) -> None:
+    shipped.tracking.add({"A-1": [scan("P", clock)], "A-2": [scan("Q", clock)]})
+    refs = ["A-2", *map(str, range(300_000))]
+    assert [row["tracking_number"] for row in shipped.tracking.listed(order_refs=refs)] == ["Q"]
