@@ -118,7 +118,12 @@ class Coordinator:
 
     async def touch(self) -> None:
         """Show that this run is alive, also while it waits for a person; ends when another run shares the batch."""
-        while await asyncio.to_thread(self._rows.touch, self._shared):  # noqa: ASYNC110 - it is told to a database
+        is_ours = True
+        while is_ours:
+            try:
+                is_ours = await asyncio.to_thread(self._rows.touch, self._shared)
+            except LedgerUnusable as error:
+                run_logger().warning("Helpers of batch %s don't see this run: %s", self._batch, error)
             await asyncio.sleep(TOUCH_EVERY_S)
 
     async def close(self) -> None:

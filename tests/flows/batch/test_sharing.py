@@ -14,6 +14,7 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from connectors.ledger.chunks import Chunk, SharedBatch, Work
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.store import Ledger
 from connectors.program import program
@@ -195,6 +196,24 @@ def test_who_is_cancelled_closes_the_batch(ledger: Ledger, tmp_path: Path) -> No
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancelled())
     assert ledger.chunks.of_batch("batch") is None
+
+
+def test_a_run_shows_that_it_is_alive_also_after_its_database_was_away(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: list[LedgerUnusable | bool] = [LedgerUnusable("it is away"), True, False]
+
+    def touched(_: SharedBatch) -> bool:
+        if isinstance(answer := answers.pop(0), LedgerUnusable):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(ledger.chunks, "touch", touched)
+    monkeypatch.setattr(sharing, "TOUCH_EVERY_S", 0)
+    coordinator = Coordinator(resources_of(ledger, tmp_path), share(ledger), helpers=2, chunk_size=10)
+    asyncio.run(coordinator.touch())
+    assert answers == []
+    assert "Helpers of batch batch don't see this run: it is away" in caplog.text
 
 
 APPROVED = {"A-1": "hash", "A-2": "hash"}
