@@ -97,7 +97,8 @@ class Reconciliation:
         wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
         unknown_here = self._without(seen.findings, foreign)
         refunds, unread = await self._unknown_refunds()
-        if trouble := await note_missing(self.resources, self.since):
+        missing, trouble = await note_missing(self.resources, self.since)
+        if trouble:
             self.troubles.append(detail(Part.REFUNDS_NOT_COMPARED, failure=trouble))
         findings = ranked([*unknown_here, *refunds, *([wallet] if wallet else [])])
         report = ReconciliationReport(
@@ -115,8 +116,9 @@ class Reconciliation:
             snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
         )
         rows = reconciliation_rows(findings, since=self.since, summary=summary_of(report))
+        written = {ref: order for ref, order in before.items() if ref not in missing}
         snapshot_id = await snapshot_moved(
-            self.resources, "reconciliation", before=before, further={"reconciliation": rows}, begun=self.now
+            self.resources, "reconciliation", before=written, further={"reconciliation": rows}, begun=self.now
         )
         rejected = rejected_in(self.resources.settings.snapshot_root, snapshot_id)
         return replace(report, snapshot_id=snapshot_id or "", rejected=rejected)

@@ -186,7 +186,8 @@ async def track(
     await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
     snapshot_id = None
     if only is None:  # else the caller writes all at once
-        if trouble := await note_missing(resources, resources.clock() - LATE_REFUNDS, ("refunds",)):
+        _, trouble = await note_missing(resources, resources.clock() - LATE_REFUNDS, ("refunds",))
+        if trouble:
             run_logger().warning("%s", trouble)
         snapshot_id = await snapshot_moved(resources, "tracking", before=followed.before)
     report = TrackReport(

@@ -10,7 +10,7 @@ from functools import partial
 import pyarrow as pa
 from pyarrow.compute import field
 
-from connectors.ledger.overview import MOVED_AT, moved_since
+from connectors.ledger.overview import MOVED_AT, ids_of_rows, moved_since
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import Scan
@@ -112,23 +112,27 @@ def _hash(row: Row) -> int:
     return hash(repr(row))
 
 
-async def note_missing(resources: Resources, since: datetime, tables: Collection[str] = tuple(MOVED_AT)) -> str:
-    """Call moved what moved since then and after these tables were written; answers what went wrong.
+async def note_missing(
+    resources: Resources, since: datetime, tables: Collection[str] = tuple(MOVED_AT)
+) -> tuple[set[str], str]:
+    """Call moved what moved since then and after these tables were written; answers its orders, and what went wrong.
 
-    A run may end between settling and its snapshot. All refunds are compared until none is missing once: earlier
-    versions wrote no rows of those that callbacks settled.
+    A run may end between settling and its snapshot; a later one writes only what is new of its orders. So they count as
+    missing also without rows of their lines, payment or shipment. All refunds are compared until none is missing once:
+    earlier versions wrote no rows of those that callbacks settled.
     """
-    marks = resources.ledger.marks
+    marks, missing = resources.ledger.marks, set[str]()
     is_first = not await asyncio.to_thread(marks.shown, ALL_COMPARED)
     try:
         for table in tables:
             all_of_it = is_first and table == "refunds"
             found = await asyncio.to_thread(_note_unwritten, resources, table, BEGINNING if all_of_it else since)
+            missing.update(found)
             if all_of_it and not found:
                 await asyncio.to_thread(marks.show, ALL_COMPARED, "yes")
     except SnapshotError as error:
-        return f"rows that the tables lack could not be looked for: {error}"
-    return ""
+        return missing, f"rows that the tables lack could not be looked for: {error}"
+    return missing, ""
 
 
 def _note_unwritten(resources: Resources, table: str, since: datetime) -> Collection[str]:
@@ -136,14 +140,22 @@ def _note_unwritten(resources: Resources, table: str, since: datetime) -> Collec
     ledger = resources.ledger
     if not (moved := moved_since(ledger, table, since)):
         return ()
-    these = field("order_ref").isin(pa.array([*moved], pa.string()))
-    rows = Snapshots(resources.settings.snapshot_root).arrow(table, columns=["order_ref", "snapshot_at"], where=these)
+    rows = _written(resources, table, "snapshot_at", moved)
     newest = rows.group_by("order_ref").aggregate([("snapshot_at", "max")]).to_pydict()
     told = dict[str, datetime](zip(newest["order_ref"], newest["snapshot_at_max"], strict=True))
     missing = {ref for ref, at in moved.items() if ref not in told or told[ref] < at}
+    if table == "orders":
+        for (name, column), ids in ids_of_rows(ledger, since).items():
+            found = _written(resources, name, column, ids).to_pydict()
+            missing |= dict(ids.items() - {*zip(found["order_ref"], found[column], strict=True)}).keys()
     ledger.moved |= missing
     if table == "tracking_events":
         events = ledger.tracking.listed(order_refs=missing, since=since)
         new = (one for one in events if one["order_ref"] not in told or told[one["order_ref"]] < one["recorded_at"])
         ledger.scanned.update((one["order_ref"], one["tracking_number"], one["sequence"]) for one in new)
     return missing
+
+
+def _written(resources: Resources, table: str, column: str, refs: Collection[str]) -> pa.Table:
+    these = field("order_ref").isin(pa.array([*refs], pa.string()))
+    return Snapshots(resources.settings.snapshot_root).arrow(table, columns=["order_ref", column], where=these)

@@ -142,14 +142,31 @@ def moved_since(ledger: Transactions, table: str, since: datetime) -> dict[str, 
     return {row["order_ref"]: row["at"] for row in ledger.rows(statement)}
 
 
+def ids_of_rows(ledger: Transactions, since: datetime) -> dict[tuple[str, str], dict[str, str]]:
+    """The id with which each order that moved since then has a row in a table, by table and column."""
+    ids = (orders.c.order_ref, orders.c.order_id, orders.c.paid_minor, orders.c.shipment_order_id)
+    which = (orders.c.updated_at >= since, orders.c.state.in_(list(OrderState)))  # an index serves both together
+    moved = ledger.rows(select(*ids).where(*which))
+    ordered = [row for row in moved if row["order_id"]]
+    return {
+        ("order_lines", "order_id"): {row["order_ref"]: row["order_id"] for row in ordered},
+        ("payments", "order_id"): {
+            row["order_ref"]: row["order_id"] for row in ordered if row["paid_minor"] is not None
+        },
+        ("shipments", "shipment_order_id"): {
+            row["order_ref"]: row["shipment_order_id"] for row in moved if row["shipment_order_id"]
+        },
+    }
+
+
 def in_warehouse_since(ledger: Transactions, since: datetime) -> dict[str, datetime]:
-    """The orders that have reached the warehouse since then and are there, and when they came."""
+    """The orders in the warehouse that came there first since then, and when."""
     statement = (
         select(moves.c.order_ref, func.min(moves.c.at).label("at"))
         .join(orders, orders.c.order_ref == moves.c.order_ref)
-        .where(moves.c.at >= since, moves.c.new_state == OrderState.IN_WAREHOUSE)
-        .where(orders.c.state == OrderState.IN_WAREHOUSE)
+        .where(moves.c.new_state == OrderState.IN_WAREHOUSE, orders.c.state == OrderState.IN_WAREHOUSE)
         .group_by(moves.c.order_ref)
+        .having(func.min(moves.c.at) >= since)
     )
     return {row["order_ref"]: row["at"] for row in ledger.rows(statement)}
 

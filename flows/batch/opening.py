@@ -9,7 +9,7 @@ from datetime import datetime
 
 from prefect.context import FlowRunContext
 
-from connectors.ledger.overview import every_open_effect
+from connectors.ledger.overview import every_open_effect, standing_of
 from connectors.ledger.records import EffectRecord
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.effects import EffectStatus
@@ -80,8 +80,8 @@ async def opened(
             async with moves_written(resources):
                 yield resources
         words = [word.message(order_refs) for word, order_refs in resources.unknown.items()]
-        told = [*of_doubts(_doubts(resources)), *words, *of_calls(resources.calls), *refund_messages(resources)]
-        await enqueue(resources.ledger, *told)
+        refunds = await asyncio.to_thread(refund_messages, resources)
+        await enqueue(resources.ledger, *of_doubts(_doubts(resources)), *words, *of_calls(resources.calls), *refunds)
 
 
 @asynccontextmanager
@@ -98,13 +98,13 @@ async def moves_written(resources: Resources) -> AsyncIterator[None]:
 
 def refund_messages(resources: Resources) -> list[Message]:
     """The messages of refunds that need a person and were not enqueued before: else each run would write."""
-    ledger = resources.ledger
-    refunds = ledger.refunds.in_states(REFUND_WAITS)
-    orders = ledger.orders({one.order_ref for one in refunds}) if refunds else {}
-    waiting = [one for one in refunds if orders[one.order_ref].state in NOT_OVER]
-    messages = [*of_refunds(waiting, resources.clock())]
-    known = ledger.outbox.known(one.cause for one in messages)
-    return [one for one in messages if one.cause not in known]
+    ledger, now = resources.ledger, resources.clock()
+    waiting = ledger.refunds.in_states(REFUND_WAITS)
+    messages = [(one.order_ref, message) for one in waiting for message in of_refunds([one], now)]
+    known = ledger.outbox.known(message.cause for _, message in messages)
+    new = [(ref, message) for ref, message in messages if message.cause not in known]
+    orders = standing_of(ledger, order_refs={ref for ref, _ in new})
+    return [message for ref, message in new if orders[ref].state in NOT_OVER]
 
 
 def _doubts(resources: Resources) -> list[EffectRecord]:

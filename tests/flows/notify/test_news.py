@@ -357,3 +357,9 @@ def test_the_time_in_which_goods_can_go_back_is_told_once_before_it_is_over(
     assert message.subject == "Until 2026-01-08 12:00 UTC goods of 1 order can go back to their sellers"
     assert "A-1: the goods lie in the warehouse in China. Sellers take them back for 7 days" in message.body
     assert (ledger.outbox.put(message), ledger.outbox.put(*again)) == (True, False)
+    arrived_at = clock()
+    clock.advance(timedelta(days=9).total_seconds())
+    for came in (OrderState.REFUNDING, OrderState.IN_WAREHOUSE):  # a refund was asked for, and refused
+        ledger.change([OrderChange(order_ref="A-1", state=came)])
+    assert in_warehouse_since(ledger, clock() - timedelta(days=7)) == {}
+    assert in_warehouse_since(ledger, arrived_at) == {"A-1": arrived_at}
