@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +13,9 @@ import pytest
 from domain.effects import Resolution, ResolutionKind
 from domain.money import Money
 from domain.reasons import ReasonCode, because
+from flows import after_sale, carts
 from flows.after_sale import confirm_receipt, message_seller, request_refund, return_parcel, withdraw_refund
+from flows.batch.request_batches import RequestBatch
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.dry_run import DryRunRow, dry_run_summary
 from flows.prefect_ui.parameters import BadInput
@@ -104,3 +109,53 @@ def test_what_would_happen_stands_in_the_name_of_the_run() -> None:
     assert dry_run_summary([would]) == "only shown: would close it unpaid"
     assert dry_run_summary([cant]) == "only shown: not possible: the marketplace takes no such refund now"
     assert dry_run_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"
+
+
+async def nothing(*_: object) -> None:
+    """Takes the place of what opens, sends or shows."""
+
+
+async def test_words_to_a_seller_stay_out_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may name the receiver, and logs and names of runs can't be erased."""
+    told = list[str]()
+
+    async def after(_resources: object, _refund: object, done: str) -> None:
+        told.append(done)
+
+    for name, stand_in in {
+        "opened": opened,
+        "_settled_order": nothing,
+        "_chosen": lambda *_: SimpleNamespace(kind="refund", asked=Money(1200)),
+        "write_message": nothing,
+        "_after": after,
+    }.items():
+        monkeypatch.setattr(after_sale, name, stand_in)
+    await message_seller.fn("A-1", "for Jane Doe", only_show=False)
+    assert told == ["sent to the seller about the refund of 12.00 CNY"]
+
+
+async def test_filling_carts_writes_what_the_book_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def read(*_: object) -> RequestBatch:
+        return RequestBatch(batch_id="b", source="a.csv", orders=())
+
+    async def filled(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(batch_id="b", missing_entries=[{"own_sku": "FERN-1", "rank": "1"}])
+
+    for name, stand_in in {
+        "read_shown": read,
+        "opened": lambda **_: opened(tmp_path),
+        "progress_shown": lambda _key: opened(),
+        "fill_carts": filled,
+        "orders_to_buy": lambda *_, **_options: (),
+        "best_effort": nothing,
+        "rename_run": lambda _name: None,
+        "show_outcome": nothing,
+    }.items():
+        monkeypatch.setattr(carts, name, stand_in)
+    await carts.fill_cart.fn(tmp_path / "a.csv")
+    assert (tmp_path / "book-missing-b.csv").read_text(encoding="utf-8-sig").splitlines()[1] == "FERN-1,,1,,,,,,,"
+
+
+@asynccontextmanager
+async def opened(data_dir: Path | None = None) -> AsyncIterator[SimpleNamespace]:
+    yield SimpleNamespace(ledger=None, settings=SimpleNamespace(data_dir=data_dir))
