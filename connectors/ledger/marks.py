@@ -230,7 +230,7 @@ def require_unmarked(connection: Connection, url: str, *only: Mark) -> None:
 def require_settled(connection: Connection, url: str, now: datetime) -> None:
     """Raise `StillArriving` while what was sent before the ledger was restored may still arrive."""
     waits = select(marks.c.words, marks.c.ended_at).where(marks.c.name == Mark.RESTORED, marks.c.ended_at > now)
-    for row in connection.execute(waits.order_by(marks.c.ended_at.desc()).limit(1)):
+    if row := connection.execute(waits.order_by(marks.c.ended_at.desc()).limit(1)).first():
         raise StillArriving(url, row.words, row.ended_at)
 
 
