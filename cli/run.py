@@ -20,11 +20,11 @@ from cli.options import agrees, require_batch_name, require_encoding, require_ti
 from cli.plan import NUMBERS, show_matches, show_plan, totals
 from cli.running import nothing, run_flow
 from cli.terminal import MOST_SHOWN, bars_aside, console, messages, print_json, show_orders, show_snapshot
-from connectors.book_file import missing_file, read_book
+from connectors.book_file import missing_file
 from connectors.fetched_files import fetch_stored, is_address
+from connectors.reading import reading_by
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
-from connectors.shop_files import profiles_in
 from domain.money import Money
 from domain.report import BatchReport, MatchLine
 from domain.request_remarks import BadRequests, Remark, merged_remarks
@@ -131,15 +131,7 @@ def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[R
 
     Answers the warnings about the file.
     """
-    settings = SourcingSettings()
-    book = asyncio.run(read_book(settings))
-    parsed = read_request_file(
-        file,
-        encoding=encoding,
-        require_limit=settings.require_price_limit,
-        book=book,
-        shops=profiles_in(settings.data_dir),
-    )
+    parsed = read_request_file(file, encoding=encoding, **asyncio.run(reading_by(SourcingSettings())))
     faults = parsed.faults
     if faults and as_json:
         print_json({"faults": [asdict(fault) for fault in faults]})

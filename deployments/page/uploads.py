@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from connectors.book_file import read_book
 from connectors.durable import whole
 from connectors.inbox import ASKS, Folder, Inbox
+from connectors.reading import reading_by
 from connectors.request_files import READERS, UnreadableFile, read_request_file
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
-from connectors.shop_files import profiles_in
 from deployments.bounded_http import Unheard
 from domain.request_remarks import Fault, merged_remarks
 from domain.wording import pluralize
@@ -49,13 +48,8 @@ def take(settings: SourcingSettings, sent: str, content: bytes) -> tuple[str, Se
     with TemporaryDirectory() as folder:
         (read := Path(folder, name)).write_bytes(content)
         try:
-            asked = read_request_file(
-                read,
-                encoding=settings.inbox_encoding,
-                require_limit=settings.require_price_limit,
-                book=asyncio.run(read_book(settings)),
-                shops=profiles_in(settings.data_dir),
-            )
+            reading = asyncio.run(reading_by(settings))
+            asked = read_request_file(read, encoding=settings.inbox_encoding, **reading)
         except BadSetting as error:
             return sent, (), [Fault(0, "", str(error))]
         except UnreadableFile as error:

@@ -8,23 +8,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from prefect.blocks.system import Secret
 from prefect.runtime import flow_run
 
-from connectors.book_file import book_text, missing_file, read_book
+from connectors.book_file import book_text, missing_file
 from connectors.durable import whole
 from connectors.fetched_files import FOLDER, fetch_stored, is_address, is_fetched
 from connectors.ledger.store import Ledger
+from connectors.reading import Reading, reading_by
 from connectors.request_files import read_request_file, read_request_text
 from connectors.settings import SourcingSettings
-from connectors.shop_files import profiles_in
 from domain.orders import OrderRequest
 from domain.report import BatchReport, check_batch_id
 from domain.request_remarks import BadRequests, Fault, Remark, merged_remarks
-from domain.shop_files import Profile
-from domain.sku_book import SkuBook, by_seller, parts_of
+from domain.sku_book import by_seller, parts_of
 from domain.wording import pluralize
 from flows.prefect_ui.artifacts import show_faults
 from flows.prefect_ui.expected_errors import run_logger
@@ -48,10 +47,9 @@ class RequestBatch:
 async def read_shown(requests: Requests, batch: str, settings: SourcingSettings) -> RequestBatch:
     """Read requests for a run, which shows every fault, and logs what was cleaned or ignored."""
     requests = await _fetched(requests)
-    book = await read_book(settings)
-    limit, shops = settings.require_price_limit, profiles_in(settings.data_dir)
+    reading = await reading_by(settings)
     try:
-        asked = read_requests(requests, batch, require_limit=limit, book=book, shops=shops)
+        asked = read_requests(requests, batch, **reading)
     except BadRequests as error:
         await show_faults(Path(requests.file).name or PASTED, error.faults)
         raise
@@ -83,21 +81,13 @@ async def _secret(file: str) -> str:
     return address
 
 
-def read_requests(
-    requests: Requests,
-    batch: str = "",
-    *,
-    require_limit: bool = False,
-    book: SkuBook | None = None,
-    shops: Sequence[Profile] | None = None,
-) -> RequestBatch:
+def read_requests(requests: Requests, batch: str = "", **reading: Unpack[Reading]) -> RequestBatch:
     """Read the file or the pasted lines. Raises `BadInput`, `UnreadableFile`, or `BadRequests` with every fault."""
     requests.check()
     if requests.file:
-        file, coded = Path(requests.file), requests.encoding
-        parsed = read_request_file(file, encoding=coded, require_limit=require_limit, book=book, shops=shops)
+        parsed = read_request_file(Path(requests.file), encoding=requests.encoding, **reading)
     else:
-        parsed = read_request_text(requests.lines, require_limit=require_limit, book=book, shops=shops)
+        parsed = read_request_text(requests.lines, **reading)
     if parsed.faults:
         raise BadRequests(parsed.faults)
     if batch:
