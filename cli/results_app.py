@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import explained
+from cli.failures import BadUsage, explained
 from cli.options import AnsweredBy, Json
 
 app = typer.Typer()
@@ -62,11 +62,18 @@ def export(
     xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a sheet a table.")] = None,
     parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Parquet: one table.")] = None,
     sqlite: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a SQLite database.")] = None,
+    shops: Annotated[
+        bool, typer.Option("--shops", help="Instead the tracking numbers that shops lack, a file a shop.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write tables for other programs: amounts in their currency, times of SOURCING_TIMEZONE, ids as text."""
-    from cli.export import run_export
+    from cli.export import run_export, run_shops
 
+    if shops:
+        if tables or sql or csv or xlsx or parquet or sqlite:
+            raise BadUsage("--shops takes no table, query or file: it names its files itself")
+        raise typer.Exit(run_shops(as_json=json))
     files = {"csv": csv, "xlsx": xlsx, "parquet": parquet, "sqlite": sqlite}
     raise typer.Exit(run_export(tables or [], sql, files, as_json=json))
 

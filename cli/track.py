@@ -29,6 +29,8 @@ def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bo
             show_orders("Moved", report.moved)
         followed, events = pluralize(report.followed, "order"), pluralize(report.new_events, "new event")
         console.print(f"{followed} followed, {len(report.moved):,} moved, {events}")
+        for file in report.files:
+            console.print(f"For a shop: {file}", soft_wrap=True)
         show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
     for word, count in report.unknown_words.items():
         warn("not known:", f"{word} ({pluralize(count, 'order')})")

@@ -19,6 +19,7 @@ Examples: `after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
 | `during-forget` | a receiver is erased in so many places | `ledger`, `snapshots`, `files`, `runs`, `finished` |
 | `message-claimed` | that a message is tried at a recipient; it has not left | |
 | `message-sent` | that a message is tried at a recipient; it has left, and that is not recorded | |
+| `tracking-written` | a file of tracking numbers; that they are exported is not recorded | shop |
 
 Every command that opens a ledger or writes a snapshot refuses an unknown value: a test that arms a misspelt point would
 prove nothing. Without the variable a point costs one reading of the environment.
@@ -49,9 +50,11 @@ DURING_MOVE = "during-move"
 DURING_FORGET = "during-forget"
 MESSAGE_CLAIMED = "message-claimed"
 MESSAGE_SENT = "message-sent"
+TRACKING_WRITTEN = "tracking-written"
 
 EFFECT_POINTS = (BEFORE_INTENT, AFTER_INTENT, BEFORE_SEND, BEFORE_FIRST_BYTE, AFTER_SEND, AFTER_ANSWER, AFTER_RECORD)
-POINTS = (*EFFECT_POINTS, BEFORE_MANIFEST, AFTER_REVISION, DURING_MOVE, DURING_FORGET, MESSAGE_CLAIMED, MESSAGE_SENT)
+OTHERS = (BEFORE_MANIFEST, AFTER_REVISION, DURING_MOVE, DURING_FORGET, MESSAGE_CLAIMED, MESSAGE_SENT, TRACKING_WRITTEN)
+POINTS = (*EFFECT_POINTS, *OTHERS)
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 FORM = re.compile(r"((?P<how>kill|stop)@)?(?P<point>[a-z-]+)(:(?P<detail>[^:]*)(:(?P<count>[1-9][0-9]*))?)?")
 

@@ -41,11 +41,19 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShopLine:
+    """A line of the shop's order with its pieces. `line` is its id there, empty where the shop's file has none."""
+
+    line: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSku:
     """An own SKU of the merchant, `quantity` of which a line asks for, and the entry of the SKU book as it was read.
 
     Of `ranks`, the best first, each is a bundle of components; the one at `rank` is bought. There is none where the
-    book has no entry. Lines of one `group` and `marketplace` make an order.
+    book has no entry. Lines of one `group` and `marketplace` make an order. `shop_lines` are those that ask for it.
     """
 
     sku: str
@@ -54,6 +62,7 @@ class OwnSku:
     group: str = ""
     ranks: tuple[tuple[Component, ...], ...] = ()
     rank: int = 0
+    shop_lines: tuple[ShopLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

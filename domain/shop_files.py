@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.cells import BLANKS, value_text
 from domain.items import shortened
+from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, IN_THE_BOOK
 from domain.request_files import ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, WHOLE_FILE, Fault
+from domain.shop_tracking import Sheet
 from domain.wording import pluralize
 
 MOST_NAMED = 8
@@ -69,10 +71,11 @@ class Profile(Strict):
     several, or several joined. A blank cell of a column in `fill_down` has the text of
     the order's first row. `skip` are patterns of lines that are no data; where `explained` is set, the row below the
     header explains the columns. `line` is the column of an id that each line has once. `encoding` is of files that are
-    no UTF-8. Where `quoted` is unset, a quote in a tab file is a character like any other.
+    no UTF-8. Where `quoted` is unset, a quote in a tab file is a character like any other. `tracking` is the file by
+    which the shop takes tracking numbers.
     """
 
-    shop: str = Field(pattern="[a-z0-9_-]{1,40}")
+    shop: str = Field(pattern="^[a-z0-9_-]{1,40}$")
     title: str
     header: tuple[str, ...] = Field(min_length=2)
     columns: Mapping[str, Source]
@@ -86,6 +89,7 @@ class Profile(Strict):
     line: str = ""
     encoding: str = ""
     quoted: bool = True
+    tracking: Sheet | None = None
 
     def model_post_init(self, _context: object) -> None:
         unknown = [name for name in self.columns if name not in COLUMNS]
@@ -161,6 +165,7 @@ class ShopTable(RequestTable):
         self._kept: dict[tuple[str, str], tuple[int, dict[str, object]]] = {}
         self._left = Counter[str]()
         self._shop_refs: dict[str, str] = {}
+        self._shop_lines: dict[int, list[ShopLine]] = {}
 
     def begin(self, columns: Sequence[str]) -> None:
         self._profile = profile_of(columns, self._profiles)
@@ -194,7 +199,8 @@ class ShopTable(RequestTable):
         shop_ref = _text(cells.get(profile.shown("order_ref"), ""))
         if profile.explained and row == HEADER_ROW + 1 and not re.search("[0-9]", shop_ref):
             return
-        self._require_once(row, shop_ref, profile.line, _text(cells.get(profile.line, "")))
+        line = _text(cells.get(profile.line, "")) if profile.line else ""
+        self._require_once(row, shop_ref, profile.line, line)
         first = self._firsts.setdefault(shop_ref, cells)
         for name, cell in cells.items():
             if cell == "" and any(fnmatchcase(name, pattern) for pattern in profile.fill_down):
@@ -211,12 +217,14 @@ class ShopTable(RequestTable):
         made = {name: _value(cells, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
         own_sku = _text(made["own_sku"])
         first_row, before = self._kept.setdefault((order_ref, own_sku), (row, made))
+        if (pieces := _text(made["quantity"])).isdecimal():
+            self._shop_lines.setdefault(first_row, []).append(ShopLine(line=line, quantity=int(pieces)))
         if before is made:
             return
         # shops write one SKU of an order twice, such as for a gift
-        pieces = [_text(one["quantity"]) for one in (before, made)]
-        if before | {"quantity": ""} == made | {"quantity": ""} and all(map(str.isdecimal, pieces)):
-            before["quantity"] = str(sum(map(int, pieces)))
+        both = [_text(one["quantity"]) for one in (before, made)]
+        if before | {"quantity": ""} == made | {"quantity": ""} and all(map(str.isdecimal, both)):
+            before["quantity"] = str(sum(map(int, both)))
             self.warn(row, "", f"the pieces of this row are added to row {first_row}: both are of one order and SKU")
         else:
             self._kept[order_ref, f"{own_sku} in row {row}"] = row, made
@@ -259,10 +267,20 @@ class ShopTable(RequestTable):
         if (profile := self._profile) is None:
             return parsed
         orders = [
-            replace(one, shop=profile.shop, shop_ref=self._shop_refs[one.order_ref][:80]) for one in parsed.orders
+            replace(
+                one,
+                shop=profile.shop,
+                shop_ref=self._shop_refs[one.order_ref][:80],
+                lines=tuple(map(self._with_shop_lines, one.lines)),
+            )
+            for one in parsed.orders
         ]
         faults = [Fault(one.row, profile.shown(one.column), one.message) for one in parsed.faults]
         return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings)
+
+    def _with_shop_lines(self, line: RequestLine) -> RequestLine:
+        found = tuple(self._shop_lines.get(line.row, ()))
+        return replace(line, own=replace(line.own, shop_lines=found)) if line.own and found else line
 
 
 def _cell(cell: object) -> object:

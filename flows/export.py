@@ -1,4 +1,4 @@
-"""The flow that writes tables of the snapshots for other programs."""
+"""The flows that write files for other programs: tables of the snapshots, and tracking numbers for shops."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from prefect.artifacts import acreate_link_artifact
 
 from connectors.export_formats import ExportFormat
 from connectors.exports import export
+from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots.reader import QueryBounds
+from connectors.tracking_files import TrackingFile, write_tracking
 from domain.wording import pluralize
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import ExportedFile, ExportedFormat, ExportedQuery, ExportedTables, in_words
 from flows.prefect_ui.progress import best_effort, rename_run
 from flows.prefect_ui.remedy_parameters import NO_TEXTS
+from tasks.engine.resources import utc_now
 
 
 @flow(flow_run_name="export of tables", persist_result=False)
@@ -40,8 +43,32 @@ async def export_tables(
 
     path, counts = await asyncio.to_thread(in_words, "What to export", write)
     words = ", ".join(f"{name}: {pluralize(count, 'row')}" for name, count in counts.items())
-    run_logger().info("%s: %s", path, words)
-    link = acreate_link_artifact(path.absolute().as_uri(), path.name, key="export", description=f"{path}: {words}")
-    await best_effort("the link", link)
+    await _link(path.absolute(), f"{path}: {words}")
     await rename_run(f"export: {path.name}")
     return str(path)
+
+
+@flow(flow_run_name="tracking numbers for shops", persist_result=False)
+@report_expected_errors()
+async def export_tracking() -> list[str]:
+    """Write the tracking numbers that shops lack, a file a shop, as each tracking run does.
+
+    Asks the service nothing.
+    """
+    settings = SourcingSettings()
+
+    def write() -> list[TrackingFile]:
+        with Ledger(settings.ledger_url, clock=utc_now, owner="export") as ledger:
+            return write_tracking(settings, ledger)
+
+    files = await asyncio.to_thread(write)
+    for file in files:
+        await _link(file.path, str(file))
+    await rename_run(f"tracking numbers for shops: {sum(file.numbers for file in files):,}")
+    return [str(file.path) for file in files]
+
+
+async def _link(path: Path, words: str) -> None:
+    run_logger().info("%s", words)
+    link = acreate_link_artifact(path.as_uri(), path.name, key="export", description=words)
+    await best_effort("the link", link)

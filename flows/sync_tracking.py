@@ -13,11 +13,15 @@ from typing import Any
 from prefect import flow
 from prefect.events import Event
 
+from connectors.foreign import words_of
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.many import chunked
 from connectors.ledger.overview import OrderStanding, every_open_effect, standing_of
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
+from connectors.settings import BadSetting
 from connectors.snapshots.rejecting import rejected_in
+from connectors.tracking_files import write_tracking
 from connectors.xportcn.errors import ServiceAway
 from domain.marketplace import Marketplace
 from domain.personal import without_receiver
@@ -69,7 +73,7 @@ class TrackReport:
 
     `unasked` are orders not reached, since the service was away; `unread` has the reasons why others could not be read.
     `returned` have a new scan of a parcel that goes back, `stuck` of one with an exception; `unknown_words` counts the
-    orders of each word of the service without a meaning here.
+    orders of each word of the service without a meaning here. `files` have the new numbers for shops.
     """
 
     followed: int
@@ -85,6 +89,7 @@ class TrackReport:
     returned: Sequence[str] = ()
     stuck: Sequence[str] = ()
     unknown_words: Mapping[str, int] = field(default_factory=dict)
+    files: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing track --json` prints."""
@@ -184,8 +189,9 @@ async def track(
         if ref in followed.before and followed.lines[ref].state is not state
     ]
     await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
-    snapshot_id = None
+    snapshot_id, files = None, list[str]()
     if only is None:  # else the caller writes all at once
+        files = await asyncio.to_thread(_exported, resources)
         _, trouble = await note_missing(resources, resources.clock() - LATE_REFUNDS, ("refunds",))
         if trouble:
             run_logger().warning("%s", trouble)
@@ -204,10 +210,20 @@ async def track(
         returned=sorted(followed.back),
         stuck=sorted({ref for ref, _ in followed.stuck}),
         unknown_words=counted(resources.unknown),
+        files=files,
     )
     _log(report)
     await best_effort("the report", _show(report, watched, followed.newest))
     return report
+
+
+def _exported(resources: Resources) -> list[str]:
+    """The files with the new numbers for shops; one that can't be written now, the next run writes."""
+    try:
+        return [str(file) for file in write_tracking(resources.settings, resources.ledger)]
+    except (OSError, LedgerUnusable, BadSetting) as error:
+        run_logger().error("Shops get no file of tracking numbers, the next run tries again: %s", words_of(error))
+        return []
 
 
 def orders_a_task(orders: int, least: int) -> int:
@@ -240,6 +256,8 @@ def _log(report: TrackReport) -> None:
         run_logger().warning("Not asked about: %s", trouble)
     for word, count in report.unknown_words.items():
         run_logger().warning("Not known: %s (%s)", word, pluralize(count, "order"))
+    for file in report.files:
+        run_logger().info("For a shop: %s", file)
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))

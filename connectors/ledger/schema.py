@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0022"
+SCHEMA_VERSION = "0023"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -124,6 +124,7 @@ Index("ix_orders_state", orders.c.state, orders.c.updated_at)
 _index_of_some(orders.c.paid_at.is_not(None), orders.c.paid_at)
 _index_of_some(orders.c.booked_at.is_not(None), orders.c.booked_at)
 _index_of_some(orders.c.reason_code.is_not(None), orders.c.reason_code)
+_index_of_some(orders.c.shop.is_not(None), orders.c.state, orders.c.order_ref, name="ix_orders_shop")
 _index_of_some(
     orders.c.order_id.is_not(None), orders.c.marketplace, orders.c.order_id, name="uq_orders_order_id", unique=True
 )
@@ -136,6 +137,16 @@ parts = Table(
     Column("order_ref", String(64), nullable=False),
 )
 """The order that an own SKU of a request went to when it was first split by the SKU book: it goes to no other."""
+
+exported_numbers = Table(
+    "exported_numbers",
+    metadata,
+    Column("order_ref", String(64), ForeignKey("orders.order_ref"), primary_key=True),
+    Column("tracking_number", String(64), primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""Tracking numbers that were exported for an order's shop, and the file. An empty one stands for all of them."""
 
 receivers = Table(
     "receivers",

@@ -16,6 +16,7 @@ from connectors.ledger.chunks import ChunkRows
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, sqlite_file, unusable
+from connectors.ledger.exported import ExportedRows
 from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.foreign_orders import ForeignOrderRows
 from connectors.ledger.forgetting import ForgottenRows
@@ -114,6 +115,7 @@ class Ledger(Switches):
         self.outbox = Outbox(self)
         self.pace = PaceRows(self)
         self.parts = PartRows(self)
+        self.exported = ExportedRows(self)
         self.chunks = ChunkRows(self)
 
     def __enter__(self) -> Self:

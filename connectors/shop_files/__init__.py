@@ -1,39 +1,56 @@
-"""Profiles of shops' exports: those that come along, and a merchant's own in the data folder."""
+"""Profiles of shops' exports, and carriers' names: those that come along, and a merchant's own in the data folder."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from domain.shop_files import Profile
+from domain.shop_tracking import Carrier
 
 OWN = "shops"
+CARRIERS = "carriers.toml"
+T = TypeVar("T", bound=BaseModel)
+
+
+class Carriers(BaseModel):
+    """A file of carriers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    carrier: tuple[Carrier, ...]
 
 
 @cache
 def shipped() -> tuple[Profile, ...]:
     """The profiles that come along."""
-    return _read(Path(__file__).parent.glob("*.toml"))
+    return _profiles(Path(__file__).parent)
 
 
 def profiles_in(data_dir: Path) -> tuple[Profile, ...]:
     """The merchant's own profiles (`shops/*.toml`), before those that come along. Raises `BadSetting`."""
-    return (*_read((data_dir / OWN).glob("*.toml")), *shipped())
+    return (*_profiles(data_dir / OWN), *shipped())
 
 
-def _read(paths: Iterable[Path]) -> tuple[Profile, ...]:
-    return tuple(_profile(path) for path in sorted(paths))
+def carriers_in(data_dir: Path) -> tuple[Carrier, ...]:
+    """The merchant's own carriers (`shops/carriers.toml`), before those that come along. Raises `BadSetting`."""
+    files = (data_dir / OWN / CARRIERS, Path(__file__).with_name(CARRIERS))
+    return tuple(one for file in files if file.exists() for one in _read(Carriers, file).carrier)
 
 
-def _profile(path: Path) -> Profile:
+def _profiles(folder: Path) -> tuple[Profile, ...]:
+    return tuple(_read(Profile, path) for path in sorted(folder.glob("*.toml")) if path.name != CARRIERS)
+
+
+def _read(kind: type[T], path: Path) -> T:
     from connectors.settings import BadSetting  # which itself needs the names of encodings
 
     try:
-        return Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         problem = f"can't be read ({error.strerror})"
     except ValidationError as error:

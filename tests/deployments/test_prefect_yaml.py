@@ -40,7 +40,8 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
     assert names == [
         *("buy-from-inbox", "buy-from-file", "finish-batch"),
         *("sync-tracking", "sync-catalog", "reconcile-ledger", "compute-costs", "hear-callbacks", "follow-after-sale"),
-        *("export-tables", "pause-buying", "resume-buying", "confirm-marketplace", "drop-orders", "show-todo"),
+        *("export-tables", "export-tracking"),
+        *("pause-buying", "resume-buying", "confirm-marketplace", "drop-orders", "show-todo"),
         *("send-digest", "send-messages", "cancel-orders"),
         *REMEDIES,
         "help-batch",

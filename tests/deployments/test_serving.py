@@ -31,6 +31,7 @@ NAMES = {
     "cancel-orders/cancel-orders",
     "compute-costs/compute-costs",
     "export-tables/export-tables",
+    "export-tracking/export-tracking",
     "drop-orders/drop-orders",
     "show-todo/show-todo",
     "hear-callbacks/hear-callbacks",

@@ -292,7 +292,7 @@ def test_each_column_of_words_is_known() -> None:
         *("effect_key", "by", "ended_by", "old_state", "new_state", "tracking_number", "part", "kind", "refund_id"),
         *("role", "why", "cause", "subject", "body", "link", "ended", "tries", "reason_code"),
         *("shared", "shared_by", "work", "content", "taken_by", "takers", "writer", "order_refs"),
-        *("part_of", "own_sku", "shop", "shop_ref"),
+        *("part_of", "own_sku", "shop", "shop_ref", "file"),
         "warehouse",  # the service's own address
     }
     told = {c.name for table in metadata.sorted_tables for c in table.c if isinstance(c.type, JSON | String | Text)}

@@ -25,7 +25,7 @@ from flows.after_sale import (
 from flows.callbacks import hear_callbacks
 from flows.cancel_orders import cancel_orders
 from flows.costs import compute_costs
-from flows.export import export_tables
+from flows.export import export_tables, export_tracking
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.reconcile import reconcile_ledger
 from flows.resolve import resolve_order
@@ -46,6 +46,7 @@ FORMS: dict[Flow[..., Any], list[str]] = {
     ],
     compute_costs: ["Paid since", "Currency", "CSV file", "Sheet", "Only what has moved"],
     export_tables: ["Tables", "Query", "Format", "File"],
+    export_tracking: [],
     cancel_orders: ["Orders", "Reason", "Only show what would happen"],
     follow_after_sale: ["Orders per step"],
     hear_callbacks: ["About", "Ticket"],

@@ -1,0 +1,127 @@
+"""Files with the tracking numbers of shops' orders, in each shop's shape: each number in one file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connectors.crash_points import TRACKING_WRITTEN, reach
+from connectors.durable import exclusive, whole
+from connectors.ledger.exported import ALL, Number
+from connectors.ledger.many import chunked
+from connectors.ledger.records import OrderRecord
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.shop_files import carriers_in, profiles_in
+from domain.cells import no_formula
+from domain.shop_tracking import GENERIC, Parcel, Sheet, lines_by_number
+from domain.wording import pluralize
+
+BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingFile:
+    """A file that was written, with how many numbers it has."""
+
+    path: Path
+    numbers: int
+
+    def __str__(self) -> str:
+        return f"{self.path}: {pluralize(self.numbers, 'tracking number')}"
+
+
+@dataclass(slots=True)
+class _Due:
+    """The parcels whose numbers a shop lacks, and the orders of which that leaves none."""
+
+    parcels: list[Parcel] = field(default_factory=list)
+    whole: list[Number] = field(default_factory=list)
+
+
+def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingFile]:
+    """Write the numbers that shops lack, a file a shop; a file that is there is never changed.
+
+    A process that dies between the file and its commit has the numbers written once more, into the next file.
+    Raises `OSError`, `LedgerUnusable` and `BadSetting`.
+    """
+    profiles = profiles_in(settings.data_dir)
+    sheets = {one.shop: one.tracking for one in reversed(profiles) if one.tracking}
+    due = _due(ledger, sheets, ZoneInfo(settings.timezone))
+    found = sorted(shop for shop, one in due.items() if one.parcels or one.whole)
+    if not found:
+        return []
+    with exclusive(settings.data_dir / "exports"):
+        files = [_write(settings, ledger, shop, sheets.get(shop, GENERIC), due[shop]) for shop in found]
+    return [file for file in files if file]
+
+
+def _due(ledger: Ledger, sheets: Mapping[str, Sheet], zone: ZoneInfo) -> Mapping[str, _Due]:
+    due: dict[str, _Due] = defaultdict(_Due)
+    for refs in chunked(ledger.exported.unsent()):
+        exported, scans = ledger.exported.of(refs), ledger.exported.first_scans(refs)
+        for order in ledger.orders(refs).values():
+            shop = str(order.shop)
+            after_booking = sheets.get(shop, GENERIC).after == "booking"
+            numbers = {(order.order_ref, number) for number in order.tracking_numbers}
+            left = {one: order.booked_at if after_booking else scans.get(one) for one in numbers - exported}
+            proven = {number: at for (_, number), at in left.items() if at}
+            due[shop].parcels += _parcels(order, proven, zone, ledger.clock())
+            if numbers and len(proven) == len(left):
+                due[shop].whole.append((order.order_ref, ALL))
+    return due
+
+
+def _parcels(order: OrderRecord, proven: Mapping[str, datetime], zone: ZoneInfo, now: datetime) -> Iterator[Parcel]:
+    if not (proven and order.shipment):
+        return
+    for number, lines in lines_by_number(order.request, order.lines, order.shipment).items():
+        if number in proven:
+            yield Parcel(
+                order_ref=order.order_ref,
+                shop_ref=str(order.shop_ref or ""),
+                number=number,
+                company=order.shipment.company,
+                day=min(proven[number], now).astimezone(zone).date(),
+                lines=lines,
+            )
+
+
+def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, due: _Due) -> TrackingFile | None:
+    day = ledger.clock().astimezone(ZoneInfo(settings.timezone)).date()
+    path = _free(settings.data_dir.absolute() / "exports", f"{sheet.name or shop}-{day}", sheet.suffix, ledger)
+    carriers = carriers_in(settings.data_dir)
+    numbers = [*due.whole, *((one.order_ref, one.number) for one in due.parcels)]
+    with ledger.exported.exporting(numbers, path.name) as new:
+        parcels = [one for one in due.parcels if (one.order_ref, one.number) in new]
+        rows = [row for parcel in parcels for row in sheet.rows(parcel, carriers, shop)]
+        if rows:
+            with whole(path) as unfinished:
+                unfinished.write_bytes(_text(sheet, rows).encode(sheet.encoding, "replace"))
+            reach(TRACKING_WRITTEN, shop)
+    return TrackingFile(path=path, numbers=len(parcels)) if rows else None
+
+
+def _free(folder: Path, name: str, suffix: str, ledger: Ledger) -> Path:
+    """A name that no file has or had: one that was uploaded and taken away may be remembered by its name."""
+    names = (f"{name}{'' if number == 1 else f'-{number}'}.{suffix}" for number in count(1))
+    return folder / next(one for one in names if not ((folder / one).exists() or ledger.exported.has_file(one)))
+
+
+def _text(sheet: Sheet, rows: list[list[str]]) -> str:
+    """Lines with commas, or with tabs and without quotes."""
+    out = io.StringIO(newline="")
+    tabs: Any = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
+    writer = csv.writer(out, **({} if sheet.suffix == "csv" else tabs))
+    for row in (*sheet.above, [*sheet.columns], *rows):
+        writer.writerow([no_formula(BREAKS.sub(" ", cell).strip()) for cell in row])
+    return out.getvalue()
