@@ -9,11 +9,10 @@ from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState, standing
-from domain.effects import OPEN, Action, EffectStatus
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import pluralize, shorten
-from flows.after_sale_reporting import AfterSaleReport, Trouble, after_sale_report, dry_run_report
+from flows.after_sale_reporting import AfterSaleReport, Trouble, after_sale_report, dry_run_report, remedy_report
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
 from flows.prefect_ui import remedy_parameters as form
@@ -40,7 +39,6 @@ WHY = (
 )
 CHOOSE_REASON = "choose a reason first: those that the marketplace takes are in the artifact choices"
 CHOOSE_CARRIER = "choose a carrier first: those that take return parcels are in the artifact choices"
-AFTER_SALE = frozenset({Action.REFUND, Action.RETURN, Action.CANCEL, Action.RECEIVE, Action.NOTIFY})
 
 
 @flow(flow_run_name="refund {order_ref}", persist_result=False)
@@ -81,7 +79,7 @@ async def request_refund(
             refunds = await foresee_refund(resources, order, wish)
             return await dry_run_report(resources, [_would(order, "; ".join(map(_dry_run, refunds)))])
         keys = await ask_refund(resources, order, wish)
-        return await after_sale_report(resources, [order_ref], keys=keys, troubles=_troubles(resources, order_ref))
+        return await remedy_report(resources, [order_ref], keys=keys)
 
 
 @flow(flow_run_name="return {order_ref}", persist_result=False)
@@ -107,7 +105,7 @@ async def return_parcel(
         await name_parcel(
             resources, order, refund, company=company.strip(), number=number, note=note, vouchers=tuple(vouchers)
         )
-        return await _after(resources, refund, f"named to the seller: parcel {number}")
+        return await _after(resources, refund)
 
 
 @flow(flow_run_name="withdraw {order_ref}", persist_result=False)
@@ -126,7 +124,7 @@ async def withdraw_refund(
             require_withdrawable(resources, order)
             return await dry_run_report(resources, [_would(order, f"take back: {standing(refund)}")])
         await withdraw(resources, order, refund)
-        return await _after(resources, refund, f"taken back by you: the {refund.kind} of {refund.asked}")
+        return await _after(resources, refund)
 
 
 @flow(flow_run_name="message {order_ref}", persist_result=False)
@@ -149,7 +147,7 @@ async def message_seller(
             require_sayable(resources, refund, words)
             return await dry_run_report(resources, [_would(order, f"write it about: {standing(refund)}")])
         await write_message(resources, order, refund, words, tuple(vouchers))
-        return await _after(resources, refund, f"sent to the seller about the {refund.kind} of {refund.asked}")
+        return await _after(resources, refund)
 
 
 def receipt_name() -> str:
@@ -182,12 +180,9 @@ async def confirm_receipt(
             at_service, _ = await read_each(resources, orders)
             not_possible = [DryRunRow(order_ref=ref, state="", why_not=why) for ref, why in troubles]
             return await dry_run_report(resources, [*(_received(one, at_service) for one in orders), *not_possible])
-        did: dict[str, str] = {}
         for order in orders:
             await confirm_one(resources, order)
-            troubles += (open_yet := _troubles(resources, order.order_ref))
-            did |= {} if open_yet else {order.order_ref: "receipt confirmed"}
-        return await after_sale_report(resources, refs, troubles=troubles, did=did)
+        return await remedy_report(resources, refs, troubles=troubles)
 
 
 @flow(flow_run_name="follow refunds", persist_result=False)
@@ -295,23 +290,7 @@ def _chosen(resources: Resources, order_ref: str, line: int, prefer: RefundState
     return found[0]
 
 
-async def _after(resources: Resources, refund: Refund, done: str) -> AfterSaleReport:
-    """The report, after the refund was read from the service; what was done stands in it unless an effect is open."""
-    ref, unread = refund.order_ref, await _follow(resources, [refund])
-    not_done = _troubles(resources, ref)
-    did = {} if not_done else {ref: done}
-    return await after_sale_report(resources, [ref], keys=[refund.key], troubles=[*unread, *not_done], did=did)
-
-
-def _troubles(resources: Resources, order_ref: str) -> list[Trouble]:
-    """Effects that are not done, of this run or still open; the newest attempt of each."""
-    newest = {
-        effect.slot: effect
-        for effect in resources.ledger.effects_of([order_ref])
-        if effect.status in OPEN or effect.owner == resources.ledger.owner
-    }
-    return [
-        Trouble(order_ref, because(ReasonCode.EFFECT_NOT_DONE, key=effect.key, status=effect.status, why=effect.why))
-        for effect in newest.values()
-        if effect.action in AFTER_SALE and effect.status is not EffectStatus.DONE
-    ]
+async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
+    """The report, after the refund was read from the service."""
+    unread = await _follow(resources, [refund])
+    return await remedy_report(resources, [refund.order_ref], keys=[refund.key], troubles=unread)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -9,12 +10,13 @@ from typing import Any, NamedTuple
 from prefect import runtime
 from prefect.states import Completed
 
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
+from domain.effects import OPEN, EffectStatus
 from domain.items import shortened
 from domain.money import Money
-from domain.reasons import Reason, together
+from domain.reasons import Reason, ReasonCode, because, together
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize
@@ -24,12 +26,16 @@ from flows.prefect_ui.dry_run import DryRunRow, show_dry_run
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.inert import inert
 from flows.prefect_ui.progress import best_effort, rename_run
+from tasks.effects.after_sale import OnRefund, refund_of
+from tasks.effects.cancel import Cancel
+from tasks.effects.kinds import kind_of
 from tasks.engine.resources import Resources
 from tasks.snapshot_moved import snapshot_moved
 
 NOT_AS_ASKED = "not as asked"
 COLUMNS = ("order", "state", NOT_AS_ASKED, "done", "reason", "refunds", "asked back", "came back", "marketplace")
 NOTHING_DONE: Mapping[str, str] = {}
+DONE_BEFORE = "nothing: it was done before"
 MOST_LISTED, LONGEST_DEED = 5, 60
 NEEDS_ATTENTION = "To be checked"
 """The name of the final state of a run that did not do all it was asked: not to be mistaken for full success."""
@@ -125,6 +131,47 @@ async def after_sale_report(
     run_logger().info("%s", summary_of(report))
     await best_effort("the report", _show(report))
     return ended(report)
+
+
+async def remedy_report(
+    resources: Resources,
+    order_refs: Sequence[str],
+    *,
+    before: Mapping[str, OrderRecord] | None = None,
+    keys: Sequence[str] | None = None,
+    troubles: Sequence[Trouble] = (),
+) -> AfterSaleReport:
+    """The report of a remedy: of each order what the run did, or why not, or that nothing was left to do."""
+    deeds, not_done = _worked_on(resources, order_refs)
+    troubles = [*troubles, *not_done]
+    stuck = {one.order_ref for one in troubles}
+    did = {ref: DONE_BEFORE for ref in order_refs if ref not in stuck} | deeds
+    return await after_sale_report(resources, order_refs, before=before, keys=keys, troubles=troubles, did=did)
+
+
+def _worked_on(resources: Resources, order_refs: Sequence[str]) -> tuple[dict[str, str], list[Trouble]]:
+    """What this run did to each order, and what it did not, or is open; of each effect the newest attempt."""
+    newest = {
+        effect.slot: effect
+        for effect in resources.ledger.effects_of(order_refs)
+        if (effect.status in OPEN or effect.owner == resources.ledger.owner) and kind_of(effect).reported
+    }
+    did, not_done = dict[str, str](), list[Trouble]()
+    for effect in newest.values():
+        ref = effect.order_ref
+        if effect.status is EffectStatus.DONE:
+            did[ref] = "; ".join([*filter(None, [did.get(ref)]), _deed(resources, effect)])
+        elif kind_of(effect) is not Cancel:  # why an order is not closed is its own reason
+            why = because(ReasonCode.EFFECT_NOT_DONE, key=effect.key, status=effect.status, why=effect.why)
+            not_done.append(Trouble(ref, why))
+    return did, not_done
+
+
+def _deed(resources: Resources, effect: EffectRecord) -> str:
+    kind = kind_of(effect)
+    refund = refund_of(resources, effect) if issubclass(kind, OnRefund) else None
+    what = f"{refund.kind} of {refund.asked}" if refund else ""
+    return kind.reported.format_map(defaultdict(str, {**(effect.answer or {}), "what": what}))
 
 
 def ended(report: AfterSaleReport) -> AfterSaleReport:

@@ -16,7 +16,7 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.wording import pluralize, shorten
-from flows.after_sale_reporting import AfterSaleReport, Trouble, after_sale_report, dry_run_report
+from flows.after_sale_reporting import AfterSaleReport, Trouble, dry_run_report, remedy_report
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
 from flows.prefect_ui.board import progress_shown
@@ -154,4 +154,4 @@ async def cancel_orders(
         async with progress_shown("orders"):
             troubles = await cancel(resources, order_refs, reason, resources.settings.chunk_size)
         await feed.emit(order_refs)
-        return await after_sale_report(resources, order_refs, before=before, troubles=troubles)
+        return await remedy_report(resources, order_refs, before=before, troubles=troubles)

@@ -37,6 +37,7 @@ class Cancel(EffectKind):
     happened: ClassVar[ResolutionKind] = ResolutionKind.CANCELLED
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_CANCELLED
     asks: ClassVar[str] = "Does the console show order {order_id} as closed?"
+    reported: ClassVar[str] = "told the marketplace to close it unpaid"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await after_sale_of(self.resources, order.marketplace).cancel(claim, str(order.order_id), self.reason)

@@ -53,7 +53,8 @@ class EffectKind(ABC):
 
     `before` is the order's state while it has not happened. The question that it `asks` a person may name
     `{order_ref}`, `{order_id}` and `{part}`; it is answered with the options `happened` (with what it is
-    `answered_with`) or `did_not_happen`.
+    `answered_with`) or `did_not_happen`. One that is done is `reported` by remedies in these words, which may name its
+    refund as `{what}`, and what its proof says.
     """
 
     resources: Resources
@@ -70,6 +71,7 @@ class EffectKind(ABC):
     happened: ClassVar[ResolutionKind] = ResolutionKind.DONE
     answered_with: ClassVar[tuple[str, ...]] = ()
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_DONE
+    reported: ClassVar[str] = ""
 
     @classmethod
     def owns(cls, part: str) -> bool:

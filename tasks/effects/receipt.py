@@ -22,6 +22,7 @@ class ConfirmReceipt(EffectKind):
 
     action: ClassVar[Action] = Action.RECEIVE
     asks: ClassVar[str] = "Does the console show order {order_id} as received?"
+    reported: ClassVar[str] = "receipt confirmed"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await after_sale_of(self.resources, order.marketplace).receive(claim, str(order.order_id))

@@ -31,6 +31,7 @@ class AskRefund(OnRefund):
     answered_with: ClassVar[tuple[str, ...]] = ("REFUND_ID",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_REFUNDED
     asks: ClassVar[str] = "Does the console show a refund of order {order_id} that this ledger does not know?"
+    reported: ClassVar[str] = "asked the seller for a {what}"
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -76,6 +77,7 @@ class ModifyRefund(OnRefund):
 
     action: ClassVar[Action] = Action.REFUND
     asks: ClassVar[str] = "Does the console show the refund of order {order_id} as modified?"
+    reported: ClassVar[str] = "asked the seller anew for a {what}"
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -98,6 +100,7 @@ class WithdrawRefund(OnRefund):
 
     action: ClassVar[Action] = Action.CANCEL
     asks: ClassVar[str] = "Does the console show the refund of order {order_id} as closed?"
+    reported: ClassVar[str] = "taken back by you: the {what}"
 
     @classmethod
     def owns(cls, part: str) -> bool:

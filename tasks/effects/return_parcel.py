@@ -27,6 +27,7 @@ class ReturnParcel(OnRefund):
 
     action: ClassVar[Action] = Action.RETURN
     asks: ClassVar[str] = "Does the console show a return parcel for the refund of order {order_id}?"
+    reported: ClassVar[str] = "named to the seller: parcel {number}"
 
     @classmethod
     def owns(cls, part: str) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from domain.effects import Resolution, ResolutionKind
 from domain.money import Money
 from domain.reasons import ReasonCode, because
-from flows import after_sale, carts
+from flows import carts
 from flows.after_sale import confirm_receipt, message_seller, request_refund, return_parcel, withdraw_refund
 from flows.batch.request_batches import RequestBatch
 from flows.cancel_orders import cancel_orders
@@ -113,25 +113,6 @@ def test_what_would_happen_stands_in_the_name_of_the_run() -> None:
 
 async def nothing(*_: object) -> None:
     """Takes the place of what opens, sends or shows."""
-
-
-async def test_words_to_a_seller_stay_out_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They may name the receiver, and logs and names of runs can't be erased."""
-    told = list[str]()
-
-    async def after(_resources: object, _refund: object, done: str) -> None:
-        told.append(done)
-
-    for name, stand_in in {
-        "opened": opened,
-        "_settled_order": nothing,
-        "_chosen": lambda *_: SimpleNamespace(kind="refund", asked=Money(1200)),
-        "write_message": nothing,
-        "_after": after,
-    }.items():
-        monkeypatch.setattr(after_sale, name, stand_in)
-    await message_seller.fn("A-1", "for Jane Doe", only_show=False)
-    assert told == ["sent to the seller about the refund of 12.00 CNY"]
 
 
 async def test_filling_carts_writes_what_the_book_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

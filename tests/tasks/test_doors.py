@@ -35,7 +35,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
-from flows.after_sale import follow_after_sale, withdraw_refund
+from flows.after_sale import follow_after_sale, message_seller, request_refund, withdraw_refund
 from flows.answers.dropping import dropped
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import FromLedger
@@ -48,6 +48,7 @@ from flows.sync_tracking import track
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
 from tasks.follow_refunds import follow_refunds
+from tasks.message_seller import message_seller as message_task
 from tasks.reconcile import list_orders
 from tasks.refund import RefundWish, ask_refund, withdraw
 from tasks.snapshot_moved import snapshot_moved
@@ -77,7 +78,10 @@ class Channel(CountingChannel):
 
 @dataclass
 class AfterSale(FakeAfterSale):
-    abilities: frozenset[Ability] = frozenset({Ability.WITHDRAW})
+    abilities: frozenset[Ability] = frozenset({Ability.WITHDRAW, Ability.MESSAGE})
+
+    async def send_message(self, *_: object) -> None:
+        pass
 
     async def withdraw(self, _claim: object, refund_id: str) -> None:
         self.refunds[refund_id] = replace(self.refunds[refund_id], state=RefundState.CLOSED)
@@ -141,7 +145,10 @@ def opened_shop(folder: Path) -> Iterator[Shop]:
     tasks = {
         "flows.callbacks.follow_refunds": follow_refunds.fn,
         "flows.after_sale.follow_refunds": follow_refunds.fn,
+        "flows.after_sale.ask_refund": ask_refund.fn,
         "flows.after_sale.withdraw": withdraw.fn,
+        "flows.after_sale.write_message": message_task.fn,
+        "flows.cancel_orders.ask_refund": ask_refund.fn,
         "flows.sync_tracking.sync_chunk": sync_tracking.fn,
         "flows.reconcile.list_orders": list_orders.fn,
         "flows.after_sale.opened": opened,
@@ -234,6 +241,32 @@ def test_a_refund_without_an_answer_reaches_the_tables_by_whatever_door_it_is_fo
         assert shop.lacking() == {}
         told = sql(shop.resources.settings.snapshot_root, "select state, refunded_minor from refunds").rows
         assert told == (("refunded", 500),)
+
+
+def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) -> None:
+    """And never the words to a seller: they may name the receiver, and logs and names of runs can't be erased."""
+    with opened_shop(tmp_path) as shop:
+        told = list[dict[str, str]]()
+        for number, remedy in enumerate(
+            (
+                request_refund.fn(REF, reason="101", only_show=False),
+                cancel_orders.fn([REF, "B-9"], only_show=False),
+                message_seller.fn(REF, "for Jane Doe", only_show=False),
+                withdraw_refund.fn(REF, only_show=False),
+                cancel_orders.fn([REF], only_show=False),
+            )
+        ):
+            shop.resources.ledger.owner = f"run {number}"
+            ended: Any = asyncio.run(cast(Any, remedy))
+            report = getattr(ended, "data", ended)
+            told.append({**report.did, **{one.order_ref: str(one.why) for one in report.troubles}})
+        asked, again, written, back, cancelled = told
+    assert asked == {REF: "asked the seller for a refund of 5.00 CNY"}
+    unheard = "no such order in the ledger; see all with: sourcing status"
+    assert again == {REF: "nothing: it was done before", "B-9": unheard}
+    assert written == {REF: "sent to the seller about the refund of 5.00 CNY"}
+    assert back == {REF: "taken back by you: the refund of 5.00 CNY"}
+    assert cancelled == {REF: "asked the seller for a refund of 5.00 CNY"}
 
 
 def test_an_order_that_is_laid_aside_is_so_in_the_tables(tmp_path: Path) -> None:
