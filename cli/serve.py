@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from contextlib import nullcontext
-from importlib import import_module
 from urllib.parse import urlsplit
 
 from rich.table import Table
@@ -26,6 +25,8 @@ from deployments.bounded_http import listening, run_app
 from deployments.local_server import is_healthy, is_served, running_server, server_folder
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
 from tasks.engine.resources import utc_now
+
+SERVER_WITHIN_S = 60
 
 
 def run_installation(
@@ -68,8 +69,6 @@ def run_installation(
 
 def show_page(host: str, port: int | None) -> None:
     """Show the page until SIGINT or SIGTERM, with links to the forms of a `sourcing serve` of the folder."""
-    from deployments.page.app import app_of
-
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     settings = SourcingSettings()
     url = "http://" + (f"[{host}]" if ":" in host else host)
@@ -83,19 +82,23 @@ def show_page(host: str, port: int | None) -> None:
     with forms, listening(host, wished, "the page", "SOURCING_PAGE_PORT") as listener:
         address = f"{url}:{listener.getsockname()[1]}"
         console.print(f"The page is at {address}; Ctrl-C ends it.")
-        threading.Thread(target=_load_readings, args=[address], daemon=True).start()
+        if api := os.environ.get("PREFECT_API_URL", ""):
+            _await_server(api)
+        from deployments.page.app import app_of  # it loads Prefect, which takes seconds: its server goes first
+
+        if api:
+            from flows.prefect_ui.todo_artifact import show_beginning
+
+            threading.Thread(target=asyncio.run, args=[show_beginning(address)], daemon=True).start()
         run_app(app_of(settings, {host}, utc_now), listener)
 
 
-def _load_readings(address: str) -> None:
-    """Load Prefect, which takes seconds, before the first view and after a server that is just starting; tell it."""
-    while (api := os.environ.get("PREFECT_API_URL", "")) and not is_healthy(api):
+def _await_server(api: str) -> None:
+    """Wait for a server that is just starting; callers wait in the queue of the page's port meanwhile."""
+    for _ in range(SERVER_WITHIN_S):
+        if is_healthy(api):
+            return
         time.sleep(1)
-    import_module("deployments.page.today")
-    if api:
-        from flows.prefect_ui.todo_artifact import show_beginning
-
-        asyncio.run(show_beginning(address))
 
 
 def free_port(wished: int, setting: str, *, or_any: bool) -> int:

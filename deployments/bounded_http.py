@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 import uvicorn
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -17,14 +18,6 @@ MOST_CONNECTIONS = 512
 HEAD_WITHIN_S = 10.0
 BACKLOG = 1024
 STOPS_WITHIN_S = 10
-
-
-class Unheard(Exception):
-    """A body that is not taken; `status` is the answer."""
-
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
-        self.status = status
 
 
 class ReceiverFailed(Exception):
@@ -61,19 +54,19 @@ def run_app(app: ASGIApp, listener: socket.socket) -> None:
 
 
 async def body_of(request: Request, *, most: int, within_s: float) -> bytes:
-    """The whole body, within bounds of size and time. Raises `Unheard`."""
+    """The whole body, within bounds of size and time. Raises `HTTPException`."""
     size = request.headers.get("content-length", "")
     if size.isdecimal() and int(size) > most:
-        raise Unheard(413, f"at most {most:,} bytes")
+        raise HTTPException(413, f"at most {most:,} bytes")
     body = bytearray()
     try:
         async with asyncio.timeout(within_s):
             async for part in request.stream():
                 body += part
                 if len(body) > most:
-                    raise Unheard(413, f"at most {most:,} bytes")
+                    raise HTTPException(413, f"at most {most:,} bytes")
     except TimeoutError:
-        raise Unheard(408, f"within {within_s:.0f} seconds") from None
+        raise HTTPException(408, f"within {within_s:.0f} seconds") from None
     return bytes(body)
 
 

@@ -32,7 +32,7 @@ from connectors.foreign import shut_logs
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import BadSetting, SourcingSettings
 from deployments.arrivals import read_arrival
-from deployments.bounded_http import ReceiverFailed, Unheard, body_of, listening, run_app
+from deployments.bounded_http import ReceiverFailed, body_of, listening, run_app
 
 PATH = "/callbacks/"
 MOST_BYTES = 256 * 1024
@@ -87,8 +87,8 @@ class CallbackReceiver:
             return _refused(405, "post messages here")
         try:
             body = await body_of(request, most=MOST_BYTES, within_s=BODY_WITHIN_S)
-        except Unheard as error:
-            return _refused(error.status, str(error))
+        except HTTPException as error:
+            return _refused(error.status_code, error.detail)
         return await self._kept(body, request) if body.strip() else PlainTextResponse("ok")
 
     async def _kept(self, body: bytes, request: Request) -> Response:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import partial
-from importlib import import_module
+import math
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import httpx
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import PrefectHTTPStatusError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -26,36 +32,43 @@ from starlette.types import ASGIApp
 from connectors.export_formats import ExportFormat
 from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.overview import every_batch
+from connectors.ledger.overview import counted_by_state, every_batch
+from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import SnapshotError
-from connectors.ui_pages import WHAT_WAITS, artifact_page, run_form, ui_address
-from deployments.bounded_http import Unheard, body_of
+from connectors.ui_pages import WHAT_WAITS, artifact_page, run_form, run_page, ui_address
+from deployments.bounded_http import body_of
 from deployments.page.guard import FOLDERS, STYLES, Guard
+from domain.budget import start_of_day
+from domain.money import Money
+from domain.orders import OrderLine
+from domain.pause import Pause
+from domain.states import OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.histories import history_of, meant_by
+from flows.answers.todo import ToDo, alike, shared_commands, to_do
 from flows.batch.reporting import line_of
 from flows.prefect_ui.goods import picture
-
-if TYPE_CHECKING:
-    from connectors.ledger.records import OrderRecord
-    from deployments.page.today import Today
-    from domain.orders import OrderLine
+from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, asked_by, links_of, paused_at, that_ask
+from flows.report.bars import LINE, SERIES, Bar, bars_chart, short_amount
 
 NUMBERS = ("orders", "paid", "bytes", "quantity", "price", "limit")
 TEMPLATE = {"ALL": "", "NARROW": 2, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": (), "style": Markup(STYLES[0])}
-MOST_ROWS, LONGEST_NAME, SENT_WITHIN_S, DAY_S = 200, 200, 60.0, 86_400
-Form = tuple[str, str, dict[str, Any]]  # a deployment, the text of its link, and what is filled in
-DEEDS: Sequence[Form] = (
-    *(("buy-from-file", "Buy from a form", {}), ("buy-from-inbox", "Begin the night now", {})),
-    *(("sync-tracking", "Read the parcels now", {}), ("pause-buying", "Stop all buying", {})),
-    ("resume-buying", "Allow buying again", {}),
-)
-
-
-def remedies(ref: str) -> Sequence[Form]:
-    return ("request-refund", "Refund", {"order_ref": ref}), ("cancel-orders", "Cancel", {"order_refs": [ref]})
+T = TypeVar("T")
+DAYS, NIGHTLY = 14, "buy-from-inbox"
+LASTS_S, ANSWERS_WITHIN_S = 5.0, 5.0
+MOST_ROWS, LONGEST_NAME, SENT_WITHIN_S, MOST_SENDERS, DAY_S = 200, 200, 60.0, 4, 86_400
+FORMS = {
+    "buy-from-file": "Buy from a form",
+    "buy-from-inbox": "Begin the night now",
+    "sync-tracking": "Read the parcels now",
+    "pause-buying": "Stop all buying",
+    "resume-buying": "Allow buying again",
+    "request-refund": "Refund",
+    "cancel-orders": "Cancel",
+}
+"""Deployments, and the texts of the links to their forms."""
 
 
 def part(title: str, columns: Sequence[str] = (), rows: Sequence[Any] = (), **more: Any) -> dict[str, Any]:
@@ -68,20 +81,45 @@ def to(text: object, path: str, **query: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(f"{path}?{urlencode(query)}" if query else path, text)
 
 
-def forms_of(forms: Mapping[str, Any], *wanted: Form) -> list[Markup]:
-    known = [(text, run_form(forms[name], values)) for name, text, values in wanted if name in forms]
-    return [to(text, address) for text, address in known if address]
+def forms_of(known: Mapping[str, UUID], filled: Mapping[str, dict[str, Any]]) -> list[Markup]:
+    """Links to the forms of these deployments, with what is filled in."""
+    return anchors((FORMS[name], run_form(known[name], values)) for name, values in filled.items() if name in known)
+
+
+def anchors(links: Iterable[tuple[str, str]]) -> list[Markup]:
+    return [to(text, address) for text, address in links if address]
+
+
+class Standing(NamedTuple):
+    """What the ledger says: orders by state, what left or may leave today, days as a chart, and what waits."""
+
+    at: datetime
+    states: Mapping[str, int]
+    spent: Money
+    chart: Markup
+    waits: Sequence[tuple[Sequence[ToDo], str]]
+    pause: Pause | None
+
+
+class Server(NamedTuple):
+    """What Prefect says: deployments by name, the next night, and runs that ask: name, since when, what, page."""
+
+    forms: Mapping[str, UUID] = {}
+    night: datetime | None = None
+    asking: Sequence[tuple[str, datetime, str, str]] = ()
 
 
 class Page:
-    """The pages. What is costly is made by `Today`, or one at a time: a run may be buying beside it."""
+    """The pages. What is costly is made at most every few seconds, or one at a time: a run may be buying beside it."""
+
+    _made: asyncio.Task[tuple[Standing, Server]]
 
     def __init__(self, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
         self.settings, self.clock, self.zone = settings, clock, ZoneInfo(settings.timezone)
-        self._turn = asyncio.Lock()
-        self._made: list[Today] = []
+        self._turn, self._sending, self._until = asyncio.Lock(), asyncio.Semaphore(MOST_SENDERS), 0.0
         self.pictures = settings.pictures(xportcn := XportcnSettings())
-        made = Environment(loader=FileSystemLoader(FOLDERS), autoescape=True, undefined=StrictUndefined)
+        files = FileSystemLoader(FOLDERS)
+        made = Environment(loader=files, autoescape=True, undefined=StrictUndefined, finalize=self._in_words)
         made.globals |= {**TEMPLATE, "is_sandbox": xportcn.is_sandbox, "zone": settings.timezone}
         self._template = made.get_template("page.html")
 
@@ -89,93 +127,117 @@ class Page:
         blank = {"facts": {}, "words": (), "links": (), "asked": "", "takes_file": False, "ui": ui_address()}
         return HTMLResponse(self._template.render({**blank, "title": title, "parts": parts, **more}), status)
 
-    def at(self, cell: object) -> Any:
-        """A cell of a table, a moment in the merchant's time."""
-        if isinstance(cell, datetime):
-            return f"{cell.astimezone(self.zone):%Y-%m-%d %H:%M}"
-        return cell if isinstance(cell, Markup) else str(cell or "")
+    def _in_words(self, value: object) -> object:
+        """What a page shows of a value: a moment in the merchant's time, a state in words."""
+        if isinstance(value, datetime):
+            return f"{value.astimezone(self.zone):%Y-%m-%d %H:%M}"
+        return value.replace("_", " ") if isinstance(value, OrderState) else value or ""
 
     def pictured(self, text: str, *lines: OrderLine) -> Markup:
         return Markup("".join(picture(one.image_url, self.pictures) for one in lines[:1])) + text
 
-    async def readings(self) -> Today:
-        """The readings of the first page. They load Prefect, which takes seconds: not before the first view."""
-        module: Any = await asyncio.to_thread(import_module, "deployments.page.today")
-        self._made = self._made or [module.Today(self.settings, self.clock)]
-        return self._made[0]
-
-    async def read(self, read: Callable[[Ledger], Any]) -> Any:
-        def work() -> Any:
+    async def read(self, read: Callable[[Ledger], T]) -> T:
+        def work() -> T:
             with Ledger(self.settings.ledger_url, clock=self.clock, owner="page", only_reads=True) as ledger:
                 return read(ledger)
 
         return await asyncio.to_thread(work)
 
+    async def now(self) -> tuple[Standing, Server]:
+        """What ledger and Prefect say, asked once for all that look within a few seconds. A failure lasts as long."""
+        if time.monotonic() >= self._until:
+            self._until, self._made = math.inf, asyncio.create_task(self._ask())
+        return await asyncio.shield(self._made)
+
+    async def _ask(self) -> tuple[Standing, Server]:
+        try:
+            return await asyncio.gather(self.read(self._stands), ask_server())
+        finally:
+            self._until = time.monotonic() + LASTS_S
+
+    def _stands(self, ledger: Ledger) -> Standing:
+        now, limit, name = self.clock(), self.settings.day_limit, self.zone.key
+        days = [start_of_day(start_of_day(now, name) + timedelta(hours=12 - 24 * n), name) for n in range(DAYS)]
+        since = [ledger.spent_since(day) for day in days]
+        bars = []
+        for day, more, less in zip(days, since, [0, *since], strict=False):
+            left = [max(limit.minor - (more - less), 0)] if limit else []
+            label, text = f"{day.astimezone(self.zone):%a %d %b}", short_amount(more - less, "CNY")
+            bars.append(Bar(label=label, parts=[more - less, *left], text=text))
+        legend = ("spent", "left of the limit") if limit else ()
+        with ledger.reading() as connection:
+            states = counted_by_state(connection, list(OrderState))
+        return Standing(
+            at=now,
+            states={state: states[state] for state in OrderState if state in states},
+            spent=Money(since[0]),
+            chart=bars_chart("CNY a day", bars[::-1], legend, (SERIES[0], LINE)),
+            waits=alike(to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=self.settings.inbox)),
+            pause=ledger.buying_paused(),
+        )
+
     async def today(self, request: Request) -> Response:
-        readings = await self.readings()
-        now, server = await asyncio.gather(readings.standing.get(), readings.server.get())
-        rows: list[Sequence[str]] = [
-            (to("open it, then Resume", address) if address else "", name, "to approve", asked, self.at(since))
+        now, server = await self.now()
+        rows: list[Sequence[object]] = [
+            (to("open it, then Resume", address) if address else "", name, "to approve", asked, since)
             for name, since, asked, address in server.asking
         ]
-        rows += [self._waits(readings, those, why, server.forms) for those, why in now.waits[:MOST_ROWS]]
+        rows += [self._waits(those, why, server.forms) for those, why in now.waits[:MOST_ROWS]]
         kinds = counted(["to approve"] * len(server.asking) + [one.state for those, _ in now.waits for one in those])
         words = [f"{kinds}. The most urgent first." if kinds else "Nothing."]
         words += [to("All of it in Prefect", artifact_page(WHAT_WAITS))] if ui_address() else []
-        done = "pause-buying" if now.pause else "resume-buying"
+        deeds = ("buy-from-file", "buy-from-inbox", "sync-tracking", "resume-buying" if now.pause else "pause-buying")
         of_limit = f"{now.spent} of {limit}" if (limit := self.settings.day_limit) else now.spent
         return self.shown(
             "Today",
             part("What waits for you", ("what to do", "what", "state", "why", "since"), rows, words=words),
             part("What left, or may have left, by the day it was begun", chart=now.chart),
-            part("Orders", ("state", "orders"), [(s.replace("_", " "), f"{n:,}") for s, n in now.states.items()]),
-            facts={"spent today": of_limit, "next night": self.at(server.night), "as of": self.at(now.at)},
+            part("Orders", ("state", "orders"), [(state, f"{count:,}") for state, count in now.states.items()]),
+            facts={"spent today": of_limit, "next night": server.night, "as of": now.at},
             words=[now.pause.notice] if now.pause else (),
-            links=[to("Send a file", "/upload"), *forms_of(server.forms, *(one for one in DEEDS if one[0] != done))],
+            links=[to("Send a file", "/upload"), *forms_of(server.forms, {name: {} for name in deeds})],
         )
 
-    def _waits(self, readings: Today, those: Sequence[Any], why: str, forms: Mapping[str, Any]) -> Sequence[str]:
+    def _waits(self, those: Sequence[ToDo], why: str, forms: Mapping[str, UUID]) -> Sequence[object]:
         one, names = those[0], shorten([one.order_ref for one in those])
-        todo = [to(text, address) for text, address in readings.links_of(those, forms)]
-        todo = todo or [Markup("<code>{}</code>").format(command) for command in readings.shared_commands(those)]
+        todo = anchors(links_of(those, forms)) or [
+            Markup("<code>{}</code>").format(command) for command in shared_commands(those)
+        ]
         name = to(names, "/search", q=one.order_ref if len(those) == 1 else one.batch_id) if one.batch_id else names
         what = Markup(" · ").join([*todo, *([one.advice] if one.advice else [])])
-        return what, name, one.state, why, self.at(min(one.since for one in those))
+        return what, name, one.state, why, min(one.since for one in those)
 
     async def search(self, request: Request) -> Response:
-        asked = request.query_params.get("q", "").strip()[:LONGEST_NAME]
-        batch, found = await self.read(lambda ledger: _found(ledger, asked)) if asked.isprintable() else ("", [])
+        asked = _asked(request, "q")
+        batch, found = await self.read(lambda ledger: _found(ledger, asked))
         if len(found) == 1 and not batch:
             return RedirectResponse(f"/order?{urlencode({'ref': found[0].order_ref})}", 303)
         links = [self.pictured(to(one.order_ref, "/order", ref=one.order_ref), *one.lines) for one in found]
-        rows = [
-            (link, one.state.replace("_", " "), one.reason, one.paid, self.at(one.updated_at))
-            for link, one in zip(links, found, strict=True)
-        ]
+        told = [(one.state, one.reason, one.paid, one.updated_at) for one in found]
+        rows = [(link, *cells) for link, cells in zip(links, told, strict=True)]
         words = [pluralize(len(found), "order") if found else "No order has this as a reference, id or number."]
         report = [to("Report with charts", "/report", batch=batch)] if batch else ()
         table = part("Orders", ("order", "state", "why", "paid", "changed"), rows, words=words)
         return self.shown(f"Batch {batch}" if batch else "Search", table, asked=asked, links=report)
 
     async def order(self, request: Request) -> Response:
-        ref = _named(request, "ref")
+        ref = _asked(request, "ref")
         found = await self.read(lambda ledger: [(o, history_of(ledger, o)) for o in ledger.orders([ref]).values()])
         if not found:
             raise HTTPException(404, "The ledger has no such order")
         [(order, [lines, *parts])] = found
         seen = [(self.pictured(row[0], line), *row[1:]) for line, row in zip(order.lines, lines[2], strict=True)]
         parts = [(*lines[:2], seen), *parts]
-        readings = await self.readings()
-        now, server = await asyncio.gather(readings.standing.get(), readings.server.get())
+        now, server = await self.now()
         mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
-        links = [to(text, address) for one in mine for text, address in readings.links_of([one], server.forms)]
-        links += forms_of(server.forms, *remedies(ref))
-        facts = {"state": order.state.replace("_", " "), "approved": order.approved, "paid": order.paid}
+        links = [link for one in mine for link in anchors(links_of([one], server.forms))]
+        links += forms_of(server.forms, {"request-refund": {"order_ref": ref}, "cancel-orders": {"order_refs": [ref]}})
+        facts = {"state": order.state, "approved": order.approved, "paid": order.paid}
         facts |= {"freight": line_of(order).freight, "came back": order.refunded if order.refunded_minor else ""}
         facts |= {"order id": order.order_id, "shipment": order.shipment_order_id}
         return self.shown(
             f"Order {ref}",
-            *(part(title, heads, [list(map(self.at, row)) for row in rows]) for title, heads, rows in parts if rows),
+            *(part(title, heads, rows) for title, heads, rows in parts if rows),
             facts=facts,
             words=[words for words in (order.reason, *(one.remedy or one.advice for one in mine)) if words],
             links=[*links, to(f"Batch {order.batch_id}", "/search", q=order.batch_id)],
@@ -184,7 +246,7 @@ class Page:
     async def batches(self, request: Request) -> Response:
         known = await self.read(every_batch)
         rows = [
-            (to(batch, "/search", q=batch), self.at(begun), to("report with charts", "/report", batch=batch))
+            (to(batch, "/search", q=batch), begun, to("report with charts", "/report", batch=batch))
             for batch, begun in islice(reversed(known.items()), MOST_ROWS)
         ]
         table = part("Batches, the newest first", ("batch", "begun", "report"), rows, words=[f"{len(known):,} in all"])
@@ -194,7 +256,7 @@ class Page:
         from flows.report.figures import UnknownBatch, report
         from flows.report.page import page
 
-        batch, zone = request.query_params.get("batch", "")[:LONGEST_NAME], self.settings.timezone
+        batch, zone = _asked(request, "batch"), self.settings.timezone
         async with self._turn:
             try:
                 figures = await asyncio.to_thread(report, self.settings.snapshot_root, batch, zone)
@@ -207,7 +269,7 @@ class Page:
         from connectors.snapshots.tables import TABLES
 
         files = [
-            (to(name, "/download", file=name), f"{of.st_size:,}", self.at(datetime.fromtimestamp(of.st_mtime, UTC)))
+            (to(name, "/download", file=name), f"{of.st_size:,}", datetime.fromtimestamp(of.st_mtime, UTC))
             for name, of in ((name, path.lstat()) for name, path in self._files().items())
         ]
         kinds = {name: [to(kind, "/table", name=name, kind=kind) for kind in ExportFormat] for name in TABLES}
@@ -224,7 +286,7 @@ class Page:
 
     async def download(self, request: Request) -> Response:
         """A file by its name in the listing: no path is made of what is asked for."""
-        if (path := self._files().get(_named(request, "file"))) is None:
+        if (path := self._files().get(_asked(request, "file"))) is None:
             raise HTTPException(404, "There is no such file")
         return FileResponse(path, filename=path.name, media_type="application/octet-stream")
 
@@ -234,12 +296,13 @@ class Page:
         from connectors.snapshots.reader import QueryBounds
         from connectors.snapshots.tables import TABLES
 
-        name, kind = _named(request, "name"), _named(request, "kind")
+        name, kind = _asked(request, "name"), _asked(request, "kind")
         if name not in TABLES or kind not in list(ExportFormat):
             raise HTTPException(404, "There is no such table")
-        made = partial(export, self.settings, ExportFormat(kind), tables=[name], bounds=QueryBounds())
         async with self._turn:
-            file, _ = await asyncio.to_thread(made)
+            file, _ = await asyncio.to_thread(
+                export, self.settings, ExportFormat(kind), tables=[name], bounds=QueryBounds()
+            )
         return RedirectResponse(f"/download?{urlencode({'file': file.name})}", 303)
 
     async def upload(self, request: Request) -> Response:
@@ -247,7 +310,7 @@ class Page:
 
         if request.method == "GET":
             return self.shown("Upload", takes_file=True)
-        async with self._turn:
+        async with self._sending:
             body = await body_of(request, most=MOST_SENT, within_s=SENT_WITHIN_S)
             name, content = sent_file(request.headers.get("content-type", ""), body)
             title, words, faults = await asyncio.to_thread(take, self.settings, name, content)
@@ -259,21 +322,38 @@ class Page:
         """The sandbox's clock goes on by a day, so that its parcels move."""
         if not (xportcn := XportcnSettings()).is_sandbox:
             raise HTTPException(404, "There is no sandbox")
-        async with httpx.AsyncClient() as client:
-            (await client.post(f"{xportcn.base_url}/_sandbox/clock", json={"advance_s": DAY_S})).raise_for_status()
+        clock, days = f"{xportcn.base_url}/_sandbox/clock", {"advance_s": DAY_S}
+        (await asyncio.to_thread(httpx.post, clock, json=days)).raise_for_status()
         return RedirectResponse("/", 303)
 
     async def failed(self, request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else getattr(error, "status", 503)
-        words = error.detail if isinstance(error, HTTPException) else str(error) or words_of(error)
+        own = (error.status_code, error.detail) if isinstance(error, HTTPException) else None
+        status, words = own or (503, str(error) or words_of(error))
         return self.shown("That did not work", words=[words], status=status)
 
 
-def _named(request: Request, name: str) -> str:
-    text = request.query_params.get(name, "")
-    if not text or len(text) > LONGEST_NAME or not text.isprintable():
-        raise HTTPException(404, "There is no such thing")
-    return text
+async def ask_server() -> Server:
+    """Prefect's answers; nothing while it gives none, and without its address: its client would start a server."""
+    if not os.environ.get("PREFECT_API_URL"):
+        return Server()
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S), get_client() as client:
+            forms = {one.name: one.id for one in await client.read_deployments()}
+            nightly = [forms[name] for name in (NIGHTLY,) if name in forms]
+            planned = {"state": {"type": {"any_": ["SCHEDULED"]}}, "deployment_id": {"any_": nightly}}
+            runs, first = FlowRunFilter.model_validate(planned), FlowRunSort.EXPECTED_START_TIME_ASC
+            nights = await client.read_flow_runs(flow_run_filter=runs, sort=first, limit=1)
+            asks = await that_ask(client)
+            asking = [(run.name, paused_at(run), await asked_by(client, run), run_page(run.id)) for run in asks]
+    except (httpx.HTTPError, PrefectHTTPStatusError, OSError):
+        return Server()
+    return Server(forms, nights[0].expected_start_time if nights else None, asking)
+
+
+def _asked(request: Request, name: str) -> str:
+    """What an address asks for; empty for what can't be a name."""
+    text = request.query_params.get(name, "").strip()
+    return text if len(text) <= LONGEST_NAME and text.isprintable() else ""
 
 
 def _found(ledger: Ledger, words: str) -> tuple[str, Sequence[OrderRecord]]:
@@ -289,7 +369,7 @@ def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[
     views = (page.search, page.order, page.batches, page.report, page.downloads, page.download, page.table)
     routes = [Route("/", page.today), *(Route(f"/{view.__name__}", view) for view in views)]
     routes += [Route("/upload", page.upload, methods=["GET", "POST"]), Route("/day", page.pass_day, methods=["POST"])]
-    known = (ClientDisconnect, HTTPException, Unheard, LedgerUnusable, SnapshotError, OSError, httpx.HTTPError)
+    known = (ClientDisconnect, HTTPException, LedgerUnusable, SnapshotError, OSError, httpx.HTTPError)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
     names = {name.strip().lower() for name in settings.page_hosts.split(",")} - {""}
     password = settings.page_password.get_secret_value()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
+from collections import Counter
 from collections.abc import Container
+from contextlib import suppress
 from hmac import compare_digest
 from ipaddress import ip_address
 from pathlib import Path
@@ -29,6 +32,7 @@ HEADERS = {
     "cache-control": "no-store",
     "cross-origin-resource-policy": "same-origin",
 }
+MOST_WRONG = 10  # passwords of one address a minute
 CLOSED = {"connection": "close"}  # a body that was not taken leaves a rest on the wire
 
 
@@ -37,6 +41,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, hosts: Container[str], password: str, pictures: str = "") -> None:
         self.app, self.hosts, self.password = app, hosts, password
+        self._minute, self._wrong = 0.0, Counter[str]()
         self.headers = HEADERS | {"content-security-policy": f"{POLICY}; img-src {pictures}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,8 +60,8 @@ class Guard:
         host = request.headers.get("host", "")
         if not self._is_ours(host):
             return PlainTextResponse("not called by this name: SOURCING_PAGE_HOSTS has those that are", 421)
-        if self.password and not self._is_known(request.headers.get("authorization", "")):
-            return PlainTextResponse("a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'})
+        if self.password and (refusal := self._unknown(request)):
+            return refusal
         site, mode = (request.headers.get(f"sec-fetch-{name}", "") for name in ("site", "mode"))
         if request.method not in ("GET", "HEAD"):
             is_own = request.headers.get("origin", "") in (f"http://{host}", f"https://{host}")
@@ -66,16 +71,22 @@ class Guard:
 
     def _is_ours(self, host: str) -> bool:
         """Against other sites' names that lead here: an address as such can't be one of those."""
-        try:
+        with suppress(ValueError):
             name = urlsplit(f"//{host}").hostname or ""
             return name == "localhost" or name in self.hosts or bool(ip_address(name))
-        except ValueError:
-            return False
+        return False
 
-    def _is_known(self, authorization: str) -> bool:
-        scheme, _, given = authorization.partition(" ")
-        try:
-            password = base64.b64decode(given, validate=True).partition(b":")[2]
-        except ValueError:
-            return False
-        return scheme.lower() == "basic" and compare_digest(password, self.password.encode())
+    def _unknown(self, request: Request) -> Response | None:
+        """The refusal of a caller without the password; of one with too many wrong ones before it is looked at."""
+        given, caller = request.headers.get("authorization", ""), request.client.host if request.client else ""
+        if (minute := time.monotonic() // 60) != self._minute:
+            self._minute, self._wrong = minute, Counter()
+        if self._wrong[caller] >= MOST_WRONG:
+            return PlainTextResponse("too many wrong passwords: try again in a minute", 429)
+        scheme, _, coded = given.partition(" ")
+        with suppress(ValueError):
+            password = base64.b64decode(coded, validate=True).partition(b":")[2]
+            if scheme.lower() == "basic" and compare_digest(password, self.password.encode()):
+                return None
+        self._wrong[caller] += bool(given)
+        return PlainTextResponse("a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'})

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from starlette.exceptions import HTTPException
+
 from connectors.durable import whole
 from connectors.inbox import ASKS, Folder, Inbox
 from connectors.reading import reading_by
 from connectors.request_files import READERS, UnreadableFile, read_request_file
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
-from deployments.bounded_http import Unheard
 from domain.request_remarks import Fault, merged_remarks
 from domain.wording import pluralize
 
@@ -27,13 +28,13 @@ PLANNED = "The next night plans it, and asks you before anything is bought."
 
 
 def sent_file(content_type: str, body: bytes) -> tuple[str, bytes]:
-    """Name and content of the first file of a form. Raises `Unheard`."""
+    """Name and content of the first file of a form. Raises `HTTPException`."""
     if mark := BOUNDARY.match(content_type):
         for part in (b"\r\n" + body).split(b"\r\n--" + mark[1].encode(), 3)[1:-1]:
             head, _, content = part.partition(b"\r\n\r\n")
             if (name := FILE_NAME.search(head)) and name[1]:
                 return re.split(r"[/\\]", name[1].decode(errors="replace"))[-1], content
-    raise Unheard(400, "choose a file")
+    raise HTTPException(400, "choose a file")
 
 
 def take(settings: SourcingSettings, sent: str, content: bytes) -> tuple[str, Sequence[str], Sequence[Fault]]:
@@ -50,9 +51,7 @@ def take(settings: SourcingSettings, sent: str, content: bytes) -> tuple[str, Se
         try:
             reading = asyncio.run(reading_by(settings))
             asked = read_request_file(read, encoding=settings.inbox_encoding, **reading)
-        except BadSetting as error:
-            return sent, (), [Fault(0, "", str(error))]
-        except UnreadableFile as error:
+        except (BadSetting, UnreadableFile) as error:
             return sent, (), [Fault(0, "", str(error).removeprefix(f"{read}: "))]
     if asked.faults:
         return f"{sent}: {pluralize(len(asked.faults), 'fault')}, and not taken", (), asked.faults

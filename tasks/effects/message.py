@@ -25,7 +25,9 @@ class MessageSeller(OnRefund):
     action: ClassVar[Action] = Action.NOTIFY
     is_worth_asking: ClassVar[bool] = False
     asks: ClassVar[str] = "Does the console show the message to the seller of order {order_id}?"
-    reported: ClassVar[str] = "sent to the seller about the {what}"  # its words may name a receiver: they stay out of logs
+    reported: ClassVar[str] = (
+        "sent to the seller about the {what}"  # its words may name a receiver: they stay out of logs
+    )
 
     @classmethod
     def owns(cls, part: str) -> bool:

@@ -12,31 +12,30 @@ from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
-import yaml
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-import deployments.page.today
+import deployments.page.app
+import deployments.page.guard
 from cli.serve import show_page
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.store import Ledger
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
-from deployments.page.app import DEEDS, app_of, remedies
-from deployments.page.today import NIGHTLY
+from deployments.page.app import app_of
 from deployments.serving import ServeFailed
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 from tests.connectors.request_files.writing import GOOD, csv_bytes
 from tests.flows.prefect_ui.test_goods import HOSTILE, order
-from tests.running import ROOT
 
 XSS = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 PASSWORD = "correct horse battery"
@@ -103,11 +102,6 @@ async def test_a_pause_stands_above_all_else(client: httpx.AsyncClient, ledger: 
     assert "odd prices &lt;script&gt;" in text.partition("What waits for you")[0]
 
 
-def test_each_form_that_a_page_leads_to_is_a_deployment() -> None:
-    known = {one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
-    assert {NIGHTLY, *(name for name, *_ in (*DEEDS, *remedies("A-1")))} <= known
-
-
 async def test_words_of_others_stand_as_they_are_and_run_nowhere(client: httpx.AsyncClient) -> None:
     pages = (
         "/",
@@ -152,10 +146,10 @@ async def test_a_hundred_that_look_at_once_cost_the_ledger_what_one_does(
     """And no transaction of a run waits: what is read begins none that writes."""
     statements: list[str] = []
     event.listen(Engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    monkeypatch.setattr(deployments.page.today, "LASTS_S", 0.0)
+    monkeypatch.setattr(deployments.page.app, "LASTS_S", 0.0)
     await client.get("/")
     one = len(statements)
-    monkeypatch.setattr(deployments.page.today, "LASTS_S", 60.0)
+    monkeypatch.setattr(deployments.page.app, "LASTS_S", 60.0)
     statements.clear()
     answers = await asyncio.gather(*(client.get("/") for _ in range(100)))
     assert [answer.status_code for answer in answers] == [200] * 100
@@ -234,6 +228,44 @@ async def test_a_password_is_asked_for_where_one_is_set(
         for odd in ("Basic", "Basic %%%", "Bearer x", "basic bWVp", "Basic " + "A" * 7):
             assert (await client.get("/batches", headers={"authorization": odd})).status_code == 401
         assert (await client.get("/batches", auth=("mei", PASSWORD))).status_code == 200
+
+
+async def test_guesses_of_the_password_are_few_a_minute(
+    settings: SourcingSettings, clock: MovableClock, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the right one of that address waits as well, and one of another address does not."""
+    seconds = 60.0
+    monkeypatch.setattr(deployments.page.guard, "time", SimpleNamespace(monotonic=lambda: seconds))
+    app = app_of(SourcingSettings(data_dir=settings.data_dir, page_password=PASSWORD), (), clock)
+    here, there = (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(host, 1)), base_url="http://localhost")
+        for host in ("203.0.113.7", "203.0.113.8")
+    )
+    async with here, there:
+        guessed = [(await here.get("/batches", auth=("mei", f"guess {n}"))).status_code for n in range(12)]
+        assert guessed == [401] * 10 + [429] * 2
+        assert (await here.get("/batches", auth=("mei", PASSWORD))).status_code == 429
+        assert (await there.get("/batches", auth=("mei", PASSWORD))).status_code == 200
+        seconds = 120.0
+        assert [(await here.get("/batches")).status_code for _ in range(12)] == [401] * 12
+        assert (await here.get("/batches", auth=("mei", PASSWORD))).status_code == 200
+
+
+async def test_slow_uploads_hold_no_report(client: httpx.AsyncClient, ledger: Ledger) -> None:
+    """Senders that have sent nothing yet, as many as are heard at once, and one more."""
+    ended, headers = asyncio.Event(), {"origin": "http://localhost", "content-type": "multipart/form-data; boundary=x"}
+
+    async def slow() -> AsyncIterator[bytes]:
+        await ended.wait()
+        yield b""
+
+    senders = [asyncio.create_task(client.post("/upload", content=slow(), headers=headers)) for _ in range(5)]
+    await asyncio.sleep(0.1)
+    report = await asyncio.wait_for(client.get("/report"), 30)
+    assert not any(one.done() for one in senders)
+    ended.set()
+    assert [answer.status_code for answer in await asyncio.gather(*senders)] == [400] * 5
+    assert "All orders" in report.text
 
 
 def test_without_a_password_other_machines_are_not_let_in(settings: SourcingSettings) -> None:

@@ -18,8 +18,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from deployments import dispatching
 from deployments.alerts import COMPLETES_WITHIN
-from deployments.page.app import DEEDS, remedies
-from deployments.page.today import NIGHTLY
+from deployments.page import app as page
 from deployments.registration import AT_ONCE
 from deployments.steps import EXAMPLE, describe_site
 from flows.batch import follow_up, sharing
@@ -72,8 +71,7 @@ def test_a_deployment_has_the_name_of_its_flow_and_that_the_name_of_its_function
 
 
 def test_every_deployment_that_the_program_starts_or_links_to_is_there() -> None:
-    linked = {name for name, _ in todo_artifact.FORMS.values()} | {todo_artifact.RESUME, NIGHTLY}
-    linked |= {str(one[0]) for one in (*DEEDS, *remedies("A-1"))}
+    linked = {name for name, _ in todo_artifact.FORMS.values()} | {todo_artifact.RESUME, page.NIGHTLY, *page.FORMS}
     started = {sharing.DEPLOYMENT, dispatching.DEPLOYMENT, f"{follow_up.DEPLOYMENT}/{follow_up.DEPLOYMENT}"}
     assert linked <= {*DEPLOYMENTS}
     assert started <= {f"{name}/{name}" for name in DEPLOYMENTS}
