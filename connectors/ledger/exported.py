@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import and_, bindparam, exists, func, or_, select
 
 from connectors.ledger.many import chunked, one_of
 from connectors.ledger.schema import exported_numbers, orders, tracking_events
 from connectors.ledger.transactions import LedgerRows
 from domain.service_orders import TraceStatus
-from domain.states import REACHED_BOOKED
+from domain.states import TRAVELLING, OrderState
 
 Number = tuple[str, str]
 """An order and one of its tracking numbers."""
 ALL = ""
 """In place of a number: all numbers of an order."""
 ROWS_AT_ONCE = 200
+LATEST = timedelta(days=30)
+"""Numbers of orders delivered earlier are exported no more."""
 _ALL_EXPORTED = exists().where(
     exported_numbers.c.order_ref == orders.c.order_ref, exported_numbers.c.tracking_number == ALL
 )
 _UNSENT = (
     select(orders.c.order_ref)
-    .where(orders.c.shop.is_not(None), orders.c.state.in_(sorted(REACHED_BOOKED)), ~_ALL_EXPORTED)
+    .where(
+        orders.c.shop.is_not(None),
+        or_(
+            orders.c.state.in_(TRAVELLING),
+            and_(orders.c.state == OrderState.DELIVERED, orders.c.updated_at >= bindparam("since")),
+        ),
+        ~_ALL_EXPORTED,
+    )
     .order_by(orders.c.order_ref)
 )
 _EXPORTED = select(exported_numbers.c.order_ref, exported_numbers.c.tracking_number).where(
@@ -45,8 +54,8 @@ class ExportedRows(LedgerRows):
     """The table `exported_numbers` of one ledger."""
 
     def unsent(self) -> list[str]:
-        """The booked orders of shops, but for those of which all numbers are exported."""
-        return [row["order_ref"] for row in self._ledger.rows(_UNSENT)]
+        """The orders of shops on their way or lately delivered, but for those of which all numbers are exported."""
+        return [row["order_ref"] for row in self._ledger.rows(_UNSENT, {"since": self._ledger.clock() - LATEST})]
 
     def of(self, order_refs: Iterable[str]) -> set[Number]:
         """The exported numbers of these orders."""

@@ -124,7 +124,6 @@ Index("ix_orders_state", orders.c.state, orders.c.updated_at)
 _index_of_some(orders.c.paid_at.is_not(None), orders.c.paid_at)
 _index_of_some(orders.c.booked_at.is_not(None), orders.c.booked_at)
 _index_of_some(orders.c.reason_code.is_not(None), orders.c.reason_code)
-_index_of_some(orders.c.shop.is_not(None), orders.c.state, orders.c.order_ref, name="ix_orders_shop")
 _index_of_some(
     orders.c.order_id.is_not(None), orders.c.marketplace, orders.c.order_id, name="uq_orders_order_id", unique=True
 )

@@ -18,7 +18,6 @@ _TIME = {"sqlite": "DATETIME", "postgresql": "TIMESTAMP WITH TIME ZONE"}
 BACK_TO_0020 = {
     dialect: (
         "DROP TABLE exported_numbers",
-        "DROP INDEX ix_orders_shop",
         "DROP TABLE chunks",
         *(f"ALTER TABLE batches DROP COLUMN {name}" for name in ("shared", "shared_by", "shared_at")),
         "CREATE TABLE shares (share_id VARCHAR(160) PRIMARY KEY, batch_id VARCHAR(120) NOT NULL, "

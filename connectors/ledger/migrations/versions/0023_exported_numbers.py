@@ -1,4 +1,4 @@
-"""Tracking numbers that were exported for shops, and the orders of shops by state."""
+"""Tracking numbers that were exported for shops."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,13 +18,4 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("order_ref", "tracking_number", name="pk_exported_numbers"),
         sa.ForeignKeyConstraint(["order_ref"], ["orders.order_ref"], name="fk_exported_numbers_order_ref"),
-    )
-    of_shops = sa.text("shop IS NOT NULL")
-    op.create_index(
-        "ix_orders_shop",
-        "orders",
-        ["state", "order_ref"],
-        sqlite_where=of_shops,
-        postgresql_where=of_shops,
-        if_not_exists=True,
     )
