@@ -1,4 +1,4 @@
-"""The protocol of browsing, and the one error for what a marketplace does not offer."""
+"""The base of browsers, and the one error for what a marketplace does not offer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.client import XportcnClient
@@ -60,46 +60,11 @@ class NotOffered(XportcnError):
     """A marketplace has no such way to search; nothing was sent. The message names it and the alternatives."""
 
 
-class Browser(Protocol):
-    """One marketplace of the service, read only. Every method may raise `NotOffered`, before anything is sent.
+class Browser(ABC):
+    """One marketplace of the service, read only; each way to search raises `NotOffered` unless a marketplace has it.
 
     `lists_changes` says whether `listing` heeds `changed_since`; `lists_everything` whether it needs no category.
     """
-
-    marketplace: Marketplace
-    lists_changes: bool
-    lists_everything: bool
-
-    async def by_words(self, words: str, filters: Filters) -> Hits:
-        """Offers whose title matches `words`, best first unless sorted."""
-
-    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        """The first `limit` offers whose title matches `words`, each once, best first."""
-
-    async def by_image(self, image: Image, filters: Filters) -> Hits:
-        """Offers similar to an image, most alike first unless sorted."""
-
-    async def by_url(self, url: str) -> Offer | None:
-        """The product of a link; None when there is none. `ValueError` for a link to something else."""
-
-    async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
-        """The offers of one seller."""
-
-    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
-        """The offers of a category, or of all where none is given, in a stable order.
-
-        `changed_since` may leave out offers unchanged since then, where the marketplace supports that.
-        """
-
-    async def hot(self, filters: Filters) -> Hits:
-        """Best sellers."""
-
-    async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
-        """The categories right below a category; the roots below `ROOT`."""
-
-
-class PlainBrowser(ABC):
-    """The common base of all browsers; each way to search raises `NotOffered` unless a marketplace has it."""
 
     marketplace: Marketplace
     lists_changes = False
@@ -111,7 +76,14 @@ class PlainBrowser(ABC):
 
     @abstractmethod
     async def by_words(self, words: str, filters: Filters) -> Hits:
-        """A page of offers whose title matches `words`."""
+        """A page of offers whose title matches `words`, best first unless sorted."""
+
+    @abstractmethod
+    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+        """The offers of a category, or of all where none is given, in a stable order.
+
+        `changed_since` may leave out offers unchanged since then, where the marketplace supports that.
+        """
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         """The first `limit` hits, each once; a page that brings nothing new is the last, whatever the total."""
@@ -126,22 +98,26 @@ class PlainBrowser(ABC):
         return list(found.values())[:limit]
 
     async def by_image(self, image: Image, filters: Filters) -> Hits:
+        """Offers similar to an image, most alike first unless sorted."""
         raise not_offered(self.marketplace, "search by image", "search by words or category")
 
     async def by_url(self, url: str) -> Offer | None:
-        """The product of a link or an id; `ValueError` for anything else."""
+        """The product of a link or an id; None when there is none. `ValueError` for anything else."""
         item = read_item(self.marketplace, url)
         if not isinstance(item, ItemId):
             raise ValueError(f"{url!r} is no {self.marketplace} link and no item id")
         return await self._channel.offer(item.id)
 
     async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
+        """The offers of one seller."""
         raise not_offered(self.marketplace, "search by shop", "search by words or category")
 
     async def hot(self, filters: Filters) -> Hits:
+        """Best sellers."""
         raise not_offered(self.marketplace, "best sellers", "search by words or category")
 
     async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
+        """The categories right below a category; the roots below `ROOT`."""
         raise not_offered(self.marketplace, "category tree", "its offers name their category: search by words first")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.marketplaces.alibaba_1688 import reading
-from connectors.marketplaces.browsing import ROOT, Image, PlainBrowser, not_offered, refuse_filters
+from connectors.marketplaces.browsing import ROOT, Image, Browser, not_offered, refuse_filters
 from connectors.xportcn.operations import ReadCall, alibaba_product
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -46,7 +46,7 @@ def hits(marketplace: Marketplace, page: alibaba_product.SearchPage) -> Hits:
     return Hits(total=page.total_records, offers=tuple(reading.summary(hit, marketplace) for hit in page.data))
 
 
-class AlibabaBrowser(PlainBrowser):
+class AlibabaBrowser(Browser):
     """Words, categories, best sellers of a category, and the tree, by a `product_search` of one form."""
 
     lists_everything = False
@@ -79,8 +79,6 @@ class AlibabaBrowser(PlainBrowser):
 
 
 class Alibaba1688Browser(AlibabaBrowser):
-    """Implements `Browser` (see `marketplaces.browsing`)."""
-
     marketplace = Marketplace.ALIBABA_1688
     product_search = alibaba_product.SEARCH
 

@@ -127,8 +127,6 @@ class BigMajorChannel(AlibabaChannel):
 
 
 class BigMajorBrowser(AlibabaBrowser):
-    """Implements `Browser` (see `marketplaces.browsing`)."""
-
     marketplace = Marketplace.BIG_MAJOR
     product_search = big_major.SEARCH
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.browsing import PlainBrowser, refuse_filters
+from connectors.marketplaces.browsing import Browser, refuse_filters
 from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.international import reading
 from connectors.marketplaces.lines import oldest_first
@@ -133,9 +133,7 @@ def _address(warehouse: Warehouse) -> international.ShipmentAddress:
     )
 
 
-class InternationalBrowser(PlainBrowser):
-    """Implements `Browser` (see `marketplaces.browsing`)."""
-
+class InternationalBrowser(Browser):
     marketplace = Marketplace.INTERNATIONAL
 
     async def by_words(self, words: str, filters: Filters) -> Hits:

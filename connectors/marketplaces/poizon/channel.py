@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from connectors.marketplaces.browsing import PlainBrowser
+from connectors.marketplaces.browsing import Browser
 from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.lines import (
     LinesByIds,
@@ -290,9 +290,7 @@ def _address(warehouse: Warehouse) -> poizon.ShippingAddress:
     )
 
 
-class PoizonBrowser(PlainBrowser):
-    """Implements `Browser` (see `marketplaces.browsing`)."""
-
+class PoizonBrowser(Browser):
     marketplace = Marketplace.POIZON
 
     async def by_words(self, words: str, filters: Filters) -> Hits:

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from connectors.marketplaces.browsing import Image, PlainBrowser, refuse_filters
+from connectors.marketplaces.browsing import Image, Browser, refuse_filters
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.errors import Misconfigured
@@ -28,9 +28,7 @@ NO_SUCH_PATH = (404, 405)
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 
 
-class TaobaoBrowser(PlainBrowser):
-    """Implements `Browser` (see `marketplaces.browsing`)."""
-
+class TaobaoBrowser(Browser):
     marketplace = Marketplace.TAOBAO
     lists_changes = True
 
