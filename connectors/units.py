@@ -23,7 +23,7 @@ PLACES: Mapping[str, tuple[int | str, ...]] = {
     "taobao.preview": (13, 15, 42),
     "taobao.create": (14, 16, 43),
     "taobao.orders": (10, 17, 18, 23),
-    "taobao.refunds": (25, 26, 29, 31, 33, 34),
+    "taobao.refunds": (25, 26, 31, 33, 34),
     "1688.search": (47, 48, 49),
     "1688.detail": (45,),
     "1688.cart": (69,),

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from connectors.xportcn.envelope import read_json
 from connectors.xportcn.operations import Callback, callbacks
-from connectors.xportcn.operations.callbacks import KaOrderChanged, OrderBody, OtherBody
+from connectors.xportcn.operations.callbacks import OrderBody, OtherBody
 from connectors.xportcn.wire import ID, MaybeUnixMs, Response
 from domain.marketplace import Marketplace
 
@@ -113,7 +113,7 @@ def _built(
     marketplace: Marketplace | None,
     sent_at: datetime | None = None,
 ) -> CallbackMessage:
-    body, wrong = _body(content, operation, marketplace)
+    body, wrong = _body(content, operation)
     order_ids = (body.order_id,) if isinstance(body, OrderBody) else _order_ids(content)
     if wrong and not order_ids:
         raise UnreadableCallback(f"{message_type or 'the message'} names no order: {wrong} is missing or no id")
@@ -127,15 +127,12 @@ def _built(
     )
 
 
-def _body(
-    content: Mapping[str, Any], operation: Callback | None, marketplace: Marketplace | None
-) -> tuple[Response, str]:
+def _body(content: Mapping[str, Any], operation: Callback | None) -> tuple[Response, str]:
     """The body by its model, else the raw content and the name of the field that does not fit."""
     if operation is None:
         return OtherBody.model_validate(content), ""
-    is_ka_order = marketplace is Marketplace.BIG_MAJOR and operation is not callbacks.PACKAGE_INBOUND
     try:
-        return (KaOrderChanged if is_ka_order else operation.body).model_validate(content), ""
+        return operation.body.model_validate(content), ""
     except ValidationError as error:
         field = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
         return OtherBody.model_validate(content), field

@@ -192,15 +192,6 @@ class Request(BaseModel):
         return {name: str(value) for name, value in fields.items()}
 
 
-class Page(Response):
-    """The contract's page object; its rows are the subclass's `data`."""
-
-    total_records: Count = 0
-    total_page: Count = 0
-    page_size: Count = 0
-    current_page: Count = 0
-
-
 class Nothing(Request):
     """A request without parameters."""
 
@@ -499,3 +490,9 @@ JsonObjectText = PlainSerializer(_object_text, return_type=str)
 
 CommaText = Annotated[tuple[str, ...], PlainSerializer(",".join, return_type=str)]
 """Texts that travel as one, with commas between; none of them may hold one."""
+
+
+class Page(Response):
+    """The contract's page object; its rows are the subclass's. Here, since `Count` must be there before it."""
+
+    total_records: Count = Field(0, validation_alias=alias("totalRecords", "totalRecord"))

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from connectors.marketplaces.browsing import Image, Browser, refuse_filters
+from connectors.marketplaces.browsing import Browser, Image, refuse_filters
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.errors import Misconfigured
@@ -120,7 +120,7 @@ def _is_ours(url: str) -> bool:
     return any(host == site or host.endswith(f".{site}") for site in Marketplace.TAOBAO.pages.sites)
 
 
-def _hits(page: taobao_product.SearchPage | taobao_product.MapHitPage | taobao_product.RecommendedPage) -> Hits:
+def _hits(page: taobao_product.SearchPage | taobao_product.SearchPage | taobao_product.RecommendedPage) -> Hits:
     return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
 
 

@@ -27,7 +27,6 @@ class Reason(Response):
     name: str = ""
     need_voucher: bool = False
     no_refund_carriage: bool = False
-    tip: str = ""
 
 
 class Reasons(Response):
@@ -75,10 +74,8 @@ class ReturnRequest(Request):
 
 
 class LogisticsCompany(Response):
-    id: Id = ""
     company_name: str = ""
     company_no: str
-    company_phone: str = ""
 
 
 class RefundRequest(Request):
@@ -95,27 +92,17 @@ class RefundOperation(Response):
 
 
 class Refund(Response):
-    """`refund_payment` is the sum given back so far, `remark` our description."""
+    """`refund_payment` is the sum given back so far."""
 
     refund_id: GivenId
-    id: Id = ""
-    order_id: Id = ""
-    order_entry_ids: tuple[Id, ...] = ()
     status: str
-    dispute_request: str = ""
-    goods_status: str = ""
     apply_payment: Fen
     apply_carriage: Fen | None = None
     refund_payment: Fen | None = None
-    apply_reason: str = ""
     apply_reason_id: Id = ""
-    remark: str = ""
-    vouchers: tuple[str, ...] = ()
     reject_reason: str = ""
     buyer_logistics_name: str = ""
     freight_bill: Id = ""
-    create_time: MaybeChinaTime = None
-    update_time: MaybeChinaTime = None
     operations: tuple[RefundOperation, ...] = ()
 
 

@@ -11,19 +11,16 @@ from domain.effects import Action
 
 
 class CartRow(Response):
-    """`price` is today's without volume discount, `amount_on_sale` the stock, `properties` JSON text for show."""
+    """`price` is today's without volume discount, `amount_on_sale` the stock."""
 
     id: GivenId
     offer_id: Id = ""
-    offer_map_id: str = ""
     spec_id: str = ""
     sku_id: Id = ""
     item_title: str = ""
-    item_pic: str = ""
     price: Yuan | None = None
     quantity: Count = 0
     amount_on_sale: Count = 0
-    properties: str = ""
 
 
 class CartSeller(Response):
@@ -71,7 +68,6 @@ class CreateRequest(Request):
     address_param: AddressParam
     cart_ids: tuple[IdNumber, ...] = Field(min_length=1)
     trade_type: str | None = None
-    shop_promotion_id: str | None = None
 
 
 GROUP = Group("1688 / Shopping cart")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from pydantic import Field
 
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
@@ -18,6 +16,7 @@ from connectors.xportcn.wire import (
     Id,
     IdNumber,
     MaybeChinaTime,
+    Page,
     ParcelNumber,
     Reference,
     Request,
@@ -41,7 +40,6 @@ class AddressParam(Request):
     area_text: str
     town_text: str
     address: str
-    district_code: str | None = None
 
 
 class Cargo(Request):
@@ -64,7 +62,6 @@ class PreviewedCargo(Response):
     spec_id: str = ""
     sku_id: Id = ""
     amount: Yuan | None = None
-    final_unit_price: Decimal | None = None
     result_code: str = ""
     message: str = ""
 
@@ -79,7 +76,6 @@ class PreviewedOrder(Response):
     sum_carriage: Fen | None = None
     sum_payment_no_carriage: Fen | None = None
     discount_fee: Fen | None = None
-    additional_fee: Fen | None = None
     flow_flag: str = ""
     trade_mode_name_list: tuple[str, ...] = ()
     cargo_list: tuple[PreviewedCargo, ...] = ()
@@ -101,7 +97,6 @@ class CreateRequest(Request):
     address_param: AddressParam
     cargo_param_list: tuple[Cargo, ...]
     trade_type: str | None = None
-    shop_promotion_id: str | None = None
 
 
 class FailedOffer(Response):
@@ -114,7 +109,6 @@ class FailedOffer(Response):
 class CreatedOrder(Response):
     order_id: Id = ""
     order_amount: Fen | None = Field(None, validation_alias=alias("orderAmmount", "orderAmount"))
-    post_fee: Fen | None = None
     success: bool | None = None
     result_code: str = ""
     message: str = ""
@@ -128,7 +122,6 @@ class CreateAnswer(EffectAnswer):
     message: str = ""
     order_id: Id = ""
     total_success_amount: Fen | None = None
-    post_fee: Fen | None = None
     failed_offer_list: tuple[FailedOffer, ...] = ()
     order_list: tuple[CreatedOrder, ...] = ()
 
@@ -173,9 +166,6 @@ class OrderPageRequest(Request):
     page_size: int
     order_status: str | None = None
     create_start_time: str | None = None
-    create_end_time: str | None = None
-    modify_start_time: str | None = None
-    modify_end_time: str | None = None
 
 
 class BaseInfo(Response):
@@ -188,14 +178,10 @@ class BaseInfo(Response):
     id_text: Id = Field("", validation_alias=alias("idOfStr"))
     status: Word = ""
     total_amount: Yuan
-    sum_product_payment: Yuan | None = None
     shipping_fee: Yuan | None = None
     refund: Yuan | None = None
-    refund_status: str = ""
     create_time: MaybeChinaTime = None
     pay_time: MaybeChinaTime = None
-    all_delivered_time: MaybeChinaTime = None
-    modify_time: MaybeChinaTime = None
     buyer_feedback: Reference = ""
     out_order_id: Reference = ""
     seller_open_id: str = ""
@@ -214,7 +200,6 @@ class ProductItem(Response):
     entry_id: Id = Field("", validation_alias=alias("subItemIDString", "subItemIdString", "subItemID"))
     status: str = ""
     refund_id: Id = ""
-    refund_status: str = ""
 
 
 class LogisticsItem(Response):
@@ -234,10 +219,7 @@ class Order(Response):
     international_logistics: tuple[BookedParcel, ...] = ()
 
 
-class OrderPage(Response):
-    total_record: Count = Field(0, validation_alias=alias("totalRecord", "totalRecords"))
-    page: Count = 0
-    page_size: Count = 0
+class OrderPage(Page):
     result: FittingRows[Order] = FittingRows()
 
 
@@ -257,7 +239,6 @@ class LogisticsStep(Response):
 
 
 class LogisticsTrace(Response):
-    logistics_id: Id = ""
     order_id: Id = ""
     logistics_bill_no: ParcelNumber = ""
     logistics_company_name: str = ""

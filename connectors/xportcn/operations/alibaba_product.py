@@ -20,8 +20,6 @@ class Category(Response):
     name: str = ""
     level: Code | None = None
     is_leaf: bool = False
-    parent_ids: tuple[Id, ...] = Field((), validation_alias=alias("parentIDs", "parentIds"))
-    child_ids: tuple[Id, ...] = Field((), validation_alias=alias("childIDs", "childIds"))
 
 
 class Narrowed(Request):
@@ -39,20 +37,15 @@ class SearchRequest(Narrowed):
     """`keyword` may be empty with a `category_id`."""
 
     keyword: str
-    filter: str | None = None
-    out_member_id: str | None = None
     category_id: str | None = None
 
 
 class ImageSearchRequest(Narrowed):
-    """Exactly one of the images; `region` is the part of the image to search for."""
+    """Exactly one of the images."""
 
     image_base64: str | None = None
     image_address: str | None = None
-    filter: str | None = None
-    out_member_id: str | None = None
     category_id: IdNumber | None = None
-    region: str | None = None
 
 
 class ShopSearchRequest(Narrowed):
@@ -78,7 +71,6 @@ class SearchHit(Response):
     image_url: str = ""
     price_info: PriceInfo
     seller_open_id: str = ""
-    month_sold: Count = 0
 
 
 class SearchPage(Page):
@@ -88,7 +80,6 @@ class SearchPage(Page):
 class DetailRequest(Request):
     offer_id: IdNumber
     country: str = "en"
-    out_member_id: str | None = None
 
 
 class SkuAttribute(Response):
@@ -131,7 +122,6 @@ class Product(Response):
     category_name: str = ""
     status: Word = ""
     min_order_quantity: Count = 1
-    batch_number: Count = 0
     seller_open_id: str = ""
     seller_data: SellerData = Field(SellerData(), validation_alias=alias("sellerDataInfo"))
     product_image: ProductImage = ProductImage()

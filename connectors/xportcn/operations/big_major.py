@@ -5,8 +5,6 @@ Products and logistics have 1688's requests and answers.
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from pydantic import Field
 
 from connectors.xportcn.operations import alibaba_order, alibaba_product
@@ -21,6 +19,7 @@ from connectors.xportcn.wire import (
     GivenId,
     Id,
     MaybeChinaTime,
+    Page,
     Reference,
     Request,
     Response,
@@ -42,11 +41,9 @@ class PreviewedItem(Response):
     """Amounts in fen, unlike 1688's. `message` is why it can't be bought: a code, a colon, words."""
 
     offer_id: GivenId
-    open_offer_id: str = ""
     spec_id: str = ""
     sku_id: Id = ""
     amount: Fen | None = None
-    final_unit_price: Decimal | None = None
     message: str = ""
 
 
@@ -71,16 +68,10 @@ class CreateRequest(Request):
     address_param: alibaba_order.AddressParam
     cargo_param_list: tuple[alibaba_order.Cargo, ...]
     trade_type: str | None = None
-    shop_promotion_id: str | None = None
 
 
 class CreatedOrder(Response):
     order_id: Id = ""
-    order_no: Id = ""
-    total_amount: Fen | None = None
-    product_amount: Fen | None = None
-    shipping_fee: Fen | None = None
-    service_fee: Fen | None = None
     total_payment: Fen | None = None
 
 
@@ -110,53 +101,32 @@ class OrderPageRequest(Request):
     page_size: int
     order_status: str | None = None
     create_time_start: str | None = None
-    create_time_end: str | None = None
-    modify_time_start: str | None = None
-    modify_time_end: str | None = None
 
 
 class OrderItem(Response):
-    order_entry_id: Id = ""
     offer_id: Id = ""
     sku_id: Id = ""
-    spec_id: str = ""
-    title: str = ""
     quantity: Count = 0
-    unit_price: Fen | None = None
-    amount: Fen | None = None
 
 
 class Order(Response):
     """`total_payment` includes the service's fee. Our reference: `message`, `out_order_id` (assumed)."""
 
     order_id: GivenId
-    order_no: Id = ""
     order_status: Word = ""
     pay_status: Code | None = None
-    total_amount: Fen | None = None
-    product_amount: Fen | None = None
-    shipping_fee: Fen | None = None
-    service_fee: Fen | None = None
     total_payment: Fen
-    refund_amount: Fen | None = None
-    refund_status: str = ""
     close_reason: str = ""
     created_at: MaybeChinaTime = Field(None, validation_alias=alias("tbCreateTime"))
     pay_time: MaybeChinaTime = None
-    modify_time: MaybeChinaTime = None
     message: Reference = ""
     out_order_id: Reference = ""
-    seller_open_id: str = ""
     order_items: tuple[OrderItem, ...] = ()
     logistics_items: tuple[alibaba_order.LogisticsItem, ...] = ()
     international_logistics: tuple[BookedParcel, ...] = ()
 
 
-class OrderPage(Response):
-    total_records: Count = Field(0, validation_alias=alias("totalRecords", "totalRecord"))
-    total_page: Count = 0
-    page_size: Count = 0
-    current_page: Count = 0
+class OrderPage(Page):
     data: FittingRows[Order] = FittingRows()
 
 

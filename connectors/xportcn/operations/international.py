@@ -5,8 +5,6 @@ Every amount is decimal text beside a currency, which need not be CNY: each amou
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from pydantic import Field
 
 from connectors.xportcn.operations.operation import ASSUMED, Group
@@ -15,7 +13,6 @@ from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     Amount,
     ChinaTime,
-    Code,
     Count,
     Currency,
     EffectAnswer,
@@ -77,10 +74,7 @@ class DetailRequest(Request):
 
 
 class LadderStep(Priced):
-    """`max_quantity` -1 is no end."""
-
     min_quantity: Count
-    max_quantity: Code = -1
     price: Amount
 
 
@@ -119,7 +113,6 @@ class OrderedProduct(Request):
 class Telephone(Request):
     country: str
     number: str
-    area: str | None = None
 
 
 class ShipmentAddress(Request):
@@ -130,9 +123,6 @@ class ShipmentAddress(Request):
     city: str
     address: str
     contact_person: str
-    alternate_address: str | None = None
-    province_code: str | None = None
-    city_code: str | None = None
     telephone: Telephone
 
 
@@ -144,9 +134,7 @@ class FreightRequest(Request):
 
 class Carrier(Priced):
     carrier_code: str
-    carrier_name: str = ""
     fee: Amount
-    min_days: Count = 0
     max_days: Count = 0
 
 
@@ -177,21 +165,17 @@ class CreateRequest(Request):
     channel_refer_id: str
     product_list: tuple[OrderedProduct, ...]
     logistics_detail: LogisticsDetail
-    remark: str | None = None
 
 
 class CreatedOrder(Priced):
     trade_id: GivenId
     total_amount: Amount
-    product_amount: Amount | None = None
-    freight_amount: Amount | None = None
 
 
 class CreateAnswer(EffectAnswer):
     """`trade_id` is empty when several orders result."""
 
     trade_id: Id = ""
-    pay_url: str = ""
     order_list: tuple[CreatedOrder, ...] = ()
 
 
@@ -204,7 +188,6 @@ class PayRequest(Request):
 class PayAnswer(EffectAnswer):
     status: str = ""
     reason_code: str = ""
-    pay_url: str = ""
 
 
 class OrderListRequest(Request):
@@ -216,9 +199,6 @@ class OrderListRequest(Request):
     trade_ids: tuple[str, ...] | None = None
     channel_refer_ids: tuple[str, ...] | None = None
     create_date_start: str | None = None
-    create_date_end: str | None = None
-    modify_date_start: str | None = None
-    modify_date_end: str | None = None
 
 
 class Trace(Response):
@@ -238,32 +218,17 @@ class ParcelAbroad(BookedParcel):
     traces: tuple[Trace, ...] = ()
 
 
-class OrderedItem(Response):
-    product_id: Id = ""
-    sku_id: Id = ""
-    title: str = ""
-    quantity: Count = 0
-    unit_price: Decimal | None = None
-    amount: Decimal | None = None
-
-
 class Order(Priced):
     """`paid_amount` is absent until paid."""
 
     trade_id: GivenId
     channel_refer_id: Reference = ""
     trade_status: Word = ""
-    product_amount: Amount | None = None
-    freight_amount: Amount | None = None
     total_amount: Amount
     paid_amount: Amount | None = None
     create_date: MaybeChinaTime = None
-    modify_date: MaybeChinaTime = None
     pay_date: MaybeChinaTime = None
     close_reason: str = ""
-    e_company_id: Id = ""
-    carrier_code: str = ""
-    products: tuple[OrderedItem, ...] = ()
     logistics_list: tuple[DomesticParcel, ...] = ()
     international_logistics: tuple[ParcelAbroad, ...] = ()
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, cast
 from pydantic import TypeAdapter
 
 from connectors.xportcn.wire import Bounds, Request, Response, is_list
-from domain.callback_kinds import CallbackKind
 from domain.effects import Action
+from domain.received import CallbackKind
 
 Method = Literal["GET", "POST"]
 Req = TypeVar("Req", bound=Request)

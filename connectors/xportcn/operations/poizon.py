@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.rows import FittingRows
@@ -19,6 +17,7 @@ from connectors.xportcn.wire import (
     GivenId,
     Id,
     MaybeUnixMs,
+    Page,
     ParcelNumber,
     Reference,
     Request,
@@ -26,7 +25,6 @@ from connectors.xportcn.wire import (
     UnixMs,
     Word,
     Yuan,
-    alias,
 )
 from domain.effects import Action
 
@@ -48,21 +46,14 @@ class SearchRequest(Request):
 
 class SearchHit(Response):
     dw_spu_id: GivenId
-    dist_spu_id: Id = ""
     title: str = ""
     pic_url: str = ""
-    category_id: Id = ""
     min_price: Yuan
     currency: OnlyCny = "CNY"
     seller_id: Id = ""
-    min_quantity: Count = 1
 
 
-class SearchPage(Response):
-    total_records: Count = 0
-    total_page: Count = 0
-    page_size: Count = 0
-    current_page: Count = 0
+class SearchPage(Page):
     data: FittingRows[SearchHit] = FittingRows()
 
 
@@ -89,7 +80,6 @@ class Product(Response):
     dist_spu_id: Id = ""
     title: str = ""
     images: tuple[str, ...] = ()
-    brand_name: str = ""
     category_id: Id = ""
     category_name: str = ""
     status: Word = ""
@@ -131,8 +121,6 @@ class PreviewedItem(Response):
     quantity: Count = 0
     price: Yuan | None = None
     available: bool = True
-    stock: Count | None = None
-    min_quantity: Count = 1
     error_code: str = ""
     error_message: str = ""
 
@@ -166,40 +154,15 @@ class CreateRequest(Request):
     request_id: str
     shipping_address: ShippingAddress
     product_list: tuple[OrderedProduct, ...]
-    remark: str | None = None
-
-
-class OrderItem(Response):
-    """`real_pay_amount` is absent until paid."""
-
-    dist_sub_order_no: Id = ""
-    order_status: str = ""
-    dw_spu_id: Id = ""
-    dw_sku_id: Id = ""
-    dist_sku_id: Id = ""
-    title: str = ""
-    quantity: Count = 0
-    price: Yuan | None = None
-    real_pay_amount: Yuan | None = None
-    currency: OnlyCny = "CNY"
-    create_time: MaybeUnixMs = None
-    modify_time: MaybeUnixMs = None
 
 
 class CreatedOrder(Response):
     dist_order_no: Id = ""
-    customer_order_no: Reference = ""
-    goods_amount: Yuan | None = None
-    freight_amount: Yuan | None = None
     total_amount: Yuan | None = None
     currency: OnlyCny = "CNY"
-    order_items: tuple[OrderItem, ...] = ()
 
 
 class CreateAnswer(CheckedAnswer):
-    """`asked_as` is the `requestId` of our request; the answer's own is the envelope's."""
-
-    asked_as: Reference = Field("", validation_alias=alias("requestId"))
     order_list: tuple[CreatedOrder, ...] = ()
 
 
@@ -221,7 +184,6 @@ class OrderListRequest(Request):
     dist_order_nos: tuple[str, ...] | None = None
     order_status: str | None = None
     create_time_start: int | None = None
-    create_time_end: int | None = None
 
 
 class Trace(Response):
@@ -248,26 +210,17 @@ class Order(Response):
     dist_order_no: GivenId
     customer_order_no: Reference = ""
     order_status: Word = ""
-    goods_amount: Yuan | None = None
-    freight_amount: Yuan | None = None
     total_amount: Yuan
     real_pay_amount: Yuan | None = None
     currency: OnlyCny = "CNY"
-    seller_id: Id = ""
     create_time: MaybeUnixMs = None
-    modify_time: MaybeUnixMs = None
     pay_time: MaybeUnixMs = None
     close_reason: str = ""
-    order_items: tuple[OrderItem, ...] = ()
     logistics_list: tuple[DomesticParcel, ...] = ()
     international_logistics: tuple[ParcelAbroad, ...] = ()
 
 
-class OrderList(Response):
-    total_records: Count = 0
-    total_page: Count = 0
-    page_size: Count = 0
-    current_page: Count = 0
+class OrderList(Page):
     data: FittingRows[Order] = FittingRows()
 
 

@@ -17,7 +17,6 @@ from connectors.xportcn.wire import (
     CheckedAnswer,
     Code,
     CommaText,
-    Count,
     EffectAnswer,
     Fen,
     GivenId,
@@ -35,16 +34,14 @@ from domain.effects import Action
 
 
 class RefundPageRequest(Request):
-    """`sales_order_id` is our `outer_purchase_id`; times of creation are unix milliseconds."""
+    """Times of creation are unix milliseconds."""
 
     page_no: int
     page_size: int
     refund_id: str | None = None
     purchase_order_id: str | None = None
-    sales_order_id: str | None = None
     refund_status: int | None = None
     refund_start_time: int | None = None
-    refund_end_time: int | None = None
 
 
 class LogisticsCompany(Response):
@@ -56,51 +53,26 @@ class ReturnLogistics(Response):
     """The address for the goods and, once they are sent, the parcel."""
 
     receiver_address: AddressText = ""
-    return_goods_desc: str = ""
-    buyer_phone: str = ""
     logistics_company: LogisticsCompany | None = None
     mail_no: ParcelNumber = Field("", validation_alias=alias("mailNo", "logisticsNo"))
-    seller_agree_return_describe: str = ""
 
 
 class RefundOrder(Response):
-    """`pay_order_id` is the purchase id; `remaining_time` is milliseconds until `timeout_date`."""
+    """`pay_order_id` is the purchase id."""
 
     refund_id: GivenId
     refund_fee: Fen
     refund_type: Code | None = None
     refund_status: Annotated[Word, Field(min_length=1)]
-    goods_status: Code | None = None
     reason_id: Id = ""
-    reason_desc: str = ""
-    refund_desc: str = ""
-    can_edit_fee: bool = False
-    fee_tips: str = ""
     pay_order_id: Id = ""
-    timeout_type: str = ""
     timeout_date: MaybeChinaTime = None
-    remaining_time: Code | None = None
     seller_refuse_reason: str = ""
     seller_refuse_reason_describe: str = ""
-    create_time: MaybeChinaTime = None
-    modify_time: MaybeChinaTime = None
 
 
 class RefundedLine(Response):
-    """`purchase_order_line_id` is the sub-order."""
-
-    sales_order_id: Id = ""
     purchase_order_id: Id = ""
-    purchase_order_line_id: Id = ""
-    supplier_id: Id = ""
-    item_title: str = ""
-    quantity: Count = 0
-    price: Fen | None = None
-    product_fee: Fen | None = None
-    post_fee: Fen | None = None
-    total_price: Fen | None = None
-    sales_market: str = ""
-    create_time: MaybeChinaTime = None
 
 
 class RefundAggregate(Response):
@@ -120,8 +92,6 @@ class RefundRequest(Request):
 
 
 class Refund(Response):
-    distributor_id: Id = ""
-    currency: str = "CNY"
     refund_order_aggregate: RefundAggregate
 
 
@@ -134,7 +104,6 @@ class RenderRequest(Request):
 class RefundReason(Response):
     reason_id: GivenId
     reason_desc: str = ""
-    tips: str = ""
 
 
 class MaxRefundFee(Response):
@@ -143,23 +112,15 @@ class MaxRefundFee(Response):
     refund_fee: Fen
     min_refund_fee: Fen | None = None
     can_edit_refund_fee: bool = False
-    fee_tips: str = ""
 
 
 class RefundTemplate(Response):
-    """`goods_status_list` has the statuses allowed now; `refund_order` is the open refund, if any."""
-
     refund_reasons: tuple[RefundReason, ...] = ()
-    goods_status_list: tuple[int, ...] = ()
-    refund_order: RefundOrder | None = None
     max_refund_fee: MaxRefundFee
 
 
 class Rendered(Response):
     refund_order_template: RefundTemplate
-    distributor_id: Id = ""
-    currency: str = "CNY"
-    sale_flag: Code | None = None
 
 
 class SubmitRequest(Request):
@@ -192,19 +153,11 @@ class CancelAnswer(EffectAnswer):
     """`cancel_success` false, without a code, in a state that allows no cancel."""
 
     cancel_success: bool | None = None
-    currency: str = "CNY"
-    distributor_id: Id = ""
-    refund_order_aggregate: RefundAggregate | None = None
 
 
 class ReturnRendered(Response):
-    """The address for the goods, and the carriers that may bring them."""
+    """The carriers that may bring the goods."""
 
-    refund_id: Id = ""
-    receiver_name: str = ""
-    receiver_phone: str = ""
-    receiver_address: AddressText
-    return_goods_desc: str = ""
     logistics_company_list: tuple[LogisticsCompany, ...] = ()
 
 
@@ -212,7 +165,6 @@ class ReturnRequest(Request):
     refund_id: str
     logistics_company_code: str
     mail_no: str
-    buyer_phone: str | None = None
     return_goods_desc: str | None = None
     refund_images: CommaText | None = None
 
@@ -232,10 +184,8 @@ class MessagePageRequest(Request):
 class Message(Response):
     """A `system` message has the new state in `refund_status`."""
 
-    message_id: GivenId
     role: str = ""
     content: str = ""
-    images: tuple[str, ...] = ()
     refund_status: Code | None = None
     create_time: MaybeChinaTime = None
 

@@ -11,7 +11,7 @@ from domain.effects import Action
 
 
 class CartRow(Response):
-    """`price` is today's, `sku_quantity` the stock, `properties` JSON text for show."""
+    """`price` is today's, `sku_quantity` the stock."""
 
     id: GivenId
     item_id: Id = ""
@@ -23,7 +23,6 @@ class CartRow(Response):
     price: Fen | None = None
     quantity: Count = 0
     sku_quantity: Count = 0
-    properties: str = ""
 
 
 class CartShop(Response):
@@ -49,15 +48,11 @@ class AddRequest(Request):
     item_title: str
     item_pic: str
     price: Fen
-    promotion_price: Fen | None = None
     quantity: int
     shop_id: IdNumber
     shop_name: str
     user_id: str | None = None
-    user_nick: str | None = None
     sku_quantity: str | None = None
-    properties: str | None = None
-    platform: int | None = None
 
 
 class DeleteRequest(Request):

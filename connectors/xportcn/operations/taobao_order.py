@@ -60,15 +60,14 @@ class RenderRequest(Request):
 
 
 class RenderV2Request(Request):
-    """`warehouse_id` is one of nav 75, by default the default one; the items are a real list here."""
+    """The items are a real list here."""
 
     receiver: Address
-    warehouse_id: str | None = None
     render_item_list: tuple[RenderItem, ...]
 
 
 class RenderedLine(Response):
-    """`cart_id` is the cart's row, when a cart was previewed; `amount` what the line costs, where the answer has it."""
+    """`amount` is what the line costs, where the answer has it."""
 
     item_id: GivenId
     sku_id: GivenId
@@ -80,7 +79,6 @@ class RenderedLine(Response):
     min_quantity: Count = 1
     error_code: str = ""
     error_message: str = ""
-    cart_id: Id = ""
 
 
 class RenderedOrder(Response):
@@ -120,7 +118,6 @@ class CreateLine(Request):
     price: Fen
     currency: str
     title: str
-    order_remark: str | None = None
 
 
 class CreateRequest(Request):
@@ -133,7 +130,6 @@ class CreateRequest(Request):
     warehouse_address_info: Address
     channel_order_type: str = "PANAMA"
     support_partial_success: bool = False
-    order_remark: str | None = None
 
 
 class CreatedLine(Response):
@@ -142,7 +138,6 @@ class CreatedLine(Response):
     order_line_no: Id = ""
     quantity: Count = 0
     estimate_amount: Fen | None = None
-    estimate_currency: str = "CNY"
     sub_purchase_order_id: Id = ""
 
 
@@ -150,33 +145,17 @@ class CreatedOrder(Response):
     purchase_id: GivenId
     supplier_nick: str = ""
     estimate_amount: Fen | None = None
-    estimate_currency: str = "CNY"
-    source_market: str = ""
     order_line_list: tuple[CreatedLine, ...] = ()
 
 
 class CreateAnswer(CheckedAnswer):
     outer_purchase_id: Reference = ""
-    payment_url: str = ""
     order_list: tuple[CreatedOrder, ...] = ()
-
-
-class FailedLine(Response):
-    order_line_no: Id = ""
-    error_code: str = ""
-    error_message: str = ""
-
-
-class CreateV1Answer(CreateAnswer):
-    """With `support_partial_success` the lines that can't be bought are left out and named here."""
-
-    failed_line_list: tuple[FailedLine, ...] = ()
 
 
 class CancelRequest(Request):
     purchase_id: str
     cancel_reason: str = Field(min_length=1, max_length=200)
-    cancel_remark: str | None = None
 
 
 class CancelAnswer(CheckedAnswer):
@@ -212,11 +191,6 @@ class OrderPageRequest(Request):
     outer_purchase_id: str | None = None
     purchase_ids: tuple[str, ...] | None = None
     create_time_start: int | None = None
-    create_time_end: int | None = None
-    modify_time_start: int | None = None
-    modify_time_end: int | None = None
-    sort_field: str | None = None
-    sort_type: str | None = None
 
 
 class LogisticOrder(Response):
@@ -227,7 +201,6 @@ class LogisticOrder(Response):
 
 class SubPurchaseOrder(Response):
     sub_purchase_order_id: GivenId
-    purchase_order_outer_id: Reference = ""
     item_id: Id = ""
     sku_id: Id = ""
     title: str = ""
@@ -251,13 +224,10 @@ class PurchaseOrder(Response):
     product_amount: Fen | None = None
     domestic_post_fee: Fen | None = None
     pay_amount: Fen | None = None
-    pay_currency: str = "CNY"
     pay_time: MaybeChinaTime = None
     created_time: MaybeChinaTime = None
-    modify_time: MaybeChinaTime = None
     supplier_nick: str = ""
     close_reason: str = ""
-    warehouse_name: str = ""
     warehouse_address: str = ""
     sub_purchase_orders: tuple[SubPurchaseOrder, ...] = ()
 
@@ -292,7 +262,6 @@ class TracedParcel(Response):
 
 
 class Logistics(Response):
-    purchase_order_outer_id: Reference = ""
     pnm_logistics_details: tuple[TracedParcel, ...] = ()
 
 
@@ -312,7 +281,7 @@ RENDER_V2 = GROUP(15, "purchase order render v2", "POST /open/purchase/render/v2
     RenderV2Request, Rendered
 )
 CREATE_V1 = GROUP(16, "purchase order create", "POST /open/purchase/create", ASSUMED).effect(
-    CreateRequest, CreateV1Answer, Action.CREATE
+    CreateRequest, CreateAnswer, Action.CREATE
 )
 ORDER_DETAIL = GROUP(23, "Get order details based on the order ID", "GET /open/order/detail/get", ASSUMED).read(
     OrderDetailRequest, PurchaseOrder

@@ -17,7 +17,6 @@ from connectors.xportcn.wire import (
     GivenId,
     Id,
     JsonText,
-    MaybeChinaTime,
     Page,
     Request,
     Response,
@@ -91,15 +90,6 @@ class ImageSearchRequest(Request):
     sort: str | None = None
 
 
-class MapHit(SearchHit):
-    item_map_id: str = ""
-    month_sold: Count = 0
-
-
-class MapHitPage(Page):
-    data: FittingRows[MapHit] = FittingRows()
-
-
 class SpuPageRequest(Request):
     """`modify_time_start` is unix milliseconds."""
 
@@ -115,7 +105,6 @@ class Spu(Response):
 
     mp_id: GivenId
     item_id: GivenId
-    item_map_id: str = ""
     title: str = ""
     pic_url: str = ""
     category_id: Id = ""
@@ -126,8 +115,6 @@ class Spu(Response):
     shop_name: str = ""
     begin_amount: Count = 1
     status: str = ""
-    sku_count: Count = 0
-    modify_time: MaybeChinaTime = None
 
 
 class SpuPage(Page):
@@ -153,9 +140,7 @@ class ProductRequest(Request):
 
 
 class SkuProperty(Response):
-    prop_id: Id = ""
     prop_name: str = ""
-    value_id: Id = ""
     value_name: str = ""
 
 
@@ -165,7 +150,6 @@ class ProductSku(Response):
     pic_url: str = ""
     price: Fen
     promotion_price: Fen | None = None
-    post_fee: Fen | None = None
     quantity: Count = 0
     status: Word = ""
     properties: tuple[SkuProperty, ...] = ()
@@ -184,11 +168,9 @@ class ProductFacts(Response):
     promotion_price: Fen | None = None
     begin_amount: Count = 1
     quantity: Count = 0
-    product_unit: str = ""
     status: Word = ""
     shop_id: Id = ""
     shop_name: str = ""
-    user_nick: str = ""
     sku_list: tuple[ProductSku, ...] = ()
 
 
@@ -196,25 +178,10 @@ class Product(ProductFacts):
     item_id: GivenId
 
 
-class MapProduct(Product):
-    item_map_id: str = ""
-
-
-class SpuProduct(MapProduct):
-    month_sold: Count = 0
-    modify_time: MaybeChinaTime = None
-
-
-class PriceRange(Response):
-    start_quantity: Count
-    price: Fen
-
-
 class ProductV2(ProductFacts):
     """The second edition hides the item id."""
 
     item_map_id: str
-    price_ranges: tuple[PriceRange, ...] = ()
 
 
 class MappingItem(Request):
@@ -239,30 +206,23 @@ class MappedItem(Response):
     sku_list: tuple[MappedSku, ...] = ()
 
 
-class UnmappedItem(Response):
-    item_id: GivenId
-    reason: str = ""
-
-
 class Mapping(Response):
     mp_products: tuple[MappedItem, ...] = ()
-    no_mp_product_item_ids: tuple[Id, ...] = ()
-    no_mp_reason_list: tuple[UnmappedItem, ...] = ()
 
 
 GROUP = Group("Taobao / Product")
-HOT = GROUP(1, "Taobao Hot product recommendation", "POST /open/product/hot/list", ASSUMED).read(HotRequest, MapHitPage)
+HOT = GROUP(1, "Taobao Hot product recommendation", "POST /open/product/hot/list", ASSUMED).read(HotRequest, SearchPage)
 SPU_PAGE = GROUP(2, "Taobao Spus list query interface", "POST /open/product/spu/page", ASSUMED).read(
     SpuPageRequest, SpuPage
 )
-SPU = GROUP(3, "Taobao Spus Details Query Interface", "GET /open/product/spu/get", ASSUMED).read(SpuRequest, SpuProduct)
+SPU = GROUP(3, "Taobao Spus Details Query Interface", "GET /open/product/spu/get", ASSUMED).read(SpuRequest, Product)
 PRODUCT_V2 = GROUP(4, "Taobao Product Detail V2", "GET /v2/taobao/product/get", SIBLING).read(MapIdRequest, ProductV2)
 SEARCH = GROUP(5, "Taobao product search API", "POST /open/product/search", ASSUMED).read(SearchRequest, SearchPage)
 IMAGE_SEARCH = GROUP(6, "Taobao product image search API", "POST /open/product/image/search", ASSUMED).read(
-    ImageSearchRequest, MapHitPage
+    ImageSearchRequest, SearchPage
 )
 ID_MAPPING = GROUP(
     7, "Batch query products according to Taobao product id", "POST /open/product/batch/check", SIBLING
 ).read(MappingRequest, Mapping)
 PRODUCT = GROUP(8, "Query product by Taobao product ID", "GET /open/product/get", SIBLING).read(ProductRequest, Product)
-INQUIRY = GROUP(9, "Taobao product inquiry", "POST /open/product/inquiry", ASSUMED).read(InquiryRequest, MapProduct)
+INQUIRY = GROUP(9, "Taobao product inquiry", "POST /open/product/inquiry", ASSUMED).read(InquiryRequest, Product)

@@ -16,7 +16,6 @@ from connectors.xportcn.wire import (
     GivenId,
     Id,
     IdNumber,
-    MaybeChinaTime,
     Nothing,
     ParcelNumber,
     Request,
@@ -118,7 +117,6 @@ class RenderRequest(Request):
 
 class Rendered(Response):
     render_id: GivenId
-    expire_time: MaybeChinaTime = None
     services: FittingRows[Service] = FittingRows()
 
 
@@ -176,7 +174,6 @@ class InternationalLogisticInfo(Response):
     logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
     logistic_company_name: str = ""
     tracking_url: str = ""
-    logistic_type: str = ""
 
 
 class SubOrder(Response):

@@ -13,20 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.xportcn.callback_reader import KINDS, CallbackMessage, UnreadableCallback, parse_callback
-from connectors.xportcn.operations import callbacks
-from connectors.xportcn.operations.callbacks import (
-    AlibabaOrderChanged,
-    AlibabaRefundChanged,
-    KaOrderChanged,
-    OrderBody,
-    OtherBody,
-    PackageInbound,
-    TaobaoPriceChanged,
-    TaobaoRefundChanged,
-    TaobaoStatusChanged,
-)
+from connectors.xportcn.operations.callbacks import OrderBody, OtherBody, PackageInbound
 from domain.marketplace import Marketplace
-from domain.money import Money
 
 PAGE = (Path(__file__).parents[3] / "docs/contract/assumed-all.md").read_text(encoding="utf-8")
 TP, TS, TR, PRICE, SENT, REFUND, KA, INBOUND = re.findall(r"^\{.*\}$", PAGE.split("## 6. Callbacks")[1], re.MULTILINE)
@@ -43,13 +31,10 @@ def facts(message: CallbackMessage) -> tuple[int | None, str | None, str]:
 
 
 def test_a_price_of_taobao() -> None:
-    """nav 35: the order, our reference, the new amounts in fen."""
+    """nav 35: the order. Its new amounts are read from the order itself."""
     message = parse_callback(TP)
     assert facts(message) == (35, "taobao", "200012345678900001")
     assert message.sent_at == datetime(2026, 5, 20, 7, 47, 49, 913000, tzinfo=UTC)
-    assert isinstance(message.body, TaobaoPriceChanged)
-    assert (message.body.reference, message.body.price.total_fee) == ("PO-1", Money(3690))
-    assert [(line.line_id, line.price.unit_fee) for line in message.body.lines] == [("200012345678900002", Money(3190))]
 
 
 @pytest.mark.parametrize("kind", ["BATCH_PAY", "LOGISTICS_BUYER_VIEW_TRACE", "LOGISTICS_MAIL_NO_CHANGE"])
@@ -66,44 +51,25 @@ def test_an_order_of_poizon_has_a_number_with_letters() -> None:
 
 
 def test_a_status_of_taobao() -> None:
-    """nav 36: the order's status and each line's, with its parcel."""
-    message = parse_callback(TS)
-    assert facts(message) == (36, "taobao", "200012345678900001")
-    assert isinstance(message.body, TaobaoStatusChanged)
-    assert message.body.status == 11
-    assert [(sku.sku_id, sku.logistic_number) for sku in message.body.sku_list] == [
-        ("3452545926724", "SF1234521212678")
-    ]
+    """nav 36: the order."""
+    assert facts(parse_callback(TS)) == (36, "taobao", "200012345678900001")
 
 
 def test_a_refund_of_taobao() -> None:
-    """nav 37: the refund, its state and amount."""
-    message = parse_callback(TR)
-    assert facts(message) == (37, "taobao", "200012345678900001")
-    assert isinstance(message.body, TaobaoRefundChanged)
-    assert (message.body.refund_id, message.body.refund_status) == ("300000000000000001", 100)
-    assert message.body.refund_fee == Money(3690)
+    """nav 37: the order of the refund."""
+    assert facts(parse_callback(TR)) == (37, "taobao", "200012345678900001")
 
 
 def test_messages_of_1688() -> None:
     """nav 66, 67, 68: an order id of 19 digits is exact although it comes as a number."""
     assert facts(parse_callback(PRICE)) == (66, "1688", "2542285634920880794")
-    shipped = parse_callback(SENT)
-    assert facts(shipped) == (67, "1688", "2542285634920880794")
-    assert isinstance(shipped.body, AlibabaOrderChanged)
-    assert shipped.body.msg_send_time == datetime(2026, 5, 20, 7, 40, tzinfo=UTC)
-    refund = parse_callback(REFUND)
-    assert facts(refund) == (68, "1688", "2542285634920880794")
-    assert isinstance(refund.body, AlibabaRefundChanged)
-    assert (refund.body.refund_id, refund.body.refund_action) == ("TQ100000000001", "SELLER_AGREE_REFUND")
+    assert facts(parse_callback(SENT)) == (67, "1688", "2542285634920880794")
+    assert facts(parse_callback(REFUND)) == (68, "1688", "2542285634920880794")
 
 
 def test_an_order_of_big_major_comes_by_1688_s_url() -> None:
-    """Its own types, amounts in fen."""
-    message = parse_callback(KA)
-    assert facts(message) == (67, "big_major", "2887421737338134260")
-    assert isinstance(message.body, KaOrderChanged)
-    assert (message.body.order_no, message.body.total_amount) == ("PO202605200001", Money(10000))
+    """By types of its own."""
+    assert facts(parse_callback(KA)) == (67, "big_major", "2887421737338134260")
 
 
 def test_a_type_that_two_marketplaces_share_is_told_by_the_body() -> None:
@@ -125,7 +91,7 @@ def test_a_parcel_report_comes_bare() -> None:
     message = parse_callback(INBOUND.encode())
     assert facts(message) == (90, "big_major", "2887421737338134260")
     assert isinstance(message.body, PackageInbound)
-    assert (message.body.reference, message.body.tracking_number) == ("PO-1", "YT7565691026776")
+    assert message.body.tracking_number == "YT7565691026776"
     inspection = message.body.inspection
     assert (inspection.status, inspection.weight, inspection.length, inspection.width) == (
         "质检通过",
@@ -137,11 +103,9 @@ def test_a_parcel_report_comes_bare() -> None:
 
 
 @pytest.mark.parametrize("example", [TP, TS, TR, PRICE, SENT, REFUND, KA, INBOUND])
-def test_the_contract_s_examples_are_read_whole(example: str) -> None:
-    """Nothing in them is unknown to us, at any depth that we read."""
-    body = parse_callback(example).body
-    assert not isinstance(body, OtherBody)
-    assert body.model_extra == {}
+def test_the_contract_s_examples_name_their_order_where_the_contract_says(example: str) -> None:
+    """Each fits the model of its row."""
+    assert isinstance(parse_callback(example).body, OrderBody)
 
 
 @pytest.mark.parametrize("message_type", KINDS)
@@ -171,8 +135,8 @@ def test_an_unknown_message_without_an_order_is_no_error() -> None:
 
 
 def test_a_known_message_that_is_not_as_told_still_names_its_order() -> None:
-    """A status that is no number costs us the status, not the message."""
-    message = parse_callback(posted("TAOBAO_ORDER_STATUS_MODIFY", {"purchaseId": "7", "status": "shipped"}, platform=0))
+    """An order that is named elsewhere is found all the same."""
+    message = parse_callback(posted("TAOBAO_ORDER_STATUS_MODIFY", {"skuList": [{"purchaseId": "7"}]}, platform=0))
     assert isinstance(message.body, OtherBody)
     assert facts(message) == (36, "taobao", "7")
 
@@ -247,8 +211,3 @@ def test_no_bytes_break_the_parser(raw: bytes | str) -> None:
         parse_callback(raw)
     except UnreadableCallback:
         return
-
-
-def test_the_price_message_of_1688_has_the_body_of_its_status() -> None:
-    """Its rows differ, its body does not."""
-    assert callbacks.ALIBABA_PRICE.body is callbacks.ALIBABA_STATUS.body is AlibabaOrderChanged

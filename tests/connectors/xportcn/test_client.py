@@ -40,7 +40,7 @@ PRODUCT = "/open/product/get"
 PAY = "/open/purchase/pay"
 ITEM = taobao_product.ProductRequest(item_id="672991141190")
 ORDER = taobao_order.PayRequest(purchase_order_id_list=("7",))
-ADDRESS_FIELDS = [name for name in alibaba_order.AddressParam.model_fields if name != "district_code"]
+ADDRESS_FIELDS = list(alibaba_order.AddressParam.model_fields)
 PAID = {"willPayPurchaseOrderIds": ["7"]}
 
 

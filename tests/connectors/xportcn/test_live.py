@@ -37,7 +37,7 @@ HIT: dict[str, Any] = {
     "shopName": "a",
     "quantity": 3,
 }
-PAGE: dict[str, Any] = {"totalRecords": 1, "totalPage": 1, "pageSize": 10, "currentPage": 1, "data": [HIT]}
+PAGE: dict[str, Any] = {"totalRecords": 1, "data": [HIT]}
 
 
 def of(findings: list[Checked], nav: int) -> Checked:

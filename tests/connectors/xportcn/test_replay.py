@@ -12,8 +12,7 @@ import pytest
 
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.live_check.examination import Checked, Conformance, Examination
-from connectors.xportcn.live_check.replay import NoRecording, replayed
-from connectors.xportcn.live_check.samples import save_sample
+from connectors.xportcn.live_check.samples import NoRecording, replayed, save_sample
 from tests.connectors.xportcn.orders import client_of
 
 VECTORS = Path(__file__).parents[3] / "docs/contract/vectors"

@@ -57,7 +57,7 @@ async def refund_of(shop: Shop, order: Any, **changes: Any) -> str:
         "orderId": order.base_info.id_text,
         "orderEntryIds": [entry.entry_id for entry in order.product_items],
         "disputeRequest": "refund",
-        "applyPayment": order.base_info.sum_product_payment,
+        "applyPayment": order.base_info.total_amount - order.base_info.shipping_fee,
         "applyCarriage": order.base_info.shipping_fee,
         "applyReasonId": "20001",
         "description": "不想要了",
@@ -173,7 +173,7 @@ async def refund_create(shop: Shop) -> dict[str, Any]:
     return {
         "orderId": order.base_info.id_text,
         "disputeRequest": "refund",
-        "applyPayment": order.base_info.sum_product_payment,
+        "applyPayment": order.base_info.total_amount - order.base_info.shipping_fee,
         "applyCarriage": order.base_info.shipping_fee,
         "applyReasonId": "20001",
         "description": "不想要了",

@@ -11,7 +11,6 @@ from connectors.xportcn.operations import (
     taobao_old_order,
     taobao_order,
     taobao_product,
-    warehouse,
 )
 from tests.connectors.xportcn.samples.shop import PAGING, Sample, Shop
 from tests.sandbox.buyer import WAREHOUSE
@@ -112,7 +111,7 @@ async def spu(shop: Shop) -> dict[str, Any]:
 
 async def map_id(shop: Shop) -> dict[str, Any]:
     page = await shop.call(taobao_product.SPU_PAGE, PAGING)
-    return {"itemMapId": page.data[0].item_map_id}
+    return {"itemMapId": page.data[0].model_extra["itemMapId"]}
 
 
 async def search(shop: Shop) -> dict[str, Any]:
@@ -154,8 +153,7 @@ async def render(shop: Shop) -> dict[str, Any]:
 
 
 async def render_v2(shop: Shop) -> dict[str, Any]:
-    address = (await shop.call(warehouse.ADDRESSES, {}))[0]
-    return {"receiver": RECEIVER, "warehouseId": address.id, "renderItemList": [await render_item(shop)]}
+    return {"receiver": RECEIVER, "renderItemList": [await render_item(shop)]}
 
 
 async def create_v1(shop: Shop) -> dict[str, Any]:
