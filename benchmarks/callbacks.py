@@ -17,8 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from benchmarks.measuring import Comparison
-from connectors.callbacks.intake import new_token
-from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.store import CallbackStore, new_token
 from connectors.settings import SourcingSettings
 from deployments.receiver import CallbackReceiver, app_of, utc_now
 

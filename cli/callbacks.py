@@ -9,12 +9,11 @@ from rich.text import Text
 
 from cli.failures import COULD_NOT_RUN, say
 from cli.terminal import clock_time, console, messages, print_json, table_of, zone
-from connectors.callbacks.intake import end_tokens, new_token
-from connectors.callbacks.records import Callback
-from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.schema import Callback
+from connectors.callbacks.store import CallbackStore, end_tokens, new_token
 from connectors.foreign import clean, shortened
 from connectors.settings import SourcingSettings
-from domain.callback_kinds import CallbackKind, CallbackState
+from domain.received import CallbackKind, CallbackState
 from domain.wording import pluralize, shorten
 from tasks.engine.resources import utc_now
 

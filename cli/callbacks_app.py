@@ -8,7 +8,7 @@ import typer
 
 from cli.failures import explained
 from cli.options import Json
-from domain.callback_kinds import CallbackKind, CallbackState
+from domain.received import CallbackKind, CallbackState
 
 app = typer.Typer(help="Receive what the service posts, and show what it posted.", invoke_without_command=True)
 

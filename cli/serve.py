@@ -17,8 +17,7 @@ from rich.table import Table
 from cli.notify import NO_RECIPIENTS
 from cli.terminal import console, messages
 from connectors.apprise_sender import recipients_of
-from connectors.callbacks.intake import SANDBOX, new_token
-from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.store import SANDBOX, CallbackStore, new_token
 from connectors.notifying import replaced_setting
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
 from deployments.bounded_http import listening, run_app

@@ -1,4 +1,4 @@
-"""Landed costs as files for bookkeeping: CSV, and a sheet for Excel.
+"""The merchant's exchange rates (`SOURCING_RATES`), and landed costs as files for bookkeeping: CSV, a sheet for Excel.
 
 Both have one row per order line, the columns of the table `landed_costs`, and amounts in yuan, euros, … instead of
 minor units.
@@ -7,14 +7,21 @@ minor units.
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.exports import amounts, column
+from connectors.request_files.csv_file import read_csv
+from connectors.request_files.decoding import REMEDY, SAVE_IT, Unusable, content_of
+from connectors.settings import BadSetting
 from connectors.snapshots.tables import LANDED_COSTS
 from connectors.table_files import Cell, Column, TableFile, number_column
+from domain.cell_table import BadTable
+from domain.rate_cells import RatesTable
+from domain.rates import Rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,3 +54,31 @@ def _column(rows: pa.RecordBatch, name: str) -> Column:
 
 def _day(text: str | None) -> Cell:
     return None if text is None else date.fromisoformat(text)
+
+
+MOST_LISTED = 10
+
+
+class RatesUnusable(BadSetting):
+    """The file can't be used; the message names it, and every fault with its position and its remedy."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"SOURCING_RATES, {path}: {problem}")
+
+
+def read_rates(path: Path | None) -> Rates:
+    """All rates of the file; none for None. Raises `RatesUnusable`: a faulty file is never used in part."""
+    if path is None:
+        return Rates()
+    table = RatesTable()
+    try:
+        read_csv(content_of(path), "", table)
+        return table.finish()
+    except OSError as error:
+        raise RatesUnusable(path, f"can't be opened ({error.strerror}); check the path and its permissions") from error
+    except Unusable as error:
+        raise RatesUnusable(path, str(error).replace(REMEDY, SAVE_IT)) from error
+    except BadTable as error:
+        more = [f"and {len(error.faults) - MOST_LISTED} more"] if len(error.faults) > MOST_LISTED else []
+        told = "\n  ".join([*map(str, error.faults[:MOST_LISTED]), *more])
+        raise RatesUnusable(path, f"nothing of it is used until this is mended:\n  {told}") from error

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import re
 import signal
 import sys
 import time
@@ -26,13 +27,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from connectors.callbacks.figures import MetricsCollector
-from connectors.callbacks.intake import Intake, TooMany, fits, valid_digests
-from connectors.callbacks.store import CallbackStore
-from connectors.foreign import shut_logs
+from connectors.callbacks.schema import Arrival
+from connectors.callbacks.store import CallbackStore, Intake, TooMany, fits, valid_digests
+from connectors.foreign import MOST_WORDS, clean, shortened, shut_logs
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import BadSetting, SourcingSettings
-from deployments.arrivals import read_arrival
+from connectors.xportcn.callback_reader import CallbackMessage, UnreadableCallback, parse_callback
 from deployments.bounded_http import ReceiverFailed, body_of, listening, run_app
+from domain.reasons import Reason, ReasonCode, because
+from domain.received import CallbackKind, CallbackState
 
 PATH = "/callbacks/"
 MOST_BYTES = 256 * 1024
@@ -227,6 +230,62 @@ def main() -> None:
         receive(options.host, port, say=lambda words: print(words, flush=True))
     except (BadSetting, LedgerUnusable, ReceiverFailed) as error:
         sys.exit(f"callbacks: {error}")
+
+
+MOST_ORDERS = 100
+"""The most orders that a message of the service names; more are not the service's."""
+LONGEST_ID = 64
+DEEPEST = 64
+TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+BRACKETS = re.compile(rb"[\[{}\]]")
+
+
+def read_arrival(body: bytes, source: str, now: datetime) -> Arrival:
+    """Any posted bytes as a message to store; unreadable ones are set aside with a reason. Raises nothing."""
+    if _depth(body) > DEEPEST:
+        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_TOO_DEEP, most=DEEPEST))
+    try:
+        message = parse_callback(body)
+    except UnreadableCallback as error:
+        failure = shortened(clean(str(error)), MOST_WORDS)
+    except Exception as error:  # noqa: BLE001 - no posted bytes may stop the receiver
+        failure = f"can't be read ({type(error).__name__})"
+    else:
+        return _understood(message, body, source, now)
+    return _set_aside(body, source, now, because(ReasonCode.CALLBACK_UNREADABLE, failure=failure))
+
+
+def _depth(body: bytes) -> int:
+    """The nesting depth of brackets outside of texts; an upper bound where texts are broken."""
+    deepest = depth = 0
+    for bracket in BRACKETS.findall(TEXTS.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _set_aside(body: bytes, source: str, now: datetime, why: Reason) -> Arrival:
+    return Arrival(body=body, source=source, received_at=now, state=CallbackState.SET_ASIDE, outcome=why)
+
+
+def _understood(message: CallbackMessage, body: bytes, source: str, now: datetime) -> Arrival:
+    order_ids = message.order_ids
+    if len(order_ids) > MOST_ORDERS:
+        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_NAMES_TOO_MANY, count=len(order_ids)))
+    if any(len(order_id) > LONGEST_ID for order_id in order_ids):
+        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_ID_TOO_LONG, most=LONGEST_ID))
+    return Arrival(
+        body=body,
+        source=source,
+        received_at=now,
+        state=CallbackState.WAITING if order_ids else CallbackState.DONE,
+        outcome=None if order_ids else because(ReasonCode.CALLBACK_NAMES_NONE),
+        kind=message.operation.kind if message.operation else CallbackKind.STATUS,
+        message_type=shortened(clean(message.message_type), LONGEST_ID),
+        marketplace=message.marketplace or "",
+        order_ids=tuple(clean(order_id) for order_id in order_ids),
+        sent_at=message.sent_at,
+    )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ NotHappened
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from domain.money import Money
+from domain.orders import OrderLine
 from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
 from domain.witnessed import Contradicted, Kind, Lack, Open, Source, Statement
 
@@ -317,3 +320,14 @@ def could_be_ours(listed: Iterable[ServiceOrder], account: Account) -> Sequence[
     if any(account.ids.get(name) == order.order_id for order in orders for name in order.names):
         return ()
     return [order for order in orders if order.order_id not in account.accounted and not order.names]
+
+
+def is_as_created(shown: ServiceOrder, lines: Sequence[OrderLine], total: Money, at: datetime) -> bool:
+    """Whether an order has exactly the goods and the total of our create, and its time. What is not shown differs."""
+    goods, ours = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for one in shown.goods:
+        goods[one.item_id, one.sku_id] += one.quantity
+    for line in lines:
+        ours[line.item_id, line.sku_id] += line.quantity
+    is_then = shown.created_at is not None and abs(shown.created_at - at) <= CLOCKS_APART
+    return is_then and goods == ours and shown.total == total

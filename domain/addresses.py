@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, lru_cache
+from importlib.resources import files
 from string import capwords
 
-from domain.iso_codes import country_names
+
+def country_names() -> Mapping[str, Sequence[str]]:
+    """The codes and names of each country, by its code of two letters."""
+    return _read()["countries"]
+
+
+def currency_codes() -> frozenset[str]:
+    return frozenset(_read()["currencies"])
+
+
+@cache
+def _read() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    read: Mapping[str, Mapping[str, Sequence[str]]] = json.loads(
+        files("domain").joinpath("iso_codes.json").read_text(encoding="utf-8")
+    )
+    return read
+
 
 TWO_LETTERS = "give its two-letter code, such as DE"
 # Everyday names that ISO 3166 spells otherwise.

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.amounts import FAR, agreed, agreed_total, money_of
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.offers import Offer, Sku, price_at
@@ -16,7 +15,19 @@ from domain.quotes import LineProblem, Problem, Quote
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witnessed import Amount, Contradicted, Kind, Paid, Source, Statement, contradiction
+from domain.witnessed import (
+    FAR,
+    Amount,
+    Contradicted,
+    Kind,
+    Paid,
+    Source,
+    Statement,
+    agreed,
+    agreed_total,
+    contradiction,
+    money_of,
+)
 
 NO_POSTCODES = frozenset(
     {"AE", "AG", "AO", "BS", "BZ", "CI", "GH", "HK", "IE", "JM", "KE", "MO", "PA", "QA", "TT", "UG"}

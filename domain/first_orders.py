@@ -1,4 +1,4 @@
-"""The question about the first paid order of a marketplace, and why others wait for its answer."""
+"""The first order of a run at a marketplace, which goes alone (the canary), and the first paid one: why others wait."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.reasons import Reason, ReasonCode, because
+from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import shorten
 
 BALANCE = "balance"
@@ -37,3 +38,30 @@ def first_payment(
 def differs(order_ref: str, what: str) -> str:
     """The words for holding a marketplace whose first payment was not as it should be."""
     return f"the payment of {order_ref} was not as expected: {what}"
+
+
+MOST = 4
+"""A first order, and three that may take its place."""
+
+
+def is_understood(order_ref: str, shown: ServiceOrder | None) -> bool:
+    """Whether an unpaid order reads as it should, so that what keeps it from being paid concerns it alone."""
+    return (
+        shown is not None
+        and (shown.reference.strip() in ("", order_ref) or shown.own_id == order_ref)
+        and shown.status not in (ServiceStatus.OTHER, ServiceStatus.PAYMENT_REFUSED)
+        and shown.total.minor > 0
+    )
+
+
+def waits_for(order_ref: str, marketplace: Marketplace, why: Reason | None) -> Reason:
+    """Why an order is not created yet: the canary was not read back."""
+    return because(ReasonCode.WAITS_FOR_FIRST, first=order_ref, marketplace=marketplace, why=why)
+
+
+def given_up(order_refs: list[str], marketplace: Marketplace, last: Reason | None) -> Reason:
+    """Why an order is not created: every order that may go first was refused or held, each for a reason of its own."""
+    count = len(order_refs)
+    return because(
+        ReasonCode.FIRST_ONES_FAILED, count=count, marketplace=marketplace, refs=order_refs, why=last or "not known"
+    )

@@ -8,9 +8,9 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
+from domain.addresses import currency_codes
 from domain.cell_table import CheckedTable
 from domain.cells import half_width
-from domain.iso_codes import currency_codes
 from domain.items import shortened
 from domain.rates import Rate, Rates
 from domain.request_cells import Column

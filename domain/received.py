@@ -1,4 +1,4 @@
-"""The warehouse's report of a parcel that reached it, and whether it fits the order and the booking."""
+"""Messages of the service: their kinds and states; and whether a report of a parcel fits order and booking."""
 
 from __future__ import annotations
 
@@ -10,6 +10,25 @@ from statistics import median_low
 
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because, together
+
+
+class CallbackKind(StrEnum):
+    """What a message is about; it decides how the message is processed."""
+
+    STATUS = "status"
+    PRICE = "price"
+    REFUND = "refund"
+    INBOUND = "inbound"
+
+
+class CallbackState(StrEnum):
+    """`taken` belongs to a run; `set_aside` is for a person."""
+
+    WAITING = "waiting"
+    TAKEN = "taken"
+    DONE = "done"
+    SET_ASIDE = "set_aside"
+
 
 PASSED = ("质检通过", "通过", "passed", "pass")
 MOST_GRAMS = 1_000_000

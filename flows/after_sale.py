@@ -26,10 +26,17 @@ from tasks.confirm_receipt import require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources
-from tasks.follow_refunds import follow_refunds
 from tasks.message_seller import message_seller as write_message
 from tasks.message_seller import require_sayable
-from tasks.refund import RefundWish, ask_refund, foresee_refund, refund_options, require_withdrawable, withdraw
+from tasks.refund import (
+    RefundWish,
+    ask_refund,
+    follow_refunds,
+    foresee_refund,
+    refund_options,
+    require_withdrawable,
+    withdraw,
+)
 from tasks.return_parcel import carriers_for, choose_carrier
 from tasks.return_parcel import return_parcel as name_parcel
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from prefect import flow
 
-from connectors.callbacks.records import Callback
+from connectors.callbacks.schema import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import LEASE, Tickets
 from connectors.ledger.records import OrderRecord
@@ -19,11 +19,10 @@ from connectors.settings import SourcingSettings
 from connectors.snapshots.tables.callbacks import CALLBACKS
 from connectors.snapshots.tables.table import Row
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
-from domain.callback_kinds import CallbackKind
 from domain.messages import Message, MessageKind, alert
 from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, together
-from domain.received import Inspection
+from domain.received import CallbackKind, Inspection
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.batch.opening import opened
@@ -33,9 +32,9 @@ from flows.prefect_ui.parameters import asked
 from flows.prefect_ui.progress import best_effort, rename_run
 from flows.sync_tracking import FOLLOWED, track
 from tasks.engine.resources import Resources, utc_now
-from tasks.follow_refunds import follow_refunds
 from tasks.parcels_received import Received, received_parcels
 from tasks.pay import read_unpaid
+from tasks.refund import follow_refunds
 from tasks.snapshot_moved import snapshot_moved
 
 READ = (*FOLLOWED, OrderState.ORDERED, OrderState.PAYMENT_PENDING)

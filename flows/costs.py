@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
-from connectors.cost_files import cost_lines
+from connectors.cost_files import cost_lines, read_rates
 from connectors.durable import whole
-from connectors.rates_file import read_rates
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rows import each_record

@@ -12,7 +12,7 @@ from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, DroppedBatch, DroppedBy, DroppedOrders, WhyDropped
 from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
-from tasks.snapshot_sums import LedgerAlone
+from tasks.snapshot_rows import LedgerAlone
 
 NO_ORDER: list[str] = []
 

@@ -43,11 +43,11 @@ from tasks.reconcile import (
     facts_again,
     list_orders,
     look_up,
+    reconciliation_rows,
     refs_with_open_effects,
     unknown_refunds,
     unsettled,
 )
-from tasks.reconciliation_rows import reconciliation_rows
 from tasks.snapshot_moved import note_missing, snapshot_moved
 
 # An unpaid order closes after a day: an order paid since a moment was created no more than this before it.

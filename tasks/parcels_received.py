@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.callbacks.records import Callback
+from connectors.callbacks.schema import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.concurrently import concurrently
 from connectors.foreign import clean, shortened
@@ -18,11 +18,10 @@ from connectors.snapshots.tables.table import Row
 from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.operations.callbacks import PackageInbound
-from domain.callback_kinds import CallbackKind, CallbackState
 from domain.money import Money
 from domain.quotes import choose_freight
 from domain.reasons import Reason
-from domain.received import Parcel, problems_of
+from domain.received import CallbackKind, CallbackState, Parcel, problems_of
 from domain.service_orders import ServiceOrder
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources

@@ -11,16 +11,15 @@ from connectors.concurrently import run_all_shielded
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.amounts import LEAST_PART
+from domain.absence import is_as_created
 from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment
 from domain.effects import Action, EffectStatus, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.nameless import is_as_created
 from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witnessed import Amount, Contradicted, Paid
+from domain.witnessed import LEAST_PART, Amount, Contradicted, Paid
 from tasks.effects.create_from_cart import PART as CART
 from tasks.effects.pay import DEBIT, Pay, paid
 from tasks.effects.protocol import perform

@@ -1,4 +1,4 @@
-"""Preview orders: price, postage, availability, and an estimate of the freight."""
+"""Preview orders: price, postage, availability, the unit of their amounts, and an estimate of the freight."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from dataclasses import replace
 
 from connectors.marketplaces.freight import estimate
 from connectors.marketplaces.protocol import QuotesMany
-from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
+from connectors.units import setting_of
+from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, UnitUnclear, XportcnError
 from domain.decisions import (
+    FINE,
     Verdict,
+    contradicted,
+    far_below_limits,
     held,
     judge_availability,
     judge_quote,
@@ -24,7 +28,8 @@ from domain.decisions import (
 )
 from domain.marketplace import Marketplace
 from domain.matching import Match
-from domain.offers import Offer, Sku
+from domain.money import Money
+from domain.offers import Filters, Offer, Sku
 from domain.orders import OrderRequest, RequestLine, SourcingOrder
 from domain.plan import PlannedOrder
 from domain.quotes import FreightQuote, Quote, choose_freight
@@ -32,11 +37,11 @@ from domain.reason_parts import Part
 from domain.reasons import Detail, Reason, ReasonCode, because, detail
 from domain.sku_book import at_next_rank
 from domain.spares import own_skus_alike, spare_matches, without_goods
+from domain.witnessed import Contradicted, Source, Statement, agreed
 from tasks.engine.gathering import Arrivals, PartialResults, gather_queued, not_read
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, UnitCheck
 from tasks.engine.retrying import retrying_task
 from tasks.search import Item, Matches, find_offer, item_of, items_of, with_matches, with_skus
-from tasks.units import judge_units
 
 Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
 NO_MATCHES: Matches = {}
@@ -239,3 +244,53 @@ def _no_freight(request: OrderRequest, freight: FreightQuote) -> Verdict:
 
 def offered(freight: FreightQuote) -> list[str]:
     return [f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in freight.services]
+
+
+async def judge_units(resources: Resources, plan: PlannedOrder) -> Verdict:
+    """Whether a previewed plan is held for the unit of its amounts."""
+    check = resources.unit_checks[plan.request.marketplace]
+    async with check.lock:
+        if not check.with_order:
+            await _check(resources, plan, check)
+            check.with_order = plan.order_ref
+    if check.is_confirmed or plan.quote is None:
+        return FINE
+    if check.verdict != FINE:
+        return check.verdict if check.with_order == plan.order_ref else replace(check.verdict, contradicted=None)
+    return far_below_limits(plan.request, plan.lines, plan.quote, setting=setting_of(plan.request.marketplace))
+
+
+async def _check(resources: Resources, plan: PlannedOrder, check: UnitCheck) -> None:
+    """Compare the search's price of an item with its offer, which agrees with the preview; once for each account."""
+    marketplace, marks = plan.request.marketplace, resources.ledger.marks
+    units = resources.client.settings.units_at(marketplace)
+    check.is_confirmed = await asyncio.to_thread(marks.units_confirmed, marketplace, units)
+    if check.is_confirmed or not plan.offers or await asyncio.to_thread(marks.units_agreed, marketplace, units):
+        return
+    try:
+        check.verdict = _compared(plan.offers[0], await _searched(resources, plan, plan.offers[0]))
+    except ServiceAway:
+        raise
+    except UnitUnclear as error:
+        check.verdict = not_read("the search for it could not be read", error)
+    except XportcnError:  # no search, or none that answers: offer and preview agree
+        return
+    if check.verdict == FINE:
+        await asyncio.to_thread(marks.agree_units, marketplace, units)
+
+
+async def _searched(resources: Resources, plan: PlannedOrder, offer: Offer) -> Money | None:
+    """The item's price in a search: in the one for words of the request, or in one for its title."""
+    shown = [one for match in plan.matches for one in match.candidates if one.item_id == offer.item_id]
+    if shown or not offer.title:
+        return shown[0].price if shown else None
+    hits = await resources.offerings[offer.marketplace].browser.by_words(offer.title, Filters())
+    return next((hit.price for hit in hits.offers if hit.item_id == offer.item_id), None)
+
+
+def _compared(offer: Offer, found: Money | None) -> Verdict:
+    lowest = min((sku.price for sku in offer.skus), key=lambda price: price.minor)
+    if found is None or found.currency != lowest.currency:
+        return FINE
+    verdict = agreed(Statement(source=Source.SEARCH, value=found), Statement(source=Source.OFFER, value=lowest))
+    return contradicted(verdict, offer.marketplace) if isinstance(verdict, Contradicted) else FINE

@@ -12,6 +12,8 @@ from connectors.ledger.many import chunked
 from connectors.ledger.overview import every_open_effect, orders_of, orders_to_compare
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.marketplaces.after_sale import ListedRefund, ListsRefunds
+from connectors.snapshots.tables.reconciliation import RECONCILIATION, RUN
+from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import XportcnError
 from domain.effects import Action
 from domain.findings import Finding, FindingKind, LedgerOrder, OpenEffect
@@ -219,3 +221,16 @@ async def _read(
     except XportcnError as error:
         failed = detail(Part.NOT_READ_SINGLY, marketplace=marketplace, count=len(read), failure=error.message)
         return {}, [], [*troubles, failed]
+
+
+def reconciliation_rows(findings: Sequence[Finding], *, since: datetime, summary: str) -> list[Row]:
+    """The run's row is written also when nothing was found: it sets a clean run apart from none."""
+    run = {
+        **dict.fromkeys(("order_ref", "order_id", "remedy"), ""),
+        **dict.fromkeys(("marketplace", "expected_amount", "seen_amount")),
+        **{"kind": RUN, "expected": "everything agrees", "seen": summary},
+    }
+    return [
+        RECONCILIATION.row(run, since=since, findings=len(findings)),
+        *(RECONCILIATION.row(finding, since=since, findings=0) for finding in findings),
+    ]

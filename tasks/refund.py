@@ -1,4 +1,4 @@
-"""Ask for refunds and returns, modify them, take them back."""
+"""Ask for refunds and returns, modify them, follow them, take them back."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ from domain.after_sale import (
 )
 from domain.effects import OPEN, EffectStatus
 from domain.money import Money
+from domain.reasons import Reason, together
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
-from tasks.effects.refund_states import asking, restate, take_outcome
+from tasks.effects.refund_states import asking, read_refund, restate, take_outcome
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task, this_try
 
@@ -293,3 +294,22 @@ async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> 
     await settle_open(resources, [order.order_ref])
     part = f"{refund.effect_part}{WITHDRAW}"
     await perform_alone(WithdrawRefund(resources, refund), order, refund.refund_id, part=part)
+
+
+@retrying_task("follow {label}")
+async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> dict[str, Reason]:
+    """Bring these refunds up to date; answers the orders whose refunds could not be asked about, and why."""
+    troubles = await concurrently(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)
+    for order_ref in dict.fromkeys(refund.order_ref for refund in refunds):
+        await restate(resources, order_ref)
+    unread: dict[str, Reason] = {}
+    for refund, trouble in zip(refunds, troubles, strict=True):
+        if both := together([unread.get(refund.order_ref), trouble]):
+            unread[refund.order_ref] = both
+    return unread
+
+
+async def _follow(resources: Resources, refund: Refund) -> Reason | None:
+    if refund.state is RefundState.ASKING:
+        return await take_outcome(resources, refund)
+    return await read_refund(resources, refund)

@@ -13,15 +13,14 @@ from prefect.context import FlowRunContext
 from connectors.ledger.many import chunked
 from connectors.ledger.overview import state_of_all
 from connectors.ledger.store import Ledger
-from connectors.snapshots.sums import Agreement
+from connectors.snapshots.manifests import Agreement
 from connectors.snapshots.tables.table import Row
 from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import hide_from_prefect, reading_task
 from tasks.search import with_matches
-from tasks.snapshot_rows import order_tables, plan_tables, refund_tables
-from tasks.snapshot_sums import LedgerSums, Source
+from tasks.snapshot_rows import LedgerSums, Source, order_tables, plan_tables, refund_tables
 
 T = TypeVar("T")
 Tables = Union[Mapping[str, Sequence[Row]], "Slices"]

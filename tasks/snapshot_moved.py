@@ -20,8 +20,7 @@ from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.snapshots.tables.table import Row
 from tasks.engine.resources import Resources
 from tasks.snapshot import Slices, parts_of, write
-from tasks.snapshot_rows import order_tables, refund_tables
-from tasks.snapshot_sums import LedgerSums, Source
+from tasks.snapshot_rows import LedgerSums, Source, order_tables, refund_tables
 
 ALWAYS_WRITTEN = ("orders", "outcomes")
 ALL_COMPARED = "refunds compared"

@@ -14,13 +14,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from connectors.callbacks.records import Callback, Ticket
-from connectors.callbacks.schema import callbacks, tickets
+from connectors.callbacks.schema import Callback, Ticket, callbacks, tickets
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.many import one_of
 from connectors.ledger.transactions import repeating
-from domain.callback_kinds import CallbackKind, CallbackState
 from domain.reasons import ReasonCode, as_text, because
+from domain.received import CallbackKind, CallbackState
 
 MOST_ORDERS = 1_000
 LEASE = timedelta(minutes=5)

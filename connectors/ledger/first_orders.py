@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, insert, or_, select
 
-from connectors.ledger.holds import hold
 from connectors.ledger.marks import MOST_OF_A_NAME, note_row
 from connectors.ledger.records import EffectRecord, Intent
 from connectors.ledger.schema import effects, marks, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.switches import hold
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.decisions import Verdict, held
 from domain.effects import Action, EffectStatus

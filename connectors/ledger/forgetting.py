@@ -23,13 +23,13 @@ from sqlalchemy import (
     update,
 )
 
+from connectors.durable import scrub
 from connectors.ledger.engine import blaming, sqlite_file
 from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.schema import chunks, effects, forgotten, messages, metadata, orders, receivers
 from connectors.ledger.transactions import LedgerRows, repeating
-from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
 from domain.forgetting import PARTS, Mentions, Receiver, Standing
 from domain.messages import MessageKind

@@ -21,13 +21,11 @@ from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.foreign_orders import ForeignOrderRows
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.guard import LedgerGuard
-from connectors.ledger.holds import HoldRows
 from connectors.ledger.many import chunked, one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
-from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
+from connectors.ledger.order_mover import LOCKED_ORDERS, change_order, write_all
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.outbox import Outbox
-from connectors.ledger.outcomes import write_all
 from connectors.ledger.pace import PaceRows
 from connectors.ledger.parts import PartRows
 from connectors.ledger.plans import NO_TOLERANCE, approve_rows, ledger_row, put_cart_row, put_rows
@@ -60,7 +58,7 @@ from connectors.ledger.send_log import ended_badly
 from connectors.ledger.soundness import found_sound, sound_since
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.switches import BUYING as ALL_BUYING
-from connectors.ledger.switches import Switches, share_switch, standing_pause
+from connectors.ledger.switches import HoldRows, Switches, share_switch, standing_pause
 from connectors.ledger.tracking import TrackingRows
 from connectors.ledger.transactions import Clock, repeating
 from domain.effects import BUYING, OPEN, Action, EffectStatus

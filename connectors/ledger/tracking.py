@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.many import chunked, one_of
 from connectors.ledger.marks import note_row
-from connectors.ledger.outcomes import write_all
+from connectors.ledger.order_mover import write_all
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import marks, orders, tracked, tracking_events
 from connectors.ledger.transactions import LedgerRows, repeating

@@ -15,10 +15,9 @@ from sqlalchemy import ColumnElement, Connection, Executable, Table, event, sele
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from connectors.ledger.changes import record_change
 from connectors.ledger.engine import ONLY_READS, LedgerUnusable, blaming, open_engine, reading_engine, require_lasting
 from connectors.ledger.many import one_of
-from connectors.ledger.spending import CommittedTotals
+from connectors.ledger.spending import CommittedTotals, record_change
 
 P = ParamSpec("P")
 R = TypeVar("R")

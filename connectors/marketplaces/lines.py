@@ -12,11 +12,11 @@ from typing import TypedDict, TypeVar
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import Operation
 from connectors.xportcn.operations.warehouse import BookedParcel
-from domain.amounts import FAR, UNIT_FROM
 from domain.money import Money, total_of
 from domain.orders import OrderLine
 from domain.quotes import LineProblem, Problem, QuoteLine
 from domain.service_orders import ServiceStatus, Shipment, ShipmentItem, TraceStatus, TrackingEvent
+from domain.witnessed import FAR, UNIT_FROM
 
 LineIds = tuple[str, str]
 Value = TypeVar("Value")

@@ -14,8 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.snapshots.tables import TABLES, Table
-from connectors.snapshots.tables.columns import FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column
-from connectors.snapshots.tables.table import ENVELOPE
+from connectors.snapshots.tables.table import ENVELOPE, FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column
 
 DESCRIBE = re.compile(r'\s*(?:describe|desc|show)\s+(?:table\s+)?"?(\w+)"?\s*;?\s*', re.IGNORECASE)
 PAGE = Path(__file__).parents[2] / "docs/data-dictionary.md"

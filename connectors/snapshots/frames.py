@@ -13,12 +13,20 @@ import pyarrow as pa
 
 from connectors.foreign import words_of
 from connectors.snapshots.amounts import currency_columns, with_decimals
-from connectors.snapshots.duck import connected
 from connectors.snapshots.manifests import Manifest, SnapshotDamaged, list_snapshots, read_current
-from connectors.snapshots.moments import moment_of
-from connectors.snapshots.past import changes_schema
+from connectors.snapshots.past import changes_schema, moment_of
 from connectors.snapshots.reader import arrow_answer
-from connectors.snapshots.sources import AHEAD, QueryError, Sources, open_file, rows_in, rows_of, steady, verify_all
+from connectors.snapshots.sources import (
+    AHEAD,
+    QueryError,
+    Sources,
+    connected,
+    open_file,
+    rows_in,
+    rows_of,
+    steady,
+    verify_all,
+)
 from connectors.snapshots.tables import TABLES, Table
 
 if TYPE_CHECKING:

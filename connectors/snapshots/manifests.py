@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
@@ -245,3 +246,20 @@ def verify_file(root: Path, manifest: Manifest, file: SnapshotFile) -> None:
         ) from error
     if digest != file.sha256:
         raise SnapshotDamaged(f"{path} of snapshot {manifest.snapshot_id} is not as it was written; {REMEDY}")
+
+
+Sums = Mapping[str, int]
+"""Minor units by currency, without sums of zero."""
+Agreement = Callable[[Mapping[str, Sums]], None]
+"""Checks the sums of a snapshot's tables, with rejected rows, before it counts; raises `SnapshotSumsDiffer`."""
+
+
+class SnapshotSumsDiffer(SnapshotError):
+    """A snapshot's amounts differ from the ledger's, so it was not written; the message has both sums."""
+
+
+def sums_of(parts: Iterable[tuple[str, int]]) -> Sums:
+    total: Counter[str] = Counter()
+    for currency, minor in parts:
+        total[currency] += minor
+    return {currency: minor for currency, minor in total.items() if minor}

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow.dataset import dataset
 
-from connectors.snapshots.duck import WORK_MB, connected
 from connectors.snapshots.manifests import list_snapshots, locate
+from connectors.snapshots.sources import WORK_MB, connected
 from connectors.snapshots.tables import ENVELOPE, OFFERS
 
 if TYPE_CHECKING:

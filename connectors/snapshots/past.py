@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from connectors.snapshots.manifests import Manifest
 from connectors.snapshots.tables import ENVELOPE, Table
-from connectors.snapshots.tables.columns import MOMENT, TEXT, TEXTS, TIME
+from connectors.snapshots.tables.table import MOMENT, TEXT, TEXTS, TIME
 
 MOMENTS = {"seen_at", "quoted_at", "updated_at"}
 """Times of a reading or of another change: a difference in these alone is no change."""
@@ -96,3 +98,21 @@ both_of AS (
 )
 SELECT * FROM both_of WHERE change <> 'changed' OR len(columns) > 0
 """
+
+
+AGO = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def moment_of(text: str, now: datetime, timezone: str) -> datetime | str:
+    """The moment that a text means, without a zone of its own in `timezone`; what is no time is a snapshot's id."""
+    if ago := re.fullmatch(r"(\d{1,4})([hdw])", text):
+        return now - int(ago[1]) * AGO[ago[2]]
+    here = now.astimezone(ZoneInfo(timezone))
+    if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        last = datetime.fromisoformat(f"{here:%Y-%m-%d} {text}").replace(tzinfo=here.tzinfo)
+        return last if last <= here else last - timedelta(days=1)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return moment if moment.tzinfo else moment.replace(tzinfo=here.tzinfo)

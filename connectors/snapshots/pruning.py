@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 
 from connectors.durable import exclusive, sync
 from connectors.snapshots.current import follow_merge, refresh
-from connectors.snapshots.duck import WORK_MB, connected
 from connectors.snapshots.manifests import (
     MANIFESTS,
     WORK,
@@ -33,7 +32,7 @@ from connectors.snapshots.manifests import (
     verify_file,
 )
 from connectors.snapshots.rows import Growing
-from connectors.snapshots.sources import AHEAD, rows_in
+from connectors.snapshots.sources import AHEAD, WORK_MB, connected, rows_in
 from connectors.snapshots.sweeping import sweep
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.tables.table import Table

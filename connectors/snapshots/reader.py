@@ -15,10 +15,9 @@ import pyarrow as pa
 
 from connectors.foreign import words_of
 from connectors.snapshots.dictionary import with_words, words_table
-from connectors.snapshots.duck import WORK_MB, connected
 from connectors.snapshots.manifests import SnapshotDamaged
 from connectors.snapshots.past import MOMENT_OF, NO_MOMENT, macros_of, snapshots_table
-from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
+from connectors.snapshots.sources import WORK_MB, QueryError, Sources, connected, rows_in, steady, verify_all
 from connectors.snapshots.tables import TABLES, Table
 
 if TYPE_CHECKING:

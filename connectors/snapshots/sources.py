@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -26,6 +27,7 @@ from connectors.snapshots.manifests import (
 from connectors.snapshots.tables import Table
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
     from pyarrow.compute import Expression
     from pyarrow.dataset import Dataset
     from pyarrow.parquet import ParquetFile
@@ -179,3 +181,21 @@ def _seen(path: Path) -> Seen:
     except OSError as error:
         raise SnapshotDamaged(f"{path} has just gone; run the query again") from error
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+WORK_MB = 256
+"""The memory of work on files: a run may be buying beside it."""
+
+
+@contextmanager
+def connected(*, memory_mb: int, work: Path | None = None) -> Iterator[DuckDBPyConnection]:
+    """A connection to an empty database, whose times are UTC."""
+    import duckdb
+
+    spill = "" if work is None else str(work).replace("'", "''")
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET enable_progress_bar = false")  # it would go to the terminal after two seconds
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory_mb}MB'; SET temp_directory = '{spill}'")
+        if work is not None:
+            connection.execute("SET threads = 2")
+        yield connection

@@ -21,6 +21,7 @@ from connectors.snapshots.manifests import (
     HISTORY,
     STATE,
     WORK,
+    Agreement,
     Manifest,
     SnapshotDamaged,
     SnapshotError,
@@ -34,7 +35,6 @@ from connectors.snapshots.manifests import (
 )
 from connectors.snapshots.rejecting import Staged, Unfit, fitting
 from connectors.snapshots.rows import Growing
-from connectors.snapshots.sums import Agreement
 from connectors.snapshots.sweeping import settle
 from connectors.snapshots.tables import TABLES, Table
 

@@ -15,32 +15,32 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from connectors.foreign import LEAST_SECRET, shortened, words_of
-from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, Unreadable, is_garbled
-from connectors.sending import Send, sending
+from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Send, Transport, Unreadable, is_garbled, sending
 from connectors.settings import MissingSetting, XportcnSettings
 from connectors.units import Unit, parse_units, place_of
-from connectors.xportcn.assumptions import Assumptions
+from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.daily_calls import DailyCalls
 from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
-from connectors.xportcn.explain import FailedCall, error_of, what_came
 from connectors.xportcn.failures import (
     OUT_OF_ORDER,
+    FailedCall,
     Failure,
     FailureKind,
     Meaning,
+    error_of,
     is_missed,
     is_throttled,
     problem_in,
     retry_after_s,
     skew_s,
     wait_before_retry,
+    what_came,
 )
 from connectors.xportcn.operations import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res, warehouse
 from connectors.xportcn.overrides import load_overrides, query_of
-from connectors.xportcn.page_bases import PageBases
 from connectors.xportcn.rows import field_of
 from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, PointInFen, path_and_query
 from domain.effects import Claim
@@ -66,7 +66,7 @@ class XportcnClient:
 
     `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
     nothing is written: `NotSent` passes as it is, anything else becomes the cause of a `NotSent`. Another `transport`
-    than aiohttp's must call the hooks of `connectors.sending` itself. Every call passes the `breaker`; the
+    than aiohttp's must call the hooks of `connectors.http` itself. Every call passes the `breaker`; the
     default breaker is the client's own and waits for nothing. Each call but a probe counts as one of the day's `calls`.
     """
 

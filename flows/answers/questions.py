@@ -15,7 +15,7 @@ from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionKin
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder
 from domain.states import OrderState, can_move
-from tasks.effects.create import Create
+from tasks.effects.create_by_reference import Create
 from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.kinds import kind_of
 from tasks.effects.reading_orders import read_orders

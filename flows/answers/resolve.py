@@ -12,7 +12,6 @@ from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.amounts import agreed_taken
 from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
 from domain.effects import ResolutionKind as K
@@ -20,7 +19,7 @@ from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
-from domain.witnessed import Amount, Paid, Source, Statement
+from domain.witnessed import Amount, Paid, Source, Statement, agreed_taken
 from flows.answers.questions import Case, accepted_payment, is_several, may_be_adopted, newest_done
 from tasks.effects.after_sale import after_sale_of, refund_of
 from tasks.effects.book import booked

@@ -9,8 +9,8 @@ from decimal import ROUND_CEILING
 from itertools import chain
 from zoneinfo import ZoneInfo
 
+from connectors.cost_files import RatesUnusable, read_rates
 from connectors.ledger.records import Approval
-from connectors.rates_file import RatesUnusable, read_rates
 from connectors.settings import SourcingSettings
 from domain.money import Money, total_of
 from domain.pause import Pause

@@ -10,8 +10,8 @@ from datetime import timedelta
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.program import program
 from connectors.xportcn.errors import ServiceAway
-from domain.canary import MOST, given_up, is_understood, waits_for
 from domain.effects import Action, EffectStatus
+from domain.first_orders import MOST, given_up, is_understood, waits_for
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 from tasks.effects.reading_orders import read_whatever

@@ -65,7 +65,7 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
     await best_effort("the report", all_of_it())
     if is_deployed_run() and report.snapshot_id and not report.dry_run:
         # pandas, which a terminal need not wait for
-        from flows.prefect_ui.report_artifact import show_figures
+        from flows.prefect_ui.artifacts import show_figures
 
         await show_figures(report)
 

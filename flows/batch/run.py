@@ -14,8 +14,8 @@ from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
 from domain.budget import BudgetLimits, over_budget
-from domain.canary import MOST
 from domain.decisions import held
+from domain.first_orders import MOST
 from domain.money import Money
 from domain.orders import OrderRequest, without_texts
 from domain.plan import PlannedOrder, PlanSummary

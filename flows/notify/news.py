@@ -37,7 +37,7 @@ WAITING = frozenset(NEEDS_A_PERSON)
 def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Message]:
     """Messages of the orders that wait for a person after a run: those beyond a budget, and all others.
 
-    Orders held by silence alone are left out: `flows/approval/notice.py` notifies of them.
+    Orders held by silence alone are left out: `flows/approval/form.py` notifies of them.
 
     `receivers` are those of the waiting orders; the details of an order without one are left out.
     """

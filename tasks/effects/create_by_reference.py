@@ -5,26 +5,58 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from connectors.ledger.id_conflicts import misnamed
+from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.put_back import account_of, newest_until, oldest_since
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import Channel
 from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders
 from connectors.xportcn.errors import Refused
 from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, two_ids
-from domain.effects import Action, Claim
+from domain.effects import Action, Claim, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witnessed import Contradicted, Source, Statement
-from tasks.effects.create import Create, ordered, several
-from tasks.effects.kind import Attempt, Proof, Sighting
+from domain.witnessed import Contradicted, Source, Statement, agreed_total, money_of
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.reading_orders import by_channel, is_another_s
 from tasks.effects.settling import clear_from
+
+
+class Create(EffectKind):
+    """Creating orders."""
+
+    action: ClassVar[Action] = Action.CREATE
+    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
+    happened: ClassVar[ResolutionKind] = ResolutionKind.ORDERED
+    answered_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
+    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_ORDERED
+    asks: ClassVar[str] = "Does the marketplace's console show an order with reference {order_ref}?"
+
+
+def ordered(
+    order: OrderRecord, order_id: str, total: Statement, at: datetime, answer: dict[str, Any], warehouse: str = ""
+) -> Proof:
+    """Exactly one order was made for this one: held where its total contradicts what was approved."""
+    fact = OrderUpdate.ordered(order_id=order_id, total=money_of(total), at=at)
+    fact |= OrderUpdate.sent_to(warehouse) if warehouse else NOTHING
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED)
+    verdict = agreed_total(Statement(source=Source.LEDGER, value=order.approved), total)
+    if isinstance(verdict, Contradicted):
+        change = replace(order.contradicted(verdict), expected=None)
+    return Proof(answer=answer, change=replace(change, writes=fact))
+
+
+def several(order_ref: str, order_ids: Sequence[str], why: Reason) -> Proof:
+    """More than one order was made, or none that has an id: only a person can say which is to be paid."""
+    change = OrderChange(order_ref=order_ref, state=OrderState.HELD, why=why)
+    return Proof(answer={"order_ids": list(order_ids)}, change=change)
+
 
 CLOCK_MARGIN = timedelta(minutes=10)
 MOST_CONTROLS = 3

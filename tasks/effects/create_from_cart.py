@@ -18,7 +18,7 @@ from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.cart_line import require_cart, row_ids
-from tasks.effects.create import Create, ordered, several
+from tasks.effects.create_by_reference import Create, ordered, several
 from tasks.effects.kind import Attempt, Proof, Sighting, read_back_each
 
 PART, ROWS_GONE = "cart", "40405"

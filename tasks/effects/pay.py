@@ -12,14 +12,25 @@ from connectors.marketplaces.protocol import PaysMany
 from connectors.marketplaces.refusals import NOT_PAID, means_no
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import OwnRecord
-from domain.amounts import agreed_taken, money_of
 from domain.decisions import PAID_FOR_NOTHING, judge_paid, refused_by_finance, still_unknown, unknown_state
 from domain.effects import Action, Claim, ResolutionKind
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witnessed import Amount, Contradicted, Kind, Lack, Open, Paid, Source, Statement, contradiction
+from domain.witnessed import (
+    Amount,
+    Contradicted,
+    Kind,
+    Lack,
+    Open,
+    Paid,
+    Source,
+    Statement,
+    agreed_taken,
+    contradiction,
+    money_of,
+)
 from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, not_shown
 from tasks.effects.reading_orders import read_orders
 

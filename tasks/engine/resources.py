@@ -29,13 +29,12 @@ from connectors.marketplaces.freight import warehouse_address
 from connectors.marketplaces.protocol import Warehouse
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import require_place
-from connectors.xportcn.assumptions import Assumptions
+from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient, allow
 from connectors.xportcn.daily_calls import DailyCalls
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.leased_permits import leasing
-from connectors.xportcn.page_bases import PageBases
 from domain.decisions import FINE, Verdict
 from domain.effects import Claim
 from domain.marketplace import Marketplace

@@ -22,7 +22,7 @@ from pydantic import PrivateAttr
 from connectors.foreign import shut, words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting
-from connectors.snapshots.sums import SnapshotSumsDiffer
+from connectors.snapshots.manifests import SnapshotSumsDiffer
 from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from tasks.engine.resources import Resources

@@ -6,9 +6,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.callbacks.intake import fits, valid_digests
-from connectors.callbacks.store import CallbackStore
-from deployments.arrivals import read_arrival
+from connectors.callbacks.store import CallbackStore, fits, valid_digests
+from deployments.receiver import read_arrival
 from domain.reasons import ReasonCode, because
 from tests.cli.conftest import Sourcing
 from tests.clock import MovableClock

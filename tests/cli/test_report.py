@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.snapshots import TABLES, write_snapshot
-from connectors.snapshots.tables.columns import ID
+from connectors.snapshots.tables.table import ID
 from tests.cli.conftest import Sourcing
 
 DAY = datetime(2026, 11, 2, 20, tzinfo=UTC)

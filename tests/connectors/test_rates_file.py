@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.rates_file import RatesUnusable, read_rates
+from connectors.cost_files import RatesUnusable, read_rates
 from domain.rates import Rate
 
 GOOD = "from,to,rate,date,source\nCNY,EUR,0.1285,2026-11-26,ECB\n"

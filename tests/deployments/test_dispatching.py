@@ -12,8 +12,8 @@ import pytest
 
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
-from deployments.arrivals import read_arrival
-from deployments.dispatching import Dispatcher, are_received
+from deployments.post_office import Dispatcher, are_received
+from deployments.receiver import read_arrival
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployments.forgotten_runs import without_lines
+from deployments.forgetting import without_lines
 
 LINES = "order_ref,receiver_name\nA-1,Quentin\nA-2,Ann\nA-3,Bo\n"
 

@@ -16,7 +16,7 @@ from prefect.cli.deploy._models import (
 )
 from prefect.flows import load_flow_from_entrypoint
 
-from deployments import dispatching
+from deployments import post_office
 from deployments.alerts import COMPLETES_WITHIN
 from deployments.page import app as page
 from deployments.registration import AT_ONCE
@@ -72,7 +72,7 @@ def test_a_deployment_has_the_name_of_its_flow_and_that_the_name_of_its_function
 
 def test_every_deployment_that_the_program_starts_or_links_to_is_there() -> None:
     linked = {name for name, _ in todo_artifact.FORMS.values()} | {todo_artifact.RESUME, page.NIGHTLY, *page.FORMS}
-    started = {sharing.DEPLOYMENT, dispatching.DEPLOYMENT, f"{follow_up.DEPLOYMENT}/{follow_up.DEPLOYMENT}"}
+    started = {sharing.DEPLOYMENT, post_office.DEPLOYMENT, f"{follow_up.DEPLOYMENT}/{follow_up.DEPLOYMENT}"}
     assert linked <= {*DEPLOYMENTS}
     assert started <= {f"{name}/{name}" for name in DEPLOYMENTS}
 

@@ -23,12 +23,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.callbacks.intake import new_token
-from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.store import CallbackStore, new_token
 from connectors.settings import SourcingSettings
 from deployments.bounded_http import ReceiverFailed
 from deployments.receiver import MOST_BYTES, CallbackReceiver, app_of, receive
-from domain.callback_kinds import CallbackState
+from domain.received import CallbackState
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
 from tests.running import PATIENCE_S, ROOT

@@ -6,10 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.amounts import agreed, agreed_taken, agreed_total
 from domain.marketplace import Marketplace
 from domain.money import CurrencyMismatch, Money
-from domain.witnessed import Amount, Contradicted, Gap, Kind, Source, Statement, contradiction
+from domain.witnessed import (
+    Amount,
+    Contradicted,
+    Gap,
+    Kind,
+    Source,
+    Statement,
+    agreed,
+    agreed_taken,
+    agreed_total,
+    contradiction,
+)
 
 FEN = st.integers(min_value=1, max_value=10**12)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from domain.absence import is_as_created
 from domain.money import Money
-from domain.nameless import is_as_created
 from domain.orders import OrderLine
 from domain.service_orders import Goods, ServiceOrder, ServiceStatus
 

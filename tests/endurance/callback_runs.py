@@ -15,11 +15,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from connectors.callbacks.intake import new_token
 from connectors.callbacks.schema import callbacks, tickets
-from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.store import CallbackStore, new_token
 from connectors.ledger.store import Ledger
-from domain.callback_kinds import CallbackState
+from domain.received import CallbackState
 from tasks.engine.resources import utc_now
 from tests.connectors.callbacks.conftest import posted
 from tests.deployments.conftest import free_port, receiver

@@ -26,21 +26,19 @@ from sqlalchemy import select
 
 import flows.callbacks
 import flows.sync_tracking
-from connectors.callbacks.intake import new_token
-from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.store import CallbackStore, new_token
 from connectors.callbacks.tickets import Tickets
 from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots import sql
 from domain.after_sale import FOLLOWED, RefundKind
-from domain.callback_kinds import CallbackKind
 from domain.messages import MessageKind
+from domain.received import CallbackKind
 from flows.callbacks import handle_callbacks
 from flows.sync_tracking import track
 from tasks.engine.resources import open_resources, utc_now
-from tasks.follow_refunds import follow_refunds
-from tasks.refund import RefundWish, ask_refund, refund_options
+from tasks.refund import RefundWish, ask_refund, follow_refunds, refund_options
 from tasks.sync_tracking import sync_tracking
 from tests.connectors.callbacks.conftest import posted
 from tests.deployments.test_receiver import ODD, odd_bodies

@@ -22,7 +22,7 @@ from connectors.settings import SourcingSettings
 from domain.messages import Message
 from domain.plan import PlannedOrder
 from domain.wording import ALL, ALL_BUT
-from flows.approval import form, notice, pause
+from flows.approval import form, pause
 from flows.approval.form import ask_in_the_ui
 from flows.approval.pause import CancelledBelow, filled_in
 from flows.approval.request import ApprovalRequest, Decision
@@ -82,7 +82,7 @@ class AskingRun:
         self.ledger, self.monkeypatch = ledger, monkeypatch
         monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(RUN))
         monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
-        monkeypatch.setattr(notice, "this_run", lambda: RUN)
+        monkeypatch.setattr(form, "this_run", lambda: RUN)
         monkeypatch.setattr(pause, "get_client", lambda: self.kept)
         monkeypatch.setattr(form, "filled_in", self.filled_in)
 
@@ -246,11 +246,11 @@ async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pyte
         return True
 
     asked = AskingRun(monkeypatch, book, "dies", {"decision": ALL})
-    monkeypatch.setattr(notice, "acreate_markdown_artifact", shown_page)
-    monkeypatch.setattr(notice, "best_effort", seen)
+    monkeypatch.setattr(form, "acreate_markdown_artifact", shown_page)
+    monkeypatch.setattr(form, "best_effort", seen)
     links = list[str]()
     for run_id in map(UUID, (f"{1:032x}", f"{2:032x}")):
-        monkeypatch.setattr(notice, "this_run", lambda run_id=run_id: run_id)
+        monkeypatch.setattr(form, "this_run", lambda run_id=run_id: run_id)
         await asked.at(0)
         links += [message.link for message in told_at(book, 0)]
     assert links == ["http://ui/v2/artifacts/key/approval-b"]

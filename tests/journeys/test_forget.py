@@ -27,7 +27,7 @@ from connectors.ledger.chunks import Work
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots import TABLES, list_snapshots, verify_snapshot, write_snapshot
-from connectors.snapshots.tables.columns import TEXT, Column
+from connectors.snapshots.tables.table import TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
 from deployments.local_server import prefect_server
 from flows.buy_from_inbox import end_personal_data

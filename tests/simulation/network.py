@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from aiohttp import web
 
-from connectors.sending import _current
+from connectors.http import _current
 from sandbox.auth import SignatureCheck
 from sandbox.faults import Kind as SandboxKind
 from sandbox.faults import Rule

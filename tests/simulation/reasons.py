@@ -10,12 +10,12 @@ from typing import Any
 
 from connectors.snapshots.manifests import SnapshotError
 from domain.after_sale import RefundKind
-from domain.callback_kinds import CallbackKind
 from domain.effects import ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OwnSku
 from domain.reasons import ReasonCode
+from domain.received import CallbackKind
 from flows.after_sale import confirm_receipt, request_refund
 from flows.approval.pause import CancelledBelow
 from flows.cancel_orders import cancel_orders

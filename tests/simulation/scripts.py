@@ -21,7 +21,7 @@ from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from domain.orders import Component, OwnSku
 from flows.answers.marketplaces import first_payments, proposed_debit
-from flows.approval import approving, form, notice
+from flows.approval import approving, form
 from flows.batch.plan_sources import FromCarts
 from flows.batch.request_batches import RequestBatch
 from flows.batch.run import BatchRun
@@ -30,9 +30,8 @@ from sandbox.books import OPENING_FEN
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources, utc_now
-from tasks.follow_refunds import follow_refunds
 from tasks.pay import read_unpaid
-from tasks.refund import RefundWish, ask_refund
+from tasks.refund import RefundWish, ask_refund, follow_refunds
 from tasks.return_parcel import return_parcel
 from tests.simulation.deviations.wire import Role
 from tests.simulation.process import Crash, Process
@@ -386,7 +385,7 @@ def asked_in_the_ui(answer: Exception | None) -> Script:
         with (
             patch.object(approving, "has_deployment", lambda: True),
             patch.multiple(form, asked_since=first_asked, filled_in=filled_in),
-            patch.multiple(notice, this_run=lambda: UUID(int=1), outermost_run=lambda: UUID(int=1)),
+            patch.multiple(form, this_run=lambda: UUID(int=1), outermost_run=lambda: UUID(int=1)),
         ):
             await scene.buys(yes=None)
 

@@ -14,8 +14,8 @@ from prefect.client.schemas.objects import State
 
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
-from deployments.arrivals import read_arrival
-from domain.callback_kinds import CallbackKind, CallbackState
+from deployments.receiver import read_arrival
+from domain.received import CallbackKind, CallbackState
 from flows.callbacks import handle_callbacks
 from flows.cancel_orders import CHANGED_MY_MIND, cancel
 from flows.carts import fill_cart

@@ -13,7 +13,7 @@ import pytest
 import flows.callbacks
 import flows.sync_tracking
 import tasks.parcels_received
-from connectors.callbacks.records import Callback
+from connectors.callbacks.schema import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, Outcome
@@ -21,9 +21,8 @@ from connectors.marketplaces import Offering
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.snapshots import list_snapshots, sql
 from connectors.xportcn.errors import Refused, ServiceAway
-from deployments.arrivals import read_arrival
+from deployments.receiver import read_arrival
 from domain.after_sale import Refund, RefundKind, RefundState
-from domain.callback_kinds import CallbackKind
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.messages import MessageKind
@@ -31,12 +30,13 @@ from domain.money import Money
 from domain.orders import SourcingOrder
 from domain.quotes import FreightQuote, FreightService
 from domain.reasons import earlier
+from domain.received import CallbackKind
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from flows.callbacks import CallbackReport, handle_callbacks
 from flows.sync_tracking import summary_of, track
 from tasks.engine.resources import Resources
-from tasks.follow_refunds import follow_refunds
+from tasks.refund import follow_refunds
 from tasks.sync_tracking import sync_tracking
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted

@@ -29,10 +29,10 @@ from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.xportcn.errors import Unanswered
 from domain.absence import Reading
 from domain.after_sale import RefundKind, RefundState
-from domain.callback_kinds import CallbackKind
 from domain.effects import Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.received import CallbackKind
 from domain.service_orders import ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from flows.after_sale import follow_after_sale, message_seller, request_refund, withdraw_refund
@@ -47,10 +47,9 @@ from flows.reconcile import Reconciliation
 from flows.sync_tracking import track
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.follow_refunds import follow_refunds
 from tasks.message_seller import message_seller as message_task
 from tasks.reconcile import list_orders
-from tasks.refund import RefundWish, ask_refund, withdraw
+from tasks.refund import RefundWish, ask_refund, follow_refunds, withdraw
 from tasks.snapshot_moved import snapshot_moved
 from tasks.snapshot_rows import order_tables, refund_tables
 from tasks.sync_tracking import sync_tracking

@@ -36,8 +36,7 @@ from flows.cancel_orders import dry_run_of
 from tasks.confirm_receipt import require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.follow_refunds import follow_refunds
-from tasks.refund import RefundWish, ask_refund
+from tasks.refund import RefundWish, ask_refund, follow_refunds
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 

@@ -14,15 +14,14 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.snapshots import list_snapshots, sql
+from connectors.snapshots.manifests import SnapshotSumsDiffer
 from connectors.snapshots.rejecting import rejected_in
-from connectors.snapshots.sums import SnapshotSumsDiffer
 from domain.report import RejectedRow
 from domain.states import OrderState
 from tasks.engine.resources import Resources
 from tasks.snapshot import snapshot_orders
 from tasks.snapshot_moved import snapshot_moved
-from tasks.snapshot_rows import order_tables
-from tasks.snapshot_sums import LedgerSums
+from tasks.snapshot_rows import LedgerSums, order_tables
 from tests.connectors.ledger.plans import Columns, plan
 
 PAID = "select coalesce(sum(paid_minor), 0)::bigint, count(*) from orders"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.marketplaces.alibaba_1688 import reading
+from connectors.marketplaces.alibaba_1688.browser import address
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
-from connectors.marketplaces.alibaba_1688.twins import address
 from connectors.marketplaces.protocol import Created, RowsAreGone, Warehouse
 from connectors.marketplaces.refusals import no_quote, require_true
 from connectors.xportcn.client import XportcnClient

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.alibaba_1688 import reading
-from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel, address, cargo, seller_cargo
+from connectors.marketplaces.alibaba_1688.browser import AlibabaChannel, address, cargo, seller_cargo
 from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, batches_of_sellers, order_page, require_batch
 from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, no_quote, unless_missing, without_own_id
@@ -129,7 +129,7 @@ class Alibaba1688Channel(AlibabaChannel):
     async def _read_page(self, page_no: int, size: int, created_since: str | None) -> OrderPage:
         request = alibaba_order.OrderPageRequest(page=page_no, page_size=size, create_start_time=created_since)
         page = await self._client.read(alibaba_order.ORDER_PAGE, request)
-        return order_page(page.result, page.total_record, reading.service_order)
+        return order_page(page.result, page.total_records, reading.service_order)
 
     async def _order(self, order_id: str) -> ServiceOrder | None:
         request = alibaba_order.OrderDetailRequest(order_id=order_id)

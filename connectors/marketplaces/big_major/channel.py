@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 
-from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser
+from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser, AlibabaChannel, address, cargo
 from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_created, problem, traced, trade
-from connectors.marketplaces.alibaba_1688.twins import AlibabaChannel, address, cargo
 from connectors.marketplaces.lines import (
     PARTLY_SENT,
     LinesByIds,

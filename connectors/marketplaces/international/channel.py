@@ -7,10 +7,9 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.browsing import Browser, refuse_filters
-from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.international import reading
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import OrderPage, order_page
+from connectors.marketplaces.listing import FilteredOrders, OrderPage, OrderQuery, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.marketplaces.browsing import Browser
-from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
@@ -21,7 +20,7 @@ from connectors.marketplaces.lines import (
     unknown_sale,
     unmentioned,
 )
-from connectors.marketplaces.listing import OrderPage, order_page
+from connectors.marketplaces.listing import FilteredOrders, OrderPage, OrderQuery, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.filtered_orders import FilteredOrders, OrderQuery
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import OrderPage, order_page, require_batch
+from connectors.marketplaces.listing import FilteredOrders, OrderPage, OrderQuery, order_page, require_batch
 from connectors.marketplaces.protocol import Created, PayOutcome, Warehouse
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, no_quote, unless_missing
 from connectors.marketplaces.taobao import reading

@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors.snapshots.tables.callbacks import CALLBACKS, PARCELS_RECEIVED
-from connectors.snapshots.tables.columns import FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column
 from connectors.snapshots.tables.costs import LANDED_COSTS
 from connectors.snapshots.tables.offers import FREIGHT_QUOTES, OFFERS, QUOTES
 from connectors.snapshots.tables.orders import ORDER_LINES, ORDERS, OUTCOMES, PAYMENTS
 from connectors.snapshots.tables.parcels import SHIPMENT_ITEMS, SHIPMENTS, TRACKING_EVENTS
-from connectors.snapshots.tables.reconciliation import RECONCILIATION
+from connectors.snapshots.tables.reconciliation import RECONCILIATION, REJECTED_ROWS
 from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
-from connectors.snapshots.tables.rejected import REJECTED_ROWS
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS
-from connectors.snapshots.tables.table import ENVELOPE, Table
+from connectors.snapshots.tables.table import ENVELOPE, FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column, Table
 
 __all__ = [
     "ENVELOPE",

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from connectors.snapshots.tables.columns import COUNT, FLAG, ID, MAYBE_COUNT, MOMENT, TEXT, TEXTS, TIME, Column, or_none
 from connectors.snapshots.tables.shared import OUR_CLOCK, SERVICE_CLOCK, shared, variant
-from connectors.snapshots.tables.table import table
-from domain.callback_kinds import CallbackKind
+from connectors.snapshots.tables.table import (
+    COUNT,
+    FLAG,
+    ID,
+    MAYBE_COUNT,
+    MOMENT,
+    TEXT,
+    TEXTS,
+    TIME,
+    Column,
+    or_none,
+    table,
+)
 from domain.marketplace import Marketplace
-from domain.received import Inspection
+from domain.received import CallbackKind, Inspection
 
 READ_AGAIN = "the run that read its orders again"
 CODES = "[reasons.md](reasons.md) has each."

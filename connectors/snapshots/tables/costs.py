@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from connectors.snapshots.tables.columns import ID, MAYBE_COUNT, MAYBE_MINOR, MINOR, TEXT, Column
 from connectors.snapshots.tables.shared import COLUMNS, MINOR_UNITS, amount, shared, variant
-from connectors.snapshots.tables.table import table
+from connectors.snapshots.tables.table import ID, MAYBE_COUNT, MAYBE_MINOR, MINOR, TEXT, Column, table
 
 COMPUTED = "`sourcing costs`"
 NO_SUM = "no sum is made for the order: see `problem`"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from connectors.snapshots.tables.columns import (
+from connectors.snapshots.tables.shared import NOT_FILLED, NOT_STATED, OUR_CLOCK, amount, shared, variant
+from connectors.snapshots.tables.table import (
     COUNT,
     FLAG,
     ID,
@@ -15,11 +16,11 @@ from connectors.snapshots.tables.columns import (
     TIME,
     VOLUME_PRICES,
     Column,
+    Row,
     or_none,
+    table,
     unfilled,
 )
-from connectors.snapshots.tables.shared import NOT_FILLED, NOT_STATED, OUR_CLOCK, amount, shared, variant
-from connectors.snapshots.tables.table import Row, table
 from domain.offers import Offer, Sku, volume_prices_of
 from domain.quotes import FreightQuote, FreightService
 

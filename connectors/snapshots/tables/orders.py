@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from connectors.snapshots.tables.columns import COUNT, ID, MINOR, TEXT, TIME, Column, or_none, unfilled
 from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, OUR_CLOCK, amount, shared, variant
-from connectors.snapshots.tables.table import table
+from connectors.snapshots.tables.table import COUNT, ID, MINOR, TEXT, TIME, Column, or_none, table, unfilled
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.states import REACHED_BOOKED, OrderState

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from connectors.snapshots.tables.columns import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column, or_none
 from connectors.snapshots.tables.shared import OUR_CLOCK, SERVICE_CLOCK, amount, shared, variant
-from connectors.snapshots.tables.table import table
+from connectors.snapshots.tables.table import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column, or_none, table
 from domain.service_orders import ShipmentItem, TraceStatus
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from connectors.snapshots.tables.columns import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column, or_none
 from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, OUR_CLOCK, SERVICE_CLOCK, amount, shared
-from connectors.snapshots.tables.table import table
+from connectors.snapshots.tables.table import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column, or_none, table
 from domain.after_sale import RefundKind, RefundState
 
 REFUND_KEY = Column(

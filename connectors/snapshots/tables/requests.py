@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from connectors.snapshots.tables.columns import COUNT, FLAG, ID, TEXT, TIME, Column
 from connectors.snapshots.tables.shared import OUR_CLOCK, amount, shared, variant
-from connectors.snapshots.tables.table import table
+from connectors.snapshots.tables.table import COUNT, FLAG, ID, TEXT, TIME, Column, table
 from domain.matching import Candidate, Match
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.snapshots.tables.columns import COUNT, ID, MINOR, TEXT, TEXTS, TIME, Column, Getter, or_none
+from connectors.snapshots.tables.table import COUNT, ID, MINOR, TEXT, TEXTS, TIME, Column, Getter, or_none
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 

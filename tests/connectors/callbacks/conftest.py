@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from connectors.callbacks.records import Arrival
+from connectors.callbacks.schema import Arrival
 from connectors.callbacks.store import CallbackStore
-from deployments.arrivals import read_arrival
+from deployments.receiver import read_arrival
 from tests.clock import MovableClock
 
 

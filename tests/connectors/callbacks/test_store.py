@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.callbacks.intake import end_tokens, fits, new_token, valid_digests
-from connectors.callbacks.store import CallbackStore, callbacks_url
+from connectors.callbacks.store import CallbackStore, callbacks_url, end_tokens, fits, new_token, valid_digests
 from connectors.callbacks.tickets import GAVE_UP, Tickets
-from domain.callback_kinds import CallbackKind, CallbackState
 from domain.reasons import ReasonCode, because
+from domain.received import CallbackKind, CallbackState
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import arrival, posted
 

@@ -12,12 +12,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, func, insert, select, update
 
-from connectors.ledger.changes import KEPT, MOST_NAMED, PRUNE_EVERY, SeenUntil, changes_since, record_change
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.order_mover import LOCKED_ORDERS
 from connectors.ledger.plans import put_rows
 from connectors.ledger.schema import changes, effects, orders
-from connectors.ledger.spending import CommittedTotals, batch_total, day_total
+from connectors.ledger.spending import (
+    KEPT,
+    MOST_NAMED,
+    PRUNE_EVERY,
+    CommittedTotals,
+    SeenUntil,
+    batch_total,
+    changes_since,
+    day_total,
+    record_change,
+)
 from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import passes
 from domain.budget import start_of_day

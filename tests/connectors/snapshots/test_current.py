@@ -19,12 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.snapshots import TABLES, SnapshotError, Snapshots, list_snapshots, sql, verify_snapshot
-from connectors.snapshots.current import FEW, damaged_files
+from connectors.snapshots.current import FEW, ManyRows, damaged_files
 from connectors.snapshots.manifests import STATE, read_current
-from connectors.snapshots.newest_rows import ManyRows
 from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.rewriting import Arranged, arrange
-from connectors.snapshots.tables.columns import TEXT, Column
+from connectors.snapshots.tables.table import TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
 from connectors.snapshots.writer import drop_tables
 from tests.connectors.snapshots.sample import AT, DAY, order, payment, write

@@ -16,7 +16,7 @@ import pytest
 from pyarrow import parquet
 
 from connectors.snapshots import TABLES, Snapshots, list_snapshots, sql, verify_snapshot
-from connectors.snapshots.tables.columns import TEXT, Column
+from connectors.snapshots.tables.table import TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
 from tests.connectors.snapshots.sample import order, write
 

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.snapshots import TABLES, Table
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.tables.columns import COUNT, ID, TEXT, Column
+from connectors.snapshots.tables.table import COUNT, ID, TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
 
 ALL = pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))

@@ -10,8 +10,8 @@ import pytest
 from connectors.snapshots import write_snapshot
 from domain.report import BatchReport
 from flows.batch.endings import show_outcome
+from flows.prefect_ui.artifacts import markdown_figures, show_figures
 from flows.prefect_ui.expected_errors import run_logger
-from flows.prefect_ui.report_artifact import markdown_figures, show_figures
 from tests.flows.report.test_report_figures import order, told
 
 DAY = datetime(2026, 11, 2, 20, tzinfo=UTC)

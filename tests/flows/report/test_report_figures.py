@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.snapshots import write_snapshot
-from connectors.snapshots.duck import connected
+from connectors.snapshots.sources import connected
 from connectors.snapshots.tables import ENVELOPE, TABLES
 from domain.landed import NOT_PAID
 from flows.report.figures import Figures, UnknownBatch, figures, report

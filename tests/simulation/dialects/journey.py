@@ -31,7 +31,7 @@ from sandbox.control import books
 from sandbox.goods import Item
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources, open_resources
-from tasks.follow_refunds import follow_refunds
+from tasks.refund import follow_refunds
 from tests.history import BEGUN, AllowedAmounts, violations
 from tests.hostile.batch import _order
 from tests.simulation.episode import NO_QUERY, Episode, Scenario, Service, _settings
