@@ -265,10 +265,11 @@ def rendered_quote(told: dict[str, Any]) -> Quote:
 
 def test_nothing_may_be_empty_or_minus_one_where_it_may_be_absent() -> None:
     """Also in the answer to a create; a sum that must be there stays a misfit."""
-    told: dict[str, Any] = {"success": True, "orderId": "", "totalSuccessAmount": "", "postFee": -1}
-    told["orderList"] = [{"orderId": "7"}]
+    told: dict[str, Any] = {"success": True, "orderId": "", "totalSuccessAmount": ""}
+    told["orderList"] = [{"orderId": "7", "orderAmount": -1}]
     answer = alibaba_order.CREATE.parse(told, Bounds())
-    assert (answer.total_success_amount, answer.post_fee, answer.order_list[0].order_id) == (None, None, "7")
+    order = answer.order_list[0]
+    assert (answer.total_success_amount, order.order_amount, order.order_id) == (None, None, "7")
     with pytest.raises(ValidationError):
         alibaba_order.ORDER_DETAIL.parse({"baseInfo": {"idOfStr": "7", "totalAmount": -1}}, Bounds())
 
