@@ -70,11 +70,11 @@ format: $(READY)
 
 # docs/data-dictionary.md, from the words in connectors/snapshots/tables
 dictionary: $(READY)
-	$(BIN)/python -m connectors.snapshots.dictionary
+	$(BIN)/python -m tests.dictionary_page
 
 # docs/reference.md and docs/reasons.md, from the words of commands, settings, prefect.yaml and reasons
 reference: $(READY)
-	$(BIN)/python -m cli.reference
+	$(BIN)/python -m tests.reference_page
 	$(BIN)/python -m tests.reasons_page
 
 # docs/images, of real runs in a terminal and in Chromium; some minutes

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import TIMEOUT_MAX, Timer
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from connectors.foreign import words_of
-from connectors.snapshots.dictionary import with_words, words_table
 from connectors.snapshots.manifests import SnapshotDamaged
 from connectors.snapshots.past import MOMENT_OF, NO_MOMENT, macros_of, snapshots_table
 from connectors.snapshots.sources import WORK_MB, QueryError, Sources, connected, rows_in, steady, verify_all
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import duckdb
     from duckdb import DuckDBPyConnection, Statement
 
+DESCRIBE = re.compile(r'\s*(?:describe|desc|show)\s+(?:table\s+)?"?(\w+)"?\s*;?\s*', re.IGNORECASE)
 READING = {"SELECT", "EXPLAIN", "MULTI"}  # to DuckDB, DESCRIBE, SHOW and SUMMARIZE are SELECT, and PIVOT is MULTI
 PAST = re.compile(rf"\b({'|'.join(TABLES)})_(history|at|changes)\b")
 MOST_ROWS = 1_000_000
@@ -201,3 +202,36 @@ def _answer(connection: DuckDBPyConnection, query: str) -> QueryResult:
     if len(rows) > MOST_ROWS:
         raise QueryError(f"the answer has more than {MOST_ROWS:,} rows: sum it up, or add a LIMIT")
     return QueryResult(columns, tuple(map(tuple, rows)))
+
+
+@cache
+def words_table() -> pa.Table:
+    """One row for each column of every table, in order, as `tables` describes it; null for empty parts."""
+    return pa.Table.from_pylist(
+        [
+            {
+                "table_name": table.name,
+                "position": position,
+                "column_name": name,
+                "description": column.words,
+                "unit": column.unit or None,
+                "example": column.shown_example,
+                "source": column.source,
+                "null_when": column.null or None,
+                "personal": column.personal,
+            }
+            for table in TABLES.values()
+            for position, (name, column) in enumerate(table.columns.items(), start=1)
+        ]
+    )
+
+
+def with_words(query: str) -> str:
+    """A `describe` of one table with the descriptions beside DuckDB's columns; any other query unchanged."""
+    asked = DESCRIBE.fullmatch(query)
+    if asked is None or (name := asked[1].lower().removesuffix("_history")) not in TABLES:
+        return query
+    return (
+        f"SELECT d.*, description, unit, example, personal FROM (DESCRIBE {asked[1]}) d "
+        f"JOIN dictionary USING (column_name) WHERE table_name = '{name}' ORDER BY position"
+    )

@@ -9,9 +9,9 @@ import pytest
 
 from cli.sql import run_sql
 from connectors.snapshots import TABLES, Table, sql, write_snapshot
-from connectors.snapshots.dictionary import PAGE, TYPES, Type, page
 from connectors.snapshots.frames import Snapshots
 from tests.connectors.snapshots.sample import AT, DAY, EACH_TABLE
+from tests.dictionary_page import PAGE, TYPES, Type, page
 
 EACH = pytest.mark.parametrize("name", EACH_TABLE)
 

@@ -1,14 +1,9 @@
-"""The words of `tables`: docs/data-dictionary.md, which `python -m connectors.snapshots.dictionary` writes, and in SQL.
-
-There they are in the view `dictionary`, and in `DESCRIBE` of a table.
-"""
+"""`python -m tests.dictionary_page` writes docs/data-dictionary.md: the tables of the snapshots, column by column."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,8 +11,7 @@ import pyarrow as pa
 from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.tables.table import ENVELOPE, FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column
 
-DESCRIBE = re.compile(r'\s*(?:describe|desc|show)\s+(?:table\s+)?"?(\w+)"?\s*;?\s*', re.IGNORECASE)
-PAGE = Path(__file__).parents[2] / "docs/data-dictionary.md"
+PAGE = Path(__file__).parents[1] / "docs/data-dictionary.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,39 +96,6 @@ def _cells(name: str, column: Column) -> Iterator[str]:
     yield from (words.replace("|", "\\|") for words in (column.unit, column.words, column.null))
     yield f"`{column.shown_example}`"
     yield column.source
-
-
-@cache
-def words_table() -> pa.Table:
-    """One row for each column of every table, in order, as `tables` describes it; null for empty parts."""
-    return pa.Table.from_pylist(
-        [
-            {
-                "table_name": table.name,
-                "position": position,
-                "column_name": name,
-                "description": column.words,
-                "unit": column.unit or None,
-                "example": column.shown_example,
-                "source": column.source,
-                "null_when": column.null or None,
-                "personal": column.personal,
-            }
-            for table in TABLES.values()
-            for position, (name, column) in enumerate(table.columns.items(), start=1)
-        ]
-    )
-
-
-def with_words(query: str) -> str:
-    """A `describe` of one table with the descriptions beside DuckDB's columns; any other query unchanged."""
-    asked = DESCRIBE.fullmatch(query)
-    if asked is None or (name := asked[1].lower().removesuffix("_history")) not in TABLES:
-        return query
-    return (
-        f"SELECT d.*, description, unit, example, personal FROM (DESCRIBE {asked[1]}) d "
-        f"JOIN dictionary USING (column_name) WHERE table_name = '{name}' ORDER BY position"
-    )
 
 
 if __name__ == "__main__":

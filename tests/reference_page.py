@@ -1,4 +1,4 @@
-"""`python -m cli.reference` writes docs/reference.md: commands, settings and deployments as the code has them."""
+"""`python -m tests.reference_page` writes docs/reference.md: commands, settings, deployments."""
 
 from __future__ import annotations
 
