@@ -109,9 +109,6 @@ class FailedOffer(Response):
 class CreatedOrder(Response):
     order_id: Id = ""
     order_amount: Fen | None = Field(None, validation_alias=alias("orderAmmount", "orderAmount"))
-    success: bool | None = None
-    result_code: str = ""
-    message: str = ""
 
 
 class CreateAnswer(EffectAnswer):
@@ -239,9 +236,7 @@ class LogisticsStep(Response):
 
 
 class LogisticsTrace(Response):
-    order_id: Id = ""
     logistics_bill_no: ParcelNumber = ""
-    logistics_company_name: str = ""
     logistics_steps: tuple[LogisticsStep, ...] = ()
 
 

@@ -172,7 +172,6 @@ class PayRequest(Request):
 
 class PayAnswer(CheckedAnswer):
     dist_order_no: Id = ""
-    real_pay_amount: Yuan | None = None
 
 
 class OrderListRequest(Request):

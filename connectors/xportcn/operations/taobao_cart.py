@@ -16,10 +16,7 @@ class CartRow(Response):
     id: GivenId
     item_id: Id = ""
     sku_id: Id = ""
-    mp_id: Id = ""
-    mp_sku_id: Id = ""
     item_title: str = ""
-    item_pic: str = ""
     price: Fen | None = None
     quantity: Count = 0
     sku_quantity: Count = 0

@@ -132,24 +132,12 @@ class CreateRequest(Request):
     support_partial_success: bool = False
 
 
-class CreatedLine(Response):
-    item_id: Id = ""
-    sku_id: Id = ""
-    order_line_no: Id = ""
-    quantity: Count = 0
-    estimate_amount: Fen | None = None
-    sub_purchase_order_id: Id = ""
-
-
 class CreatedOrder(Response):
     purchase_id: GivenId
-    supplier_nick: str = ""
     estimate_amount: Fen | None = None
-    order_line_list: tuple[CreatedLine, ...] = ()
 
 
 class CreateAnswer(CheckedAnswer):
-    outer_purchase_id: Reference = ""
     order_list: tuple[CreatedOrder, ...] = ()
 
 
@@ -160,8 +148,6 @@ class CancelRequest(Request):
 
 class CancelAnswer(CheckedAnswer):
     """`success` is an acceptance: whether the order closed is read from the order, seconds later."""
-
-    purchase_id: Id = ""
 
 
 class PayRequest(Request):

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.xportcn.daily_calls import DailyCalls
 from connectors.xportcn.errors import NotSent
+from connectors.xportcn.leased_permits import DailyCalls
 
 
 class Day:

@@ -11,8 +11,7 @@ import pytest
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, NotSent
 from connectors.xportcn.live_check.comparing import AnswerComparison, Difference, Mismatch, compare
-from connectors.xportcn.live_check.examination import Checked, Conformance, Examination
-from connectors.xportcn.live_check.samples import redacted
+from connectors.xportcn.live_check.examination import Checked, Conformance, Examination, redacted
 from connectors.xportcn.operations import (
     Callback,
     ReadCall,

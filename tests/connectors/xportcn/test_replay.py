@@ -11,8 +11,14 @@ from typing import Any
 import pytest
 
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.live_check.examination import Checked, Conformance, Examination
-from connectors.xportcn.live_check.samples import NoRecording, replayed, save_sample
+from connectors.xportcn.live_check.examination import (
+    Checked,
+    Conformance,
+    Examination,
+    NoRecording,
+    replayed,
+    save_sample,
+)
 from tests.connectors.xportcn.orders import client_of
 
 VECTORS = Path(__file__).parents[3] / "docs/contract/vectors"
