@@ -16,8 +16,7 @@ import httpx
 
 from benchmarks.measuring import Comparison, compare
 from connectors.settings import XportcnSettings
-from connectors.xportcn.auth import SignatureAuth
-from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.client import SignatureAuth, XportcnClient
 from connectors.xportcn.envelope import open_envelope
 from connectors.xportcn.operations.taobao_product import PRODUCT, ProductRequest
 

@@ -195,7 +195,7 @@ def _book() -> CheckResult:
 def _rates() -> CheckResult:
     """The merchant's exchange rates can be read, and each pair into the books' currency has one of this week."""
     from connectors.cost_files import RatesUnusable, read_rates
-    from domain.rates import NoRate
+    from domain.landed import NoRate
 
     settings = SourcingSettings()
     if not settings.rates_file:

@@ -10,7 +10,7 @@ from cli.status import open_ledger
 from cli.terminal import console, person, print_json, warn
 from connectors.settings import SourcingSettings
 from flows.answers.dropping import NOTHING_NAMED, dropped
-from tasks.snapshot_rows import LedgerAlone
+from tasks.snapshot import LedgerAlone
 
 
 def drop_orders(order_refs: Sequence[str], batch: str, why: str, by: str | None, *, as_json: bool) -> int:

@@ -19,8 +19,16 @@ from connectors.settings import XportcnSettings
 from connectors.units import parse_units
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.live_check.comparing import Difference
-from connectors.xportcn.live_check.examination import WELL, Checked, Conformance, Examination, NeverAsked
-from connectors.xportcn.live_check.samples import NoRecording, replayed, save_sample
+from connectors.xportcn.live_check.examination import (
+    WELL,
+    Checked,
+    Conformance,
+    Examination,
+    NeverAsked,
+    NoRecording,
+    replayed,
+    save_sample,
+)
 from connectors.xportcn.operations import Operation, catalogue
 from connectors.xportcn.overrides import load_overrides
 

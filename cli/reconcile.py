@@ -13,7 +13,7 @@ from cli.failures import NEEDS_A_PERSON, BadUsage
 from cli.running import run_flow
 from cli.status import open_ledger
 from cli.terminal import MOST_SHOWN, console, person, print_json, show_orders, show_snapshot, table_of, warn
-from domain.findings import Finding, FindingKind
+from domain.differences import Finding, FindingKind
 from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from cli.terminal import console, print_json
 from connectors.settings import SourcingSettings
 from flows.report.figures import Figures, UnknownBatch, report
 from flows.report.page import write_page
-from flows.report.sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
-from flows.report.words import ALL
+from flows.report.sections import ALL, NUMBERS, ReportSection, heading, moment, rest, sections, totals
 
 MOST_SHOWN = 10
 

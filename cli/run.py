@@ -157,7 +157,7 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
     reports: list[BatchReport] = []
 
     async def asked() -> BatchReport:
-        from flows.approval.approving import approver
+        from flows.approval.form import approver
         from flows.batch.endings import last_report
 
         last_report.set(reports)

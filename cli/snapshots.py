@@ -17,6 +17,7 @@ from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage
 from cli.options import agrees
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, table_of, warn
 from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.snapshots.current import unnamed_files
 from connectors.snapshots.damage import (
     Damage,
     broken_manifests,
@@ -34,7 +35,6 @@ from connectors.snapshots.manifests import (
     read_manifest,
 )
 from connectors.snapshots.rejecting import rejected_in
-from connectors.snapshots.sweeping import unnamed_files
 from domain.wording import pluralize, shorten
 
 KEEP_DAYS = 365

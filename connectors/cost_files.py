@@ -20,8 +20,8 @@ from connectors.settings import BadSetting
 from connectors.snapshots.tables import LANDED_COSTS
 from connectors.table_files import Cell, Column, TableFile, number_column
 from domain.cell_table import BadTable
+from domain.landed import Rates
 from domain.rate_cells import RatesTable
-from domain.rates import Rates
 
 if TYPE_CHECKING:
     import pandas as pd

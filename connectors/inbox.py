@@ -21,12 +21,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from connectors.durable import move, sync
+from connectors.fetched_files import FOLDER
+from connectors.ledger.engine import sqlite_file
+from connectors.settings import SourcingSettings
 from domain.cells import no_formula
 
 TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
@@ -197,3 +200,32 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _cell(value: Any) -> str:
     return "" if value is None else no_formula(str(value))
+
+
+def last_end(settings: SourcingSettings, inbox: Path) -> datetime | None:
+    """When the last of the copies that are there now ends; None without copies."""
+    newest = max(_copies(settings, inbox).values(), default=None)
+    return newest and newest + timedelta(days=settings.keep_copies_days)
+
+
+def delete_old(settings: SourcingSettings, inbox: Path, now: datetime) -> int:
+    """Delete the copies whose days are over; returns their number."""
+    before = now - timedelta(days=settings.keep_copies_days)
+    old = [path for path, since in _copies(settings, inbox).items() if since < before]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def _copies(settings: SourcingSettings, inbox: Path) -> dict[Path, datetime]:
+    """All copies, each with the time at which it came to its place: a move keeps the time of the content."""
+    folders = [inbox / Folder.DONE, inbox / Folder.FAILED, settings.data_dir / FOLDER]
+    found = [path for folder in folders for path in folder.rglob("*")]
+    if ledger := sqlite_file(settings.ledger_url):
+        found += [*ledger.parent.glob(f"{ledger.name}.replaced-*"), *ledger.parent.glob(f"{ledger.stem}.rescued-*")]
+    copies = {}
+    for path in found:
+        with suppress(FileNotFoundError):
+            if path.is_file():
+                copies[path] = datetime.fromtimestamp(path.stat().st_ctime, UTC)
+    return copies

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.durable import NotScrubbed, scrub
 from connectors.foreign import words_of
-from connectors.kept_copies import delete_old, last_end
+from connectors.inbox import delete_old, last_end
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living

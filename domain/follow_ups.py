@@ -1,14 +1,15 @@
-"""By when a batch must be done."""
+"""When batches are looked at again and must be done by, and how often parcels are read."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.marketplace import Marketplace
 from domain.wording import pluralize, shorten
 
 TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -135,3 +136,53 @@ def merged(follow_ups: Sequence[FollowUp]) -> FollowUp | None:
 def _minute(moment: datetime) -> str:
     """`2026-11-25 03:17 UTC`, the full minute by which it is due."""
     return f"{moment + timedelta(minutes=1, microseconds=-1):%Y-%m-%d %H:%M} UTC"
+
+
+STEPS = ((timedelta(days=2), timedelta(hours=2)), (timedelta(days=5), timedelta(hours=6)))
+"""Without news for less than this, a parcel is read again after that; then after `LONGEST`."""
+LONGEST = timedelta(hours=12)
+"""No later time is believed to be due: a clock that was ahead has stored it (`connectors/ledger/tracking.py`)."""
+EARLY = timedelta(minutes=45)
+"""How much sooner a parcel is due: a run once an hour may take as long for all parcels."""
+
+
+def next_poll(now: datetime, booked_at: datetime, last_scan: datetime | None, *, least_h: int = 0) -> datetime:
+    """When a parcel is due again that was read just now; at least so many hours later."""
+    return now + _pause(now, booked_at, last_scan, least_h) - EARLY
+
+
+def is_due(
+    first: datetime,
+    booked_at: datetime,
+    last_scan: datetime | None,
+    *,
+    since: datetime,
+    now: datetime,
+    least_h: int = 0,
+) -> bool:
+    """Whether a parcel of which nothing is new since its `first` time came due again after `since`.
+
+    So a time is stored with news alone, and not with each reading.
+    """
+    at = first
+    while at <= since:
+        pause = _pause(at + EARLY, booked_at, last_scan, least_h)  # it was read about then
+        at += pause * max(1, (since - at) // pause if pause >= LONGEST else 1)
+    return at <= now
+
+
+def _pause(at: datetime, booked_at: datetime, last_scan: datetime | None, least_h: int) -> timedelta:
+    """The hours between two readings; a parcel without any scan is quiet, however lately it was booked."""
+    quiet = at - (last_scan or min(booked_at, at - STEPS[0][0]))
+    return max(next((pause for within, pause in STEPS if quiet < within), LONGEST), timedelta(hours=least_h))
+
+
+def parse_hours(text: str) -> Mapping[Marketplace, int]:
+    """The hours by marketplace of `taobao=12, 1688=6`. Raises `ValueError`."""
+    hours = dict[Marketplace, int]()
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, _, number = part.partition("=")
+        if not re.fullmatch(r" *([1-9]|1[0-2])", number) or name.strip() not in [*Marketplace]:
+            raise ValueError(f"{part!r} is no marketplace with its hours from 1 to 12, such as taobao=12")
+        hours[Marketplace(name.strip())] = int(number)
+    return hours

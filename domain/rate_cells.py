@@ -12,7 +12,7 @@ from domain.addresses import currency_codes
 from domain.cell_table import CheckedTable
 from domain.cells import half_width
 from domain.items import shortened
-from domain.rates import Rate, Rates
+from domain.landed import Rate, Rates
 from domain.request_cells import Column
 from domain.request_remarks import HEADER_ROW, Remark
 

@@ -7,8 +7,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.differences import OVER, differences, is_live, is_paid, missing, orphan, questions, several
-from domain.findings import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
+from domain.differences import (
+    OVER,
+    Finding,
+    FindingKind,
+    ForeignOrder,
+    LedgerOrder,
+    OrderId,
+    differences,
+    is_live,
+    is_paid,
+    missing,
+    orphan,
+    questions,
+    several,
+)
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.service_orders import ServiceOrder, ServiceStatus

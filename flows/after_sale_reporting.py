@@ -23,9 +23,8 @@ from domain.wording import counted, pluralize
 from flows.batch.reporting import line_of
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.dry_run import DryRunRow, show_dry_run
-from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.inert import inert
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.after_sale import OnRefund, refund_of
 from tasks.effects.cancel import Cancel
 from tasks.effects.kinds import kind_of

@@ -14,8 +14,7 @@ from prefect.runtime import flow_run
 
 from connectors.book_file import book_text
 from connectors.foreign import words_of
-from connectors.inbox import ASKS, Folder, Inbox, whole_digest
-from connectors.kept_copies import delete_old
+from connectors.inbox import ASKS, Folder, Inbox, delete_old, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.outside_watcher import ping_watcher
@@ -31,7 +30,7 @@ from domain.report import BatchReport
 from domain.request_remarks import BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import counted, pluralize
-from flows.approval.approving import asks_in_the_ui, at_work, has_deployment, turn
+from flows.approval.form import asks_in_the_ui, at_work, has_deployment, turn
 from flows.batch.opening import absolute
 from flows.batch.request_batches import batch_id_with
 from flows.buy_from_file import buy_from_file
@@ -39,9 +38,8 @@ from flows.notify.news import of_faults
 from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.artifacts import artifact_key, counts_of, show_table, with_what_waits
-from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import EXPECTED, best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, Limits, Requests, Speed
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}

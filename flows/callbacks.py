@@ -27,9 +27,8 @@ from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.batch.opening import opened
 from flows.notify.outbox import enqueue
-from flows.prefect_ui.expected_errors import EXPECTED, report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import EXPECTED, best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import asked
-from flows.prefect_ui.progress import best_effort, rename_run
 from flows.sync_tracking import FOLLOWED, track
 from tasks.engine.resources import Resources, utc_now
 from tasks.parcels_received import Received, received_parcels

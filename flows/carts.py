@@ -32,9 +32,8 @@ from flows.batch.request_batches import RequestBatch, note_missing, orders_to_bu
 from flows.batch.run import BatchRun
 from flows.prefect_ui.artifacts import artifact_key, shown_whole
 from flows.prefect_ui.board import progress_shown
-from flows.prefect_ui.expected_errors import report_expected_errors
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors
 from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, OrderRefs, Requests, Yes
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources

@@ -10,7 +10,7 @@ from connectors.settings import SourcingSettings
 from domain.marketplace import Marketplace
 from domain.pause import by_whom
 from flows.answers.marketplaces import Topic, answered, confirm_units
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import (
     AllKnown,
     AmountsRight,
@@ -20,7 +20,6 @@ from flows.prefect_ui.parameters import (
     FirstPaymentRight,
     NamelessOurs,
 )
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
 
 

@@ -24,10 +24,9 @@ from domain.landed import Books
 from domain.money import Money
 from domain.wording import shorten
 from flows.prefect_ui.artifacts import MOST_ROWS, show_table, with_what_waits
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.inert import inert
 from flows.prefect_ui.parameters import BooksCurrency, CsvFile, NewsOnly, SheetFile, SinceDay, a_currency, a_day
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import Resources, open_resources
 from tasks.landed_cost import UNKNOWN, cost_of, months, moved_or_open, of_month, snapshot_costs, with_stored
 from tasks.moved_costs import CostMark, in_parts, moved_orders, read_mark

@@ -8,11 +8,10 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from flows.answers.dropping import NOTHING_NAMED, dropped
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, DroppedBatch, DroppedBy, DroppedOrders, WhyDropped
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
-from tasks.snapshot_rows import LedgerAlone
+from tasks.snapshot import LedgerAlone
 
 NO_ORDER: list[str] = []
 

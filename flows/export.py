@@ -15,9 +15,8 @@ from connectors.settings import SourcingSettings
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, write_tracking
 from domain.wording import pluralize
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import ExportedFile, ExportedFormat, ExportedQuery, ExportedTables, in_words
-from flows.prefect_ui.progress import best_effort, rename_run
 from flows.prefect_ui.remedy_parameters import NO_TEXTS
 from tasks.engine.resources import utc_now
 

@@ -20,9 +20,8 @@ from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for
 from flows.prefect_ui.artifacts import artifact_key, counts_of, shown_whole
 from flows.prefect_ui.board import progress_shown
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import Limits, LimitsParameter, asked, in_words
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import Resources, utc_now
 
 KnownBatch = Annotated[str, asked("Batch", "The name of a batch that was begun, as its runs show it")]

@@ -17,9 +17,8 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from domain.wording import pluralize
 from flows.batch.helping import CLOSED, STOPPED, ChunkWorker, why_over
 from flows.batch.opening import opened
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, asked
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
 
 IDLE_S = 20.0

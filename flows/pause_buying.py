@@ -11,9 +11,8 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from flows.answers.pausing import left_words, pause, resume
 from flows.batch.follow_up import begin_paused_follow_ups
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import PausedBy, PauseReason, ResumedBy
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.engine.resources import utc_now
 
 

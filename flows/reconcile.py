@@ -14,7 +14,7 @@ from connectors.ledger.overview import every_open_effect
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.budget import start_of_day
-from domain.findings import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
+from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reason_parts import Part

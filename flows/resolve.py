@@ -12,9 +12,8 @@ from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import show_table
 from flows.prefect_ui.dry_run import SWITCH_OFF
 from flows.prefect_ui.events import EventFeed
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources
 

@@ -13,9 +13,8 @@ from connectors.ledger.store import Ledger
 from connectors.notifying import Sending, send_due, try_out
 from connectors.settings import SourcingSettings
 from domain.wording import pluralize
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import asked
-from flows.prefect_ui.progress import rename_run
 from tasks.engine.resources import utc_now
 
 TestMessage = Annotated[

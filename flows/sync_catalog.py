@@ -25,9 +25,8 @@ from domain.report import NONE_REJECTED, Rejected
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks, chunks_with_progress
 from flows.prefect_ui.artifacts import show_table
-from flows.prefect_ui.expected_errors import report_expected_errors
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors
 from flows.prefect_ui.parameters import BadInput, Concurrency, Full, MostItems, WantedList
-from flows.prefect_ui.progress import best_effort, rename_run
 from flows.report.price_moves import moves_in
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress

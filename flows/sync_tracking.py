@@ -23,9 +23,9 @@ from connectors.settings import BadSetting
 from connectors.snapshots.rejecting import rejected_in
 from connectors.tracking_files import write_tracking
 from connectors.xportcn.errors import ServiceAway
+from domain.follow_ups import parse_hours
 from domain.marketplace import Marketplace
 from domain.personal import without_receiver
-from domain.polling import parse_hours
 from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
@@ -40,9 +40,8 @@ from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import STALLED_AFTER, EventFeed, stalled
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import ChunkSize, Concurrency, DueOnly
-from flows.prefect_ui.progress import best_effort, rename_run
 from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
@@ -139,7 +138,7 @@ class _Followed:
 async def track(
     resources: Resources, chunk_size: int = 0, only: Collection[str] | None = None, *, due_only: bool = False
 ) -> TrackReport:
-    """Read every order on its way, or `only` those that a callback names; or those that are due (`domain/polling.py`).
+    """Read every order on its way, or `only` those that a callback names; or those due (`domain/follow_ups.py`).
 
     What travels and was quiet for long is not due each time; everything else is. A task run is for so many orders; 0:
     there are few task runs, however many orders.

@@ -10,8 +10,7 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
-from flows.prefect_ui.progress import rename_run
+from flows.prefect_ui.expected_errors import rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import utc_now
 

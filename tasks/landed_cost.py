@@ -18,9 +18,8 @@ from connectors.snapshots import Snapshots
 from connectors.snapshots.rows import records
 from connectors.snapshots.tables import LANDED_COSTS, TABLES
 from domain.bills import Bill, BillLine, Booking, Quoted, net
-from domain.landed import NOT_PAID, Books, LandedLine, landed
+from domain.landed import NOT_PAID, Books, LandedLine, Rate, landed
 from domain.money import Money
-from domain.rates import Rate
 from domain.states import OrderState
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import reading_task

@@ -15,8 +15,8 @@ from connectors.marketplaces.after_sale import ListedRefund, ListsRefunds
 from connectors.snapshots.tables.reconciliation import RECONCILIATION, RUN
 from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import XportcnError
+from domain.differences import Finding, FindingKind, LedgerOrder, OpenEffect
 from domain.effects import Action
-from domain.findings import Finding, FindingKind, LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
 from domain.money import total_of
 from domain.reason_parts import Part

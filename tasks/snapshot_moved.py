@@ -19,8 +19,7 @@ from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.snapshots.tables.table import Row
 from tasks.engine.resources import Resources
-from tasks.snapshot import Slices, parts_of, write
-from tasks.snapshot_rows import LedgerSums, Source, order_tables, refund_tables
+from tasks.snapshot import LedgerSums, Slices, Source, order_tables, parts_of, refund_tables, write
 
 ALWAYS_WRITTEN = ("orders", "outcomes")
 ALL_COMPARED = "refunds compared"

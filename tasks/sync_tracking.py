@@ -12,8 +12,8 @@ from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action, EffectStatus
+from domain.follow_ups import parse_hours
 from domain.personal import without_receiver
-from domain.polling import parse_hours
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
 from domain.states import ROAD, TRAVELLING, OrderState

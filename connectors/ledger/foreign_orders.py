@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from connectors.ledger.schema import not_ours
 from connectors.ledger.transactions import LedgerRows, repeating
-from domain.findings import ForeignOrder, OrderId
+from domain.differences import ForeignOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
 

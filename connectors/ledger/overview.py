@@ -15,8 +15,8 @@ from connectors.ledger.many import chunked, minor_sum, one_of
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.schema import batches, effects, moves, orders, refunds, tracking_events
 from connectors.ledger.transactions import Transactions
+from domain.differences import LedgerOrder
 from domain.effects import OPEN
-from domain.findings import LedgerOrder
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.states import OrderState

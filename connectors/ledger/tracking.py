@@ -17,8 +17,8 @@ from connectors.ledger.order_mover import write_all
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import marks, orders, tracked, tracking_events
 from connectors.ledger.transactions import LedgerRows, repeating
+from domain.follow_ups import LONGEST, is_due, next_poll
 from domain.marketplace import Marketplace
-from domain.polling import LONGEST, is_due, next_poll
 from domain.service_orders import TrackingEvent
 from domain.states import TRAVELLING
 

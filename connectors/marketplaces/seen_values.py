@@ -15,15 +15,15 @@ from typing import Any
 
 from connectors.marketplaces.alibaba_1688 import reading as alibaba_1688
 from connectors.marketplaces.big_major import channel as big_major
-from connectors.marketplaces.international import reading as international
+from connectors.marketplaces.international import channel as international
 from connectors.marketplaces.lines import STAGES, status_of
 from connectors.marketplaces.poizon import channel as poizon
 from connectors.marketplaces.taobao import reading as taobao
 from connectors.units import Unit, Units, place_of
 from connectors.xportcn.assumptions import ABOUT, DISTRIBUTION, WAREHOUSE, Assumption
+from connectors.xportcn.live_check.comparing import element_of, fields_of, model_in, unit_of
 from connectors.xportcn.live_check.examination import Checked, Conformance
 from connectors.xportcn.operations import Call, catalogue
-from connectors.xportcn.shapes import element_of, fields_of, model_in, unit_of
 from domain.service_orders import ServiceStatus
 
 APART = Decimal(33)

@@ -10,10 +10,9 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from connectors.durable import exclusive
-from connectors.snapshots.current import refresh
+from connectors.snapshots.current import refresh, sweep
 from connectors.snapshots.manifests import WORK, SnapshotFile, list_snapshots
 from connectors.snapshots.rewriting import Change, any_file, is_gone, rewrite
-from connectors.snapshots.sweeping import sweep
 from connectors.snapshots.tables import TABLES
 from domain.forgetting import Mentions
 

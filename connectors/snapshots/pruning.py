@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.durable import exclusive, sync
-from connectors.snapshots.current import follow_merge, refresh
+from connectors.snapshots.current import follow_merge, refresh, sweep
 from connectors.snapshots.manifests import (
     MANIFESTS,
     WORK,
@@ -33,7 +33,6 @@ from connectors.snapshots.manifests import (
 )
 from connectors.snapshots.rows import Growing
 from connectors.snapshots.sources import AHEAD, WORK_MB, connected, rows_in
-from connectors.snapshots.sweeping import sweep
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.tables.table import Table
 from connectors.snapshots.writer import finished, put_in_place, staged_path, write_manifest

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from connectors.durable import exclusive, keep_aside, move
 from connectors.foreign import words_of
-from connectors.snapshots.current import damaged_files, refresh
+from connectors.snapshots.current import damaged_files, refresh, settle, sweep
 from connectors.snapshots.manifests import (
     HISTORY,
     REMEDY,
@@ -28,7 +28,6 @@ from connectors.snapshots.manifests import (
     read_manifest,
 )
 from connectors.snapshots.rows import Growing
-from connectors.snapshots.sweeping import settle, sweep
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.writer import finished, put_in_place, staged_path
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from connectors.crash_points import BEFORE_MANIFEST, reach
 from connectors.durable import exclusive, keep_aside, move, sync
 from connectors.foreign import words_of
-from connectors.snapshots.current import refresh
+from connectors.snapshots.current import refresh, settle
 from connectors.snapshots.manifests import (
     HISTORY,
     STATE,
@@ -35,7 +35,6 @@ from connectors.snapshots.manifests import (
 )
 from connectors.snapshots.rejecting import Staged, Unfit, fitting
 from connectors.snapshots.rows import Growing
-from connectors.snapshots.sweeping import settle
 from connectors.snapshots.tables import TABLES, Table
 
 Slices = Iterable[Mapping[str, Sequence[Mapping[str, object]]]]

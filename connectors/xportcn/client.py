@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import random
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +21,7 @@ from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Send, Transport,
 from connectors.settings import MissingSetting, XportcnSettings
 from connectors.units import Unit, parse_units, place_of
 from connectors.xportcn.assumptions import Assumptions, PageBases
-from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.breaker import CircuitBreaker
-from connectors.xportcn.daily_calls import DailyCalls
 from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.failures import (
@@ -39,11 +39,59 @@ from connectors.xportcn.failures import (
     wait_before_retry,
     what_came,
 )
+from connectors.xportcn.leased_permits import DailyCalls
 from connectors.xportcn.operations import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res, warehouse
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.rows import field_of
 from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, PointInFen, path_and_query
 from domain.effects import Claim
+
+LOGISTICS = "/open/pp/logistics/"
+
+
+def new_nonce() -> str:
+    """32 random characters of [A-Za-z0-9]: hex is enough of them, and fast."""
+    return secrets.token_hex(16)
+
+
+def signature(*, access_key: str, timestamp: str, nonce: str, access_secret: str) -> str:
+    """MD5 of the four texts joined without separators, in upper-case hex."""
+    text = f"{access_key}{timestamp}{nonce}{access_secret}"
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().upper()
+
+
+class SignatureAuth:
+    """Signs every request anew: a nonce is good for one try only."""
+
+    def __init__(
+        self, settings: XportcnSettings, *, clock: Callable[[], float], nonces: Callable[[], str] = new_nonce
+    ) -> None:
+        self._access_key, self._secret = settings.access_key, settings.access_secret.get_secret_value()
+        self._user_id = settings.user_id
+        self._signs_query = settings.logistics_sign == "signature"
+        self._per_second = 1000 if settings.timestamp_unit == "ms" else 1
+        self._clock = clock
+        self._nonces = nonces
+
+    def headers(self) -> dict[str, str]:
+        """The five headers of contract 1.3."""
+        timestamp, nonce = str(int(self._clock() * self._per_second)), self._nonces()
+        return {
+            "access-key": self._access_key,
+            "user-id": self._user_id,
+            "timestamp": timestamp,
+            "nonce-str": nonce,
+            "signature": signature(
+                access_key=self._access_key, timestamp=timestamp, nonce=nonce, access_secret=self._secret
+            ),
+        }
+
+    def query(self, headers: Mapping[str, str], path: str, *, is_logistics: bool = False) -> dict[str, str]:
+        """Headers that the query repeats: only in logistics calls, whose path an override may move."""
+        if self._signs_query and (is_logistics or LOGISTICS in path):
+            return {"timestamp": headers["timestamp"], "sign": headers["signature"]}
+        return {}
+
 
 log = logging.getLogger("xportcn")
 

@@ -1,5 +1,7 @@
 """Permits that a process leases in bulk from the ledger, where all processes of the account share them.
 
+Of calls a day a part is leased too.
+
 A lease is requested about four times a second while calls are made, beside them: a call takes its permit from the
 stock. A process that makes no calls requests nothing and writes nothing.
 """
@@ -12,10 +14,13 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from connectors.foreign import words_of
 from connectors.xportcn.breaker import CircuitBreaker
+from connectors.xportcn.errors import NotSent
+from connectors.xportcn.wire import CHINA
 from domain.fair_pace import PERIOD_S, Lease, RateRequest
 
 LIVE_S = 0.5
@@ -261,3 +266,63 @@ async def leasing(
     finally:
         breaker.drop_rate(permits)
         await permits.aclose()
+
+
+FOR_OTHERS = 0.5
+"""The share of the day's calls that may be used for anything but buying."""
+MOST_OF_A_LOT = 100
+
+
+class DayServer(Protocol):
+    """The source of a day's calls. Its method may block, and fail."""
+
+    def take_today(self, day: datetime, calls: int, most: int) -> int: ...
+
+
+class DailyCalls:
+    """The day's calls of this process. A day is China's, from midnight (assumed).
+
+    `used_up` says that none were left for this process, and until when; empty while there are some.
+    """
+
+    def __init__(self, server: DayServer, *, most: int, is_buying: bool, clock: Callable[[], datetime]) -> None:
+        self.used_up = ""
+        self._server = server
+        self._whole = most
+        self._most = most if is_buying else int(most * FOR_OTHERS)
+        self._lot = max(1, min(MOST_OF_A_LOT, most // 100))
+        self._clock = clock
+        self._day: datetime | None = None
+        self._left = 0
+        self._lock = asyncio.Lock()
+
+    async def take(self) -> None:
+        """Take one call. Raises `NotSent` when those of the day are used up."""
+        if not self._whole:
+            return
+        async with self._lock:
+            now = self._clock().astimezone(CHINA)
+            day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            if day != self._day or not self._left:
+                self._left = await asyncio.to_thread(self._server.take_today, day, self._lot, self._most)
+                self._day = day
+            if not self._left:
+                raise self._none_left(day + timedelta(days=1), now)
+            self._left -= 1
+
+    def close(self) -> None:
+        """Give back what was not used."""
+        if self._left and self._day:
+            self._server.take_today(self._day, -self._left, self._most)
+            self._left = 0
+
+    def _none_left(self, until: datetime, now: datetime) -> NotSent:
+        kept = "" if self._most == self._whole else f", but for {self._whole - self._most:,} that are kept for buying"
+        words = (
+            f"the {self._whole:,} calls of today (XPORTCN_CALLS_A_DAY) are used up{kept}; "
+            f"the next from {until.astimezone(CHINA):%Y-%m-%d %H:%M} China time on"
+        )
+        if words != self.used_up:
+            log.warning("%s", words)
+        self.used_up = words
+        return NotSent(words, retry_after_s=(until - now).total_seconds())

@@ -268,7 +268,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def _unknown_field(shape: Any, parts: tuple[str, ...]) -> str:
     """Why there is no such field in a request or answer; empty when there is."""
-    from connectors.xportcn.shapes import fields_of, model_in
+    from connectors.xportcn.live_check.comparing import fields_of, model_in
 
     for part in parts:
         model = model_in(shape)

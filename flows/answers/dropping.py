@@ -11,8 +11,8 @@ from domain.pause import by_whom, why_in_words
 from domain.reasons import Reason
 from domain.states import OrderState
 from domain.wording import pluralize
+from tasks.snapshot import Source
 from tasks.snapshot_moved import snapshot_moved
-from tasks.snapshot_rows import Source
 
 LAID_ASIDE = (OrderState.HELD, OrderState.REFUSED)
 NOTHING_NAMED = "name an order, or a batch with orders that are held or refused"

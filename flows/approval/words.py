@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from connectors.ledger.plans import plan_hash
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import artifact_page
+from domain.landed import Rate
 from domain.plan import NOTHING, PlanCost, PlannedOrder, Sum, in_one
-from domain.rates import Rate
 from domain.report import MatchLine, ReportLine
 from domain.wording import pluralize
 from flows.approval.request import ApprovalRequest, rates_of

@@ -33,8 +33,8 @@ from flows.prefect_ui.artifacts import (
     show_table,
     shown_whole,
 )
+from flows.prefect_ui.expected_errors import best_effort, rename_run
 from flows.prefect_ui.plan_table import dry_run_summary, plan_rows
-from flows.prefect_ui.progress import best_effort, rename_run
 from flows.prefect_ui.todo_artifact import links_from
 
 HELD = "Held"

@@ -24,10 +24,11 @@ from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
-from flows.approval.approving import decide
+from flows.approval.form import decide
 from flows.approval.request import ApprovalRequest, Decision, SummarizedRequest, in_utc
 from flows.batch.canary import Canaries
 from flows.batch.execution import execute
+from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.batch.plan_sources import PlanSource, summary_of
 from flows.batch.planning import (
     Take,
@@ -40,12 +41,10 @@ from flows.batch.planning import (
 from flows.batch.reporting import batch_report, line_of
 from flows.batch.sharing import Coordinator, shared
 from flows.batch.sorting import SortedOrders
-from flows.batch.unfinished import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed, batch_finished, budget_used_up
-from flows.prefect_ui.expected_errors import run_logger
-from flows.prefect_ui.progress import best_effort, rename_run
+from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from tasks.effects.kinds import settle_open
 from tasks.engine.lost_ledger import wait_until_settled
 from tasks.engine.resources import Resources

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from connectors.ledger.records import EffectRecord
-from connectors.xportcn.daily_calls import DailyCalls
+from connectors.xportcn.leased_permits import DailyCalls
 from domain.after_sale import Refund, RefundState, standing
-from domain.findings import Finding
+from domain.differences import Finding
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind, alert, sentences
 from domain.money import Money

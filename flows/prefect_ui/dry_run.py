@@ -11,8 +11,7 @@ from domain.after_sale import RefundOption
 from domain.reasons import Reason
 from domain.wording import pluralize
 from flows.prefect_ui.artifacts import show_table
-from flows.prefect_ui.expected_errors import run_logger
-from flows.prefect_ui.progress import best_effort, rename_run
+from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 
 SWITCH_OFF = "Nothing was sent. To do it, start it again with 'Only show what would happen' switched off"
 

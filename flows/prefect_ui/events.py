@@ -28,7 +28,7 @@ from domain.reasons import Reason
 from domain.received import parcel_silent
 from domain.report import BatchReport
 from domain.states import TRAVELLING, OrderState
-from flows.prefect_ui.progress import best_effort
+from flows.prefect_ui.expected_errors import best_effort
 
 EVENT_STATES = (
     OrderState.BOOKED,

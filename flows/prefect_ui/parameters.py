@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from connectors.export_formats import ExportFormat
 from connectors.request_files import check_encoding
 from domain.catalogue import Selection
-from domain.findings import OrderId
+from domain.differences import OrderId
 from domain.follow_ups import moment_of
 from domain.marketplace import Marketplace
 from domain.money import Money

@@ -11,7 +11,7 @@ from typing import Any
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.events import Event, Resource
 
-from domain.findings import Finding
+from domain.differences import Finding
 from domain.money import Money
 from domain.reasons import Detail
 from domain.reconciliation import PaidSum
@@ -19,9 +19,8 @@ from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.wording import pluralize
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.events import MOST_REFS, send
-from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.inert import inert
-from flows.prefect_ui.progress import best_effort, rename_run
 
 MOST_ROWS = 500  # a table artifact is for eyes
 MOST_LOGGED = 50

@@ -15,8 +15,21 @@ from connectors.snapshots.rows import records
 from domain.states import OrderState
 from flows.report.bars import LINE, SERIES, WARNING, Bar, bars_chart, short_amount
 from flows.report.figures import COSTS, MOST_LISTED, Figures
-from flows.report.sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
-from flows.report.words import ALL, on_hundred, percent, stage, took, words
+from flows.report.sections import (
+    ALL,
+    NUMBERS,
+    ReportSection,
+    heading,
+    moment,
+    on_hundred,
+    percent,
+    rest,
+    sections,
+    stage,
+    took,
+    totals,
+    words,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -32,9 +32,8 @@ from connectors.snapshots.manifests import require_place
 from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient, allow
-from connectors.xportcn.daily_calls import DailyCalls
 from connectors.xportcn.errors import NotSent
-from connectors.xportcn.leased_permits import leasing
+from connectors.xportcn.leased_permits import DailyCalls, leasing
 from domain.decisions import FINE, Verdict
 from domain.effects import Claim
 from domain.marketplace import Marketplace

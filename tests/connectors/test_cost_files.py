@@ -19,8 +19,7 @@ from connectors import durable
 from connectors.cost_files import cost_lines
 from connectors.table_files import write_csv, write_xlsx
 from domain.cells import FORMULA
-from domain.landed import Books
-from domain.rates import Rate, Rates
+from domain.landed import Books, Rate, Rates
 from tasks.landed_cost import CostTables, landed_cost
 from tests.running import ROOT
 from tests.tasks.three_orders import EUR, IN_FEN_AND_CENTS, LANDED, SUMS, line, order, shipment, three_orders

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.kept_copies import delete_old, last_end
+from connectors.inbox import delete_old, last_end
 from connectors.settings import SourcingSettings
 
 COPIES = (

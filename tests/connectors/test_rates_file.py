@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.cost_files import RatesUnusable, read_rates
-from domain.rates import Rate
+from domain.landed import Rate
 
 GOOD = "from,to,rate,date,source\nCNY,EUR,0.1285,2026-11-26,ECB\n"
 READ = [Rate(base="CNY", into="EUR", rate=Decimal("0.1285"), on=date(2026, 11, 26), source="ECB")]

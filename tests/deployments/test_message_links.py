@@ -20,11 +20,11 @@ from connectors.ledger.store import Ledger
 from connectors.notifying import composed, what_waits
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import run_page
-from connectors.xportcn.daily_calls import DailyCalls
+from connectors.xportcn.leased_permits import DailyCalls
 from deployments.alerts import Completion
 from domain.after_sale import RefundState
+from domain.differences import Finding, FindingKind
 from domain.effects import Action
-from domain.findings import Finding, FindingKind
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because

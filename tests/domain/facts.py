@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.findings import LedgerOrder
+from domain.differences import LedgerOrder
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.bills import OF_THE_GOODS, Bill, BillLine, Booking, Quoted, allocate, apportioned, net, parcels, split
-from domain.landed import Books, landed
+from domain.landed import Books, Rate, Rates, landed
 from domain.money import Money, minor_digits
-from domain.rates import Rate, Rates
 from tests.everyday import examples
 
 DAY = date(2026, 11, 2)

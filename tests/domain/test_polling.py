@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.follow_ups import is_due, next_poll, parse_hours
 from domain.marketplace import Marketplace
-from domain.polling import is_due, next_poll, parse_hours
 from sandbox.lifecycle import domestic_parcel, international_events
 from sandbox.times import HOUR
 

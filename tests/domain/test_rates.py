@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.landed import Converted, NoRate, Rate, Rates
 from domain.money import Money, minor_digits
-from domain.rates import Converted, NoRate, Rate, Rates
 
 DAY = date(2026, 11, 26)
 

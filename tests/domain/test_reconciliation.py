@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OpenEffect
 from domain.effects import Action
-from domain.findings import Finding, FindingKind, ForeignOrder, LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reconciliation import Comparison, PaidSum, compare, paid_sums, to_look_up, wallet_finding

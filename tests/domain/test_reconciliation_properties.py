@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.findings import FindingKind, LedgerOrder
+from domain.differences import FindingKind, LedgerOrder
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reconciliation import compare, paid_sums, to_look_up

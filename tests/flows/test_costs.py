@@ -14,9 +14,8 @@ from openpyxl import load_workbook
 from connectors.snapshots import Snapshots, write_snapshot
 from connectors.snapshots.rows import records
 from domain.cost_report import CostReport, orders_of
-from domain.landed import NOT_PAID, Books
+from domain.landed import NOT_PAID, Books, Rates
 from domain.money import Money
-from domain.rates import Rates
 from flows import costs
 from flows.costs import CostFiles, cost, markdown
 from tasks import landed_cost, moved_costs, snapshot

@@ -22,7 +22,7 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.kept_copies import delete_old
+from connectors.inbox import delete_old
 from connectors.ledger.chunks import Work
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings

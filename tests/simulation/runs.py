@@ -11,7 +11,7 @@ from domain.effects import Resolution
 from domain.money import Money
 from domain.orders import OrderRequest
 from flows.answers.resolve import resolve
-from flows.approval.approving import approver
+from flows.approval.form import approver
 from flows.approval.request import ApprovalRequest
 from flows.batch.follow_up import FromLedger
 from flows.batch.helping import ChunkWorker

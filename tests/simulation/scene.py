@@ -16,7 +16,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import ADDRESS, OrderRequest, RequestLine
 from domain.reasons import Reason, ReasonCode
-from flows.approval.approving import approver
+from flows.approval.form import approver
 from flows.approval.request import ApprovalRequest
 from flows.batch.plan_sources import FromRequests, PlanSource
 from flows.batch.run import BatchRun

@@ -21,7 +21,7 @@ from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from domain.orders import Component, OwnSku
 from flows.answers.marketplaces import first_payments, proposed_debit
-from flows.approval import approving, form
+from flows.approval import form
 from flows.batch.plan_sources import FromCarts
 from flows.batch.request_batches import RequestBatch
 from flows.batch.run import BatchRun
@@ -383,7 +383,7 @@ def asked_in_the_ui(answer: Exception | None) -> Script:
     async def script(scene: Scene) -> None:
         filled_in = AsyncMock(side_effect=answer, return_value=None)
         with (
-            patch.object(approving, "has_deployment", lambda: True),
+            patch.object(form, "has_deployment", lambda: True),
             patch.multiple(form, asked_since=first_asked, filled_in=filled_in),
             patch.multiple(form, this_run=lambda: UUID(int=1), outermost_run=lambda: UUID(int=1)),
         ):

@@ -50,8 +50,8 @@ from tasks.engine.resources import Resources
 from tasks.message_seller import message_seller as message_task
 from tasks.reconcile import list_orders
 from tasks.refund import RefundWish, ask_refund, follow_refunds, withdraw
+from tasks.snapshot import order_tables, refund_tables
 from tasks.snapshot_moved import snapshot_moved
-from tasks.snapshot_rows import order_tables, refund_tables
 from tasks.sync_tracking import sync_tracking
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted

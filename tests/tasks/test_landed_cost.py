@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from connectors.snapshots.tables import LANDED_COSTS
-from domain.landed import NOT_PAID, Books
-from domain.rates import Rate, Rates
+from domain.landed import NOT_PAID, Books, Rate, Rates
 from tasks.landed_cost import LOST, SCHEMA, CostTables, landed_cost, moved
 from tests.tasks.three_orders import (
     EUR,

@@ -19,9 +19,8 @@ from connectors.snapshots.rejecting import rejected_in
 from domain.report import RejectedRow
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.snapshot import snapshot_orders
+from tasks.snapshot import LedgerSums, order_tables, snapshot_orders
 from tasks.snapshot_moved import snapshot_moved
-from tasks.snapshot_rows import LedgerSums, order_tables
 from tests.connectors.ledger.plans import Columns, plan
 
 PAID = "select coalesce(sum(paid_minor), 0)::bigint, count(*) from orders"

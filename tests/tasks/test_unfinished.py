@@ -17,7 +17,7 @@ from domain.plan import PlannedOrder
 from domain.reason_parts import Part
 from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
-from flows.batch import follow_up, run, unfinished
+from flows.batch import follow_up, run
 from flows.batch.plan_sources import FromRequests
 from flows.batch.planning import Take
 from flows.batch.run import BatchRun
@@ -137,8 +137,7 @@ async def test_what_a_pause_leaves_says_whether_it_goes_on_by_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A look that would come after all was to be done is not made, so it is not promised."""
-    for module in (unfinished, follow_up):
-        monkeypatch.setattr(module, "is_deployed", lambda: True)
+    monkeypatch.setattr(follow_up, "is_deployed", lambda: True)
     resources.ledger.pause_buying("mei")
     done_by = clock.now + timedelta(hours=hours, minutes=2)
     await BatchRun(resources, "batch", Plans(fails=0), done_by=done_by).buy(None, ask=False)
@@ -171,6 +170,6 @@ async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
     for ref, why in (("A-1", doubt), ("A-2", None)):
         ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED, why=why)])
     resources.heed(Pause(by="ann", at=resources.clock()))
-    await unfinished.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), (None, ""), asks=True, done_by=None)
+    await follow_up.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), (None, ""), asks=True, done_by=None)
     codes = {ref: order.reason_code for ref, order in ledger.all_orders().items()}
     assert codes == {"A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE, "A-2": ReasonCode.LEFT_PAUSED}

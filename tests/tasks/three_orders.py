@@ -14,8 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from connectors.snapshots.tables import TABLES
-from domain.landed import Books
-from domain.rates import Rate, Rates
+from domain.landed import Books, Rate, Rates
 from tasks.landed_cost import CostTables
 
 PAID = datetime(2026, 11, 2, 23, 30, tzinfo=UTC)  # the 3rd in Berlin

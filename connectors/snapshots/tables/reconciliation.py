@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, amount, variant
 from connectors.snapshots.tables.table import COUNT, ID, MOMENT, TEXT, Column, table
-from domain.findings import Finding, FindingKind
+from domain.differences import Finding, FindingKind
 from domain.marketplace import Marketplace
 
 RUN = "run"

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from connectors.xportcn.live_check.comparing import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.operations import Call, Operation
-from connectors.xportcn.shapes import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.wire import Request
 
 VARIANTS = ("skuList", "productSkuInfos", "skus")

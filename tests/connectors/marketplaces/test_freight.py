@@ -11,8 +11,7 @@ import pytest
 from aiohttp import web
 
 from connectors.marketplaces import freight
-from connectors.xportcn.auth import signature
-from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.client import XportcnClient, signature
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, Unanswered
 from connectors.xportcn.operations import warehouse
 from domain.effects import Action

@@ -26,9 +26,8 @@ from domain.report import ReportLine
 from domain.request_remarks import Remark
 from domain.states import OrderState
 from domain.wording import ALL, ALL_BUT, NONE, SOME
-from flows.approval import approving
-from flows.approval.approving import approver, decide, no_approver
-from flows.approval.form import decision_of, form_for
+from flows.approval import form
+from flows.approval.form import approver, decide, decision_of, form_for, no_approver
 from flows.approval.request import ApprovalRequest, Decision, why_asked
 from flows.approval.words import AskedPlan, deadline_words, description_of, question_words, within_words
 from flows.batch.plan_sources import summary_of
@@ -48,7 +47,7 @@ def book(tmp_path: Path) -> Iterator[Ledger]:
 async def decision(book: Ledger, *, yes: bool, to_ship: list[PlannedOrder] | None = None, **settings: Any) -> Decision:
     question = ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=to_ship or [])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(approving, "utc_now", lambda: NOW)
+        patch.setattr(form, "utc_now", lambda: NOW)
         return await decide(question, SourcingSettings(**settings), book, yes=yes)
 
 

@@ -11,8 +11,7 @@ import pytest
 
 from flows.report.figures import Figures
 from flows.report.page import page, write_page
-from flows.report.sections import sections, totals
-from flows.report.words import took
+from flows.report.sections import sections, took, totals
 from tests.flows.report.test_report_figures import hours, order, told
 
 XSS = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&$title"
