@@ -30,8 +30,13 @@ test: $(READY)
 	@$(MAKE) --no-print-directory --jobs 2 lint suite
 
 # four on two cores: half of the time a test waits for a process that it started
-suite: $(READY)
+suite: .venv/.compiled
 	$(BIN)/pytest --numprocesses 4 --dist worksteal
+
+# once: the four workers would compile the same modules at the same moment
+.venv/.compiled: $(READY)
+	@$(BIN)/pytest --collect-only >/dev/null || true
+	@touch $@
 
 # while working: lint, types, and the tests that start no process, a minute; before a change goes in: make test
 check: $(READY)
@@ -81,21 +86,26 @@ reference: $(READY)
 pictures: $(READY)
 	$(BIN)/python -m docs.take_pictures
 
-# LOCK=requirements.lock makes it without what only development needs
+# LOCK=requirements.lock makes it without what only development needs. uv takes a sixth of pip's time; where it can't be
+# had, or pip has an index of its own, which uv does not know, pip does it
 LOCK ?= development.lock
-$(READY): $(LOCK) pyproject.toml
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+WITH_PIP := $(PIP) install --no-compile --require-hashes --requirement
+WITH_UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement
+$(READY): $(LOCK) installer.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement $(LOCK)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	! $(PIP) config list | grep -q index-url && $(WITH_PIP) installer.lock && $(WITH_UV) $(LOCK) || $(WITH_PIP) $(LOCK)
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-# what runs, with all extras and what builds it; and that with all for development. Needs uv; writes no index address
-COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	--no-annotate --all-extras pyproject.toml
-lock:
-	$(COMPILE) --group build --output-file requirements.lock
-	$(COMPILE) --group dev --constraint requirements.lock --output-file development.lock
+# what runs, with all extras and what builds it; that with all for development; and uv. Writes no index address
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--no-annotate
+lock: $(READY)
+	$(COMPILE) --all-extras pyproject.toml --group build --output-file requirements.lock
+	$(COMPILE) --all-extras pyproject.toml --group dev --constraint requirements.lock --output-file development.lock
+	$(COMPILE) --group installer --output-file installer.lock
 
 clean:
 	rm -rf .venv data build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
