@@ -75,7 +75,7 @@ class RunningSandbox:
 
 @contextmanager
 def own_sandbox() -> Iterator[RunningSandbox]:
-    """A sandbox in memory, in a process of its own."""
+    """A sandbox in memory, in a process of its own, that posts no messages."""
     command = [sys.executable, "-m", "sandbox", "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:

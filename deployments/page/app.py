@@ -63,6 +63,7 @@ FORMS = {
     "buy-from-file": "Buy from a form",
     "buy-from-inbox": "Begin the night now",
     "sync-tracking": "Read the parcels now",
+    "compute-costs": "Compute the costs now",
     "pause-buying": "Stop all buying",
     "resume-buying": "Allow buying again",
     "request-refund": "Refund",
@@ -187,6 +188,7 @@ class Page:
         words = [f"{kinds}. The most urgent first." if kinds else "Nothing."]
         words += [to("All of it in Prefect", artifact_page(WHAT_WAITS))] if ui_address() else []
         deeds = ("buy-from-file", "buy-from-inbox", "sync-tracking", "resume-buying" if now.pause else "pause-buying")
+        filled = {**{name: {} for name in deeds}, "compute-costs": {"news_only": True}}
         of_limit = f"{now.spent} of {limit}" if (limit := self.settings.day_limit) else now.spent
         return self.shown(
             "Today",
@@ -195,7 +197,7 @@ class Page:
             part("Orders", ("state", "orders"), [(state, f"{count:,}") for state, count in now.states.items()]),
             facts={"spent today": of_limit, "next night": server.night, "as of": now.at},
             words=[now.pause.notice] if now.pause else (),
-            links=[to("Send a file", "/upload"), *forms_of(server.forms, {name: {} for name in deeds})],
+            links=[to("Send a file", "/upload"), *forms_of(server.forms, filled)],
         )
 
     def _waits(self, those: Sequence[ToDo], why: str, forms: Mapping[str, UUID]) -> Sequence[object]:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from deployments.processes import descendants_of
 from tests.deployments.served import Served, wait_for
 from tests.http_server import serving
 from tests.kept import kept
-from tests.running import PATIENCE_S, ROOT
+from tests.running import PATIENCE_S, ROOT, RunningSandbox, own_sandbox
 
 IMPATIENT = Path(__file__).parent / "impatient"
 
@@ -76,10 +76,10 @@ def _installation(folder: Path) -> Iterator[Served]:
             fcntl.flock(start, fcntl.LOCK_UN)
             yield Served(folder)
             return
-        with receiver(folder) as alerts, _serve(folder, alerts):
+        with own_sandbox() as sandbox, serve(folder, sandbox) as served:
             fcntl.flock(start, fcntl.LOCK_UN)
             try:
-                yield Served(folder)
+                yield served
             finally:
                 fcntl.flock(start, fcntl.LOCK_EX)
                 fcntl.flock(users, fcntl.LOCK_EX)  # until nobody else uses it
@@ -94,25 +94,34 @@ def _client_settings(one: Served) -> Iterator[None]:
 
 
 @contextmanager
-def _serve(folder: Path, alerts: str) -> Iterator[None]:
-    port, sandbox_port = free_port(), free_port()
-    served = {"port": port, "sandbox_port": sandbox_port, "alerts": alerts}
-    (folder / "settings.json").write_text(json.dumps(served))
-    output = folder / "serve.txt"
-    with output.open("w") as file:
+def serve(folder: Path, sandbox: RunningSandbox | None = None, **settings: str) -> Iterator[Served]:
+    """`sourcing serve` on ports of its own, with these settings beside those of every test.
+
+    Without a sandbox it starts one, whose messages have runs started.
+    """
+    sandbox_port = sandbox.url.rpartition(":")[2] if sandbox else free_port()
+    ports, own = {"port": free_port(), "sandbox_port": sandbox_port}, {"SOURCING_PAGE_PORT": str(free_port())}
+    with ExitStack() as stack:
+        served = {**ports, "alerts": stack.enter_context(receiver(folder)), "environment": {**own, **settings}}
+        (folder / "settings.json").write_text(json.dumps(served))
+        output = folder / "serve.txt"
+        file = stack.enter_context(output.open("w"))
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "serve", "--port", str(port)],
+            [sys.executable, "-m", "cli.main", "serve", "--port", str(ports["port"])],
             cwd=ROOT,
             env={**Served(folder).environment, "PYTHONPATH": _python_path()},
             stdout=file,
             stderr=file,
         )
-    try:
+        stack.callback(_end, process)
         wait_for(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None)
         assert process.poll() is None, output.read_text()
         (folder / "served.json").write_text(json.dumps({**served, "pid": process.pid}))
-        yield
-    finally:
+        yield Served(folder)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
         parts = descendants_of(process.pid)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 0

@@ -37,6 +37,10 @@ class Served:
         return f"http://127.0.0.1:{self.settings['port']}/api"
 
     @property
+    def page(self) -> str:
+        return f"http://127.0.0.1:{self.settings['environment']['SOURCING_PAGE_PORT']}"
+
+    @property
     def data_dir(self) -> Path:
         return self.folder / "data"
 
@@ -60,6 +64,7 @@ class Served:
             "SOURCING_NOTIFY": self.settings["alerts"],
             "COLUMNS": "200",
             **SWEEPS_OFTEN,
+            **self.settings.get("environment", {}),
         }
 
     @property

@@ -19,7 +19,7 @@ from connectors.ledger.records import EffectRecord
 from connectors.ledger.store import Ledger
 from connectors.notifying import composed, what_waits
 from connectors.settings import SourcingSettings
-from connectors.ui_pages import run_page
+from connectors.ui_pages import artifact_page, run_page
 from connectors.xportcn.leased_permits import DailyCalls
 from deployments.alerts import Completion
 from domain.after_sale import RefundState
@@ -48,6 +48,7 @@ from flows.notify.outbox import enqueue, service_away, service_back
 from tests.deployments.test_alerts import NOW, _late, _messages, _news, _run, ago
 from tests.flows.notify.test_news import OVER, line, refund, report
 from tests.flows.test_asking import AskingRun, book, told_at
+from tests.ui.browser import PLACES, place_of
 
 __all__ = ["book"]
 BY = NOW + timedelta(days=1)
@@ -137,6 +138,7 @@ async def test_each_kind_of_message_has_a_reason_its_deadline_and_links_that_ope
     told += told_at(book, 25)
     seen = {one.kind for one in told}
     assert {*MessageKind} - seen - UNSENT == set()
+    places = set[str]()
     for one in told:
         subject, body, link = composed([one], what_waits(book))
         assert len(body) > 20, subject
@@ -146,4 +148,6 @@ async def test_each_kind_of_message_has_a_reason_its_deadline_and_links_that_ope
         links = re.findall(r"http://\S+", f"{body}\n{link}")
         assert links, subject
         assert [address for address in links if not opens(address)] == [], subject
+        places |= {place_of(address) for address in links}
+    assert places | {place_of(artifact_page(RUN))} == PLACES  # that of what waits, once it was written
     assert not opens("http://ui/v2/runs/flow/1/nowhere")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 PATIENCE_MS = 120_000
+NAMED = {"runs/flow-run": ("flow_runs", "name"), "artifacts/artifact": ("artifacts", "description")}
+"""Where Prefect's API has the words of what a link opens; of others they are in the link."""
+LEAST_WORDS = 20
+PLACES = {*NAMED, "artifacts/key", "runs"}
+"""Where links of messages lead."""
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -58,14 +64,12 @@ class Ui:
             return json.load(answer)
 
     def open_form(self, deployment: str) -> None:
-        """From the list of deployments to the form of one, as a person gets there."""
-        self.page.goto(f"{self.url}/v2/deployments")
-        self.page.get_by_placeholder("Search deployments").fill(deployment)  # ten are on a page
-        self.page.wait_for_timeout(2000)  # the list is drawn anew
-        self.page.get_by_role("link", name=deployment, exact=True).first.click()
-        self.page.wait_for_url("**/deployments/deployment/**")
-        self.page.get_by_role("button", name="Run").first.click()
-        self.page.get_by_role("menuitem", name="Custom run").click()
+        """The form of a deployment, as links lead to it."""
+        form = self.ask(f"deployments/name/{deployment}/{deployment}")["id"]
+        self.page.goto(f"{self.url}/v2/deployments/deployment/{form}/run")
+        self.await_form()
+
+    def await_form(self) -> None:
         self.page.get_by_role("button", name="Submit").wait_for()
         self.page.wait_for_timeout(1500)  # the form is drawn more than once
 
@@ -127,12 +131,13 @@ class Ui:
         return str(runs[0]["id"]) if runs else None
 
     def await_state(self, run_id: str, *states: str) -> dict[str, Any]:
-        """The run, once it is in one of these states or has ended."""
-        for _ in range(600):
+        """The run, once it is in one of these states or has ended. No page is open meanwhile: each asks for news."""
+        self.page.goto("about:blank")
+        for _ in range(300):
             run: dict[str, Any] = self.ask(f"flow_runs/{run_id}")
             if run["state_type"] in (*states, *ENDED):
                 return run
-            self.page.wait_for_timeout(500)
+            self.page.wait_for_timeout(1000)
         raise AssertionError(f"run {run_id} is still {run['state_type']}")
 
     def open_run(self, run_id: str) -> None:
@@ -148,12 +153,28 @@ class Ui:
         self.page.wait_for_timeout(1500)
         return form
 
+    def open_link(self, link: str) -> str:
+        """A link of a message, which shows the thing itself; answers its place, such as `runs/flow-run`."""
+        self.page.goto(link)
+        place, name = place_of(link), urlsplit(link).path.rpartition("/")[2]
+        words = name if place == "artifacts/key" else name.capitalize()
+        if place in NAMED:
+            words = str(self.ask(f"{NAMED[place][0]}/{name}")[NAMED[place][1]])[:LEAST_WORDS]
+        self.page.get_by_text(words).first.wait_for()
+        return place
+
     def open_artifact(self, key: str) -> None:
         newest = self.ask(
             "artifacts/filter", {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
         )
         self.page.goto(f"{self.url}/v2/artifacts/artifact/{newest[0]['id']}")
         self.page.get_by_text("Artifact", exact=False).first.wait_for()
+
+
+def place_of(link: str) -> str:
+    """`artifacts/key` of a link to one, and `runs` of the list of all."""
+    path = urlsplit(link).path.removeprefix("/v2/")
+    return path.rpartition("/")[0] or path
 
 
 def field(place: Page | Locator, title: str) -> Locator:

@@ -1,9 +1,8 @@
-"""A merchant's day with nothing but a browser: `python -m tests.ui.day FOLDER` beside `SOURCING_SETTLE_S=1 make serve`.
+"""A merchant's day with nothing but a browser, from `sourcing serve` on: `python -m tests.ui.day FOLDER`.
 
-Without that setting nobody may say for a quarter of an hour that a lost booking did not arrive, which is right.
-
-Paste orders, approve all but two, see the outcome, resolve an unknown, refund one, stop all buying, resume. Each page
-is kept as a picture in FOLDER, as wide as a desk and as a phone; what is wrong raises.
+On a phone: upload a file, begin the night, approve all but two of its plan, ask for the money of one, see it come
+back, download the month's costs. Then, with `--whole`, at a desk: paste orders, resolve an unknown, stop all buying,
+resume. Each page is kept as a picture in FOLDER, as wide as a desk and as a phone; what is wrong raises.
 """
 
 from __future__ import annotations
@@ -12,19 +11,30 @@ import argparse
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from openpyxl import load_workbook
 
 from domain.wording import ALL_BUT
+from tests.deployments.conftest import serve
+from tests.deployments.served import Served, wait_for
 from tests.running import COLUMNS, RunningSandbox, single_line_orders
-from tests.ui.browser import Ui, field, window
+from tests.ui.browser import PLACES, Ui, field, window
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator
+    from playwright.sync_api import Locator, Page
 
 WIDTHS = (1440, 390)
+DESK, PHONE = WIDTHS
+SETTLES_SOON = {"SOURCING_SETTLE_S": "1"}
+"""Without it nobody may say for a quarter of an hour that a lost booking did not arrive, which is right."""
 BOOKING = "/open/pp/logistics/orderBookingFreight"
 
 
@@ -32,15 +42,13 @@ def nothing(*_: object) -> None:
     pass
 
 
-def pasted(sandbox: RunningSandbox, prefix: str, count: int) -> str:
-    """Rows as they come out of a spreadsheet, tabs between the cells."""
-    rows = [
-        {**row, "order_ref": f"{prefix}-{n}"} for n, row in enumerate(single_line_orders(sandbox, {"taobao": count}), 1)
-    ]
+def rows_of(sandbox: RunningSandbox, prefix: str, count: int, dialect: str = "excel") -> str:
+    """Rows of a file, or as they come out of a spreadsheet: in `excel-tab`."""
+    orders = single_line_orders(sandbox, {"taobao": count})
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, dialect="excel-tab", lineterminator="\n")
+    writer = csv.DictWriter(out, COLUMNS, dialect=dialect, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({**order, "order_ref": f"{prefix}-{n}"} for n, order in enumerate(orders, 1))
     return out.getvalue()
 
 
@@ -51,6 +59,8 @@ class Day:
     ui: Ui
     sandbox: RunningSandbox
     folder: Path | None = None
+    page: str = ""
+    width: int = DESK
 
     def shot(self, name: str) -> None:
         """What the window shows, as wide as a desk and as a phone."""
@@ -60,12 +70,12 @@ class Day:
             self.ui.page.set_viewport_size({"width": width, "height": 900})
             self.ui.page.wait_for_timeout(700)  # transitions
             self.ui.page.screenshot(path=self.folder / f"{name}-{width}.png")
-        self.ui.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+        self.ui.page.set_viewport_size({"width": self.width, "height": 900})
         self.ui.page.wait_for_timeout(500)
 
     def paste(self, prefix: str, count: int, at: Callable[[], None] = nothing, *, yes: bool = False) -> str:
         self.ui.open_form("buy-from-file")
-        self.ui.fill_in(Pasted_lines=pasted(self.sandbox, prefix, count))
+        self.ui.fill_in(Pasted_lines=rows_of(self.sandbox, prefix, count, "excel-tab"))
         self.ui.switch("Dry run", on=False)
         if yes:
             self.ui.switch("Approved beforehand", on=True)
@@ -128,6 +138,98 @@ class Day:
         self.shot(f"{name}-form")
         return self.ui.submit(deployment)
 
+    def see(self, name: str, *links: str) -> None:
+        """The page as it is now: its links are on a phone's screen, and it is no wider than that."""
+        self.shot(name)
+        assert self.ui.page.evaluate("document.documentElement.scrollWidth") <= self.width, name
+        for link in links:
+            self.on_screen(self.ui.page.get_by_role("link", name=link).first)
+
+    def on_screen(self, place: Locator) -> None:
+        place.wait_for()
+        box = place.bounding_box()
+        assert box
+        assert (box["x"] >= 0, box["x"] + box["width"] <= self.width) == (True, True), box
+
+    def open_page(self, link: str = "") -> None:
+        """The first page of its own, or the one behind a link of it."""
+        self.ui.page.goto(self.page)
+        if link:
+            self.ui.page.get_by_role("link", name=link).first.click()
+
+    def upload(self, prefix: str, count: int) -> None:
+        self.open_page("Send a file")
+        content = rows_of(self.sandbox, prefix, count).encode()
+        file = {"name": f"{prefix}.csv", "mimeType": "text/csv", "buffer": content}
+        self.ui.page.get_by_label("Request file").set_input_files(files=[file])  # type: ignore[list-item]
+        self.shot(f"{prefix}-upload")
+        self.ui.page.get_by_role("button", name="Check and put into the inbox").click()
+        self.ui.page.get_by_text(f"{count} orders, in the inbox").wait_for()
+        self.see(f"{prefix}-uploaded")
+
+    def begin_the_night(self) -> str:
+        self.open_page()
+        self.see("today", "Send a file", "Begin the night now", "Stop all buying")
+        return self.follow("Begin the night now", "buy-from-inbox")
+
+    def follow(self, link: str, deployment: str, fill: Callable[[], None] = nothing) -> str:
+        """A link to a form, and the form as it is filled: the id of the run that began."""
+        self.ui.page.get_by_role("link", name=link).first.click()
+        self.ui.await_form()
+        fill()
+        self.shot(f"{deployment}-form")
+        return self.ui.submit(deployment)
+
+    def open_what_asks(self) -> str:
+        """The run that asks, by its link on the first page."""
+        link = self.ui.page.get_by_role("link", name="open it, then Resume")
+        wait_for(lambda: self.open_page() or link.count())
+        self.see("today-asks", "open it, then Resume")
+        link.click()
+        self.ui.page.get_by_role("tab", name="Artifacts").wait_for()
+        return urlsplit(self.ui.page.url).path.rpartition("/")[2]
+
+    def ask_back(self, order_ref: str) -> None:
+        self.open_page()
+        self.ui.page.get_by_label("Search").fill(order_ref)
+        self.ui.page.keyboard.press("Enter")
+        self.ui.page.get_by_role("heading", name=f"Order {order_ref}").wait_for()
+        self.see("order", "Refund", "Cancel")
+
+        def fill() -> None:
+            assert self.ui.field("Order").input_value() == order_ref
+            self.ui.fill_in(Reason="不想要了")
+            self.ui.switch("Only show", on=False)
+
+        self.ended(self.follow("Refund", "request-refund", fill), "refund-asked", "after-sale")
+
+    def let_it_come_back(self, order_ref: str) -> None:
+        """The seller answers within a day of the sandbox, and its callback is heard."""
+        self.open_page()
+        self.ui.page.get_by_role("button", name="Let a day pass").click()
+        self.ui.page.wait_for_url(f"{self.page}/")
+        came_back = self.ui.page.get_by_text("came back", exact=True)
+        wait_for(lambda: self.ui.page.goto(f"{self.page}/order?ref={order_ref}") and came_back.count() > 1)
+        self.see("order-refunded")
+
+    def costs(self, order_ref: str) -> tuple[float, float]:
+        """Paid and refunded of an order, by the sheet of its month."""
+        self.open_page()
+        self.ended(self.follow("Compute the costs now", "compute-costs"), "costs", "costs-summary")
+        self.open_page("Downloads")
+        self.see("downloads")
+        with self.ui.page.expect_download() as started:
+            self.ui.page.get_by_role("link", name=re.compile(r"landed-costs-CNY-.*\.xlsx")).click()
+        sheet = load_workbook(io.BytesIO(Path(started.value.path()).read_bytes())).active
+        header, *lines = sheet.iter_rows(values_only=True)  # type: ignore[union-attr]
+        told = [dict(zip(header, line, strict=True)) for line in lines]
+        (mine,) = [line for line in told if line["order_ref"] == order_ref]
+        return mine["goods"] + mine["postage"], mine["refunded"]
+
+    def paid_and_refunded(self, order_ref: str) -> tuple[float, float]:
+        (order,) = [order for order in self.sandbox.books()["orders"] if order["reference"] == order_ref]
+        return order["paid_fen"] / 100, order["refunded_fen"] / 100
+
     def resolve(self, order_ref: str) -> dict[str, Any]:
         """Ask what is asked, look into the warehouse's console, see what the answer would do, then give it."""
         asked = self.start("resolve-order", "resolve-asked-form", Order=order_ref)
@@ -181,15 +283,57 @@ class Day:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--ui", default="http://127.0.0.1:4200")
-    parser.add_argument("--sandbox", default="http://127.0.0.1:8790")
-    parser.add_argument("--morning", default="morning", help="with another word it can be lived again")
+    parser.add_argument("--whole", action="store_true", help="the hours at the desk too")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    with window(width=WIDTHS[0]) as page:
-        live(
-            Day(Ui(page, asked.ui), RunningSandbox(asked.sandbox), asked.folder), asked.morning, f"{asked.morning}-late"
-        )
+    with TemporaryDirectory() as place, opened(Path(place), asked.folder) as (served, day):
+        live_on_a_phone(day)
+        assert open_links_of(served.alerts(), day.ui) == PLACES
+        if asked.whole:
+            live(replace(day, width=DESK))
+
+
+@contextmanager
+def opened(place: Path, folder: Path | None = None) -> Iterator[tuple[Served, Day]]:
+    """A new installation, as `make serve` starts it, in front of a phone."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    (rates := place / "rates.csv").write_text(f"from,to,rate,date,source\nUSD,CNY,7.1,{today},ECB\n")
+    books = {"SOURCING_CURRENCY": "CNY", "SOURCING_RATES": str(rates)}
+    with serve(place, **SETTLES_SOON, **books) as served, window(width=PHONE) as page:
+        yield served, of(served, page, folder)
+
+
+def of(served: Served, page: Page, folder: Path | None = None) -> Day:
+    return Day(Ui(page, served.api.removesuffix("/api")), served.sandbox, folder, served.page, PHONE)
+
+
+def goods_are_seen(form: Locator) -> None:
+    """Each order has its picture and its variant."""
+    loaded = "every => every.map(one => one.naturalWidth > 0)"
+    assert form.locator("img").evaluate_all(loaded) == [True] * form.locator("tbody tr").count()
+    assert form.get_by_text("颜色").count()
+
+
+def open_links_of(messages: Sequence[Mapping[str, str]], ui: Ui) -> set[str]:
+    """Open each link of these messages, and the list of runs, where those about the server lead; answers its places."""
+    links = {link for one in messages for link in re.findall(r"http://\S+", one["body"])}
+    return {ui.open_link(link) for link in [*links, f"{ui.url}/v2/runs"]}
+
+
+def live_on_a_phone(day: Day, prefix: str = "phone", count: int = 5) -> str:
+    """From the file to its month in the books; answers the order whose money came back."""
+    refs = [f"{prefix}-{n}" for n in range(1, count + 1)]
+    day.upload(prefix, count)
+    day.begin_the_night()
+    run_id = day.open_what_asks()
+    day.approve_all_but(run_id, refs[-2:], prefix, goods_are_seen)
+    run = day.see_the_outcome(run_id, prefix)
+    assert run["name"].endswith(f": {count - 2} booked, 2 held"), run["name"]
+    assert sorted(day.bought(prefix)) == refs[:-2]
+    day.ask_back(refs[0])
+    day.let_it_come_back(refs[0])
+    assert day.costs(refs[0]) == day.paid_and_refunded(refs[0])
+    return refs[0]
 
 
 def live(day: Day, morning: str = "morning", evening: str = "evening") -> None:

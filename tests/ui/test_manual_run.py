@@ -17,11 +17,12 @@ def test_a_run_is_started_approved_and_read_in_the_browser(page: Page, market: S
     day = Day(Ui(page, market.api.removesuffix("/api")), market.sandbox)
     run_id = day.paste("ui", 3)
     day.approve_all_but(run_id, ["ui-2"], "ui")
-    run = day.see_the_outcome(run_id, "ui")
+    run = day.ui.await_state(run_id)
     assert run["name"].endswith(": 2 booked, 1 held")
     assert [order["reference"] for order in market.sandbox.books()["orders"]] == ["ui-1", "ui-3"]
     batch = run["name"].split(":")[0]
-    page.get_by_text(f"figures-{batch}").first.wait_for()
+    shown = {one["key"] for one in day.ui.ask("artifacts/filter", {"flow_runs": {"id": {"any_": [run_id]}}})}
+    assert {f"outcome-{batch}", f"report-{batch}", f"figures-{batch}", f"plan-{batch}"} <= shown
     day.ui.open_artifact(f"outcome-{batch}")
     page.get_by_role("cell", name="not approved by Mei Lin: too dear this week").first.wait_for()
     assert page.get_by_role("cell", name="ui-1", exact=True).count() == 1
