@@ -8,10 +8,7 @@ import io
 import os
 import pty
 import re
-import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,11 +17,10 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
-from tests.deployments.conftest import free_port
-from tests.deployments.served import wait_for
-from tests.running import ROOT, RunningSandbox, own_sandbox, write_csv
-from tests.ui.browser import Ui, window
-from tests.ui.day import Day
+from tests.deployments.conftest import serve
+from tests.running import ROOT, own_sandbox, write_csv
+from tests.ui.browser import window
+from tests.ui.day import of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -93,28 +89,10 @@ def take_terminal(folder: Path) -> None:
         page.locator("svg").screenshot(path=IMAGES / "terminal.png")
 
 
-@contextmanager
-def installation(folder: Path) -> Iterator[tuple[str, RunningSandbox]]:
-    """`sourcing serve` with its data in a folder: where its UI is, and its sandbox."""
-    ui, service = free_port(), free_port()
-    sandbox = RunningSandbox(f"http://127.0.0.1:{service}")
-    settings = {"XPORTCN_BASE_URL": sandbox.url, "SOURCING_DATA_DIR": str(folder / "data")}
-    told = folder / "serve.txt"
-    with told.open("w") as output:
-        command = [str(ROOT / ".venv/bin/sourcing"), "serve", "--port", str(ui)]
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=output, stderr=output)
-        try:
-            wait_for(lambda: "Ctrl-C" in told.read_text() or process.poll() is not None, seconds=300)
-            yield f"http://127.0.0.1:{ui}", sandbox
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(120)
-
-
 def take_pages(folder: Path) -> None:
     """Of the UI: a run is filled in, asks, ends; a wrong one fails; and the page of its report."""
-    with installation(folder) as (url, sandbox), window(height=1000) as page:
-        day = Day(Ui(page, url), sandbox)
+    with serve(folder) as served, window(height=1000) as page:
+        day = of(served, page)
         run_id = day.paste("spring", 6, at=lambda: take(page, "run-form"))
         day.ui.await_state(run_id, "PAUSED")
         day.approve_all_but(run_id, ["spring-2", "spring-5"], "", at=lambda form: take_form(page, form))
@@ -128,7 +106,7 @@ def take_pages(folder: Path) -> None:
         day.ended(day.start("buy-from-file", "", Request_file="orders.ods"), "", "")
         page.get_by_role("tab", name="Details").click()
         take(page, "wrong-form")
-        take_report(page, folder / f"data/reports/{batch}.html")
+        take_report(page, served.data_dir / f"reports/{batch}.html")
 
 
 def take(page: Page, name: str) -> None:

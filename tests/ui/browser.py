@@ -25,7 +25,8 @@ PATIENCE_MS = 120_000
 NAMED = {"runs/flow-run": ("flow_runs", "name"), "artifacts/artifact": ("artifacts", "description")}
 """Where Prefect's API has the words of what a link opens; of others they are in the link."""
 LEAST_WORDS = 20
-PLACES = {*NAMED, "artifacts/key", "runs"}
+LISTS = {"runs", "deployments"}
+PLACES = {*NAMED, "artifacts/key", *LISTS}
 """Where links of messages lead."""
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 

@@ -26,7 +26,7 @@ from domain.wording import ALL_BUT
 from tests.deployments.conftest import serve
 from tests.deployments.served import Served, wait_for
 from tests.running import COLUMNS, RunningSandbox, single_line_orders
-from tests.ui.browser import PLACES, Ui, field, window
+from tests.ui.browser import LISTS, PLACES, Ui, field, window
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -160,8 +160,9 @@ class Day:
     def upload(self, prefix: str, count: int) -> None:
         self.open_page("Send a file")
         content = rows_of(self.sandbox, prefix, count).encode()
-        file = {"name": f"{prefix}.csv", "mimeType": "text/csv", "buffer": content}
-        self.ui.page.get_by_label("Request file").set_input_files(files=[file])  # type: ignore[list-item]
+        self.ui.page.get_by_label("Request file").set_input_files(
+            {"name": f"{prefix}.csv", "mimeType": "text/csv", "buffer": content}
+        )
         self.shot(f"{prefix}-upload")
         self.ui.page.get_by_role("button", name="Check and put into the inbox").click()
         self.ui.page.get_by_text(f"{count} orders, in the inbox").wait_for()
@@ -183,7 +184,12 @@ class Day:
     def open_what_asks(self) -> str:
         """The run that asks, by its link on the first page."""
         link = self.ui.page.get_by_role("link", name="open it, then Resume")
-        wait_for(lambda: self.open_page() or link.count())
+
+        def is_there() -> bool:
+            self.open_page()
+            return bool(link.count())
+
+        wait_for(is_there)
         self.see("today-asks", "open it, then Resume")
         link.click()
         self.ui.page.get_by_role("tab", name="Artifacts").wait_for()
@@ -299,12 +305,12 @@ def opened(place: Path, folder: Path | None = None) -> Iterator[tuple[Served, Da
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     (rates := place / "rates.csv").write_text(f"from,to,rate,date,source\nUSD,CNY,7.1,{today},ECB\n")
     books = {"SOURCING_CURRENCY": "CNY", "SOURCING_RATES": str(rates)}
-    with serve(place, **SETTLES_SOON, **books) as served, window(width=PHONE) as page:
-        yield served, of(served, page, folder)
+    with serve(place, None, **SETTLES_SOON, **books) as served, window(width=PHONE) as page:
+        yield served, of(served, page, folder, PHONE)
 
 
-def of(served: Served, page: Page, folder: Path | None = None) -> Day:
-    return Day(Ui(page, served.api.removesuffix("/api")), served.sandbox, folder, served.page, PHONE)
+def of(served: Served, page: Page, folder: Path | None = None, width: int = DESK) -> Day:
+    return Day(Ui(page, served.api.removesuffix("/api")), served.sandbox, folder, served.page, width)
 
 
 def goods_are_seen(form: Locator) -> None:
@@ -315,9 +321,9 @@ def goods_are_seen(form: Locator) -> None:
 
 
 def open_links_of(messages: Sequence[Mapping[str, str]], ui: Ui) -> set[str]:
-    """Open each link of these messages, and the list of runs, where those about the server lead; answers its places."""
+    """Open each link of these messages, and the lists, where those about the server lead; answers their places."""
     links = {link for one in messages for link in re.findall(r"http://\S+", one["body"])}
-    return {ui.open_link(link) for link in [*links, f"{ui.url}/v2/runs"]}
+    return {ui.open_link(link) for link in [*links, *(f"{ui.url}/v2/{one}" for one in LISTS)]}
 
 
 def live_on_a_phone(day: Day, prefix: str = "phone", count: int = 5) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.deployments.served import Served
-from tests.ui.browser import Ui
-from tests.ui.day import Day
+from tests.ui.day import of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_a_run_is_started_approved_and_read_in_the_browser(page: Page, market: Served) -> None:
     """Paste rows, see the run pause, approve all but one of its orders, see it complete, open the outcome table."""
-    day = Day(Ui(page, market.api.removesuffix("/api")), market.sandbox)
+    day = of(market, page)
     run_id = day.paste("ui", 3)
     day.approve_all_but(run_id, ["ui-2"], "ui")
     run = day.ui.await_state(run_id)
