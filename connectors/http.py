@@ -13,6 +13,7 @@ from contextlib import aclosing
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from typing import Protocol
 from urllib.parse import urlencode
 
 import aiohttp
@@ -32,7 +33,6 @@ from httpx_aiohttp.transport import AiohttpResponseStream
 from yarl import URL
 
 from connectors.crash_points import AFTER_SEND, reach
-from connectors.settings import XportcnSettings
 
 
 class Halted(Exception):
@@ -189,10 +189,26 @@ class HttpAnswer:
     body: bytes
 
 
+class Address(Protocol):
+    """An address, and the bounds of its connections."""
+
+    @property
+    def base_url(self) -> str: ...
+
+    @property
+    def most_answer_mb(self) -> int: ...
+
+    @property
+    def connect_timeout_s(self) -> float: ...
+
+    @property
+    def max_connections(self) -> int: ...
+
+
 class Http:
     """The connections to one address. Every request is sent once; no redirect is followed."""
 
-    def __init__(self, settings: XportcnSettings, transport: Transport | None) -> None:
+    def __init__(self, settings: Address, transport: Transport | None) -> None:
         self._base_url = settings.base_url.rstrip("/")
         self._most_mb = settings.most_answer_mb
         self._timeout = aiohttp.ClientTimeout(sock_connect=settings.connect_timeout_s)
@@ -257,7 +273,7 @@ def trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _aiohttp_transport(settings: XportcnSettings) -> AiohttpTransport:
+def _aiohttp_transport(settings: Address) -> AiohttpTransport:
     """The environment's proxies and netrc are left alone: a proxy may repeat what must be sent once."""
 
     def session() -> aiohttp.ClientSession:

@@ -365,6 +365,21 @@ class SourcingSettings(Settings):
             "empty: only from public https addresses"
         ),
     )
+    shopify: SecretStr = Field(
+        SecretStr(""),
+        description="A shop of Shopify with the access token of a custom app, https://:TOKEN@SHOP.myshopify.com; empty "
+        "is none",
+    )
+    woocommerce: SecretStr = Field(
+        SecretStr(""),
+        description="A shop of WooCommerce with key and secret of its REST API, https://KEY:SECRET@shop.example; empty "
+        "is none",
+    )
+    fulfil: bool = Field(
+        default=False,
+        description="Give these shops the tracking numbers of their orders, which mails the buyers; else they come as "
+        "files",
+    )
     notify: SecretStr = Field(
         SecretStr(""),
         description="Recipients of messages: one or more addresses of apprise (Slack, Teams, Telegram, WeCom, "

@@ -22,7 +22,9 @@ from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.shop_files import carriers_in, profiles_in
+from connectors.shops import shops_with_api
 from domain.cells import no_formula
+from domain.effects import OPEN, Action, EffectStatus
 from domain.shop_tracking import GENERIC, Parcel, Sheet, lines_by_number
 from domain.wording import pluralize
 
@@ -41,10 +43,11 @@ class TrackingFile:
 
 
 @dataclass(slots=True)
-class _Due:
-    """The parcels whose numbers a shop lacks, and the orders of which that leaves none."""
+class Due:
+    """The parcels whose numbers a shop lacks, for a file and for its API, and the orders that a file makes whole."""
 
     parcels: list[Parcel] = field(default_factory=list)
+    by_api: list[Parcel] = field(default_factory=list)
     whole: list[Number] = field(default_factory=list)
 
 
@@ -54,49 +57,65 @@ def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingF
     A process that dies between the file and its commit has the numbers written once more, into the next file.
     Raises `OSError`, `LedgerUnusable` and `BadSetting`.
     """
-    profiles = profiles_in(settings.data_dir)
-    sheets = {one.shop: one.tracking for one in reversed(profiles) if one.tracking}
-    due = _due(ledger, sheets, ZoneInfo(settings.timezone))
-    found = sorted(shop for shop, one in due.items() if one.parcels or one.whole)
-    if not found:
+    sheets = _sheets(settings)
+    due = {shop: one for shop, one in sorted(due_numbers(settings, ledger).items()) if one.parcels or one.whole}
+    if not due:
         return []
     with exclusive(settings.data_dir / "exports"):
-        files = [_write(settings, ledger, shop, sheets.get(shop, GENERIC), due[shop]) for shop in found]
+        files = [_write(settings, ledger, shop, sheets.get(shop, GENERIC), one) for shop, one in due.items()]
     return [file for file in files if file]
 
 
-def _due(ledger: Ledger, sheets: Mapping[str, Sheet], zone: ZoneInfo) -> Mapping[str, _Due]:
-    due: dict[str, _Due] = defaultdict(_Due)
+def due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]:
+    """The numbers that each shop lacks. What its API refused comes in a file; what is in doubt there waits.
+
+    Raises `LedgerUnusable` and `BadSetting`.
+    """
+    sheets, zone, asked = _sheets(settings), ZoneInfo(settings.timezone), shops_with_api(settings)
+    due: dict[str, Due] = defaultdict(Due)
     for refs in chunked(ledger.exported.unsent()):
-        exported, scans = ledger.exported.of(refs), ledger.exported.first_scans(refs)
+        sent = {(one.order_ref, one.part): one.status for one in ledger.effects_of(refs, Action.FULFIL)}
+        known = ledger.exported.of(refs) | {number for number, status in sent.items() if status is EffectStatus.DONE}
+        scans = ledger.exported.first_scans(refs)
         for order in ledger.orders(refs).values():
             shop = str(order.shop)
-            after_booking = sheets.get(shop, GENERIC).after == "booking"
+            is_booking = sheets.get(shop, GENERIC).after == "booking"
             numbers = {(order.order_ref, number) for number in order.tracking_numbers}
-            left = {one: order.booked_at if after_booking else scans.get(one) for one in numbers - exported}
-            proven = {number: at for (_, number), at in left.items() if at}
-            due[shop].parcels += _parcels(order, proven, zone, ledger.clock())
-            if numbers and len(proven) == len(left):
+            proven = {one: at for one in numbers - known if (at := order.booked_at if is_booking else scans.get(one))}
+            by_api, filed = list[Parcel](), list[Parcel]()
+            for parcel in _parcels(order, proven, zone, ledger.clock()):
+                status = sent.get((order.order_ref, parcel.number), EffectStatus.UNSENT)
+                if status is EffectStatus.UNSENT and shop in asked:
+                    by_api.append(parcel)
+                elif status not in OPEN:
+                    filed.append(parcel)
+            due[shop].by_api += by_api
+            due[shop].parcels += filed
+            if numbers and len(filed) == len(numbers - known):
                 due[shop].whole.append((order.order_ref, ALL))
     return due
 
 
-def _parcels(order: OrderRecord, proven: Mapping[str, datetime], zone: ZoneInfo, now: datetime) -> Iterator[Parcel]:
+def _sheets(settings: SourcingSettings) -> dict[str, Sheet]:
+    return {one.shop: one.tracking for one in reversed(profiles_in(settings.data_dir)) if one.tracking}
+
+
+def _parcels(order: OrderRecord, proven: Mapping[Number, datetime], zone: ZoneInfo, now: datetime) -> Iterator[Parcel]:
     if not (proven and order.shipment):
         return
     for number, lines in lines_by_number(order.request, order.lines, order.shipment).items():
-        if number in proven:
+        if at := proven.get((order.order_ref, number)):
             yield Parcel(
                 order_ref=order.order_ref,
                 shop_ref=str(order.shop_ref or ""),
                 number=number,
                 company=order.shipment.company,
-                day=min(proven[number], now).astimezone(zone).date(),
+                day=min(at, now).astimezone(zone).date(),
                 lines=lines,
             )
 
 
-def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, due: _Due) -> TrackingFile | None:
+def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, due: Due) -> TrackingFile | None:
     day = ledger.clock().astimezone(ZoneInfo(settings.timezone)).date()
     path = _free(settings.data_dir.absolute() / "exports", f"{sheet.name or shop}-{day}", sheet.suffix, ledger)
     carriers = carriers_in(settings.data_dir)

@@ -13,7 +13,8 @@ class Action(StrEnum):
     """What an effect does.
 
     `NOTIFY` sends the warehouse or the service information (a parcel number, a message, an address), `RETURN` sends
-    goods back, `RECEIVE` confirms that goods arrived, `CART` puts something into a cart.
+    goods back, `RECEIVE` confirms that goods arrived, `CART` puts something into a cart. `FULFIL` gives a shop the
+    tracking number of a parcel.
     """
 
     CREATE = "create"
@@ -25,6 +26,7 @@ class Action(StrEnum):
     RETURN = "return"
     RECEIVE = "receive"
     CART = "cart"
+    FULFIL = "fulfil"
 
 
 SPENDING = (Action.CREATE, Action.PAY, Action.BOOK)

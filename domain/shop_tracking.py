@@ -62,14 +62,12 @@ class Sheet(BaseModel):
             "number": parcel.number,
             "day": parcel.day.isoformat(),
             "goods": ", ".join(f"{one.quantity} x {sku}" for sku, one in parcel.lines),
-            **self._carrier(parcel.company, carriers, self.carriers or shop),
+            **self._carrier(*carrier_names(parcel.company, carriers, self.carriers or shop)),
         }
         of_lines = lines if self._facts & {*OF_A_LINE} else [{}]
         return [[text.format_map(shared | line) for text in self.columns.values()] for line in of_lines]
 
-    def _carrier(self, company: str, carriers: Sequence[Carrier], column: str) -> dict[str, str]:
-        known = next((one for one in carriers if one.is_of(company)), None)
-        name, there = (known.name, known.names.get(column, "")) if known else (company, "")
+    def _carrier(self, name: str, there: str) -> dict[str, str]:
         return {
             "carrier": there or name,
             "carrier_code": there or self.other,
@@ -103,6 +101,12 @@ class Carrier(BaseModel):
         """Whether a name of the service has one of the words, as a whole one."""
         name = company.casefold()
         return any(re.search(f"(?<![a-z0-9]){re.escape(word.casefold())}(?![a-z0-9])", name) for word in self.words)
+
+
+def carrier_names(company: str, carriers: Sequence[Carrier], shop: str) -> tuple[str, str]:
+    """The name of a carrier, and its name at a shop; the second is empty where the shop has none."""
+    known = next((one for one in carriers if one.is_of(company)), None)
+    return (known.name, known.names.get(shop, "")) if known else (company, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,10 @@ from connectors.ledger.overview import OrderStanding, every_open_effect, standin
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting
+from connectors.shops import shops_with_api
 from connectors.snapshots.rejecting import rejected_in
 from connectors.tracking_files import write_tracking
-from connectors.xportcn.errors import ServiceAway
+from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.follow_ups import parse_hours
 from domain.marketplace import Marketplace
 from domain.personal import without_receiver
@@ -46,6 +47,7 @@ from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
+from tasks.fulfil import fulfil_orders
 from tasks.pay import confirm_payments
 from tasks.snapshot_moved import Rows, note_missing, rows_of, snapshot_moved
 from tasks.sync_tracking import sync_tracking as sync_chunk
@@ -190,7 +192,7 @@ async def track(
     await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
     snapshot_id, files = None, list[str]()
     if only is None:  # else the caller writes all at once
-        files = await asyncio.to_thread(_exported, resources)
+        files = await _sent_to_shops(resources)
         _, trouble = await note_missing(resources, resources.clock() - LATE_REFUNDS, ("refunds",))
         if trouble:
             run_logger().warning("%s", trouble)
@@ -216,13 +218,16 @@ async def track(
     return report
 
 
-def _exported(resources: Resources) -> list[str]:
-    """The files with the new numbers for shops; one that can't be written now, the next run writes."""
+async def _sent_to_shops(resources: Resources) -> list[str]:
+    """Give shops the numbers that they lack, by API or as the files that are answered; the next run does what fails."""
     try:
-        return [str(file) for file in write_tracking(resources.settings, resources.ledger)]
-    except (OSError, LedgerUnusable, BadSetting) as error:
-        run_logger().error("Shops get no file of tracking numbers, the next run tries again: %s", words_of(error))
+        if shops_with_api(resources.settings):
+            await fulfil_orders(resources)
+        files = await asyncio.to_thread(write_tracking, resources.settings, resources.ledger)
+    except (XportcnError, OSError, LedgerUnusable, BadSetting) as error:
+        run_logger().error("Shops lack tracking numbers, the next run tries again: %s", words_of(error))
         return []
+    return [str(file) for file in files]
 
 
 def orders_a_task(orders: int, least: int) -> int:

@@ -18,6 +18,7 @@ from tasks.effects.cancel import Cancel
 from tasks.effects.cart_line import AddToCart
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.create_from_cart import CreateFromCart
+from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
 from tasks.effects.message import MessageSeller
 from tasks.effects.parcel_report import ReportParcel
@@ -43,6 +44,7 @@ KINDS: tuple[type[EffectKind], ...] = (
     ReturnParcel,
     MessageSeller,
     ConfirmReceipt,
+    Fulfil,
 )
 """Every kind, in the order in which they are settled: what a kind reads rests on what the kinds before it found."""
 

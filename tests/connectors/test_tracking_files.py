@@ -57,7 +57,7 @@ def amazon(tmp_path: Path, *rows: dict[str, str]) -> OrderRequest:
 
 
 def order_line(number: int, own_sku: str) -> OrderLine:
-    item = ITEMS[own_sku]
+    item = ITEMS.get(own_sku, "1")
     return OrderLine(
         line_no=number, item_id=item, sku_id="9", title="", image_url="", quantity=1, unit_price=Money(100)
     )

@@ -1,0 +1,74 @@
+"""What a shop shows of an order, and how it learns that a parcel left."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from connectors.shops.calls import ShopCalls
+from domain.shop_tracking import Parcel
+
+NOTHING_LEFT = "nothing_left"
+"""The code of a refusal of ours: the shop's order can't take the parcel, and nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownLine:
+    """A line of an order with the pieces `left` to be sent. `ref` names it to the shop, in the part `of` the order."""
+
+    ref: str
+    line: str
+    sku: str
+    name: str
+    left: int
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownOrder:
+    """An order as its shop shows it: the tracking `numbers` that it has, and the lines left. `why`: it can take none.
+
+    `route` says by which of its ways the shop learns of parcels, `is_whole` that numbers are of orders there, not of
+    lines.
+    """
+
+    numbers: frozenset[str] = frozenset()
+    lines: tuple[ShownLine, ...] = ()
+    why: str = ""
+    order_id: str = ""
+    route: str = ""
+    is_whole: bool = False
+
+    def takes(self, parcel: Parcel) -> bool:
+        """Whether the order can have the parcel."""
+        return not self.why and (self.is_whole or any(self.pieces(parcel)))
+
+    def pieces(self, parcel: Parcel) -> Iterator[tuple[ShownLine, int]]:
+        """The lines that go with a parcel, by the shop's id where that is known, with as many pieces as are left."""
+        for sku, wanted in parcel.lines:
+            for line in self.lines:
+                if wanted.line == line.line if wanted.line else sku in (line.sku, line.name):
+                    if count := min(line.left, wanted.quantity):
+                        yield line, count
+                    break
+
+
+@dataclass(frozen=True)
+class Shop(ABC):
+    """A shop's API. Both methods raise as the connector's calls do (`connectors.xportcn.errors`)."""
+
+    calls: ShopCalls
+
+    @staticmethod
+    @abstractmethod
+    def headers(user: str, password: str) -> Mapping[str, str]:
+        """What user name and password of the address become."""
+
+    @abstractmethod
+    async def read(self, shop_ref: str) -> ShownOrder:
+        """The order, read now."""
+
+    @abstractmethod
+    async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:
+        """Tell the shop once that a parcel left, which mails the buyer; `leave` is called before the first byte."""

@@ -1,0 +1,155 @@
+"""Shopify's GraphQL API: fulfillment orders have what is left to send (assumed: no shop was asked)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from connectors.foreign import clean, shortened
+from connectors.shops.calls import fitting
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder
+from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered
+from domain.shop_tracking import Parcel
+
+PATH = "/admin/api/2026-10/graphql.json"
+OPEN = ("OPEN", "IN_PROGRESS")
+FIND = "query($query: String!) { orders(first: 5, query: $query) { nodes { id name } } }"
+SHOW = """query($id: ID!) { order(id: $id) {
+  fulfillments(first: 50) { trackingInfo { number } }
+  fulfillmentOrders(first: 5) { pageInfo { hasNextPage } nodes { id status
+    lineItems(first: 50) { pageInfo { hasNextPage } nodes { id remainingQuantity lineItem { id sku name } } } } } } }"""
+FULFIL = """mutation($fulfillment: FulfillmentInput!) { fulfillmentCreate(fulfillment: $fulfillment) {
+  fulfillment { id } userErrors { message } } }"""
+USER_ERRORS = "user_errors"
+N = TypeVar("N")
+
+
+class Node(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Named(Node):
+    id: str
+    name: str
+
+
+class PageInfo(Node):
+    has_next_page: bool
+
+
+class Page(Node, Generic[N]):
+    page_info: PageInfo
+    nodes: list[N]
+
+
+class LineItem(Node):
+    id: str
+    sku: str | None
+    name: str
+
+
+class Line(Node):
+    id: str
+    remaining_quantity: int
+    line_item: LineItem
+
+
+class Part(Node):
+    """A fulfillment order: what one location sends."""
+
+    id: str
+    status: str
+    line_items: Page[Line]
+
+
+class TrackingInfo(Node):
+    number: str | None
+
+
+class Fulfillment(Node):
+    tracking_info: list[TrackingInfo]
+
+
+class Order(Node):
+    fulfillments: list[Fulfillment]
+    fulfillment_orders: Page[Part]
+
+
+class UserError(Node):
+    message: str
+
+
+class Shopify(Shop):
+    """A shop of Shopify, by the access token of a custom app."""
+
+    @staticmethod
+    def headers(user: str, password: str) -> Mapping[str, str]:
+        return {"x-shopify-access-token": password}
+
+    async def read(self, shop_ref: str) -> ShownOrder:
+        found = await self._asked(FIND, {"query": f'name:"{shop_ref}"'}, "orders", "nodes")
+        ids = [one.id for one in fitting(list[Named], found) if one.name == shop_ref]
+        if len(ids) != 1:
+            return ShownOrder(why=f"the shop has {'several orders' if ids else 'no order'} of this name")
+        order = fitting(Order, await self._asked(SHOW, {"id": ids[0]}, "order"))
+        numbers = frozenset(one.number for each in order.fulfillments for one in each.tracking_info if one.number)
+        parts = order.fulfillment_orders.nodes
+        pages: list[Page[Any]] = [order.fulfillment_orders, *(one.line_items for one in parts)]
+        if any(page.page_info.has_next_page for page in pages):
+            return ShownOrder(numbers=numbers, why="it has more lines than are read")
+        lines = [_line(part, one) for part in parts if part.status in OPEN for one in part.line_items.nodes]
+        return ShownOrder(numbers=numbers, lines=tuple(lines))
+
+    async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:
+        parts: dict[str, list[dict[str, object]]] = {}
+        for line, count in shown.pieces(parcel):
+            parts.setdefault(line.of, []).append({"id": line.ref, "quantity": count})
+        fulfillment = {
+            "lineItemsByFulfillmentOrder": [
+                {"fulfillmentOrderId": of, "fulfillmentOrderLineItems": lines} for of, lines in parts.items()
+            ],
+            "notifyCustomer": True,
+            "trackingInfo": {"company": carrier, "number": parcel.number},
+        }
+        found = await self._asked(FULFIL, {"fulfillment": fulfillment}, "fulfillmentCreate", "userErrors", leave=leave)
+        if errors := fitting(list[UserError], found):
+            words = "; ".join(shortened(clean(one.message), 200) for one in errors)
+            raise Refused(words, operation="shopify", code=USER_ERRORS)
+
+    async def _asked(
+        self, query: str, variables: object, *path: str, leave: Callable[[], None] | None = None
+    ) -> object:
+        """What stands at the end of a path of an answer's data."""
+        body = {"query": query, "variables": variables}
+        found: Any = await (self.calls.post(PATH, body, leave) if leave else self.calls.read("POST", PATH, body=body))
+        answer = fitting(dict[str, Any], found)
+        if errors := answer.get("errors"):
+            _raise(errors)
+        data: Any = answer.get("data")
+        for name in path:
+            data = fitting(dict[str, Any], data).get(name)
+        return data
+
+
+def _raise(errors: object) -> None:
+    """Raise what the errors of an answer mean."""
+    listed = errors if isinstance(errors, list) else []
+    codes = {(one.get("extensions") or {}).get("code") for one in listed if isinstance(one, dict)}
+    words = shortened(clean(str(errors)), 200)
+    if "THROTTLED" in codes:  # by the cost of a query, which is known before it is carried out
+        raise NotSent("too many calls", operation="shopify", code="THROTTLED")
+    if "ACCESS_DENIED" in codes:
+        raise Misconfigured(f"shopify refuses the credentials: {words}", code="ACCESS_DENIED")
+    raise Unanswered(words, operation="shopify")
+
+
+def _line(part: Part, one: Line) -> ShownLine:
+    item = one.line_item
+    return ShownLine(
+        ref=one.id, line=item.id, sku=item.sku or "", name=item.name, left=one.remaining_quantity, of=part.id
+    )

@@ -1,0 +1,122 @@
+"""WooCommerce's REST API: fulfillments, or the extension Shipment Tracking (assumed: no shop was asked)."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from connectors.shops.calls import fitting
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder
+from connectors.xportcn.errors import Refused
+from domain.shop_tracking import Parcel
+
+ORDER = "/wp-json/wc/v3/orders/{}"
+FULFILLMENTS = ORDER + "/fulfillments"
+TRACKINGS = "/wp-json/wc-shipment-tracking/v3/orders/{}/shipment-trackings"
+NO_ROUTE = "rest_no_route"
+OVER = ("cancelled", "refunded", "failed", "trash")
+GONE = 404
+
+
+class LineItem(BaseModel):
+    id: int
+    name: str
+    sku: str | None = None
+    quantity: int
+
+
+class Order(BaseModel):
+    status: str
+    line_items: list[LineItem]
+
+
+class Meta(BaseModel):
+    key: str
+    value: Any
+
+
+class Fulfillment(BaseModel):
+    meta_data: list[Meta]
+
+
+class Item(BaseModel):
+    item_id: int
+    qty: int
+
+
+class Tracking(BaseModel):
+    tracking_number: str
+
+
+class WooCommerce(Shop):
+    """A shop of WooCommerce, by the key and secret of its REST API."""
+
+    @staticmethod
+    def headers(user: str, password: str) -> Mapping[str, str]:
+        return {"authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+    async def read(self, shop_ref: str) -> ShownOrder:
+        ref = shop_ref.removeprefix("#")
+        if not (ref.isascii() and ref.isdecimal()):
+            return ShownOrder(why="this is no order's number there")
+        try:
+            order = fitting(Order, await self.calls.read("GET", ORDER.format(ref)))
+        except Refused as error:
+            if error.status != GONE:
+                raise
+            return ShownOrder(why="the shop has no such order")
+        route, given = await self._numbers_of(ref)
+        if route == TRACKINGS:
+            numbers, sent = {one.tracking_number for one in fitting(list[Tracking], given)}, Counter[int]()
+        else:
+            facts = [one for each in fitting(list[Fulfillment], given) for one in each.meta_data]
+            numbers = {str(one.value) for one in facts if one.key == "_tracking_number" and one.value}
+            items = [one for each in facts if each.key == "_items" for one in fitting(list[Item], each.value)]
+            sent = Counter()
+            for item in items:
+                sent[item.item_id] += item.qty
+        return ShownOrder(
+            numbers=frozenset(numbers),
+            lines=tuple(_line(one, sent[one.id]) for one in order.line_items),
+            why=f"the order is {order.status}" if order.status in OVER else "",
+            order_id=ref,
+            route=route,
+            is_whole=route == TRACKINGS,
+        )
+
+    async def _numbers_of(self, ref: str) -> tuple[str, object]:
+        """How this shop learns of parcels, and what it has of an order's."""
+        try:
+            return FULFILLMENTS, await self.calls.read("GET", FULFILLMENTS.format(ref))
+        except Refused as error:
+            if error.code != NO_ROUTE:
+                raise
+        return TRACKINGS, await self.calls.read("GET", TRACKINGS.format(ref))
+
+    async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:
+        if shown.route == TRACKINGS:
+            body: dict[str, object] = {
+                "custom_tracking_provider": carrier,
+                "tracking_number": parcel.number,
+                "date_shipped": parcel.day.isoformat(),
+            }
+            await self.calls.post(TRACKINGS.format(shown.order_id), body, leave)
+            return
+        items = [{"item_id": int(line.ref), "qty": count} for line, count in shown.pieces(parcel)]
+        facts = {
+            "_items": items,
+            "_tracking_number": parcel.number,
+            "_shipment_provider": "other",
+            "_provider_name": carrier,
+        }
+        body = {"status": "fulfilled", "meta_data": [{"key": key, "value": value} for key, value in facts.items()]}
+        await self.calls.post(FULFILLMENTS.format(shown.order_id), body, leave, {"notify_customer": "true"})
+
+
+def _line(item: LineItem, sent: int) -> ShownLine:
+    ref = str(item.id)
+    return ShownLine(ref=ref, line=ref, sku=item.sku or "", name=item.name, left=max(item.quantity - sent, 0))

@@ -1,0 +1,81 @@
+"""Giving a shop the tracking number of a parcel: looked up before it is sent, so that no number is given twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from connectors.ledger.records import OrderRecord
+from connectors.shop_files import carriers_in
+from connectors.shops import opened_shops
+from connectors.shops.protocol import NOTHING_LEFT, Shop, ShownOrder
+from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
+from domain.absence import OwnRecord
+from domain.effects import Action, Claim
+from domain.shop_tracking import Parcel, carrier_names
+from domain.witnessed import Source, Statement
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
+
+
+@dataclass(frozen=True)
+class Fulfil(EffectKind):
+    """Giving shops the numbers of `parcels`, by `order_ref`. The shop's order shows the numbers that it has."""
+
+    shops: Mapping[str, Shop] = field(default_factory=dict)
+    parcels: Mapping[str, Parcel] = field(default_factory=dict)
+
+    action: ClassVar[Action] = Action.FULFIL
+    is_worth_asking: ClassVar[bool] = False
+    asks: ClassVar[str] = "Does the shop's order of {order_ref} show the tracking number {part}?"
+
+    @classmethod
+    def owns(cls, part: str) -> bool:
+        return bool(part)
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        shop, parcel = self.shops[str(order.shop)], self.parcels[order.order_ref]
+        try:
+            shown = await shop.read(parcel.shop_ref)
+        except Misconfigured:
+            raise
+        except XportcnError as error:
+            raise NotSent(error.message, operation=error.operation) from error
+        if parcel.number not in shown.numbers:
+            if not shown.takes(parcel):
+                raise Refused(shown.why or "nothing of these lines is left to be sent there", code=NOTHING_LEFT)
+            name, there = carrier_names(parcel.company, carriers_in(self.resources.settings.data_dir), str(order.shop))
+            await shop.fulfil(shown, parcel, there or name, lambda: self.resources.leave(claim))
+        return _given(parcel.number)
+
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        async with self._opened() as shops:
+
+            async def seen(attempt: Attempt) -> Sighting:
+                order = attempt.order
+                return _seen(attempt, await shops[str(order.shop)].read(str(order.shop_ref)))
+
+            return await read_back_each([one for one in attempts if one.order.shop in shops], seen)
+
+    def _opened(self) -> AbstractAsyncContextManager[Mapping[str, Shop]]:
+        return nullcontext(self.shops) if self.shops else opened_shops(self.resources.settings)
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        """Whether the shop said no in words of its own; the order that is read after it decides."""
+        return True
+
+    def is_ruled_out_by(self, sighting: Sighting) -> bool:
+        """The shop's order shows its numbers, so one that lacks this one had it never: any number of sends are safe."""
+        return isinstance(sighting, OwnRecord)
+
+
+def _seen(attempt: Attempt, shown: ShownOrder) -> Sighting:
+    number = attempt.effect.part
+    if number in shown.numbers:
+        return _given(number)
+    return OwnRecord(shown=Statement(source=Source.DETAIL, of=attempt.order.order_ref, value="no such number"))
+
+
+def _given(number: str) -> Proof:
+    return Proof(answer={"tracking_number": number})

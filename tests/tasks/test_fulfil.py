@@ -1,0 +1,316 @@
+"""Giving shops tracking numbers by their APIs: each once, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+
+from connectors import http
+from connectors.ledger.send_log import SendLog
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.tracking_files import write_tracking
+from connectors.xportcn.errors import Misconfigured
+from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
+from domain.orders import Component, OrderRequest, OwnSku, Receiver, RequestLine
+from tasks.effects.kinds import settle_open
+from tasks.engine.resources import Resources
+from tasks.fulfil import fulfil_orders
+from tests.clock import MovableClock
+from tests.connectors.test_tracking_files import booked, scanned
+from tests.shops import Death, Fault, InProcess, Order, ShopServer
+from tests.tasks.conftest import resources_on
+
+LATER_S = 2_000
+"""More than a lease and the settle time."""
+ON = {
+    "shopify": {"shopify": SecretStr("https://:shpat_secret@a.myshopify.com"), "fulfil": True},
+    "woocommerce": {"woocommerce": SecretStr("https://ck_key:cs_secret@shop.example"), "fulfil": True},
+}
+FAULTS = [
+    pytest.param(one, marks=[] if one in (Fault.LOST_AFTER, Fault.DEATH_AFTER) else pytest.mark.endurance)
+    for one in Fault
+    if one is not Fault.NONE
+]
+SHOPS = pytest.mark.parametrize("shop", ["shopify", "woocommerce", "extension"])
+
+
+class World:
+    """A ledger with orders of a shop, and runs on it that may die."""
+
+    def __init__(self, shop: str, folder: Path, clock: MovableClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.clock, self.ref = folder, clock, "#{}" if shop == "shopify" else "{}"
+        self.shop = "woocommerce" if shop == "extension" else shop
+        self.server = ShopServer({}, has_fulfillments=shop != "extension")
+        monkeypatch.setattr(http, "_aiohttp_transport", lambda _address: InProcess(self.server))
+
+    @contextmanager
+    def run(self, **settings: Any) -> Iterator[Resources]:
+        with SendLog(self.folder / "sends") as log, self.ledger(log.owner) as ledger:
+            run = resources_on(ledger, self.folder, self.clock)
+            run.settings = run.settings.model_copy(update=ON[self.shop] | settings)
+            run.leave, run.noted = log.note, log.noted
+            yield run
+
+    def ledger(self, owner: str = "test") -> Ledger:
+        return Ledger(f"sqlite:///{self.folder / 'ledger.db'}", clock=self.clock, owner=owner)
+
+    def order(self, name: str, *numbers: str, pieces: int = 2, part: str = "") -> None:
+        """An order of one line, or a part of one that has another line, whose parcels were scanned."""
+        self.server.orders.setdefault(name, Order({})).lines[f"7{part}1"] = (f"FERN-{part}1", pieces)
+        ref = self.ref.format(name)
+        own = OwnSku(sku=f"FERN-{part}1", quantity=pieces, ranks=((COMPONENT,),))
+        line = RequestLine(row=2, item="1", sku="", quantity=pieces, max_unit_price=None, own=own)
+        request = OrderRequest(
+            order_ref=f"W-{name}{part}",
+            marketplace=Marketplace.TAOBAO,
+            receiver=JANE,
+            freight="cheapest",
+            lines=(line,),
+            shop=self.shop,
+            shop_ref=ref,
+        )
+        with self.ledger() as ledger:
+            ledger.start_batch("batch", "file.csv")
+            booked(ledger, request, *numbers)
+            scanned(ledger, request.order_ref, *numbers)
+
+    async def night(self, **settings: Any) -> None:
+        """A tracking run, as far as shops go."""
+        with self.run(**settings) as run:
+            open_ = [one for one in run.ledger.exported.unsent() if run.ledger.unsettled([one])]
+            await settle_open(run, open_)
+            await fulfil_orders.fn(run)
+
+    def effects(self) -> dict[str, EffectStatus]:
+        with self.ledger() as ledger:
+            return {one.part: one.status for one in ledger.effects_of(ledger.exported.unsent(), Action.FULFIL)}
+
+    def files(self, **settings: Any) -> list[str]:
+        """The rows of the files that are written now."""
+        on = SourcingSettings(data_dir=self.folder).model_copy(update=ON[self.shop] | settings)
+        with self.ledger() as ledger:
+            return [row for file in write_tracking(on, ledger) for row in file.path.read_text().splitlines()[1:]]
+
+
+COMPONENT = Component(item="1", sku="", pieces=1, max_unit_price=None)
+JANE = Receiver(
+    name="Jane Doe",
+    phone="617-555-0100",
+    email="",
+    country="US",
+    state="MA",
+    city="Boston",
+    zip="02134",
+    address="1 St",
+)
+
+
+@pytest.fixture
+def world(shop: str, tmp_path: Path, clock: MovableClock, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(shop, tmp_path, clock, monkeypatch)
+
+
+@SHOPS
+async def test_each_number_is_given_once_and_comes_in_no_file(world: World) -> None:
+    world.order("1001", "A")
+    world.order("10012", "B")
+    world.order("1002", "C", part="8")
+    world.order("1002", "D", part="9")
+    await world.night()
+    await world.night()
+    assert world.server.given == ["A", "B", "C", "D"]
+    assert {ref: dict(one.sent) for ref, one in world.server.orders.items()} == (
+        {"1001": {}, "10012": {}, "1002": {}}
+        if world.server.has_fulfillments is False
+        else {"1001": {"71": 2}, "10012": {"71": 2}, "1002": {"781": 2, "791": 2}}
+    )
+    assert (world.files(), world.files(fulfil=False)) == ([], [])
+
+
+@SHOPS
+async def test_a_number_that_came_in_a_file_is_not_given(world: World) -> None:
+    world.order("1001", "A")
+    assert len(world.files(fulfil=False)) == 1
+    await world.night()
+    assert (world.server.given, world.server.calls) == ([], [])
+
+
+@SHOPS
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_what_is_lost_on_the_way_is_given_once_and_never_stays_unknown(world: World, fault: Fault) -> None:
+    world.order("1001", "A")
+    world.server.faults = iter([fault])
+    with suppress(Death):
+        await world.night()
+    world.clock.advance(LATER_S)
+    await world.night()
+    assert (world.server.given, world.effects()) == (["A"], {"A": EffectStatus.DONE})
+    assert world.files() == []
+
+
+@SHOPS
+async def test_what_the_merchant_has_told_the_shop_is_told_no_more(world: World) -> None:
+    world.order("1001", "A")
+    world.server.orders["1001"].numbers.append("A")
+    await world.night()
+    assert (world.server.given, any("POST /wp" in call for call in world.server.calls)) == (["A"], False)
+
+
+@pytest.mark.parametrize("shop", ["shopify", "woocommerce"])
+async def test_what_the_shop_can_t_take_comes_in_a_file(world: World) -> None:
+    """It was sent under another number, or the order is gone."""
+    world.order("1001", "A")
+    world.order("1002", "B")
+    world.server.orders["1001"].sent["71"] = 2
+    del world.server.orders["1002"]
+    await world.night()
+    await world.night()
+    assert (world.server.given, world.effects()) == ([], dict.fromkeys("AB", EffectStatus.REFUSED))
+    assert len(world.files()) == 2
+    assert world.files() == []
+
+
+@SHOPS
+async def test_refused_credentials_are_named_without_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.order("1001", "A")
+    secret = "shpat_secret" if world.shop == "shopify" else "cs_secret"
+    monkeypatch.setattr(world.server, "answer", lambda *_: (401, {"message": f"bad key {secret}"}))
+    with pytest.raises(Misconfigured, match="refuses the credentials") as raised:
+        await world.night()
+    assert "bad key" in str(raised.value)
+    assert secret not in str(raised.value)
+    assert world.effects() == {"A": EffectStatus.UNSENT}
+
+
+@pytest.mark.parametrize("shop", ["woocommerce"])
+@pytest.mark.parametrize("address", ["http://k:s@shop.example", "https://shop.example", "https://k:s@", "x"])
+async def test_an_address_that_can_t_be_used_is_not_quoted(world: World, address: str) -> None:
+    world.order("1001", "A")
+    with pytest.raises(Misconfigured, match=r"^SOURCING_WOOCOMMERCE must look like https://USER:PASSWORD@shop.example"):
+        await world.night(woocommerce=SecretStr(address))
+    assert world.server.calls == []
+
+
+@SHOPS
+async def test_an_odd_answer_is_no_reason_to_give_a_number_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.order("1001", "A")
+    odd_ones: list[Any] = [
+        [],
+        {},
+        None,
+        "x",
+        {"data": None},
+        {"data": {"orders": {"nodes": [{"id": 1}]}}},
+        {"errors": ["x"]},
+    ]
+    for odd in odd_ones:
+        with monkeypatch.context() as patch:
+            patch.setattr(world.server, "answer", lambda *_, odd=odd: (200, odd))
+            await world.night()
+    assert world.server.given == []
+    world.clock.advance(LATER_S)
+    await world.night()
+    assert world.server.given == ["A"]
+
+
+@pytest.mark.endurance
+@SHOPS
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_storm_gives_each_number_once(world: World, seed: int) -> None:
+    """Nights on end in which calls are lost and processes die, then calm ones."""
+    luck = random.Random(seed)
+    for number in range(8):
+        world.order(str(1000 + number), *(f"{number}-{place}" for place in range(luck.randint(1, 3))), pieces=3)
+    with world.ledger() as ledger:
+        numbers = [one.tracking_numbers for one in ledger.orders(ledger.exported.unsent()).values()]
+    every = {one for listed in numbers for one in (listed if not world.server.has_fulfillments else listed[:1])}
+    world.server.faults = iter([luck.choice([*Fault, Fault.NONE]) for _ in range(60)])
+    for _ in range(40):
+        with suppress(Death):
+            await world.night()
+        world.clock.advance(luck.choice([10, LATER_S]))
+    assert sorted(world.server.given) == sorted(every)
+    assert {*world.effects().values()} <= {EffectStatus.DONE, EffectStatus.REFUSED}
+
+
+RUN = """
+import asyncio, sys
+from datetime import timedelta
+from connectors.settings import SourcingSettings, XportcnSettings
+from tasks.effects.kinds import settle_open
+from tasks.engine.resources import open_resources, utc_now
+from tasks.fulfil import fulfil_orders
+async def night(later):
+    clock = lambda: utc_now() + timedelta(seconds=later)
+    async with open_resources(SourcingSettings(), XportcnSettings(), clock=clock) as run:
+        await settle_open(run, ["W-1001"])
+        await fulfil_orders.fn(run)
+asyncio.run(night(int(sys.argv[1])))
+"""
+
+
+@contextmanager
+def on_a_port(server: ShopServer) -> Iterator[int]:
+    """The shops at a port of this machine, served by a thread."""
+    loop, ready, ports = asyncio.new_event_loop(), threading.Event(), list[int]()
+    runners = list[web.AppRunner]()
+
+    async def serve() -> None:
+        runner = web.AppRunner(server.application())
+        await runner.setup()
+        runners.append(runner)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        ports.extend(address[1] for address in runner.addresses)
+        ready.set()
+
+    loop.create_task(serve())
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    yield ports[0]
+    asyncio.run_coroutine_threadsafe(runners[0].cleanup(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.mark.endurance
+@SHOPS
+@pytest.mark.parametrize("point", ["before-first-byte", "after-send", "after-answer", "after-record"])
+def test_a_process_that_is_killed_gives_each_number_once(world: World, point: str) -> None:
+    """By its send log, and by what the shop shows once the call can arrive no more."""
+    world.clock.now = datetime.now(UTC)
+    world.order("1001", "A")
+    with on_a_port(world.server) as port:
+        places = {
+            "SOURCING_SHOPIFY": f"http://:t@127.0.0.1:{port}",
+            "SOURCING_WOOCOMMERCE": f"http://k:s@127.0.0.1:{port}",
+        }
+        given = {**os.environ, **places, "SOURCING_DATA_DIR": str(world.folder), "SOURCING_FULFIL": "true"}
+
+        def night(later: int, **crash: str) -> int:
+            command = [sys.executable, "-c", RUN, str(later)]
+            root = Path(http.__file__).parents[1]
+            return subprocess.run(command, env=given | crash, cwd=root, check=False, timeout=100).returncode
+
+        assert night(0, SOURCING_CRASH_AT=f"{point}:fulfil") == -signal.SIGKILL
+        assert len(world.server.given) == (point != "before-first-byte")
+        assert night(5_000) == 0
+        assert (world.server.given, night(10_000), world.server.given) == (["A"], 0, ["A"])
