@@ -45,26 +45,28 @@ def check(*, as_json: bool) -> int:
 async def _looked_up(book: SkuBook) -> Sequence[tuple[BookRow, str]]:
     """The rows that can't be bought as they stand, and why. Each item is looked up once."""
     slots = asyncio.Semaphore(AT_ONCE)
-    found: dict[tuple[Marketplace, str], asyncio.Task[Offer | str]] = {}
+    found: dict[tuple[Marketplace, str], asyncio.Task[Offer | str | None]] = {}
     async with XportcnClient(XportcnSettings()) as client, task_group() as running:
         for row in book.rows:
             key = row.marketplace, row.component.item
             if key not in found:
                 found[key] = running.create_task(_offer(client, slots, *key))
-    judged = [(row, judge_row(row, found[row.marketplace, row.component.item].result())) for row in book.rows]
-    return [(row, why) for row, why in judged if why]
+    offers = [(row, found[row.marketplace, row.component.item].result()) for row in book.rows]
+    judged = [(row, offer if isinstance(offer, str) else judge_row(row, offer)) for row, offer in offers]
+    return [(row, str(why)) for row, why in judged if why]
 
 
-async def _offer(client: XportcnClient, slots: asyncio.Semaphore, marketplace: Marketplace, item: str) -> Offer | str:
-    """The offer, or why there is none."""
+async def _offer(
+    client: XportcnClient, slots: asyncio.Semaphore, marketplace: Marketplace, item: str
+) -> Offer | str | None:
+    """The offer, None where there is none, or why it is not known."""
     async with slots:
         try:
-            offer = await offering_of(marketplace, client).channel.offer(item)
+            return await offering_of(marketplace, client).channel.offer(item)
         except (Misconfigured, ServiceAway):
             raise
         except XportcnError as error:
             return f"could not be looked up: {error.message}"
-    return offer or f"{marketplace} has no item {item}"
 
 
 def add(row: Mapping[str, str], marketplace: Marketplace | None) -> int:

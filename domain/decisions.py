@@ -107,6 +107,11 @@ def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
     return active[0]
 
 
+def no_such_item(marketplace: Marketplace, item: str) -> Reason:
+    """Why what names this item can't be bought."""
+    return because(ReasonCode.NO_SUCH_ITEM, marketplace=marketplace, item=item)
+
+
 def _not_on_sale(offer: Offer) -> Verdict:
     if not offer.unknown_state:
         return refused(because(ReasonCode.NOT_ON_SALE, item=offer.item_id, title=offer.title))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from domain.decisions import Verdict, above_limit, above_limits, judge_availability, match_sku
+from domain.decisions import Verdict, above_limit, above_limits, judge_availability, match_sku, no_such_item
 from domain.matching import Candidate, Match
 from domain.offers import Offer, price_at
 from domain.orders import OrderLine, OrderRequest, RequestLine
@@ -89,16 +89,16 @@ def own_skus_alike(request: OrderRequest, lines: Sequence[OrderLine]) -> Reason 
     return None
 
 
-def judge_row(row: BookRow, offer: Offer | str) -> str:
-    """Why a row of the SKU book can't be bought as it stands; empty where it can. `offer` may be why there is none."""
-    if isinstance(offer, str):
-        return offer
+def judge_row(row: BookRow, offer: Offer | None) -> Reason | None:
+    """Why a row of the SKU book can't be bought as it stands; None where it can. An item may have no offer."""
     component = row.component
+    item, pieces, limit = component.item, component.pieces, component.max_unit_price
+    if offer is None:
+        return no_such_item(row.marketplace, item)
     sku = match_sku(offer, component.sku)
     if isinstance(sku, Verdict):
-        return str(sku.why)
-    item, pieces, limit = component.item, component.pieces, component.max_unit_price
+        return sku.why
     line = RequestLine(row=row.row, item=item, sku=component.sku, quantity=pieces, max_unit_price=limit)
     short, price = judge_availability([(line, offer, sku)]), price_at(offer, sku, pieces)
-    dear = above_limit(offer.title, price, limit) if limit is not None and price > limit else ""
-    return str(short.why or dear)
+    dear = above_limit(offer.title, price, limit) if limit is not None and price > limit else None
+    return short.why or dear

@@ -17,8 +17,10 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.offer_changes import OfferChanges, offer_changes
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.writer import write_snapshot
+from connectors.xportcn.errors import XportcnError
 from domain.catalogue import Listing, Selection, Way, crawl_name, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
+from domain.offers import Offer
 from domain.reason_parts import Part
 from domain.reasons import Detail, detail
 from domain.report import NONE_REJECTED, Rejected
@@ -31,7 +33,7 @@ from flows.report.price_moves import moves_in
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources, open_resources
-from tasks.fetch_offers import fetch_offers, list_offers, lists_changes, root_categories
+from tasks.fetch_offers import Fetched, fetch_offers, list_offers, lists_changes, root_categories
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,13 +82,22 @@ class _Done:
 
 
 class Crawl:
-    """One run of one crawl."""
+    """One run of one crawl. `offers` takes those that it fetches, None for an item that is not there."""
 
-    def __init__(self, resources: Resources, files: CrawlFiles, *, full: bool, limit: int | None) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        files: CrawlFiles,
+        *,
+        full: bool = False,
+        limit: int | None = None,
+        offers: dict[Item, Offer | None] | None = None,
+    ) -> None:
         self.resources = resources
         self.files = files
         self.full = full
         self.limit = limit
+        self.offers = offers
         self.done = _Done()
 
     async def run(self, wanted: Sequence[Selection]) -> CatalogReport:
@@ -186,10 +197,11 @@ class Crawl:
         listener.start("fetch", sum(len(part) for part in parts))
         for number, part in enumerate(parts, start=1):
             if not self.files.has_part(number):
-                label = f"part {number:,} of {len(parts):,}"
-                answer = await fetch_offers(
-                    self.resources, self.files, part, PartialResults(), part=number, label=label
-                )
+                label, found = f"part {number:,} of {len(parts):,}", PartialResults[Item, Fetched]()
+                answer = await fetch_offers(self.resources, self.files, part, found, part=number, label=label)
+                if self.offers is not None:
+                    seen = {item: one for item, one in found.items() if not isinstance(one, XportcnError)}
+                    self.offers |= {item: offer for item, (offer, _) in seen.items()}
                 self.done.fetched += answer.items
                 self.done.troubles |= answer.troubles
             listener.advance("fetch", len(part))

@@ -24,6 +24,8 @@ from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
 
 K = TypeVar("K")
+Fetched = tuple[Offer | None, list[Row]] | XportcnError
+"""An item's offer with its rows, or why it could not be fetched."""
 CLOCK_MARGIN = timedelta(minutes=10)
 
 
@@ -64,7 +66,7 @@ async def fetch_offers(
     resources: Resources,
     crawl: CrawlFiles,
     items: Sequence[Item],
-    fetched: PartialResults[Item, list[Row] | XportcnError],
+    fetched: PartialResults[Item, Fetched],
     *,
     part: int,
     label: str,
@@ -76,7 +78,7 @@ async def fetch_offers(
     failures = [answer for answer in found if isinstance(answer, XportcnError)]
     if failures and len(failures) == len(items):
         raise failures[0]
-    rows = [row for answer in found if not isinstance(answer, XportcnError) for row in answer]
+    rows = [row for answer in found if not isinstance(answer, XportcnError) for row in answer[1]]
     envelope = {"snapshot_id": crawl.name, "snapshot_at": resources.clock()}
     table = await asyncio.to_thread(to_arrow, OFFERS, [row | envelope for row in rows])
     await asyncio.to_thread(crawl.keep_part, part, table)
@@ -123,8 +125,8 @@ async def _page(resources: Resources, source: Listing, number: int, since: datet
             return await browser.listing(filters, changed_since=since)
 
 
-async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -> list[Row] | XportcnError:
-    """The rows of an item, one that says it is gone, or why it could not be fetched."""
+async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -> Fetched:
+    """An item with its rows, or one that says it is gone."""
     try:
         offer = await resources.offerings[marketplace].channel.offer(item_id)
     except (Misconfigured, ServiceAway):
@@ -132,7 +134,7 @@ async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -
     except XportcnError as error:
         return error
     rows = offer_rows(offer, seen_at=resources.clock()) if offer else []
-    return rows or [_gone(marketplace, item_id, offer)]
+    return offer, rows or [_gone(marketplace, item_id, offer)]
 
 
 def _require_all(wanted: Sequence[K], found: Mapping[K, object]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.decisions import Verdict, refused
+from domain.decisions import Verdict, no_such_item, refused
 from domain.items import ItemId, Words, read_item
 from domain.marketplace import Marketplace
 from domain.matching import CANDIDATES, Match, choose
@@ -15,7 +15,7 @@ from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.reason_parts import Part
-from domain.reasons import ReasonCode, because, detail
+from domain.reasons import detail
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task
@@ -108,7 +108,7 @@ async def find_offer(resources: Resources, marketplace: Marketplace, text: str) 
     try:
         if isinstance(item, ItemId):
             offer = await resources.offerings[marketplace].channel.offer(item.id)
-            return offer or refused(because(ReasonCode.NO_SUCH_ITEM, marketplace=marketplace, item=item.id))
+            return offer or refused(no_such_item(marketplace, item.id))
         match = await _match(resources, marketplace, text)
         return await find_offer(resources, marketplace, match.item_id) if match.item_id else match.verdict
     except (Misconfigured, ServiceAway):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from connectors.ledger.records import EffectRecord
 from connectors.xportcn.leased_permits import DailyCalls
 from domain.after_sale import Refund, RefundState, standing
+from domain.book_news import BookNews, Buyable
 from domain.differences import Finding
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind, alert, sentences
@@ -189,6 +190,24 @@ def of_late_payments(late: Sequence[ReportLine]) -> list[Message]:
 def stall_cause(order_ref: str, last: datetime) -> str:
     """The cause of one stall: a later scan begins a new one."""
     return f"stalled:{order_ref}:{last.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+def of_book(news: Sequence[BookNews]) -> list[Message]:
+    """The message of rows of the SKU book that can't be bought as they stand any more, or can again."""
+    alike = [(state, [str(one) for one in news if one.state is state]) for state in Buyable]
+    lines = [
+        line
+        for state, rows in alike
+        if rows
+        for line in (
+            f"{state.words[:1].upper()}{state.words[1:]}:",
+            *(f"- {row[:MOST_REASON]}" for row in rows[:MOST_REASONS]),
+            *([f"- and {len(rows) - MOST_REASONS:,} more"] if len(rows) > MOST_REASONS else []),
+        )
+    ]
+    subject = f"SKU book: {', '.join(f'{len(rows):,} {state.words}' for state, rows in alike if rows)}"
+    remedy = "What to do: change these rows of the SKU book, or give them a spare offer."
+    return _covering(tuple(one.cause for one in news), "book", MessageKind.BOOK, subject, *lines, remedy)
 
 
 def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from pyarrow.compute import field
 
 from connectors.snapshots import Snapshots
+from domain.money import Money
 from tasks.engine.retrying import reading_task
 
 if TYPE_CHECKING:
@@ -38,6 +40,19 @@ def price_moves(history: pd.DataFrame) -> pd.DataFrame:
     moves = moves.assign(moved_minor=moved, moved_percent=pd.Series(percent, moves.index, "double[pyarrow]"))
     columns = [*KEY, "title", "currency", "was_minor", "price_minor", "moved_minor", "moved_percent"]
     return moves[[*columns, "was_at", "snapshot_at", "snapshot_id"]].reset_index(drop=True)
+
+
+def price_history(root: Path, item_ids: Iterable[str]) -> dict[tuple[str, ...], list[Money]]:
+    """The prices of each SKU of these items by its key, the oldest first; one that stays stands once."""
+    of_items = field("item_id").isin(pa.array(sorted(set(item_ids)), pa.string()))
+    history = Snapshots(root).history("offers", NEEDED, of_items)
+    rows = history.sort_values(["snapshot_at", "snapshot_id"], kind="stable")
+    prices: dict[tuple[str, ...], list[Money]] = {}
+    for *key, currency, minor in rows[[*KEY, "currency", "price_minor"]].itertuples(index=False, name=None):
+        told, price = prices.setdefault(tuple(key), []), Money(int(minor), currency)
+        if price not in told[-1:]:
+            told.append(price)
+    return prices
 
 
 @reading_task("price moves of {snapshot_id}")

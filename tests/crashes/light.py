@@ -40,11 +40,13 @@ import tasks.cancel_order
 from connectors.crash_points import VARIABLE
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
+from connectors.reading import reading_by
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.batch.planning import Take, plan_orders
+from flows.batch.request_batches import orders_to_buy
 from flows.batch.run import BatchRun
 from tasks.engine.resources import Resources, open_resources
 from tasks.engine.retrying import RetryingTask
@@ -228,8 +230,10 @@ async def _source(job: Job) -> dict[str, Any]:
         _use_plans(job.plans)
     settings = SourcingSettings()
     async with open_resources(settings, XportcnSettings(), clock=job.clock) as resources:
-        requests = read_request_file(job.file).orders
-        plans = flows.batch.plan_sources.FromRequests(requests, str(job.file))
+        asked = read_request_file(job.file, **await reading_by(settings)).orders
+        plans = flows.batch.plan_sources.FromRequests(
+            orders_to_buy(resources.ledger, asked, dry_run=False), str(job.file)
+        )
         batch = BatchRun(resources, job.batch, plans, chunk_size=job.chunk_size, helpers=job.helpers)
         report = await batch.buy(None, ask=False)
     return report.to_json()

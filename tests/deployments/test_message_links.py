@@ -23,6 +23,7 @@ from connectors.ui_pages import artifact_page, run_page
 from connectors.xportcn.leased_permits import DailyCalls
 from deployments.alerts import Completion
 from domain.after_sale import RefundState
+from domain.book_news import judge_least, news_of
 from domain.differences import Finding, FindingKind
 from domain.effects import Action
 from domain.marketplace import Marketplace
@@ -36,6 +37,7 @@ from flows.notify import outbox
 from flows.notify.news import (
     of_arrived,
     of_batch,
+    of_book,
     of_calls,
     of_doubts,
     of_faults,
@@ -46,6 +48,8 @@ from flows.notify.news import (
 )
 from flows.notify.outbox import enqueue, service_away, service_back
 from tests.deployments.test_alerts import NOW, _late, _messages, _news, _run, ago
+from tests.domain.test_sku_book import FERN, row
+from tests.domain.test_sku_book import book as book_of
 from tests.flows.notify.test_news import OVER, line, refund, report
 from tests.flows.test_asking import AskingRun, book, told_at
 from tests.ui.browser import PLACES, place_of
@@ -106,10 +110,12 @@ def of_results() -> list[Message]:
         amount="1.00 CNY",
         goods="cup",
     )
+    rows = book_of(row("FERN-1", FERN)).rows
     done = Happened(bought=0, spent=(), booked=0, freight=(), came={})
     return [
         *of_batch(report(line("A-1"), line("A-2", reason="too dear", code=OVER)), {}),
         of_faults("may.csv", "0a1b", "1 fault", [Fault(2, "item", "none")]),
+        *of_book(news_of(rows, {rows[0]: judge_least(rows[0], None)}, {})),
         *of_parcels({"A-1": NOW}, ["A-2"], [], days=7),
         *of_refunds([refund(RefundState.TO_RETURN, BY)], NOW),
         *of_arrived({"A-1": NOW - timedelta(days=6)}, 7, NOW),

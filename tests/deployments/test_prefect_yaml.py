@@ -38,8 +38,8 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
     names = [one.name for one in PrefectYamlModel.model_validate(FILE).deployments]
     assert names == [
         *("buy-from-inbox", "buy-from-file", "finish-batch"),
-        *("sync-tracking", "sync-catalog", "reconcile-ledger", "compute-costs", "hear-callbacks", "follow-after-sale"),
-        *("export-tables", "export-tracking"),
+        *("sync-tracking", "sync-catalog", "watch-book", "reconcile-ledger", "compute-costs", "hear-callbacks"),
+        *("follow-after-sale", "export-tables", "export-tracking"),
         *("pause-buying", "resume-buying", "confirm-marketplace", "drop-orders", "show-todo"),
         *("send-digest", "send-messages", "cancel-orders"),
         *REMEDIES,
@@ -107,6 +107,7 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
     limits = {name: one["concurrency_limit"] for name, one in DEPLOYMENTS.items() if "concurrency_limit" in one}
     assert {name for name, limit in limits.items() if limit["collision_strategy"] == "CANCEL_NEW"} == {
         "sync-tracking",
+        "watch-book",
         "reconcile-ledger",
         "compute-costs",
         "follow-after-sale",

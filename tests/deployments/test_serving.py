@@ -26,6 +26,7 @@ NAMES = {
     "buy-from-file/buy-from-file",
     "sync-tracking/sync-tracking",
     "sync-catalog/sync-catalog",
+    "watch-book/watch-book",
     "reconcile-ledger/reconcile-ledger",
     "follow-after-sale/follow-after-sale",
     "cancel-orders/cancel-orders",

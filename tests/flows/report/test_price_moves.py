@@ -11,7 +11,8 @@ import pytest
 
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import OFFERS
-from flows.report.price_moves import NEEDED, moves_in, price_moves
+from domain.money import Money
+from flows.report.price_moves import NEEDED, moves_in, price_history, price_moves
 from tests.connectors.snapshots.sample import write
 
 NIGHT = datetime(2026, 1, 2, 3, tzinfo=UTC)
@@ -93,3 +94,11 @@ async def test_one_snapshot_tells_its_own_moves(tmp_path: Path, night: int, move
         write(tmp_path, f"night-{nights}", at=NIGHT + timedelta(days=nights), offers=rows)
     assert seen(await moves_in.fn(tmp_path, f"night-{night}")) == moved
     assert len(Snapshots(tmp_path).history("offers")) == 4
+    assert price_history(tmp_path, [ITEM, ITEM]) == {
+        ("1688", ITEM, "1"): [Money(660), Money(594), Money(700)],
+        ("1688", ITEM, "2"): [Money(500)],
+    }
+
+
+def test_an_item_without_snapshots_has_no_prices(tmp_path: Path) -> None:
+    assert price_history(tmp_path, [ITEM]) == {}
