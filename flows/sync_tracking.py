@@ -22,7 +22,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting
 from connectors.shops import shops_with_api
 from connectors.snapshots.rejecting import rejected_in
-from connectors.tracking_files import write_tracking
+from connectors.tracking_files import TrackingFile, write_tracking
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.follow_ups import parse_hours
 from domain.marketplace import Marketplace
@@ -220,13 +220,15 @@ async def track(
 
 async def _sent_to_shops(resources: Resources) -> list[str]:
     """Give shops the numbers that they lack, by API or as the files that are answered; the next run does what fails."""
+    files = list[TrackingFile]()
     try:
-        if shops_with_api(resources.settings):
-            await fulfil_orders(resources)
-        files = await asyncio.to_thread(write_tracking, resources.settings, resources.ledger)
+        try:
+            if shops_with_api(resources.settings):
+                await fulfil_orders(resources)
+        finally:
+            files = await asyncio.to_thread(write_tracking, resources.settings, resources.ledger)
     except (XportcnError, OSError, LedgerUnusable, BadSetting) as error:
         run_logger().error("Shops lack tracking numbers, the next run tries again: %s", words_of(error))
-        return []
     return [str(file) for file in files]
 
 

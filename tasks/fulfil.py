@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.many import chunked
-from connectors.ledger.records import Intent
-from connectors.shops import opened_shops
+from connectors.ledger.records import Intent, OrderRecord
+from connectors.shops import opened_shop
 from connectors.tracking_files import due_numbers
+from connectors.xportcn.errors import Misconfigured
 from domain.effects import Action
 from domain.shop_tracking import Parcel
+from domain.states import REACHED_BOOKED
 from tasks.effects.fulfil import Fulfil
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
@@ -21,24 +24,49 @@ from tasks.engine.retrying import retrying_task, this_try
 
 @retrying_task("fulfil")
 async def fulfil_orders(resources: Resources) -> None:
-    """Give each number once; of several of one order one after the other, since a claim is for one effect of each."""
+    """Give each number once, shop by shop. Raises the first `Misconfigured` when the others have theirs."""
     try:
         await asyncio.to_thread(resources.ledger.marks.require_settled)
     except LedgerUnusable:  # it sends nothing now: a later run does
         return
     due = await asyncio.to_thread(due_numbers, resources.settings, resources.ledger)
+    trouble = list[Misconfigured]()
+    for name, one in sorted(due.items()):
+        if one.by_api:
+            try:
+                await _fulfil(resources, name, one.by_api)
+            except Misconfigured as error:
+                trouble.append(error)
+    if trouble:
+        raise trouble[0]
+
+
+async def _fulfil(resources: Resources, name: str, due: Sequence[Parcel]) -> None:
+    """Of several parcels of one order one after the other, since a claim is for one effect of each."""
     parcels: dict[str, list[Parcel]] = defaultdict(list)
-    for parcel in (parcel for shop in due.values() for parcel in shop.by_api):
+    for parcel in due:
         parcels[parcel.order_ref].append(parcel)
     if this_try().this > 1:
         await settle_open(resources, parcels)
-    async with opened_shops(resources.settings) as shops:
-        for place in range(max(map(len, parcels.values()), default=0)):
+    async with opened_shop(resources.settings, name) as shop:
+        for place in range(max(map(len, parcels.values()))):
             for refs in chunked(ref for ref, listed in parcels.items() if place < len(listed)):
                 now = {ref: parcels[ref][place] for ref in refs}
                 orders = await asyncio.to_thread(resources.ledger.orders, refs)
-                intents = [
-                    Intent(order_ref=ref, action=Action.FULFIL, amount=None, request_hash="", part=parcel.number)
-                    for ref, parcel in now.items()
-                ]
-                await perform(Fulfil(resources, shops=shops, parcels=now), intents, orders)
+                await perform(Fulfil(resources, shop=shop, parcels=now), _intents(orders, now), orders)
+
+
+def _intents(orders: Mapping[str, OrderRecord], parcels: Mapping[str, Parcel]) -> list[Intent]:
+    """The effects of orders that are still on the road."""
+    return [
+        Intent(
+            order_ref=ref,
+            action=Action.FULFIL,
+            amount=None,
+            request_hash="",
+            part=parcels[ref].number,
+            seen_in=order.state,
+        )
+        for ref, order in orders.items()
+        if order.state in REACHED_BOOKED
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from connectors.settings import SourcingSettings
 from connectors.shops.calls import ShopCalls
@@ -20,16 +20,14 @@ def shops_with_api(settings: SourcingSettings) -> frozenset[str]:
 
 
 @asynccontextmanager
-async def opened_shops(settings: SourcingSettings) -> AsyncIterator[dict[str, Shop]]:
-    """The shops with an address in the settings. Raises `Misconfigured`."""
-    async with AsyncExitStack() as stack:
-        shops = dict[str, Shop]()
-        for name, kind in KINDS.items():
-            if address := _address(settings, name):
-                calls = ShopCalls(name, address, kind.headers)
-                stack.push_async_callback(calls.aclose)
-                shops[name] = kind(calls)
-        yield shops
+async def opened_shop(settings: SourcingSettings, name: str) -> AsyncIterator[Shop]:
+    """A shop. Raises `Misconfigured` for one without an address in the settings."""
+    kind = KINDS[name]
+    calls = ShopCalls(name, _address(settings, name), kind.headers)
+    try:
+        yield kind(calls)
+    finally:
+        await calls.aclose()
 
 
 def _address(settings: SourcingSettings, name: str) -> str:

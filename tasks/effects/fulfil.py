@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
 from connectors.shop_files import carriers_in
-from connectors.shops import opened_shops
-from connectors.shops.protocol import NOTHING_LEFT, Shop, ShownOrder
+from connectors.shops import KINDS as SHOPS
+from connectors.shops import opened_shop
+from connectors.shops.protocol import NOTHING_LEFT, Shop
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
@@ -21,9 +23,9 @@ from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_e
 
 @dataclass(frozen=True)
 class Fulfil(EffectKind):
-    """Giving shops the numbers of `parcels`, by `order_ref`. The shop's order shows the numbers that it has."""
+    """Giving a `shop` the numbers of `parcels`, by `order_ref`. The shop's order shows the numbers that it has."""
 
-    shops: Mapping[str, Shop] = field(default_factory=dict)
+    shop: Shop | None = None
     parcels: Mapping[str, Parcel] = field(default_factory=dict)
 
     action: ClassVar[Action] = Action.FULFIL
@@ -35,9 +37,10 @@ class Fulfil(EffectKind):
         return bool(part)
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        shop, parcel = self.shops[str(order.shop)], self.parcels[order.order_ref]
+        parcel = self.parcels[order.order_ref]
+        assert self.shop is not None
         try:
-            shown = await shop.read(parcel.shop_ref)
+            shown = await self.shop.read(parcel.shop_ref)
         except Misconfigured:
             raise
         except XportcnError as error:
@@ -46,20 +49,16 @@ class Fulfil(EffectKind):
             if not shown.takes(parcel):
                 raise Refused(shown.why or "nothing of these lines is left to be sent there", code=NOTHING_LEFT)
             name, there = carrier_names(parcel.company, carriers_in(self.resources.settings.data_dir), str(order.shop))
-            await shop.fulfil(shown, parcel, there or name, lambda: self.resources.leave(claim))
+            await self.shop.fulfil(shown, parcel, there or name, lambda: self.resources.leave(claim))
         return _given(parcel.number)
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        async with self._opened() as shops:
-
-            async def seen(attempt: Attempt) -> Sighting:
-                order = attempt.order
-                return _seen(attempt, await shops[str(order.shop)].read(str(order.shop_ref)))
-
-            return await read_back_each([one for one in attempts if one.order.shop in shops], seen)
-
-    def _opened(self) -> AbstractAsyncContextManager[Mapping[str, Shop]]:
-        return nullcontext(self.shops) if self.shops else opened_shops(self.resources.settings)
+        found = dict[str, Sighting]()
+        for name in sorted({str(one.order.shop) for one in attempts} & {*SHOPS}):
+            async with nullcontext(self.shop) if self.shop else opened_shop(self.resources.settings, name) as shop:
+                of_shop = [one for one in attempts if one.order.shop == name]
+                found |= await read_back_each(of_shop, partial(_seen, shop))
+        return found
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         """Whether the shop said no in words of its own; the order that is read after it decides."""
@@ -70,11 +69,11 @@ class Fulfil(EffectKind):
         return isinstance(sighting, OwnRecord)
 
 
-def _seen(attempt: Attempt, shown: ShownOrder) -> Sighting:
-    number = attempt.effect.part
-    if number in shown.numbers:
+async def _seen(shop: Shop, attempt: Attempt) -> Sighting:
+    number, order = attempt.effect.part, attempt.order
+    if number in (await shop.read(str(order.shop_ref))).numbers:
         return _given(number)
-    return OwnRecord(shown=Statement(source=Source.DETAIL, of=attempt.order.order_ref, value="no such number"))
+    return OwnRecord(shown=Statement(source=Source.DETAIL, of=order.order_ref, value="no such number"))
 
 
 def _given(number: str) -> Proof:
