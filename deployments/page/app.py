@@ -233,7 +233,9 @@ class Page:
         now, server = await self.now()
         mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
         links = [link for one in mine for link in anchors(links_of([one], server.forms))]
-        links += forms_of(server.forms, {"request-refund": {"order_ref": ref}, "cancel-orders": {"order_refs": [ref]}})
+        if order.state is not OrderState.REFUNDED:
+            ways: dict[str, Any] = {"request-refund": {"order_ref": ref}, "cancel-orders": {"order_refs": [ref]}}
+            links += forms_of(server.forms, ways)
         facts = {"state": order.state, "approved": order.approved, "paid": order.paid}
         facts |= {"freight": line_of(order).freight, "came back": order.refunded if order.refunded_minor else ""}
         facts |= {"order id": order.order_id, "shipment": order.shipment_order_id}

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.deployments.conftest import installed, market, shop
+from tests.deployments.conftest import installed, market, served, shop
 from tests.needs import leave_out
 from tests.ui.browser import chromium, window
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-__all__ = ["installed", "market", "shop"]
+__all__ = ["installed", "market", "served", "shop"]
 
 
 @pytest.fixture
