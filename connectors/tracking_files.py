@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,12 +22,10 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.shop_files import carriers_in, profiles_in
 from connectors.shops import shops_with_api
-from domain.cells import no_formula
+from domain.cells import csv_cell
 from domain.effects import OPEN, Action, EffectStatus
 from domain.shop_tracking import GENERIC, Parcel, Sheet, lines_by_number
 from domain.wording import pluralize
-
-BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,5 +139,5 @@ def _text(sheet: Sheet, rows: list[list[str]]) -> str:
     tabs: Any = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
     writer = csv.writer(out, **({} if sheet.suffix == "csv" else tabs))
     for row in (*sheet.above, [*sheet.columns], *rows):
-        writer.writerow([no_formula(BREAKS.sub(" ", cell).strip()) for cell in row])
+        writer.writerow([csv_cell(cell) for cell in row])
     return out.getvalue()

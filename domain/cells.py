@@ -23,6 +23,7 @@ DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # At the beginning of a cell; and behind what a spreadsheet of another country takes for the end of one.
 FORMULA = re.compile(r"(^|[,;|\t\r\n])([\s\"]*)([=+\-@＝＋－＠])")
 _NO_FORMULA = re.compile(FORMULA.pattern.replace("([=", "'([="))
+_BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]+")
 LOST = "\ufffd"
 # Printable for Python, yet invisible, or out of place in a cell.
 PASSES_FOR_SEEN = re.compile(
@@ -78,6 +79,11 @@ def _require_characters(text: str) -> None:
 def no_formula(text: str) -> str:
     """The text for a CSV file, with `'` before what a spreadsheet would take for a formula."""
     return FORMULA.sub(r"\1\2'\3", text)
+
+
+def csv_cell(text: str) -> str:
+    """The text on one line, for a CSV file that a spreadsheet may open."""
+    return no_formula(_BREAKS.sub(" ", text).strip())
 
 
 def with_formula(text: str) -> str:

@@ -64,6 +64,8 @@ class ShopServer:
         content = json.loads(body) if body else {}
         if path.startswith("/admin/"):
             return self._shopify(content)
+        if path == "/wp-json/wc/v3/orders":
+            return 200, [*self._woo_waiting(), {**self._woo_waiting()[0], "id": 9, "date_paid": None}]
         found = re.fullmatch(r"/wp-json/(wc|wc-shipment-tracking)/v3/orders/([0-9]+)(/[a-z-]+)?", path)
         assert found, path
         return self._woo(method, found[1], found[2], found[3] or "", content)
@@ -73,11 +75,17 @@ class ShopServer:
 
     def _shopify(self, content: Any) -> Answer:
         query, given = content["query"], content["variables"]
-        if "orders(first" in query:
+        if "orders(first: 5" in query:
             ref = re.fullmatch('name:"#(.+)"', given["query"])
             assert ref
             alike = [name for name in self.orders if name.startswith(ref[1])]  # a search finds more than the name
             return 200, {"data": {"orders": {"nodes": [{"id": f"gid:{name}", "name": f"#{name}"} for name in alike]}}}
+        if "financial_status:paid" in query:
+            names = sorted(self.orders)
+            at = int(given["after"] or 0)
+            page = {"hasNextPage": at + 1 < len(names), "endCursor": str(at + 1)}
+            nodes = [self._waiting(name) for name in names[at : at + 1]]
+            return 200, {"data": {"orders": {"pageInfo": page, "nodes": nodes}}}
         if "order(id" in query:
             return 200, {"data": {"order": self._shown(given["id"].removeprefix("gid:"))}}
         (part,) = given["fulfillment"]["lineItemsByFulfillmentOrder"]
@@ -105,6 +113,37 @@ class ShopServer:
             "fulfillments": [{"trackingInfo": [{"number": number}]} for number in order.numbers],
             "fulfillmentOrders": {"pageInfo": whole, "nodes": [part]},
         }
+
+    def _waiting(self, name: str) -> Any:
+        lines = [
+            {"id": f"gid:{line}", "sku": sku, "name": "A fern", "requiresShipping": True, "unfulfilledQuantity": pieces}
+            for line, (sku, pieces) in self.orders[name].lines.items()
+        ]
+        at = {
+            **{"name": "Jane Doe", "phone": None, "address1": "1 Main St", "address2": None, "company": "=Doe & Co"},
+            **{"city": "Boston", "zip": "02134", "province": "MA", "countryCodeV2": "US"},
+        }
+        return {
+            **{"name": f"#{name}", "email": "jane@example.com", "phone": "+1 617 555 0100", "shippingAddress": at},
+            "lineItems": {"pageInfo": {"hasNextPage": False}, "nodes": lines},
+        }
+
+    def _woo_waiting(self) -> Any:
+        at = {
+            **{"first_name": "Jane", "last_name": "Doe", "address_1": "1 Main St", "company": "=Doe & Co"},
+            **{"city": "Boston", "state": "MA", "postcode": "02134", "country": "US"},
+        }
+        return [
+            {
+                **{"id": int(name), "status": "processing", "shipping": at, "date_paid": "2026-01-01T00:00:00"},
+                "billing": {"email": "jane@example.com", "phone": "+1 617 555 0100"},
+                "line_items": [
+                    {"id": int(line), "name": "A fern", "sku": sku, "quantity": pieces}
+                    for line, (sku, pieces) in self.orders[name].lines.items()
+                ],
+            }
+            for name in sorted(self.orders)
+        ]
 
     def _woo(self, method: str, space: str, ref: str, what: str, content: Any) -> Answer:
         if (order := self.orders.get(ref)) is None:

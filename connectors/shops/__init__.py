@@ -14,9 +14,14 @@ from connectors.shops.woocommerce import WooCommerce
 KINDS: Mapping[str, type[Shop]] = {"shopify": Shopify, "woocommerce": WooCommerce}
 
 
+def connected(settings: SourcingSettings) -> list[str]:
+    """The shops with an address in the settings."""
+    return [name for name in KINDS if _address(settings, name)]
+
+
 def shops_with_api(settings: SourcingSettings) -> frozenset[str]:
     """The shops that get tracking numbers by their API."""
-    return frozenset(name for name in KINDS if settings.fulfil and _address(settings, name))
+    return frozenset(connected(settings) if settings.fulfil else ())
 
 
 @asynccontextmanager

@@ -54,9 +54,28 @@ class ShownOrder:
                     break
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingLine:
+    """A line of an order that waits to be bought: a row of a request file, with `order` as the shop names it."""
+
+    order: str
+    line: str
+    sku: str
+    name: str
+    quantity: int
+    receiver_name: str
+    receiver_phone: str
+    receiver_email: str
+    country: str
+    state: str
+    city: str
+    zip: str
+    address: str
+
+
 @dataclass(frozen=True)
 class Shop(ABC):
-    """A shop's API. Both methods raise as the connector's calls do (`connectors.xportcn.errors`)."""
+    """A shop's API. All methods raise as the connector's calls do (`connectors.xportcn.errors`)."""
 
     calls: ShopCalls
 
@@ -68,6 +87,10 @@ class Shop(ABC):
     @abstractmethod
     async def read(self, shop_ref: str) -> ShownOrder:
         """The order, read now."""
+
+    @abstractmethod
+    async def waiting(self) -> list[WaitingLine]:
+        """The lines of paid orders of which nothing was sent, in the shop's order."""
 
     @abstractmethod
     async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:

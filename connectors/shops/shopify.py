@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -10,8 +10,8 @@ from pydantic.alias_generators import to_camel
 
 from connectors.foreign import clean, shortened
 from connectors.shops.calls import fitting
-from connectors.shops.protocol import Shop, ShownLine, ShownOrder
-from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered
 from domain.shop_tracking import Parcel
 
 PATH = "/admin/api/2026-10/graphql.json"
@@ -23,7 +23,13 @@ SHOW = """query($id: ID!) { order(id: $id) {
     lineItems(first: 50) { pageInfo { hasNextPage } nodes { id remainingQuantity lineItem { id sku name } } } } } } }"""
 FULFIL = """mutation($fulfillment: FulfillmentInput!) { fulfillmentCreate(fulfillment: $fulfillment) {
   fulfillment { id } userErrors { message } } }"""
+WAITING = """query($after: String) { orders(first: 20, after: $after, sortKey: CREATED_AT,
+    query: "status:open financial_status:paid fulfillment_status:unfulfilled") { pageInfo { hasNextPage endCursor }
+  nodes {
+  name email phone shippingAddress { name phone address1 address2 company city zip province countryCodeV2 }
+  lineItems(first: 30) { pageInfo { hasNextPage } nodes { id sku name requiresShipping unfulfilledQuantity } } } } }"""
 USER_ERRORS = "user_errors"
+MOST_PAGES = 500
 N = TypeVar("N")
 
 
@@ -40,6 +46,7 @@ class Named(Node):
 
 class PageInfo(Node):
     has_next_page: bool
+    end_cursor: str | None = None
 
 
 class Page(Node, Generic[N]):
@@ -80,6 +87,33 @@ class Order(Node):
     fulfillment_orders: Page[Part]
 
 
+class Address(Node):
+    name: str | None
+    phone: str | None
+    address1: str | None
+    address2: str | None
+    company: str | None
+    city: str | None
+    zip: str | None
+    province: str | None
+    country_code_v2: str | None
+
+
+class WaitingItem(LineItem):
+    requires_shipping: bool
+    unfulfilled_quantity: int
+
+
+class Waiting(Node):
+    """An order that nothing was sent of."""
+
+    name: str
+    email: str | None
+    phone: str | None
+    shipping_address: Address | None
+    line_items: Page[WaitingItem]
+
+
 class UserError(Node):
     message: str
 
@@ -104,6 +138,16 @@ class Shopify(Shop):
             return ShownOrder(numbers=numbers, why="it has more lines than are read")
         lines = [_line(part, one) for part in parts if part.status in OPEN for one in part.line_items.nodes]
         return ShownOrder(numbers=numbers, lines=tuple(lines))
+
+    async def waiting(self) -> list[WaitingLine]:
+        lines, after = list[WaitingLine](), None
+        for _ in range(MOST_PAGES):
+            page = fitting(Page[Waiting], await self._asked(WAITING, {"after": after}, "orders"))
+            lines += [line for order in page.nodes for line in _waiting(order)]
+            after = page.page_info.end_cursor
+            if not page.page_info.has_next_page:
+                return lines
+        raise ContractMismatch(f"more than {MOST_PAGES} pages of orders", operation="shopify")
 
     async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:
         parts: dict[str, list[dict[str, object]]] = {}
@@ -153,3 +197,27 @@ def _line(part: Part, one: Line) -> ShownLine:
     return ShownLine(
         ref=one.id, line=item.id, sku=item.sku or "", name=item.name, left=one.remaining_quantity, of=part.id
     )
+
+
+def _waiting(order: Waiting) -> Iterator[WaitingLine]:
+    """The lines of an order that has all of them on its page; another is bought from the shop's export."""
+    at = order.shipping_address
+    if at is None or order.line_items.page_info.has_next_page:
+        return
+    for item in order.line_items.nodes:
+        if item.requires_shipping and item.unfulfilled_quantity > 0:
+            yield WaitingLine(
+                order=order.name,
+                line=item.id,
+                sku=item.sku or "",
+                name=item.name,
+                quantity=item.unfulfilled_quantity,
+                receiver_name=at.name or "",
+                receiver_phone=at.phone or order.phone or "",
+                receiver_email=order.email or "",
+                country=at.country_code_v2 or "",
+                state=at.province or "",
+                city=at.city or "",
+                zip=at.zip or "",
+                address=", ".join(filter(None, (at.address1, at.address2, at.company))),
+            )

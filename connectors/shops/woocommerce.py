@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from connectors.shops.calls import fitting
-from connectors.shops.protocol import Shop, ShownLine, ShownOrder
-from connectors.xportcn.errors import Refused
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine
+from connectors.xportcn.errors import ContractMismatch, Refused
 from domain.shop_tracking import Parcel
 
-ORDER = "/wp-json/wc/v3/orders/{}"
+ORDERS = "/wp-json/wc/v3/orders"
+ORDER = ORDERS + "/{}"
 FULFILLMENTS = ORDER + "/fulfillments"
 TRACKINGS = "/wp-json/wc-shipment-tracking/v3/orders/{}/shipment-trackings"
 NO_ROUTE = "rest_no_route"
 OVER = ("cancelled", "refunded", "failed", "trash")
 GONE = 404
+A_PAGE, MOST_PAGES = 50, 500
 
 
 class LineItem(BaseModel):
@@ -32,6 +34,29 @@ class LineItem(BaseModel):
 class Order(BaseModel):
     status: str
     line_items: list[LineItem]
+
+
+class Place(BaseModel):
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    address_1: str = ""
+    address_2: str = ""
+    city: str = ""
+    state: str = ""
+    postcode: str = ""
+    country: str = ""
+    phone: str = ""
+    email: str = ""
+
+
+class Waiting(Order):
+    """An order that is paid and nothing was sent of; `processing` also has those that are paid on delivery."""
+
+    id: int
+    date_paid: str | None = None
+    billing: Place
+    shipping: Place
 
 
 class Meta(BaseModel):
@@ -97,6 +122,17 @@ class WooCommerce(Shop):
                 raise
         return TRACKINGS, await self.calls.read("GET", TRACKINGS.format(ref))
 
+    async def waiting(self) -> list[WaitingLine]:
+        lines = list[WaitingLine]()
+        for number in range(1, MOST_PAGES):
+            query = {"status": "processing", "orderby": "id", "order": "asc", "per_page": str(A_PAGE)}
+            found = await self.calls.read("GET", ORDERS, query | {"page": str(number)})
+            page = fitting(list[Waiting], found)
+            lines += [line for order in page if order.date_paid for line in _waiting(order)]
+            if len(page) < A_PAGE:
+                return lines
+        raise ContractMismatch(f"more than {MOST_PAGES} pages of orders", operation="woocommerce")
+
     async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:
         if shown.route == TRACKINGS:
             body: dict[str, object] = {
@@ -120,3 +156,24 @@ class WooCommerce(Shop):
 def _line(item: LineItem, sent: int) -> ShownLine:
     ref = str(item.id)
     return ShownLine(ref=ref, line=ref, sku=item.sku or "", name=item.name, left=max(item.quantity - sent, 0))
+
+
+def _waiting(order: Waiting) -> Iterator[WaitingLine]:
+    to, by = order.shipping, order.billing
+    at = to if to.address_1 else by
+    for item in order.line_items:
+        yield WaitingLine(
+            order=str(order.id),
+            line=str(item.id),
+            sku=item.sku or "",
+            name=item.name,
+            quantity=item.quantity,
+            receiver_name=f"{at.first_name} {at.last_name}".strip(),
+            receiver_phone=to.phone or by.phone,
+            receiver_email=by.email,
+            country=at.country,
+            state=at.state,
+            city=at.city,
+            zip=at.postcode,
+            address=", ".join(filter(None, (at.address_1, at.address_2, at.company))),
+        )

@@ -39,7 +39,7 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
     assert names == [
         *("buy-from-inbox", "buy-from-file", "finish-batch"),
         *("sync-tracking", "sync-catalog", "watch-book", "reconcile-ledger", "compute-costs", "hear-callbacks"),
-        *("follow-after-sale", "export-tables", "export-tracking"),
+        *("follow-after-sale", "export-tables", "export-tracking", "shop-orders"),
         *("pause-buying", "resume-buying", "confirm-marketplace", "drop-orders", "show-todo"),
         *("send-digest", "send-messages", "cancel-orders"),
         *REMEDIES,

@@ -23,4 +23,4 @@ def test_helpers_are_registered_where_the_ledger_lets_runs_share(
     deploy()
     assert sys.argv[1:3] == ["--no-prompt", "deploy"]
     assert sys.argv.count("help-batch") == helps
-    assert sys.argv.count("--name") == 26 + helps
+    assert sys.argv.count("--name") == 27 + helps

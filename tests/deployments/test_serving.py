@@ -33,6 +33,7 @@ NAMES = {
     "compute-costs/compute-costs",
     "export-tables/export-tables",
     "export-tracking/export-tracking",
+    "shop-orders/shop-orders",
     "drop-orders/drop-orders",
     "show-todo/show-todo",
     "hear-callbacks/hear-callbacks",

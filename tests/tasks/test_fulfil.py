@@ -22,16 +22,21 @@ from pydantic import SecretStr
 from connectors import http
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
+from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
+from connectors.shops import opened_shop
+from connectors.shops.requests import write_requests
 from connectors.tracking_files import write_tracking
 from connectors.xportcn.errors import Misconfigured
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
-from domain.orders import Component, OrderRequest, OwnSku, Receiver, RequestLine
+from domain.orders import Component, OrderRequest, OwnSku, Receiver, RequestLine, ShopLine
+from domain.plan import PlannedOrder
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
 from tasks.fulfil import fulfil_orders
 from tests.clock import MovableClock
+from tests.connectors.test_shop_files import BOOK
 from tests.connectors.test_tracking_files import booked, scanned
 from tests.shops import Death, Fault, InProcess, Order, ShopServer
 from tests.tasks.conftest import resources_on
@@ -227,6 +232,36 @@ async def test_an_odd_answer_is_no_reason_to_give_a_number_twice(world: World, m
     world.clock.advance(LATER_S)
     await world.night()
     assert world.server.given == ["A"]
+
+
+@pytest.mark.parametrize("shop", ["shopify", "woocommerce"])
+async def test_waiting_orders_come_as_a_request_file_but_for_those_that_are_known(world: World) -> None:
+    """As the shop's export would be read, with the shop's ids of the lines; an untaken file is written anew."""
+    world.order("1003", "A")
+    world.server.orders |= {"1001": Order({"71": ("FERN-1", 2)}), "1002": Order({"72": ("", 1)})}
+    inbox, prefix = world.folder / "inbox", "S-" if world.shop == "shopify" else "W-"
+    with world.ledger() as ledger:
+        ledger.parts.keep({f"{prefix}1003": {"FERN-1": f"{prefix}1003-b"}})
+
+    async def read() -> int:
+        with world.run() as run:
+            async with opened_shop(run.settings, world.shop) as shop:
+                return write_requests(run.ledger, world.folder, inbox, world.shop, await shop.waiting())
+
+    assert (await read(), await read()) == (2, 2)
+    (file,) = inbox.iterdir()
+    parsed = read_request_file(file, book=BOOK)
+    first, second = parsed.orders
+    assert (parsed.faults, first.shop, first.shop_ref) == ((), world.shop, world.ref.format("1001"))
+    assert (first.order_ref, second.order_ref) == (f"{prefix}1001", f"{prefix}1002")
+    lines = [(own.sku, own.shop_lines) for order in (first, second) for own in order.own_skus]
+    ids = ("gid:71", "gid:72") if world.shop == "shopify" else ("71", "72")
+    assert lines == [("FERN-1", (ShopLine(line=ids[0], quantity=2),)), ("A fern", (ShopLine(line=ids[1], quantity=1),))]
+    assert (first.receiver.name, first.receiver.phone, first.receiver.zip) == ("Jane Doe", "+1 617 555 0100", "02134")
+    assert first.receiver.address.startswith("1 Main St, ")
+    with world.ledger() as ledger:
+        ledger.put_plans([PlannedOrder(request=one) for one in parsed.orders], "batch")
+    assert (await read(), list(inbox.iterdir())) == (0, [])
 
 
 @pytest.mark.endurance

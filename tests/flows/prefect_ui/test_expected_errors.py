@@ -29,6 +29,7 @@ from flows.export import export_tables, export_tracking
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.reconcile import reconcile_ledger
 from flows.resolve import resolve_order
+from flows.shop_orders import shop_orders
 from flows.sync_tracking import sync_tracking
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -47,6 +48,7 @@ FORMS: dict[Flow[..., Any], list[str]] = {
     compute_costs: ["Paid since", "Currency", "CSV file", "Sheet", "Only what has moved"],
     export_tables: ["Tables", "Query", "Format", "File"],
     export_tracking: [],
+    shop_orders: ["Inbox"],
     cancel_orders: ["Orders", "Reason", "Only show what would happen"],
     follow_after_sale: ["Orders per step"],
     hear_callbacks: ["About", "Ticket"],
