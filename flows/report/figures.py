@@ -213,11 +213,12 @@ LISTED = f"""first_of AS (
     SELECT *, list_position($ranks, state) AS rank FROM mine ORDER BY rank, order_ref LIMIT {MOST_LISTED}
 ),
 lines AS (
-    SELECT order_ref, arg_min(title, line_no) AS title, count(*) AS lines FROM order_lines
+    SELECT order_ref, arg_min(title, line_no) AS title, arg_min(item_id, line_no) AS item_id, count(*) AS lines
+    FROM order_lines
     WHERE order_ref IN (SELECT order_ref FROM first_of) GROUP BY order_ref
 )
-SELECT order_ref, marketplace, state, coalesce(title, '') AS title, coalesce(lines, 0) AS lines, paid_minor, currency,
-    freight_minor, freight_currency
+SELECT order_ref, marketplace, state, coalesce(title, '') AS title, coalesce(item_id, '') AS item_id,
+    coalesce(lines, 0) AS lines, paid_minor, currency, freight_minor, freight_currency
 FROM first_of LEFT JOIN lines USING (order_ref) ORDER BY rank, order_ref"""
 
 QUERIES = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
 from connectors.snapshots.rows import records
 from domain.follow_ups import as_text
+from domain.items import product_page
+from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize, shorten
@@ -94,6 +96,17 @@ TODO = "Each with its command: sourcing todo"
 LONGEST_TITLE = 80
 MOST_PROBLEMS = 5
 ALL_FIGURES = "sourcing report --json"
+
+
+class Linked(str):
+    """The text of a cell that leads to an address, where there is one."""
+
+    address: str
+
+    def __new__(cls, text: str, address: str) -> Self:
+        made = super().__new__(cls, text)
+        made.address = address
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,7 +392,7 @@ def _listed(figures: Figures) -> ReportSection:
             row["order_ref"],
             row["marketplace"],
             words(row["state"]),
-            _title(row),
+            Linked(_title(row), product_page(Marketplace(row["marketplace"]), row["item_id"])),
             amount(row["paid_minor"], row["currency"]) if row["paid_minor"] else "",
             amount(row["freight_minor"], row["freight_currency"]) if isinstance(row["freight_currency"], str) else "",
         )

@@ -48,7 +48,7 @@ def busy() -> Figures:
             order("B", "held", reason=XSS, updated_at=DAY),
         ],
         requests=[{"order_ref": "A", "quantity": 1, "max_unit_price_minor": 1200, "currency": "CNY"}],
-        order_lines=[{"order_ref": "A", "title": f"帆布 {XSS}", "amount_minor": 900}],
+        order_lines=[{"order_ref": "A", "title": f"帆布 {XSS}", "item_id": "600001", "amount_minor": 900}],
         payments=[
             {**pay, "order_ref": "A", "amount_minor": 1000},
             {**pay, "order_ref": "C", "amount_minor": 500, "paid_at": hours(48)},
@@ -68,12 +68,14 @@ def test_words_of_others_stay_words(content: str) -> None:
     parsed = Parsed(content)
     assert parsed.text.count(XSS) == 3
     assert {"script", "img", "iframe", "object", "link"}.isdisjoint(tag for tag, _ in parsed.elements)
+    links = [given["href"] for tag, given in parsed.elements if tag == "a"]
+    assert links == ["https://item.taobao.com/item.htm?id=600001"]  # of what was bought; of B no item is known
     assert not [name for _, attributes in parsed.elements for name in attributes if name.startswith("on")]
 
 
 def test_the_page_asks_nothing_of_the_network(content: str) -> None:
-    """It has no address in it, and forbids itself the rest."""
-    assert re.findall(r"https?:", content) == []
+    """It has no address in it but of links to goods, and forbids itself the rest."""
+    assert re.findall(r'(?<!<a href=")https?:', content) == []
     assert "default-src 'none'; style-src 'unsafe-inline'" in content
 
 

@@ -261,10 +261,10 @@ def test_of_many_orders_those_that_wait_are_listed_first() -> None:
     """Two hundred at most, with the first line's title and how many lines there are."""
     figures = told(
         orders=[*(order(f"A{n:03}", "delivered") for n in range(250)), order("Z", "held")],
-        order_lines=[{"order_ref": "Z", "line_no": n, "title": f"标题 {n}"} for n in (2, 1)],
+        order_lines=[{"order_ref": "Z", "line_no": n, "title": f"标题 {n}", "item_id": f"60000{n}"} for n in (2, 1)],
     )
     assert len(figures.listed) == 200
-    assert rows(figures.listed[["order_ref", "title", "lines"]])[0] == ("Z", "标题 1", 2)
+    assert rows(figures.listed[["order_ref", "title", "item_id", "lines"]])[0] == ("Z", "标题 1", "600001", 2)
     assert figures.listed["order_ref"][1] == "A000"
 
 
