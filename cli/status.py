@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli.failures import COULD_NOT_RUN, say
 from cli.terminal import clock_time, console, person, show_all_orders, show_orders, table_of, zone
+from connectors.ledger.records import line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.money import Money
@@ -17,7 +18,6 @@ from domain.reasons import ReasonCode
 from domain.report import ReportLine
 from domain.wording import shorten
 from flows.answers.histories import history_of
-from flows.batch.reporting import line_of
 
 MOST_ORDERS = 200
 

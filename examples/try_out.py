@@ -17,6 +17,7 @@ from cli.failures import explained
 from cli.run import print_report
 from cli.running import run_flow
 from cli.terminal import console, show_orders
+from connectors.ledger.records import line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SANDBOX_ACCOUNT, SourcingSettings
 from deployments.local_server import prefect_server
@@ -24,7 +25,6 @@ from domain.money import Money
 from domain.report import BatchReport
 from domain.states import ROAD, OrderState
 from domain.wording import pluralize
-from flows.batch.reporting import line_of
 
 if TYPE_CHECKING:
     from flows.sync_tracking import TrackReport

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from prefect import runtime
 from prefect.states import Completed
 
-from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.records import EffectRecord, OrderRecord, line_of
 from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
 from domain.effects import OPEN, EffectStatus
@@ -20,7 +20,6 @@ from domain.reasons import Reason, ReasonCode, because, together
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize
-from flows.batch.reporting import line_of
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.dry_run import DryRunRow, show_dry_run
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger

@@ -11,6 +11,7 @@ from functools import partial
 from prefect import flow
 
 from connectors.ledger.overview import every_open_effect
+from connectors.ledger.records import line_of
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.budget import start_of_day
@@ -24,7 +25,6 @@ from domain.service_orders import ServiceOrder
 from domain.witnessed import FLAWS
 from flows.batch.chunks import chunks
 from flows.batch.opening import opened
-from flows.batch.reporting import line_of
 from flows.notify.news import of_findings
 from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form

@@ -17,7 +17,7 @@ from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.many import chunked
 from connectors.ledger.overview import OrderStanding, every_open_effect, standing_of
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting
 from connectors.shops import shops_with_api
@@ -35,7 +35,6 @@ from domain.unknown_words import counted
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks
 from flows.batch.opening import opened
-from flows.batch.reporting import line_of
 from flows.notify.news import of_late_payments, of_parcels, of_stuck, stall_cause, stuck_cause
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import show_table, with_what_waits

@@ -24,7 +24,8 @@ from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.quotes import FreightQuote, Quote
-from domain.reasons import Reason, ReasonCode, read
+from domain.reasons import Reason, ReasonCode, explained, read
+from domain.report import ReportLine
 from domain.service_orders import Shipment
 from domain.states import OrderState
 from domain.witnessed import Contradicted, RefusedForGood, contradiction
@@ -364,3 +365,20 @@ _PROOFS: Mapping[EffectStatus, type | UnionType] = {
     EffectStatus.REFUSED: RefusedForGood | Absent,
     EffectStatus.UNSENT: NotHappened,
 }
+
+
+def line_of(order: OrderRecord) -> ReportLine:
+    """An order of the ledger as a line of a report; its freight is shown once it is booked."""
+    is_booked = order.shipment_order_id is not None
+    return ReportLine(
+        order_ref=order.order_ref,
+        marketplace=order.marketplace,
+        state=order.state,
+        **explained(order.why),
+        order_id=order.order_id,
+        paid_fen=order.paid_minor,
+        shipment_order_id=order.shipment_order_id,
+        tracking_numbers=order.tracking_numbers,
+        freight_minor=order.freight_minor if is_booked else None,
+        freight_currency=order.freight_currency if is_booked else None,
+    )

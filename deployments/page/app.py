@@ -33,7 +33,7 @@ from connectors.export_formats import ExportFormat
 from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.overview import counted_by_state, every_batch
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import SnapshotError
@@ -48,7 +48,6 @@ from domain.states import OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.histories import history_of, meant_by
 from flows.answers.todo import ToDo, alike, shared_commands, to_do
-from flows.batch.reporting import line_of
 from flows.prefect_ui.goods import picture
 from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, asked_by, links_of, paused_at, that_ask
 from flows.report.bars import LINE, SERIES, Bar, bars_chart, short_amount

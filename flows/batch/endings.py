@@ -15,12 +15,12 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import TerminationSignal
 from prefect.states import Completed
 
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import is_deployed_run
 from domain.report import BatchReport
 from domain.states import NEEDS_A_PERSON
-from flows.batch.reporting import bought_by, line_of
+from flows.batch.reporting import bought_by
 from flows.prefect_ui.artifacts import (
     NO_ORDERS,
     artifact_key,

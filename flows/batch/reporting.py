@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connectors.ledger.many import chunked
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
@@ -111,20 +111,3 @@ def _line(
         return line_of(orders[ref])
     plan = plans[ref]
     return ReportLine(order_ref=ref, marketplace=request.marketplace, state=plan.state, **explained(plan.why))
-
-
-def line_of(order: OrderRecord) -> ReportLine:
-    """An order of the ledger as a line of a report; its freight is shown once it is booked."""
-    is_booked = order.shipment_order_id is not None
-    return ReportLine(
-        order_ref=order.order_ref,
-        marketplace=order.marketplace,
-        state=order.state,
-        **explained(order.why),
-        order_id=order.order_id,
-        paid_fen=order.paid_minor,
-        shipment_order_id=order.shipment_order_id,
-        tracking_numbers=order.tracking_numbers,
-        freight_minor=order.freight_minor if is_booked else None,
-        freight_currency=order.freight_currency if is_booked else None,
-    )

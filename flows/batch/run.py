@@ -12,7 +12,7 @@ from functools import partial
 from connectors.ledger.dropping import drop
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import plan_hash
-from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.records import OrderChange, OrderRecord, line_of
 from domain.budget import BudgetLimits, over_budget
 from domain.decisions import held
 from domain.first_orders import MOST
@@ -38,7 +38,7 @@ from flows.batch.planning import (
     spend_limits,
     within_budget,
 )
-from flows.batch.reporting import batch_report, line_of
+from flows.batch.reporting import batch_report
 from flows.batch.sharing import Coordinator, shared
 from flows.batch.sorting import SortedOrders
 from flows.prefect_ui.artifacts import artifact_key

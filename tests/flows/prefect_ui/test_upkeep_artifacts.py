@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.ledger.codec import as_text, to_json
-from connectors.ledger.records import JSON_COLUMNS, OrderRecord
+from connectors.ledger.records import JSON_COLUMNS, OrderRecord, line_of
 from connectors.ledger.schema import orders
 from domain.reasons import ReasonCode, because
 from domain.report import ReportLine
@@ -16,7 +16,6 @@ from flows.after_sale_reporting import AfterSaleReport, RefundLine, Trouble
 from flows.after_sale_reporting import artifact_rows as after_sale_rows
 from flows.after_sale_reporting import summary_of as after_sale_summary
 from flows.batch.chunks import chunks
-from flows.batch.reporting import line_of
 from flows.sync_tracking import TASKS, TrackReport, orders_a_task, scan_words, summary_of, tracking_rows
 from tests.connectors.ledger.plans import plan
 from tests.flows.plans import planned
