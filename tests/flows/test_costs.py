@@ -217,20 +217,23 @@ async def test_more_lines_than_a_sheet_holds_are_said(books_run: Resources, monk
 
 DAY_MINUTES = 24 * 60
 NEW_RATE = replace(RATES[0], rate=RATES[0].rate * 2, on=PAID.date() + timedelta(days=1))
+MORE = pytest.mark.endurance
 
 
 @pytest.mark.parametrize(
     ("changed", "books", "computed"),
     [
         ({}, EUR, []),
-        ({"refunds": [refund("B-1", 100)]}, EUR, ["B-1"]),
-        ({"order_lines": [line("A-2", 1, 5000)]}, EUR, ["A-1", "A-2"]),
-        ({"shipments": [shipment("A-2", "S-2", 801, "FAR9")]}, EUR, ["A-1", "A-2"]),
+        pytest.param({"refunds": [refund("B-1", 100)]}, EUR, ["B-1"], marks=MORE),
+        pytest.param({"order_lines": [line("A-2", 1, 5000)]}, EUR, ["A-1", "A-2"], marks=MORE),
+        pytest.param({"shipments": [shipment("A-2", "S-2", 801, "FAR9")]}, EUR, ["A-1", "A-2"], marks=MORE),
         ({"shipments": [shipment("A-2", "S-2", 801, "FAR2")]}, EUR, ["A-1", "A-2", "B-1"]),
         ({"orders": [order("C-1", 700, None)]}, EUR, ["C-1"]),
-        ({"orders": [order("B-1", 0, "S-3")], "payments": [payment("B-1", 0)]}, EUR, ["B-1"]),
+        pytest.param({"orders": [order("B-1", 0, "S-3")], "payments": [payment("B-1", 0)]}, EUR, ["B-1"], marks=MORE),
         ({}, Books("EUR", Rates([*RATES, NEW_RATE])), ["A-1", "A-2", "B-1", "C-1"]),
-        ({}, Books("EUR", Rates([*RATES, replace(NEW_RATE, on=NEW_RATE.on + timedelta(days=9))])), []),
+        pytest.param(
+            {}, Books("EUR", Rates([*RATES, replace(NEW_RATE, on=NEW_RATE.on + timedelta(days=9))])), [], marks=MORE
+        ),
         ({}, Books("CNY", Rates()), None),
     ],
 )

@@ -141,6 +141,7 @@ def test_money_comes_back_without_the_goods(merchant: Merchant) -> None:
         assert_all_agree(merchant, order_ref, "in_transit", came_back=100)
 
 
+@pytest.mark.endurance
 def test_plain_readers_have_the_sums_of_the_ledger_after_three_runs_and_a_refund(merchant: Merchant) -> None:
     """DuckDB, Polars and pandas over the folders of tables, which every run has written again."""
     order_refs = arrived(merchant, {"taobao": 2, "1688": 1})

@@ -19,6 +19,7 @@ def requests(merchant: Merchant, each: int) -> Path:
     )
 
 
+@pytest.mark.endurance
 def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
     """A backup of before the purchase: first nothing is bought, then what the service has is taken on."""
     file = requests(merchant, 2)

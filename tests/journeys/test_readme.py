@@ -63,6 +63,7 @@ def test_the_way_from_the_try_out_to_orders_taken_back(tried_out: Merchant) -> N
     assert refunds == [{"order_ref": "DE-2001", "state": "returned"}, {"order_ref": "US-1002", "state": "refunded"}]
 
 
+@pytest.mark.endurance
 def test_the_way_through_the_carts(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was laid into the cart and changed there is ordered, paid and booked."""
     monkeypatch.chdir(ROOT)

@@ -37,6 +37,7 @@ def order_by_hand(merchant: Merchant) -> str:
     return asyncio.run(ordered())
 
 
+@pytest.mark.endurance
 def test_what_is_planted_is_found_and_named(merchant: Merchant) -> None:
     """After a clean run: an order made by hand, a wrong amount and a payment that never was. Each once, with remedy."""
     assert buy(merchant, ALL_FIVE) == {"booked": 7}

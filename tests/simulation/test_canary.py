@@ -54,7 +54,7 @@ def test_one_order_is_created_where_it_can_not_be_read_back(
     assert set(Shop(made, *[marketplace] * 5, chunk_size=chunk_size).plays(script).states.values()) == {"booked"}
 
 
-@pytest.mark.parametrize("chunk_size", [1, 50])
+@pytest.mark.parametrize("chunk_size", [1, pytest.param(50, marks=pytest.mark.endurance)])
 def test_the_others_are_created_once_the_first_is_read_back(made: Stage, chunk_size: int) -> None:
     """Before it is booked; its reading, payment and look at what was taken are not shared with others', no more calls.
 
@@ -116,7 +116,7 @@ def test_a_canary_that_is_sold_out_hands_over_to_the_next(made: Stage) -> None:
     assert shop.states == {f"R-{n}": "refused" if n <= 3 else "booked" for n in range(1, 6)}
 
 
-@pytest.mark.parametrize("chunk_size", [1, 50])
+@pytest.mark.parametrize("chunk_size", [1, pytest.param(50, marks=pytest.mark.endurance)])
 def test_after_four_of_them_the_others_are_held(made: Stage, chunk_size: int) -> None:
     shop = Shop(made, *[TAOBAO] * 6, faults={Call.CREATE: [SOLD_OUT] * 6}, chunk_size=chunk_size).plays(one_run)
     assert shop.states == {f"R-{n}": "refused" if n <= 4 else "held" for n in range(1, 7)}

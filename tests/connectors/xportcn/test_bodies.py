@@ -26,6 +26,7 @@ def of_size(size: int) -> web.Response:
     return web.Response(body=head + b"x" * (size - len(head) - len(tail)) + tail)
 
 
+@pytest.mark.endurance
 def test_no_answer_takes_more_memory_than_its_bound_allows() -> None:
     """500 MB plain or packed, packings within packings, headers without end: 300 MiB at most, and a plain error."""
     command = [sys.executable, "-m", "tests.connectors.xportcn.peak_memory"]
