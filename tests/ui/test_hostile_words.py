@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from connectors.ledger.records import line_of
 from connectors.ledger.store import Ledger
 from domain.reasons import ReasonCode, because
 from domain.report import BatchReport
 from domain.states import OrderState
-from flows.batch.reporting import line_of
 from flows.prefect_ui.artifacts import markdown_report
 from flows.prefect_ui.plan_table import plan_rows
 from tasks.engine.resources import utc_now
