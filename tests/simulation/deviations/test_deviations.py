@@ -17,17 +17,26 @@ from tests.simulation.stage import Stage, stage
 TAOBAO, ALIBABA, BIG_MAJOR, INTERNATIONAL, POIZON = Marketplace
 CALM, CRASH, PUT_BACK = Setting
 SAMPLE: tuple[tuple[str, Marketplace, Setting, int], ...] = (
+    ("text as numbers", TAOBAO, CALM, 0),
     ("total rows of the page", ALIBABA, PUT_BACK, 0),
     ("whole yuan for fen", BIG_MAJOR, CALM, 2),
     ("a hundredth of amounts in lists and details", TAOBAO, CALM, 1),
     ("names in PascalCase in lists", INTERNATIONAL, CALM, 0),
+    ("null as empty text", TAOBAO, CALM, 0),
+    ("times as ISO with Z", POIZON, CALM, 0),
     ("pages of 20 rows", ALIBABA, CRASH, 1),
+    ("rows: one row as an object", TAOBAO, CALM, 0),
     ("filters ignored", INTERNATIONAL, CALM, 0),
+    ("references in lower case", ALIBABA, CALM, 0),
+    ("errors as code 200", INTERNATIONAL, CALM, 0),
+    ("paid is waitbuyersign", ALIBABA, CALM, 0),
+    ("booleans as text", POIZON, CALM, 0),
+    ("text with NaN", BIG_MAJOR, CALM, 0),
     ("payment is a submission", ALIBABA, CALM, 0),
     ("second payment refused as paid already", TAOBAO, CALM, 0),
     ("payments shown after 1,100 s", POIZON, PUT_BACK, 3),
 )
-"""Forms that touch money or whole lists; `make endurance PART=deviations` has all."""
+"""One of each group, and the rows of what broke a promise once."""
 
 
 @pytest.fixture(scope="module")
