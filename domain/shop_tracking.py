@@ -41,8 +41,8 @@ class Sheet(BaseModel):
     def model_post_init(self, _context: object) -> None:
         try:
             codecs.lookup(self.encoding)
-        except LookupError as error:
-            raise ValueError(f"encoding: {error}") from None
+        except LookupError:
+            raise ValueError("encoding: not known") from None
         if unknown := self._facts - {*OF_A_LINE, *OF_A_PARCEL}:
             raise ValueError(
                 f"columns: {', '.join(sorted(unknown))} not known, use {', '.join(OF_A_PARCEL + OF_A_LINE)}"

@@ -12,7 +12,7 @@ from connectors.ledger.records import Intent, OrderRecord
 from connectors.shops import opened_shop
 from connectors.tracking_files import due_numbers
 from connectors.xportcn.errors import Misconfigured
-from domain.effects import Action
+from domain.effects import Action, EffectStatus
 from domain.shop_tracking import Parcel
 from domain.states import REACHED_BOOKED
 from tasks.effects.fulfil import Fulfil
@@ -23,26 +23,34 @@ from tasks.engine.retrying import retrying_task, this_try
 
 
 @retrying_task("fulfil")
-async def fulfil_orders(resources: Resources) -> None:
-    """Give each number once, shop by shop. Raises the first `Misconfigured` when the others have theirs."""
+async def fulfil_orders(resources: Resources) -> dict[str, int]:
+    """Give each number once; answers how many each shop has got.
+
+    Raises the first `Misconfigured` when the others have theirs.
+    """
+    given = dict[str, int]()
     try:
         await asyncio.to_thread(resources.ledger.marks.require_settled)
     except LedgerUnusable:  # it sends nothing now: a later run does
-        return
+        return given
     due = await asyncio.to_thread(due_numbers, resources.settings, resources.ledger)
     trouble = list[Misconfigured]()
     for name, one in sorted(due.items()):
         if one.by_api:
             try:
-                await _fulfil(resources, name, one.by_api)
+                given[name] = await _fulfil(resources, name, one.by_api)
             except Misconfigured as error:
                 trouble.append(error)
     if trouble:
         raise trouble[0]
+    return given
 
 
-async def _fulfil(resources: Resources, name: str, due: Sequence[Parcel]) -> None:
-    """Of several parcels of one order one after the other, since a claim is for one effect of each."""
+async def _fulfil(resources: Resources, name: str, due: Sequence[Parcel]) -> int:
+    """Answers how many the shop has got.
+
+    Of several parcels of one order one after the other, since a claim is for one effect of each.
+    """
     parcels: dict[str, list[Parcel]] = defaultdict(list)
     for parcel in due:
         parcels[parcel.order_ref].append(parcel)
@@ -54,6 +62,9 @@ async def _fulfil(resources: Resources, name: str, due: Sequence[Parcel]) -> Non
                 now = {ref: parcels[ref][place] for ref in refs}
                 orders = await asyncio.to_thread(resources.ledger.orders, refs)
                 await perform(Fulfil(resources, shop=shop, parcels=now), _intents(orders, now), orders)
+    sent = await asyncio.to_thread(resources.ledger.effects_of, parcels, Action.FULFIL)
+    wanted = {(parcel.order_ref, parcel.number) for parcel in due}
+    return sum((one.order_ref, one.part) in wanted and one.status is EffectStatus.DONE for one in sent)
 
 
 def _intents(orders: Mapping[str, OrderRecord], parcels: Mapping[str, Parcel]) -> list[Intent]:
