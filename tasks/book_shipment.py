@@ -17,7 +17,8 @@ from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import read_each
 from tasks.engine.lost_ledger import maybe_booked
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import raise_if_it_passes, retrying_task, this_try
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import raise_if_it_passes, this_try
 from tasks.pay import left_as
 from tasks.steps import Orders, Step
 

@@ -20,7 +20,8 @@ from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import raise_if_it_passes, retrying_task
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import raise_if_it_passes
 
 CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
 

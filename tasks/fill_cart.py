@@ -18,7 +18,8 @@ from tasks.effects.cart_line import AddToCart, part_of, require_cart, row_ids
 from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform_alone
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import raise_if_it_passes, retrying_task
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import raise_if_it_passes
 from tasks.preview import further_checked
 
 

@@ -19,7 +19,8 @@ from tasks.effects.fulfil import Fulfil
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task, this_try
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import this_try
 
 
 @retrying_task("fulfil")

@@ -27,7 +27,8 @@ from tasks.effects.reading_orders import another_s, by_channel, is_another_s, re
 from tasks.engine.gathering import ignore
 from tasks.engine.lost_ledger import maybe_paid
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import raise_if_it_passes, retrying_task
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import raise_if_it_passes
 from tasks.steps import MOST_TOGETHER, Orders, Step, Together
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)

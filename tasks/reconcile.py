@@ -30,7 +30,8 @@ from tasks.cancel_order import confirm_cancellations
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import raise_if_it_passes, retrying_task
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import raise_if_it_passes
 from tasks.pay import confirm_payments
 
 MOST_LOOKED_UP = 500

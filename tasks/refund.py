@@ -35,7 +35,8 @@ from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
 from tasks.effects.refund_states import asking, read_refund, restate, take_outcome
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task, this_try
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import this_try
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

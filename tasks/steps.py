@@ -12,7 +12,7 @@ from connectors.ledger.records import OrderRecord
 from tasks.effects.kinds import settled
 from tasks.engine.gathering import Arrivals, ignore
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import TryAgain
+from tasks.engine.tries import TryAgain
 
 Orders = Mapping[str, OrderRecord]
 MOST_TOGETHER = 20

@@ -24,7 +24,8 @@ from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import read_each
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task, this_try
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import this_try
 from tasks.pay import left_as, record_paid
 
 NOT_FOUND = "404"

@@ -28,7 +28,7 @@ from tasks.effects.outcomes import Begun
 from tasks.effects.settling import settle
 from tasks.engine.gathering import ignore
 from tasks.engine.resources import NEVER_S
-from tasks.engine.retrying import TryAgain, may_try_again, this_try
+from tasks.engine.tries import TryAgain, may_try_again, this_try
 
 Wanted = TypeVar("Wanted", Intent, EffectRecord)
 

@@ -16,7 +16,7 @@ from domain.states import OrderState
 from domain.unknown_words import Place, UnknownWord
 from tasks.effects.after_sale import after_sale_of
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import raise_if_it_passes
+from tasks.engine.tries import raise_if_it_passes
 
 AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETURNED, RefundState.REFUNDED})
 

@@ -20,7 +20,7 @@ from connectors.xportcn.errors import (
 from domain.decisions import Verdict, held, postponed
 from domain.reasons import ReasonCode, because
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import TryAgain, raise_if_it_passes
+from tasks.engine.tries import TryAgain, raise_if_it_passes
 
 
 def ignore(*_order_refs: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, partial, wraps
 from inspect import signature
@@ -14,7 +13,6 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import TaskRunContext
 from prefect.task_engine import run_task_async
 from prefect.tasks import Task
 from pydantic import PrivateAttr
@@ -24,8 +22,9 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting
 from connectors.snapshots.manifests import SnapshotSumsDiffer
 from connectors.xportcn.breaker import fail_fast
-from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from connectors.xportcn.errors import Misconfigured, ServiceAway
 from tasks.engine.resources import Resources
+from tasks.engine.tries import TryAgain, raise_if_it_passes
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -43,40 +42,6 @@ RETRIES = 200
 """Never reached: a try waits at the circuit breaker while the service is away, so a try is one absence of the service.
 """
 JITTER = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """Which try of a task this is, from 1, and how many may follow."""
-
-    this: int = 1
-    left: int = 0
-
-
-ONE = Tries()
-tries: ContextVar[Tries] = ContextVar("tries", default=ONE)
-"""The tries of a task outside Prefect."""
-
-
-class TryAgain(Exception):
-    """The rest of a task waits for the service; the message is the reason. All that is known is recorded."""
-
-
-def this_try() -> Tries:
-    if (run := TaskRunContext.get()) is None:
-        return tries.get()
-    return Tries(run.task_run.run_count, run.task.retries + 1 - run.task_run.run_count)
-
-
-def may_try_again(resources: Resources) -> bool:
-    """Whether another try is worth it and will come: else a task records what is left, and returns."""
-    return this_try().left > 0 and resources.breaker.waits and not resources.breaker.is_over
-
-
-def raise_if_it_passes(resources: Resources, error: XportcnError) -> None:
-    """Raise `TryAgain` for a read that failed since the service is away, while a further try may succeed."""
-    if isinstance(error, ServiceAway) and may_try_again(resources):
-        raise TryAgain(error.message) from error
 
 
 class _Call(Generic[R]):

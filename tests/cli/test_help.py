@@ -72,6 +72,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert set(json.loads(done.stdout)).isdisjoint(HEAVY)
 
 
+def test_looking_loads_neither_prefect_nor_arrow() -> None:
+    """`status`, `todo` and the reading of a request file, which a person waits for."""
+    looking = "import json, sys, cli.status, cli.todo, connectors.request_files; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", looking], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(json.loads(done.stdout)).isdisjoint({"prefect", "pandas", "pyarrow", "openpyxl", "duckdb"})
+
+
 def test_no_command_is_a_question_for_help(sourcing: Sourcing) -> None:
     """`sourcing` alone shows the help instead of an error that says nothing."""
     assert "Commands:" in sourcing().output

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -328,16 +326,3 @@ def test_a_damaged_binary_file_never_crashes(
     path.write_bytes(content)
     with suppress(UnreadableFile):
         read_request_file(path)
-
-
-def test_reading_csv_imports_no_heavy_module(save: Callable[[str, bytes], Path]) -> None:
-    path = save("requests.csv", f"{HEADER}\n{ROW}".encode())
-    script = (
-        "import sys, pathlib; from connectors.request_files import read_request_file; "
-        f"read_request_file(pathlib.Path({str(path)!r})); "
-        "print(sorted({'pandas', 'pyarrow', 'openpyxl'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "[]\n"

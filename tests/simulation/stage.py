@@ -22,7 +22,8 @@ from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
 from sandbox.catalogue import MARKETPLACES, Shelf
 from sandbox.world import World
-from tasks.engine.retrying import RetryingTask, Tries, TryAgain, tries
+from tasks.engine.retrying import RetryingTask
+from tasks.engine.tries import Tries, TryAgain, tries
 from tests.simulation.ledgers import SharedDatabase, WatchedLedger
 from tests.simulation.network import Network
 from tests.simulation.process import boundary, current

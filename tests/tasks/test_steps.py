@@ -18,7 +18,7 @@ from domain.states import OrderState
 from tasks.effects.kind import Proof
 from tasks.effects.protocol import perform
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import Tries, TryAgain, tries
+from tasks.engine.tries import Tries, TryAgain, tries
 from tasks.steps import Step, Together
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan

@@ -31,7 +31,7 @@ from tasks.effects.kind import Proof
 from tasks.effects.protocol import PassedOver, perform
 from tasks.effects.settling import settle
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import Tries, TryAgain, tries
+from tasks.engine.tries import Tries, TryAgain, tries
 from tasks.pay import pay_orders
 from tasks.steps import Step
 from tests.clock import MovableClock

@@ -22,7 +22,7 @@ from domain.decisions import held, postponed
 from domain.reasons import earlier
 from tasks.engine.gathering import Arrivals, PartialResults, gather_missing, gather_queued, not_read
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import Tries, TryAgain, tries
+from tasks.engine.tries import Tries, TryAgain, tries
 from tests.verdicts import in_words
 
 BREAKER = SimpleNamespace(waits=True, is_over=False)

@@ -16,7 +16,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import TryAgain, may_try_again, retrying_task
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import TryAgain, may_try_again
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
