@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from connectors.shop_files import carriers_in, profiles_in
 from connectors.shops import shops_with_api
 from domain.cells import csv_cell
 from domain.effects import OPEN, Action, EffectStatus
-from domain.shop_tracking import GENERIC, Parcel, Sheet, lines_by_number
+from domain.shop_tracking import GENERIC, Parcel, Sheet, carrier_names, lines_by_number
 from domain.wording import pluralize
 
 
@@ -115,11 +116,11 @@ def _parcels(order: OrderRecord, proven: Mapping[Number, datetime], zone: ZoneIn
 def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, due: Due) -> TrackingFile | None:
     day = ledger.clock().astimezone(ZoneInfo(settings.timezone)).date()
     path = _free(settings.data_dir.absolute() / "exports", f"{sheet.name or shop}-{day}", sheet.suffix, ledger)
-    carriers = carriers_in(settings.data_dir)
+    names = cache(partial(carrier_names, carriers=carriers_in(settings.data_dir), shop=sheet.carriers or shop))
     numbers = [*due.whole, *((one.order_ref, one.number) for one in due.parcels)]
     with ledger.exported.exporting(numbers, path.name) as new:
         parcels = [one for one in due.parcels if (one.order_ref, one.number) in new]
-        rows = [row for parcel in parcels for row in sheet.rows(parcel, carriers, shop)]
+        rows = [row for parcel in parcels for row in sheet.rows(parcel, *names(parcel.company))]
         if rows:
             with whole(path) as unfinished:
                 unfinished.write_bytes(_text(sheet, rows).encode(sheet.encoding, "replace"))

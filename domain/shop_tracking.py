@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from string import Formatter
 from typing import Literal
 
@@ -48,13 +49,16 @@ class Sheet(BaseModel):
                 f"columns: {', '.join(sorted(unknown))} not known, use {', '.join(OF_A_PARCEL + OF_A_LINE)}"
             )
 
-    @property
+    @cached_property
     def _facts(self) -> set[str]:
         parts = [part for text in self.columns.values() for part in Formatter().parse(text)]
         return {f"{name}{form or ''}{as_ or ''}" for _, name, form, as_ in parts if name is not None}
 
-    def rows(self, parcel: Parcel, carriers: Sequence[Carrier], shop: str) -> list[list[str]]:
-        """The rows of a parcel; none of one whose lines all went back under an earlier number, if lines matter."""
+    def rows(self, parcel: Parcel, carrier: str, there: str) -> list[list[str]]:
+        """The rows of a parcel; none of one whose lines all went back under an earlier number, if lines matter.
+
+        `there` is the carrier's name at the shop, if it has one.
+        """
         lines = [{"line": one.line, "own_sku": sku, "quantity": one.quantity} for sku, one in parcel.lines]
         shared: dict[str, object] = {
             "shop_ref": parcel.shop_ref,
@@ -62,17 +66,12 @@ class Sheet(BaseModel):
             "number": parcel.number,
             "day": parcel.day.isoformat(),
             "goods": ", ".join(f"{one.quantity} x {sku}" for sku, one in parcel.lines),
-            **self._carrier(*carrier_names(parcel.company, carriers, self.carriers or shop)),
+            "carrier": there or carrier,
+            "carrier_code": there or self.other,
+            "other_carrier": "" if there else carrier,
         }
         of_lines = lines if self._facts & {*OF_A_LINE} else [{}]
         return [[text.format_map(shared | line) for text in self.columns.values()] for line in of_lines]
-
-    def _carrier(self, name: str, there: str) -> dict[str, str]:
-        return {
-            "carrier": there or name,
-            "carrier_code": there or self.other,
-            "other_carrier": "" if there else name,
-        }
 
 
 GENERIC = Sheet(

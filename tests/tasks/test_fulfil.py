@@ -19,6 +19,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from cli.export import run_shops
 from connectors import http
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
@@ -32,6 +33,8 @@ from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import Component, OrderRequest, OwnSku, Receiver, RequestLine, ShopLine
 from domain.plan import PlannedOrder
+from flows.export import export_tracking
+from flows.shop_orders import shop_orders
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
 from tasks.fulfil import fulfil_orders
@@ -264,6 +267,23 @@ async def test_waiting_orders_come_as_a_request_file_but_for_those_that_are_know
     assert (await read(), list(inbox.iterdir())) == (0, [])
 
 
+@pytest.mark.parametrize("shop", ["shopify"])
+async def test_the_flow_writes_into_the_inbox_and_another_the_files(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.order("1001", "A")
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(world.folder))
+    assert "no shop is connected" in str(await shop_orders.fn(str(world.folder / "inbox")))
+    monkeypatch.setenv("SOURCING_SHOPIFY", "https://:shpat_secret@a.myshopify.com")
+    assert await shop_orders.fn(str(world.folder / "inbox")) == {"shopify": 1}
+    assert [file.name for file in (world.folder / "inbox").iterdir()] == ["read-from-shopify.csv"]
+    with world.ledger() as ledger:
+        assert ledger.exported.unsent() == ["W-1001"]
+    (file,) = await export_tracking.fn()
+    assert file.startswith(str(world.folder / "exports" / "shopify-Orders-"))
+    assert run_shops(as_json=True) == 0
+
+
 @pytest.mark.endurance
 @SHOPS
 @pytest.mark.parametrize("seed", range(6))
@@ -288,6 +308,8 @@ RUN = """
 import asyncio, sys
 from datetime import timedelta
 from connectors.settings import SourcingSettings, XportcnSettings
+from flows.export import export_tracking
+from flows.shop_orders import shop_orders
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import open_resources, utc_now
 from tasks.fulfil import fulfil_orders
