@@ -219,7 +219,7 @@ async def track(
 
 async def _sent_to_shops(resources: Resources) -> list[str]:
     """Give shops the numbers that they lack, by API or as files; in words. The next run does what fails."""
-    files, given = list[TrackingFile](), dict[str, int]()
+    files, given = list[TrackingFile](), list[str]()
     try:
         try:
             if shops_with_api(resources.settings):
@@ -228,7 +228,7 @@ async def _sent_to_shops(resources: Resources) -> list[str]:
             files = await asyncio.to_thread(write_tracking, resources.settings, resources.ledger)
     except (XportcnError, OSError, LedgerUnusable, BadSetting) as error:
         run_logger().error("Shops lack tracking numbers, the next run tries again: %s", words_of(error))
-    return [*(f"{name}: {pluralize(count, 'tracking number')}" for name, count in given.items()), *map(str, files)]
+    return [*given, *map(str, files)]
 
 
 def orders_a_task(orders: int, least: int) -> int:

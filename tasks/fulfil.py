@@ -15,6 +15,7 @@ from connectors.xportcn.errors import Misconfigured
 from domain.effects import Action, EffectStatus
 from domain.shop_tracking import Parcel
 from domain.states import REACHED_BOOKED
+from domain.wording import pluralize
 from tasks.effects.fulfil import Fulfil
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
@@ -24,12 +25,12 @@ from tasks.engine.tries import this_try
 
 
 @retrying_task("fulfil")
-async def fulfil_orders(resources: Resources) -> dict[str, int]:
-    """Give each number once; answers how many each shop has got.
+async def fulfil_orders(resources: Resources) -> list[str]:
+    """Give each number once; answers in words how many each shop has got.
 
     Raises the first `Misconfigured` when the others have theirs.
     """
-    given = dict[str, int]()
+    given = list[str]()
     try:
         await asyncio.to_thread(resources.ledger.marks.require_settled)
     except LedgerUnusable:  # it sends nothing now: a later run does
@@ -39,7 +40,8 @@ async def fulfil_orders(resources: Resources) -> dict[str, int]:
     for name, one in sorted(due.items()):
         if one.by_api:
             try:
-                given[name] = await _fulfil(resources, name, one.by_api)
+                count = await _fulfil(resources, name, one.by_api)
+                given.append(f"{name}: {count:,} of {pluralize(len(one.by_api), 'tracking number')}")
             except Misconfigured as error:
                 trouble.append(error)
     if trouble:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connectors.shops.calls import ShopCalls
@@ -42,16 +43,19 @@ class ShownOrder:
 
     def takes(self, parcel: Parcel) -> bool:
         """Whether the order can have the parcel."""
-        return not self.why and (self.is_whole or any(self.pieces(parcel)))
+        return not self.why and (self.is_whole or bool(self.pieces(parcel)))
 
-    def pieces(self, parcel: Parcel) -> Iterator[tuple[ShownLine, int]]:
+    def pieces(self, parcel: Parcel) -> list[tuple[ShownLine, int]]:
         """The lines that go with a parcel, by the shop's id where that is known, with as many pieces as are left."""
+        taken = Counter[ShownLine]()
         for sku, wanted in parcel.lines:
+            missing = wanted.quantity
             for line in self.lines:
                 if wanted.line == line.line if wanted.line else sku in (line.sku, line.name):
-                    if count := min(line.left, wanted.quantity):
-                        yield line, count
-                    break
+                    count = min(missing, line.left - taken[line])
+                    missing -= count
+                    taken[line] += count
+        return [(line, count) for line, count in taken.items() if count]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,16 +11,15 @@ from pydantic import BaseModel
 
 from connectors.shops.calls import fitting
 from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine
-from connectors.xportcn.errors import ContractMismatch, Refused
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from domain.shop_tracking import Parcel
 
 ORDERS = "/wp-json/wc/v3/orders"
 ORDER = ORDERS + "/{}"
 FULFILLMENTS = ORDER + "/fulfillments"
 TRACKINGS = "/wp-json/wc-shipment-tracking/v3/orders/{}/shipment-trackings"
-NO_ROUTE = "rest_no_route"
+NO_ROUTE, NO_ORDER = "rest_no_route", "woocommerce_rest_shop_order_invalid_id"
 OVER = ("cancelled", "refunded", "failed", "trash")
-GONE = 404
 A_PAGE, MOST_PAGES = 50, 500
 
 
@@ -91,7 +90,9 @@ class WooCommerce(Shop):
         try:
             order = fitting(Order, await self.calls.read("GET", ORDER.format(ref)))
         except Refused as error:
-            if error.status != GONE:
+            if error.code == NO_ROUTE:
+                raise Misconfigured("SOURCING_WOOCOMMERCE leads to no REST API of WooCommerce") from error
+            if error.code != NO_ORDER:
                 raise
             return ShownOrder(why="the shop has no such order")
         route, given = await self._numbers_of(ref)
@@ -107,7 +108,11 @@ class WooCommerce(Shop):
         return ShownOrder(
             numbers=frozenset(numbers),
             lines=tuple(_line(one, sent[one.id]) for one in order.line_items),
-            why=f"the order is {order.status}" if order.status in OVER else "",
+            why="it takes no tracking numbers"
+            if not route
+            else f"it is {order.status}"
+            if order.status in OVER
+            else "",
             order_id=ref,
             route=route,
             is_whole=route == TRACKINGS,
@@ -120,7 +125,12 @@ class WooCommerce(Shop):
         except Refused as error:
             if error.code != NO_ROUTE:
                 raise
-        return TRACKINGS, await self.calls.read("GET", TRACKINGS.format(ref))
+        try:
+            return TRACKINGS, await self.calls.read("GET", TRACKINGS.format(ref))
+        except Refused as error:
+            if error.code != NO_ROUTE:
+                raise
+        return "", []
 
     async def waiting(self) -> list[WaitingLine]:
         lines = list[WaitingLine]()

@@ -194,6 +194,33 @@ async def test_what_the_shop_can_t_take_comes_in_a_file(world: World) -> None:
     assert world.files() == []
 
 
+@pytest.mark.parametrize("shop", ["shopify", "woocommerce"])
+async def test_pieces_are_spread_over_lines_of_one_sku_as_far_as_they_are_left(world: World) -> None:
+    """A gift is a line of its own in the shop, and a piece of it was taken back there."""
+    world.order("1001", "A", pieces=4)
+    world.server.orders["1001"].lines |= {"71": ("FERN-1", 1), "72": ("FERN-1", 2)}
+    await world.night()
+    assert (world.server.given, dict(world.server.orders["1001"].sent)) == (["A"], {"71": 1, "72": 2})
+
+
+@pytest.mark.parametrize("shop", ["woocommerce"])
+async def test_a_shop_without_a_way_for_numbers_has_them_as_a_file(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address that leads to no shop is the merchant's to mend."""
+    world.order("1001", "A")
+    no_route = (404, {"code": "rest_no_route", "message": "No route was found"})
+    order, answer = "/wp-json/wc/v3/orders/1001", world.server.answer
+    with monkeypatch.context() as patch:
+        patch.setattr(world.server, "answer", lambda *_: no_route)
+        with pytest.raises(Misconfigured, match="SOURCING_WOOCOMMERCE leads to no REST API of WooCommerce"):
+            await world.night()
+    assert (world.effects(), world.files()) == ({"A": EffectStatus.UNSENT}, [])
+    monkeypatch.setattr(world.server, "answer", lambda *call: answer(*call) if call[1] == order else no_route)
+    await world.night()
+    assert (world.effects(), len(world.files())) == ({"A": EffectStatus.REFUSED}, 1)
+
+
 @SHOPS
 async def test_refused_credentials_are_named_without_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.order("1001", "A")
