@@ -182,8 +182,9 @@ class MessagePageRequest(Request):
 
 
 class Message(Response):
-    """A `system` message has the new state in `refund_status`."""
+    """A `system` message has the new state in `refund_status`. By its id pages are told apart."""
 
+    message_id: GivenId
     role: str = ""
     content: str = ""
     refund_status: Code | None = None

@@ -42,7 +42,7 @@ PASSED_OVER = {
     "categoryPath", "childIDs", "companyPhone", "currentPage", "customerOrderNo", "disputeRequest", "distSpuId",
     "distributorId", "eCompanyId", "estimateCurrency", "expireTime", "feeTips", "finalUnitPrice", "freightAmount",
     "goodsAmount", "goodsStatus", "goodsStatusList", "isJxhy", "itemMapId", "itemType", "logisticType",
-    "logisticsGoods", "logisticsId", "logisticsPartner", "maxQuantity", "messageId", "minDays", "modifyDate",
+    "logisticsGoods", "logisticsId", "logisticsPartner", "maxQuantity", "minDays", "modifyDate",
     "modifyTime", "monthSold", "offerMapId", "openOfferId", "orderEntryId", "orderEntryIds", "orderItems",
     "orderLineList", "orderNo", "pageSize", "payCurrency", "payUrl", "paymentUrl", "postFee", "priceRanges",
     "productAmount", "productFee", "productUnit", "propId", "purchaseOrderLineId", "purchaseOrderOuterId",

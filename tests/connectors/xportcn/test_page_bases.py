@@ -84,6 +84,7 @@ def test_the_rows_of_a_list_are_known_by_their_first_id() -> None:
     row = {"refundOrder": {"refundId": "7", "refundFee": 1, "refundStatus": 10}}
     assert ids_of(taobao_after_sale.RefundPage.model_validate({"data": [row]}, context=Bounds(most_minor=100))) == ["7"]
     assert ids_of(taobao_after_sale.RefundPage()) == []
+    assert ids_of(taobao_after_sale.MessagePage.model_validate({"data": [{"messageId": 8, "content": "x"}]})) == ["8"]
 
 
 async def test_an_only_page_at_0_is_found() -> None:
