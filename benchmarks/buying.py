@@ -10,10 +10,9 @@ from connectors.marketplaces.protocol import Channel, Warehouse
 from connectors.xportcn.client import XportcnClient
 from domain.decisions import Verdict, match_sku, order_line
 from domain.effects import Action, Claim, effect_key
-from domain.offers import Offer
+from domain.offers import FreightQuote, FreightService, Offer, Quote, choose_freight
 from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.plan import PlannedOrder
-from domain.quotes import FreightQuote, FreightService, Quote, choose_freight
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 

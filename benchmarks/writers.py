@@ -26,8 +26,8 @@ import psycopg
 
 from benchmarks.processes import cpu_of
 from connectors.concurrently import concurrently
+from connectors.ledger.engine import chunked
 from connectors.ledger.group_commit import GroupCommit
-from connectors.ledger.many import chunked
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits

@@ -32,7 +32,7 @@ def take_back(flow: Flow, *, as_json: bool) -> int:
 def list_reasons(order_ref: str, kind: RefundKind) -> int:
     """List the marketplace's reasons; answers the exit code of a command that named none."""
     from flows.after_sale import options_for
-    from flows.prefect_ui.dry_run import reasons_shown
+    from flows.prefect_ui.artifacts import reasons_shown
 
     options = asyncio.run(options_for(order_ref, kind))  # no flow, so it needs no Prefect server
     say("say why with --reason, an id or words of this list" if options else "the marketplace takes no such refund now")

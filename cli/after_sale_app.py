@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from cli.failures import explained
-from cli.options import AnsweredBy, Json, amount_of
+from cli.failures import AnsweredBy, Json, amount_of, explained
 from domain.after_sale import RefundKind
 
 if TYPE_CHECKING:

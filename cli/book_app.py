@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import explained
-from cli.options import Json
+from cli.failures import Json, explained
 from domain.marketplace import Marketplace
 
 app = typer.Typer(

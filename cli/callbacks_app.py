@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import explained
-from cli.options import Json
+from cli.failures import Json, explained
 from domain.received import CallbackKind, CallbackState
 
 app = typer.Typer(help="Receive what the service posts, and show what it posted.", invoke_without_command=True)

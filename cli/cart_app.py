@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import explained
-from cli.options import BatchName, Encoding, Json, Wait, amount_of
+from cli.failures import BatchName, Encoding, Json, Wait, amount_of, explained
 from domain.marketplace import Marketplace
 from domain.orders import CartRow
 

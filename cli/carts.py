@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cli.failures import NEEDS_A_PERSON
+from cli.failures import NEEDS_A_PERSON, require_batch_name, require_encoding
 from cli.follow_ups import with_follow_ups
-from cli.options import require_batch_name, require_encoding
 from cli.run import buy, print_report, print_warnings, require_no_faults, require_somebody
 from cli.running import run_flow
 from cli.terminal import console, print_json, table_of

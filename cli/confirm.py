@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, say
-from cli.options import agrees
+from cli.failures import COULD_NOT_RUN, agrees, say
 from cli.status import open_ledger
 from cli.terminal import person
 from connectors.ledger.store import Ledger

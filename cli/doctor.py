@@ -23,7 +23,7 @@ from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting, SourcingSettings, XportcnSettings
 from deployments.local_server import without_password
-from domain.unknown_words import CAUSE
+from domain.messages import CAUSE
 from domain.wording import pluralize
 
 SKEW_ALLOWED_S = 600

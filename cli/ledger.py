@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, explained, say
-from cli.options import Json, agrees
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, Json, agrees, explained, say
 from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:

@@ -8,8 +8,19 @@ from typing import Annotated
 import typer
 
 from cli import after_sale_app, book_app, callbacks_app, cart_app, ledger, results_app, snapshot_app
-from cli.failures import as_usage, explained
-from cli.options import AnsweredBy, BatchName, ChunkSize, Concurrency, DoneBy, Encoding, Json, Wait, amount_of
+from cli.failures import (
+    AnsweredBy,
+    BatchName,
+    ChunkSize,
+    Concurrency,
+    DoneBy,
+    Encoding,
+    Json,
+    Wait,
+    amount_of,
+    as_usage,
+    explained,
+)
 from domain.marketplace import Marketplace
 from domain.offers import LARGEST_PAGE, Sort
 

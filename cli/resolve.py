@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, say
-from cli.options import money_of
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, money_of, say
 from cli.terminal import clock_time, console, person, zone
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments.local_server import running_server

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import BadUsage, explained
-from cli.options import AnsweredBy, Json
+from cli.failures import AnsweredBy, BadUsage, Json, explained
 
 app = typer.Typer()
 

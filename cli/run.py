@@ -14,9 +14,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, say
+from cli.failures import NEEDS_A_PERSON, BadUsage, agrees, require_batch_name, require_encoding, require_time, say
 from cli.follow_ups import Flow, with_follow_ups
-from cli.options import agrees, require_batch_name, require_encoding, require_time
 from cli.plan import NUMBERS, show_matches, show_plan, totals
 from cli.running import nothing, run_flow
 from cli.terminal import MOST_SHOWN, bars_aside, console, messages, print_json, show_orders, show_snapshot

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import explained
-from cli.options import Json
+from cli.failures import Json, explained
 
 app = typer.Typer(help="List the snapshots, show one, verify, prune, write them again.", no_args_is_help=True)
 

@@ -13,8 +13,7 @@ from typing import Any
 
 from rich.table import Table
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage
-from cli.options import agrees
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, agrees
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, table_of, warn
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.current import unnamed_files

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from connectors.crash_points import TRACKING_WRITTEN, reach
 from connectors.durable import exclusive, whole
+from connectors.ledger.engine import chunked
 from connectors.ledger.exported import ALL, Number
-from connectors.ledger.many import chunked
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings

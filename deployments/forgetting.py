@@ -26,7 +26,7 @@ from connectors.ledger.store import Ledger
 from connectors.request_files.without_order import NO_PARTS, without_orders
 from connectors.settings import SourcingSettings
 from connectors.shop_files import profiles_in
-from connectors.snapshots.forgetting import erase_snapshots, has_order
+from connectors.snapshots.rewriting import erase_snapshots, has_order
 from deployments.local_server import ServerFailed, prefect_server, running, server_folder, without_password
 from deployments.post_office import are_received
 from deployments.retention import OUR_EVENTS

@@ -149,7 +149,7 @@ class Notifier:
         """Notify of a server that has not answered for a while."""
         if is_healthy(self.api):
             return
-        from deployments.alerts import Polled, ServerAway  # loads Prefect
+        from deployments.server_watch import Polled, ServerAway  # loads Prefect
 
         now = datetime.now(UTC)
         self._gone_since = self._gone_since or now

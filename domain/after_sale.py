@@ -113,7 +113,6 @@ class ServiceRefund:
     refusal: str = ""
     company: str = ""
     tracking_number: str = ""
-    return_address: str = ""
     deadline: datetime | None = None
     events: tuple[RefundEvent, ...] = ()
 

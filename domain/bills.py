@@ -8,8 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from domain.money import Money
-from domain.reason_parts import Part
-from domain.reasons import Detail, detail
+from domain.reasons import Detail, Part, detail
 
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:

@@ -9,9 +9,8 @@ from enum import StrEnum
 
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.offers import Offer, Sku, price_at
+from domain.offers import LineProblem, Offer, Problem, Quote, Sku, price_at
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
-from domain.quotes import LineProblem, Problem, Quote
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState

@@ -12,8 +12,7 @@ from domain.decisions import Verdict, held, postponed, refused
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
-from domain.reason_parts import Part
-from domain.reasons import Detail, ReasonCode, because, detail
+from domain.reasons import Detail, Part, ReasonCode, because, detail
 
 CANDIDATES = 5
 

@@ -1,12 +1,16 @@
-"""Notifications of a person away from the terminal: each message once, by its cause."""
+"""Notifications of a person away from the terminal: each message once, by its cause; unknown words too."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
+from domain.marketplace import Marketplace
 from domain.reasons import Reason
+from domain.wording import pluralize, shorten
 
 KEPT_FOR = timedelta(days=3)
 """How long a message waits for a sender: over a weekend, and no longer, or it would be old news."""
@@ -86,3 +90,44 @@ def sentences(why: Reason) -> list[str]:
 def pause_after(tries: int) -> timedelta:
     """The pause before an unreachable recipient is tried again, after so many tries, from 1."""
     return timedelta(seconds=_PAUSES_S[min(tries, len(_PAUSES_S)) - 1])
+
+
+NOTHING_GUESSED = (
+    "Nothing is guessed from it: what this program has paid counts as paid, and orders, parcels and refunds stay as "
+    "they were until a known word follows. Ask the service's support what it means. This is sent once a word; "
+    "`sourcing doctor` lists all."
+)
+CAUSE = "unknown-word:"
+
+
+class Place(StrEnum):
+    """The place of a word in the service's answers."""
+
+    ORDER = "order state"
+    PARCEL = "parcel stage"
+    REFUND = "refund state"
+
+
+def counted(unknown: Mapping[UnknownWord, Collection[str]]) -> dict[str, int]:
+    """The number of orders of each word."""
+    return {str(word): len(order_refs) for word, order_refs in sorted(unknown.items())}
+
+
+class UnknownWord(NamedTuple):
+    """A marketplace's word. Its text ends the cause of its message."""
+
+    marketplace: Marketplace
+    place: Place
+    word: str
+
+    def __str__(self) -> str:
+        return f"{self.marketplace} {self.place} {self.word or 'none told'}"
+
+    def message(self, order_refs: set[str]) -> Message:
+        return Message(
+            cause=f"{CAUSE}{self}",
+            kind=MessageKind.UNKNOWN_STATE,
+            subject=f"{self.marketplace} shows {pluralize(len(order_refs), 'order')} whose {self.place} this program "
+            f"does not know: {self.word or 'none told'}",
+            body=f"{shorten(sorted(order_refs), 20)}. {NOTHING_GUESSED}",
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.reason_parts import Part
+from domain.reasons import Part
 
 PAUSED = "buying is paused"
 GOES_ON = Part.AFTER_RESUME.words

@@ -12,9 +12,8 @@ from domain.decisions import FINE, Verdict
 from domain.landed import Converted, NoRate, Rate, Rates
 from domain.matching import Match
 from domain.money import Money
-from domain.offers import Offer
+from domain.offers import FreightQuote, FreightService, Offer, Quote
 from domain.orders import OrderLine, OrderRequest, SourcingOrder, lines_without_limit
-from domain.quotes import FreightQuote, FreightService, Quote
 from domain.reasons import Reason
 from domain.states import OrderState
 from domain.witnessed import Contradicted

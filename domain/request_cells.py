@@ -12,7 +12,7 @@ from domain.cells import half_width, seen_text, value_text
 from domain.items import shortened
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.quotes import CHEAPEST, FASTEST
+from domain.offers import CHEAPEST, FASTEST
 
 MAX_QUANTITY = 1_000_000
 

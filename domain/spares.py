@@ -7,12 +7,10 @@ from datetime import datetime
 
 from domain.decisions import Verdict, above_limit, above_limits, judge_availability, match_sku, no_such_item
 from domain.matching import Candidate, Match
-from domain.offers import Offer, price_at
+from domain.offers import Offer, Problem, price_at
 from domain.orders import OrderLine, OrderRequest, RequestLine
 from domain.plan import PlannedOrder
-from domain.quotes import Problem
-from domain.reason_parts import Part
-from domain.reasons import Reason, ReasonCode, because, detail
+from domain.reasons import Part, Reason, ReasonCode, because, detail
 from domain.sku_book import BookRow
 
 ABOUT_AN_ITEM = (

@@ -16,18 +16,18 @@ from flows.after_sale_reporting import AfterSaleReport, Trouble, after_sale_repo
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
 from flows.prefect_ui import remedy_parameters as form
+from flows.prefect_ui.artifacts import DryRunRow, reasons_shown
 from flows.prefect_ui.board import progress_shown
-from flows.prefect_ui.dry_run import DryRunRow, reasons_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, ChunkSize, OrderRefs
-from tasks.confirm_receipt import confirm_receipt as confirm_one
-from tasks.confirm_receipt import require_receivable
+from tasks.after_sale import carriers_for, choose_carrier, require_receivable, require_sayable
+from tasks.after_sale import confirm_receipt as confirm_one
+from tasks.after_sale import message_seller as write_message
+from tasks.after_sale import return_parcel as name_parcel
 from tasks.effects.kinds import settle_open
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources
-from tasks.message_seller import message_seller as write_message
-from tasks.message_seller import require_sayable
 from tasks.refund import (
     RefundWish,
     ask_refund,
@@ -37,8 +37,6 @@ from tasks.refund import (
     require_withdrawable,
     withdraw,
 )
-from tasks.return_parcel import carriers_for, choose_carrier
-from tasks.return_parcel import return_parcel as name_parcel
 
 WHY = (
     "say why: fill in a reason. With only showing switched on and no reason, the run lists those that the marketplace "

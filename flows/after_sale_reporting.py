@@ -20,8 +20,7 @@ from domain.reasons import Reason, ReasonCode, because, together
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize
-from flows.prefect_ui.artifacts import show_table, with_what_waits
-from flows.prefect_ui.dry_run import DryRunRow, show_dry_run
+from flows.prefect_ui.artifacts import DryRunRow, show_dry_run, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.inert import inert
 from tasks.effects.after_sale import OnRefund, refund_of

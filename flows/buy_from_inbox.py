@@ -20,9 +20,9 @@ from connectors.ledger.store import Ledger
 from connectors.outside_watcher import ping_watcher
 from connectors.request_files import UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
-from connectors.snapshots.forgetting import erase_snapshots
 from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.pruning import compact
+from connectors.snapshots.rewriting import erase_snapshots
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money

@@ -19,14 +19,14 @@ from domain.wording import pluralize, shorten
 from flows.after_sale_reporting import AfterSaleReport, Trouble, dry_run_report, remedy_report
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
+from flows.prefect_ui.artifacts import DryRunRow
 from flows.prefect_ui.board import progress_shown
-from flows.prefect_ui.dry_run import DryRunRow
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, CancelReason, OrderRefs
 from flows.prefect_ui.remedy_parameters import NO_TEXTS, OnlyShow, some_orders
-from tasks.cancel_order import cancel_orders as cancel_chunk
-from tasks.cancel_order import confirm_cancellations
+from tasks.after_sale import cancel_orders as cancel_chunk
+from tasks.after_sale import confirm_cancellations
 from tasks.effects.kinds import settle_open
 from tasks.effects.reading_orders import read_each
 from tasks.engine.progress import progress

@@ -18,8 +18,7 @@ from domain.budget import start_of_day
 from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reason_parts import Part
-from domain.reasons import Detail, detail
+from domain.reasons import Detail, Part, detail
 from domain.reconciliation import CNY, Comparison, Shown, compare, paid_sums, ranked, to_look_up, wallet_finding
 from domain.service_orders import ServiceOrder
 from domain.witnessed import FLAWS

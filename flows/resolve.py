@@ -9,8 +9,7 @@ from flows.answers.questions import open_questions
 from flows.answers.resolve import checked_answer, order_of, resolve
 from flows.batch.opening import opened
 from flows.prefect_ui import remedy_parameters as form
-from flows.prefect_ui.artifacts import show_table
-from flows.prefect_ui.dry_run import SWITCH_OFF
+from flows.prefect_ui.artifacts import SWITCH_OFF, show_table
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput

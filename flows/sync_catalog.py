@@ -21,8 +21,7 @@ from connectors.xportcn.errors import XportcnError
 from domain.catalogue import Listing, Selection, Way, crawl_name, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
 from domain.offers import Offer
-from domain.reason_parts import Part
-from domain.reasons import Detail, detail
+from domain.reasons import Detail, Part, detail
 from domain.report import NONE_REJECTED, Rejected
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks, chunks_with_progress

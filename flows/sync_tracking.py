@@ -14,8 +14,7 @@ from prefect import flow
 from prefect.events import Event
 
 from connectors.foreign import words_of
-from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.overview import OrderStanding, every_open_effect, standing_of
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
@@ -26,12 +25,12 @@ from connectors.tracking_files import TrackingFile, write_tracking
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.follow_ups import parse_hours
 from domain.marketplace import Marketplace
+from domain.messages import counted
 from domain.personal import without_receiver
 from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
 from domain.states import TRAVELLING, OrderState
-from domain.unknown_words import counted
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks
 from flows.batch.opening import opened

@@ -9,7 +9,7 @@ from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.errors import ServiceAway
 from domain.decisions import judge_booking
 from domain.effects import Action
-from domain.quotes import ChosenFreight
+from domain.offers import ChosenFreight
 from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from tasks.effects.book import Book

@@ -17,8 +17,7 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
 from domain.offers import Filters, Hits, Offer
-from domain.reason_parts import Part
-from domain.reasons import Detail, detail
+from domain.reasons import Detail, Part, detail
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task

@@ -6,8 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.shops import opened_shop
 from connectors.tracking_files import due_numbers

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pyarrow.compute import field
 
 from connectors.durable import whole
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import LANDED_COSTS
 from domain.landed import Books

@@ -19,7 +19,7 @@ from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.operations.callbacks import PackageInbound
 from domain.money import Money
-from domain.quotes import choose_freight
+from domain.offers import choose_freight
 from domain.reasons import Reason
 from domain.received import CallbackKind, CallbackState, Parcel, problems_of
 from domain.service_orders import ServiceOrder

@@ -29,12 +29,10 @@ from domain.decisions import (
 from domain.marketplace import Marketplace
 from domain.matching import Match
 from domain.money import Money
-from domain.offers import Filters, Offer, Sku
+from domain.offers import Filters, FreightQuote, Offer, Quote, Sku, choose_freight
 from domain.orders import OrderRequest, RequestLine, SourcingOrder
 from domain.plan import PlannedOrder
-from domain.quotes import FreightQuote, Quote, choose_freight
-from domain.reason_parts import Part
-from domain.reasons import Detail, Reason, ReasonCode, because, detail
+from domain.reasons import Detail, Part, Reason, ReasonCode, because, detail
 from domain.sku_book import at_next_rank
 from domain.spares import own_skus_alike, spare_matches, without_goods
 from domain.witnessed import Contradicted, Source, Statement, agreed

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.marks import refused_for
 from connectors.ledger.overview import every_batch
 from connectors.ledger.store import Ledger

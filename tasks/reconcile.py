@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connectors.concurrently import concurrently
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.overview import every_open_effect, orders_of, orders_to_compare
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.marketplaces.after_sale import ListedRefund, ListsRefunds
@@ -19,14 +19,13 @@ from domain.differences import Finding, FindingKind, LedgerOrder, OpenEffect
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import total_of
-from domain.reason_parts import Part
-from domain.reasons import Detail, ReasonCode, detail
+from domain.reasons import Detail, Part, ReasonCode, detail
 from domain.reconciliation import UNSETTLED, Shown
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Lack
 from domain.wording import shorten
-from tasks.cancel_order import confirm_cancellations
+from tasks.after_sale import confirm_cancellations
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources

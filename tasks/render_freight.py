@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.concurrently import concurrently
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.freight import render
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.money import Money
+from domain.offers import ChosenFreight, FreightService, choose_freight
 from domain.plan import PlannedOrder
-from domain.quotes import ChosenFreight, FreightService, choose_freight
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from tasks.book_shipment import still_to_book

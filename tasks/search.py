@@ -14,8 +14,7 @@ from domain.matching import CANDIDATES, Match, choose
 from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
-from domain.reason_parts import Part
-from domain.reasons import detail
+from domain.reasons import Part, detail
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import retrying_task

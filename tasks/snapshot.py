@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar, Union
 
 from prefect.context import FlowRunContext
 
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.overview import money_of, state_of_all
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger

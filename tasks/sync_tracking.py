@@ -6,18 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from connectors.ledger.claiming import slot_of
-from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action, EffectStatus
 from domain.follow_ups import parse_hours
+from domain.messages import Place, UnknownWord
 from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
 from domain.states import ROAD, TRAVELLING, OrderState
-from domain.unknown_words import Place, UnknownWord
 from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.protocol import perform

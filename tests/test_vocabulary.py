@@ -135,7 +135,7 @@ NAMED_SO = {
 
 REBUILT = (
     *("cli/forget.py", "connectors/ledger/forgetting.py", "connectors/ledger/store.py"),
-    *("connectors/snapshots/forgetting.py", "deployments/forgetting.py", "deployments/forgetting.py"),
+    *("connectors/snapshots/rewriting.py", "deployments/forgetting.py", "deployments/forgetting.py"),
     "domain/forgetting.py",
 )
 """Files of what is rebuilt: erasure. Their common words go with them."""

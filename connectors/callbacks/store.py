@@ -29,8 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
 
 from connectors.callbacks.schema import Arrival, Callback, callbacks, metadata, tickets, tokens
-from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, require_lasting, sqlite_file, unusable
-from connectors.ledger.many import one_of
+from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, one_of, require_lasting, sqlite_file, unusable
 from connectors.ledger.transactions import repeating
 from domain.reasons import Reason, as_text
 from domain.received import CallbackKind, CallbackState

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connectors.callbacks.schema import Callback, Ticket, callbacks, tickets
 from connectors.callbacks.store import CallbackStore
-from connectors.ledger.many import one_of
+from connectors.ledger.engine import one_of
 from connectors.ledger.transactions import repeating
 from domain.reasons import ReasonCode, as_text, because
 from domain.received import CallbackKind, CallbackState

@@ -14,10 +14,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
-from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_rows
 from connectors.ledger.records import SpendLimits
-from connectors.ledger.schema import batches, chunks
+from connectors.ledger.schema import batches, chunks, from_json, to_json
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary, contradicted_in

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, and_, null, select, text
 
+from connectors.ledger.engine import one_of
 from connectors.ledger.first_orders import behind_first
-from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, SpendLimits
 from connectors.ledger.schema import effects

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from connectors.ledger.many import chunked, one_of
+from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.order_mover import OrderMover
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, exists, func, or_, select
 
-from connectors.ledger.many import chunked, one_of
+from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.schema import exported_numbers, orders, tracking_events
 from connectors.ledger.transactions import LedgerRows
 from domain.service_orders import TraceStatus

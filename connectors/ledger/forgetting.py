@@ -24,8 +24,7 @@ from sqlalchemy import (
 )
 
 from connectors.durable import scrub
-from connectors.ledger.engine import blaming, sqlite_file
-from connectors.ledger.many import one_of
+from connectors.ledger.engine import blaming, one_of, sqlite_file
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.schema import chunks, effects, forgotten, messages, metadata, orders, receivers

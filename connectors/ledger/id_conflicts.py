@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, func, or_, select
 
-from connectors.ledger.many import one_of
+from connectors.ledger.engine import one_of
 from connectors.ledger.order_update import NOTHING
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import orders

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.ledger.codec import to_json
+from connectors.ledger.schema import to_json
 from domain.money import Money
-from domain.quotes import ChosenFreight
+from domain.offers import ChosenFreight
 from domain.service_orders import Shipment
 from domain.witnessed import Booked, Paid
 

@@ -17,9 +17,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from connectors.foreign import clean
-from connectors.ledger.codec import from_json, to_json
-from connectors.ledger.many import chunked, one_of
-from connectors.ledger.schema import messages
+from connectors.ledger.engine import chunked, one_of
+from connectors.ledger.schema import from_json, messages, to_json
 from connectors.ledger.transactions import LedgerRows, repeating
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
 from domain.reasons import Reason, ReasonCode, as_text, because, from_text

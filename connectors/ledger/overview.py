@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, Connection, and_, bindparam, func, select
 
-from connectors.ledger.many import chunked, minor_sum, one_of
+from connectors.ledger.engine import chunked, minor_sum, one_of
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.schema import batches, effects, moves, orders, refunds, tracking_events
 from connectors.ledger.transactions import Transactions

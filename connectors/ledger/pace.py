@@ -12,9 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, DateTime, case, func, literal, select, text, update
 
-from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import blaming
-from connectors.ledger.schema import pace
+from connectors.ledger.schema import from_json, pace, to_json
 from connectors.ledger.transactions import Clock, LedgerRows, repeating
 from domain.fair_pace import Lease, Pace, RateClient, RateRequest, held, is_limited, leased, left, opening
 

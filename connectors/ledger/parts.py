@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import select
 
-from connectors.ledger.many import chunked, one_of
+from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.schema import orders, parts
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import LedgerRows, repeating

@@ -13,15 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, select, update
 
-from connectors.ledger.codec import to_json
 from connectors.ledger.dropping import dropped_since
+from connectors.ledger.engine import one_of
 from connectors.ledger.forgetting import forgotten_in
-from connectors.ledger.many import one_of
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.receivers import divided, put_receivers
-from connectors.ledger.records import REASON, Approval, OrderChange
-from connectors.ledger.schema import effects, orders
+from connectors.ledger.records import REASON, Approval, OrderChange, divided, put_receivers
+from connectors.ledger.schema import effects, orders, to_json
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import Transactions, repeating
 from domain.budget import payable

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.schema import effects, orders
 from connectors.ledger.send_log import noted
 from connectors.ledger.store import Ledger

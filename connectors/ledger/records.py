@@ -1,34 +1,71 @@
-"""Orders and effects of the ledger as immutable records."""
+"""Orders with their receivers, and effects of the ledger, as immutable records."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar
 
 import orjson
+from sqlalchemy import Connection, Executable
 
-from connectors.ledger.codec import from_text
 from connectors.ledger.order_update import NOTHING, OrderUpdate
-from connectors.ledger.receivers import request_of
+from connectors.ledger.schema import DECODED_AT_ONCE, from_json, from_text, receivers
 from domain.absence import Absent, NotHappened
 from domain.budget import start_of_day
 from domain.effects import OPEN, REPEATS, Action, Claim, EffectStatus, effect_key
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer
-from domain.orders import OrderLine, OrderRequest, SourcingOrder
+from domain.offers import FreightQuote, Offer, Quote
+from domain.orders import CONTACT, OrderLine, OrderRequest, SourcingOrder
 from domain.pause import Pause
 from domain.plan import PlannedOrder
-from domain.quotes import FreightQuote, Quote
 from domain.reasons import Reason, ReasonCode, explained, read
 from domain.report import ReportLine
 from domain.service_orders import Shipment
 from domain.states import OrderState
 from domain.witnessed import Contradicted, RefusedForGood, contradiction
+
+
+def divided(request: Mapping[str, Any]) -> tuple[Any, Any]:
+    """A request as `orders` has it, and what `receivers` has of it."""
+    receiver = request.get("receiver") or {}
+    contact = {part: receiver[part] for part in CONTACT if part in receiver}
+    others = {part: text for part, text in receiver.items() if part not in CONTACT}
+    return {**request, "receiver": others} if contact else request, contact
+
+
+@lru_cache(maxsize=DECODED_AT_ONCE)
+def request_of(stored: str, contact: str | None) -> OrderRequest:
+    """The whole request. Parts in `orders` outrank the row: an earlier program wrote them, or they were erased.
+
+    Results are cached: orders are read often, domain objects are frozen.
+    """
+    request = orjson.loads(stored)
+    request["receiver"] = orjson.loads(contact or "{}") | request["receiver"]
+    return from_json(OrderRequest, request)
+
+
+def put_receivers(
+    insert: Callable[..., Any], connection: Connection, contact: Mapping[str, Any], refs: Iterable[str]
+) -> None:
+    """Write the rows of these orders over earlier ones."""
+    rows = [{"order_ref": ref, "receiver": contact[ref]} for ref in refs if contact[ref]]
+    if rows:
+        connection.execute(_writing(insert), rows)
+
+
+@cache
+def _writing(insert_into: Callable[..., Any]) -> Executable:
+    insert = insert_into(receivers)
+    statement: Executable = insert.on_conflict_do_update(
+        index_elements=["order_ref"], set_={"receiver": insert.excluded.receiver}
+    )
+    return statement
+
 
 T = TypeVar("T")
 JSON_COLUMNS = ("request", "receiver", "lines", "offers", "quote", "freight_quote", "shipment", "reason_facts")

@@ -8,13 +8,12 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from connectors.ledger.codec import from_json, to_json
+from connectors.ledger.engine import chunked, minor_sum
 from connectors.ledger.forgetting import forgotten_in
-from connectors.ledger.many import chunked, minor_sum
 from connectors.ledger.order_mover import change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange
-from connectors.ledger.schema import orders, refund_events, refunds
+from connectors.ledger.schema import from_json, orders, refund_events, refunds, to_json
 from connectors.ledger.transactions import LedgerRows, repeating
 from domain.after_sale import Refund, RefundEvent, RefundState
 

@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from connectors.ledger.many import minor_sum, one_of
+from connectors.ledger.engine import minor_sum, one_of
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import BEGINS_TO_SPEND, STATUS_OF_THESE, changes, effects, orders
 from domain.budget import BudgetLimits, over_budget

@@ -14,14 +14,12 @@ from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, u
 
 from connectors.ledger.chunks import ChunkRows
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
-from connectors.ledger.codec import from_json, to_json
-from connectors.ledger.engine import LedgerUnusable, sqlite_file, unusable
+from connectors.ledger.engine import LedgerUnusable, chunked, one_of, sqlite_file, unusable
 from connectors.ledger.exported import ExportedRows
 from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.foreign_orders import ForeignOrderRows
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.guard import LedgerGuard
-from connectors.ledger.many import chunked, one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order, write_all
 from connectors.ledger.order_update import OrderUpdate
@@ -48,11 +46,13 @@ from connectors.ledger.schema import (
     account,
     batches,
     effects,
+    from_json,
     marks,
     matches,
     moves,
     orders,
     receivers,
+    to_json,
 )
 from connectors.ledger.send_log import ended_badly
 from connectors.ledger.soundness import found_sound, sound_since

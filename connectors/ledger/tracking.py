@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
-from connectors.ledger.many import chunked, one_of
 from connectors.ledger.marks import note_row
 from connectors.ledger.order_mover import write_all
 from connectors.ledger.records import OrderChange

@@ -15,8 +15,15 @@ from sqlalchemy import ColumnElement, Connection, Executable, Table, event, sele
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from connectors.ledger.engine import ONLY_READS, LedgerUnusable, blaming, open_engine, reading_engine, require_lasting
-from connectors.ledger.many import one_of
+from connectors.ledger.engine import (
+    ONLY_READS,
+    LedgerUnusable,
+    blaming,
+    one_of,
+    open_engine,
+    reading_engine,
+    require_lasting,
+)
 from connectors.ledger.spending import CommittedTotals, record_change
 
 P = ParamSpec("P")

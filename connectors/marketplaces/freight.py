@@ -14,8 +14,8 @@ from connectors.xportcn.operations import warehouse
 from connectors.xportcn.wire import Nothing, unix_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
+from domain.offers import FreightQuote, FreightService
 from domain.orders import OrderLine, Receiver, SourcingOrder
-from domain.quotes import FreightQuote, FreightService
 from domain.service_orders import DomesticParcel, Shipment, ShipmentItem
 
 NO_OTHER_IDS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({})

@@ -13,8 +13,8 @@ from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import Operation
 from connectors.xportcn.operations.warehouse import BookedParcel
 from domain.money import Money, total_of
+from domain.offers import LineProblem, Problem, QuoteLine
 from domain.orders import OrderLine
-from domain.quotes import LineProblem, Problem, QuoteLine
 from domain.service_orders import ServiceStatus, Shipment, ShipmentItem, TraceStatus, TrackingEvent
 from domain.witnessed import FAR, UNIT_FROM
 

@@ -12,9 +12,8 @@ from domain.absence import Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer
+from domain.offers import Offer, Quote
 from domain.orders import CartRow, OrderLine, SourcingOrder
-from domain.quotes import Quote
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
 

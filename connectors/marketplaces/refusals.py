@@ -12,7 +12,7 @@ from connectors.xportcn.failures import ANY_NO, problem_in
 from connectors.xportcn.operations import Call, EffectCall, international
 from connectors.xportcn.wire import CheckedAnswer, EffectAnswer
 from domain.money import Money
-from domain.quotes import LineProblem, Problem, Quote
+from domain.offers import LineProblem, Problem, Quote
 
 CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
 REFUSED_BY_THE_ENVELOPE = "400"

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Self, TypedDict, Unpack
 
-from domain.quotes import LineProblem
+from domain.offers import LineProblem
 
 
 class CallFacts(TypedDict, total=False):

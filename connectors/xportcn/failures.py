@@ -19,7 +19,7 @@ from connectors.xportcn.errors import (
     XportcnError,
 )
 from connectors.xportcn.operations import Operation, Provenance
-from domain.quotes import Problem
+from domain.offers import Problem
 
 SUCCESS = "200"
 NONCE_USED = "40104"

@@ -266,12 +266,6 @@ def _word(value: object) -> str:
     return str(value).strip()[:MOST_ID]
 
 
-def _address_text(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return value
-    return ", ".join(str(part).strip() for part in value.values() if isinstance(part, str | int) and str(part).strip())
-
-
 def _id_number(value: str) -> int | str:
     """The id as a number; other text goes unchanged, for the service to refuse."""
     return int(value) if value.isascii() and value.isdigit() else value
@@ -450,9 +444,6 @@ Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 
 Code = Annotated[int, Field(ge=-MOST_COUNT, le=MOST_COUNT)]
 """A status or a kind by its number."""
-
-AddressText = Annotated[str, BeforeValidator(_address_text)]
-"""An address for a person: a text, or an object of texts, such as name, phone and street (upstream)."""
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 """The three letters of a currency."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.inbox import FaultyFile, Folder, faulty_files
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.outbox import Unsent
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord, OrderRecord

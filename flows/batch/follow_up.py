@@ -24,7 +24,7 @@ from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.records import Approval, EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
@@ -35,8 +35,7 @@ from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, due_while_paused, 
 from domain.messages import MessageKind, alert
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
-from domain.reason_parts import Part
-from domain.reasons import Detail, Reason, ReasonCode, because, detail, outranking
+from domain.reasons import Detail, Part, Reason, ReasonCode, because, detail, outranking
 from domain.report import BatchReport
 from domain.request_remarks import Remark
 from domain.states import BEGUN, OrderState

@@ -11,9 +11,8 @@ from connectors.concurrently import shield_until_done
 from connectors.ledger.chunks import Chunk, Planned, SharedBatch, Work
 from connectors.ledger.send_log import is_dead
 from domain.report import MatchLine
-from flows.batch.canary import Canaries
 from flows.batch.chunks import as_they_come
-from flows.batch.execution import Steps
+from flows.batch.execution import Canaries, Steps
 from flows.batch.plan_sources import summary_of
 from flows.batch.planning import Planning, match_requests
 from flows.prefect_ui.expected_errors import run_logger

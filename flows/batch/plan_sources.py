@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, overload
 
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import Approval, OrderChange, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from contextlib import suppress
 
 from connectors.concurrently import task_group
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import ServiceAway
@@ -19,8 +19,7 @@ from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.reason_parts import Part
-from domain.reasons import detail
+from domain.reasons import Part, detail
 from domain.request_remarks import FIRST_PAYMENT, Remark
 from domain.witnessed import marketplace_held
 from domain.wording import shorten

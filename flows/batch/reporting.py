@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
 from domain.effects import Action
 from domain.follow_ups import merged
+from domain.messages import counted
 from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, explained
 from domain.report import BatchReport, MatchLine, ReportLine, all_rejected
 from domain.request_remarks import Remark
 from domain.states import OrderState
-from domain.unknown_words import counted
 from tasks.engine.resources import Resources
 
 

@@ -26,8 +26,7 @@ from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.approval.form import decide
 from flows.approval.request import ApprovalRequest, Decision, SummarizedRequest, in_utc
-from flows.batch.canary import Canaries
-from flows.batch.execution import execute
+from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.batch.plan_sources import PlanSource, summary_of
 from flows.batch.planning import (

@@ -19,7 +19,7 @@ from prefect.events import Event, RelatedResource, Resource
 from prefect.events.related import related_resources_from_run_context
 from prefect.settings import PREFECT_API_URL
 
-from connectors.ledger.many import chunked
+from connectors.ledger.engine import chunked
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BreakerNews

@@ -15,7 +15,7 @@ from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim, ResolutionKind
 from domain.money import Money
-from domain.quotes import ChosenFreight
+from domain.offers import ChosenFreight
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, Shipment, TrackingEvent
 from domain.states import OrderState

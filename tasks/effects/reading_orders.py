@@ -8,9 +8,9 @@ from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
 from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
-from domain.unknown_words import Place, UnknownWord
 from tasks.engine.resources import Resources
 
 

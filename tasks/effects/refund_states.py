@@ -11,9 +11,9 @@ from connectors.ledger.records import EffectRecord, OrderChange
 from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
 from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
 from domain.effects import Action, EffectStatus
+from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
-from domain.unknown_words import Place, UnknownWord
 from tasks.effects.after_sale import after_sale_of
 from tasks.engine.resources import Resources
 from tasks.engine.tries import raise_if_it_passes

@@ -37,9 +37,9 @@ from connectors.xportcn.leased_permits import DailyCalls, leasing
 from domain.decisions import FINE, Verdict
 from domain.effects import Claim
 from domain.marketplace import Marketplace
+from domain.messages import UnknownWord
 from domain.pause import Pause
 from domain.pictures import Pictures
-from domain.unknown_words import UnknownWord
 from tasks.engine.progress import notify_listeners
 
 Clock = Callable[[], datetime]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cli.run import ask_about_first_payments
-from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.schema import to_json
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.snapshots import TABLES
-from connectors.snapshots.past import moment_of
+from connectors.snapshots.reader import moment_of
 from tests.cli.conftest import Sourcing
 from tests.connectors.snapshots.sample import AT, order, write
 

@@ -13,8 +13,7 @@ from sqlalchemy import update
 
 from connectors.crash_points import VARIABLE
 from connectors.ledger import exported
-from connectors.ledger.codec import to_json
-from connectors.ledger.schema import orders
+from connectors.ledger.schema import orders, to_json
 from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting, SourcingSettings
 from connectors.tracking_files import write_tracking

@@ -36,7 +36,7 @@ import flows.carts
 import flows.finish_batch
 import flows.helper
 import flows.sync_tracking
-import tasks.cancel_order
+import tasks.after_sale
 from connectors.crash_points import VARIABLE
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
@@ -220,7 +220,7 @@ def _without_prefect(clock: Callable[[], datetime]) -> None:
     cast(Any, Artifact).acreate = written
     cast(Any, flows.batch.opening).open_resources = partial(open_resources, clock=clock)
     # the sandbox closes an order five seconds after it has accepted that; tests move its clock instead
-    tasks.cancel_order.CONFIRM_PAUSES_S = cast(Any, (0.0,))
+    tasks.after_sale.CONFIRM_PAUSES_S = cast(Any, (0.0,))
     TaobaoAfterSale.settles_in = timedelta(0)
 
 

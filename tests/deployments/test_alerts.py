@@ -10,7 +10,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.types._datetime import DateTime
 
-from deployments.alerts import ALERTS, Completion, Overdue, Polled
+from deployments.server_watch import ALERTS, Completion, Overdue, Polled
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode
 

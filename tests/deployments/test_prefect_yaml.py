@@ -17,9 +17,9 @@ from prefect.cli.deploy._models import (
 from prefect.flows import load_flow_from_entrypoint
 
 from deployments import post_office
-from deployments.alerts import COMPLETES_WITHIN
 from deployments.page import app as page
 from deployments.registration import AT_ONCE
+from deployments.server_watch import COMPLETES_WITHIN
 from deployments.steps import EXAMPLE, describe_site
 from flows.batch import follow_up, sharing
 from flows.prefect_ui import todo_artifact

@@ -30,9 +30,8 @@ from domain.decisions import (
 )
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer, Sku, VolumePrice
+from domain.offers import LineProblem, Offer, Problem, Quote, QuoteLine, Sku, VolumePrice
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
-from domain.quotes import LineProblem, Problem, Quote, QuoteLine
 from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus
 from domain.witnessed import Amount, Contradicted, Gap, Kind, Paid, Source, Statement

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import Money
-from domain.quotes import FreightService, choose_freight
+from domain.offers import FreightService, choose_freight
 
 
 def service(service_id: str, fen: int, min_days: int, max_days: int) -> FreightService:

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connectors.ledger.codec import from_json, to_json
+from connectors.ledger.schema import from_json, to_json
 from domain.decisions import refused
 from domain.marketplace import Marketplace
 from domain.matching import Match, choose, missing_words
 from domain.money import Money
 from domain.offers import Offer, OfferSummary, Sku
-from domain.reason_parts import Part
-from domain.reasons import detail, earlier
+from domain.reasons import Part, detail, earlier
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 

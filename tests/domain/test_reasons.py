@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from domain.money import Money
 from domain.reason_codes import ReasonKind
-from domain.reason_parts import Part
 from domain.reasons import (
     ALSO,
     FACT,
+    Part,
     Reason,
     ReasonCode,
     as_text,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.offers import FreightService, Quote
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.plan import PlannedOrder
-from domain.quotes import FreightService, Quote
 
 RECEIVER = Receiver(name="Jane", phone="1", email="", country="US", state="CA", city="LA", zip="9", address="a street")
 

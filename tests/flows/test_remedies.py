@@ -17,7 +17,7 @@ from flows import carts
 from flows.after_sale import confirm_receipt, message_seller, request_refund, return_parcel, withdraw_refund
 from flows.batch.request_batches import RequestBatch
 from flows.cancel_orders import cancel_orders
-from flows.prefect_ui.dry_run import DryRunRow, dry_run_summary
+from flows.prefect_ui.artifacts import DryRunRow, remedy_summary
 from flows.prefect_ui.parameters import BadInput
 from flows.prefect_ui.remedy_parameters import Answer, resolution_of
 from flows.resolve import resolve_order
@@ -106,9 +106,9 @@ def test_there_is_an_answer_in_words_for_each_that_is_taken() -> None:
 def test_what_would_happen_stands_in_the_name_of_the_run() -> None:
     would = DryRunRow(order_ref="A-1", state="paid", would="close it unpaid")
     cant = DryRunRow(order_ref="A-2", state="", why_not=because(ReasonCode.NO_REFUND_NOW))
-    assert dry_run_summary([would]) == "only shown: would close it unpaid"
-    assert dry_run_summary([cant]) == "only shown: not possible: the marketplace takes no such refund now"
-    assert dry_run_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"
+    assert remedy_summary([would]) == "only shown: would close it unpaid"
+    assert remedy_summary([cant]) == "only shown: not possible: the marketplace takes no such refund now"
+    assert remedy_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"
 
 
 async def nothing(*_: object) -> None:

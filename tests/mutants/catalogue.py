@@ -30,7 +30,7 @@ REQUEST_FILES = "domain/request_files.py"
 ABSENCE = "domain/absence.py"
 BATCH_RUN = "flows/batch/run.py"
 FOLLOW_UP = "flows/batch/follow_up.py"
-CANARY = "flows/batch/canary.py"
+CANARY = "flows/batch/execution.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -677,7 +677,7 @@ MUTANTS = (
         means="somebody confirms a receipt while money is asked back, and the seller keeps it",
         edits=(
             Edit(
-                file="tasks/confirm_receipt.py",
+                file="tasks/after_sale.py",
                 old="        if refund.state in UNDER_WAY:\n",
                 new="        if refund.state is None:\n",
             ),

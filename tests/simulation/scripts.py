@@ -27,12 +27,12 @@ from flows.batch.request_batches import RequestBatch
 from flows.batch.run import BatchRun
 from flows.carts import fill_carts
 from sandbox.books import OPENING_FEN
+from tasks.after_sale import return_parcel
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources, utc_now
 from tasks.pay import read_unpaid
 from tasks.refund import RefundWish, ask_refund, follow_refunds
-from tasks.return_parcel import return_parcel
 from tests.simulation.deviations.wire import Role
 from tests.simulation.process import Crash, Process
 from tests.simulation.runs import BATCH

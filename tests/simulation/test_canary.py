@@ -12,7 +12,7 @@ from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.plan import PlanSummary
-from flows.batch.canary import Canaries
+from flows.batch.execution import Canaries
 from flows.batch.run import BatchRun
 from flows.prefect_ui.events import EventFeed
 from tests.simulation.misfortune import Call, Fault, Kind

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import Created
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused

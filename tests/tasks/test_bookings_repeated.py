@@ -15,7 +15,7 @@ from connectors.xportcn.errors import NotSent, Refused, Unanswered, XportcnError
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.quotes import ChosenFreight, FreightQuote
+from domain.offers import ChosenFreight, FreightQuote
 from domain.reasons import ReasonCode
 from domain.service_orders import DomesticParcel, ServiceStatus, Shipment, TraceStatus, TrackingEvent
 from domain.states import OrderState

@@ -27,8 +27,8 @@ from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.messages import MessageKind
 from domain.money import Money
+from domain.offers import FreightQuote, FreightService
 from domain.orders import SourcingOrder
-from domain.quotes import FreightQuote, FreightService
 from domain.reasons import earlier
 from domain.received import CallbackKind
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent

@@ -45,9 +45,9 @@ from flows.callbacks import handle_callbacks
 from flows.cancel_orders import cancel_orders
 from flows.reconcile import Reconciliation
 from flows.sync_tracking import track
+from tasks.after_sale import message_seller as message_task
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.message_seller import message_seller as message_task
 from tasks.reconcile import list_orders
 from tasks.refund import RefundWish, ask_refund, follow_refunds, withdraw
 from tasks.snapshot import order_tables, refund_tables

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.codec import to_json
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import Created
 from connectors.settings import SourcingSettings
@@ -22,8 +22,8 @@ from domain.decisions import postponed
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.offers import ChosenFreight, FreightQuote, FreightService
 from domain.orders import OrderRequest
-from domain.quotes import ChosenFreight, FreightQuote, FreightService
 from domain.reasons import earlier
 from domain.service_orders import ServiceStatus, Shipment
 from domain.states import OrderState
@@ -31,8 +31,8 @@ from flows.batch.execution import may_book, may_create
 from flows.batch.planning import limits_now, spend_limits, within_budget
 from flows.batch.sorting import find_unrecorded
 from tasks import render_freight
+from tasks.after_sale import confirm_cancellations
 from tasks.book_shipment import book_shipments, still_to_book
-from tasks.cancel_order import confirm_cancellations
 from tasks.effects.cancel import ACCEPTED
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Sighting, not_shown

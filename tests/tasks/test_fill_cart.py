@@ -6,9 +6,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
+from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace

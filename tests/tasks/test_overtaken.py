@@ -9,16 +9,16 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.codec import to_json
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
+from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.xportcn.errors import Misconfigured, Unanswered
 from domain.effects import Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.quotes import ChosenFreight, FreightQuote, FreightService
+from domain.offers import ChosenFreight, FreightQuote, FreightService
 from domain.reasons import Reason, earlier
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState

@@ -13,8 +13,8 @@ import pytest
 from connectors.xportcn.errors import Unanswered
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.offers import Quote
 from domain.orders import SourcingOrder
-from domain.quotes import Quote
 from tasks.engine.resources import Resources
 from tasks.preview import QuotesTogether
 from tests.flows.plans import planned

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.marketplaces.after_sale import Ability, RefundRequest, Target
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
@@ -33,7 +33,7 @@ from domain.states import OrderState
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import unfinished_of
 from flows.cancel_orders import dry_run_of
-from tasks.confirm_receipt import require_receivable
+from tasks.after_sale import require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
 from tasks.refund import RefundWish, ask_refund, follow_refunds

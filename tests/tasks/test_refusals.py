@@ -8,7 +8,7 @@ import pytest
 
 from connectors.marketplaces.refusals import CANNOT_PAY
 from connectors.xportcn.errors import Refused
-from domain.quotes import LineProblem, Problem
+from domain.offers import LineProblem, Problem
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
 from tasks.effects.cart_line import AddToCart

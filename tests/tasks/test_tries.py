@@ -14,10 +14,10 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.codec import to_json
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError

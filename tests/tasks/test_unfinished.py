@@ -14,8 +14,7 @@ from domain.decisions import postponed
 from domain.orders import OrderRequest
 from domain.pause import Pause
 from domain.plan import PlannedOrder
-from domain.reason_parts import Part
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import Part, ReasonCode, because, earlier
 from domain.states import OrderState
 from flows.batch import follow_up, run
 from flows.batch.plan_sources import FromRequests

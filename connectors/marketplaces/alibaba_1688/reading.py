@@ -33,9 +33,8 @@ from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from connectors.xportcn.operations import EffectCall, alibaba_batch, alibaba_order, alibaba_product, big_major
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
-from domain.offers import Offer, OfferSummary, Sku, VolumePrice
+from domain.offers import NOTHING, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, VolumePrice
 from domain.orders import OrderLine
-from domain.quotes import NOTHING, LineProblem, Problem, Quote, QuoteLine
 from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus, TrackingEvent
 
 PUBLISHED = "published"

@@ -38,8 +38,8 @@ from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
+from domain.offers import LineProblem, Quote, QuoteLine
 from domain.orders import OrderLine, SourcingOrder
-from domain.quotes import LineProblem, Quote, QuoteLine
 from domain.service_orders import Goods, ReferenceField, ServiceOrder, ServiceStatus, TrackingEvent
 
 IS_PAID = 2

@@ -38,9 +38,8 @@ from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
-from domain.offers import Filters, Hits, Offer, OfferSummary, Sku, VolumePrice
+from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, VolumePrice
 from domain.orders import OrderLine, SourcingOrder
-from domain.quotes import LineProblem, Problem, Quote, QuoteLine
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TrackingEvent
 
 ONLINE = "online"

@@ -39,9 +39,8 @@ from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.offers import Filters, Hits, Offer, OfferSummary, Sku, Sort
+from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, Sort
 from domain.orders import OrderLine, SourcingOrder
-from domain.quotes import LineProblem, Problem, Quote, QuoteLine
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TrackingEvent
 
 ON_SALE = "ON_SALE"

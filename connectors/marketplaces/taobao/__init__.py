@@ -9,8 +9,7 @@ from connectors.xportcn.client import XportcnClient
 def offering(client: XportcnClient) -> Offering:
     from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
     from connectors.marketplaces.taobao.browser import TaobaoBrowser
-    from connectors.marketplaces.taobao.cart import TaobaoCart
-    from connectors.marketplaces.taobao.channel import TaobaoChannel
+    from connectors.marketplaces.taobao.channel import TaobaoCart, TaobaoChannel
 
     channel = TaobaoChannel(client)
     return Offering(channel, TaobaoBrowser(client, channel), TaobaoCart(client), TaobaoAfterSale(client))

@@ -229,7 +229,6 @@ def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...])
         refusal=refund.seller_refuse_reason_describe or refund.seller_refuse_reason or failed(refund.refund_status),
         company=company.logistics_company_name or company.logistics_company_code if company else "",
         tracking_number=logistics.mail_no if logistics else "",
-        return_address=logistics.receiver_address if logistics else "",
         deadline=refund.timeout_date,
         events=events,
     )

@@ -24,9 +24,8 @@ from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import taobao_order, taobao_product
 from domain.marketplace import Marketplace
 from domain.money import per_unit, total_of
-from domain.offers import Offer, OfferSummary, Sku
+from domain.offers import LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku
 from domain.orders import OrderLine
-from domain.quotes import LineProblem, Problem, Quote, QuoteLine
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, Shipment, ShipmentItem, TrackingEvent
 
 ACTIVE = "active"

@@ -21,8 +21,7 @@ from connectors.snapshots.tables.table import (
     table,
     unfilled,
 )
-from domain.offers import Offer, Sku, volume_prices_of
-from domain.quotes import FreightQuote, FreightService
+from domain.offers import FreightQuote, FreightService, Offer, Sku, volume_prices_of
 
 SINCE_VERSION_2 = "the row was written before version 2 of this table"
 QUOTED_AT = Column(

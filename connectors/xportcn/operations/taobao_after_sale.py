@@ -13,7 +13,6 @@ from pydantic import Field
 
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import (
-    AddressText,
     CheckedAnswer,
     Code,
     CommaText,
@@ -50,9 +49,8 @@ class LogisticsCompany(Response):
 
 
 class ReturnLogistics(Response):
-    """The address for the goods and, once they are sent, the parcel."""
+    """The parcel with the goods, once they are sent."""
 
-    receiver_address: AddressText = ""
     logistics_company: LogisticsCompany | None = None
     mail_no: ParcelNumber = Field("", validation_alias=alias("mailNo", "logisticsNo"))
 
@@ -182,7 +180,7 @@ class MessagePageRequest(Request):
 
 
 class Message(Response):
-    """A `system` message has the new state in `refund_status`. By its id pages are told apart."""
+    """A `system` message has the new state in `refund_status`. Its id distinguishes pages."""
 
     message_id: GivenId
     role: str = ""

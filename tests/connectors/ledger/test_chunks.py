@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 from connectors.ledger.chunks import Chunk, Planned, SharedBatch, Work
-from connectors.ledger.codec import to_json
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import Approval, SpendLimits
-from connectors.ledger.schema import chunks
+from connectors.ledger.schema import chunks, to_json
 from connectors.ledger.store import Ledger
 from domain.forgetting import Mentions
 from domain.money import Money

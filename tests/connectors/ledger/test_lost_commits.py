@@ -19,8 +19,7 @@ from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.matching import Match
 from domain.money import Money
-from domain.reason_parts import Part
-from domain.reasons import detail
+from domain.reasons import Part, detail
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import NEVER_LEFT, intents

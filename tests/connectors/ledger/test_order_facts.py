@@ -10,7 +10,7 @@ import pytest
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.schema import orders
 from domain.money import Money
-from domain.quotes import ChosenFreight, FreightQuote, FreightService
+from domain.offers import ChosenFreight, FreightQuote, FreightService
 from domain.service_orders import Shipment
 from domain.witnessed import Booked, Paid, Source, Statement
 

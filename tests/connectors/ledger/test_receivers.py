@@ -9,9 +9,8 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import insert, select, text, update
 
-from connectors.ledger.codec import from_json
 from connectors.ledger.plans import put_rows
-from connectors.ledger.schema import forgotten, metadata, orders, receivers
+from connectors.ledger.schema import forgotten, from_json, metadata, orders, receivers
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.orders import OrderRequest

@@ -21,9 +21,8 @@ from domain.decisions import judge_quote
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import VolumePrice
+from domain.offers import LineProblem, Problem, QuoteLine, VolumePrice
 from domain.orders import SourcingOrder
-from domain.quotes import LineProblem, Problem, QuoteLine
 from domain.service_orders import ServiceStatus, TraceStatus
 from domain.states import OrderState
 from domain.witnessed import Lack

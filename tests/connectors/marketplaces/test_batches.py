@@ -18,8 +18,8 @@ from connectors.xportcn.operations import taobao_order
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.offers import Problem
 from domain.orders import SourcingOrder
-from domain.quotes import Problem
 from tests.connectors.marketplaces.channel_contract.shop import Shop, shelf
 from tests.connectors.xportcn.fake_service import FakeService, no, ok, raw_ok, raw_server
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, client_of, line, order

@@ -17,7 +17,7 @@ from connectors.xportcn.operations import warehouse
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.quotes import FreightQuote, FreightService
+from domain.offers import FreightQuote, FreightService
 from domain.service_orders import DomesticParcel, ShipmentItem
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import claim, line, order

@@ -15,9 +15,8 @@ from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import VolumePrice
+from domain.offers import LineProblem, Problem, QuoteLine, VolumePrice
 from domain.orders import SourcingOrder
-from domain.quotes import LineProblem, Problem, QuoteLine
 from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order

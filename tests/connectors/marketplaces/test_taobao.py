@@ -16,7 +16,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from domain.effects import Action
 from domain.money import Money
-from domain.quotes import LineProblem, Problem, QuoteLine
+from domain.offers import LineProblem, Problem, QuoteLine
 from domain.service_orders import ServiceOrder, ServiceStatus, TraceStatus
 from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, no, ok

@@ -17,12 +17,12 @@ from connectors.marketplaces.lines import scan, status_of
 from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders, no_quote
 from connectors.marketplaces.taobao import reading as taobao
 from connectors.xportcn.errors import ContractMismatch, Refused, UnknownRefundState
-from connectors.xportcn.operations import alibaba_after_sale, alibaba_order, taobao_after_sale, taobao_order
+from connectors.xportcn.operations import alibaba_after_sale, alibaba_order, taobao_order
 from connectors.xportcn.wire import Bounds
 from domain.after_sale import RefundState
 from domain.money import Money
+from domain.offers import Problem, Quote
 from domain.orders import OrderLine
-from domain.quotes import Problem, Quote
 from domain.service_orders import (
     DomesticParcel,
     ServiceOrder,
@@ -272,9 +272,3 @@ def test_nothing_may_be_empty_or_minus_one_where_it_may_be_absent() -> None:
     assert (answer.total_success_amount, order.order_amount, order.order_id) == (None, None, "7")
     with pytest.raises(ValidationError):
         alibaba_order.ORDER_DETAIL.parse({"baseInfo": {"idOfStr": "7", "totalAmount": -1}}, Bounds())
-
-
-def test_a_return_address_is_a_text_or_an_object() -> None:
-    told = {"receiverAddress": {"receiver": "仓库", "phone": 138, "detailAddress": "和平路1号"}, "logisticsNo": "SF1"}
-    read = taobao_after_sale.ReturnLogistics.model_validate(told)
-    assert (read.receiver_address, read.mail_no) == ("仓库, 138, 和平路1号", "SF1")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from connectors.snapshots import TABLES, QueryError, Snapshots, list_snapshots, sql
-from connectors.snapshots.past import changes_schema
+from connectors.snapshots.reader import changes_schema
 from tests.connectors.snapshots.sample import AT, EACH_TABLE, order, write
 
 HOUR = timedelta(hours=1)

@@ -13,9 +13,9 @@ from shutil import copytree
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.snapshots import SnapshotDamaged, Snapshots, forgetting, list_snapshots, rewriting, verify_snapshot
-from connectors.snapshots.forgetting import erase_snapshots, has_order
+from connectors.snapshots import SnapshotDamaged, Snapshots, list_snapshots, rewriting, verify_snapshot
 from connectors.snapshots.pruning import Old, prune
+from connectors.snapshots.rewriting import erase_snapshots, has_order
 from domain.forgetting import Mentions
 from tests.connectors.snapshots.sample import AT, DAY, order, write
 from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
@@ -104,8 +104,7 @@ def test_what_is_pruned_or_replaced_meanwhile_is_erased_where_it_went(
     manifests = list_snapshots(tmp_path)
     write(tmp_path, requests=[request("A-1"), ann("A-2"), ann("A-8")])
     listed = [manifests]
-    for module in (forgetting, rewriting):
-        monkeypatch.setattr(module, "list_snapshots", lambda root: listed.pop() if listed else list_snapshots(root))
+    monkeypatch.setattr(rewriting, "list_snapshots", lambda root: listed.pop() if listed else list_snapshots(root))
     assert has_order(tmp_path, "A-1")
     prune(tmp_path, Old(keep=0), AT + timedelta(days=1))
     listed.append(manifests)
@@ -170,7 +169,7 @@ def test_a_run_that_died_while_it_replaced_a_snapshot_hides_nothing(tmp_path: Pa
 SCRIPT = """
 import sys
 from pathlib import Path
-from connectors.snapshots.forgetting import erase_snapshots
+from connectors.snapshots.rewriting import erase_snapshots
 from tests.connectors.snapshots.test_forgetting import MENTIONS
 erase_snapshots(Path(sys.argv[1]), {"A-1": MENTIONS})
 """

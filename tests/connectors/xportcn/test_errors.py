@@ -14,7 +14,7 @@ from connectors.xportcn.errors import (
     Unanswered,
     XportcnError,
 )
-from domain.quotes import LineProblem, Problem
+from domain.offers import LineProblem, Problem
 
 PROBLEM = LineProblem(problem=Problem.OUT_OF_STOCK, message="库存不足", line_no=2)
 COMMON = {"operation": "1688 / Order / Create an order", "request_id": "abc", "status": 200, "code": "500_004"}

@@ -18,7 +18,6 @@ from connectors.xportcn.operations import (
     alibaba_order,
     taobao_after_sale,
     taobao_cart,
-    taobao_old_order,
     taobao_order,
     taobao_product,
 )
@@ -336,8 +335,8 @@ def test_lists_that_travel_as_text_are_json_inside_json() -> None:
 
 def test_an_object_that_travels_as_text_is_json_inside_json() -> None:
     """`pageParamMap` is a text."""
-    param = taobao_old_order.PageParam(source_type="item", biz_id="672991141190")
-    text = json.loads(taobao_old_order.ImLinkRequest(page_param_map=param).body())["pageParamMap"]
+    param = taobao_order.PageParam(source_type="item", biz_id="672991141190")
+    text = json.loads(taobao_order.ImLinkRequest(page_param_map=param).body())["pageParamMap"]
     assert json.loads(text) == {"sourceType": "item", "bizId": "672991141190"}
 
 

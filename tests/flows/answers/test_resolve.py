@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.resolutions import ResolutionRecord
+from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from domain.absence import EVER, Reading
 from domain.decisions import held

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from connectors.inbox import Folder, Inbox
-from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
+from connectors.ledger.schema import to_json
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.orders import OrderLine

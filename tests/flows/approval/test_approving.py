@@ -18,9 +18,9 @@ from connectors.settings import SourcingSettings
 from domain.marketplace import Marketplace
 from domain.matching import Candidate, Match
 from domain.money import Money
+from domain.offers import Quote
 from domain.pause import Pause
 from domain.plan import PlannedOrder
-from domain.quotes import Quote
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import ReportLine
 from domain.request_remarks import Remark

@@ -29,7 +29,7 @@ from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows import finish_batch as finishing
 from flows.batch import execution, follow_up
-from flows.batch.canary import Canaries
+from flows.batch.execution import Canaries
 from flows.batch.follow_up import next_follow_up, sort_approved, unfinished_of
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.parameters import Limits

@@ -19,14 +19,13 @@ from domain.after_sale import Refund, RefundKind, RefundState
 from domain.book_news import CAUSE as BOOK_ROW
 from domain.book_news import judge_least, news_of, notified_by
 from domain.marketplace import Marketplace
-from domain.messages import Message, MessageKind
+from domain.messages import CAUSE, Message, MessageKind, Place, UnknownWord
 from domain.money import Money
 from domain.orders import Receiver
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
 from domain.states import OrderState
-from domain.unknown_words import CAUSE, Place, UnknownWord
 from flows.answers.todo import ToDo
 from flows.digest import digest_of
 from flows.notify.news import of_arrived, of_batch, of_book, of_faults, of_parcels, of_refunds, of_stuck

@@ -7,9 +7,8 @@ from dataclasses import replace
 from domain.decisions import held
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer, Sku
+from domain.offers import Offer, Quote, Sku
 from domain.plan import PlannedOrder
-from domain.quotes import Quote
 from domain.reasons import earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState

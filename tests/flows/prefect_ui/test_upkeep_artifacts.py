@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.ledger.codec import as_text, to_json
 from connectors.ledger.records import JSON_COLUMNS, OrderRecord, line_of
-from connectors.ledger.schema import orders
+from connectors.ledger.schema import as_text, orders, to_json
 from domain.reasons import ReasonCode, because
 from domain.report import ReportLine
 from domain.states import OrderState

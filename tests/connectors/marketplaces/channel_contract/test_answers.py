@@ -13,7 +13,7 @@ from connectors.xportcn.errors import ContractMismatch, NotSent, Refused, Unansw
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.quotes import LineProblem, Problem
+from domain.offers import LineProblem, Problem
 from domain.service_orders import ServiceStatus
 from tests.connectors.marketplaces import test_alibaba_1688 as alibaba_1688
 from tests.connectors.marketplaces import test_big_major as big_major

@@ -12,8 +12,8 @@ from connectors.marketplaces.protocol import Created
 from connectors.xportcn.errors import Refused
 from domain.effects import Action
 from domain.money import Money
+from domain.offers import Problem
 from domain.orders import SourcingOrder
-from domain.quotes import Problem
 from domain.service_orders import ServiceStatus
 from tests.connectors.marketplaces.channel_contract.shop import HAS_A_KEY, KEEPS_THE_LIMIT, Shop, now
 from tests.connectors.xportcn.orders import claim

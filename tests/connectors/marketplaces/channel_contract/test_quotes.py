@@ -9,7 +9,7 @@ import pytest
 from connectors.xportcn.errors import Refused
 from domain.effects import Action
 from domain.money import Money, total_of
-from domain.quotes import Problem
+from domain.offers import Problem
 from tests.connectors.marketplaces.channel_contract.shop import KNOWS_CHINA, NAMES_BAD_LINES, Shop
 from tests.connectors.xportcn.orders import claim
 

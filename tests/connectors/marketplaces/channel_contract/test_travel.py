@@ -7,7 +7,7 @@ import pytest
 from connectors.marketplaces import freight
 from connectors.xportcn.errors import Refused
 from domain.effects import Action
-from domain.quotes import choose_freight
+from domain.offers import choose_freight
 from domain.service_orders import ServiceStatus, TraceStatus
 from tests.connectors.marketplaces.channel_contract.shop import Shop
 from tests.connectors.xportcn.orders import claim

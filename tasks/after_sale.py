@@ -1,0 +1,167 @@
+"""What is done about an order after its purchase, but for refunds: cancel, write, return goods, confirm receipt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.records import Intent, OrderChange, OrderRecord
+from connectors.marketplaces.after_sale import Ability, Carrier
+from connectors.xportcn.errors import ServiceAway
+from domain.after_sale import UNDER_WAY, Refund, RefundFault, RefundState, standing
+from domain.decisions import judge_paid
+from domain.effects import Action
+from domain.reasons import ReasonCode, because
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.states import OrderState
+from tasks.effects.after_sale import after_sale_of
+from tasks.effects.cancel import CLOCK_MARGIN, Cancel
+from tasks.effects.kinds import settle_open, settled
+from tasks.effects.message import SAY, MessageSeller, words_hash
+from tasks.effects.protocol import perform, perform_alone
+from tasks.effects.reading_orders import read_each
+from tasks.effects.receipt import ConfirmReceipt
+from tasks.effects.return_parcel import ReturnParcel
+from tasks.engine.resources import Resources
+from tasks.engine.retrying import retrying_task
+from tasks.engine.tries import raise_if_it_passes
+from tasks.refund import require_after_sale
+
+CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
+
+
+@retrying_task("cancel {label}")
+async def cancel_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, reason: str, label: str) -> None:
+    """Cancel each unpaid order once, and wait for the service to close it."""
+    given, now = orders, await settled(resources, orders)
+    orders = {ref: order for ref, order in now.items() if order.state in (given[ref].state, OrderState.ORDERED)}
+    await asyncio.sleep(max((_too_young(resources, order).total_seconds() for order in orders.values()), default=0))
+    intents = [
+        Intent(order_ref=ref, action=Action.CANCEL, amount=None, request_hash=order.fingerprint, seen_in=order.state)
+        for ref, order in orders.items()
+    ]
+    await perform(Cancel(resources, reason), intents, orders)
+    await confirm_cancellations(resources, list(given))
+
+
+async def confirm_cancellations(resources: Resources, order_refs: Sequence[str]) -> None:
+    """Read whether cancelled orders are closed: an accepted cancellation lapses when the order is paid meanwhile."""
+    for pause in CONFIRM_PAUSES_S:
+        orders = resources.ledger.orders(order_refs)
+        open_ones = {ref: order for ref, order in orders.items() if order.reason_code is ReasonCode.CANCEL_ACCEPTED}
+        if not open_ones:
+            return
+        await asyncio.sleep(pause)
+        try:
+            shown, _ = await read_each(resources, open_ones.values())
+        except ServiceAway as away:
+            raise_if_it_passes(resources, away)
+            return
+        changes = [change for ref, one in shown.items() if (change := _confirmed(orders[ref], one))]
+        await asyncio.to_thread(resources.ledger.change, changes)
+
+
+def _too_young(resources: Resources, order: OrderRecord) -> timedelta:
+    """How long to wait until the marketplace takes a cancellation (1688: 10 seconds after creation)."""
+    after_sale = after_sale_of(resources, order.marketplace)
+    if not after_sale.closes_after or order.ordered_at is None:
+        return timedelta(0)
+    return max(order.ordered_at + after_sale.closes_after + CLOCK_MARGIN - resources.clock(), timedelta(0))
+
+
+def _confirmed(order: OrderRecord, shown: ServiceOrder) -> OrderChange | None:
+    order_ref = order.order_ref
+    if shown.status is ServiceStatus.CLOSED:
+        return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED)
+    verdict = judge_paid(shown, order.approved, by_us=False)
+    if not verdict or not (paid := shown.taken):
+        return None
+    fact = OrderUpdate.paid(verdict, amount=paid, total=shown.total, at=shown.paid_at)
+    why = because(ReasonCode.PAID_BEFORE_CLOSED, paid=paid, order_ref=order_ref)
+    return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=why, writes=fact)
+
+
+def require_receivable(resources: Resources, order: OrderRecord) -> None:
+    """Raise `RefundFault` unless the receipt of this order can be confirmed, and no refund of it is under way."""
+    if Ability.RECEIVE not in require_after_sale(resources, order).abilities:
+        raise RefundFault(f"{order.marketplace} has no call to confirm receipt; it is done there by itself")
+    for refund in resources.ledger.refunds.of_orders([order.order_ref]):
+        if refund.state in UNDER_WAY:
+            raise RefundFault(
+                f"{order.order_ref}: {standing(refund)}. Who confirms that its goods arrived lets the seller have the "
+                "money and may end that refund: wait for its end, or end it in the console first"
+            )
+
+
+@retrying_task("receive {order.order_ref}")
+async def confirm_receipt(resources: Resources, order: OrderRecord) -> None:
+    """Confirm one order once. Raises `RefundFault` before anything is sent."""
+    require_receivable(resources, order)
+    await settle_open(resources, [order.order_ref])
+    await perform_alone(ConfirmReceipt(resources), order, order.fingerprint)
+
+
+LONGEST_MESSAGE = 500
+
+
+@retrying_task("message {refund.key}")
+async def message_seller(
+    resources: Resources, order: OrderRecord, refund: Refund, words: str, vouchers: tuple[str, ...] = ()
+) -> None:
+    """Send a text about a refund, never the same one twice. Raises `RefundFault` before anything is sent."""
+    require_sayable(resources, refund, words)
+    await settle_open(resources, [order.order_ref])
+    kind, hashed = MessageSeller(resources, refund, words, vouchers), words_hash(words)
+    if await kind.is_shown(refund, hashed):
+        return
+    await perform_alone(kind, order, hashed, part=f"{refund.effect_part}{SAY}{hashed}")
+
+
+def require_sayable(resources: Resources, refund: Refund, words: str) -> None:
+    """Raise `RefundFault` unless this text can be sent about the refund."""
+    after_sale = after_sale_of(resources, refund.marketplace)
+    if Ability.MESSAGE not in after_sale.abilities:
+        raise RefundFault(f"{refund.marketplace} has no call to write to the seller; do it in the console")
+    if not 1 <= len(words) <= LONGEST_MESSAGE:
+        raise RefundFault(f"the message has {len(words)} characters: 1 to {LONGEST_MESSAGE} are allowed")
+    if not refund.refund_id:
+        raise RefundFault(f"{refund.order_ref}: the refund has not reached the service yet")
+
+
+@retrying_task("return {refund.key}")
+async def return_parcel(
+    resources: Resources,
+    order: OrderRecord,
+    refund: Refund,
+    *,
+    company: str,
+    number: str,
+    note: str = "",
+    vouchers: tuple[str, ...] = (),
+) -> None:
+    """Report once which parcel is on its way back. Raises `RefundFault` before anything is sent.
+
+    `company` is the carrier's code or name.
+    """
+    await settle_open(resources, [order.order_ref])
+    carrier = choose_carrier(await carriers_for(resources, refund), company)
+    kind = ReturnParcel(resources, refund, carrier.code, number, note, vouchers)
+    await perform_alone(kind, order, f"{carrier.code}/{number}"[:64], part=refund.effect_part)
+
+
+async def carriers_for(resources: Resources, refund: Refund) -> tuple[Carrier, ...]:
+    """The carriers that take this return now. Raises `RefundFault` where no parcel can be named."""
+    if refund.state is not RefundState.TO_RETURN:
+        raise RefundFault(f"no parcel can be named now: {standing(refund)}")
+    return await after_sale_of(resources, refund.marketplace).carriers(refund.refund_id)
+
+
+def choose_carrier(carriers: Sequence[Carrier], wish: str) -> Carrier:
+    """The carrier meant by a code or a name. Raises `RefundFault` with the list."""
+    for carrier in carriers:
+        if wish.upper() == carrier.code.upper() or wish == carrier.name:
+            return carrier
+    listed = ", ".join(f"{carrier.code} ({carrier.name})" for carrier in carriers) or "none"
+    raise RefundFault(f"no carrier {wish!r} takes return parcels; the service names: {listed}")
