@@ -116,7 +116,7 @@ def take(page: Page, name: str) -> None:
 
 def take_form(page: Page, form: Locator) -> None:
     """The whole window of a question, plan and answer."""
-    page.set_viewport_size({"width": 1280, "height": 1900})
+    page.set_viewport_size({"width": 1280, "height": 2600})
     page.wait_for_timeout(1500)
     form.screenshot(path=IMAGES / "approval-form.png")
     page.set_viewport_size({"width": 1280, "height": 1000})
