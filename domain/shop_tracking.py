@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from string import Formatter
@@ -13,7 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.orders import OrderLine, OrderRequest, ShopLine
+from domain.orders import OrderLine, OrderRequest, OwnSku, ShopLine
 from domain.service_orders import Shipment
 
 OF_A_LINE = ("line", "own_sku", "quantity")
@@ -123,14 +124,39 @@ class Parcel:
 def lines_by_number(
     request: OrderRequest, lines: Sequence[OrderLine], shipment: Shipment
 ) -> dict[str, list[tuple[str, ShopLine]]]:
-    """The lines of the shop's order, each under the first parcel that has goods of it, else under the first of all."""
-    holds = {(one.item_id, one.sku_id): one.tracking_number for one in reversed(shipment.items)}
+    """The lines of the shop's order by parcel, with as many pieces as are in each."""
     found: dict[str, list[tuple[str, ShopLine]]] = {number: [] for number in shipment.tracking_numbers}
-    first, placed = next(iter(found)), set[str]()
+    placed = set[str]()
     for wanted, line in zip(request.lines, lines, strict=False):
         if (own := wanted.own) and own.sku not in placed:
             placed.add(own.sku)
-            number = holds.get((line.item_id, line.sku_id), first)
-            of_shop = own.shop_lines or (ShopLine(line="", quantity=own.quantity),)
-            found.get(number, found[first]).extend((own.sku, one) for one in of_shop)
+            left = deque(own.shop_lines or (ShopLine(line="", quantity=own.quantity),))
+            for number, count in _counts(own, line, shipment):
+                found[number] += [(own.sku, one) for one in _taken(left, count)]
     return found
+
+
+def _counts(own: OwnSku, line: OrderLine, shipment: Shipment) -> list[tuple[str, int]]:
+    """How many of an own SKU each parcel has, by its first component; where that is unclear, one parcel has all."""
+    pieces = Counter[str]()
+    for item in shipment.items:
+        if (item.item_id, item.sku_id) == (
+            line.item_id,
+            line.sku_id,
+        ) and item.tracking_number in shipment.tracking_numbers:
+            pieces[item.tracking_number] += item.quantity
+    each = line.quantity // own.quantity
+    if each * own.quantity == pieces.total() and each and not any(count % each for count in pieces.values()):
+        return [(number, count // each) for number, count in pieces.items()]
+    return [(next(iter(pieces), shipment.tracking_numbers[0]), own.quantity)]
+
+
+def _taken(left: deque[ShopLine], count: int) -> Iterator[ShopLine]:
+    """Take so many pieces of the lines that are left."""
+    while count and left:
+        one = left.popleft()
+        pieces = min(count, one.quantity)
+        if pieces < one.quantity:
+            left.appendleft(replace(one, quantity=one.quantity - pieces))
+        count -= pieces
+        yield replace(one, quantity=pieces)

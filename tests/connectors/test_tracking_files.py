@@ -21,6 +21,7 @@ from domain.money import Money
 from domain.orders import OrderLine, OrderRequest
 from domain.plan import PlannedOrder
 from domain.service_orders import Shipment, ShipmentItem, TraceStatus, TrackingEvent
+from domain.shop_tracking import lines_by_number
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.test_forgetting import ledger
@@ -55,10 +56,10 @@ def amazon(tmp_path: Path, *rows: dict[str, str]) -> OrderRequest:
     return order
 
 
-def order_line(number: int, own_sku: str) -> OrderLine:
+def order_line(number: int, own_sku: str, pieces: int = 1) -> OrderLine:
     item = ITEMS.get(own_sku, "1")
     return OrderLine(
-        line_no=number, item_id=item, sku_id="9", title="", image_url="", quantity=1, unit_price=Money(100)
+        line_no=number, item_id=item, sku_id="9", title="", image_url="", quantity=pieces, unit_price=Money(100)
     )
 
 
@@ -69,9 +70,10 @@ def booked(
     company: str = "云途物流",
     items: Sequence[ShipmentItem] = (),
     state: OrderState = OrderState.BOOKED,
+    pieces: int = 1,
 ) -> None:
     """An order of the ledger whose shipment has these parcels."""
-    lines = tuple(order_line(number, line.wanted) for number, line in enumerate(request.lines, 1))
+    lines = tuple(order_line(number, line.wanted, pieces) for number, line in enumerate(request.lines, 1))
     ledger.put_plans([PlannedOrder(request=request, seller_id="1", lines=lines)], "batch")
     shipment = Shipment(shipment_order_id="5", tracking_numbers=numbers, company=company, items=tuple(items))
     this = update(orders).where(orders.c.order_ref == request.order_ref)
@@ -125,6 +127,24 @@ def test_later_numbers_come_in_another_file_also_when_the_first_was_taken_away(
     assert found == {
         "amazon-2026-01-01-2.txt": AMAZON_FIRST + "503-1234567-1234567\t71\t1\t2026-01-01\tOther\tUCS <Upside>\tB\t\r\n"
     }
+
+
+def test_each_parcel_has_its_pieces_of_a_line(tmp_path: Path, ledger: Ledger, settings: SourcingSettings) -> None:
+    """Three and one of four, over two lines of the shop; where a parcel's content is unclear, one has all."""
+    order = amazon(tmp_path, {"sku": "FERN-1", "quantity-to-ship": "2"}, {"sku": "FERN-1", "quantity-to-ship": "2"})
+    held = {"A": 3, "B": 1}
+    items = [ShipmentItem(tracking_number=one, item_id=ITEMS["FERN-1"], sku_id="9", quantity=held[one]) for one in held]
+    booked(ledger, order, "A", "B", items=items, pieces=4)
+    scanned(ledger, order.order_ref, "A", "B")
+    (text,) = told_now(settings, ledger).values()
+    assert [line.split("\t")[1:3] + line.split("\t")[6:7] for line in text.splitlines()[1:]] == [
+        ["70", "2", "A"],
+        ["71", "1", "A"],
+        ["71", "1", "B"],
+    ]
+    shipment = Shipment(shipment_order_id="5", tracking_numbers=("A", "B"), items=tuple(items[:1]))
+    found = lines_by_number(order, [order_line(1, "FERN-1", 4)], shipment)
+    assert {number: [one.quantity for _, one in lines] for number, lines in found.items()} == {"A": [2, 2], "B": []}
 
 
 def test_parts_go_back_under_the_order_of_the_shop_without_data_of_its_buyer(
