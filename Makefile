@@ -86,16 +86,17 @@ reference: $(READY)
 pictures: $(READY)
 	$(BIN)/python -m docs.take_pictures
 
-# LOCK=requirements.lock makes it without what only development needs. uv takes a sixth of pip's time; where it can't be
+# LOCK=requirements.lock makes it without what only development needs. uv takes a fifth of pip's time; where it can't be
 # had, or pip has an index of its own, which uv does not know, pip does it
 LOCK ?= development.lock
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+OWN_INDEX := $(BIN)/python -m pip config list | grep index >/dev/null
 WITH_PIP := $(PIP) install --no-compile --require-hashes --requirement
 WITH_UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement
 $(READY): $(LOCK) installer.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	! $(PIP) config list | grep -q index-url && $(WITH_PIP) installer.lock && $(WITH_UV) $(LOCK) || $(WITH_PIP) $(LOCK)
+	! $(OWN_INDEX) && $(WITH_PIP) installer.lock --only-binary :all: && $(WITH_UV) $(LOCK) || $(WITH_PIP) $(LOCK)
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
@@ -103,6 +104,7 @@ $(READY): $(LOCK) installer.lock pyproject.toml
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate
 lock: $(READY)
+	$(WITH_PIP) installer.lock
 	$(COMPILE) --all-extras pyproject.toml --group build --output-file requirements.lock
 	$(COMPILE) --all-extras pyproject.toml --group dev --constraint requirements.lock --output-file development.lock
 	$(COMPILE) --group installer --output-file installer.lock
