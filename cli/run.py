@@ -1,4 +1,4 @@
-"""`sourcing run`: the main job at a terminal."""
+"""`sourcing run`: the main job at a terminal, and its plan there."""
 
 from __future__ import annotations
 
@@ -6,19 +6,33 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON, BadUsage, agrees, require_batch_name, require_encoding, require_time, say
 from cli.follow_ups import Flow, with_follow_ups
-from cli.plan import NUMBERS, show_matches, show_plan, totals
 from cli.running import nothing, run_flow
-from cli.terminal import MOST_SHOWN, bars_aside, console, messages, print_json, show_orders, show_snapshot
+from cli.terminal import (
+    MOST_SHOWN,
+    WIDE_ENOUGH_FOR_ORDER_IDS,
+    and_more,
+    bars_aside,
+    console,
+    first_of,
+    messages,
+    print_json,
+    show_orders,
+    show_reasons,
+    show_snapshot,
+    state_colour,
+)
 from connectors.book_file import missing_file
 from connectors.fetched_files import fetch_stored, is_address
 from connectors.reading import reading_by
@@ -27,10 +41,12 @@ from connectors.settings import SourcingSettings
 from domain.money import Money
 from domain.report import BatchReport, MatchLine
 from domain.request_remarks import BadRequests, Remark, merged_remarks
+from domain.states import OrderState
 from domain.wording import pluralize
 
 if TYPE_CHECKING:
     from flows.approval.request import ApprovalRequest
+
 MOST_WARNINGS = 20
 PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
 
@@ -157,7 +173,7 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
 
     async def asked() -> BatchReport:
         from flows.approval.form import approver
-        from flows.batch.endings import last_report
+        from flows.batch.opening import last_report
 
         last_report.set(reports)
         if sys.stdin.isatty():
@@ -242,3 +258,54 @@ def _spent(report: BatchReport) -> str:
         return f"This run bought nothing; {total}"
     bought = pluralize(report.bought_this_run, "order")
     return f"This run bought {bought} for {Money(report.spent_this_run_fen)}; {total}"
+
+
+def show_matches(matches: Sequence[MatchLine], where: Console) -> None:
+    """One paragraph for each line found by words: what was taken, why, and how to make it certain."""
+    taken = [match for match in matches if match.item_id]  # where nothing was taken, the order's own reason says so
+    for match in taken[:MOST_SHOWN]:
+        where.print(Padding(_line(match), (0, 0, 0, 2)))
+    if len(taken) > MOST_SHOWN:
+        where.print(and_more(len(taken), "--json"))
+
+
+def _line(match: MatchLine) -> Text:
+    price = f", from {Money(match.price_fen)}" if match.price_fen is not None else ""
+    others = [item_id for item_id in match.candidates if item_id != match.item_id]
+    return Text.assemble(
+        (match.order_ref, "bold"),
+        f" {match.words!r} was taken to mean {match.item_id} ",
+        f"({match.title}{price}, sold by {match.seller}): {match.why}. ",
+        f"Others: {', '.join(others)}. " if others else "",
+        f"Pin with: {match.pin}",
+    )
+
+
+NARROW = ("order", "state", "goods and postage", "stock", "freight", "days")
+WIDE = ("order", "marketplace", "state", "goods and postage", "stock", "freight", "service", "days")
+NUMBERS = ("goods and postage", "stock", "freight", "days")
+
+
+def show_plan(title: str, report: BatchReport) -> None:
+    """One row an order, of many those that wait for a person first; below the table why some would not be bought."""
+    from flows.prefect_ui.plan_table import plan_rows
+
+    table = Table(title=title, title_justify="left")
+    columns = WIDE if console.width >= WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
+    for name in columns:
+        table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name != "goods and postage")
+    shown = replace(report, orders=first_of(report.orders))
+    for row in plan_rows(shown):
+        colour = state_colour(OrderState(row["state"]))
+        table.add_row(*(Text(row[name], style=colour if name == "state" else "") for name in columns))
+    console.print(table)
+    show_reasons(shown.orders)
+    if len(report.orders) > MOST_SHOWN:
+        console.print(and_more(len(report.orders), "--json"))
+
+
+def totals(report: BatchReport) -> str:
+    """The sums of a run, in one sentence."""
+    from flows.prefect_ui.plan_table import dry_run_summary
+
+    return dry_run_summary(report).replace("**", "")  # Markdown's bold is for the UI

@@ -22,9 +22,9 @@ from connectors.request_files.decoding import check_encoding
 from connectors.units import parse_units, units_at
 from domain.absence import LISTS_BEHIND
 from domain.follow_ups import parse_hours
+from domain.items import Pictures, picture_hosts
 from domain.marketplace import Marketplace
 from domain.money import Money, yuan
-from domain.pictures import Pictures, picture_hosts
 from domain.rate_cells import currency_code
 
 DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600

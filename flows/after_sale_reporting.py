@@ -27,7 +27,7 @@ from tasks.effects.after_sale import OnRefund, refund_of
 from tasks.effects.cancel import Cancel
 from tasks.effects.kinds import kind_of
 from tasks.engine.resources import Resources
-from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot import snapshot_moved
 
 NOT_AS_ASKED = "not as asked"
 COLUMNS = ("order", "state", NOT_AS_ASKED, "done", "reason", "refunds", "asked back", "came back", "marketplace")

@@ -15,9 +15,8 @@ from connectors.fetched_files import is_address
 from connectors.settings import SourcingSettings
 from domain.follow_ups import moment_of
 from domain.report import BatchReport
-from flows.batch.endings import ended, notifies_when_stopped, show_outcome
 from flows.batch.follow_up import schedule_follow_up
-from flows.batch.opening import begun_at, opened
+from flows.batch.opening import begun_at, ended, notifies_when_stopped, opened, show_outcome
 from flows.batch.plan_sources import FromRequests
 from flows.batch.request_batches import FETCHED, PASTED, note_missing, orders_to_buy, read_shown
 from flows.batch.run import BatchRun

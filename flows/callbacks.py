@@ -34,7 +34,7 @@ from tasks.engine.resources import Resources, utc_now
 from tasks.parcels_received import Received, received_parcels
 from tasks.pay import read_unpaid
 from tasks.refund import follow_refunds
-from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot import snapshot_moved
 
 READ = (*FOLLOWED, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from prefect import flow
 from prefect.runtime import flow_run
 
-from connectors.ledger.dropping import NOT_THERE
+from connectors.ledger.plans import NOT_THERE
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel, past_cancelling

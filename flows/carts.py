@@ -22,9 +22,8 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks_with_progress
-from flows.batch.endings import ended, show_outcome
 from flows.batch.follow_up import schedule_follow_up
-from flows.batch.opening import opened
+from flows.batch.opening import ended, opened, show_outcome
 from flows.batch.plan_sources import FromCarts
 from flows.batch.planning import plan_orders
 from flows.batch.reporting import batch_report, one_report

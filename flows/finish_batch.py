@@ -12,9 +12,8 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, moment_of
 from domain.report import BatchReport, check_batch_id
-from flows.batch.endings import ended, notifies_when_stopped, show_outcome
 from flows.batch.follow_up import FromLedger, is_deployed, schedule_follow_up, scheduled, unfinished_of, waits_s
-from flows.batch.opening import absolute, begun_at, opened
+from flows.batch.opening import absolute, begun_at, ended, notifies_when_stopped, opened, show_outcome
 from flows.batch.reporting import batch_report
 from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for

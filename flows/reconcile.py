@@ -47,7 +47,7 @@ from tasks.reconcile import (
     unknown_refunds,
     unsettled,
 )
-from tasks.snapshot_moved import note_missing, snapshot_moved
+from tasks.snapshot import note_missing, snapshot_moved
 
 # An unpaid order closes after a day: an order paid since a moment was created no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)

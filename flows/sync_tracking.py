@@ -47,7 +47,7 @@ from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.fulfil import fulfil_orders
 from tasks.pay import confirm_payments
-from tasks.snapshot_moved import Rows, note_missing, rows_of, snapshot_moved
+from tasks.snapshot import Rows, note_missing, rows_of, snapshot_moved
 from tasks.sync_tracking import sync_tracking as sync_chunk
 
 FOLLOWED = (

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
-from connectors.marketplaces.after_sale import Ability, Carrier
+from connectors.marketplaces.protocol import Ability, Carrier
 from connectors.xportcn.errors import ServiceAway
 from domain.after_sale import UNDER_WAY, Refund, RefundFault, RefundState, standing
 from domain.decisions import judge_paid

@@ -11,7 +11,7 @@ from connectors.concurrently import concurrently
 from connectors.ledger.engine import chunked
 from connectors.ledger.overview import every_open_effect, orders_of, orders_to_compare
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.marketplaces.after_sale import ListedRefund, ListsRefunds
+from connectors.marketplaces.protocol import ListedRefund, ListsRefunds
 from connectors.snapshots.tables.reconciliation import RECONCILIATION, RUN
 from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import XportcnError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
-from connectors.marketplaces.after_sale import Ability, AfterSale, RefundRequest, Target
+from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
     MAY_ASK,
     NOTHING,

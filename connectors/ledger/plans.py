@@ -1,33 +1,33 @@
-"""Plans as the ledger stores them: what a person approves, its row, and when a plan may be made again."""
+"""Plans as the ledger stores them: what a person approves, when one is made again, split in parts, or dropped."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Executable, select, update
+from sqlalchemy import Connection, Executable, bindparam, select, update
 
-from connectors.ledger.dropping import dropped_since
-from connectors.ledger.engine import one_of
+from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import REASON, Approval, OrderChange, divided, put_receivers
-from connectors.ledger.schema import effects, orders, to_json
+from connectors.ledger.schema import effects, orders, parts, to_json
 from connectors.ledger.spending import BEGUN
-from connectors.ledger.transactions import Transactions, repeating
+from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.budget import payable
 from domain.effects import Action
 from domain.money import Money
 from domain.plan import PlannedOrder
-from domain.reasons import read, stored
-from domain.states import OrderState
+from domain.reasons import Reason, ReasonCode, because, read, stored
+from domain.states import NEVER_BEGUN, OrderState
 from domain.witnessed import Contradicted
 
 NO_TOLERANCE = Decimal(0)
@@ -218,3 +218,91 @@ def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Execu
     changed = {name: insert.excluded[name] for name in columns - {"order_ref", "recorded_at"}}
     statement: Executable = insert.on_conflict_do_update(index_elements=["order_ref"], set_=changed)
     return statement
+
+
+NOT_THERE = because(ReasonCode.NOT_IN_LEDGER)
+_THESE = one_of(orders.c.order_ref, "refs")
+_IDS = select(orders.c.order_ref, orders.c.order_id).where(_THESE)
+_DROPPED = select(orders.c.order_ref).where(
+    _THESE,
+    orders.c.state == OrderState.CANCELLED,
+    orders.c.reason_code == ReasonCode.NOT_WANTED,
+    orders.c.updated_at >= bindparam("since"),
+)
+
+
+def drop(ledger: Transactions, order_refs: Collection[str], *, by: str, note: str = "") -> dict[str, Reason]:
+    """Close orders of which nothing was begun, approved ones too; answers why not, for those that stay as they are.
+
+    A run that is at work on such an order can't begin it any more, nor plan it anew; a run that starts later may.
+    """
+    stay: dict[str, Reason] = {}
+    for refs in chunked(order_refs):
+        stay |= _drop(ledger, refs, because(ReasonCode.NOT_WANTED, by=by, note=note), by=by)
+    return stay
+
+
+@repeating
+def _drop(ledger: Transactions, refs: Collection[str], why: Reason, *, by: str) -> Mapping[str, Reason]:
+    stay = dict.fromkeys(refs, NOT_THERE)
+    with ledger.transaction(refs) as connection:
+        # this locks the orders: what another run claims is either seen below or waits for this commit
+        mover = OrderMover(ledger, connection, refs, by=by)
+        begun = {*connection.scalars(BEGUN, {"refs": refs})}
+        for ref, order_id in connection.execute(_IDS, {"refs": refs}):
+            state = mover.state(ref)
+            if state not in NEVER_BEGUN or ref in begun or order_id is not None:
+                stay[ref] = because(ReasonCode.NOT_DROPPED, state=state)
+                continue
+            del stay[ref]
+            if state is not OrderState.CANCELLED:
+                writes = OrderUpdate.approval_withdrawn()
+                mover.change(OrderChange(order_ref=ref, state=OrderState.CANCELLED, why=why, writes=writes))
+        mover.write()
+    return stay
+
+
+def dropped_since(connection: Connection, order_refs: Collection[str], since: datetime) -> Collection[str]:
+    """Those of these orders that were dropped since then: a run that began before neither plans nor holds them."""
+    return connection.scalars(_DROPPED, {"refs": order_refs, "since": since}).all()
+
+
+Parts = dict[str, dict[str, str]]
+_OF = select(parts).where(one_of(parts.c.part_of, "refs"))
+_WHOLES = select(parts.c.order_ref, parts.c.part_of).where(one_of(parts.c.order_ref, "refs")).distinct()
+_ORDERED = select(orders.c.order_ref).where(one_of(orders.c.order_ref, "refs"), orders.c.order_id.is_not(None))
+
+
+class PartRows(LedgerRows):
+    """The rows of the table `parts`."""
+
+    def of(self, order_refs: Iterable[str]) -> Parts:
+        """The standing order of each own SKU, by the request's name."""
+        found: Parts = {}
+        for some in chunked(order_refs):
+            for row in self._ledger.rows(_OF, {"refs": some}):
+                found.setdefault(row["part_of"], {})[row["own_sku"]] = row["order_ref"]
+        return found
+
+    def wholes(self, order_refs: Iterable[str]) -> dict[str, str]:
+        """The name of the request that each of these orders is a part of."""
+        found = (row for some in chunked(order_refs) for row in self._ledger.rows(_WHOLES, {"refs": some}))
+        return {row["order_ref"]: row["part_of"] for row in found}
+
+    def begun(self, order_refs: Iterable[str]) -> set[str]:
+        """Those of these orders of which something may have happened."""
+        asked = ((which, some) for some in chunked(order_refs) for which in (BEGUN, _ORDERED))
+        return {row["order_ref"] for which, some in asked for row in self._ledger.rows(which, {"refs": some})}
+
+    @repeating
+    def keep(self, wanted: Mapping[str, Mapping[str, str]]) -> Parts:
+        """Store the orders of requests that have none yet; answers those that stand: a run that was faster wins."""
+        rows = [
+            {"part_of": ref, "own_sku": own_sku, "order_ref": order_ref}
+            for ref in sorted(wanted)
+            for own_sku, order_ref in sorted(wanted[ref].items())
+        ]
+        with self._ledger.transaction(()) as connection:
+            for some in chunked(rows):
+                connection.execute(self._ledger.insert(parts).on_conflict_do_nothing(), some)
+        return self.of(wanted)

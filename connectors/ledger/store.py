@@ -25,8 +25,7 @@ from connectors.ledger.order_mover import LOCKED_ORDERS, change_order, write_all
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.outbox import Outbox
 from connectors.ledger.pace import PaceRows
-from connectors.ledger.parts import PartRows
-from connectors.ledger.plans import NO_TOLERANCE, approve_rows, ledger_row, put_cart_row, put_rows
+from connectors.ledger.plans import NO_TOLERANCE, PartRows, approve_rows, ledger_row, put_cart_row, put_rows
 from connectors.ledger.records import (
     JSON_COLUMNS,
     REASON,

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:
-    from connectors.marketplaces.after_sale import AfterSale
     from connectors.marketplaces.browsing import Browser
-    from connectors.marketplaces.protocol import Cart, Channel
+    from connectors.marketplaces.protocol import AfterSale, Cart, Channel
     from connectors.xportcn.client import XportcnClient
 
 

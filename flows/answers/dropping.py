@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.ledger.dropping import drop
+from connectors.ledger.plans import drop
 from domain.pause import by_whom, why_in_words
 from domain.reasons import Reason
 from domain.states import OrderState
 from domain.wording import pluralize
-from tasks.snapshot import Source
-from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot import Source, snapshot_moved
 
 LAID_ASIDE = (OrderState.HELD, OrderState.REFUSED)
 NOTHING_NAMED = "name an order, or a batch with orders that are held or refused"

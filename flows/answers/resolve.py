@@ -31,7 +31,7 @@ from tasks.effects.refund import AskRefund
 from tasks.effects.refund_states import take_outcome
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
-from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot import snapshot_moved
 
 NUMBERED_ANEW = timedelta(days=180)
 """A parcel's number is compared with those of orders booked within so long: carriers use numbers again."""

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from connectors.cost_files import RatesUnusable, read_rates
 from connectors.ledger.records import Approval
 from connectors.settings import SourcingSettings
+from domain.items import NO_PICTURES, Pictures
 from domain.landed import Rates
 from domain.money import Money, total_of
 from domain.pause import Pause
-from domain.pictures import NO_PICTURES, Pictures
 from domain.plan import PlannedOrder, PlanSummary, Sum, add_to, in_one
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import ReportLine

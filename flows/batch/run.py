@@ -9,9 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from connectors.ledger.dropping import drop
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import plan_hash
+from connectors.ledger.plans import drop, plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord, line_of
 from domain.budget import BudgetLimits, over_budget
 from domain.decisions import held

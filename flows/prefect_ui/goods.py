@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from domain.items import product_page, shortened
+from domain.items import Pictures, product_page, shortened
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.pictures import Pictures
 from domain.plan import PlannedOrder
 from domain.report import MatchLine
 from domain.wording import pluralize

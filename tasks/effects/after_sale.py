@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.ledger.records import EffectRecord
-from connectors.marketplaces.after_sale import AfterSale
+from connectors.marketplaces.protocol import AfterSale
 from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord

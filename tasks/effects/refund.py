@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.marketplaces.after_sale import RefundRequest
+from connectors.marketplaces.protocol import RefundRequest
 from connectors.xportcn.errors import Refused
 from domain.after_sale import UNDER_WAY, Refund, RefundState, after_refunding, standing
 from domain.effects import Action, Claim, ResolutionKind

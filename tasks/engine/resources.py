@@ -36,10 +36,10 @@ from connectors.xportcn.errors import NotSent
 from connectors.xportcn.leased_permits import DailyCalls, leasing
 from domain.decisions import FINE, Verdict
 from domain.effects import Claim
+from domain.items import Pictures
 from domain.marketplace import Marketplace
 from domain.messages import UnknownWord
 from domain.pause import Pause
-from domain.pictures import Pictures
 from tasks.engine.progress import notify_listeners
 
 Clock = Callable[[], datetime]

@@ -18,7 +18,7 @@ from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
-from connectors.marketplaces.after_sale import ListedRefund
+from connectors.marketplaces.protocol import ListedRefund
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots import sql
 from connectors.xportcn.breaker import CircuitBreaker

@@ -526,7 +526,7 @@ MUTANTS = (
         means="two runs with two SKU books split one request in two ways, and both buy",
         edits=(
             Edit(
-                file="connectors/ledger/parts.py",
+                file="connectors/ledger/plans.py",
                 old="        return self.of(wanted)\n",
                 new="        return {ref: dict(split) for ref, split in wanted.items()}\n",
             ),
@@ -876,7 +876,7 @@ MUTANTS = (
         means="an order that is on its way is closed in the ledger, and its payment is nowhere expected",
         edits=(
             Edit(
-                file="connectors/ledger/dropping.py",
+                file="connectors/ledger/plans.py",
                 old="state not in NEVER_BEGUN or ref in begun or order_id is not None",
                 new="state not in NEVER_BEGUN",
             ),

@@ -23,7 +23,7 @@ from flows.helper import IDLE_S
 from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Clock, open_resources
-from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot import snapshot_moved
 from tests.simulation.process import Process
 
 BATCH, CORRECTED = "batch", "corrected"

@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import AsyncMock, patch
 from uuid import UUID
 
-from connectors.ledger.dropping import drop
+from connectors.ledger.plans import drop
 from connectors.ledger.records import OrderRecord
 from connectors.settings import XportcnSettings
 from domain.after_sale import FOLLOWED, RefundKind

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.ledger.dropping import drop
+from connectors.ledger.plans import drop
 from domain.marketplace import Marketplace
 from tests.simulation.scene import Scene
 from tests.simulation.scripts import Script, buy, decline, steps

@@ -22,7 +22,7 @@ from domain.messages import Message, MessageKind
 from flows.answers.todo import STUCK, to_do
 from flows.reconcile import Reconciliation
 from tasks.engine.resources import Resources
-from tasks.snapshot_moved import ALL_COMPARED
+from tasks.snapshot import ALL_COMPARED
 from tests.postgres import Postgres
 from tests.simulation.dialects.journey import ENDED, Journey
 from tests.simulation.runs import BATCH

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
-from connectors.marketplaces.after_sale import Ability
+from connectors.marketplaces.protocol import Ability
 from connectors.snapshots import sql
 from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.tables import TABLES
@@ -50,8 +50,7 @@ from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
 from tasks.reconcile import list_orders
 from tasks.refund import RefundWish, ask_refund, follow_refunds, withdraw
-from tasks.snapshot import order_tables, refund_tables
-from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot import order_tables, refund_tables, snapshot_moved
 from tasks.sync_tracking import sync_tracking
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted

@@ -17,7 +17,7 @@ from connectors.ledger.records import Intent, OrderChange
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
-from connectors.marketplaces.after_sale import Target
+from connectors.marketplaces.protocol import Target
 from domain.after_sale import (
     NOTHING,
     Refund,

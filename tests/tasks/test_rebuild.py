@@ -18,8 +18,7 @@ from connectors.snapshots.writer import drop_tables
 from domain.service_orders import TraceStatus, TrackingEvent
 from tasks.engine.resources import Resources
 from tasks.rebuild import rebuild
-from tasks.snapshot import snapshot_orders
-from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot import snapshot_moved, snapshot_orders
 from tests.connectors.ledger.plans import Columns
 from tests.connectors.snapshots.test_rejecting import offer
 from tests.tasks.test_snapshot_sums import orders_alone, pay

@@ -14,7 +14,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
-from connectors.marketplaces.after_sale import Ability, RefundRequest, Target
+from connectors.marketplaces.protocol import Ability, RefundRequest, Target
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from domain.after_sale import (
     NOTHING,

@@ -18,8 +18,7 @@ from connectors.snapshots.writer import write_snapshot
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.snapshot import Slices, order_tables, snapshot_orders, snapshot_plan, write
-from tasks.snapshot_moved import rows_of, snapshot_moved
+from tasks.snapshot import Slices, order_tables, rows_of, snapshot_moved, snapshot_orders, snapshot_plan, write
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 

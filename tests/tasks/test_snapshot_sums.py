@@ -19,8 +19,7 @@ from connectors.snapshots.rejecting import rejected_in
 from domain.report import RejectedRow
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.snapshot import LedgerSums, order_tables, snapshot_orders
-from tasks.snapshot_moved import snapshot_moved
+from tasks.snapshot import LedgerSums, order_tables, snapshot_moved, snapshot_orders
 from tests.connectors.ledger.plans import Columns, plan
 
 PAID = "select coalesce(sum(paid_minor), 0)::bigint, count(*) from orders"
@@ -157,7 +156,7 @@ async def test_partial_snapshots_tell_the_ledgers_money_too(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pay(resources, "A-1", 100)
-    monkeypatch.setattr("tasks.snapshot_moved.order_tables", lambda *_: {"orders": []})
+    monkeypatch.setattr("tasks.snapshot.order_tables", lambda *_: {"orders": []})
     with pytest.raises(SnapshotSumsDiffer, match=r"orders: nothing, not 1\.00 CNY\)"):
         await snapshot_moved(resources)
     assert list_snapshots(resources.settings.snapshot_root) == ()

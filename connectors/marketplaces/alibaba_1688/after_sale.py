@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.after_sale import (
+from connectors.marketplaces.lines import LinesByIds, spec_ids
+from connectors.marketplaces.protocol import (
     Ability,
     Carrier,
     RefundRequest,
@@ -16,7 +17,6 @@ from connectors.marketplaces.after_sale import (
     not_offered,
     refund_state,
 )
-from connectors.marketplaces.lines import LinesByIds, spec_ids
 from connectors.marketplaces.refusals import NOT_NOW, refusal, require_true, unsettled, word_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, NotSent, Refused

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.after_sale import (
+from connectors.marketplaces.lines import LinesByIds, distribution_ids, sku_ids
+from connectors.marketplaces.protocol import (
     Ability,
     Carrier,
     ListedRefund,
@@ -17,7 +18,6 @@ from connectors.marketplaces.after_sale import (
     not_offered,
     refund_state,
 )
-from connectors.marketplaces.lines import LinesByIds, distribution_ids, sku_ids
 from connectors.marketplaces.refusals import NOT_NOW, refusal, require_success, require_true, unsettled, word_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused

@@ -9,8 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from connectors.ledger.dropping import drop
-from connectors.ledger.plans import put_rows
+from connectors.ledger.plans import drop, put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import orders
 from connectors.ledger.store import Ledger

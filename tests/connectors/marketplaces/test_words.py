@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 from pydantic import ValidationError
 
-from connectors.marketplaces.after_sale import refund_state
 from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.alibaba_1688.after_sale import STATES
 from connectors.marketplaces.lines import scan, status_of
+from connectors.marketplaces.protocol import refund_state
 from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders, no_quote
 from connectors.marketplaces.taobao import reading as taobao
 from connectors.xportcn.errors import ContractMismatch, Refused, UnknownRefundState

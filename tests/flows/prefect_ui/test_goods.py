@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from markdown_it import MarkdownIt
 
+from domain.items import NO_PICTURES, Pictures
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.orders import OrderLine
-from domain.pictures import NO_PICTURES, Pictures
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.states import OrderState
