@@ -22,10 +22,16 @@ class OrderBody(Response):
     order_id: OrderId
 
 
-class PurchaseBody(OrderBody):
-    """A body of Taobao, whose order is a purchase."""
+class PurchasePrice(OrderBody):
+    """A price of Taobao, whose order is a purchase."""
 
-    order_id: OrderId = Field(validation_alias=alias("purchaseOrderId", "purchaseId"))
+    order_id: OrderId = Field(validation_alias=alias("purchaseOrderId"))
+
+
+class Purchase(OrderBody):
+    """A status or a refund of Taobao. A `purchaseOrderId` in it may be a part of the order."""
+
+    order_id: OrderId = Field(validation_alias=alias("purchaseId"))
 
 
 class QualityInspection(Response):
@@ -58,13 +64,13 @@ class OtherBody(Response):
 
 TAOBAO, ALIBABA, KA = Group("Taobao / Message callback"), Group("1688 / Message callback"), Group("bigMajor")
 TAOBAO_PRICE = TAOBAO(35, "Order price correction", "POST developer URL: taobao-order-price", ASSUMED).callback(
-    PurchaseBody, CallbackKind.PRICE
+    PurchasePrice, CallbackKind.PRICE
 )
 TAOBAO_STATUS = TAOBAO(
     36, "Order status modification callback", "POST developer URL: taobao-order-status", ASSUMED
-).callback(PurchaseBody, CallbackKind.STATUS)
+).callback(Purchase, CallbackKind.STATUS)
 TAOBAO_REFUND = TAOBAO(37, "Order after-sales refund", "POST developer URL: taobao-order-refund", ASSUMED).callback(
-    PurchaseBody, CallbackKind.REFUND
+    Purchase, CallbackKind.REFUND
 )
 ALIBABA_PRICE = ALIBABA(66, "Order price correction", "POST developer URL: 1688-order-price", UPSTREAM).callback(
     OrderBody, CallbackKind.PRICE

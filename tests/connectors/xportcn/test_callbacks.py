@@ -141,6 +141,14 @@ def test_a_known_message_that_is_not_as_told_still_names_its_order() -> None:
     assert facts(message) == (36, "taobao", "7")
 
 
+@pytest.mark.parametrize("kind", ["TAOBAO_ORDER_STATUS_MODIFY", "TAOBAO_ORDER_REFUND"])
+def test_a_message_of_taobao_is_of_its_purchase(kind: str) -> None:
+    """`purchaseOrderId` beside it may be one of its parts; alone it is looked for in the whole body."""
+    assert parse_callback(posted(kind, {"purchaseOrderId": "8", "purchaseId": "7"}, platform=0)).order_ids == ("7",)
+    body = {"purchaseOrderId": "8", "skuList": [{"purchaseId": "7"}]}
+    assert parse_callback(posted(kind, body, platform=0)).order_ids == ("8", "7")
+
+
 def test_an_unknown_message_of_platform_0_is_taobao_s() -> None:
     """The envelope tells."""
     assert parse_callback(posted("NEW", {"purchaseId": "7"}, platform=0)).marketplace is Marketplace.TAOBAO
