@@ -76,6 +76,7 @@ class PreviewedOrder(Response):
     sum_carriage: Fen | None = None
     sum_payment_no_carriage: Fen | None = None
     discount_fee: Fen | None = None
+    additional_fee: Fen | None = None
     flow_flag: str = ""
     trade_mode_name_list: tuple[str, ...] = ()
     cargo_list: tuple[PreviewedCargo, ...] = ()
@@ -109,6 +110,7 @@ class FailedOffer(Response):
 class CreatedOrder(Response):
     order_id: Id = ""
     order_amount: Fen | None = Field(None, validation_alias=alias("orderAmmount", "orderAmount"))
+    post_fee: Fen | None = None
 
 
 class CreateAnswer(EffectAnswer):
@@ -119,6 +121,7 @@ class CreateAnswer(EffectAnswer):
     message: str = ""
     order_id: Id = ""
     total_success_amount: Fen | None = None
+    post_fee: Fen | None = None
     failed_offer_list: tuple[FailedOffer, ...] = ()
     order_list: tuple[CreatedOrder, ...] = ()
 
@@ -175,6 +178,7 @@ class BaseInfo(Response):
     id_text: Id = Field("", validation_alias=alias("idOfStr"))
     status: Word = ""
     total_amount: Yuan
+    sum_product_payment: Yuan | None = None
     shipping_fee: Yuan | None = None
     refund: Yuan | None = None
     create_time: MaybeChinaTime = None

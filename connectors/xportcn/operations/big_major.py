@@ -73,6 +73,10 @@ class CreateRequest(Request):
 class CreatedOrder(Response):
     order_id: Id = ""
     total_payment: Fen | None = None
+    total_amount: Fen | None = None
+    product_amount: Fen | None = None
+    shipping_fee: Fen | None = None
+    service_fee: Fen | None = None
 
 
 class CreateAnswer(EffectAnswer):
@@ -107,6 +111,8 @@ class OrderItem(Response):
     offer_id: Id = ""
     sku_id: Id = ""
     quantity: Count = 0
+    unit_price: Fen | None = None
+    amount: Fen | None = None
 
 
 class Order(Response):
@@ -116,6 +122,11 @@ class Order(Response):
     order_status: Word = ""
     pay_status: Code | None = None
     total_payment: Fen
+    total_amount: Fen | None = None
+    product_amount: Fen | None = None
+    shipping_fee: Fen | None = None
+    service_fee: Fen | None = None
+    refund_amount: Fen | None = None
     close_reason: str = ""
     created_at: MaybeChinaTime = Field(None, validation_alias=alias("tbCreateTime"))
     pay_time: MaybeChinaTime = None

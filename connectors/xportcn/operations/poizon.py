@@ -156,10 +156,19 @@ class CreateRequest(Request):
     product_list: tuple[OrderedProduct, ...]
 
 
+class OrderItem(Response):
+    price: Yuan | None = None
+    real_pay_amount: Yuan | None = None
+    currency: OnlyCny = "CNY"
+
+
 class CreatedOrder(Response):
     dist_order_no: Id = ""
+    goods_amount: Yuan | None = None
+    freight_amount: Yuan | None = None
     total_amount: Yuan | None = None
     currency: OnlyCny = "CNY"
+    order_items: tuple[OrderItem, ...] = ()
 
 
 class CreateAnswer(CheckedAnswer):
@@ -172,6 +181,7 @@ class PayRequest(Request):
 
 class PayAnswer(CheckedAnswer):
     dist_order_no: Id = ""
+    real_pay_amount: Yuan | None = None
 
 
 class OrderListRequest(Request):
@@ -209,12 +219,15 @@ class Order(Response):
     dist_order_no: GivenId
     customer_order_no: Reference = ""
     order_status: Word = ""
+    goods_amount: Yuan | None = None
+    freight_amount: Yuan | None = None
     total_amount: Yuan
     real_pay_amount: Yuan | None = None
     currency: OnlyCny = "CNY"
     create_time: MaybeUnixMs = None
     pay_time: MaybeUnixMs = None
     close_reason: str = ""
+    order_items: tuple[OrderItem, ...] = ()
     logistics_list: tuple[DomesticParcel, ...] = ()
     international_logistics: tuple[ParcelAbroad, ...] = ()
 

@@ -71,6 +71,10 @@ class RefundOrder(Response):
 
 class RefundedLine(Response):
     purchase_order_id: Id = ""
+    price: Fen | None = None
+    product_fee: Fen | None = None
+    post_fee: Fen | None = None
+    total_price: Fen | None = None
 
 
 class RefundAggregate(Response):

@@ -136,9 +136,14 @@ class CreateRequest(Request):
     support_partial_success: bool = False
 
 
+class CreatedLine(Response):
+    estimate_amount: Fen | None = None
+
+
 class CreatedOrder(Response):
     purchase_id: GivenId
     estimate_amount: Fen | None = None
+    order_line_list: tuple[CreatedLine, ...] = ()
 
 
 class CreateAnswer(CheckedAnswer):

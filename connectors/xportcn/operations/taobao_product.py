@@ -150,6 +150,7 @@ class ProductSku(Response):
     pic_url: str = ""
     price: Fen
     promotion_price: Fen | None = None
+    post_fee: Fen | None = None
     quantity: Count = 0
     status: Word = ""
     properties: tuple[SkuProperty, ...] = ()
@@ -178,10 +179,15 @@ class Product(ProductFacts):
     item_id: GivenId
 
 
+class PriceRange(Response):
+    price: Fen
+
+
 class ProductV2(ProductFacts):
     """The second edition hides the item id."""
 
     item_map_id: str
+    price_ranges: tuple[PriceRange, ...] = ()
 
 
 class MappingItem(Request):

@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any, get_args, get_origin
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from connectors.settings import BadSetting, XportcnSettings
 from connectors.units import parse_units, place_of
+from connectors.xportcn.operations import (
+    Call,
+    alibaba_order,
+    big_major,
+    poizon,
+    taobao_after_sale,
+    taobao_order,
+    taobao_product,
+)
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Fen, Yuan
 from domain.marketplace import Marketplace
@@ -67,3 +76,33 @@ def test_every_call_with_amounts_in_fen_or_yuan_is_a_place() -> None:
     placed = {one.name for one in CALLS if place_of(one)}
     assert with_cny - placed == {"Warehouse logistics / Order overseas freight preview"}
     assert placed - with_cny == set()
+
+
+POINT = "has a decimal point where fen are whole"
+DIGITS = "more digits than yuan have"
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "why"),
+    [
+        (big_major.CREATE, {"orderList": [{"totalPayment": "65", "productAmount": "58.00"}]}, POINT),
+        (big_major.CREATE, {"orderList": [{"totalPayment": "65", "totalAmount": "64.5"}]}, POINT),
+        (big_major.ORDER_DETAIL, {"orderId": "1", "totalPayment": 65, "shippingFee": "7.00"}, POINT),
+        (big_major.ORDER_DETAIL, {"orderId": "1", "totalPayment": 65, "orderItems": [{"amount": "58.00"}]}, POINT),
+        (alibaba_order.CREATE, {"totalSuccessAmount": 65, "postFee": "7.00"}, POINT),
+        (
+            taobao_order.CREATE,
+            {"orderList": [{"purchaseId": "1", "orderLineList": [{"estimateAmount": "6.5"}]}]},
+            POINT,
+        ),
+        (taobao_product.PRODUCT_V2, {"itemMapId": "1", "priceRanges": [{"startQuantity": 1, "price": "6.5"}]}, POINT),
+        (taobao_after_sale.RefundedLine, {"totalPrice": "6.5"}, POINT),
+        (poizon.PAY, {"distOrderNo": "1", "realPayAmount": "65.005"}, DIGITS),
+        (poizon.CREATE, {"orderList": [{"totalAmount": "65", "orderItems": [{"price": "5.005"}]}]}, DIGITS),
+    ],
+)
+def test_any_amount_of_an_answer_tells_that_its_unit_is_another(call: Any, answer: Any, why: str) -> None:
+    """A total of whole yuan looks like fen; the amounts beside it don't."""
+    parse = call.parse if isinstance(call, Call) else call.model_validate
+    with pytest.raises(ValidationError, match=why):
+        parse(answer)
