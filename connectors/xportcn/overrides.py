@@ -267,12 +267,15 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _unknown_field(shape: Any, parts: tuple[str, ...]) -> str:
-    """Why there is no such field in a request or answer; empty when there is."""
+    """Why there is no such field in a request or answer; empty when there is, also where it is passed over."""
     from connectors.xportcn.live_check.comparing import fields_of, model_in
+    from connectors.xportcn.operations.passed_over import passed_over
 
     for part in parts:
         model = model_in(shape)
         known = {name: field for field in fields_of(model) for name in field.names} if model else {}
+        if model and part in passed_over(model):
+            return ""
         if part not in known:
             names = ", ".join(known) or "none"
             return f"the contract has no `{part}` there; its fields are: {names}"
@@ -286,7 +289,8 @@ def _taken(shape: Any, parts: tuple[str, ...], name: str, table: Any, taken: Map
     if place in taken:
         return f"{taken[place]} is called {name} already"
     moved = {tuple(part for part in path.replace("[]", "").split(".") if part) for path, _ in _flat(table)}
-    if place != parts and place not in moved and not _unknown_field(shape, place):
+    is_read = bool(_unknown_field(shape, (*parts[:-1], "")))  # below a field that is passed over no name is unknown
+    if is_read and place != parts and place not in moved and not _unknown_field(shape, place):
         return f"the contract has another field {name} beside it; rename that one too"
     return ""
 

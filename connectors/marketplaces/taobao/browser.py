@@ -120,7 +120,7 @@ def _is_ours(url: str) -> bool:
     return any(host == site or host.endswith(f".{site}") for site in Marketplace.TAOBAO.pages.sites)
 
 
-def _hits(page: taobao_product.SearchPage | taobao_product.SearchPage | taobao_product.RecommendedPage) -> Hits:
+def _hits(page: taobao_product.SearchPage | taobao_product.RecommendedPage) -> Hits:
     return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
 
 

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from connectors.units import Unit
 from connectors.xportcn.operations import Call
+from connectors.xportcn.operations.passed_over import passed_over
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Amount, Bounds, ChinaTime, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
 
@@ -167,7 +168,7 @@ def _is_union(annotation: Any) -> bool:
 
 # A model serves several groups: the group named here is not promised these fields.
 UNPROMISED = {
-    "Taobao / Order": ("lines[].cartId", "subPurchaseOrders[].closeReason"),
+    "Taobao / Order": ("subPurchaseOrders[].closeReason",),
     "bigMajor": ("flowFlag", "tradeModeNameList"),
 }
 AMOUNTS = frozenset({"number", "string"})
@@ -198,9 +199,9 @@ class Difference:
 class AnswerComparison:
     """An answer beside its model.
 
-    `extra` are fields that our models do not read, `absent` optional ones that did not come, `empty` lists without an
-    entry to compare. An optional field is missing, not absent, where an extra field may be the same by another name.
-    `unread` are the fields that the reader refuses; it copes with all other differences.
+    `extra` are fields that neither our models nor the contract have, `absent` optional ones that did not come, `empty`
+    lists without an entry to compare. An optional field is missing, not absent, where an extra field may be the same by
+    another name. `unread` are the fields that the reader refuses; it copes with all other differences.
     """
 
     differences: list[Difference] = field(default_factory=list)
@@ -272,7 +273,8 @@ class _Observed:
 
     def _object(self, model: type[BaseModel], raw: Mapping[str, Any], prefix: str) -> None:
         fields = fields_of(model)
-        unread = sorted(raw.keys() - {name for wire_field in fields for name in wire_field.names})
+        read = {name for wire_field in fields for name in wire_field.names}
+        unread = sorted(raw.keys() - read - passed_over(model))
         self.extra.update(dict.fromkeys(f"{prefix}{name}" for name in unread))
         for wire_field in fields:
             self._field(wire_field, raw, prefix, maybe_renamed=bool(unread))

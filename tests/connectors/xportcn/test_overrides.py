@@ -178,6 +178,8 @@ def test_two_names_can_be_swapped() -> None:
         ('[5.request]\nkeyword = "a.b"\n', "[5.request] keyword: 'a.b' is no field name"),
         ('[5.response]\ndata.title.x = "y"\n', "[5.response] data.title.x: the contract has no `x` there"),
         ('[5.response]\ndata.title = "shopName"\n', "[5.response] data.title: the contract has another field shopName"),
+        ('[94.response]\ndata.totalAmount = "goodsAmount"\n', "has another field goodsAmount beside it"),
+        ('[83.response]\norderList.totalAmount = "productAmount"\n', "has another field productAmount beside it"),
         ('[5.response]\ndata.title = "x"\ndata.price = "x"\n', "data.price: data.title is called x already"),
         ('[5]\nresponse = "x"\n', "[5.response]: a table belongs here"),
         ('[5]\npath = "/a"\n["POST /open/product/search"]\npath = "/b"\n', "a second time; put both into one table"),
@@ -190,6 +192,21 @@ def test_what_can_t_be_used_is_said_with_its_key(tmp_path: Path, text: str, said
     faults = faults_of(tmp_path, text)
     assert len(faults) == 1
     assert said in faults[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[86.response]\ndata.modifyTime = "updateTime"\n',
+        '[83.response]\norderList.products.title = "name"\n',
+        '[95.request]\nremark = "note"\n',
+        '[94.response]\ndata.totalAmount = "sellerId"\ndata.sellerId = "seller"\n',
+    ],
+)
+def test_a_field_that_is_passed_over_can_be_renamed(tmp_path: Path, text: str) -> None:
+    """A file that was right stays right when its field is no longer read; and it gives its name away as any other."""
+    (tmp_path / "overrides.toml").write_text(text)
+    assert len(load_overrides(tmp_path / "overrides.toml")) == 1
 
 
 def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
