@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.crash_points import TRACKING_WRITTEN, reach
@@ -23,8 +22,10 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.shop_files import carriers_in, profiles_in
 from connectors.shops import shops_with_api
+from domain.after_sale import UNDER_WAY, Refund, unsent_lines
 from domain.cells import csv_cell
 from domain.effects import OPEN, Action, EffectStatus
+from domain.shop_files import NOT_IN_A_REF
 from domain.shop_tracking import GENERIC, Parcel, Sheet, carrier_names, lines_by_number
 from domain.wording import pluralize
 
@@ -50,11 +51,13 @@ class Due:
 
 
 def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingFile]:
-    """Write the numbers that shops lack, a file a shop; a file that is there is never changed.
+    """Write the numbers that shops lack, a file a shop; a file that is there is never changed. A restored ledger has
+    forgotten which were written: none are until a person has confirmed it.
 
     A process that dies between the file and its commit has the numbers written once more, into the next file.
     Raises `OSError`, `LedgerUnusable` and `BadSetting`.
     """
+    ledger.marks.require_settled()
     sheets = _sheets(settings)
     due = {shop: one for shop, one in sorted(due_numbers(settings, ledger).items()) if one.parcels or one.whole}
     if not due:
@@ -75,13 +78,16 @@ def due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]
         sent = {(one.order_ref, one.part): one.status for one in ledger.effects_of(refs, Action.FULFIL)}
         known = ledger.exported.of(refs) | {number for number, status in sent.items() if status is EffectStatus.DONE}
         scans = ledger.exported.first_scans(refs)
+        refunds: dict[str, list[Refund]] = defaultdict(list)
+        for refund in ledger.refunds.of_orders(refs):
+            refunds[refund.order_ref].append(refund)
         for order in ledger.orders(refs).values():
             shop = str(order.shop)
             is_booking = sheets.get(shop, GENERIC).after == "booking"
             numbers = {(order.order_ref, number) for number in order.tracking_numbers}
             proven = {one: at for one in numbers - known if (at := order.booked_at if is_booking else scans.get(one))}
             by_api, filed = list[Parcel](), list[Parcel]()
-            for parcel in _parcels(order, proven, zone, ledger.clock()):
+            for parcel in _parcels(order, refunds[order.order_ref], proven, zone, ledger.clock()):
                 status = sent.get((order.order_ref, parcel.number), EffectStatus.UNSENT)
                 if status is EffectStatus.UNSENT and shop in asked:
                     by_api.append(parcel)
@@ -98,10 +104,15 @@ def _sheets(settings: SourcingSettings) -> dict[str, Sheet]:
     return {one.shop: one.tracking for one in reversed(profiles_in(settings.data_dir)) if one.tracking}
 
 
-def _parcels(order: OrderRecord, proven: Mapping[Number, datetime], zone: ZoneInfo, now: datetime) -> Iterator[Parcel]:
-    if not (proven and order.shipment):
+def _parcels(
+    order: OrderRecord, refunds: Sequence[Refund], proven: Mapping[Number, datetime], zone: ZoneInfo, now: datetime
+) -> Iterator[Parcel]:
+    """The parcels of these numbers; none while a refund is under way, since it decides which lines are sent."""
+    if not (proven and order.shipment) or any(one.state in UNDER_WAY for one in refunds):
         return
-    for number, lines in lines_by_number(order.request, order.lines, order.shipment).items():
+    unsent = unsent_lines(refunds, [line.line_no for line in order.lines])
+    parcels = lines_by_number(order.request, order.lines, order.shipment, unsent)
+    for number, lines in parcels.items():
         if at := proven.get((order.order_ref, number)):
             yield Parcel(
                 order_ref=order.order_ref,
@@ -110,15 +121,18 @@ def _parcels(order: OrderRecord, proven: Mapping[Number, datetime], zone: ZoneIn
                 company=order.shipment.company,
                 day=min(at, now).astimezone(zone).date(),
                 lines=lines,
+                of_order=[line for each in parcels.values() for line in each],
             )
 
 
 def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, due: Due) -> TrackingFile | None:
     day = ledger.clock().astimezone(ZoneInfo(settings.timezone)).date()
-    path = _free(settings.data_dir.absolute() / "exports", f"{sheet.name or shop}-{day}", sheet.suffix, ledger)
+    name = sheet.name if f"{sheet.name}-".startswith(f"{shop}-") else f"{sheet.name}-{shop}".strip("-")
+    name = NOT_IN_A_REF.sub("-", f"{name}-{day}")
+    path = _free(settings.data_dir.absolute() / "exports", name, sheet.suffix, ledger)
     names = cache(partial(carrier_names, carriers=carriers_in(settings.data_dir), shop=sheet.carriers or shop))
     numbers = [*due.whole, *((one.order_ref, one.number) for one in due.parcels)]
-    with ledger.exported.exporting(numbers, path.name) as new:
+    with ledger.exported.exporting(numbers, path.name if due.parcels else "") as new:
         parcels = [one for one in due.parcels if (one.order_ref, one.number) in new]
         rows = [row for parcel in parcels for row in sheet.rows(parcel, *names(parcel.company))]
         if rows:
@@ -137,8 +151,9 @@ def _free(folder: Path, name: str, suffix: str, ledger: Ledger) -> Path:
 def _text(sheet: Sheet, rows: list[list[str]]) -> str:
     """Lines with commas, or with tabs and without quotes."""
     out = io.StringIO(newline="")
-    tabs: Any = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
-    writer = csv.writer(out, **({} if sheet.suffix == "csv" else tabs))
-    for row in (*sheet.above, [*sheet.columns], *rows):
-        writer.writerow([csv_cell(cell) for cell in row])
+    cells = [[csv_cell(cell) for cell in row] for row in (*sheet.above, [*sheet.columns], *rows)]
+    if sheet.suffix == "csv":
+        csv.writer(out).writerows(cells)
+    else:
+        out.writelines("\t".join(row) + "\r\n" for row in cells)
     return out.getvalue()

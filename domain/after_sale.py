@@ -281,6 +281,17 @@ def order_state_after(
     return after_refunding(refunds[-1].state_before), standing(refunds[-1])
 
 
+def unsent_lines(refunds: Iterable[Refund], lines: Collection[int]) -> set[int]:
+    """The lines that came back before the order was delivered; money for all of them is for goods that travel on."""
+    return {
+        line_no
+        for refund in refunds
+        if refund.state is R.REFUNDED and refund.state_before is not OrderState.DELIVERED
+        for line_no in refund.lines
+        if not {*lines} <= {*refund.lines}
+    }
+
+
 def after_refunding(before: OrderState) -> OrderState:
     """Where an order goes that leaves refunding: its earlier state; one that was closed waits for a person."""
     return OrderState.HELD if before in (OrderState.CANCELLED, OrderState.REFUNDING) else before

@@ -285,7 +285,12 @@ class ShopTable(RequestTable):
 
 def _cell(cell: object) -> object:
     """The cell without the marks around a text; another value stays, for the checks of a request file."""
-    return "" if cell is None else AS_TEXT.sub("", cell.strip(BLANKS)) if isinstance(cell, str) else cell
+    return "" if cell is None else unmarked(cell) if isinstance(cell, str) else cell
+
+
+def unmarked(text: str) -> str:
+    """The text without blanks around it, and without the mark that a spreadsheet may need before it."""
+    return AS_TEXT.sub("", text.strip(BLANKS))
 
 
 def _text(cell: object) -> str:

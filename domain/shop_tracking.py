@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -42,8 +41,8 @@ class Sheet(BaseModel):
 
     def model_post_init(self, _context: object) -> None:
         try:
-            codecs.lookup(self.encoding)
-        except LookupError:
+            "".encode(self.encoding)
+        except (LookupError, UnicodeError):
             raise ValueError("encoding: not known") from None
         if unknown := self._facts - {*OF_A_LINE, *OF_A_PARCEL}:
             raise ValueError(
@@ -111,7 +110,10 @@ def carrier_names(company: str, carriers: Sequence[Carrier], shop: str) -> tuple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """A parcel abroad, with the own SKUs and lines of the shop that go back under its number. `day` is when it left."""
+    """A parcel abroad, with the own SKUs and lines of the shop that go back under its number. `day` is when it left.
+
+    `of_order` are those of all parcels of the order.
+    """
 
     order_ref: str
     shop_ref: str
@@ -119,15 +121,17 @@ class Parcel:
     company: str
     day: date
     lines: Sequence[tuple[str, ShopLine]]
+    of_order: Sequence[tuple[str, ShopLine]] = ()
 
 
 def lines_by_number(
-    request: OrderRequest, lines: Sequence[OrderLine], shipment: Shipment
+    request: OrderRequest, lines: Sequence[OrderLine], shipment: Shipment, unsent: Collection[int] = ()
 ) -> dict[str, list[tuple[str, ShopLine]]]:
-    """The lines of the shop's order by parcel, with as many pieces as are in each."""
+    """The lines of the shop's order by parcel, with as many pieces as are in each; those `unsent` are in none."""
     found: dict[str, list[tuple[str, ShopLine]]] = {number: [] for number in shipment.tracking_numbers}
-    placed = set[str]()
-    for wanted, line in zip(request.lines, lines, strict=False):
+    pairs = [*zip(request.lines, lines, strict=False)]
+    placed = {wanted.own.sku for wanted, line in pairs if wanted.own and line.line_no in unsent}
+    for wanted, line in pairs:
         if (own := wanted.own) and own.sku not in placed:
             placed.add(own.sku)
             left = deque(own.shop_lines or (ShopLine(line="", quantity=own.quantity),))

@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connectors.shops.calls import ShopCalls
+from domain.orders import ShopLine
+from domain.shop_files import unmarked
 from domain.shop_tracking import Parcel
+from domain.wording import shorten
 
 NOTHING_LEFT = "nothing_left"
 """The code of a refusal of ours: the shop's order can't take the parcel, and nothing was sent."""
@@ -24,6 +27,10 @@ class ShownLine:
     name: str
     left: int
     of: str = ""
+
+    def is_of(self, sku: str, wanted: ShopLine) -> bool:
+        """Whether it is the line of an own SKU, by the shop's id where that is known, else as an export is read."""
+        return wanted.line == self.line if wanted.line else sku in (unmarked(self.sku), unmarked(self.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +48,22 @@ class ShownOrder:
     route: str = ""
     is_whole: bool = False
 
-    def takes(self, parcel: Parcel) -> bool:
-        """Whether the order can have the parcel."""
-        return not self.why and (self.is_whole or bool(self.pieces(parcel)))
+    def refusal(self, parcel: Parcel) -> str:
+        """Why the order can't have the parcel, if so; one that lacks a line of it may be another buyer's."""
+        wanted = parcel.lines or parcel.of_order
+        lacking = [sku for sku, one in wanted if not any(line.is_of(sku, one) for line in self.lines)]
+        if self.why or lacking:
+            return self.why or f"it lacks {shorten(lacking)}"
+        is_left = bool(wanted) if self.is_whole else bool(self.pieces(parcel))
+        return "" if is_left else "nothing of these lines is left to be sent there"
 
     def pieces(self, parcel: Parcel) -> list[tuple[ShownLine, int]]:
-        """The lines that go with a parcel, by the shop's id where that is known, with as many pieces as are left."""
+        """The lines that go with a parcel, with as many pieces as are left."""
         taken = Counter[ShownLine]()
         for sku, wanted in parcel.lines:
             missing = wanted.quantity
             for line in self.lines:
-                if wanted.line == line.line if wanted.line else sku in (line.sku, line.name):
+                if line.is_of(sku, wanted):
                     count = min(missing, line.left - taken[line])
                     missing -= count
                     taken[line] += count

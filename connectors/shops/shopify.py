@@ -136,7 +136,7 @@ class Shopify(Shop):
         pages: list[Page[Any]] = [order.fulfillment_orders, *(one.line_items for one in parts)]
         if any(page.page_info.has_next_page for page in pages):
             return ShownOrder(numbers=numbers, why="it has more lines than are read")
-        lines = [_line(part, one) for part in parts if part.status in OPEN for one in part.line_items.nodes]
+        lines = [_line(part, one) for part in parts for one in part.line_items.nodes]
         return ShownOrder(numbers=numbers, lines=tuple(lines))
 
     async def waiting(self) -> list[WaitingLine]:
@@ -193,10 +193,8 @@ def _raise(errors: object) -> None:
 
 
 def _line(part: Part, one: Line) -> ShownLine:
-    item = one.line_item
-    return ShownLine(
-        ref=one.id, line=item.id, sku=item.sku or "", name=item.name, left=one.remaining_quantity, of=part.id
-    )
+    item, left = one.line_item, one.remaining_quantity if part.status in OPEN else 0
+    return ShownLine(ref=one.id, line=item.id, sku=item.sku or "", name=item.name, left=left, of=part.id)
 
 
 def _waiting(order: Waiting) -> Iterator[WaitingLine]:

@@ -19,7 +19,7 @@ ORDER = ORDERS + "/{}"
 FULFILLMENTS = ORDER + "/fulfillments"
 TRACKINGS = "/wp-json/wc-shipment-tracking/v3/orders/{}/shipment-trackings"
 NO_ROUTE, NO_ORDER = "rest_no_route", "woocommerce_rest_shop_order_invalid_id"
-OVER = ("cancelled", "refunded", "failed", "trash")
+OVER = ("cancelled", "completed", "refunded", "failed", "trash")
 A_PAGE, MOST_PAGES = 50, 500
 
 
@@ -31,6 +31,10 @@ class LineItem(BaseModel):
 
 
 class Order(BaseModel):
+    """An order. `number` is what a plugin may show the merchant in place of the id."""
+
+    number: str = ""
+    refunds: list[Any] = []
     status: str
     line_items: list[LineItem]
 
@@ -64,6 +68,9 @@ class Meta(BaseModel):
 
 
 class Fulfillment(BaseModel):
+    """What was sent, unless it is a draft."""
+
+    is_fulfilled: bool = True
     meta_data: list[Meta]
 
 
@@ -99,7 +106,8 @@ class WooCommerce(Shop):
         if route == TRACKINGS:
             numbers, sent = {one.tracking_number for one in fitting(list[Tracking], given)}, Counter[int]()
         else:
-            facts = [one for each in fitting(list[Fulfillment], given) for one in each.meta_data]
+            told = [each for each in fitting(list[Fulfillment], given) if each.is_fulfilled]
+            facts = [one for each in told for one in each.meta_data]
             numbers = {str(one.value) for one in facts if one.key == "_tracking_number" and one.value}
             items = [one for each in facts if each.key == "_items" for one in fitting(list[Item], each.value)]
             sent = Counter()
@@ -107,12 +115,8 @@ class WooCommerce(Shop):
                 sent[item.item_id] += item.qty
         return ShownOrder(
             numbers=frozenset(numbers),
-            lines=tuple(_line(one, sent[one.id]) for one in order.line_items),
-            why="it takes no tracking numbers"
-            if not route
-            else f"it is {order.status}"
-            if order.status in OVER
-            else "",
+            lines=tuple(_line(one, sent[one.id], by_id=order.number not in ("", ref)) for one in order.line_items),
+            why=_why(order, route),
             order_id=ref,
             route=route,
             is_whole=route == TRACKINGS,
@@ -163,9 +167,20 @@ class WooCommerce(Shop):
         await self.calls.post(FULFILLMENTS.format(shown.order_id), body, leave, {"notify_customer": "true"})
 
 
-def _line(item: LineItem, sent: int) -> ShownLine:
-    ref = str(item.id)
-    return ShownLine(ref=ref, line=ref, sku=item.sku or "", name=item.name, left=max(item.quantity - sent, 0))
+def _why(order: Order, route: str) -> str:
+    """Why the order takes no number; pieces that were refunded there are still in its lines."""
+    if not route:
+        return "it takes no tracking numbers"
+    return (
+        f"it is {order.status}" if order.status in OVER else "a part of it was refunded there" if order.refunds else ""
+    )
+
+
+def _line(item: LineItem, sent: int, *, by_id: bool) -> ShownLine:
+    """A line; where orders have other numbers than ids, only its id shows that the order is the one that is meant."""
+    ref, sku, name = str(item.id), item.sku or "", item.name
+    left = max(item.quantity - sent, 0)
+    return ShownLine(ref=ref, line=ref, sku="" if by_id else sku, name="" if by_id else name, left=left)
 
 
 def _waiting(order: Waiting) -> Iterator[WaitingLine]:

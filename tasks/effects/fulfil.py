@@ -46,8 +46,8 @@ class Fulfil(EffectKind):
         except XportcnError as error:
             raise NotSent(error.message, operation=error.operation) from error
         if parcel.number not in shown.numbers:
-            if not shown.takes(parcel):
-                raise Refused(shown.why or "nothing of these lines is left to be sent there", code=NOTHING_LEFT)
+            if why := shown.refusal(parcel):
+                raise Refused(why, code=NOTHING_LEFT)
             name, there = carrier_names(parcel.company, carriers_in(self.resources.settings.data_dir), str(order.shop))
             await self.shop.fulfil(shown, parcel, there or name, lambda: self.resources.leave(claim))
         return _given(parcel.number)

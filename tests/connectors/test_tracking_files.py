@@ -7,16 +7,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from connectors.crash_points import VARIABLE
 from connectors.ledger import exported
-from connectors.ledger.schema import orders, to_json
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.schema import marks, orders, to_json
 from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting, SourcingSettings
 from connectors.tracking_files import write_tracking
+from domain.after_sale import Refund, RefundKind, RefundState
 from domain.money import Money
 from domain.orders import OrderLine, OrderRequest
 from domain.plan import PlannedOrder
@@ -214,6 +217,7 @@ def test_a_profile_and_carriers_of_one_s_own(tmp_path: Path, ledger: Ledger, set
         ('order = "{number.__class__}"', "columns: number.__class__ not known"),
         ('order = "{number:>9}"', "columns: number>9 not known"),
         ('order = "{"', "tracking: Value error"),
+        ('order = "{number}"\n[tracking]\nencoding = "rot13"', "tracking: Value error, encoding: not known"),
     ],
 )
 def test_a_wrong_sheet_is_named(
@@ -241,6 +245,70 @@ def test_two_processes_at_once_tell_a_number_once(
     monkeypatch.setattr(ledger.exported, "unsent", lambda: refs)
     monkeypatch.setattr(ledger.exported, "of", lambda _refs: set())
     assert write_tracking(settings, ledger) == []
+
+
+def refund(order: OrderRequest, *lines: int, state: RefundState = RefundState.REFUNDED, **facts: Any) -> Refund:
+    of = {"order_ref": order.order_ref, "marketplace": order.marketplace, "order_id": "1", "number": 1, "lines": lines}
+    words = {"reason": "", "goods": "", "description": "", "reason_id": 1, "state_before": OrderState.IN_TRANSIT}
+    sums = dict.fromkeys(("goods_amount", "postage", "approved", "refunded"), Money(100))
+    none = dict.fromkeys(("entry_ids", "vouchers", "earlier_refund_ids"), ())
+    part = "+".join(map(str, lines))
+    of |= {"key": f"{order.order_ref}:refund:{part}", "part": part, "kind": RefundKind.REFUND, "state": state}
+    return Refund(**{**of, **words, **sums, **none, **facts})
+
+
+def test_a_line_whose_money_came_back_is_told_to_no_shop(
+    tmp_path: Path, ledger: Ledger, settings: SourcingSettings
+) -> None:
+    """It waits while that is asked. What was paid back after delivery had left, and so had what was paid for delay."""
+    rows = {"sku": "FERN-1"}, {"sku": "MOSS-1"}, {"sku": "FERN-1"}
+    told: dict[str, tuple[list[int], dict[str, Any], list[str]]] = {
+        "first": ([2], {}, ["70", "72"]),
+        "under-way": ([2], {"state": RefundState.ASKED}, []),
+        "refused": ([2], {"state": RefundState.REFUSED}, ["70", "72", "71"]),
+        "delivered": ([2], {"state_before": OrderState.DELIVERED}, ["70", "72", "71"]),
+        "all": ([1, 2], {}, ["70", "72", "71"]),
+    }
+    for name, (lines, facts, _) in told.items():
+        order = replace(amazon(tmp_path, *rows), order_ref=name, shop_ref=name)
+        booked(ledger, order, name, state=OrderState.IN_TRANSIT)
+        scanned(ledger, name, name)
+        ledger.refunds.put(refund(order, *lines, **facts))
+    (file,) = told_now(settings, ledger).values()
+    found = [row.split("\t")[:2] for row in file.splitlines()[1:]]
+    assert sorted(found) == sorted([name, line] for name, (_, _, listed) in told.items() for line in listed)
+    assert ledger.exported.unsent() == ["under-way"]
+
+
+def test_a_restored_ledger_writes_no_number_again(tmp_path: Path, ledger: Ledger, settings: SourcingSettings) -> None:
+    order = amazon(tmp_path, {"sku": "FERN-1"})
+    booked(ledger, order, "A")
+    scanned(ledger, order.order_ref, "A")
+    with ledger.transaction(()) as connection:
+        connection.execute(insert(marks).values(name="restored", words="restored from x", by="x", at=ledger.clock()))
+    with pytest.raises(LedgerUnusable):
+        write_tracking(settings, ledger)
+    assert not (tmp_path / "exports").exists()
+
+
+def test_two_shops_with_one_shape_have_files_of_their_own(
+    tmp_path: Path, ledger: Ledger, settings: SourcingSettings
+) -> None:
+    """An older ledger's name of a shop stays within the folder."""
+    shape = (
+        'title = "t"\nheader = ["A", "B"]\n[columns]\norder_ref = "A"\nown_sku = "B"\nquantity = "C"\n'
+        '[tracking]\nname = "shopify-Orders"\nsuffix = "txt"\n[tracking.columns]\nnumber = "{carrier}"\n'
+    )
+    (tmp_path / "shops").mkdir()
+    (tmp_path / "shops" / "second.toml").write_text(f'shop = "shopify-2"\n{shape}', encoding="utf-8")
+    base = amazon(tmp_path, {"sku": "FERN-1"})
+    for shop in ("shopify", "shopify-2", "My Shop/../x"):
+        booked(ledger, replace(base, order_ref=f"S{len(shop)}", shop=shop), "A", company="")
+        scanned(ledger, f"S{len(shop)}", "A")
+    names = ["My-Shop-..-x-2026-01-01.csv", "shopify-Orders-2026-01-01.csv", "shopify-Orders-shopify-2-2026-01-01.txt"]
+    found = told_now(settings, ledger)
+    assert sorted(found) == names
+    assert found[names[2]] == "number\r\n\r\n"
 
 
 KILL = """

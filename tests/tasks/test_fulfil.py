@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,7 @@ class World:
 
 
 COMPONENT = Component(item="1", sku="", pieces=1, max_unit_price=None)
+COMPONENT_LINE = RequestLine(row=3, item="1", sku="", quantity=1, max_unit_price=None)
 JANE = Receiver(
     name="Jane Doe",
     phone="617-555-0100",
@@ -201,6 +203,62 @@ async def test_pieces_are_spread_over_lines_of_one_sku_as_far_as_they_are_left(w
     world.server.orders["1001"].lines |= {"71": ("FERN-1", 1), "72": ("FERN-1", 2)}
     await world.night()
     assert (world.server.given, dict(world.server.orders["1001"].sent)) == (["A"], {"71": 1, "72": 2})
+
+
+@SHOPS
+async def test_a_number_goes_to_no_order_without_the_lines_of_the_parcel(world: World) -> None:
+    """Another buyer's order, where a file has other names of orders than the shop; or a line that is not found there.
+
+    A further parcel of the same goods goes where they are.
+    """
+    for name, number in (("1001", "A"), ("1002", "B"), ("1004", "D")):
+        world.order(name, number)
+    world.order("1003", "C", "C2")
+    world.server.orders["1001"].lines = {"99": ("QUITE-OTHER", 1)}
+    with world.ledger() as ledger:
+        request = ledger.orders(["W-1002"])["W-1002"].request
+        own = replace(COMPONENT_LINE, own=OwnSku(sku="MOSS", quantity=1, ranks=((COMPONENT,),)))
+        both = replace(request, order_ref="W-1002-b", lines=(*request.lines, own))
+        booked(ledger, both, "B2")
+        scanned(ledger, both.order_ref, "B2")
+    world.server.orders["1004"].lines = {"71": (" 'FERN-1\u00a0".replace("'F", "F"), 2)}
+    await world.night()
+    given = {name: one.numbers for name, one in world.server.orders.items()}
+    second = [] if world.server.has_fulfillments else ["C2"]
+    assert given == {"1001": [], "1002": ["B"], "1003": ["C", *second], "1004": ["D"]}
+    assert world.effects()["B2"] is EffectStatus.REFUSED
+
+
+@pytest.mark.parametrize("shop", ["woocommerce", "extension"])
+@pytest.mark.parametrize("changed", [{"status": "completed"}, {"refunds": [{"id": 1}]}, {"number": "77"}])
+async def test_what_may_be_sent_refunded_or_another_order_is_given_by_no_api(
+    world: World, monkeypatch: pytest.MonkeyPatch, changed: dict[str, object]
+) -> None:
+    """An order with another number than its id is the one that is meant only by the ids of its lines."""
+    world.order("1001", "A")
+    answer = world.server.answer
+
+    def odd(method: str, path: str, body: bytes) -> Any:
+        status, content = answer(method, path, body)
+        return status, content | changed if path.endswith("orders/1001") else content
+
+    monkeypatch.setattr(world.server, "answer", odd)
+    await world.night()
+    assert (world.server.given, world.effects(), len(world.files())) == ([], {"A": EffectStatus.REFUSED}, 1)
+
+
+@pytest.mark.parametrize("shop", ["woocommerce"])
+async def test_a_draft_tells_a_buyer_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.order("1001", "A")
+    draft = {"is_fulfilled": False, "meta_data": [{"key": "_tracking_number", "value": "A"}]}
+    answer = world.server.answer
+
+    def drafted(method: str, path: str, body: bytes) -> Any:
+        return (200, [draft]) if (method, path[-13:]) == ("GET", "/fulfillments") else answer(method, path, body)
+
+    monkeypatch.setattr(world.server, "answer", drafted)
+    await world.night()
+    assert world.server.given == ["A"]
 
 
 @pytest.mark.parametrize("shop", ["woocommerce"])
