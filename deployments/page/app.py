@@ -116,7 +116,8 @@ class Page:
 
     def __init__(self, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
         self.settings, self.clock, self.zone = settings, clock, ZoneInfo(settings.timezone)
-        self._turn, self._sending, self._until = asyncio.Lock(), asyncio.Semaphore(MOST_SENDERS), 0.0
+        self._turn, self._taking, self._sending = asyncio.Lock(), asyncio.Lock(), asyncio.Semaphore(MOST_SENDERS)
+        self._until = 0.0
         self.pictures = settings.pictures(xportcn := XportcnSettings())
         files = FileSystemLoader(FOLDERS)
         made = Environment(loader=files, autoescape=True, undefined=StrictUndefined, finalize=self._in_words)
@@ -316,7 +317,8 @@ class Page:
         async with self._sending:
             body = await body_of(request, most=MOST_SENT, within_s=SENT_WITHIN_S)
             name, content = sent_file(request.headers.get("content-type", ""), body)
-            title, words, faults = await asyncio.to_thread(take, self.settings, name, content)
+            async with self._taking:
+                title, words, faults = await asyncio.to_thread(take, self.settings, name, content)
         rows = [(str(one.row or ""), one.column, one.message) for one in faults[:MOST_ROWS]]
         table = part(title, ("row", "column", "what to mend"), rows, words=words[:MOST_ROWS])
         return self.shown("Upload", table, status=422 if faults else 200, takes_file=True)
