@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import nullcontext
+from select import select
 from urllib.parse import urlsplit
 
 from rich.table import Table
@@ -82,22 +83,27 @@ def show_page(host: str, port: int | None) -> None:
         address = f"{url}:{listener.getsockname()[1]}"
         console.print(f"The page is at {address}; Ctrl-C ends it.")
         if api := os.environ.get("PREFECT_API_URL", ""):
-            _await_server(api)
+            _await_server(api, listener)
         from deployments.page.app import app_of  # it loads Prefect, which takes seconds: its server goes first
 
         if api:
-            from flows.prefect_ui.todo_artifact import show_beginning
-
-            threading.Thread(target=asyncio.run, args=[show_beginning(address)], daemon=True).start()
+            threading.Thread(target=_show_beginning, args=[api, address], daemon=True).start()
         run_app(app_of(settings, {host}, utc_now), listener)
 
 
-def _await_server(api: str) -> None:
-    """Wait for a server that is just starting; callers wait in the queue of the page's port meanwhile."""
+def _await_server(api: str, *callers: socket.socket) -> None:
+    """Wait for a server that is just starting, or for the first caller: the page has answers without it."""
     for _ in range(SERVER_WITHIN_S):
-        if is_healthy(api):
+        if is_healthy(api) or select(callers, (), (), 1)[0]:
             return
-        time.sleep(1)
+
+
+def _show_beginning(api: str, address: str) -> None:
+    from flows.prefect_ui.expected_errors import best_effort
+    from flows.prefect_ui.todo_artifact import show_beginning
+
+    _await_server(api)
+    asyncio.run(best_effort("the page's address", show_beginning(address), without_run=True))
 
 
 def free_port(wished: int, setting: str, *, or_any: bool) -> int:

@@ -21,9 +21,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import cast
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -258,7 +259,7 @@ def is_healthy(url: str) -> bool:
     try:
         with urlopen(f"{url}/health", timeout=2) as answer:
             return bool(answer.status == 200)
-    except (URLError, OSError):
+    except (OSError, ValueError, HTTPException):
         return False
 
 
