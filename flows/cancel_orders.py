@@ -35,6 +35,7 @@ from tasks.refund import RefundWish, ask_refund
 
 ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
 NOT_CANCELLED = because(ReasonCode.NOT_CANCELLED)
+NOT_CLOSED = (ReasonCode.CANCEL_ACCEPTED, ReasonCode.PAID_BEFORE_CLOSED)
 
 
 async def dry_run_of(resources: Resources, order_refs: Sequence[str]) -> list[DryRunRow]:
@@ -67,14 +68,16 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     listener = progress.get()
     for label, refs in chunks_with_progress("cancel", list(unpaid), chunk_size):
         await cancel_chunk(resources, {ref: unpaid[ref] for ref in refs}, reason=reason, label=label)
-    await confirm_cancellations(resources, [ref for ref, way in ways.items() if way is CancelWay.IS_DONE])
+    before = [ref for ref, way in ways.items() if way is CancelWay.IS_DONE]
+    await confirm_cancellations(resources, before)
+    accepted = [ref for ref in before if orders[ref].reason_code in NOT_CLOSED]
     paid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.REFUND}
     listener.start("ask back", len(paid))
     refused = await _ask_back(resources, paid, reason)
     listener.advance("ask back", len(paid))
     unknown = [Trouble(ref, NOT_THERE) for ref in order_refs if ref not in orders]
     stopped = [Trouble(ref, why or NOT_CANCELLED) for ref, (way, why) in verdicts.items() if way is CancelWay.STOP]
-    return [*unknown, *stopped, *refused, *_still_open(resources, list(unpaid))]
+    return [*unknown, *stopped, *refused, *_still_open(resources, [*unpaid, *accepted])]
 
 
 def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason | None]:

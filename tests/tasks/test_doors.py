@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.callbacks.store import CallbackStore
+from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import Ability
@@ -32,6 +33,7 @@ from domain.after_sale import RefundKind, RefundState
 from domain.effects import Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import ReasonCode, because
 from domain.received import CallbackKind
 from domain.service_orders import ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
@@ -265,6 +267,25 @@ def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) 
     assert written == {REF: "sent to the seller about the refund of 5.00 CNY"}
     assert back == {REF: "taken back by you: the refund of 5.00 CNY"}
     assert cancelled == {REF: "asked the seller for a refund of 5.00 CNY"}
+
+
+def test_an_accepted_cancellation_was_not_done_before_its_order_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.after_sale.CONFIRM_PAUSES_S", (0.0,))
+    with opened_shop(tmp_path) as shop:
+        ledger, told = shop.resources.ledger, list[dict[str, str]]()
+        ordered(shop.resources, "C-3", "73")
+        accepted = because(ReasonCode.CANCEL_ACCEPTED)
+        ledger.change([OrderChange(order_ref="C-3", state=OrderState.CANCELLED, why=accepted)])
+        for status, paid in ((ServiceStatus.UNPAID, None), (ServiceStatus.PAID, Money(1000))):
+            shop.channel.show("73", status, reference="C-3", paid=paid)
+            ended: Any = asyncio.run(cast(Any, cancel_orders.fn(["C-3"], only_show=False)))
+            told.append({one.order_ref: str(one.why) for one in ended.data.troubles})
+            assert (ended.name, ended.data.did) == ("To be checked", {})
+    waits = "the service has accepted the cancellation and not yet closed the order; look again: sourcing cancel"
+    bought = "the order was paid before it closed; ask for 10.00 CNY back: sourcing refund C-3 --kind refund"
+    assert told == [{"C-3": waits}, {"C-3": bought}]
 
 
 def test_an_order_that_is_laid_aside_is_so_in_the_tables(tmp_path: Path) -> None:
