@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Container
 from contextlib import suppress
 from hmac import compare_digest
@@ -32,7 +31,8 @@ HEADERS = {
     "cache-control": "no-store",
     "cross-origin-resource-policy": "same-origin",
 }
-MOST_WRONG = 10  # passwords of one address a minute
+MOST_WRONG = 10  # passwords a minute, of all callers: addresses are made up, or are those of proxies
+COOKIE, KEPT = "sourcing_page", "Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax"
 CLOSED = {"connection": "close"}  # a body that was not taken leaves a rest on the wire
 
 
@@ -41,33 +41,36 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, hosts: Container[str], password: str, pictures: str = "") -> None:
         self.app, self.hosts, self.password = app, hosts, password
-        self._minute, self._wrong = 0.0, Counter[str]()
+        self._minute, self._wrong = 0.0, 0
+        self._token = password and hashlib.scrypt(password.encode(), salt=b"page", n=2**14, r=8, p=1).hex()
+        self._known = {"set-cookie": f"{COOKIE}={self._token}; {KEPT}"} if password else {}
         self.headers = HEADERS | {"content-security-policy": f"{POLICY}; img-src {pictures}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                closed = CLOSED if message["status"] >= 400 else {}
-                for name, value in (self.headers | closed).items():
+                closed, known = CLOSED if message["status"] >= 400 else {}, {} if refusal else self._known
+                for name, value in (self.headers | closed | known).items():
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
         await (refusal or self.app)(scope, receive, with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
         if not self._is_ours(host):
             return PlainTextResponse("not called by this name: SOURCING_PAGE_HOSTS has those that are", 421)
-        if self.password and (refusal := self._unknown(request)):
-            return refusal
         site, mode = (request.headers.get(f"sec-fetch-{name}", "") for name in ("site", "mode"))
         if request.method not in ("GET", "HEAD"):
             is_own = request.headers.get("origin", "") in (f"http://{host}", f"https://{host}")
         else:  # what only reads may follow a link elsewhere, and be no part of another page
             is_own = mode in ("", "navigate") or site not in ("cross-site", "same-site")
-        return None if is_own else PlainTextResponse("another site asks for this", 403)
+        if not is_own:
+            return PlainTextResponse("another site asks for this", 403)
+        return self._unknown(request) if self.password else None
 
     def _is_ours(self, host: str) -> bool:
         """Against other sites' names that lead here: an address as such can't be one of those."""
@@ -77,16 +80,20 @@ class Guard:
         return False
 
     def _unknown(self, request: Request) -> Response | None:
-        """The refusal of a caller without the password; of one with too many wrong ones before it is looked at."""
-        given, caller = request.headers.get("authorization", ""), request.client.host if request.client else ""
+        """The refusal of a caller without the password.
+
+        After too many wrong ones only the password of a browser that was let in before is looked at. Its cookie alone
+        lets nothing in.
+        """
+        given, token = request.headers.get("authorization", ""), request.cookies.get(COOKIE, "")
         if (minute := time.monotonic() // 60) != self._minute:
-            self._minute, self._wrong = minute, Counter()
-        if self._wrong[caller] >= MOST_WRONG:
-            return PlainTextResponse("too many wrong passwords: try again in a minute", 429)
+            self._minute, self._wrong = minute, 0
+        if self._wrong >= MOST_WRONG and not compare_digest(token.encode(), self._token.encode()):
+            return PlainTextResponse("too many wrong passwords: try again in a minute", 429, {"retry-after": "60"})
         scheme, _, coded = given.partition(" ")
         with suppress(ValueError):
             password = base64.b64decode(coded, validate=True).partition(b":")[2]
             if scheme.lower() == "basic" and compare_digest(password, self.password.encode()):
                 return None
-        self._wrong[caller] += bool(given)
+        self._wrong += bool(given)
         return PlainTextResponse("a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import socket
+import time
 import zipfile
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -21,14 +23,16 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+import connectors.durable
 import deployments.page.app
 import deployments.page.guard
-from cli.serve import show_page
+from cli.serve import _await_server, show_page
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.store import Ledger
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
+from deployments.bounded_http import listening
 from deployments.page.app import app_of
 from deployments.serving import ServeFailed
 from domain.reasons import ReasonCode, because
@@ -233,22 +237,32 @@ async def test_a_password_is_asked_for_where_one_is_set(
 async def test_guesses_of_the_password_are_few_a_minute(
     settings: SourcingSettings, clock: MovableClock, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then the right one of that address waits as well, and one of another address does not."""
+    """From whatever address. A browser that was let in before goes on: not by its cookie alone, nor by another's."""
     seconds = 60.0
     monkeypatch.setattr(deployments.page.guard, "time", SimpleNamespace(monotonic=lambda: seconds))
     app = app_of(SourcingSettings(data_dir=settings.data_dir, page_password=PASSWORD), (), clock)
-    here, there = (
-        httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(host, 1)), base_url="http://localhost")
-        for host in ("203.0.113.7", "203.0.113.8")
-    )
-    async with here, there:
-        guessed = [(await here.get("/batches", auth=("mei", f"guess {n}"))).status_code for n in range(12)]
-        assert guessed == [401] * 10 + [429] * 2
-        assert (await here.get("/batches", auth=("mei", PASSWORD))).status_code == 429
-        assert (await there.get("/batches", auth=("mei", PASSWORD))).status_code == 200
+
+    def caller(address: str) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        return httpx.AsyncClient(transport=transport, base_url="http://localhost")
+
+    async def guess(number: int) -> int:
+        async with caller(f"203.0.113.{number}") as stranger:
+            answer = await stranger.get("/batches", auth=("mei", f"guess {number}"))
+            assert "set-cookie" not in answer.headers
+            return answer.status_code
+
+    right = ("mei", PASSWORD)
+    async with caller("192.0.2.1") as owner, caller("192.0.2.1") as new:
+        assert (await owner.get("/batches", auth=right)).status_code == 200
+        assert [await guess(number) for number in range(12)] == [401] * 10 + [429] * 2
+        assert [(await owner.get("/batches", auth=given)).status_code for given in (right, None)] == [200, 401]
+        for cookie in ("", "sourcing_page=", "sourcing_page=é", "sourcing_page=" + "0" * 128):
+            refused = await new.get("/batches", auth=right, headers={b"cookie": cookie.encode()})
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
         seconds = 120.0
-        assert [(await here.get("/batches")).status_code for _ in range(12)] == [401] * 12
-        assert (await here.get("/batches", auth=("mei", PASSWORD))).status_code == 200
+        assert [(await new.get("/batches")).status_code for _ in range(12)] == [401] * 12
+        assert (await new.get("/batches", auth=right)).status_code == 200
 
 
 async def test_slow_uploads_hold_no_report(client: httpx.AsyncClient, ledger: Ledger) -> None:
@@ -266,6 +280,15 @@ async def test_slow_uploads_hold_no_report(client: httpx.AsyncClient, ledger: Le
     ended.set()
     assert [answer.status_code for answer in await asyncio.gather(*senders)] == [400] * 5
     assert "All orders" in report.text
+
+
+def test_the_first_caller_waits_for_no_server_of_prefect() -> None:
+    """That is looked at on the way, at an address that is none too."""
+    for api in ("http://127.0.0.1:1/api", "nonsense", "http://[", "http://a b/api"):
+        with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+            began = time.monotonic()
+            _await_server(api, listener)
+            assert time.monotonic() - began < 1
 
 
 def test_without_a_password_other_machines_are_not_let_in(settings: SourcingSettings) -> None:
@@ -381,6 +404,16 @@ async def test_a_hundred_files_at_once_are_all_taken(client: httpx.AsyncClient, 
     answers = await asyncio.gather(*(send(client, "orders.csv", one) for one in files))
     assert [answer.status_code for answer in answers] == [200] * 100
     assert len(inbox_of(settings)) == 50  # each content once
+
+
+async def test_one_file_sent_twice_at_once_is_taken_once(
+    client: httpx.AsyncClient, settings: SourcingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a double click does; the disk is slow."""
+    monkeypatch.setattr(connectors.durable, "sync", lambda path: time.sleep(0.05))
+    answers = await asyncio.gather(*(send(client, "orders.csv", csv_bytes(GOOD)) for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len(inbox_of(settings)) == 1
 
 
 async def test_a_download_is_a_file_of_exports_and_nothing_else(
