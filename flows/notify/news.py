@@ -206,8 +206,9 @@ def of_book(news: Sequence[BookNews]) -> list[Message]:
         )
     ]
     subject = f"SKU book: {', '.join(f'{len(rows):,} {state.words}' for state, rows in alike if rows)}"
-    remedy = "What to do: change these rows of the SKU book, or give them a spare offer."
-    return _covering(tuple(one.cause for one in news), "book", MessageKind.BOOK, subject, *lines, remedy)
+    if any(one.state is not Buyable.YES for one in news):
+        lines.append("What to do: change these rows of the SKU book, or give them a spare offer.")
+    return _covering(tuple(one.cause for one in news), "book", MessageKind.BOOK, subject, *lines)
 
 
 def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:

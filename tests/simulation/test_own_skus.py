@@ -199,4 +199,5 @@ def test_what_the_book_can_t_buy_any_more_is_told_once(made: Stage, tmp_path: Pa
     ]
     gone, back = (one for one in scene.ledger.outbox.begin("ntfy"))
     assert gone.subject == "SKU book: 1 sold out or gone"
+    assert ("What to do" in gone.body, "What to do" in back.body) == (True, False)
     assert back.body.startswith("Back again:\n- FERN-1 rank 1 (taobao ")
