@@ -52,11 +52,6 @@ class Wording:
     who: Actor
     again: bool
 
-    @property
-    def severity(self) -> str:
-        """`info`, `warning` or `error`."""
-        return {K.NOTE: "info", K.WAITS: "info", K.MONEY: "error"}.get(self.kind, "warning")
-
 
 K = ReasonKind
 
