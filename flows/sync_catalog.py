@@ -197,10 +197,12 @@ class Crawl:
         for number, part in enumerate(parts, start=1):
             if not self.files.has_part(number):
                 label, found = f"part {number:,} of {len(parts):,}", PartialResults[Item, Fetched]()
-                answer = await fetch_offers(self.resources, self.files, part, found, part=number, label=label)
-                if self.offers is not None:
-                    seen = {item: one for item, one in found.items() if not isinstance(one, XportcnError)}
-                    self.offers |= {item: offer for item, (offer, _) in seen.items()}
+                try:
+                    answer = await fetch_offers(self.resources, self.files, part, found, part=number, label=label)
+                finally:
+                    if self.offers is not None:
+                        seen = {item: one for item, one in found.items() if not isinstance(one, XportcnError)}
+                        self.offers |= {item: offer for item, (offer, _) in seen.items()}
                 self.done.fetched += answer.items
                 self.done.troubles |= answer.troubles
             listener.advance("fetch", len(part))

@@ -11,6 +11,7 @@ from prefect import flow
 from connectors.book_file import read_book
 from connectors.crawl_files import CrawlBusy, CrawlFiles, Item
 from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.xportcn.errors import XportcnError
 from domain.book_news import CAUSE, BookNews, judge_least, news_of, notified_by
 from domain.catalogue import Selection
 from domain.decisions import match_sku
@@ -37,7 +38,8 @@ Judged = Mapping[BookRow, Reason | None]
 async def watch_book() -> str:
     """Look up each item of the SKU book, and tell once what is above its limit, sold out or gone, or back again.
 
-    It buys nothing. What could not be looked up is no news. Prices go into the table `offers`.
+    It buys nothing. What could not be looked up is no news. Prices go into the table `offers`. Raises the first failure
+    of a marketplace when the others' news are told.
     """
     settings = SourcingSettings()
     book = await read_book(settings)
@@ -45,7 +47,7 @@ async def watch_book() -> str:
         run_logger().info(NO_BOOK)
         return NO_BOOK
     async with open_resources(settings, XportcnSettings(), is_buying=False) as resources:
-        offers = await offers_of(resources, book.rows)
+        offers, troubles = await offers_of(resources, book.rows)
         why = judged(book.rows, offers)
         news = await notify(resources, book.rows, why)
     summary = summary_of(book.rows, why, news)
@@ -53,20 +55,28 @@ async def watch_book() -> str:
     prices = await asyncio.to_thread(price_history, settings.snapshot_root, [one.component.item for one in why])
     await best_effort("the table", show_table("sku-book", [*_rows(why, offers, prices)], summary, rest="the SKU book"))
     await best_effort("the run's name", rename_run(summary))
+    if troubles:
+        raise troubles[0]
     return summary
 
 
-async def offers_of(resources: Resources, rows: Sequence[BookRow]) -> Mapping[Item, Offer | None]:
-    """The offers of these rows, None where there is none; what changed is written. Failed look-ups are left out."""
-    wanted = [
-        Selection(marketplace=at, items=tuple(row.component.item for row in rows if row.marketplace is at))
-        for at in dict.fromkeys(row.marketplace for row in rows)
-    ]
-    offers: dict[Item, Offer | None] = {}
+async def offers_of(
+    resources: Resources, rows: Sequence[BookRow]
+) -> tuple[Mapping[Item, Offer | None], Sequence[XportcnError]]:
+    """The offers of these rows, None where there is none, and what ended a marketplace's look-ups; changes are written.
+
+    Failed look-ups are left out.
+    """
+    offers, troubles = dict[Item, Offer | None](), list[XportcnError]()
     folder = resources.settings.data_dir / "catalogue"
-    with CrawlFiles.open(folder, "watch-book", resources.clock(), anew=True) as files:
-        await Crawl(resources, files, offers=offers).run(wanted)
-    return offers
+    for at in dict.fromkeys(row.marketplace for row in rows):
+        wanted = Selection(marketplace=at, items=tuple(row.component.item for row in rows if row.marketplace is at))
+        with CrawlFiles.open(folder, f"watch-book-{at}", resources.clock(), anew=True) as files:
+            try:
+                await Crawl(resources, files, offers=offers).run([wanted])
+            except XportcnError as error:
+                troubles.append(error)
+    return offers, troubles
 
 
 def judged(rows: Sequence[BookRow], offers: Mapping[Item, Offer | None]) -> Judged:
@@ -76,7 +86,7 @@ def judged(rows: Sequence[BookRow], offers: Mapping[Item, Offer | None]) -> Judg
 
 
 async def notify(resources: Resources, rows: Sequence[BookRow], why: Judged) -> list[BookNews]:
-    """What has changed since it was prices_seen last, with the message of it in the outbox."""
+    """What has changed since it was told last, with the message of it in the outbox."""
     known = notified_by(await asyncio.to_thread(resources.ledger.outbox.causes_after, CAUSE))
     news = news_of(rows, why, known)
     await enqueue(resources.ledger, *of_book(news))

@@ -179,7 +179,7 @@ def test_what_the_book_can_t_buy_any_more_is_told_once(made: Stage, tmp_path: Pa
     nights = list[str]()
 
     async def night(resources: Resources) -> None:
-        why = judged(rows, await offers_of(resources, rows))
+        why = judged(rows, (await offers_of(resources, rows))[0])
         nights.append(summary_of(rows, why, await notify(resources, rows, why)))
 
     async def watch() -> None:
