@@ -26,6 +26,7 @@ from connectors.ledger.store import Ledger
 from connectors.request_files.without_order import NO_PARTS, without_orders
 from connectors.settings import SourcingSettings
 from connectors.shop_files import profiles_in
+from connectors.shops.requests import rewrite, waiting_without
 from connectors.snapshots.rewriting import erase_snapshots, has_order
 from deployments.local_server import ServerFailed, prefect_server, running, server_folder, without_password
 from deployments.post_office import are_received
@@ -53,9 +54,10 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
     ledger.chunks.drop_old()
     with _server(settings, records, told) as url:
         runs = runs_with(url, order_refs, ledger.parts.wholes(order_refs), profiles) if url else []
-        pasted = {ref for run in runs for ref in run.order_refs}
+        waiting, waits = waiting_without(settings.inbox, order_refs, ledger.parts.wholes(order_refs), profiles)
+        named = waits.union(*(run.order_refs for run in runs))
         for ref in order_refs:
-            if ref not in pasted and not _is_known(settings, ledger, ref):
+            if ref not in named and not _is_known(settings, ledger, ref):
                 raise StillNeeded(f"nothing is known of an order {ref}; see all with: sourcing status")
         mentions = {ref: Mentions.of(ledger.forgotten.receivers_of(ref)) for ref in order_refs}
         others = {
@@ -63,6 +65,8 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
         }
         for ref in order_refs:
             ledger.forgotten.erase(ref, mentions[ref], by=by)
+        rewrite(settings.inbox, waiting)
+        told.erased += map(str, waiting)
         reach(DURING_FORGET, "ledger")
         told.erased += [f"snapshot {one}" for one in erase_snapshots(settings.snapshot_root, mentions)]
         reach(DURING_FORGET, "snapshots")

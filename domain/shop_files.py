@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.cells import BLANKS, value_text
+from domain.cells import BLANKS, value_text, with_formula
 from domain.items import shortened
 from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, IN_THE_BOOK
@@ -71,8 +71,9 @@ class Profile(Strict):
     several, or several joined. A blank cell of a column in `fill_down` has the text of
     the order's first row. `skip` are patterns of lines that are no data; where `explained` is set, the row below the
     header explains the columns. `line` is the column of an id that each line has once. `encoding` is of files that are
-    no UTF-8. Where `quoted` is unset, a quote in a tab file is a character like any other. `tracking` is the file by
-    which the shop takes tracking numbers.
+    no UTF-8. `escaped` are cells as this program writes them, with `'` before what may be a formula. Where `quoted` is
+    unset, a quote in a tab file is a character like any other. `tracking` is the file by which the shop takes tracking
+    numbers.
     """
 
     shop: str = Field(pattern="^[a-z0-9_-]{1,40}$")
@@ -89,6 +90,7 @@ class Profile(Strict):
     line: str = ""
     encoding: str = ""
     quoted: bool = True
+    escaped: bool = False
     tracking: Sheet | None = None
 
     def model_post_init(self, _context: object) -> None:
@@ -191,7 +193,8 @@ class ShopTable(RequestTable):
             super().add(row, cells)
         elif self._profile and any(cell not in (None, "") for cell in cells):
             padded = (*cells, *("" for _ in self._header[len(cells) :]))
-            named = {name: _cell(cell) for name, cell in zip(self._header, padded, strict=False)}
+            undo = with_formula if self._profile.escaped else unmarked
+            named = {name: _cell(cell, undo) for name, cell in zip(self._header, padded, strict=False)}
             if not self.skips([_text(cell) for cell in named.values()]):
                 self._take(self._profile, row, named)
 
@@ -283,9 +286,9 @@ class ShopTable(RequestTable):
         return replace(line, own=replace(line.own, shop_lines=found)) if line.own and found else line
 
 
-def _cell(cell: object) -> object:
+def _cell(cell: object, undo: Callable[[str], str]) -> object:
     """The cell without the marks around a text; another value stays, for the checks of a request file."""
-    return "" if cell is None else unmarked(cell) if isinstance(cell, str) else cell
+    return "" if cell is None else undo(cell.strip(BLANKS)) if isinstance(cell, str) else cell
 
 
 def unmarked(text: str) -> str:

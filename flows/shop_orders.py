@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
 
+from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.shops import connected, opened_shop
-from connectors.shops.protocol import WaitingLine
-from connectors.shops.requests import write_requests
+from connectors.shops.protocol import Shop, WaitingOrder
+from connectors.shops.requests import unknown_orders, write_requests
+from connectors.xportcn.errors import ContractMismatch, Refused, XportcnError
 from domain.wording import pluralize
+from flows.notify.news import of_left_out
+from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import BadInput, InboxFolder
 from tasks.engine.resources import utc_now
@@ -23,7 +28,8 @@ from tasks.engine.resources import utc_now
 async def shop_orders(inbox: InboxFolder = "inbox") -> dict[str, int]:
     """Read the paid orders of which nothing was sent, and lay those that the ledger does not know into the inbox.
 
-    Buys nothing: buy-from-inbox takes the files. Answers how many orders are in the file of each shop.
+    Buys nothing: buy-from-inbox takes the files. Answers how many orders are in the file of each shop. An order that
+    can't be bought as it is is left out, and notified once. Raises the first failure of a shop when others are read.
     """
     settings = SourcingSettings()
     names = connected(settings)
@@ -31,16 +37,37 @@ async def shop_orders(inbox: InboxFolder = "inbox") -> dict[str, int]:
         raise BadInput("no shop is connected: set SOURCING_SHOPIFY or SOURCING_WOOCOMMERCE")
     if not inbox.strip():
         raise BadInput("Inbox: name the folder of request files")
-    counts = dict[str, int]()
-    for name in names:
-        async with opened_shop(settings, name) as shop:
-            lines = await shop.waiting()
-        counts[name] = await asyncio.to_thread(_write, settings, Path(inbox), name, lines)
-        run_logger().info("%s: %s for the inbox", name, pluralize(counts[name], "order"))
+    counts, troubles = dict[str, int](), list[XportcnError]()
+    with Ledger(settings.ledger_url, clock=utc_now, owner="shop-orders") as ledger:
+        for name in names:
+            try:
+                counts[name] = await _read(settings, ledger, Path(inbox), name)
+            except XportcnError as error:
+                troubles.append(error)
+                run_logger().error("%s: not read, the next run tries again: %s", name, words_of(error))
     await rename_run(f"orders of shops: {', '.join(f'{name} {count:,}' for name, count in counts.items())}")
+    if troubles:
+        raise troubles[0]
     return counts
 
 
-def _write(settings: SourcingSettings, inbox: Path, name: str, lines: list[WaitingLine]) -> int:
-    with Ledger(settings.ledger_url, clock=utc_now, owner="shop-orders") as ledger:
-        return write_requests(ledger, settings.data_dir, inbox, name, lines)
+async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: str) -> int:
+    """Answers how many orders of a shop are in its file."""
+    async with opened_shop(settings, name) as shop:
+        found = await asyncio.to_thread(unknown_orders, ledger, settings.data_dir, name, await shop.waiting())
+        orders = await asyncio.gather(*(_judged(shop, one) for one in found.values()))
+    left = await asyncio.to_thread(write_requests, settings.data_dir, inbox, name, orders)
+    for order, why in left.items():
+        run_logger().warning("%s: order %s is left out: %s", name, order, why)
+    await enqueue(ledger, *of_left_out(name, left))
+    count = len(orders) - len(left)
+    run_logger().info("%s: %s for the inbox", name, pluralize(count, "order"))
+    return count
+
+
+async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:
+    """The order, with why it is not bought where its shop shows more of it alone."""
+    try:
+        return order if order.why else replace(order, why=await shop.sent(order.name))
+    except (Refused, ContractMismatch):
+        return replace(order, why="the shop does not show what was sent of it")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
-from connectors.shops.calls import ShopCalls
+from connectors.foreign import clean, shortened
+from connectors.shops.calls import ShopCalls, fitting
+from connectors.xportcn.errors import ContractMismatch
 from domain.orders import ShopLine
 from domain.shop_files import unmarked
 from domain.shop_tracking import Parcel
 from domain.wording import shorten
 
+T = TypeVar("T")
 NOTHING_LEFT = "nothing_left"
 """The code of a refusal of ours: the shop's order can't take the parcel, and nothing was sent."""
 
@@ -89,10 +93,37 @@ class WaitingLine:
     address: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingOrder:
+    """A paid order with the lines to buy, `name` as its shop has it. `why`: it is not bought as it is."""
+
+    name: str
+    lines: tuple[WaitingLine, ...] = ()
+    why: str = ""
+
+
+def read_each(
+    kind: type[T], found: Sequence[Any], key: str, read: Callable[[T], WaitingOrder | None]
+) -> list[WaitingOrder]:
+    """What `read` makes of each order; one that is not as declared is left out alone, named by what is at its `key`."""
+    orders = list[WaitingOrder | None]()
+    for one in found:
+        try:
+            orders.append(read(fitting(kind, one)))
+        except ContractMismatch as error:
+            name = shortened(clean(str(one.get(key) or "")), 80) if isinstance(one, dict) else ""
+            orders.append(WaitingOrder(name=name, why=f"{error.field or 'it'} is not as the shop's API says"))
+    return [*filter(None, orders)]
+
+
 @dataclass(frozen=True)
 class Shop(ABC):
-    """A shop's API. All methods raise as the connector's calls do (`connectors.xportcn.errors`)."""
+    """A shop's API. All methods raise as the connector's calls do (`connectors.xportcn.errors`).
 
+    `asks`: the shop does not show all that keeps an order from being bought, so its orders need an approval.
+    """
+
+    asks: ClassVar[bool] = False
     calls: ShopCalls
 
     @staticmethod
@@ -105,8 +136,12 @@ class Shop(ABC):
         """The order, read now."""
 
     @abstractmethod
-    async def waiting(self) -> list[WaitingLine]:
-        """The lines of paid orders of which nothing was sent, in the shop's order."""
+    async def waiting(self) -> list[WaitingOrder]:
+        """The paid orders that wait to be sent, in the shop's order."""
+
+    async def sent(self, name: str) -> str:
+        """What says that some of a waiting order was sent, where its shop tells so of one order at a time."""
+        return ""
 
     @abstractmethod
     async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:

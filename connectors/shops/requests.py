@@ -3,39 +3,111 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Sequence
-from dataclasses import asdict
+import io
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from connectors.durable import whole
+from connectors.inbox import ASKS
 from connectors.ledger.overview import standing_of
 from connectors.ledger.store import Ledger
+from connectors.request_files import UnreadableFile, read_request_text
+from connectors.request_files.without_order import without_orders
 from connectors.shop_files import profiles_in
-from connectors.shops.protocol import WaitingLine
+from connectors.shops import KINDS
+from connectors.shops.protocol import WaitingLine, WaitingOrder
 from domain.cells import csv_cell
+from domain.shop_files import Profile
+from domain.sku_book import EMPTY_BOOK
+
+FILE = "read-from-{}.csv"
+UTF_8 = "utf-8-sig"
 
 
-def write_requests(ledger: Ledger, data_dir: Path, inbox: Path, name: str, lines: Sequence[WaitingLine]) -> int:
-    """Write the lines of orders that the ledger does not know, in place of a file that was not taken yet.
+def unknown_orders(
+    ledger: Ledger, data_dir: Path, name: str, orders: Sequence[WaitingOrder]
+) -> dict[str, WaitingOrder]:
+    """Those by our name that the ledger has neither whole nor in parts, and whose receiver is not to be forgotten.
 
-    Answers how many orders these are. A run that has one of them in hand buys it once: orders have their names.
+    An order that would be called as another one is left out.
     """
-    profile = next(one for one in profiles_in(data_dir) if one.header[0] == f"{name} order")
-    refs = {one.order: profile.ref_of(one.order) for one in lines}
-    known = _known(ledger, refs.values())
-    rows = [asdict(one) for one in lines if refs[one.order] not in known]
-    path = inbox / f"read-from-{name}.csv"
+    profile, found = _profile(name, data_dir), dict[str, WaitingOrder]()
+    for one in orders:
+        ref = profile.ref_of(one.name)
+        same = found.setdefault(ref, one)
+        if same.name != one.name:
+            found[f"{ref} of {one.name}"] = WaitingOrder(name=one.name, why=f"it would be called {ref}, as another is")
+    refs = [*found]
+    known = {*standing_of(ledger, order_refs=refs), *ledger.parts.of(refs), *ledger.forgotten.known(refs)}
+    return {ref: one for ref, one in found.items() if ref not in known}
+
+
+def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[WaitingOrder]) -> dict[str, str]:
+    """Write orders in place of a file that was not taken yet, but for those with a fault, which would refuse it whole.
+
+    Answers why each of those is left out. A run that has one of the others in hand buys it once: orders have names.
+    """
+    inbox.mkdir(parents=True, exist_ok=True)
+    _drop_unfinished(inbox)
+    profiles = profiles_in(data_dir)
+    left = {one.name: why for one in orders if (why := one.why or _faults(name, one, profiles))}
+    rows = [line for one in orders if one.name not in left for line in one.lines]
+    path = inbox / f"{ASKS if KINDS[name].asks else ''}{FILE.format(name)}"
     if not rows:
         path.unlink(missing_ok=True)
-        return 0
-    head = [f"{name} order", *list(rows[0])[1:]]
-    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as file:
-        written = csv.writer(file)
-        written.writerow(head)
-        written.writerows([csv_cell(str(cell)) for cell in row.values()] for row in rows)
-    return len({row["order"] for row in rows})
+        return left
+    with whole(path) as unfinished:
+        unfinished.write_text(_csv(name, rows), encoding=UTF_8, newline="")
+    return left
 
 
-def _known(ledger: Ledger, refs: Collection[str]) -> set[str]:
-    """Those of these orders that the ledger has, whole or in parts, or whose receiver is to be forgotten."""
-    return {*standing_of(ledger, order_refs=refs), *ledger.parts.of(refs), *ledger.forgotten.known(refs)}
+def waiting_without(
+    inbox: Path, order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
+) -> tuple[dict[Path, str], set[str]]:
+    """The untaken files that have some of these orders, each as it is without them; and which orders they have."""
+    found, had = dict[Path, str](), set[str]()
+    for path in sorted(inbox.glob(f"*{FILE.format('*')}")):
+        kept, of_it = without_orders(path.read_text(encoding=UTF_8), order_refs, wholes, profiles)
+        if of_it:
+            found[path] = kept
+            had |= of_it
+    return found, had
+
+
+def rewrite(inbox: Path, files: Mapping[Path, str]) -> None:
+    """Write files anew, or take away those without orders; and what killed runs left of unfinished ones."""
+    _drop_unfinished(inbox)
+    for path, text in files.items():
+        if len(text.splitlines()) > 1:
+            with whole(path) as unfinished:
+                unfinished.write_text(text, encoding=UTF_8, newline="")
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _drop_unfinished(inbox: Path) -> None:
+    for path in inbox.glob(f".*{FILE.format('*')}.*"):
+        path.unlink(missing_ok=True)
+
+
+def _profile(name: str, data_dir: Path) -> Profile:
+    return next(one for one in profiles_in(data_dir) if one.header[0] == f"{name} order")
+
+
+def _faults(name: str, order: WaitingOrder, profiles: Sequence[Profile]) -> str:
+    """The columns of an order that no file may have so; words of a fault may quote a receiver."""
+    try:
+        parsed = read_request_text(_csv(name, order.lines), book=EMPTY_BOOK, shops=profiles)
+    except UnreadableFile:
+        return "it can't be read as rows of a file"
+    columns = dict.fromkeys(one.column or "row" for one in parsed.faults)
+    return f"it can't be bought with this {', '.join(columns)}" if columns else ""
+
+
+def _csv(name: str, rows: Sequence[WaitingLine]) -> str:
+    text = io.StringIO(newline="")
+    written = csv.writer(text)
+    written.writerow([f"{name} order", *[one.name for one in fields(WaitingLine)][1:]])
+    written.writerows([csv_cell(str(cell)) for cell in asdict(row).values()] for row in rows)
+    return text.getvalue()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from connectors.foreign import clean, shortened
 from connectors.shops.calls import fitting
-from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine, WaitingOrder, read_each
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered
 from domain.shop_tracking import Parcel
 
@@ -26,7 +26,7 @@ FULFIL = """mutation($fulfillment: FulfillmentInput!) { fulfillmentCreate(fulfil
 WAITING = """query($after: String) { orders(first: 20, after: $after, sortKey: CREATED_AT,
     query: "status:open financial_status:paid fulfillment_status:unfulfilled") { pageInfo { hasNextPage endCursor }
   nodes {
-  name email phone shippingAddress { name phone address1 address2 company city zip province countryCodeV2 }
+  name test email phone shippingAddress { name phone address1 address2 company city zip province countryCodeV2 }
   lineItems(first: 30) { pageInfo { hasNextPage } nodes { id sku name requiresShipping unfulfilledQuantity } } } } }"""
 USER_ERRORS = "user_errors"
 MOST_PAGES = 500
@@ -105,9 +105,10 @@ class WaitingItem(LineItem):
 
 
 class Waiting(Node):
-    """An order that nothing was sent of."""
+    """An order that nothing was sent of; nothing was paid for a `test`."""
 
     name: str
+    test: bool
     email: str | None
     phone: str | None
     shipping_address: Address | None
@@ -139,14 +140,14 @@ class Shopify(Shop):
         lines = [_line(part, one) for part in parts for one in part.line_items.nodes]
         return ShownOrder(numbers=numbers, lines=tuple(lines))
 
-    async def waiting(self) -> list[WaitingLine]:
-        lines, after = list[WaitingLine](), None
+    async def waiting(self) -> list[WaitingOrder]:
+        orders, after = list[WaitingOrder](), None
         for _ in range(MOST_PAGES):
-            page = fitting(Page[Waiting], await self._asked(WAITING, {"after": after}, "orders"))
-            lines += [line for order in page.nodes for line in _waiting(order)]
+            page = fitting(Page[Any], await self._asked(WAITING, {"after": after}, "orders"))
+            orders += read_each(Waiting, page.nodes, "name", _waiting)
             after = page.page_info.end_cursor
             if not page.page_info.has_next_page:
-                return lines
+                return orders
         raise ContractMismatch(f"more than {MOST_PAGES} pages of orders", operation="shopify")
 
     async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:
@@ -197,25 +198,31 @@ def _line(part: Part, one: Line) -> ShownLine:
     return ShownLine(ref=one.id, line=item.id, sku=item.sku or "", name=item.name, left=left, of=part.id)
 
 
-def _waiting(order: Waiting) -> Iterator[WaitingLine]:
-    """The lines of an order that has all of them on its page; another is bought from the shop's export."""
-    at = order.shipping_address
-    if at is None or order.line_items.page_info.has_next_page:
-        return
-    for item in order.line_items.nodes:
-        if item.requires_shipping and item.unfulfilled_quantity > 0:
-            yield WaitingLine(
-                order=order.name,
-                line=item.id,
-                sku=item.sku or "",
-                name=item.name,
-                quantity=item.unfulfilled_quantity,
-                receiver_name=at.name or "",
-                receiver_phone=at.phone or order.phone or "",
-                receiver_email=order.email or "",
-                country=at.country_code_v2 or "",
-                state=at.province or "",
-                city=at.city or "",
-                zip=at.zip or "",
-                address=", ".join(filter(None, (at.address1, at.address2, at.company))),
-            )
+def _waiting(order: Waiting) -> WaitingOrder | None:
+    """The order with its lines to be shipped; None where there is nothing to ship, or nothing was paid."""
+    items = [one for one in order.line_items.nodes if one.requires_shipping and one.unfulfilled_quantity > 0]
+    is_cut = order.line_items.page_info.has_next_page
+    if order.test or not (items or is_cut):
+        return None
+    if (at := order.shipping_address) is None or is_cut:
+        why = "it has more lines than are read" if is_cut else "it has no shipping address"
+        return WaitingOrder(name=order.name, why=why)
+    lines = [
+        WaitingLine(
+            order=order.name,
+            line=item.id,
+            sku=item.sku or "",
+            name=item.name,
+            quantity=item.unfulfilled_quantity,
+            receiver_name=at.name or "",
+            receiver_phone=at.phone or order.phone or "",
+            receiver_email=order.email or "",
+            country=at.country_code_v2 or "",
+            state=at.province or "",
+            city=at.city or "",
+            zip=at.zip or "",
+            address=", ".join(filter(None, (at.address1, at.address2, at.company))),
+        )
+        for item in items
+    ]
+    return WaitingOrder(name=order.name, lines=tuple(lines))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from connectors.shops.calls import fitting
-from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine, WaitingOrder, read_each
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from domain.shop_tracking import Parcel
 
@@ -54,10 +54,11 @@ class Place(BaseModel):
 
 
 class Waiting(Order):
-    """An order that is paid and nothing was sent of; `processing` also has those that are paid on delivery."""
+    """An order in `processing`, which also has those that are paid on delivery, sent or refunded in part."""
 
     id: int
     date_paid: str | None = None
+    refunds: list[Any] = []
     billing: Place
     shipping: Place
 
@@ -84,7 +85,12 @@ class Tracking(BaseModel):
 
 
 class WooCommerce(Shop):
-    """A shop of WooCommerce, by the key and secret of its REST API."""
+    """A shop of WooCommerce, by the key and secret of its REST API.
+
+    An order shows neither which lines are virtual nor what was sent without a number.
+    """
+
+    asks: ClassVar[bool] = True
 
     @staticmethod
     def headers(user: str, password: str) -> Mapping[str, str]:
@@ -136,16 +142,19 @@ class WooCommerce(Shop):
                 raise
         return "", []
 
-    async def waiting(self) -> list[WaitingLine]:
-        lines = list[WaitingLine]()
+    async def waiting(self) -> list[WaitingOrder]:
+        orders = list[WaitingOrder]()
         for number in range(1, MOST_PAGES):
             query = {"status": "processing", "orderby": "id", "order": "asc", "per_page": str(A_PAGE)}
             found = await self.calls.read("GET", ORDERS, query | {"page": str(number)})
-            page = fitting(list[Waiting], found)
-            lines += [line for order in page if order.date_paid for line in _waiting(order)]
+            page = fitting(list[Any], found)
+            orders += read_each(Waiting, page, "id", _waiting)
             if len(page) < A_PAGE:
-                return lines
+                return orders
         raise ContractMismatch(f"more than {MOST_PAGES} pages of orders", operation="woocommerce")
+
+    async def sent(self, name: str) -> str:
+        return "the shop has a shipment of it" if (await self._numbers_of(name))[1] else ""
 
     async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:
         if shown.route == TRACKINGS:
@@ -183,11 +192,16 @@ def _line(item: LineItem, sent: int, *, by_id: bool) -> ShownLine:
     return ShownLine(ref=ref, line=ref, sku="" if by_id else sku, name="" if by_id else name, left=left)
 
 
-def _waiting(order: Waiting) -> Iterator[WaitingLine]:
+def _waiting(order: Waiting) -> WaitingOrder | None:
+    """The order with all its lines; None for one that is not paid."""
+    if not order.date_paid:
+        return None
+    if order.refunds:  # quantities stay as they were ordered
+        return WaitingOrder(name=str(order.id), why="it was refunded in part")
     to, by = order.shipping, order.billing
     at = to if to.address_1 else by
-    for item in order.line_items:
-        yield WaitingLine(
+    lines = [
+        WaitingLine(
             order=str(order.id),
             line=str(item.id),
             sku=item.sku or "",
@@ -202,3 +216,6 @@ def _waiting(order: Waiting) -> Iterator[WaitingLine]:
             zip=at.postcode,
             address=", ".join(filter(None, (at.address_1, at.address_2, at.company))),
         )
+        for item in order.line_items
+    ]
+    return WaitingOrder(name=str(order.id), lines=tuple(lines))

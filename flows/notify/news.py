@@ -24,7 +24,7 @@ from domain.request_remarks import HEADER_ROW, Fault
 from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, pluralize, shorten
 
-MOST_REASONS, MOST_REASON = 8, 200
+MOST_REASONS, MOST_REASON, MOST_LISTED = 8, 200, 50
 REMIND_AHEAD = timedelta(days=2)
 REFUND_WAITS = {
     RefundState.TO_RETURN: "is agreed, send the goods back",
@@ -103,6 +103,18 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
         subject=f"{file}: {note}",
         body="\n".join([*where, remedy]),
     )
+
+
+def of_left_out(shop: str, left: Mapping[str, str]) -> list[Message]:
+    """The message of a shop's orders that are in no request file, each with the reason once."""
+    about = tuple(f"left-out:{shop}:{order}:{why}" for order, why in left.items())
+    lines = [f"- {order or 'without a name'}: {why}" for order, why in left.items()]
+    more = [f"- and {len(lines) - MOST_LISTED:,} more: see the log of the run"] if len(lines) > MOST_LISTED else []
+    remedy = (
+        "What to do: mend the order in the shop, which is read again each night, or buy it by a request file of yours."
+    )
+    subject = f"{shop}: {pluralize(len(left), 'order')} left out of the request file"
+    return _covering(about, "left-out", MessageKind.FAULTS, subject, *lines[:MOST_LISTED], *more, remedy)
 
 
 def of_parcels(

@@ -16,6 +16,8 @@ from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import orders
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
+from connectors.shops.protocol import WaitingOrder
+from connectors.shops.requests import unknown_orders
 from deployments import forgetting
 from domain.effects import EffectStatus
 from domain.states import OrderState
@@ -81,6 +83,18 @@ def test_the_same_person_in_another_order_is_told(data: Path) -> None:
     again = forget("A-1", "A-2", "A-3", "--yes")
     assert (again.exit_code, "Forgotten: the receiver of A-1, A-2, A-3." in again.stdout) == (0, True)
     assert "Its receiver was forgotten on " in CliRunner().invoke(app, ["status", "A-1"]).stdout
+
+
+def test_an_order_that_only_a_file_of_a_shop_has_is_forgotten(data: Path) -> None:
+    """It is read no more; a second call is the same."""
+    (data / "inbox").mkdir()
+    file, header = data / "inbox" / "read-from-shopify.csv", "shopify order,line,sku,quantity,receiver_name"
+    file.write_text(f"{header}\n#7,1,F,1,Zylberstein\n#8,2,F,1,Jane\n")
+    assert [forget("S-7", "--yes").exit_code for _ in range(2)] == [0, 0]
+    assert file.read_text("utf-8-sig") == f"{header}\n#8,2,F,1,Jane\n"
+    with ledger_of(data) as ledger:
+        found = unknown_orders(ledger, data, "shopify", [WaitingOrder(name="#7"), WaitingOrder(name="#8")])
+    assert [*found] == ["S-8"]
 
 
 def test_a_run_waits_for_no_rewriting_of_a_large_ledger(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

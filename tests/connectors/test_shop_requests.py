@@ -1,0 +1,203 @@
+"""Orders that wait in shops: which come into the inbox, under which name, and what is told of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from connectors import http
+from connectors.ledger.store import Ledger
+from connectors.request_files import read_request_file
+from connectors.settings import SourcingSettings
+from connectors.shop_files import shipped
+from connectors.shops import opened_shop
+from connectors.shops.protocol import WaitingLine, WaitingOrder
+from connectors.shops.requests import rewrite, unknown_orders, waiting_without, write_requests
+from connectors.shops.shopify import Shopify
+from connectors.shops.woocommerce import WooCommerce
+from connectors.xportcn.errors import Refused, Unanswered
+from flows import shop_orders as flow
+from flows.notify.news import of_left_out
+from tests.clock import MovableClock
+from tests.connectors.test_shop_files import BOOK
+from tests.shops import InProcess, Order, ShopServer
+
+SHOPS = {"shopify": SecretStr("https://:token@a.myshopify.com"), "woocommerce": SecretStr("https://k:s@shop.example")}
+ROW: dict[str, Any] = {
+    **{"order": "#1", "line": "gid:1", "sku": "FERN-1", "name": "A fern", "quantity": 1, "receiver_name": "Jane Doe"},
+    **{"receiver_phone": "+1 617 555 0100", "receiver_email": "j@example.com", "country": "US", "state": "MA"},
+    **{"city": "Boston", "zip": "02134", "address": "1 Main St"},
+}
+
+
+def order(name: str, **cells: Any) -> WaitingOrder:
+    line = WaitingLine(**ROW | {"order": name, "line": f"gid:{name}"} | cells)
+    return WaitingOrder(name=name, lines=(line,))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> ShopServer:
+    made = ShopServer({"1001": Order({"71": ("FERN-1", 2)}), "1002": Order({"72": ("FERN-1", 1)})})
+    monkeypatch.setattr(http, "_aiohttp_transport", lambda _address: InProcess(made))
+    return made
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner="test") as made:
+        yield made
+
+
+async def waiting(name: str) -> dict[str, str]:
+    """Each order that a shop shows, and why it is left out."""
+    async with opened_shop(SourcingSettings().model_copy(update=SHOPS), name) as shop:
+        return {one.name: (await flow._judged(shop, one)).why for one in await shop.waiting()}
+
+
+@pytest.mark.parametrize(
+    ("cells", "columns"),
+    [
+        ({"receiver_name": "Jane \u202eDoe"}, "receiver_name"),
+        ({"address": "1 Main \ufffd"}, "address"),
+        ({"receiver_email": "not an email", "country": "XX"}, "receiver_email, country"),
+        ({"quantity": 0}, "quantity"),
+        ({"address": "x" * 300_000}, ""),
+        ({"order": "#\u2014"}, "shopify order"),
+    ],
+)
+def test_an_odd_order_is_left_out_and_the_others_go(tmp_path: Path, cells: dict[str, Any], columns: str) -> None:
+    """The words name no receiver."""
+    odd = order(cells.get("order", "#1"), **cells)
+    (why,) = write_requests(tmp_path, tmp_path, "shopify", [odd, order("#2")]).values()
+    parsed = read_request_file(tmp_path / "read-from-shopify.csv", book=BOOK)
+    assert ([one.order_ref for one in parsed.orders], parsed.faults) == (["S-2"], ())
+    assert why == (f"it can't be bought with this {columns}" if columns else "it can't be read as rows of a file")
+
+
+def test_cells_come_as_the_shop_has_them(tmp_path: Path) -> None:
+    places = {"sku": "A,-1", "address": "Flat 3, -2nd floor; =Doe & Co", "receiver_phone": "+1 617 555 0100"}
+    assert write_requests(tmp_path, tmp_path, "shopify", [order("#1", **places)]) == {}
+    text = (tmp_path / "read-from-shopify.csv").read_text()
+    (one,) = read_request_file(tmp_path / "read-from-shopify.csv", book=BOOK).orders
+    assert (one.own_skus[0].sku, one.receiver.address) == ("A,-1", "Flat 3, -2nd floor; =Doe & Co")
+    assert ("'=Doe" in text, one.receiver.phone) == (True, "+1 617 555 0100")
+
+
+def test_orders_of_one_name_here_are_not_joined(ledger: Ledger, tmp_path: Path) -> None:
+    found = unknown_orders(ledger, tmp_path, "shopify", [order("#1"), order("1"), order("#1")])
+    assert [(one.name, one.why) for one in found.values()] == [
+        ("#1", ""),
+        ("1", "it would be called S-1, as another is"),
+    ]
+
+
+def test_what_woocommerce_can_t_prove_is_bought_after_an_approval(tmp_path: Path) -> None:
+    assert write_requests(tmp_path, tmp_path, "woocommerce", [order("1")]) == {}
+    assert [one.name for one in tmp_path.iterdir()] == ["ask-read-from-woocommerce.csv"]
+
+
+@pytest.mark.parametrize("has_fulfillments", [True, False])
+async def test_woocommerce_orders_that_were_sent_or_refunded_in_part_are_left_out(
+    server: ShopServer, monkeypatch: pytest.MonkeyPatch, *, has_fulfillments: bool
+) -> None:
+    server.has_fulfillments = has_fulfillments
+    server.orders["1001"].sent["71"] = 1
+    server.orders["1001"].numbers.append("SENT-BY-HAND")
+    shown = server._woo_waiting()
+    shown.append({**shown[1], "id": 1003, "refunds": [{"id": 5, "reason": "", "total": "-4.00"}]})
+    monkeypatch.setattr(server, "_woo_waiting", lambda: shown)
+    assert await waiting("woocommerce") == {
+        "1001": "the shop has a shipment of it",
+        "1002": "",
+        "1003": "it was refunded in part",
+    }
+
+
+async def test_shopify_tells_what_it_can_t_give_and_leaves_out_tests(
+    server: ShopServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, many = server._waiting, {"pageInfo": {"hasNextPage": True}, "nodes": []}
+    odd = {
+        "1001": {"lineItems": many},
+        "1002": {"shippingAddress": None},
+        "1003": {"test": True},
+        "1004": {"email": 5},
+        "1005": {},
+    }
+    server.orders |= {name: Order({"71": ("FERN-1", 1)}) for name in odd}
+    monkeypatch.setattr(server, "_waiting", lambda name: shown(name) | odd[name])
+    assert await waiting("shopify") == {
+        "#1001": "it has more lines than are read",
+        "#1002": "it has no shipping address",
+        "#1004": "email is not as the shop's API says",
+        "#1005": "",
+    }
+
+
+async def test_a_malformed_order_of_woocommerce_keeps_no_other_from_being_read(
+    server: ShopServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = server._woo_waiting()
+    second["line_items"][0]["quantity"] = 1.5
+    monkeypatch.setattr(server, "_woo_waiting", lambda: [first, second, "x"])
+    assert await waiting("woocommerce") == {
+        "1001": "",
+        "1002": "line_items.0.quantity is not as the shop's API says",
+        "": "it is not as the shop's API says",
+    }
+
+
+async def test_an_order_whose_shipments_the_shop_does_not_show_is_left_out(
+    server: ShopServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object) -> str:
+        raise Refused("gone", code="woocommerce_rest_shop_order_invalid_id")
+
+    monkeypatch.setattr(WooCommerce, "sent", refused)
+    assert {*(await waiting("woocommerce")).values()} == {"the shop does not show what was sent of it"}
+
+
+async def test_one_shop_s_failure_keeps_no_other_from_being_read(
+    server: ShopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: object) -> list[WaitingOrder]:
+        raise Unanswered("HTTP 503", operation="shopify")
+
+    monkeypatch.setattr(Shopify, "waiting", away)
+    for name, address in SHOPS.items():
+        monkeypatch.setenv(f"SOURCING_{name.upper()}", address.get_secret_value())
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    assert "shopify: HTTP 503" in str(await flow.shop_orders.fn(str(tmp_path / "inbox")))
+    assert [one.name for one in (tmp_path / "inbox").iterdir()] == ["ask-read-from-woocommerce.csv"]
+
+
+def test_an_order_that_is_left_out_is_told_once(ledger: Ledger) -> None:
+    left = {"#1001": "it has no shipping address"}
+    (first,), (second,) = of_left_out("shopify", left), of_left_out("shopify", left | {"#1002": "it was refunded"})
+    for one in (first, second, first):
+        ledger.outbox.put(one)
+    assert sorted(one.subject for one in ledger.outbox.begin("ntfy")) == [
+        "shopify: 1 order left out of the request file",
+        "shopify: 2 orders left out of the request file",
+    ]
+    assert first.body.startswith("- #1001: it has no shipping address\n")
+    assert of_left_out("shopify", {}) == []
+
+
+def test_untaken_files_lose_the_orders_to_forget(tmp_path: Path) -> None:
+    write_requests(tmp_path, tmp_path, "shopify", [order("#1"), order("#2")])
+    write_requests(tmp_path, tmp_path, "woocommerce", [order("1")])
+    (tmp_path / ".read-from-shopify.csv.4711").write_text("Jane Doe")
+    (tmp_path / "orders.csv").write_text("order_ref\nS-1\n")
+    files, had = waiting_without(tmp_path, ["S-1", "W-1", "S-9"], {}, shipped())
+    rewrite(tmp_path, files)
+    assert (sorted(one.name for one in tmp_path.iterdir()), had) == (
+        ["orders.csv", "read-from-shopify.csv"],
+        {"S-1", "W-1"},
+    )
+    parsed = read_request_file(tmp_path / "read-from-shopify.csv", book=BOOK)
+    assert ([one.order_ref for one in parsed.orders], parsed.faults) == (["S-2"], ())
