@@ -39,7 +39,7 @@ async def watch_book() -> str:
     """Look up each item of the SKU book, and tell once what is above its limit, sold out or gone, or back again.
 
     It buys nothing. What could not be looked up is no news. Prices go into the table `offers`. Raises the first failure
-    of a marketplace when the others' news are told.
+    of a marketplace when the others' news are sent.
     """
     settings = SourcingSettings()
     book = await read_book(settings)
@@ -86,7 +86,7 @@ def judged(rows: Sequence[BookRow], offers: Mapping[Item, Offer | None]) -> Judg
 
 
 async def notify(resources: Resources, rows: Sequence[BookRow], why: Judged) -> list[BookNews]:
-    """What has changed since it was told last, with the message of it in the outbox."""
+    """What has changed since the last message, with the message of it in the outbox."""
     known = notified_by(await asyncio.to_thread(resources.ledger.outbox.causes_after, CAUSE))
     news = news_of(rows, why, known)
     await enqueue(resources.ledger, *of_book(news))
