@@ -22,7 +22,7 @@ from domain.shop_files import Profile
 from domain.sku_book import EMPTY_BOOK
 
 FILE = "read-from-{}.csv"
-UTF_8 = "utf-8-sig"
+UTF_8, AS_IT_IS = "utf-8-sig", "surrogateescape"
 
 
 def unknown_orders(
@@ -68,7 +68,7 @@ def waiting_without(
     """The untaken files that have some of these orders, each as it is without them; and which orders they have."""
     found, had = dict[Path, str](), set[str]()
     for path in sorted(inbox.glob(f"*{FILE.format('*')}")):
-        kept, of_it = without_orders(path.read_text(encoding=UTF_8), order_refs, wholes, profiles)
+        kept, of_it = without_orders(path.read_text(UTF_8, AS_IT_IS), order_refs, wholes, profiles)
         if of_it:
             found[path] = kept
             had |= of_it
@@ -81,7 +81,7 @@ def rewrite(inbox: Path, files: Mapping[Path, str]) -> None:
     for path, text in files.items():
         if len(text.splitlines()) > 1:
             with whole(path) as unfinished:
-                unfinished.write_text(text, encoding=UTF_8, newline="")
+                unfinished.write_text(text, UTF_8, AS_IT_IS, newline="")
         else:
             path.unlink(missing_ok=True)
 
