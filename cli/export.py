@@ -13,7 +13,7 @@ from connectors.exports import export
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots.reader import QueryBounds
-from connectors.tracking_files import write_tracking
+from connectors.tracking_files import waiting_words, write_tracking
 from domain.wording import pluralize
 
 
@@ -37,8 +37,9 @@ def run_shops(*, as_json: bool) -> int:
     settings = SourcingSettings()
     with Ledger(settings.ledger_url, clock=lambda: datetime.now(UTC), owner="export") as ledger:
         files = write_tracking(settings, ledger)
+        waiting = waiting_words(settings, ledger)
     if as_json:
         print_json([{"file": str(file.path), "numbers": file.numbers} for file in files])
         return 0
-    console.print("\n".join(map(str, files)) or "No shop lacks a tracking number", soft_wrap=True)
+    console.print("\n".join([*map(str, files), *waiting]) or "No shop lacks a tracking number", soft_wrap=True)
     return 0

@@ -29,11 +29,13 @@ def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bo
             show_orders("Moved", report.moved)
         followed, events = pluralize(report.followed, "order"), pluralize(report.new_events, "new event")
         console.print(f"{followed} followed, {len(report.moved):,} moved, {events}")
-        for file in report.files:
+        for file in (*report.shops, *report.files):
             console.print(f"For a shop: {file}", soft_wrap=True)
         show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
     for word, count in report.unknown_words.items():
         warn("not known:", f"{word} ({pluralize(count, 'order')})")
     for trouble in report.troubles:
         warn("not asked about:", trouble)
-    return NEEDS_A_PERSON if report.troubles or report.rejected else 0
+    for words in report.untold:
+        warn("a shop is not told:", words)
+    return NEEDS_A_PERSON if report.troubles or report.untold or report.rejected else 0

@@ -43,11 +43,15 @@ class TrackingFile:
 
 @dataclass(slots=True)
 class Due:
-    """The parcels whose numbers a shop lacks, for a file and for its API, and the orders that a file makes whole."""
+    """The parcels whose numbers a shop lacks, for a file and for its API, and the orders that a file makes whole.
+
+    `in_doubt` counts the numbers that were sent by API without an answer.
+    """
 
     parcels: list[Parcel] = field(default_factory=list)
     by_api: list[Parcel] = field(default_factory=list)
     whole: list[Number] = field(default_factory=list)
+    in_doubt: int = 0
 
 
 def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingFile]:
@@ -93,11 +97,18 @@ def due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]
                     by_api.append(parcel)
                 elif status not in OPEN:
                     filed.append(parcel)
+                due[shop].in_doubt += status in OPEN
             due[shop].by_api += by_api
             due[shop].parcels += filed
             if numbers and len(filed) == len(numbers - known):
                 due[shop].whole.append((order.order_ref, ALL))
     return due
+
+
+def waiting_words(settings: SourcingSettings, ledger: Ledger) -> list[str]:
+    """How many numbers wait for each shop's API, or for its word on what was sent."""
+    counts = {shop: len(one.by_api) + one.in_doubt for shop, one in sorted(due_numbers(settings, ledger).items())}
+    return [f"{shop}: {pluralize(count, 'tracking number')} for its API" for shop, count in counts.items() if count]
 
 
 def _sheets(settings: SourcingSettings) -> dict[str, Sheet]:

@@ -13,7 +13,7 @@ from connectors.exports import export
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots.reader import QueryBounds
-from connectors.tracking_files import TrackingFile, write_tracking
+from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
 from domain.wording import pluralize
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import ExportedFile, ExportedFormat, ExportedQuery, ExportedTables, in_words
@@ -56,11 +56,13 @@ async def export_tracking() -> list[str]:
     """
     settings = SourcingSettings()
 
-    def write() -> list[TrackingFile]:
+    def write() -> tuple[list[TrackingFile], list[str]]:
         with Ledger(settings.ledger_url, clock=utc_now, owner="export") as ledger:
-            return write_tracking(settings, ledger)
+            return write_tracking(settings, ledger), waiting_words(settings, ledger)
 
-    files = await asyncio.to_thread(write)
+    files, waiting = await asyncio.to_thread(write)
+    for words in waiting:
+        run_logger().info("%s", words)
     for file in files:
         await _link(file.path, str(file))
     await rename_run(f"tracking numbers for shops: {sum(file.numbers for file in files):,}")

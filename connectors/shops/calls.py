@@ -82,10 +82,12 @@ class ShopCalls:
         except TRANSPORT_ERRORS as error:
             if isinstance(send.denied, NotSent):
                 raise send.denied from None
-            kind = Unanswered if send.written and send.denied is None else NotSent
+            is_in_doubt = send.action is not None and send.written and send.denied is None
+            kind = Unanswered if is_in_doubt else NotSent
             raise kind(words_of(send.denied or error), operation=self._name) from error
         except Unreadable as error:
-            raise Unanswered(str(error), operation=self._name) from error
+            words = "the answer is too large, or packed in a way that was not asked for"
+            raise Unanswered(words, operation=self._name) from error
         return self._judged(answer)
 
     def _judged(self, answer: HttpAnswer) -> Any:
@@ -102,6 +104,8 @@ class ShopCalls:
             raise NotSent("too many calls", retry_after_s=wait, operation=self._name, status=status)
         if status in (401, 403):
             raise Misconfigured(f"{self._name} refuses the credentials: {words}", status=status)
+        if 300 <= status < 400 or status == 402 or (status == 404 and code == "404"):
+            raise Misconfigured(f"SOURCING_{self._name.upper()} leads to no open shop: {words}", status=status)
         if 400 <= status < 500 and status not in MAY_BE_UNDER_WAY:
             raise Refused(words, operation=self._name, status=status, code=code)
         if not 200 <= status < 300 or found is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from connectors.ledger.records import EffectRecord
 from connectors.xportcn.leased_permits import DailyCalls
@@ -144,6 +144,16 @@ def of_stuck(stuck: Mapping[tuple[str, str], str]) -> list[Message]:
     subject = f"{pluralize(len(stuck), 'parcel')} stuck: {shorten([ref for ref, _ in stuck])}"
     lines = [*sentences(because(ReasonCode.PARCEL_EXCEPTION)), *lines]
     return _covering(tuple(map(stuck_cause, stuck)), "stuck", MessageKind.PARCEL, subject, *lines)
+
+
+def of_untold(shop: str, day: date, numbers: int, words: str) -> Message:
+    """The message of a shop that does not get its numbers: one a day."""
+    return Message(
+        cause=f"untold:{shop}:{day}",
+        kind=MessageKind.PARCEL,
+        subject=f"{shop} lacks {pluralize(numbers, 'tracking number')}",
+        body=f"{words}\nIts buyers do not hear that their goods left. Each tracking run tries again.",
+    )
 
 
 def stuck_cause(parcel: tuple[str, str]) -> str:

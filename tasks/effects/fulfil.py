@@ -9,24 +9,33 @@ from functools import partial
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
-from connectors.shop_files import carriers_in
 from connectors.shops import KINDS as SHOPS
 from connectors.shops import opened_shop
 from connectors.shops.protocol import NOTHING_LEFT, Shop
-from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
+from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, XportcnError
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
-from domain.shop_tracking import Parcel, carrier_names
+from domain.shop_tracking import Carrier, Parcel, carrier_names
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
+from tasks.engine.resources import NEVER_S
+
+THROTTLED, TOO_MANY_CALLS, BROKEN = "THROTTLED", 429, 500
+LONGEST_WAIT_S = 8.0
+"""A shop that asks for a longer wait is asked no more in this run."""
 
 
 @dataclass(frozen=True)
 class Fulfil(EffectKind):
-    """Giving a `shop` the numbers of `parcels`, by `order_ref`. The shop's order shows the numbers that it has."""
+    """Giving a `shop` the numbers of `parcels`, by `order_ref`. The shop's order shows the numbers that it has.
+
+    `unread` has why orders could not be read; one that is away is asked about no other.
+    """
 
     shop: Shop | None = None
     parcels: Mapping[str, Parcel] = field(default_factory=dict)
+    carriers: Sequence[Carrier] = ()
+    unread: dict[str, NotSent] = field(default_factory=dict)
 
     action: ClassVar[Action] = Action.FULFIL
     is_worth_asking: ClassVar[bool] = False
@@ -39,16 +48,20 @@ class Fulfil(EffectKind):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         parcel = self.parcels[order.order_ref]
         assert self.shop is not None
+        if away := next((one for one in self.unread.values() if _is_away(one)), None):
+            raise away
         try:
             shown = await self.shop.read(parcel.shop_ref)
         except Misconfigured:
             raise
         except XportcnError as error:
-            raise NotSent(error.message, operation=error.operation) from error
+            self.unread[order.order_ref] = _turned_away(error)
+            raise self.unread[order.order_ref] from error
+        self.unread.pop(order.order_ref, None)
         if parcel.number not in shown.numbers:
             if why := shown.refusal(parcel):
                 raise Refused(why, code=NOTHING_LEFT)
-            name, there = carrier_names(parcel.company, carriers_in(self.resources.settings.data_dir), str(order.shop))
+            name, there = carrier_names(parcel.company, self.carriers, str(order.shop))
             await self.shop.fulfil(shown, parcel, there or name, lambda: self.resources.leave(claim))
         return _given(parcel.number)
 
@@ -67,6 +80,18 @@ class Fulfil(EffectKind):
     def is_ruled_out_by(self, sighting: Sighting) -> bool:
         """The shop's order shows its numbers, so one that lacks this one had it never: any number of sends are safe."""
         return isinstance(sighting, OwnRecord)
+
+
+def _turned_away(error: XportcnError) -> NotSent:
+    """A read that failed, and so nothing was sent: what does not pass within seconds is left to the next run."""
+    is_busy = error.code == THROTTLED or error.status == TOO_MANY_CALLS or (error.status or 0) >= BROKEN
+    wait = NEVER_S if not is_busy else error.retry_after_s if isinstance(error, NotSent) else None
+    kind = ServiceAway if is_busy or isinstance(error, NotSent) else NotSent
+    return kind(error.message, retry_after_s=wait, operation=error.operation)
+
+
+def _is_away(error: NotSent) -> bool:
+    return isinstance(error, ServiceAway) and (error.retry_after_s or 0.0) > LONGEST_WAIT_S
 
 
 async def _seen(shop: Shop, attempt: Attempt) -> Sighting:

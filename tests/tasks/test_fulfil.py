@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
@@ -29,16 +30,16 @@ from connectors.settings import SourcingSettings
 from connectors.shops import opened_shop
 from connectors.shops.requests import unknown_orders, write_requests
 from connectors.tracking_files import write_tracking
-from connectors.xportcn.errors import Misconfigured
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import Component, OrderRequest, OwnSku, Receiver, RequestLine, ShopLine
 from domain.plan import PlannedOrder
 from flows.export import export_tracking
 from flows.shop_orders import shop_orders
+from flows.sync_tracking import _sent_to_shops
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.fulfil import fulfil_orders
+from tasks.fulfil import Told, fulfil_orders
 from tests.clock import MovableClock
 from tests.connectors.test_shop_files import BOOK
 from tests.connectors.test_tracking_files import booked, scanned
@@ -99,12 +100,12 @@ class World:
             booked(ledger, request, *numbers)
             scanned(ledger, request.order_ref, *numbers)
 
-    async def night(self, **settings: Any) -> None:
+    async def night(self, **settings: Any) -> list[Told]:
         """A tracking run, as far as shops go."""
         with self.run(**settings) as run:
             open_ = [one for one in run.ledger.exported.unsent() if run.ledger.unsettled([one])]
             await settle_open(run, open_)
-            await fulfil_orders.fn(run)
+            return await fulfil_orders.fn(run)
 
     def effects(self) -> dict[str, EffectStatus]:
         with self.ledger() as ledger:
@@ -271,8 +272,9 @@ async def test_a_shop_without_a_way_for_numbers_has_them_as_a_file(
     order, answer = "/wp-json/wc/v3/orders/1001", world.server.answer
     with monkeypatch.context() as patch:
         patch.setattr(world.server, "answer", lambda *_: no_route)
-        with pytest.raises(Misconfigured, match="SOURCING_WOOCOMMERCE leads to no REST API of WooCommerce"):
-            await world.night()
+        (told,) = await world.night()
+        words = "woocommerce: 0 of 1 tracking number; 1 not: SOURCING_WOOCOMMERCE leads to no REST API of WooCommerce"
+        assert str(told) == words
     assert (world.effects(), world.files()) == ({"A": EffectStatus.UNSENT}, [])
     monkeypatch.setattr(world.server, "answer", lambda *call: answer(*call) if call[1] == order else no_route)
     await world.night()
@@ -284,10 +286,10 @@ async def test_refused_credentials_are_named_without_them(world: World, monkeypa
     world.order("1001", "A")
     secret = "shpat_secret" if world.shop == "shopify" else "cs_secret"
     monkeypatch.setattr(world.server, "answer", lambda *_: (401, {"message": f"bad key {secret}"}))
-    with pytest.raises(Misconfigured, match="refuses the credentials") as raised:
-        await world.night()
-    assert "bad key" in str(raised.value)
-    assert secret not in str(raised.value)
+    (told,) = await world.night()
+    assert told.is_lasting
+    assert "refuses the credentials: bad key" in str(told)
+    assert secret not in str(told)
     assert world.effects() == {"A": EffectStatus.UNSENT}
 
 
@@ -295,9 +297,47 @@ async def test_refused_credentials_are_named_without_them(world: World, monkeypa
 @pytest.mark.parametrize("address", ["http://k:s@shop.example", "https://shop.example", "https://k:s@", "x"])
 async def test_an_address_that_can_t_be_used_is_not_quoted(world: World, address: str) -> None:
     world.order("1001", "A")
-    with pytest.raises(Misconfigured, match=r"^SOURCING_WOOCOMMERCE must look like https://USER:PASSWORD@shop.example"):
-        await world.night(woocommerce=SecretStr(address))
+    (told,) = await world.night(woocommerce=SecretStr(address))
+    form = "SOURCING_WOOCOMMERCE must look like https://USER:PASSWORD@shop.example (docs/shops.md)"
+    assert told.why == {form: 1}
     assert world.server.calls == []
+
+
+@pytest.mark.parametrize("shop", ["shopify", "woocommerce"])
+@pytest.mark.parametrize(
+    ("answer", "cause", "is_lasting", "calls"),
+    [
+        ((301, {}), "{} leads to no open shop: HTTP 301", True, [1, 2, 3, 4]),
+        ((402, {}), "{} leads to no open shop: HTTP 402", True, [1, 2, 3, 4]),
+        ((404, {}), "{} leads to no open shop: HTTP 404", True, [1, 2, 3, 4]),
+        ((200, "<br>"), "the answer is not as the shop's API says", True, [6]),
+        ((503, {}), "HTTP 503", False, range(5, 21)),
+        ((429, {}), "too many calls", False, [1, 2, 3, 4]),
+        ((0, {}), "TimeoutError", False, [1, 2, 3, 4]),
+    ],
+)
+async def test_a_shop_that_can_t_be_read_is_named_and_holds_up_no_run(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, answer: Any, cause: str, is_lasting: bool, calls: Sequence[int]
+) -> None:
+    """It is asked about no other order where it is away or asks for a wait, and seconds later where it is only busy."""
+    for number in range(6):
+        world.order(str(1000 + number), f"N{number}")
+
+    async def answered(_self: InProcess, request: httpx.Request) -> httpx.Response:
+        world.server.calls.append(str(request.url))
+        if not answer[0]:
+            raise TimeoutError
+        return httpx.Response(answer[0], json=answer[1], headers={"retry-after": "60"} if answer[0] == 429 else {})
+
+    monkeypatch.setattr(InProcess, "handle_async_request", answered)
+    (told,) = await world.night()
+    assert (told.given, told.due, told.is_lasting) == (0, 6, is_lasting)
+    assert told.why == {cause.format(f"SOURCING_{world.shop.upper()}"): 6}
+    assert len(world.server.calls) in calls
+    assert {*world.effects().values()} == {EffectStatus.UNSENT}
+    world.clock.advance(3 * 86_400)
+    (told,) = await world.night()
+    assert told.is_lasting, "what passes has not passed for days"
 
 
 @SHOPS
@@ -369,6 +409,28 @@ async def test_the_flow_writes_into_the_inbox_and_another_the_files(
     (file,) = await export_tracking.fn()
     assert file.startswith(str(world.folder / "exports" / "shopify-Orders-"))
     assert run_shops(as_json=True) == 0
+
+
+@pytest.mark.parametrize("shop", ["shopify"])
+async def test_a_tracking_run_says_by_a_message_a_day_which_shop_lacks_numbers(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.order("1001", "A")
+    monkeypatch.setattr(world.server, "answer", lambda *_: (401, {"message": "bad key"}))
+    monkeypatch.setattr("flows.sync_tracking.fulfil_orders", fulfil_orders.fn)
+    for _ in range(2):
+        with world.run() as run:
+            (told,), files = await _sent_to_shops(run)
+    with world.ledger() as ledger:
+        (message,) = ledger.outbox.begin("x")
+    assert (message.cause, message.subject) == ("untold:shopify:2026-01-01", "shopify lacks 1 tracking number")
+    assert message.body.startswith("shopify: 0 of 1 tracking number; 1 not: shopify refuses the credentials: bad key\n")
+    assert (told.is_lasting, files) == (True, [])
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(world.folder))
+    monkeypatch.setenv("SOURCING_SHOPIFY", "https://:shpat_secret@a.myshopify.com")
+    monkeypatch.setenv("SOURCING_FULFIL", "true")
+    assert run_shops(as_json=False) == 0
+    assert capsys.readouterr().out == "shopify: 1 tracking number for its API\n"
 
 
 @pytest.mark.endurance
