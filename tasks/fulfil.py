@@ -13,7 +13,7 @@ from connectors.ledger.records import Intent, OrderRecord
 from connectors.shop_files import carriers_in
 from connectors.shops import opened_shop
 from connectors.tracking_files import due_numbers
-from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
+from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway, XportcnError
 from domain.effects import Action, EffectStatus
 from domain.shop_tracking import Parcel
 from domain.states import REACHED_BOOKED
@@ -68,7 +68,7 @@ async def _fulfil(resources: Resources, name: str, due: Sequence[Parcel]) -> Tol
         parcels[parcel.order_ref].append(parcel)
     if this_try().this > 1:
         await settle_open(resources, parcels)
-    carriers, unread, wrong = carriers_in(resources.settings.data_dir), dict[str, NotSent](), list[Misconfigured]()
+    carriers, unread, wrong = carriers_in(resources.settings.data_dir), dict[str, NotSent](), list[XportcnError]()
     try:
         async with opened_shop(resources.settings, name) as shop:
             for place in range(max(map(len, parcels.values()))):

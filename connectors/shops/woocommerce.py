@@ -58,7 +58,6 @@ class Waiting(Order):
 
     id: int
     date_paid: str | None = None
-    refunds: list[Any] = []
     billing: Place
     shipping: Place
 
@@ -180,9 +179,9 @@ def _why(order: Order, route: str) -> str:
     """Why the order takes no number; pieces that were refunded there are still in its lines."""
     if not route:
         return "it takes no tracking numbers"
-    return (
-        f"it is {order.status}" if order.status in OVER else "a part of it was refunded there" if order.refunds else ""
-    )
+    if order.status in OVER:
+        return f"it is {order.status}"
+    return "a part of it was refunded there" if order.refunds else ""
 
 
 def _line(item: LineItem, sent: int, *, by_id: bool) -> ShownLine:
