@@ -36,6 +36,6 @@ def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bo
         warn("not known:", f"{word} ({pluralize(count, 'order')})")
     for trouble in report.troubles:
         warn("not asked about:", trouble)
-    for words in report.untold:
+    for words in report.lacking:
         warn("a shop is not told:", words)
-    return NEEDS_A_PERSON if report.troubles or report.untold or report.rejected else 0
+    return NEEDS_A_PERSON if report.troubles or report.lacking or report.rejected else 0

@@ -34,7 +34,7 @@ from domain.states import TRAVELLING, OrderState
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks
 from flows.batch.opening import opened
-from flows.notify.news import of_late_payments, of_parcels, of_stuck, of_untold, stall_cause, stuck_cause
+from flows.notify.news import of_lacking, of_late_payments, of_parcels, of_stuck, stall_cause, stuck_cause
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
@@ -45,7 +45,7 @@ from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
-from tasks.fulfil import Told, fulfil_orders
+from tasks.fulfil import GivenNumbers, fulfil_orders
 from tasks.pay import confirm_payments
 from tasks.snapshot import Rows, note_missing, rows_of, snapshot_moved
 from tasks.sync_tracking import sync_tracking as sync_chunk
@@ -73,7 +73,7 @@ class TrackReport:
     `unasked` are orders not reached, since the service was away; `unread` has the reasons why others could not be read.
     `returned` have a new scan of a parcel that goes back, `stuck` of one with an exception; `unknown_words` counts the
     orders of each word of the service without a meaning here. `files` have the new numbers for shops, `shops` says how
-    many each has got by its API, `untold` what keeps one from getting them.
+    many each has got by its API, `lacking` what keeps one from getting them.
     """
 
     followed: int
@@ -91,7 +91,7 @@ class TrackReport:
     unknown_words: Mapping[str, int] = field(default_factory=dict)
     files: Sequence[str] = ()
     shops: Sequence[str] = ()
-    untold: Sequence[str] = ()
+    lacking: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing track --json` prints."""
@@ -191,7 +191,7 @@ async def track(
         if ref in followed.before and followed.lines[ref].state is not state
     ]
     await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
-    snapshot_id, told, files = None, list[Told](), list[str]()
+    snapshot_id, told, files = None, list[GivenNumbers](), list[str]()
     if only is None:  # else the caller writes all at once
         told, files = await _sent_to_shops(resources)
         _, trouble = await note_missing(resources, resources.clock() - LATE_REFUNDS, ("refunds",))
@@ -214,16 +214,16 @@ async def track(
         unknown_words=counted(resources.unknown),
         files=files,
         shops=[str(one) for one in told if not one.is_lasting],
-        untold=[str(one) for one in told if one.is_lasting],
+        lacking=[str(one) for one in told if one.is_lasting],
     )
     _log(report)
     await best_effort("the report", _show(report, watched, followed.newest))
     return report
 
 
-async def _sent_to_shops(resources: Resources) -> tuple[list[Told], list[str]]:
+async def _sent_to_shops(resources: Resources) -> tuple[list[GivenNumbers], list[str]]:
     """Give shops the numbers that they lack, by API or as files. The next run does what fails."""
-    files, given = list[TrackingFile](), list[Told]()
+    files, given = list[TrackingFile](), list[GivenNumbers]()
     try:
         try:
             if shops_with_api(resources.settings):
@@ -233,7 +233,7 @@ async def _sent_to_shops(resources: Resources) -> tuple[list[Told], list[str]]:
     except (XportcnError, OSError, LedgerUnusable, BadSetting) as error:
         run_logger().error("Shops lack tracking numbers, the next run tries again: %s", words_of(error))
     day, lacking = resources.clock().date(), [one for one in given if one.is_lasting]
-    await enqueue(resources.ledger, *(of_untold(one.shop, day, one.due - one.given, str(one)) for one in lacking))
+    await enqueue(resources.ledger, *(of_lacking(one.shop, day, one.due - one.given, str(one)) for one in lacking))
     return given, [str(file) for file in files]
 
 
@@ -267,7 +267,7 @@ def _log(report: TrackReport) -> None:
         run_logger().warning("Not asked about: %s", trouble)
     for word, count in report.unknown_words.items():
         run_logger().warning("Not known: %s (%s)", word, pluralize(count, "order"))
-    for words in report.untold:
+    for words in report.lacking:
         run_logger().error("A shop is not told: %s", words)
     for file in (*report.shops, *report.files):
         run_logger().info("For a shop: %s", file)

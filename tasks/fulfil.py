@@ -29,7 +29,7 @@ PASSES_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class GivenNumbers:
     """What a shop has got by its API: so many of its numbers. `why` counts those it lacks by cause.
 
     `is_lasting`: a cause does not pass by itself, or a number has waited for more than a day.
@@ -47,9 +47,9 @@ class Told:
 
 
 @retrying_task("fulfil")
-async def fulfil_orders(resources: Resources) -> list[Told]:
+async def fulfil_orders(resources: Resources) -> list[GivenNumbers]:
     """Give each number once; answers what each shop has got."""
-    given = list[Told]()
+    given = list[GivenNumbers]()
     try:
         await asyncio.to_thread(resources.ledger.marks.require_settled)
     except LedgerUnusable:  # it sends nothing now: a later run does
@@ -61,7 +61,7 @@ async def fulfil_orders(resources: Resources) -> list[Told]:
     return given
 
 
-async def _fulfil(resources: Resources, name: str, due: Sequence[Parcel]) -> Told:
+async def _fulfil(resources: Resources, name: str, due: Sequence[Parcel]) -> GivenNumbers:
     """Of several parcels of one order one after the other, since a claim is for one effect of each."""
     parcels: dict[str, list[Parcel]] = defaultdict(list)
     for parcel in due:
@@ -86,7 +86,7 @@ async def _fulfil(resources: Resources, name: str, due: Sequence[Parcel]) -> Tol
     causes = [*wrong, *unread.values()]
     why = Counter((wrong or [unread.get(one.order_ref, causes[0])])[0].message for one in lacking if causes)
     is_old = any(resources.clock().date() - one.day > PASSES_WITHIN for one in lacking)
-    return Told(
+    return GivenNumbers(
         shop=name,
         due=len(due),
         given=sum(is_now is EffectStatus.DONE for _, is_now in of_due),

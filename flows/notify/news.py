@@ -146,10 +146,10 @@ def of_stuck(stuck: Mapping[tuple[str, str], str]) -> list[Message]:
     return _covering(tuple(map(stuck_cause, stuck)), "stuck", MessageKind.PARCEL, subject, *lines)
 
 
-def of_untold(shop: str, day: date, numbers: int, words: str) -> Message:
+def of_lacking(shop: str, day: date, numbers: int, words: str) -> Message:
     """The message of a shop that does not get its numbers: one a day."""
     return Message(
-        cause=f"untold:{shop}:{day}",
+        cause=f"lacking:{shop}:{day}",
         kind=MessageKind.PARCEL,
         subject=f"{shop} lacks {pluralize(numbers, 'tracking number')}",
         body=f"{words}\nIts buyers do not hear that their goods left. Each tracking run tries again.",

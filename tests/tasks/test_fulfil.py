@@ -39,7 +39,7 @@ from flows.shop_orders import shop_orders
 from flows.sync_tracking import _sent_to_shops
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.fulfil import Told, fulfil_orders
+from tasks.fulfil import GivenNumbers, fulfil_orders
 from tests.clock import MovableClock
 from tests.connectors.test_shop_files import BOOK
 from tests.connectors.test_tracking_files import booked, scanned
@@ -100,7 +100,7 @@ class World:
             booked(ledger, request, *numbers)
             scanned(ledger, request.order_ref, *numbers)
 
-    async def night(self, **settings: Any) -> list[Told]:
+    async def night(self, **settings: Any) -> list[GivenNumbers]:
         """A tracking run, as far as shops go."""
         with self.run(**settings) as run:
             open_ = [one for one in run.ledger.exported.unsent() if run.ledger.unsettled([one])]
@@ -423,7 +423,7 @@ async def test_a_tracking_run_says_by_a_message_a_day_which_shop_lacks_numbers(
             (told,), files = await _sent_to_shops(run)
     with world.ledger() as ledger:
         (message,) = ledger.outbox.begin("x")
-    assert (message.cause, message.subject) == ("untold:shopify:2026-01-01", "shopify lacks 1 tracking number")
+    assert (message.cause, message.subject) == ("lacking:shopify:2026-01-01", "shopify lacks 1 tracking number")
     assert message.body.startswith("shopify: 0 of 1 tracking number; 1 not: shopify refuses the credentials: bad key\n")
     assert (told.is_lasting, files) == (True, [])
     monkeypatch.setenv("SOURCING_DATA_DIR", str(world.folder))
