@@ -111,7 +111,8 @@ def of_left_out(shop: str, left: Mapping[str, str]) -> list[Message]:
     lines = [f"- {order or 'without a name'}: {why}" for order, why in left.items()]
     more = [f"- and {len(lines) - MOST_LISTED:,} more: see the log of the run"] if len(lines) > MOST_LISTED else []
     remedy = (
-        "What to do: mend the order in the shop, which is read again each night, or buy it by a request file of yours."
+        "What to do: nothing where it was sent. Else mend the order in the shop, which is read again each night, or "
+        "buy what is left of it by a request file of yours."
     )
     subject = f"{shop}: {pluralize(len(left), 'order')} left out of the request file"
     return _covering(about, "left-out", MessageKind.FAULTS, subject, *lines[:MOST_LISTED], *more, remedy)

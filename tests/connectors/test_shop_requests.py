@@ -185,6 +185,7 @@ def test_an_order_that_is_left_out_is_told_once(ledger: Ledger) -> None:
         "shopify: 2 orders left out of the request file",
     ]
     assert first.body.startswith("- #1001: it has no shipping address\n")
+    assert "nothing where it was sent" in first.body
     assert of_left_out("shopify", {}) == []
 
 
