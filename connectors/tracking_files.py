@@ -32,13 +32,15 @@ from domain.wording import pluralize
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingFile:
-    """A file that was written, with how many numbers it has."""
+    """A file that was written, with how many numbers it has; some of its texts are more than `lacking` can encode."""
 
     path: Path
     numbers: int
+    lacking: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path}: {pluralize(self.numbers, 'tracking number')}"
+        lacking = f"; ? stands for what {self.lacking} can't hold" if self.lacking else ""
+        return f"{self.path}: {pluralize(self.numbers, 'tracking number')}{lacking}"
 
 
 @dataclass(slots=True)
@@ -146,11 +148,15 @@ def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, 
     with ledger.exported.exporting(numbers, path.name if due.parcels else "") as new:
         parcels = [one for one in due.parcels if (one.order_ref, one.number) in new]
         rows = [row for parcel in parcels for row in sheet.rows(parcel, *names(parcel.company))]
-        if rows:
-            with whole(path) as unfinished:
-                unfinished.write_bytes(_text(sheet, rows).encode(sheet.encoding, "replace"))
-            reach(TRACKING_WRITTEN, shop)
-    return TrackingFile(path=path, numbers=len(parcels)) if rows else None
+        if not rows:
+            return None
+        text = _text(sheet, rows)
+        content = text.encode(sheet.encoding, "replace")
+        with whole(path) as unfinished:
+            unfinished.write_bytes(content)
+        reach(TRACKING_WRITTEN, shop)
+    lacking = "" if content.decode(sheet.encoding) == text else sheet.encoding
+    return TrackingFile(path=path, numbers=len(parcels), lacking=lacking)
 
 
 def _free(folder: Path, name: str, suffix: str, ledger: Ledger) -> Path:

@@ -202,6 +202,10 @@ def test_a_profile_and_carriers_of_one_s_own(tmp_path: Path, ledger: Ledger, set
     (own / "carriers.toml").write_text(carriers, encoding="utf-8")
     booked(ledger, amazon(tmp_path, {"sku": "FERN-1"}), "A", company="ヤマト")
     (file,) = write_tracking(settings, ledger)
+    assert str(file).endswith(".txt: 1 tracking number")
+    booked(ledger, replace(amazon(tmp_path, {"sku": "FERN-1"}), order_ref="AMZ-2"), "B", company="\U0001f69a")
+    (lossy,) = write_tracking(settings, ledger)
+    assert str(lossy).endswith("-2.txt: 1 tracking number; ? stands for what cp932 can't hold")
     first, second, third = file.path.read_bytes().decode("cp932").splitlines()
     assert (first, second.split("\t")[-1]) == (
         "TemplateType=OrderFulfillment\tVersion=2011.1102",
