@@ -8,6 +8,7 @@ import io
 import os
 import pty
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from tests.deployments.conftest import serve
 from tests.running import ROOT, own_sandbox, write_csv
 from tests.ui.browser import window
 from tests.ui.day import of
+from tests.ui.test_shop_day import from_export_to_numbers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -128,15 +130,29 @@ def take_report(page: Page, file: Path) -> None:
     for width in (1000, 390):
         page.set_viewport_size({"width": width, "height": 1100})
         page.goto(file.as_uri())
-        both.append(base64.b64encode(page.screenshot()).decode())
+        both.append(page.screenshot())
     page.goto("about:blank")  # what the report forbids itself would hold for its pictures too
     page.set_viewport_size({"width": 1460, "height": 1130})
-    page.set_content("".join(f'<img style="margin-right: 20px" src="data:image/png;base64,{one}">' for one in both))
-    take(page, "report-page")
+    take_together(page, both, "report-page")
+
+
+def take_together(page: Page, pictures: Sequence[bytes], name: str) -> None:
+    shown = (base64.b64encode(one).decode() for one in pictures)
+    page.set_content("".join(f'<img style="margin-right: 20px" src="data:image/png;base64,{one}">' for one in shown))
+    take(page, name)
+
+
+def take_shop(folder: Path) -> None:
+    """A shop's export as it is approved on a phone, and the file of its numbers."""
+    both = list[bytes]()
+    from_export_to_numbers(folder, lambda page: both.append(page.screenshot()))
+    with window(height=920) as page:
+        page.set_viewport_size({"width": 840, "height": 920})
+        take_together(page, both, "shop")
 
 
 def main() -> None:
-    for take_some in (take_terminal, take_pages):
+    for take_some in (take_terminal, take_pages, take_shop):
         with TemporaryDirectory() as folder:
             take_some(Path(folder))
 

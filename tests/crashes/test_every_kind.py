@@ -15,6 +15,8 @@ import pytest
 
 from connectors.crash_points import EFFECT_POINTS
 from domain.effects import BUYING, EffectStatus
+from tasks.effects.cart_line import AddToCart
+from tasks.effects.create_from_cart import CreateFromCart
 from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import KINDS
@@ -75,10 +77,13 @@ def opened(sandbox: RunningSandbox, folder: Path, cases: Sequence[Case]) -> Shop
     return Shop(sandbox, folder, {str(row["order_ref"]): row for row in rows})
 
 
-# kinds that buy; the others have their turn in endurance
+SPENDING = {kind for kind in LEADS if kind.action in BUYING} - {AddToCart, CreateFromCart}
+
+
+# kinds that spend without a cart; the others have their turn in endurance
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[] if case[0].action in BUYING else [pytest.mark.endurance]) for case in CASES],
+    [pytest.param(case, marks=[] if case[0] in SPENDING else [pytest.mark.endurance]) for case in CASES],
     ids=lambda case: f"{case[0].__name__}-{case[1]}-{case[2]}",
 )
 def test_whatever_died_it_happens_once(shops: Callable[[Case], tuple[Shop, str]], case: Case) -> None:

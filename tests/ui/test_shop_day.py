@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,12 +17,20 @@ from tests.running import single_line_orders
 from tests.ui.browser import chromium, window
 from tests.ui.day import PHONE, of
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 
 @pytest.mark.endurance
 def test_an_export_of_shopify_becomes_its_tracking_numbers(tmp_path: Path) -> None:
     """Of two orders one is approved: the file for the shop has its number, and nothing of its buyer."""
     if chromium() is None:
         leave_out("Chromium", "apt-get install chromium")
+    from_export_to_numbers(tmp_path)
+
+
+def from_export_to_numbers(tmp_path: Path, at: Callable[[Page], object] = bool) -> None:
+    """`at` sees the approval, and the list of files at the end."""
     book = tmp_path / "book.csv"
     with serve(tmp_path, None, SOURCING_BOOK=str(book)) as served, window(width=PHONE) as page:
         day = of(served, page, None, PHONE)
@@ -32,7 +42,7 @@ def test_an_export_of_shopify_becomes_its_tracking_numbers(tmp_path: Path) -> No
         (served.data_dir / "inbox" / "ask-orders_export.csv").write_text(text_of(SHOPIFY_HEADER, rows))
         day.begin_the_night()
         run_id = day.open_what_asks()
-        day.approve_all_but(run_id, ["S-1002"], "shop")
+        day.approve_all_but(run_id, ["S-1002"], "shop", at=lambda _: at(page))
         assert day.see_the_outcome(run_id, "shop")["name"].endswith(": 1 booked, 1 held")
         assert [one["reference"] for one in served.sandbox.books()["orders"]] == ["S-1001"]
         for _ in range(6):
@@ -49,3 +59,4 @@ def test_an_export_of_shopify_becomes_its_tracking_numbers(tmp_path: Path) -> No
         assert "Jane" not in file.read_text()
         day.open_page("Downloads")
         page.get_by_role("link", name=file.name).first.wait_for()
+        at(page)
