@@ -15,7 +15,7 @@ from tests.deployments.conftest import serve
 from tests.needs import leave_out
 from tests.running import single_line_orders
 from tests.ui.browser import chromium, window
-from tests.ui.day import PHONE, of
+from tests.ui.day import PHONE, nothing, of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -29,7 +29,7 @@ def test_an_export_of_shopify_becomes_its_tracking_numbers(tmp_path: Path) -> No
     from_export_to_numbers(tmp_path)
 
 
-def from_export_to_numbers(tmp_path: Path, at: Callable[[Page], object] = bool) -> None:
+def from_export_to_numbers(tmp_path: Path, at: Callable[[Page], None] = nothing) -> None:
     """`at` sees the approval, and the list of files at the end."""
     book = tmp_path / "book.csv"
     with serve(tmp_path, None, SOURCING_BOOK=str(book)) as served, window(width=PHONE) as page:
