@@ -95,9 +95,10 @@ WITH_PIP := $(PIP) install --no-compile --require-hashes --requirement
 WITH_UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement
 $(READY): $(LOCK) installer.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
-	! $(OWN_INDEX) && $(WITH_PIP) installer.lock --only-binary :all: && $(WITH_UV) $(LOCK) || $(WITH_PIP) $(LOCK)
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo "Installing what $(LOCK) names into .venv"
+	@$(PYTHON) -m venv .venv
+	@! $(OWN_INDEX) && $(WITH_PIP) installer.lock --only-binary :all: && $(WITH_UV) $(LOCK) || $(WITH_PIP) $(LOCK)
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 # what runs, with all extras and what builds it; that with all for development; and uv. Writes no index address
