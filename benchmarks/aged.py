@@ -116,7 +116,7 @@ def main(arguments: Sequence[str]) -> None:
         aged.sourcing("costs", "--json", "--since", NEVER)  # as if it had been done every day
         _head(options, young, aged)
         for command in commands(Path(name)):
-            if not options.commands or command.name in options.commands.split(","):
+            if not options.commands or command.name in options.commands:
                 print(measured_row(command, young, aged, options.repetitions), flush=True)
 
 
@@ -136,7 +136,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--orders", type=int, default=1_000, help="of a night")
     parser.add_argument("--open", type=int, default=1_000, help="orders on their way")
     parser.add_argument("--repetitions", type=int, default=1)
-    parser.add_argument("--commands", default="", help="some of them, with commas between")
+    parser.add_argument("--commands", nargs="*", help="some of them: 'run of 1,000' costs")
     parser.add_argument("--folder", type=Path, help="where there is room: 10 KB an order twice; default the system's")
     return parser.parse_args(arguments)
 
