@@ -118,6 +118,9 @@ def _copies(rows: pa.Table, nights: range, snapshot_id: str, at: datetime) -> It
 def _of_night(column: pa.ChunkedArray, field: pa.Field, night: int) -> pa.ChunkedArray:
     if pa.types.is_timestamp(field.type):
         return pc.subtract(column, pa.scalar(timedelta(days=DAYS_BACK + night))).cast(field.type)
+    if field.name == "paid_on":
+        days = pc.subtract(pc.strptime(column, "%Y-%m-%d", "s"), pa.scalar(timedelta(days=DAYS_BACK + night)))
+        return pc.strftime(days, "%Y-%m-%d")
     if field.name == "tracking_numbers":  # of parcels of its own: one that many orders share is costed with all
         own = [numbers and [f"{number}{night:04}" for number in numbers] for numbers in column.to_pylist()]
         return pa.chunked_array([pa.array(own, field.type)])
