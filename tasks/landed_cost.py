@@ -106,7 +106,7 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame
     """
     orders = [*records(tables.orders[tables.orders["paid_minor"] > 0]), *_lost(tables)]
     lines = tables.order_lines[tables.order_lines["order_ref"].isin([order["order_ref"] for order in orders])]
-    own = _by_order(lines)
+    own = _of_their_batch(orders, _by_order(lines))
     bills = _Bills(tables, own, ZoneInfo(timezone))
     told = {bill.order_ref: bill for bill in map(bills.of, orders)}
     costs = sorted(landed(told.values(), books), key=lambda cost: (cost.order_ref, cost.line_no))
@@ -121,6 +121,12 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame
         for cost in costs
     ]
     return _frame(rows)
+
+
+def _of_their_batch(orders: Iterable[Row], lines: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """Lines without those that an order had in an earlier batch alone, before its request was changed."""
+    batches = {order["order_ref"]: order["batch_id"] for order in orders}
+    return {ref: [row for row in some if row["batch_id"] == batches[ref]] or some for ref, some in lines.items()}
 
 
 NO_LINE = dict.fromkeys(OF_THE_LINE)

@@ -6,7 +6,8 @@ Whatever settles an effect or a refund writes what it moved.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar, Union
@@ -187,12 +188,18 @@ async def write(
 
 
 async def snapshot_orders(
-    resources: Resources, batch_id: str, begun: datetime, further_refs: Sequence[str] = ()
+    resources: Resources,
+    batch_id: str,
+    begun: datetime,
+    further_refs: Sequence[str] = (),
+    *,
+    written: Set[str] = frozenset(),
 ) -> str:
     """All tables for a batch and for some further orders, from the ledger alone: every run of the batch replaces it.
 
     Written again when the ledger has moved meanwhile: another run's newer snapshot, perhaps with orders that were not
-    there before, may just have been replaced.
+    there before, may just have been replaced. So are, once, the snapshots of batches in which these orders are or were:
+    lines that were taken out of them would stay.
     """
 
     def state() -> tuple[list[str], str, set[str]]:
@@ -209,10 +216,18 @@ async def snapshot_orders(
         if told == now:
             break
     resources.ledger.moved.difference_update(told[0])
-    for other in now[2] - {batch_id}:
-        # of this batch's snapshots only those of its file's own runs have these orders, and a follow-up may be the last
-        await snapshot_orders(resources, other, resources.ledger.start_batch(other, ""))
+    written |= {batch_id}
+    # of this batch's snapshots only those of its file's own runs have these orders, and a follow-up may be the last
+    for other in sorted((now[2] | await asyncio.to_thread(_batches_of_lines, resources, told[0])) - written):
+        await snapshot_orders(resources, other, resources.ledger.start_batch(other, ""), written=written)
     return batch_id
+
+
+def _batches_of_lines(resources: Resources, refs: Collection[str]) -> set[str]:
+    """The batches under which the tables have lines of these orders."""
+    with suppress(SnapshotError):  # of a damaged snapshot: its readers tell of it
+        return {*_written(resources, ORDER_LINES.name, "batch_id", refs)["batch_id"].unique().to_pylist()} - {None}
+    return set()
 
 
 class Slices:

@@ -118,9 +118,12 @@ SELECT currency, marketplace, day, count(*) AS orders, sum(amount_minor)::BIGINT
 FROM days GROUP BY ALL ORDER BY ALL"""
 LIMITS = """allowed AS (
     SELECT order_ref, sum(max_unit_price_minor * quantity) AS limit_minor, arg_min(currency, line_no) AS limit_currency
-    FROM asked GROUP BY order_ref HAVING bool_and(max_unit_price_minor > 0)
+    FROM asked SEMI JOIN bare USING (order_ref, batch_id) GROUP BY order_ref HAVING bool_and(max_unit_price_minor > 0)
 ),
-goods AS (SELECT order_ref, sum(amount_minor) AS goods_minor FROM order_lines GROUP BY order_ref),
+goods AS (
+    SELECT order_ref, sum(amount_minor) AS goods_minor FROM order_lines SEMI JOIN bare USING (order_ref, batch_id)
+    GROUP BY order_ref
+),
 compared AS (
     SELECT currency, marketplace, limit_minor,
         goods_minor + CASE WHEN quoted_minor > 0 THEN paid_minor - quoted_minor ELSE 0 END AS cost_minor
@@ -214,8 +217,7 @@ LISTED = f"""first_of AS (
 ),
 lines AS (
     SELECT order_ref, arg_min(title, line_no) AS title, arg_min(item_id, line_no) AS item_id, count(*) AS lines
-    FROM order_lines
-    WHERE order_ref IN (SELECT order_ref FROM first_of) GROUP BY order_ref
+    FROM order_lines SEMI JOIN first_of USING (order_ref, batch_id) GROUP BY order_ref
 )
 SELECT order_ref, marketplace, state, coalesce(title, '') AS title, coalesce(item_id, '') AS item_id,
     coalesce(lines, 0) AS lines, paid_minor, currency, freight_minor, freight_currency

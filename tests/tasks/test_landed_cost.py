@@ -232,6 +232,14 @@ def test_currencies_with_none_and_three_minor_digits_add_up_too(currency: str, r
     assert found["landed_minor"].tolist() == landed
 
 
+def test_a_line_of_an_earlier_batch_is_no_part_of_what_was_paid() -> None:
+    """The order was refused, its file changed and bought: the line that was taken out stays in the table."""
+    lines = [line("B-1", 1, 5000, batch_id="autumn"), line("B-1", 2, 9000, batch_id="refused")]
+    found = costs(three_orders(orders=B_1, order_lines=lines, quotes=[quote("B-1", 5000, 0, 5000)]), EUR)
+
+    assert found[["line_no", "goods_minor"]].values.tolist() == [[1, 5000]]
+
+
 REMEDY = "of the 7 days before it to SOURCING_RATES"
 OLD = Rates(replace(rate, on=date(2026, 10, 20)) for rate in RATES)
 B_1 = [order("B-1", 5100, "S-3")]

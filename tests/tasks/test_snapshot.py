@@ -21,6 +21,7 @@ from tasks.engine.resources import Resources
 from tasks.snapshot import Slices, order_tables, rows_of, snapshot_moved, snapshot_orders, snapshot_plan, write
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
+from tests.connectors.ledger.test_forgetting import request as a_request
 
 
 async def test_an_older_snapshot_does_not_stay(
@@ -140,3 +141,24 @@ async def test_a_snapshot_of_nothing_has_its_tables(resources: Resources) -> Non
     await snapshot_plan(resources, "night", [])
     await snapshot_orders(resources, "empty", resources.clock())
     assert [len([*(root / name).rglob("*.parquet")]) for name in ("quotes", "orders")] == [1, 1]
+
+
+async def test_lines_taken_out_of_an_order_leave_with_the_batch_that_had_them(resources: Resources) -> None:
+    """It was refused in one file, and is planned with one line less by another."""
+    one = {"item_id": "7", "sku_id": "1", "title": "cup", "image_url": "", "quantity": 1}
+    lines = [{**one, "line_no": no, "unit_price": {"minor": 100, "currency": "CNY"}} for no in (1, 2)]
+    request = a_request("A-9")
+    for batch in ("first", "second"):
+        resources.ledger.start_batch(batch, "file.csv")
+    found = "select order_ref, line_no, batch_id from order_lines order by 1, 2"
+    put_rows(resources.ledger, [plan("A-9", batch_id="first", request=request, lines=lines)])
+    put_rows(resources.ledger, [plan("A-8", batch_id="first", request=a_request("A-8"), lines=lines[:1])])
+    await snapshot_orders(resources, "first", resources.clock())
+    assert sql(resources.settings.snapshot_root, found).rows == (
+        ("A-8", 1, "first"),
+        ("A-9", 1, "first"),
+        ("A-9", 2, "first"),
+    )
+    put_rows(resources.ledger, [plan("A-9", batch_id="second", request=request, lines=lines[:1])])
+    await snapshot_orders(resources, "second", resources.clock())
+    assert sql(resources.settings.snapshot_root, found).rows == (("A-8", 1, "first"), ("A-9", 1, "second"))

@@ -135,7 +135,8 @@ ORDERS = table(
 ORDER_LINES = table(
     "order_lines",
     "order_ref,line_no",
-    "What an order consists of: one row a line that was matched to a product's variant.",
+    "What an order consists of: one row a line that was matched to a product's variant. Those with the order's "
+    "`batch_id` count: an earlier batch may have had others.",
     {
         **shared("order_ref", of="order"),
         **shared("line_no", of="line"),

@@ -42,7 +42,7 @@ def told(batch: str = "b", timezone: str = "UTC", **rows: Sequence[Mapping[str, 
     def ask(queries: Mapping[str, str], given: Mapping[str, object]) -> dict[str, pa.Table]:
         with connected(memory_mb=256) as connection:
             for name in TABLES:
-                connection.register(name, frame(name, rows.get(name, ())))
+                connection.register(name, frame(name, [{"batch_id": "b", **row} for row in rows.get(name, ())]))
             statements = {name: connection.extract_statements(query)[0] for name, query in queries.items()}
             return {
                 name: connection.sql(one, params={key: given[key] for key in one.named_parameters}).to_arrow_table()
@@ -111,7 +111,11 @@ def test_limits_are_compared_with_what_the_goods_cost_as_they_were_paid() -> Non
             {**line, "order_ref": "B", "line_no": 2, "max_unit_price_minor": 0, "currency": None},
             {**line, "order_ref": "C", "line_no": 1},
         ],
-        order_lines=[{"order_ref": "A", "amount_minor": 860}, {"order_ref": "B", "amount_minor": 400}],
+        order_lines=[
+            {"order_ref": "A", "amount_minor": 860},
+            {"order_ref": "A", "line_no": 2, "amount_minor": 5000, "batch_id": "before its request was changed"},
+            {"order_ref": "B", "amount_minor": 400},
+        ],
     )
     assert rows(figures.limits) == [("CNY", "taobao", 1, 1000, 900, 100)]
     assert figures.not_compared == 1
