@@ -21,7 +21,7 @@ from tests.running import ROOT
 OPTION = "--everyday"
 LONG = {
     *("simulation", "hostile", "ui", "journeys", "crashes", "upgrade", "sandbox", "test_reasons_are_data"),
-    *(f"cli/test_{name}" for name in ("confirm", "diff", "doctor_live", "reasons", "report")),
+    *(f"cli/test_{name}" for name in ("confirm", "diff", "doctor", "doctor_live", "reasons", "report")),
     *("connectors/callbacks", "connectors/snapshots", "connectors/request_files"),
     *(f"connectors/test_{name}" for name in ("cost_files", "exports", "foreign", "notifying")),
     *(f"connectors/ledger/test_{name}" for name in ("backup", "changes", "chunks", "forgetting", "receivers")),
@@ -29,10 +29,11 @@ LONG = {
     *("connectors/marketplaces/channel_contract", "connectors/marketplaces/test_seen_values"),
     *(f"connectors/xportcn/test_{name}" for name in ("breaker", "leased_permits", "live", "tolerant_readers")),
     *(f"deployments/test_{name}" for name in ("automations", "causal_order", "dispatching", "page", "receiver")),
-    *(f"domain/test_{name}" for name in ("fair_pace", "landed", "reasons", "reconciliation_properties")),
-    *("flows/report", "flows/test_costs", "flows/test_reconcile"),
-    *(f"tasks/test_{name}" for name in ("bookings_repeated", "callback_handling", "kinds", "rebuild")),
-    *("tasks/test_snapshot_sums", "tasks/test_submissions"),
+    *(f"domain/test_{name}" for name in ("fair_pace", "landed", "polling", "reasons", "reconciliation_properties")),
+    *("flows/report", "flows/answers/test_dropping", "flows/answers/test_resolve", "flows/test_costs"),
+    *("flows/test_reconcile", "tasks/test_snapshot", "tasks/test_snapshot_sums", "tasks/test_submissions"),
+    *(f"tasks/test_{name}" for name in ("bookings_repeated", "callback_handling", "doors", "fulfil", "kinds")),
+    *(f"tasks/test_{name}" for name in ("rebuild", "refund")),
 }
 """Folders and files of tests that take a tenth of a second each, or more."""
 
