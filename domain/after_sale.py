@@ -256,10 +256,6 @@ def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
     return "all" if set(lines) == set(all_lines) else "+".join(str(line_no) for line_no in sorted(lines))
 
 
-def refunded_total(refunds: Iterable[Refund]) -> Money:
-    return total_of([refund.refunded for refund in refunds])
-
-
 def order_state_after(
     refunds: Sequence[Refund], *, paid: Money, lines: Collection[int]
 ) -> tuple[OrderState, Reason | None]:
@@ -269,7 +265,7 @@ def order_state_after(
     """
     if open_ones := [refund for refund in refunds if refund.state in UNDER_WAY]:
         return OrderState.REFUNDING, together(map(standing, open_ones))
-    back = refunded_total(refunds)
+    back = total_of([refund.refunded for refund in refunds if refund.state is R.REFUNDED])
     returned = {
         line_no
         for refund in refunds

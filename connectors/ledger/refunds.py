@@ -55,20 +55,21 @@ class RefundRows(LedgerRows):
     def follow(self, refund: Refund, events: Sequence[RefundEvent]) -> int:
         """Write a refund's new state and its events, in one commit; returns how many events were new.
 
-        The service lists all events each time. The order's `refunded_minor` is kept as the sum over its refunds.
+        The service lists all events each time. The order's `refunded_minor` is kept as the sum over its refunds, which
+        is no more than was paid: it makes room in budgets, and one refund may be shown under two ids.
         """
         now = self._ledger.clock()
         rows = [_event_row(refund, place, event, now) for place, event in enumerate(events, start=1)]
         with self._ledger.transaction([refund.order_ref]) as connection:
             # another refund of the order may be followed at this moment: the sum below must see both
-            connection.execute(
-                select(orders.c.order_ref).where(orders.c.order_ref == refund.order_ref).with_for_update()
-            )
+            of_order = select(orders.c.paid_minor).where(orders.c.order_ref == refund.order_ref).with_for_update()
+            paid = connection.execute(of_order).scalar_one()
             connection.execute(
                 refunds.update().where(refunds.c.key == refund.key).values({**_row(refund), "updated_at": now})
             )
             back = select(minor_sum(refunds.c.refunded_minor)).where(refunds.c.order_ref == refund.order_ref)
             total = connection.execute(back).scalar_one()
+            total = total if paid is None else min(total, paid)
             change = OrderChange(order_ref=refund.order_ref, writes=OrderUpdate.refunded(amount_minor=total))
             change_order(self._ledger, connection, change)
             if not rows:

@@ -178,6 +178,7 @@ def test_a_part_is_named_by_its_lines() -> None:
         ([refund(RefundState.REFUNDED, refunded=Money(3000), kind=RefundKind.RETURN, lines=(1,))], OrderState.BOOKED),
         ([refund(RefundState.REFUSED)], OrderState.BOOKED),
         ([refund(RefundState.CLOSED)], OrderState.BOOKED),
+        ([refund(RefundState.CLOSED, refunded=Money(3500))], OrderState.BOOKED),
         ([refund(RefundState.CLOSED), refund(RefundState.TO_RETURN)], OrderState.REFUNDING),
         ([refund(RefundState.REFUNDED, refunded=Money(2000), lines=(1,)), refund(lines=(2,))], OrderState.REFUNDING),
         (

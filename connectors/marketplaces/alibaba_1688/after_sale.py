@@ -209,11 +209,13 @@ def _worth(items: Iterable[alibaba_order.ProductItem]) -> Money:
 
 
 def _service_refund(refund: api.Refund) -> ServiceRefund:
+    """The refund. Before it is done its sum may be what is only to be given back."""
+    state = refund_state(refund.status, STATES, api.REFUND)
     return ServiceRefund(
         refund_id=refund.refund_id,
-        state=refund_state(refund.status, STATES, api.REFUND),
+        state=state,
         asked=refund.apply_payment + (refund.apply_carriage or NOTHING),
-        refunded=refund.refund_payment or NOTHING,
+        refunded=(state is RefundState.REFUNDED and refund.refund_payment) or NOTHING,
         reason_id=int(refund.apply_reason_id) if refund.apply_reason_id.isdigit() else 0,
         refusal=refund.reject_reason or failed(refund.status),
         company=refund.buyer_logistics_name,

@@ -92,7 +92,7 @@ class RefundOperation(Response):
 
 
 class Refund(Response):
-    """`refund_payment` is the sum given back so far."""
+    """`refund_payment` is the sum given back so far (assumed); it counts once the refund is done."""
 
     refund_id: GivenId
     status: str

@@ -366,6 +366,16 @@ def test_what_was_paid_and_came_back_sums_to_whole_fen(ledger: Ledger) -> None:
     assert ledger.orders(["A-1"])["A-1"].refunded_minor == 30
 
 
+def test_no_more_comes_back_than_was_paid(ledger: Ledger) -> None:
+    """One refund under two ids makes room in no budget a second time."""
+    create(ledger, "A-1")
+    pay(ledger, "A-1", 100)
+    for part in ("1", "2"):
+        ledger.refunds.put(refund(part))
+        ledger.refunds.follow(replace(refund(part), refunded=Money(70)), ())
+    assert ledger.orders(["A-1"])["A-1"].refunded_minor == 100
+
+
 def test_sums_in_sql_are_made_in_one_place() -> None:
     ledger = ROOT / "connectors" / "ledger"
     assert [path.name for path in sorted(ledger.rglob("*.py")) if "func.sum(" in path.read_text()] == ["engine.py"]

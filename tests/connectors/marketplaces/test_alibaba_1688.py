@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from connectors.marketplaces.alibaba_1688.after_sale import Alibaba1688AfterSale
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
 from connectors.marketplaces.protocol import Created
 from connectors.marketplaces.refusals import means_it_exists, require_approved
@@ -292,6 +293,16 @@ async def test_failed_lines_without_an_order_are_a_refusal(channel: Alibaba1688C
         await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1))
     assert (caught.value.code, caught.value.message) == ("500_004", "库存不足")
     assert caught.value.problems == (LineProblem(problem=Problem.OUT_OF_STOCK, message="库存不足", line_no=2),)
+
+
+@pytest.mark.parametrize(("word", "back"), [("waitselleragree", 0), ("refundclose", 0), ("refundsuccess", 50000)])
+async def test_the_sum_of_a_refund_came_back_once_it_is_done(
+    client: XportcnClient, service: FakeService, word: str, back: int
+) -> None:
+    """Until then it may be what is asked for."""
+    told = {"refundId": "7", "status": word, "applyPayment": 50000, "refundPayment": 50000}
+    service.answers("/alibaba/refund/info", lambda: ok(told))
+    assert (await Alibaba1688AfterSale(client).read("7")).refunded == Money(back)
 
 
 FAILED = {"offerId": 672991141190, "specId": SPEC, "errorCode": "500_004"}
