@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -40,16 +41,21 @@ class ChosenFreight:
     service: FreightService
 
 
-def choose_freight(services: tuple[FreightService, ...], wish: str) -> FreightService | None:
+def choose_freight(services: Sequence[FreightService], wish: str, currency: str | None = None) -> FreightService | None:
     """The service that the merchant wants, or None when it is not on offer.
 
-    `wish` is `cheapest` (then the faster), `fastest` (then the cheaper) or a service id.
+    `wish` is `cheapest` (then the faster), `fastest` (then the cheaper) or a service id. Prices are compared within
+    `currency`, where it is offered; without that none of several currencies is the cheaper one.
     """
-    if wish == CHEAPEST:
-        return min(services, key=lambda s: (s.price.minor, s.max_days, s.service_id), default=None)
+    if wish not in (CHEAPEST, FASTEST):
+        return next((service for service in services if service.service_id == wish), None)
     if wish == FASTEST:
-        return min(services, key=lambda s: (s.max_days, s.min_days, s.price.minor, s.service_id), default=None)
-    return next((service for service in services if service.service_id == wish), None)
+        days = min(((s.max_days, s.min_days) for s in services), default=None)
+        services = [s for s in services if (s.max_days, s.min_days) == days]
+    services = [s for s in services if s.price.currency == currency] or services
+    if len({s.price.currency for s in services}) > 1:
+        return None
+    return min(services, key=lambda s: (s.price.minor, s.max_days, s.service_id), default=None)
 
 
 NOTHING = Money(0)

@@ -61,7 +61,7 @@ async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | O
         said = not_read("no freight quote", error)
         change = _held(order, said.why and said.why.but(unbooked=True))
         return replace(change, state=order.state) if said.is_postponed else change
-    service = choose_freight(quote.services, wish)
+    service = choose_freight(quote.services, wish, order.freight_currency)
     if service is None:
         return _held(order, because(ReasonCode.PAID_NO_FREIGHT, wish=wish or " ", offered=offered(quote)))
     if why := _above_approved(order, service):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,32 @@ def test_full_ties_fall_to_the_lower_service_id_in_any_order() -> None:
     one, two = service("1", 5000, 4, 6), service("2", 5000, 4, 6)
     for wish in ("cheapest", "fastest"):
         assert choose_freight((two, one), wish) == choose_freight((one, two), wish) == one
+
+
+YEN = replace(service("3", 4000, 3, 5), price=Money(4000, "JPY"))
+
+
+@pytest.mark.parametrize(
+    ("wish", "currency", "chosen"),
+    [
+        ("cheapest", None, None),
+        ("cheapest", "EUR", None),
+        ("cheapest", "CNY", SLOW_AND_CHEAP),
+        ("cheapest", "JPY", YEN),
+        ("fastest", None, None),
+        ("fastest", "CNY", FAST_AND_DEAR),
+        ("3", None, YEN),
+    ],
+)
+def test_prices_in_two_currencies_are_not_compared(
+    wish: str, currency: str | None, chosen: FreightService | None
+) -> None:
+    """4,000 yen are no less than 5,000 fen because of the figure. What was approved says in which one to look."""
+    assert choose_freight((*ON_OFFER, YEN), wish, currency) == chosen
+
+
+def test_the_fastest_needs_no_comparing_of_prices() -> None:
+    assert choose_freight((SLOW_AND_CHEAP, YEN), "fastest") == YEN
 
 
 @given(SERVICES)
