@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.concurrently import concurrently
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
     MAY_ASK,
@@ -156,11 +156,14 @@ async def _prepared(
 
 
 def _require_known(resources: Resources, earlier: Sequence[Refund]) -> None:
-    """Raise `RefundFault` while one may have been asked for: it must not be asked for differently."""
+    """Raise `RefundFault` while one may have been asked for, or modified: it must not be asked for differently."""
     for refund in earlier:
         effect = asking(resources, refund)
         if refund.state is RefundState.ASKING and effect and effect.status in OPEN:
             raise RefundFault(standing(refund))
+        for one in _modifications(resources, refund):
+            if one.status in OPEN:
+                raise RefundFault(f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}")
 
 
 def _can_modify(after_sale: AfterSale) -> bool:
@@ -262,13 +265,13 @@ def _modified(refund: Refund, request: RefundRequest) -> Refund:
 
 
 def _next_part(resources: Resources, refund: Refund) -> str:
-    prefix = f"{refund.effect_part}{MODIFY}"
-    done = [
-        effect
-        for effect in resources.ledger.effects_of([refund.order_ref])
-        if effect.part.startswith(prefix) and effect.settled_at is not None and effect.answer is not None
-    ]
-    return f"{prefix}{len(done) + 1}"
+    done = [one for one in _modifications(resources, refund) if one.status is EffectStatus.DONE]
+    return f"{refund.effect_part}{MODIFY}{len(done) + 1}"
+
+
+def _modifications(resources: Resources, refund: Refund) -> list[EffectRecord]:
+    effects = resources.ledger.effects_of([refund.order_ref])
+    return [effect for effect in effects if effect.part.startswith(f"{refund.effect_part}{MODIFY}")]
 
 
 def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:

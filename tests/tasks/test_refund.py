@@ -72,6 +72,12 @@ class FakeAfterSale:
             raise failure
         return tuple(self.refunds)[-1]
 
+    async def modify(self, claim: Claim, refund_id: str, request: RefundRequest) -> None:
+        self.asked.append(claim.key)
+        if self.failures:
+            raise self.failures.pop(0)
+        self.refunds[refund_id] = replace(self.refunds[refund_id], state=RefundState.ASKED)
+
     def land(self, state: RefundState = RefundState.ASKED) -> None:
         refund_id = f"R{len(self.refunds) + 1}"
         self.refunds[refund_id] = ServiceRefund(
@@ -230,6 +236,25 @@ async def test_a_run_that_died_before_sending_leaves_no_trace_on_the_order(
     assert order(resources).state is OrderState.PAID
     assert await run(next_run) == (OrderState.REFUNDING, [RefundState.ASKED])
     assert service.asked == ["A-1:refund:all.1"]
+
+
+async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
+    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+) -> None:
+    """Refused in words that prove nothing; once it can arrive no more it is sent in its own slot again."""
+    paid_order(resources)
+    await run(resources)
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    service.abilities, service.failures = frozenset({Ability.MODIFY}), [Refused("失败", code="40912")]
+    await run(resources)
+    with pytest.raises(RefundFault, match=r"A-1:refund:all\.1-modify-1 may have reached the service: no answer"):
+        await ask_refund.fn(resources, order(resources), WISH)
+    assert service.asked == ["A-1:refund:all.1", "A-1:refund:all.1-modify-1"]
+    clock.advance(10**5)
+    await settle_open(next_run, ["A-1"])
+    await run(resources)
+    assert service.asked[2:] == ["A-1:refund:all.1-modify-1:2"]
 
 
 async def test_the_end_is_followed(resources: Resources, service: FakeAfterSale) -> None:
