@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,8 @@ from tasks.engine.resources import NEVER_S
 from tasks.engine.tries import TryAgain, may_try_again, this_try
 
 Wanted = TypeVar("Wanted", Intent, EffectRecord)
+
+log = logging.getLogger("sourcing")
 
 VAIN_ROUNDS = 5
 """How often effects that were turned away are sent anew without any of them getting through."""
@@ -362,7 +365,16 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
 
 
 async def _record(chunk: _Chunk, outcomes: Iterable[Outcome]) -> None:
-    await asyncio.gather(*(chunk.resources.group_commit.record(outcome) for outcome in outcomes))
+    """Record these. The log alone has an answer for which the ledger is away, or that comes after a takeover."""
+    told = list(outcomes)
+    records = (chunk.resources.group_commit.record(outcome) for outcome in told)
+    counts = await asyncio.gather(*records, return_exceptions=True)
+    for outcome, count in zip(told, counts, strict=True):
+        if outcome.status is EffectStatus.DONE and count is not True:
+            log.error("The answer to %s could not be recorded: %s", outcome.claim.key, outcome.answer)
+    for error in counts:
+        if isinstance(error, BaseException):
+            raise error
 
 
 async def _request(kind: EffectKind, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:

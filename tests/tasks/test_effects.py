@@ -191,6 +191,22 @@ async def test_an_effect_that_arrives_late_is_found(
     assert service.sent == ["A-1:create"]
 
 
+async def test_an_answer_that_comes_after_a_takeover_is_logged(
+    resources: Resources, next_run: Resources, clock: MovableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next holder knows of a doubt alone by now; a person can tell it what the answer was."""
+
+    class Slow(FakeKind):
+        async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+            clock.advance(61)
+            await settle(FakeKind(next_run, FakeService()), ["A-1"])
+            return Proof(answer={"found": "77"})
+
+    await perform(Slow(resources, FakeService()), intents("A-1"), resources.ledger.orders(["A-1"]))
+    assert status(resources) is EffectStatus.UNKNOWN
+    assert caplog.messages == ["The answer to A-1:create could not be recorded: {'found': '77'}"]
+
+
 async def test_of_two_lost_answers_the_second_becomes_a_question(
     resources: Resources, next_run: Resources, clock: MovableClock
 ) -> None:
