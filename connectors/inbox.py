@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import io
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,7 @@ from domain.cells import no_formula
 
 TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
 RESULT = (".result.json", ".result.csv", ".book-missing.csv")
+LONGEST_STEM, LONGEST_SUFFIX = 200, 20
 ASKS = "ask-"
 """A file whose name begins so, in capitals too, is bought only after a person's yes; it does wherever it is moved."""
 
@@ -121,7 +123,7 @@ class Inbox:
 
     def give_back(self, working: Path) -> Path:
         """Put a file back as new: it was written to while a run worked on its earlier content."""
-        return working.replace(self.root / working.name)
+        return working.replace(self.root / self._free_name(working, ""))
 
     def _scan(self, folder: Path) -> list[ScannedFile]:
         found = []
@@ -131,12 +133,13 @@ class Inbox:
                 found.append(ScannedFile(path, stat.st_size, stat.st_mtime_ns))
         return found
 
-    def _free_name(self, path: Path, place: Folder) -> str:
+    def _free_name(self, path: Path, place: str) -> str:
         """The file's name, with its hash where a different file has that name already."""
-        there = self.root / place / path.name
+        named = Path(plain_name(path))
+        there = self.root / place / named
         if there == path or not there.exists() or digest(there) == digest(path):
-            return path.name
-        return f"{path.stem}-{digest(path)}{path.suffix}"
+            return named.name
+        return f"{named.stem}-{digest(path)}{named.suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +171,23 @@ def digest(path: Path) -> str:
 
 
 def whole_digest(path: Path) -> str:
-    """The hash of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The hash of a file's content, or of its size and time where this user may not read it."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except PermissionError:
+        stat = path.stat()
+        return hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
+
+
+def plain_name(path: Path) -> str:
+    """The file's name in UTF-8, short enough for what is put around it: the names of its result, a hash."""
+    named = Path(os.fsencode(path.name).decode(errors="replace"))
+    return _cut(named.stem, LONGEST_STEM) + _cut(named.suffix, LONGEST_SUFFIX)
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    return text.encode()[:most_bytes].decode(errors="ignore")
 
 
 def _is_temporary(name: str) -> bool:

@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 
 from connectors.book_file import book_text
 from connectors.foreign import words_of
-from connectors.inbox import ASKS, Folder, Inbox, delete_old, whole_digest
+from connectors.inbox import ASKS, Folder, Inbox, delete_old, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.outside_watcher import ping_watcher
@@ -92,7 +92,8 @@ class Night:
             if any(isinstance(error, STOPS_ALL) for error in self.trouble):
                 return None
             if self.broken_off or self._is_late():
-                return FileResult(file=path.name, place="", note=f"not taken: {self.broken_off or 'the time was up'}")
+                note = f"not taken: {self.broken_off or 'the time was up'}"
+                return FileResult(file=plain_name(path), place="", note=note)
             with self.folder.taken(path) as working:
                 return await self._work(working) if working else None
 

@@ -93,6 +93,36 @@ def test_another_file_of_the_same_name_gets_a_name_of_its_own(inbox: Inbox) -> N
     assert json.loads((inbox.root / "done/a-16367aac.csv.result.json").read_text()) == {"text": "second"}
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        (b"\xb6\xa9\xb5\xa5.csv", "\ufffd\ufffd\ufffd\ufffd.csv"),
+        ("订".encode() * 79 + b".xlsx", "订" * 66 + ".xlsx"),
+        (b"a." + b"b" * 250, "a." + "b" * 19),
+    ],
+    ids=["Chinese Windows", "long", "long ending"],
+)
+def test_a_name_that_no_result_could_be_laid_beside_is_changed_as_the_file_is_taken(
+    inbox: Inbox, name: bytes, kept: str
+) -> None:
+    """Each name of a result has room, and is text; so has the one of another file that is called so."""
+    for text in ("first", "second"):
+        with inbox.taken(drop(inbox, os.fsdecode(name), text)) as working:
+            assert working == inbox.root / "working" / kept
+            laid = inbox.put(working, Folder.DONE, {"file": working.name}, [{"file": working.name}], b"missing")
+            assert laid.name == (kept if text == "first" else f"{Path(kept).stem}-16367aac{Path(kept).suffix}")
+
+
+def test_a_file_that_is_given_back_overwrites_none_that_came_meanwhile(inbox: Inbox) -> None:
+    """Such as the whole file, sent anew after a half one."""
+    with inbox.taken(drop(inbox, "a.csv", "second")) as working:
+        assert working
+        drop(inbox, "a.csv", "whole")
+        back = inbox.give_back(working)
+    assert (back.name, back.read_text()) == ("a-16367aac.csv", "second")
+    assert (inbox.root / "a.csv").read_text() == "whole"
+
+
 def test_results_leave_the_open_folder_with_their_file(inbox: Inbox) -> None:
     """Only the newest result is beside the file; a cell never becomes a formula."""
     with inbox.taken(drop(inbox, "a.csv")) as working:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,29 @@ async def test_a_file_whose_name_says_so_is_asked_about_also_where_it_was_moved(
     (tmp_path / "working" / name).write_bytes(b"other")
     await flows.buy_from_inbox.Night(folder, yes=True, limits=Limits(), speed=Speed()).take(tmp_path / name)
     assert given == [yes]
+
+
+async def test_a_file_that_may_not_be_read_fails_with_its_remedy_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside the one of the night before; `root` could read it, so that is played."""
+
+    def refusing(opened: Any) -> Any:
+        def opens(path: Any, *arguments: Any, **options: Any) -> Any:
+            if str(path).endswith(".csv"):
+                raise PermissionError(13, "Permission denied")
+            return opened(path, *arguments, **options)
+
+        return opens
+
+    for content in (b"first", b"another"):
+        (tmp_path / "a.csv").write_bytes(content)
+        with monkeypatch.context() as patch:
+            patch.setattr("io.open", refusing(io.open))
+            patch.setattr("os.open", refusing(os.open))
+            (told,) = (await taken(tmp_path, patch))["faults"]
+        assert told["fault"] == "can't be opened (Permission denied); check the path and its permissions"
+    assert len([path for path in (tmp_path / "failed").glob("a*.csv") if "result" not in path.name]) == 2
 
 
 async def test_a_file_that_is_too_large_is_not_read_to_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
