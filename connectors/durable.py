@@ -64,7 +64,7 @@ def keep_aside(path: Path, aside: Path) -> None:
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(path, aside)
-    except FileNotFoundError:
+    except (FileExistsError, FileNotFoundError):
         return
     except OSError:  # a file system without hard links: the first name is missing for a moment
         os.replace(path, aside)

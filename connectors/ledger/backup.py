@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError
 
-from connectors.durable import sync
+from connectors.durable import keep_aside, sync
 from connectors.foreign import words_of
 from connectors.ledger.copying import copy_rows
 from connectors.ledger.engine import (
@@ -63,7 +63,11 @@ def backup(url: str, target: Path, now: datetime) -> Path:
         name = (sqlite_file(url) or Path("ledger.db")).stem
         target = target / f"{name}-{now:%Y%m%dT%H%M%SZ}.db"
     if target.exists():
-        raise LedgerUnusable(f"{target} is there already: give the backup another name")
+        raise LedgerUnusable(f"{target} is there already, and no folder: give the backup another name")
+    if not target.suffix:
+        raise LedgerUnusable(
+            f"there is no folder {target}: make it (is its disk mounted?), or name a file such as {target}.db"
+        )
     if not (folder := target.absolute().parent).is_dir():
         raise LedgerUnusable(f"there is no folder {folder}: make it, or choose another place for the backup")
     with _written(target) as unfinished:
@@ -113,8 +117,9 @@ def _written(target: Path) -> Iterator[Path]:
     try:
         yield unfinished
         sync(unfinished)
-        os.link(unfinished, target)
-        sync(target.absolute().parent)
+        if target.exists():
+            raise FileExistsError
+        keep_aside(unfinished, target)
     except FileExistsError as error:
         raise LedgerUnusable(f"{target} is there already: give the backup another name") from error
     except (OSError, sqlite3.Error) as error:

@@ -95,6 +95,32 @@ def test_a_backup_needs_its_folder(ledger: Ledger, url: str, tmp_path: Path) -> 
     assert not (tmp_path / "backups").exists()
 
 
+def test_a_folder_of_backups_that_is_gone_is_named_and_no_file_takes_its_place(
+    ledger: Ledger, url: str, tmp_path: Path
+) -> None:
+    """As the nightly command names it. A file by that name would stop all further nights, also with the disk back."""
+    with pytest.raises(LedgerUnusable, match=r"^there is no folder .*/backups: make it \(is its disk mounted\?\)"):
+        backup(url, tmp_path / "backups", NOW)
+    assert not (tmp_path / "backups").exists()
+
+
+def test_a_backup_needs_no_hard_links(
+    ledger: Ledger, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A memory stick has none. Nothing is overwritten there either."""
+
+    def no_link(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    (tmp_path / "stick").mkdir()
+    monkeypatch.setattr("os.link", no_link)
+    written = backup(url, tmp_path / "stick", NOW)
+    assert list((tmp_path / "stick").iterdir()) == [written]
+    assert verify(f"sqlite:///{written}").faults == []
+    with pytest.raises(LedgerUnusable, match="is there already"):
+        backup(url, tmp_path / "stick", NOW)
+
+
 @pytest.mark.parametrize("server", [False, pytest.param(True, marks=pytest.mark.endurance)])
 def test_a_backup_onto_a_full_disk_names_the_backup(
     ledger: Ledger, url: str, tmp_path: Path, request: pytest.FixtureRequest, *, server: bool
