@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, MappingProxyType
 
+from connectors.fetched_files import is_address
+from connectors.ledger.engine import sqlite_file
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments import local_server, messaging, postgres
 from deployments.die_with_parent import die_with_parent
@@ -123,7 +125,7 @@ def installation(
         stack.enter_context(local_server.presence(folder))
         url = f"http://{host}:{port}/api"
         place = Installation(
-            url=url, folder=folder, data_dir=settings.data_dir, environment=_environment(settings, url)
+            url=url, folder=folder, data_dir=settings.data_dir, environment=environment_of_runs(settings, url)
         )
         stack.callback(_end, place)
         for name, command in beside().items():
@@ -156,7 +158,7 @@ def watch(place: Installation, *, say: Callable[[str], None]) -> None:
     while not stopped:
         for part in place.parts:
             if what := part.keep_running():
-                say(f"{part.name} {what} and was started again; see {place.log(part.name)}")
+                say(f"{part.name} {what}; see {place.log(part.name)}")
         time.sleep(0.2)
 
 
@@ -203,21 +205,32 @@ def _post_office(place: Installation, settings: SourcingSettings) -> Supervised:
     )
 
 
-def _environment(settings: SourcingSettings, url: str) -> dict[str, str]:
-    """The environment of worker and runs: the settings of this folder, with paths that hold in every folder."""
-    absolute = {"SOURCING_DATA_DIR": settings.data_dir, "SOURCING_SNAPSHOTS": settings.snapshot_root}
-    own = {name: str(path.absolute()) for name, path in absolute.items()}
-    if overrides := XportcnSettings().overrides:
-        own["XPORTCN_OVERRIDES"] = str(Path(overrides).absolute())
+def environment_of_runs(settings: SourcingSettings, url: str) -> dict[str, str]:
+    """The settings of this folder, with paths that hold in every folder."""
     return {
         **_settings_file(),
         **os.environ,
-        **own,
+        **_absolute_paths(settings),
         "PREFECT_API_URL": url,
         "PREFECT_UI_URL": _second_ui(os.environ.get("PREFECT_UI_URL") or url.removesuffix("/api")),
         "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
         "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_POLLS_EVERY_S),
     }
+
+
+def _absolute_paths(settings: SourcingSettings) -> dict[str, str]:
+    paths: dict[str, Path | str] = {
+        "SOURCING_DATA_DIR": settings.data_dir,
+        "SOURCING_SNAPSHOTS": settings.snapshot_root,
+        "XPORTCN_OVERRIDES": XportcnSettings().overrides,
+    }
+    found = dict[str, str]()
+    if Path.cwd() != ROOT:  # there each run reads `.env` as it is by then
+        book = settings.book.get_secret_value()
+        paths |= {"SOURCING_RATES": settings.rates, "SOURCING_BOOK": "" if is_address(book) else book}
+        if ledger := sqlite_file(settings.ledger_url_setting):
+            found["SOURCING_LEDGER_URL"] = f"sqlite:///{ledger.absolute()}"
+    return found | {name: str(Path(path).absolute()) for name, path in paths.items() if path}
 
 
 def _second_ui(address: str) -> str:
