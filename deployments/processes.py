@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.foreign import words_of
+from deployments.local_server import ServerFailed
+
 PATIENCE_S = (1, 2, 5, 10, 30)
 STEADY_AFTER_S = 60.0
 STARTS_WITHIN_S = 120.0
@@ -41,25 +44,32 @@ class Supervised:
         self.next_check, self.unwell = self.started_at + STARTS_WITHIN_S, 0
 
     def keep_running(self) -> str:
-        """Start it again when it has ended, after a growing pause, or hangs; answers the cause, if it was started."""
+        """Start it again when it has ended, after a growing pause, or hangs; answers what was done, and why."""
         if self.process and not has_ended(self.process):
             return self._again_if_it_hangs(self.process)
         now = time.monotonic()
         if self.process:
-            self.ended = 1 if now - self.started_at > STEADY_AFTER_S else self.ended + 1
-            self.not_before = now + PATIENCE_S[min(self.ended, len(PATIENCE_S)) - 1]
-            self.process = None
-        if now < self.not_before:
-            return ""
-        self.begin()
-        return "had ended"
+            self._pause(now, 0 if now - self.started_at > STEADY_AFTER_S else self.ended)
+        return "" if now < self.not_before else self._begin_again("had ended")
+
+    def _pause(self, now: float, ended_before: int) -> None:
+        self.process, self.ended = None, ended_before + 1
+        self.not_before = now + PATIENCE_S[min(self.ended, len(PATIENCE_S)) - 1]
+
+    def _begin_again(self, cause: str) -> str:
+        """A disk or a memory that is full for a while must not end the parts beside this one."""
+        try:
+            self.begin()
+        except (OSError, ServerFailed) as error:
+            self._pause(time.monotonic(), self.ended)
+            return f"{cause}, can't be started now and is tried again: {words_of(error)}"
+        return f"{cause} and was started again"
 
     def _again_if_it_hangs(self, process: subprocess.Popen[bytes]) -> str:
         if not self._hangs():
             return ""
         end_tree(process)
-        self.begin()
-        return "did not answer any more"
+        return self._begin_again("did not answer any more")
 
     def _hangs(self) -> bool:
         now = time.monotonic()

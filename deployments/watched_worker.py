@@ -37,7 +37,7 @@ def main() -> None:
     part.begin()
     while not told:
         if what := part.keep_running():
-            print(f"the worker {what} and was started again", file=sys.stderr, flush=True)
+            print(f"the worker {what}", file=sys.stderr, flush=True)
         time.sleep(0.5)
     if part.process:
         part.process.send_signal(signal.SIGTERM)

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from deployments import processes
+from deployments.local_server import ServerFailed
 from deployments.processes import Supervised
 from deployments.worker_health import watched_worker
 from tests.deployments.conftest import free_port
@@ -60,7 +61,7 @@ def test_one_that_does_not_answer_three_times_in_a_row_is_ended_and_started_agai
         return started[-1]
 
     said = _kept(Supervised(name="worker", start=start, is_well=lambda: False), 4)
-    assert said == ["", "", "did not answer any more", ""]
+    assert said == ["", "", "did not answer any more and was started again", ""]
     assert [process.returncode for process in started] == [-9, -9]
 
 
@@ -74,8 +75,50 @@ def test_one_that_ends_by_itself_is_started_again() -> None:
     one.begin()
     assert one.process
     one.process.wait()
-    assert one.keep_running() == "had ended"
+    assert one.keep_running() == "had ended and was started again"
     one.process.wait()
+
+
+class Ended(subprocess.Popen[bytes]):
+    """A process that has ended, without one ever having been there."""
+
+    def __init__(self) -> None:
+        self.returncode = 0
+
+    def poll(self) -> int:
+        return self.returncode
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(12, "Cannot allocate memory"), "Cannot allocate memory"),
+        (ServerFailed("the disk of /data is full: free some space"), "the disk of /data is full: free some space"),
+    ],
+)
+def test_one_that_can_not_be_started_again_now_is_tried_until_it_can(error: Exception, words: str) -> None:
+    """What fails for a minute must not end the other parts."""
+    outcomes = iter(list[Ended | Exception]([Ended(), error, error, Ended()]))
+
+    def start() -> subprocess.Popen[bytes]:
+        if isinstance(outcome := next(outcomes), Exception):
+            raise outcome
+        return outcome
+
+    one = Supervised(name="server", start=start)
+    one.begin()
+    not_yet = f"had ended, can't be started now and is tried again: {words}"
+    assert [one.keep_running() for _ in range(3)] == [not_yet, not_yet, "had ended and was started again"]
+
+
+def test_the_pause_before_the_next_try_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "PATIENCE_S", (0, 900))
+
+    def start() -> subprocess.Popen[bytes]:
+        raise OSError(12, "Cannot allocate memory")
+
+    one = Supervised(name="server", start=start, process=Ended())
+    assert [bool(one.keep_running()) for _ in range(3)] == [True, False, False]
 
 
 def test_a_worker_is_asked_at_a_new_port_of_this_machine_at_each_start(answering: str) -> None:
@@ -85,7 +128,7 @@ def test_a_worker_is_asked_at_a_new_port_of_this_machine_at_each_start(answering
         given.append(dict(settings))
         return _sleeper()
 
-    assert _kept(watched_worker(start, answering), 4) == ["", "", "did not answer any more", ""]
+    assert _kept(watched_worker(start, answering), 4) == ["", "", "did not answer any more and was started again", ""]
     assert [one["PREFECT_WORKER_WEBSERVER_HOST"] for one in given] == ["127.0.0.1"] * 2
     assert given[0]["PREFECT_WORKER_WEBSERVER_PORT"] != given[1]["PREFECT_WORKER_WEBSERVER_PORT"]
 
