@@ -148,6 +148,7 @@ class Notifier:
     def miss_server(self, ledger: Ledger) -> None:
         """Notify of a server that has not answered for a while."""
         if is_healthy(self.api):
+            self._gone_since = None
             return
         from deployments.server_watch import Polled, ServerAway  # loads Prefect
 

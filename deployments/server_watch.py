@@ -135,13 +135,14 @@ class RunLeft:
 
 
 class ServerAway:
-    """Prefect's server does not answer: once a day."""
+    """Prefect's server does not answer: once an outage, and again each further day of it."""
 
     def messages(self, seen: Polled) -> Iterator[Message]:
         if seen.away_since and seen.now - seen.away_since > SERVER_AWAY_AFTER:
             why = because(ReasonCode.SERVER_AWAY, since=seen.time(seen.away_since))
+            cause = f"server-gone:{seen.away_since:%Y-%m-%dT%H:%M}:{(seen.now - seen.away_since) // ONCE_A_DAY}"
             subject = "Prefect's server does not answer: no run can begin"
-            yield alert(f"server-gone:{seen.away_since:%Y-%m-%d}", MessageKind.WORKER_GONE, subject, why)
+            yield alert(cause, MessageKind.WORKER_GONE, subject, why)
 
 
 class NoWorker:

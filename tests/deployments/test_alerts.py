@@ -296,8 +296,13 @@ def test_before_the_first_completion_the_wait_begins_with_the_deployment() -> No
 
 
 def test_a_server_that_is_away_has_a_message_a_day_after_five_minutes() -> None:
-    assert [one.cause for one in _messages(away_since=ago(301))] == ["server-gone:2026-01-02"]
-    assert _messages(away_since=ago(300)) == []
+    found = [_messages(away_since=ago(seconds)) for seconds in (300, 301, 86_399, 86_401)]
+    assert [[one.cause.rpartition(":")[2] for one in messages] for messages in found] == [[], ["0"], ["0"], ["1"]]
+
+
+def test_a_second_outage_of_a_day_has_a_message_of_its_own() -> None:
+    [first], [second] = _messages(away_since=ago(20_000)), _messages(away_since=ago(400))
+    assert first.cause != second.cause
 
 
 def test_each_alert_is_asked_once() -> None:

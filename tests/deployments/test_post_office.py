@@ -19,7 +19,7 @@ from connectors.ledger.marks import Mark
 from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from deployments import server_watch
+from deployments import post_office, server_watch
 from deployments.post_office import Notifier, is_open
 from deployments.server_watch import ServerWatch, watched_since
 from domain.messages import Message, MessageKind
@@ -141,6 +141,20 @@ def test_a_server_that_does_not_answer_is_told_after_five_minutes(
     office._gone_since = datetime.now(UTC) - timedelta(minutes=6)
     office.miss_server(ledger)
     assert ledger.outbox.newest(MessageKind.WORKER_GONE)
+
+
+def test_an_outage_ends_with_the_servers_answer_also_where_the_poll_fails(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a later one of a moment would be told as having lasted since then."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
+    office._gone_since = datetime.now(UTC) - timedelta(hours=5)
+    monkeypatch.setattr(post_office, "is_healthy", lambda _url: True)
+    office.miss_server(ledger)
+    monkeypatch.setattr(post_office, "is_healthy", lambda _url: False)
+    office.miss_server(ledger)
+    assert ledger.outbox.newest(MessageKind.WORKER_GONE) is None
 
 
 def _watch(ledger: Ledger) -> ServerWatch:
