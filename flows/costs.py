@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 MOST_LISTED = 50
 MONTHLY = re.compile(rf"(?P<name>.*)-(?P<month>[0-9]{{4}}-[0-9]{{2}}|{UNKNOWN})")
 """The name of a month's file."""
+NO_SHEET = ", without a sheet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ async def cost(
     """
     settings, root = resources.settings, resources.settings.snapshot_root
     as_of = resources.clock()  # a moment before the tables are read
-    is_kept, path = books.currency == (settings.currency or books.currency), settings.data_dir / "costs.json"
+    is_kept, path = books.currency == settings.currency, settings.data_dir / "costs.json"
     mark = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
     refs = await asyncio.to_thread(moved_orders, root, read_mark(path), mark) if is_kept else None
     parts = await asyncio.to_thread(in_parts, root, refs)
@@ -108,11 +109,11 @@ def _news(folder: Path, report: CostReport, name: str) -> CostReport:
             del known[csv.stem]
             csv.unlink(missing_ok=True)
             xlsx.unlink(missing_ok=True)
-        elif known.get(csv.stem) != now[month] or not csv.exists():
+        elif not csv.exists() or known.get(csv.stem) != now[month] + ("" if xlsx.exists() else NO_SHEET):
             too_long = _write(of_month(root, month), csv, xlsx)
             notes += [f"{month}: {too_long}"] if too_long else []
             written += [str(csv), *([] if too_long else [str(xlsx)])]
-            known[csv.stem] = now[month]
+            known[csv.stem] = now[month] + (NO_SHEET if too_long else "")
     with whole(known_at) as unfinished:
         unfinished.write_text(json.dumps(known))
     orders = orders_of(each_record(moved_or_open(root, report.snapshot_id, report.currency)))
@@ -132,6 +133,7 @@ def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> str:
     lines = cost_lines(costs)
     write_csv(csv, lines)
     if len(costs) > MOST_SHEET_ROWS:
+        xlsx.unlink(missing_ok=True)  # its sums are old by now
         return f"{len(costs):,} lines are more than a sheet of Excel has: give --since, or use the CSV"
     write_xlsx(xlsx, [lines])
     return ""

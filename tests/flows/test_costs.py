@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,15 @@ async def test_a_look_in_another_currency_leaves_the_table_as_it_is(books_run: R
     }
 
 
+async def test_where_no_currency_is_set_each_one_is_another_one(resources: Resources) -> None:
+    """Else the morning, which is told none, would take the sums back."""
+    written(resources, {name: rows_of(name, rows) for name, rows in ROWS.items()})
+    report = await costed(resources)
+
+    assert (report.snapshot_id, report.summary) == (None, "3 paid orders: 40.43 EUR")
+    assert Snapshots(resources.settings.snapshot_root).table("landed_costs").empty
+
+
 async def test_the_morning_shows_what_has_moved_and_writes_its_months_alone(
     books_run: Resources, clock: MovableClock
 ) -> None:
@@ -142,6 +152,8 @@ async def test_the_morning_shows_what_has_moved_and_writes_its_months_alone(
     assert await morning() == (["A-2"], [])  # it has no sum, since no day has a rate
     (exports / "landed-costs-EUR-2026-11.csv").unlink()
     (exports / "landed-costs-USD-2026-09.csv").touch()
+    assert await morning() == (["A-2"], [*names])
+    (exports / "landed-costs-EUR-2026-11.xlsx").unlink()
     assert await morning() == (["A-2"], [*names])
     written(books_run, {"orders": rows_of("orders", [order("A-2", 5800, "S-2", paid_at=later)])}, "c", minutes=2)
     orders, months = await morning()
@@ -213,6 +225,25 @@ async def test_more_lines_than_a_sheet_holds_are_said(books_run: Resources, monk
     assert report.notes == ["6 lines are more than a sheet of Excel has: give --since, or use the CSV"]
     assert report.xlsx is None
     assert not report.all_fine
+
+
+@pytest.mark.endurance
+async def test_a_month_that_outgrew_its_sheet_has_the_csv_alone_written_once(
+    books_run: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sheet of before would have old sums."""
+
+    async def morning() -> list[str]:
+        clock.advance(60)
+        report = await cost(books_run, EUR, "", CostFiles(), news_only=True)
+        return [Path(path).name for path in report.months]
+
+    assert await morning() == ["landed-costs-EUR-2026-11.csv", "landed-costs-EUR-2026-11.xlsx"]
+    monkeypatch.setattr(costs, "MOST_SHEET_ROWS", 5)
+    written(books_run, {"orders": rows_of("orders", [order("B-1", 5200, "S-3")])}, "after", minutes=1)
+    assert await morning() == ["landed-costs-EUR-2026-11.csv"]
+    assert os.listdir(books_run.settings.data_dir / "exports") == ["landed-costs-EUR-2026-11.csv"]
+    assert await morning() == []
 
 
 DAY_MINUTES = 24 * 60
