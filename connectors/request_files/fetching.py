@@ -20,6 +20,7 @@ from yarl import URL
 
 from connectors.http import trusted
 from connectors.request_files.decoding import MOST_BYTES, Unusable, too_large
+from connectors.request_files.xlsx_file import LOCKED_OR_OLD, OLE
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -62,7 +63,7 @@ OTHERS = {
     b"<": "answered a web page, such as a login, instead of a file: give the link that downloads the file itself, and "
     "let everybody who has it read the sheet (Google: File, Share, Publish to web, CSV)",
     b"%PDF": "answered a PDF: export the table as CSV or XLSX",
-    b"\xd0\xcf\x11\xe0": "answered an old Excel file (.xls): save it as XLSX",
+    OLE: f"answered {LOCKED_OR_OLD}",
 }
 
 

@@ -18,9 +18,18 @@ from domain.request_remarks import HEADER_ROW
 
 DAMAGE = (BadZipFile, ExpatError, EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError)
 
+OLE = b"\xd0\xcf\x11\xe0"
+"""Begins the container of both a workbook with a password and Excel's old format."""
+LOCKED_OR_OLD = (
+    "a workbook with a password, or an old Excel file (.xls): take the password off, and save it as XLSX (in Excel: "
+    "Save As, type “Excel Workbook”)"
+)
+
 
 def read_xlsx(content: bytes, _encoding: str, table: RowSink) -> None:
     """Add the rows to the table. Raises `Unusable`."""
+    if content.startswith(OLE):
+        raise Unusable(f"is {LOCKED_OR_OLD}")
     try:
         with open_book(content) as book:
             _read(book, table)

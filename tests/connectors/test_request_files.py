@@ -146,6 +146,13 @@ def test_fifteen_digits_of_a_number_in_a_spreadsheet_are_kept(tmp_path: Path) ->
     assert read_request_file(path).orders[0].lines[0].sku == "123456789012345"
 
 
+def test_a_workbook_with_a_password_names_the_password(tmp_path: Path) -> None:
+    """Excel wraps it as its old format. Saving it again, which helps a damaged one, keeps both."""
+    (tmp_path / "a.xlsx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504))
+    with pytest.raises(UnreadableFile, match=r"a\.xlsx: is a workbook with a password, .*: take the password off"):
+        read_request_file(tmp_path / "a.xlsx")
+
+
 def test_a_json_number_with_a_fraction_is_kept_while_it_is_exact(tmp_path: Path) -> None:
     """Whole numbers keep all digits in JSON; one written as 5.7e18 or with `.0` has lost those beyond 2^53."""
     rows: Rows = [MIXED[0] | {"quantity": 1, "sku": sku} for sku in (1234567890123456.0, 5736673805656123457.0)]

@@ -176,7 +176,10 @@ def test_what_kind_of_file_it_is_its_bytes_say(content: bytes, suffix: str) -> N
     assert suffix_of(content) == suffix
 
 
-@pytest.mark.parametrize(("content", "words"), [(b"%PDF-1.7", "a PDF"), (b"\xd0\xcf\x11\xe0", "an old Excel file")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"%PDF-1.7", "a PDF"), (b"\xd0\xcf\x11\xe0", "a workbook with a password, or an old Excel file")],
+)
 def test_files_of_other_kinds_are_named(content: bytes, words: str) -> None:
     with pytest.raises(Unusable, match=words):
         suffix_of(content)
