@@ -23,6 +23,7 @@ DECISIONS = "domain/decisions.py"
 PAY = "tasks/pay.py"
 PAY_EFFECT = "tasks/effects/pay.py"
 BOOK_TASK = "tasks/book_shipment.py"
+FULFIL = "tasks/effects/fulfil.py"
 BY_CHANNEL = "tasks/effects/reading_orders.py"
 NAMING = "connectors/ledger/id_conflicts.py"
 WIRE = "connectors/xportcn/wire.py"
@@ -889,6 +890,18 @@ MUTANTS = (
         edits=(Edit(file="flows/buy_from_inbox.py", old=" and not working.name.casefold().startswith(ASKS)", new=""),),
         found_by="tests/flows/test_inbox_files.py"
         "::test_a_file_whose_name_says_so_is_asked_about_also_where_it_was_moved",
+    ),
+    Mutant(
+        name="a-number-is-given-unlooked",
+        means="a number that the merchant has told the shop is told again, and the buyer gets a second message",
+        edits=(Edit(file=FULFIL, old="if parcel.number not in shown.numbers:", new="if parcel.number:"),),
+        found_by="tests/tasks/test_fulfil.py::test_what_the_merchant_has_told_the_shop_is_told_no_more",
+    ),
+    Mutant(
+        name="a-refunded-line-is-told-as-sent",
+        means="a buyer whose line was refunded reads that it is on its way",
+        edits=(Edit(file=FULFIL, old="if why := shown.refusal(parcel):", new="if why := '':"),),
+        found_by="tests/tasks/test_fulfil.py::test_a_number_goes_to_no_order_without_the_lines_of_the_parcel",
     ),
     Mutant(
         name="another-site-sends-a-file",
