@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from connectors.settings import BadSetting, SourcingSettings
+from connectors.settings import BadSetting, SourcingSettings, deployed_run
 
 KEPT_S = 7 * 86_400
 """How long the file of an ended run is kept; without it nothing is proven."""
@@ -25,7 +25,7 @@ def folder_of(settings: SourcingSettings) -> Path:
 
 def hold_lock() -> None:
     """Hold the lock file of this process's flow run until its end. The run itself reports bad settings and disks."""
-    if run_id := os.environ.get("PREFECT__FLOW_RUN_ID"):
+    if run_id := deployed_run():
         with suppress(BadSetting, OSError):
             hold(folder_of(SourcingSettings()), run_id)
 

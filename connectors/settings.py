@@ -527,7 +527,7 @@ class SourcingSettings(Settings):
         """How long a run waits for an unreachable service, in seconds since its last good answer; 0: not at all."""
         if self.patience_s_setting is not None:
             return self.patience_s_setting
-        return DEPLOYED_PATIENCE_S if is_deployed_run() else TERMINAL_PATIENCE_S
+        return DEPLOYED_PATIENCE_S if deployed_run() else TERMINAL_PATIENCE_S
 
     @cached_property
     def ledger_url(self) -> str:
@@ -559,16 +559,16 @@ class SourcingSettings(Settings):
         return Path(self.snapshots_setting) if self.snapshots_setting else self.data_dir / "snapshots"
 
 
-def is_deployed_run() -> bool:
-    """Whether a worker started this process for a flow run."""
-    return "PREFECT__FLOW_RUN_ID" in os.environ
+def deployed_run() -> str:
+    """The flow run that a worker started this process for; empty for none."""
+    return os.environ.get("PREFECT__FLOW_RUN_ID", "")
 
 
 def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the named Prefect block, or in a deployed flow run of the one named `default`."""
     named = os.environ.get("XPORTCN_CREDENTIALS_BLOCK", "")
     has_account = any(given.get(name) for name in ("access_key", "access_secret", "user_id"))
-    if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or is_deployed_run()):
+    if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or deployed_run()):
         return {}
     from connectors.credentials_block import BlockUnreadable, settings_from_block  # loads Prefect
 

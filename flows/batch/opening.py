@@ -20,7 +20,7 @@ from prefect.states import Completed
 from connectors.ledger.overview import every_open_effect, standing_of
 from connectors.ledger.records import EffectRecord, OrderRecord, line_of
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings, is_deployed_run
+from connectors.settings import SourcingSettings, XportcnSettings, deployed_run
 from domain.effects import EffectStatus
 from domain.follow_ups import as_text, moment_of
 from domain.messages import Message
@@ -170,7 +170,7 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
         await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
 
     await best_effort("the report", all_of_it())
-    if is_deployed_run() and report.snapshot_id and not report.dry_run:
+    if deployed_run() and report.snapshot_id and not report.dry_run:
         # pandas, which a terminal need not wait for
         from flows.prefect_ui.artifacts import show_figures
 
@@ -211,7 +211,7 @@ async def notifies_when_stopped(ledger: Ledger, batch_id: str, *, buys: bool = T
     try:
         yield
     except (asyncio.CancelledError, TerminationSignal, Exception):
-        if buys and is_deployed_run():
+        if buys and deployed_run():
             with suppress(Exception):  # the cause of the end must come out, also where the ledger failed
                 report = so_far(ledger, batch_id)
                 await show_outcome(report, ledger.orders(shown_whole(report)))

@@ -15,7 +15,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from connectors.foreign import words_of
 from connectors.ledger.records import OrderRecord
-from connectors.settings import SourcingSettings, is_deployed_run
+from connectors.settings import SourcingSettings, deployed_run
 from connectors.ui_pages import WHAT_WAITS, artifact_page
 from domain.after_sale import RefundOption
 from domain.money import Money, total_of
@@ -166,7 +166,7 @@ def links_of(report: BatchReport) -> str:
     """Links to the other pages of a batch, as Markdown; empty where no UI is known."""
     key = artifact_key(report.batch_id)
     pages = {f"plan-{key}": "The plan"} if report.dry_run else {f"outcome-{key}": "Every order"}
-    if is_deployed_run() and report.snapshot_id and not report.dry_run:
+    if deployed_run() and report.snapshot_id and not report.dry_run:
         pages[f"figures-{key}"] = "Figures"
     return markdown_links(pages | {WHAT_WAITS: "What waits for you"})
 

@@ -87,7 +87,7 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
             await asyncio.Event().wait()
 
     monkeypatch.setattr(flows.batch.opening, "show_outcome", show)
-    monkeypatch.setattr(flows.batch.opening, "is_deployed_run", lambda: deployed)
+    monkeypatch.setattr(flows.batch.opening, "deployed_run", lambda: deployed)
     task = asyncio.create_task(work())
     await asyncio.sleep(0)
     task.cancel()
@@ -121,7 +121,7 @@ async def test_a_run_that_fails_shows_what_it_bought(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """And fails with its own words, also where nothing can be shown."""
-    monkeypatch.setattr(flows.batch.opening, "is_deployed_run", lambda: True)
+    monkeypatch.setattr(flows.batch.opening, "deployed_run", lambda: True)
     monkeypatch.setattr(flows.batch.opening, "so_far", lambda *_: 1 / 0)
     with pytest.raises(type(error)):
         async with notifies_when_stopped(ledger, "b"):
