@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from cli.terminal import progress_bars, quiet_prefect
-from connectors.foreign import words_of
+from connectors.foreign import prefect_errors, words_of
 from connectors.settings import SourcingSettings
 from deployments.local_server import ServerFailed, prefect_server
 
 R = TypeVar("R")
-OF_PREFECTS_CLIENT = ("httpx", "prefect.exceptions")
 SELDOM = 50_000, 10, 10
 """A run makes many lasting objects and few rings: by Python's own thresholds, collecting takes a tenth of it."""
 
@@ -80,7 +79,7 @@ def _server_is_well(url: str) -> Iterator[None]:
     except Exception as error:
         if losses:
             raise LedgerUnusable(losses[-1]) from error
-        if not type(error).__module__.startswith(OF_PREFECTS_CLIENT):
+        if not isinstance(error, prefect_errors()):
             raise
         raise ServerFailed(
             f"the Prefect server at {url} did not do what was asked ({words_of(error)}): see its log "

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import httpx
 from prefect.blocks.core import Block
-from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_API_URL
 from pydantic import Field, HttpUrl, SecretStr
 
-from connectors.foreign import words_of
+from connectors.foreign import prefect_errors, words_of
 
 
 class BlockUnreadable(Exception):
@@ -93,7 +91,7 @@ def settings_from_block(name: str) -> dict[str, Any] | None:
         if "Unable to find block document" in str(error):
             return None
         raise BlockUnreadable(f"the Prefect block {name!r} can't be read ({words_of(error)}): save it again") from error
-    except (PrefectException, OSError, httpx.HTTPError) as error:
+    except (OSError, *prefect_errors()) as error:
         raise BlockUnreadable(
             f"the Prefect block {name!r} can't be read, and with it the account: {words_of(error)}"
         ) from error

@@ -60,10 +60,10 @@ OURS = frozenset({"cli", "connectors", "deployments", "domain", "flows", "tasks"
 SPEAKING = frozenset(
     {
         *("socket.gaierror", "ssl.SSLError", "builtins.ImportError", "builtins.UnicodeDecodeError"),
-        *("json.decoder.JSONDecodeError", "tomllib.TOMLDecodeError", "_csv.Error", "zlib.error", "zipfile.BadZipFile"),
-        *("sqlite3.Error", "redis.exceptions.ConnectionError", "redis.exceptions.TimeoutError", "httpx.ConnectError"),
-        *("_duckdb.ParserException", "_duckdb.BinderException", "_duckdb.CatalogException"),
-        *("_duckdb.PermissionException", "_duckdb.OutOfMemoryException", "_duckdb.InterruptException"),
+        *("json.JSONDecodeError", "tomllib.TOMLDecodeError", "csv.Error", "zlib.error", "zipfile.BadZipFile"),
+        *("sqlite3.Error", "redis.ConnectionError", "redis.TimeoutError", "httpx.ConnectError"),
+        *("duckdb.ParserException", "duckdb.BinderException", "duckdb.CatalogException"),
+        *("duckdb.PermissionException", "duckdb.OutOfMemoryException", "duckdb.InterruptException"),
     }
 )
 """Errors whose text names files, hosts, positions and a person's input, and quotes no answer and no row."""
@@ -74,6 +74,16 @@ MOST = 300
 
 class Defect(Exception):
     """An error that nothing expects, as logs and Prefect may have it."""
+
+
+def prefect_errors() -> tuple[type[Exception], ...]:
+    """The errors of Prefect's client: Prefect's own, and those of httpx, or of httpx2 once Prefect is built on that.
+
+    These two have no class in common: the one in use stands above Prefect's own error of an HTTP status.
+    """
+    from prefect.exceptions import PrefectException, PrefectHTTPStatusError  # loads Prefect
+
+    return PrefectException, *(kind for kind in PrefectHTTPStatusError.__mro__ if kind.__name__ == "HTTPError")
 
 
 def words_of(error: BaseException) -> str:
@@ -139,7 +149,9 @@ def _inmost(error: BaseException) -> BaseException:
 
 
 def _names(error: BaseException) -> set[str]:
-    return {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    """The public names of its kinds: of the package, not of the module in it. httpx2 has the names of httpx."""
+    packages = ((kind.__module__.partition(".")[0].lstrip("_"), kind.__qualname__) for kind in type(error).__mro__)
+    return {f"{package.replace('httpx2', 'httpx')}.{name}" for package, name in packages}
 
 
 def _text_of(error: BaseException) -> str:
@@ -178,7 +190,7 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "builtins.OSError": _of_system,
     "psycopg.Error": _of_postgresql,
     "httpx.HTTPStatusError": lambda error: f"HTTP {error.response.status_code}",
-    "xml.etree.ElementTree.ParseError": lambda error: "no XML at line {}, column {}".format(*error.position),
-    "pydantic_core._pydantic_core.ValidationError": _of_pydantic,
+    "xml.ParseError": lambda error: "no XML at line {}, column {}".format(*error.position),
+    "pydantic_core.ValidationError": _of_pydantic,
 }
 """The part that may be shown of errors whose whole text may not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 import time
@@ -12,16 +13,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
+from urllib.request import urlopen
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import httpx
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import PrefectHTTPStatusError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -30,7 +30,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from connectors.export_formats import ExportFormat
-from connectors.foreign import words_of
+from connectors.foreign import prefect_errors, words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.overview import counted_by_state, every_batch
 from connectors.ledger.records import OrderRecord, line_of
@@ -327,8 +327,8 @@ class Page:
         """The sandbox's clock goes on by a day, so that its parcels move."""
         if not (xportcn := XportcnSettings()).is_sandbox:
             raise HTTPException(404, "There is no sandbox")
-        clock, days = f"{xportcn.base_url}/_sandbox/clock", {"advance_s": DAY_S}
-        (await asyncio.to_thread(httpx.post, clock, json=days)).raise_for_status()
+        clock, day = f"{xportcn.base_url}/_sandbox/clock", json.dumps({"advance_s": DAY_S}).encode()
+        await asyncio.to_thread(lambda: urlopen(clock, day, timeout=ANSWERS_WITHIN_S).close())
         return RedirectResponse("/", 303)
 
     async def failed(self, request: Request, error: Exception) -> Response:
@@ -350,7 +350,7 @@ async def ask_server() -> Server:
             nights = await client.read_flow_runs(flow_run_filter=runs, sort=first, limit=1)
             asks = await that_ask(client)
             asking = [(run.name, paused_at(run), await asked_by(client, run), run_page(run.id)) for run in asks]
-    except (httpx.HTTPError, PrefectHTTPStatusError, OSError):
+    except (*prefect_errors(), OSError):
         return Server()
     return Server(forms, nights[0].expected_start_time if nights else None, asking)
 
@@ -374,7 +374,7 @@ def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[
     views = (page.search, page.order, page.batches, page.report, page.downloads, page.download, page.table)
     routes = [Route("/", page.today), *(Route(f"/{view.__name__}", view) for view in views)]
     routes += [Route("/upload", page.upload, methods=["GET", "POST"]), Route("/day", page.pass_day, methods=["POST"])]
-    known = (ClientDisconnect, HTTPException, LedgerUnusable, SnapshotError, OSError, httpx.HTTPError)
+    known = (ClientDisconnect, HTTPException, LedgerUnusable, SnapshotError, OSError)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
     names = {name.strip().lower() for name in settings.page_hosts.split(",")} - {""}
     password = settings.page_password.get_secret_value()

@@ -7,7 +7,6 @@ the same deadline.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -15,15 +14,16 @@ from http.client import NOT_FOUND
 from typing import Any
 from uuid import UUID
 
-from httpx import HTTPError, HTTPStatusError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.flow_runs import apause_flow_run
-from prefect.input import RunInput
-from prefect.input.run_input import keyset_from_base_key
-from prefect.states import Running
+from prefect.input import RunInput, keyset_from_paused_state
+from prefect.states import Paused, Running
 
+from connectors.foreign import prefect_errors
+from connectors.settings import deployed_run
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.engine.resources import utc_now
 
@@ -37,8 +37,7 @@ class CancelledBelow(Exception):
 
 def outermost_run() -> UUID:
     """The run of the deployment; a night asks in a run below it, which differs between attempts."""
-    run_id = os.environ.get("PREFECT__FLOW_RUN_ID")
-    return UUID(run_id) if run_id else this_run()
+    return UUID(run_id) if (run_id := deployed_run()) else this_run()
 
 
 def this_run() -> UUID:
@@ -53,7 +52,7 @@ async def asked_since(key: str) -> AsyncIterator[datetime]:
     """When this question was first asked, by this process or an earlier one; an answered question is forgotten."""
     run_id = outermost_run()
     yield await _first_asked(run_id, key)
-    with suppress(HTTPError):
+    with suppress(*prefect_errors()):
         async with get_client() as client:
             await client.delete_flow_run_input(run_id, key)
 
@@ -62,7 +61,7 @@ async def _first_asked(run_id: UUID, key: str) -> datetime:
     async with get_client() as client:
         try:
             return datetime.fromisoformat(await client.read_flow_run_input(run_id, key))
-        except HTTPStatusError as error:
+        except PrefectHTTPStatusError as error:
             if error.response.status_code != NOT_FOUND:
                 raise
         now = utc_now()
@@ -82,7 +81,7 @@ async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapp
     except TimeoutError:
         if await _ended(nothing):
             return None
-        return await form.aload(keyset_from_base_key(f"paused-{key}"))  # a person answered at the last moment
+        return await form.aload(keyset_from_paused_state(Paused(pause_key=key)))  # a person answered at the last moment
 
 
 async def _given_or_cancelled(form: type[RunInput], key: str, left_s: float) -> RunInput:
@@ -102,7 +101,7 @@ async def _cancelled_below() -> None:
     while True:
         await asyncio.sleep(POLL_S)
         if this_run() != outermost_run() and await is_cancelled(this_run()):
-            with suppress(HTTPError):
+            with suppress(*prefect_errors()):
                 async with get_client() as client:
                     await client.set_flow_run_state(this_run(), Running(), force=True)
                 return
@@ -110,7 +109,7 @@ async def _cancelled_below() -> None:
 
 async def is_cancelled(run_id: UUID) -> bool:
     """Whether this run was cancelled, as far as the server can say."""
-    with suppress(HTTPError):
+    with suppress(*prefect_errors()):
         async with get_client() as client:
             state = (await client.read_flow_run(run_id)).state
             return state is not None and (state.is_cancelling() or state.is_cancelled())
@@ -121,13 +120,13 @@ async def _given(form: type[RunInput], key: str, left_s: float) -> RunInput:
     """The filled-in form. A server that is away for a while takes no answers and keeps the question."""
     try:
         return await apause_flow_run(wait_for_input=form, timeout=int(left_s) + SPARE_S, poll_interval=POLL_S, key=key)
-    except HTTPError as error:
+    except prefect_errors() as error:
         if not await _is_paused(key):
             raise
         run_logger().warning("The Prefect server was away (%s); still waiting for approval", type(error).__name__)
         while await _is_paused(key):  # noqa: ASYNC110 - only the server knows
             await asyncio.sleep(POLL_S)
-        return await form.aload(keyset_from_base_key(f"paused-{key}"))
+        return await form.aload(keyset_from_paused_state(Paused(pause_key=key)))
 
 
 async def _is_paused(key: str) -> bool:
@@ -137,7 +136,9 @@ async def _is_paused(key: str) -> bool:
             try:
                 state = (await client.read_flow_run(this_run())).state
                 return state is not None and state.is_paused() and state.state_details.pause_key == key
-            except HTTPError:
+            except ObjectNotFound:
+                return False
+            except prefect_errors():
                 await asyncio.sleep(POLL_S)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import (
@@ -26,6 +25,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateType
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
+from connectors.foreign import prefect_errors
 from connectors.ledger.overview import pulse
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -223,7 +223,7 @@ async def links_from(report: BatchReport) -> Leads:
     """The links of the forms that lead on from orders of a report; none while Prefect's server does not answer."""
     forms: dict[str, UUID] = {}
     if run_form("any") and not report.dry_run and any(line.state in NEEDS_A_PERSON for line in report.orders):
-        with suppress(httpx.HTTPError, PrefectHTTPStatusError):
+        with suppress(*prefect_errors()):
             async with get_client() as client:
                 forms = {one.name: one.id for one in await client.read_deployments()}
 

@@ -22,12 +22,13 @@ import psycopg
 import pyarrow as pa
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
+from prefect.exceptions import ObjectNotFound
 from pydantic import BaseModel
 from redis.exceptions import ConnectionError as RedisGone
 from redis.exceptions import ResponseError
 from sqlalchemy.exc import IntegrityError
 
-from connectors.foreign import OURS, Defect, shut, shut_logs, traceback_of, words_of
+from connectors.foreign import OURS, Defect, prefect_errors, shut, shut_logs, traceback_of, words_of
 from connectors.ledger.engine import LedgerUnusable, open_engine
 from connectors.request_files.decoding import Malformed
 from tests.postgres import Postgres
@@ -44,6 +45,11 @@ def raised(act: Callable[[], object]) -> Exception:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
         act()
     return caught.value
+
+
+def of_httpx2(name: str, **has: object) -> type[Exception]:
+    """A class as the successor of httpx has it, by the name that it has there."""
+    return type(name, (Exception,), {"__module__": "httpx2", **has})
 
 
 def refused() -> aiohttp.ClientConnectorError:
@@ -73,6 +79,7 @@ def of_http(status: int) -> httpx.HTTPStatusError:
         (URLError(ConnectionRefusedError(errno.ECONNREFUSED, "x")), "Connection refused"),
         (ssl.SSLError(1, "certificate verify failed"), "certificate verify failed"),
         (of_http(404), "HTTP 404"),
+        (of_httpx2("HTTPStatusError", response=of_http(503).response)(JANE), "HTTP 503"),
         (RedisGone("Error 111 connecting to 127.0.0.1:1"), "Error 111 connecting to 127.0.0.1:1"),
         (ResponseError(JANE), "ResponseError"),
         (sqlite3.OperationalError("database or disk is full"), "database or disk is full"),
@@ -88,6 +95,15 @@ def of_http(status: int) -> httpx.HTTPStatusError:
 )  # fmt: skip
 def test_only_what_can_quote_nothing_is_told(error: Exception, words: str) -> None:
     assert words_of(error) == words
+
+
+def test_errors_of_prefects_client_are_those_of_the_library_that_it_is_built_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    above = of_httpx2("HTTPError")
+    assert [issubclass(kind, prefect_errors()) for kind in (httpx.ConnectError, ObjectNotFound, above)] == [1, 1, 0]
+    monkeypatch.setattr("prefect.exceptions.PrefectHTTPStatusError", type("PrefectHTTPStatusError", (above,), {}))
+    assert [issubclass(kind, prefect_errors()) for kind in (ObjectNotFound, above)] == [1, 1]
 
 
 def test_postgresql_names_what_is_wrong_and_no_row(postgres: Postgres) -> None:

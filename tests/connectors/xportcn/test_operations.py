@@ -117,9 +117,10 @@ def test_errors_import_nothing_heavy() -> None:
     assert ran.stdout.strip() == ""
 
 
-def test_httpx_is_known_to_two_modules_only() -> None:
-    """Other connectors do not know which HTTP library carries them; one asks Prefect, which raises its errors."""
-    folder = ROOT / "connectors"
+def test_httpx_is_known_to_one_module_only() -> None:
+    """No other one knows which HTTP library carries its calls, or those of Prefect's client."""
+    folders = ("cli", "connectors", "deployments", "domain", "flows", "tasks")
     importing = re.compile(r"^(import|from) (httpx|httpx_aiohttp)\b", re.MULTILINE)
-    using = {path.name for path in folder.rglob("*.py") if importing.search(path.read_text(encoding="utf-8"))}
-    assert using == {"credentials_block.py", "http.py"}
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    using = [path for path in files if importing.search(path.read_text(encoding="utf-8"))]
+    assert using == [ROOT / "connectors" / "http.py"]
