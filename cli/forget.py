@@ -35,15 +35,15 @@ def forget_receivers(order_refs: Sequence[str], *, yes: bool, by: str | None, as
             for stands in standing:
                 require_over(stands)
             _require_yes(refs, [stands.order_ref for stands in standing if stands.never_begun], yes=yes)
-            told = forget(SourcingSettings(), ledger, refs, by=by or person())
+            erasure = forget(SourcingSettings(), ledger, refs, by=by or person())
         except StillNeeded as error:
             say(str(error))
             return COULD_NOT_RUN
     if as_json:
-        print_json({"orders": refs, **asdict(told)})
+        print_json({"orders": refs, **asdict(erasure)})
     else:
-        _show(refs, told)
-    return NEEDS_A_PERSON if told.left else 0
+        _show(refs, erasure)
+    return NEEDS_A_PERSON if erasure.left else 0
 
 
 def _require_yes(order_refs: Sequence[str], unordered: Sequence[str], *, yes: bool) -> None:
@@ -56,13 +56,13 @@ def _require_yes(order_refs: Sequence[str], unordered: Sequence[str], *, yes: bo
     typer.confirm(words, default=False, abort=True, err=True)
 
 
-def _show(order_refs: Sequence[str], told: Erased) -> None:
+def _show(order_refs: Sequence[str], erasure: Erased) -> None:
     words = f"Forgotten: the receiver of {', '.join(order_refs)}. Orders stay in the ledger, with their amounts."
     console.print(words, soft_wrap=True)
-    _list("Struck also from", told.erased)
-    _list("Left, and to be checked", told.left)
-    _list("May name them until", [f"{day}: {what}" for what, day in told.ends.items()])
-    _list("Not this program's to change", told.elsewhere)
+    _list("Struck also from", erasure.erased)
+    _list("Left, and to be checked", erasure.left)
+    _list("May name them until", [f"{day}: {what}" for what, day in erasure.ends.items()])
+    _list("Not this program's to change", erasure.elsewhere)
     console.print(OUTSIDE, soft_wrap=True)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.durable import NotScrubbed, scrub
-from connectors.foreign import words_of
+from connectors.foreign import prefect_errors, words_of
 from connectors.inbox import delete_old, last_end
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
@@ -49,10 +49,10 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
     Raises `StillNeeded` for an order that needs its receiver yet, or that is unknown: none after it is erased. After
     `SnapshotError`, `LedgerUnusable` or `ServerFailed` a second call goes on.
     """
-    told, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
+    erasure, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
     profiles = profiles_in(settings.data_dir)
     ledger.chunks.drop_old()
-    with _server(settings, records, told) as url:
+    with _server(settings, records, erasure) as url:
         runs = runs_with(url, order_refs, ledger.parts.wholes(order_refs), profiles) if url else []
         waiting, waits = waiting_without(settings.inbox, order_refs, ledger.parts.wholes(order_refs), profiles)
         named = waits.union(*(run.order_refs for run in runs))
@@ -61,39 +61,41 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
                 raise StillNeeded(f"nothing is known of an order {ref}; see all with: sourcing status")
         mentions = {ref: Mentions.of(ledger.forgotten.receivers_of(ref)) for ref in order_refs}
         others = {
-            ref: ledger.forgotten.others_with(ref, mentions[ref].telling, besides=order_refs) for ref in order_refs
+            ref: ledger.forgotten.others_with(ref, mentions[ref].identifying, besides=order_refs) for ref in order_refs
         }
         for ref in order_refs:
             ledger.forgotten.erase(ref, mentions[ref], by=by)
         rewrite(settings.inbox, waiting)
-        told.erased += map(str, waiting)
+        erasure.erased += map(str, waiting)
         reach(DURING_FORGET, "ledger")
-        told.erased += [f"snapshot {one}" for one in erase_snapshots(settings.snapshot_root, mentions)]
+        erasure.erased += [f"snapshot {one}" for one in erase_snapshots(settings.snapshot_root, mentions)]
         reach(DURING_FORGET, "snapshots")
         texts = {
             text
             for ref in order_refs
             for text in mentions[ref].without(part for one in others[ref].values() for part in one.values())
         }
-        _erase_logs(settings.data_dir, texts, told)
+        _erase_logs(settings.data_dir, texts, erasure)
         if url:
-            erase_runs(url, runs, texts, told)
+            erase_runs(url, runs, texts, erasure)
     reach(DURING_FORGET, "runs")
     for ref in order_refs:
         ledger.forgotten.finish(ref)
     reach(DURING_FORGET, "finished")
-    _scrub(ledger, settings.data_dir / SENDS, records, told)
+    _scrub(ledger, settings.data_dir / SENDS, records, erasure)
     delete_old(settings, settings.inbox, ledger.clock())
-    _tell_rest(settings, ledger, order_refs, others, told)
-    return told
+    _list_rest(settings, ledger, order_refs, others, erasure)
+    return erasure
 
 
 @contextmanager
-def _server(settings: SourcingSettings, records: Path, told: Erased) -> Iterator[str]:
+def _server(settings: SourcingSettings, records: Path, erasure: Erased) -> Iterator[str]:
     """The address of the Prefect server that has the runs, started if need be; empty where there are none."""
     if not os.environ.get("PREFECT_API_URL") and not running(records.parent):
         if settings.ledger_note.exists():
-            told.left.append(f"Prefect keeps its runs in PostgreSQL, and its server does not run: start it and {AGAIN}")
+            erasure.left.append(
+                f"Prefect has its runs in PostgreSQL, and its server does not run: start it and {AGAIN}"
+            )
         if settings.ledger_note.exists() or not records.exists():
             yield ""
             return
@@ -107,7 +109,7 @@ def _is_known(settings: SourcingSettings, ledger: Ledger, order_ref: str) -> boo
     return asked is not None or has_order(settings.snapshot_root, order_ref)
 
 
-def _erase_logs(data_dir: Path, texts: set[str], told: Erased) -> None:
+def _erase_logs(data_dir: Path, texts: set[str], erasure: Erased) -> None:
     """Overwrite texts in the logs of processes in place: they are being appended to."""
     for path in data_dir.rglob("*.log"):
         if path.parent.name == SENDS or not os.access(path, os.W_OK):
@@ -120,11 +122,11 @@ def _erase_logs(data_dir: Path, texts: set[str], told: Erased) -> None:
                     file.seek(at)
                     file.write(b"x" * len(text))
                     at = content.find(text, at + len(text))
-                    told.erased.append(str(path))
-    told.erased = list(dict.fromkeys(told.erased))
+                    erasure.erased.append(str(path))
+    erasure.erased = list(dict.fromkeys(erasure.erased))
 
 
-def _scrub(ledger: Ledger, send_logs: Path, records: Path, told: Erased) -> None:
+def _scrub(ledger: Ledger, send_logs: Path, records: Path, erasure: Erased) -> None:
     """Remove old rows from the files. A large ledger is not written anew beside a run, whose claims would wait."""
     try:
         file = sqlite_file(ledger.url)
@@ -134,35 +136,35 @@ def _scrub(ledger: Ledger, send_logs: Path, records: Path, told: Erased) -> None
         if records.exists():
             scrub(records)
     except NotScrubbed as error:
-        told.left.append(f"{error}; {AGAIN}")
+        erasure.left.append(f"{error}; {AGAIN}")
 
 
-def _tell_rest(
+def _list_rest(
     settings: SourcingSettings,
     ledger: Ledger,
     order_refs: Sequence[str],
     others: Mapping[str, Mapping[str, object]],
-    told: Erased,
+    erasure: Erased,
 ) -> None:
     same = sorted({other for found in others.values() for other in found})
-    told.left += [f"order {ref} names the same receiver: sourcing forget {ref}" for ref in same]
+    erasure.left += [f"order {ref} names the same receiver: sourcing forget {ref}" for ref in same]
     if runs := living(settings.data_dir / SENDS):
-        told.left.append(
+        erasure.left.append(
             f"a run is at work ({', '.join(runs)}), which may have read the order before; {AGAIN} afterwards"
         )
     if day := last_end(settings, settings.inbox):
-        told.ends["processed request files, fetched files, ledgers set aside"] = f"{day:%Y-%m-%d}"
+        erasure.ends["processed request files, fetched files, ledgers set aside"] = f"{day:%Y-%m-%d}"
     season = f"{datetime.now(UTC) + OUR_EVENTS:%Y-%m-%d}"
-    told.ends["states, logs and events of Prefect's runs"] = season
+    erasure.ends["states, logs and events of Prefect's runs"] = season
     if are_received(ledger.url):
-        told.ends["messages of the service, which by its contract name no receiver"] = season
+        erasure.ends["messages of the service, which by its contract name no receiver"] = season
     orders = ledger.orders(order_refs)
     sources = ledger.sources_of({order.batch_id for order in orders.values()}).values()
     home = settings.data_dir.absolute()
     files = {path for source in sources if (path := Path(source).absolute()).is_file() and home not in path.parents}
     backups = sorted(settings.data_dir.glob(f"{(sqlite_file(ledger.url) or Path('ledger')).stem}-*Z.db"))
-    told.elsewhere += [f"{path}: a backup; delete it, or forget again after a restore" for path in backups]
-    told.elsewhere += [f"{path}: your own file still has the order's lines; take them out" for path in sorted(files)]
+    erasure.elsewhere += [f"{path}: a backup; delete it, or forget again after a restore" for path in backups]
+    erasure.elsewhere += [f"{path}: your own file still has the order's lines; take them out" for path in sorted(files)]
 
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
@@ -229,7 +231,7 @@ def runs_with(
     return found
 
 
-def erase_runs(url: str, runs: Sequence[PastedRun], texts: Collection[str], told: Erased) -> None:
+def erase_runs(url: str, runs: Sequence[PastedRun], texts: Collection[str], erasure: Erased) -> None:
     """Erase these orders' lines from runs that have ended, with all their inputs, and these texts from all artifacts.
 
     Raises `ServerFailed`.
@@ -238,18 +240,18 @@ def erase_runs(url: str, runs: Sequence[PastedRun], texts: Collection[str], told
         for run in runs:
             if run.state not in ENDED:
                 words = f"run {run.name}: it is {run.state.lower()} with the order's lines"
-                told.left.append(f"{words}; give the same command again when it has ended")
+                erasure.left.append(f"{words}; give the same command again when it has ended")
                 continue
             _send(client, "PATCH", f"/flow_runs/{run.id}", {"parameters": run.parameters})
             for one in _send(client, "POST", f"/flow_runs/{run.id}/input/filter", {"prefix": "", "limit": PAGE}).json():
                 _send(client, "DELETE", f"/flow_runs/{run.id}/input/{one['key']}")
-            told.erased.append(f"parameters of run {run.name}")
+            erasure.erased.append(f"parameters of run {run.name}")
         for artifact in list(_pages(client, "/artifacts/filter")) if texts else ():
             told_there = {name: artifact[name] for name in ("data", "description")}
             kept = {name: _without(value, texts) for name, value in told_there.items()}
             if kept != told_there:
                 _send(client, "PATCH", f"/artifacts/{artifact['id']}", kept)
-                told.erased.append(f"artifact {artifact['key']}")
+                erasure.erased.append(f"artifact {artifact['key']}")
 
 
 def _without(value: Any, texts: Iterable[str]) -> Any:
@@ -279,9 +281,7 @@ def _asking(url: str) -> Iterator[SyncPrefectClient]:
     try:
         with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
             yield client
-    except Exception as error:
-        if not type(error).__module__.startswith(("httpx", "prefect")):
-            raise
+    except prefect_errors() as error:
         raise ServerFailed(
             f"the Prefect server at {without_password(url)} did not do what was asked ({words_of(error)}): "
             "see its log, and give the same command again"

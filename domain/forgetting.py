@@ -49,10 +49,10 @@ class Mentions:
     def without(self, others: Iterable[str]) -> frozenset[str]:
         """What to look for everywhere, but for what stands in these texts, which other orders still need."""
         needed = "\n".join(others).casefold()
-        return frozenset(text for text in self.telling if text.casefold() not in needed)
+        return frozenset(text for text in self.identifying if text.casefold() not in needed)
 
     @cached_property
-    def telling(self) -> frozenset[str]:
+    def identifying(self) -> frozenset[str]:
         """The texts that point to this person wherever they stand."""
         texts = {one.get(part, "") for one in self.receivers for part in CONTACT}
         texts |= {"".join(filter(str.isdigit, one.get("phone", ""))) for one in self.receivers}
@@ -65,11 +65,11 @@ class Mentions:
     @cached_property
     def _words(self) -> re.Pattern[str] | None:
         """All of a receiver: what is whole in any case, a single name as it is written or in capitals."""
-        whole = {text for one in self.receivers for text in one.values()} - self.telling
+        whole = {text for one in self.receivers for text in one.values()} - self.identifying
         single = {
             form for one in self.receivers for word in one.get("name", "").split() for form in (word, word.upper())
         }
-        patterns = [f"(?i:{re.escape(text)})" for text in sorted(self.telling, key=len, reverse=True)]
+        patterns = [f"(?i:{re.escape(text)})" for text in sorted(self.identifying, key=len, reverse=True)]
         patterns += [f"(?i:{_as_word(text)})" for text in sorted(whole, key=len, reverse=True) if _is_word(text)]
         patterns += [_as_word(text) for text in sorted(single - whole, key=len, reverse=True) if _is_word(text)]
         return re.compile("|".join(patterns)) if patterns else None

@@ -133,14 +133,6 @@ NAMED_SO = {
     "looked_for_by": "to look for something is plain English",
 }
 
-REBUILT = (
-    *("cli/forget.py", "connectors/ledger/forgetting.py", "connectors/ledger/store.py"),
-    *("connectors/snapshots/rewriting.py", "deployments/forgetting.py", "deployments/forgetting.py"),
-    "domain/forgetting.py",
-)
-"""Files of what is rebuilt: erasure. Their common words go with them."""
-
-
 TEXT = re.compile(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')
 WORD = re.compile(r"[A-Za-z_]\w*")
 A_NAME = re.compile(
@@ -213,13 +205,11 @@ def test_a_common_word_names_nothing_that_another_file_reads() -> None:
         f"{file}: {name}"
         for folder in PRODUCT
         for file, code in code_of(folder).items()
-        if file not in REBUILT and any(is_common(name) for names in A_NAME.findall(code) for name in names)
+        if any(is_common(name) for names in A_NAME.findall(code) for name in names)
         for name in defined(ast.parse((ROOT / file).read_text()))
         if is_common(name)
     }
-    found |= {
-        file for folder in PRODUCT for file in code_of(folder) if file not in REBUILT and is_common(Path(file).stem)
-    }
+    found |= {file for folder in PRODUCT for file in code_of(folder) if is_common(Path(file).stem)}
     assert sorted(found) == []
 
 

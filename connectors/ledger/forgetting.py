@@ -44,7 +44,7 @@ WORDS = frozenset(
 )
 """The columns, of any table, that may have data of an order's receiver."""
 
-SAID = ("message", "reason", "refusal", "tracking_urls")
+FREE_TEXTS = ("message", "reason", "refusal", "tracking_urls")
 """The JSON fields that are free text."""
 
 NO_LONGER = timedelta(microseconds=1)
@@ -85,11 +85,11 @@ class ForgottenRows(LedgerRows):
             return [*receivers_in(connection, order_ref), *((row or {}).get("receivers") or ())]
 
     def others_with(
-        self, order_ref: str, telling: Iterable[str], *, besides: Iterable[str] = ()
+        self, order_ref: str, identifying: Iterable[str], *, besides: Iterable[str] = ()
     ) -> dict[str, Receiver]:
         """Orders besides these that name the same person, by some of these texts, with the receiver of each."""
         receiver, ref = cast(receivers.c.receiver, Text), receivers.c.order_ref
-        found = [receiver.contains(json.dumps(one, ensure_ascii=False)[1:-1], autoescape=True) for one in telling]
+        found = [receiver.contains(json.dumps(one, ensure_ascii=False)[1:-1], autoescape=True) for one in identifying]
         if not found:
             return {}
         others = (
@@ -228,7 +228,7 @@ def _erase_outbox(
 
 def _outbox_of(order_ref: str, mentions: Mentions, *columns: ColumnElement[Any]) -> Select[Any]:
     told = (messages.c.subject, messages.c.body)
-    named = [column.icontains(text, autoescape=True) for column in told for text in (order_ref, *mentions.telling)]
+    named = [column.icontains(text, autoescape=True) for column in told for text in (order_ref, *mentions.identifying)]
     return select(*columns).where(or_(*named))
 
 
@@ -242,14 +242,14 @@ def _erased(column: str, value: Any, mentions: Mentions) -> Any:
     return erased_request(value) if column == "request" else _without(value, mentions)
 
 
-def _without(value: Any, mentions: Mentions, *, said: bool = True) -> Any:
-    """A text without the receiver; of JSON only the free text under `SAID`, since other fields are parsed again."""
+def _without(value: Any, mentions: Mentions, *, is_free: bool = True) -> Any:
+    """A text without the receiver; of JSON only under `FREE_TEXTS`, since other fields are parsed again."""
     if isinstance(value, str):
-        return mentions.erased(value) if said else value
+        return mentions.erased(value) if is_free else value
     if isinstance(value, list):
-        return [_without(one, mentions, said=said and not isinstance(one, dict)) for one in value]
+        return [_without(one, mentions, is_free=is_free and not isinstance(one, dict)) for one in value]
     if isinstance(value, dict):
-        return {name: _without(one, mentions, said=name in SAID) for name, one in value.items()}
+        return {name: _without(one, mentions, is_free=name in FREE_TEXTS) for name, one in value.items()}
     return value
 
 

@@ -163,7 +163,7 @@ def _without_gone(file: SnapshotFile, rows: pa.Table) -> pa.Table:
 
 
 ORDER = "order_ref"
-SAID = ("reason", "message", "question", "refusal", "expected", "seen", "remedy", "row", "tracking_urls")
+FREE_TEXTS = ("reason", "message", "question", "refusal", "expected", "seen", "remedy", "row", "tracking_urls")
 """The columns with free text that are not marked as personal."""
 
 Erase = Callable[[object, Mentions], object]
@@ -187,12 +187,12 @@ def erase_snapshots(root: Path, mentions: Mapping[str, Mentions]) -> list[str]:
     """
     if not root.is_dir():
         return []
-    said = SAID if any(one.receivers for one in mentions.values()) else ()
+    texts = FREE_TEXTS if any(one.receivers for one in mentions.values()) else ()
 
     def erased(file: SnapshotFile, rows: pa.Table) -> pa.Table:
         refs = rows[ORDER].to_pylist()
         for column, field in enumerate(rows.schema):
-            if erase := _erasing(file, field, said):
+            if erase := _erasing(file, field, texts):
                 values = zip(refs, rows.column(column).to_pylist(), strict=True)
                 new = [erase(value, mentions[ref]) if ref in mentions else value for ref, value in values]
                 rows = rows.set_column(column, field, pa.array(new, field.type))
@@ -201,7 +201,7 @@ def erase_snapshots(root: Path, mentions: Mapping[str, Mentions]) -> list[str]:
     def is_due(file: SnapshotFile, path: Path) -> bool:
         table = TABLES.get(file.table)
         schema = table.schema if table and table.version == file.schema_version else parquet.read_schema(path)
-        names = [field.name for field in schema if _erasing(file, field, said)]
+        names = [field.name for field in schema if _erasing(file, field, texts)]
         return bool(names) and any(not erased(file, rows).equals(rows) for rows in _rows_of(path, mentions, names))
 
     rewritten = rewrite(root, Change(is_due, erased))
@@ -221,13 +221,13 @@ def _rows_of(path: Path, order_refs: Iterable[str], columns: Iterable[str]) -> I
                 yield file.read_row_group(number, [ORDER, *columns]).filter(is_wanted)
 
 
-def _erasing(file: SnapshotFile, field: pa.Field, said: Collection[str]) -> Erase | None:
+def _erasing(file: SnapshotFile, field: pa.Field, texts: Collection[str]) -> Erase | None:
     """The function that erases a receiver from the values of a column; None for one that can't have any."""
     table, is_text = TABLES.get(file.table), pa.types.is_string(field.type)
     known = table and table.columns.get(field.name)
     if known.personal if known else is_text and is_gone(file, field.name):
         return lambda value, _: None if value is None else ""
-    if field.name not in said:
+    if field.name not in texts:
         return None
     if is_text:
         return lambda value, mentions: mentions.erased(value) if isinstance(value, str) else value

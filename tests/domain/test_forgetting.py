@@ -31,7 +31,7 @@ def test_words_of_an_order_name_nobody_any_more(said: str, erased: str) -> None:
 
 def test_only_what_points_to_one_person_is_looked_for_anywhere() -> None:
     """Not a city, a postcode or a short word, and not what another order still needs."""
-    assert MENTIONS.telling == {"May Müller 王", "+49 30 5551234", "49305551234", "may@x.example", "Elm Street 1"}
+    assert MENTIONS.identifying == {"May Müller 王", "+49 30 5551234", "49305551234", "may@x.example", "Elm Street 1"}
     assert MENTIONS.without(["may müller 王", "Elm Street 1, Berlin", "+49 30 5551234"]) == {
         "49305551234",
         "may@x.example",
@@ -44,5 +44,5 @@ def test_only_what_points_to_one_person_is_looked_for_anywhere() -> None:
 @given(st.text(min_size=3, max_size=12), st.text(max_size=8), st.text(max_size=8))
 def test_no_telling_part_survives(name: str, before: str, after: str) -> None:
     mentions = Mentions.of([{"name": name}])
-    for told in mentions.telling:
+    for told in mentions.identifying:
         assert told not in mentions.erased(f"{before}{told}{after}").replace(FORGOTTEN, "\0")

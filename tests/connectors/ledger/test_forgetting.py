@@ -154,8 +154,8 @@ def test_what_other_orders_say_stays(ledger: Ledger) -> None:
     put(ledger, "A-3", request=request("A-3", name="Ann", phone="1", email="ann@b.example", address="Elm"))
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     assert ledger.orders(["A-2"])["A-2"].request.receiver.city == "Xenopolis"
-    assert list(ledger.forgotten.others_with("A-1", MENTIONS.telling)) == ["A-2"]
-    assert ledger.forgotten.others_with("A-1", MENTIONS.telling, besides=["A-2"]) == {}
+    assert list(ledger.forgotten.others_with("A-1", MENTIONS.identifying)) == ["A-2"]
+    assert ledger.forgotten.others_with("A-1", MENTIONS.identifying, besides=["A-2"]) == {}
     assert ledger.forgotten.others_with("A-1", ()) == {}
 
 
