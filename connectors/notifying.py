@@ -64,10 +64,10 @@ def replaced_setting(settings: SourcingSettings) -> str:
 
 def _send_all(ledger: Ledger, names: Sequence[str], recipient: Recipient) -> tuple[int, Reason | None]:
     """Send all messages due for one recipient; after a failure the rest waits for the next round: it would fail too."""
-    sent = 0
+    sent, waits = 0, what_waits(ledger)  # read before the try, whose hold is for sending alone
     while messages := ledger.outbox.begin(recipient.name):
         reach(MESSAGE_CLAIMED)
-        if not (why := send(recipient, *composed(messages, what_waits(ledger)))):
+        if not (why := send(recipient, *composed(messages, waits))):
             reach(MESSAGE_SENT)
         ledger.outbox.end(messages, recipient.name, why, names)
         if why:

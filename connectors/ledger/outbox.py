@@ -113,12 +113,13 @@ class Outbox(LedgerRows):
 
     @repeating
     def withdraw(self, cause: str) -> bool:
-        """Withdraw an unsent message; False when a recipient has it already, or there was nothing to withdraw."""
+        """Withdraw an unsent message; False when a recipient may have it by now, or there was nothing to withdraw."""
+        now = self._ledger.clock()
         ending = update(messages).where(messages.c.cause == _key(cause), messages.c.ended_at.is_(None))
-        ending = ending.values(ended_at=self._ledger.clock(), ended=WITHDRAWN)
+        ending = ending.values(ended_at=now, ended=WITHDRAWN)
         with self._ledger.transaction([]) as connection:
             ended = _stored(connection, ending.returning(messages))
-        return any(not any(tries.sent_at for tries in one.tries.values()) for one in ended)
+        return any(all(tries.is_due(now) for tries in one.tries.values()) for one in ended)
 
     def is_due(self, recipients: Iterable[str]) -> bool:
         """Whether there is anything to send to these recipients, or to end, now. A read: cheap enough to poll."""

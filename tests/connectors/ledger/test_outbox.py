@@ -125,6 +125,17 @@ def test_what_a_recipient_has_is_not_withdrawn(ledger: Ledger) -> None:
     assert causes(ledger, "smtp") == []
 
 
+def test_what_a_recipient_may_have_by_now_is_not_withdrawn(ledger: Ledger, clock: MovableClock) -> None:
+    """It is being sent: its end is notified too. One that was refused so far is withdrawn."""
+    ledger.outbox.put(message("run:1"), message("run:2"))
+    tried = ledger.outbox.begin("ntfy")
+    assert not ledger.outbox.withdraw("run:1")
+    ledger.outbox.end(tried, "ntfy", LATE, ["ntfy"])
+    clock.advance(15)
+    assert ledger.outbox.withdraw("run:2")
+    assert causes(ledger) == []
+
+
 def test_old_news_is_not_sent(ledger: Ledger, clock: MovableClock) -> None:
     """A reminder of a deadline that is over, and what waited three days for a sender."""
     ledger.outbox.put(message("reminder:1", until=clock() + timedelta(hours=1)), message("run:1"))
