@@ -91,10 +91,12 @@ class ChunkWorker:
                 waited_s = 0.0 if self._in_hand else waited_s + TAKE_EVERY_S
 
     async def _take(self) -> Chunk | None:
+        in_hand = {*self._in_hand}  # it changes while the thread reads
+
         def take() -> Chunk | None:
             others = self._rows.at_work(self._shared)
             dead = [one for one in others if is_dead(self._resources.send_logs, one)]
-            return self._rows.take(self._shared, in_hand=self._in_hand, dead=dead)
+            return self._rows.take(self._shared, in_hand=in_hand, dead=dead)
 
         # a process that is cancelled meanwhile releases its chunks only after this one is taken
         return await shield_until_done(asyncio.to_thread(take), on_cancel=lambda: None)
