@@ -82,8 +82,18 @@ def _giving(body: bytes, receive: Receive) -> Receive:
     return give
 
 
-KEPT = ("alembic_version", "block_type", "block_schema", "block_schema_reference")
-"""The tables of a new database with rows; all others are emptied before it is kept."""
+def saving_template(app: ASGIApp, records: Path) -> ASGIApp:
+    """The server, whose new database is kept for the next ones as it is before the first request."""
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        async def saved_before(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                save_template(records)
+            await send(message)
+
+        await app(scope, receive, saved_before if scope["type"] == "lifespan" else send)
+
+    return served
 
 
 def template_path() -> Path:
@@ -103,7 +113,7 @@ def copy_template(records: Path) -> None:
 
 
 def save_template(records: Path) -> None:
-    """Keep a server's new database for the next ones, without what it has recorded since."""
+    """Keep a database for the next servers, where none is kept."""
     kept = template_path()
     unborn = kept.with_name(f".{kept.name}.{os.getpid()}")
     with suppress(OSError, sqlite3.Error):
@@ -112,7 +122,8 @@ def save_template(records: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         try:
             _copy(records, unborn)
-            _empty(unborn)
+            with closing(sqlite3.connect(unborn)) as connection:
+                connection.execute("PRAGMA journal_mode = DELETE")  # other users may read it and write nothing beside
             os.rename(unborn, kept)
         finally:
             unborn.unlink(missing_ok=True)
@@ -126,13 +137,3 @@ def _copy(source: Path, target: Path) -> None:
         target.touch(mode=0o600)
         with closing(sqlite3.connect(target)) as new:
             old.backup(new)
-
-
-def _empty(records: Path) -> None:
-    with closing(sqlite3.connect(records)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        with connection:
-            for name in {name for (name,) in tables.fetchall()}.difference(KEPT):
-                connection.execute(f'DELETE FROM "{name}"')
-        connection.execute("VACUUM")

@@ -25,7 +25,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from connectors.foreign import words_of
-from deployments.prefect_patches import RetryWhenBusy, copy_template, save_template
+from deployments.prefect_patches import RetryWhenBusy, copy_template, saving_template
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -169,9 +169,10 @@ def _serve(folder: Path, host: str, port: int) -> None:
     is_new = str(records) in os.environ.get("PREFECT_API_DATABASE_CONNECTION_URL", "") and not records.exists()
     if is_new:
         copy_template(records)
+    app = RetryWhenBusy(create_app(final=True))
     identity = uuid.uuid4().hex
     config = uvicorn.Config(
-        RetryWhenBusy(create_app(final=True)),
+        saving_template(app, records) if is_new else app,
         host=host,
         port=port,
         log_level="warning",
@@ -182,19 +183,17 @@ def _serve(folder: Path, host: str, port: int) -> None:
         url = f"http://{host}:{place.getsockname()[1]}/api"
         put(folder / NOTE, json.dumps(asdict(Address(url, os.getpid(), identity))))
         server = uvicorn.Server(config)
-        threading.Thread(target=_end_when_idle, args=(server, folder, is_new), daemon=True).start()
+        threading.Thread(target=_end_when_idle, args=(server, folder), daemon=True).start()
         server.run(sockets=[place])
     if not server.started:
         raise SystemExit("Prefect's server did not start")
 
 
-def _end_when_idle(server: Server, folder: Path, is_new: bool) -> None:  # noqa: FBT001
+def _end_when_idle(server: Server, folder: Path) -> None:
     while not server.started and not server.should_exit:
         time.sleep(0.05)
     gc.freeze()
     gc.enable()
-    if is_new and server.started:
-        save_template(folder / "prefect.db")
     last_seen = time.monotonic()
     while time.monotonic() - last_seen < IDLE_S:
         time.sleep(1)

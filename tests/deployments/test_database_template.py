@@ -7,9 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from deployments import prefect_patches
-from deployments.prefect_patches import copy_template, save_template
+from deployments.prefect_patches import copy_template, save_template, saving_template
 
 
 @pytest.fixture
@@ -19,27 +20,39 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def records_of_a_run(path: Path) -> Path:
+def record(path: Path, table: str) -> Path:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        for table in ("alembic_version", "block_type", "flow_run"):
-            connection.execute(f"CREATE TABLE {table} (name)")
-            connection.execute(f"INSERT INTO {table} VALUES ('{table}')")
+        connection.execute(f'CREATE TABLE "{table}" (name)')
     return path
 
 
-def rows(path: Path, table: str) -> int:
+def tables(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
-        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(count)
+        return [name for (name,) in connection.execute("SELECT name FROM sqlite_master ORDER BY name")]
 
 
-def test_a_new_folder_begins_with_an_empty_database(kept: Path, tmp_path: Path) -> None:
-    """Its version and the types of blocks are there, runs are not."""
-    save_template(records_of_a_run(tmp_path / "first.db"))
+async def receive() -> Message:
+    raise AssertionError
+
+
+async def test_a_new_folder_begins_with_a_database_as_it_was_before_the_first_request(
+    kept: Path, tmp_path: Path
+) -> None:
+    """Its version is there, runs are not."""
+    records = tmp_path / "first.db"
+
+    async def server(_scope: Scope, _receive: Receive, send: Send) -> None:
+        record(records, "alembic_version")
+        await send({"type": "lifespan.startup.complete"})
+
+    async def noted(message: Message) -> None:
+        record(records, message["type"])
+
+    await saving_template(server, records)({"type": "lifespan"}, receive, noted)
     copy_template(tmp_path / "second.db")
-    assert [rows(tmp_path / "second.db", table) for table in ("alembic_version", "block_type", "flow_run")] == [1, 1, 0]
-    assert rows(tmp_path / "first.db", "flow_run") == 1
+    assert tables(records) == ["alembic_version", "lifespan.startup.complete"]
+    assert tables(tmp_path / "second.db") == ["alembic_version"]
 
 
 @pytest.mark.parametrize("content", [None, b"no database at all, but long enough to be taken for one"])
@@ -55,5 +68,5 @@ def test_without_a_sound_one_prefect_makes_its_own(kept: Path, tmp_path: Path, c
 def test_where_it_can_not_be_written_nothing_is_kept(kept: Path, tmp_path: Path) -> None:
     """An installation may belong to somebody else."""
     kept.parent.write_text("a file where the folder would be")
-    save_template(records_of_a_run(tmp_path / "first.db"))
+    save_template(record(tmp_path / "first.db", "flow_run"))
     assert not kept.exists()
