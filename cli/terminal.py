@@ -164,11 +164,13 @@ def bars_aside() -> Iterator[None]:
     if display is None:
         yield
         return
+    height = len(messages.render_lines(display.get_renderable()))
     display.stop()
     yield
     for task in display.tasks:
         display.update(task.id, visible=not task.finished)
-    display.live._live_render._shape = None  # else it begins by wiping as many lines as it had
+    if messages.is_interactive:
+        messages.line(max(0, height - 1))  # it begins by wiping as many lines as it had
     display.start()
 
 
@@ -239,7 +241,7 @@ LOG_LINE = _LogLine(logging.WARNING)
 
 def quiet_prefect() -> None:
     """Hide Prefect's own log lines from the terminal: they still reach its server; our own warnings are printed."""
-    import prefect.main  # noqa: F401 - makes Prefect's handlers, which would else come after this
+    from prefect import flow  # noqa: F401 - makes Prefect's handlers, which would else come after this
     from prefect.logging.handlers import PrefectConsoleHandler
 
     logging.getLogger("sourcing").addHandler(LOG_LINE)  # adding it again changes nothing

@@ -18,18 +18,10 @@ from urllib.parse import urlencode
 
 import aiohttp
 import httpx
-from aiohttp import (
-    BaseConnector,
-    ClientRequest,
-    ClientResponse,
-    ClientTimeout,
-    ConnectionTimeoutError,
-)
+from aiohttp import BaseConnector, ClientRequest, ClientResponse, ClientTimeout, ConnectionTimeoutError, Payload
 from aiohttp.connector import Connection
 from aiohttp.http import StreamWriter
-from aiohttp.payload import Payload
 from httpx_aiohttp import AiohttpTransport
-from httpx_aiohttp.transport import AiohttpResponseStream
 from yarl import URL
 
 from connectors.crash_points import AFTER_SEND, reach
@@ -128,9 +120,9 @@ class GuardedRequest(ClientRequest):
             continue100=None,
             timer=self._timer,
             request_info=self.request_info,
-            traces=self._traces,
+            traces=[],
             loop=self.loop,
-            session=self._session,
+            session=self.session,
             stream_writer=writer,
         )
         _current.get().first_byte()
@@ -145,7 +137,7 @@ class GuardedRequest(ClientRequest):
 PACKINGS = ("gzip", "deflate")
 """The accepted encodings. One layer alone is unpacked: a packing within a packing multiplies beyond any bound."""
 
-MEGABYTE = 1 << 20
+MEGABYTE, PART = 1 << 20, 1 << 14
 
 # Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
 # the wire leaves it unanswered.
@@ -250,15 +242,13 @@ class Http:
 
 def is_garbled(error: Exception) -> bool:
     """Whether bytes came that are no HTTP answer. An answer that a reset cut short does not count."""
-    found = error.__cause__ if isinstance(error, httpx.ReadError) else error
-    return isinstance(found, GARBLED) and not (
-        isinstance(found, aiohttp.ClientPayloadError) and ConnectionResetError.__name__ in str(found)
-    )
+    was_cut = isinstance(error, aiohttp.ClientPayloadError) and ConnectionResetError.__name__ in str(error)
+    return isinstance(error, GARBLED) and not was_cut
 
 
 def _unpacked(response: aiohttp.ClientResponse, packed_as: str) -> AsyncIterator[bytes]:
-    stream = AiohttpResponseStream(response)
-    return httpx.Response(response.status, headers={"content-encoding": packed_as}, stream=stream).aiter_bytes()
+    packed = response.content.iter_chunked(PART)
+    return httpx.Response(response.status, headers={"content-encoding": packed_as}, content=packed).aiter_bytes()
 
 
 def _session(transport: AiohttpTransport) -> aiohttp.ClientSession:

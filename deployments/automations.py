@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.automations import AutomationCore
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState
-from prefect.events.schemas.automations import EventTrigger, Posture
-from prefect.events.schemas.events import ResourceSpecification
+from prefect.events import ChangeFlowRunState, EventTrigger, Posture, ResourceSpecification
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient

@@ -34,8 +34,7 @@ from prefect.client.schemas.filters import (
     Operator,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.events.clients import get_events_client
-from prefect.events.schemas.events import Event, RelatedResource, Resource
+from prefect.events import Event, RelatedResource, Resource, get_events_client
 
 from connectors.foreign import words_of
 from connectors.process_locks import folder_of, forget, has_died, prune

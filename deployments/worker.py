@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import runpy
 import sys
 import threading
 import time
@@ -25,8 +26,6 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     await_server()
     asyncio.run(_redirect())
-    from prefect.cli import app
-
     from deployments.run_recovery import watch
 
     threading.Thread(target=watch, args=(datetime.now(UTC),), daemon=True).start()
@@ -37,7 +36,7 @@ def main() -> None:
     named = ["--name", *words] if words else []
     sys.argv[1:] = ["worker", "start", "--type", "process", *named, "--pool", *pool]
     sys.argv += ["--base-job-template", template, "--with-healthcheck"]
-    app()
+    runpy.run_module("prefect", run_name="__main__")
 
 
 async def _redirect() -> None:

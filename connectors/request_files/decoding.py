@@ -86,15 +86,16 @@ def check_encoding(name: str) -> str:
     if not name.strip():
         return ""
     try:
-        codec = codecs.lookup(name.strip())
+        known = codecs.lookup(name.strip()).name
+        "a".encode(known)  # codecs from bytes to bytes, such as hex, are no encodings
     except (LookupError, ValueError):
-        codec = None
-    if codec is None or not codec._is_text_encoding or codec.name.replace("_", "-") in NO_TEXT:
+        known = ""
+    if not known or known.replace("_", "-") in NO_TEXT:
         raise ValueError(
             f"{name[:40]!r} is no encoding of text that is known here; "
             "use a name such as utf-8, gb18030, big5, shift_jis, euc_kr or cp1252"
         )
-    return codec.name
+    return known
 
 
 def text_of(content: bytes, named: str) -> io.TextIOWrapper:

@@ -322,7 +322,7 @@ class CircuitBreaker:
         finally:
             waiting.cancel()
 
-    async def _enter(self, *, holds_lease: bool) -> None:
+    async def enter(self, *, holds_lease: bool) -> None:
         while True:
             await (self.wait_ready() if _may_wait.get() and not holds_lease else self._ready_soon())
             await self._queue_for_place(self._queues[not holds_lease])
@@ -346,9 +346,9 @@ class CircuitBreaker:
     def _give_up(self) -> None:
         """Free a place that was taken without a call."""
         self._rates[-1].put_back()
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         self._in_flight -= 1
         self.admit()
 
@@ -410,10 +410,10 @@ class _Passing:
         self._holds_lease = holds_lease
 
     async def __aenter__(self) -> None:
-        await self._breaker._enter(holds_lease=self._holds_lease)
+        await self._breaker.enter(holds_lease=self._holds_lease)
 
     async def __aexit__(self, *_: object) -> None:
-        self._breaker._leave()
+        self._breaker.leave()
 
 
 def _loop_time() -> float:

@@ -55,17 +55,17 @@ class Renames:
 
     def to_service(self, content: Any) -> Any:
         """Content with the service's names."""
-        return self._each(content, reading=False)
+        return self.each(content, reading=False)
 
     def to_contract(self, content: Any) -> Any:
         """Content with the contract's names. A field whose name one of them takes is kept under another name."""
-        return self._each(content, reading=True)
+        return self.each(content, reading=True)
 
-    def _each(self, content: Any, *, reading: bool) -> Any:
+    def each(self, content: Any, *, reading: bool) -> Any:
         if not self:
             return content
         if isinstance(content, list):
-            return [self._each(entry, reading=reading) for entry in content]
+            return [self.each(entry, reading=reading) for entry in content]
         if isinstance(content, str):
             return self._in_text(content, reading=reading)
         if isinstance(content, Mapping):
@@ -78,7 +78,7 @@ class Renames:
         for key, value in content.items():
             new = names.get(key) or _displaced(key, names)
             below = self.below.get(new if reading else key)
-            renamed[new] = below._each(value, reading=reading) if below else value
+            renamed[new] = below.each(value, reading=reading) if below else value
         return renamed
 
     def _in_text(self, text: str, *, reading: bool) -> str:
@@ -88,7 +88,7 @@ class Renames:
             return text
         if not isinstance(content, dict | list):
             return text
-        renamed = self._each(content, reading=reading)
+        renamed = self.each(content, reading=reading)
         return json.dumps(renamed, ensure_ascii=False, separators=(",", ":"))
 
 

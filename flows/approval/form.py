@@ -193,9 +193,7 @@ def form_for(
             Field(shown_hash, title="Plan", description="Ties your answer to the plan above; leave it as it is"),
         ),
     }
-    form = create_model("Approval", __base__=RunInput, **fields)
-    form._description = description
-    return form
+    return create_model("Approval", __base__=RunInput, **fields).with_initial_data(description)
 
 
 def _orders(choices: Sequence[str], before: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -1,0 +1,329 @@
+"""Inner names of other programs: each stands in one table with its reason, and what to do on the day it goes.
+
+`PRIVATE` is compared both ways without starting or importing any of them: their installed source has the name, and
+the product touches no inner name that is not listed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from prefect import settings
+
+from tests.running import ROOT
+from tests.test_vocabulary import PRODUCT
+
+
+class Private(NamedTuple):
+    """`name` stands in the product's file `at`; the file `of` of an installed package must have the text `has`."""
+
+    name: str
+    at: str
+    of: str
+    has: str
+    why: str
+    on_that_day: str
+
+
+PRIVATE = (
+    Private(
+        "prefect.server.api.server",
+        "deployments/server_process.py",
+        "prefect/server/api/server.py",
+        "def create_app(",
+        "`prefect server start` has neither a note of its address nor an end when no command needs it",
+        "Start `prefect server start` as a process, and take its address from a port chosen before.",
+    ),
+    Private(
+        "SERVICE_UNAVAILABLE",
+        "deployments/prefect_patches.py",
+        "prefect/server/api/server.py",
+        "status_code=status.HTTP_503_SERVICE_UNAVAILABLE",
+        "a browser does not repeat what Prefect's server refuses while SQLite is busy",
+        "Find out how the server answers while its database is locked, and let RetryWhenBusy know that answer.",
+    ),
+    Private(
+        "prefect.server.events.ordering",
+        "deployments/causal_order.py",
+        "prefect/server/events/ordering/memory.py",
+        "async def event_has_been_seen(",
+        "after a restart events would wait a quarter of an hour for earlier ones",
+        "Take deployments.causal_order out of the server's settings, and see that lost runs are still started again.",
+    ),
+    Private(
+        "prefect.server.events.schemas.events",
+        "deployments/causal_order.py",
+        "prefect/server/events/schemas/events.py",
+        "class Event(",
+        "the type of the parameter that is overridden",
+        "Annotate the event as the overridden method does.",
+    ),
+    *(
+        Private(
+            "prefect.server.concurrency.lease_storage.filesystem",
+            at,
+            "prefect/server/concurrency/lease_storage/filesystem.py",
+            "class ConcurrencyLeaseStorage(",
+            "the server's limits outlive its restart; the documented module keeps them in memory",
+            "Take the setting out, or name the module that keeps leases on disk.",
+        )
+        for at in ("deployments/serving.py", "deployments/systemd/sourcing-prefect.service")
+    ),
+    Private(
+        "PREFECT_SERVER_ENCRYPTION_KEY",
+        "deployments/local_server.py",
+        "prefect/server/utilities/encryption.py",
+        '"PREFECT_SERVER_ENCRYPTION_KEY"',
+        "the key of Prefect's secrets stands beside the database, not in it; no documented setting has it",
+        "Find the setting that holds the key now, or existing secrets can't be read.",
+    ),
+    Private(
+        "PREFECT__FLOW_RUN_ID",
+        "connectors/settings.py",
+        "prefect/runtime/flow_run.py",
+        'os.getenv("PREFECT__FLOW_RUN_ID")',
+        "the lock of a run is held before Prefect is imported; `prefect.runtime` reads the same",
+        "Read prefect.runtime.flow_run.id in deployed_run, or the new variable.",
+    ),
+    Private(
+        "prefect.flow_engine",
+        "cli/running.py",
+        "prefect/flow_engine.py",
+        "def run_flow(",
+        "it is imported while the server starts, else after that",
+        "Leave the import away: a command takes a moment longer.",
+    ),
+    Private(
+        "prefect.events.related",
+        "flows/prefect_ui/events.py",
+        "prefect/events/related.py",
+        "async def related_resources_from_run_context(",
+        "events are sent in one call a chunk, with the run that Prefect's own sender would add",
+        "Name flow run and deployment of the context by hand.",
+    ),
+    Private(
+        "prefect.task_engine",
+        "tasks/engine/retrying.py",
+        "prefect/task_engine.py",
+        "async def run_task_async(",
+        "a task run that is made beforehand has no event of its own for Pending",
+        "Call the task as any other.",
+    ),
+    Private(
+        "create_local_run",
+        "tasks/engine/retrying.py",
+        "prefect/tasks.py",
+        "async def create_local_run(",
+        "a task run that is made beforehand has no event of its own for Pending",
+        "Call the task as any other.",
+    ),
+    *(
+        Private(
+            name,
+            "connectors/ui_pages.py",
+            "prefect/server/ui-v2/assets/index-*.js",
+            has,
+            "messages and reports lead to the page where something is to be done; Prefect documents no addresses",
+            "Open the page in the UI, and write its new address into ui_pages.py.",
+        )
+        for name, has in (
+            ("runs/flow-run/{run_id}", "/runs/flow-run/$id"),
+            ("flow-run-search", "flow-run-search"),
+            ("deployments/deployment/{deployment_id}/run", "/deployments/deployment/$id/run"),
+            ("flowOrDeploymentName", "flowOrDeploymentName"),
+            ("artifacts/{'artifact' if _is_id(id_or_key) else 'key'}", "/artifacts/key/$key"),
+        )
+    ),
+    Private(
+        "Running 1 deployment pull step",
+        "deployments/run_log.py",
+        "prefect/deployments/steps/core.py",
+        "All deployment steps completed",
+        "a run's log begins with what it does, not with how Prefect came into its folder",
+        "Reword OF_NO_INTEREST; until then those lines are shown.",
+    ),
+    Private(
+        "Finished in state Completed()",
+        "flows/prefect_ui/expected_errors.py",
+        "prefect/task_engine.py",
+        "Finished in state",
+        "each stage logs its progress, so that Prefect's line is its second",
+        "Reword the filter; until then those lines are shown.",
+    ),
+    Private(
+        "Unable to find block document",
+        "connectors/credentials_block.py",
+        "prefect/blocks/core.py",
+        "Unable to find block document",
+        "a missing block means another account, an unreadable one stops the run; both are a ValueError",
+        "Tell the two apart anew in settings_from_block, before a run takes the wrong account.",
+    ),
+    Private(
+        "patch.object(ssl",
+        "deployments/registration.py",
+        "httpx/_config.py",
+        "ssl.create_default_context(",
+        "`prefect deploy` makes 150 clients, which read the certificates anew",
+        "Leave the patch away: registering takes a fifth longer.",
+    ),
+    Private(
+        "unittest.mock",
+        "deployments/registration.py",
+        "httpx/_config.py",
+        "ssl.create_default_context(",
+        "the patch above",
+        "Leave the patch away: registering takes a fifth longer.",
+    ),
+    Private(
+        "aiohttp.connector",
+        "connectors/http.py",
+        "aiohttp/connector.py",
+        "class Connection",
+        "an effect asks for leave in the instant before its first byte; a session repeats and redirects",
+        "Let GuardedRequest send as aiohttp's own request now does, with first_byte before the first write.",
+    ),
+    Private(
+        "aiohttp.http",
+        "connectors/http.py",
+        "aiohttp/http_writer.py",
+        "async def write_headers(",
+        "headers and body leave at once; aiohttp writes a body in a task of its own",
+        "Let GuardedRequest write as aiohttp's own request now does, with first_byte before the first write.",
+    ),
+    Private(
+        "_timer",
+        "connectors/http.py",
+        "aiohttp/client_reqrep.py",
+        "timer=self._timer,",
+        "a response is made before a byte leaves, with what aiohttp's own request gives it",
+        "Give ClientResponse what aiohttp's own ClientRequest.send gives it.",
+    ),
+    *(
+        Private(
+            name,
+            "connectors/http.py",
+            "aiohttp/client_proto.py",
+            f"def {name}(",
+            "a connection is used without aiohttp's session",
+            "Prepare and read the connection as aiohttp's own ClientResponse and ClientSession now do.",
+        )
+        for name in ("should_close", "set_response_params", "start_timeout")
+    ),
+    Private(
+        "socket_read_timeout",
+        "connectors/apprise_sender.py",
+        "apprise/url.py",
+        "socket_read_timeout = ",
+        "after a late answer a message would be sent twice; the address alone sets the time-out otherwise",
+        "Set the time-out of a recipient in the way that apprise has now.",
+    ),
+    Private(
+        "service.optional",
+        "connectors/apprise_sender.py",
+        "apprise/plugins/base.py",
+        "optional",
+        "an address with optional=yes would count as told when it was not",
+        "See whether apprise still has services whose failure counts as success.",
+    ),
+    Private(
+        "error=",
+        "connectors/apprise_sender.py",
+        "apprise/plugins/custom_json.py",
+        "error=",
+        "apprise says why a service refused in its log alone; only the number of the answer is read there",
+        "Reword _reason; until then a failure has no number.",
+    ),
+    Private(
+        "uvicorn.protocols.http.h11_impl",
+        "deployments/bounded_http.py",
+        "uvicorn/protocols/http/h11_impl.py",
+        "def on_response_complete(",
+        "uvicorn has no bound for a client that connects and says nothing",
+        "Bound silent connections by a proxy in front, or in the protocol that uvicorn has now.",
+    ),
+    Private(
+        "self.cycle",
+        "deployments/bounded_http.py",
+        "uvicorn/protocols/http/h11_impl.py",
+        "self.cycle",
+        "whether a whole request has come",
+        "Find out anew in Bounded whether a request has come.",
+    ),
+)
+"""Everything of Prefect, aiohttp, uvicorn and others that is used though their documentation does not offer it."""
+
+DOCUMENTED = {"_asdict", "_exit", "_replace", "_value_"}
+"""Names with an underscore that Python's own documentation offers."""
+OURS = {("_why", "tasks/engine/retrying.py")}
+
+INNER = re.compile(
+    r"^ *(?:from|import) ("
+    r"prefect\.(?:_\w+|(?:cli|client\.base|engine|events\.(?:clients|related)|flow_engine|input\.run_input|main|runner"
+    r"|server|task_engine|workers)\b)[\w.]*"
+    r"|(?:aiohttp|apprise|click|duckdb|httpx|httpx2|httpx_aiohttp|typer|uvicorn)\.[\w.]+"
+    r"|[a-z]\w*(?:\.\w+)*\._[a-z][\w.]*|unittest\.mock)",
+    re.MULTILINE,
+)
+"""Modules that are no part of what their package offers."""
+OF_AN_OBJECT = re.compile(r"\._(?<=[\w)\]]\._)(?<!\bself\._)(?<!\bcls\._)([a-z]\w*)")
+OF_ITSELF = re.compile(r"\b(?:self|cls)\.(_[a-z]\w*)")
+STORED = re.compile(r"^ *((?:self|cls)\._[^=\n]*)=", re.MULTILINE)
+DEFINED = re.compile(r"(?:def|class) (_\w+)|^ *(_\w+)(?:: |, | =)|\"(_\w+)\"", re.MULTILINE)
+IN_A_TEXT = re.compile(r"prefect\.server\.[a-z][\w.]+|PREFECT__\w+")
+PROSE = re.compile(r'"""[\s\S]*?"""|#[^\n]*')
+
+
+@cache
+def product() -> dict[str, str]:
+    """The product's files without docstrings and comments."""
+    python = [path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py")]
+    settings = [path for ext in ("env", "service", "yaml") for path in (ROOT / "deployments").rglob(f"*.{ext}")]
+    texts = {path: PROSE.sub("", path.read_text()) for path in [*python, *settings, ROOT / "prefect.yaml"]}
+    return {str(path.relative_to(ROOT)): text for path, text in texts.items()}
+
+
+def touched() -> set[tuple[str, str]]:
+    """Inner names of others in the product, with their files."""
+    own = {name for text in product().values() for names in DEFINED.findall(text) for name in names}
+    stored = {line for text in product().values() for line in STORED.findall(text)}
+    own |= {name for line in stored for name in OF_ITSELF.findall(line)}
+    found = set()
+    for at, text in product().items():
+        names = {f"_{name}" for name in OF_AN_OBJECT.findall(text)}
+        names |= {*INNER.findall(text), *IN_A_TEXT.findall(text)}
+        names |= set(OF_ITSELF.findall(text)) - own
+        found |= {(name, at) for name in names - DOCUMENTED}
+    return found - OURS
+
+
+@cache
+def installed(of: str) -> str:
+    """The source of a file of an installed package; empty where it has gone."""
+    spec = find_spec(of.partition("/")[0])
+    assert spec is not None
+    found = Path(spec.origin or "").parent.parent.glob(of)
+    return "".join(path.read_text() for path in found)
+
+
+@pytest.mark.parametrize("one", PRIVATE, ids=lambda one: f"{one.name} in {one.at}")
+def test_an_inner_name_is_still_there(one: Private) -> None:
+    assert one.has in installed(one.of), f"{one.of} has no {one.has!r} any more. {one.on_that_day}"
+    assert one.name in product()[one.at], f"{one.at} does without {one.name} now: take it out of the table"
+
+
+def test_settings_of_prefect_exist() -> None:
+    """Prefect ignores an unknown one. Its loggers have settings by their place in logging.yml, Redis has a package."""
+    named = {name for text in product().values() for name in re.findall(r"\bPREFECT_[A-Z]\w*[A-Z]\b", text)}
+    elsewhere = {"PREFECT_LOGGING_HANDLERS_API_CLASS", "PREFECT_REDIS_MESSAGING_URL", "PREFECT_SCHEMA"}
+    others = {one.name for one in PRIVATE} | elsewhere
+    assert sorted(name for name in named - others if not hasattr(settings, name)) == []
+
+
+def test_no_other_inner_name_is_touched() -> None:
+    """What is new has a public way, or gets a row with its reason."""
+    assert sorted(touched() - {(one.name, one.at) for one in PRIVATE}) == []
