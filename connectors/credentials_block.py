@@ -91,7 +91,7 @@ def settings_from_block(name: str) -> dict[str, Any] | None:
         if "Unable to find block document" in str(error):
             return None
         raise BlockUnreadable(f"the Prefect block {name!r} can't be read ({words_of(error)}): save it again") from error
-    except (OSError, *prefect_errors()) as error:
+    except prefect_errors(OSError) as error:
         raise BlockUnreadable(
             f"the Prefect block {name!r} can't be read, and with it the account: {words_of(error)}"
         ) from error

@@ -76,14 +76,15 @@ class Defect(Exception):
     """An error that nothing expects, as logs and Prefect may have it."""
 
 
-def prefect_errors() -> tuple[type[Exception], ...]:
-    """The errors of Prefect's client: Prefect's own, and those of httpx, or of httpx2 once Prefect is built on that.
+def prefect_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """These and the errors of Prefect's client: its own, and those of httpx, or of httpx2 once it is built on that.
 
     These two have no class in common: the one in use stands above Prefect's own error of an HTTP status.
     """
     from prefect.exceptions import PrefectException, PrefectHTTPStatusError  # loads Prefect
 
-    return PrefectException, *(kind for kind in PrefectHTTPStatusError.__mro__ if kind.__name__ == "HTTPError")
+    below = (kind for kind in PrefectHTTPStatusError.__mro__ if kind.__name__ == "HTTPError")
+    return PrefectException, *below, *others
 
 
 def words_of(error: BaseException) -> str:

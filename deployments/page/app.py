@@ -350,7 +350,7 @@ async def ask_server() -> Server:
             nights = await client.read_flow_runs(flow_run_filter=runs, sort=first, limit=1)
             asks = await that_ask(client)
             asking = [(run.name, paused_at(run), await asked_by(client, run), run_page(run.id)) for run in asks]
-    except (*prefect_errors(), OSError):
+    except prefect_errors(OSError):
         return Server()
     return Server(forms, nights[0].expected_start_time if nights else None, asking)
 
