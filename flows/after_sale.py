@@ -28,6 +28,7 @@ from tasks.after_sale import return_parcel as name_parcel
 from tasks.effects.kinds import settle_open
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources
+from tasks.engine.retrying import run_task
 from tasks.refund import (
     RefundWish,
     ask_refund,
@@ -83,7 +84,7 @@ async def request_refund(
         if only_show:
             refunds = await foresee_refund(resources, order, wish)
             return await dry_run_report(resources, [_would(order, "; ".join(map(_dry_run, refunds)))])
-        keys = await ask_refund(resources, order, wish)
+        keys = await run_task(ask_refund, resources, order, wish)
         return await remedy_report(resources, [order_ref], keys=keys)
 
 
@@ -99,16 +100,16 @@ async def return_parcel(
     only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
-    order_ref, number = form.one_order(order_ref), number.strip()
-    if not (only_show or (number and company.strip())):
+    order_ref, company, number = form.one_order(order_ref), company.strip(), number.strip()
+    if not (only_show or (number and company)):
         raise BadInput("say which parcel: fill in its carrier and its tracking number. Nothing was sent")
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
         if only_show:
-            return await _parcel_dry_run(resources, order, refund, company.strip(), number)
-        await name_parcel(
-            resources, order, refund, company=company.strip(), number=number, note=note, vouchers=tuple(vouchers)
+            return await _parcel_dry_run(resources, order, refund, company, number)
+        await run_task(
+            name_parcel, resources, order, refund, company=company, number=number, note=note, vouchers=tuple(vouchers)
         )
         return await _after(resources, refund)
 
@@ -128,7 +129,7 @@ async def withdraw_refund(
         if only_show:
             require_withdrawable(resources, order)
             return await dry_run_report(resources, [_would(order, f"take back: {standing(refund)}")])
-        await withdraw(resources, order, refund)
+        await run_task(withdraw, resources, order, refund)
         return await _after(resources, refund)
 
 
@@ -151,7 +152,7 @@ async def message_seller(
         if only_show:
             require_sayable(resources, refund, words)
             return await dry_run_report(resources, [_would(order, f"write it about: {standing(refund)}")])
-        await write_message(resources, order, refund, words, tuple(vouchers))
+        await run_task(write_message, resources, order, refund, words, tuple(vouchers))
         return await _after(resources, refund)
 
 
@@ -186,7 +187,7 @@ async def confirm_receipt(
             not_possible = [DryRunRow(order_ref=ref, state="", why_not=why) for ref, why in troubles]
             return await dry_run_report(resources, [*(_received(one, at_service) for one in orders), *not_possible])
         for order in orders:
-            await confirm_one(resources, order)
+            await run_task(confirm_one, resources, order)
         return await remedy_report(resources, refs, troubles=troubles)
 
 
@@ -209,7 +210,7 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
             for label, chunk in chunks_with_progress(
                 "after-sale", refunds, chunk_size or resources.settings.chunk_size
             ):
-                unread = await follow_refunds(resources, chunk, label=label)
+                unread = await run_task(follow_refunds, resources, chunk, label=label)
                 troubles += [Trouble(ref, why) for ref, why in unread.items()]
         await feed.emit(refs)
         keys = [refund.key for refund in refunds]
@@ -274,7 +275,7 @@ async def _settled_order(resources: Resources, order_ref: str) -> OrderRecord:
 
 async def _follow(resources: Resources, refunds: Sequence[Refund]) -> list[Trouble]:
     if followed := [refund for refund in refunds if refund.state in FOLLOWED]:
-        unread = await follow_refunds(resources, followed, label=followed[0].order_ref)
+        unread = await run_task(follow_refunds, resources, followed, label=followed[0].order_ref)
         return [Trouble(ref, why) for ref, why in unread.items()]
     return []
 

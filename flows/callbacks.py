@@ -31,6 +31,7 @@ from flows.prefect_ui.expected_errors import EXPECTED, best_effort, rename_run, 
 from flows.prefect_ui.parameters import asked
 from flows.sync_tracking import FOLLOWED, track
 from tasks.engine.resources import Resources, utc_now
+from tasks.engine.retrying import run_task
 from tasks.parcels_received import Received, received_parcels
 from tasks.pay import read_unpaid
 from tasks.refund import follow_refunds
@@ -166,7 +167,7 @@ async def _read_news(
         await read_unpaid(resources, unpaid)
     if kind is CallbackKind.REFUND:
         refunds = [one for one in resources.ledger.refunds.of_orders(list(orders)) if one.state in REFUNDS_FOLLOWED]
-        troubles |= await follow_refunds(resources, refunds, label="what was told of") if refunds else {}
+        troubles |= await run_task(follow_refunds, resources, refunds, label="what was told of") if refunds else {}
     return {ref: reason for ref, reason in troubles.items() if ref in orders}, report.unasked
 
 

@@ -31,6 +31,7 @@ from tasks.effects.kinds import settle_open
 from tasks.effects.reading_orders import read_each
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
+from tasks.engine.retrying import run_task
 from tasks.refund import RefundWish, ask_refund
 
 ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
@@ -67,7 +68,8 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
     listener = progress.get()
     for label, refs in chunks_with_progress("cancel", list(unpaid), chunk_size):
-        await cancel_chunk(resources, {ref: unpaid[ref] for ref in refs}, reason=reason, label=label)
+        chunk = {ref: unpaid[ref] for ref in refs}
+        await run_task(cancel_chunk, resources, chunk, reason=reason, label=label)
     before = [ref for ref, way in ways.items() if way is CancelWay.IS_DONE]
     await confirm_cancellations(resources, before)
     accepted = [ref for ref in before if orders[ref].reason_code in NOT_CLOSED]
@@ -100,7 +102,7 @@ async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], rea
     troubles = [Trouble(ref, why) for ref, why in (unread | past).items()]
     for ref in (ref for ref in shown if ref not in past):
         try:
-            await ask_refund(resources, orders[ref], RefundWish(kind=RefundKind.REFUND, reason=reason))
+            await run_task(ask_refund, resources, orders[ref], RefundWish(kind=RefundKind.REFUND, reason=reason))
         except Misconfigured:
             raise
         except (RefundFault, XportcnError) as error:

@@ -36,6 +36,7 @@ from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, OrderRefs, Re
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
+from tasks.engine.retrying import run_task
 from tasks.fill_cart import fill_cart as fill_chunk
 from tasks.snapshot import snapshot_orders
 
@@ -72,7 +73,7 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     wanted = [plan.order_ref for plan in plans if plan.is_fine] + [ref for ref in carted if ref not in refused]
     orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}
     for label, chunk in chunks_with_progress("fill cart", list(orders), chunk_size):
-        await fill_chunk(resources, {ref: orders[ref] for ref in chunk}, label=label)
+        await run_task(fill_chunk, resources, {ref: orders[ref] for ref in chunk}, label=label)
     return refused
 
 

@@ -28,6 +28,7 @@ from flows.prefect_ui.expected_errors import best_effort, rename_run, report_exp
 from flows.prefect_ui.inert import inert
 from flows.prefect_ui.parameters import BooksCurrency, CsvFile, NewsOnly, SheetFile, SinceDay, a_currency, a_day
 from tasks.engine.resources import Resources, open_resources
+from tasks.engine.retrying import run_quoted
 from tasks.landed_cost import UNKNOWN, cost_of, months, moved_or_open, of_month, snapshot_costs, with_stored
 from tasks.moved_costs import CostMark, in_parts, moved_orders, read_mark
 
@@ -67,7 +68,7 @@ async def cost(
     mark = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
     refs = await asyncio.to_thread(moved_orders, root, read_mark(path), mark) if is_kept else None
     parts = await asyncio.to_thread(in_parts, root, refs)
-    computed = await cost_of(root, books, settings.timezone, books.currency or "no currency", lambda: parts)
+    computed = await run_quoted(cost_of, root, books, settings.timezone, books.currency or "no currency", parts)
     snapshot_id = await snapshot_costs(resources, computed, as_of, parts) if is_kept else None
     if is_kept:
         now = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)

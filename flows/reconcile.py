@@ -35,6 +35,7 @@ from flows.prefect_ui.reconcile_artifact import ReconciliationReport, log_and_sh
 from tasks.effects.kinds import settle_open
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
+from tasks.engine.retrying import run_task
 from tasks.reconcile import (
     ListedOrders,
     confirm_what_lists_show,
@@ -144,7 +145,7 @@ class Reconciliation:
 
         async def listed(marketplace: Marketplace) -> ListedOrders:
             try:
-                listing = await list_orders(self.resources, marketplace, since=self.listed_since)
+                listing = await run_task(list_orders, self.resources, marketplace, since=self.listed_since)
             except ServiceAway as error:
                 listing = ListedOrders(marketplace=marketplace, error=error)
             listener.advance("list orders", 1)

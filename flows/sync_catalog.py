@@ -32,6 +32,7 @@ from flows.report.price_moves import moves_in
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources, open_resources
+from tasks.engine.retrying import run_quoted, run_task
 from tasks.fetch_offers import Fetched, fetch_offers, list_offers, lists_changes, root_categories
 
 if TYPE_CHECKING:
@@ -172,7 +173,8 @@ class Crawl:
         finished = {source: self.files.pages(source, turn).keys() for source, _ in pages}
         missing = [(source, number) for source, number in pages if number not in finished[source]]
         for label, some in chunks_with_progress(stage, missing, PART_SIZE):
-            await list_offers(
+            await run_task(
+                list_offers,
                 self.resources,
                 self.files,
                 some,
@@ -198,7 +200,9 @@ class Crawl:
             if not self.files.has_part(number):
                 label, found = f"part {number:,} of {len(parts):,}", PartialResults[Item, Fetched]()
                 try:
-                    answer = await fetch_offers(self.resources, self.files, part, found, part=number, label=label)
+                    answer = await run_task(
+                        fetch_offers, self.resources, self.files, part, found, part=number, label=label
+                    )
                 finally:
                     if self.offers is not None:
                         seen = {item: one for item, one in found.items() if not isinstance(one, XportcnError)}
@@ -308,7 +312,7 @@ async def sync_catalog(
             report = await Crawl(resources, files, full=full, limit=limit or None).run(asked)
     await best_effort("the report", _show(report))
     if report.snapshot_id and report.changed:
-        await _show_moves(await moves_in(settings.snapshot_root, report.snapshot_id))
+        await _show_moves(await run_quoted(moves_in, settings.snapshot_root, report.snapshot_id))
     return report
 
 

@@ -45,6 +45,7 @@ from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
+from tasks.engine.retrying import run_task
 from tasks.fulfil import GivenNumbers, fulfil_orders
 from tasks.pay import confirm_payments
 from tasks.snapshot import Rows, note_missing, rows_of, snapshot_moved
@@ -174,7 +175,7 @@ async def track(
     for label, refs in chunks(orders, chunk_size or orders_a_task(len(orders), resources.settings.chunk_size)):
         if not resources.breaker.is_over:
             with suppress(ServiceAway):
-                await sync_chunk(resources, refs, asked, take, label=label)
+                await run_task(sync_chunk, resources, refs, asked, take, label=label)
     for refs in chunked(ref for ref in orders if ref not in followed.lines):
         followed.take(ledger.orders(refs))
     followed.compare(before)
@@ -227,7 +228,7 @@ async def _sent_to_shops(resources: Resources) -> tuple[list[GivenNumbers], list
     try:
         try:
             if shops_with_api(resources.settings):
-                given = await fulfil_orders(resources)
+                given = await run_task(fulfil_orders, resources)
         finally:
             files = await asyncio.to_thread(write_tracking, resources.settings, resources.ledger)
     except (XportcnError, OSError, LedgerUnusable, BadSetting) as error:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from prefect import task
+
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import Ability, Carrier
@@ -25,14 +27,15 @@ from tasks.effects.reading_orders import read_each
 from tasks.effects.receipt import ConfirmReceipt
 from tasks.effects.return_parcel import ReturnParcel
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import raise_if_it_passes
 from tasks.refund import require_after_sale
 
 CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
 
 
-@retrying_task("cancel {label}")
+@task(task_run_name="cancel {label}", **RETRYING)
+@behind_breaker
 async def cancel_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, reason: str, label: str) -> None:
     """Cancel each unpaid order once, and wait for the service to close it."""
     given, now = orders, await settled(resources, orders)
@@ -95,7 +98,8 @@ def require_receivable(resources: Resources, order: OrderRecord) -> None:
             )
 
 
-@retrying_task("receive {order.order_ref}")
+@task(task_run_name="receive {order.order_ref}", **RETRYING)
+@behind_breaker
 async def confirm_receipt(resources: Resources, order: OrderRecord) -> None:
     """Confirm one order once. Raises `RefundFault` before anything is sent."""
     require_receivable(resources, order)
@@ -106,7 +110,8 @@ async def confirm_receipt(resources: Resources, order: OrderRecord) -> None:
 LONGEST_MESSAGE = 500
 
 
-@retrying_task("message {refund.key}")
+@task(task_run_name="message {refund.key}", **RETRYING)
+@behind_breaker
 async def message_seller(
     resources: Resources, order: OrderRecord, refund: Refund, words: str, vouchers: tuple[str, ...] = ()
 ) -> None:
@@ -130,7 +135,8 @@ def require_sayable(resources: Resources, refund: Refund, words: str) -> None:
         raise RefundFault(f"{refund.order_ref}: the refund has not reached the service yet")
 
 
-@retrying_task("return {refund.key}")
+@task(task_run_name="return {refund.key}", **RETRYING)
+@behind_breaker
 async def return_parcel(
     resources: Resources,
     order: OrderRecord,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from prefect import task
+
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.errors import ServiceAway
 from domain.decisions import judge_booking
@@ -17,13 +19,14 @@ from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import read_each
 from tasks.engine.lost_ledger import maybe_booked
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import raise_if_it_passes, this_try
 from tasks.pay import left_as
 from tasks.steps import Orders, Step
 
 
-@retrying_task("book {label}")
+@task(task_run_name="book {label}", **RETRYING)
+@behind_breaker
 async def book_shipments(resources: Resources, step: Step, freight: Mapping[str, ChosenFreight], *, label: str) -> None:
     """Book each order once with its chosen freight; a further try first reads whether it is booked after all."""
     await step.each_group(resources, lambda orders: _book(resources, step, orders, freight), waits=_waits)

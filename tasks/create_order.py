@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prefect import task
+
 from connectors.ledger.records import Intent, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action
@@ -11,11 +13,12 @@ from tasks.effects.create_by_reference import CreateByReference, request_hash
 from tasks.effects.create_from_cart import PART, CreateFromCart
 from tasks.effects.protocol import perform
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.steps import Orders, Step
 
 
-@retrying_task("create {label}")
+@task(task_run_name="create {label}", **RETRYING)
+@behind_breaker
 async def create_orders(resources: Resources, step: Step, limits: SpendLimits, *, label: str) -> None:
     """Create each order once, as approved; a further try goes on with those that are provably not ordered.
 

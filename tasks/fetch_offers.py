@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from prefect import task
+
 from connectors.crawl_files import CrawlFiles, Item
 from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
@@ -20,7 +22,7 @@ from domain.offers import Filters, Hits, Offer
 from domain.reasons import Detail, Part, detail
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 
 K = TypeVar("K")
 Fetched = tuple[Offer | None, list[Row]] | XportcnError
@@ -36,7 +38,8 @@ class FetchedOffers:
     troubles: dict[Item, Detail] = field(default_factory=dict)
 
 
-@retrying_task("list {label}")
+@task(task_run_name="list {label}", **RETRYING)
+@behind_breaker
 async def list_offers(
     resources: Resources,
     crawl: CrawlFiles,
@@ -60,7 +63,8 @@ async def list_offers(
     _require_all(pages, read)
 
 
-@retrying_task("fetch {label}")
+@task(task_run_name="fetch {label}", **RETRYING)
+@behind_breaker
 async def fetch_offers(
     resources: Resources,
     crawl: CrawlFiles,

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from prefect import task
+
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, XportcnError
@@ -18,7 +20,7 @@ from tasks.effects.cart_line import AddToCart, part_of, require_cart, row_ids
 from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform_alone
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import raise_if_it_passes
 from tasks.preview import further_checked
 
@@ -37,7 +39,8 @@ async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
     return await further_checked(resources, plan)
 
 
-@retrying_task("fill cart {label}")
+@task(task_run_name="fill cart {label}", **RETRYING)
+@behind_breaker
 async def fill_cart(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
     """Put each line of these orders into its cart once.
 

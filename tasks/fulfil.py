@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from prefect import task
+
 from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.shop_files import carriers_in
@@ -22,7 +24,7 @@ from tasks.effects.fulfil import Fulfil
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import this_try
 
 PASSES_WITHIN = timedelta(days=1)
@@ -46,7 +48,8 @@ class GivenNumbers:
         return "; ".join([f"{self.shop}: {self.given:,} of {pluralize(self.due, 'tracking number')}", *lacks])
 
 
-@retrying_task("fulfil")
+@task(task_run_name="fulfil", **RETRYING)
+@behind_breaker
 async def fulfil_orders(resources: Resources) -> list[GivenNumbers]:
     """Give each number once; answers what each shop has got."""
     given = list[GivenNumbers]()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from prefect import task
 from pyarrow.compute import Expression, field
 
 from connectors.snapshots import Snapshots
@@ -22,7 +23,7 @@ from domain.landed import NOT_PAID, Books, LandedLine, Rate, landed
 from domain.money import Money
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import reading_task
+from tasks.engine.retrying import READING, shut_in
 from tasks.snapshot import Slices, write
 
 if TYPE_CHECKING:
@@ -84,17 +85,13 @@ def of_orders(refs: Sequence[str]) -> Expression:
     return span & field("order_ref").isin(pa.array(refs, pa.string()))
 
 
-@reading_task("what orders cost in {currency}")
-async def cost_of(
-    root: Path, books: Books, timezone: str, currency: str, parts: Callable[[], Parts]
-) -> list[pd.DataFrame]:
-    """The landed cost of the paid orders of each part; `currency` is for show.
-
-    `parts` is a function, since Prefect walks through every parameter of a task.
-    """
+@task(task_run_name="what orders cost in {currency}", **READING)
+@shut_in
+async def cost_of(root: Path, books: Books, timezone: str, currency: str, parts: Parts) -> list[pd.DataFrame]:
+    """The landed cost of the paid orders of each part; `currency` is for show."""
 
     def computed() -> list[pd.DataFrame]:
-        return [landed_cost(cost_tables(Snapshots(root), refs), books, timezone) for refs in parts()]
+        return [landed_cost(cost_tables(Snapshots(root), refs), books, timezone) for refs in parts]
 
     return await asyncio.to_thread(computed)
 

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from prefect import task
+
 from connectors.marketplaces.freight import estimate
 from connectors.marketplaces.protocol import QuotesMany
 from connectors.units import setting_of
@@ -38,7 +40,7 @@ from domain.spares import own_skus_alike, spare_matches, without_goods
 from domain.witnessed import Contradicted, Source, Statement, agreed
 from tasks.engine.gathering import Arrivals, PartialResults, gather_queued, not_read
 from tasks.engine.resources import Resources, UnitCheck
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.search import Item, Matches, find_offer, item_of, items_of, with_matches, with_skus
 
 Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
@@ -55,7 +57,8 @@ NOT_ASKED = postponed(not_looked_up(detail(Part.SERVICE_AWAY)))
 log = logging.getLogger(__name__)
 
 
-@retrying_task("preview {label}")
+@task(task_run_name="preview {label}", **RETRYING)
+@behind_breaker
 async def preview_orders(
     resources: Resources,
     requests: Mapping[str, OrderRequest],

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from prefect import task
+
 from connectors.concurrently import concurrently
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
@@ -35,7 +37,7 @@ from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
 from tasks.effects.refund_states import asking, read_refund, restate, take_outcome
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import this_try
 
 
@@ -54,7 +56,8 @@ class RefundWish:
     vouchers: tuple[str, ...] = ()
 
 
-@retrying_task("refund {order.order_ref}")
+@task(task_run_name="refund {order.order_ref}", **RETRYING)
+@behind_breaker
 async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[str]:
     """Ask for the refunds of a wish; answers their keys. A further try leaves out what this run has asked for.
 
@@ -292,7 +295,8 @@ def require_withdrawable(resources: Resources, order: OrderRecord) -> None:
         raise RefundFault(f"{order.marketplace} has no call to withdraw a refund; do it in the console")
 
 
-@retrying_task("withdraw {refund.key}")
+@task(task_run_name="withdraw {refund.key}", **RETRYING)
+@behind_breaker
 async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> None:
     require_withdrawable(resources, order)
     await settle_open(resources, [order.order_ref])
@@ -300,7 +304,8 @@ async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> 
     await perform_alone(WithdrawRefund(resources, refund), order, refund.refund_id, part=part)
 
 
-@retrying_task("follow {label}")
+@task(task_run_name="follow {label}", **RETRYING)
+@behind_breaker
 async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> dict[str, Reason]:
     """Bring these refunds up to date; answers the orders whose refunds could not be asked about, and why."""
     troubles = await concurrently(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prefect import task
+
 from connectors.concurrently import concurrently
 from connectors.ledger.engine import chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
@@ -19,12 +21,13 @@ from domain.states import OrderState
 from tasks.book_shipment import still_to_book
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.preview import offered, with_freight
 from tasks.steps import Orders, Step
 
 
-@retrying_task("render freight {label}")
+@task(task_run_name="render freight {label}", **RETRYING)
+@behind_breaker
 async def render_freights(
     resources: Resources, step: Step, chosen: PartialResults[str, ChosenFreight], *, label: str
 ) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from prefect import task
+
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import Verdict, no_such_item, refused
 from domain.items import ItemId, Words, read_item
@@ -17,13 +19,14 @@ from domain.plan import PlannedOrder
 from domain.reasons import Part, detail
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 
 Item = tuple[Marketplace, str]
 Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
 
 
-@retrying_task("match words {label}")
+@task(task_run_name="match words {label}", **RETRYING)
+@behind_breaker
 async def match_words(
     resources: Resources, items: Collection[Item], found: PartialResults[Item, Match], *, label: str
 ) -> None:
@@ -31,7 +34,8 @@ async def match_words(
     await gather_missing(resources, items, lambda item: _match(resources, *item), found)
 
 
-@retrying_task("search {label}")
+@task(task_run_name="search {label}", **RETRYING)
+@behind_breaker
 async def search_items(
     resources: Resources, items: Collection[Item], found: PartialResults[Item, Offer | Verdict], *, label: str
 ) -> None:

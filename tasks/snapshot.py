@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple, Protocol, TypeVar, Union
 
 import pyarrow as pa
-from prefect.context import FlowRunContext
+from prefect import task
 from pyarrow.compute import field
 
 from connectors.ledger.engine import chunked
@@ -34,7 +34,7 @@ from connectors.snapshots.writer import write_snapshot
 from domain.money import Money
 from domain.plan import PlannedOrder
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import hide_from_prefect, reading_task
+from tasks.engine.retrying import READING, run_quoted, shut_in
 from tasks.search import with_matches
 
 OF_PLANS = (REQUESTS, CANDIDATES, QUOTES)
@@ -137,6 +137,8 @@ MOST_WRITES = 10
 ORDERS_A_PART = 100
 
 
+@task(task_run_name="snapshot {snapshot_id}", **READING)
+@shut_in
 async def write_tables(
     source: Source,
     snapshot_id: str,
@@ -159,9 +161,6 @@ async def write_tables(
     )
 
 
-_write = reading_task("snapshot {snapshot_id}")(write_tables)
-
-
 async def write(
     source: Source,
     snapshot_id: str,
@@ -181,9 +180,10 @@ async def write(
     another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
     source.ledger.guard.require_files()  # a folder that went away would be made anew, without its files
-    unwalked = hide_from_prefect(tables) if isinstance(tables, Mapping) else tables
-    put = _write if FlowRunContext.get() else write_tables  # outside a run Prefect would start a server for it
-    await put(source, snapshot_id, unwalked, batch_id=batch_id, as_of=as_of, begun=begun or as_of, agreement=agreement)
+    begun = begun or as_of
+    await run_quoted(
+        write_tables, source, snapshot_id, tables, batch_id=batch_id, as_of=as_of, begun=begun, agreement=agreement
+    )
     return snapshot_id
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from prefect import task
+
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
@@ -23,7 +25,7 @@ from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import read_each
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import this_try
 from tasks.pay import left_as, record_paid
 
@@ -31,7 +33,8 @@ NOT_FOUND = "404"
 MOST_WORD = 64
 
 
-@retrying_task("track {label}")
+@task(task_run_name="track {label}", **RETRYING)
+@behind_breaker
 async def sync_tracking(
     resources: Resources,
     order_refs: Sequence[str],

@@ -28,6 +28,7 @@ from tasks.effects.settling import clear_from
 from tasks.engine.gathering import PartialResults, ignore
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
+from tasks.engine.retrying import run_task
 from tasks.pay import pay_orders, read_back
 from tasks.render_freight import render_freights
 from tasks.steps import Step
@@ -225,10 +226,14 @@ class Steps:
         create = self._step("create", refs, self._may_create, pay)
         async with task_group() as crew:
             crew.create_task(self._admit(refs, create))
-            crew.create_task(self._each(create, lambda: create_orders(resources, create, self._limits, label=label)))
-            crew.create_task(self._each(pay, lambda: pay_orders(resources, pay, label=label)))
-            crew.create_task(self._each(render, lambda: render_freights(resources, render, freight, label=label)))
-            crew.create_task(self._each(book, lambda: book_shipments(resources, book, freight, label=label)))
+            crew.create_task(
+                self._each(create, lambda: run_task(create_orders, resources, create, self._limits, label=label))
+            )
+            crew.create_task(self._each(pay, lambda: run_task(pay_orders, resources, pay, label=label)))
+            crew.create_task(
+                self._each(render, lambda: run_task(render_freights, resources, render, freight, label=label))
+            )
+            crew.create_task(self._each(book, lambda: run_task(book_shipments, resources, book, freight, label=label)))
 
     async def _admit(self, refs: Sequence[str], create: Step) -> None:
         """Submit orders to be created, at each marketplace as its canary allows."""

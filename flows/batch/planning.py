@@ -27,6 +27,7 @@ from flows.batch.chunks import label_of, side_by_side
 from tasks.engine.gathering import Arrivals, PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
+from tasks.engine.retrying import run_task
 from tasks.preview import NOT_ASKED, QuotesTogether, preview_orders
 from tasks.search import (
     Item,
@@ -59,7 +60,7 @@ async def match_requests(
 
     async def match(chunk: Sequence[Item], label: str, through: Callable[[], None]) -> None:
         matched = PartialResults[Item, Match](then=lambda _item: through())
-        await match_words(resources, dict.fromkeys(chunk), matched, label=label)
+        await run_task(match_words, resources, dict.fromkeys(chunk), matched, label=label)
         found.update(matched)
         listener.advance("match words", len(chunk))
 
@@ -179,7 +180,7 @@ class Planning:
         label = label_of(start, self._looked_up, self._items)
         try:
             with suppress(ServiceAway):
-                await search_items(self._resources, items, self._offers, label=label)
+                await run_task(search_items, self._resources, items, self._offers, label=label)
         finally:  # the preview does not wait for missing items, and reports them
             for item in items:
                 self._is_there(item)
@@ -193,7 +194,8 @@ class Planning:
         label: str,
     ) -> None:
         with suppress(ServiceAway):
-            await preview_orders(
+            await run_task(
+                preview_orders,
                 self._resources,
                 requests,
                 arrivals,

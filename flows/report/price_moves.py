@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from prefect import task
 from pyarrow.compute import field
 
 from connectors.snapshots import Snapshots
 from domain.money import Money
-from tasks.engine.retrying import reading_task
+from tasks.engine.retrying import READING, shut_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,8 @@ def price_history(root: Path, item_ids: Iterable[str]) -> dict[tuple[str, ...], 
     return prices
 
 
-@reading_task("price moves of {snapshot_id}")
+@task(task_run_name="price moves of {snapshot_id}", **READING)
+@shut_in
 async def moves_in(root: Path, snapshot_id: str) -> pd.DataFrame:
     """The price moves in one snapshot, the dearest first; only the history of its own items is read."""
     return await asyncio.to_thread(_moves_in, Snapshots(root), snapshot_id)

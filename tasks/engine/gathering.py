@@ -79,7 +79,7 @@ V = TypeVar("V")
 
 
 class PartialResults(UserDict[K, V]):
-    """The results of a task's tries so far; `then` gets each. No `dict`, or Prefect would walk it."""
+    """The results of a task's tries so far; `then` gets each."""
 
     def __init__(self, known: Mapping[K, V] | None = None, *, then: Callable[[K], object] = lambda _key: None) -> None:
         self._then = then

@@ -24,7 +24,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol, cast
 
-import prefect
 from prefect.artifacts import Artifact
 from prefect.client.schemas.objects import State
 
@@ -49,7 +48,6 @@ from flows.batch.planning import Take, plan_orders
 from flows.batch.request_batches import orders_to_buy
 from flows.batch.run import BatchRun
 from tasks.engine.resources import Resources, open_resources
-from tasks.engine.retrying import RetryingTask
 from tests.running import PATIENCE_S, write_csv
 
 KILLED = -signal.SIGKILL
@@ -209,14 +207,9 @@ def _main(job: Job, barrier: Barrier | None) -> None:
 
 
 def _without_prefect(clock: Callable[[], datetime]) -> None:
-    def call(task: Any, *args: Any, **kwargs: Any) -> Any:
-        return task.fn(*args, **kwargs)
-
     async def written(_: Artifact, client: object = None) -> SimpleNamespace:
         return SimpleNamespace(id=None)
 
-    cast(Any, prefect.Task).__call__ = call
-    cast(Any, RetryingTask).__call__ = call
     cast(Any, Artifact).acreate = written
     cast(Any, flows.batch.opening).open_resources = partial(open_resources, clock=clock)
     # the sandbox closes an order five seconds after it has accepted that; tests move its clock instead

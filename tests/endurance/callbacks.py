@@ -24,8 +24,6 @@ import aiohttp
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select
 
-import flows.callbacks
-import flows.sync_tracking
 from connectors.callbacks.store import CallbackStore, new_token
 from connectors.callbacks.tickets import Tickets
 from connectors.ledger.schema import messages
@@ -39,7 +37,6 @@ from flows.callbacks import handle_callbacks
 from flows.sync_tracking import track
 from tasks.engine.resources import open_resources, utc_now
 from tasks.refund import RefundWish, ask_refund, follow_refunds, refund_options
-from tasks.sync_tracking import sync_tracking
 from tests.connectors.callbacks.conftest import posted
 from tests.deployments.test_receiver import ODD, odd_bodies
 from tests.endurance.shop import new_batch
@@ -363,11 +360,7 @@ class Worlds:
 
 def act_for(merchant: Merchant, act: Callable[[Path], Coroutine[None, None, set[str]]]) -> set[str]:
     """Do something with a merchant's ledger and service, in this process and without a Prefect server."""
-    with (
-        patch.dict(os.environ, merchant.environment, clear=True),
-        patch.object(flows.sync_tracking, "sync_chunk", sync_tracking.fn),
-        patch.object(flows.callbacks, "follow_refunds", follow_refunds.fn),
-    ):
+    with patch.dict(os.environ, merchant.environment, clear=True):
         return asyncio.run(act(merchant.folder / "data"))
 
 

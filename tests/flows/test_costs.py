@@ -19,7 +19,7 @@ from domain.landed import NOT_PAID, Books, Rates
 from domain.money import Money
 from flows import costs
 from flows.costs import CostFiles, cost, markdown
-from tasks import landed_cost, moved_costs, snapshot
+from tasks import landed_cost, moved_costs
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.tasks.conftest import resources
@@ -40,12 +40,6 @@ from tests.tasks.three_orders import (
 
 __all__ = ["resources"]
 WRITTEN = datetime(2026, 11, 3, 9, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "cost_of", landed_cost.cost_of.fn)
-    monkeypatch.setattr(snapshot, "_write", snapshot._write.fn)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import pytest
 
-import flows.reconcile
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
@@ -109,9 +108,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path) -> Iterator[World]:
     """An empty ledger, empty marketplaces, and no Prefect around it."""
-    monkeypatch.setattr(flows.reconcile, "list_orders", reading.list_orders.fn)
     shelves = {marketplace: Shelf() for marketplace in Marketplace}
     with (
         SendLog(tmp_path / "sends") as log,

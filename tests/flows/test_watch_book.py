@@ -13,9 +13,8 @@ from connectors.xportcn.errors import Misconfigured, Unanswered
 from domain.marketplace import Marketplace
 from domain.orders import Component
 from domain.sku_book import BookRow
-from flows import sync_catalog
 from flows.watch_book import offers_of
-from tasks.fetch_offers import FetchedOffers
+from tasks.fetch_offers import FetchedOffers, fetch_offers
 from tests.clock import MovableClock
 
 
@@ -40,7 +39,7 @@ async def test_what_fails_keeps_no_other_item_s_news(
             raise Unanswered("timed out")
         return FetchedOffers(items=len(items))
 
-    monkeypatch.setattr(sync_catalog, "fetch_offers", fetch)
+    monkeypatch.setattr(fetch_offers, "fn", fetch)
     wanted = [(Marketplace.TAOBAO, str(n)) for n in range(600001, 600102)]
     wanted[:0] = [(Marketplace.ALIBABA_1688, "600009")]
     wanted += [(Marketplace.POIZON, "600007")]

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import UUID
 
+import prefect
+from prefect.utilities.annotations import quote
+
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
 from sandbox.catalogue import MARKETPLACES, Shelf
 from sandbox.world import World
-from tasks.engine.retrying import RetryingTask
+from tasks.engine.retrying import RETRYING
 from tasks.engine.tries import Tries, TryAgain, tries
 from tests.simulation.ledgers import SharedDatabase, WatchedLedger
 from tests.simulation.network import Network
@@ -81,8 +84,8 @@ def stage() -> Iterator[Stage]:
     made = Stage()
     with ExitStack() as stack:
         replace = partial(_replace, stack)
-        replace("prefect.Task.__call__", lambda task, *args, **kwargs: task.fn(*args, **kwargs))
-        replace("tasks.engine.retrying.RetryingTask.__call__", partialmethod(_in_tries, made))
+        replace("tasks.engine.retrying.FlowRunContext", SimpleNamespace(get=lambda: made))
+        replace("prefect.Task.__call__", partialmethod(_in_tries, made))
         replace("connectors.ledger.transactions.open_engine", lambda _url: made.database.engine)
         replace("connectors.ledger.send_log.os", _Files(made))
         replace("connectors.ledger.send_log.uuid", SimpleNamespace(uuid4=lambda: _seeded_uuid(made)))
@@ -108,8 +111,11 @@ def _replace(stack: ExitStack, name: str, stand_in: Any) -> None:
     stack.enter_context(patch(name, stand_in))
 
 
-async def _in_tries(task: RetryingTask[Any, Any], made: Stage, *args: Any, **kwargs: Any) -> Any:
+async def _in_tries(task: prefect.Task[Any, Any], made: Stage, *quoted: quote[Any], **named: quote[Any]) -> Any:
     """As Prefect would, without its engine: tries after tries in one process, with its delays."""
+    args, kwargs = [one.unquote() for one in quoted], {name: one.unquote() for name, one in named.items()}
+    if task.retries != RETRYING["retries"]:
+        return await task.fn(*args, **kwargs)
     process = current()
     assert process is not None
     for number in range(1, MOST_TRIES + 1):

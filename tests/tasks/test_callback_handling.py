@@ -10,8 +10,6 @@ from typing import Any, cast
 
 import pytest
 
-import flows.callbacks
-import flows.sync_tracking
 import tasks.parcels_received
 from connectors.callbacks.schema import Callback
 from connectors.callbacks.store import CallbackStore
@@ -37,7 +35,6 @@ from flows.callbacks import CallbackReport, handle_callbacks
 from flows.sync_tracking import summary_of, track
 from tasks.engine.resources import Resources
 from tasks.refund import follow_refunds
-from tasks.sync_tracking import sync_tracking
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
 from tests.connectors.ledger.plans import intents
@@ -67,14 +64,10 @@ class CountingChannel(FakeChannel):
 
 
 @pytest.fixture
-def channel(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> CountingChannel:
+def channel(resources: Resources) -> CountingChannel:
     fake = CountingChannel()
     after_sale = TaobaoAfterSale(cast(Any, None))
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None), after_sale=after_sale)
-    monkeypatch.setattr(
-        flows.sync_tracking, "sync_chunk", sync_tracking.fn
-    )  # outside a run Prefect would start a server
-    monkeypatch.setattr(flows.callbacks, "follow_refunds", follow_refunds.fn)
     return fake
 
 

@@ -47,13 +47,10 @@ from flows.callbacks import handle_callbacks
 from flows.cancel_orders import cancel_orders
 from flows.reconcile import Reconciliation
 from flows.sync_tracking import track
-from tasks.after_sale import message_seller as message_task
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.reconcile import list_orders
-from tasks.refund import RefundWish, ask_refund, follow_refunds, withdraw
+from tasks.refund import RefundWish, ask_refund
 from tasks.snapshot import order_tables, refund_tables, snapshot_moved
-from tasks.sync_tracking import sync_tracking
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
 from tests.everyday import examples
@@ -143,14 +140,6 @@ def opened_shop(folder: Path) -> Iterator[Shop]:
 
     url = f"sqlite:///{folder / 'ledger.db'}"
     tasks = {
-        "flows.callbacks.follow_refunds": follow_refunds.fn,
-        "flows.after_sale.follow_refunds": follow_refunds.fn,
-        "flows.after_sale.ask_refund": ask_refund.fn,
-        "flows.after_sale.withdraw": withdraw.fn,
-        "flows.after_sale.write_message": message_task.fn,
-        "flows.cancel_orders.ask_refund": ask_refund.fn,
-        "flows.sync_tracking.sync_chunk": sync_tracking.fn,
-        "flows.reconcile.list_orders": list_orders.fn,
         "flows.after_sale.opened": opened,
         "flows.cancel_orders.opened": opened,
     }

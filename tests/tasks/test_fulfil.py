@@ -417,7 +417,6 @@ async def test_a_tracking_run_says_by_a_message_a_day_which_shop_lacks_numbers(
 ) -> None:
     world.order("1001", "A")
     monkeypatch.setattr(world.server, "answer", lambda *_: (401, {"message": "bad key"}))
-    monkeypatch.setattr("flows.sync_tracking.fulfil_orders", fulfil_orders.fn)
     for _ in range(2):
         with world.run() as run:
             (told,), files = await _sent_to_shops(run)

@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from prefect.utilities.collections import visit_collection
 
-import tasks.snapshot
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
@@ -18,7 +16,7 @@ from connectors.snapshots.writer import write_snapshot
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.snapshot import Slices, order_tables, rows_of, snapshot_moved, snapshot_orders, snapshot_plan, write
+from tasks.snapshot import Slices, order_tables, rows_of, snapshot_moved, snapshot_orders, snapshot_plan, write_tables
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.connectors.ledger.test_forgetting import request as a_request
@@ -54,7 +52,7 @@ async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
     resources: Resources, next_run: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It read the order as planned; by the time it writes that, another run has ordered and written it."""
-    root, write_now = resources.settings.snapshot_root, tasks.snapshot.write_tables
+    root, write_now = resources.settings.snapshot_root, write_tables.fn
 
     async def stopped_before(run: Resources, snapshot_id: str, tables: Any, **options: Any) -> None:
         parts = [*tables]
@@ -65,7 +63,7 @@ async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
         clock.advance(30)
         await write_now(run, snapshot_id, Slices(lambda: iter(parts)), **{**options, "agreement": None})
 
-    monkeypatch.setattr("tasks.snapshot.write_tables", stopped_before)
+    monkeypatch.setattr(write_tables, "fn", stopped_before)
     await snapshot_moved(resources, refs=["A-1"])
     assert sql(root, "select state from orders").rows == (("ordered",),)
     assert sql(root, "select state from orders_history order by snapshot_at").rows == (("planned",), ("ordered",))
@@ -119,20 +117,6 @@ async def test_what_is_new_of_orders_is_written_without_what_they_had_before(
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.BOOKED)])
     await snapshot_moved(resources, before=paid_before)
     assert len(sql(root, "select * from payments_history").rows) == 2
-
-
-async def test_prefect_does_not_walk_the_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would look at each cell of a large batch, twice, before anything is written."""
-    walked: list[object] = []
-
-    async def write_task(_resources: Resources, snapshot_id: str, tables: Any, **_options: Any) -> None:
-        assert tables["orders"] == [{"order_ref": "A-1"}]
-        visit_collection(tables, visit_fn=walked.append)
-
-    monkeypatch.setattr("tasks.snapshot.write_tables", write_task)
-    tables = {"orders": [{"order_ref": "A-1"}]}
-    assert await write(resources, "batch", tables, batch_id="batch", as_of=resources.clock()) == "batch"
-    assert len(walked) == 1
 
 
 async def test_a_snapshot_of_nothing_has_its_tables(resources: Resources) -> None:

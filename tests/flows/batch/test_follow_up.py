@@ -34,6 +34,7 @@ from flows.batch.follow_up import next_follow_up, sort_approved, unfinished_of
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.parameters import Limits
 from tasks.engine.resources import Resources
+from tasks.pay import pay_orders
 from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import PROOFS, plan
@@ -123,7 +124,7 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
     async def pay(_run: Resources, step: Step, **_: object) -> None:
         paid.append(set(step.given))
 
-    monkeypatch.setattr(execution, "pay_orders", pay)
+    monkeypatch.setattr(pay_orders, "fn", pay)
     run, feed = run_on(ledger, clock), EventFeed(ledger, ["held", "declined", "fine"])
     for asks in (False, True):
         refs = ["held", "declined", "fine"]

@@ -21,6 +21,8 @@ from domain.reasons import earlier
 from flows.batch.planning import first_payments_ahead, plan_orders
 from tasks.engine.gathering import Arrivals
 from tasks.engine.resources import Resources
+from tasks.preview import preview_orders
+from tasks.search import search_items
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.flows.plans import planned
@@ -63,8 +65,8 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.Monke
                 previewed.append(ref)
                 plans[ref] = PlannedOrder(request=orders[ref])
 
-    monkeypatch.setattr("flows.batch.planning.search_items", search)
-    monkeypatch.setattr("flows.batch.planning.preview_orders", preview)
+    monkeypatch.setattr(search_items, "fn", search)
+    monkeypatch.setattr(preview_orders, "fn", preview)
     asked = requests(40)
     asked[35] = replace(asked[35], lines=(*asked[35].lines, asked[3].lines[0]))
     planning = asyncio.create_task(plan_orders(RESOURCES, asked, chunk_size=CHUNK))

@@ -1,22 +1,25 @@
-"""Prefect tries a task again while the service is away, says why, and for nothing else."""
+"""Prefect tries a task again while the service is away, logs why, and for nothing else."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import walk_packages
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
-from prefect import flow
+from prefect import Task, flow, task
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
+from prefect.client.schemas.filters import LogFilter, LogFilterTaskRunId, TaskRunFilter, TaskRunFilterName
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+import tasks
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import retrying_task
+from tasks.engine.retrying import RETRYING, behind_breaker, run_task
 from tasks.engine.tries import TryAgain, may_try_again
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -35,54 +38,58 @@ def server(prefect_url: str) -> Iterator[None]:
 
 
 class Unwalked(list[Exception]):
-    """What Prefect may neither look through as an argument nor as a result."""
+    """What Prefect may not look through."""
 
     def __iter__(self) -> Iterator[Exception]:
         raise AssertionError("walked")
 
 
-@retrying_task("wait {label}")
-async def wait(_resources: Resources, troubles: list[Exception], *, label: str) -> list[Exception]:
+@task(task_run_name="wait {label}", **RETRYING)
+@behind_breaker
+async def wait(_resources: Resources, troubles: list[Exception], *, label: str) -> int:
     if troubles:
         raise troubles.pop(0)
-    return troubles
+    return len(label)
 
 
-async def states_of(name: str) -> list[tuple[str, str]]:
-    """The states of a task run, once it is over: a service of the server writes them down a little later."""
+async def states_and_log_of(name: str, lines: int) -> tuple[list[str], list[str]]:
+    """The states of a task run and what it logged of failures, once both are there: a little after its end."""
     async with get_client() as client:
         while True:
             named = TaskRunFilter(name=TaskRunFilterName(any_=[name]))
             found = [run for run in await client.read_task_runs(task_run_filter=named) if run.end_time]
             if found:
                 states = await client._client.get("/task_run_states/", params={"task_run_id": str(found[0].id)})
-                told = [(state["name"], state["message"]) for state in states.json()]
-                if told[-1][0] == "Completed":
-                    return told
+                names = [state["name"] for state in states.json()]
+                logs = await client.read_logs(LogFilter(task_run_id=LogFilterTaskRunId(any_=[found[0].id])))
+                log = [one.message.partition(" - ")[0] for one in logs if "failed" in one.message]
+                if names[-1] == "Completed" and len(log) == lines:
+                    return names, log
             await asyncio.sleep(0.1)
 
 
-async def test_it_waits_with_the_reason_and_goes_on(server: None) -> None:
+async def test_it_waits_and_goes_on_and_its_log_has_the_reasons(server: None) -> None:
+    troubles = Unwalked([ServiceAway("the service is away for 40 s"), TryAgain("still away")])
+
     @flow
     async def night() -> int:
-        troubles = Unwalked([ServiceAway("the service is away for 40 s"), TryAgain("still away")])
-        return len(await wait(RESOURCES, troubles, label="1"))
+        return await run_task(wait, RESOURCES, troubles, label="1")
 
-    assert await night() == 0
-    assert await states_of("wait 1") == [
-        ("Running", ""),
-        ("AwaitingRetry", "the service is away for 40 s"),
-        ("Retrying", ""),
-        ("AwaitingRetry", "still away"),
-        ("Retrying", ""),
-        ("Completed", ""),
-    ]
+    assert await night() == 1
+    assert not troubles
+    assert await states_and_log_of("wait 1", lines=2) == (
+        ["Pending", "Running", "AwaitingRetry", "Retrying", "AwaitingRetry", "Retrying", "Completed"],
+        [
+            "Task run failed with exception: TryAgain('the service is away for 40 s')",
+            "Task run failed with exception: TryAgain('still away')",
+        ],
+    )
 
 
 async def test_what_a_person_must_mend_is_not_tried_again(server: None) -> None:
     @flow
     async def night() -> None:
-        await wait(RESOURCES, [Misconfigured("wrong secret")], label="2")
+        await run_task(wait, RESOURCES, [Misconfigured("wrong secret")], label="2")
 
     with pytest.raises(Misconfigured, match="wrong secret"):
         await night()
@@ -91,4 +98,13 @@ async def test_what_a_person_must_mend_is_not_tried_again(server: None) -> None:
 async def test_without_prefect_there_is_one_try() -> None:
     assert not may_try_again(RESOURCES)
     with pytest.raises(ServiceAway):
-        await wait.fn(RESOURCES, [ServiceAway("the service is away")], label="3")
+        await run_task(wait, RESOURCES, [ServiceAway("the service is away")], label="3")
+
+
+def test_every_task_that_is_tried_again_waits_behind_the_breaker() -> None:
+    modules = [import_module(one.name) for one in walk_packages(tasks.__path__, "tasks.")]
+    made = {one.name: cast(Any, one.fn) for module in modules for one in vars(module).values() if isinstance(one, Task)}
+    waits = cast(Any, wait.fn).__wrapped__.__code__
+    behind = {name for name, fn in made.items() if fn.__wrapped__.__code__ is waits}
+    assert made.keys() - behind == {"cost_of", "write_tables"}
+    assert len(behind) == 20
