@@ -95,7 +95,7 @@ def test_each_step_waits_for_the_service_and_goes_on(
     assert weather.falls == []
     states = states_of(prefect_url, [bought.run_id, followed.run_id])
     for step in STEPS:
-        assert states[step][:3] == ["Running", "AwaitingRetry", "Retrying"], (step, states[step])
+        assert states[step][:4] == ["Pending", "Running", "AwaitingRetry", "Retrying"], (step, states[step])
         assert states[step][-1] == "Completed"
     told = events_of(prefect_url, bought, 14)
     assert [told.count(f"sourcing.service.{name} the service") for name in ("away", "back")] == [6, 6]
