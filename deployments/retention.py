@@ -1,4 +1,4 @@
-"""How long Prefect's server keeps its records: runs and our own events for a season, its own events for two weeks.
+"""How Prefect's server records, and for how long: runs and our own events for a season, its own events for two weeks.
 
 Prefect knows no list of events to keep, only shorter times for events by their whole name: so all events are kept long,
 and those of which runs leave many are named here. `python -m deployments.retention` writes retention.env, which has the
@@ -45,6 +45,9 @@ def retention_settings(given: Mapping[str, str]) -> dict[str, str]:
         ),
         "PREFECT_SERVER_SERVICES_DB_VACUUM_BATCH_SIZE": BATCH_SIZE,
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{OUR_EVENTS.days}D",
+        # a transaction for each state of a task run is most of what a run costs the server
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     }
     return {name: value for name, value in ours.items() if name not in given}
 

@@ -167,7 +167,8 @@ async def _read_news(
         await read_unpaid(resources, unpaid)
     if kind is CallbackKind.REFUND:
         refunds = [one for one in resources.ledger.refunds.of_orders(list(orders)) if one.state in REFUNDS_FOLLOWED]
-        troubles |= await run_task(follow_refunds, resources, refunds, label="what was told of") if refunds else {}
+        unread = await run_task(follow_refunds, resources, refunds, label="what was told of") if refunds else {}
+        troubles |= unread
     return {ref: reason for ref, reason in troubles.items() if ref in orders}, report.unasked
 
 

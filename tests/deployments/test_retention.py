@@ -20,6 +20,7 @@ def test_prefect_understands_the_settings(monkeypatch: pytest.MonkeyPatch) -> No
     assert vacuum.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
     assert (vacuum.retention_period, server.events.retention_period) == (timedelta(days=90), timedelta(days=90))
     assert set(vacuum.event_retention_overrides.values()) == {timedelta(days=14)}
+    assert (server.services.task_run_recorder.batch_size, server.services.task_run_recorder.flush_interval) == (50, 1)
     assert {"prefect.flow-run.heartbeat", "prefect.task-run.Completed"} <= set(vacuum.event_retention_overrides)
 
 

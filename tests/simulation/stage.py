@@ -19,7 +19,6 @@ from unittest.mock import patch
 from uuid import UUID
 
 import prefect
-from prefect.utilities.annotations import quote
 
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
@@ -111,7 +110,7 @@ def _replace(stack: ExitStack, name: str, stand_in: Any) -> None:
     stack.enter_context(patch(name, stand_in))
 
 
-async def _in_tries(task: prefect.Task[Any, Any], made: Stage, *quoted: quote[Any], **named: quote[Any]) -> Any:
+async def _in_tries(task: prefect.Task[Any, Any], made: Stage, *quoted: Any, **named: Any) -> Any:
     """As Prefect would, without its engine: tries after tries in one process, with its delays."""
     args, kwargs = [one.unquote() for one in quoted], {name: one.unquote() for name, one in named.items()}
     if task.retries != RETRYING["retries"]:
