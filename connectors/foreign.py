@@ -77,9 +77,9 @@ class Defect(Exception):
 
 
 def prefect_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """These and the errors of Prefect's client: its own, and those of httpx, or of httpx2 once it is built on that.
+    """The errors of Prefect's client, and others: its own, and those of httpx, or of httpx2 once it is built on that.
 
-    These two have no class in common: the one in use stands above Prefect's own error of an HTTP status.
+    The two have no class in common: the one in use stands above Prefect's own error of an HTTP status.
     """
     from prefect.exceptions import PrefectException, PrefectHTTPStatusError  # loads Prefect
 

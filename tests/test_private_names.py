@@ -7,6 +7,7 @@ the product touches no inner name that is not listed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -105,22 +106,6 @@ PRIVATE = (
         "async def related_resources_from_run_context(",
         "events are sent in one call a chunk, with the run that Prefect's own sender would add",
         "Name flow run and deployment of the context by hand.",
-    ),
-    Private(
-        "prefect.task_engine",
-        "tasks/engine/retrying.py",
-        "prefect/task_engine.py",
-        "async def run_task_async(",
-        "a task run that is made beforehand has no event of its own for Pending",
-        "Call the task as any other.",
-    ),
-    Private(
-        "create_local_run",
-        "tasks/engine/retrying.py",
-        "prefect/tasks.py",
-        "async def create_local_run(",
-        "a task run that is made beforehand has no event of its own for Pending",
-        "Call the task as any other.",
     ),
     *(
         Private(
@@ -259,17 +244,16 @@ PRIVATE = (
 
 DOCUMENTED = {"_asdict", "_exit", "_replace", "_value_"}
 """Names with an underscore that Python's own documentation offers."""
-OURS = {("_why", "tasks/engine/retrying.py")}
+LEAVING = {(name, "tasks/engine/retrying.py") for name in ("_why", "prefect.task_engine")}
+"""They go with the class of tasks that is replaced."""
 
+IMPORT = re.compile(r"^ *(?:from ([\w.]+) import (\([^)]*\)|[^\n]*)|import ([\w.]+))", re.MULTILINE)
 INNER = re.compile(
-    r"^ *(?:from|import) ("
-    r"prefect\.(?:_\w+|(?:cli|client\.base|engine|events\.(?:clients|related)|flow_engine|input\.run_input|main|runner"
-    r"|server|task_engine|workers)\b)[\w.]*"
-    r"|(?:aiohttp|apprise|click|duckdb|httpx|httpx2|httpx_aiohttp|typer|uvicorn)\.[\w.]+"
-    r"|[a-z]\w*(?:\.\w+)*\._[a-z][\w.]*|unittest\.mock)",
-    re.MULTILINE,
+    r"prefect\.(?:cli|client\.base|engine|events\.(?:clients|related)|flow_engine|input\.run_input|main|runner|server"
+    r"|task_engine|workers)(?:\..+)?"
+    r"|(?:aiohttp|apprise|click|duckdb|httpx|httpx2|httpx_aiohttp|typer|uvicorn)\..+|(?:.+\.)?_[a-z].*|unittest\.mock"
 )
-"""Modules that are no part of what their package offers."""
+"""Modules, and names of modules, that are no part of what their package offers."""
 OF_AN_OBJECT = re.compile(r"\._(?<=[\w)\]]\._)(?<!\bself\._)(?<!\bcls\._)([a-z]\w*)")
 OF_ITSELF = re.compile(r"\b(?:self|cls)\.(_[a-z]\w*)")
 STORED = re.compile(r"^ *((?:self|cls)\._[^=\n]*)=", re.MULTILINE)
@@ -287,6 +271,13 @@ def product() -> dict[str, str]:
     return {str(path.relative_to(ROOT)): text for path, text in texts.items()}
 
 
+def imported(text: str) -> Iterator[str]:
+    """The modules that a text imports, and what it imports of modules where that may be inner."""
+    for module, names, plain in IMPORT.findall(text):
+        yield module or plain
+        yield from (f"{module}.{name}" for name in re.findall(r"\w+", names) if module == "prefect" or name[0] == "_")
+
+
 def touched() -> set[tuple[str, str]]:
     """Inner names of others in the product, with their files."""
     own = {name for text in product().values() for names in DEFINED.findall(text) for name in names}
@@ -295,10 +286,10 @@ def touched() -> set[tuple[str, str]]:
     found = set()
     for at, text in product().items():
         names = {f"_{name}" for name in OF_AN_OBJECT.findall(text)}
-        names |= {*INNER.findall(text), *IN_A_TEXT.findall(text)}
+        names |= {*filter(INNER.fullmatch, imported(text)), *IN_A_TEXT.findall(text)}
         names |= set(OF_ITSELF.findall(text)) - own
         found |= {(name, at) for name in names - DOCUMENTED}
-    return found - OURS
+    return found - LEAVING
 
 
 @cache

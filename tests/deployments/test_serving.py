@@ -17,38 +17,11 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from deployments.local_server import is_healthy
 from tests.deployments.served import Served, environment_of, wait_for
+from tests.deployments.test_prefect_yaml import DEPLOYMENTS
 from tests.running import PATIENCE_S, ROOT
 
 SECRET = "block-secret-9c2e44d1"
-NAMES = {
-    "buy-from-inbox/buy-from-inbox",
-    "finish-batch/finish-batch",
-    "buy-from-file/buy-from-file",
-    "sync-tracking/sync-tracking",
-    "sync-catalog/sync-catalog",
-    "watch-book/watch-book",
-    "reconcile-ledger/reconcile-ledger",
-    "follow-after-sale/follow-after-sale",
-    "cancel-orders/cancel-orders",
-    "compute-costs/compute-costs",
-    "export-tables/export-tables",
-    "export-tracking/export-tracking",
-    "shop-orders/shop-orders",
-    "drop-orders/drop-orders",
-    "show-todo/show-todo",
-    "hear-callbacks/hear-callbacks",
-    "pause-buying/pause-buying",
-    "resume-buying/resume-buying",
-    "confirm-marketplace/confirm-marketplace",
-    "send-digest/send-digest",
-    "send-messages/send-messages",
-    "request-refund/request-refund",
-    "return-parcel/return-parcel",
-    "withdraw-refund/withdraw-refund",
-    "message-seller/message-seller",
-    "confirm-receipt/confirm-receipt",
-    "resolve-order/resolve-order",
-}
+NAMES = {f"{name}/{name}" for name in DEPLOYMENTS} - {"help-batch/help-batch"}
 
 
 def _command(served: Served, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from httpx import Request, Response
+from httpx import ConnectError, Request, Response
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import PrefectHTTPStatusError, TerminationSignal
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError, TerminationSignal
 from prefect.input import RunInput
 from prefect.states import Cancelling, Running
 
@@ -272,3 +272,21 @@ async def test_the_errors_of_prefects_client_are_those_that_a_question_waits_out
     async with PrefectClient("http://127.0.0.1:9/api") as client:
         with pytest.raises(prefect_errors()):
             await client.read_flow_run(RUN)
+
+
+async def test_the_question_of_a_deleted_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is away is waited for; one that does not know the run any more is not."""
+
+    class Forgetful(Kept):
+        async def read_flow_run(self, run_id: UUID) -> FlowRun:
+            raise ObjectNotFound(KeyError(run_id))
+
+    async def pauses(**_: object) -> None:
+        raise ConnectError("away")
+
+    monkeypatch.setattr(pause, "get_client", Forgetful)
+    monkeypatch.setattr(pause, "apause_flow_run", pauses)
+    monkeypatch.setattr(pause, "this_run", lambda: RUN)
+    monkeypatch.setattr(pause, "outermost_run", lambda: RUN)
+    with pytest.raises(ConnectError):
+        await filled_in(RunInput, "key", 3600, {})
