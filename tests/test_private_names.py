@@ -244,8 +244,6 @@ PRIVATE = (
 
 DOCUMENTED = {"_asdict", "_exit", "_replace", "_value_"}
 """Names with an underscore that Python's own documentation offers."""
-LEAVING = {(name, "tasks/engine/retrying.py") for name in ("_why", "prefect.task_engine")}
-"""They go with the class of tasks that is replaced."""
 
 IMPORT = re.compile(r"^ *(?:from ([\w.]+) import (\([^)]*\)|[^\n]*)|import ([\w.]+))", re.MULTILINE)
 INNER = re.compile(
@@ -289,7 +287,7 @@ def touched() -> set[tuple[str, str]]:
         names |= {*filter(INNER.fullmatch, imported(text)), *IN_A_TEXT.findall(text)}
         names |= set(OF_ITSELF.findall(text)) - own
         found |= {(name, at) for name in names - DOCUMENTED}
-    return found - LEAVING
+    return found
 
 
 @cache
