@@ -308,11 +308,11 @@ def _reason(move: Row) -> Reason | None:
 
 
 def _refunded(order: Row, back: int) -> Iterator[Flaw]:
-    told = order["refunded_minor"] or 0
-    if told != back:
+    told, paid = order["refunded_minor"] or 0, order["paid_minor"]
+    if told not in (back, back if paid is None else min(back, paid)):  # one refund may be shown under two ids
         yield _at_order(order, f"{told} fen came back, its refunds sum to {back}")
-    if told > (order["paid_minor"] or 0):
-        yield _at_order(order, f"{told} fen came back of {order['paid_minor'] or 0} paid")
+    if told > (paid or 0):
+        yield _at_order(order, f"{told} fen came back of {paid or 0} paid")
 
 
 def _trail(order: Row, moves: Sequence[Row]) -> Iterator[Flaw]:
