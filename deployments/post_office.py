@@ -27,7 +27,7 @@ from connectors.callbacks.schema import Ticket
 from connectors.callbacks.store import CallbackStore, callbacks_url
 from connectors.callbacks.tickets import Tickets
 from connectors.foreign import shut_logs, words_of
-from connectors.ledger.engine import sqlite_file
+from connectors.ledger.engine import require_file, sqlite_file
 from connectors.ledger.guard import LedgerReplaced
 from connectors.ledger.marks import Mark, require_unmarked
 from connectors.ledger.store import Ledger
@@ -169,6 +169,7 @@ class Notifier:
                 try:
                     ledger.guard.require_files()
                 except LedgerReplaced:
+                    require_file(self.settings.ledger_url)  # an empty one would stand in the way of the old one
                     ledger.close()
                     self._ledger = None
             url = self.settings.ledger_url

@@ -242,6 +242,13 @@ def _sqlite(url: str) -> Engine:
     if database and Path(database).is_dir():
         raise LedgerUnusable(f"the ledger {shown(url)} is a folder: give the name of a file in it. Nothing was sent.")
     if database:
+        log = Path(f"{database}-wal")
+        if log.exists() and not Path(database).exists():  # SQLite would drop the commits in it for an empty file
+            raise LedgerUnusable(
+                f"the ledger {shown(url)} is gone, and {log} is there, with its newest entries: put the file back "
+                "beside it, or restore a backup (sourcing ledger restore FILE); to begin anew, move that log away. "
+                "Nothing was sent."
+            )
         Path(database).parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):  # SQLite reports a faulty path itself; its other files get the rights of this one
             os.close(os.open(database, os.O_CREAT | os.O_EXCL, 0o600))

@@ -113,9 +113,28 @@ def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(tmp_path: P
     assert office.ledger() is first
     for path in tmp_path.glob("ledger.db*"):
         path.unlink()
+    with pytest.raises(LedgerUnusable, match="there is no ledger at"):
+        office.ledger()
+    _ledger(tmp_path).close()
     second = office.ledger()
     assert second.outbox.known(["of the old one"]) == set()
     second.close()
+
+
+def test_a_ledger_that_is_put_back_has_all_its_rows(tmp_path: Path) -> None:
+    """Meanwhile no command makes an empty one, whose log would be replayed over the old file."""
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
+    office.ledger().outbox.put(Message(cause="kept", kind=MessageKind.FAULTS, subject="old", body=""))
+    (tmp_path / "ledger.db").rename(tmp_path / "elsewhere.db")
+    with pytest.raises(LedgerUnusable, match="there is no ledger at"):
+        office.ledger()
+    with pytest.raises(LedgerUnusable, match=r"ledger\.db is gone, and .*-wal is there, with its newest entries"):
+        _ledger(tmp_path)
+    (tmp_path / "elsewhere.db").rename(tmp_path / "ledger.db")
+    assert office.ledger().outbox.known(["kept"]) == {"kept"}
+    office.ledger().close()
+    with _ledger(tmp_path) as ledger:
+        assert ledger.outbox.known(["kept"]) == {"kept"}
 
 
 def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp_path: Path) -> None:
