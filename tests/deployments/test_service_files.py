@@ -91,6 +91,18 @@ def test_compose_and_image_run_the_prefect_that_is_tested() -> None:
     assert ours == {"register", "worker", "helper", "post-office", "callbacks"}
 
 
+def test_each_setting_of_the_product_reaches_its_containers() -> None:
+    """A limit of money that the file of settings has, and the nights lack, would be none."""
+    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())["services"]
+    ours = [one for one in services.values() if one["image"] == "sourcing:latest"]
+    assert {one["env_file"] for one in ours} == {"${SETTINGS_FILE:-../../sourcing.env}"}
+    fixed = {name for one in ours for name in one["environment"]}
+    assert fixed == {
+        *("PREFECT_API_URL", "PREFECT_UI_URL"),
+        *("SOURCING_LEDGER_URL", "SOURCING_DATA_DIR", "XPORTCN_BASE_URL"),
+    }
+
+
 def test_the_processes_of_the_server_in_compose_share_their_settings_and_none_does_the_work_of_the_other() -> None:
     services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())["services"]
     api, background = services["prefect"], services["prefect-services"]
