@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,7 @@ from domain.reasons import read
 
 OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 """SQLite's errors that are about the source while one file is copied into another."""
+DAY = re.compile(r"\d{4}\D?\d\d\D?\d\d")
 
 
 def backup(url: str, target: Path, now: datetime) -> Path:
@@ -64,7 +66,7 @@ def backup(url: str, target: Path, now: datetime) -> Path:
         target = target / f"{name}-{now:%Y%m%dT%H%M%SZ}.db"
     if target.exists():
         raise LedgerUnusable(f"{target} is there already, and no folder: give the backup another name")
-    if not target.suffix:
+    if not (target.suffix or DAY.search(target.name)):  # a file by a folder's name would stop all further nights
         raise LedgerUnusable(
             f"there is no folder {target}: make it (is its disk mounted?), or name a file such as {target}.db"
         )
@@ -97,7 +99,7 @@ def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
         place.parent.mkdir(parents=True, exist_ok=True)
         _copy_file(file, unfinished, f"sqlite:///{file}")
         _mark_restored(unfinished, file, now=now, by=by)
-        kept = _keep_aside(place, now) if place.exists() else None
+        kept = _keep_aside(place, now)
         os.replace(unfinished, place)
         sync(place.parent)
     except (OSError, sqlite3.Error) as error:
@@ -246,18 +248,23 @@ def _newest(connection: Connection) -> str:
     return f"{max(known):%Y-%m-%d %H:%M:%S} UTC" if known else "no time"
 
 
-def _keep_aside(place: Path, now: datetime) -> Path:
-    """Give the present ledger a second name; its write-ahead log must not meet the file that comes."""
+def _keep_aside(place: Path, now: datetime) -> Path | None:
+    """Give the present ledger, if there is one, a second name.
+
+    Its write-ahead log, also one that was left alone, must not meet the file that comes: SQLite would replay it there.
+    """
     aside = place.with_name(f"{place.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
-    if not damage_in(place):  # opened for writing, a damaged one would lose its log
+    if aside.exists():
+        raise LedgerUnusable(f"{aside} is there already: restore again. Nothing was changed.")
+    if place.exists() and not damage_in(place):  # opened for writing, a damaged one would lose its log
         _settle_alone(place)
-    os.link(place, aside)
-    for suffix in ("-wal", "-shm"):
+    keep_aside(place, aside)
+    for suffix in ("-wal", "-shm", "-journal"):
         beside = place.with_name(f"{place.name}{suffix}")
         if beside.exists():
             beside.rename(f"{aside}{suffix}")
     sync(place.parent)
-    return aside
+    return aside if aside.exists() else None
 
 
 ROWS_AT_ONCE = 2_000

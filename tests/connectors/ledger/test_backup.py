@@ -104,6 +104,11 @@ def test_a_folder_of_backups_that_is_gone_is_named_and_no_file_takes_its_place(
     assert not (tmp_path / "backups").exists()
 
 
+def test_a_file_that_is_named_by_its_day_needs_no_ending(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """As by `$(date +%F)` in a schedule; the next night has another name."""
+    assert backup(url, tmp_path / "2026-11-29", NOW) == tmp_path / "2026-11-29"
+
+
 def test_a_backup_needs_no_hard_links(
     ledger: Ledger, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +281,44 @@ def test_a_damaged_ledger_is_kept_when_a_backup_takes_its_place(ledger: Ledger, 
     assert Path(f"{kept}-wal").read_bytes() == b"remains"
     with opened(tmp_path / "ledger.db") as restored:
         assert set(restored.all_orders()) == {"A-1", "A-2"}
+
+
+def test_a_restored_ledger_stays_marked_where_only_the_log_of_the_old_one_was_left(
+    ledger: Ledger, url: str, tmp_path: Path
+) -> None:
+    """As after `mv ledger.db elsewhere`. SQLite would replay the log over the restored file, which would buy at once."""
+    saved = backup(url, tmp_path / "b.db", NOW)
+    put_rows(ledger, [plan("A-3")])
+    log = (tmp_path / "ledger.db-wal").read_bytes()
+    (tmp_path / "ledger.db").rename(tmp_path / "elsewhere.db")
+    ledger.close()
+    (tmp_path / "ledger.db-wal").write_bytes(log)
+    assert restore(url, saved, now=NOW, by="ann") is None
+    assert (tmp_path / "ledger.db.replaced-20260102T030405Z-wal").read_bytes() == log
+    with opened(tmp_path / "ledger.db") as restored:
+        assert set(restored.marks.standing()) == {Mark.RESTORED}
+        assert set(restored.all_orders()) == {"A-1", "A-2"}
+
+
+def test_a_restore_needs_no_hard_links(
+    ledger: Ledger, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The data folder may be on a share. Of two restores in one second the second is refused, or it would keep none."""
+    saved = backup(url, tmp_path / "b.db", NOW)
+    put_rows(ledger, [plan("A-3")])
+    ledger.close()
+
+    def no_link(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", no_link)
+    kept = restore(url, saved, now=NOW, by="ann")
+    assert kept is not None
+    with pytest.raises(LedgerUnusable, match="is there already: restore again"):
+        restore(url, saved, now=NOW, by="ann")
+    with opened(tmp_path / "ledger.db") as restored, opened(kept) as old:
+        assert set(restored.marks.standing()) == {Mark.RESTORED}
+        assert set(old.all_orders()) == {"A-1", "A-2", "A-3"}
 
 
 @pytest.mark.parametrize("work", ["SELECT count(*) FROM orders", "BEGIN IMMEDIATE"])
