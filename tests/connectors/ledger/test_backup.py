@@ -286,7 +286,7 @@ def test_a_damaged_ledger_is_kept_when_a_backup_takes_its_place(ledger: Ledger, 
 def test_a_restored_ledger_stays_marked_where_only_the_log_of_the_old_one_was_left(
     ledger: Ledger, url: str, tmp_path: Path
 ) -> None:
-    """As after `mv ledger.db elsewhere`. SQLite would replay the log over the restored file, which would buy at once."""
+    """As after `mv ledger.db elsewhere`. SQLite would replay it over the restored file, which would buy at once."""
     saved = backup(url, tmp_path / "b.db", NOW)
     put_rows(ledger, [plan("A-3")])
     log = (tmp_path / "ledger.db-wal").read_bytes()
