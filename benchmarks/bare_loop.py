@@ -19,8 +19,8 @@ from connectors.marketplaces import offering_of
 from connectors.marketplaces.freight import estimate, warehouse_address
 from connectors.marketplaces.protocol import Channel, PaysMany, QuotesMany
 from connectors.request_files import read_request_file
-from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.offers import Offer

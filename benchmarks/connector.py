@@ -15,10 +15,10 @@ import aiohttp
 import httpx
 
 from benchmarks.measuring import Comparison, compare
-from connectors.settings import XportcnSettings
 from connectors.xportcn.client import SignatureAuth, XportcnClient
 from connectors.xportcn.envelope import open_envelope
 from connectors.xportcn.operations.taobao_product import PRODUCT, ProductRequest
+from connectors.xportcn.settings import XportcnSettings
 
 CALLS = 1_000
 CONNECTIONS = 32

@@ -9,10 +9,10 @@ from typing import Any, cast
 import httpx
 
 from benchmarks.replay import signed
-from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import open_envelope
 from connectors.xportcn.operations import Call
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Claim
 from sandbox.app import LOGISTICS
 

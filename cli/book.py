@@ -1,49 +1,58 @@
-"""`sourcing book`: look up the rows of the SKU book, and add to them."""
+"""`sourcing book`: the merchant's own SKUs; look up the rows of the SKU book, and add to them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, say
-from cli.terminal import console, print_json, table_of
-from connectors.book_file import add_row, read_book
-from connectors.concurrently import task_group
-from connectors.fetched_files import is_address
-from connectors.marketplaces import offering_of
-from connectors.settings import SourcingSettings, XportcnSettings
-from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.items import marketplace_of
-from domain.marketplace import Marketplace
-from domain.offers import Offer
-from domain.sku_book import BookRow, SkuBook
-from domain.spares import judge_row
+import typer
+
+from cli.failures import NEEDS_A_PERSON, BadUsage, Json, command, say
+from domain.marketplace import Marketplace, marketplace_of
+
+if TYPE_CHECKING:
+    from connectors.xportcn.client import XportcnClient
+    from domain.offers import Offer
+    from domain.sku_book import BookRow, SkuBook
+
+app = typer.Typer(
+    help="The SKU book (SOURCING_BOOK): what your own SKUs are at the marketplaces.", no_args_is_help=True
+)
 
 AT_ONCE = 8
 NO_FILE = "rows are added to a CSV file: name one in SOURCING_BOOK"
 ABSENT = "SOURCING_BOOK names no SKU book: name a CSV or XLSX file, or the https address of a sheet"
 
 
-def check(*, as_json: bool) -> int:
-    """Print what is wrong with each row; answers the exit code."""
-    book = asyncio.run(read_book(SourcingSettings()))
-    if book is None:
+@command(app, "check")
+def check(*, json: Json = False) -> int:
+    """Look up every row of the SKU book: what is gone, sold out, dearer than its limit, or not clear. Buys nothing."""
+    from cli.terminal import console, print_json, table_of
+    from connectors.book_file import read_book
+    from connectors.settings import SourcingSettings
+
+    if (book := asyncio.run(read_book(SourcingSettings()))) is None:
         raise BadUsage(ABSENT)
     wrong = asyncio.run(_looked_up(book))
-    if as_json:
+    if json:
         print_json([{"row": row.row, "own_sku": row.own_sku, "rank": row.rank, "wrong": why} for row, why in wrong])
-    else:
-        if wrong:
-            rows = [(str(row.row), row.own_sku, str(row.rank), why) for row, why in wrong]
-            console.print(table_of(("row", "own SKU", "rank", "what to mend"), rows))
-        console.print(f"{len(book.rows):,} rows looked up, {len(wrong):,} to mend")
+        return NEEDS_A_PERSON if wrong else 0
+    if wrong:
+        rows = [(str(row.row), row.own_sku, str(row.rank), why) for row, why in wrong]
+        console.print(table_of(("row", "own SKU", "rank", "what to mend"), rows))
+    console.print(f"{len(book.rows):,} rows looked up, {len(wrong):,} to mend")
     return NEEDS_A_PERSON if wrong else 0
 
 
 async def _looked_up(book: SkuBook) -> Sequence[tuple[BookRow, str]]:
     """The rows that can't be bought as they stand, and why. Each item is looked up once."""
+    from connectors.concurrently import task_group
+    from connectors.xportcn.client import XportcnClient
+    from connectors.xportcn.settings import XportcnSettings
+    from domain.spares import judge_row
+
     slots = asyncio.Semaphore(AT_ONCE)
     found: dict[tuple[Marketplace, str], asyncio.Task[Offer | str | None]] = {}
     async with XportcnClient(XportcnSettings()) as client, task_group() as running:
@@ -60,6 +69,9 @@ async def _offer(
     client: XportcnClient, slots: asyncio.Semaphore, marketplace: Marketplace, item: str
 ) -> Offer | str | None:
     """The offer, None where there is none, or why it is not known."""
+    from connectors.marketplaces import offering_of
+    from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+
     async with slots:
         try:
             return await offering_of(marketplace, client).channel.offer(item)
@@ -69,14 +81,32 @@ async def _offer(
             return f"could not be looked up: {error.message}"
 
 
-def add(row: Mapping[str, str], marketplace: Marketplace | None) -> int:
-    """Add a row to the book; answers the exit code."""
+@command(app, "add")
+def add(
+    own_sku: Annotated[str, typer.Argument(help="Your own SKU.")],
+    item: Annotated[str, typer.Argument(help="A product URL, or an item id with --marketplace.")],
+    *,
+    marketplace: Annotated[
+        Marketplace | None, typer.Option(help="Where the item is; an URL says so by itself.")
+    ] = None,
+    sku: Annotated[str, typer.Option(help="The variant, where the item has several.")] = "",
+    pieces: Annotated[int, typer.Option(min=1, help="Pieces that make one own SKU.")] = 1,
+    rank: Annotated[int, typer.Option(min=1, max=99, help="2 and more: a spare offer.")] = 1,
+    country: Annotated[str, typer.Option(help="For receivers in this country alone.")] = "",
+    max_unit_price: Annotated[str, typer.Option(help="The most one piece may cost, in yuan.")] = "",
+    group: Annotated[str, typer.Option(help="What is bought together, such as the seller.")] = "",
+) -> None:
+    """Add a row to the SKU book, which must be a CSV file; it is made where there is none."""
+    from connectors.book_file import add_row
+    from connectors.fetched_files import is_address
+    from connectors.settings import SourcingSettings
+
     named = SourcingSettings().book.get_secret_value()
     if not named or is_address(named):
         raise BadUsage(NO_FILE)
-    at = marketplace or marketplace_of(row["item"])
-    if at is None:
-        raise BadUsage(f"{row['item']!r} does not say where it is: add --marketplace")
+    if (at := marketplace or marketplace_of(item)) is None:
+        raise BadUsage(f"{item!r} does not say where it is: add --marketplace")
+    row = {"own_sku": own_sku, "country": country, "rank": str(rank), "item": item, "sku": sku}
+    row |= {"pieces": str(pieces), "max_unit_price": max_unit_price, "group": group}
     add_row(Path(named), {**row, "marketplace": at})
-    say(f"added {row['own_sku']} to {named}; to look it up: sourcing book check")
-    return 0
+    say(f"added {own_sku} to {named}; to look it up: sourcing book check")

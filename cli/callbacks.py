@@ -1,21 +1,23 @@
-"""The commands of `sourcing callbacks`: receive, change tokens, list, show, replay."""
+"""`sourcing callbacks`: receive what the service posts, and show what it posted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.text import Text
 
-from cli.failures import COULD_NOT_RUN, say
-from cli.terminal import clock_time, console, messages, print_json, table_of, zone
-from connectors.callbacks.schema import Callback
-from connectors.callbacks.store import CallbackStore, end_tokens, new_token
+from cli.failures import COULD_NOT_RUN, Json, command, explained, say
 from connectors.foreign import clean, shortened
-from connectors.settings import SourcingSettings
 from domain.received import CallbackKind, CallbackState
 from domain.wording import pluralize, shorten
-from tasks.engine.resources import utc_now
+
+if TYPE_CHECKING:
+    from connectors.callbacks.schema import Callback
+    from connectors.callbacks.store import CallbackStore
+
+app = typer.Typer(help="Receive what the service posts, and show what it posted.", invoke_without_command=True)
 
 COLOURS: dict[str, str] = {
     CallbackState.WAITING: "cyan",
@@ -25,40 +27,70 @@ COLOURS: dict[str, str] = {
 MOST_TEXT = 20_000
 
 
-def receive_callbacks(host: str, port: int | None) -> None:
-    """Receive until stopped."""
-    from deployments.receiver import receive
+@app.callback()
+@explained
+def receive(
+    context: typer.Context,
+    *,
+    host: Annotated[str, typer.Option(help="Where to listen; put a proxy with TLS before it.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Without it SOURCING_CALLBACKS_PORT, else 8791.")
+    ] = None,
+) -> None:
+    """Receive what the service posts, and show what it posted. Without a command: receive, until stopped."""
+    if context.invoked_subcommand is not None:
+        return
+    from cli.terminal import messages
+    from connectors.settings import SourcingSettings
+    from deployments import receiver
 
-    receive(host, SourcingSettings().callbacks_port if port is None else port, say=messages.print)
+    receiver.receive(host, SourcingSettings().callbacks_port if port is None else port, say=messages.print)
     messages.print("Ended.")
 
 
-def change_tokens(*, end_older: bool, end_all: bool) -> int:
-    """Make a token and print where it goes, or end tokens."""
+@command(app, "token")
+def token(
+    *,
+    end_older: Annotated[
+        bool, typer.Option("--end-older", help="Make none; end the one before the newest, once the console has it.")
+    ] = False,
+    end_all: Annotated[bool, typer.Option("--end-all", help="Make none; end all of them: no post is taken.")] = False,
+) -> None:
+    """Make the secret part of the address to enter in the console. The one before stays valid beside it."""
+    from cli.terminal import console, messages
+    from connectors.callbacks.store import end_tokens, new_token
+
     with _store() as store:
         if end_older or end_all:
             ended = end_tokens(store, but_newest=not end_all)
             messages.print(f"{pluralize(ended, 'token')} ended; within seconds no post with them is taken")
-            return 0
-        token = new_token(store)
-    console.print(f"https://YOUR-HOST/callbacks/{token}", soft_wrap=True)
+            return
+        made = new_token(store)
+    console.print(f"https://YOUR-HOST/callbacks/{made}", soft_wrap=True)
     messages.print(
         "Enter this in the service's console, with the name of your proxy for YOUR-HOST. It is not shown again: make "
         "another if it is lost. The one before stays valid until: sourcing callbacks token --end-older"
     )
-    return 0
 
 
-def list_callbacks(
-    *, state: CallbackState | None, kind: CallbackKind | None, order_id: str, most: int, as_json: bool
-) -> int:
-    """Print the newest messages."""
+@command(app, "ls")
+def ls(
+    *,
+    state: Annotated[CallbackState | None, typer.Option(help="Only those.")] = None,
+    kind: Annotated[CallbackKind | None, typer.Option(help="Only those.")] = None,
+    order_id: Annotated[str, typer.Option(metavar="ID", help="Only those about this order of the service.")] = "",
+    most: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = 50,
+    json: Json = False,
+) -> None:
+    """List what was posted, the newest first, and its outcome."""
+    from cli.terminal import clock_time, console, print_json, table_of, zone
+
     with _store() as store:
         found = store.listed(state=state, kind=kind, order_id=order_id, most=most)
         counts = store.counts()
-    if as_json:
+    if json:
         print_json([_as_json(one) for one in found])
-        return 0
+        return
     columns = ("id", f"received ({zone()})", "about", "order", "times", "state", "what came of it")
     rows = (
         (
@@ -75,17 +107,19 @@ def list_callbacks(
     console.print(
         table_of(columns, rows, title=", ".join(f"{count:,} {name}" for name, count in counts.items()), overflow="fold")
     )
-    return 0
 
 
-def show_callback(number: int, *, as_json: bool) -> int:
-    """Print one message whole, safe for a terminal."""
+@command(app, "show")
+def show(number: Annotated[int, typer.Argument(metavar="ID")], *, json: Json = False) -> int:
+    """Show one message with its text as it was posted. Nothing in it is proven."""
+    from cli.terminal import console, print_json
+
     with _store() as store:
         found = store.found([number])
     if not found:
         return _unknown([number])
     document = _as_json(found[0]) | {"text": _text(found[0])}
-    if as_json:
+    if json:
         print_json(document)
         return 0
     for name, value in document.items():
@@ -93,8 +127,13 @@ def show_callback(number: int, *, as_json: bool) -> int:
     return 0
 
 
-def replay_callbacks(numbers: Sequence[int]) -> int:
-    """Make messages wait again."""
+@command(app, "replay")
+def replay(
+    numbers: Annotated[list[int], typer.Argument(metavar="ID...", help="Messages that are done or set aside.")],
+) -> int:
+    """Let messages count as new: their orders are read again within seconds. Changes nothing by itself."""
+    from cli.terminal import console
+
     with _store() as store:
         again = store.replay(numbers)
     if again:
@@ -109,6 +148,10 @@ def _unknown(numbers: Sequence[int]) -> int:
 
 
 def _store() -> CallbackStore:
+    from connectors.callbacks.store import CallbackStore
+    from connectors.settings import SourcingSettings
+    from tasks.engine.resources import utc_now
+
     return CallbackStore(SourcingSettings().ledger_url, clock=utc_now)
 
 

@@ -1,27 +1,53 @@
-"""`sourcing cart ...`: orders prepared by hand in the marketplaces' own carts, at a terminal."""
+"""`sourcing cart`: orders prepared by hand in the marketplaces' own carts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cli.failures import NEEDS_A_PERSON, require_batch_name, require_encoding
-from cli.follow_ups import with_follow_ups
-from cli.run import buy, print_report, print_warnings, require_no_faults, require_somebody
-from cli.running import run_flow
-from cli.terminal import console, print_json, table_of
+import typer
+
+from cli.failures import (
+    NEEDS_A_PERSON,
+    BatchName,
+    Encoding,
+    Json,
+    Wait,
+    amount_of,
+    command,
+    require_batch_name,
+    require_encoding,
+)
+from domain.marketplace import Marketplace
 from domain.orders import CartRow
 from domain.reasons import ReasonCode
-from domain.report import BatchReport
+
+if TYPE_CHECKING:
+    from domain.report import BatchReport
+
+app = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True)
+
+COLUMNS = ("row", "item", "sku", "what", "price", "pieces", "stock", "seller")
 
 
-def add(file: Path, *, batch: str | None, encoding: str, as_json: bool) -> int:
-    """Put a file's orders into the carts; answers the exit code."""
+@command(app, "add")
+def add(
+    file: Annotated[Path, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet.")],
+    *,
+    batch: BatchName = None,
+    encoding: Encoding = "",
+    json: Json = False,
+) -> int:
+    """Lay the orders of a request file into the carts; buys nothing."""
+    from cli.run import print_report, print_warnings, require_no_faults
+    from cli.running import run_flow
+    from cli.terminal import print_json
+
     require_batch_name(batch)
     require_encoding(encoding)
-    print_warnings(require_no_faults(file, encoding=encoding, as_json=as_json))
+    print_warnings(require_no_faults(file, encoding=encoding, as_json=json))
 
     async def flow() -> BatchReport:
         from flows.carts import fill_cart
@@ -29,14 +55,79 @@ def add(file: Path, *, batch: str | None, encoding: str, as_json: bool) -> int:
         return await fill_cart(file, batch, encoding)
 
     report = run_flow(flow)
-    print_json(report.to_json()) if as_json else print_report(report)
+    print_json(report.to_json()) if json else print_report(report)
     return 0 if all(line.reason_code is ReasonCode.IN_CART for line in report.orders) else NEEDS_A_PERSON
 
 
-def order(
-    order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str, as_json: bool, wait: bool = False
+@command(app, "list")
+def list_rows(marketplace: Marketplace, *, json: Json = False) -> None:
+    """Show what lies in a marketplace's cart."""
+
+    async def flow() -> Sequence[CartRow]:
+        from flows import carts
+
+        return await carts.show_cart(marketplace)
+
+    _show(flow, as_json=json)
+
+
+@command(app, "set")
+def set_quantity(marketplace: Marketplace, row: str, quantity: int, *, json: Json = False) -> None:
+    """Change how many pieces a row holds."""
+
+    async def flow() -> Sequence[CartRow]:
+        from flows import carts
+
+        return await carts.change_cart(marketplace, {row: quantity})
+
+    _show(flow, as_json=json)
+
+
+@command(app, "delete")
+def delete(marketplace: Marketplace, row: list[str], *, json: Json = False) -> None:
+    """Take rows out of a cart."""
+
+    async def flow() -> Sequence[CartRow]:
+        from flows import carts
+
+        return await carts.change_cart(marketplace, delete=row)
+
+    _show(flow, as_json=json)
+
+
+@command(app, "preview")
+def preview(
+    order_ref: Annotated[list[str], typer.Argument(help="Orders that lie in a cart.")], *, json: Json = False
 ) -> int:
-    """Order the rows of the carts; answers the exit code."""
+    """Show what ordering would cost, with the quantities that lie in the cart now."""
+    return _ordered(order_ref, dry_run=True, as_json=json)
+
+
+@command(app, "order")
+def order(
+    order_ref: Annotated[list[str], typer.Argument(help="Orders that lie in a cart.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve without asking.")] = False,
+    budget_cny: Annotated[str | None, typer.Option(help="Most that their batch may cost, in yuan.")] = None,
+    wait: Wait = False,
+    json: Json = False,
+) -> int:
+    """Order what lies in the carts, then pay, book and ship it like any other order."""
+    return _ordered(order_ref, yes=yes, budget_cny=amount_of("--budget-cny", budget_cny), as_json=json, wait=wait)
+
+
+def _ordered(
+    order_refs: list[str],
+    *,
+    dry_run: bool = False,
+    yes: bool = False,
+    budget_cny: str = "",
+    as_json: bool,
+    wait: bool = False,
+) -> int:
+    from cli.run import buy, require_somebody
+    from cli.running import with_follow_ups
+
     require_somebody("order", "look only with: sourcing cart preview", is_given=dry_run or yes)
 
     async def flow() -> BatchReport:
@@ -47,12 +138,15 @@ def order(
     return buy(with_follow_ups(flow, budget_cny=budget_cny) if wait else flow, as_json=as_json)
 
 
-def show_cart(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json: bool) -> int:
-    """Run a flow that answers the rows of a cart, and show them; answers the exit code."""
+def _show(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json: bool) -> None:
+    """Run a flow that answers the rows of a cart, and show them."""
+    from cli.running import run_flow
+    from cli.terminal import console, print_json, table_of
+
     rows = run_flow(flow)
     if as_json:
         print_json([_as_json(row) for row in rows])
-        return 0
+        return
     shown = (
         (
             row.row_id,
@@ -66,8 +160,7 @@ def show_cart(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_
         )
         for row in rows
     )
-    console.print(table_of(("row", "item", "sku", "what", "price", "pieces", "stock", "seller"), shown, title="Cart"))
-    return 0
+    console.print(table_of(COLUMNS, shown, title="Cart"))
 
 
 def _as_json(row: CartRow) -> dict[str, Any]:

@@ -19,7 +19,7 @@ ORDERS = ("order", "lines", "goods, postage, fees", "freight", "in all")
 SUMS = ("batch", "orders", "goods, postage, fees", "freight", "in all", "without a sum")
 
 
-def run_costs(*, since: str, currency: str, csv: str, xlsx: str, as_json: bool) -> int:
+def run_costs(since: str, currency: str, csv: str, xlsx: str, *, as_json: bool) -> int:
     """Run the flow, print orders and sums; answers the exit code."""
     with as_usage():
         since, currency = _checked(since, currency)
@@ -40,7 +40,7 @@ def run_costs(*, since: str, currency: str, csv: str, xlsx: str, as_json: bool) 
 def _checked(since: str, currency: str) -> tuple[str, str]:
     from datetime import date
 
-    from domain.rate_cells import currency_code
+    from domain.cell_table import currency_code
 
     try:
         day = date.fromisoformat(since).isoformat() if since else ""

@@ -21,7 +21,8 @@ from cli.failures import BAD_USAGE, COULD_NOT_RUN, say
 from cli.terminal import console
 from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
-from connectors.settings import MissingSetting, SourcingSettings, XportcnSettings
+from connectors.settings import MissingSetting, SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
 from deployments.local_server import without_password
 from domain.messages import CAUSE
 from domain.wording import pluralize
@@ -194,7 +195,7 @@ def _book() -> CheckResult:
 
 def _rates() -> CheckResult:
     """The merchant's exchange rates can be read, and each pair into the books' currency has one of this week."""
-    from connectors.cost_files import RatesUnusable, read_rates
+    from connectors.exports import RatesUnusable, read_rates
     from domain.landed import NoRate
 
     settings = SourcingSettings()

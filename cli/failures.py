@@ -50,14 +50,23 @@ REMEDIES = {
 """What to do about the errors of files that any command may meet."""
 
 
-def explained(command: Callable[P, None]) -> Callable[P, None]:
-    """A command whose expected failures end in a message, not a traceback. Unexpected ones keep theirs."""
+def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[P, int | None]], Callable[P, None]]:
+    """Register a function as a command, `explained`."""
+    return lambda function: app.command(name)(explained(function))
+
+
+def explained(command: Callable[P, int | None]) -> Callable[P, None]:
+    """A command that ends with the exit code it returns, 0 for None.
+
+    Its expected failures end in a message, not a traceback. Unexpected ones keep theirs.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         shut_logs()
         try:
-            command(*args, **kwargs)
+            if code := command(*args, **kwargs):
+                raise typer.Exit(code)
         except (typer.Exit, typer.Abort):
             raise
         except KeyboardInterrupt:
@@ -102,9 +111,8 @@ def exit_code_of(error: Exception) -> int | None:
     from connectors.snapshots.manifests import SnapshotError
     from connectors.xportcn.errors import XportcnError
     from deployments.bounded_http import ReceiverFailed
+    from deployments.databases import DatabaseUnusable, MessagingUnusable
     from deployments.local_server import ServerFailed
-    from deployments.messaging import MessagingUnusable
-    from deployments.postgres import DatabaseUnusable
     from deployments.registration import DeployFailed
     from deployments.serving import ServeFailed
     from domain.after_sale import RefundFault

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, Json, agrees, explained, say
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, Json, agrees, command, say
 from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ NOT_AS_WRITTEN = (
 )
 
 
-@app.command("backup")
-@explained
+@command(app, "backup")
 def backup_ledger(
     file: Annotated[Path, typer.Argument(help="A new file, or a folder: then it is named by the time.")],
 ) -> None:
@@ -42,13 +41,12 @@ def backup_ledger(
     console.print(f"{written} ({written.stat().st_size:,} bytes)", soft_wrap=True)
 
 
-@app.command("verify")
-@explained
+@command(app, "verify")
 def verify_ledger(
     file: Annotated[Path | None, typer.Argument(help="A backup; without it the ledger in use.")] = None,
     *,
     json: Json = False,
-) -> None:
+) -> int:
     """Check that the ledger, or a backup, is whole and says nothing that can't be. Changes nothing."""
     from dataclasses import asdict
 
@@ -58,11 +56,10 @@ def verify_ledger(
 
     verdict = verify(f"sqlite:///{file.absolute()}" if file else SourcingSettings().ledger_url)
     print_json(asdict(verdict)) if json else _print_verdict(verdict)
-    raise typer.Exit(NEEDS_A_PERSON if verdict.faults else 0)
+    return NEEDS_A_PERSON if verdict.faults else 0
 
 
-@app.command("restore")
-@explained
+@command(app, "restore")
 def restore_ledger(
     file: Annotated[Path, typer.Argument(help="A backup of `sourcing ledger backup`.")],
     *,
@@ -93,8 +90,7 @@ def restore_ledger(
     )
 
 
-@app.command("confirm")
-@explained
+@command(app, "confirm")
 def confirm_ledger(
     marketplace: Annotated[
         Marketplace | None,
@@ -159,8 +155,7 @@ def _require_yes(question: str, *, yes: bool) -> None:
         raise typer.Exit(COULD_NOT_RUN)
 
 
-@app.command("export")
-@explained
+@command(app, "export")
 def export_ledger(
     folder: Annotated[Path, typer.Argument(help="A new folder; it gets a Parquet file a table.")],
 ) -> None:
@@ -171,8 +166,7 @@ def export_ledger(
     _print_rows(export(SourcingSettings().ledger_url, folder))
 
 
-@app.command("copy")
-@explained
+@command(app, "copy")
 def copy_ledger(
     *,
     to: Annotated[str, typer.Option(metavar="URL", help="An empty database: postgresql://… or sqlite:///….")],

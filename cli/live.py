@@ -15,7 +15,6 @@ from rich.text import Text
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.terminal import console, messages, print_json, table_of
 from connectors.marketplaces.seen_values import SeenValue, Verdict, setting_lines, values_in
-from connectors.settings import XportcnSettings
 from connectors.units import parse_units
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.live_check.comparing import Difference
@@ -31,13 +30,14 @@ from connectors.xportcn.live_check.examination import (
 )
 from connectors.xportcn.operations import Operation, catalogue
 from connectors.xportcn.overrides import load_overrides
+from connectors.xportcn.settings import XportcnSettings
 
 OVERRIDDEN = "(overridden)"
 
 
 def list_endpoints(*, everything: bool, as_json: bool) -> int:
     """Print the operations that have a number in the manual, or all, as they are called; answers the exit code."""
-    from connectors.settings import XportcnSettings
+    from connectors.xportcn.settings import XportcnSettings
 
     file = XportcnSettings().overrides
     overrides = load_overrides(file)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cli import after_sale_app, book_app, callbacks_app, cart_app, ledger, results_app, snapshot_app
+from cli import after_sale, book, callbacks, carts, ledger, results, snapshots
+from cli.answers import confirm, resolve
 from cli.failures import (
-    AnsweredBy,
     BatchName,
     ChunkSize,
     Concurrency,
@@ -19,8 +19,10 @@ from cli.failures import (
     Wait,
     amount_of,
     as_usage,
-    explained,
+    command,
 )
+from cli.pause import pause, resume
+from cli.reading import catalog, reconcile, track
 from domain.marketplace import Marketplace
 from domain.offers import LARGEST_PAGE, Sort
 
@@ -53,8 +55,7 @@ def common(
     """Options that go before a command."""
 
 
-@app.command()
-@explained
+@command(app)
 def run(  # noqa: PLR0913 - the options of the main job
     file: Annotated[str, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet; a path or an https address.")],
     *,
@@ -76,7 +77,7 @@ def run(  # noqa: PLR0913 - the options of the main job
     ] = None,
     wait: Wait = False,
     json: Json = False,
-) -> None:
+) -> int:
     """Buy and ship what a request file asks for: plan, ask, create, pay, book, snapshot."""
     from cli.run import RunOptions, run_batch
 
@@ -93,63 +94,14 @@ def run(  # noqa: PLR0913 - the options of the main job
         helpers=helpers or 0,
         wait=wait,
     )
-    raise typer.Exit(run_batch(options, as_json=json))
+    return run_batch(options, as_json=json)
 
 
-@app.command()
-@explained
-def track(*, chunk_size: ChunkSize = None, concurrency: Concurrency = None, json: Json = False) -> None:
-    """Follow the parcels of booked orders and report incoming ones to the warehouse."""
-    from cli.track import run_tracking
-
-    raise typer.Exit(run_tracking(chunk_size=chunk_size, concurrency=concurrency, as_json=json))
+command(app)(track)
+command(app)(reconcile)
 
 
-@app.command()
-@explained
-def reconcile(
-    *,
-    since: Annotated[
-        int | None, typer.Option(metavar="DAYS", min=0, help="How far back; 0 is today. Else SOURCING_LOOK_BACK_DAYS.")
-    ] = None,
-    marketplace: Annotated[
-        list[Marketplace] | None, typer.Option(help="Only this one; may be repeated. Else all of them.")
-    ] = None,
-    wallet_out_cny: Annotated[
-        str | None,
-        typer.Option(help="What left the wallet since then for orders, by the console's statement, in yuan."),
-    ] = None,
-    not_ours: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MARKETPLACE:ORDER_ID",
-            help="An orphan that another program ordered and that is to stay: not listed again. May be repeated.",
-        ),
-    ] = None,
-    ours: Annotated[
-        list[str] | None, typer.Option(metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is listed again.")
-    ] = None,
-    by: AnsweredBy = None,
-    json: Json = False,
-) -> None:
-    """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys nothing."""
-    from cli.reconcile import run_reconciliation
-
-    raise typer.Exit(
-        run_reconciliation(
-            since_days=since,
-            wallet_out_cny=wallet_out_cny,
-            marketplaces=marketplace or [],
-            not_ours=not_ours or [],
-            ours=ours or [],
-            by=by,
-            as_json=json,
-        )
-    )
-
-
-@app.command()
-@explained
+@command(app)
 def status(
     order_ref: Annotated[str | None, typer.Argument(help="One order, with its history.")] = None,
     *,
@@ -157,72 +109,17 @@ def status(
         str, typer.Option(metavar="CODE", help="Only orders that stand as they do for this reason (docs/reasons.md).")
     ] = "",
     every: Annotated[bool, typer.Option("--all", help="All orders, not only the 200 that changed last.")] = False,
-) -> None:
+) -> int:
     """Show the orders that changed last, or everything known of one."""
     from cli.status import MOST_ORDERS, show_status
 
-    raise typer.Exit(show_status(order_ref, reason, None if every else MOST_ORDERS))
+    return show_status(order_ref, reason, None if every else MOST_ORDERS)
 
 
-@app.command()
-@explained
-def resolve(  # noqa: PLR0913 - one option an answer
-    order_ref: str,
-    *,
-    ordered: Annotated[
-        str | None, typer.Option(metavar="ORDER_ID", help="It was ordered: the marketplace's order id.")
-    ] = None,
-    up_to: Annotated[
-        str | None, typer.Option(metavar="AMOUNT_CNY", help="With --ordered: what it may cost, if nothing is approved.")
-    ] = None,
-    not_ordered: Annotated[bool, typer.Option("--not-ordered", help="It was not; the next run orders it.")] = False,
-    paid: Annotated[
-        str | None, typer.Option(metavar="AMOUNT_CNY", help="It was paid: how much left the wallet, in yuan.")
-    ] = None,
-    not_paid: Annotated[bool, typer.Option("--not-paid", help="No money left; the next run pays it.")] = False,
-    booked: Annotated[
-        str | None, typer.Option(metavar="SHIPMENT_ORDER_ID", help="It was booked: the warehouse's order id.")
-    ] = None,
-    tracking: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NUMBER", help="With --booked: the international tracking number; one for each parcel."),
-    ] = None,
-    not_booked: Annotated[bool, typer.Option("--not-booked", help="It was not booked; the next run books it.")] = False,
-    cancelled: Annotated[bool, typer.Option("--cancelled", help="The order is closed.")] = False,
-    not_cancelled: Annotated[bool, typer.Option("--not-cancelled", help="The order is not closed.")] = False,
-    refund_asked: Annotated[
-        str | None, typer.Option(metavar="REFUND_ID", help="The refund was asked for: its id.")
-    ] = None,
-    not_refunded: Annotated[bool, typer.Option("--not-refunded", help="The refund was not asked for.")] = False,
-    done: Annotated[
-        str | None, typer.Option(metavar="EFFECT", help="Any other effect, by its key: it happened.")
-    ] = None,
-    not_done: Annotated[str | None, typer.Option(metavar="EFFECT", help="It did not happen.")] = None,
-    by: AnsweredBy = None,
-) -> None:
-    """Answer what only a person can find out about an order; without an answer show what is asked."""
-    from cli.resolve import resolve_order
-    from domain.effects import ResolutionKind
-
-    given: dict[ResolutionKind, str | bool | None] = {
-        ResolutionKind.ORDERED: ordered,
-        ResolutionKind.NOT_ORDERED: not_ordered,
-        ResolutionKind.PAID: paid,
-        ResolutionKind.NOT_PAID: not_paid,
-        ResolutionKind.BOOKED: booked,
-        ResolutionKind.NOT_BOOKED: not_booked,
-        ResolutionKind.CANCELLED: cancelled,
-        ResolutionKind.NOT_CANCELLED: not_cancelled,
-        ResolutionKind.REFUND_ASKED: refund_asked,
-        ResolutionKind.NOT_REFUNDED: not_refunded,
-        ResolutionKind.DONE: done,
-        ResolutionKind.NOT_DONE: not_done,
-    }
-    raise typer.Exit(resolve_order(order_ref, by=by, tracking=tracking or [], up_to=up_to, given=given))
+command(app)(resolve)
 
 
-@app.command()
-@explained
+@command(app)
 def sql(
     query: Annotated[str, typer.Argument(help='A query, such as "select state, count(*) from orders group by all".')],
     *,
@@ -230,15 +127,14 @@ def sql(
     memory_mb: Annotated[int, typer.Option(min=64, help="How much memory it may need.")] = 1_024,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV, as export writes it.")] = False,
     json: Json = False,
-) -> None:
+) -> int:
     """Ask the snapshots: a view per table with the newest row of each key, and <table>_history."""
-    from cli.sql import run_sql
+    from cli.export import run_sql
 
-    raise typer.Exit(run_sql(query, seconds=seconds, memory_mb=memory_mb, as_csv=csv, as_json=json))
+    return run_sql(query, seconds=seconds, memory_mb=memory_mb, as_csv=csv, as_json=json)
 
 
-@app.command()
-@explained
+@command(app)
 def search(  # noqa: PLR0913 - one option a filter
     marketplace: Annotated[Marketplace, typer.Argument(help="Where to look.")],
     words: Annotated[str, typer.Argument(help="Words, a product link, or an item id.")] = "",
@@ -254,7 +150,7 @@ def search(  # noqa: PLR0913 - one option a filter
     page: Annotated[int, typer.Option(min=1, help="Which page of the hits.")] = 1,
     page_size: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="Hits on a page.")] = 20,
     json: Json = False,
-) -> None:
+) -> int:
     """Look for offers by words, image, shop, category or link; buys nothing."""
     from cli.search import Question, run_search
     from domain.money import Money
@@ -272,60 +168,27 @@ def search(  # noqa: PLR0913 - one option a filter
     question = Question(
         marketplace=marketplace, filters=filters, words=words.strip(), image=image, shop=shop, hot=hot, tree=tree
     )
-    raise typer.Exit(run_search(question, as_json=json))
+    return run_search(question, as_json=json)
 
 
-@app.command()
-@explained
-def catalog(
-    marketplaces: Annotated[list[Marketplace], typer.Argument(help="Where to look; several are possible.")],
-    *,
-    keyword: Annotated[list[str] | None, typer.Option(help="What these words find; may be repeated.")] = None,
-    category: Annotated[list[str] | None, typer.Option(metavar="ID", help="All of a category.")] = None,
-    shop: Annotated[list[str] | None, typer.Option(metavar="ID", help="All that a seller offers.")] = None,
-    item: Annotated[list[str] | None, typer.Option(metavar="ID|URL", help="One item.")] = None,
-    everything: Annotated[bool, typer.Option("--everything", help="All that there is.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Fetch and write also what has not changed.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most items from each keyword, category and shop.")] = None,
-    concurrency: Concurrency = None,
-    json: Json = False,
-) -> None:
-    """Bring the table of offers up to date: prices, stock, sellers, pictures. Goes on after a break."""
-    from cli.catalog import run_catalog
-    from domain.catalogue import Selection
-
-    with as_usage():
-        wanted = [
-            Selection(
-                marketplace=marketplace,
-                keywords=tuple(keyword or ()),
-                categories=tuple(category or ()),
-                shops=tuple(shop or ()),
-                items=tuple(item or ()),
-                everything=everything,
-            )
-            for marketplace in dict.fromkeys(marketplaces)
-        ]
-    raise typer.Exit(run_catalog(wanted, full=full, limit=limit, concurrency=concurrency, as_json=json))
+command(app)(catalog)
 
 
-@app.command()
-@explained
+@command(app)
 def endpoints(
     *,
     everything: Annotated[
         bool, typer.Option("--all", help="Also operations that have no number in the manual.")
     ] = False,
     json: Json = False,
-) -> None:
+) -> int:
     """List the API operations with path and provenance."""
     from cli.live import list_endpoints
 
-    raise typer.Exit(list_endpoints(everything=everything, as_json=json))
+    return list_endpoints(everything=everything, as_json=json)
 
 
-@app.command()
-@explained
+@command(app)
 def sandbox(
     *,
     host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
@@ -350,8 +213,7 @@ def sandbox(
         serve(host, port, seed, state, dialect or (), callbacks)
 
 
-@app.command()
-@explained
+@command(app)
 def serve(
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the Prefect UI is.")] = 4200,
@@ -378,8 +240,7 @@ def serve(
     )
 
 
-@app.command()
-@explained
+@command(app)
 def page(
     *,
     port: Annotated[
@@ -393,8 +254,7 @@ def page(
     show_page(host, port)
 
 
-@app.command()
-@explained
+@command(app)
 def notify(
     *,
     test: Annotated[bool, typer.Option("--test", help="Send a test message to each address, now.")] = False,
@@ -403,7 +263,7 @@ def notify(
         typer.Option("--watch", help="Stay: send what becomes due, and watch Prefect's server. serve does it too."),
     ] = False,
     json: Json = False,
-) -> None:
+) -> int:
     """Send the messages that are due to the addresses in SOURCING_NOTIFY, and say what did not arrive."""
     from cli.notify import send_messages, send_test
 
@@ -411,86 +271,46 @@ def notify(
         from deployments.post_office import main as stay
 
         stay()
-        return
-    raise typer.Exit(send_test(as_json=json) if test else send_messages(as_json=json))
+        return 0
+    return send_test(as_json=json) if test else send_messages(as_json=json)
 
 
-@app.command()
-@explained
-def confirm(
-    marketplace: Annotated[Marketplace, typer.Argument(help="Which one you have checked in the console.")],
-    *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="All is as it should be: don't ask.")] = False,
-    channel: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="What the first order was paid by; any other than balance holds it."),
-    ] = None,
-    otherwise: Annotated[
-        str, typer.Option(metavar="WORDS", help="How the first payment differs from what is asked: holds it.")
-    ] = "",
-    by: AnsweredBy = None,
-) -> None:
-    """Answer all that is open about a marketplace: its first payment, amounts that differ, orders of unknown origin."""
-    from cli.confirm import confirm_marketplace
-
-    raise typer.Exit(confirm_marketplace(marketplace, yes=yes, channel=channel, otherwise=otherwise, by=by))
+command(app)(confirm)
 
 
-@app.command()
-@explained
+@command(app)
 def todo(
     *,
     refused_days: Annotated[
         int, typer.Option(min=0, help="List orders that were refused in the last so many days.")
     ] = 7,
     json: Json = False,
-) -> None:
+) -> int:
     """List everything that waits for you, over all batches, the most urgent first: why, and what to do."""
-    from cli.todo import show_to_do
+    from cli.status import show_to_do
 
-    raise typer.Exit(show_to_do(refused_days, as_json=json))
-
-
-@app.command()
-@explained
-def pause(
-    *,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Shown with every order that waits for it.")] = "",
-    by: AnsweredBy = None,
-    json: Json = False,
-) -> None:
-    """Stop everything that buys, in all runs; ends when nothing that was begun before can leave any more."""
-    from cli.pause import pause_buying
-
-    raise typer.Exit(pause_buying(why, by, as_json=json))
+    return show_to_do(refused_days, as_json=json)
 
 
-@app.command()
-@explained
-def resume(
-    *,
-    by: AnsweredBy = None,
-    json: Json = False,
-) -> None:
-    """Allow buying again; what was approved and waits goes on."""
-    from cli.pause import resume_buying
-
-    raise typer.Exit(resume_buying(by, as_json=json))
+command(app)(pause)
+command(app)(resume)
 
 
-@app.command()
-@explained
+@command(app)
 def template(
     file: Annotated[Path, typer.Argument(help="Where to write it: .xlsx or .csv.")] = Path("requests.xlsx"),
 ) -> None:
     """Write an empty request file with an example row."""
-    from cli.template import make_template
+    from cli.terminal import console
+    from connectors.request_files.template import write_template
 
-    raise typer.Exit(make_template(file))
+    with as_usage():
+        write_template(file)
+    words = f"Wrote {file}: write your lines over the example row, then: sourcing run {file} --dry-run"
+    console.print(words, soft_wrap=True)
 
 
-@app.command()
-@explained
+@command(app)
 def doctor(
     *,
     live: Annotated[
@@ -510,23 +330,23 @@ def doctor(
         typer.Option(metavar="FILE", help="With --live or --replay: add the settings that mend values to it, as .env."),
     ] = None,
     json: Json = False,
-) -> None:
+) -> int:
     """Check Python, settings, folders, ledger, clock, reachability and credentials; say the remedy."""
     if replay:
         from cli.live import replay_recorded
 
-        raise typer.Exit(replay_recorded(replay, write=write, as_json=json))
+        return replay_recorded(replay, write=write, as_json=json)
     from cli.doctor import examine
 
-    raise typer.Exit(examine(live=live, record=record, write=write, as_json=json))
+    return examine(live=live, record=record, write=write, as_json=json)
 
 
-app.add_typer(after_sale_app.app)
-app.add_typer(results_app.app)
-app.add_typer(cart_app.app, name="cart")
-app.add_typer(book_app.app, name="book")
-app.add_typer(callbacks_app.app, name="callbacks")
-app.add_typer(snapshot_app.app, name="snapshot")
+app.add_typer(after_sale.app)
+app.add_typer(results.app)
+app.add_typer(carts.app, name="cart")
+app.add_typer(book.app, name="book")
+app.add_typer(callbacks.app, name="callbacks")
+app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(ledger.app, name="ledger")
 
 

@@ -4,56 +4,64 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
+from typing import Annotated
 
-from cli.failures import NEEDS_A_PERSON, say
-from cli.status import open_ledger
-from cli.terminal import console, person, print_json, quiet_prefect
-from connectors.settings import SourcingSettings
-from deployments.local_server import running_server
-from domain.pause import GOES_ON
-from flows.answers.pausing import left_words, pause, resume
+import typer
 
-STANDS = f"no longer waiting: the pause stands, and what was begun before may still leave for a moment. {GOES_ON}"
+from cli.failures import NEEDS_A_PERSON, AnsweredBy, Json, say
 
 
-def pause_buying(why: str, by: str | None, *, as_json: bool) -> int:
-    """Stop all buying, and wait until nothing that was begun before can leave; answers the exit code.
+def pause(
+    *,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Shown with every order that waits for it.")] = "",
+    by: AnsweredBy = None,
+    json: Json = False,
+) -> int:
+    """Stop everything that buys, in all runs; ends when nothing that was begun before can leave any more."""
+    from cli.status import open_ledger
+    from cli.terminal import console, person, print_json
+    from connectors.settings import SourcingSettings
+    from domain.holds import GOES_ON
+    from flows.answers import pausing
 
-    Ctrl-C ends the waiting: the pause stands from its first line on.
-    """
-    settings = SourcingSettings()
     with open_ledger() as ledger:
         try:
-            paused = pause(ledger, settings, by=by or person(), why=why, notify=say)
-        except KeyboardInterrupt:
+            paused = pausing.pause(ledger, SourcingSettings(), by=by or person(), why=why, notify=say)
+        except KeyboardInterrupt:  # ends the waiting: the pause stands from its first line on
             if ledger.buying_paused() is None:
                 raise
-            say(STANDS)
+            begun = "what was begun before may still leave for a moment"
+            say(f"no longer waiting: the pause stands, and {begun}. {GOES_ON}")
             return NEEDS_A_PERSON
-    if as_json:
+    if json:
         print_json(paused.to_json())
-    else:
-        for line in paused.lines:
-            console.print(line, soft_wrap=True, highlight=False)
+        return 0
+    for line in paused.lines:
+        console.print(line, soft_wrap=True, highlight=False)
     return 0
 
 
-def resume_buying(by: str | None, *, as_json: bool) -> int:
-    """Allow buying again, and begin the follow-ups that wait for it, where a Prefect server is known; the exit code."""
+def resume(*, by: AnsweredBy = None, json: Json = False) -> None:
+    """Allow buying again; what was approved and waits goes on."""
+    from cli.status import open_ledger
+    from cli.terminal import console, person, print_json
+    from flows.answers import pausing
+
     with open_ledger() as ledger:
-        ended, left = resume(ledger, by=by or person())
+        ended, left = pausing.resume(ledger, by=by or person())
     follow_ups = _follow_ups_begun()
-    if as_json:
-        told: dict[str, Any] = {"resumed": ended is not None, "left": left, "looks": follow_ups}
-        print_json(told)
+    if json:
+        print_json({"resumed": ended is not None, "left": left, "looks": follow_ups})
     else:
-        console.print(left_words(ended, left, follow_ups), soft_wrap=True, highlight=False)
-    return 0
+        console.print(pausing.left_words(ended, left, follow_ups), soft_wrap=True, highlight=False)
 
 
 def _follow_ups_begun() -> list[str]:
     """The follow-ups begun now; without a server that is known or answers, they begin by themselves."""
+    from cli.terminal import quiet_prefect
+    from connectors.settings import SourcingSettings
+    from deployments.local_server import running_server
+
     with running_server(SourcingSettings().data_dir):
         if not os.environ.get("PREFECT_API_URL"):
             return []

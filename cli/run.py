@@ -17,8 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON, BadUsage, agrees, require_batch_name, require_encoding, require_time, say
-from cli.follow_ups import Flow, with_follow_ups
-from cli.running import nothing, run_flow
+from cli.running import Flow, nothing, run_flow, with_follow_ups
 from cli.terminal import (
     MOST_SHOWN,
     WIDE_ENOUGH_FOR_ORDER_IDS,
@@ -33,9 +32,8 @@ from cli.terminal import (
     show_snapshot,
     state_colour,
 )
-from connectors.book_file import missing_file
+from connectors.book_file import missing_file, reading_by
 from connectors.fetched_files import fetch_stored, is_address
-from connectors.reading import reading_by
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
 from domain.money import Money
@@ -130,7 +128,7 @@ def buy(flow: Flow, *, as_json: bool, first: Callable[[], object] = nothing, ask
 
 def ask_about_first_payments() -> None:
     """Ask about each first payment whose question is open; what is not answered stays open."""
-    from cli.confirm import confirm_marketplace
+    from cli.answers import confirm
     from cli.status import open_ledger
     from flows.answers.marketplaces import first_payments
 
@@ -138,7 +136,7 @@ def ask_about_first_payments() -> None:
         asked = [*first_payments(ledger)]
     for marketplace in asked:
         if agrees(f"Answer about {marketplace} now, with its console open?", yes=False):
-            confirm_marketplace(marketplace, yes=False, channel=None, otherwise="", by=None)
+            confirm(marketplace)
 
 
 def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[Remark]:
@@ -288,7 +286,7 @@ NUMBERS = ("goods and postage", "stock", "freight", "days")
 
 def show_plan(title: str, report: BatchReport) -> None:
     """One row an order, of many those that wait for a person first; below the table why some would not be bought."""
-    from flows.prefect_ui.plan_table import plan_rows
+    from flows.prefect_ui.markdown import plan_rows
 
     table = Table(title=title, title_justify="left")
     columns = WIDE if console.width >= WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
@@ -306,6 +304,6 @@ def show_plan(title: str, report: BatchReport) -> None:
 
 def totals(report: BatchReport) -> str:
     """The sums of a run, in one sentence."""
-    from flows.prefect_ui.plan_table import dry_run_summary
+    from flows.prefect_ui.markdown import dry_run_summary
 
     return dry_run_summary(report).replace("**", "")  # Markdown's bold is for the UI

@@ -11,10 +11,9 @@ from cli.failures import NEEDS_A_PERSON, BadUsage, as_usage
 from cli.terminal import console, print_json, table_of
 from connectors.marketplaces import offering_of
 from connectors.marketplaces.browsing import ROOT, Browser, Image, NotOffered
-from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
-from domain.items import ItemId, read_item
-from domain.marketplace import Marketplace
+from connectors.xportcn.settings import XportcnSettings
+from domain.marketplace import ItemId, Marketplace, read_item
 from domain.offers import Category, Filters, Hits, Offer
 
 Answer = Hits | Offer | Sequence[Category] | None

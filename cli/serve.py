@@ -20,7 +20,8 @@ from cli.terminal import console, messages
 from connectors.apprise_sender import recipients_of
 from connectors.callbacks.store import SANDBOX, CallbackStore, new_token
 from connectors.notifying import replaced_setting
-from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
+from connectors.settings import SourcingSettings, is_loopback
+from connectors.xportcn.settings import XportcnSettings
 from deployments.bounded_http import listening, run_app
 from deployments.local_server import is_healthy, is_served, running_server, server_folder
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch

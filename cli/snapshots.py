@@ -3,48 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from json import loads
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.table import Table
+import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, agrees
-from cli.terminal import MOST_SHOWN, and_more, console, print_json, table_of, warn
-from connectors.settings import SourcingSettings, XportcnSettings
-from connectors.snapshots.current import unnamed_files
-from connectors.snapshots.damage import (
-    Damage,
-    broken_manifests,
-    damaged_state,
-    damages,
-    readable_manifests,
-    whole_manifests,
-)
-from connectors.snapshots.manifests import (
-    Manifest,
-    SnapshotError,
-    list_snapshots,
-    manifest_path,
-    old_files,
-    read_manifest,
-)
-from connectors.snapshots.rejecting import rejected_in
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, Json, agrees, command
 from domain.wording import pluralize, shorten
 
+if TYPE_CHECKING:
+    from connectors.snapshots.damage import Damage
+    from connectors.snapshots.manifests import Manifest
+
+app = typer.Typer(help="List the snapshots, show one, verify, prune, write them again.", no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The snapshot's id, as `ls` shows it.")]
 KEEP_DAYS = 365
 
 
-def show_all(*, as_json: bool) -> int:
-    """The snapshots, the oldest first; answers the exit code."""
+@command(app, "ls")
+def list_all(*, json: Json = False) -> int:
+    """All snapshots: id, batch, when, tables, rows, bytes."""
+    from cli.terminal import console, print_json
+    from connectors.snapshots.damage import broken_manifests, whole_manifests
+    from connectors.snapshots.manifests import old_files
+
     root = _root()
     manifests = whole_manifests(root)
     broken = broken_manifests(root)
-    if as_json:
+    if json:
         print_json({"snapshots": [_summary(one) for one in manifests], "damaged": [asdict(one) for one in broken]})
     elif manifests:
         _show_listed(manifests)
@@ -58,15 +50,22 @@ def show_all(*, as_json: bool) -> int:
     return _print_damage(broken)
 
 
-def show_one(snapshot_id: str, *, as_json: bool) -> int:
-    """Show the files of one snapshot, and the rows that it rejected."""
+@command(app, "show")
+def show(snapshot_id: Id, *, json: Json = False) -> int:
+    """The files of one snapshot, and the rows that it rejected."""
+    from rich.table import Table
+
+    from cli.terminal import MOST_SHOWN, and_more, console, print_json
+    from connectors.snapshots.manifests import SnapshotError, manifest_path, read_manifest
+    from connectors.snapshots.rejecting import rejected_in
+
     root = _root()
     path = manifest_path(root, snapshot_id)
     if not path.exists():
         raise SnapshotError(f"there is no snapshot {snapshot_id} in {root}: see them with sourcing snapshot ls")
     manifest, rejected = read_manifest(path), rejected_in(root, snapshot_id)
-    if as_json:
-        print_json({**json.loads(manifest.to_json()), "rejected": asdict(rejected)})
+    if json:
+        print_json({**loads(manifest.to_json()), "rejected": asdict(rejected)})
         return NEEDS_A_PERSON if rejected else 0
     batch = f" of batch {manifest.batch_id}" if manifest.batch_id else ""
     table = Table(
@@ -85,8 +84,17 @@ def show_one(snapshot_id: str, *, as_json: bool) -> int:
     return NEEDS_A_PERSON if rejected else 0
 
 
-def verify(snapshot_id: str | None, *, as_json: bool) -> int:
-    """Read every byte of one snapshot or of all; 3 for damage."""
+@command(app, "verify")
+def verify(
+    snapshot_id: Annotated[str | None, typer.Argument(metavar="ID", help="Only this one; else all.")] = None,
+    *,
+    json: Json = False,
+) -> int:
+    """Read every byte of every file, and compare it with what was written. Changes nothing."""
+    from cli.terminal import console, print_json
+    from connectors.snapshots.current import unnamed_files
+    from connectors.snapshots.damage import damaged_state, damages, readable_manifests, whole_manifests
+
     root = _root()
     found = damages(root, snapshot_id)
     found += damaged_state(root) if snapshot_id is None else []
@@ -97,7 +105,7 @@ def verify(snapshot_id: str | None, *, as_json: bool) -> int:
         if one.snapshot_id not in damaged and snapshot_id in (None, one.snapshot_id)
     ]
     unnamed = unnamed_files(root, readable_manifests(root)) if snapshot_id is None and not found else []
-    if as_json:
+    if json:
         shown = {"whole": sorted(one.snapshot_id for one in whole), "damaged": [asdict(one) for one in found]}
         print_json({**shown, "unnamed": [str(path) for path in unnamed]})
     else:
@@ -110,8 +118,19 @@ def verify(snapshot_id: str | None, *, as_json: bool) -> int:
     return _print_damage(found)
 
 
-def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) -> int:
-    """Make one snapshot of the old ones, after a question."""
+@command(app, "prune")
+def prune(
+    *,
+    keep_days: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Keep the history of the last N days. Else 365.")
+    ] = None,
+    keep: Annotated[int | None, typer.Option(metavar="N", min=0, help="Keep the newest N snapshots instead.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    json: Json = False,
+) -> int:
+    """Make one snapshot of the old ones: current rows stay, the history before goes. Removes what crashes left."""
+    from cli.terminal import console, print_json
+    from connectors.snapshots.manifests import list_snapshots
     from connectors.snapshots.pruning import Old
     from connectors.snapshots.pruning import prune as prune_root
     from tasks.engine.resources import utc_now
@@ -125,36 +144,51 @@ def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) 
     if going and not agrees(_question(going), yes=yes):
         return COULD_NOT_RUN
     done = prune_root(root, old, now)
-    if as_json:
+    if json:
         print_json(asdict(done))
     elif done.dropped:
         kept = f"{pluralize(done.rows, 'row')} of them went into {done.into}" if done.into else "they had no rows"
         console.print(f"{pluralize(len(done.dropped), 'snapshot')} dropped; {kept}; {done.bytes:,} bytes are free")
     else:
         console.print(f"Nothing to prune{'' if keep is not None else f': nothing is older than {days} days'}")
-    if done.unnamed and not as_json:
+    if done.unnamed and not json:
         console.print(f"{pluralize(done.unnamed, 'file')} of a writer that died removed")
     return 0
 
 
-def arrange(*, as_json: bool) -> int:
-    """Bring every file to its place; a crash or a reader at any moment finds all rows."""
+@command(app, "arrange")
+def arrange(*, json: Json = False) -> None:
+    """Move what earlier versions wrote out of the tables' folders, which then have one row a key, and mend these files.
+
+    Columns that are gone, such as names of receivers, leave all snapshots.
+    """
+    from cli.terminal import console, print_json
     from connectors.snapshots.rewriting import arrange as arrange_root
 
     begun, root = time.monotonic(), _root()
     done = arrange_root(root)
     seconds = time.monotonic() - begun
-    if as_json:
+    if json:
         print_json({**asdict(done), "seconds": round(seconds, 1)})
     else:
         counts = f"{pluralize(done.moved, 'file')} moved, {pluralize(done.rewritten, 'snapshot')} rewritten"
         words = f"{counts} in {seconds:.1f} s; each table's folder in {root} has one row a key"
         console.print(words, soft_wrap=True)
-    return 0
 
 
-def rebuild(batch: str | None, *, give_up: bool, as_json: bool) -> int:
-    """Write snapshots again from the ledger; 3 if any is damaged still, or rows were rejected."""
+@command(app, "rebuild")
+def rebuild(
+    batch: Annotated[str | None, typer.Argument(help="Only this one; else all, and damage is mended.")] = None,
+    *,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="Also drop damaged files that the ledger can't give back.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Write the snapshots of batches again, from the ledger. Asks the service nothing, buys nothing."""
+    from cli.terminal import console, print_json, warn
+    from connectors.settings import SourcingSettings
+    from connectors.xportcn.settings import XportcnSettings
     from tasks.engine.resources import open_resources
     from tasks.rebuild import NOT_KNOWN, Rebuilding
     from tasks.rebuild import rebuild as rebuild_from
@@ -164,7 +198,7 @@ def rebuild(batch: str | None, *, give_up: bool, as_json: bool) -> int:
             return await rebuild_from(resources, batch, give_up=give_up)
 
     done = asyncio.run(rebuilt())
-    if as_json:
+    if json:
         print_json({**asdict(done), "not_known": NOT_KNOWN})
     else:
         console.print(
@@ -181,12 +215,16 @@ def rebuild(batch: str | None, *, give_up: bool, as_json: bool) -> int:
 
 
 def _print_damage(found: Sequence[Damage], what: str = "damaged:") -> int:
+    from cli.terminal import warn
+
     for one in found:
         warn(what, one.words)
     return NEEDS_A_PERSON if found else 0
 
 
 def _root() -> Path:
+    from connectors.settings import SourcingSettings
+
     return SourcingSettings().snapshot_root
 
 
@@ -198,6 +236,8 @@ def _question(going: Sequence[Manifest]) -> str:
 
 
 def _show_listed(manifests: Sequence[Manifest]) -> None:
+    from cli.terminal import console, table_of
+
     figures = ("tables", "rows", "rejected", "bytes")
     rows = []
     for one in manifests:

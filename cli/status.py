@@ -1,23 +1,41 @@
-"""`sourcing status`: show the orders of the ledger."""
+"""`sourcing status` and `sourcing todo`: the orders of the ledger, and all that waits for a person."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+import shlex
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
+from rich.padding import Padding
 from rich.text import Text
 
-from cli.failures import COULD_NOT_RUN, say
-from cli.terminal import clock_time, console, person, show_all_orders, show_orders, table_of, zone
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, say
+from cli.terminal import (
+    MOST_SHOWN,
+    and_more,
+    clock_time,
+    console,
+    person,
+    print_json,
+    show_all_orders,
+    show_orders,
+    state_colour,
+    table_of,
+    zone,
+)
 from connectors.ledger.records import line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.money import Money
 from domain.reasons import ReasonCode
 from domain.report import ReportLine
-from domain.wording import shorten
+from domain.wording import MOST_NAMED, counted, shorten
 from flows.answers.histories import history_of
+
+if TYPE_CHECKING:
+    from flows.answers.todo import ToDo
 
 MOST_ORDERS = 200
 
@@ -73,6 +91,52 @@ def _show_one(ledger: Ledger, order_ref: str) -> int:
 def _show_remedies(lines: Iterable[ReportLine]) -> None:
     for remedy in dict.fromkeys(line.remedy for line in lines if line.remedy):
         console.print(Text(f"What to do: {remedy[:1].upper()}{remedy[1:]}"))
+
+
+def show_to_do(refused_days: int, *, as_json: bool) -> int:
+    """List what waits, the most urgent first, those with one cause together; answers 3 while there is something."""
+    from flows.answers.todo import to_do
+
+    with open_ledger() as ledger:
+        if not as_json:
+            print_if_paused(ledger)
+        found = to_do(ledger, refused_for=timedelta(days=refused_days), inbox=SourcingSettings().inbox)
+    if as_json:
+        print_json([one.to_json() for one in found])
+    elif not found:
+        console.print("Nothing waits for you")
+    else:
+        _show_waiting(found)
+    return NEEDS_A_PERSON if found else 0
+
+
+def _show_waiting(found: list[ToDo]) -> None:
+    from flows.answers.todo import alike, shared_commands
+
+    groups = alike(found)
+    count = counted(one.state for one in found)
+    console.print(f"{len(found):,} to do: {count}; the most urgent first (times in {zone()})", soft_wrap=True)
+    for those, reason in groups[:MOST_SHOWN]:
+        state, advice = those[0].state, those[0].advice
+        refs = shorten([one.order_ref for one in those])
+        told = Text.assemble(
+            (refs, "bold"), " ", (state, state_colour(state)), f" since {clock_time(those[0].since)}: "
+        )
+        console.print(Padding(told + Text(reason), (0, 0, 0, 2)))
+        for command in (*shared_commands(those), *_dropping(those)):
+            console.print(Text(f"      {command}"), soft_wrap=True)
+        if advice:
+            console.print(Text(f"      {advice}"), soft_wrap=True)
+    if len(groups) > MOST_SHOWN:
+        console.print(and_more(len(groups), "--json"))
+
+
+def _dropping(those: Sequence[ToDo]) -> list[str]:
+    if not those[0].is_dispensable:
+        return []
+    whole = f"--batch {shlex.quote(those[0].batch_id)}  # all of it that is held or refused"
+    named = whole if len(those) > MOST_NAMED else " ".join(shlex.quote(one.order_ref) for one in those)
+    return [f"sourcing drop {named}"]
 
 
 def open_ledger() -> Ledger:

@@ -1,4 +1,4 @@
-"""The merchant's SKU book: the CSV or XLSX file, or the sheet at an address, that `SOURCING_BOOK` names."""
+"""The merchant's SKU book, a file or a sheet at an address (`SOURCING_BOOK`), and by what request files are read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from connectors.durable import whole
 from connectors.fetched_files import fetch_stored, is_address
@@ -15,16 +16,17 @@ from connectors.request_files.csv_file import DELIMITERS, RowSink, read_csv
 from connectors.request_files.decoding import REMEDY, SAVE_IT, Unusable, content_of
 from connectors.request_files.xlsx_file import read_xlsx
 from connectors.settings import BadSetting, SourcingSettings
+from connectors.shop_files import profiles_in
 from domain.book_cells import COLUMNS, BookTable
 from domain.cell_table import BadTable
 from domain.cells import no_formula
 from domain.request_files import normal_name
+from domain.shop_files import Profile
 from domain.sku_book import SkuBook
 
 Reader = Callable[[bytes, str, RowSink], None]
 READERS: dict[str, Reader] = {".csv": read_csv, ".xlsx": read_xlsx}
 NAMES = [column.name for column in COLUMNS]
-MOST_LISTED = 10
 
 
 class BookUnusable(BadSetting):
@@ -67,9 +69,7 @@ def _book(read: Reader, content: bytes, shown: str, *, require_limit: bool = Fal
         read(content, "", table)
         return table.finish()
     except BadTable as error:
-        more = [f"and {len(error.faults) - MOST_LISTED} more"] if len(error.faults) > MOST_LISTED else []
-        told = "\n  ".join([*map(str, error.faults[:MOST_LISTED]), *more])
-        raise BookUnusable(shown, f"nothing of it is used until this is mended:\n  {told}") from error
+        raise BookUnusable(shown, error.listed) from error
 
 
 def book_text(rows: Sequence[Mapping[str, str]]) -> bytes:
@@ -105,3 +105,20 @@ def add_row(file: Path, row: Mapping[str, str]) -> None:
     _book(read_csv, content, str(file))
     with whole(file) as unfinished:
         unfinished.write_bytes(content)
+
+
+class Reading(TypedDict, total=False):
+    """Whether each row needs a price limit, what own SKUs are, and the profiles of shops' exports."""
+
+    require_limit: bool
+    book: SkuBook | None
+    shops: Sequence[Profile]
+
+
+async def reading_by(settings: SourcingSettings) -> Reading:
+    """The one way for each door by which a request file comes in. Raises `BadSetting` for a faulty book or profile."""
+    return {
+        "require_limit": settings.require_price_limit,
+        "book": await read_book(settings),
+        "shops": profiles_in(settings.data_dir),
+    }

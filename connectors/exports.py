@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -19,13 +19,14 @@ from pyarrow import parquet
 
 from connectors.durable import whole
 from connectors.export_formats import ExportFormat
-from connectors.settings import SourcingSettings
-from connectors.snapshots.amounts import currency_columns, major_name, with_decimals
+from connectors.request_files.csv_file import read_csv
+from connectors.request_files.decoding import REMEDY, SAVE_IT, Unusable, content_of
+from connectors.settings import BadSetting, SourcingSettings
 from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.reader import QueryBounds, arrow_answer
-from connectors.snapshots.rows import RECORDS_AT_ONCE
+from connectors.snapshots.rows import RECORDS_AT_ONCE, currency_columns, major_name, with_decimals
 from connectors.snapshots.sources import QueryError
-from connectors.snapshots.tables import TABLES
+from connectors.snapshots.tables import LANDED_COSTS, TABLES
 from connectors.table_files import (
     TEXT,
     Cell,
@@ -38,7 +39,13 @@ from connectors.table_files import (
     write_sqlite,
     write_xlsx,
 )
+from domain.cell_table import BadTable, RatesTable
+from domain.landed import Rates
 from domain.money import minor_digits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 QUERY = "query"
 
@@ -178,3 +185,56 @@ def _require_place(file: Path, settings: SourcingSettings) -> None:
     ledger = settings.ledger_url.partition(":///")[2].partition("?")[0]
     if file == Path(ledger).resolve() or (any(map(file.is_relative_to, own)) and not file.is_relative_to(free)):
         raise ValueError(f"{file} is among the product's own files: name one below {free}, or elsewhere")
+
+
+RATES = ("rate", "freight_rate")
+LINES_AT_ONCE = 4_000
+DAYS = ("paid_on", "rate_date", "freight_rate_date")
+
+
+def cost_lines(costs: pd.DataFrame) -> TableFile:
+    """The lines of these costs, for any number of files."""
+    rows = pa.Table.from_pandas(costs, preserve_index=False)
+    return TableFile(
+        name="landed costs",
+        heads=[name.removesuffix("_minor") for name in rows.column_names],
+        parts=[[_column(batch, name) for name in rows.column_names] for batch in rows.to_batches(LINES_AT_ONCE)],
+        count=len(rows),
+        key=LANDED_COSTS.key,
+        formats=dict.fromkeys(RATES, "0.0###########"),
+    )
+
+
+def _column(rows: pa.RecordBatch, name: str) -> Column:
+    if name.endswith("_minor"):
+        return amounts(rows[name], pc.coalesce(rows[LANDED_COSTS.columns[name].currency], rows["currency"]))
+    if name in RATES:
+        return number_column(rows[name])
+    return Column(rows[name], _day) if name in DAYS else column(rows[name], lambda value: value)
+
+
+def _day(text: str | None) -> Cell:
+    return None if text is None else date.fromisoformat(text)
+
+
+class RatesUnusable(BadSetting):
+    """The file can't be used; the message names it, and every fault with its position and its remedy."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"SOURCING_RATES, {path}: {problem}")
+
+
+def read_rates(path: Path | None) -> Rates:
+    """All rates of the file; none for None. Raises `RatesUnusable`: a faulty file is never used in part."""
+    if path is None:
+        return Rates()
+    table = RatesTable()
+    try:
+        read_csv(content_of(path), "", table)
+        return table.finish()
+    except OSError as error:
+        raise RatesUnusable(path, f"can't be opened ({error.strerror}); check the path and its permissions") from error
+    except Unusable as error:
+        raise RatesUnusable(path, str(error).replace(REMEDY, SAVE_IT)) from error
+    except BadTable as error:
+        raise RatesUnusable(path, error.listed) from error

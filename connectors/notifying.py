@@ -1,14 +1,21 @@
-"""Sends the due messages of the outbox: once to each recipient, those of one kind together, all recipients at once."""
+"""Sends the due messages of the outbox, once to each recipient; and pings a watcher elsewhere every night."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 from connectors.apprise_sender import Recipient, recipients_of, send
 from connectors.crash_points import MESSAGE_CLAIMED, MESSAGE_SENT, reach
+from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, artifact_page, runs_page
@@ -101,3 +108,41 @@ def _links(link: str, waits: str) -> str:
 
 def _line(message: Message, *, with_link: bool) -> str:
     return f"- {message.subject}" + (f"\n  {message.link}" if with_link and message.link else "")
+
+
+LONGEST_S = 5.0
+
+
+async def ping_watcher(url: str, *, well: bool) -> str:
+    """Ping the watcher; returns why the ping may be lost, or nothing. Raises nothing and takes at most five seconds."""
+    failures = ["it did not answer in time"]
+
+    def ping() -> None:
+        failures[0] = _pinged(url, well=well)
+
+    # a daemon thread: neither a name server nor an answer in drips delays the end of a process
+    teller = threading.Thread(target=ping, daemon=True)
+    teller.start()
+    await asyncio.to_thread(teller.join, LONGEST_S)
+    return failures[0]
+
+
+def address_of(url: str, *, well: bool) -> str:
+    """The address to get: a query stays behind the path."""
+    parts = urlsplit(url)
+    return url if well else parts._replace(path=f"{parts.path.rstrip('/')}/fail").geturl()
+
+
+def _pinged(url: str, *, well: bool) -> str:
+    """Why a ping failed, without the address; empty for success."""
+    try:
+        request = Request(address_of(url, well=well), headers={"User-Agent": "sourcing"})
+        with urlopen(request, timeout=LONGEST_S):
+            return ""
+    except HTTPError as error:
+        error.close()
+        return f"it answered {error.code}"
+    except URLError as error:
+        return words_of(error)
+    except (OSError, HTTPException, ValueError) as error:
+        return type(error).__name__

@@ -7,12 +7,15 @@ Files, not process ids: the system reuses ids.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from connectors.settings import BadSetting, SourcingSettings, deployed_run
+from sourcing.version import FALLBACK
 
 KEPT_S = 7 * 86_400
 """How long the file of an ended run is kept; without it nothing is proven."""
@@ -80,3 +83,16 @@ def _held(path: Path) -> int:
     file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(file, fcntl.LOCK_SH)
     return file
+
+
+PARTS = ("connectors", "domain", "flows", "tasks")
+
+
+@cache
+def program() -> str:
+    """`0.9.0-3f9c2a7b51d0`: the version, and a digest of the code that works on orders."""
+    root, digest = Path(__file__).parent.parent, hashlib.sha256()
+    for path in sorted(path for part in PARTS for path in (root / part).rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(path.read_bytes())
+    return f"{FALLBACK}-{digest.hexdigest()[:12]}"

@@ -1,36 +1,40 @@
-"""Settings: environment first, then `.env`, then for the account a Prefect block, then the defaults below."""
+"""Settings: environment first, then `.env`, then the defaults below. Those of the service stand with its client."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.apprise_sender import recipients_of
 from connectors.request_files.decoding import check_encoding
-from connectors.units import parse_units, units_at
 from domain.absence import LISTS_BEHIND
+from domain.cell_table import currency_code
 from domain.follow_ups import parse_hours
-from domain.items import Pictures, picture_hosts
-from domain.marketplace import Marketplace
+from domain.marketplace import picture_hosts
 from domain.money import Money, yuan
-from domain.rate_cells import currency_code
 
 DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600
 LEAST_PASSWORD = 12
-SANDBOX_URL = "http://127.0.0.1:8790"
-SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
 
 
 class MissingSetting(Exception):
@@ -67,181 +71,6 @@ def _fault(settings: type[BaseSettings], fault: Any) -> str:
         return f"{variable}: {fault['ctx']['error']}"
     wrong = re.sub("^(Decimal )?[Ii]nput ", "", fault["msg"])
     return f"{variable}: {fault['input']!r} {wrong}"
-
-
-class XportcnSettings(Settings):
-    """The service's address and the account. Variables start with `XPORTCN_`.
-
-    On a loopback address the sandbox's account is the default: a try-out needs no settings.
-    """
-
-    model_config = SettingsConfigDict(
-        env_prefix="XPORTCN_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
-    )
-
-    base_url: str = Field(
-        SANDBOX_URL,
-        description="Where the service is: origin plus `/api` for the real one, the bare origin for the sandbox",
-    )
-    access_key: str = Field("", description="From the developer console; on loopback the sandbox's own")
-    access_secret: SecretStr = Field(SecretStr(""), description="The same; never shown")
-    user_id: str = Field("", description="The same")
-    timestamp_unit: Literal["s", "ms"] = Field("s", description="The public pages show both (contract 1.4)")
-    logistics_sign: Literal["signature", "none"] = Field(
-        "signature", description="What the logistics calls carry as query parameter `sign` (contract 1.4)"
-    )
-    overrides: str = Field(
-        "", description="TOML file that corrects methods, paths and field names of operations (docs/going-live.md)"
-    )
-    out_order_id: bool = Field(
-        default=True,
-        description="Send our reference to 1688 and big_major as outOrderId too (assumed); false leaves it out",
-    )
-    trade_types: str = Field(
-        "assureTrade, fxassure, alipay, assure",
-        description="How 1688 may be bought from, none of them on credit: of those that the preview names the first",
-    )
-    pay_is: Literal["unknown", "debit", "submission"] = Field(
-        "unknown",
-        description=(
-            "Whether a payment call takes the money at once or submits the order to be paid. Only with `debit` is a "
-            "payment without an answer sent again; else, while its order stays unpaid, a person is asked"
-        ),
-    )
-    booking_repeated: Literal["unknown", "render_refused", "order_refused", "booked"] = Field(
-        "unknown",
-        description=(
-            "What the service does with a second booking: refuses it for one renderId, for one order, or books it. "
-            "Only where it is refused is a booking without an answer sent once more; else a person is asked"
-        ),
-    )
-    units: str = Field(
-        "",
-        description=(
-            "Where amounts are in another unit than the contract has, such as `taobao.detail=yuan, 1688=fen`; "
-            "a marketplace alone means all its calls (docs/going-live.md)"
-        ),
-    )
-    ask_first: bool | None = Field(
-        None,
-        description="Buy nothing further at a marketplace until the question about its first payment is answered "
-        "(`sourcing confirm`); by itself true, and false at a loopback address. `false` waives the question",
-    )
-    submission_h: int = Field(
-        24,
-        ge=1,
-        description="Hours after which a payment that was accepted and not taken is reported; 2 hours before the order "
-        "closes in any case",
-    )
-    freight_ids: Literal["", "shop", "distribution"] = Field(
-        "",
-        description=(
-            "By which ids freight calls name Taobao's goods. Empty: the first estimate is asked by both, and the ids "
-            "that are not refused are kept for the account"
-        ),
-    )
-    taobao_receiver: Literal["", "abroad", "warehouse"] = Field(
-        "",
-        description=(
-            "Who receives Taobao's orders: the customer abroad, or the warehouse at its address in China. Empty: the "
-            "first preview is asked with both, and the one that is not refused is kept for the account"
-        ),
-    )
-    requests_per_second: float = Field(
-        0,
-        ge=0,
-        description=(
-            "Calls a second to the service, of all processes with the same ledger together; the smallest of what they "
-            "have set counts. 0 is no limit"
-        ),
-    )
-    calls_a_day: int = Field(
-        0,
-        ge=0,
-        description=(
-            "Calls a day to the service, from midnight in China, of all processes with the same ledger together. Half "
-            "of them are kept for buying, so that no catalogue uses them up. 0 is no limit"
-        ),
-    )
-    search_page_size: int = Field(
-        20,
-        ge=1,
-        le=50,
-        description="Products on a page of searches and lists. Larger pages may be refused (upstream)",
-    )
-    connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect in")
-    timeout_s: float = Field(30, gt=0, description="Seconds for one whole call, connecting included")
-    max_connections: int = Field(32, ge=1, description="At once to the service")
-    fixed_concurrency: bool = Field(
-        default=False, description="Make as many calls at once as allowed also while the service gets slower by it"
-    )
-    retries: int = Field(4, ge=0, description="Further tries of a call that changes nothing")
-    most_cny: int = Field(
-        10_000_000,
-        ge=1,
-        le=10**10,
-        description="No price, fee or order in an answer is believed above this, in yuan (or as many of its currency)",
-    )
-    most_answer_mb: int = Field(16, ge=1, le=1024, description="No answer larger than this, unpacked, is read")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Add the block, last and only where no other source names an account or the sandbox."""
-        block = _from_block({**dotenv_settings(), **env_settings(), **init_settings()})
-        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, block)
-
-    @model_validator(mode="before")
-    @classmethod
-    def sandbox_account_on_loopback(cls, values: dict[str, object]) -> dict[str, object]:
-        if is_loopback(str(values.get("base_url") or SANDBOX_URL)):
-            for name, value in zip(("access_key", "access_secret", "user_id"), SANDBOX_ACCOUNT, strict=True):
-                values[name] = values.get(name) or value
-        return values
-
-    @field_validator("units")
-    @classmethod
-    def names_places(cls, text: str) -> str:
-        parse_units(text)
-        return text
-
-    def units_at(self, marketplace: Marketplace) -> str:
-        """What is set for the units of a marketplace; empty where the contract's count."""
-        return units_at(parse_units(self.units), marketplace)
-
-    @property
-    def allowed_trade_types(self) -> tuple[str, ...]:
-        return tuple(name for part in self.trade_types.split(",") if (name := part.strip()))
-
-    @property
-    def is_sandbox(self) -> bool:
-        return is_loopback(self.base_url)
-
-    @property
-    def asks_first(self) -> bool:
-        """Whether a person is asked about the first payment at each marketplace before a second one is made."""
-        return not self.is_sandbox if self.ask_first is None else self.ask_first
-
-    @property
-    def account_name(self) -> str:
-        """The account's name for people and for the ledger: user and host, without secrets."""
-        return f"user {self.user_id} at {'the sandbox' if self.is_sandbox else urlsplit(self.base_url).hostname}"
-
-    def require_account(self) -> None:
-        """Raise `MissingSetting` unless all three parts of the account are set."""
-        missing = [
-            f"XPORTCN_{name.upper()}"
-            for name in ("access_key", "access_secret", "user_id")
-            if not (self.access_secret.get_secret_value() if name == "access_secret" else getattr(self, name))
-        ]
-        if missing:
-            raise MissingSetting(f"{', '.join(missing)} not set: put them in the environment or in a .env file")
 
 
 class SourcingSettings(Settings):
@@ -421,11 +250,13 @@ class SourcingSettings(Settings):
         "show, by https alone; the browser calls them then. Empty: no pictures",
     )
 
-    @field_validator("picture_hosts")
+    @field_validator("picture_hosts", "poll_h", "notify", "private_sources", "callbacks_from")
     @classmethod
-    def are_hosts(cls, text: str) -> str:
-        picture_hosts(text)
-        return text
+    def can_be_read(cls, value: Any, info: ValidationInfo) -> Any:
+        readers: dict[str, Callable[[Any], object]]
+        readers = {"picture_hosts": picture_hosts, "poll_h": parse_hours, "notify": recipients_of}
+        readers.get(str(info.field_name), _networks)(value)
+        return value
 
     @field_validator("page_password")
     @classmethod
@@ -442,18 +273,6 @@ class SourcingSettings(Settings):
             raise ValueError("can't be used")
         return url
 
-    @field_validator("poll_h")
-    @classmethod
-    def are_hours(cls, text: str) -> str:
-        parse_hours(text)
-        return text
-
-    @field_validator("notify")
-    @classmethod
-    def are_addresses(cls, addresses: SecretStr) -> SecretStr:
-        recipients_of(addresses)
-        return addresses
-
     @field_validator("order_limit_cny", "day_limit_cny", "approval_limit_cny")
     @classmethod
     def is_an_amount(cls, text: str) -> str:
@@ -461,12 +280,6 @@ class SourcingSettings(Settings):
             _amount(text)
         except ValueError as error:
             raise ValueError(f"{error}; leave it empty for no limit") from error
-        return text
-
-    @field_validator("private_sources", "callbacks_from")
-    @classmethod
-    def are_networks(cls, text: str) -> str:
-        _networks(text)
         return text
 
     @field_validator("inbox_encoding")
@@ -513,11 +326,6 @@ class SourcingSettings(Settings):
     def callbacks_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         return _networks(self.callbacks_from)
 
-    def pictures(self, xportcn: XportcnSettings) -> Pictures:
-        """The pictures that a person is shown; those of a sandbox come from itself."""
-        hosts = picture_hosts(self.picture_hosts)
-        return Pictures(hosts, xportcn.base_url.rstrip("/") if hosts and xportcn.is_sandbox else "")
-
     @property
     def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         return _networks(self.private_sources)
@@ -562,25 +370,6 @@ class SourcingSettings(Settings):
 def deployed_run() -> str:
     """The flow run that a worker started this process for; empty for none."""
     return os.environ.get("PREFECT__FLOW_RUN_ID", "")
-
-
-def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the named Prefect block, or in a deployed flow run of the one named `default`."""
-    named = os.environ.get("XPORTCN_CREDENTIALS_BLOCK", "")
-    has_account = any(given.get(name) for name in ("access_key", "access_secret", "user_id"))
-    if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or deployed_run()):
-        return {}
-    from connectors.credentials_block import BlockUnreadable, settings_from_block  # loads Prefect
-
-    try:
-        found = settings_from_block(named or "default")
-    except BlockUnreadable as error:
-        raise MissingSetting(str(error)) from error
-    if found is None and named:
-        raise MissingSetting(
-            f"XPORTCN_CREDENTIALS_BLOCK names {named!r}, and Prefect has no Xportcn Credentials so named"
-        )
-    return found or {}
 
 
 def _amount(text: str) -> Money | None:

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from connectors.crash_points import TRACKING_WRITTEN, reach
 from connectors.durable import exclusive, whole
 from connectors.ledger.engine import chunked
-from connectors.ledger.exported import ALL, Number
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
+from connectors.ledger.tracking import ALL, Number
 from connectors.settings import SourcingSettings
 from connectors.shop_files import carriers_in, profiles_in
 from connectors.shops import shops_with_api

@@ -23,10 +23,9 @@ from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
 from connectors.ledger.store import Ledger
-from connectors.request_files.without_order import NO_PARTS, without_orders
 from connectors.settings import SourcingSettings
 from connectors.shop_files import profiles_in
-from connectors.shops.requests import rewrite, waiting_without
+from connectors.shops.requests import NO_PARTS, rewrite, waiting_without, without_orders
 from connectors.snapshots.rewriting import erase_snapshots, has_order
 from deployments.local_server import ServerFailed, prefect_server, running, server_folder, without_password
 from deployments.post_office import are_received

@@ -16,9 +16,12 @@ from unittest.mock import patch
 
 from connectors.settings import SourcingSettings
 from deployments.local_server import START_TIMEOUT_S, is_healthy
+from domain.request_cells import COLUMNS
+from sourcing.version import version
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
+
 
 ROOT = Path(__file__).parent.parent
 POOL, HELPERS, HELPER = "sourcing", "sourcing-helpers", "help-batch"
@@ -130,3 +133,21 @@ async def remove_old_automations(client: PrefectClient) -> None:
     for document in await client.read_block_documents():
         if document.name == ALERTS_BLOCK and document.data.get("url") == "{{ address }}":
             await client.delete_block_document(document.id)
+
+
+EXAMPLE = "\n".join(",".join(cells) for cells in zip(*((one.name, one.example) for one in COLUMNS), strict=True))
+
+
+def describe_site() -> dict[str, str]:
+    """The folder that is deployed, where request files are put, the version, and the time zone that schedules mean.
+
+    And the header and a row of a request file, for the description of what starts from one.
+    """
+    settings = SourcingSettings()
+    return {
+        "folder": str(Path.cwd()),
+        "inbox": str(settings.inbox),
+        "version": version(),
+        "timezone": settings.timezone,
+        "example": EXAMPLE,
+    }

@@ -22,13 +22,14 @@ from types import FrameType, MappingProxyType
 
 from connectors.fetched_files import is_address
 from connectors.ledger.engine import sqlite_file
-from connectors.settings import SourcingSettings, XportcnSettings
-from deployments import local_server, messaging, postgres
+from connectors.settings import SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
+from deployments import databases, local_server
 from deployments.die_with_parent import die_with_parent
 from deployments.post_office import POST_OFFICE, is_open
 from deployments.processes import Supervised, end, end_tree, has_ended
 from deployments.registration import ROOT, DeployFailed
-from deployments.worker_health import HELPER, WORKER, watched_worker
+from deployments.watched_worker import HELPER, WORKER, watched_worker
 
 WORKER_POLLS_EVERY_S = 2
 LOG_LIMIT_BYTES = 20_000_000
@@ -108,7 +109,7 @@ def installation(
 ) -> Iterator[Installation]:
     """Server, workers, notifier, and all that is registered, and what `beside` names, while the block runs.
 
-    Raises `ServeFailed`, `local_server.ServerFailed`, `postgres.DatabaseUnusable`, `messaging.MessagingUnusable` or
+    Raises `ServeFailed`, `local_server.ServerFailed`, `databases.DatabaseUnusable`, `MessagingUnusable` or
     `registration.DeployFailed`.
     """
     settings = SourcingSettings()
@@ -117,10 +118,10 @@ def installation(
         stack.enter_context(_only_one(folder, host, port))
         check_port(host, port, "--port")
         if postgres_url:
-            postgres.prepare(postgres_url)
-            postgres.settle_ledger(settings, postgres_url)
+            databases.prepare(postgres_url)
+            databases.settle_ledger(settings, postgres_url)
         if redis_url:
-            messaging.require_messaging(redis_url)
+            databases.require_messaging(redis_url)
         local_server.end_small_server(folder)
         stack.enter_context(local_server.presence(folder))
         url = f"http://{host}:{port}/api"
@@ -176,8 +177,8 @@ def check_port(host: str, port: int, option: str) -> None:
 
 
 def _server_settings(folder: Path, postgres_url: str | None, redis_url: str | None) -> dict[str, str]:
-    kept = postgres.server_settings(postgres_url) if postgres_url else local_server.database(folder)
-    return {**COMPLETE_SERVER, **kept, **(messaging.server_settings(redis_url) if redis_url else {})}
+    kept = databases.postgres_settings(postgres_url) if postgres_url else local_server.database(folder)
+    return {**COMPLETE_SERVER, **kept, **(databases.redis_settings(redis_url) if redis_url else {})}
 
 
 def _start_server(place: Installation, host: str, port: int, kept: Mapping[str, str]) -> None:

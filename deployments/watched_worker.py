@@ -7,15 +7,47 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from subprocess import Popen
 from types import FrameType
 
 from deployments.die_with_parent import die_with_parent
+from deployments.local_server import is_healthy
+from deployments.processes import Supervised
 from deployments.registration import DeployFailed, api_address
-from deployments.worker_health import watched_worker
+
+WORKER, HELPER = "worker", "helper"
+
+
+def watched_worker(start: Callable[[Mapping[str, str]], Popen[bytes]], api: str, name: str = WORKER) -> Supervised:
+    """A worker that is started again when it hangs; `start` gets the settings of its health check.
+
+    It has a new port at each start: one taken by another process meanwhile would make it seem to hang.
+    """
+    port = 0
+
+    def begin() -> Popen[bytes]:
+        nonlocal port
+        port = _free_port()
+        return start({"PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": str(port)})
+
+    def is_well() -> bool:
+        """A worker whose server is away can't poll for runs, and ending it would end those that it has."""
+        return is_healthy(f"http://127.0.0.1:{port}") or not is_healthy(api)
+
+    return Supervised(name=name, start=begin, is_well=is_well)
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
 
 COMMAND = ["-m", "deployments.worker", *sys.argv[1:]]
 

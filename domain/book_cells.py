@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from domain.cell_table import CheckedTable
 from domain.cells import half_width, with_formula
-from domain.items import ItemId, read_item
-from domain.marketplace import Marketplace
+from domain.marketplace import ItemId, Marketplace, read_item
 from domain.money import Money
 from domain.orders import Component
 from domain.request_cells import BY_NAME, OWN_SKU, Column

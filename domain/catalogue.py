@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from domain.items import ItemId, read_item
-from domain.marketplace import Marketplace
+from domain.marketplace import ItemId, Marketplace, read_item
 
 
 class Way(StrEnum):

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from domain.follow_ups import FollowUp
-from domain.items import NO_PICTURES, Pictures
+from domain.holds import Pause
+from domain.marketplace import NO_PICTURES, Pictures
 from domain.matching import Match
 from domain.money import Money
-from domain.pause import Pause
 from domain.plan import PlannedOrder, add_to
 from domain.reasons import NO_ROOM, Explained, ReasonCode
 from domain.request_remarks import Remark

@@ -9,8 +9,7 @@ from decimal import Decimal
 
 from domain.addresses import country_code
 from domain.cells import half_width, seen_text, value_text
-from domain.items import shortened
-from domain.marketplace import Marketplace
+from domain.marketplace import Marketplace, shortened
 from domain.money import Money
 from domain.offers import CHEAPEST, FASTEST
 

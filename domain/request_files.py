@@ -12,8 +12,7 @@ from sys import intern
 
 from domain.addresses import UnknownCountry, is_cut_short, is_possible_phone
 from domain.cells import BLANKS
-from domain.items import ItemId, read_item, shortened
-from domain.marketplace import Marketplace
+from domain.marketplace import ItemId, Marketplace, read_item, shortened
 from domain.money import Money
 from domain.orders import OrderRequest, OwnSku, Receiver, RequestLine
 from domain.request_cells import (

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.cells import BLANKS, value_text, with_formula
-from domain.items import shortened
+from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, IN_THE_BOOK
 from domain.request_files import ParsedRequests, RequestTable

@@ -1,10 +1,12 @@
-"""Words that messages, run names, log lines and artifacts share."""
+"""Words that messages, run names, log lines and artifacts share, and what the words of a reason consist of."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
 
 MOST_NAMED = 3
 
@@ -63,3 +65,58 @@ def _fault(choice: str, named: Sequence[str], asked: set[str]) -> str:
     if repeated := [ref for ref, times in Counter(named).items() if times > 1]:
         return f"{shorten(repeated)} stands there more than once: name each order once"
     return ""
+
+
+class ReasonKind(IntEnum):
+    """The classes of reasons. Where two reasons meet, that of the higher class stands."""
+
+    NOTE = 0
+    """The order goes on, or is over."""
+    WAITS = 1
+    """Nothing is wrong with the order: a later run goes on."""
+    CHOICE = 2
+    """A person has not agreed yet."""
+    REQUEST = 3
+    """The request can't be bought as it stands."""
+    LIMIT = 4
+    """More than a limit allows."""
+    DOUBT = 5
+    """The service's answer is not clear, or may not be true."""
+    MONEY = 6
+    """Money has left, and not all is as it was approved."""
+    OTHER = 7
+    """Of a run, a parcel, a callback, a message, or a part of a reason: no order stands by it."""
+
+
+class Actor(StrEnum):
+    MERCHANT = "merchant"
+    OPERATOR = "operator"
+    NOBODY = "none: it ends by itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The words of a code. `command` is the word of the command that leads on; `again`: a later run tries again."""
+
+    kind: ReasonKind
+    sentence: str
+    remedy: str
+    command: str
+    who: Actor
+    again: bool
+
+
+def worded(
+    kind: ReasonKind,
+    sentence: str,
+    remedy: str = "",
+    command: str = "",
+    *,
+    who: Actor | None = None,
+    again: bool | None = None,
+) -> Wording:
+    """The words of a code of this class, which also says by itself who acts, and whether a later run tries again."""
+    K = ReasonKind
+    who = who or (Actor.NOBODY if kind in (K.NOTE, K.WAITS) or (kind is K.OTHER and not remedy) else Actor.MERCHANT)
+    goes_on = kind not in (K.NOTE, K.DOUBT, K.MONEY, K.OTHER)
+    return Wording(kind, sentence, remedy, command, who, goes_on if again is None else again)

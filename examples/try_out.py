@@ -19,7 +19,8 @@ from cli.running import run_flow
 from cli.terminal import console, show_orders
 from connectors.ledger.records import line_of
 from connectors.ledger.store import Ledger
-from connectors.settings import SANDBOX_ACCOUNT, SourcingSettings
+from connectors.settings import SourcingSettings
+from connectors.xportcn.settings import SANDBOX_ACCOUNT
 from deployments.local_server import prefect_server
 from domain.money import Money
 from domain.report import BatchReport

@@ -1,4 +1,4 @@
-"""The flows, started by people and schedules; one flow a file."""
+"""The flows, started by people and schedules; those of one purpose in a file."""
 
 from connectors.process_locks import hold_lock
 

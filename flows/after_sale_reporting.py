@@ -14,7 +14,7 @@ from connectors.ledger.records import EffectRecord, OrderRecord, line_of
 from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
 from domain.effects import OPEN, EffectStatus
-from domain.items import shortened
+from domain.marketplace import shortened
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.report import NONE_REJECTED, Rejected, ReportLine
@@ -22,7 +22,7 @@ from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.prefect_ui.artifacts import DryRunRow, show_dry_run, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
-from flows.prefect_ui.inert import inert
+from flows.prefect_ui.markdown import inert
 from tasks.effects.after_sale import OnRefund, refund_of
 from tasks.effects.cancel import Cancel
 from tasks.effects.kinds import kind_of

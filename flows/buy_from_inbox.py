@@ -17,7 +17,7 @@ from connectors.foreign import words_of
 from connectors.inbox import ASKS, Folder, Inbox, delete_old, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
-from connectors.outside_watcher import ping_watcher
+from connectors.notifying import ping_watcher
 from connectors.request_files import UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
 from connectors.snapshots.manifests import SnapshotError

@@ -18,9 +18,9 @@ from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
 from connectors.snapshots.tables.callbacks import CALLBACKS
 from connectors.snapshots.tables.table import Row
+from domain.addresses import without_receiver
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
 from domain.messages import Message, MessageKind, alert
-from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.received import CallbackKind, Inspection
 from domain.states import NEEDS_A_PERSON, OrderState

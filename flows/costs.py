@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
-from connectors.cost_files import cost_lines, read_rates
 from connectors.durable import whole
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.exports import cost_lines, read_rates
+from connectors.settings import SourcingSettings
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rows import each_record
 from connectors.table_files import MOST_SHEET_ROWS, write_csv, write_xlsx
+from connectors.xportcn.settings import XportcnSettings
 from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
 from domain.money import Money
 from domain.wording import shorten
 from flows.prefect_ui.artifacts import MOST_ROWS, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
-from flows.prefect_ui.inert import inert
+from flows.prefect_ui.markdown import inert
 from flows.prefect_ui.parameters import BooksCurrency, CsvFile, NewsOnly, SheetFile, SinceDay, a_currency, a_day
 from tasks.engine.resources import Resources, open_resources
 from tasks.engine.retrying import run_quoted

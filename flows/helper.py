@@ -12,8 +12,9 @@ from prefect.states import Completed
 from connectors.ledger.chunks import SharedBatch, Work, shared_in
 from connectors.ledger.engine import LedgerUnusable, reading
 from connectors.ledger.transactions import repeating
-from connectors.program import program
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.process_locks import program
+from connectors.settings import SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
 from domain.wording import pluralize
 from flows.batch.helping import CLOSED, STOPPED, ChunkWorker, why_over
 from flows.batch.opening import opened

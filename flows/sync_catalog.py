@@ -13,11 +13,12 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.crawl_files import CrawlFiles, Item
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
 from connectors.snapshots.offer_changes import OfferChanges, offer_changes
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.writer import write_snapshot
 from connectors.xportcn.errors import XportcnError
+from connectors.xportcn.settings import XportcnSettings
 from domain.catalogue import Listing, Selection, Way, crawl_name, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
 from domain.offers import Offer

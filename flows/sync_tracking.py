@@ -23,10 +23,10 @@ from connectors.shops import shops_with_api
 from connectors.snapshots.rejecting import rejected_in
 from connectors.tracking_files import TrackingFile, write_tracking
 from connectors.xportcn.errors import ServiceAway, XportcnError
+from domain.addresses import without_receiver
 from domain.follow_ups import parse_hours
 from domain.marketplace import Marketplace
 from domain.messages import counted
-from domain.personal import without_receiver
 from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
@@ -149,35 +149,15 @@ async def track(
     """
     ledger, begun = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
-    hours = parse_hours(resources.settings.poll_h)
-    watched = _to_watch(ledger, opened, only, hours, due_only=due_only)
+    watched = _to_watch(ledger, opened, only, parse_hours(resources.settings.poll_h), due_only=due_only)
     feed = EventFeed(ledger, watched)
     unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
     followed, before = _Followed(resources), ledger.orders(unsettled)
-    await settle_open(resources, watched)
-    pending = [
-        ref for ref, one in standing_of(ledger, order_refs=unsettled).items() if one.state is OrderState.PAYMENT_PENDING
-    ]
-    with suppress(ServiceAway):
-        await confirm_payments(resources, pending)
+    pending = await _settled(resources, watched, unsettled)
     orders = [ref for ref, one in standing_of(ledger, order_refs=watched).items() if one.order_id and _is_followed(one)]
     run_logger().info("%s to follow", pluralize(len(orders), "order"))
     await best_effort("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
-    asked: PartialResults[str, Reason | None] = PartialResults()
-
-    async def take(read: Mapping[str, OrderRecord]) -> None:
-        events, resources.scans = resources.scans, []
-        await asyncio.to_thread(followed.take, read, events)
-        listener.advance("track", sum(ref in asked for ref in read))
-
-    listener = progress.get()
-    listener.start("track", len(orders))
-    for label, refs in chunks(orders, chunk_size or orders_a_task(len(orders), resources.settings.chunk_size)):
-        if not resources.breaker.is_over:
-            with suppress(ServiceAway):
-                await run_task(sync_chunk, resources, refs, asked, take, label=label)
-    for refs in chunked(ref for ref in orders if ref not in followed.lines):
-        followed.take(ledger.orders(refs))
+    asked = await _follow(resources, orders, chunk_size, followed)
     followed.compare(before)
     unread = {ref: why for ref, why in asked.items() if why}
     troubles = [f"{ref}: {why}" for ref, why in unread.items()]
@@ -192,13 +172,10 @@ async def track(
         if ref in followed.before and followed.lines[ref].state is not state
     ]
     await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
-    snapshot_id, told, files = None, list[GivenNumbers](), list[str]()
+    snapshot_id, given, files = None, list[GivenNumbers](), list[str]()
     if only is None:  # else the caller writes all at once
-        told, files = await _sent_to_shops(resources)
-        _, trouble = await note_missing(resources, resources.clock() - LATE_REFUNDS, ("refunds",))
-        if trouble:
-            run_logger().warning("%s", trouble)
-        snapshot_id = await snapshot_moved(resources, "tracking", before=followed.before)
+        given, files = await _sent_to_shops(resources)
+        snapshot_id = await _snapshot_written(resources, followed)
     report = TrackReport(
         followed=len(orders),
         moved=moved,
@@ -214,12 +191,51 @@ async def track(
         stuck=sorted({ref for ref, _ in followed.stuck}),
         unknown_words=counted(resources.unknown),
         files=files,
-        shops=[str(one) for one in told if not one.is_lasting],
-        lacking=[str(one) for one in told if one.is_lasting],
+        shops=[str(one) for one in given if not one.is_lasting],
+        lacking=[str(one) for one in given if one.is_lasting],
     )
     _log(report)
     await best_effort("the report", _show(report, watched, followed.newest))
     return report
+
+
+async def _settled(resources: Resources, watched: Collection[str], unsettled: Sequence[str]) -> list[str]:
+    """Read what became of open effects and pending payments; answers the orders whose payment was pending."""
+    await settle_open(resources, watched)
+    standing = standing_of(resources.ledger, order_refs=unsettled)
+    pending = [ref for ref, one in standing.items() if one.state is OrderState.PAYMENT_PENDING]
+    with suppress(ServiceAway):
+        await confirm_payments(resources, pending)
+    return pending
+
+
+async def _follow(
+    resources: Resources, orders: Sequence[str], chunk_size: int, followed: _Followed
+) -> Mapping[str, Reason | None]:
+    """Read the orders in chunks, until the service is away; answers why some could not be read, None for the others."""
+    asked: PartialResults[str, Reason | None] = PartialResults()
+
+    async def take(read: Mapping[str, OrderRecord]) -> None:
+        events, resources.scans = resources.scans, []
+        await asyncio.to_thread(followed.take, read, events)
+        listener.advance("track", sum(ref in asked for ref in read))
+
+    listener = progress.get()
+    listener.start("track", len(orders))
+    for label, refs in chunks(orders, chunk_size or orders_a_task(len(orders), resources.settings.chunk_size)):
+        if not resources.breaker.is_over:
+            with suppress(ServiceAway):
+                await run_task(sync_chunk, resources, refs, asked, take, label=label)
+    for refs in chunked(ref for ref in orders if ref not in followed.lines):
+        followed.take(resources.ledger.orders(refs))
+    return asked
+
+
+async def _snapshot_written(resources: Resources, followed: _Followed) -> str | None:
+    _, trouble = await note_missing(resources, resources.clock() - LATE_REFUNDS, ("refunds",))
+    if trouble:
+        run_logger().warning("%s", trouble)
+    return await snapshot_moved(resources, "tracking", before=followed.before)
 
 
 async def _sent_to_shops(resources: Resources) -> tuple[list[GivenNumbers], list[str]]:

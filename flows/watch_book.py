@@ -10,15 +10,16 @@ from prefect import flow
 
 from connectors.book_file import read_book
 from connectors.crawl_files import CrawlBusy, CrawlFiles, Item
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
-from domain.book_news import CAUSE, BookNews, judge_least, news_of, notified_by
+from connectors.xportcn.settings import XportcnSettings
 from domain.catalogue import Selection
 from domain.decisions import match_sku
 from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.reasons import Reason
 from domain.sku_book import BookRow
+from domain.spares import CAUSE, BookNews, judge_least, news_of, notified_by
 from domain.wording import pluralize
 from flows.notify.news import of_book
 from flows.notify.outbox import enqueue

@@ -10,8 +10,7 @@ from prefect import task
 
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import Verdict, no_such_item, refused
-from domain.items import ItemId, Words, read_item
-from domain.marketplace import Marketplace
+from domain.marketplace import ItemId, Marketplace, Words, read_item
 from domain.matching import CANDIDATES, Match, choose
 from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
@@ -86,13 +85,13 @@ def _with_sku(match: Match, offers: Mapping[Item, Offer | Verdict]) -> Match:
 
 async def stored_matches(resources: Resources, order_refs: Sequence[str]) -> dict[tuple[str, str], Match]:
     """The matches that earlier runs have shown for these orders."""
-    return await asyncio.to_thread(resources.ledger.matches, order_refs)
+    return await asyncio.to_thread(resources.ledger.matches.of, order_refs)
 
 
 async def keep_matches(resources: Resources, matches: Matches) -> None:
     """Store matches, so that a later run buys the item that this one shows."""
     decided = {key: match for key, match in matches.items() if match.decided_at}
-    await asyncio.to_thread(resources.ledger.keep_matches, decided)
+    await asyncio.to_thread(resources.ledger.matches.keep, decided)
 
 
 async def _match(resources: Resources, marketplace: Marketplace, words: str) -> Match:

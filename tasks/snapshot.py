@@ -244,7 +244,7 @@ def _batch_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[st
     seen: set[int] = set()
     for some in parts_of(order_refs):
         orders = list(ledger.each_order(some))
-        matches = ledger.matches(some)
+        matches = ledger.matches.of(some)
         plans = [with_matches(order.plan, matches) for order in orders]
         refunds = {name: rows for name, rows in refund_tables(ledger, some).items() if rows}
         yield {**_each_once(plan_tables(plans), seen), **order_tables(orders), **refunds, "tracking_events": []}

@@ -11,11 +11,11 @@ from connectors.ledger.claiming import slot_of
 from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from domain.addresses import without_receiver
 from domain.decisions import judge_booking
 from domain.effects import Action, EffectStatus
 from domain.follow_ups import parse_hours
 from domain.messages import Place, UnknownWord
-from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
 from domain.states import ROAD, TRAVELLING, OrderState

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from domain.reason_codes import ReasonCode, ReasonKind
+from domain.reason_codes import ReasonCode
+from domain.wording import ReasonKind
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reasons.md"

@@ -14,7 +14,8 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from cli.main import app
-from connectors.settings import Settings, SourcingSettings, XportcnSettings
+from connectors.settings import Settings, SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reference.md"
@@ -23,8 +24,9 @@ DEPLOYMENTS = ROOT / "prefect.yaml"
 HEAD = """# Reference
 
 Written by `make reference` from the code: the words of commands are in [`cli/`](../cli), of settings in
-[`connectors/settings.py`](../connectors/settings.py), of deployments in [`prefect.yaml`](../prefect.yaml): change them
-there.
+[`connectors/settings.py`](../connectors/settings.py) and
+[`connectors/xportcn/settings.py`](../connectors/xportcn/settings.py), of deployments in
+[`prefect.yaml`](../prefect.yaml): change them there.
 
 [Commands](#commands) · [Settings](#settings) · [Deployments](#deployments)
 

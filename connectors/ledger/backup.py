@@ -33,7 +33,7 @@ from sqlalchemy.exc import DatabaseError
 
 from connectors.durable import keep_aside, sync
 from connectors.foreign import words_of
-from connectors.ledger.copying import copy_rows
+from connectors.ledger.copying import copy_rows, damage_in, found_sound
 from connectors.ledger.engine import (
     LedgerUnusable,
     open_engine,
@@ -47,7 +47,6 @@ from connectors.ledger.engine import (
 from connectors.ledger.marks import Mark
 from connectors.ledger.outbox import withdraw_all
 from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, marks, metadata, moves, orders
-from connectors.ledger.soundness import damage_in, found_sound
 from domain.reasons import read
 
 OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

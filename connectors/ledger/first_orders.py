@@ -19,7 +19,7 @@ from connectors.ledger.switches import hold
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.decisions import Verdict, held
 from domain.effects import Action, EffectStatus
-from domain.first_orders import differs, first_goes_alone
+from domain.holds import differs, first_goes_alone
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 

@@ -29,10 +29,10 @@ from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.schema import chunks, effects, forgotten, messages, metadata, orders, receivers
 from connectors.ledger.transactions import LedgerRows, repeating
+from domain.addresses import PARTS
 from domain.effects import Action, EffectStatus
 from domain.forgetting import Mentions, Receiver, Standing
 from domain.messages import MessageKind
-from domain.personal import PARTS
 from domain.reasons import ReasonCode, because, read
 from domain.states import OrderState
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
 from connectors.ledger.engine import one_of
-from connectors.ledger.id_conflicts import IdOwners
+from connectors.ledger.order_ids import IdOwners
 from connectors.ledger.records import REASON, OrderChange, Outcome
 from connectors.ledger.schema import STATUS_OF_THESE, effects, moves, orders
 from connectors.ledger.spending import PAYABLE

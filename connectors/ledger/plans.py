@@ -19,11 +19,12 @@ from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import REASON, Approval, OrderChange, divided, put_receivers
-from connectors.ledger.schema import effects, orders, parts, to_json
+from connectors.ledger.schema import effects, from_json, matches, orders, parts, to_json
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.budget import payable
 from domain.effects import Action
+from domain.matching import Match
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because, read, stored
@@ -306,3 +307,25 @@ class PartRows(LedgerRows):
             for some in chunked(rows):
                 connection.execute(self._ledger.insert(parts).on_conflict_do_nothing(), some)
         return self.of(wanted)
+
+
+class MatchRows(LedgerRows):
+    """The rows of the table `matches`: which product the words of a request mean."""
+
+    def of(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Match]:
+        """The stored matches of these orders, by reference and words."""
+        rows = self._ledger.rows(select(matches).where(matches.c.order_ref.in_(list(order_refs))))
+        return {(row["order_ref"], row["words"]): from_json(Match, row["match"]) for row in rows}
+
+    @repeating
+    def keep(self, found: Mapping[tuple[str, str], Match]) -> None:
+        """Store matches, each in place of an earlier one of its reference and words."""
+        if not found:
+            return
+        now = self._ledger.clock()
+        with self._ledger.transaction(()) as connection:
+            for (order_ref, words), match in found.items():
+                row = {"order_ref": order_ref, "words": words, "match": to_json(match), "decided_at": now}
+                statement = self._ledger.insert(matches).values(row)
+                changed = {name: statement.excluded[name] for name in ("match", "decided_at")}
+                connection.execute(statement.on_conflict_do_update(index_elements=["order_ref", "words"], set_=changed))

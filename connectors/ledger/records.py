@@ -17,11 +17,11 @@ from connectors.ledger.schema import DECODED_AT_ONCE, from_json, from_text, rece
 from domain.absence import Absent, NotHappened
 from domain.budget import start_of_day
 from domain.effects import OPEN, REPEATS, Action, Claim, EffectStatus, effect_key
+from domain.holds import Pause
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import FreightQuote, Offer, Quote
 from domain.orders import CONTACT, OrderLine, OrderRequest, SourcingOrder
-from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, explained, read
 from domain.report import ReportLine

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, case, or_, select, update
 
 from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
-from connectors.ledger.id_conflicts import IdOwners
+from connectors.ledger.order_ids import IdOwners
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
 from connectors.ledger.schema import answers, effects

@@ -14,18 +14,18 @@ from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, u
 
 from connectors.ledger.chunks import ChunkRows
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
+from connectors.ledger.copying import found_sound, sound_since
 from connectors.ledger.engine import LedgerUnusable, chunked, one_of, sqlite_file, unusable
-from connectors.ledger.exported import ExportedRows
 from connectors.ledger.first_orders import FirstOrderRows
-from connectors.ledger.foreign_orders import ForeignOrderRows
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.guard import LedgerGuard
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
+from connectors.ledger.order_ids import ForeignOrderRows
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order, write_all
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.outbox import Outbox
 from connectors.ledger.pace import PaceRows
-from connectors.ledger.plans import NO_TOLERANCE, PartRows, approve_rows, ledger_row, put_cart_row, put_rows
+from connectors.ledger.plans import NO_TOLERANCE, MatchRows, PartRows, approve_rows, ledger_row, put_cart_row, put_rows
 from connectors.ledger.records import (
     JSON_COLUMNS,
     REASON,
@@ -45,23 +45,18 @@ from connectors.ledger.schema import (
     account,
     batches,
     effects,
-    from_json,
     marks,
-    matches,
     moves,
     orders,
     receivers,
-    to_json,
 )
 from connectors.ledger.send_log import ended_badly
-from connectors.ledger.soundness import found_sound, sound_since
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.switches import BUYING as ALL_BUYING
 from connectors.ledger.switches import HoldRows, Switches, share_switch, standing_pause
-from connectors.ledger.tracking import TrackingRows
+from connectors.ledger.tracking import ExportedRows, TrackingRows
 from connectors.ledger.transactions import Clock, repeating
 from domain.effects import BUYING, OPEN, Action, EffectStatus
-from domain.matching import Match
 from domain.plan import PlannedOrder, contradicted_in
 from domain.reasons import Reason, ReasonCode, read, stored
 from domain.states import OrderState
@@ -112,6 +107,7 @@ class Ledger(Switches):
         self.outbox = Outbox(self)
         self.pace = PaceRows(self)
         self.parts = PartRows(self)
+        self.matches = MatchRows(self)
         self.exported = ExportedRows(self)
         self.chunks = ChunkRows(self)
 
@@ -297,26 +293,6 @@ class Ledger(Switches):
         """The source of each batch: a file's path, or a description of another source."""
         statement = select(batches.c.batch_id, batches.c.source).where(batches.c.batch_id.in_(list(batch_ids)))
         return {row["batch_id"]: row["source"] for row in self.rows(statement)}
-
-    # matches of words with products
-
-    def matches(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Match]:
-        """The stored matches of these orders, by reference and words."""
-        rows = self.rows(select(matches).where(matches.c.order_ref.in_(list(order_refs))))
-        return {(row["order_ref"], row["words"]): from_json(Match, row["match"]) for row in rows}
-
-    @repeating
-    def keep_matches(self, found: Mapping[tuple[str, str], Match]) -> None:
-        """Store matches, each in place of an earlier one of its reference and words."""
-        if not found:
-            return
-        now = self.clock()
-        with self.transaction(()) as connection:
-            for (order_ref, words), match in found.items():
-                row = {"order_ref": order_ref, "words": words, "match": to_json(match), "decided_at": now}
-                statement = self.insert(matches).values(row)
-                changed = {name: statement.excluded[name] for name in ("match", "decided_at")}
-                connection.execute(statement.on_conflict_do_update(index_elements=["order_ref", "words"], set_=changed))
 
     # effects
 

@@ -14,8 +14,8 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark, require_unmarked
 from connectors.ledger.schema import switches
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
+from domain.holds import Pause, by_whom, why_in_words
 from domain.marketplace import Marketplace
-from domain.pause import Pause, by_whom, why_in_words
 
 BUYING = "buying"
 BUYING_LOCK = 7_307_424

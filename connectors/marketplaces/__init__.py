@@ -1,4 +1,4 @@
-"""The marketplaces, one folder each, named as in `Marketplace`."""
+"""The marketplaces, a folder or a module each, named as in `Marketplace`."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ class Offering:
 def load_all() -> None:
     """Import the modules of every marketplace, which else the first offering of each waits for."""
     for marketplace in Marketplace:
-        folder = import_module(f"{__name__}.{marketplace.name.lower()}")
-        for module in iter_modules(folder.__path__):
-            import_module(f"{folder.__name__}.{module.name}")
+        found = import_module(f"{__name__}.{marketplace.name.lower()}")
+        for module in iter_modules(getattr(found, "__path__", ())):
+            import_module(f"{found.__name__}.{module.name}")
 
 
 def offering_of(marketplace: Marketplace, client: XportcnClient) -> Offering:
-    """The connectors of a marketplace. Only its own folder is imported: all five take about half a second."""
-    folder = import_module(f"{__name__}.{marketplace.name.lower()}")
-    offering: Offering = folder.offering(client)
+    """The connectors of a marketplace. Only its own modules are imported: all five take about half a second."""
+    offering: Offering = import_module(f"{__name__}.{marketplace.name.lower()}").offering(client)
     return offering

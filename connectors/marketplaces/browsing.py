@@ -14,8 +14,7 @@ from typing import Self
 from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import XportcnError
-from domain.items import ItemId, read_item
-from domain.marketplace import Marketplace
+from domain.marketplace import ItemId, Marketplace, read_item
 from domain.offers import Category, Filters, Hits, Offer, OfferSummary, Sort
 
 LARGEST_IMAGE = 3 * 1024 * 1024

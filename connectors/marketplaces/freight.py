@@ -10,8 +10,9 @@ from connectors.marketplaces.protocol import Warehouse
 from connectors.xportcn.assumptions import DISTRIBUTION, SHOP, Assumption
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, Unanswered
+from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import warehouse
-from connectors.xportcn.wire import Nothing, unix_text
+from connectors.xportcn.wire import unix_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.offers import FreightQuote, FreightService

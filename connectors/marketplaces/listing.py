@@ -15,8 +15,8 @@ from typing import TypeVar
 from connectors.concurrently import concurrently
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
+from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import Operation
-from connectors.xportcn.rows import FittingRows
 from domain.absence import EVER, Reading
 from domain.orders import SourcingOrder
 from domain.service_orders import ReferenceField, ServiceOrder

@@ -13,11 +13,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from connectors.marketplaces import big_major, international, poizon
 from connectors.marketplaces.alibaba_1688 import reading as alibaba_1688
-from connectors.marketplaces.big_major import channel as big_major
-from connectors.marketplaces.international import channel as international
 from connectors.marketplaces.lines import STAGES, status_of
-from connectors.marketplaces.poizon import channel as poizon
 from connectors.marketplaces.taobao import reading as taobao
 from connectors.units import Unit, Units, place_of
 from connectors.xportcn.assumptions import ABOUT, DISTRIBUTION, WAREHOUSE, Assumption

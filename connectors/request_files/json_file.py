@@ -11,7 +11,7 @@ from typing import Any
 from connectors.foreign import words_of
 from connectors.request_files.decoding import Malformed, Unusable, text_of, undecodable
 from domain.cells import EXACT_FLOAT_LIMIT, NotACell
-from domain.items import shortened
+from domain.marketplace import shortened
 from domain.request_cells import LIMIT
 from domain.request_files import MOST_COLUMNS, NAMES, RequestTable, likely_column, normal_name
 from domain.request_remarks import HEADER_ROW

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from connectors.settings import SourcingSettings
-from connectors.shops.calls import ShopCalls
-from connectors.shops.protocol import Shop
+from connectors.shops.protocol import Shop, ShopCalls
 from connectors.shops.shopify import Shopify
 from connectors.shops.woocommerce import WooCommerce
 

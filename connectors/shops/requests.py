@@ -4,22 +4,93 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 from connectors.durable import whole
 from connectors.inbox import ASKS
 from connectors.ledger.overview import standing_of
 from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile, read_request_text
-from connectors.request_files.without_order import without_orders
-from connectors.shop_files import profiles_in
+from connectors.request_files.csv_file import DELIMITERS, header_of
+from connectors.shop_files import profiles_in, shipped
 from connectors.shops import KINDS
 from connectors.shops.protocol import WaitingLine, WaitingOrder
-from domain.cells import csv_cell
-from domain.shop_files import Profile
+from domain.cells import BLANKS, csv_cell
+from domain.request_files import normal_name
+from domain.shop_files import Profile, profile_of
 from domain.sku_book import EMPTY_BOOK
+
+ORDER = "order_ref"
+NO_PARTS: Mapping[str, str] = MappingProxyType({})
+
+
+def without_orders(
+    text: str,
+    order_refs: Collection[str],
+    wholes: Mapping[str, str] = NO_PARTS,
+    profiles: Sequence[Profile] | None = None,
+) -> tuple[str, set[str]]:
+    """The text without the lines of these orders, and which of them it had; unchanged where rows are unclear.
+
+    An order that was split from another has the lines of the whole, which `wholes` names. The `profiles` of shops
+    are those that come along, unless others are given.
+    """
+    profiles = shipped() if profiles is None else profiles
+    lines = io.StringIO(text, newline="").readlines()
+    first = next((line for line in lines if line.strip()), "")
+    delimiter = max(DELIMITERS, key=first.count)
+    shop = profile_of(header_of(first), profiles)
+    is_plain = shop is not None and not shop.quoted and delimiter == "\t"
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
+    if _is_open_ended(lines, delimiter, quoting):
+        return text, set()
+    records = csv.reader(iter(lines), delimiter=delimiter, quoting=quoting)
+    try:
+        found = [(cells, records.line_num) for cells in records]
+    except csv.Error:
+        return text, set()
+    kept: list[str] = []
+    had: set[str] = set()
+    ref_in: Callable[[Sequence[str]], str] | None = None
+    begin = 0
+    for record, end in found:
+        order_ref = ref_in(record) if ref_in else ""
+        of_it = {ref for ref in order_refs if order_ref in (ref, wholes.get(ref))}
+        if order_ref and of_it:
+            had |= of_it
+        else:
+            kept += lines[begin:end]
+        if ref_in is None:
+            ref_in = _reader(record, profiles)
+        begin = end
+    return "".join(kept), had
+
+
+def _reader(header: Sequence[str], profiles: Sequence[Profile]) -> Callable[[Sequence[str]], str] | None:
+    """What reads a line's order below this header, None for another line."""
+    names = [normal_name(cell) for cell in header]
+    if (profile := profile_of(header, profiles)) and profile.shown(ORDER) in profile.named(header):
+        at = profile.named(header).index(profile.shown(ORDER))
+        return lambda cells: profile.ref_of(cells[at].strip(BLANKS)) if at < len(cells) else ""
+    if ORDER in names:
+        at = names.index(ORDER)
+        return lambda cells: cells[at].strip(BLANKS + "\u200b\ufeff") if at < len(cells) else ""
+    return None
+
+
+def _is_open_ended(lines: Sequence[str], delimiter: str, quoting: Literal[0, 3]) -> bool:
+    """Whether a quote is never closed: the text after it parses as one cell, and has the rows of other orders."""
+    try:
+        for _ in csv.reader(iter(lines), delimiter=delimiter, quoting=quoting, strict=True):
+            pass
+    except csv.Error as error:
+        return "end of data" in str(error)
+    return False
+
 
 FILE = "read-from-{}.csv"
 UTF_8, AS_IT_IS = "utf-8-sig", "surrogateescape"

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from connectors.foreign import clean, shortened
-from connectors.shops.calls import fitting
-from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine, WaitingOrder, read_each
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine, WaitingOrder, fitting, read_each
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered
 from domain.shop_tracking import Parcel
 

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from connectors.shops.calls import fitting
-from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine, WaitingOrder, read_each
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine, WaitingOrder, fitting, read_each
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from domain.shop_tracking import Parcel
 

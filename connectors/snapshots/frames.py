@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import pyarrow as pa
 
 from connectors.foreign import words_of
-from connectors.snapshots.amounts import currency_columns, with_decimals
 from connectors.snapshots.manifests import Manifest, SnapshotDamaged, list_snapshots, read_current
 from connectors.snapshots.reader import arrow_answer, changes_schema, moment_of
+from connectors.snapshots.rows import currency_columns, with_decimals
 from connectors.snapshots.sources import (
     AHEAD,
     QueryError,

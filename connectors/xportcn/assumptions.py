@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from connectors.settings import XportcnSettings
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, TakenBothWays, Unanswered, XportcnError
 from connectors.xportcn.failures import ANY_NO
+from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import ReadCall, Req, Res
-from connectors.xportcn.rows import FittingRows
+from connectors.xportcn.settings import XportcnSettings
 
 SHOP, DISTRIBUTION = "shop", "distribution"
 ABROAD, WAREHOUSE = "abroad", "warehouse"

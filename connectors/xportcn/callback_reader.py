@@ -15,9 +15,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.xportcn.envelope import read_json
+from connectors.xportcn.models import Response
 from connectors.xportcn.operations import Callback, callbacks
 from connectors.xportcn.operations.callbacks import OrderBody, OtherBody
-from connectors.xportcn.wire import ID, MaybeUnixMs, Response
+from connectors.xportcn.wire import ID, MaybeUnixMs
 from domain.marketplace import Marketplace
 
 _VIEW = "ORDER_BUYER_VIEW_"

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from connectors.foreign import LEAST_SECRET, shortened, words_of
 from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Send, Transport, Unreadable, is_garbled, sending
-from connectors.settings import MissingSetting, XportcnSettings
+from connectors.settings import MissingSetting
 from connectors.units import Unit, parse_units, place_of
 from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.breaker import CircuitBreaker
@@ -40,10 +40,11 @@ from connectors.xportcn.failures import (
     what_came,
 )
 from connectors.xportcn.leased_permits import DailyCalls
+from connectors.xportcn.models import EffectAnswer, Nothing, field_of, path_and_query
 from connectors.xportcn.operations import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res, warehouse
 from connectors.xportcn.overrides import load_overrides, query_of
-from connectors.xportcn.rows import field_of
-from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, PointInFen, path_and_query
+from connectors.xportcn.settings import XportcnSettings
+from connectors.xportcn.wire import Bounds, PointInFen
 from domain.effects import Claim
 
 LOGISTICS = "/open/pp/logistics/"

@@ -13,9 +13,10 @@ from typing import Any
 
 from connectors.foreign import are_clean, cleaned, shortened
 from connectors.xportcn.failures import SUCCESS
-from connectors.xportcn.wire import MOST_DIGITS, MOST_TEXT, Request
+from connectors.xportcn.models import Request
+from connectors.xportcn.wire import MOST_DIGITS, MOST_TEXT
+from domain.addresses import without_receiver
 from domain.orders import ADDRESS, Receiver
-from domain.personal import without_receiver
 
 YES = ("1", "true", "y", "yes")
 

@@ -30,7 +30,7 @@ from connectors.xportcn.operations import Call, Operation, catalogue
 
 if TYPE_CHECKING:
     from connectors.units import Unit
-    from connectors.xportcn.wire import Request
+    from connectors.xportcn.models import Request
 
 
 @dataclass

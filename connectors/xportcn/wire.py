@@ -1,37 +1,19 @@
-"""Values on the wire: tolerant readers, strict writers, and exact ids, money, counts and times.
+"""Values on the wire: exact ids, money, counts and times.
 
-Readers keep unknown fields, take null for absent and never let a number pass through a float. Impossible values do not
-fit: amounts below zero or above any sane order, malformed ids, times of another century, endless texts. Writers send
-the contract's names and nothing else.
+No number passes through a float. Impossible values do not fit: amounts below zero or above any sane order, malformed
+ids, times of another century, endless texts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from html import unescape
-from typing import Annotated, Any, ClassVar, get_args, get_origin
-from urllib.parse import quote
+from typing import Annotated
 
-from pydantic import (
-    AliasChoices,
-    AliasGenerator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    PrivateAttr,
-    SerializationInfo,
-    ValidationInfo,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
-from pydantic.fields import FieldInfo
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, SerializationInfo, ValidationInfo
 
 from connectors.units import Unit
 from domain.money import Money
@@ -59,9 +41,6 @@ ID = re.compile(rf"[0-9A-Za-z][0-9A-Za-z._:+=@|~-]{{0,{MOST_ID - 1}}}")
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 POINT = re.compile(r"[.eE]")
 OF_A_DOUBLE = re.compile(r"[0-9]+\.0+")
-NULL = "null"
-MINUS_ONE = (-1, "-1")
-BRACES = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,141 +60,6 @@ class PointInFen(ValueError):
     def __init__(self, amount: str) -> None:
         super().__init__(f"{amount} has a decimal point where fen are whole")
         self.amount = amount
-
-
-class Response(BaseModel):
-    """Base of the service's answers."""
-
-    model_config = ConfigDict(
-        alias_generator=AliasGenerator(validation_alias=to_camel),
-        extra="allow",
-        frozen=True,
-        coerce_numbers_to_str=True,
-        str_max_length=MOST_TEXT,
-        defer_build=True,
-        protected_namespaces=(),
-        hide_input_in_errors=True,
-    )
-
-    _lists: ClassVar[frozenset[str]] = frozenset()
-    _needed: ClassVar[frozenset[str]] = frozenset()
-    _never_minus: ClassVar[frozenset[str]] = frozenset()
-    """The contract's names of lists, of required fields, and of amounts, counts and times that may be absent."""
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        super().__pydantic_init_subclass__(**options)
-        named = [(word, field) for name, field in cls.model_fields.items() for word in _names_of(name, field)]
-        cls._lists = frozenset(word for word, field in named if is_list(field.annotation))
-        cls._needed = frozenset(word for word, field in named if field.is_required())
-        cls._never_minus = frozenset(word for word, field in named if not field.is_required() and _has_no_minus(field))
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_is_absent(cls, raw: Any) -> Any:
-        """Empty values are left out of optional fields, and a list of one row may come as the bare row.
-
-        So is -1 for an amount, a count or a time: some serializers write it for null (upstream).
-        """
-        if not isinstance(raw, dict):
-            return raw
-        alone = {name: [raw[name]] for name in cls._lists if isinstance(raw.get(name), dict) and raw[name]}
-        filled = raw | alone if alone else raw
-        return {
-            name: value
-            for name, value in filled.items()
-            if ((value or value == 0) and value != NULL and not (value in MINUS_ONE and name in cls._never_minus))
-            or name in cls._needed
-        }
-
-
-def _has_no_minus(field: FieldInfo) -> bool:
-    """Whether a field is an amount, a count or a time, which are never below zero."""
-    kinds = {field.annotation, *get_args(field.annotation)}
-    bare = {get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds}
-    return bool(bare & {Money, datetime}) or any(getattr(bound, "ge", None) == 0 for bound in field.metadata)
-
-
-def is_list(kind: Any) -> bool:
-    """Whether an answer of this type is a list."""
-    made_of = get_origin(kind)
-    return isinstance(made_of, type) and issubclass(made_of, tuple)
-
-
-def _names_of(name: str, field: FieldInfo) -> Sequence[str]:
-    alias = field.validation_alias
-    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [str(alias or to_camel(name))]
-
-
-class EffectAnswer(Response):
-    """Base of answers that may refuse inside a success; `request_id` is for the error of the refusal."""
-
-    _request_id: str = PrivateAttr("")
-
-    @property
-    def request_id(self) -> str:
-        return self._request_id
-
-    def came_with(self, request_id: str) -> None:
-        self._request_id = request_id
-
-
-class CheckedAnswer(EffectAnswer):
-    """Base of answers with a success flag, and with code and words of a refusal."""
-
-    success: bool | None = None
-    error_code: str = ""
-    error_message: str = ""
-
-
-class Request(BaseModel):
-    """Base of our requests: unknown fields are an error here, None is left out, empty text is kept."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        extra="forbid",
-        frozen=True,
-        defer_build=True,
-        protected_namespaces=(),
-        hide_input_in_errors=True,
-    )
-
-    def body(self, unit: Unit | None = None) -> str:
-        """The JSON text, fields in the order of the class, amounts in `unit` where it is not the contract's."""
-        return self.model_dump_json(by_alias=True, exclude_none=True, context=unit)
-
-    def query(self, unit: Unit | None = None) -> dict[str, str]:
-        """The fields as query parameters."""
-        fields = self.model_dump(by_alias=True, exclude_none=True, context=unit)
-        return {name: str(value) for name, value in fields.items()}
-
-
-class Nothing(Request):
-    """A request without parameters."""
-
-
-def alias(*names: str) -> AliasChoices:
-    """The spellings under which a field may arrive: the contract's misspelt one and its likely correction."""
-    return AliasChoices(*names)
-
-
-def path_and_query(path: str, fields: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Put fields into the braces of a path, percent-encoded; the rest is the query.
-
-    Raises `ValueError` for an empty field or dots, which walk up the path even when encoded: the path that comes out
-    would be another operation's.
-    """
-    query = dict(fields)
-
-    def encoded(brace: re.Match[str]) -> str:
-        value = query.pop(brace[1], "")
-        if value in ("", ".", ".."):
-            raise ValueError(f"{brace[1]} is {value!r}: {path} can't be called")
-        return quote(value, safe="")
-
-    return BRACES.sub(encoded, path), query
 
 
 def _decimal(value: object) -> Decimal:
@@ -415,15 +259,6 @@ def unix_ms(moment: datetime) -> int:
     return int(moment.timestamp()) * 1000
 
 
-def json_text(entries: Iterable[Request], info: SerializationInfo) -> str:
-    """Entries as the JSON text that Taobao's calls carry inside their JSON."""
-    return f"[{','.join(entry.body(info.context) for entry in entries)}]"
-
-
-def _object_text(entry: Request, info: SerializationInfo) -> str:
-    return entry.body(info.context)
-
-
 Id = Annotated[str, BeforeValidator(_id)]
 """An id: text inside, whether text or a number of 19 digits arrives. Empty text stands for none."""
 
@@ -473,17 +308,5 @@ UnixMs = Annotated[datetime, PlainValidator(_epoch_time)]
 
 MaybeUnixMs = Annotated[UnixMs | None, BeforeValidator(_no_time_is_absent)]
 
-JsonText = PlainSerializer(json_text, return_type=str)
-"""For a list of writers: travels as JSON text."""
-
-JsonObjectText = PlainSerializer(_object_text, return_type=str)
-"""For one writer: travels as JSON text."""
-
 CommaText = Annotated[tuple[str, ...], PlainSerializer(",".join, return_type=str)]
 """Texts that travel as one, with commas between; none of them may hold one."""
-
-
-class Page(Response):
-    """The contract's page object; its rows are the subclass's. Here, since `Count` must be there before it."""
-
-    total_records: Count = Field(0, validation_alias=alias("totalRecords", "totalRecord"))

@@ -35,20 +35,21 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.overview import counted_by_state, every_batch
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import SnapshotError
 from connectors.ui_pages import WHAT_WAITS, artifact_page, run_form, run_page, ui_address
+from connectors.xportcn.settings import XportcnSettings
 from deployments.bounded_http import body_of
 from deployments.page.guard import FOLDERS, STYLES, Guard
 from domain.budget import start_of_day
+from domain.holds import Pause
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.pause import Pause
 from domain.states import OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.histories import history_of, meant_by
 from flows.answers.todo import ToDo, alike, shared_commands, to_do
-from flows.prefect_ui.goods import picture
+from flows.prefect_ui.markdown import picture
 from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, asked_by, links_of, paused_at, that_ask
 from flows.report.bars import LINE, SERIES, Bar, bars_chart, short_amount
 
@@ -118,7 +119,7 @@ class Page:
         self.settings, self.clock, self.zone = settings, clock, ZoneInfo(settings.timezone)
         self._turn, self._taking, self._sending = asyncio.Lock(), asyncio.Lock(), asyncio.Semaphore(MOST_SENDERS)
         self._until = 0.0
-        self.pictures = settings.pictures(xportcn := XportcnSettings())
+        self.pictures = (xportcn := XportcnSettings()).pictures(settings.picture_hosts)
         files = FileSystemLoader(FOLDERS)
         made = Environment(loader=files, autoescape=True, undefined=StrictUndefined, finalize=self._in_words)
         made.globals |= {**TEMPLATE, "is_sandbox": xportcn.is_sandbox, "zone": settings.timezone}

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 from starlette.exceptions import HTTPException
 
+from connectors.book_file import reading_by
 from connectors.durable import whole
 from connectors.inbox import ASKS, Folder, Inbox
-from connectors.reading import reading_by
 from connectors.request_files import READERS, UnreadableFile, read_request_file
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.ledger.plans import drop
-from domain.pause import by_whom, why_in_words
+from domain.holds import by_whom, why_in_words
 from domain.reasons import Reason
 from domain.states import OrderState
 from domain.wording import pluralize

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connectors.ledger.debits import taken_at_once
+from connectors.ledger.evidence import taken_at_once
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
-from connectors.settings import XportcnSettings
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus
-from domain.first_orders import differs, first_payment
+from domain.holds import differs, first_payment
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import UNITS_IN_DOUBT, Reason, ReasonCode, because

@@ -14,10 +14,11 @@ from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.send_log import is_dead, never_sent
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import BUYING, EffectStatus
+from domain.holds import GOES_ON, Pause, by_whom
 from domain.messages import Message, MessageKind
-from domain.pause import GOES_ON, Pause, by_whom
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize, shorten
 

@@ -20,11 +20,10 @@ from connectors.request_files import READERS
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
-from domain.reason_codes import ReasonKind
 from domain.reasons import Explained, Reason, ReasonCode, explained, grouped
 from domain.states import BEGUN, OrderState
 from domain.witnessed import marketplace_held
-from domain.wording import shorten
+from domain.wording import ReasonKind, shorten
 from flows.answers.marketplaces import first_payments
 from flows.answers.questions import OpenQuestion, open_questions
 from tasks.effects.kind import ASKS

@@ -35,8 +35,7 @@ from flows.approval.words import AskedPlan, bare, deadline_words, description_of
 from flows.notify.outbox import enqueue, withdraw
 from flows.prefect_ui.artifacts import artifact_key, show_table
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
-from flows.prefect_ui.inert import inert
-from flows.prefect_ui.plan_table import action_words
+from flows.prefect_ui.markdown import action_words, inert
 from tasks.engine.resources import utc_now
 
 NAME = r"^\s*\S.{0,99}$"
@@ -157,40 +156,22 @@ def form_for(
     before = given or {}
     asked = bare(description.partition("\n\n")[0])  # the older UI has no room for more above the fields
     fields: dict[str, Any] = {
-        "decision": (
-            Literal[ALL, ALL_BUT, SOME, NONE],
-            Field(before.get("decision", ...), title="Decision", description=asked),
-        ),
+        "decision": _field(Literal[ALL, ALL_BUT, SOME, NONE], before.get("decision", ...), "Decision", asked),
         "orders": _orders(choices, before),
-        "approved_by": (
-            str,
-            Field(
-                before.get("approved_by", ...),
-                title="Your name",
-                description="Kept in the ledger with the decision",
-                pattern=NAME,
-            ),
+        "approved_by": _field(
+            str, before.get("approved_by", ...), "Your name", "Kept in the ledger with the decision", pattern=NAME
         ),
-        "note": (
-            str,
-            Field(
-                before.get("note", ""),
-                title="Note",
-                description="Why not, for those who read the report",
-                max_length=LONGEST_NOTE,
-            ),
+        "note": _field(
+            str, before.get("note", ""), "Note", "Why not, for those who read the report", max_length=LONGEST_NOTE
         ),
-        "not_wanted": (
+        "not_wanted": _field(
             bool,
-            Field(
-                before.get("not_wanted", False),
-                title="The others are not wanted",
-                description="Lays them aside: they wait for nothing, until a run that starts later names them",
-            ),
+            before.get("not_wanted", False),
+            "The others are not wanted",
+            "Lays them aside: they wait for nothing, until a run that starts later names them",
         ),
-        "plan": (
-            Literal[shown_hash],
-            Field(shown_hash, title="Plan", description="Ties your answer to the plan above; leave it as it is"),
+        "plan": _field(
+            Literal[shown_hash], shown_hash, "Plan", "Ties your answer to the plan above; leave it as it is"
         ),
     }
     return create_model("Approval", __base__=RunInput, **fields).with_initial_data(description)
@@ -201,16 +182,14 @@ def _orders(choices: Sequence[str], before: Mapping[str, Any]) -> tuple[Any, Any
     about = f"Only for “{ALL_BUT}” and “{SOME}”"
     if not choices:
         one_a_line = f"{about}: their references, one a line or with commas between them"
-        return str, Field(before.get("orders", ""), title="Orders", description=one_a_line, max_length=LONGEST_LIST)
-    return (
-        list[Literal[tuple(choices)]],  # type: ignore[misc]
-        Field(
-            before.get("orders", []),
-            title="Orders",
-            description=f"{about}: the dearest come first",
-            json_schema_extra={"uniqueItems": True},
-        ),
-    )
+        return _field(str, before.get("orders", ""), "Orders", one_a_line, max_length=LONGEST_LIST)
+    each: Any = list[Literal[tuple(choices)]]  # type: ignore[misc]
+    dearest = f"{about}: the dearest come first"
+    return _field(each, before.get("orders", []), "Orders", dearest, json_schema_extra={"uniqueItems": True})
+
+
+def _field(kind: Any, value: Any, title: str, description: str, **rules: Any) -> tuple[Any, Any]:
+    return kind, Field(value, title=title, description=description, **rules)
 
 
 LONGEST_AHEAD = timedelta(hours=4)

@@ -9,13 +9,13 @@ from decimal import ROUND_CEILING
 from itertools import chain
 from zoneinfo import ZoneInfo
 
-from connectors.cost_files import RatesUnusable, read_rates
+from connectors.exports import RatesUnusable, read_rates
 from connectors.ledger.records import Approval
 from connectors.settings import SourcingSettings
-from domain.items import NO_PICTURES, Pictures
+from domain.holds import Pause
 from domain.landed import Rates
+from domain.marketplace import NO_PICTURES, Pictures
 from domain.money import Money, total_of
-from domain.pause import Pause
 from domain.plan import PlannedOrder, PlanSummary, Sum, add_to, in_one
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import ReportLine

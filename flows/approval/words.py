@@ -18,9 +18,17 @@ from domain.report import MatchLine, ReportLine
 from domain.wording import pluralize
 from flows.approval.request import ApprovalRequest, rates_of
 from flows.prefect_ui.artifacts import artifact_key, waiting_list
-from flows.prefect_ui.goods import SHOWN_MATCHES, found_by_words, goods_markdown
-from flows.prefect_ui.inert import inert
-from flows.prefect_ui.plan_table import action_words, freight_words, no_limit_words, table_row, warnings_list
+from flows.prefect_ui.markdown import (
+    SHOWN_MATCHES,
+    action_words,
+    found_by_words,
+    freight_words,
+    goods_markdown,
+    inert,
+    no_limit_words,
+    table_row,
+    warnings_list,
+)
 
 MOST_ROWS = 1000
 """Rows of a table: Prefect keeps each three times, and a browser draws them all at once."""

@@ -11,10 +11,10 @@ from functools import partial
 
 from connectors.concurrently import task_group
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
-from connectors.program import program
+from connectors.process_locks import program
 from connectors.xportcn.errors import ServiceAway
 from domain.effects import Action, EffectStatus
-from domain.first_orders import MOST, given_up, is_understood, waits_for
+from domain.holds import MOST, given_up, is_understood, waits_for
 from domain.marketplace import Marketplace
 from domain.offers import ChosenFreight
 from domain.states import OrderState

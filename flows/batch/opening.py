@@ -20,7 +20,8 @@ from prefect.states import Completed
 from connectors.ledger.overview import every_open_effect, standing_of
 from connectors.ledger.records import EffectRecord, OrderRecord, line_of
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings, deployed_run
+from connectors.settings import SourcingSettings, deployed_run
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import EffectStatus
 from domain.follow_ups import as_text, moment_of
 from domain.messages import Message
@@ -43,7 +44,7 @@ from flows.prefect_ui.artifacts import (
     shown_whole,
 )
 from flows.prefect_ui.expected_errors import best_effort, rename_run
-from flows.prefect_ui.plan_table import dry_run_summary, plan_rows
+from flows.prefect_ui.markdown import dry_run_summary, plan_rows
 from flows.prefect_ui.todo_artifact import links_from
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost

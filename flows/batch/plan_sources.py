@@ -55,7 +55,7 @@ class StoredPlans(Sequence[PlannedOrder]):
     def _read(self, summaries: Iterable[PlanSummary]) -> Iterator[PlannedOrder]:
         for some in chunked(summaries):
             made = {summary.order_ref: summary.plan_hash for summary in some}
-            matches = self._ledger.matches(made)
+            matches = self._ledger.matches.of(made)
             plans = map(plan_in, self._ledger.each_order(made))
             yield from (with_matches(plan, matches) for plan in plans if plan_hash(plan) == made[plan.order_ref])
 

@@ -13,7 +13,7 @@ from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import ServiceAway
 from domain.budget import BudgetLimits, over_budget
 from domain.decisions import FINE, Verdict, held
-from domain.first_orders import first_goes_alone
+from domain.holds import first_goes_alone
 from domain.matching import Match
 from domain.money import Money
 from domain.offers import Offer

@@ -13,11 +13,10 @@ from typing import Any, Unpack
 from prefect.blocks.system import Secret
 from prefect.runtime import flow_run
 
-from connectors.book_file import book_text, missing_file
+from connectors.book_file import Reading, book_text, missing_file, reading_by
 from connectors.durable import whole
 from connectors.fetched_files import FOLDER, fetch_stored, is_address, is_fetched
 from connectors.ledger.store import Ledger
-from connectors.reading import Reading, reading_by
 from connectors.request_files import read_request_file, read_request_text
 from connectors.settings import SourcingSettings
 from domain.orders import OrderRequest

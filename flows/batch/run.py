@@ -14,7 +14,7 @@ from connectors.ledger.plans import drop, plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord, line_of
 from domain.budget import BudgetLimits, over_budget
 from domain.decisions import held
-from domain.first_orders import MOST
+from domain.holds import MOST
 from domain.money import Money
 from domain.orders import OrderRequest, without_texts
 from domain.plan import PlannedOrder, PlanSummary

@@ -22,8 +22,8 @@ from prefect.states import Cancelled
 from connectors.ledger.chunks import ChunkState, Planned, SharedBatch, Work
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import SpendLimits
-from connectors.program import program
-from connectors.settings import XportcnSettings
+from connectors.process_locks import program
+from connectors.xportcn.settings import XportcnSettings
 from domain.orders import OrderRequest
 from domain.plan import PlanSummary
 from domain.report import MatchLine

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.ledger.engine import chunked
-from connectors.ledger.put_back import account_of, newest_until
+from connectors.ledger.evidence import account_of, newest_until
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger

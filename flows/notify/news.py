@@ -9,18 +9,18 @@ from datetime import UTC, date, datetime, timedelta
 
 from connectors.ledger.records import EffectRecord
 from connectors.xportcn.leased_permits import DailyCalls
+from domain.addresses import without_receiver
 from domain.after_sale import Refund, RefundState, standing
-from domain.book_news import BookNews, Buyable
 from domain.differences import Finding
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind, alert, sentences
 from domain.money import Money
 from domain.orders import Receiver
-from domain.personal import without_receiver
 from domain.reasons import Reason, ReasonCode, because, grouped
 from domain.received import parcel_silent
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import HEADER_ROW, Fault
+from domain.spares import BookNews, Buyable
 from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, pluralize, shorten
 

@@ -25,9 +25,15 @@ from domain.request_remarks import Fault
 from domain.states import NEEDS_A_PERSON
 from domain.wording import pluralize
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
-from flows.prefect_ui.goods import SHOWN_MATCHES, found_by_words, goods_table
-from flows.prefect_ui.inert import inert
-from flows.prefect_ui.plan_table import OUR_LINKS, dry_run_summary, warnings_list
+from flows.prefect_ui.markdown import (
+    OUR_LINKS,
+    SHOWN_MATCHES,
+    dry_run_summary,
+    found_by_words,
+    goods_table,
+    inert,
+    warnings_list,
+)
 
 if TYPE_CHECKING:
     from flows.report.figures import Figures

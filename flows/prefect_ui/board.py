@@ -20,7 +20,7 @@ from prefect.events import Event
 from connectors.xportcn.breaker import BreakerNews
 from flows.prefect_ui.events import send, service_back, service_waits
 from flows.prefect_ui.expected_errors import PATIENCE_S, best_effort, run_logger
-from flows.prefect_ui.inert import inert
+from flows.prefect_ui.markdown import inert
 from tasks.engine.progress import Progress, Waiting, listening, progress
 
 LOG_EVERY_S = 60.0

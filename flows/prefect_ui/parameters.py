@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from connectors.export_formats import ExportFormat
 from connectors.request_files import check_encoding
 from domain.catalogue import Selection
+from domain.cell_table import currency_code
 from domain.differences import OrderId
 from domain.follow_ups import moment_of
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.rate_cells import currency_code
 from domain.request_cells import COLUMNS
 
 SECRET = "secret:"

@@ -20,7 +20,7 @@ from domain.wording import pluralize
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.events import MOST_REFS, send
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
-from flows.prefect_ui.inert import inert
+from flows.prefect_ui.markdown import inert
 
 MOST_ROWS = 500  # a table artifact is for eyes
 MOST_LOGGED = 50

@@ -30,14 +30,14 @@ from connectors.ledger.overview import pulse
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, run_form, run_page, runs_page
-from domain.pause import PAUSED, Pause
+from domain.holds import PAUSED, Pause
 from domain.reasons import Explained
 from domain.report import BatchReport, ReportLine
 from domain.states import BEGUN, NEEDS_A_PERSON, OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.todo import STUCK, ToDo, alike, shared_commands, to_do
 from flows.prefect_ui.artifacts import Leads
-from flows.prefect_ui.inert import inert
+from flows.prefect_ui.markdown import inert
 
 MOST_ROWS = 1_000
 REFUSED_FOR = timedelta(days=7)

@@ -10,8 +10,7 @@ import pandas as pd
 
 from connectors.snapshots.rows import records
 from domain.follow_ups import as_text
-from domain.items import product_page
-from domain.marketplace import Marketplace
+from domain.marketplace import Marketplace, product_page
 from domain.money import Money
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize, shorten

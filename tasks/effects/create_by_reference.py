@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from connectors.ledger.id_conflicts import misnamed
+from connectors.ledger.evidence import account_of, newest_until, oldest_since
+from connectors.ledger.order_ids import misnamed
 from connectors.ledger.order_update import NOTHING, OrderUpdate
-from connectors.ledger.put_back import account_of, newest_until, oldest_since
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import Channel
 from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import ClassVar
 
-from connectors.ledger.id_conflicts import misnamed
+from connectors.ledger.order_ids import misnamed
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.protocol import RowsAreGone
 from connectors.marketplaces.refusals import NOT_ORDERED, means_not_ordered

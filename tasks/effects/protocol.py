@@ -18,8 +18,8 @@ from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
 from domain.absence import Harmless, NeverLeft
 from domain.effects import Claim, EffectStatus
+from domain.holds import Pause
 from domain.money import Money
-from domain.pause import Pause
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.witnessed import Source

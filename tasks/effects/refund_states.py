@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connectors.ledger.id_conflicts import id_taken
+from connectors.ledger.order_ids import id_taken
 from connectors.ledger.records import EffectRecord, OrderChange
 from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
 from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after

@@ -17,9 +17,9 @@ from typing import Any
 from connectors.concurrently import Slots
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.evidence import notice_put_back
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.guard import LedgerReplaced, as_replaced, explain_replaced
-from connectors.ledger.put_back import notice_put_back
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
 from connectors.ledger.store import Ledger
@@ -27,19 +27,19 @@ from connectors.ledger.transactions import repeating
 from connectors.marketplaces import Offering, offering_of
 from connectors.marketplaces.freight import warehouse_address
 from connectors.marketplaces.protocol import Warehouse
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import require_place
 from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient, allow
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.leased_permits import DailyCalls, leasing
+from connectors.xportcn.settings import XportcnSettings
 from domain.decisions import FINE, Verdict
 from domain.effects import Claim
-from domain.items import Pictures
-from domain.marketplace import Marketplace
+from domain.holds import Pause
+from domain.marketplace import Marketplace, Pictures
 from domain.messages import UnknownWord
-from domain.pause import Pause
 from tasks.engine.progress import notify_listeners
 
 Clock = Callable[[], datetime]
@@ -111,7 +111,7 @@ class Resources:
 
     @property
     def pictures(self) -> Pictures:
-        return self.settings.pictures(self.client.settings)
+        return self.client.settings.pictures(self.settings.picture_hosts)
 
     @property
     def breaker(self) -> CircuitBreaker:

@@ -21,7 +21,7 @@ from domain.orders import OrderLine
 from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from flows.answers.marketplaces import Topic, open_about
-from flows.confirm_marketplace import confirm_marketplace
+from flows.remedies import confirm_marketplace
 from tests.cli.conftest import Sourcing
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -130,7 +130,7 @@ async def test_each_question_has_its_field_in_the_form(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, field: dict[str, Any], topic: Topic
 ) -> None:
     """What is not filled in stays open."""
-    monkeypatch.setattr("flows.confirm_marketplace.rename_run", nothing)
+    monkeypatch.setattr("flows.remedies.rename_run", nothing)
     reasons = {
         Topic.UNITS: because(ReasonCode.PRICE_FAR_BELOW_LIMIT, lines=["a cup"], marketplace=TAOBAO),
         Topic.ALL_KNOWN: because(ReasonCode.MAY_BE_THERE, doubt="d", marketplace=TAOBAO),

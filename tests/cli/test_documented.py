@@ -10,7 +10,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from cli.main import app
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
 from tests.reference_page import PAGE, page, variable_of
 from tests.running import COLUMNS, ROOT
 from tests.test_vocabulary import PRODUCT

@@ -16,7 +16,7 @@ import pytest
 from openpyxl import load_workbook
 
 from connectors import durable
-from connectors.cost_files import cost_lines
+from connectors.exports import cost_lines
 from connectors.table_files import write_csv, write_xlsx
 from domain.cells import FORMULA
 from domain.landed import Books, Rate, Rates
@@ -136,9 +136,9 @@ def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
     script = f"""
 import os, signal, pandas
 from pathlib import Path
-from connectors import cost_files, durable, table_files
+from connectors import durable, exports, table_files
 durable.move = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-table_files.write_csv(Path({str(path)!r}), cost_files.cost_lines(pandas.read_parquet({str(tmp_path / "costs")!r})))
+table_files.write_csv(Path({str(path)!r}), exports.cost_lines(pandas.read_parquet({str(tmp_path / "costs")!r})))
 """
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
 

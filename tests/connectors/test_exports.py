@@ -20,8 +20,8 @@ from connectors.export_formats import ExportFormat
 from connectors.exports import export, print_csv
 from connectors.settings import SourcingSettings
 from connectors.snapshots import TABLES, QueryError
-from connectors.snapshots.amounts import currency_columns
 from connectors.snapshots.reader import QueryBounds
+from connectors.snapshots.rows import currency_columns
 from tests.connectors.snapshots.sample import AT, order, payment, write
 
 CSV, XLSX, PARQUET, SQLITE = ExportFormat

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from connectors import outside_watcher
-from connectors.outside_watcher import address_of, ping_watcher
+from connectors import notifying
+from connectors.notifying import address_of, ping_watcher
 from connectors.settings import BadSetting, SourcingSettings
 from tests.http_server import serving
 
@@ -67,13 +67,13 @@ async def test_what_goes_wrong_is_said_without_the_address(watcher: str) -> None
 
 
 async def test_a_watcher_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside_watcher, "LONGEST_S", 0.1)
+    monkeypatch.setattr(notifying, "LONGEST_S", 0.1)
 
     def slow(*_: object, **__: object) -> AbstractContextManager[None]:
         time.sleep(30)
         return nullcontext()
 
-    monkeypatch.setattr(outside_watcher, "urlopen", slow)
+    monkeypatch.setattr(notifying, "urlopen", slow)
     assert await asyncio.wait_for(ping_watcher("http://127.0.0.1/", well=True), 20) == "it did not answer in time"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.cost_files import RatesUnusable, read_rates
+from connectors.exports import RatesUnusable, read_rates
 from domain.landed import Rate
 
 GOOD = "from,to,rate,date,source\nCNY,EUR,0.1285,2026-11-26,ECB\n"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors.settings import BadSetting, SourcingSettings, XportcnSettings
+from connectors.settings import BadSetting, SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
 from flows.buy_from_file import buy_from_file
 from flows.prefect_ui.expected_errors import EXPECTED
 from flows.prefect_ui.parameters import Requests

@@ -20,7 +20,7 @@ from connectors.shops.requests import rewrite, unknown_orders, waiting_without, 
 from connectors.shops.shopify import Shopify
 from connectors.shops.woocommerce import WooCommerce
 from connectors.xportcn.errors import Refused, Unanswered
-from flows import shop_orders as flow
+from flows import exchange as flow
 from flows.notify.news import of_left_out
 from tests.clock import MovableClock
 from tests.connectors.test_shop_files import BOOK

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from connectors.crash_points import VARIABLE
-from connectors.ledger import exported
+from connectors.ledger import tracking
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.schema import marks, orders, to_json
 from connectors.ledger.store import Ledger
@@ -192,7 +192,7 @@ def test_nothing_is_told_of_an_order_that_left_the_road(
 
 def test_a_profile_and_carriers_of_one_s_own(tmp_path: Path, ledger: Ledger, settings: SourcingSettings) -> None:
     """Japan's confirmation; told from the booking on."""
-    shipped = Path(exported.__file__).parents[1] / "shop_files" / "amazon.toml"
+    shipped = Path(tracking.__file__).parents[1] / "shop_files" / "amazon.toml"
     above = 'after = "booking"\nencoding = "cp932"\nabove = [["TemplateType=OrderFulfillment", "Version=2011.1102"]]'
     text = shipped.read_text(encoding="utf-8").replace("\n[tracking]\n", f"\n[tracking]\n{above}\n")
     own = tmp_path / "shops"
@@ -336,7 +336,7 @@ def test_a_process_that_dies_before_its_commit_has_the_numbers_twice_and_no_more
     scanned(ledger, order.order_ref, "A")
     command = [sys.executable, "-c", KILL, ledger.engine.url.render_as_string(hide_password=False)]
     environment = {"SOURCING_DATA_DIR": str(tmp_path), VARIABLE: "tracking-written:amazon", "PATH": ""}
-    done = subprocess.run(command, env=environment, cwd=Path(exported.__file__).parents[2], check=False, timeout=60)
+    done = subprocess.run(command, env=environment, cwd=Path(tracking.__file__).parents[2], check=False, timeout=60)
     assert done.returncode == KILLED
     assert (ledger.exported.of([order.order_ref]), len(list((tmp_path / "exports").glob("amazon-*.txt")))) == (set(), 1)
     assert len(write_tracking(settings, ledger)) == 1

@@ -30,18 +30,19 @@ from prefect.client.schemas.objects import State
 import flows.after_sale
 import flows.batch.opening
 import flows.batch.plan_sources
+import flows.buy_from_file
 import flows.cancel_orders
 import flows.carts
-import flows.finish_batch
 import flows.helper
 import flows.sync_tracking
 import tasks.after_sale
+from connectors.book_file import reading_by
 from connectors.crash_points import VARIABLE
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
-from connectors.reading import reading_by
 from connectors.request_files import read_request_file
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.batch.planning import Take, plan_orders
@@ -280,7 +281,7 @@ async def _cart(job: Job) -> dict[str, Any]:
 FLOWS: dict[str, Any] = {
     "cancel": flows.cancel_orders.cancel_orders,
     "fill": flows.carts.fill_cart,
-    "finish": flows.finish_batch.finish_batch,
+    "finish": flows.buy_from_file.finish_batch,
     "follow": flows.after_sale.follow_after_sale,
     "message": flows.after_sale.message_seller,
     "order-cart": flows.carts.order_cart,

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from connectors import credentials_block
 from connectors.credentials_block import XportcnCredentials
-from connectors.settings import MissingSetting, XportcnSettings
+from connectors.settings import MissingSetting
+from connectors.xportcn.settings import XportcnSettings
 from flows.batch.sharing import ACCOUNT_OF_THE_RUN
 
 REAL = "https://www.xportcn.com/api"

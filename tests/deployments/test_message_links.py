@@ -23,15 +23,15 @@ from connectors.ui_pages import artifact_page, run_page
 from connectors.xportcn.leased_permits import DailyCalls
 from deployments.server_watch import Completion
 from domain.after_sale import RefundState
-from domain.book_news import judge_least, news_of
 from domain.differences import Finding, FindingKind
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind, Place, UnknownWord
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import Fault
+from domain.spares import judge_least, news_of
 from flows.answers.pausing import pause
-from flows.digest import digest_of
+from flows.messages import digest_of
 from flows.notify import outbox
 from flows.notify.news import (
     of_arrived,

@@ -16,10 +16,9 @@ from uuid import uuid4
 
 import pytest
 
+from deployments.databases import MessagingUnusable, prepare, redis_settings, require_messaging
+from deployments.databases import postgres_settings as database_settings
 from deployments.local_server import is_healthy
-from deployments.messaging import MessagingUnusable, require_messaging, server_settings
-from deployments.postgres import prepare
-from deployments.postgres import server_settings as database_settings
 from deployments.processes import end
 from tests.deployments.served import wait_for
 from tests.needs import leave_out
@@ -29,7 +28,7 @@ from tests.running import PATIENCE_S
 
 
 def test_the_server_keeps_its_messages_leases_and_background_work_there() -> None:
-    assert server_settings("redis://cache.example:6379/0") == {
+    assert redis_settings("redis://cache.example:6379/0") == {
         "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
         "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
@@ -77,7 +76,7 @@ def test_what_a_server_without_services_hears_the_services_elsewhere_carry_out(
     seen = {"filter": {"event": {"name": ["sourcing.test"]}}}
     with ExitStack() as stack:
         require_messaging(redis)
-        settings = {**database_settings(url), **server_settings(redis), "PREFECT_HOME": str(tmp_path)}
+        settings = {**database_settings(url), **redis_settings(redis), "PREFECT_HOME": str(tmp_path)}
         stack.enter_context(_prefect(tmp_path / "api.log", settings, "start", "--no-services", "--port", str(port)))
         wait_for(lambda: is_healthy(api))
         stack.enter_context(_prefect(tmp_path / "services.log", settings, "services", "start"))

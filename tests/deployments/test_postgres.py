@@ -10,14 +10,14 @@ from sqlalchemy import create_engine, text
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from deployments.postgres import DatabaseUnusable, ledger_url, prepare, server_settings, settle_ledger
+from deployments.databases import DatabaseUnusable, ledger_url, postgres_settings, prepare, settle_ledger
 from tests.postgres import Postgres
 
 URL = "postgresql://merchant:p%40ss@db.example:5433/shop"
 
 
 def test_the_server_gets_its_own_schema_and_driver() -> None:
-    assert server_settings(URL) == {
+    assert postgres_settings(URL) == {
         "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://merchant:p%40ss@db.example:5433/shop",
         "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_SEARCH_PATH": "prefect,public",
     }

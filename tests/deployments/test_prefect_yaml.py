@@ -18,9 +18,8 @@ from prefect.flows import load_flow_from_entrypoint
 
 from deployments import post_office
 from deployments.page import app as page
-from deployments.registration import AT_ONCE
+from deployments.registration import AT_ONCE, EXAMPLE, describe_site
 from deployments.server_watch import COMPLETES_WITHIN
-from deployments.steps import EXAMPLE, describe_site
 from flows.batch import follow_up, sharing
 from flows.prefect_ui import todo_artifact
 from sourcing import __version__

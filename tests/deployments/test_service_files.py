@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.workers.process import ProcessJobConfiguration
 
-from deployments.messaging import server_settings
+from deployments.databases import redis_settings
 from tests.deployments.served import Served
 from tests.needs import leave_out
 from tests.running import ROOT
@@ -114,7 +114,7 @@ def test_the_processes_of_the_server_in_compose_share_their_settings_and_none_do
     }
     redis = "redis://redis:6379/0"
     given = {**_variables(*api["env_file"]), **api["environment"]}
-    assert {name: given[name] for name in server_settings(redis)} == server_settings(redis)
+    assert {name: given[name] for name in redis_settings(redis)} == redis_settings(redis)
 
 
 def _variables(*files: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from deployments import processes
 from deployments.local_server import ServerFailed
 from deployments.processes import Supervised
-from deployments.worker_health import watched_worker
+from deployments.watched_worker import watched_worker
 from tests.deployments.conftest import free_port
 from tests.http_server import serving
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from domain.book_news import CAUSE, BookNews, judge_least, news_of, notified_by
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.sku_book import SkuBook
+from domain.spares import CAUSE, BookNews, judge_least, news_of, notified_by
 from tests.domain.test_sku_book import FERN, MOSS, book, row
 
 CUP = Offer(

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.items import ItemId, Words, product_page, read_item
-from domain.marketplace import Marketplace
+from domain.marketplace import ItemId, Marketplace, Words, product_page, read_item
 
 TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
 BIG_MAJOR, INTERNATIONAL, POIZON = Marketplace.BIG_MAJOR, Marketplace.INTERNATIONAL, Marketplace.POIZON

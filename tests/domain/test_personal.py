@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from domain.addresses import without_receiver
 from domain.orders import Receiver
-from domain.personal import without_receiver
 
 RECEIVER = Receiver(
     name="Anna Maria Muster",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.items import NO_PICTURES, Pictures, picture_hosts
+from domain.marketplace import NO_PICTURES, Pictures, picture_hosts
 
 KNOWN = Pictures(("alicdn.com",))
 

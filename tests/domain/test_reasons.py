@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import Money
-from domain.reason_codes import ReasonKind
 from domain.reasons import (
     ALSO,
     FACT,
@@ -31,6 +30,7 @@ from domain.reasons import (
 )
 from domain.report import ReportLine
 from domain.states import OrderState
+from domain.wording import ReasonKind
 
 codes = st.sampled_from([code for code in ReasonCode if code is not ReasonCode.EARLIER])
 facts = st.dictionaries(

@@ -28,8 +28,9 @@ from connectors.callbacks.store import CallbackStore, new_token
 from connectors.callbacks.tickets import Tickets
 from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
 from connectors.snapshots import sql
+from connectors.xportcn.settings import XportcnSettings
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.messages import MessageKind
 from domain.received import CallbackKind

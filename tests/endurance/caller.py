@@ -7,8 +7,9 @@ import signal
 import sys
 
 from connectors.marketplaces.freight import warehouse_address
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
+from connectors.xportcn.settings import XportcnSettings
 from tasks.engine.resources import Resources, open_resources
 
 CALLERS = 32

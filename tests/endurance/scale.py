@@ -24,7 +24,7 @@ from typing import Any
 import psycopg
 
 from connectors.settings import SourcingSettings
-from deployments.postgres import PREFECT_SCHEMA
+from deployments.databases import PREFECT_SCHEMA
 from deployments.processes import children_of, descendants_of, end_tree
 from deployments.registration import HELPERS
 from domain.effects import OPEN

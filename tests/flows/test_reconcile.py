@@ -18,10 +18,11 @@ from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import ListedRefund
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
 from connectors.snapshots import sql
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Unanswered, XportcnError
+from connectors.xportcn.settings import XportcnSettings
 from domain.absence import Reading
 from domain.after_sale import Refund, RefundKind, RefundState
 from domain.effects import Action, EffectStatus

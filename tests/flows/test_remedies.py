@@ -20,7 +20,7 @@ from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.artifacts import DryRunRow, remedy_summary
 from flows.prefect_ui.parameters import BadInput
 from flows.prefect_ui.remedy_parameters import Answer, resolution_of
-from flows.resolve import resolve_order
+from flows.remedies import resolve_order
 
 ORDER = "say which order: fill in its reference, as it stands in the request file. Nothing was sent"
 ORDERS = "say which orders: add their references, as they stand in the request file. Nothing was sent"

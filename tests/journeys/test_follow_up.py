@@ -15,8 +15,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flow_engine import run_flow_async
 from prefect.states import Cancelled, Scheduled
 
+from flows.buy_from_file import finish_batch
 from flows.buy_from_inbox import buy_from_inbox
-from flows.finish_batch import finish_batch
 from tests.journeys.seen_in_prefect import newest_run
 from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
 

@@ -15,7 +15,7 @@ import pytest
 
 from flows.buy_from_file import buy_from_file
 from flows.buy_from_inbox import buy_from_inbox
-from flows.prefect_ui.inert import inert
+from flows.prefect_ui.markdown import inert
 from flows.prefect_ui.parameters import Requests
 from tests.rewriting_proxy import rewriting_proxy
 from tests.running import Merchant, single_line_orders, write_csv

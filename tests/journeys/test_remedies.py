@@ -17,7 +17,7 @@ from flows.after_sale import request_refund, withdraw_refund
 from flows.after_sale_reporting import NEEDS_ATTENTION, artifact_rows
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.remedy_parameters import Answer
-from flows.resolve import resolve_order
+from flows.remedies import resolve_order
 from tests.running import Merchant, single_line_orders, write_csv
 
 LATE = {"path": "/open/pp/logistics/orderBookingFreight", "kind": "late_effect", "probability": 1, "times": 1}

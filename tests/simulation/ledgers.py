@@ -19,7 +19,7 @@ from connectors.ledger.schema import metadata
 from connectors.ledger.store import Ledger
 from connectors.ledger.switches import standing_pause
 from domain.effects import BUYING, Action, EffectStatus
-from domain.pause import Pause
+from domain.holds import Pause
 from domain.reasons import read
 from domain.states import OrderState
 from tests.simulation.process import boundary

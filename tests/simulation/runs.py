@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from connectors.ledger.plans import plan_hash
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Resolution
 from domain.money import Money
 from domain.orders import OrderRequest
@@ -63,7 +64,7 @@ async def source(
 async def follow_up(
     process: Process, settings: SourcingSettings, clock: Clock, *, budget: Money | None, chunk_size: int
 ) -> None:
-    """`flows.finish_batch`, which asks nobody."""
+    """`flows.buy_from_file`, which asks nobody."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
         if resources.ledger.knows_batch(process.batch):

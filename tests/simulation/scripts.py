@@ -14,7 +14,7 @@ from uuid import UUID
 
 from connectors.ledger.plans import drop
 from connectors.ledger.records import OrderRecord
-from connectors.settings import XportcnSettings
+from connectors.xportcn.settings import XportcnSettings
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.effects import ResolutionKind
 from domain.forgetting import Mentions

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from connectors.ledger.marks import AS_ASSUMED, _canary, _prices, note_row
 from connectors.ledger.schema import marks
-from connectors.program import program
+from connectors.process_locks import program
 from domain.marketplace import Marketplace
 from sandbox.control import books
 from tests.hostile.batch import _order

@@ -71,7 +71,7 @@ def test_the_spare_offer_is_planned_where_the_first_can_t_be_bought(made: Stage,
     scene.run(scene.buys())
     order = scene.ledger.orders(["R-1"])["R-1"]
     assert (str(order.state), creates(scene)) == ("booked", 1)
-    (match,) = scene.ledger.matches(["R-1"]).values()
+    (match,) = scene.ledger.matches.of(["R-1"]).values()
     assert (match.words, match.item_id) == ("FERN-1", item)
     assert str(match.why).startswith("number 2 in the SKU book, since the one before can't be bought: ")
 
@@ -95,7 +95,7 @@ def test_after_the_approval_no_spare_offer_is_taken(made: Stage) -> None:
         item.offline = False  # the catalogue is the module's
     order = scene.ledger.orders(["R-1"])["R-1"]
     assert (creates(scene), [line.item for line in order.request.lines]) == (0, [approved])
-    assert scene.ledger.matches(["R-1"]) == {}
+    assert scene.ledger.matches.of(["R-1"]) == {}
 
 
 def test_half_a_bundle_is_not_bought(made: Stage) -> None:

@@ -14,8 +14,9 @@ from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.plans import put_rows
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
 from connectors.xportcn.breaker import CircuitBreaker
+from connectors.xportcn.settings import XportcnSettings
 from tasks.effects import protocol
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock

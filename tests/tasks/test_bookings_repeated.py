@@ -10,8 +10,8 @@ import pytest
 
 from connectors.ledger.records import Intent
 from connectors.marketplaces import Offering
-from connectors.settings import XportcnSettings
 from connectors.xportcn.errors import NotSent, Refused, Unanswered, XportcnError
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money

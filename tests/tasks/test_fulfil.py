@@ -34,8 +34,7 @@ from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import Component, OrderRequest, OwnSku, Receiver, RequestLine, ShopLine
 from domain.plan import PlannedOrder
-from flows.export import export_tracking
-from flows.shop_orders import shop_orders
+from flows.exchange import export_tracking, shop_orders
 from flows.sync_tracking import _sent_to_shops
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
@@ -455,9 +454,9 @@ async def test_a_storm_gives_each_number_once(world: World, seed: int) -> None:
 RUN = """
 import asyncio, sys
 from datetime import timedelta
-from connectors.settings import SourcingSettings, XportcnSettings
-from flows.export import export_tracking
-from flows.shop_orders import shop_orders
+from connectors.settings import SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
+from flows.exchange import export_tracking, shop_orders
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import open_resources, utc_now
 from tasks.fulfil import fulfil_orders

@@ -8,8 +8,8 @@ import pytest
 
 from connectors.ledger.records import OrderChange
 from connectors.marketplaces import Offering
-from connectors.settings import XportcnSettings
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money

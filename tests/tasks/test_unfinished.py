@@ -11,8 +11,8 @@ import pytest
 
 from connectors.ledger.records import OrderChange
 from domain.decisions import postponed
+from domain.holds import Pause
 from domain.orders import OrderRequest
-from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.reasons import Part, ReasonCode, because, earlier
 from domain.states import OrderState

@@ -20,9 +20,9 @@ from connectors.marketplaces.protocol import (
 from connectors.marketplaces.refusals import NOT_NOW, refusal, require_true, unsettled, word_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, NotSent, Refused
+from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import alibaba_after_sale as api
 from connectors.xportcn.operations import alibaba_order
-from connectors.xportcn.wire import Nothing
 from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
 from domain.effects import Claim
 from domain.marketplace import Marketplace

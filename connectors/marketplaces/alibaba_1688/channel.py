@@ -14,9 +14,10 @@ from connectors.marketplaces.refusals import ORDER_NOT_FOUND, no_quote, require_
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.failures import ANY_NO
+from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.operations import alibaba_cart as api
-from connectors.xportcn.wire import Nothing, china_text, compact_text
+from connectors.xportcn.wire import china_text, compact_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money

@@ -100,8 +100,7 @@ class TaobaoBrowser(Browser):
     async def _recommended(self, filters: Filters) -> Hits:
         """Best sellers by the path of a public client of the service, which has neither categories nor a total."""
         request = taobao_product.RecommendRequest(page_no=filters.page, page_size=filters.page_size)
-        page = await self._client.read(RECOMMENDED, request)
-        return _hits(page)
+        return _hits(await self._client.read(RECOMMENDED, request))
 
     async def _listed(self, filters: Filters, *, shop_id: str = "", changed_since: datetime | None = None) -> Hits:
         request = taobao_product.SpuPageRequest(

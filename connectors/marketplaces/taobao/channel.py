@@ -17,9 +17,10 @@ from connectors.marketplaces.taobao import reading
 from connectors.xportcn.assumptions import ABROAD, WAREHOUSE, Assumption
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import taobao_cart as api
 from connectors.xportcn.operations import taobao_order, taobao_product
-from connectors.xportcn.wire import Nothing, unix_ms
+from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money

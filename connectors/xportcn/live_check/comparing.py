@@ -15,9 +15,9 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, PlainValidator, V
 from pydantic.alias_generators import to_camel
 
 from connectors.units import Unit
+from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import Call
 from connectors.xportcn.operations.passed_over import passed_over
-from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Amount, Bounds, ChinaTime, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
 
 ANYTHING: frozenset[str] = frozenset()

@@ -21,8 +21,9 @@ from connectors.xportcn.envelope import open_envelope, read_json
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
 from connectors.xportcn.live_check.asking import KEYWORDS, LearnedIds, NothingToAskWith, marketplace_of, request_for
 from connectors.xportcn.live_check.comparing import AnswerComparison, Difference, Mismatch, compare
+from connectors.xportcn.models import Request
 from connectors.xportcn.operations import Call, Callback, Operation, ReadCall, catalogue
-from connectors.xportcn.wire import Bounds, Request
+from connectors.xportcn.wire import Bounds
 
 NO_PATH = (404, 405)
 BAD_REQUEST = "40001"

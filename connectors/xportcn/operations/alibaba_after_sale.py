@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from connectors.xportcn.models import EffectAnswer, Nothing, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.wire import EffectAnswer, Fen, GivenId, Id, IdNumber, MaybeChinaTime, Nothing, Request, Response
+from connectors.xportcn.wire import Fen, GivenId, Id, IdNumber, MaybeChinaTime
 from domain.effects import Action
 
 

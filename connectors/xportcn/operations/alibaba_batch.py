@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from connectors.xportcn.models import EffectAnswer, Request, Response
 from connectors.xportcn.operations.alibaba_order import AddressParam, Cargo, CreateAnswer, Preview
 from connectors.xportcn.operations.operation import SIBLING, Group
-from connectors.xportcn.wire import EffectAnswer, Id, Request, Response
+from connectors.xportcn.wire import Id
 from domain.effects import Action
 
 

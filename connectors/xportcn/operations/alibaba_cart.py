@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from connectors.xportcn.models import Nothing, Request, Response
 from connectors.xportcn.operations.alibaba_order import AddressParam, CreateAnswer, Preview
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.wire import Count, GivenId, Id, IdNumber, Nothing, Request, Response, Yuan
+from connectors.xportcn.wire import Count, GivenId, Id, IdNumber, Yuan
 from domain.effects import Action
 
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from connectors.xportcn.models import EffectAnswer, FittingRows, Page, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
-from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     ChinaTime,
     Count,
-    EffectAnswer,
     Fen,
     GivenId,
     Id,
     IdNumber,
     MaybeChinaTime,
-    Page,
     ParcelNumber,
     Reference,
-    Request,
-    Response,
     Word,
     Yuan,
-    alias,
 )
 from domain.effects import Action
 

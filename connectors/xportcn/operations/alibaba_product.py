@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from connectors.xportcn.models import FittingRows, Page, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.rows import FittingRows
-from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Page, Request, Response, Word, Yuan, alias
+from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Word, Yuan
 
 
 class CategoryRequest(Request):

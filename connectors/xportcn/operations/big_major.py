@@ -7,25 +7,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from connectors.xportcn.models import EffectAnswer, FittingRows, Page, Request, Response, alias
 from connectors.xportcn.operations import alibaba_order, alibaba_product
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
-from connectors.xportcn.rows import FittingRows
-from connectors.xportcn.wire import (
-    Code,
-    Count,
-    EffectAnswer,
-    Fen,
-    GivenId,
-    Id,
-    MaybeChinaTime,
-    Page,
-    Reference,
-    Request,
-    Response,
-    Word,
-    alias,
-)
+from connectors.xportcn.wire import Code, Count, Fen, GivenId, Id, MaybeChinaTime, Reference, Word
 from domain.effects import Action
 
 FLOW = "fenxiaonew"

@@ -9,8 +9,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from connectors.xportcn.models import Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
-from connectors.xportcn.wire import Id, ParcelNumber, Response, alias
+from connectors.xportcn.wire import Id, ParcelNumber
 from domain.received import CallbackKind
 
 OrderId = Annotated[Id, Field(min_length=1)]

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from connectors.xportcn.models import EffectAnswer, FittingRows, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
-from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     Amount,
     ChinaTime,
     Count,
     Currency,
-    EffectAnswer,
     GivenId,
     Id,
     MaybeChinaTime,
     ParcelNumber,
     Reference,
-    Request,
-    Response,
     Word,
 )
 from domain.effects import Action

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, cast
 
 from pydantic import TypeAdapter
 
-from connectors.xportcn.wire import Bounds, Request, Response, is_list
+from connectors.xportcn.models import Request, Response, is_list
+from connectors.xportcn.wire import Bounds
 from domain.effects import Action
 from domain.received import CallbackKind
 

@@ -6,6 +6,7 @@ from functools import cache
 
 from pydantic import BaseModel
 
+from connectors.xportcn.models import Page
 from connectors.xportcn.operations import (
     alibaba_after_sale,
     alibaba_cart,
@@ -20,7 +21,6 @@ from connectors.xportcn.operations import (
     taobao_product,
     warehouse,
 )
-from connectors.xportcn.wire import Page
 
 # By model, in the contract's names; a subclass has those of its bases.
 PASSED_OVER: dict[type[BaseModel], str] = {

@@ -7,25 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from connectors.xportcn.models import CheckedAnswer, FittingRows, Page, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
-from connectors.xportcn.rows import FittingRows
-from connectors.xportcn.wire import (
-    CheckedAnswer,
-    Count,
-    Fen,
-    GivenId,
-    Id,
-    MaybeUnixMs,
-    Page,
-    ParcelNumber,
-    Reference,
-    Request,
-    Response,
-    UnixMs,
-    Word,
-    Yuan,
-)
+from connectors.xportcn.wire import Count, Fen, GivenId, Id, MaybeUnixMs, ParcelNumber, Reference, UnixMs, Word, Yuan
 from domain.effects import Action
 
 OnlyCny = Literal["CNY"]

@@ -11,24 +11,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from connectors.xportcn.models import CheckedAnswer, EffectAnswer, Page, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.wire import (
-    CheckedAnswer,
-    Code,
-    CommaText,
-    EffectAnswer,
-    Fen,
-    GivenId,
-    Id,
-    IdNumber,
-    MaybeChinaTime,
-    Page,
-    ParcelNumber,
-    Request,
-    Response,
-    Word,
-    alias,
-)
+from connectors.xportcn.wire import Code, CommaText, Fen, GivenId, Id, IdNumber, MaybeChinaTime, ParcelNumber, Word
 from domain.effects import Action
 
 

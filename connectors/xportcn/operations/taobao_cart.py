@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from connectors.xportcn.models import Nothing, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.operations.taobao_order import Address, CreateAnswer, Rendered
-from connectors.xportcn.wire import Count, Fen, GivenId, Id, IdNumber, Nothing, Request, Response
+from connectors.xportcn.wire import Count, Fen, GivenId, Id, IdNumber
 from domain.effects import Action
 
 

@@ -9,30 +9,32 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from connectors.xportcn.models import (
+    CheckedAnswer,
+    EffectAnswer,
+    FittingRows,
+    JsonObjectText,
+    JsonText,
+    Page,
+    Request,
+    Response,
+    alias,
+)
 from connectors.xportcn.operations import upstream_render
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
-from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
-    CheckedAnswer,
     ChinaTime,
     Code,
     Count,
-    EffectAnswer,
     Fen,
     GivenId,
     Id,
-    JsonObjectText,
-    JsonText,
     MaybeChinaTime,
     MaybeUnixTime,
-    Page,
     ParcelNumber,
     Reference,
-    Request,
-    Response,
     Word,
-    alias,
 )
 from domain.effects import Action
 

@@ -9,21 +9,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from connectors.xportcn.models import FittingRows, JsonText, Page, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.rows import FittingRows
-from connectors.xportcn.wire import (
-    Count,
-    Fen,
-    GivenId,
-    Id,
-    JsonText,
-    Page,
-    Request,
-    Response,
-    Word,
-    Yuan,
-    alias,
-)
+from connectors.xportcn.wire import Count, Fen, GivenId, Id, Word, Yuan
 
 
 class SearchRequest(Request):

@@ -6,22 +6,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from connectors.xportcn.models import FittingRows, Nothing, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Envelope, Group
-from connectors.xportcn.rows import FittingRows
-from connectors.xportcn.wire import (
-    Amount,
-    Count,
-    Currency,
-    Fen,
-    GivenId,
-    Id,
-    IdNumber,
-    Nothing,
-    ParcelNumber,
-    Request,
-    Response,
-    alias,
-)
+from connectors.xportcn.wire import Amount, Count, Currency, Fen, GivenId, Id, IdNumber, ParcelNumber
 from domain.effects import Action
 
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.ledger.debits import taken_at_once
+from connectors.ledger.evidence import taken_at_once
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
-from connectors.settings import XportcnSettings
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
 from flows.answers.marketplaces import proposed_debit

@@ -15,7 +15,7 @@ from domain.money import Money
 from domain.reasons import earlier
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Gap, Kind, Source, Statement
-from flows.confirm_marketplace import confirmed
+from flows.remedies import confirmed
 from tests.connectors.ledger.plans import intents, plan
 
 LEASE = timedelta(seconds=60)

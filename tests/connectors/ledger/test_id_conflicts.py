@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.ledger.id_conflicts import misnamed
+from connectors.ledger.order_ids import misnamed
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger

@@ -69,8 +69,8 @@ def test_kept_matches_are_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) 
     match = Match(
         marketplace=Marketplace.TAOBAO, words="canvas bag", item_id="600001", why=detail(Part.ONLY_TITLE, found=3)
     )
-    ledger.keep_matches({("A-1", "canvas bag"): match})
-    assert ledger.matches(["A-1"]) == {("A-1", "canvas bag"): match}
+    ledger.matches.keep({("A-1", "canvas bag"): match})
+    assert ledger.matches.of(["A-1"]) == {("A-1", "canvas bag"): match}
 
 
 def test_what_another_run_holds_is_not_ours(ledger: Ledger, other: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.evidence import notice_put_back
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import put_rows
-from connectors.ledger.put_back import notice_put_back
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from tasks.engine.resources import utc_now

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.ledger import soundness
+from connectors.ledger import copying
 from connectors.ledger.backup import backup, restore
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
@@ -69,7 +69,7 @@ def the_machine_restarts(file: Path) -> None:
 
 def a_day_passes(file: Path) -> None:
     record = file.with_name("ledger.db.sound")
-    at = datetime.now(UTC) - soundness.CHECKED_EVERY
+    at = datetime.now(UTC) - copying.CHECKED_EVERY
     record.write_text(json.dumps({**json.loads(record.read_text()), "at": at.isoformat()}))
 
 

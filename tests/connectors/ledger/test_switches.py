@@ -16,15 +16,15 @@ from connectors.callbacks.store import MAKING_LOCK
 from connectors.ledger import switches
 from connectors.ledger.copying import move_ledger
 from connectors.ledger.engine import MIGRATION_LOCK, LedgerUnusable
-from connectors.ledger.id_conflicts import ID_OWNERS_LOCK
+from connectors.ledger.order_ids import ID_OWNERS_LOCK
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Outcome, SpendLimits
 from connectors.ledger.spending import SPENDING_LOCK
 from connectors.ledger.store import Ledger
 from connectors.ledger.switches import BUYING_LOCK, share_switch
 from domain.effects import Action, EffectStatus
+from domain.holds import Pause
 from domain.money import Money
-from domain.pause import Pause
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.postgres import Postgres

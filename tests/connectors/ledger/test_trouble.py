@@ -23,9 +23,10 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Outcome
 from connectors.ledger.send_log import SendLog, never_sent
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.writer import write_snapshot
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import EffectStatus
 from domain.reasons import earlier
 from tasks.engine.resources import open_resources

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.marketplaces.big_major.channel import BigMajorChannel, _say_once
+from connectors.marketplaces.big_major import BigMajorChannel, _say_once
 from connectors.marketplaces.protocol import Created
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Refused

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.marketplaces.international.channel import InternationalChannel
+from connectors.marketplaces.international import InternationalChannel
 from connectors.marketplaces.protocol import Created
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from connectors.marketplaces import international as international_reading
+from connectors.marketplaces import poizon as poizon_reading
 from connectors.marketplaces.alibaba_1688 import reading as alibaba_1688_reading
-from connectors.marketplaces.international import channel as international_reading
-from connectors.marketplaces.poizon import channel as poizon_reading
 from connectors.marketplaces.taobao import reading as taobao_reading
 from connectors.xportcn.operations import alibaba_product, international, poizon, taobao_product
 from domain.marketplace import Marketplace

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.marketplaces.poizon.channel import PoizonChannel
+from connectors.marketplaces.poizon import PoizonChannel
 from connectors.marketplaces.protocol import Created
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.sql import run_sql
+from cli.export import run_sql
 from connectors.snapshots import TABLES, Table, sql, write_snapshot
 from connectors.snapshots.frames import Snapshots
 from tests.connectors.snapshots.sample import AT, DAY, EACH_TABLE

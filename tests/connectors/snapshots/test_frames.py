@@ -18,7 +18,7 @@ import pytest
 from pyarrow import parquet
 
 from connectors.snapshots import TABLES, QueryError, SnapshotDamaged, SnapshotError, Snapshots, sql
-from connectors.snapshots.amounts import with_decimals
+from connectors.snapshots.rows import with_decimals
 from connectors.snapshots.sources import rows_in
 from tests.connectors.snapshots.sample import AT, EACH_TABLE, order, write
 from tests.running import ROOT

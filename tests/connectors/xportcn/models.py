@@ -13,9 +13,9 @@ from pydantic import AliasChoices, BaseModel, SecretStr
 from pydantic.alias_generators import to_camel
 
 from connectors.xportcn import operations
+from connectors.xportcn.models import FittingRows, Response
 from connectors.xportcn.operations import Call, catalogue
-from connectors.xportcn.rows import FittingRows
-from connectors.xportcn.wire import Response, UnixMs
+from connectors.xportcn.wire import UnixMs
 
 MODULES = [import_module(module.name) for module in iter_modules(operations.__path__, f"{operations.__name__}.")]
 CALLS: list[Call[Any, Any]] = [operation for operation in catalogue() if isinstance(operation, Call)]

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.marketplaces.protocol import Warehouse
-from connectors.settings import XportcnSettings
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, Claim, effect_key
 from domain.marketplace import Marketplace
 from domain.money import Money

@@ -13,10 +13,10 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 
-from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import XportcnError
 from connectors.xportcn.operations import taobao_order, taobao_product
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action
 from tests.connectors.xportcn.orders import claim
 

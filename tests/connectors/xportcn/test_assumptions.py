@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from connectors.settings import XportcnSettings
 from connectors.xportcn.assumptions import Assumption, Assumptions
 from connectors.xportcn.errors import Refused, TakenBothWays, Unanswered
+from connectors.xportcn.settings import XportcnSettings
 
 IDS, RECEIVER = Assumption.FREIGHT_IDS, Assumption.TAOBAO_RECEIVER
 NOT_FOUND = Refused("product 7 does not exist", operation="estimate", code="40401")

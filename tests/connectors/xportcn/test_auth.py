@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from connectors.settings import XportcnSettings
 from connectors.xportcn.client import SignatureAuth, new_nonce, signature
+from connectors.xportcn.settings import XportcnSettings
 
 CONTRACT = Path(__file__).parents[3] / "docs" / "contract"
 VECTORS = json.loads((CONTRACT / "vectors" / "signature.json").read_text())["vectors"]

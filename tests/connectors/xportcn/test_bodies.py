@@ -8,10 +8,10 @@ import sys
 import pytest
 from aiohttp import web
 
-from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Unanswered
 from connectors.xportcn.operations import taobao_order, taobao_product
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService
 from tests.connectors.xportcn.orders import claim

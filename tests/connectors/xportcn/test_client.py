@@ -21,6 +21,7 @@ from connectors.xportcn.errors import (
     Unanswered,
     XportcnError,
 )
+from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import (
     Group,
     Provenance,
@@ -31,7 +32,6 @@ from connectors.xportcn.operations import (
     taobao_product,
     warehouse,
 )
-from connectors.xportcn.wire import Nothing
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok, raw_ok, raw_server
 from tests.connectors.xportcn.orders import Naps, claim, client_of, settings

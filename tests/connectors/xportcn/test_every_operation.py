@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.models import Response
 from connectors.xportcn.operations import (
     Callback,
     Operation,
@@ -23,7 +24,6 @@ from connectors.xportcn.operations import (
 )
 from connectors.xportcn.operations.callbacks import OrderBody
 from connectors.xportcn.operations.passed_over import PASSED_OVER, passed_over
-from connectors.xportcn.wire import Response
 from tests.connectors.xportcn.models import fields_of, name_of
 from tests.connectors.xportcn.samples import SAMPLES
 from tests.connectors.xportcn.samples import alibaba as sample_1688

@@ -9,8 +9,9 @@ import pytest
 from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 
+from connectors.xportcn.models import Request, Response
 from connectors.xportcn.operations import taobao_order
-from connectors.xportcn.wire import Amount, Bounds, Count, Fen, GivenId, Id, Request, Response, UnixMs, Yuan
+from connectors.xportcn.wire import Amount, Bounds, Count, Fen, GivenId, Id, UnixMs, Yuan
 from domain.money import Money
 from tests.connectors.xportcn.models import MODULES, READERS, Field, bare, example, fields_of, metadata, name_of
 from tests.in_turn import in_turn

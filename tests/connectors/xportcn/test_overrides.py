@@ -10,6 +10,7 @@ import pytest
 
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Misconfigured
+from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import (
     Callback,
     Operation,
@@ -21,7 +22,6 @@ from connectors.xportcn.operations import (
 )
 from connectors.xportcn.operations.warehouse import ADDRESSES
 from connectors.xportcn.overrides import Renames, load_overrides
-from connectors.xportcn.wire import Nothing
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import claim, client_of

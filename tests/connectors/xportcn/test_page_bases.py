@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from connectors.settings import XportcnSettings
 from connectors.xportcn.assumptions import PageBases, ids_of
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, Unanswered, XportcnError
+from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import taobao_after_sale, taobao_product
-from connectors.xportcn.rows import FittingRows
+from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.wire import Bounds
 from domain.money import Money
 

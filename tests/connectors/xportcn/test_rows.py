@@ -13,8 +13,8 @@ from connectors.marketplaces.listing import OrderPage, find_in_list
 from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
+from connectors.xportcn.models import Misfit
 from connectors.xportcn.operations import taobao_product
-from connectors.xportcn.rows import Misfit
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus

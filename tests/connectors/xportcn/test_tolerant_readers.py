@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import read_json
 from connectors.xportcn.errors import ContractMismatch
+from connectors.xportcn.models import Response
 from connectors.xportcn.operations import Call, EffectCall
-from connectors.xportcn.wire import Response
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.models import CALLS, READERS, example, fields_of, name_of, required_paths
 from tests.connectors.xportcn.orders import claim

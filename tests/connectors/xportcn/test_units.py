@@ -7,8 +7,9 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from connectors.settings import BadSetting, XportcnSettings
+from connectors.settings import BadSetting
 from connectors.units import parse_units, place_of
+from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import (
     Call,
     alibaba_order,
@@ -18,7 +19,7 @@ from connectors.xportcn.operations import (
     taobao_order,
     taobao_product,
 )
-from connectors.xportcn.rows import FittingRows
+from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.wire import Fen, Yuan
 from domain.marketplace import Marketplace
 from tests.connectors.xportcn.models import CALLS, bare, fields_of, metadata

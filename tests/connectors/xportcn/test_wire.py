@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from connectors.units import Unit
 from connectors.xportcn.envelope import read_json
+from connectors.xportcn.models import JsonText, Response, path_and_query
 from connectors.xportcn.operations import (
     alibaba_order,
     taobao_after_sale,
@@ -26,15 +27,12 @@ from connectors.xportcn.wire import (
     ChinaTime,
     Fen,
     Id,
-    JsonText,
     MaybeChinaTime,
     MaybeUnixTime,
     Reference,
-    Response,
     UnixMs,
     Yuan,
     china_text,
-    path_and_query,
 )
 from domain.money import Money
 from tests.connectors.xportcn.orders import line

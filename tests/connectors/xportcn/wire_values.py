@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connectors.xportcn.rows import FittingRows
-from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, MaybeUnixTime, Response, UnixMs, Yuan, china_text
+from connectors.xportcn.models import FittingRows, Response
+from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, MaybeUnixTime, UnixMs, Yuan, china_text
 from domain.money import Money
 from tests.connectors.xportcn.models import bare, fields_of
 

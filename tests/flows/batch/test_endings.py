@@ -18,7 +18,7 @@ import flows.batch.opening
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.store import Ledger
-from domain.pause import Pause
+from domain.holds import Pause
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.batch.opening import ended, notifies_when_stopped, show_stopped, so_far

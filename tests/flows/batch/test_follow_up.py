@@ -13,8 +13,8 @@ from typing import Any, cast
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-from cli import follow_ups as cli_follow_ups
-from cli.follow_ups import with_follow_ups
+from cli import running
+from cli.running import with_follow_ups
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
@@ -27,7 +27,7 @@ from domain.follow_ups import FollowUp
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows import finish_batch as finishing
+from flows import buy_from_file as finishing
 from flows.batch import execution, follow_up
 from flows.batch.execution import Canaries
 from flows.batch.follow_up import next_follow_up, sort_approved, unfinished_of
@@ -205,7 +205,7 @@ def report(state: OrderState, follow_up: FollowUp | None, spent: int = 0) -> Bat
 @pytest.fixture
 def first(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A run that left something open, whose look is due at once."""
-    monkeypatch.setattr(cli_follow_ups, "_seconds_to", lambda _follow_up: 0)
+    monkeypatch.setattr(running, "_seconds_to", lambda _follow_up: 0)
 
     async def flow() -> BatchReport:
         other = ReportLine(order_ref="taken", marketplace="taobao", state=OrderState.REFUSED, reason="taken")
@@ -244,7 +244,7 @@ async def test_there_are_no_more_than_five_looks(first: Any, monkeypatch: pytest
 
 
 async def test_an_interrupt_ends_the_waiting_and_not_the_report(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_follow_ups, "_seconds_to", lambda _follow_up: 900)
+    monkeypatch.setattr(running, "_seconds_to", lambda _follow_up: 900)
     waiting = asyncio.create_task(with_follow_ups(first, budget_cny="")())
     await asyncio.sleep(0.01)
     waiting.cancel()

@@ -28,7 +28,7 @@ from tests.connectors.ledger.plans import intents, plan
 from tests.flows.plans import planned
 
 BREAKER = SimpleNamespace(is_over=False, waits=False)
-LEDGER = SimpleNamespace(keep_matches=lambda _rows: None)
+LEDGER = SimpleNamespace(matches=SimpleNamespace(keep=lambda _rows: None))
 RESOURCES = cast(Resources, SimpleNamespace(ledger=LEDGER, breaker=BREAKER, concurrency=2))
 CHUNK = 10
 

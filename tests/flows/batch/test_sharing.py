@@ -17,7 +17,7 @@ from connectors.ledger.chunks import Chunk, SharedBatch, Work
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.store import Ledger
-from connectors.program import program
+from connectors.process_locks import program
 from connectors.settings import SourcingSettings
 from domain.decisions import held
 from domain.money import Money

@@ -16,8 +16,6 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
 from domain.after_sale import Refund, RefundKind, RefundState
-from domain.book_news import CAUSE as BOOK_ROW
-from domain.book_news import judge_least, news_of, notified_by
 from domain.marketplace import Marketplace
 from domain.messages import CAUSE, Message, MessageKind, Place, UnknownWord
 from domain.money import Money
@@ -25,9 +23,11 @@ from domain.orders import Receiver
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
+from domain.spares import CAUSE as BOOK_ROW
+from domain.spares import judge_least, news_of, notified_by
 from domain.states import OrderState
 from flows.answers.todo import ToDo
-from flows.digest import digest_of
+from flows.messages import digest_of
 from flows.notify.news import of_arrived, of_batch, of_book, of_faults, of_parcels, of_refunds, of_stuck
 from flows.notify.outbox import outages_notified, service_away, service_back
 from flows.prefect_ui.events import budget_used_up

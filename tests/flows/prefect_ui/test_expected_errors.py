@@ -25,11 +25,10 @@ from flows.after_sale import (
 from flows.callbacks import hear_callbacks
 from flows.cancel_orders import cancel_orders
 from flows.costs import compute_costs
-from flows.export import export_tables, export_tracking
+from flows.exchange import export_tables, export_tracking, shop_orders
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.reconcile import reconcile_ledger
-from flows.resolve import resolve_order
-from flows.shop_orders import shop_orders
+from flows.remedies import resolve_order
 from flows.sync_tracking import sync_tracking
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

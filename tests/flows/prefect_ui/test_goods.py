@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from markdown_it import MarkdownIt
 
-from domain.items import NO_PICTURES, Pictures
-from domain.marketplace import Marketplace
+from domain.marketplace import NO_PICTURES, Marketplace, Pictures
 from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.orders import OrderLine
@@ -15,7 +14,7 @@ from domain.plan import PlannedOrder
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.states import OrderState
 from flows.prefect_ui.artifacts import markdown_report, shown_whole
-from flows.prefect_ui.goods import goods_markdown, goods_text
+from flows.prefect_ui.markdown import goods_markdown, goods_text
 from tests.flows.plans import planned
 
 PICTURES = Pictures(("alicdn.com",))

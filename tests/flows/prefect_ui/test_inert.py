@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from connectors.xportcn.breaker import BreakerNews
 from flows.prefect_ui import board, reconcile_artifact
 from flows.prefect_ui.artifacts import of_many
-from flows.prefect_ui.inert import inert
+from flows.prefect_ui.markdown import inert
 from tasks.engine.progress import Silent
 
 MARKS = ["[", "](", ")", "![", "<", ">", "`", "*", "_", "~~", "#", "-", "+", "1. ", "2) ", "=", "|", "\\", "&", "&#91;"]

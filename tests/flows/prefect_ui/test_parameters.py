@@ -10,10 +10,9 @@ from prefect import Flow
 from prefect.utilities.schema_tools import ValidationError as SchemaError
 from prefect.utilities.schema_tools import validate
 
-from flows.buy_from_file import buy_from_file
+from flows.buy_from_file import buy_from_file, finish_batch
 from flows.buy_from_inbox import buy_from_inbox
 from flows.costs import compute_costs
-from flows.finish_batch import finish_batch
 from flows.reconcile import reconcile_ledger
 from flows.sync_catalog import sync_catalog
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connectors.ledger.plans import plan_hash
-from connectors.settings import SANDBOX_ACCOUNT, XportcnSettings
+from connectors.xportcn.settings import SANDBOX_ACCOUNT, XportcnSettings
 from domain.after_sale import FOLLOWED
 from domain.effects import Resolution, ResolutionKind
 from domain.marketplace import Marketplace

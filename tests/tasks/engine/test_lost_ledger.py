@@ -14,7 +14,8 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.settings import SourcingSettings
+from connectors.xportcn.settings import XportcnSettings
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import open_resources
 from tests.connectors.ledger.plans import plan

@@ -1,0 +1,210 @@
+"""Answers that only a person can give: about an order, and about what is open at a marketplace."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, AnsweredBy, BadUsage, agrees, money_of, say
+from domain.effects import Resolution, ResolutionKind, ResolutionRefused
+from domain.holds import BALANCE
+from domain.marketplace import Marketplace
+
+if TYPE_CHECKING:
+    from connectors.ledger.store import Ledger
+    from flows.answers.marketplaces import Question
+
+ASKS = {  # by topic of the question
+    "amounts": "Have you looked, and is all as it should be there?",
+    "reference": "Does the console show it as ours, with just that?",
+    "units": "Have you looked, and are its amounts right?",
+    "all known": "Is every order of ours there known to this ledger?",
+}
+EXACTLY = "Did the balance fall by exactly that, once?"
+CHANNEL = "By which channel was it paid, as the console names it?"
+GOODS = "Does the console show these goods for your warehouse?"
+
+
+def resolve(  # noqa: PLR0913 - one option an answer
+    order_ref: str,
+    *,
+    ordered: Annotated[
+        str | None, typer.Option(metavar="ORDER_ID", help="It was ordered: the marketplace's order id.")
+    ] = None,
+    up_to: Annotated[
+        str | None, typer.Option(metavar="AMOUNT_CNY", help="With --ordered: what it may cost, if nothing is approved.")
+    ] = None,
+    not_ordered: Annotated[bool, typer.Option("--not-ordered", help="It was not; the next run orders it.")] = False,
+    paid: Annotated[
+        str | None, typer.Option(metavar="AMOUNT_CNY", help="It was paid: how much left the wallet, in yuan.")
+    ] = None,
+    not_paid: Annotated[bool, typer.Option("--not-paid", help="No money left; the next run pays it.")] = False,
+    booked: Annotated[
+        str | None, typer.Option(metavar="SHIPMENT_ORDER_ID", help="It was booked: the warehouse's order id.")
+    ] = None,
+    tracking: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NUMBER", help="With --booked: the international tracking number; one for each parcel."),
+    ] = None,
+    not_booked: Annotated[bool, typer.Option("--not-booked", help="It was not booked; the next run books it.")] = False,
+    cancelled: Annotated[bool, typer.Option("--cancelled", help="The order is closed.")] = False,
+    not_cancelled: Annotated[bool, typer.Option("--not-cancelled", help="The order is not closed.")] = False,
+    refund_asked: Annotated[
+        str | None, typer.Option(metavar="REFUND_ID", help="The refund was asked for: its id.")
+    ] = None,
+    not_refunded: Annotated[bool, typer.Option("--not-refunded", help="The refund was not asked for.")] = False,
+    done: Annotated[
+        str | None, typer.Option(metavar="EFFECT", help="Any other effect, by its key: it happened.")
+    ] = None,
+    not_done: Annotated[str | None, typer.Option(metavar="EFFECT", help="It did not happen.")] = None,
+    by: AnsweredBy = None,
+) -> int:
+    """Answer what only a person can find out about an order; without an answer show what is asked."""
+    given = locals()  # before any other name is bound: the options alone
+    from cli.terminal import person
+
+    answers = {kind: given[kind.replace("-", "_")] for kind in ResolutionKind}
+    answer = answer_of(answers, tracking or [], up_to)
+    try:
+        return _show_questions(order_ref) if answer is None else _take(order_ref, answer, by or person())
+    except ResolutionRefused as error:
+        say(str(error))
+        return COULD_NOT_RUN
+
+
+def answer_of(
+    given: dict[ResolutionKind, str | bool | None], tracking: list[str], up_to: str | None
+) -> Resolution | None:
+    """The one answer that these options make, None for none. Raises `BadUsage`."""
+    said = {kind: value for kind, value in given.items() if value not in (None, False)}
+    if len(said) > 1:
+        raise BadUsage(f"give one answer, not {len(said)}: {', '.join(f'--{kind}' for kind in said)}")
+    kind, value = next(iter(said.items()), (None, None))
+    if tracking and kind is not ResolutionKind.BOOKED:
+        raise BadUsage("--tracking goes with --booked SHIPMENT_ORDER_ID")
+    if up_to is not None and kind is not ResolutionKind.ORDERED:
+        raise BadUsage("--up-to goes with --ordered ORDER_ID")
+    if kind is None:
+        return None
+    if kind is ResolutionKind.BOOKED and not tracking:
+        raise BadUsage("say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked")
+    if kind is ResolutionKind.PAID:
+        return Resolution(kind=kind, amount=money_of("--paid", str(value)))
+    amount = money_of("--up-to", up_to) if up_to is not None else None
+    text = value.strip() if isinstance(value, str) else ""
+    if isinstance(value, str) and not text:
+        raise BadUsage(f"--{kind} needs an id")
+    return Resolution(kind=kind, value=text, tracking=tuple(tracking), amount=amount)
+
+
+def _take(order_ref: str, answer: Resolution, by: str) -> int:
+    from cli.terminal import console
+    from connectors.settings import SourcingSettings
+    from connectors.xportcn.settings import XportcnSettings
+    from deployments.local_server import running_server
+
+    settings = SourcingSettings()
+
+    async def run() -> str:
+        from flows.answers.resolve import resolve
+        from flows.prefect_ui.events import EventFeed
+        from tasks.engine.resources import open_resources
+
+        async with open_resources(settings, XportcnSettings()) as resources:
+            feed = EventFeed(resources.ledger, [order_ref], without_run=True)
+            order = await resolve(resources, order_ref, answer, by=by)
+            await feed.emit([order_ref])  # else an alarm about this very question would still go off
+            return f"{order.order_ref} is now {order.state}" + (f": {order.reason}" if order.reason else "")
+
+    with running_server(settings.data_dir):
+        console.print(asyncio.run(run()), soft_wrap=True)
+    return 0
+
+
+def _show_questions(order_ref: str) -> int:
+    """List the open questions of an order and how to answer; answers 3 while there is one."""
+    from cli.status import open_ledger
+    from cli.terminal import clock_time, console, zone
+    from flows.answers.questions import open_questions
+
+    with open_ledger() as ledger:
+        order = ledger.orders([order_ref]).get(order_ref)
+        if order is None:
+            raise ResolutionRefused(f"no order {order_ref} in the ledger; see all with: sourcing status")
+        questions = open_questions(ledger, order)
+    if not questions:
+        console.print(f"{order_ref} is {order.state}: nothing about it waits for an answer")
+        return 0
+    for asked in questions:
+        console.print(f"{asked.words} (open since {clock_time(asked.since)} {zone()})", soft_wrap=True)
+        if asked.held_until:
+            console.print(f"  a run has it until {clock_time(asked.held_until)} {zone()}: wait for that")
+        for command in asked.commands:
+            console.print(f"  {command}", soft_wrap=True, highlight=False)
+    console.print("Running its request file again reads the service first, which settles most of this.")
+    return NEEDS_A_PERSON
+
+
+def confirm(
+    marketplace: Annotated[Marketplace, typer.Argument(help="Which one you have checked in the console.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="All is as it should be: don't ask.")] = False,
+    channel: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What the first order was paid by; any other than balance holds it."),
+    ] = None,
+    otherwise: Annotated[
+        str, typer.Option(metavar="WORDS", help="How the first payment differs from what is asked: holds it.")
+    ] = "",
+    by: AnsweredBy = None,
+) -> int:
+    """Answer all that is open about a marketplace: its first payment, amounts that differ, orders of unknown origin."""
+    from cli.status import open_ledger
+    from cli.terminal import person
+    from flows.answers.marketplaces import open_about
+
+    with open_ledger() as ledger:
+        ledger.asks_first = True  # a person who asks is answered, also about what an earlier program has paid
+        questions = open_about(ledger, marketplace)
+        if not questions:
+            say(f"nothing is open about {marketplace}")
+            return 0
+        left = 0
+        for question in questions:
+            say(question.words)
+            left += not _answered(ledger, marketplace, question, yes, channel, otherwise, by or person())
+        return COULD_NOT_RUN if left else 0
+
+
+def _answered(
+    ledger: Ledger,
+    marketplace: Marketplace,
+    question: Question,
+    yes: bool,  # noqa: FBT001
+    channel: str | None,
+    otherwise: str,
+    by: str,
+) -> bool:
+    from flows.answers.marketplaces import Topic, answer
+
+    if question.topic is not Topic.FIRST_PAYMENT:
+        if agreed := agrees(ASKS[question.topic], yes=yes):
+            say(f"confirmed: {answer(ledger, marketplace, question, by=by)}")
+        return agreed
+    if not otherwise:
+        if not agrees(EXACTLY, yes=yes):
+            return _left_open(marketplace)
+        channel = channel or (BALANCE if yes else typer.prompt(CHANNEL, default=BALANCE, err=True))
+        if channel.strip().casefold() != BALANCE:
+            otherwise = f"it was paid by {channel.strip()}"
+        elif not agrees(GOODS, yes=yes):
+            return _left_open(marketplace)
+    say(f"recorded: {answer(ledger, marketplace, question, by=by, otherwise=otherwise)}")
+    return True
+
+
+def _left_open(marketplace: Marketplace) -> bool:
+    say(f"nothing was recorded. If it is otherwise, say how: sourcing confirm {marketplace} --otherwise WORDS")
+    return False

@@ -1,0 +1,135 @@
+"""What the ledger's own orders prove: a listing is complete, a ledger was put back, a payment is a debit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from connectors.ledger.engine import chunked
+from connectors.ledger.schema import effects, moves, orders
+from connectors.ledger.send_log import noted
+from connectors.ledger.store import Ledger
+from connectors.ledger.transactions import Transactions
+from domain.absence import EVER, Account, Control
+from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
+from domain.service_orders import ServiceOrder
+from domain.states import OrderState
+from domain.wording import shorten
+
+
+def newest_until(
+    ledger: Transactions, marketplace: Marketplace, until: datetime, *, most: int, since: datetime = EVER
+) -> list[Control]:
+    """The newest orders of a marketplace, ordered between `since` and `until`."""
+    in_time = _of_marketplace(marketplace).where(orders.c.ordered_at.between(since, until))
+    return _controls(ledger, in_time.order_by(orders.c.ordered_at.desc(), orders.c.order_ref), most)
+
+
+def oldest_since(ledger: Transactions, marketplace: Marketplace, since: datetime, *, most: int) -> list[Control]:
+    """The first orders of a marketplace that were ordered from `since` on."""
+    in_time = _of_marketplace(marketplace).where(orders.c.ordered_at >= since)
+    return _controls(ledger, in_time.order_by(orders.c.ordered_at, orders.c.order_ref), most)
+
+
+def _of_marketplace(marketplace: Marketplace) -> Select[Any]:
+    known = select(orders.c.order_ref, orders.c.order_id, orders.c.ordered_at)
+    return known.where(orders.c.marketplace == marketplace, orders.c.order_id.is_not(None))
+
+
+def _controls(ledger: Transactions, statement: Select[Any], most: int) -> list[Control]:
+    return [Control(**row) for row in ledger.rows(statement.limit(most))]
+
+
+def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:
+    """The `order_ref` of each of these order ids that the ledger has."""
+    statement = select(orders.c.order_id, orders.c.order_ref).where(
+        orders.c.marketplace.concat("") == marketplace  # by the id: SQLite would read all orders of the marketplace
+    )
+    known: dict[str, str] = {}
+    for ids in chunked(order_ids):
+        rows = ledger.rows(statement.where(orders.c.order_id.in_(ids)))
+        known |= {str(row["order_id"]): str(row["order_ref"]) for row in rows}
+    return known
+
+
+def account_of(
+    ledger: Ledger, marketplace: Marketplace, shown: Iterable[ServiceOrder], controls: Sequence[Control]
+) -> Account:
+    """What the ledger knows of the orders that a listing of a marketplace shows."""
+    orders = list(shown)
+    parts = map(ledger.orders, chunked(sorted({name for one in orders for name in one.names})))
+    foreign = {order_id for place, order_id in ledger.foreign_orders.standing() if place is marketplace}
+    return Account(
+        controls=controls,
+        ids={ref: order.order_id for part in parts for ref, order in part.items() if order.order_id},
+        accounted=foreign | refs_by_id(ledger, marketplace, [one.order_id for one in orders]).keys(),
+        confirmed_at=ledger.marks.confirmed_at(marketplace),
+    )
+
+
+def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
+    """Mark the ledger as restored if it lacks effects of a log that was written since its last restore."""
+    since = ledger.marks.restored_at()
+    newer = [one for one in noted(send_logs) if since is None or one.at > since]
+    keys = dict.fromkeys(key for one in newer for key in one.keys)
+    known = _known(ledger, keys)
+    if missing := [key for key in keys if key not in known]:
+        at = max(one.at for one in newer)
+        ledger.marks.put_back(
+            f"was put back by hand, or another one is meant: it does not have {shorten(missing)}, of {send_logs}, "
+            f"where the last line is of {at:%Y-%m-%d %H:%M:%S} UTC",
+            by=ledger.owner,
+        )
+
+
+def _known(ledger: Ledger, keys: dict[str, None]) -> set[str]:
+    parts = (ledger.rows(select(effects.c.key).where(effects.c.key.in_(part))) for part in chunked(keys))
+    return {str(row["key"]) for part in parts for row in part}
+
+
+AT_ONCE = timedelta(seconds=60)
+LEAST = 3
+MOST_READ = 20
+
+
+def taken_at_once(ledger: Ledger) -> list[str]:
+    """The newest orders whose payment, sent once, was seen as paid within a minute of its answer.
+
+    None for fewer than three of them, and none where one of the newest payments that were answered was not.
+    """
+    refs = [ref for place in Marketplace for ref in _newest(ledger, place)]
+    paid = (
+        select(moves.c.order_ref, func.min(moves.c.at).label("at"))
+        .where(moves.c.order_ref.in_(refs), moves.c.new_state == OrderState.PAID)
+        .group_by(moves.c.order_ref)
+    )
+    paid_at = {row["order_ref"]: row["at"] for row in ledger.rows(paid)}
+    answered = [
+        one
+        for one in (ledger.effects_of(refs, Action.PAY) if refs else ())
+        if one.status is EffectStatus.DONE and one.settled_at and "accepted" in (one.answer or {})
+    ]
+    taken = [
+        one.order_ref
+        for one in answered
+        if one.doubtful_sends == 1
+        and one.order_ref in paid_at
+        and one.settled_at
+        and paid_at[one.order_ref] - one.settled_at <= AT_ONCE
+    ]
+    return taken if LEAST <= len(taken) == len(answered) else []
+
+
+def _newest(ledger: Ledger, marketplace: Marketplace) -> list[str]:
+    statement = (
+        select(orders.c.order_ref)
+        .where(orders.c.marketplace == marketplace, orders.c.ordered_at.is_not(None))
+        .order_by(orders.c.ordered_at.desc())
+        .limit(MOST_READ)
+    )
+    return [row["order_ref"] for row in ledger.rows(statement)]

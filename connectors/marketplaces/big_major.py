@@ -1,0 +1,214 @@
+"""bigMajor, the KA twin of 1688: a preview before every create, a service fee, orders found by the buyer's message."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+
+from connectors.marketplaces import Offering
+from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser, AlibabaChannel, address, cargo
+from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_created, problem, traced, trade
+from connectors.marketplaces.lines import (
+    PARTLY_SENT,
+    LinesByIds,
+    parts_of,
+    shipments,
+    spec_ids,
+    status_of,
+    unmentioned,
+)
+from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, order_page
+from connectors.marketplaces.protocol import Created, Warehouse
+from connectors.marketplaces.refusals import (
+    ORDER_NOT_FOUND,
+    asked_before,
+    code_of,
+    no_quote,
+    payment_answer,
+    refusal,
+    require_approved,
+    unless_missing,
+    unsettled,
+    without_own_id,
+)
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import NotSent, Refused
+from connectors.xportcn.operations import big_major
+from connectors.xportcn.wire import china_text
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money, per_unit, total_of
+from domain.offers import LineProblem, Quote, QuoteLine
+from domain.orders import OrderLine, SourcingOrder
+from domain.service_orders import Goods, ReferenceField, ServiceOrder, ServiceStatus, TrackingEvent
+
+IS_PAID = 2
+
+STATUSES = {
+    "waitingforpayment": ServiceStatus.UNPAID,
+    "waitingforsent": ServiceStatus.PAID,
+    "waitingforreceive": ServiceStatus.SHIPPED,
+    "cancel": ServiceStatus.CLOSED,
+}
+
+
+log = logging.getLogger("sourcing")
+ON_CREDIT = (
+    "big_major: the preview names no trade type, so the order is created without one, on the assumption that nothing "
+    "is bought on credit then (docs/going-live.md, step 5): see in the console how the first order is paid"
+)
+
+
+@cache
+def _say_once(words: str) -> None:
+    log.warning("%s", words)
+
+
+class BigMajorChannel(AlibabaChannel):
+    """Implements `Channel` (see `marketplaces.protocol`). Products and traces have 1688's answers."""
+
+    marketplace = Marketplace.BIG_MAJOR
+    product_detail = big_major.DETAIL
+    order_list = big_major.ORDER_PAGE
+
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        request = big_major.PreviewRequest(address_param=address(warehouse), cargo_param_list=cargo(order.lines))
+        try:
+            previewed = await self._client.read(big_major.PREVIEW, request)
+        except Refused as refused:
+            return no_quote(problem(refused.code, refused.message))
+        return _quote(previewed, order.lines, self._client.settings.allowed_trade_types)
+
+    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
+        """Preview, as the service demands, compare with `approved`, which the service does not check, and create."""
+        quote = await asked_before(big_major.CREATE, self.quote(order, warehouse))
+        require_approved(big_major.CREATE, quote, approved)
+        if quote.hold:
+            raise NotSent(f"{quote.hold}; nothing was ordered", operation=big_major.CREATE.name)
+        if not quote.trade_type:
+            _say_once(ON_CREDIT)
+        request = big_major.CreateRequest(
+            flow=quote.flow or big_major.FLOW,
+            trade_type=quote.trade_type or None,
+            message=order.order_ref,
+            out_order_id=order.order_ref if ReferenceField.OWN_ID in self.places else None,
+            address_param=address(warehouse),
+            cargo_param_list=cargo(order.lines),
+        )
+        try:
+            answer = await self._client.effect(big_major.CREATE, request, claim=claim)
+        except Refused as refused:
+            refused = without_own_id(refused)
+            why = problem(refused.code, refused.message)
+            raise refused.explained(code=code_of(refused), problems=(why,)) from refused
+        return _created(answer, order.lines)
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        request = big_major.OrderRequest(order_id=order_id)
+        answer = await payment_answer(self._client.effect(big_major.PAY, request, claim=claim))
+        _settle_payment(answer, order_id)
+
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
+        request = big_major.OrderPageRequest(
+            page_no=page_no, page_size=size, create_time_start=china_text(since - CLOCK_MARGIN) if since else None
+        )
+        page = await self._client.read(big_major.ORDER_PAGE, request)
+        return order_page(page.data, page.total_records, _service_order)
+
+    async def _order(self, order_id: str) -> ServiceOrder | None:
+        detail = self._client.read(big_major.ORDER_DETAIL, big_major.OrderRequest(order_id=order_id))
+        order = await unless_missing(detail, ORDER_NOT_FOUND)
+        return _service_order(order) if order else None
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        request = big_major.OrderRequest(order_id=order.order_id)
+        return await traced(self._client.read(big_major.LOGISTICS, request))
+
+
+class BigMajorBrowser(AlibabaBrowser):
+    marketplace = Marketplace.BIG_MAJOR
+    product_search = big_major.SEARCH
+
+
+def _quote(
+    previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine, ...], trade_types: Sequence[str]
+) -> Quote:
+    """The quote of all resulting orders together; the total includes the service's fee on each."""
+    ours = LinesByIds(lines, spec_ids)
+    told = [(ours.take((item.offer_id, item.spec_id)), item) for order in previewed for item in order.items]
+    priced = tuple(
+        QuoteLine(line_no=our.line_no, unit_price=per_unit(item.amount, our.quantity), amount=item.amount)
+        for our, item in told
+        if our and item.amount is not None and not item.message
+    )
+    return Quote(
+        **parts_of(
+            big_major.PREVIEW,
+            [order.sum_payment_no_carriage for order in previewed],
+            [order.sum_carriage for order in previewed],
+            total_of([order.sum_total_payment for order in previewed]),
+            priced,
+        ),
+        lines=priced,
+        problems=tuple(_item_problem(our, item) for our, item in told if item.message or item.amount is None)
+        + unmentioned(lines, (our for our, _ in told)),
+        order_count=max(1, len(previewed)),
+        flow=previewed[0].flow_flag if previewed else "",
+        **trade(previewed[0].trade_mode_name_list if previewed else (), trade_types, may_be_unnamed=True),
+    )
+
+
+def _item_problem(our: OrderLine | None, item: big_major.PreviewedItem) -> LineProblem:
+    code, _, words = item.message.partition(":")
+    return problem(code.strip(), words.strip() or item.message or "it has no price", our.line_no if our else 0)
+
+
+def _created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
+    """The new orders. Raises `Refused` only for a clear refusal; anything between is `Unanswered`."""
+    ids = tuple(order.order_id for order in answer.order_list if order.order_id)
+    totals = [order.total_payment for order in answer.order_list if order.total_payment is not None]
+    failed = len(answer.failed_offer_list)
+    if answer.success and ids and not failed and len(ids) == len(totals) == len(answer.order_list):
+        return Created(order_ids=ids, total=total_of(totals))
+    if answer.success is False and not answer.order_list:
+        raise not_created(big_major.CREATE, answer, lines)
+    words = f"success {answer.success} with order ids {list(ids)}, {len(totals)} amounts and {failed} failed lines"
+    raise unsettled(big_major.CREATE, answer, words)
+
+
+def _settle_payment(answer: big_major.PayAnswer, order_id: str) -> None:
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
+    if answer.order_id not in ("", order_id):
+        raise unsettled(big_major.PAY, answer, f"the answer is about order {answer.order_id}")
+    if answer.pay_success and not answer.error_code:
+        return
+    if answer.pay_success is False and answer.error_code:
+        raise refusal(big_major.PAY, answer, answer.error_message, code=answer.error_code)
+    raise unsettled(big_major.PAY, answer, f"paid {answer.pay_success} with error code {answer.error_code or 'none'}")
+
+
+def _service_order(order: big_major.Order) -> ServiceOrder:
+    is_paid = bool(order.pay_time) or order.pay_status == IS_PAID
+    return ServiceOrder(
+        order_id=order.order_id,
+        reference=order.message,
+        own_id=order.out_order_id,
+        status=status_of(order.order_status, STATUSES, is_paid=order.pay_time is not None),
+        state_word=order.order_status,
+        total=order.total_payment,
+        paid=order.total_payment if is_paid else None,
+        created_at=order.created_at,
+        paid_at=order.pay_time,
+        close_reason=order.close_reason,
+        parcels=domestic_parcels(order.logistics_items),
+        shipments=shipments(order.international_logistics),
+        is_partly_sent=order.order_status in PARTLY_SENT,
+        goods=tuple(Goods(item_id=it.offer_id, sku_id=it.sku_id, quantity=it.quantity) for it in order.order_items),
+    )
+
+
+def offering(client: XportcnClient) -> Offering:
+    channel = BigMajorChannel(client)
+    return Offering(channel, BigMajorBrowser(client, channel))

@@ -1,0 +1,315 @@
+"""Poizon: orders under our reference as the service's key, guarded by a maximum price of each piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from connectors.marketplaces import Offering
+from connectors.marketplaces.browsing import Browser
+from connectors.marketplaces.lines import (
+    LinesByIds,
+    distinct,
+    oldest_first,
+    other_pieces,
+    parts_of,
+    scan,
+    shipments,
+    sku_ids,
+    status_of,
+    unknown_sale,
+    unmentioned,
+)
+from connectors.marketplaces.listing import FilteredOrders, OrderPage, OrderQuery, order_page
+from connectors.marketplaces.protocol import Created, Warehouse
+from connectors.marketplaces.refusals import (
+    PRODUCT_NOT_FOUND,
+    code_of,
+    no_quote,
+    over_limit,
+    payment_answer,
+    refusal,
+    unless_missing,
+    unsettled,
+)
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import Refused
+from connectors.xportcn.failures import problem_in
+from connectors.xportcn.operations import poizon
+from connectors.xportcn.wire import unix_ms
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money, total_of
+from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, Sort
+from domain.orders import OrderLine, SourcingOrder
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TrackingEvent
+
+ON_SALE = "ON_SALE"
+
+STATUSES = {
+    "unpaid": ServiceStatus.UNPAID,
+    "paid": ServiceStatus.PAID,
+    "shipped": ServiceStatus.SHIPPED,
+    "closed": ServiceStatus.CLOSED,
+}
+
+PROBLEMS = {
+    "OUT_OF_STOCK": Problem.OUT_OF_STOCK,
+    "BELOW_MIN_QUANTITY": Problem.BELOW_MIN_QUANTITY,
+    "SPU_OFF_SALE": Problem.OFFLINE,
+    "40401": Problem.OFFLINE,
+    "SKU_NOT_FOUND": Problem.SKU_UNKNOWN,
+    "SELLER_MISMATCH": Problem.SELLERS_DIFFER,
+    "ADDRESS_INVALID": Problem.ADDRESS_INVALID,
+    "PRICE_CHANGED": Problem.PRICE_CHANGED,
+}
+
+
+def summary(hit: poizon.SearchHit) -> OfferSummary:
+    return OfferSummary(
+        marketplace=Marketplace.POIZON,
+        item_id=hit.dw_spu_id,
+        title=hit.title,
+        price=hit.min_price,
+        image_url=hit.pic_url,
+        seller_id=hit.seller_id,
+    )
+
+
+def offer(product: poizon.Product) -> Offer:
+    return Offer(
+        marketplace=Marketplace.POIZON,
+        item_id=product.dw_spu_id,
+        title=product.title,
+        image_url=next(iter(product.images), ""),
+        seller_id=product.seller_id,
+        seller_name=product.seller_name,
+        min_quantity=max(1, product.min_quantity),
+        active=product.status == ON_SALE,
+        skus=distinct(_sku(sku) for sku in product.skus),
+        distribution_item_id=product.dist_spu_id,
+        category_id=product.category_id,
+        category_name=product.category_name,
+        image_urls=distinct(product.images),
+        unknown_state=unknown_sale(ON_SALE, product.status),
+    )
+
+
+def _sku(sku: poizon.ProductSku) -> Sku:
+    return Sku(
+        sku_id=sku.dw_sku_id,
+        name="; ".join(f"{part.name}: {part.value}" for part in sku.properties),
+        price=sku.price,
+        stock=sku.stock,
+        distribution_sku_id=sku.dist_sku_id,
+        image_url=sku.pic_url,
+    )
+
+
+def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    return LineProblem(problem=PROBLEMS.get(code, Problem.OTHER), message=words or code, line_no=line_no)
+
+
+def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
+    """The quote of all resulting orders together."""
+    ours = LinesByIds(lines, sku_ids)
+    told = [(ours.take((item.dw_spu_id, item.dw_sku_id)), item) for order in preview.orders for item in order.items]
+    problems = tuple(_item_problem(our, item) for our, item in told if not item.available or item.error_code)
+    problems += tuple(
+        other_pieces(our, item.quantity) for our, item in told if our and item.quantity not in (0, our.quantity)
+    )
+    if preview.success is not True and not problems:
+        problems = (problem(preview.error_code, preview.error_message or "refused without a word"),)
+    priced = tuple(
+        QuoteLine(line_no=our.line_no, unit_price=item.price, amount=item.price * our.quantity)
+        for our, item in told
+        if our and item.price is not None and item.available
+    )
+    return Quote(
+        **parts_of(
+            poizon.PREVIEW,
+            [order.goods_amount for order in preview.orders],
+            [order.freight_amount for order in preview.orders],
+            total_of([order.total_amount for order in preview.orders]),
+            priced,
+        ),
+        lines=priced,
+        problems=problems or unmentioned(lines, (our for our, _ in told)),
+        order_count=max(1, len(preview.orders)),
+    )
+
+
+def _item_problem(our: OrderLine | None, item: poizon.PreviewedItem) -> LineProblem:
+    return problem(item.error_code, item.error_message or "not available", our.line_no if our else 0)
+
+
+def created(answer: poizon.CreateAnswer) -> Created:
+    """The new orders. Raises `Refused` only for a refusal without an order, `Unanswered` for anything between."""
+    ids = tuple(order.dist_order_no for order in answer.order_list if order.dist_order_no)
+    totals = [order.total_amount for order in answer.order_list if order.total_amount is not None]
+    if answer.success and ids and len(ids) == len(totals) == len(answer.order_list):
+        return Created(order_ids=ids, total=total_of(totals))
+    if answer.success is False and not answer.order_list:
+        why = problem(answer.error_code, answer.error_message)
+        raise refusal(poizon.CREATE, answer, answer.error_message, code=answer.error_code, problems=(why,))
+    words = f"success {answer.success} with order ids {list(ids)} and {len(totals)} amounts"
+    raise unsettled(poizon.CREATE, answer, words)
+
+
+def settle_payment(answer: poizon.PayAnswer, order_id: str) -> None:
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
+    if answer.dist_order_no not in ("", order_id):
+        raise unsettled(poizon.PAY, answer, f"the answer is about order {answer.dist_order_no}")
+    if answer.success and not answer.error_code:
+        return
+    if answer.success is False and answer.error_code:
+        raise refusal(poizon.PAY, answer, answer.error_message, code=answer.error_code)
+    raise unsettled(poizon.PAY, answer, f"success {answer.success} with error code {answer.error_code or 'none'}")
+
+
+def service_order(order: poizon.Order) -> ServiceOrder:
+    return ServiceOrder(
+        order_id=order.dist_order_no,
+        reference=order.request_id or order.customer_order_no,
+        status=status_of(order.order_status, STATUSES),
+        state_word=order.order_status,
+        total=order.total_amount,
+        paid=order.real_pay_amount,
+        created_at=order.create_time,
+        paid_at=order.pay_time,
+        close_reason=order.close_reason,
+        parcels=tuple(
+            DomesticParcel(tracking_number=parcel.express_no, company=parcel.express_company, sent_at=parcel.sent_time)
+            for parcel in order.logistics_list
+            if parcel.express_no
+        ),
+        shipments=shipments(order.international_logistics),
+        scans=tuple(_scans(order)),
+    )
+
+
+def _scans(order: poizon.Order) -> Iterable[TrackingEvent]:
+    traced = [(parcel.express_no, parcel.traces) for parcel in order.logistics_list]
+    traced += [(parcel.logistic_number, parcel.traces) for parcel in order.international_logistics]
+    for number, traces in traced:
+        for trace in traces:
+            yield scan(number, trace.time, trace.status, trace.desc)
+
+
+SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
+
+
+class PoizonChannel(FilteredOrders):
+    """Implements `Channel` (see `marketplaces.protocol`)."""
+
+    marketplace: Marketplace = Marketplace.POIZON
+    order_list = poizon.ORDER_LIST
+
+    async def offer(self, item_id: str) -> Offer | None:
+        detail = self._client.read(poizon.DETAIL, poizon.DetailRequest(dw_spu_id=item_id))
+        product = await unless_missing(detail, PRODUCT_NOT_FOUND)
+        return offer(product) if product else None
+
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        request = poizon.PreviewRequest(
+            shipping_address=_address(warehouse), product_list=tuple(_asked(line) for line in order.lines)
+        )
+        try:
+            preview = await self._client.read(poizon.PREVIEW, request)
+        except Refused as refused:
+            told = problem(refused.code, refused.message)
+            if told.problem is Problem.OTHER and problem_in(told.message) is None and _is_of_several(order):
+                told = replace(told, problem=Problem.SEVERAL_PRODUCTS)
+            return no_quote(told)
+        return quote(preview, order.lines)
+
+    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
+        """Create the order. The service refuses a line that got dearer than its `unit_price`."""
+        goods = total_of([line.unit_price * line.quantity for line in order.lines])
+        if goods > approved:
+            raise over_limit(poizon.CREATE, goods, approved)
+        request = poizon.CreateRequest(
+            request_id=order.order_ref,
+            shipping_address=_address(warehouse),
+            product_list=tuple(_ordered(line) for line in order.lines),
+        )
+        try:
+            answer = await self._client.effect(poizon.CREATE, request, claim=claim)
+        except Refused as refused:
+            problems = (problem(refused.code, refused.message),)
+            raise refused.explained(code=code_of(refused), problems=problems) from refused
+        return created(answer)
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        request = poizon.PayRequest(dist_order_no=order_id)
+        answer = await payment_answer(self._client.effect(poizon.PAY, request, claim=claim))
+        settle_payment(answer, order_id)
+
+    async def _page(self, asked: OrderQuery) -> OrderPage:
+        request = poizon.OrderListRequest(
+            page_no=asked.page_no,
+            page_size=asked.size,
+            create_time_start=unix_ms(asked.since) if asked.since else None,
+            request_ids=tuple(asked.references) or None,
+            dist_order_nos=tuple(asked.order_ids) or None,
+        )
+        answer = await self._client.read(poizon.ORDER_LIST, request)
+        return order_page(answer.data, answer.total_records, service_order)
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        return oldest_first(order.scans)
+
+
+def _is_of_several(order: SourcingOrder) -> bool:
+    return len({line.item_id for line in order.lines}) > 1
+
+
+def _asked(line: OrderLine) -> poizon.AskedProduct:
+    return poizon.AskedProduct(
+        dw_spu_id=line.item_id,
+        dw_sku_id=line.sku_id,
+        dist_spu_id=line.distribution_item_id,
+        dist_sku_id=line.distribution_sku_id,
+        quantity=line.quantity,
+    )
+
+
+def _ordered(line: OrderLine) -> poizon.OrderedProduct:
+    return poizon.OrderedProduct(**_asked(line).model_dump(), price=line.unit_price)
+
+
+def _address(warehouse: Warehouse) -> poizon.ShippingAddress:
+    return poizon.ShippingAddress(
+        name=warehouse.name,
+        phone=warehouse.phone,
+        province=warehouse.province,
+        city=warehouse.city,
+        district=warehouse.district,
+        detail_address=warehouse.address,
+    )
+
+
+class PoizonBrowser(Browser):
+    marketplace = Marketplace.POIZON
+
+    async def by_words(self, words: str, filters: Filters) -> Hits:
+        request = poizon.SearchRequest(
+            keyword=words,
+            page_no=filters.page,
+            page_size=filters.page_size,
+            category_id=filters.category_id or None,
+            price_start=filters.min_price.minor if filters.min_price else None,
+            price_end=filters.max_price.minor if filters.max_price else None,
+            sort=SORTS[filters.sort],
+        )
+        page = await self._client.read(poizon.SEARCH, request)
+        return Hits(total=page.total_records, offers=tuple(summary(hit) for hit in page.data))
+
+    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+        return await self.by_words("", filters)
+
+
+def offering(client: XportcnClient) -> Offering:
+    channel = PoizonChannel(client)
+    return Offering(channel, PoizonBrowser(client, channel))

@@ -1,0 +1,127 @@
+"""What a Prefect server of several processes stands on: one PostgreSQL, with the ledger in it too, and Redis.
+
+Prefect and the ledger have a schema each in PostgreSQL. Redis passes events, leases and background work, as Prefect
+documents it; messaging.env has the settings for servers that `sourcing serve` does not start. An API without services
+and a server with them must not share a Redis: the first takes background work that it does not know, and drops it for
+good.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from connectors.foreign import words_of
+from connectors.ledger.engine import address_of
+from connectors.settings import SourcingSettings
+
+PREFECT_SCHEMA = "prefect"
+LEDGER_SCHEMA = "sourcing"
+
+
+class DatabaseUnusable(Exception):
+    """The PostgreSQL database can't be reached or prepared; the message names the remedy."""
+
+
+def prepare(url: str) -> None:
+    """Create the two schemas where they are missing. Raises `DatabaseUnusable`."""
+    if find_spec("psycopg") is None:
+        raise DatabaseUnusable("--postgres needs psycopg: pip install 'psycopg[binary]'")
+    try:
+        engine = create_engine(_parsed(url).set(drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
+            for schema in (PREFECT_SCHEMA, LEDGER_SCHEMA):
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+        engine.dispose()
+    except DBAPIError as error:
+        raise DatabaseUnusable(
+            f"PostgreSQL at {_parsed(url).render_as_string()} can't be used: {words_of(error)}. "
+            "Check that it runs and that the user may create schemas in the database"
+        ) from error
+
+
+def postgres_settings(url: str) -> dict[str, str]:
+    """The settings with which Prefect's server keeps its records there."""
+    return {
+        "PREFECT_API_DATABASE_CONNECTION_URL": _shown(_parsed(url).set(drivername="postgresql+asyncpg")),
+        "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_SEARCH_PATH": f"{PREFECT_SCHEMA},public",
+    }
+
+
+def ledger_url(url: str) -> str:
+    """The ledger's address, for `SOURCING_LEDGER_URL`."""
+    address = _parsed(url).set(drivername="postgresql+psycopg")
+    return _shown(address.update_query_dict({"options": f"-csearch_path={LEDGER_SCHEMA}"}))
+
+
+def settle_ledger(settings: SourcingSettings, url: str) -> None:
+    """Note that the ledger of this data folder is there, for every command. Raises `DatabaseUnusable` if it is not.
+
+    A folder has one ledger: with two, each would buy what the other has bought.
+    """
+    wanted = make_url(ledger_url(url))
+    kept = address_of(settings.ledger_url)
+    if kept == wanted:
+        return
+    sqlite = settings.data_dir / "ledger.db"
+    if settings.ledger_url_setting or settings.ledger_note.exists() or sqlite.exists():
+        raise DatabaseUnusable(
+            f"the ledger of {settings.data_dir.absolute()} is {kept.render_as_string()}. To "
+            f"take it along: sourcing ledger copy --to '{wanted.render_as_string()}' with the password for ***, then "
+            "set SOURCING_LEDGER_URL to that address and start again. To stay with it: leave out --postgres"
+        )
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(settings.ledger_note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:
+        note.write(_shown(wanted))
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # of a port that is no number; it may quote a password
+        raise DatabaseUnusable("--postgres wants an address such as postgresql://user:password@host/database") from None
+    if "@" in (parsed.host or ""):  # the part after the first @ of a password would be taken for the host
+        raise DatabaseUnusable("--postgres can't be read: an @ in the password is %40") from None
+    if parsed.get_backend_name() not in ("postgresql", "postgres") or not parsed.database:
+        raise DatabaseUnusable("--postgres wants an address such as postgresql://user:password@host/database")
+    return parsed
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+FILE = Path(__file__).with_name("messaging.env")
+
+
+class MessagingUnusable(Exception):
+    """Redis can't be reached, or Prefect can't use it; the message names the remedy."""
+
+
+def require_messaging(url: str) -> None:
+    """Raise `MessagingUnusable` unless Redis answers at this address and what Prefect needs for it is installed."""
+    if find_spec("prefect_redis") is None:
+        raise MessagingUnusable("--redis needs prefect-redis: pip install prefect-redis")
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    try:
+        with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as redis:
+            redis.ping()
+    except ValueError:  # it may quote a password
+        raise MessagingUnusable("--redis wants an address such as redis://user:password@host:6379/0") from None
+    except RedisError as error:
+        raise MessagingUnusable(
+            f"no Redis answers at the address of --redis ({words_of(error)}): start it, or correct it"
+        ) from None
+
+
+def redis_settings(url: str) -> dict[str, str]:
+    """The settings with which Prefect's server keeps its messages and its leases there."""
+    fixed = dict(line.split("=", 1) for line in FILE.read_text().splitlines())
+    return {**fixed, "PREFECT_REDIS_MESSAGING_URL": url, "PREFECT_SERVER_DOCKET_URL": url}

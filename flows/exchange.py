@@ -1,0 +1,141 @@
+"""The flows that exchange files and orders with other programs: tables, tracking numbers for shops, orders of shops."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import acreate_link_artifact
+
+from connectors.export_formats import ExportFormat
+from connectors.exports import export
+from connectors.foreign import words_of
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.shops import connected, opened_shop
+from connectors.shops.protocol import Shop, WaitingOrder
+from connectors.shops.requests import unknown_orders, write_requests
+from connectors.snapshots.reader import QueryBounds
+from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
+from connectors.xportcn.errors import ContractMismatch, Refused, XportcnError
+from domain.wording import pluralize
+from flows.notify.news import of_left_out
+from flows.notify.outbox import enqueue
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
+from flows.prefect_ui.parameters import (
+    BadInput,
+    ExportedFile,
+    ExportedFormat,
+    ExportedQuery,
+    ExportedTables,
+    InboxFolder,
+    in_words,
+)
+from flows.prefect_ui.remedy_parameters import NO_TEXTS
+from tasks.engine.resources import utc_now
+
+
+@flow(flow_run_name="export of tables", persist_result=False)
+@report_expected_errors()
+async def export_tables(
+    tables: ExportedTables = NO_TEXTS,
+    query: ExportedQuery = "",
+    kind: ExportedFormat = ExportFormat.XLSX,
+    file: ExportedFile = "",
+) -> str:
+    """Write tables of the snapshots, or the answer to a query, into a file on the worker's machine.
+
+    Amounts are in their currency, times in SOURCING_TIMEZONE, ids are text. Asks the service nothing.
+    """
+
+    settings = SourcingSettings()
+    target = settings.data_dir / "exports" / file if file else None
+
+    def write() -> tuple[Path, dict[str, int]]:
+        return export(settings, kind, target, tables=tables, query=query, bounds=QueryBounds())
+
+    path, counts = await asyncio.to_thread(in_words, "What to export", write)
+    words = ", ".join(f"{name}: {pluralize(count, 'row')}" for name, count in counts.items())
+    await _link(path.absolute(), f"{path}: {words}")
+    await rename_run(f"export: {path.name}")
+    return str(path)
+
+
+@flow(flow_run_name="tracking numbers for shops", persist_result=False)
+@report_expected_errors()
+async def export_tracking() -> list[str]:
+    """Write the tracking numbers that shops lack, a file a shop, as each tracking run does.
+
+    Asks the service nothing.
+    """
+    settings = SourcingSettings()
+
+    def write() -> tuple[list[TrackingFile], list[str]]:
+        with Ledger(settings.ledger_url, clock=utc_now, owner="export") as ledger:
+            return write_tracking(settings, ledger), waiting_words(settings, ledger)
+
+    files, waiting = await asyncio.to_thread(write)
+    for words in waiting:
+        run_logger().info("%s", words)
+    for file in files:
+        await _link(file.path, str(file))
+    await rename_run(f"tracking numbers for shops: {sum(file.numbers for file in files):,}")
+    return [str(file.path) for file in files]
+
+
+async def _link(path: Path, words: str) -> None:
+    run_logger().info("%s", words)
+    link = acreate_link_artifact(path.as_uri(), path.name, key="export", description=words)
+    await best_effort("the link", link)
+
+
+@flow(flow_run_name="orders of shops", persist_result=False)
+@report_expected_errors()
+async def shop_orders(inbox: InboxFolder = "inbox") -> dict[str, int]:
+    """Read the paid orders of which nothing was sent, and lay those that the ledger does not know into the inbox.
+
+    Buys nothing: buy-from-inbox takes the files. Answers how many orders are in the file of each shop. An order that
+    can't be bought as it is is left out, and notified once. Raises the first failure of a shop when others are read.
+    """
+    settings = SourcingSettings()
+    names = connected(settings)
+    if not names:
+        raise BadInput("no shop is connected: set SOURCING_SHOPIFY or SOURCING_WOOCOMMERCE")
+    if not inbox.strip():
+        raise BadInput("Inbox: name the folder of request files")
+    counts, troubles = dict[str, int](), list[XportcnError]()
+    with Ledger(settings.ledger_url, clock=utc_now, owner="shop-orders") as ledger:
+        for name in names:
+            try:
+                counts[name] = await _read(settings, ledger, Path(inbox), name)
+            except XportcnError as error:
+                troubles.append(error)
+                run_logger().error("%s: not read, the next run tries again: %s", name, words_of(error))
+    await rename_run(f"orders of shops: {', '.join(f'{name} {count:,}' for name, count in counts.items())}")
+    if troubles:
+        raise troubles[0]
+    return counts
+
+
+async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: str) -> int:
+    """Answers how many orders of a shop are in its file."""
+    async with opened_shop(settings, name) as shop:
+        found = await asyncio.to_thread(unknown_orders, ledger, settings.data_dir, name, await shop.waiting())
+        orders = await asyncio.gather(*(_judged(shop, one) for one in found.values()))
+    left = await asyncio.to_thread(write_requests, settings.data_dir, inbox, name, orders)
+    for order, why in left.items():
+        run_logger().warning("%s: order %s is left out: %s", name, order, why)
+    await enqueue(ledger, *of_left_out(name, left))
+    count = len(orders) - len(left)
+    run_logger().info("%s: %s for the inbox", name, pluralize(count, "order"))
+    return count
+
+
+async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:
+    """The order, with why it is not bought where its shop shows more of it alone."""
+    try:
+        return order if order.why else replace(order, why=await shop.sent(order.name))
+    except (Refused, ContractMismatch):
+        return replace(order, why="the shop does not show what was sent of it")

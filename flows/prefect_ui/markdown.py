@@ -1,0 +1,198 @@
+"""Plans and goods as Prefect's UIs show them, and foreign text there, of which neither makes markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from domain.marketplace import Marketplace, Pictures, product_page, shortened
+from domain.money import Money
+from domain.orders import OrderLine
+from domain.plan import PlanCost, PlannedOrder
+from domain.report import BatchReport, MatchLine, ReportLine
+from domain.request_remarks import Remark, merged_remarks
+from domain.wording import pluralize
+
+ALIKE = str.maketrans(dict(zip("[]<>`*\\|", "［］＜＞｀＊＼｜", strict=True)))
+ADDRESS = re.compile(r":(?=//)|(?<=\S)@(?=\S)|(?<=www)\.", re.IGNORECASE)
+EDGE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|~(?=~)|(?<=~)~")
+FIRST = re.compile(r"^(?:[#+=-](?=[#+=-]*(?: |$))|\d{1,9}[.)](?= |$)|-(?=[ -]*$))")
+ENTITY = re.compile(r"&(?=#?\w+;)")
+BREAKS = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
+
+
+def inert(text: str) -> str:
+    """The text as one plain line, without any markup."""
+    line = BREAKS.sub(" ", text).strip().translate(ALIKE)
+    for mark in (ADDRESS, EDGE, FIRST, ENTITY):
+        line = mark.sub(_wide, line)
+    return line
+
+
+def _wide(found: re.Match[str]) -> str:
+    """The last character in its full width, which means nothing to Markdown."""
+    return found[0][:-1] + chr(ord(found[0][-1]) + 0xFEE0)
+
+
+PICTURE_PX = 48
+SHOWN_LINES = 3
+SHOWN_TITLE = 80
+SHOWN_MATCHES = 20
+
+
+def goods_text(plan: PlannedOrder) -> str:
+    """`2 × Cup, blue, 5.00 CNY each (limit 6.00 CNY); …`, all lines."""
+    return "; ".join(", ".join([f"{one.quantity} × {one.title}", *_which(plan, one)]) for one in plan.lines)
+
+
+def goods_markdown(plan: PlannedOrder, pictures: Pictures) -> str:
+    """The first lines, each with its picture and a link, and who sells it to which country: a cell of a table."""
+    told = [_line(plan, line, pictures) for line in plan.lines[:SHOWN_LINES]]
+    more = len(plan.lines) - SHOWN_LINES
+    told += [f"and {pluralize(more, 'line')} more"] if more > 0 else []
+    return "<br>".join([*told, f"from {inert(shortened(plan.seller, SHOWN_TITLE))} to {plan.request.receiver.country}"])
+
+
+def _line(plan: PlannedOrder, line: OrderLine, pictures: Pictures) -> str:
+    linked = _link(plan.request.marketplace, line.item_id, line.title)
+    which = [inert(shortened(words, SHOWN_TITLE)) for words in _which(plan, line)]
+    return ", ".join([f"{picture(line.image_url, pictures)}{line.quantity} × {linked}", *which])
+
+
+def picture(address: str, pictures: Pictures) -> str:
+    """A picture as HTML, with a blank behind it; empty for one that is not to be shown."""
+    shown = pictures.address(address)
+    return f'<img src="{shown}" width="{PICTURE_PX}" height="{PICTURE_PX}" align="left" alt=""> ' if shown else ""
+
+
+def _which(plan: PlannedOrder, line: OrderLine) -> list[str]:
+    limit = plan.limit(line)
+    bound = f"limit {limit}" if limit else "no limit"
+    return [*filter(None, [plan.variant(line)]), f"{line.unit_price} each ({bound})"]
+
+
+def _link(marketplace: str, item_id: str, title: str = "") -> str:
+    words = inert(" ".join(shortened(title, SHOWN_TITLE).split())) or inert(item_id)
+    page = product_page(Marketplace(marketplace), item_id)
+    return f"[{words}]({page})" if page else words
+
+
+def goods_table(plans: Sequence[PlannedOrder], states: Mapping[str, str], pictures: Pictures) -> str:
+    """A row an order; empty without any."""
+    rows = [f"| {one.order_ref} | {states[one.order_ref]} | {goods_markdown(one, pictures)} |" for one in plans]
+    return "\n".join(["## Goods", "", "| order | state | what |", "|---|---|---|", *rows]) if rows else ""
+
+
+def found_by_words(matches: Sequence[MatchLine], count: int) -> str:
+    """What the words of request lines were taken to mean, of `count` in all, as Markdown; empty where none was."""
+    if not matches:
+        return ""
+    more = [f"- and {more:,} more"] if (more := count - len(matches)) > 0 else []
+    return "\n".join([f"**Found by words: {pluralize(count, 'line')}.**", "", *map(_found, matches), *more])
+
+
+def _found(match: MatchLine) -> str:
+    price = f", from {Money(match.price_fen)}" if match.price_fen is not None else ""
+    taken = _link(match.marketplace, match.item_id, match.title)
+    others = [_link(match.marketplace, one) for one in match.candidates if one != match.item_id]
+    return (
+        f"- **{match.order_ref}**: {inert(match.words)} → {taken}{price}, {inert(match.seller)}: {inert(match.why)}."
+        + (f" Others: {', '.join(others)}." if others else "")
+        + f" To pin it: {inert(match.pin)}"
+    )
+
+
+SHOWN_WARNINGS = 20
+OUR_LINKS = "product pages"
+"""The column whose links are the product's own."""
+COLUMNS = (
+    *("order", "what", "state", "goods and postage", "reason", "stock", "freight", "days"),
+    *("service", "marketplace", "seller", "to"),  # the UI shows wide tables from the left
+)
+
+
+def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
+    """One order of the plan as text."""
+    service = plan.freight_service
+    return {
+        "order": plan.order_ref,
+        "what": goods_text(plan),
+        "goods and postage": _price(plan) if is_new else "bought already",
+        "stock": f"{plan.stock:,}" if is_new and plan.stock is not None else "",
+        "freight": str(service.price) if service else "",
+        "service": f"{service.company} {service.category}" if service else "",
+        "days": f"{service.min_days}–{service.max_days}" if service else "",
+        "marketplace": str(plan.request.marketplace),
+        "seller": plan.seller,
+        "to": plan.request.receiver.country,
+        OUR_LINKS: " ".join(pages_of(plan)),
+    }
+
+
+def pages_of(plan: PlannedOrder) -> list[str]:
+    """The product page of each item of an order."""
+    pages = [product_page(plan.request.marketplace, line.item_id) for line in plan.lines]
+    return [page for page in dict.fromkeys(pages) if page]
+
+
+def _price(plan: PlannedOrder) -> str:
+    if plan.quote is None:
+        return ""
+    less = plan.quote.less_than_parts
+    return f"{plan.total} ({less} less than its parts)" if less.minor and plan.is_fine else str(plan.total)
+
+
+def plan_rows(report: BatchReport) -> list[dict[str, str]]:
+    """The result of a dry run, one row an order of the file, with the reasons against buying it."""
+    new = {plan.order_ref: table_row(plan, is_new=True) for plan in report.plans}
+    begun = {plan.order_ref: table_row(plan, is_new=False) for plan in report.to_ship}
+    return [_row(line, new.get(line.order_ref) or begun.get(line.order_ref) or {}) for line in report.orders]
+
+
+def _row(line: ReportLine, row: dict[str, str]) -> dict[str, str]:
+    paid = {} if line.paid_fen is None else {"goods and postage": "bought already"}
+    known = {**paid, **row, "order": line.order_ref, "marketplace": line.marketplace, "state": str(line.state)}
+    known["reason"] = line.reason
+    return {name: known.get(name, "") for name in COLUMNS}
+
+
+def dry_run_summary(report: BatchReport) -> str:
+    """The totals of a dry run as Markdown."""
+    cost = PlanCost.of([plan for plan in report.plans if plan.is_fine], report.to_ship)
+    return summary(cost, first="A run would ")
+
+
+def summary(cost: PlanCost, *, first: str = "") -> str:
+    """How many orders for how much, and how many lines at any price, as Markdown."""
+    return " ".join(filter(None, [action_words(cost, first=first), no_limit_words(cost)]))
+
+
+def action_words(cost: PlanCost, *, first: str = "") -> str:
+    """The actions and their costs as Markdown."""
+    buys = f"buy **{pluralize(cost.to_buy, 'order')}** for **{cost.total}**"
+    ships = f"ship **{pluralize(cost.to_ship, 'order')}** for freight of **{freight_words(cost)}**"
+    deeds = [*([buys] if cost.to_buy or not cost.to_ship else []), *([ships] if cost.to_ship else [])]
+    words = first + " and ".join(deeds)
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def freight_words(cost: PlanCost) -> str:
+    """A sum a currency: `12.00 USD, 3.00 EUR`; empty when nothing is shipped."""
+    return ", ".join(map(str, cost.freight.values()))
+
+
+def no_limit_words(cost: PlanCost) -> str:
+    """How many lines are bought at any price, in one sentence of Markdown; empty for none."""
+    verb = "has" if cost.without_limit == 1 else "have"
+    lines = f"{cost.without_limit:,} of {pluralize(cost.lines, 'line')}"
+    return f"**{lines} {verb} no price limit.**" if cost.without_limit else ""
+
+
+def warnings_list(warnings: Sequence[Remark]) -> str:
+    """The warnings of the request file as Markdown; empty without any."""
+    if not (told := merged_remarks(warnings)):
+        return ""
+    more = [f"- and {len(told) - SHOWN_WARNINGS:,} more"] if len(told) > SHOWN_WARNINGS else []
+    return "\n".join(
+        ["**About the request file:**", "", *(f"- {inert(line)}" for line in told[:SHOWN_WARNINGS]), *more]
+    )

@@ -1,0 +1,222 @@
+"""The forms by which a person steps in: pause buying, drop orders, confirm what was checked, answer about an order."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prefect import flow
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from domain.effects import Resolution, ResolutionRefused
+from domain.holds import by_whom
+from domain.marketplace import Marketplace
+from flows.answers.dropping import NOTHING_NAMED, dropped
+from flows.answers.marketplaces import Topic, answered, confirm_units
+from flows.answers.pausing import left_words, pause, resume
+from flows.answers.questions import open_questions
+from flows.answers.resolve import checked_answer, order_of, resolve
+from flows.batch.follow_up import begin_paused_follow_ups
+from flows.batch.opening import opened
+from flows.prefect_ui import remedy_parameters as form
+from flows.prefect_ui.artifacts import SWITCH_OFF, show_table
+from flows.prefect_ui.events import EventFeed
+from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
+from flows.prefect_ui.parameters import (
+    AllKnown,
+    AmountsRight,
+    BadInput,
+    ConfirmedAt,
+    ConfirmedBy,
+    DroppedBatch,
+    DroppedBy,
+    DroppedOrders,
+    FirstPaymentOtherwise,
+    FirstPaymentRight,
+    NamelessOurs,
+    PausedBy,
+    PauseReason,
+    ResumedBy,
+    WhyDropped,
+)
+from tasks.effects.reading_orders import read_each
+from tasks.engine.resources import Resources, utc_now
+from tasks.snapshot import LedgerAlone
+
+
+@flow(flow_run_name="pause all buying", persist_result=False)
+@report_expected_errors(LedgerUnusable)
+async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
+    """Stop everything that buys: from now on nothing is created, paid, booked or put into a cart.
+
+    Ends when nothing that was begun before can leave any more. Runs at work end in order and their orders keep their
+    state; tracking, cancelling and refunds go on.
+    """
+    settings, log = SourcingSettings(), run_logger()
+    with Ledger(settings.ledger_url, clock=utc_now, owner="pause-buying") as ledger:
+        paused = await asyncio.to_thread(pause, ledger, settings, by=said_by, why=why, notify=log.info)
+    for line in paused.lines:
+        log.info("%s", line)
+    await best_effort("the run's name", rename_run(paused.pause.words))
+    return paused.pause.words
+
+
+@flow(flow_run_name="resume buying", persist_result=False)
+@report_expected_errors(LedgerUnusable)
+async def resume_buying(said_by: ResumedBy = "") -> str:
+    """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying") as ledger:
+        ended, left = resume(ledger, by=said_by)
+    follow_ups = await begin_paused_follow_ups()
+    words = left_words(ended, left, follow_ups)
+    run_logger().info("%s", words)
+    await best_effort("the run's name", rename_run("buying goes on" if ended else "buying was not paused"))
+    return words
+
+
+NO_ORDER: list[str] = []
+
+
+@flow(flow_run_name="drop orders", persist_result=False)
+@report_expected_errors(LedgerUnusable)
+async def drop_orders(
+    order_refs: DroppedOrders = NO_ORDER,
+    batch: DroppedBatch = "",
+    why: WhyDropped = "",
+    said_by: DroppedBy = "",
+) -> str:
+    """Close orders that are not wanted any more and of which nothing was begun; the service is not called.
+
+    They wait for nothing any longer, and come back when a run that starts later names them. An order of which something
+    was begun stays as it is, and its log line says what to do instead.
+    """
+    settings = SourcingSettings()
+    with Ledger(settings.ledger_url, clock=utc_now, owner="drop-orders") as ledger:
+        done = await dropped(LedgerAlone(ledger, settings), order_refs, batch, by=said_by, why=why)
+    if done is None:
+        raise BadInput(NOTHING_NAMED)
+    for ref, reason in done.stay.items():
+        run_logger().warning("%s stays: %s", ref, reason)
+    run_logger().info("%s", done.words)
+    await best_effort("the run's name", rename_run(done.words))
+    return done.words
+
+
+@flow(flow_run_name="confirm {marketplace}", persist_result=False)
+@report_expected_errors(LedgerUnusable)
+async def confirm_marketplace(
+    marketplace: ConfirmedAt,
+    amounts_are_right: AmountsRight = False,  # noqa: FBT002 - a box of a form
+    every_order_is_known: AllKnown = False,  # noqa: FBT002 - a box of a form
+    order_without_reference_is_ours: NamelessOurs = False,  # noqa: FBT002 - a box of a form
+    first_payment_is_right: FirstPaymentRight = False,  # noqa: FBT002 - a box of a form
+    first_payment_otherwise: FirstPaymentOtherwise = "",
+    said_by: ConfirmedBy = "",
+) -> str:
+    """Write down what a person has checked: then the next run may order and pay there again."""
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace", asks_first=True) as ledger:
+        by, otherwise = by_whom(said_by), first_payment_otherwise.strip()
+        words = confirmed(ledger, marketplace, by, amounts=amounts_are_right, orders=every_order_is_known)
+        if first_payment_is_right or otherwise:
+            first = [Topic.FIRST_PAYMENT]
+            words = f"{words}; {answered(ledger, marketplace, first, by=by, otherwise=otherwise)}"
+        if order_without_reference_is_ours:
+            words = f"{words}; {answered(ledger, marketplace, [Topic.REFERENCE], by=by)}"
+    run_logger().info("%s", words)
+    await best_effort("the run's name", rename_run(words))
+    return words
+
+
+def confirmed(ledger: Ledger, marketplace: Marketplace, by: str, *, amounts: bool, orders: bool) -> str:
+    """Record the confirmations, and answer their effect in words."""
+    done = []
+    if amounts:
+        ledger.holds.release(marketplace, by=by)
+        confirm_units(ledger, marketplace, by=by)
+        done.append("its amounts are right")
+    if orders:
+        ledger.marks.confirm(marketplace, by=by)
+        done.append("every order of ours there is known")
+    return f"{marketplace}: {', '.join(done) or 'nothing was confirmed'}"
+
+
+NOTHING_ASKED = "nothing about it waits for an answer"
+A_PERSON = "a person in the Prefect UI"
+
+
+@flow(flow_run_name="resolve {order_ref}", persist_result=False)
+@report_expected_errors(ResolutionRefused)
+async def resolve_order(
+    order_ref: form.OrderRef = "",
+    answer: form.AnswerGiven = form.Answer.NONE_YET,
+    named: form.AnswerId = "",
+    amount_cny: form.AnswerAmount = "",
+    tracking: form.AnswerTracking = "",
+    by: form.AnsweredBy = "",
+    only_show: form.OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
+) -> str:
+    """Answer what only a person can find out about an order: whether something without an answer has happened.
+
+    The service is read first. An answer that it contradicts is refused with what was seen, and nothing is written.
+    """
+    order_ref, by = form.one_order(order_ref), by.strip()
+    said = None if answer is form.Answer.NONE_YET else form.resolution_of(answer, named, amount_cny, tracking)
+    if not (said or only_show):
+        raise BadInput("choose your answer: what you saw in the console. Nothing was written")
+    if not (by or only_show):
+        raise BadInput("say who answers: fill in your name, it is kept with the answer. Nothing was written")
+    async with opened() as resources:
+        if said is None:
+            words, rows = await _asked(resources, order_ref)
+        elif only_show:
+            words, rows = await _dry_run(resources, order_ref, said, by or A_PERSON)
+        else:
+            words, rows = await _taken(resources, order_ref, said, by)
+    run_logger().info("%s: %s", order_ref, words)
+    await best_effort("the answer", _show(order_ref, words, rows))
+    return words
+
+
+async def _asked(resources: Resources, order_ref: str) -> tuple[str, list[dict[str, str]]]:
+    """The open question about the order, and what the service shows of it now."""
+    order = order_of(resources, order_ref)
+    at_service, unread = await read_each(resources, [order])
+    found = at_service.get(order_ref)
+    seen = (
+        f"order {found.order_id}: {found.status}, {found.total}"
+        if found
+        else str(unread.get(order_ref, "nothing of it"))
+    )
+    rows = [
+        {"question": one.words, "open since": f"{one.since:%Y-%m-%d %H:%M} UTC", "the service shows now": seen}
+        for one in open_questions(resources.ledger, order)
+    ]
+    return (f"{len(rows)} to answer" if rows else f"{order.state}, {NOTHING_ASKED}"), rows
+
+
+async def _dry_run(
+    resources: Resources, order_ref: str, answer: Resolution, by: str
+) -> tuple[str, list[dict[str, str]]]:
+    record = await checked_answer(resources, order_ref, answer, by=by)
+    was = order_of(resources, order_ref)
+    would = record.change.state or was.state
+    words = f"only shown: nothing contradicts it, it would be {would}"
+    return words, [{"question": record.question, "is": was.state, "would be": would, "reason": str(record.why)}]
+
+
+async def _taken(resources: Resources, order_ref: str, answer: Resolution, by: str) -> tuple[str, list[dict[str, str]]]:
+    feed, was = EventFeed(resources.ledger, [order_ref]), order_of(resources, order_ref)
+    now = await resolve(resources, order_ref, answer, by=by)
+    await feed.emit([order_ref])  # else an alarm about this very question would still go off
+    question = resources.ledger.resolutions.of_order(order_ref)[-1]["question"]
+    return f"now {now.state}", [{"question": question, "was": was.state, "is": now.state, "reason": now.reason}]
+
+
+async def _show(order_ref: str, words: str, rows: list[dict[str, str]]) -> None:
+    told = f"{order_ref}: {words}"
+    if rows:
+        table = [{"order": order_ref, **row} for row in rows]
+        description = f"{told}. {SWITCH_OFF}" if words.startswith("only shown") else told
+        await show_table("answer", table, description)
+    await rename_run(f"resolve {told}")
