@@ -31,7 +31,7 @@ from tasks.engine.lost_ledger import maybe_paid
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import raise_if_it_passes
-from tasks.steps import MOST_TOGETHER, Orders, Step, Together
+from tasks.steps import MOST_TOGETHER, Batcher, Orders, Step
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1
@@ -60,8 +60,8 @@ class PaymentBatcher:
         self._amounts: dict[str, Amount] = {}
         self._shown: dict[str, ServiceOrder] = {}
         self._orders: dict[str, OrderRecord] = {}
-        self._batches: dict[Marketplace, Together] = {}
-        self._confirmed = Together(step, self._confirm, most=MOST_TOGETHER, within_s=CONFIRM_TOGETHER_S)
+        self._batches: dict[Marketplace, Batcher] = {}
+        self._confirmed = Batcher(step, self._confirm, most=MOST_TOGETHER, within_s=CONFIRM_TOGETHER_S)
 
     async def take(self, orders: Orders) -> None:
         """Read these orders, pay those that are to be paid, and read what was really taken."""
@@ -78,10 +78,10 @@ class PaymentBatcher:
 
         await run_all_shielded(orders, one, at_once=len(orders), until=lambda: False)
 
-    def _batch(self, order: OrderRecord) -> Together:
+    def _batch(self, order: OrderRecord) -> Batcher:
         if order.marketplace not in self._batches:
             _, size = Pay(self._resources).batch(order)
-            self._batches[order.marketplace] = Together(self._step, self._pay, most=size, within_s=PAY_TOGETHER_S)
+            self._batches[order.marketplace] = Batcher(self._step, self._pay, most=size, within_s=PAY_TOGETHER_S)
         return self._batches[order.marketplace]
 
     async def _pay(self, refs: Sequence[str]) -> None:

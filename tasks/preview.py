@@ -38,7 +38,7 @@ from domain.reasons import Detail, Part, Reason, ReasonCode, because, detail
 from domain.sku_book import at_next_rank
 from domain.spares import own_skus_alike, spare_matches, without_goods
 from domain.witnessed import Contradicted, Source, Statement, agreed
-from tasks.engine.gathering import Arrivals, PartialResults, gather_queued, not_read
+from tasks.engine.gathering import OrderQueue, PartialResults, gather_queued, not_read
 from tasks.engine.resources import Resources, UnitCheck
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.search import Item, Matches, find_offer, item_of, items_of, with_matches, with_skus
@@ -62,7 +62,7 @@ log = logging.getLogger(__name__)
 async def preview_orders(
     resources: Resources,
     requests: Mapping[str, OrderRequest],
-    arrivals: Arrivals,
+    queue: OrderQueue,
     offers: Mapping[Item, Offer | Verdict],
     matches: Matches,
     quotes: QuotesTogether,
@@ -77,7 +77,7 @@ async def preview_orders(
         plan = await _preview(resources, quotes, match_lines(requests[ref], offers, known))
         return await _with_spares(resources, quotes, plan) if requests[ref].own_skus else plan
 
-    await gather_queued(resources, arrivals, ask, found)
+    await gather_queued(resources, queue, ask, found)
 
 
 class QuotesTogether:

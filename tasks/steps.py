@@ -10,7 +10,7 @@ from typing import Any
 from connectors.concurrently import run_or_cancel, task_group
 from connectors.ledger.records import OrderRecord
 from tasks.effects.kinds import settled
-from tasks.engine.gathering import Arrivals, ignore
+from tasks.engine.gathering import OrderQueue, ignore
 from tasks.engine.resources import Resources
 from tasks.engine.tries import TryAgain
 
@@ -44,11 +44,11 @@ class Step:
         self._is_for = is_for
         self._then = then
         self.seen = seen
-        self._arrivals = Arrivals(expected)
+        self._queue = OrderQueue(expected)
         self._under_way: set[str] = set()
         self._passed: set[str] = set()
         self._fresh: set[str] = set()
-        self.come = self._arrivals.come
+        self.put = self._queue.put
         self.begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
 
     @classmethod
@@ -68,8 +68,8 @@ class Step:
 
     def end(self) -> None:
         """Nothing more happens in this step."""
-        self._arrivals.all_come()
-        self.through(*self._arrivals.take(), *self.given)
+        self._queue.close()
+        self.through(*self._queue.take(), *self.given)
 
     async def has_work(self, resources: Resources) -> bool:
         """Wait for the first order that the step is for; False when all have come and there is none."""
@@ -134,19 +134,19 @@ class Step:
 
     async def _take_in(self, resources: Resources) -> bool:
         """Wait for the next orders, and take in those that the step is for; False when all have come."""
-        if not await self._arrivals.wait():
+        if not await self._queue.wait():
             return False
-        come = list(self._arrivals.here)
-        orders = await resources.group_commit.orders(come)
-        self._arrivals.take(len(come))
+        here = list(self._queue.here)
+        orders = await resources.group_commit.orders(here)
+        self._queue.take(len(here))
         mine = {ref: order for ref, order in orders.items() if self._is_for(order)}
         self.given |= mine
         self._fresh |= mine.keys()
-        self.through(*(ref for ref in come if ref not in mine))
+        self.through(*(ref for ref in here if ref not in mine))
         return True
 
 
-class Together:
+class Batcher:
     """The joint work of a step's orders: a batch begins when it is full, or a moment after its first order came."""
 
     def __init__(self, step: Step, do: Callable[[list[str]], Awaitable[None]], *, most: int, within_s: float) -> None:

@@ -101,14 +101,14 @@ RETIRED = {
     "PostOffice": "Notifier",
     "courier": "apprise_sender",
     "untell": "withdraw",
+    "Arrivals": "OrderQueue",
+    "Together": "Batcher",
+    "come": "put",
 }
 """Identifiers that mean something else to an engineer of this field, or nothing, and what is used instead."""
 
 LATER = {
-    "Arrivals": "plain tasks: the queue between the steps of a run",
-    "Together": "plain tasks: the batcher of the steps of a run",
-    "come": "plain tasks: the queue between the steps of a run",
-    "Offering": "a marketplace in one folder",
+    "Offering": "all parts of a marketplace, in 57 files",
 }
 """Identifiers of what is rebuilt, and as what: they go with the old parts, and then from this list."""
 

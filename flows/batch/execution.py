@@ -243,17 +243,17 @@ class Steps:
             if ref in orders and self._may_create(orders[ref]):
                 waiting[orders[ref].marketplace].append(orders[ref])
             else:
-                create.come(ref)
+                create.put(ref)
         async with task_group() as crew:
             for some in waiting.values():
                 crew.create_task(self._admit_at_one(some, create))
 
     async def _admit_at_one(self, orders: Sequence[OrderRecord], create: Step) -> None:
-        changes = await self._canaries.admit(orders, create.come, self._read_back.__getitem__)
+        changes = await self._canaries.admit(orders, create.put, self._read_back.__getitem__)
         await self._resources.group_commit.change(changes)
         kept_back = [change.order_ref for change in changes]
         self._kept_back.update(kept_back)
-        create.come(*kept_back)
+        create.put(*kept_back)
 
     def _may_create(self, order: OrderRecord) -> bool:
         ref = order.order_ref
@@ -283,7 +283,7 @@ class Steps:
                 if next_one is None:
                     self._then(len(done))
                 else:
-                    next_one.come(*done)
+                    next_one.put(*done)
 
         def mine(order: OrderRecord) -> bool:
             is_allowed = self._resources.paused is None and (self._asks or needs_nobody(order))

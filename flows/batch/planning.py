@@ -24,7 +24,7 @@ from domain.request_remarks import FIRST_PAYMENT, Remark
 from domain.witnessed import marketplace_held
 from domain.wording import shorten
 from flows.batch.chunks import label_of, side_by_side
-from tasks.engine.gathering import Arrivals, PartialResults
+from tasks.engine.gathering import OrderQueue, PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import run_task
@@ -163,14 +163,14 @@ class Planning:
         """Plans for these, in their order; calls `through` for each. Orders without answers are postponed."""
         requests = {request.order_ref: request for request in chunk}
         plans: PartialResults[str, PlannedOrder] = PartialResults(then=lambda _ref: through())
-        arrivals = Arrivals(requests)
+        queue = OrderQueue(requests)
         items = self._still_to_look_up(chunk)
         for request in chunk:
-            self._arrive_once_known(request, arrivals)
+            self._put_once_known(request, queue)
         async with task_group() as running:
             if items:
                 running.create_task(self._search(items))
-            running.create_task(self._preview(requests, arrivals, plans, label))
+            running.create_task(self._preview(requests, queue, plans, label))
         await self._keep_matches(plans.values())
         self._forget(chunk)
         return [plans.get(ref) or unplanned(request) for ref, request in requests.items()]
@@ -189,7 +189,7 @@ class Planning:
     async def _preview(
         self,
         requests: Mapping[str, OrderRequest],
-        arrivals: Arrivals,
+        queue: OrderQueue,
         plans: PartialResults[str, PlannedOrder],
         label: str,
     ) -> None:
@@ -198,7 +198,7 @@ class Planning:
                 preview_orders,
                 self._resources,
                 requests,
-                arrivals,
+                queue,
                 self._offers,
                 self._matches,
                 self._quotes,
@@ -214,7 +214,7 @@ class Planning:
         self._waiting |= {item: [] for item in items}
         return dict.fromkeys(items)
 
-    def _arrive_once_known(self, request: OrderRequest, arrivals: Arrivals) -> None:
+    def _put_once_known(self, request: OrderRequest, queue: OrderQueue) -> None:
         missing = [item for item in items_of(request, self._matches) if item in self._waiting]
         left = len(missing)
 
@@ -222,12 +222,12 @@ class Planning:
             nonlocal left
             left -= 1
             if not left:
-                arrivals.come(request.order_ref)
+                queue.put(request.order_ref)
 
         for item in missing:
             self._waiting[item].append(one_more)
         if not missing:
-            arrivals.come(request.order_ref)
+            queue.put(request.order_ref)
 
     def _is_there(self, item: Item) -> None:
         for one_more in self._waiting.pop(item, ()):

@@ -27,8 +27,8 @@ def ignore(*_order_refs: str) -> None:
     """No further step waits for these orders."""
 
 
-class Arrivals:
-    """Where orders arrive, one by one, in whatever order. It ends when all that are expected have come.
+class OrderQueue:
+    """Orders on their way into a step, in whatever order. It ends when all that are expected have come.
 
     Arriving says that nothing more happens to an order in the step before, and not that this step has work with it.
     """
@@ -38,7 +38,7 @@ class Arrivals:
         self.here: list[str] = []
         self._news = asyncio.Event()
 
-    def come(self, *order_refs: str) -> None:
+    def put(self, *order_refs: str) -> None:
         """These orders are here; one that came before is not counted twice."""
         for ref in order_refs:
             if ref in self._awaited:
@@ -51,9 +51,9 @@ class Arrivals:
         self.here[:0] = order_refs
         self._news.set()
 
-    def all_come(self) -> None:
+    def close(self) -> None:
         """No further order is waited for."""
-        self.come(*self._awaited)
+        self.put(*self._awaited)
 
     async def wait(self) -> bool:
         """Wait until an order is here that was not taken yet; False when there will be none."""
@@ -116,7 +116,7 @@ async def gather_missing(
 
 
 async def gather_queued(
-    resources: Resources, arrivals: Arrivals, ask: Callable[[str], Awaitable[V]], found: PartialResults[str, V]
+    resources: Resources, queue: OrderQueue, ask: Callable[[str], Awaitable[V]], found: PartialResults[str, V]
 ) -> None:
     """Ask about orders, each as soon as it arrives. When some could not be asked, no more are taken in this try."""
     away: list[TryAgain] = []
@@ -126,11 +126,11 @@ async def gather_queued(
             await gather_missing(resources, order_refs, ask, found)
         except TryAgain as error:
             away.append(error)
-            arrivals.back(ref for ref in order_refs if ref not in found)
+            queue.back(ref for ref in order_refs if ref not in found)
             taking.cancel()
 
     async def take() -> None:
-        async for group in arrivals.groups():
+        async for group in queue.groups():
             asking.create_task(some(group))
 
     async with task_group() as asking:

@@ -102,7 +102,7 @@ class Shop:
         self.service.land()
         self.clock.advance(3600)
 
-    def come(self, state: RefundState) -> None:
+    def becomes(self, state: RefundState) -> None:
         """What the seller does with the refund."""
         for refund_id, refund in self.service.refunds.items():
             back = Money(500) if state is RefundState.REFUNDED else Money(0)
@@ -225,7 +225,7 @@ def test_a_refund_without_an_answer_reaches_the_tables_by_whatever_door_it_is_fo
     """The seller has paid it by then."""
     with opened_shop(tmp_path) as shop:
         asyncio.run(shop.ask())
-        shop.come(RefundState.REFUNDED)
+        shop.becomes(RefundState.REFUNDED)
         asyncio.run(cast(Any, door(shop)))
         assert shop.lacking() == {}
         told = sql(shop.resources.settings.snapshot_root, "select state, refunded_minor from refunds").rows
@@ -323,7 +323,7 @@ def test_a_return_that_a_message_of_the_seller_finds_agreed_is_told_once(
 ) -> None:
     with opened_shop(tmp_path) as shop:
         asyncio.run(shop.ask())
-        shop.come(RefundState.TO_RETURN)
+        shop.becomes(RefundState.TO_RETURN)
         asyncio.run(by_callback(shop))
         (told,) = refund_messages(shop.resources)
         assert told.subject == "B-1: refund of 5.00 CNY is agreed, send the goods back"
@@ -334,8 +334,8 @@ def test_a_return_that_a_message_of_the_seller_finds_agreed_is_told_once(
 
 EVENTS: Sequence[Callable[[Shop], object]] = (
     Shop.scan,
-    *(lambda shop, state=state: shop.come(state) for state in (RefundState.TO_RETURN, RefundState.REFUSED)),
-    lambda shop: shop.come(RefundState.REFUNDED),
+    *(lambda shop, state=state: shop.becomes(state) for state in (RefundState.TO_RETURN, RefundState.REFUSED)),
+    lambda shop: shop.becomes(RefundState.REFUNDED),
 )
 
 

@@ -19,7 +19,7 @@ from tasks.effects.kind import Proof
 from tasks.effects.protocol import perform
 from tasks.engine.resources import Resources
 from tasks.engine.tries import Tries, TryAgain, tries
-from tasks.steps import Step, Together
+from tasks.steps import Batcher, Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.tasks.test_effects import FakeKind, FakeService
@@ -54,10 +54,10 @@ async def test_a_slow_order_keeps_no_other_from_going_on(resources: Resources) -
         if "A-1" in orders:
             await answered.wait()
 
-    step.come("A-1")
+    step.put("A-1")
     trying = asyncio.create_task(step.each_group(resources, work, waits=as_given))
     await asyncio.sleep(0.05)
-    step.come("A-2", "A-3")
+    step.put("A-2", "A-3")
     await trying
     assert through == ["A-2", "A-3", "A-1"]
 
@@ -66,7 +66,7 @@ async def test_who_the_step_is_not_for_goes_on_at_once(resources: Resources) -> 
     """Also when nothing is left to do: then no task run is needed."""
     through: list[str] = []
     step = Step(REFS, is_for=lambda order: order.state is OrderState.PAID, then=lambda *refs: through.extend(refs))
-    step.come(*REFS)
+    step.put(*REFS)
     assert not await step.has_work(resources)
     assert sorted(through) == ["A-1", "A-2", "A-3"]
 
@@ -75,7 +75,7 @@ async def test_a_further_try_takes_what_is_left_and_those_who_came_meanwhile(res
     """A-1 asks for another try while A-3 is still on its way: the try ends without waiting for it."""
     through: list[str] = []
     step = Step(REFS, then=lambda *refs: through.extend(refs))
-    step.come("A-1", "A-2")
+    step.put("A-1", "A-2")
     worked: list[list[str]] = []
 
     async def work(orders: Orders) -> None:
@@ -86,7 +86,7 @@ async def test_a_further_try_takes_what_is_left_and_those_who_came_meanwhile(res
 
     with pytest.raises(TryAgain):
         await step.each_group(resources, work, waits=as_given)
-    step.come("A-3")
+    step.put("A-3")
     await step.each_group(resources, work, waits=as_given)
     assert (worked[0], sorted(worked[1:])) == (["A-1", "A-2"], [["A-1"], ["A-3"]])
     assert sorted(through) == ["A-1", "A-2", "A-3"]
@@ -102,7 +102,7 @@ async def test_a_try_that_ends_begins_no_further_group(resources: Resources) -> 
         raise TryAgain("the service is away")
 
     step = Step(REFS)
-    step.come(*REFS)
+    step.put(*REFS)
     assert await step.has_work(resources)
     with pytest.raises(TryAgain):
         await step.each_group(resources, work, waits=as_given)
@@ -186,7 +186,7 @@ async def test_a_batch_begins_when_it_is_full_or_its_time_is_up(resources: Resou
         if "A-3" in batch:
             raise TryAgain("not now")
 
-    together = Together(Step(()), do, most=2, within_s=0.01)
+    together = Batcher(Step(()), do, most=2, within_s=0.01)
     ends = await asyncio.gather(*(together(ref) for ref in REFS), return_exceptions=True)
     assert batches == [["A-1", "A-2"], ["A-3"]]
     assert [type(end) for end in ends] == [type(None), type(None), TryAgain]
@@ -213,7 +213,7 @@ async def test_a_batch_of_a_try_that_is_cancelled_keeps_nobody_waiting(when: str
         raise AssertionError
 
     step = Step(())
-    together = Together(step, do, most=3, within_s=60)
+    together = Batcher(step, do, most=3, within_s=60)
 
     async def both() -> Sequence[BaseException | None]:
         return await asyncio.gather(together("A-1"), together("A-2"), return_exceptions=True)

@@ -19,7 +19,7 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from flows.batch.planning import first_payments_ahead, plan_orders
-from tasks.engine.gathering import Arrivals
+from tasks.engine.gathering import OrderQueue
 from tasks.engine.resources import Resources
 from tasks.preview import preview_orders
 from tasks.search import search_items
@@ -58,9 +58,9 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.Monke
 
         await asyncio.gather(*map(one, items))
 
-    async def preview(_resources: Resources, orders: Any, arrivals: Arrivals, *further: Any, label: str) -> None:
+    async def preview(_resources: Resources, orders: Any, queue: OrderQueue, *further: Any, label: str) -> None:
         plans = further[-1]
-        async for group in arrivals.groups():
+        async for group in queue.groups():
             for ref in group:
                 previewed.append(ref)
                 plans[ref] = PlannedOrder(request=orders[ref])

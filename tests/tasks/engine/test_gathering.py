@@ -20,7 +20,7 @@ from connectors.xportcn.errors import (
 )
 from domain.decisions import held, postponed
 from domain.reasons import earlier
-from tasks.engine.gathering import Arrivals, PartialResults, gather_missing, gather_queued, not_read
+from tasks.engine.gathering import OrderQueue, PartialResults, gather_missing, gather_queued, not_read
 from tasks.engine.resources import Resources
 from tasks.engine.tries import Tries, TryAgain, tries
 from tests.verdicts import in_words
@@ -62,7 +62,7 @@ async def test_the_last_try_leaves_out_what_it_could_not_ask() -> None:
 
 async def test_who_could_not_be_asked_about_arrives_again_at_the_next_try() -> None:
     """Nobody waits for an order that has not come yet before the task says that the service is away."""
-    found, arrivals, is_away = PartialResults[str, str](), Arrivals(["A", "B", "C"]), True
+    found, queue, is_away = PartialResults[str, str](), OrderQueue(["A", "B", "C"]), True
 
     async def ask(ref: str) -> str:
         if is_away and ref == "B":
@@ -70,13 +70,13 @@ async def test_who_could_not_be_asked_about_arrives_again_at_the_next_try() -> N
         return ref.lower()
 
     tries.set(Tries(left=1))
-    arrivals.come("A", "B")
+    queue.put("A", "B")
     with pytest.raises(TryAgain, match="the service is away"):
-        await gather_queued(RESOURCES, arrivals, ask, found)
+        await gather_queued(RESOURCES, queue, ask, found)
     assert found == {"A": "a"}
     is_away = False
-    arrivals.come("C")
-    await gather_queued(RESOURCES, arrivals, ask, found)
+    queue.put("C")
+    await gather_queued(RESOURCES, queue, ask, found)
     assert found == {"A": "a", "B": "b", "C": "c"}
 
 
