@@ -56,6 +56,8 @@ PLAN: dict[str, Any] = {
     "payable_minor": PRICE.minor,
     "plan_hash": "h" * 64,
     "currency": PRICE.currency,
+    "freight_approved_minor": PRICE.minor,
+    "freight_currency": PRICE.currency,
 }
 WAITS = """
 SELECT coalesce(wait_event_type || ' ' || wait_event, 'at work') FROM pg_stat_activity

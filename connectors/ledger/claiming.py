@@ -19,6 +19,7 @@ from connectors.ledger.transactions import Transactions
 from domain.decisions import Verdict, held
 from domain.effects import MOST_DOUBTFUL_SENDS, OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
 from domain.marketplace import Marketplace
+from domain.money import Money
 from domain.reasons import stored
 from domain.witnessed import marketplace_held
 
@@ -148,6 +149,8 @@ def still_valid(
 ) -> Sequence[Intent]:
     """The intents whose order has the plan and state that were seen, and no open effect that does the opposite.
 
+    It is paid, and booked, only while its approval stands, and for no more than was approved.
+
     With a `batch_id` the order must be of that batch too, whose budget it counts for: a later file may have planned it
     anew. `now` has the orders' rows, `begun` all their effects.
     """
@@ -163,7 +166,16 @@ def still_valid(
         and (not intent.plan_hash or now[intent.order_ref].plan_hash == intent.plan_hash)
         and (not batch_id or now[intent.order_ref].batch_id == batch_id)
         and (intent.seen_in is None or now[intent.order_ref].state == intent.seen_in)
+        and (action not in (Action.PAY, Action.BOOK) or _is_approved(intent.amount, action, now[intent.order_ref]))
     ]
+
+
+def _is_approved(amount: Money | None, action: Action, order: Any) -> bool:
+    most, currency = order.payable, order.currency
+    if action is Action.BOOK:
+        most, currency = order.freight_approved_minor or 0, order.freight_currency
+    is_within = amount is not None and amount.currency == currency and amount.minor <= most
+    return is_within and order.plan_hash is not None
 
 
 def _ways(begun: Iterable[EffectRecord]) -> dict[str, set[bool]]:

@@ -25,9 +25,10 @@ from domain.states import OrderState, can_move, is_behind, move
 from domain.witnessed import Contradicted, Gap, RefusedForGood, words_of
 
 # built once: building a statement costs several times what running it does
+_APPROVAL = ("plan_hash", "currency", "freight_approved_minor", "freight_currency")
 LOCKED_ORDERS = (
     select(
-        *(orders.c[name] for name in ("order_ref", "batch_id", "marketplace", "state", "plan_hash", *REASON)), PAYABLE
+        *(orders.c[name] for name in ("order_ref", "batch_id", "marketplace", "state", *_APPROVAL, *REASON)), PAYABLE
     )
     .where(one_of(orders.c.order_ref, "refs"))
     .order_by(orders.c.order_ref)

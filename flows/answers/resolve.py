@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.errors import Refused
@@ -82,7 +83,8 @@ async def _about_creating(case: Case) -> ResolutionRecord:
     told = case.answer.amount
     if order.approved_minor is None or (told is not None and told < order.payable):
         most = _approved_by(case, shown)
-        update |= OrderUpdate.approved(amount=most)
+        approved = OrderUpdate.plan_approved(order.plan_hash or plan_hash(order.plan))
+        update |= OrderUpdate.approved(amount=most) | approved
     if effect is None and not is_several(case.effects):
         intent = Intent(order_ref=order.order_ref, action=Action.CREATE, amount=most, request_hash=order.fingerprint)
     proof = {"order_ids": [shown.order_id], "total": str(shown.total)}

@@ -604,6 +604,13 @@ MUTANTS = (
         found_by="tests/tasks/test_declined.py::test_an_order_whose_freight_a_person_declined_is_left_alone",
     ),
     Mutant(
+        name="pays-and-books-after-a-no",
+        means="somebody says no to an order, or to its freight, and a run that saw it before pays and books it",
+        edits=(Edit(file=CLAIMING, old="return is_within and order.plan_hash is not None", new="return True"),),
+        found_by="tests/connectors/ledger/test_claims.py::"
+        "test_nothing_is_paid_or_booked_beyond_what_is_approved_at_that_moment",
+    ),
+    Mutant(
         name="look-takes-up-what-is-held",
         means="what waits for a person is paid and booked by a look that asks nobody",
         edits=(

@@ -28,7 +28,7 @@ Tell = Callable[[str], None]
 Row = SimpleNamespace
 ORDER_COLUMNS = (
     "order_ref, batch_id, state, reason, reason_code, reason_facts, plan_hash, approved_minor, order_id, paid_minor, "
-    "shipment_order_id"
+    "shipment_order_id, COALESCE(payable_minor, approved_minor) AS payable_minor, freight_approved_minor"
 )
 EFFECT_COLUMNS = "key, order_ref, action, status, fence, owner, sender, lease_until, intent_at, answer, doubtful_sends"
 
@@ -149,7 +149,14 @@ class WatchedLedger(Ledger):
         for record in claimed.won.values():
             if self.is_paused() and record.action in BUYING:
                 self.breached(f"claimed while buying is paused: {record.key}")
+            if record.action in (Action.PAY, Action.BOOK) and not self._is_approved(record):
+                self.breached(f"claimed without approval of its amount: {record.key}")
         return claimed
+
+    def _is_approved(self, record: EffectRecord) -> bool:
+        order = self.database.orders()[record.order_ref]
+        most = order.payable_minor if record.action is Action.PAY else order.freight_approved_minor
+        return order.plan_hash is not None and (record.amount_minor or 0) <= (most or 0)
 
     def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
         before = {row.key: row.fence for row in self.database.effects()}

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.ledger.group_commit import GroupCommit
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.ledger.schema import to_json
@@ -156,6 +157,16 @@ async def test_an_order_that_took_more_than_approved_is_held_and_not_booked(
     after = now(resources)
     assert (after.state, after.paid_minor, may_book(after)) == (OrderState.HELD, 120, False)
     assert after.reason == "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back"
+
+
+async def test_an_order_to_which_a_person_said_no_is_not_paid(resources: Resources, channel: FakeChannel) -> None:
+    """Its freight could not be estimated since, so nobody was asked again."""
+    order = at(resources)
+    channel.show("77", ServiceStatus.UNPAID)
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.approval_withdrawn())])
+    for seen in (order, now(resources)):
+        await pay_orders.fn(resources, Step.of({"A-1": seen}), label="1 of 1")
+        assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
 
 
 async def test_a_payment_for_nothing_is_looked_at_again(resources: Resources, channel: FakeChannel) -> None:

@@ -279,7 +279,7 @@ def _begin(run: Resources, kind: type[EffectKind], case: Case, ref: str) -> Clai
     if case.refund:
         refund_id = case.refund.refund_id and f"R-{ref}"
         run.ledger.refunds.put(replace(case.refund, key=f"{ref}:all.1", order_ref=ref, refund_id=refund_id))
-    amount, part = Money(100), case.part
+    amount, part = Money(100, "USD" if kind is Book else "CNY"), case.part
     intent = Intent(order_ref=ref, action=kind.action, amount=amount, request_hash=case.request_hash, part=part)
     return run.ledger.claim([intent], lease=run.lease).won[ref].claim
 

@@ -71,7 +71,7 @@ def state(run: Resources, order_ref: str = "A-1") -> OrderState:
 
 def carried_out(run: Resources, action: Action, then: OrderState, part: str = "") -> None:
     """Another run does something with A-1."""
-    intent = Intent(order_ref="A-1", action=action, amount=None, request_hash="", part=part)
+    intent = Intent(order_ref="A-1", action=action, amount=Money(100), request_hash="", part=part)
     record = run.ledger.claim([intent], lease=run.lease).won["A-1"]
     change = OrderChange(order_ref="A-1", state=then, why=earlier("by another run"))
     run.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])

@@ -29,7 +29,8 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
         "seller_id": "seller",
         "approved_minor": 100,
         "plan_hash": "h",
-        "freight_approved_minor": None,
+        "freight_approved_minor": 100,
+        "freight_currency": "CNY",
         "currency": "CNY",
         **columns,
     }

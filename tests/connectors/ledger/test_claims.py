@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import CompileError
 
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
-from connectors.ledger.records import Intent, OrderChange, Outcome
+from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.store import Ledger
 from domain.absence import Absent, NotHappened, OwnRecord
 from domain.effects import Action, EffectStatus
+from domain.money import Money
 from domain.reasons import earlier
 from domain.states import OrderState
 from domain.witnessed import RefusedForGood
@@ -293,8 +296,8 @@ def test_an_order_that_moved_since_it_was_seen_is_not_claimed(ledger: Ledger) ->
 )
 def test_nobody_takes_back_what_another_is_about_to_spend(ledger: Ledger, first: Action, second: Action) -> None:
     """Of two opposed effects of an order the later one is not claimed while the first may be under way (seed 2558)."""
-    won = ledger.claim([Intent(order_ref="A-1", action=first, amount=None, request_hash="h")], lease=LEASE).won["A-1"]
-    against = [Intent(order_ref=ref, action=second, amount=None, request_hash="h") for ref in ("A-1", "A-2")]
+    won = ledger.claim(intents("A-1", action=first), lease=LEASE).won["A-1"]
+    against = intents("A-1", "A-2", action=second)
     assert list(ledger.claim(against, lease=LEASE).won) == ["A-2"]
     ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)])
     assert list(ledger.claim(against[:1], lease=LEASE).won) == ["A-1"]
@@ -302,7 +305,7 @@ def test_nobody_takes_back_what_another_is_about_to_spend(ledger: Ledger, first:
 
 def test_what_an_effect_did_is_kept_when_the_order_was_cancelled_meanwhile(ledger: Ledger) -> None:
     """The payment is written down, the order stays cancelled, and the history says so (seed 2733)."""
-    won = ledger.claim([Intent(order_ref="A-1", action=Action.PAY, amount=None, request_hash="h")], lease=LEASE)
+    won = ledger.claim(intents("A-1", action=Action.PAY), lease=LEASE)
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=earlier("closed"))])
     paid = OrderChange(order_ref="A-1", state=OrderState.PAID, why=earlier("paid"), writes=Columns({"paid_minor": 100}))
     ledger.record([Outcome(claim=won.won["A-1"].claim, status=EffectStatus.DONE, change=paid)])
@@ -313,7 +316,7 @@ def test_what_an_effect_did_is_kept_when_the_order_was_cancelled_meanwhile(ledge
 
 def test_a_doubt_does_not_take_back_what_another_run_has_seen(ledger: Ledger) -> None:
     """One run saw the order paid and booked it; the other could not ask about its payment (seed 35669)."""
-    won = ledger.claim([Intent(order_ref="A-1", action=Action.PAY, amount=None, request_hash="h")], lease=LEASE)
+    won = ledger.claim(intents("A-1", action=Action.PAY), lease=LEASE)
     for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
         ledger.change([OrderChange(order_ref="A-1", state=state)])
     doubt = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer to pay"))
@@ -349,9 +352,9 @@ def test_a_plan_never_replaces_that_of_an_order_begun_meanwhile(postgres: Postgr
 )
 def test_nobody_takes_back_what_may_have_been_spent(ledger: Ledger, first: Action, second: Action) -> None:
     """An effect without an answer opposes like one that is under way."""
-    won = ledger.claim([Intent(order_ref="A-1", action=first, amount=None, request_hash="h")], lease=LEASE).won["A-1"]
+    won = ledger.claim(intents("A-1", action=first), lease=LEASE).won["A-1"]
     ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN)])
-    against = [Intent(order_ref="A-1", action=second, amount=None, request_hash="h")]
+    against = intents("A-1", action=second)
     assert ledger.claim(against, lease=LEASE).won == {}
 
 
@@ -361,3 +364,21 @@ def test_only_the_plan_that_was_approved_is_claimed(ledger: Ledger, other: Ledge
     put_rows(other, [plan("A-1", plan_hash="other", approved_minor=900)])
     assert list(ledger.claim(approved, lease=LEASE).won) == ["A-2"]
     assert ledger.effects_of(["A-1"]) == []
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_nothing_is_paid_or_booked_beyond_what_is_approved_at_that_moment(
+    dialect: str, request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock
+) -> None:
+    """Another run took a no to A-1 since this one saw it, and a yes to less freight for A-2."""
+    server = request.getfixturevalue("postgres") if dialect == "postgresql" else None
+    url = server.new_ledger() if server else f"sqlite:///{tmp_path / 'ledger.db'}"
+    with Ledger(url, clock=clock, owner="first") as ledger, Ledger(url, clock=clock, owner="second") as other:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3", payable_minor=99, approved_minor=99), plan("A-4")])
+        other.change([OrderChange(order_ref="A-1", writes=OrderUpdate.approval_withdrawn())])
+        other.change([OrderChange(order_ref="A-2", writes=OrderUpdate.freight_approved(price=Money(99)))])
+        other.change([OrderChange(order_ref="A-4", writes=OrderUpdate.freight_approved(price=Money(100, "USD")))])
+        for action, won in ((Action.PAY, ["A-2", "A-4"]), (Action.BOOK, ["A-3"])):
+            claimed = ledger.claim(intents("A-1", "A-2", "A-3", "A-4", action=action), lease=LEASE)
+            assert (list(claimed.won), claimed.open, claimed.settled) == (won, {}, {})

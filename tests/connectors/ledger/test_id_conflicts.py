@@ -68,7 +68,7 @@ def test_an_order_may_be_told_its_own_id_again(ledger: Ledger) -> None:
 
 def booked(ledger: Ledger, order_ref: str, shipment_id: str) -> Outcome:
     ledger.change([OrderChange(order_ref=order_ref, state=state) for state in (OrderState.ORDERED, OrderState.PAID)])
-    intent = Intent(order_ref=order_ref, action=Action.BOOK, amount=Money(1, "USD"), request_hash="h")
+    intent = Intent(order_ref=order_ref, action=Action.BOOK, amount=Money(1), request_hash="h")
     record = ledger.claim([intent], lease=LEASE).won[order_ref]
     columns = {"shipment_order_id": shipment_id, "shipment": {"tracking_numbers": []}}
     change = OrderChange(order_ref=order_ref, state=OrderState.BOOKED, writes=Columns(columns))

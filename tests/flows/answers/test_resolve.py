@@ -31,6 +31,7 @@ from tasks.pay import pay_orders
 from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.flows.plans import planned
 from tests.verdicts import in_words
 
 LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
@@ -405,7 +406,7 @@ async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
     back = await say(resources, ResolutionKind.NOT_BOOKED)
     assert (back.state, back.shipment, back.shipment_order_id) == (OrderState.HELD, None, None)
     assert back.reason == "ann found that it was not booked; run again to book it"
-    book = Intent(order_ref="A-1", action=Action.BOOK, amount=None, request_hash="")
+    book = Intent(order_ref="A-1", action=Action.BOOK, amount=Money(1), request_hash="")
     assert next_run.ledger.claim([book], lease=resources.lease).won["A-1"].key == "A-1:book:2"
     with pytest.raises(ResolutionRefused, match="a run is at work"):
         await say(resources, ResolutionKind.NOT_BOOKED)
@@ -447,9 +448,8 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     resources: Resources, channel: FakeChannel
 ) -> None:
     """After a restore: found before it would be bought again, adopted on a person's word, and paid once."""
-    put_rows(
-        resources.ledger, [plan("A-1", marketplace="1688", lines=[to_json(LINE)], approved_minor=None, plan_hash=None)]
-    )
+    unapproved = {"approved_minor": None, "plan_hash": None, "request": to_json(planned("A-1").request)}
+    put_rows(resources.ledger, [plan("A-1", marketplace="1688", lines=[to_json(LINE)], **unapproved)])
     channel.show("77", ServiceStatus.UNPAID)
     request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
     (why,) = (await find_unrecorded(resources, [request])).values()

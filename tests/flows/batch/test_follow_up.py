@@ -24,6 +24,7 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import ServiceAway
 from domain.effects import Action, EffectStatus
 from domain.follow_ups import FollowUp
+from domain.money import Money
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
@@ -66,7 +67,7 @@ def run_on(ledger: Ledger, clock: MovableClock, ready_in_s: float = 0) -> Resour
 
 def began(ledger: Ledger, order_ref: str, action: Action, status: EffectStatus, *, part: str = "", **ends: Any) -> None:
     """A run did this with an order, and that became of it."""
-    intent = Intent(order_ref=order_ref, action=action, amount=None, request_hash="h", part=part)
+    intent = Intent(order_ref=order_ref, action=action, amount=Money(1), request_hash="h", part=part)
     won = ledger.claim([intent], lease=timedelta(seconds=60)).won[order_ref]
     ledger.record([Outcome(claim=won.claim, status=status, proof=PROOFS.get(status), **ends)])
 
