@@ -1,21 +1,19 @@
-"""`sourcing export` and `sourcing sql`: tables of the snapshots as files for other programs, and answers to queries.
-
-Tracking numbers come as files for shops.
-"""
+"""Results at a terminal: tables as files, tracking numbers for shops, answers to queries, and what orders cost."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.failures import BadUsage, as_usage
-from cli.terminal import console, print_json, table_of
+from cli.failures import NEEDS_A_PERSON, BadUsage, as_usage
+from cli.terminal import MOST_SHOWN, and_more, console, print_json, show_snapshot, table_of, warn
 from connectors.export_formats import ExportFormat
 from connectors.exports import export, print_csv
 from connectors.ledger.store import Ledger
@@ -23,7 +21,9 @@ from connectors.settings import SourcingSettings
 from connectors.snapshots import QueryResult, sql
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import waiting_words, write_tracking
-from domain.wording import pluralize
+from domain.cost_report import CostReport, OrderCost, sum_of
+from domain.money import Money
+from domain.wording import pluralize, shorten
 
 DESCRIBED = {"column_name", "column_type", "description", "unit", "example", "personal"}
 
@@ -84,3 +84,89 @@ def _described(result: QueryResult) -> Table:
         kind = " · ".join(str(part) for part in (told["column_type"], told["unit"]) if part)
         table.add_row(name, Text.assemble(str(told["description"]), (f"\n{kind} · such as {told['example']}", "dim")))
     return table
+
+
+ORDERS = ("order", "lines", "goods, postage, fees", "freight", "in all")
+SUMS = ("batch", "orders", "goods, postage, fees", "freight", "in all", "without a sum")
+
+
+def run_costs(since: str, currency: str, csv: str, xlsx: str, *, as_json: bool) -> int:
+    """Run the flow, print orders and sums; answers the exit code."""
+    from cli.running import run_flow
+
+    with as_usage():
+        since, currency = _checked(since, currency)
+
+    async def flow() -> CostReport:
+        from flows.costs import compute_costs
+
+        return await compute_costs(since, currency, csv, xlsx)
+
+    report = run_flow(flow)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        show_costs(report)
+    return 0 if report.all_fine else NEEDS_A_PERSON
+
+
+def _checked(since: str, currency: str) -> tuple[str, str]:
+    from datetime import date
+
+    from domain.cell_table import currency_code
+
+    try:
+        day = date.fromisoformat(since).isoformat() if since else ""
+    except ValueError as error:
+        raise ValueError(f"--since {since}: not a day such as 2026-11-01") from error
+    return day, currency_code(currency) if currency else ""
+
+
+def show_costs(report: CostReport) -> None:
+    """Show the orders, those without a sum first where there are many; the reasons; the sums of each batch."""
+    orders = report.orders
+    if len(orders) > MOST_SHOWN:
+        orders = sorted(orders, key=lambda order: not order.problem)[:MOST_SHOWN]
+    rows = (
+        (order.order_ref, str(order.lines), str(order.net_paid), str(order.freight or ""), _landed(order))
+        for order in orders
+    )
+    console.print(table_of(ORDERS, rows, title="What orders cost", right=ORDERS[1:], no_wrap=True))
+    if len(report.orders) > MOST_SHOWN:
+        console.print(and_more(len(report.orders), "--json, or in the files"))
+    _show_problems(report)
+    console.print(Padding(_sums(report), (1, 0)))
+    for note in report.notes:
+        warn(note)
+    console.print("\n".join(f"For the books: {path}" for path in (report.csv, report.xlsx) if path), soft_wrap=True)
+    show_snapshot(report.snapshot_id, report.snapshot_root)
+
+
+def _landed(order: OrderCost) -> Text:
+    return Text(str(order.landed), style="green") if order.landed else Text("no sum", style="yellow")
+
+
+def _show_problems(report: CostReport) -> None:
+    for problem, refs in report.problems.items():
+        words = Text.assemble((shorten(refs), "bold"), (" no sum", "yellow"), f": {problem}")
+        console.print(Padding(words, (0, 0, 0, 2)))
+
+
+def _sums(report: CostReport) -> Table:
+    whole = sum_of("all", report.orders, report.currency)
+    rows = (
+        (
+            one.batch_id,
+            f"{one.orders:,}",
+            _lines(one.net_paid),
+            _lines(one.freight),
+            str(one.landed or ""),
+            f"{one.open:,}" if one.open else "",
+        )
+        for one in ([*report.sums, whole] if len(report.sums) > 1 else report.sums)
+    )
+    return table_of(SUMS, rows, title="Sums", right=SUMS[1:], no_wrap=True)
+
+
+def _lines(amounts: Iterable[Money]) -> str:
+    return "\n".join(map(str, amounts))

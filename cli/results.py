@@ -36,7 +36,7 @@ def costs(
     json: Json = False,
 ) -> int:
     """What every paid order cost in all, line by line: goods, postage, fees, freight, less what came back."""
-    from cli.costs import run_costs
+    from cli.export import run_costs
 
     files = [str(file.absolute()) if file else "" for file in (csv, xlsx)]
     return run_costs(since, currency, *files, as_json=json)

@@ -26,8 +26,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
-from deployments.automations import TAG
-from deployments.registration import ROOT
+from deployments.registration import ROOT, TAG
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient

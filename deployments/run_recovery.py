@@ -39,7 +39,7 @@ from prefect.events import Event, RelatedResource, Resource, get_events_client
 from connectors.foreign import words_of
 from connectors.process_locks import folder_of, forget, has_died, prune
 from connectors.settings import SourcingSettings
-from deployments.automations import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAG, TAKEN_UP
+from deployments.registration import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAG, TAKEN_UP
 from domain.reasons import Reason, ReasonCode, because
 
 if TYPE_CHECKING:

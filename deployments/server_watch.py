@@ -21,8 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from connectors.foreign import shortened, words_of
 from connectors.ledger.store import Ledger
 from connectors.ui_pages import deployment_page, run_page, runs_page
-from deployments.automations import STARTED_AGAIN_AT_MOST
-from deployments.registration import HELPERS, POOL
+from deployments.registration import HELPERS, POOL, STARTED_AGAIN_AT_MOST
 from deployments.run_recovery import AT_WORK, AWAITING_RETRY, ours, times_started_again
 from domain.follow_ups import as_text
 from domain.messages import KEPT_FOR, Message, MessageKind, alert

@@ -33,11 +33,11 @@ from flows.prefect_ui.artifacts import artifact_key, shown_whole
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors
 from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, OrderRefs, Requests, Yes
+from tasks.create_order import fill_cart as fill_chunk
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import run_task
-from tasks.fill_cart import fill_cart as fill_chunk
 from tasks.snapshot import snapshot_orders
 
 

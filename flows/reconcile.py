@@ -14,8 +14,8 @@ from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import line_of
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway, XportcnError
-from domain.budget import start_of_day
 from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
+from domain.holds import start_of_day
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import Detail, Part, detail

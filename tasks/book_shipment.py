@@ -1,28 +1,131 @@
-"""Book the international shipment of paid orders."""
+"""Render the freight of paid orders anew, and book their international shipment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from prefect import task
 
-from connectors.ledger.records import Intent, OrderRecord
-from connectors.xportcn.errors import ServiceAway
+from connectors.concurrently import concurrently
+from connectors.ledger.engine import chunked
+from connectors.ledger.order_update import NOTHING, OrderUpdate
+from connectors.ledger.records import Intent, OrderChange, OrderRecord
+from connectors.marketplaces.freight import render
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action
-from domain.offers import ChosenFreight
-from domain.reasons import ReasonCode, because
+from domain.money import Money
+from domain.offers import ChosenFreight, FreightService, choose_freight
+from domain.plan import PlannedOrder
+from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import read_each
+from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.lost_ledger import maybe_booked
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import raise_if_it_passes, this_try
 from tasks.pay import left_as
+from tasks.preview import offered, with_freight
 from tasks.steps import Orders, Step
+
+
+@task(task_run_name="render freight {label}", **RETRYING)
+@behind_breaker
+async def render_freights(
+    resources: Resources, step: Step, chosen: PartialResults[str, ChosenFreight], *, label: str
+) -> None:
+    """Find a freight quote for each order that is still to be booked. Without one it is held, with the reason."""
+    await step.each_group(
+        resources,
+        lambda orders: _each(resources, step, orders, chosen),
+        waits=lambda order, given: order.state is given.state and order.shipment is None,
+        reads=True,
+    )
+
+
+async def _each(resources: Resources, step: Step, orders: Orders, chosen: PartialResults[str, ChosenFreight]) -> None:
+    ready = await still_to_book(resources, orders)
+
+    async def one(ref: str) -> None:
+        answer = await _render(resources, ready[ref])
+        if isinstance(answer, OrderChange):
+            await resources.group_commit.change([answer])
+        else:
+            chosen[ref] = answer
+        step.through(ref)
+
+    await gather_missing(resources, ready, one, PartialResults())
+
+
+async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | OrderChange:
+    wish = order.request.freight
+    try:
+        quote = await render(resources.client, order.sourcing_order)
+    except (Misconfigured, ServiceAway):
+        raise
+    except XportcnError as error:
+        said = not_read("no freight quote", error)
+        change = _held(order, said.why and said.why.but(unbooked=True))
+        return replace(change, state=order.state) if said.is_postponed else change
+    service = choose_freight(quote.services, wish, order.freight_currency)
+    if service is None:
+        return _held(order, because(ReasonCode.PAID_NO_FREIGHT, wish=wish or " ", offered=offered(quote)))
+    if why := _above_approved(order, service):
+        voids_approval = order.freight_currency != service.price.currency
+        return _held(order, why, OrderUpdate.freight_asked(price=service.price, voids_approval=voids_approval))
+    return ChosenFreight(quote=quote, service=service)
+
+
+def _held(order: OrderRecord, why: Reason | None, writes: OrderUpdate = NOTHING) -> OrderChange:
+    return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, why=why, writes=writes)
+
+
+def _above_approved(order: OrderRecord, service: FreightService) -> Reason | None:
+    price, currency = service.price, order.freight_currency
+    if order.freight_approved_minor is None or currency != price.currency:
+        return because(ReasonCode.FREIGHT_UNAPPROVED, price=price)
+    approved = Money(order.freight_approved_minor, currency)
+    return because(ReasonCode.FREIGHT_ROSE, price=price, approved=approved) if price > approved else None
+
+
+async def estimate_unbooked(resources: Resources, order_refs: Sequence[str]) -> list[PlannedOrder]:
+    """The present cost of shipping begun orders, to be approved again. Those without an estimate are left out."""
+
+    async def one(order: OrderRecord) -> PlannedOrder | None:
+        try:
+            return _at_least(order, await with_freight(resources, replace(order.plan, offers=())))
+        except Misconfigured:
+            raise
+        except XportcnError:
+            return None
+
+    plans: list[PlannedOrder | None] = []
+    for some in chunked(order_refs):
+        orders = resources.ledger.each_order(some)
+        waiting = [order for order in orders if order.shipment is None and order.lines]
+        plans += await concurrently(waiting, one, at_once=resources.concurrency)
+    return [plan for plan in plans if plan and plan.freight_service]
+
+
+def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
+    """The plan at the price that the last render asked for, where that was more than the estimate."""
+    service = plan.freight_service
+    if service is None or order.freight_minor is None or order.freight_currency != service.price.currency:
+        return plan
+    price = max(service.price, Money(order.freight_minor, order.freight_currency), key=lambda money: money.minor)
+    return replace(plan, freight_service=replace(service, price=price))
+
+
+def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None:
+    """Record that these freight prices were approved."""
+    priced = {plan.order_ref: plan.freight_service.price for plan in plans if plan.freight_service}
+    resources.ledger.change(
+        [OrderChange(order_ref=ref, writes=OrderUpdate.freight_approved(price=price)) for ref, price in priced.items()]
+    )
 
 
 @task(task_run_name="book {label}", **RETRYING)

@@ -49,7 +49,7 @@ def _row(code: ReasonCode, places: list[str]) -> str:
 
 
 def given_by() -> dict[ReasonCode, list[str]]:
-    """The functions, or names of a module, where each code is made a reason: `domain/budget.py: _over`."""
+    """The functions, or names of a module, where each code is made a reason: `domain/holds.py: _over`."""
     found = defaultdict[ReasonCode, list[str]](list)
     for folder in PRODUCT:
         for file in sorted((ROOT / folder).rglob("*.py")):

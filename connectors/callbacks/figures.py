@@ -20,8 +20,8 @@ from connectors.ledger.pace import pace_in
 from connectors.ledger.schema import moves, orders
 from connectors.ledger.spending import day_total
 from connectors.settings import SourcingSettings
-from domain.budget import start_of_day
 from domain.fair_pace import Pace
+from domain.holds import start_of_day
 from domain.states import NEEDS_A_PERSON, ROAD, OrderState
 
 WITHIN = timedelta(days=1)

@@ -22,8 +22,8 @@ from connectors.ledger.records import REASON, Approval, OrderChange, divided, pu
 from connectors.ledger.schema import effects, from_json, matches, orders, parts, to_json
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
-from domain.budget import payable
 from domain.effects import Action
+from domain.holds import payable
 from domain.matching import Match
 from domain.money import Money
 from domain.plan import PlannedOrder

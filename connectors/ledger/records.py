@@ -15,9 +15,8 @@ from sqlalchemy import Connection, Executable
 from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.schema import DECODED_AT_ONCE, from_json, from_text, receivers
 from domain.absence import Absent, NotHappened
-from domain.budget import start_of_day
 from domain.effects import OPEN, REPEATS, Action, Claim, EffectStatus, effect_key
-from domain.holds import Pause
+from domain.holds import Pause, start_of_day
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import FreightQuote, Offer, Quote

@@ -38,9 +38,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connectors.ledger.engine import minor_sum, one_of
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import BEGINS_TO_SPEND, STATUS_OF_THESE, changes, effects, orders
-from domain.budget import BudgetLimits, over_budget
 from domain.decisions import Verdict
 from domain.effects import Action, EffectStatus
+from domain.holds import BudgetLimits, over_budget
 from domain.money import Money
 from domain.states import OrderState
 

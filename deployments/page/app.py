@@ -41,8 +41,7 @@ from connectors.ui_pages import WHAT_WAITS, artifact_page, run_form, run_page, u
 from connectors.xportcn.settings import XportcnSettings
 from deployments.bounded_http import body_of
 from deployments.page.guard import FOLDERS, STYLES, Guard
-from domain.budget import start_of_day
-from domain.holds import Pause
+from domain.holds import Pause, start_of_day
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.states import OrderState
@@ -311,7 +310,7 @@ class Page:
         return RedirectResponse(f"/download?{urlencode({'file': file.name})}", 303)
 
     async def upload(self, request: Request) -> Response:
-        from deployments.page.uploads import MOST_SENT, sent_file, take
+        from deployments.page.guard import MOST_SENT, sent_file, take
 
         if request.method == "GET":
             return self.shown("Upload", takes_file=True)

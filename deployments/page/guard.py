@@ -1,23 +1,35 @@
-"""Guards every request of the page: its host, its password, where it comes from; and the headers of every answer."""
+"""Guards every request of the page, with the headers of every answer; and takes the files that a browser sends."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
+import re
 import time
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from hmac import compare_digest
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import flows.report
+from connectors.book_file import reading_by
+from connectors.durable import whole
+from connectors.inbox import ASKS, Folder, Inbox
+from connectors.request_files import READERS, UnreadableFile, read_request_file
+from connectors.request_files.decoding import MOST_BYTES
+from connectors.settings import BadSetting, SourcingSettings
+from domain.request_remarks import Fault, merged_remarks
+from domain.wording import pluralize
 
 FOLDERS = [Path(__file__).parent, Path(flows.report.__file__).parent]
 OWN, SHARED = ((folder / "page.css").read_text(encoding="utf-8") for folder in FOLDERS)
@@ -97,3 +109,47 @@ class Guard:
                 return None
         self._wrong += bool(given)
         return PlainTextResponse("a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'})
+
+
+MOST_SENT = MOST_BYTES + 4096  # with the lines of a form around a file
+BOUNDARY = re.compile('multipart/form-data;.*boundary="?([^";,]+)', re.I)
+FILE_NAME = re.compile(rb'filename="([^"]*)"', re.I)
+LONGEST_STEM = 40  # of four bytes each: with what is put around them they fit into a file name
+PLANNED = "The next night plans it, and asks you before anything is bought."
+
+
+def sent_file(content_type: str, body: bytes) -> tuple[str, bytes]:
+    """Name and content of the first file of a form. Raises `HTTPException`."""
+    if mark := BOUNDARY.match(content_type):
+        for part in (b"\r\n" + body).split(b"\r\n--" + mark[1].encode(), 3)[1:-1]:
+            head, _, content = part.partition(b"\r\n\r\n")
+            if (name := FILE_NAME.search(head)) and name[1]:
+                return re.split(r"[/\\]", name[1].decode(errors="replace"))[-1], content
+    raise HTTPException(400, "choose a file")
+
+
+def take(settings: SourcingSettings, sent: str, content: bytes) -> tuple[str, Sequence[str], Sequence[Fault]]:
+    """Put a sound file into the inbox, under a name that has it asked about; a faulty one nowhere.
+
+    Answers a title, words and faults. One content under one name is taken once.
+    """
+    stem, suffix = re.sub(r"[^\w-]+", "-", Path(sent).stem)[:LONGEST_STEM].strip("-"), Path(sent).suffix.lower()
+    if suffix not in READERS:
+        return sent, (), [Fault(0, "", f"its name ends in none of {', '.join(READERS)}: save it as one of these")]
+    name = f"{ASKS}{stem or 'requests'}-{hashlib.sha256(content).hexdigest()[:8]}{suffix}"
+    with TemporaryDirectory() as folder:
+        (read := Path(folder, name)).write_bytes(content)
+        try:
+            reading = asyncio.run(reading_by(settings))
+            asked = read_request_file(read, encoding=settings.inbox_encoding, **reading)
+        except (BadSetting, UnreadableFile) as error:
+            return sent, (), [Fault(0, "", str(error).removeprefix(f"{read}: "))]
+    if asked.faults:
+        return f"{sent}: {pluralize(len(asked.faults), 'fault')}, and not taken", (), asked.faults
+    root, title = Inbox(settings.inbox).root, f"{name}: {pluralize(len(asked.orders), 'order')}"
+    for place in (Folder.WORKING, Folder.OPEN, Folder.DONE):
+        if (root / place / name).exists():
+            return f"{title}, not taken again", [f"The folder {place} of the inbox has it already."], ()
+    with whole(root / name) as unfinished:
+        unfinished.write_bytes(content)
+    return f"{title}, in the inbox", [PLANNED, *merged_remarks(asked.warnings)], ()

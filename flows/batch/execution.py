@@ -21,7 +21,7 @@ from domain.states import OrderState
 from flows.batch.chunks import side_by_side
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import run_logger
-from tasks.book_shipment import book_shipments
+from tasks.book_shipment import book_shipments, render_freights
 from tasks.create_order import create_orders
 from tasks.effects.reading_orders import read_whatever
 from tasks.effects.settling import clear_from
@@ -30,7 +30,6 @@ from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import run_task
 from tasks.pay import pay_orders, read_back
-from tasks.render_freight import render_freights
 from tasks.steps import Step
 
 GOOD_FOR = timedelta(days=1)

@@ -24,9 +24,9 @@ from flows.batch.chunks import chunks_with_progress
 from flows.batch.planning import Take, plan_each
 from flows.batch.sorting import OVER, SortedOrders, find_unrecorded, sort_requests, words_of_forgotten
 from flows.prefect_ui.expected_errors import run_logger
+from tasks.create_order import plan_cart
 from tasks.engine.gathering import not_read
 from tasks.engine.resources import Resources
-from tasks.fill_cart import plan_cart
 from tasks.search import with_matches
 
 

@@ -11,9 +11,8 @@ from connectors.ledger.engine import chunked
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import ServiceAway
-from domain.budget import BudgetLimits, over_budget
 from domain.decisions import FINE, Verdict, held
-from domain.holds import first_goes_alone
+from domain.holds import BudgetLimits, first_goes_alone, over_budget
 from domain.matching import Match
 from domain.money import Money
 from domain.offers import Offer

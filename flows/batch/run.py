@@ -12,9 +12,8 @@ from functools import partial
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import drop, plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord, line_of
-from domain.budget import BudgetLimits, over_budget
 from domain.decisions import held
-from domain.holds import MOST
+from domain.holds import MOST, BudgetLimits, over_budget
 from domain.money import Money
 from domain.orders import OrderRequest, without_texts
 from domain.plan import PlannedOrder, PlanSummary
@@ -43,10 +42,10 @@ from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed, batch_finished, budget_used_up
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
+from tasks.book_shipment import approve_freight, estimate_unbooked
 from tasks.effects.kinds import settle_open
 from tasks.engine.lost_ledger import wait_until_settled
 from tasks.engine.resources import Resources
-from tasks.render_freight import approve_freight, estimate_unbooked
 from tasks.snapshot import snapshot_orders, snapshot_plan
 
 SHIPPABLE = (OrderState.PAID, OrderState.HELD)

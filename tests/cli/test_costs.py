@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.costs import show
+from cli.export import show_costs
 from domain.cost_report import CostReport, OrderCost
 from domain.money import Money
 from tests.cli.conftest import Sourcing
@@ -36,7 +36,7 @@ def report(*orders: OrderCost) -> CostReport:
 
 
 def test_orders_reasons_and_the_sums_of_each_batch_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    show(report(cost("A-1", "autumn", 1077), cost("B-1", "winter", None, "no rate"), cost("B-2", "winter", 123)))
+    show_costs(report(cost("A-1", "autumn", 1077), cost("B-1", "winter", None, "no rate"), cost("B-2", "winter", 123)))
 
     told = capsys.readouterr()
     lines = [" ".join(line.replace("│", " ").split()) for line in told.out.splitlines()]
@@ -51,7 +51,7 @@ def test_orders_reasons_and_the_sums_of_each_batch_are_shown(capsys: pytest.Capt
 
 
 def test_of_many_orders_those_without_a_sum_come_first(capsys: pytest.CaptureFixture[str]) -> None:
-    show(report(*(cost(f"A-{at}", "autumn", 100) for at in range(60)), cost("Z-1", "autumn", None, "no rate")))
+    show_costs(report(*(cost(f"A-{at}", "autumn", 100) for at in range(60)), cost("Z-1", "autumn", None, "no rate")))
 
     told = capsys.readouterr().out
     assert told.index("Z-1") < told.index("A-0")

@@ -15,8 +15,7 @@ from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from deployments.automations import OF_OLDER_VERSIONS, automations
-from deployments.registration import remove_old_automations
+from deployments.registration import OF_OLDER_VERSIONS, automations, remove_old_automations
 from deployments.run_recovery import resync_heartbeats
 from tests.deployments.served import Served
 

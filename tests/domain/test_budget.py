@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.budget import BudgetLimits, over_budget, payable, start_of_day
 from domain.decisions import held
+from domain.holds import BudgetLimits, over_budget, payable, start_of_day
 from domain.money import Money, total_of
 from domain.reasons import ReasonCode, earlier
 from tests.verdicts import in_words

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.budget import payable
 from domain.decisions import (
     FINE,
     Left,
@@ -28,6 +27,7 @@ from domain.decisions import (
     missing_address_parts,
     refused,
 )
+from domain.holds import payable
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import LineProblem, Offer, Problem, Quote, QuoteLine, Sku, VolumePrice

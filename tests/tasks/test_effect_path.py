@@ -31,9 +31,9 @@ from domain.states import OrderState
 from flows.batch.execution import may_book, may_create
 from flows.batch.planning import limits_now, spend_limits, within_budget
 from flows.batch.sorting import find_unrecorded
-from tasks import render_freight
+from tasks import book_shipment
 from tasks.after_sale import confirm_cancellations
-from tasks.book_shipment import book_shipments, still_to_book
+from tasks.book_shipment import book_shipments, render_freights, still_to_book
 from tasks.effects.cancel import ACCEPTED
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Sighting, not_shown
@@ -43,7 +43,6 @@ from tasks.effects.settling import settle
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
-from tasks.render_freight import render_freights
 from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -117,7 +116,7 @@ async def test_freight_is_booked_up_to_what_was_approved(
     async def render(*_: Any) -> FreightQuote:
         return quote(cents)
 
-    monkeypatch.setattr(render_freight, "render", render)
+    monkeypatch.setattr(book_shipment, "render", render)
     found: PartialResults[str, ChosenFreight] = PartialResults()
     await render_freights.fn(resources, Step.of({"A-1": order}), found, label="1 of 1")
     assert bool(found) is chosen

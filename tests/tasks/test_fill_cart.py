@@ -13,10 +13,10 @@ from connectors.marketplaces import Offering
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import OrderState
+from tasks.create_order import fill_cart
 from tasks.effects.cart_line import part_of
 from tasks.effects.create_from_cart import PART
 from tasks.engine.resources import Resources
-from tasks.fill_cart import fill_cart
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE
 

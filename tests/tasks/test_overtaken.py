@@ -23,7 +23,7 @@ from domain.reasons import Reason, earlier
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.batch.execution import may_book
-from tasks import render_freight
+from tasks import book_shipment
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.kinds import settle_open
@@ -188,11 +188,11 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
     async def render(*_: object) -> FreightQuote:
         return FreightQuote(render_id="r", services=(service,))
 
-    monkeypatch.setattr(render_freight, "render", render)
+    monkeypatch.setattr(book_shipment, "render", render)
     for _ in range(2):
         orders = resources.ledger.orders(["A-1"])
         chosen: PartialResults[str, ChosenFreight] = PartialResults()
-        await render_freight.render_freights.fn(resources, Step.of(orders), chosen, label="1 of 1")
+        await book_shipment.render_freights.fn(resources, Step.of(orders), chosen, label="1 of 1")
         assert not chosen
         order = resources.ledger.orders(["A-1"])["A-1"]
         assert (order.state, order.reason) == (

@@ -29,8 +29,8 @@ from connectors.ledger.spending import (
 )
 from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import passes
-from domain.budget import start_of_day
 from domain.effects import EffectStatus
+from domain.holds import start_of_day
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.everyday import examples

@@ -24,8 +24,8 @@ from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.after_sale import Refund, RefundKind, RefundState
-from domain.budget import start_of_day
 from domain.effects import Action, EffectStatus
+from domain.holds import start_of_day
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode, earlier
