@@ -164,13 +164,12 @@ def bars_aside() -> Iterator[None]:
     if display is None:
         yield
         return
-    height = len(messages.render_lines(display.get_renderable()))
+    height = len(messages.render_lines(display.get_renderable())) if messages.is_interactive else 0
     display.stop()
     yield
     for task in display.tasks:
         display.update(task.id, visible=not task.finished)
-    if messages.is_interactive:
-        messages.line(max(0, height - 1))  # it begins by wiping as many lines as it had
+    messages.line(max(0, height - 1))  # it begins by wiping as many lines as it had
     display.start()
 
 
