@@ -278,9 +278,9 @@ async def test_only_what_may_have_moved_is_computed_and_the_table_is_as_if_all_w
         return asked[-1]
 
     monkeypatch.setattr(costs, "moved_orders", noted)
-    run = replace(books_run, settings=books_run.settings.model_copy(update={"currency": ""}))
+    run = replace(books_run, settings=books_run.settings.model_copy(update={"currency": books.currency}))
     clock.now = WRITTEN + timedelta(days=2)
-    await costed(run)
+    await costed(books_run)
     written(run, {name: rows_of(name, rows) for name, rows in changed.items()}, "later", minutes=3 * DAY_MINUTES)
     clock.now = WRITTEN + timedelta(days=4)
     report = await costed(run, books)
