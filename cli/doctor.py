@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -19,9 +20,11 @@ from rich.text import Text
 
 from cli.failures import BAD_USAGE, COULD_NOT_RUN, say
 from cli.terminal import console
+from connectors import crash_points
 from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
-from connectors.settings import MissingSetting, SourcingSettings
+from connectors.settings import MissingSetting, SourcingSettings, variable_of
+from connectors.ui_pages import TEMPORARY
 from connectors.xportcn.settings import XportcnSettings
 from deployments.local_server import without_password
 from domain.messages import CAUSE
@@ -30,6 +33,7 @@ from domain.wording import pluralize
 SKEW_ALLOWED_S = 600
 SKEW_WARNING_S = 60
 NOT_CHECKED = "not checked, since the service can't be reached"
+BESIDE_SETTINGS = ("XPORTCN_CREDENTIALS_BLOCK", TEMPORARY, crash_points.VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ def examine(*, live: bool, record: Path | None, write: Path | None, as_json: boo
     checks: list[Callable[[], CheckResult]] = [
         _python,
         _settings,
+        _names,
+        _limits,
         _overrides,
         _data_folder,
         _snapshots,
@@ -108,6 +114,26 @@ def _settings() -> CheckResult:
         return unwell("settings", str(error), "see the table of settings in the README")
     account = "the sandbox's own account" if settings.is_sandbox else f"user {settings.user_id}"
     return well("settings", f"{settings.base_url}, {account}")
+
+
+def _names() -> CheckResult:
+    """Names that no part of the program reads: a limit without its `_CNY` is none."""
+    from dotenv import dotenv_values
+
+    known = [variable_of(one, name) for one in (XportcnSettings, SourcingSettings) for name in one.model_fields]
+    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))} - {*known, *BESIDE_SETTINGS}
+    if not (strange := sorted(name for name in given if name.startswith(("SOURCING_", "XPORTCN_")))):
+        return well("names of settings", "all known")
+    nearest = [f"{near} for {name}" for name in strange for near in get_close_matches(name, known, 1, cutoff=0.75)]
+    remedy = f"did you mean {', '.join(nearest)}?" if nearest else "see docs/reference.md, settings"
+    return CheckResult("names of settings", f"nothing reads {', '.join(strange)}", remedy)
+
+
+def _limits() -> CheckResult:
+    """What a run may spend, and above what a plan waits for a person's yes."""
+    settings = SourcingSettings()
+    limits = {"order": settings.order_limit, "day": settings.day_limit, "approval": settings.approval_limit}
+    return well("limits", ", ".join(f"{name} {limit or 'none'}" for name, limit in limits.items()))
 
 
 def _overrides() -> CheckResult:

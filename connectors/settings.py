@@ -59,11 +59,17 @@ class Settings(BaseSettings):
         raise BadSetting("\n".join(faults))
 
 
+def variable_of(settings: type[BaseSettings], name: str) -> str:
+    """The environment variable of a setting."""
+    alias = settings.model_fields[name].validation_alias
+    return str(alias or f"{settings.model_config.get('env_prefix')}{name}".upper())
+
+
 def _fault(settings: type[BaseSettings], fault: Any) -> str:
     """One fault as a line: the variable, its value unless that is a secret, and the cause."""
     name = str(fault["loc"][0]) if fault["loc"] else ""
     field = settings.model_fields.get(name)
-    variable = f"{settings.model_config.get('env_prefix')}{name}".upper() if field else name
+    variable = variable_of(settings, name) if field else name
     if field is not None and field.annotation is SecretStr:
         why = fault["ctx"]["error"] if fault["type"] == "value_error" else "can't be used"  # a validator of ours
         return f"{variable}: {why}; its value is not shown"

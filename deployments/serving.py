@@ -244,8 +244,8 @@ def _settings_file() -> dict[str, str]:
 
     if Path.cwd() == ROOT:
         return {}
-    ours = ("XPORTCN_", "SOURCING_")
-    return {name: value for name, value in dotenv_values(".env").items() if value and name.startswith(ours)}
+    named = {name.upper(): value for name, value in dotenv_values(".env").items() if value}
+    return {name: value for name, value in named.items() if name.startswith(("XPORTCN_", "SOURCING_"))}
 
 
 @contextmanager

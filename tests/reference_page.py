@@ -14,7 +14,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from cli.main import app
-from connectors.settings import Settings, SourcingSettings
+from connectors.settings import SourcingSettings, variable_of
 from connectors.xportcn.settings import XportcnSettings
 
 ROOT = Path(__file__).parents[1]
@@ -110,12 +110,6 @@ def _settings() -> Iterator[str]:
             for name, field in settings.model_fields.items()
         ]
         yield from _table(("variable", "default", ""), fields)
-
-
-def variable_of(settings: type[Settings], name: str) -> str:
-    """The environment variable of a setting."""
-    alias = settings.model_fields[name].validation_alias
-    return str(alias or f"{settings.model_config.get('env_prefix')}{name}".upper())
 
 
 def _preset(field: FieldInfo) -> str:

@@ -85,6 +85,24 @@ def test_rates_that_can_not_be_used_or_are_old_are_said(
     assert found.format(today=today) in findings["rates"]["found"]
 
 
+def test_limits_are_shown_and_names_that_nothing_reads(
+    sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit whose name has a slip is none; the nearest name is proposed."""
+    monkeypatch.setenv("SOURCING_ORDER_LIMIT_CNY", "500")
+    (tmp_path / ".env").write_text("sourcing_day_limit=5000\nXPORTCN_COLOUR=red\n")
+
+    findings = {finding["check"]: finding for finding in json.loads(sourcing("doctor", "--json").stdout)}
+
+    assert findings["limits"]["found"] == "order 500.00 CNY, day none, approval none"
+    assert findings["names of settings"] == {
+        "check": "names of settings",
+        "found": "nothing reads SOURCING_DAY_LIMIT, XPORTCN_COLOUR",
+        "remedy": "did you mean SOURCING_DAY_LIMIT_CNY for SOURCING_DAY_LIMIT?",
+        "ok": True,
+    }
+
+
 def test_whether_messages_can_go_out_is_said_without_an_address(
     sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

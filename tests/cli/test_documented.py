@@ -10,9 +10,9 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from cli.main import app
-from connectors.settings import SourcingSettings
+from connectors.settings import SourcingSettings, variable_of
 from connectors.xportcn.settings import XportcnSettings
-from tests.reference_page import PAGE, page, variable_of
+from tests.reference_page import PAGE, page
 from tests.running import COLUMNS, ROOT
 from tests.test_vocabulary import PRODUCT
 

@@ -37,6 +37,11 @@ def test_an_address_is_handed_on_as_it_is(tmp_path: Path, monkeypatch: pytest.Mo
     assert (found["SOURCING_BOOK"], found["SOURCING_LEDGER_URL"]) == (book, ledger)
 
 
+def test_a_setting_in_small_letters_counts_for_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at the terminal: a limit of the day would else be none at night."""
+    assert _environment(tmp_path, monkeypatch, "sourcing_day_limit_cny=500\n")["SOURCING_DAY_LIMIT_CNY"] == "500"
+
+
 def test_in_the_programs_folder_runs_read_the_settings_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
