@@ -133,9 +133,10 @@ def replay(
 ) -> int:
     """Let messages count as new: their orders are read again within seconds. Changes nothing by itself."""
     from cli.terminal import console
+    from deployments.receiver import read_arrival
 
     with _store() as store:
-        again = store.replay(numbers)
+        again = store.replay(numbers, read_arrival)
     if again:
         console.print(f"{pluralize(len(again), 'message')} to be read again")
     return _unknown(left) if (left := [number for number in numbers if number not in again]) else 0

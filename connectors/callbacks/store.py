@@ -47,6 +47,8 @@ ANEW: Mapping[str, Any] = {
     "outcome": "",
     "settled_at": None,
 }
+Reader = Callable[[bytes, str, datetime], Arrival]
+UNDERSTOOD = ("kind", "message_type", "marketplace", "order_id", "order_ids", "sent_at")
 SETTLED = (CallbackState.DONE, CallbackState.SET_ASIDE)
 
 
@@ -153,14 +155,20 @@ class CallbackStore:
     # processing
 
     @repeating
-    def replay(self, ids: Iterable[int]) -> list[int]:
-        """Let settled messages wait again; returns their ids. An unreadable message stays set aside."""
-        known = [one.id for one in self.found(ids) if one.order_ids]
-        settled = callbacks.c.state.in_(SETTLED)
-        statement = update(callbacks).where(callbacks.c.id.in_(known), settled)
-        statement = statement.values({**ANEW, "not_before": self.clock()})
+    def replay(self, ids: Iterable[int], read: Reader) -> list[int]:
+        """Let settled messages wait again; returns their ids.
+
+        One without orders is read anew, as by a newer version; while it stays unreadable it stays set aside.
+        """
+        waits, settled = {**ANEW, "not_before": self.clock()}, callbacks.c.state.in_(SETTLED)
+        known = {one.id: row for one in self.found(ids) if (row := _understood(one, read)) is not None}
+        statement = update(callbacks).where(settled).returning(callbacks.c.id)
         with self.transaction() as connection:
-            return sorted(connection.execute(statement.returning(callbacks.c.id)).scalars())
+            changed = [
+                connection.execute(statement.where(callbacks.c.id == number).values({**row, **waits}))
+                for number, row in known.items()
+            ]
+            return [number for one in changed for number in one.scalars()]
 
     @repeating
     def settle(self, outcomes: Mapping[int, Reason], state: CallbackState = CallbackState.DONE) -> None:
@@ -192,6 +200,14 @@ class CallbackStore:
             connection.execute(delete(tickets).where(tickets.c.ended_at < before))
             old = (callbacks.c.state.in_(SETTLED), callbacks.c.last_at < before)
             return connection.execute(delete(callbacks).where(*old)).rowcount
+
+
+def _understood(one: Callback, read: Reader) -> dict[str, Any] | None:
+    """The columns to write before a message's orders can be read: none where they are known; None if unreadable."""
+    if one.order_ids:
+        return {}
+    row = _row(read(one.body, one.source, one.received_at))
+    return {name: row[name] for name in UNDERSTOOD} if row["order_id"] else None
 
 
 def _keeping(statement: Any) -> Any:

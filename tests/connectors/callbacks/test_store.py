@@ -9,6 +9,7 @@ import pytest
 
 from connectors.callbacks.store import CallbackStore, callbacks_url, end_tokens, fits, new_token, valid_digests
 from connectors.callbacks.tickets import GAVE_UP, Tickets
+from deployments.receiver import read_arrival
 from domain.reasons import ReasonCode, because
 from domain.received import CallbackKind, CallbackState
 from tests.clock import MovableClock
@@ -242,8 +243,17 @@ def test_a_settled_message_can_be_replayed(store: CallbackStore, clock: MovableC
     """One that can't be read has nothing to act on."""
     keep(store, clock, posted("1"), b"?", posted("2"))
     store.settle({1: READ})
-    assert store.replay([1, 2, 3, 4]) == [1]
+    assert store.replay([1, 2, 3, 4], read_arrival) == [1]
     assert states(store) == ["waiting", "set_aside", "waiting"]
+
+
+def test_what_could_not_be_read_is_read_anew_when_it_is_replayed(store: CallbackStore, clock: MovableClock) -> None:
+    """A newer version may know its form; the posted bytes stay what they were."""
+    keep(store, clock, b"message=7")
+    assert store.replay([1], lambda *_: arrival(posted("7"), clock)) == [1]
+    (one,) = store.listed()
+    assert (one.order_ids, one.marketplace, one.outcome, one.body) == (("7",), "1688", None, b"message=7")
+    assert heard(store, clock) == 1
 
 
 def test_what_was_settled_long_ago_is_let_go(store: CallbackStore, clock: MovableClock) -> None:
