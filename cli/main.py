@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -352,7 +355,14 @@ app.add_typer(ledger.app, name="ledger")
 
 def main() -> None:
     """The console script."""
-    app()
+    app(refs_last(sys.argv[1:]))
+
+
+def refs_last(arguments: list[str]) -> list[str]:
+    """The arguments with references such as `-1001` behind a `--`, unless they are the value of an option."""
+    pairs = [] if "--" in arguments else pairwise(arguments)
+    refs = [one for before, one in pairs if re.fullmatch("-[0-9][A-Za-z0-9._-]*", one) and not before.startswith("--")]
+    return [*(one for one in arguments if one not in refs), "--", *refs] if refs else arguments
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import refs_last
 from tests.cli.conftest import Sourcing
 from tests.running import ROOT
 
@@ -30,6 +31,20 @@ def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
         2,
         f"sourcing: --budget-cny {budget}: not an amount in yuan, such as 1500 or 99.50\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("resolve -1001 --not-paid", "resolve --not-paid -- -1001"),
+        ("drop -1 A-2 -3b", "drop A-2 -- -1 -3b"),
+        ("drop -- -1 -2", "drop -- -1 -2"),
+        ("run FILE --budget-cny -5 -y", "run FILE --budget-cny -5 -y"),
+    ],
+)
+def test_a_reference_that_begins_with_a_dash_is_none_of_the_options(given: str, read: str) -> None:
+    """As in the commands that `sourcing todo` and the reasons name."""
+    assert " ".join(refs_last(given.split())) == read
 
 
 def test_a_bad_setting_is_named_in_one_line(sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch) -> None:
