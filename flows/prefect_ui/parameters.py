@@ -16,7 +16,7 @@ from domain.cell_table import currency_code
 from domain.differences import OrderId
 from domain.follow_ups import moment_of
 from domain.marketplace import Marketplace
-from domain.money import Money
+from domain.money import Money, yuan
 from domain.request_cells import COLUMNS
 
 SECRET = "secret:"
@@ -51,15 +51,12 @@ def an_amount(text: str, name: str = "Budget in yuan") -> Money | None:
     if not text.strip():
         return None
     try:
-        amount = Money.parse(text)
+        return yuan(text)
     except ValueError:
-        amount = Money(0)
-    if amount.minor <= 0:
         raise BadInput(
             f"{name}: {text[:20]!r} is no amount above 0 with at most two decimals; give one such as 1500 or 99.50, "
             "or leave it empty"
-        )
-    return amount
+        ) from None
 
 
 BudgetCny = Annotated[

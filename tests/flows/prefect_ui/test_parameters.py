@@ -69,6 +69,7 @@ ROWS = "order_ref,item\n" * 1_001
         (BUY, {"requests": PASTED, "limits": {"budget_cny": "-5"}}, "Budget in yuan: '-5' is no amount above 0 with"),
         (BUY, {"requests": PASTED, "limits": {"budget_cny": "0.00"}}, "Budget in yuan: '0.00' is no amount above 0"),
         (BUY, {"requests": PASTED, "limits": {"budget_cny": "1.234"}}, "Budget in yuan: '1.234' is no amount above 0"),
+        (BUY, {"requests": PASTED, "limits": {"budget_cny": "1e5"}}, "Budget in yuan: '1e5' is no amount above 0"),
         (BUY, {"requests": PASTED, "limits": {"done_by": "25:00"}}, "Done by: '25:00' is no time: give one such as"),
         (buy_from_inbox, {"inbox": " "}, "Inbox: name the folder with the request files"),
         (buy_from_inbox, {"budget_cny": "a lot"}, "Budget in yuan: 'a lot' is no amount above 0 with at most two"),
