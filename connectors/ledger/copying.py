@@ -62,6 +62,7 @@ def _is_copied(source: Engine, target: Engine, url: str, to: str) -> bool:
 
 def _require_movable(connection: Connection, url: str, now: datetime) -> None:
     if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # SQLite's commit may take long
         # a claim reads the marks first: the lock waits for claims under way, and later ones see the mark
         connection.execute(text("LOCK TABLE marks IN ACCESS EXCLUSIVE MODE"))
         connection.execute(text("LOCK TABLE orders, effects, batches IN EXCLUSIVE MODE"))

@@ -15,9 +15,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from sqlalchemy import Connection, text
 
 from connectors.ledger.backup import backup, export, restore
-from connectors.ledger.copying import ROWS_AT_ONCE, move_ledger
+from connectors.ledger.copying import ROWS_AT_ONCE, copy_rows, move_ledger
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import put_rows
@@ -418,11 +419,20 @@ def test_a_ledger_with_a_run_at_work_does_not_move(ledger: Ledger, url: str, tmp
         move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=ledger.clock(), by="ann")
 
 
-def test_a_ledger_moves_back_from_postgresql(ledger: Ledger, url: str, postgres: Postgres, tmp_path: Path) -> None:
+def test_a_ledger_moves_back_from_postgresql(
+    ledger: Ledger, url: str, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All rows come along, more than are read at once; the PostgreSQL ledger refuses to buy, the file buys."""
+
+    def waiting(old: Connection, new: Connection) -> dict[str, int]:
+        """PostgreSQL waits for the commit of a large file."""
+        assert old.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "0"
+        return copy_rows(old, new)
+
     put_rows(ledger, [plan(f"B-{number}") for number in range(ROWS_AT_ONCE + 1)])
     away, back = postgres.new_database(), f"sqlite:///{tmp_path / 'back.db'}"
     move_ledger(url, away, now=NOW, by="ann")
+    monkeypatch.setattr("connectors.ledger.copying.copy_rows", waiting)
     assert move_ledger(away, back, now=NOW, by="ann")["orders"] == ROWS_AT_ONCE + 3
     with (
         Ledger(away, clock=MovableClock(), owner="first") as old,
