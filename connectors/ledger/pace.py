@@ -85,14 +85,19 @@ class PaceRows(LedgerRows):
 
     @repeating
     def take_today(self, day: datetime, calls: int, most: int) -> int:
-        """How many of so many calls are left, of `most` on a day; they count as made. Fewer than 0 are given back."""
+        """How many of so many calls are left, of `most` on a day; they count as made.
+
+        Fewer than 0 are given back, unless that day is over by the row: they would count for the next one.
+        """
         is_new = pace.c.at < day
         made = case((is_new, 0), else_=pace.c.permits)
         first = self._ledger.insert(pace).values(one=TODAY, permits=0, at=day, not_before=day, takers={})
         with self._writing() as connection:
             connection.execute(first.on_conflict_do_nothing())
-            row = connection.execute(select(made).where(pace.c.one == TODAY).with_for_update())
-            taken = min(calls, max(0, most - int(row.scalar_one())))
+            row = connection.execute(select(made, pace.c.at).where(pace.c.one == TODAY).with_for_update()).one()
+            if calls < 0 and row.at > day:
+                return 0
+            taken = min(calls, max(0, most - int(row[0])))
             now = {"permits": made + taken, "at": case((is_new, day), else_=pace.c.at)}
             connection.execute(update(pace).where(pace.c.one == TODAY).values(now))
         return taken

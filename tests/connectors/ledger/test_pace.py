@@ -57,6 +57,8 @@ def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
     assert shared[0].pace.take_today(today, -5, 100) == -5
     assert [shared[1].pace.take_today(today, 30, most) for most in (50, 100)] == [0, 5]
     assert shared[2].pace.take_today(tomorrow, 30, 100) == 30
+    assert shared[0].pace.take_today(today, -40, 100) == 0
+    assert shared[2].pace.take_today(tomorrow, 100, 100) == 70
     assert shared[3].pace.poll() == (0, True)
 
 
