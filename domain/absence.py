@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
+from domain.service_orders import Goods, ReferenceField, ServiceOrder, ServiceStatus
 from domain.witnessed import Contradicted, Kind, Lack, Open, Source, Statement
 
 CLOCKS_APART = timedelta(minutes=10)
@@ -324,10 +324,21 @@ def could_be_ours(listed: Iterable[ServiceOrder], account: Account) -> Sequence[
 
 def is_as_created(shown: ServiceOrder, lines: Sequence[OrderLine], total: Money, at: datetime) -> bool:
     """Whether an order has exactly the goods and the total of our create, and its time. What is not shown differs."""
-    goods, ours = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    for one in shown.goods:
-        goods[one.item_id, one.sku_id] += one.quantity
-    for line in lines:
-        ours[line.item_id, line.sku_id] += line.quantity
     is_then = shown.created_at is not None and abs(shown.created_at - at) <= CLOCKS_APART
-    return is_then and goods == ours and shown.total == total
+    return is_then and _pieces(shown.goods) == _pieces(lines) and shown.total == total
+
+
+def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]:
+    """The lines of our create of which an order shows fewer pieces; none where it does not show its goods by id."""
+    if not shown.goods or not all(one.item_id and one.sku_id for one in shown.goods):
+        return []
+    lacks = _pieces(lines) - _pieces(shown.goods)
+    return [line for line in lines if (line.item_id, line.sku_id) in lacks]
+
+
+def _pieces(rows: Iterable[Goods | OrderLine]) -> Counter[tuple[str, str]]:
+    """The pieces of each SKU."""
+    pieces = Counter[tuple[str, str]]()
+    for row in rows:
+        pieces[row.item_id, row.sku_id] += row.quantity
+    return pieces

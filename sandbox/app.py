@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -116,7 +117,7 @@ class Sandbox:
             self._raise_prices(call)
         if rule.kind is Kind.OUT_OF_STOCK:
             self.world.catalogue.sell_out(subjects_of(self.world, call).goods(self.world))
-        answer = self._carried_out(operation, call)
+        answer = self._carried_out(operation, replace(call, in_part=rule.kind is Kind.PART_FAILS))
         return _cut(request) if rule.kind is Kind.DROP_AFTER else answer
 
     def _raise_prices(self, call: Call) -> None:

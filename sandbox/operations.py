@@ -22,11 +22,15 @@ class Envelope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, checked for signature. `late_pay`: orders that it may pay though they are paid by now."""
+    """One request, checked for signature. `late_pay`: orders that it may pay though they are paid by now.
+
+    One `in_part` orders all lines but the last.
+    """
 
     query: Fields
     body: Fields
     late_pay: frozenset[str] = frozenset()
+    in_part: bool = False
 
 
 Handler = Callable[[World, Call], Any]

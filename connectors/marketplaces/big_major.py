@@ -9,7 +9,14 @@ from functools import cache
 
 from connectors.marketplaces import Offering
 from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser, AlibabaChannel, address, cargo
-from connectors.marketplaces.alibaba_1688.reading import domestic_parcels, not_created, problem, traced, trade
+from connectors.marketplaces.alibaba_1688.reading import (
+    domestic_parcels,
+    failed_words,
+    not_created,
+    problem,
+    traced,
+    trade,
+)
 from connectors.marketplaces.lines import (
     PARTLY_SENT,
     LinesByIds,
@@ -169,12 +176,12 @@ def _created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Cr
     """The new orders. Raises `Refused` only for a clear refusal; anything between is `Unanswered`."""
     ids = tuple(order.order_id for order in answer.order_list if order.order_id)
     totals = [order.total_payment for order in answer.order_list if order.total_payment is not None]
-    failed = len(answer.failed_offer_list)
+    failed = failed_words(answer)
     if answer.success and ids and not failed and len(ids) == len(totals) == len(answer.order_list):
         return Created(order_ids=ids, total=total_of(totals))
     if answer.success is False and not answer.order_list:
         raise not_created(big_major.CREATE, answer, lines)
-    words = f"success {answer.success} with order ids {list(ids)}, {len(totals)} amounts and {failed} failed lines"
+    words = f"success {answer.success} with order ids {list(ids)}, {len(totals)} amounts and failed lines {failed}"
     raise unsettled(big_major.CREATE, answer, words)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sandbox import ordering
@@ -45,7 +46,9 @@ def create(world: World, call: Call) -> dict[str, Any]:
     if first_problem(cargo):
         return created([], cargo)
     out_order_id, message = read_out_order_id(world, "1688", call.body), call.body.optional_text("message")
-    return created(place(world, cargo, message, address, out_order_id=out_order_id))
+    failed = [replace(line, problem="500_004") for line in cargo[1:][-1:]] if call.in_part else []
+    placed = place(world, cargo[: len(cargo) - len(failed)], message, address, out_order_id=out_order_id)
+    return created(placed, failed)
 
 
 @operations.get("/alibaba/order/pay/url", effect=True)

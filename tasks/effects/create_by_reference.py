@@ -16,7 +16,7 @@ from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import Channel
 from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders
 from connectors.xportcn.errors import Refused
-from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, two_ids
+from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, left_out, two_ids
 from domain.effects import Action, Claim, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.reasons import Reason, ReasonCode, because
@@ -52,8 +52,17 @@ def ordered(
     return Proof(answer=answer, change=replace(change, writes=fact))
 
 
+def found(order: OrderRecord, shown: ServiceOrder, total: Statement, now: datetime, answer: dict[str, Any]) -> Proof:
+    """As `ordered`, of an order that a reading shows; held where it lacks goods, and not paid as the whole."""
+    if lacks := left_out(shown, order.lines):
+        lines = [f"{line.title} ({line.item_id}) × {line.quantity}" for line in lacks]
+        why = because(ReasonCode.ORDERED_IN_PART, order_id=shown.order_id, order_ref=order.order_ref, lines=lines)
+        return several(order.order_ref, [shown.order_id], why)
+    return ordered(order, shown.order_id, total, shown.created_at or now, answer)
+
+
 def several(order_ref: str, order_ids: Sequence[str], why: Reason) -> Proof:
-    """More than one order was made, or none that has an id: only a person can say which is to be paid."""
+    """More or less than one order was made, or one that has no id: only a person can say what is to be paid."""
     change = OrderChange(order_ref=order_ref, state=OrderState.HELD, why=why)
     return Proof(answer={"order_ids": list(order_ids)}, change=change)
 
@@ -180,9 +189,8 @@ def _found(
             return two_ids(order_ref, Source.DETAIL, "", one.order_id)
     if len(alive) > 1:
         return _several(order_ref, [one.order_id for one in alive])
-    only = alive[0]
-    total = Statement(source=Source.DETAIL, value=at_ids[only.order_id].total)
-    return ordered(order, only.order_id, total, only.created_at or now, {"found": only.order_id})
+    only = at_ids[alive[0].order_id]
+    return found(order, only, Statement(source=Source.DETAIL, value=only.total), now, {"found": only.order_id})
 
 
 def _several(order_ref: str, order_ids: Sequence[str]) -> Proof:

@@ -18,7 +18,7 @@ from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.cart_line import require_cart, row_ids
-from tasks.effects.create_by_reference import Create, ordered, several
+from tasks.effects.create_by_reference import Create, found, ordered, several
 from tasks.effects.kind import Attempt, Proof, Sighting, read_back_each
 
 PART, ROWS_GONE = "cart", "40405"
@@ -67,18 +67,17 @@ class CreateFromCart(Create):
         since = min(begun, default=order.recorded_at) - CLOCK_MARGIN
         cart, rows = require_cart(self.resources, order.marketplace), list(row_ids(self.resources, order).values())
         try:
-            found = await cart.find(order.sourcing_order, rows, since=since)
+            shown = await cart.find(order.sourcing_order, rows, since=since)
         except RowsAreGone as gone:
             return because(ReasonCode.ROWS_ARE_GONE, failure=gone.message)
-        known = {str(one.order_id) for one in ledger.orders_with_ids(one.order_id for one in found).values()}
-        alive = [one for one in found if one.order_id not in known and one.status is not ServiceStatus.CLOSED]
+        known = {str(one.order_id) for one in ledger.orders_with_ids(one.order_id for one in shown).values()}
+        alive = [one for one in shown if one.order_id not in known and one.status is not ServiceStatus.CLOSED]
         if not alive:
             return OwnRecord(shown=Statement(source=Source.CART, value=order.order_ref))
         if len(alive) > 1:
             return _several(order, [one.order_id for one in alive])
-        only, at = alive[0], alive[0].created_at or self.resources.clock()
-        total = Statement(source=Source.LISTED, value=only.total)
-        return ordered(order, only.order_id, total, at, {"order_id": only.order_id})
+        only, now = alive[0], self.resources.clock()
+        return found(order, only, Statement(source=Source.LISTED, value=only.total), now, {"order_id": only.order_id})
 
 
 def _several(order: OrderRecord, order_ids: Sequence[str]) -> Proof:

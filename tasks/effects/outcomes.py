@@ -46,12 +46,16 @@ class Begun:
             self.is_unheard |= isinstance(error, ServiceAway)
             return error
 
-    def done(self, record: EffectRecord, proof: Proof) -> Outcome:
+    def done(self, record: EffectRecord, proof: Proof, failure: str = "") -> Outcome:
+        """It happened. The `failure` that a reading settled is kept with an order that this holds."""
+        change = proof.change
+        if failure and change and change.state is OrderState.HELD and change.why:
+            change = replace(change, why=change.why.but(failure=failure))
         return Outcome(
             claim=record.claim,
             status=EffectStatus.DONE,
             answer=proof.answer,
-            change=proof.change,
+            change=change,
             if_misnamed=self.kind.if_misnamed(self.attempt(record)),
         )
 
@@ -82,7 +86,7 @@ class Begun:
             return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_UNASKED, failure=failure))
         sighting = seen.get(record.key, NOT_READ)
         if isinstance(sighting, Proof):
-            return self.done(record, sighting)
+            return self.done(record, sighting, failure)
         if isinstance(sighting, Reason | Contradicted) or sighting is NOT_READ:
             what = sighting if isinstance(sighting, Reason) else words_of(sighting)
             return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_BUT, failure=failure, seen=what))

@@ -407,5 +407,5 @@ async def _after_silence(chunk: _Chunk, record: EffectRecord, error: Unanswered)
     seen = await chunk.read_back([record])
     proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
     if isinstance(proof, Proof):
-        return chunk.done(record, proof)
+        return chunk.done(record, proof, error.message)
     return chunk.unknown(record, because(ReasonCode.NO_WORD, failure=error.message))

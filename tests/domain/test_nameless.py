@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.absence import is_as_created
+from domain.absence import is_as_created, left_out
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.service_orders import Goods, ServiceOrder, ServiceStatus
@@ -46,3 +46,21 @@ def test_pieces_of_one_sku_count_together() -> None:
 )
 def test_whatever_differs_or_is_not_shown_makes_it_another_s(other: dict[str, Any]) -> None:
     assert not is_as_created(replace(SHOWN, **other), LINES, Money(100), AT)
+
+
+@pytest.mark.parametrize(
+    ("goods", "lacks"),
+    [
+        ((TWO,), []),
+        ((replace(TWO, quantity=3),), []),
+        ((replace(TWO, quantity=1), TWO), []),
+        ((replace(TWO, quantity=1),), [1, 2]),
+        ((replace(TWO, sku_id="3"),), [1, 2]),
+        ((), []),
+        ((replace(TWO, sku_id="", quantity=1),), []),
+        ((replace(TWO, item_id="", quantity=1),), []),
+    ],
+)
+def test_an_order_that_shows_fewer_pieces_lacks_their_lines(goods: tuple[Goods, ...], lacks: list[int]) -> None:
+    """What it does not show by id is no proof."""
+    assert [line.line_no for line in left_out(replace(SHOWN, goods=goods), LINES)] == lacks

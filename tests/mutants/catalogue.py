@@ -221,8 +221,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECT_OUTCOMES,
-                old="        if isinstance(sighting, Proof):\n            return self.done(record, sighting)\n",
-                new="",
+                old="            return self.done(record, sighting, failure)\n",
+                new="            pass\n",
             ),
         ),
         found_by="tests/tasks/test_effects.py::test_a_refusal_of_what_is_done_counts_as_done",

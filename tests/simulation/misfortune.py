@@ -29,6 +29,7 @@ class Kind(StrEnum):
     LATE_EFFECT = "late_effect"
     PRICE_CHANGE = "price_change"
     OUT_OF_STOCK = "out_of_stock"
+    PART_FAILS = "part_fails"
     PRICE_RISES_AFTER = "price_rises_after"
     SELLER_CLOSES = "seller_closes"
     WALLET_SHORT = "wallet_short"

@@ -29,6 +29,7 @@ BY_SANDBOX = {
     Kind.LATE_EFFECT: SandboxKind.LATE_EFFECT,
     Kind.PRICE_CHANGE: SandboxKind.PRICE_CHANGE,
     Kind.OUT_OF_STOCK: SandboxKind.OUT_OF_STOCK,
+    Kind.PART_FAILS: SandboxKind.PART_FAILS,
 }
 
 

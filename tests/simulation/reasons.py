@@ -324,6 +324,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.ID_IS_ANOTHERS_ASKED: played(named_as_the_first(BOOK, "orderId", "shipment_order_id"), TAOBAO, TAOBAO),
     R.ID_TAKEN: played(shown_with_the_first_s_shipment, TAOBAO, TAOBAO),
     R.SEVERAL_ORDERS: bought(tells(Role.CREATE, also("orderList", purchaseId="77"))),
+    R.ORDERED_IN_PART: played(two_products_of_a_seller, ALIBABA, faults={Call.CREATE: [Fault(Kind.PART_FAILS)]}),
     R.CART_BECAME_SEVERAL: in_cart(
         telling(tells("/open/cart/create/order", also("orderList", purchaseId="77"))), order_the_cart
     ),

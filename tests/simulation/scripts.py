@@ -224,7 +224,7 @@ async def own_skus_of_one_variant(scene: Scene) -> None:
 
 async def two_products_of_a_seller(scene: Scene) -> None:
     (request,) = scene.scenario.requests
-    items = {item.id: item for item in scene.world.catalogue.shelf("poizon").items if not item.offline}
+    items = {item.id: item for item in scene.world.catalogue.shelf(request.marketplace).items if not item.offline}
     seller = items[request.lines[0].item].seller
     other = next(item for item in items.values() if item.seller is seller and item.id != request.lines[0].item)
     line = replace(request.lines[0], item=other.id, sku=other.skus[0].id, quantity=other.min_quantity)

@@ -26,7 +26,7 @@ from domain.money import Money
 from domain.offers import ChosenFreight, FreightQuote, FreightService
 from domain.orders import OrderRequest
 from domain.reasons import earlier
-from domain.service_orders import ServiceStatus, Shipment
+from domain.service_orders import Goods, ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.batch.execution import may_book, may_create
 from flows.batch.planning import limits_now, spend_limits, within_budget
@@ -233,6 +233,30 @@ async def test_several_orders_of_one_reference_are_held(resources: Resources, ch
     await settle_open(resources, ["A-1"])
     assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, None)
     assert "77, 78" in now(resources).reason
+
+
+async def test_an_order_that_lacks_a_line_is_held_with_what_the_service_said(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A create that failed in part is found under our reference: its goods are not paid and booked as the whole."""
+    two = (LINE, replace(LINE, line_no=2, sku_id="3", title="lid"))
+    resources.ledger.put_plans([replace(planned("A-1", 100), lines=two)], "batch", approved=True)
+
+    async def create(*_: Any, **__: Any) -> Created:
+        channel.show("77", ServiceStatus.UNPAID, goods=(Goods(item_id="6", sku_id="2", quantity=1),))
+        raise Unanswered("failed lines ['6 库存不足']")
+
+    async def warehouse() -> None:
+        pass
+
+    monkeypatch.setattr(channel, "create", create, raising=False)
+    monkeypatch.setattr(resources, "warehouse", warehouse)
+    await perform(CreateByReference(resources), intents("A-1"), resources.ledger.orders(["A-1"]))
+    assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, None)
+    assert now(resources).reason == (
+        "order 77 of A-1 lacks lid (6) × 1, and is not paid (the service said: failed lines ['6 库存不足']). Let it "
+        "close unpaid and order again under a new order_ref, or take it as it is: sourcing resolve A-1 --ordered 77"
+    )
 
 
 async def test_an_order_that_is_split_while_it_is_created_is_held(

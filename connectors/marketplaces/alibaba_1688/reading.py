@@ -209,7 +209,7 @@ def created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) ->
     if answer.success and ids and not answer.failed_offer_list and total is not None:
         return Created(order_ids=ids, total=total)
     if ids or (answer.success is not False and not answer.failed_offer_list):
-        words = f"success {answer.success} with order ids {list(ids)} and {len(answer.failed_offer_list)} failed lines"
+        words = f"success {answer.success} with order ids {list(ids)} and failed lines {failed_words(answer)}"
         raise unsettled(alibaba_order.CREATE, answer, words)
     raise not_created(alibaba_order.CREATE, answer, lines)
 
@@ -219,6 +219,10 @@ def _created_total(answer: alibaba_order.CreateAnswer, parts: list[alibaba_order
         return answer.total_success_amount
     amounts = [part.order_amount for part in parts if part.order_amount is not None]
     return total_of(amounts) if parts and len(amounts) == len(parts) else None
+
+
+def failed_words(answer: alibaba_order.CreateAnswer | big_major.CreateAnswer) -> list[str]:
+    return [f"{one.offer_id} {one.error_message or one.error_code}" for one in answer.failed_offer_list]
 
 
 def not_created(
