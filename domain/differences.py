@@ -54,8 +54,8 @@ class OpenEffect:
 class LedgerOrder:
     """What the ledger knows of one order, as far as the service can confirm it. Times are UTC.
 
-    `payment_clear_at` is when an accepted payment must show at last. An order that another run has `in_hand` changes
-    meanwhile: it makes no finding.
+    `payment_clear_at` is when an accepted payment, which does not show yet, must show at last. An order that another
+    run has `in_hand` changes meanwhile: it makes no finding.
     """
 
     order_ref: str
@@ -220,7 +220,7 @@ def _payment(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
             remedy=_of_unrecorded(ours),
             seen_amount=theirs.paid or theirs.total,
         )
-    return _dropped(ours, theirs, now) if ours.state is OrderState.PAYMENT_PENDING else None
+    return _dropped(ours, theirs, now)
 
 
 def _of_unrecorded(ours: LedgerOrder) -> str:
@@ -230,16 +230,20 @@ def _of_unrecorded(ours: LedgerOrder) -> str:
 
 
 def _dropped(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding | None:
-    waiting = theirs.status in (ServiceStatus.PAYMENT_PENDING, ServiceStatus.CLOSED, ServiceStatus.OTHER)
-    if waiting or is_paid(theirs) or ours.payment_clear_at is None or now < ours.payment_clear_at:
+    waits = theirs.status in (ServiceStatus.PAYMENT_PENDING, ServiceStatus.OTHER)
+    if waits or is_paid(theirs) or ours.payment_clear_at is None:
         return None
+    closed = theirs.status is ServiceStatus.CLOSED
+    if not closed and (ours.state is not OrderState.PAYMENT_PENDING or now < ours.payment_clear_at):
+        return None
+    if_none, then = ("is missing", "") if closed else ("left", ", then run its request file again")
     return _finding(
         FindingKind.PAYMENT_DROPPED,
         ours,
         expected="a payment, which the service had accepted",
         seen=standing(theirs),
-        remedy=f"look in the wallet's statement. If no money left: sourcing resolve {ours.order_ref} --not-paid, "
-        "then run its request file again",
+        remedy=f"look in the wallet's statement. If no money {if_none}: "
+        f"sourcing resolve {ours.order_ref} --not-paid{then}",
         expected_amount=ours.total,
     )
 

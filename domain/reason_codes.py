@@ -267,10 +267,11 @@ class ReasonCode(StrEnum):
     # paying
     PAYMENT_ACCEPTED = "payment_accepted", waits("the service has accepted the payment and not yet confirmed it")
     PAYMENT_UNCONFIRMED = "payment_unconfirmed", waits("the service has taken the payment and not yet confirmed it")
-    PAYMENT_NOT_TAKEN = "payment_not_taken", doubt("the service accepted the payment at {accepted} and has not taken "
-        "it[; unpaid, the order closes at {closes}]: {remedy}", "look in the console whether order {order_id} waits "
-        "for finance (待财务支付), and in the statement for a bill 支付扣款 of {amount}; if none is there: sourcing "
-        "resolve {order_ref} --not-paid", "resolve", again=True)
+    PAYMENT_NOT_TAKEN = "payment_not_taken", money("the service accepted the payment at {accepted} and has not taken "
+        "it[; unpaid, the order closes at {closes}][; its order was closed ({closed})]: {remedy}", "look in the "
+        "console whether order {order_id} waits for finance (待财务支付), and in the statement for a bill 支付扣款 of "
+        "{amount}[closed? without one of its return (取消提交支付退款)]; if none is there: sourcing resolve "
+        "{order_ref} --not-paid[closed?, else ask the service for the money]", "resolve", again=True)
     FINANCE_REFUSED = "finance_refused", money("not paid: the service's finance refused the payment (支付失败), and it "
         "is not made again by itself; {remedy}", "look in the console at order {order_id} for the cause, and in the "
         "statement whether {amount} came back; have it paid or cancelled there", "status")

@@ -17,6 +17,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.wording import pluralize, shorten
 from flows.after_sale_reporting import AfterSaleReport, Trouble, dry_run_report, remedy_report
+from flows.answers.questions import newest_done
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
 from flows.prefect_ui.artifacts import DryRunRow
@@ -46,14 +47,18 @@ async def dry_run_of(resources: Resources, order_refs: Sequence[str]) -> list[Dr
     paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
     at_service, unread = await read_each(resources, paid)
     why_not = unread | _past_cancelling(at_service)
-    rows = [_dry_run(order, *verdicts[ref], why_not.get(ref)) for ref, order in orders.items()]
+    rows = [_dry_run(resources, order, *verdicts[ref], why_not.get(ref)) for ref, order in orders.items()]
     return [*rows, *(DryRunRow(order_ref=ref, state="", why_not=NOT_THERE) for ref in order_refs if ref not in orders)]
 
 
-def _dry_run(order: OrderRecord, way: CancelWay, why: Reason | None, unread: Reason | None) -> DryRunRow:
+def _dry_run(
+    resources: Resources, order: OrderRecord, way: CancelWay, why: Reason | None, unread: Reason | None
+) -> DryRunRow:
     freight = f"; {ITS_FREIGHT}" if order.shipment is not None else ""
+    payment = newest_done(resources.ledger.effects_of([order.order_ref]), Action.PAY)
+    money = f"; its payment of {payment.amount} was accepted, look for its return (取消提交支付退款)" if payment else ""
     would = {
-        CancelWay.CANCEL: "close it unpaid",
+        CancelWay.CANCEL: f"close it unpaid{money}",
         CancelWay.REFUND: f"ask the seller for {order.paid} back{freight}",
         CancelWay.IS_DONE: "do nothing: it is cancelled, or its money is asked back already",
     }

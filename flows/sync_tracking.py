@@ -315,7 +315,8 @@ async def _notify_parcels(ledger: Ledger, followed: _Followed, moved: Sequence[s
     known = await asyncio.to_thread(ledger.outbox.known, [*causes, *map(stuck_cause, followed.stuck)])
     new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
     held = [ref for ref in moved if followed.lines[ref].state is OrderState.HELD]
-    late = [one for one in ledger.each_order(pending) if one.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
+    waiting = ledger.each_order([ref for ref in pending if ref not in held])
+    late = [one for one in waiting if one.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
     newly = {parcel: words for parcel, words in followed.stuck.items() if stuck_cause(parcel) not in known}
     parcels = of_parcels(new, followed.back, [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days)
     await enqueue(ledger, *parcels, *of_stuck(newly), *of_late_payments([*map(_line, late)]))

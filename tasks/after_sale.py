@@ -15,13 +15,14 @@ from connectors.xportcn.errors import ServiceAway
 from domain.after_sale import UNDER_WAY, Refund, RefundFault, RefundState, standing
 from domain.decisions import judge_paid
 from domain.effects import Action
-from domain.reasons import ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.cancel import CLOCK_MARGIN, Cancel
 from tasks.effects.kinds import settle_open, settled
 from tasks.effects.message import SAY, MessageSeller, words_hash
+from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform, perform_alone
 from tasks.effects.reading_orders import read_each
 from tasks.effects.receipt import ConfirmReceipt
@@ -62,7 +63,8 @@ async def confirm_cancellations(resources: Resources, order_refs: Sequence[str])
         except ServiceAway as away:
             raise_if_it_passes(resources, away)
             return
-        changes = [change for ref, one in shown.items() if (change := _confirmed(orders[ref], one))]
+        money = await not_taken_and_closed(resources, shown)
+        changes = [change for ref, one in shown.items() if (change := _confirmed(orders[ref], one, money.get(ref)))]
         await asyncio.to_thread(resources.ledger.change, changes)
 
 
@@ -74,10 +76,10 @@ def _too_young(resources: Resources, order: OrderRecord) -> timedelta:
     return max(order.ordered_at + after_sale.closes_after + CLOCK_MARGIN - resources.clock(), timedelta(0))
 
 
-def _confirmed(order: OrderRecord, shown: ServiceOrder) -> OrderChange | None:
+def _confirmed(order: OrderRecord, shown: ServiceOrder, money: Reason | None) -> OrderChange | None:
     order_ref = order.order_ref
     if shown.status is ServiceStatus.CLOSED:
-        return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED)
+        return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=money)
     verdict = judge_paid(shown, order.approved, by_us=False)
     if not verdict or not (paid := shown.taken):
         return None

@@ -23,7 +23,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import LEAST_PART, Amount, Contradicted, Paid
 from tasks.effects.create_from_cart import PART as CART
-from tasks.effects.pay import DEBIT, Pay, paid
+from tasks.effects.pay import DEBIT, Pay, not_taken, not_taken_and_closed, paid
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import another_s, by_channel, is_another_s, read_whatever
 from tasks.engine.gathering import ignore
@@ -142,6 +142,7 @@ async def _read_payable(resources: Resources, orders: Orders) -> tuple[dict[str,
         for ref, order in orders.items()
         if ref not in unread and ref not in astray
     }
+    verdicts |= await _closed_after_payment(resources, {ref: shown[ref] for ref in verdicts if ref in shown})
     # the reason of a held order still holds when it can't be read
     waiting = {ref: order for ref, order in orders.items() if ref in unread and order.state is not OrderState.HELD}
     changes = [order.stays(outranking([unread[ref], order.why])) for ref, order in waiting.items()]
@@ -162,6 +163,12 @@ def left_as(order: OrderRecord, left: Left) -> OrderChange:
     stays = order.held if left.how is Payment.STOP else order.stays
     is_nameless = left.why.code is ReasonCode.NO_REFERENCE_YET
     return stays(left.why.but(marketplace=order.marketplace) if is_nameless else left.why)
+
+
+async def _closed_after_payment(resources: Resources, shown: Mapping[str, ServiceOrder]) -> dict[str, Left]:
+    """Why orders are left that closed after their payment was accepted: its return is for a person to look for."""
+    money = await not_taken_and_closed(resources, shown)
+    return {ref: Left(how=Payment.STOP, why=why) for ref, why in money.items()}
 
 
 def _may_be_paid(shown: ServiceOrder) -> bool:
@@ -311,6 +318,7 @@ async def _note_untaken(resources: Resources, orders: Orders, shown: Mapping[str
     ends = (ServiceStatus.PAYMENT_REFUSED, ServiceStatus.CLOSED)
     over = {ref: one for ref, one in shown.items() if one.status in ends}
     verdicts = {ref: judge_payment(one, orders[ref].approved) for ref, one in over.items()}
+    verdicts |= await _closed_after_payment(resources, over)
     late = await _accepted_long_ago(resources, {ref: orders[ref] for ref in shown if ref not in over}, shown)
     await resources.group_commit.change(
         [left_as(orders[ref], verdict) for ref, verdict in verdicts.items() if isinstance(verdict, Left)]
@@ -326,21 +334,14 @@ async def _accepted_long_ago(
     least = min(longest, CLOSES_AFTER - BEFORE_CLOSING)
     old = {ref: order for ref, order in orders.items() if order.ordered_at and now - order.ordered_at >= least}
     effects = await resources.group_commit.effects_of(old) if old else ()
-    accepted = {one.order_ref: one.settled_at or one.intent_at for one in effects if one.action is Action.PAY}
+    accepted = {one.order_ref: one for one in effects if one.action is Action.PAY}
     late: dict[str, Reason] = {}
-    for ref, at in accepted.items():
-        closes = None
+    for ref, payment in accepted.items():
+        at, closes = payment.settled_at or payment.intent_at, None
         if shown[ref].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING):
             closes = (shown[ref].created_at or old[ref].ordered_at or at) + CLOSES_AFTER
         if now >= at + longest or (closes and now >= closes - BEFORE_CLOSING):
-            late[ref] = because(
-                ReasonCode.PAYMENT_NOT_TAKEN,
-                accepted=f"{at:%Y-%m-%d %H:%M} UTC",
-                closes=closes and f"{closes:%Y-%m-%d %H:%M} UTC",
-                order_id=shown[ref].order_id,
-                order_ref=ref,
-                amount=shown[ref].total,
-            )
+            late[ref] = not_taken(payment, shown[ref], closes=f"{closes:%Y-%m-%d %H:%M} UTC" if closes else "")
     return late
 
 

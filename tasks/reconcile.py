@@ -18,7 +18,7 @@ from connectors.snapshots.tables.reconciliation import RECONCILIATION, RUN
 from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import XportcnError
 from domain.differences import Finding, FindingKind, LedgerOrder, OpenEffect
-from domain.effects import Action
+from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import total_of
 from domain.reasons import Detail, Part, ReasonCode, detail
@@ -132,12 +132,12 @@ def _with_open_effects(resources: Resources, read: Callable[[Iterable[str]], lis
     for effect in every_open_effect(ledger):
         opened.setdefault(effect.order_ref, []).append(effect)
     orders = read(opened)
-    pending = [order.order_ref for order in orders if order.state is OrderState.PAYMENT_PENDING]
-    paying = {
+    unpaid = [order.order_ref for order in orders if order.order_id and order.paid is None]
+    accepted = {
         effect.order_ref: effect
-        for refs in chunked(pending)
+        for refs in chunked(unpaid)
         for effect in ledger.effects_of(refs)
-        if effect.action is Action.PAY
+        if effect.action is Action.PAY and effect.status is EffectStatus.DONE
     }
     now = resources.clock()
     return [
@@ -147,7 +147,7 @@ def _with_open_effects(resources: Resources, read: Callable[[Iterable[str]], lis
             in_hand=any(
                 effect.lease_until > now and effect.owner != ledger.owner for effect in opened.get(order.order_ref, ())
             ),
-            payment_clear_at=clear_from(resources, paying[order.order_ref]) if order.order_ref in paying else None,
+            payment_clear_at=clear_from(resources, accepted[order.order_ref]) if order.order_ref in accepted else None,
         )
         for order in orders
     ]

@@ -21,6 +21,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, st
 from domain.states import ROAD, TRAVELLING, OrderState
 from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
+from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import read_each
 from tasks.engine.gathering import PartialResults, gather_missing
@@ -128,7 +129,7 @@ async def _follow(
         word = without_receiver(told, order.request.receiver)[:MOST_WORD]
         resources.unknown[UnknownWord(order.marketplace, Place.PARCEL, word)].add(order.order_ref)
     if shown.status is ServiceStatus.CLOSED:
-        if _is_news(change := _closed(order, shown), order):
+        if _is_news(change := await _closed(resources, order, shown), order):
             changes.append(change)
         return None
     state = state_from_parcels(shown, scans, order.tracking_numbers)
@@ -137,15 +138,17 @@ async def _follow(
     return None
 
 
-def _closed(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
+async def _closed(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     why = shown.close_reason or "no reason given"
-    if order.paid_minor is None:
-        closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why=why)
-        if order.reason_code is ReasonCode.FINANCE_REFUSED:  # where the money is, a person still has to look
-            closed = together([order.why, closed]) or closed
-        state = OrderState.HELD if order.state is OrderState.UNKNOWN else OrderState.CANCELLED
-        return OrderChange(order_ref=order.order_ref, state=state, expected=order.state, why=closed)
-    return order.held(because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why))
+    if order.paid_minor is not None:
+        return order.held(because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why))
+    closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why=why)
+    money = (await not_taken_and_closed(resources, {order.order_ref: shown})).get(order.order_ref)
+    if order.reason_code is ReasonCode.FINANCE_REFUSED:  # where the money is, a person still has to look
+        money = together([order.why, closed])
+    if money or order.state is OrderState.UNKNOWN:
+        return order.held(money or closed)
+    return OrderChange(order_ref=order.order_ref, state=OrderState.CANCELLED, expected=order.state, why=closed)
 
 
 async def report_parcels(

@@ -59,8 +59,8 @@ def _question_of(ledger: Ledger, order: OrderRecord, effect: EffectRecord) -> Op
 
 def accepted_payment(order: OrderRecord, effects: Sequence[EffectRecord]) -> EffectRecord | None:
     """The payment that the service accepted, of an order that it has not shown as paid since."""
-    is_refused = order.reason_code is ReasonCode.FINANCE_REFUSED
-    if order.paid_minor is not None or not (is_refused or order.state is OrderState.PAYMENT_PENDING):
+    is_told = order.reason_code in (ReasonCode.FINANCE_REFUSED, ReasonCode.PAYMENT_NOT_TAKEN)
+    if order.paid_minor is not None or not (is_told or order.state is OrderState.PAYMENT_PENDING):
         return None
     return newest_done(effects, Action.PAY)
 

@@ -149,6 +149,8 @@ async def _about_paying(case: Case) -> ResolutionRecord:
     assert accepted is not None
     settle = timedelta(seconds=case.resources.settings.settle_s)
     case.require_clear(accepted, (accepted.settled_at or accepted.intent_at) + settle, asked_at)
+    if case.order.state is OrderState.CANCELLED:
+        return case.record(accepted, EffectStatus.REFUSED, OrderState.CANCELLED)
     why = because(ReasonCode.PAYMENT_DROPPED, by=case.by, answer=case.answer.words)
     return case.record(accepted, EffectStatus.REFUSED, OrderState.HELD, why=why)
 

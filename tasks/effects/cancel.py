@@ -13,12 +13,13 @@ from connectors.marketplaces.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STA
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim, ResolutionKind
-from domain.reasons import ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, not_shown
+from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.reading_orders import read_orders
 
 CLOCK_MARGIN = timedelta(seconds=1)
@@ -55,7 +56,9 @@ class Cancel(EffectKind):
 
     async def _seen(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
-        return {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
+        money = await not_taken_and_closed(self.resources, shown)
+        refs = {one.effect.key: one.order.order_ref for one in attempts}
+        return {key: _seen(ref, shown.get(ref), money.get(ref)) for key, ref in refs.items()}
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         """The state before the cancellation; the order may have been paid meanwhile."""
@@ -79,10 +82,10 @@ class Cancel(EffectKind):
         return OrderChange(order_ref=attempt.order.order_ref, state=self.state_if_not_done(attempt), why=why)
 
 
-def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:
+def _seen(order_ref: str, shown: ServiceOrder | None, money: Reason | None) -> Sighting:
     if shown is None:
         return not_shown()
     if shown.status is not ServiceStatus.CLOSED:
         return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.CANCELLED)
+    change = OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=money)
     return Proof(answer={"status": shown.status}, change=change)

@@ -13,7 +13,7 @@ from connectors.marketplaces.refusals import NOT_PAID, means_no
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import OwnRecord
 from domain.decisions import PAID_FOR_NOTHING, judge_paid, refused_by_finance, still_unknown, unknown_state
-from domain.effects import Action, Claim, ResolutionKind
+from domain.effects import Action, Claim, EffectStatus, ResolutionKind
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -33,6 +33,7 @@ from domain.witnessed import (
 )
 from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, not_shown
 from tasks.effects.reading_orders import read_orders
+from tasks.engine.resources import Resources
 
 DEBIT = "debit"
 """The value of `XPORTCN_PAY_IS` for a service whose payments take the money at once."""
@@ -107,6 +108,30 @@ class Pay(EffectKind):
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.PAYMENT_REFUSED, failure=refusal.message)
         return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why)
+
+
+def not_taken(payment: EffectRecord, shown: ServiceOrder, *, closes: str = "", closed: str = "") -> Reason:
+    """What to look for, of a payment that the service accepted and whose order is not shown as paid."""
+    return because(
+        ReasonCode.PAYMENT_NOT_TAKEN,
+        accepted=f"{payment.settled_at or payment.intent_at:%Y-%m-%d %H:%M} UTC",
+        closes=closes,
+        closed=closed,
+        order_id=shown.order_id,
+        order_ref=payment.order_ref,
+        amount=payment.amount or shown.total,
+    )
+
+
+async def not_taken_and_closed(resources: Resources, shown: Mapping[str, ServiceOrder]) -> dict[str, Reason]:
+    """What to look for, of orders that closed unpaid after the service had accepted their payment."""
+    closed = {ref: one for ref, one in shown.items() if one.status is ServiceStatus.CLOSED and not one.payment}
+    effects = await resources.group_commit.effects_of(closed)
+    paying = {one.order_ref: one for one in effects if one.action is Action.PAY and one.status is EffectStatus.DONE}
+    return {
+        ref: not_taken(one, closed[ref], closed=closed[ref].close_reason or "no reason given")
+        for ref, one in paying.items()
+    }
 
 
 def _may_be_submitted(effect: EffectRecord) -> Open:

@@ -183,17 +183,20 @@ def test_an_accepted_payment_that_was_dropped() -> None:
     assert compared([pending], [theirs_unpaid(status=ServiceStatus.PAYMENT_PENDING)]).findings == ()
 
 
+@pytest.mark.parametrize("state", [OrderState.PAYMENT_PENDING, OrderState.HELD, OrderState.CANCELLED])
+def test_an_accepted_payment_of_an_order_that_closed_is_asked_about(state: OrderState) -> None:
+    """Also where both accounts have it as over: its money may be away. Nothing advises to buy the goods again."""
+    order = unpaid(state=state, payment_clear_at=NOW + timedelta(seconds=1))
+    finding = only([order], [theirs_unpaid(status=ServiceStatus.CLOSED)])
+    assert (finding.kind, finding.seen) == (FindingKind.PAYMENT_DROPPED, "closed unpaid")
+    assert finding.remedy == ("look in the wallet's statement. If no money is missing: sourcing resolve A-1 --not-paid")
+
+
 @pytest.mark.parametrize(
     ("order", "shown", "seen", "remedy"),
     [
         (
             unpaid(),
-            theirs_unpaid(status=ServiceStatus.CLOSED),
-            "closed unpaid",
-            "sourcing cancel A-1 closes it here too; to buy it after all, give it a new order_ref",
-        ),
-        (
-            unpaid(state=OrderState.PAYMENT_PENDING, payment_clear_at=NOW),
             theirs_unpaid(status=ServiceStatus.CLOSED),
             "closed unpaid",
             "sourcing cancel A-1 closes it here too; to buy it after all, give it a new order_ref",

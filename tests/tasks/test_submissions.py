@@ -13,11 +13,15 @@ from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import Reason
+from domain.reasons import Reason, ReasonCode
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
+from domain.wording import ReasonKind
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import next_follow_up
+from flows.cancel_orders import dry_run_of
+from tasks.after_sale import confirm_cancellations
+from tasks.effects.cancel import ACCEPTED
 from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
@@ -27,6 +31,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns
 from tests.flows.answers.test_resolve import FakeChannel
 from tests.tasks.test_pay import ordered, pay
+from tests.tasks.test_refund import FakeAfterSale
 
 ASKED = (
     "no answer to pay: the order is shown as unpaid, which proves nothing where paying may be a submission "
@@ -227,9 +232,56 @@ async def test_a_refused_payment_whose_order_closes_is_still_looked_for(
     asked: PartialResults[str, Reason | None] = PartialResults()
     await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), asked)
     state, reason = standing(next_run)
-    assert state is OrderState.CANCELLED
+    assert state is OrderState.HELD
     assert reason.startswith("not paid: the service's finance refused the payment")
     assert "the marketplace closed the unpaid order" in reason
+
+
+GONE = (
+    "the service accepted the payment at 2026-01-01 12:00 UTC and has not taken it; its order was closed "
+    "(BUYER_NO_PAY): look in the console whether order 77 waits for finance (待财务支付), and in the statement for a "
+    "bill 支付扣款 of 1.00 CNY without one of its return (取消提交支付退款); if none is there: sourcing resolve A-1 "
+    "--not-paid, else ask the service for the money"
+)
+
+
+async def test_an_accepted_payment_whose_order_closes_is_looked_for_until_a_person_has_found_it(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """Nothing advises to order again before: runs, tracking and to-dos ask for the bill and its return."""
+    accepts(channel, resources, clock)
+    await pay(resources)
+    channel.show("77", ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY")
+    await confirm_payments(resources, ["A-1"])
+    assert standing(resources) == (OrderState.HELD, GONE)
+    await nights(next_run, clock, 1)
+    await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), PartialResults())
+    assert standing(next_run) == (OrderState.HELD, GONE)
+    assert ReasonCode.PAYMENT_NOT_TAKEN.words.kind is ReasonKind.MONEY
+    await say(next_run, ResolutionKind.NOT_PAID)
+    await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), PartialResults())
+    assert standing(next_run) == (OrderState.CANCELLED, "the marketplace closed the unpaid order (BUYER_NO_PAY)")
+
+
+async def test_a_cancelled_order_keeps_the_question_for_its_accepted_payment(
+    resources: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """The dry run says it beforehand, and the cancelled order afterwards, until it is answered."""
+    accepts(channel, resources, clock)
+    after_sale = cast(Any, FakeAfterSale())
+    resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, channel), cast(Any, None), after_sale=after_sale)
+    await pay(resources)
+    (row,) = await dry_run_of(resources, ["A-1"])
+    assert row.would == (
+        "close it unpaid; its payment of 1.00 CNY was accepted, look for its return (取消提交支付退款)"
+    )
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=ACCEPTED)])
+    channel.show("77", ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY")
+    await confirm_cancellations(resources, ["A-1"])
+    assert standing(resources) == (OrderState.CANCELLED, GONE)
+    clock.advance(100_000)
+    await say(resources, ResolutionKind.NOT_PAID)
+    assert standing(resources) == (OrderState.CANCELLED, "ann answered: --not-paid")
 
 
 async def test_where_one_debits_at_once_an_unpaid_order_contradicts_that_it_was_paid(
