@@ -300,9 +300,9 @@ class ReasonCode(StrEnum):
     PAID_NO_FREIGHT = "paid_no_freight", money("paid, not booked: no freight service {wish!r}[; offered: {offered}]. "
         "{remedy}", "Run again once it is offered, or ask for the money back: sourcing refund", "run")
     FREIGHT_UNAPPROVED = "freight_unapproved", choice("paid, not booked: freight of {price} was not approved. {remedy}",
-        "Run again to approve it", "run")
+        "Run it without --yes, or from the Prefect UI, to approve it", "run")
     FREIGHT_ROSE = "freight_rose", limit("paid, not booked: freight rose to {price}, approved {approved}. {remedy}",
-        "Run again to approve it", "run")
+        "Run it without --yes, or from the Prefect UI, to approve it", "run")
     SEVERAL_SHIPMENTS = "several_shipments", money("the warehouse shows {count} shipments for this order: {ids}. "
         "{remedy}", "Cancel all but one")
     FREIGHT_CHARGED_MORE = "freight_charged_more", note("the warehouse charges {fee}, approved was {approved}: "

@@ -92,23 +92,36 @@ def _above_approved(order: OrderRecord, service: FreightService) -> Reason | Non
     return because(ReasonCode.FREIGHT_ROSE, price=price, approved=approved) if price > approved else None
 
 
-async def estimate_unbooked(resources: Resources, order_refs: Sequence[str]) -> list[PlannedOrder]:
-    """The present cost of shipping begun orders, to be approved again. Those without an estimate are left out."""
+async def estimate_unbooked(
+    resources: Resources, order_refs: Sequence[str], *, beforehand: bool = False
+) -> list[PlannedOrder]:
+    """The present cost of shipping begun orders, to be approved again. Those without an estimate are left out.
+
+    A yes given `beforehand` renews approvals that were withdrawn, and raises none unless the approval limit counts
+    freight.
+    """
+    settings = resources.settings
+    may_rise = not beforehand or (settings.approval_limit is not None and settings.approval_counts_freight)
 
     async def one(order: OrderRecord) -> PlannedOrder | None:
         try:
-            return _at_least(order, await with_freight(resources, replace(order.plan, offers=())))
+            plan = _at_least(order, await with_freight(resources, replace(order.plan, offers=())))
         except Misconfigured:
             raise
         except XportcnError:
             return None
+        if (service := plan.freight_service) is None:
+            return None
+        is_new = may_rise if _above_approved(order, service) else order.plan_hash is None
+        return plan if is_new or not beforehand else None
 
     plans: list[PlannedOrder | None] = []
     for some in chunked(order_refs):
         orders = resources.ledger.each_order(some)
-        waiting = [order for order in orders if order.shipment is None and order.lines]
+        unbooked = [order for order in orders if order.shipment is None and order.lines]
+        waiting = [order for order in unbooked if may_rise or order.plan_hash is None]
         plans += await concurrently(waiting, one, at_once=resources.concurrency)
-    return [plan for plan in plans if plan and plan.freight_service]
+    return [plan for plan in plans if plan]
 
 
 def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:

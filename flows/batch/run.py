@@ -156,7 +156,8 @@ class BatchRun:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
         fine = self._within(budget, await self._planned(work.to_plan))
         asked = {plan.order_ref for plan in fine}
-        freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
+        begun = work.under_way if self.source.asks else ()
+        freight = await estimate_unbooked(self.resources, begun, beforehand=not ask)
         ahead = first_payments_ahead(self.resources.ledger, self.source.requests, asked)
         question = SummarizedRequest(
             batch_id=self.batch_id,

@@ -611,6 +611,13 @@ MUTANTS = (
         "test_nothing_is_paid_or_booked_beyond_what_is_approved_at_that_moment",
     ),
     Mutant(
+        name="freight-approves-itself",
+        means="freight that rose to any price is held once, and booked by the next night that is approved beforehand",
+        edits=(Edit(file=BOOK_TASK, old="is_new = may_rise if", new="is_new = True if"),),
+        found_by="tests/tasks/test_effect_path.py::"
+        "test_a_yes_given_beforehand_raises_freight_only_where_the_approval_limit_counts_it",
+    ),
+    Mutant(
         name="look-takes-up-what-is-held",
         means="what waits for a person is paid and booked by a look that asks nobody",
         edits=(

@@ -36,7 +36,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     went_on: list[str] = []
     approved = ["A-2"]
 
-    async def estimate(_: Resources, order_refs: Sequence[str]) -> list[PlannedOrder]:
+    async def estimate(_: Resources, order_refs: Sequence[str], **__: Any) -> list[PlannedOrder]:
         return [planned(ref) for ref in order_refs]
 
     async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:

@@ -25,6 +25,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import ChosenFreight, FreightQuote, FreightService
 from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from domain.service_orders import Goods, ServiceStatus, Shipment
 from domain.states import OrderState
@@ -33,7 +34,7 @@ from flows.batch.planning import limits_now, spend_limits, within_budget
 from flows.batch.sorting import find_unrecorded
 from tasks import book_shipment
 from tasks.after_sale import confirm_cancellations
-from tasks.book_shipment import book_shipments, render_freights, still_to_book
+from tasks.book_shipment import book_shipments, estimate_unbooked, render_freights, still_to_book
 from tasks.effects.cancel import ACCEPTED
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Sighting, not_shown
@@ -124,6 +125,37 @@ async def test_freight_is_booked_up_to_what_was_approved(
         after = now(resources)
         assert (after.state, after.freight_minor) == (OrderState.HELD, 501)
         assert "freight rose to 5.01 USD, approved 5.00 USD" in after.reason
+
+
+@pytest.mark.parametrize(
+    ("cents", "declined", "counts", "asked"),
+    [
+        (501, False, False, []),
+        (501, True, False, []),
+        (501, False, True, [501]),
+        (500, False, True, []),
+        (500, True, False, [500]),
+    ],
+)
+async def test_a_yes_given_beforehand_raises_freight_only_where_the_approval_limit_counts_it(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, cents: int, asked: list[int], *, declined: bool, counts: bool
+) -> None:
+    """Approved 5.00 USD. A yes that was withdrawn it may renew; a person may approve any price."""
+    settings = {"approval_limit_cny": "100" if counts else "", "approval_counts_freight": counts}
+    resources.settings = resources.settings.model_copy(update=settings)
+    asking = OrderUpdate.freight_asked(price=Money(cents, "USD"), voids_approval=False)
+    if declined:
+        asking |= OrderUpdate.approval_withdrawn()
+    order = paid(resources)
+    resources.ledger.change([OrderChange(order_ref=order.order_ref, writes=asking)])
+
+    async def estimated(_: Resources, plan: PlannedOrder) -> PlannedOrder:
+        return replace(plan, freight_service=FREIGHT)
+
+    monkeypatch.setattr(book_shipment, "with_freight", estimated)
+    beforehand = await estimate_unbooked(resources, ["A-1"], beforehand=True)
+    assert [plan.freight_service.price.minor for plan in beforehand if plan.freight_service] == asked
+    assert len(await estimate_unbooked(resources, ["A-1"])) == 1
 
 
 async def test_an_order_that_the_marketplace_closed_is_not_booked(resources: Resources, channel: FakeChannel) -> None:

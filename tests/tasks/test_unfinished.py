@@ -61,7 +61,7 @@ def executed(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[list
         fresh = [one.order_ref for one in orders if one.state is OrderState.PLANNED]
         resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in fresh])
 
-    async def nothing(*_: Any) -> list[PlannedOrder]:
+    async def nothing(*_: Any, **__: Any) -> list[PlannedOrder]:
         return []
 
     async def snapshot(*_: Any) -> str:
