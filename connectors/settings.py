@@ -153,8 +153,8 @@ class SourcingSettings(Settings):
     approval_limit_cny: str = Field(
         "",
         description=(
-            "A plan whose goods and postage are above this, in yuan, needs a person's yes, even with `--yes`; empty is "
-            "none"
+            "A plan whose goods and postage, with what a yes given beforehand has bought of its batch, are above this, "
+            "in yuan, needs a person's yes, even with `--yes`; empty is none"
         ),
     )
     approval_counts_freight: bool = Field(

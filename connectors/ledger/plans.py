@@ -12,21 +12,21 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, select, update
+from sqlalchemy import Connection, Executable, bindparam, exists, or_, select, update
 
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import REASON, Approval, OrderChange, divided, put_receivers
-from connectors.ledger.schema import effects, from_json, matches, orders, parts, to_json
+from connectors.ledger.schema import effects, from_json, matches, moves, orders, parts, to_json
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.effects import Action
 from domain.holds import payable
 from domain.matching import Match
 from domain.money import Money
-from domain.plan import PlannedOrder
+from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import Reason, ReasonCode, because, read, stored
 from domain.states import NEVER_BEGUN, OrderState
 from domain.witnessed import Contradicted
@@ -38,6 +38,17 @@ _PLANS = select(
     *(orders.c[one] for one in ("order_ref", "batch_id", "fingerprint", "marketplace", "seller_id", "lines", "quote"))
 ).where(one_of(orders.c.order_ref, "refs"))
 _ORDERING = BEGUN.where(effects.c.action == Action.CREATE)
+_PRICED = ("order_ref", "plan_hash", "approved_minor", "currency", "freight_approved_minor", "freight_currency")
+_APPROVED_BY = select(*(orders.c[one] for one in _PRICED)).where(
+    orders.c.batch_id == bindparam("batch"),
+    or_(orders.c.plan_hash.is_not(None), orders.c.order_id.is_not(None)),
+    or_(orders.c.paid_minor.is_not(None), orders.c.state.not_in((OrderState.CANCELLED, OrderState.REFUSED))),
+    exists().where(
+        moves.c.order_ref == orders.c.order_ref,
+        moves.c.reason_code == ReasonCode.APPROVED,
+        moves.c.reason_facts["by"].as_string() == bindparam("by"),
+    ),
+)
 
 
 def plan_hash(plan: PlannedOrder) -> str:
@@ -172,6 +183,20 @@ def _approved(approval: Approval, tolerance: Decimal) -> OrderChange:
     return OrderChange(
         order_ref=approval.order_ref, state=OrderState.PLANNED, why=approval.why, writes=OrderUpdate(columns)
     )
+
+
+def approved_by(ledger: Transactions, batch_id: str, by: str) -> list[PlanSummary]:
+    """The plans of a batch that were approved by this word, and that cost something or may."""
+    return [
+        PlanSummary(
+            order_ref=row["order_ref"],
+            plan_hash=row["plan_hash"] or "",
+            total=Money(row["approved_minor"] or 0, row["currency"]),
+            freight=Money(freight, row["freight_currency"]) if (freight := row["freight_approved_minor"]) else None,
+            is_fine=True,
+        )
+        for row in ledger.rows(_APPROVED_BY, {"batch": batch_id, "by": by})
+    ]
 
 
 def _hash_of_row(row: Mapping[str, Any]) -> str:

@@ -341,7 +341,7 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: 
     """
     above = above_limit(question, settings, utc_now())
     if yes and not above:
-        return Decision(approved=question.refs, by=BEFOREHAND, unasked=question)
+        return Decision(approved=question.refs, by=BEFOREHAND)
     question = replace(question, why=why_asked(above, settings, yes=yes))
     if (person := approver.get()) is not no_approver:
         said, name = person(question), getpass.getuser()
@@ -360,9 +360,8 @@ def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) 
     """No person can be asked about a plan above the limit: begun orders are shipped, as far as the limit allows."""
     why = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
     begun = ApprovalRequest(batch_id=question.batch_id, to_buy=(), to_ship=question.to_ship, allowed=question.allowed)
-    if above_limit(begun, settings, utc_now()):
-        return Decision(approved=[], by=BEFOREHAND, why_not=why, goes_on=True)
-    return Decision(approved=begun.refs, by=BEFOREHAND, why_not=why, goes_on=True, unasked=begun)
+    approved = [] if above_limit(begun, settings, utc_now()) else begun.refs
+    return Decision(approved=approved, by=BEFOREHAND, why_not=why, goes_on=True)
 
 
 def has_deployment() -> bool:

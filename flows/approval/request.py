@@ -27,8 +27,8 @@ class ApprovalRequest:
     """The subject of an approval: orders to buy, and freight of orders that were begun earlier.
 
     `to_buy` may be read from the ledger at each access. `warnings` are of the request file, `why` is the reason for
-    asking. While buying is `paused`, approved orders wait until it is resumed. `allowed` is what the yes given
-    beforehand has approved in this run already: the approval limit is for all of it. `beside` reads the orders of the
+    asking. While buying is `paused`, approved orders wait until it is resumed. `allowed` is what a yes given
+    beforehand has approved of the batch already: the approval limit is for all of it. `beside` reads the orders of the
     batch that are not asked about and wait for a person; `pictures` are those to show.
     """
 
@@ -38,7 +38,7 @@ class ApprovalRequest:
     warnings: Sequence[Remark] = ()
     why: str = ""
     paused: Pause | None = None
-    allowed: Sequence[ApprovalRequest] = ()
+    allowed: Sequence[PlanSummary] = ()
     beside: Callable[[], Sequence[ReportLine]] = tuple
     pictures: Pictures = NO_PICTURES
 
@@ -89,8 +89,8 @@ class SummarizedRequest(ApprovalRequest):
 class Decision:
     """Which orders may be bought or shipped, by whose word, and why not the others (`why_not`).
 
-    `stops` is a no to everything: orders that were begun earlier are left alone as well. `unasked` is what a yes given
-    beforehand approved. `drops`: the others are not wanted any more.
+    `stops` is a no to everything: orders that were begun earlier are left alone as well. `drops`: the others are not
+    wanted any more.
     """
 
     approved: Collection[str]
@@ -98,7 +98,6 @@ class Decision:
     why_not: Reason | None = None
     goes_on: bool = False
     drops: bool = False
-    unasked: ApprovalRequest | None = None
 
     @property
     def stops(self) -> bool:
@@ -148,16 +147,18 @@ def rates_of(settings: SourcingSettings) -> Rates:
 def above_limit(question: ApprovalRequest, settings: SourcingSettings, now: datetime) -> str:
     """Why a plan needs a person's yes, as the end of a sentence; empty where it is within the approval limit.
 
-    Freight counts where the settings say so, and a sum that can't be converted today never counts as 0.
+    Freight counts where the settings say so, and a sum that can't be converted today never counts as 0. A plan without
+    anything that counts needs none.
     """
-    if (limit := settings.approval_limit) is None:
+    limit, counts = settings.approval_limit, question.total.minor or settings.approval_counts_freight
+    if limit is None or not counts:
         return ""
     counted = _counted(question, settings, now)
     if counted.is_within(limit):
         return ""
     bound = f"the approval limit of {limit} (SOURCING_APPROVAL_LIMIT_CNY)"
     if counted.money > limit:
-        with_earlier = ", with what this run was allowed before," if question.allowed else ""
+        with_earlier = ", with what its batch was allowed before," if question.allowed else ""
         return f"its {_what(settings)} of {counted.money}{with_earlier} are above {bound}"
     return f"whether its {_what(settings)} are within {bound} is not known: {'; '.join(counted.lacks)}"
 
@@ -178,12 +179,11 @@ def _what(settings: SourcingSettings) -> str:
 
 
 def _counted(question: ApprovalRequest, settings: SourcingSettings, now: datetime) -> Sum:
-    asked = (*question.allowed, question)
-    total = total_of([one.total for one in asked])
+    total = total_of([question.total, *(one.total for one in question.allowed)])
     if not settings.approval_counts_freight:
         return Sum(money=total)
     today = now.astimezone(ZoneInfo(settings.timezone)).date()
     sums: dict[str, Money] = {}
-    for amount in (total, *chain.from_iterable(one.freight for one in asked)):
+    for amount in (total, *question.freight, *(one.freight for one in question.allowed if one.freight)):
         add_to(sums, amount)
     return in_one(sums.values(), total.currency, rates_of(settings), today, ROUND_CEILING)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import drop, plan_hash
+from connectors.ledger.plans import approved_by, drop, plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord, line_of
 from domain.decisions import held
 from domain.holds import MOST, BudgetLimits, over_budget
@@ -22,8 +22,8 @@ from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
-from flows.approval.form import decide
-from flows.approval.request import ApprovalRequest, Decision, SummarizedRequest, in_utc
+from flows.approval.form import BEFOREHAND, decide
+from flows.approval.request import Decision, SummarizedRequest, in_utc
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.batch.plan_sources import PlanSource, summary_of
@@ -77,7 +77,6 @@ class BatchRun:
         self.postponed: dict[str, OrderRequest] = {}
         self.matches: dict[str, list[MatchLine]] = {}
         self.approved: dict[str, str] = {}
-        self.unasked: list[ApprovalRequest] = []
         self.tried: list[str] = []
         if done_by is not None:
             resources.breaker.until((done_by - resources.clock()).total_seconds())
@@ -165,7 +164,7 @@ class BatchRun:
             to_ship=freight,
             warnings=[*self.source.warnings, *ahead],
             paused=self.resources.paused,
-            allowed=tuple(self.unasked),
+            allowed=self._allowed(asked, freight),
             summaries=fine,
             beside=partial(self._waiting, [one.order_ref for one in work.to_plan if one.order_ref not in asked]),
             pictures=self.resources.pictures,
@@ -186,6 +185,17 @@ class BatchRun:
                 refs = await self.coordinator.bought(left, self.approved, feed.emit)
                 await settle_open(self.resources, refs)
             await self._execute(refs, budget, feed)
+
+    def _allowed(self, to_buy: Collection[str], to_ship: Sequence[PlannedOrder]) -> Sequence[PlanSummary]:
+        """What a yes given beforehand has approved of the batch so far, but for what is asked about now."""
+        if self.resources.settings.approval_limit is None:
+            return ()
+        shipped = {plan.order_ref for plan in to_ship}
+        return [
+            replace(plan, freight=None) if plan.order_ref in shipped else plan
+            for plan in approved_by(self.resources.ledger, self.batch_id, BEFOREHAND)
+            if plan.order_ref not in to_buy
+        ]
 
     def _waiting(self, refs: Sequence[str]) -> list[ReportLine]:
         orders = self.resources.ledger.each_order(refs)
@@ -302,7 +312,6 @@ class BatchRun:
             return None
         decision = await decide(question, self.resources.settings, self.resources.ledger, yes=yes)
         self._hold(question, decision)
-        self.unasked += [decision.unasked] if decision.unasked else []
         if decision.is_silence:
             run_logger().warning("Batch %s: %s; its orders are held", self.batch_id, decision.not_bought)
         else:

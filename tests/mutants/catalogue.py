@@ -670,8 +670,8 @@ MUTANTS = (
     ),
     Mutant(
         name="limit-counts-each-plan-alone",
-        means="a plan above the approval limit is bought unasked, in two parts",
-        edits=(Edit(file="flows/batch/run.py", old="            allowed=tuple(self.unasked),\n", new=""),),
+        means="a batch above the approval limit is bought unasked, in two parts, of one night or of two",
+        edits=(Edit(file="flows/batch/run.py", old="            allowed=self._allowed(asked, freight),\n", new=""),),
         found_by="tests/tasks/test_unfinished.py::"
         "test_what_is_planned_later_counts_to_the_approval_limit_with_what_the_yes_allowed_before",
     ),

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.ledger.records import Approval
+from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.plans import approved_by
+from connectors.ledger.records import Approval, OrderChange
+from connectors.ledger.store import Ledger
 from domain.decisions import held
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
+from domain.states import OrderState
 from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice
-from flows.approval.form import decision_of
+from flows.approval.form import BEFOREHAND, decision_of
 from flows.approval.request import Decision, SummarizedRequest
 from flows.approval.words import AskedPlan
 from flows.batch.plan_sources import StoredPlans, summary_of
 from tasks.engine.resources import Resources
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned
 
@@ -55,6 +61,34 @@ def test_a_yes_is_written_with_what_it_was_said_to(resources: Resources) -> None
     order = resources.ledger.orders(["B-1"])["B-1"]
     assert (order.state, order.reason, order.plan_hash) == ("planned", "ann", summary_of(plan).plan_hash)
     assert (order.approved, order.freight_approved_minor, order.freight_currency) == (Money(1000), 500, "USD")
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_what_was_approved_beforehand_counts_while_it_costs_something_or_may(
+    dialect: str, request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock
+) -> None:
+    """Approved and to be ordered, or ordered, although shipping it was declined since; not what a person approved."""
+    server = request.getfixturevalue("postgres") if dialect == "postgresql" else None
+    url = server.new_ledger() if server else f"sqlite:///{tmp_path / 'ledger.db'}"
+    plans = {ref: planned(ref) for ref in ("due", "ordered", "declined", "refused", "cancelled", "by-ann")}
+    with Ledger(url, clock=clock, owner="run") as ledger:
+        ledger.start_batch(BATCH, "file.csv")
+        ledger.put_plans([*plans.values()], BATCH)
+        for ref, plan in plans.items():
+            said = Decision(approved=[ref], by="ann" if ref == "by-ann" else BEFOREHAND)
+            ledger.approve([said.approval_of(summary_of(plan), NOW)], BATCH)
+        declined = OrderUpdate.approval_withdrawn()
+        ordered = OrderUpdate.ordered(order_id="77", total=Money(1000), at=NOW)
+        ledger.change(
+            [
+                OrderChange(order_ref="ordered", state=OrderState.ORDERED, writes=ordered | declined),
+                OrderChange(order_ref="declined", writes=declined),
+                OrderChange(order_ref="refused", state=OrderState.REFUSED),
+                OrderChange(order_ref="cancelled", state=OrderState.CANCELLED),
+            ]
+        )
+        counted = {one.order_ref: (one.total, one.freight) for one in approved_by(ledger, BATCH, BEFOREHAND)}
+    assert counted == dict.fromkeys(("due", "ordered"), (Money(1000), Money(500, "USD")))
 
 
 @pytest.mark.parametrize("batch", [BATCH, "later"])

@@ -22,6 +22,7 @@ from flows.batch.planning import Take
 from flows.batch.run import BatchRun
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
+from tests.connectors.ledger.plans import Columns
 from tests.flows.plans import planned
 
 REQUESTS = [planned(ref).request for ref in ("A-1", "A-2")]
@@ -94,9 +95,22 @@ async def test_what_is_planned_later_counts_to_the_approval_limit_with_what_the_
     later = resources.ledger.orders(["A-2"])["A-2"]
     assert (later.state, later.plan_hash, executed) == (OrderState.HELD, None, [["A-1"], ["A-1"]])
     assert later.reason.startswith(
-        "not approved: its goods and postage of 20.00 CNY, with what this run was allowed before, are above the "
+        "not approved: its goods and postage of 20.00 CNY, with what its batch was allowed before, are above the "
         "approval limit of 19.99 CNY (SOURCING_APPROVAL_LIMIT_CNY). Run it without --yes"
     )
+
+
+async def test_what_the_next_night_plans_counts_to_the_approval_limit_with_what_the_last_one_bought(
+    resources: Resources, executed: list[list[str]]
+) -> None:
+    """The limit is for the batch, in however many runs it is planned."""
+    resources.settings = resources.settings.model_copy(update={"approval_limit_cny": "19.99"})
+    await BatchRun(resources, "batch", Plans(fails=9)).buy(None, ask=False)
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"order_id": "77"}))])
+    await BatchRun(resources, "batch", Plans(fails=0)).buy(None, ask=False)
+    later = resources.ledger.orders(["A-2"])["A-2"]
+    assert (later.state, later.plan_hash, executed[-1]) == (OrderState.HELD, None, ["A-1"])
+    assert later.reason.startswith("not approved: its goods and postage of 20.00 CNY, with what its batch was allowed")
 
 
 async def test_an_order_that_always_fails_says_who_plans_it_next(
