@@ -329,8 +329,8 @@ def is_as_created(shown: ServiceOrder, lines: Sequence[OrderLine], total: Money,
 
 
 def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]:
-    """The lines of our create of which an order shows fewer pieces; none where it does not show its goods by id."""
-    if not shown.goods or not all(one.item_id and one.sku_id for one in shown.goods):
+    """The lines of our create of which an order shows fewer pieces; none where it does not count its goods by id."""
+    if not shown.goods or not all(one.item_id and one.sku_id and one.quantity for one in shown.goods):
         return []
     lacks = _pieces(lines) - _pieces(shown.goods)
     return [line for line in lines if (line.item_id, line.sku_id) in lacks]

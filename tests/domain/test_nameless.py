@@ -59,8 +59,9 @@ def test_whatever_differs_or_is_not_shown_makes_it_another_s(other: dict[str, An
         ((), []),
         ((replace(TWO, sku_id="", quantity=1),), []),
         ((replace(TWO, item_id="", quantity=1),), []),
+        ((replace(TWO, quantity=0),), []),
     ],
 )
 def test_an_order_that_shows_fewer_pieces_lacks_their_lines(goods: tuple[Goods, ...], lacks: list[int]) -> None:
-    """What it does not show by id is no proof."""
+    """What it does not count by id is no proof."""
     assert [line.line_no for line in left_out(replace(SHOWN, goods=goods), LINES)] == lacks
