@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.failures import BAD_USAGE, NEEDS_A_PERSON, AnsweredBy, Json, amount_of, command, say
+from cli.failures import BAD_USAGE, NEEDS_A_PERSON, AnsweredBy, Json, amount_of, awaited, command, say
 from domain.after_sale import RefundKind
 from domain.money import Money
 
@@ -65,7 +64,7 @@ def drop(
 
     with open_ledger() as ledger:
         source = LedgerAlone(ledger, SourcingSettings())
-        done = asyncio.run(dropped(source, order_ref or [], batch, by=by or person(), why=why))
+        done = awaited(dropped(source, order_ref or [], batch, by=by or person(), why=why))
     if done is None:
         say(NOTHING_NAMED)
         return BAD_USAGE
@@ -201,7 +200,7 @@ def _reasons_listed(order_ref: str, kind: RefundKind) -> int:
     from flows.after_sale import options_for
     from flows.prefect_ui.artifacts import reasons_shown
 
-    options = asyncio.run(options_for(order_ref, kind))  # no flow, so it needs no Prefect server
+    options = awaited(options_for(order_ref, kind))  # no flow, so it needs no Prefect server
     say("say why with --reason, an id or words of this list" if options else "the marketplace takes no such refund now")
     console.print(table_of(REASONS, (row.values() for row in reasons_shown(options)), title="Reasons"))
     return BAD_USAGE

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, AnsweredBy, BadUsage, agrees, money_of, say
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, AnsweredBy, BadUsage, agrees, awaited, money_of, say
 from domain.effects import Resolution, ResolutionKind, ResolutionRefused
 from domain.holds import BALANCE
 from domain.marketplace import Marketplace
@@ -119,7 +118,7 @@ def _take(order_ref: str, answer: Resolution, by: str) -> int:
             return f"{order.order_ref} is now {order.state}" + (f": {order.reason}" if order.reason else "")
 
     with running_server(settings.data_dir):
-        console.print(asyncio.run(run()), soft_wrap=True)
+        console.print(awaited(run()), soft_wrap=True)
     return 0
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, Json, command, say
+from cli.failures import NEEDS_A_PERSON, BadUsage, Json, awaited, command, say
 from domain.marketplace import Marketplace, marketplace_of
 
 if TYPE_CHECKING:
+    import asyncio
+
     from connectors.xportcn.client import XportcnClient
     from domain.offers import Offer
     from domain.sku_book import BookRow, SkuBook
@@ -33,9 +34,9 @@ def check(*, json: Json = False) -> int:
     from connectors.book_file import read_book
     from connectors.settings import SourcingSettings
 
-    if (book := asyncio.run(read_book(SourcingSettings()))) is None:
+    if (book := awaited(read_book(SourcingSettings()))) is None:
         raise BadUsage(ABSENT)
-    wrong = asyncio.run(_looked_up(book))
+    wrong = awaited(_looked_up(book))
     if json:
         print_json([{"row": row.row, "own_sku": row.own_sku, "rank": row.rank, "wrong": why} for row, why in wrong])
         return NEEDS_A_PERSON if wrong else 0
@@ -48,6 +49,8 @@ def check(*, json: Json = False) -> int:
 
 async def _looked_up(book: SkuBook) -> Sequence[tuple[BookRow, str]]:
     """The rows that can't be bought as they stand, and why. Each item is looked up once."""
+    import asyncio
+
     from connectors.concurrently import task_group
     from connectors.xportcn.client import XportcnClient
     from connectors.xportcn.settings import XportcnSettings

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from cli.failures import COULD_NOT_RUN, Json, command, explained, say
 from connectors.foreign import clean, shortened
@@ -83,6 +82,8 @@ def ls(
     json: Json = False,
 ) -> None:
     """List what was posted, the newest first, and its outcome."""
+    from rich.text import Text
+
     from cli.terminal import clock_time, console, print_json, table_of, zone
 
     with _store() as store:
@@ -112,6 +113,8 @@ def ls(
 @command(app, "show")
 def show(number: Annotated[int, typer.Argument(metavar="ID")], *, json: Json = False) -> int:
     """Show one message with its text as it was posted. Nothing in it is proven."""
+    from rich.text import Text
+
     from cli.terminal import console, print_json
 
     with _store() as store:

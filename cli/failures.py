@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
@@ -24,6 +24,7 @@ NEEDS_A_PERSON = 3
 INTERRUPTED = 130
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class BadUsage(Exception):
@@ -80,6 +81,13 @@ def explained(command: Callable[P, int | None]) -> Callable[P, None]:
             raise typer.Exit(code) from None
 
     return wrapped
+
+
+def awaited(work: Coroutine[Any, Any, R]) -> R:
+    """What this work answers, without a flow. Loads asyncio, which a command's help does without."""
+    import asyncio
+
+    return asyncio.run(work)
 
 
 def say(message: str) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import Annotated
 
 import typer
 
-from cli.failures import NEEDS_A_PERSON, AnsweredBy, Json, say
+from cli.failures import NEEDS_A_PERSON, AnsweredBy, Json, awaited, say
 
 
 def pause(
@@ -69,7 +68,7 @@ def _follow_ups_begun() -> list[str]:
 
         quiet_prefect()
         try:
-            return asyncio.run(begin_paused_follow_ups())
+            return awaited(begin_paused_follow_ups())
         except Exception as error:  # noqa: BLE001 - buying goes on whether Prefect hears of it now or not
             say(f"the Prefect server was not reached ({type(error).__name__}): follow-ups begin within the hour")
             return []

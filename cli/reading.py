@@ -6,9 +6,6 @@ import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON, AnsweredBy, BadUsage, ChunkSize, Concurrency, Json, as_usage
 from domain.differences import Finding, FindingKind
@@ -16,6 +13,8 @@ from domain.marketplace import Marketplace
 from domain.wording import pluralize
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from flows.prefect_ui.reconcile_artifact import ReconciliationReport
     from flows.sync_catalog import CatalogReport
     from flows.sync_tracking import TrackReport
@@ -131,6 +130,8 @@ def _take_back(lines: list[str], by: str) -> None:
 
 def _show_differences(report: ReconciliationReport) -> None:
     """Show the sums, what was settled, and every finding with what to do about it."""
+    from rich.padding import Padding
+
     from cli.terminal import MOST_SHOWN, console, show_orders, show_snapshot
     from flows.prefect_ui.reconcile_artifact import summary_of
 
@@ -149,6 +150,8 @@ def _show_differences(report: ReconciliationReport) -> None:
 
 
 def _sums(report: ReconciliationReport) -> Table:
+    from rich.text import Text
+
     from cli.terminal import table_of
 
     gaps = [(one, one.service - one.ledger) for one in report.paid]
@@ -160,6 +163,10 @@ def _sums(report: ReconciliationReport) -> Table:
 
 
 def _show_finding(finding: Finding) -> None:
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
     from cli.terminal import console
 
     head = Text.assemble(

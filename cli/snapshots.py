@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, Json, agrees, command
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, Json, agrees, awaited, command
 from domain.wording import pluralize, shorten
 
 if TYPE_CHECKING:
@@ -197,7 +196,7 @@ def rebuild(
         async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
             return await rebuild_from(resources, batch, give_up=give_up)
 
-    done = asyncio.run(rebuilt())
+    done = awaited(rebuilt())
     if json:
         print_json({**asdict(done), "not_known": NOT_KNOWN})
     else:
