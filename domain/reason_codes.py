@@ -71,7 +71,6 @@ class ReasonCode(StrEnum):
         "send it elsewhere")
     FREIGHT_SERVICE_UNKNOWN = "freight_service_unknown", request("no freight service {wish!r} to {country}; offered: "
         "{offered}", "put one that is offered into column freight")
-    # limits
     PRICE_ABOVE_LIMIT = "price_above_limit", limit("{lines:; }: {remedy}", "raise max_unit_price or drop the line")
     OVER_ORDER_LIMIT = "over_order_limit", limit("{costs}[tolerated? with the price tolerance] is above the limit for "
         "one order, {limit}", "raise the limit for one order, or buy less")
@@ -85,7 +84,6 @@ class ReasonCode(StrEnum):
         "again under a new order_ref")
     PRICE_FELL = "price_fell", note("its price is within what was approved again: a follow-up, or its request file, "
         "goes on with it", "run its file again, or finish-batch", "run")
-    # approval
     APPROVED = "approved", note("approved by {by} at {at}: {total}, plan {plan}[; order it with: sourcing cart order "
         "{cart}]")
     FREIGHT_APPROVED = "freight_approved", note("freight approved by {by} at {at}: {price}")
@@ -138,7 +136,6 @@ class ReasonCode(StrEnum):
         "could be bought ({refs}; the last: {why}). {remedy}", "See to them, then run again", again=True, command="run")
     MARKETPLACE_HELD = "marketplace_held", doubt("{marketplace} is held ({why}). {remedy}", CONFIRM, "ledger",
         again=True)
-    # carts
     COSTS = "costs", note("costs {total} with postage[, freight {freight}]")
     IN_CART = "in_cart", note("lies in the cart of {marketplace} (rows {rows}): {remedy}", "order it with sourcing "
         "cart order {order_ref}", who=MERCHANT)
