@@ -16,17 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from prefect.automations import AutomationCore
-from prefect.client.schemas.objects import StateType
-from prefect.events import ChangeFlowRunState, EventTrigger, Posture, ResourceSpecification
-
 from connectors.settings import SourcingSettings
 from deployments.local_server import START_TIMEOUT_S, is_healthy
 from domain.request_cells import COLUMNS
 from sourcing.version import version
 
 if TYPE_CHECKING:
+    from prefect.automations import AutomationCore
     from prefect.client.orchestration import PrefectClient
+    from prefect.events import EventTrigger
 
 
 RUN_AGAIN = "sourcing: run again"
@@ -78,6 +76,10 @@ async def register_automations(client: PrefectClient, *, lost_after: timedelta =
 
 def automations(*, lost_after: timedelta = LOST_AFTER) -> Sequence[AutomationCore]:
     """All automations, as they should be."""
+    from prefect.automations import AutomationCore
+    from prefect.client.schemas.objects import StateType
+    from prefect.events import ChangeFlowRunState
+
     return [
         AutomationCore(
             name="sourcing: run lost",
@@ -115,6 +117,8 @@ def _on_runs(expect: set[str], *, after: Set[str], within: timedelta, run_counts
     With `after` equal to `expect` each event begins the wait anew. Without `after` windows follow one another, and up
     to three pass before it fires. A wait that ends while the server is away is swept, and never fires.
     """
+    from prefect.events import EventTrigger, Posture, ResourceSpecification
+
     runs: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
     if counts := [str(count) for count in run_counts]:
         runs["prefect.run-count"] = counts

@@ -231,7 +231,7 @@ class ReasonCode(StrEnum):
         "paid. {remedy}", "Check them", "resolve")
     ORDERED_IN_PART = "ordered_in_part", doubt("order {order_id} of {order_ref} lacks {lines}, and is not paid[ (the "
         "service said: {failure})]. {remedy}", "Let it close unpaid and order again under a new order_ref, or take it "
-        "as it is: sourcing resolve {order_ref} --ordered {order_id}", "resolve")
+        "as it is: sourcing resolve {order_ref} --ordered {order_id} --up-to {total}", "resolve")
     CART_BECAME_SEVERAL = "cart_became_several", doubt("the cart became {count} orders: {order_ids}; none is paid. "
         "{remedy}", "Check them", "resolve")
     ALREADY_THERE = "already_there", doubt("the service already has order {orders} under this order_ref, and this "

@@ -90,9 +90,6 @@ FollowUpNumber = Annotated[
 ]
 
 
-NO_LIMITS = Limits()
-
-
 def finishing_name() -> str:
     """`finish night-2026-11-25`."""
     return f"finish {flow_run.parameters['batch']}"

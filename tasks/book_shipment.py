@@ -105,7 +105,9 @@ async def estimate_unbooked(
 
     async def one(order: OrderRecord) -> PlannedOrder | None:
         try:
-            plan = _at_least(order, await with_freight(resources, replace(order.plan, offers=())))
+            plan = _at_least(
+                order, await with_freight(resources, replace(order.plan, offers=()), order.freight_currency)
+            )
         except Misconfigured:
             raise
         except XportcnError:

@@ -175,10 +175,10 @@ async def further_checked(resources: Resources, plan: PlannedOrder) -> PlannedOr
     return await with_freight(resources, plan) if plan.is_fine else plan
 
 
-async def with_freight(resources: Resources, plan: PlannedOrder) -> PlannedOrder:
-    """The plan with the estimated freight, which is approved along with the goods."""
+async def with_freight(resources: Resources, plan: PlannedOrder, currency: str | None = None) -> PlannedOrder:
+    """The plan with the estimated freight, which is approved along with the goods; in `currency`, if it is offered."""
     freight = await estimate(resources.client, plan.sourcing_order)
-    service = choose_freight(freight.services, plan.request.freight)
+    service = choose_freight(freight.services, plan.request.freight, currency)
     plan = replace(plan, freight=freight, freight_service=service)
     return plan if service else plan.with_verdict(_no_freight(plan.request, freight))
 

@@ -57,10 +57,12 @@ def _question_of(ledger: Ledger, order: OrderRecord, effect: EffectRecord) -> Op
     )
 
 
+MAY_BE_DEBITED = (OrderState.PAYMENT_PENDING, OrderState.HELD, OrderState.CANCELLED)
+
+
 def accepted_payment(order: OrderRecord, effects: Sequence[EffectRecord]) -> EffectRecord | None:
     """The payment that the service accepted, of an order that it has not shown as paid since."""
-    is_told = order.reason_code in (ReasonCode.FINANCE_REFUSED, ReasonCode.PAYMENT_NOT_TAKEN)
-    if order.paid_minor is not None or not (is_told or order.state is OrderState.PAYMENT_PENDING):
+    if order.paid_minor is not None or order.state not in MAY_BE_DEBITED:
         return None
     return newest_done(effects, Action.PAY)
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.overview import standing_of
 from connectors.ledger.plans import approved_by, drop, plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord, line_of
 from domain.decisions import held
@@ -23,7 +24,7 @@ from domain.request_remarks import HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.approval.form import BEFOREHAND, decide
-from flows.approval.request import Decision, SummarizedRequest, in_utc
+from flows.approval.request import Decision, SummarizedRequest, in_utc, not_approved_by
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.batch.plan_sources import PlanSource, summary_of
@@ -175,6 +176,8 @@ class BatchRun:
             approved = work.approved | self._approve(question, decision)
             self.approved |= approved
             refused = set(question.refs) - set(decision.approved) if decision else set()
+            if self.source.asks:
+                self._hold_unasked(set(work.under_way) - set(question.refs))
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
             del question, fine, decision, refused  # while a large batch is bought they are much memory
@@ -335,6 +338,13 @@ class BatchRun:
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in to_ship])
         ledger.change([order.stays(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
+
+    def _hold_unasked(self, refs: Collection[str]) -> None:
+        """Hold unpaid orders without an approval that stands, which no run could ask about: no claim takes them."""
+        ledger = self.resources.ledger
+        unpaid = [ref for ref, one in standing_of(ledger, order_refs=refs).items() if one.state is OrderState.ORDERED]
+        why = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
+        ledger.change([one.held(why) for one in ledger.each_order(unpaid) if one.plan_hash is None])
 
     def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
         """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""

@@ -73,9 +73,9 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_looking_loads_neither_prefect_nor_arrow() -> None:
-    """`status`, `todo` and the reading of a request file, which a person waits for."""
+    """`status`, `todo` and the reading of a request file, which a person waits for, and what serves."""
     looking = (
-        "import json, sys, cli.status, flows.answers.todo; from pathlib import Path; "
+        "import json, sys, cli.status, deployments.serving, flows.answers.todo; from pathlib import Path; "
         "from connectors import request_files; request_files.read_request_file(Path('examples/requests.csv')); "
         "print(json.dumps(sorted(sys.modules)))"
     )

@@ -63,3 +63,30 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     approved = ["A-1", "A-2"]
     await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
     assert unfinished_of(resources.ledger, "batch").to_do == ["A-1", "A-2"]
+
+
+async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_is_held(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its freight has no estimate, so it is in no question; no payment is claimed for it, which its reason says."""
+    resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
+    won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    made = OrderChange(
+        order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "A-1", "plan_hash": None})
+    )
+    resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
+
+    async def nothing(*_: Any, **__: Any) -> list[PlannedOrder]:
+        return []
+
+    async def snapshot(*_: Any) -> str:
+        return "batch"
+
+    for name, stand_in in (("estimate_unbooked", nothing), ("execute", nothing), ("snapshot_orders", snapshot)):
+        monkeypatch.setattr(run, name, stand_in)
+    await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(None, ask=False)
+    held = resources.ledger.orders(["A-1"])["A-1"]
+    assert (held.state, held.reason) == (
+        OrderState.HELD,
+        "not approved: run it without --yes, or from the Prefect UI, to be asked",
+    )

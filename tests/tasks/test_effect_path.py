@@ -149,7 +149,7 @@ async def test_a_yes_given_beforehand_raises_freight_only_where_the_approval_lim
     order = paid(resources)
     resources.ledger.change([OrderChange(order_ref=order.order_ref, writes=asking)])
 
-    async def estimated(_: Resources, plan: PlannedOrder) -> PlannedOrder:
+    async def estimated(_: Resources, plan: PlannedOrder, __: str | None) -> PlannedOrder:
         return replace(plan, freight_service=FREIGHT)
 
     monkeypatch.setattr(book_shipment, "with_freight", estimated)
@@ -287,7 +287,8 @@ async def test_an_order_that_lacks_a_line_is_held_with_what_the_service_said(
     assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, None)
     assert now(resources).reason == (
         "order 77 of A-1 lacks lid (6) × 1, and is not paid (the service said: failed lines ['6 库存不足']). Let it "
-        "close unpaid and order again under a new order_ref, or take it as it is: sourcing resolve A-1 --ordered 77"
+        "close unpaid and order again under a new order_ref, or take it as it is: sourcing resolve A-1 --ordered 77 "
+        "--up-to 1.00"
     )
 
 
