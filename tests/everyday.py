@@ -25,15 +25,17 @@ LONG = {
     *("connectors/callbacks", "connectors/snapshots", "connectors/request_files"),
     *(f"connectors/test_{name}" for name in ("cost_files", "exports", "foreign", "notifying")),
     *(f"connectors/ledger/test_{name}" for name in ("backup", "changes", "chunks", "forgetting", "receivers")),
-    *(f"connectors/ledger/test_{name}" for name in ("spending", "trouble", "verify")),
+    *(f"connectors/ledger/test_{name}" for name in ("first_orders", "guard", "parts", "spending", "trouble", "verify")),
     *("connectors/marketplaces/channel_contract", "connectors/marketplaces/test_seen_values"),
     *(f"connectors/xportcn/test_{name}" for name in ("breaker", "leased_permits", "live", "tolerant_readers")),
     *(f"deployments/test_{name}" for name in ("automations", "causal_order", "dispatching", "page", "receiver")),
     *(f"domain/test_{name}" for name in ("fair_pace", "landed", "polling", "reasons", "reconciliation_properties")),
+    *("cli/test_snapshot_commands", "flows/batch/test_sharing", "flows/prefect_ui/test_report_artifact"),
     *("flows/report", "flows/answers/test_dropping", "flows/answers/test_resolve", "flows/test_costs"),
     *("flows/test_reconcile", "tasks/test_snapshot", "tasks/test_snapshot_sums", "tasks/test_submissions"),
     *(f"tasks/test_{name}" for name in ("bookings_repeated", "callback_handling", "doors", "fulfil", "kinds")),
-    *(f"tasks/test_{name}" for name in ("rebuild", "refund")),
+    *(f"tasks/test_{name}" for name in ("amounts", "effect_path", "effects", "landed_cost", "overtaken", "pay")),
+    *(f"tasks/test_{name}" for name in ("rebuild", "refund", "tries")),
 }
 """Folders and files of tests that take a tenth of a second each, or more."""
 
