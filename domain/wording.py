@@ -115,7 +115,7 @@ def worded(
     who: Actor | None = None,
     again: bool | None = None,
 ) -> Wording:
-    """The words of a code of this class, which also says by itself who acts, and whether a later run tries again."""
+    """The words of a code of this class, which also gives its actor and whether a later run tries again."""
     K = ReasonKind
     who = who or (Actor.NOBODY if kind in (K.NOTE, K.WAITS) or (kind is K.OTHER and not remedy) else Actor.MERCHANT)
     goes_on = kind not in (K.NOTE, K.DOUBT, K.MONEY, K.OTHER)

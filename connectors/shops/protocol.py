@@ -251,7 +251,7 @@ class Shop(ABC):
         """The paid orders that wait to be sent, in the shop's order."""
 
     async def sent(self, name: str) -> str:
-        """What says that some of a waiting order was sent, where its shop tells so of one order at a time."""
+        """What says that some of a waiting order was sent, where its shop shows that of one order at a time."""
         return ""
 
     @abstractmethod

@@ -46,7 +46,7 @@ def goods_text(plan: PlannedOrder) -> str:
 
 
 def goods_markdown(plan: PlannedOrder, pictures: Pictures) -> str:
-    """The first lines, each with its picture and a link, and who sells it to which country: a cell of a table."""
+    """The first lines, each with its picture and a link, its seller and its country: a cell of a table."""
     told = [_line(plan, line, pictures) for line in plan.lines[:SHOWN_LINES]]
     more = len(plan.lines) - SHOWN_LINES
     told += [f"and {pluralize(more, 'line')} more"] if more > 0 else []

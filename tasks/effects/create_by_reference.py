@@ -56,9 +56,9 @@ def found(order: OrderRecord, shown: ServiceOrder, total: Statement, now: dateti
     """As `ordered`, of an order that a reading shows; held where it lacks goods, and not paid as the whole."""
     if lacks := left_out(shown, order.lines):
         lines = [f"{line.title} ({line.item_id}) × {line.quantity}" for line in lacks]
-        ids, cost = (shown.order_id, order.order_ref), str(money_of(total).major)
-        why = because(ReasonCode.ORDERED_IN_PART, order_id=ids[0], order_ref=ids[1], lines=lines, total=cost)
-        return several(order.order_ref, [shown.order_id], why)
+        ref, order_id, cost = order.order_ref, shown.order_id, str(money_of(total).major)
+        why = because(ReasonCode.ORDERED_IN_PART, order_id=order_id, order_ref=ref, lines=lines, total=cost)
+        return several(ref, [order_id], why)
     return ordered(order, shown.order_id, total, shown.created_at or now, answer)
 
 

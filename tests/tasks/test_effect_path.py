@@ -149,7 +149,8 @@ async def test_a_yes_given_beforehand_raises_freight_only_where_the_approval_lim
     order = paid(resources)
     resources.ledger.change([OrderChange(order_ref=order.order_ref, writes=asking)])
 
-    async def estimated(_: Resources, plan: PlannedOrder, __: str | None) -> PlannedOrder:
+    async def estimated(_: Resources, plan: PlannedOrder, currency: str | None) -> PlannedOrder:
+        assert currency == "USD"  # the one that was approved, also where others are offered
         return replace(plan, freight_service=FREIGHT)
 
     monkeypatch.setattr(book_shipment, "with_freight", estimated)

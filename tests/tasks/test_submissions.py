@@ -13,7 +13,7 @@ from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import Reason, ReasonCode
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.wording import ReasonKind
@@ -279,6 +279,20 @@ async def test_a_cancelled_order_keeps_the_question_for_its_accepted_payment(
     channel.show("77", ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY")
     await confirm_cancellations(resources, ["A-1"])
     assert standing(resources) == (OrderState.CANCELLED, GONE)
+    clock.advance(100_000)
+    await say(resources, ResolutionKind.NOT_PAID)
+    assert standing(resources) == (OrderState.CANCELLED, "ann answered: --not-paid")
+
+
+async def test_a_payment_of_an_order_that_was_closed_under_another_reason_is_answered_too(
+    resources: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """An earlier program kept no word of the payment; the reconciliation names the answer."""
+    accepts(channel, resources, clock)
+    await pay(resources)
+    closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why="BUYER_NO_PAY")
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=closed)])
+    channel.show("77", ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY")
     clock.advance(100_000)
     await say(resources, ResolutionKind.NOT_PAID)
     assert standing(resources) == (OrderState.CANCELLED, "ann answered: --not-paid")
