@@ -112,7 +112,7 @@ def _take(order_ref: str, answer: Resolution, by: str) -> int:
         from tasks.engine.resources import open_resources
 
         async with open_resources(settings, XportcnSettings()) as resources:
-            feed = EventFeed(resources.ledger, [order_ref], without_run=True)
+            feed = EventFeed(resources.ledger, resources.ledger.each_order([order_ref]), without_run=True)
             order = await resolve(resources, order_ref, answer, by=by)
             await feed.emit([order_ref])  # else an alarm about this very question would still go off
             return f"{order.order_ref} is now {order.state}" + (f": {order.reason}" if order.reason else "")

@@ -201,7 +201,8 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
     async with opened() as resources:
         ledger = resources.ledger
         refs = list(dict.fromkeys(refund.order_ref for refund in ledger.refunds.in_states(FOLLOWED)))
-        before, feed = ledger.orders(refs), EventFeed(ledger, refs)
+        before = ledger.orders(refs)
+        feed = EventFeed(ledger, before.values())
         await settle_open(resources, refs)
         refunds = [refund for refund in ledger.refunds.of_orders(refs) if refund.state in FOLLOWED]
         run_logger().info("%s to follow", pluralize(len(refunds), "refund"))

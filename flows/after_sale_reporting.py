@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from prefect import runtime
 from prefect.states import Completed
 
-from connectors.ledger.records import EffectRecord, OrderRecord, line_of
+from connectors.ledger.records import OrderRecord, line_of
 from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
 from domain.effects import OPEN, EffectStatus
@@ -148,27 +148,25 @@ async def remedy_report(
 
 def _worked_on(resources: Resources, order_refs: Sequence[str]) -> tuple[dict[str, str], list[Trouble]]:
     """What this run did to each order, and what it did not, or is open; of each effect the newest attempt."""
+    ledger = resources.ledger
     newest = {
         effect.slot: effect
-        for effect in resources.ledger.effects_of(order_refs)
-        if (effect.status in OPEN or effect.owner == resources.ledger.owner) and kind_of(effect).reported
+        for effect in ledger.effects_of(order_refs)
+        if effect.status in OPEN or effect.owner == ledger.owner
     }
-    did, not_done = dict[str, str](), list[Trouble]()
+    did, not_done = defaultdict[str, list[str]](list), list[Trouble]()
     for effect in newest.values():
-        ref = effect.order_ref
+        ref, kind = effect.order_ref, kind_of(effect)
+        if not kind.reported:
+            continue
         if effect.status is EffectStatus.DONE:
-            did[ref] = "; ".join([*filter(None, [did.get(ref)]), _deed(resources, effect)])
-        elif kind_of(effect) is not Cancel:  # why an order is not closed is its own reason
+            refund = refund_of(resources, effect) if issubclass(kind, OnRefund) else None
+            what = f"{refund.kind} of {refund.asked}" if refund else ""
+            did[ref].append(kind.reported.format_map(defaultdict(str, {**(effect.answer or {}), "what": what})))
+        elif kind is not Cancel:  # why an order is not closed is its own reason
             why = because(ReasonCode.EFFECT_NOT_DONE, key=effect.key, status=effect.status, why=effect.why)
             not_done.append(Trouble(ref, why))
-    return did, not_done
-
-
-def _deed(resources: Resources, effect: EffectRecord) -> str:
-    kind = kind_of(effect)
-    refund = refund_of(resources, effect) if issubclass(kind, OnRefund) else None
-    what = f"{refund.kind} of {refund.asked}" if refund else ""
-    return kind.reported.format_map(defaultdict(str, {**(effect.answer or {}), "what": what}))
+    return {ref: "; ".join(deeds) for ref, deeds in did.items()}, not_done
 
 
 def ended(report: AfterSaleReport) -> AfterSaleReport:

@@ -156,7 +156,7 @@ async def cancel_orders(
         raise BadInput("say why: fill in a reason, it is sent to the marketplace. Nothing was sent")
     async with opened() as resources:
         before = resources.ledger.orders(order_refs)
-        feed = EventFeed(resources.ledger, order_refs)
+        feed = EventFeed(resources.ledger, before.values())
         run_logger().info("%s to cancel", pluralize(len(order_refs), "order"))
         await settle_open(resources, before)
         if only_show:

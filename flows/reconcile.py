@@ -86,7 +86,7 @@ class Reconciliation:
     ) -> ReconciliationReport:
         ledger = self.resources.ledger
         before = unsettled(self.resources)
-        feed = EventFeed(ledger, before)
+        feed = EventFeed(ledger, ledger.each_order(before))
         settled = await self._settle()
         listings = await self._list()
         await confirm_what_lists_show(self.resources, listings)

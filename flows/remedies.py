@@ -206,7 +206,8 @@ async def _dry_run(
 
 
 async def _taken(resources: Resources, order_ref: str, answer: Resolution, by: str) -> tuple[str, list[dict[str, str]]]:
-    feed, was = EventFeed(resources.ledger, [order_ref]), order_of(resources, order_ref)
+    was = order_of(resources, order_ref)
+    feed = EventFeed(resources.ledger, [was])
     now = await resolve(resources, order_ref, answer, by=by)
     await feed.emit([order_ref])  # else an alarm about this very question would still go off
     question = resources.ledger.resolutions.of_order(order_ref)[-1]["question"]

@@ -150,7 +150,7 @@ async def track(
     ledger, begun = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = _to_watch(ledger, opened, only, parse_hours(resources.settings.poll_h), due_only=due_only)
-    feed = EventFeed(ledger, watched)
+    feed = EventFeed(ledger, ledger.each_order(watched))
     unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
     followed, before = _Followed(resources), ledger.orders(unsettled)
     pending = await _settled(resources, watched, unsettled)

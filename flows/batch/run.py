@@ -112,7 +112,7 @@ class BatchRun:
         ledger = self.resources.ledger
         self._is_paused()
         begun = ledger.start_batch(self.batch_id, self.source.name)
-        feed = EventFeed(ledger, self.refs)
+        feed = EventFeed(ledger, ledger.each_order(self.refs))
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
         if work.to_plan or work.under_way or work.approved:

@@ -9,7 +9,7 @@ server is gone it takes seconds an event. Unsent events are tried again with the
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,6 @@ from prefect.events import Event, RelatedResource, Resource
 from prefect.events.related import related_resources_from_run_context
 from prefect.settings import PREFECT_API_URL
 
-from connectors.ledger.engine import chunked
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BreakerNews
@@ -42,8 +41,6 @@ SERVICE = {"prefect.resource.id": "sourcing.service", "prefect.resource.name": "
 STALLED_AFTER = timedelta(days=7)
 LONGEST_REASON = 500
 MOST_REFS = 100
-SLICE = 1_000
-"""Orders that are read at once."""
 EVENTS_OF_A_RUN = ("flow-run", "deployment")
 """The related resources of an event. All that Prefect knows of a run would triple the event's size in its database."""
 
@@ -54,43 +51,56 @@ _Known = tuple[OrderState, Reason | None, bool]
 class EventFeed:
     """The last known state of some orders and their effects; each `emit` sends the changes since.
 
-    `without_run` for a person's act outside a flow run that automations must be notified of.
+    It begins with these `orders`. `without_run` for a person's act outside a flow run that automations must be notified
+    of.
     """
 
-    def __init__(self, ledger: Ledger, order_refs: Iterable[str], *, without_run: bool = False) -> None:
+    def __init__(self, ledger: Ledger, orders: Iterable[OrderRecord], *, without_run: bool = False) -> None:
         self._ledger = ledger
         self._without_run = without_run
         self._known: dict[str, _Known] = {}
         self._doubts: dict[str, set[str]] = {}
         self._pending: list[Event] = []
         self._reading = asyncio.Lock()
-        for refs in chunked(list(order_refs), SLICE):
-            self._changes(refs)
+        self._compare(orders)
 
     async def emit(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
         """Send the changes of these orders, and further events; answers the number of orders in each state."""
-        states: Counter[str] = Counter()
-        for refs in chunked(list(order_refs), SLICE):
-            async with self._reading:  # in a thread: other chunks have effects on the wire, whose answers must be read
-                orders, news = await asyncio.to_thread(self._changes, refs)
-            self._pending += news
-            states.update(str(order.state) for order in orders.values())
-        telling, self._pending = [*self._pending, *further], []  # concurrent chunks send their own events each
+        async with self._reading:  # in a thread: other chunks have effects on the wire, whose answers must be read
+            states, news = await asyncio.to_thread(self._changes, order_refs)
+        telling, self._pending = [*self._pending, *news, *further], []  # concurrent chunks send their own events each
         if not await send(telling, without_run=self._without_run):
             self._pending = [*telling, *self._pending]
         return states
 
-    def _changes(self, refs: Sequence[str]) -> tuple[Mapping[str, OrderRecord], list[Event]]:
-        orders = self._ledger.orders(refs)
-        news = events_of_orders(self._known, orders.values())
-        self._known |= {ref: _known(order) for ref, order in orders.items()}
-        doubted = self._ledger.unsettled(refs) | self._doubts.keys() & orders.keys()
+    def _changes(self, order_refs: Iterable[str]) -> tuple[Counter[str], list[Event]]:
+        return self._compare(self._ledger.each_order(order_refs))
+
+    def _compare(self, orders: Iterable[OrderRecord]) -> tuple[Counter[str], list[Event]]:
+        """The number of orders in each state, and the news: of state changes one for alike orders of a batch.
+
+        `paid` is emitted also when the order went further since the last comparison.
+        """
+        states, batches = Counter[str](), dict[str, str]()
+        alike = defaultdict[tuple[str, str], list[dict[str, Any]]](list)
+        for order in orders:
+            ref, before, now = order.order_ref, self._known.get(order.order_ref), _known(order)
+            for name in _news_of(before, now):
+                alike[name, order.batch_id].append(_about(order))
+            self._known[ref], batches[ref] = now, order.batch_id
+            states[str(order.state)] += 1
+        news = [
+            _event(f"sourcing.order.{name}", _batch(batch_id), {"batch_id": batch_id, "orders": some})
+            for (name, batch_id), told in alike.items()
+            for some in (told[at : at + MOST_REFS] for at in range(0, len(told), MOST_REFS))
+        ]
+        doubted = self._ledger.unsettled(batches) | self._doubts.keys() & batches.keys()
         for effect in self._ledger.effects_of(doubted) if doubted else ():
             doubts = self._doubts.setdefault(effect.order_ref, set())
-            if event := event_of_effect(effect, orders[effect.order_ref], was_unknown=effect.key in doubts):
+            if event := event_of_effect(effect, batches[effect.order_ref], was_unknown=effect.key in doubts):
                 news.append(event)
             (doubts.add if effect.status is EffectStatus.UNKNOWN else doubts.discard)(effect.key)
-        return orders, news
+        return states, news
 
 
 async def send(events: Sequence[Event], *, without_run: bool = False) -> bool:
@@ -144,34 +154,17 @@ def stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) ->
     return found
 
 
-def events_of_orders(before: Mapping[str, _Known], now: Iterable[OrderRecord]) -> list[Event]:
-    """State changes: an event for the orders of one batch that came into the same state, `MOST_REFS` at most.
-
-    `paid` is emitted also when the order went further since the last comparison.
-    """
-    alike: dict[tuple[str, str], list[OrderRecord]] = {}
-    for order in now:
-        for name in _news_of(before.get(order.order_ref), order):
-            alike.setdefault((name, order.batch_id), []).append(order)
-    return [
-        _event(f"sourcing.order.{name}", _batch(batch_id), {"batch_id": batch_id, "orders": [*map(_about, some)]})
-        for (name, batch_id), orders in alike.items()
-        for some in chunked(orders, MOST_REFS)
-    ]
-
-
 def _known(order: OrderRecord) -> _Known:
     return order.state, order.why, order.paid_minor is not None
 
 
-def _news_of(before: _Known | None, now: OrderRecord) -> list[str]:
-    state, why, is_paid = _known(now)
-    names = ["paid"] if is_paid and (before is None or not before[2]) else []
-    moved = before is None or before[:2] != (state, why)
-    return names + ([str(state)] if moved and state in EVENT_STATES else [])
+def _news_of(before: _Known | None, now: _Known) -> list[str]:
+    names = ["paid"] if now[2] and (before is None or not before[2]) else []
+    moved = before is None or before[:2] != now[:2]
+    return names + ([str(now[0])] if moved and now[0] in EVENT_STATES else [])
 
 
-def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool) -> Event | None:
+def event_of_effect(now: EffectRecord, batch_id: str, *, was_unknown: bool) -> Event | None:
     """The event of an effect that became unknown, or is known again."""
     if now.status is EffectStatus.UNKNOWN and not was_unknown:
         name = "sourcing.effect.unknown"
@@ -190,7 +183,7 @@ def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool)
         "reason_code": now.reason_code,
     }
     resource = {"prefect.resource.id": f"sourcing.effect.{now.key}", "prefect.resource.name": now.key}
-    return _event(name, resource, payload, batch_id=order.batch_id, order_ref=now.order_ref)
+    return _event(name, resource, payload, batch_id=batch_id, order_ref=now.order_ref)
 
 
 def service_waits(news: BreakerNews) -> Event:

@@ -186,7 +186,8 @@ class SharedRun(BatchRun):
     async def bought(self, refs: Sequence[str], *_: object) -> list[str]:
         self.handed_out.append((list(refs), len(self.resources.ledger.effects_of(self.refs, Action.CREATE))))
         self.canaries = Canaries(self.resources)
-        await self._execute(refs, None, EventFeed(self.resources.ledger, self.refs))
+        ledger = self.resources.ledger
+        await self._execute(refs, None, EventFeed(ledger, ledger.each_order(self.refs)))
         return []
 
 

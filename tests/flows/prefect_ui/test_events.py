@@ -55,7 +55,7 @@ def names(sent: list[Event]) -> list[str]:
 
 async def test_only_changes_are_told_and_each_once(ledger: Ledger, sent: list[Event]) -> None:
     """Paid and booked within one chunk are both told; what stays as it is, is not."""
-    feed = EventFeed(ledger, ["A-1", "A-2"])
+    feed = EventFeed(ledger, ledger.each_order(["A-1", "A-2"]))
     await feed.emit(["A-1", "A-2"])
     assert sent == []
     for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
@@ -78,7 +78,7 @@ async def test_orders_that_came_into_the_same_state_share_an_event(
     ledger.start_batch("other", "other.csv")
     put_rows(ledger, [plan("A-3"), plan("A-4"), plan("B-1", batch_id="other")])
     refs = ["A-1", "A-2", "A-3", "B-1", "A-4"]
-    feed = EventFeed(ledger, refs)
+    feed = EventFeed(ledger, ledger.each_order(refs))
     ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier(f"why {ref}")) for ref in refs[:4]])
     assert await feed.emit(refs) == {"held": 4, "planned": 1}
     assert [(event.resource.id, [one["reason"] for one in event.payload["orders"]]) for event in sent] == [
@@ -90,7 +90,7 @@ async def test_orders_that_came_into_the_same_state_share_an_event(
 
 async def test_an_effect_without_an_answer_is_told_and_so_is_its_end(ledger: Ledger, sent: list[Event]) -> None:
     """`unknown` once, `settled` when something is known again."""
-    feed = EventFeed(ledger, ["A-1"])
+    feed = EventFeed(ledger, ledger.each_order(["A-1"]))
     claim = ledger.claim(intents("A-1"), lease=timedelta(minutes=2)).won["A-1"].claim
     ledger.record(
         [Outcome(claim=claim, status=EffectStatus.UNKNOWN, why=because(ReasonCode.NO_ANSWER, action="create"))]
@@ -124,7 +124,7 @@ async def test_what_could_not_be_told_comes_with_the_next_news(ledger: Ledger, m
         return len(tries) > 1
 
     monkeypatch.setattr(events, "send", send)
-    feed = EventFeed(ledger, ["A-1", "A-2"])
+    feed = EventFeed(ledger, ledger.each_order(["A-1", "A-2"]))
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=earlier("why"))])
     await feed.emit(["A-1"])
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=earlier("why"))])
@@ -179,7 +179,7 @@ async def test_a_ledger_that_takes_its_time_keeps_no_other_chunk_waiting(
     ledger: Ledger, sent: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Chunks are under way side by side: while one is told of, the answers to another's effects must be heard."""
-    feed = EventFeed(ledger, ["A-1"])
+    feed = EventFeed(ledger, ledger.each_order(["A-1"]))
     heard = threading.Event()
     look = ledger.orders
 
