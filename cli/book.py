@@ -43,7 +43,8 @@ def check(*, json: Json = False) -> int:
     if wrong:
         rows = [(str(row.row), row.own_sku, str(row.rank), why) for row, why in wrong]
         console.print(table_of(("row", "own SKU", "rank", "what to mend"), rows))
-    console.print(f"{len(book.rows):,} rows looked up, {len(wrong):,} to mend")
+    without = sum(row.component.max_unit_price is None for row in book.rows)
+    console.print(f"{len(book.rows):,} rows looked up, {without:,} without a limit, {len(wrong):,} to mend")
     return NEEDS_A_PERSON if wrong else 0
 
 

@@ -19,7 +19,7 @@ from connectors.settings import BadSetting, SourcingSettings
 from connectors.shop_files import profiles_in
 from domain.book_cells import COLUMNS, BookTable
 from domain.cell_table import BadTable
-from domain.cells import no_formula
+from domain.cells import BLANKS, no_formula
 from domain.request_files import normal_name
 from domain.shop_files import Profile
 from domain.sku_book import SkuBook
@@ -92,13 +92,17 @@ def add_row(file: Path, row: Mapping[str, str]) -> None:
         raise BookUnusable(str(file), "rows are added to a book in CSV alone; write the row into it by hand")
     try:
         there = file.read_bytes() if file.exists() else b""
-        lines = there.decode("utf-8-sig").splitlines()
+        lines = [line for line in there.decode("utf-8-sig").splitlines() if line.strip(BLANKS)]
     except (OSError, UnicodeDecodeError) as error:
         raise BookUnusable(str(file), f"can't be added to ({words_of(error)})") from error
     delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
     header = next(csv.reader(lines[:1], delimiter=delimiter), NAMES)
+    names = list(map(normal_name, header))
+    absent = [column for column in COLUMNS if column.name not in names]
+    if lost := [column.name for column in absent if row.get(column.name, "") not in ("", column.default)]:
+        raise BookUnusable(str(file), f"has no column {', '.join(lost)}: add it to the header, then try again")
     out = io.StringIO(newline="")
-    rows = [[row.get(normal_name(name), "") for name in header]]
+    rows = [[row.get(name, "") for name in names]]
     csv.writer(out, delimiter=delimiter).writerows(rows if lines else [header, *rows])
     joint = b"" if there.endswith(b"\n") or not lines else b"\r\n"
     content = (there or b"\xef\xbb\xbf") + joint + out.getvalue().encode()

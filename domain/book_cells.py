@@ -12,6 +12,7 @@ from domain.marketplace import ItemId, Marketplace, read_item
 from domain.money import Money
 from domain.orders import Component
 from domain.request_cells import BY_NAME, OWN_SKU, Column
+from domain.request_remarks import UNNAMED
 from domain.sku_book import BookRow, SkuBook
 
 RANK = re.compile("[1-9][0-9]?")
@@ -81,7 +82,9 @@ class BookTable(CheckedTable):
         self._seen: dict[tuple[str, str, int, str, str], int] = {}
 
     def warn(self, row: int, column: str, message: str) -> None:
-        """A further sheet or a hidden row does no harm."""
+        """A further sheet or a hidden row does no harm; a column that lost its name may be that of the limits."""
+        if message == UNNAMED:
+            self.fault(row, column, message)
 
     def finish(self) -> SkuBook:
         """The book; an empty one is a book too. Raises `BadTable` with every fault."""

@@ -26,9 +26,8 @@ HUGE_NUMBER = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?0*[1-9][0-9]+")  # 1e10 and 
 AS_BYTES = re.compile(r"""b(?:'.*'|".*")""", re.DOTALL)
 FRACTION = re.compile(r"[+-]?[0-9]+[.,][0-9]+")
 WHOLE_AS_FLOAT = re.compile(r"([0-9]+)\.0")
-SPREADSHEET_ERROR = re.compile(
-    r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|GETTING_DATA|BLOCKED!|CONNECT!|UNKNOWN!)"
-)
+# Of Excel, Google Sheets and LibreOffice; a run of # is a number in a column too narrow for it.
+SPREADSHEET_ERROR = re.compile(r"#(?:#*|N/A|GETTING_DATA|[A-Z][A-Z0-9/]*[!?])|Err:[0-9]{3}|Loading(?:\.\.\.|…)")
 LONGEST = 10_000  # characters of any cell, blanks included
 EXAMPLE_REF = "EXAMPLE-1"  # of the template: never bought
 EMPTY_WORDS = frozenset(("-", "--", "n/a", "na", "nan", "none", "null", "undefined"))
@@ -264,6 +263,6 @@ def check_cell(column: Column, text: str) -> str:
         return column.default
     if len(text) > column.most:
         raise ValueError(_too_long(column, len(text)))
-    if text[0] == "#" and SPREADSHEET_ERROR.fullmatch(text):
-        raise ValueError(f"{text} is a spreadsheet's error; put the value in its place")
+    if text[0] in "#EL" and SPREADSHEET_ERROR.fullmatch(text):
+        raise ValueError(f"{shortened(text)} is a spreadsheet's error or placeholder; put the value in its place")
     return column.check(text)

@@ -11,7 +11,7 @@ from connectors.foreign import words_of
 from connectors.request_files.decoding import Unusable, text_of, undecodable
 from domain.cells import BLANKS
 from domain.request_files import MOST_COLUMNS
-from domain.request_remarks import HEADER_ROW
+from domain.request_remarks import HEADER_ROW, UNNAMED
 
 DELIMITERS = ",;\t"
 LONGEST_ROW = 2**18  # characters, over all lines of one row
@@ -82,7 +82,7 @@ def _read(lines: _Lines, table: RowSink) -> None:
             if len(record) == len(columns):
                 table.add(row, record)
                 if unnamed and any(record[at].strip(BLANKS) for at in unnamed):
-                    table.warn(row, "", "cells under a column without a name are passed over")
+                    table.warn(row, "", UNNAMED)
             elif any(cell.strip(BLANKS) for cell in record) and not table.skips(record):
                 table.broken_row(row, _ragged(record, columns))
             else:

@@ -14,7 +14,7 @@ from connectors.request_files.xlsx_book import Workbook, open_book
 from connectors.request_files.xlsx_sheet import Sheet
 from domain.cells import BLANKS, NotACell, value_text
 from domain.request_files import MOST_COLUMNS
-from domain.request_remarks import HEADER_ROW
+from domain.request_remarks import HEADER_ROW, UNNAMED
 
 DAMAGE = (BadZipFile, ExpatError, EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError)
 
@@ -82,8 +82,8 @@ def _data(rows: Iterator[tuple[int, list[object]]], columns: list[str], named: l
         table.add(number, cells)
         if any(cells[at] is not None for at in named if at < len(cells)):
             last = number
-        if any(cell is not None and at not in known for at, cell in enumerate(cells)):
-            table.warn(number, "", "cells under a column without a name are passed over")
+        if any(cell is not None and at not in known and str(cell).strip(BLANKS) for at, cell in enumerate(cells)):
+            table.warn(number, "", UNNAMED)
         if table.is_full:
             break
     return last

@@ -76,6 +76,47 @@ def test_a_row_is_added_under_the_columns_that_are_there(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "lost",
+    [{"rank": "2"}, {"max_unit_price": "4.50"}, {"pieces": "6"}, {"country": "DE"}, {"sku": "77"}, {"group": "b"}],
+    ids=lambda lost: next(iter(lost)),
+)
+def test_a_row_is_not_added_where_a_part_of_it_has_no_column(lost: dict[str, str], tmp_path: Path) -> None:
+    """Without it the next night buys something else, or at any price."""
+    file = tmp_path / "book.csv"
+    file.write_text("own_sku,marketplace,item\n")
+    row = {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "rank": "1", "pieces": "1", "country": "", **lost}
+    with pytest.raises(BookUnusable, match=f"has no column {next(iter(lost))}: add it to the header, then try again"):
+        add_row(file, row)
+    assert file.read_text() == "own_sku,marketplace,item\n"
+    add_row(file, row | {"rank": "1", "pieces": "1", **{name: "" for name in lost if name not in ("rank", "pieces")}})
+    assert items(book_in(file)) == {"FERN-1": FERN}
+
+
+def test_a_row_is_added_below_a_header_that_follows_blank_lines(tmp_path: Path) -> None:
+    file = tmp_path / "book.csv"
+    file.write_text("\n \nown_sku;marketplace;item\n")
+    add_row(file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
+    assert items(book_in(file)) == {"FERN-1": FERN}
+
+
+def test_cells_under_a_column_that_lost_its_name_are_told(tmp_path: Path) -> None:
+    """They may be the limits, the pieces or the ranks."""
+    told = "row 3: cells under a column without a name are passed over; name the column, or empty them"
+    rows = [["own_sku", "marketplace", "item", ""], ["MOSS-1", "1688", FERN, " "], ["FERN-1", "1688", FERN, "4.50"]]
+    (tmp_path / "book.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    book.save(tmp_path / "book.xlsx")
+    for name in ("book.csv", "book.xlsx"):
+        with pytest.raises(BookUnusable, match=told) as raised:
+            book_in(tmp_path / name)
+        assert "row 2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("own_sku", "written"),
     [("=1+1", "'=1+1"), ("Pot, +tray", "Pot, '+tray"), ("A;-B", "A;'-B"), ("＝X", "'＝X"), ("O'Neil-1", "O'Neil-1")],
 )

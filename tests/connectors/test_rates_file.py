@@ -65,7 +65,7 @@ def test_without_a_file_there_are_no_rates() -> None:
         ("0.1285", "1.28E-01", "row 2, column rate: '1.28E-01' is no rate"),
         ("0.1285", "12.85%", "row 2, column rate: '12.85%' is no rate"),
         ("0.1285", "=1/7.78", "row 2, column rate: '=1/7.78' is no rate"),
-        ("0.1285", "#N/A", "row 2, column rate: #N/A is a spreadsheet's error; put the value in its place"),
+        ("0.1285", "#N/A", "row 2, column rate: #N/A is a spreadsheet's error or placeholder"),
         (
             "2026-11-26",
             "26.11.2026",

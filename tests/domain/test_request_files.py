@@ -137,7 +137,7 @@ def test_optional_columns_may_be_absent() -> None:
         ("receiver_name", " \u3000", "this cell is empty; fill it in"),
         ("receiver_name", "Jane\x00", "this cell holds an unprintable character; type it again"),
         ("receiver_name", "Jane\ud83d", "this cell holds an unprintable character; type it again"),
-        ("receiver_name", "#N/A", "#N/A is a spreadsheet's error; put the value in its place"),
+        ("receiver_name", "#N/A", "#N/A is a spreadsheet's error or placeholder; put the value in its place"),
         (
             "receiver_phone",
             "4.91511E+12",

@@ -112,7 +112,19 @@ TEXT_FAULTS = [
     ("receiver_name", "x" * 201, LONG.format("201", "200")),
     ("receiver_name", "\u3164", "this cell is empty; fill it in"),
     ("receiver_name", "\u200b\u2060", "this cell is empty; fill it in"),
-    ("receiver_name", "#REF!", "#REF! is a spreadsheet's error"),
+    ("receiver_name", "#REF!", "#REF! is a spreadsheet's error or placeholder"),
+    *(
+        (column, text, f"{text} is a spreadsheet's error or placeholder; put the value in its place")
+        for column, text in (
+            ("receiver_phone", "#ERROR!"),
+            ("receiver_phone", "Err:502"),
+            ("zip", "#####"),
+            ("address", "Loading..."),
+            ("address", "#CIRCULAR!"),
+            ("receiver_name", "Loading…"),
+            ("sku", "#NAME?"),
+        )
+    ),
     ("receiver_phone", "+49\u200b151", UNSEEN.format("200B")),
     ("receiver_phone", "1" * 51, LONG.format("51", "50")),
     ("receiver_email", "jane@exa\u200bmple.com", UNSEEN.format("200B")),
