@@ -29,6 +29,7 @@ PAGE_SIZE = 50
 FIRST_PAGE = 1
 MOST_PAGES = 2_000
 Read = TypeVar("Read")
+Row = TypeVar("Row")
 
 
 def is_since(order: ServiceOrder, since: datetime) -> bool:
@@ -200,7 +201,22 @@ async def walk(turn: OrderTurn, is_enough: Callable[[Walk], bool] = _never) -> W
             return done
         if page_no == FIRST_PAGE:
             done.size = min(done.rows, PAGE_SIZE)
-    raise ContractMismatch(f"the list does not end: {MOST_PAGES:,} pages, each with orders of its own", field="data")
+    raise _endless()
+
+
+def _endless() -> ContractMismatch:
+    return ContractMismatch(f"the list does not end: {MOST_PAGES:,} pages, each with rows of its own", field="data")
+
+
+async def each_once(turn: Callable[[int], Awaitable[Sequence[Row]]], id_of: Callable[[Row], str]) -> list[Row]:
+    """The rows of a list, to a page that brings nothing new."""
+    found: dict[str, Row] = {}
+    for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
+        before = len(found)
+        found |= {id_of(row): row for row in await turn(page_no)}
+        if len(found) == before:
+            return list(found.values())
+    raise _endless()
 
 
 async def whole_list(turn: OrderTurn, since: datetime) -> Reading:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from connectors.xportcn.errors import Refused, Unanswered, UnknownRefundState
+from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered, UnknownRefundState
 from connectors.xportcn.operations import Operation
 from domain.absence import Reading
 from domain.after_sale import RefundAmount, RefundKind, RefundOption, RefundState, ServiceRefund
@@ -197,10 +197,11 @@ class Carrier:
 
 
 class AfterSale(Protocol):
-    """One marketplace's cancellations and refunds.
+    """One marketplace's cancellations and refunds; implementations derive from it.
 
-    Effects take the ledger's claim, are sent once, and raise like `Channel`'s. `settles_in` is how long an accepted
-    cancellation may take to show, `closes_after` the age from which an order may be cancelled.
+    What is not among its `abilities` raises `Refused`, an answer about another order or refund than was asked for
+    `ContractMismatch`. Effects take the ledger's claim, are sent once, and raise like `Channel`'s. `settles_in` is how
+    long an accepted cancellation may take to show, `closes_after` the age from which an order may be cancelled.
     """
 
     marketplace: Marketplace
@@ -219,15 +220,18 @@ class AfterSale(Protocol):
 
     async def upload(self, picture: bytes) -> str:
         """Store a JPG as voucher; answers its link. It is not visible until a refund names it."""
+        raise not_offered(self.marketplace, "store pictures (give links instead of files)")
 
     async def ask(self, claim: Claim, request: RefundRequest) -> str:
         """Ask for a refund; answers its id."""
 
     async def modify(self, claim: Claim, refund_id: str, request: RefundRequest) -> None:
         """Modify an asked or refused refund, with other words or another amount."""
+        raise not_offered(self.marketplace, "modify a refund")
 
     async def withdraw(self, claim: Claim, refund_id: str) -> None:
         """Take a refund back."""
+        raise not_offered(self.marketplace, "withdraw a refund")
 
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         """The carriers for the parcel of an agreed return."""
@@ -239,12 +243,14 @@ class AfterSale(Protocol):
 
     async def send_message(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
         """Write to the seller about a refund."""
+        raise not_offered(self.marketplace, "write about a refund")
 
     async def read(self, refund_id: str) -> ServiceRefund:
         """The current refund with its history, oldest first."""
 
     async def receive(self, claim: Claim, order_id: str) -> None:
         """Confirm that the goods arrived, which ends the seller's part."""
+        raise not_offered(self.marketplace, "confirm receipt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +291,13 @@ def refund_state(word: str, known: Mapping[str, RefundState], call: Operation) -
     if (state := known.get(word) or OF_THE_CONSOLE.get(word)) is None:
         raise UnknownRefundState(f"refund status {word} is not known", operation=call.name, code=word)
     return state
+
+
+def require_same(asked: str, answered: str, call: Operation, field: str) -> None:
+    """Raises `ContractMismatch` for an answer that is about another order or refund."""
+    if answered != asked:
+        words = f"{asked} was asked for, and the answer is about {answered}"
+        raise ContractMismatch(words, operation=call.name, field=field)
 
 
 def not_offered(marketplace: Marketplace, what: str) -> Refused:

@@ -10,12 +10,13 @@ from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import LinesByIds, spec_ids
 from connectors.marketplaces.protocol import (
     Ability,
+    AfterSale,
     Carrier,
     RefundRequest,
     Target,
     failed,
-    not_offered,
     refund_state,
+    require_same,
 )
 from connectors.marketplaces.refusals import NOT_NOW, refusal, require_true, unsettled, word_of
 from connectors.xportcn.client import XportcnClient
@@ -50,8 +51,8 @@ STATES = {
 }
 
 
-class Alibaba1688AfterSale:
-    """Implements `AfterSale` (see `marketplaces.after_sale`)."""
+class Alibaba1688AfterSale(AfterSale):
+    """Cancellations and refunds of 1688."""
 
     marketplace: Marketplace = Marketplace.ALIBABA_1688
     abilities = frozenset({Ability.UPLOAD, Ability.RECEIVE})
@@ -131,12 +132,6 @@ class Alibaba1688AfterSale:
             raise unsettled(api.CREATE, answer, "the answer names no refund")
         return answer.refund_id
 
-    async def modify(self, claim: Claim, refund_id: str, request: RefundRequest) -> None:
-        raise not_offered(self.marketplace, "modify a refund")
-
-    async def withdraw(self, claim: Claim, refund_id: str) -> None:
-        raise not_offered(self.marketplace, "withdraw a refund")
-
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         companies = await self._client.read(api.COMPANIES, Nothing())
         return tuple(Carrier(code=one.company_no, name=one.company_name) for one in companies)
@@ -153,11 +148,10 @@ class Alibaba1688AfterSale:
         )
         require_true(api.RETURN, answered=await self._client.effect(api.RETURN, request, claim=claim))
 
-    async def send_message(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
-        raise not_offered(self.marketplace, "write about a refund")
-
     async def read(self, refund_id: str) -> ServiceRefund:
-        return _service_refund(await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id)))
+        shown = await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id))
+        require_same(refund_id, shown.refund_id, api.REFUND, "refundId")
+        return _service_refund(shown)
 
     async def receive(self, claim: Claim, order_id: str) -> None:
         request = alibaba_order.ReceiveRequest(order_id=order_id)
@@ -169,7 +163,9 @@ class Alibaba1688AfterSale:
 
     async def _order(self, order_id: str) -> alibaba_order.Order:
         request = alibaba_order.OrderDetailRequest(order_id=order_id)
-        return await self._client.read(alibaba_order.ORDER_DETAIL, request)
+        shown = await self._client.read(alibaba_order.ORDER_DETAIL, request)
+        require_same(order_id, shown.base_info.id_text or shown.base_info.id, alibaba_order.ORDER_DETAIL, "idOfStr")
+        return shown
 
 
 def _option(reason: api.Reason, goods: str, order: alibaba_order.Order, entry_ids: tuple[str, ...]) -> RefundOption:
@@ -209,13 +205,16 @@ def _worth(items: Iterable[alibaba_order.ProductItem]) -> Money:
 
 
 def _service_refund(refund: api.Refund) -> ServiceRefund:
-    """The refund. Before it is done its sum may be what is only to be given back."""
+    """The refund. Before it is done its sum may be what is only to be given back; once it is done it must be there."""
     state = refund_state(refund.status, STATES, api.REFUND)
+    back = refund.refund_payment if state is RefundState.REFUNDED else NOTHING
+    if back is None:
+        raise ContractMismatch("a refund is done without its sum", operation=api.REFUND.name, field="refundPayment")
     return ServiceRefund(
         refund_id=refund.refund_id,
         state=state,
         asked=refund.apply_payment + (refund.apply_carriage or NOTHING),
-        refunded=(state is RefundState.REFUNDED and refund.refund_payment) or NOTHING,
+        refunded=back,
         reason_id=int(refund.apply_reason_id) if refund.apply_reason_id.isdigit() else 0,
         refusal=refund.reject_reason or failed(refund.status),
         company=refund.buyer_logistics_name,

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import LinesByIds, distribution_ids, sku_ids
+from connectors.marketplaces.listing import each_once
 from connectors.marketplaces.protocol import (
     Ability,
+    AfterSale,
     Carrier,
     ListedRefund,
     RefundRequest,
     Target,
     failed,
-    not_offered,
     refund_state,
+    require_same,
 )
 from connectors.marketplaces.refusals import NOT_NOW, refusal, require_success, require_true, unsettled, word_of
 from connectors.xportcn.client import XportcnClient
@@ -46,8 +47,8 @@ STATES = {
 }
 
 
-class TaobaoAfterSale:
-    """Implements `AfterSale` (see `marketplaces.after_sale`)."""
+class TaobaoAfterSale(AfterSale):
+    """Cancellations and refunds of Taobao."""
 
     marketplace: Marketplace = Marketplace.TAOBAO
     abilities = frozenset({Ability.MODIFY, Ability.WITHDRAW, Ability.MESSAGE})
@@ -85,7 +86,9 @@ class TaobaoAfterSale:
 
     async def _order(self, order_id: str) -> taobao_order.PurchaseOrder:
         request = taobao_order.OrderDetailRequest(purchase_order_id=order_id)
-        return await self._client.read(taobao_order.ORDER_DETAIL, request)
+        shown = await self._client.read(taobao_order.ORDER_DETAIL, request)
+        require_same(order_id, shown.purchase_id, taobao_order.ORDER_DETAIL, "purchaseId")
+        return shown
 
     async def _options(self, sub_order_id: str, refund_type: int, goods: str) -> tuple[RefundOption, ...]:
         request = api.RenderRequest(sub_order_id=sub_order_id, refund_type=refund_type, goods_status=int(goods))
@@ -103,9 +106,6 @@ class TaobaoAfterSale:
             )
             for reason in template.refund_reasons
         )
-
-    async def upload(self, picture: bytes) -> str:
-        raise not_offered(self.marketplace, "store pictures (give links instead of files)")
 
     async def ask(self, claim: Claim, request: RefundRequest) -> str:
         answer = await self._client.effect(
@@ -171,34 +171,22 @@ class TaobaoAfterSale:
         require_true(api.MESSAGE, answered=await self._client.effect(api.MESSAGE, request, claim=claim))
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        shown = await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id))
-        events = [_event(message) async for message in self._messages(refund_id)]
-        return _service_refund(shown.refund_order_aggregate, tuple(events))
+        shown = (await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id))).refund_order_aggregate
+        require_same(refund_id, shown.refund_order.refund_id, api.REFUND, "refundId")
+
+        async def messages(page_no: int) -> Sequence[api.Message]:
+            request = api.MessagePageRequest(refund_id=refund_id, page_no=page_no, page_size=PAGE_SIZE)
+            return (await self._client.read(api.MESSAGES, request)).data
+
+        told = await each_once(messages, lambda message: message.message_id)
+        return _service_refund(shown, tuple(map(_event, told)))
 
     async def list_refunds(self, *, since: datetime) -> list[ListedRefund]:
-        """Read to a page that brings nothing new."""
-        found: dict[str, ListedRefund] = {}
-        for page_no in count(1):
+        async def refunds(page_no: int) -> list[ListedRefund]:
             request = api.RefundPageRequest(page_no=page_no, page_size=PAGE_SIZE, refund_start_time=unix_ms(since))
-            rows = [_listed(one) for one in (await self._client.read(api.PAGE, request)).data]
-            if all(row.refund_id in found for row in rows):
-                break
-            found |= {row.refund_id: row for row in rows}
-        return list(found.values())
+            return [_listed(one) for one in (await self._client.read(api.PAGE, request)).data]
 
-    async def _messages(self, refund_id: str) -> AsyncIterator[api.Message]:
-        passed = 0
-        for page_no in count(1):
-            request = api.MessagePageRequest(refund_id=refund_id, page_no=page_no, page_size=PAGE_SIZE)
-            page = await self._client.read(api.MESSAGES, request)
-            for message in page.data:
-                yield message
-            passed += len(page.data)
-            if not page.data or passed >= page.total_records:
-                return
-
-    async def receive(self, claim: Claim, order_id: str) -> None:
-        raise not_offered(self.marketplace, "confirm receipt")
+        return await each_once(refunds, lambda refund: refund.refund_id)
 
 
 def _target(line: OrderLine, part: taobao_order.SubPurchaseOrder) -> Target:

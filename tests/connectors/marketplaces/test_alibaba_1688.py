@@ -305,6 +305,30 @@ async def test_the_sum_of_a_refund_came_back_once_it_is_done(
     assert (await Alibaba1688AfterSale(client).read("7")).refunded == Money(back)
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"refundPayment": None}, "a refund is done without its sum"),
+        ({"refundId": "8", "refundPayment": 50000}, "7 was asked for, and the answer is about 8"),
+    ],
+)
+async def test_the_end_of_a_refund_is_not_believed_without_its_sum_or_of_another(
+    client: XportcnClient, service: FakeService, changes: dict[str, Any], why: str
+) -> None:
+    """It would be over with nothing, or with what came back for another order; so it is read again."""
+    told = {"refundId": "7", "status": "refundsuccess", "applyPayment": 50000} | changes
+    service.answers("/alibaba/refund/info", lambda: ok(told))
+    with pytest.raises(ContractMismatch, match=why):
+        await Alibaba1688AfterSale(client).read("7")
+
+
+async def test_no_refund_is_planned_on_another_order_s_lines(client: XportcnClient, service: FakeService) -> None:
+    """Its entries may be alike."""
+    service.answers(ORDER, lambda: ok(listed(8)))
+    with pytest.raises(ContractMismatch, match="7 was asked for, and the answer is about 8"):
+        await Alibaba1688AfterSale(client).targets("7", our_order().lines, {1})
+
+
 FAILED = {"offerId": 672991141190, "specId": SPEC, "errorCode": "500_004"}
 
 

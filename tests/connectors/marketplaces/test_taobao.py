@@ -13,7 +13,7 @@ from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.marketplaces.taobao.browser import TaobaoBrowser
 from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import ContractMismatch, Refused
 from domain.effects import Action
 from domain.money import Money
 from domain.offers import LineProblem, Problem, QuoteLine
@@ -355,3 +355,35 @@ async def test_refunds_of_the_account_are_listed_to_a_page_that_brings_nothing_n
     ]
     assert [call.body["pageNo"] for call in service.asked] == [1, 2, 3]
     assert service.asked[0].body["refundStartTime"] == 1767225600000
+
+
+def refund(refund_id: str = "1", **changes: Any) -> dict[str, Any]:
+    shown = {"refundId": refund_id, "refundFee": 100, "refundStatus": 100} | changes
+    return {"refundOrderAggregate": {"refundOrder": shown}}
+
+
+async def test_the_answer_about_another_refund_or_order_is_not_believed(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """A cache, or a parameter that is ignored: another refund's end is not this one's, nor its order's lines."""
+    after_sale = TaobaoAfterSale(client)
+    service.answers("/v2/taobao/order/refund/query", lambda: ok(refund("3")))
+    with pytest.raises(ContractMismatch, match="1 was asked for, and the answer is about 3"):
+        await after_sale.read("1")
+    part = {"subPurchaseOrderId": "71", "itemId": "1", "skuId": "11", "quantity": 1}
+    service.answers("/open/order/detail/get", lambda: ok(purchase("8", subPurchaseOrders=[part])))
+    with pytest.raises(ContractMismatch, match="7 was asked for, and the answer is about 8"):
+        await after_sale.targets("7", order().lines, {1})
+
+
+async def test_messages_of_a_refund_are_read_to_a_page_that_brings_nothing_new(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """Whatever their total says: it may be left out, or tell more than there are."""
+    service.answers("/v2/taobao/order/refund/query", lambda: ok(refund()))
+    pages = iter([["1", "2"], ["3"], ["3"]])
+    service.answers(
+        "/open/order/refund/message/list",
+        lambda: ok({"totalRecords": 10**12, "data": [{"messageId": one, "content": one} for one in next(pages)]}),
+    )
+    assert [event.description for event in (await TaobaoAfterSale(client).read("1")).events] == ["1", "2", "3"]
