@@ -74,9 +74,17 @@ async def buy_from_file(
         done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
         helpers = 0 if dry_run else helpers_for(resources, len(orders), wanted=speed.helpers)
         del orders  # the run drops their texts once they are planned
-        run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by, helpers=helpers)
+        run = BatchRun(
+            resources,
+            asked.batch_id,
+            source,
+            budget=limits.budget,
+            chunk_size=speed.chunk_size,
+            done_by=done_by,
+            helpers=helpers,
+        )
         async with notifies_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
-            report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
+            report = await run.followed(dry_run=dry_run, ask=not yes)
         report = await schedule_follow_up(resources, report, limits)
         note_missing(report, resources.settings.data_dir)
         await show_outcome(report, resources.ledger.orders(shown_whole(report)))
@@ -118,12 +126,13 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
     ledger, left = resources.ledger, unfinished_of(resources.ledger, batch)
     done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
     helpers = helpers_for(resources, len(left.to_do))
-    run = BatchRun(resources, batch, FromLedger(ledger, batch), done_by=done_by, helpers=helpers)
+    source = FromLedger(ledger, batch)
+    run = BatchRun(resources, batch, source, budget=limits.budget, done_by=done_by, helpers=helpers)
     await best_effort("the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}"))
     if left.words:
         run_logger().info("Batch %s: %s", batch, left.words)
         async with notifies_when_stopped(ledger, batch), progress_shown(artifact_key(batch)):
-            report = await run.buy(limits.budget, ask=False)
+            report = await run.buy(ask=False)
         report = await schedule_follow_up(resources, report, limits, number=number + 1)
     else:
         report = batch_report(resources, batch, run.source.requests, taken={}, snapshot_id="")

@@ -145,8 +145,8 @@ async def order_cart(
             await settle_open(resources, orders)
         reports = []
         for batch_id, batch in _by_batch(orders).items():
-            run = BatchRun(resources, batch_id, FromCarts(batch))
-            done = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
+            run = BatchRun(resources, batch_id, FromCarts(batch), budget=limits.budget)
+            done = await run.followed(dry_run=dry_run, ask=not yes)
             reports.append(await schedule_follow_up(resources, done, limits))
         report = one_report(reports, list(orders))
         await show_outcome(report, resources.ledger.orders(shown_whole(report)))

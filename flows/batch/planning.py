@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from connectors.concurrently import task_group
 from connectors.ledger.engine import chunked
-from connectors.ledger.records import SpendLimits
-from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import ServiceAway
-from domain.decisions import FINE, Verdict, held
-from domain.holds import BudgetLimits, first_goes_alone, over_budget
+from domain.decisions import Verdict
 from domain.matching import Match
-from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import Part, detail
-from domain.request_remarks import FIRST_PAYMENT, Remark
-from domain.witnessed import marketplace_held
-from domain.wording import shorten
 from flows.batch.chunks import label_of, side_by_side
 from tasks.engine.gathering import OrderQueue, PartialResults
 from tasks.engine.progress import progress
@@ -245,63 +238,3 @@ class Planning:
         shown = {(plan.order_ref, match.words): match for plan in plans for match in plan.matches}
         if further := {key: match for key, match in shown.items() if match != self._matches.get(key)}:
             await keep_matches(self._resources, further)
-
-
-def within_budget(plans: Sequence[PlannedOrder], limits: BudgetLimits) -> list[PlannedOrder]:
-    """The plans; those beyond the budgets are held."""
-    over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], limits)
-    return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
-
-
-def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
-    """The verdicts on orders at marketplaces that are held or wait for an answer, where claims would be refused."""
-    held_ones, first = ledger.holds.standing(), ledger.first_orders.goes_alone()
-    behind = {
-        one.order_ref: held(first_goes_alone(first[one.marketplace], one.marketplace))
-        for one in (requests if first else ())
-        if first.get(one.marketplace, one.order_ref) != one.order_ref
-    }
-    return behind | {
-        one.order_ref: held(marketplace_held(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
-        for one in (requests if held_ones else ())
-        if one.marketplace in held_ones
-    }
-
-
-def first_payments_ahead(ledger: Ledger, requests: Iterable[OrderRequest], to_buy: Collection[str]) -> Sequence[Remark]:
-    """Where only one of several orders to buy will be bought, since the question about its payment is open."""
-    counts = Counter(one.marketplace for one in requests if one.order_ref in to_buy)
-    several = {one: count for one, count in counts.items() if count > 1}
-    return [
-        Remark(
-            FIRST_PAYMENT,
-            "",
-            f"of these {several[one]:,} orders of {one} one is bought; the others wait until you have seen its payment "
-            f"in the console: sourcing confirm {one}",
-        )
-        for one, begun in (ledger.first_orders.open_at().items() if several else ())
-        if one in several and begun is None
-    ]
-
-
-def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> SpendLimits:
-    """The spending limits of this batch, which the ledger checks once more with every claim."""
-    settings = resources.settings
-    return SpendLimits(
-        batch_id=batch_id,
-        batch=budget,
-        day=settings.day_limit,
-        timezone=settings.timezone,
-    )
-
-
-def limits_now(resources: Resources, limits: SpendLimits) -> BudgetLimits:
-    """The limits with the sums that are committed by now."""
-    return BudgetLimits(
-        order=resources.settings.order_limit,
-        batch=limits.batch,
-        day=limits.day,
-        batch_spent=Money(resources.ledger.committed_in(limits.batch_id)),
-        day_spent=Money(resources.ledger.spent_since(limits.day_start(resources.clock()))),
-        tolerance=resources.settings.price_tolerance_percent,
-    )

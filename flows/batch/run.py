@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -12,30 +12,25 @@ from functools import partial
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.overview import standing_of
 from connectors.ledger.plans import approved_by, drop, plan_hash
-from connectors.ledger.records import OrderChange, OrderRecord, line_of
-from domain.decisions import held
-from domain.holds import MOST, BudgetLimits, over_budget
+from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits, line_of
+from connectors.ledger.store import Ledger
+from domain.decisions import FINE, Verdict, held
+from domain.holds import MOST, BudgetLimits, first_goes_alone, over_budget
 from domain.money import Money
 from domain.orders import OrderRequest, without_texts
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because
 from domain.report import BatchReport, MatchLine, ReportLine
-from domain.request_remarks import HELPERS, Remark
+from domain.request_remarks import FIRST_PAYMENT, HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
-from domain.wording import pluralize
+from domain.witnessed import marketplace_held
+from domain.wording import pluralize, shorten
 from flows.approval.form import BEFOREHAND, decide
 from flows.approval.request import Decision, SummarizedRequest, in_utc, not_approved_by
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.batch.plan_sources import PlanSource, summary_of
-from flows.batch.planning import (
-    Take,
-    at_held_marketplaces,
-    first_payments_ahead,
-    limits_now,
-    spend_limits,
-    within_budget,
-)
+from flows.batch.planning import Take
 from flows.batch.reporting import batch_report
 from flows.batch.sharing import Coordinator, shared
 from flows.batch.sorting import SortedOrders
@@ -61,36 +56,40 @@ class BatchRun:
         batch_id: str,
         source: PlanSource,
         *,
+        budget: Money | None = None,
         chunk_size: int = 0,
         done_by: datetime | None = None,
         helpers: int = 0,
     ) -> None:
+        settings = resources.settings
         self.resources = resources
+        self.limits = SpendLimits(batch_id=batch_id, batch=budget, day=settings.day_limit, timezone=settings.timezone)
         self.done_by = done_by
         self.helpers = helpers
         self.coordinator: Coordinator | None = None
         self.canaries = Canaries(resources)
         self.batch_id = batch_id
         self.source = source
-        self.chunk_size = chunk_size or resources.settings.chunk_size
+        self.chunk_size = chunk_size or settings.chunk_size
         self.refs = [request.order_ref for request in source.requests]
         self.plans: dict[str, PlannedOrder] = {}
         self.postponed: dict[str, OrderRequest] = {}
         self.matches: dict[str, list[MatchLine]] = {}
         self.approved: dict[str, str] = {}
         self.tried: list[str] = []
+        self.feed: EventFeed
         if done_by is not None:
             resources.breaker.until((done_by - resources.clock()).total_seconds())
 
-    async def followed(self, budget: Money | None, *, dry_run: bool, ask: bool) -> BatchReport:
+    async def followed(self, *, dry_run: bool, ask: bool) -> BatchReport:
         """Buy, or only plan, and show the progress."""
         orders = pluralize(len(self.refs), "order")
         run_logger().info("Batch %s: %s to %s", self.batch_id, orders, "plan" if dry_run else "buy")
         await best_effort("the run's name", rename_run(f"{self.batch_id}: {orders}"))
         async with progress_shown(artifact_key(self.batch_id)):
-            return await (self.plan_only(budget) if dry_run else self.buy(budget, ask=ask))
+            return await (self.plan_only() if dry_run else self.buy(ask=ask))
 
-    async def plan_only(self, budget: Money | None) -> BatchReport:
+    async def plan_only(self) -> BatchReport:
         """Report what would happen; the ledger keeps only the matches of words."""
         self._is_paused()
         work = self.source.sort(self.resources.ledger)
@@ -98,7 +97,7 @@ class BatchRun:
         await self._plan(self._to_plan_again(), self._remember_whole, anew=True)
         why = cause(self.resources, self.done_by)
         made = [self.plans[request.order_ref] for request in work.to_plan]
-        plans = with_remedy(within_budget(made, self._limits(budget)), why[0])
+        plans = with_remedy(self.within_budget(made), why[0])
         to_ship = await estimate_unbooked(self.resources, work.under_way)
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
         report = self._report(work, snapshot_id, plans=plans, dry_run=True)
@@ -107,24 +106,24 @@ class BatchRun:
         warnings = [*report.warnings, *first_payments_ahead(self.resources.ledger, self.source.requests, fine)]
         return replace(report, plans=plans, to_ship=to_ship, broken_off=broken_off, warnings=warnings)
 
-    async def buy(self, budget: Money | None, *, ask: bool) -> BatchReport:
+    async def buy(self, *, ask: bool) -> BatchReport:
         """Take every order as far as possible; orders that failed by themselves are tried again at the end."""
         ledger = self.resources.ledger
         self._is_paused()
         begun = ledger.start_batch(self.batch_id, self.source.name)
-        feed = EventFeed(ledger, ledger.each_order(self.refs))
+        self.feed = EventFeed(ledger, ledger.each_order(self.refs))
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
         if work.to_plan or work.under_way or work.approved:
             await wait_until_settled(self.resources, self.done_by)
         if self.helpers and (work.to_plan or work.under_way or work.approved):
-            await self._with_helpers(work, budget, feed, ask=ask)
+            await self._with_helpers(work, ask=ask)
         else:
-            await self._go_on(work, (), budget, feed, ask=ask)
+            await self._go_on(work, (), ask=ask)
         postponed, again = self._to_plan_again(), await self._to_try_again()
         if postponed or again:
             run_logger().info("%s: once more", pluralize(len({*again, *(one.order_ref for one in postponed)}), "order"))
-            await self._go_on(SortedOrders(to_plan=postponed), again, budget, feed, ask=ask)
+            await self._go_on(SortedOrders(to_plan=postponed), again, ask=ask)
         why = cause(self.resources, self.done_by)
         tried = dict.fromkeys([*self.tried, *self.postponed])
         broken_off = await explain_unfinished(
@@ -132,29 +131,27 @@ class BatchRun:
         )
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
         report = replace(self._report(work, snapshot_id, dry_run=False), broken_off=broken_off)
-        await feed.emit(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
+        await self.feed.emit(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
         return report
 
-    async def _with_helpers(self, work: SortedOrders, budget: Money | None, feed: EventFeed, *, ask: bool) -> None:
+    async def _with_helpers(self, work: SortedOrders, *, ask: bool) -> None:
         async with shared(
             self.resources,
             self.batch_id,
             helpers=self.helpers,
-            limits=spend_limits(self.resources, self.batch_id, budget),
+            limits=self.limits,
             chunk_size=self.chunk_size,
             done_by=self.done_by,
             asks=self.source.asks,
         ) as self.coordinator:
-            await self._go_on(work, (), budget, feed, ask=ask)
+            await self._go_on(work, (), ask=ask)
         remarks = [Remark(HELPERS, "", words) for words in self.coordinator.remarks]
         self.source.warnings = [*self.source.warnings, *remarks]
         self.coordinator = None
 
-    async def _go_on(
-        self, work: SortedOrders, again: Sequence[str], budget: Money | None, feed: EventFeed, *, ask: bool
-    ) -> None:
+    async def _go_on(self, work: SortedOrders, again: Sequence[str], *, ask: bool) -> None:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
-        fine = self._within(budget, await self._planned(work.to_plan))
+        fine = self._within(await self._planned(work.to_plan))
         asked = {plan.order_ref for plan in fine}
         begun = work.under_way if self.source.asks else ()
         freight = await estimate_unbooked(self.resources, begun, beforehand=not ask)
@@ -184,10 +181,10 @@ class BatchRun:
             if self._is_paused():
                 return
             if self.coordinator is not None:
-                left = await self._bought_first(refs, budget, feed)
-                refs = await self.coordinator.bought(left, self.approved, feed.emit)
+                left = await self._bought_first(refs)
+                refs = await self.coordinator.bought(left, self.approved, self.feed.emit)
                 await settle_open(self.resources, refs)
-            await self._execute(refs, budget, feed)
+            await self._execute(refs)
 
     def _allowed(self, to_buy: Collection[str], to_ship: Sequence[PlannedOrder]) -> Sequence[PlanSummary]:
         """What a yes given beforehand has approved of the batch so far, but for what is asked about now."""
@@ -204,7 +201,7 @@ class BatchRun:
         orders = self.resources.ledger.each_order(refs)
         return [line_of(order) for order in orders if order.state in NEEDS_A_PERSON]
 
-    async def _bought_first(self, refs: Sequence[str], budget: Money | None, feed: EventFeed) -> list[str]:
+    async def _bought_first(self, refs: Sequence[str]) -> list[str]:
         """Buy the canaries, before helpers begin at their marketplaces; answers the orders left for helpers.
 
         Where no canary is read back this run takes the others too: they are held, or wait.
@@ -214,21 +211,21 @@ class BatchRun:
         mine: list[str] = []
         for _ in range(MOST):
             if first := await self.canaries.first({ref: at[ref] for ref in at if ref not in mine}):
-                await self._execute(first, budget, feed)
+                await self._execute(first)
                 mine += first
         if alone := [ref for ref in at if ref not in mine and not await self.canaries.is_free(at[ref])]:
-            await self._execute(alone, budget, feed)
+            await self._execute(alone)
         gone = {*mine, *alone}
         return [ref for ref in refs if ref not in gone]
 
-    async def _execute(self, refs: Sequence[str], budget: Money | None, feed: EventFeed) -> None:
+    async def _execute(self, refs: Sequence[str]) -> None:
         await execute(
             self.resources,
             refs,
             self.approved,
-            limits=spend_limits(self.resources, self.batch_id, budget),
+            limits=self.limits,
             chunk_size=self.chunk_size,
-            feed=feed,
+            feed=self.feed,
             canaries=self.canaries,
             asks=self.source.asks,
         )
@@ -297,15 +294,29 @@ class BatchRun:
 
         await self.source.plan(self.resources, requests, made, chunk_size=self.chunk_size, anew=anew)
 
-    def _limits(self, budget: Money | None) -> BudgetLimits:
-        return limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
+    def _limits(self) -> BudgetLimits:
+        """The limits with the sums that are committed by now."""
+        ledger, settings, limits = self.resources.ledger, self.resources.settings, self.limits
+        return BudgetLimits(
+            order=settings.order_limit,
+            batch=limits.batch,
+            day=limits.day,
+            batch_spent=Money(ledger.committed_in(limits.batch_id)),
+            day_spent=Money(ledger.spent_since(limits.day_start(self.resources.clock()))),
+            tolerance=settings.price_tolerance_percent,
+        )
 
-    def _within(self, budget: Money | None, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
+    def within_budget(self, plans: Sequence[PlannedOrder]) -> list[PlannedOrder]:
+        """The plans; those beyond the budgets are held."""
+        over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], self._limits())
+        return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
+
+    def _within(self, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
         """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held."""
         fine = [plan for plan in plans if plan.is_fine]
         why = at_held_marketplaces(self.resources.ledger, self.source.requests)
         to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
-        why |= over_budget(to_buy, self._limits(budget))
+        why |= over_budget(to_buy, self._limits())
         self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
         return [plan for plan in fine if plan.order_ref not in why]
 
@@ -386,3 +397,34 @@ class BatchRun:
 def _renewed(order: OrderRecord) -> OrderChange:
     """The change that records the plan's approval anew, after an earlier no to the order."""
     return OrderChange(order_ref=order.order_ref, writes=OrderUpdate.plan_approved(plan_hash(order.plan)))
+
+
+def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
+    """The verdicts on orders at marketplaces that are held or wait for an answer, where claims would be refused."""
+    held_ones, first = ledger.holds.standing(), ledger.first_orders.goes_alone()
+    behind = {
+        one.order_ref: held(first_goes_alone(first[one.marketplace], one.marketplace))
+        for one in (requests if first else ())
+        if first.get(one.marketplace, one.order_ref) != one.order_ref
+    }
+    return behind | {
+        one.order_ref: held(marketplace_held(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
+        for one in (requests if held_ones else ())
+        if one.marketplace in held_ones
+    }
+
+
+def first_payments_ahead(ledger: Ledger, requests: Iterable[OrderRequest], to_buy: Collection[str]) -> Sequence[Remark]:
+    """Where only one of several orders to buy will be bought, since the question about its payment is open."""
+    counts = Counter(one.marketplace for one in requests if one.order_ref in to_buy)
+    several = {one: count for one, count in counts.items() if count > 1}
+    return [
+        Remark(
+            FIRST_PAYMENT,
+            "",
+            f"of these {several[one]:,} orders of {one} one is bought; the others wait until you have seen its payment "
+            f"in the console: sourcing confirm {one}",
+        )
+        for one, begun in (ledger.first_orders.open_at().items() if several else ())
+        if one in several and begun is None
+    ]

@@ -229,7 +229,7 @@ async def _source(job: Job) -> dict[str, Any]:
             orders_to_buy(resources.ledger, asked, dry_run=False), str(job.file)
         )
         batch = BatchRun(resources, job.batch, plans, chunk_size=job.chunk_size, helpers=job.helpers)
-        report = await batch.buy(None, ask=False)
+        report = await batch.buy(ask=False)
     return report.to_json()
 
 

@@ -58,7 +58,8 @@ async def source(
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
         plans = FromRequests(requests, "requests.csv")
-        await BatchRun(resources, process.batch, plans, chunk_size=chunk_size, helpers=helpers).buy(budget, ask=True)
+        run = BatchRun(resources, process.batch, plans, budget=budget, chunk_size=chunk_size, helpers=helpers)
+        await run.buy(ask=True)
 
 
 async def follow_up(
@@ -69,7 +70,7 @@ async def follow_up(
         await resources.warehouse()
         if resources.ledger.knows_batch(process.batch):
             approved = FromLedger(resources.ledger, process.batch)
-            await BatchRun(resources, process.batch, approved, chunk_size=chunk_size).buy(budget, ask=False)
+            await BatchRun(resources, process.batch, approved, chunk_size=chunk_size, budget=budget).buy(ask=False)
 
 
 async def help_out(process: Process, settings: SourcingSettings, clock: Clock) -> None:

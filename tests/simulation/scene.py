@@ -202,7 +202,7 @@ class Scene(Shop):
             if yes is not None:
                 approver.set(person)
             plans = source or FromRequests(self.scenario.requests, "requests.csv")
-            return await BatchRun(resources, BATCH, plans).buy(budget, ask=ask)
+            return await BatchRun(resources, BATCH, plans, budget=budget).buy(ask=ask)
 
         await self.does(buy)
 

@@ -75,7 +75,7 @@ async def fill_the_cart(scene: Scene) -> None:
 
 async def plan_the_cart(scene: Scene) -> None:
     """A dry run."""
-    await scene.does(lambda r: BatchRun(r, BATCH, FromCarts(r.ledger.orders(["R-1"]))).plan_only(None))
+    await scene.does(lambda r: BatchRun(r, BATCH, FromCarts(r.ledger.orders(["R-1"]))).plan_only())
 
 
 async def order_the_cart(scene: Scene) -> None:

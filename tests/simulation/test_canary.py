@@ -14,7 +14,6 @@ from domain.orders import OrderRequest
 from domain.plan import PlanSummary
 from flows.batch.execution import Canaries
 from flows.batch.run import BatchRun
-from flows.prefect_ui.events import EventFeed
 from tests.simulation.misfortune import Call, Fault, Kind
 from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage, stage
@@ -186,8 +185,7 @@ class SharedRun(BatchRun):
     async def bought(self, refs: Sequence[str], *_: object) -> list[str]:
         self.handed_out.append((list(refs), len(self.resources.ledger.effects_of(self.refs, Action.CREATE))))
         self.canaries = Canaries(self.resources)
-        ledger = self.resources.ledger
-        await self._execute(refs, None, EventFeed(ledger, ledger.each_order(self.refs)))
+        await self._execute(refs)
         return []
 
 

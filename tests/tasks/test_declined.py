@@ -56,12 +56,12 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     ):
         monkeypatch.setattr(run, name, stand_in)
     requests = [planned(ref).request for ref in ("A-1", "A-2")]
-    await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
+    await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(ask=True)
     assert set(went_on) == {"A-2"}
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID)])
     assert unfinished_of(resources.ledger, "batch").to_do == ["A-2"], "a look asks nobody, so the no stands"
     approved = ["A-1", "A-2"]
-    await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
+    await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(ask=True)
     assert unfinished_of(resources.ledger, "batch").to_do == ["A-1", "A-2"]
 
 
@@ -84,7 +84,7 @@ async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_i
 
     for name, stand_in in (("estimate_unbooked", nothing), ("execute", nothing), ("snapshot_orders", snapshot)):
         monkeypatch.setattr(run, name, stand_in)
-    await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(None, ask=False)
+    await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(ask=False)
     held = resources.ledger.orders(["A-1"])["A-1"]
     assert (held.state, held.reason) == (
         OrderState.HELD,

@@ -167,7 +167,7 @@ async def by_run(shop: Shop) -> None:
     shop.resources.ledger.start_batch(BATCH, "file.csv")
     source = FromLedger(shop.resources.ledger, BATCH)
     async with moves_written(shop.resources):
-        await BatchRun(shop.resources, BATCH, source).buy(None, ask=False)
+        await BatchRun(shop.resources, BATCH, source).buy(ask=False)
 
 
 async def by_callback(shop: Shop) -> None:

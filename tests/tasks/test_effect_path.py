@@ -30,7 +30,8 @@ from domain.reasons import earlier
 from domain.service_orders import Goods, ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.batch.execution import may_book, may_create
-from flows.batch.planning import limits_now, spend_limits, within_budget
+from flows.batch.plan_sources import FromRequests
+from flows.batch.run import BatchRun
 from flows.batch.sorting import find_unrecorded
 from tasks import book_shipment
 from tasks.after_sale import confirm_cancellations
@@ -379,8 +380,8 @@ def test_only_the_plan_that_was_approved_is_created(resources: Resources) -> Non
 def test_the_limit_for_one_order_reaches_the_plan(resources: Resources) -> None:
     """`SOURCING_ORDER_LIMIT_CNY` holds an order above it."""
     resources.settings = SourcingSettings(data_dir=resources.settings.data_dir, order_limit_cny="5")
-    limits = limits_now(resources, spend_limits(resources, "batch", None))
-    dear, cheap = within_budget([planned("A-1", 501), planned("A-2", 500)], limits)
+    run = BatchRun(resources, "batch", FromRequests([], "file.csv"))
+    dear, cheap = run.within_budget([planned("A-1", 501), planned("A-2", 500)])
     assert (dear.state, cheap.state) == (OrderState.HELD, OrderState.PLANNED)
     assert "limit for one order" in dear.reason
 

@@ -79,7 +79,7 @@ async def test_what_could_not_be_looked_up_is_planned_once_more(
 ) -> None:
     """The other goes on at once; at the end both get the second chance: the one is bought, the other paid."""
     plans = Plans(fails=1)
-    report = await BatchRun(resources, "batch", plans).buy(None, ask=False)
+    report = await BatchRun(resources, "batch", plans).buy(ask=False)
     assert plans.asked == [["A-1", "A-2"], ["A-2"]]
     assert executed == [["A-1"], ["A-1", "A-2"]]
     assert report.counts == {"ordered": 2}
@@ -91,7 +91,7 @@ async def test_what_is_planned_later_counts_to_the_approval_limit_with_what_the_
 ) -> None:
     """20.00 CNY in all against 19.99: not by the yes given beforehand, in however many parts they are planned."""
     resources.settings = resources.settings.model_copy(update={"approval_limit_cny": "19.99"})
-    await BatchRun(resources, "batch", Plans(fails=1)).buy(None, ask=False)
+    await BatchRun(resources, "batch", Plans(fails=1)).buy(ask=False)
     later = resources.ledger.orders(["A-2"])["A-2"]
     assert (later.state, later.plan_hash, executed) == (OrderState.HELD, None, [["A-1"], ["A-1"]])
     assert later.reason.startswith(
@@ -105,9 +105,9 @@ async def test_what_the_next_night_plans_counts_to_the_approval_limit_with_what_
 ) -> None:
     """The limit is for the batch, in however many runs it is planned."""
     resources.settings = resources.settings.model_copy(update={"approval_limit_cny": "19.99"})
-    await BatchRun(resources, "batch", Plans(fails=9)).buy(None, ask=False)
+    await BatchRun(resources, "batch", Plans(fails=9)).buy(ask=False)
     resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"order_id": "77"}))])
-    await BatchRun(resources, "batch", Plans(fails=0)).buy(None, ask=False)
+    await BatchRun(resources, "batch", Plans(fails=0)).buy(ask=False)
     later = resources.ledger.orders(["A-2"])["A-2"]
     assert (later.state, later.plan_hash, executed[-1]) == (OrderState.HELD, None, ["A-1"])
     assert later.reason.startswith("not approved: its goods and postage of 20.00 CNY, with what its batch was allowed")
@@ -118,7 +118,7 @@ async def test_an_order_that_always_fails_says_who_plans_it_next(
 ) -> None:
     """Twice and no more; it is no question for a person, so it is not held, and it is never bought on."""
     plans = Plans(fails=9)
-    report = await BatchRun(resources, "batch", plans).buy(None, ask=False)
+    report = await BatchRun(resources, "batch", plans).buy(ask=False)
     assert len(plans.asked) == 2
     assert all("A-2" not in refs for refs in executed)
     left = resources.ledger.orders(["A-2"])["A-2"]
@@ -131,7 +131,7 @@ async def test_after_its_time_a_run_tries_nothing_again(resources: Resources, ex
     """The time was up while it planned: one line for all, and each order says how far it came."""
     plans = Plans(fails=1)
     done_by = datetime(2020, 1, 1, 6, 0, tzinfo=UTC)
-    report = await BatchRun(resources, "batch", plans, done_by=done_by).buy(None, ask=False)
+    report = await BatchRun(resources, "batch", plans, done_by=done_by).buy(ask=False)
     assert plans.asked == [["A-1", "A-2"]]
     assert report.broken_off == ("It was to be done by 2020-01-01 06:00 UTC: 2 orders are left, 1 ordered, 1 planned")
     assert {ref: one.reason for ref, one in resources.ledger.orders(["A-1", "A-2"]).items()} == {
@@ -153,7 +153,7 @@ async def test_what_a_pause_leaves_says_whether_it_goes_on_by_itself(
     monkeypatch.setattr(follow_up, "is_deployed", lambda: True)
     resources.ledger.pause_buying("mei")
     done_by = clock.now + timedelta(hours=hours, minutes=2)
-    await BatchRun(resources, "batch", Plans(fails=0), done_by=done_by).buy(None, ask=False)
+    await BatchRun(resources, "batch", Plans(fails=0), done_by=done_by).buy(ask=False)
     left = resources.ledger.orders(["A-1"])["A-1"]
     assert (left.reason.rpartition(" by mei. ")[2], left.plan_hash is not None, executed) == (after, True, [])
 
@@ -167,9 +167,9 @@ async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
         return "batch-plan"
 
     monkeypatch.setattr(run, "snapshot_plan", snapshot)
-    whole = await BatchRun(resources, "batch", Plans(fails=1)).plan_only(None)
+    whole = await BatchRun(resources, "batch", Plans(fails=1)).plan_only()
     assert (whole.counts, whole.all_fine) == ({"planned": 2}, True)
-    part = await BatchRun(resources, "batch", Plans(fails=2)).plan_only(None)
+    part = await BatchRun(resources, "batch", Plans(fails=2)).plan_only()
     assert (part.counts, part.all_fine) == ({"planned": 2}, False)
     assert part.plans[1].reason == "could not be previewed (no answer). Run again"
     assert replace(part, plans=whole.plans).all_fine

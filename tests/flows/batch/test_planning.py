@@ -18,7 +18,8 @@ from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
-from flows.batch.planning import first_payments_ahead, plan_orders
+from flows.batch.planning import plan_orders
+from flows.batch.run import first_payments_ahead
 from tasks.engine.gathering import OrderQueue
 from tasks.engine.resources import Resources
 from tasks.preview import preview_orders

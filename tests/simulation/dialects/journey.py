@@ -144,7 +144,8 @@ class Journey(Episode):
         await self._start(work.__name__.strip("_"), run)
 
     async def _plans(self, resources: Resources) -> None:
-        await BatchRun(resources, BATCH, FromRequests(self._batch(), "requests.csv")).plan_only(self.scenario.budget)
+        plans = FromRequests(self._batch(), "requests.csv")
+        await BatchRun(resources, BATCH, plans, budget=self.scenario.budget).plan_only()
 
     async def _buys(self, resources: Resources) -> None:
         await self._buy(resources, self._batch(), BATCH)
@@ -159,7 +160,7 @@ class Journey(Episode):
 
         approver.set(person)
         budget = self.scenario.budget if batch == BATCH else None
-        await BatchRun(resources, batch, FromRequests(requests, "requests.csv")).buy(budget, ask=True)
+        await BatchRun(resources, batch, FromRequests(requests, "requests.csv"), budget=budget).buy(ask=True)
 
     async def _is_cancelled(self) -> None:
         """An order that the wallet does not cover is cancelled."""
