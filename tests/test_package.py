@@ -56,6 +56,13 @@ def test_an_installation_has_the_example_and_says_that_it_is_typed(wheel: set[st
     assert [name for name in wheel if name.startswith(("sourcing/site/tests", "sourcing/site/docs"))] == []
 
 
+def test_time_zones_come_with_an_installation_whatever_its_python() -> None:
+    """A small container has none of its own, and not even UTC is known then."""
+    for lock in ("requirements.lock", "development.lock"):
+        (tzdata,) = [line for line in (ROOT / lock).read_text().splitlines() if line.startswith("tzdata==")]
+        assert ";" not in tzdata, lock
+
+
 @pytest.mark.parametrize(
     ("described", "version"),
     [
