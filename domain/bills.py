@@ -38,6 +38,8 @@ def apportioned(numerators: Sequence[int], denominator: int, total: int) -> list
     return parts
 
 
+NUMBER = "[1-9]"
+"""What a parcel's number has: `0`, `-` and `NA` stand for none."""
 TAKEN_OFF = ("discount", "refunded")
 OF_THE_GOODS = ("goods", "postage", "surcharge", *TAKEN_OFF)
 
@@ -62,7 +64,7 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """What shipping was booked for an order. `numbers` are its id and its parcels': a common one is a shared parcel."""
+    """What shipping was booked for an order. `numbers` are those of its parcels: a common one is a shared parcel."""
 
     shipment_order_id: str
     numbers: frozenset[str]
@@ -74,7 +76,8 @@ class Booking:
 class Bill:
     """What is known of one paid order, in minor units of `currency`; days are the merchant's.
 
-    `refunds` are (part, amount): `all`, or lines such as `1+3`. `is_over` says that nothing more will be shipped.
+    `refunds` are (part, amount): `all`, or lines such as `1+3`; goods of the parts `without_goods` were not sent back.
+    `is_over` says that nothing more will be shipped.
     """
 
     order_ref: str
@@ -84,6 +87,7 @@ class Bill:
     lines: tuple[BillLine, ...]
     quoted: Quoted | None = None
     refunds: tuple[tuple[str, int], ...] = ()
+    without_goods: tuple[str, ...] = ()
     booking: Booking | None = None
     is_over: bool = False
     problem: str = ""
@@ -96,7 +100,7 @@ def net(amounts: dict[str, int]) -> int:
 
 def fault_of(bill: Bill) -> str:
     """Why the amounts of a bill can't be complete; empty when they can."""
-    listed, back = sum(line.goods for line in bill.lines), sum(amount for _, amount in bill.refunds)
+    listed = sum(line.goods for line in bill.lines)
     quoted = bill.quoted
     beside = (quoted.goods, quoted.postage) if quoted else ()
     if min([*beside, bill.paid, *(line.goods for line in bill.lines), *(back for _, back in bill.refunds)]) < 0:
@@ -104,8 +108,6 @@ def fault_of(bill: Bill) -> str:
     if quoted and listed < quoted.goods:
         lacking = f"{Money(listed, bill.currency)}, its quote to {Money(quoted.goods, bill.currency)}"
         return f"the goods of its lines come to {lacking}: a line is missing"
-    if back > bill.paid:
-        return f"{Money(back, bill.currency)} came back of {Money(bill.paid, bill.currency)}"
     return bill.problem
 
 
@@ -187,7 +189,7 @@ class Freight:
 
 
 def freight_of(together: Sequence[Bill]) -> Freight:
-    """The fees of all bookings of one parcel, split over all lines in it: by weight where all are known, else by value.
+    """The fees of all bookings of one parcel, split over its lines: by weight where all are known, else by value.
 
     A parcel is converted at one rate, that of the day of its first booking.
     """
@@ -199,7 +201,7 @@ def freight_of(together: Sequence[Bill]) -> Freight:
         return Freight(amounts=[0] * len(lines), problem=problem)
     if not fees:
         return Freight(amounts=[0] * len(lines))
-    basis, weights = _weights(lines)
+    basis, weights = _weights(together)
     if basis is Basis.VALUE and len(bought := {bill.currency for bill in together}) > 1:
         problem = detail(Part.GOODS_IN_SEVERAL, currencies=sorted(bought))
         return Freight(amounts=[0] * len(lines), problem=problem)
@@ -218,6 +220,21 @@ def _against(together: Sequence[Bill], fees: Mapping[str, Money | None], currenc
     return detail(Part.FREIGHT_IN_SEVERAL, currencies=sorted(currencies)) if len(currencies) > 1 else None
 
 
-def _weights(lines: Sequence[BillLine]) -> tuple[Basis, list[int]]:
-    grams = [line.grams or 0 for line in lines]
-    return (Basis.WEIGHT, grams) if all(grams) else (Basis.VALUE, [max(line.goods, 0) for line in lines])
+def _weights(together: Sequence[Bill]) -> tuple[Basis, list[int]]:
+    grams = [line.grams or 0 for bill in together for line in bill.lines]
+    if all(grams):
+        return Basis.WEIGHT, grams
+    goods = [max(line.goods, 0) for bill in together for line in bill.lines]
+    sent = [is_sent for bill in together for is_sent in _sent(bill)]
+    return Basis.VALUE, [one if is_sent or not any(sent) else 0 for one, is_sent in zip(goods, sent, strict=True)]
+
+
+def _sent(bill: Bill) -> list[bool]:
+    """Whether each line travels: not where the money for its goods all came back, and the goods did not."""
+    parts = [part for part in bill.without_goods if part != "all"]
+    if not parts or fault_of(bill):
+        return [True] * len(bill.lines)
+    return [
+        took["refunded"] < took["goods"] - took["discount"] or not any(_is_for(part, line) for part in parts)
+        for line, took in zip(bill.lines, split(bill), strict=True)
+    ]

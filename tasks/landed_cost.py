@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -18,9 +19,11 @@ from pyarrow.compute import Expression, field
 from connectors.snapshots import Snapshots
 from connectors.snapshots.rows import records
 from connectors.snapshots.tables import LANDED_COSTS, TABLES
-from domain.bills import Bill, BillLine, Booking, Quoted, net
+from domain.after_sale import RefundKind
+from domain.bills import NUMBER, Bill, BillLine, Booking, Quoted, net
 from domain.landed import NOT_PAID, Books, LandedLine, Rate, landed
 from domain.money import Money
+from domain.reason_codes import ReasonCode
 from domain.states import OrderState
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import READING, shut_in
@@ -57,7 +60,7 @@ class CostTables:
 
 TABLES_OF_COSTS = tuple(field.name for field in fields(CostTables))
 OF_A_BILL = {
-    *("order_ref", *OF_THE_ORDER, *OF_THE_LINE, "line_no", "currency", "state", "part"),
+    *("order_ref", *OF_THE_ORDER, *OF_THE_LINE, "line_no", "currency", "state", "reason_code", "part", "kind"),
     *("paid_at", "booked_at", "paid_minor", "amount_minor", "refunded_minor", "goods_minor", "postage_minor"),
     *("total_minor", "fee_minor", "freight_minor", "freight_currency", "tracking_numbers"),
     *("is_shown", "parcels_shown", "weight_grams"),
@@ -127,6 +130,7 @@ def _of_their_batch(orders: Iterable[Row], lines: Mapping[str, list[Row]]) -> di
 
 
 NO_LINE = dict.fromkeys(OF_THE_LINE)
+CLOSED = "the marketplace closed it, and whether its money came back is not known"
 LOST = "the tables tell of its payment, and nothing of the order: see the table rejected_rows"
 
 
@@ -189,6 +193,9 @@ class _Bills:
         problem = (
             f"it was paid in {currency}, and some of it is shown in {', '.join(sorted(strange))}" if strange else ""
         )
+        came_back = tuple((row["part"], row["refunded_minor"]) for row in refunds if row["refunded_minor"])
+        if _is_closed(order) and sum(amount for _, amount in came_back) < order["paid_minor"]:
+            problem = CLOSED
         return Bill(
             order_ref=ref,
             currency=currency,
@@ -198,7 +205,8 @@ class _Bills:
             quoted=Quoted(**{name: quote[f"{name}_minor"] for name in ("goods", "postage", "total")})
             if quote
             else None,
-            refunds=tuple((row["part"], row["refunded_minor"]) for row in refunds if row["refunded_minor"]),
+            refunds=came_back,
+            without_goods=tuple(row["part"] for row in refunds if row["kind"] == RefundKind.REFUND),
             booking=self._booking(order),
             is_over=order["state"] in OVER,
             problem=order.get("problem") or problem or ("" if lines else "the tables have no line of it"),
@@ -218,13 +226,18 @@ class _Bills:
         fee = _money(shipment.get("fee_minor"), shipment.get("currency"))
         return Booking(
             shipment_order_id=number,
-            numbers=frozenset([f"shipment {number}", *(f"parcel {one}" for one in parcels if one)]),
+            numbers=frozenset(one for one in parcels if re.search(NUMBER, one)),
             fee=fee or _money(order["freight_minor"], order["freight_currency"]),
             on=self._day(order["booked_at"]),
         )
 
     def _day(self, moment: datetime | None) -> date | None:
         return moment.astimezone(self._timezone).date() if moment else None
+
+
+def _is_closed(order: Row) -> bool:
+    codes = (ReasonCode.CLOSED_AFTER_PAYMENT, ReasonCode.PAID_AND_CLOSED)
+    return order["state"] == OrderState.CANCELLED or order["reason_code"] in codes
 
 
 def _grams(parcels: pd.DataFrame) -> dict[str, int]:

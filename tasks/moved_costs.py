@@ -7,7 +7,7 @@ computation has when it was and the rates that it had. Without a mark of this cu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -21,13 +21,14 @@ from connectors.durable import whole
 from connectors.ledger.engine import chunked
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import LANDED_COSTS
+from domain.bills import NUMBER
 from domain.landed import Books
 from tasks.landed_cost import TABLES_OF_COSTS, of_orders
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RULES = 2
+RULES = 3
 """Raised with any change of how costs are computed: then all are computed anew."""
 LATE = timedelta(days=1)
 """A slow writer dates its rows by when it read them, so they may come so long after younger ones."""
@@ -35,8 +36,8 @@ A_DAY_ANYWHERE = timedelta(days=2)
 AT_ONCE = 2_000
 """Orders whose rows are in memory at a time."""
 BOOKED = ("orders", "shipments")
-NUMBERS = ("order_ref", "shipment_order_id", "tracking_numbers")
-SCHEMA = pa.schema([(NUMBERS[0], pa.string()), (NUMBERS[1], pa.string()), (NUMBERS[2], pa.list_(pa.string()))])
+NUMBERS = ("order_ref", "tracking_numbers")
+SCHEMA = pa.schema([(NUMBERS[0], pa.string()), (NUMBERS[1], pa.list_(pa.string()))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,8 @@ def moved_orders(root: Path, then: CostMark | None, now: CostMark) -> list[str] 
     snapshots = Snapshots(root)
     since = datetime.fromisoformat(then.seen) - LATE
     moved = {name: _refs(snapshots, name, field("snapshot_at") > since) for name in TABLES_OF_COSTS}
+    paid = _refs(snapshots, "orders", field("paid_minor") > 0)
+    moved["never"] = paid.filter(pc.invert(pc.is_in(paid, _refs(snapshots, LANDED_COSTS.name, None))))
     if day := then.rates_since(now):
         moment = datetime.fromisoformat(f"{day}T00:00:00+00:00") - A_DAY_ANYWHERE
         of_days = (field("paid_at") >= moment) | (field("booked_at") >= moment)
@@ -118,12 +121,11 @@ def _refs(snapshots: Snapshots, table: str, where: pc.Expression | None) -> pa.A
 def _with_shared(snapshots: Snapshots, refs: pa.Array) -> pa.Array:
     """These orders and those that share a parcel with one, or did, directly or through others."""
     is_moved = field("order_ref").isin(refs)
-    then = pa.concat_tables(pair for name in BOOKED for pair in _numbered(snapshots.history(name, NUMBERS, is_moved)))
+    then = pa.concat_tables(_numbered(snapshots.history(name, NUMBERS, is_moved)) for name in BOOKED)
     while True:
         now = _numbers(snapshots, field("order_ref").isin(refs))
         numbers = pa.concat_tables([then, now])["number"].unique()
-        parts = (part for name in BOOKED for part in snapshots.batches(name, columns=NUMBERS))
-        pairs = (pair for part in parts for pair in _numbered(part))
+        pairs = (_numbered(part) for name in BOOKED for part in snapshots.batches(name, columns=NUMBERS))
         sharing = pa.concat_tables([now, *(pair.filter(pc.is_in(pair["number"], numbers)) for pair in pairs)])
         together = pa.chunked_array([refs, sharing["order_ref"].unique()]).unique()
         if len(together) == len(refs):
@@ -133,7 +135,7 @@ def _with_shared(snapshots: Snapshots, refs: pa.Array) -> pa.Array:
 
 def _numbers(snapshots: Snapshots, where: pc.Expression | None = None) -> pa.Table:
     """The numbers of orders, as they are now."""
-    return pa.concat_tables(pair for name in BOOKED for pair in _numbered(snapshots.table(name, None, NUMBERS, where)))
+    return pa.concat_tables(_numbered(snapshots.table(name, None, NUMBERS, where)) for name in BOOKED)
 
 
 def _together(pairs: pa.Table, refs: pa.Array) -> pa.Array:
@@ -147,16 +149,9 @@ def _together(pairs: pa.Table, refs: pa.Array) -> pa.Array:
         refs = together
 
 
-def _numbered(frame: pd.DataFrame) -> Iterator[pa.Table]:
-    """Each order with each of its numbers: that of a shipment, and those of its parcels."""
-    names = ["order_ref", "number"]
+def _numbered(frame: pd.DataFrame) -> pa.Table:
+    """Each order with each number of its parcels."""
     rows = pa.Table.from_pandas(frame, SCHEMA).combine_chunks()
-    shipments = rows.filter(pc.not_equal(rows["shipment_order_id"], ""))
-    yield pa.table([shipments["order_ref"], _marked("shipment", shipments["shipment_order_id"])], names)
     parents, parcels = pc.list_parent_indices(rows["tracking_numbers"]), pc.list_flatten(rows["tracking_numbers"])
-    pairs = pa.table([rows["order_ref"].take(parents), _marked("parcel", parcels)], names)
-    yield pairs.filter(pc.not_equal(parcels, ""))
-
-
-def _marked(kind: str, numbers: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(kind, numbers, " ")
+    pairs = pa.table([rows["order_ref"].take(parents), parcels], ["order_ref", "number"])
+    return pairs.filter(pc.match_substring_regex(parcels, NUMBER))

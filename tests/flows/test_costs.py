@@ -295,6 +295,19 @@ async def test_only_what_may_have_moved_is_computed_and_the_table_is_as_if_all_w
     assert records(kept[names].sort_values(["order_ref", "line_no"])) == records(everything)
 
 
+async def test_a_paid_order_without_a_row_is_computed_however_late_its_rows_came(
+    books_run: Resources, clock: MovableClock
+) -> None:
+    """The machine slept for days between reading the ledger and writing the tables."""
+    clock.now = WRITTEN + timedelta(days=9)
+    await costed(books_run)
+    tables = {"orders": [order("B-2", 5100, "S-4")], "order_lines": [line("B-2", 1, 5100)]}
+    written(books_run, {name: rows_of(name, rows) for name, rows in tables.items()}, "late", minutes=60)
+    await costed(books_run)
+
+    assert "B-2" in set(Snapshots(books_run.settings.snapshot_root).table("landed_costs")["order_ref"])
+
+
 async def test_orders_are_computed_some_at_a_time_and_those_of_one_parcel_together(
     books_run: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -165,13 +165,34 @@ def test_the_weight_of_an_order_with_several_lines_is_nobodys() -> None:
     assert set(found["basis"]) == {"value"}
 
 
-def test_a_shipment_that_two_orders_name_is_paid_once() -> None:
-    shared = [shipment("A-1", "S-1", 1200, "FAR1"), shipment("A-2", "S-1", 1200, "FAR1")]
-    orders = [order("A-1", 3588, "S-1"), order("A-2", 5800, "S-1")]
-    found = costs(three_orders(orders=orders, shipments=shared))
+@pytest.mark.parametrize("placeholder", ["0", "-", "NA", "000000"])
+def test_a_placeholder_for_a_number_makes_no_common_parcel(placeholder: str) -> None:
+    told = [shipment("A-2", "S-2", 801, placeholder), shipment("B-1", "S-3", None, placeholder)]
+    orders = [order("A-2", 5800, "S-2"), order("B-1", 5100, "S-3", freight_currency=None)]
+    found = costs(three_orders(orders=orders, shipments=told))
 
-    assert found["freight_minor"].tolist() == [134, 133, 133, 800]
-    assert found["landed_freight_minor"].sum() == 1108  # 12.00 x 0.9237 = 11.0844
+    assert list(problems(found).items()) == [("A-2", None), ("B-1", "the warehouse did not show what shipping cost")]
+    assert found["freight_minor"].tolist() == [801, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("refunds", "freight"),
+    [
+        ([refund("B-1", 3061, "2")], [500, 0]),
+        ([refund("B-1", 3001, "2")], [500, 0]),  # its goods, without postage
+        ([refund("B-1", 2000, "2"), {**refund("B-1", 1001, "2"), "refund_key": "B-1:2.2"}], [500, 0]),
+        ([refund("B-1", 3000, "2")], [200, 300]),
+        ([refund("B-1", 5100)], [200, 300]),
+        ([refund("B-1", 5100, "1+2")], [200, 300]),
+        ([{**refund("B-1", 3061, "2"), "kind": "return"}], [200, 300]),
+    ],
+    ids=["all", "no postage", "in two", "a cent less", "the order", "each line", "goods went back"],
+)
+def test_a_line_whose_money_all_came_back_without_its_goods_takes_no_freight(
+    refunds: list[dict[str, Any]], freight: list[int]
+) -> None:
+    found = costs(three_orders(orders=[order("B-1", 5100, "S-3")], refunds=refunds))
+    assert found["freight_minor"].tolist() == freight
 
 
 def test_without_the_bookings_fee_the_price_of_the_chosen_service_counts() -> None:
@@ -198,6 +219,7 @@ def test_a_discount_in_the_goods_is_named() -> None:
 @pytest.mark.parametrize(
     ("refunds", "back"),
     [
+        ([refund("A-1", 3588), refund("A-1", 3588, "1+2+3")], [1197, 1196, 1195]),  # one under two ids
         ([refund("A-1", 600, "2")], [0, 600, 0]),
         ([refund("A-1", 600, "1+3")], [300, 0, 300]),  # of 11.97 and 11.95: 300.25 and 299.75
         ([refund("A-1", 1500, "2")], [152, 1196, 152]),  # more than line 2 took: the rest is of the others
@@ -240,6 +262,7 @@ def test_a_line_of_an_earlier_batch_is_no_part_of_what_was_paid() -> None:
     assert found[["line_no", "goods_minor"]].values.tolist() == [[1, 5000]]
 
 
+CLOSED = "the marketplace closed it, and whether its money came back is not known"
 REMEDY = "of the 7 days before it to SOURCING_RATES"
 OLD = Rates(replace(rate, on=date(2026, 10, 20)) for rate in RATES)
 B_1 = [order("B-1", 5100, "S-3")]
@@ -261,7 +284,10 @@ B_1 = [order("B-1", 5100, "S-3")]
         ({"order_lines": [line("B-1", 1, 1999)]}, EUR,
          "the goods of its lines come to 19.99 CNY, its quote to 50.00 CNY: a line is missing"),
         ({"order_lines": [line("B-1", 1, 6000), line("B-1", 2, -1000)]}, EUR, "an amount of it is below zero"),
-        ({"refunds": [refund("B-1", 5101)]}, EUR, "51.01 CNY came back of 51.00 CNY"),
+        ({"orders": [{**B_1[0], "reason_code": "closed_after_payment", "state": "held"}]}, EUR, CLOSED),
+        ({"orders": [{**B_1[0], "reason_code": "paid_and_closed", "state": "held"}],
+          "refunds": [refund("B-1", 5000)]}, EUR, CLOSED),
+        ({"orders": [order("B-1", 5100, None, reason_code="paid_before_closed", state="cancelled")]}, EUR, CLOSED),
         ({"order_lines": [line("B-1", 1, 5000, currency="USD")]}, EUR,
          "it was paid in CNY, and some of it is shown in USD"),
     ],
@@ -287,6 +313,14 @@ def test_an_order_that_is_over_before_it_was_shipped_has_no_freight() -> None:
 
     assert found["landed_minor"].tolist() == [0, 0]
     assert found["basis"].tolist() == ["none", "none"]
+    assert problems(found) == {"B-1": None}
+
+
+def test_a_closed_order_whose_money_came_back_has_a_sum() -> None:
+    closed = order("B-1", 5100, None, state="cancelled", reason_code="paid_before_closed")
+    found = costs(three_orders(orders=[closed], refunds=[refund("B-1", 5100)]))
+
+    assert found["landed_minor"].tolist() == [0, 0]
     assert problems(found) == {"B-1": None}
 
 
