@@ -171,7 +171,7 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
 
     async def asked() -> BatchReport:
         from flows.approval.form import approver
-        from flows.batch.opening import last_report
+        from flows.batch.reporting import last_report
 
         last_report.set(reports)
         if sys.stdin.isatty():

@@ -331,7 +331,7 @@ class ServerWatch:
         run = next((run for run, state, _ in seen.runs if message.cause == left_cause(state)), None)
         if run is None:
             return message
-        from flows.batch.opening import show_stopped  # loads Arrow, which is hardly ever needed here
+        from flows.batch.reporting import show_stopped  # loads Arrow, which is hardly ever needed here
 
         try:
             words = await show_stopped(client, run, self.ledger)

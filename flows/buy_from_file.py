@@ -17,9 +17,9 @@ from connectors.xportcn.errors import NotSent, Unanswered
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, moment_of
 from domain.report import BatchReport, check_batch_id
 from flows.batch.follow_up import FromLedger, is_deployed, schedule_follow_up, scheduled, unfinished_of, waits_s
-from flows.batch.opening import absolute, begun_at, ended, notifies_when_stopped, opened, show_outcome
+from flows.batch.opening import absolute, begun_at, opened
 from flows.batch.plan_sources import FromRequests
-from flows.batch.reporting import batch_report
+from flows.batch.reporting import batch_report, ended, notifies_when_stopped, show_outcome
 from flows.batch.request_batches import FETCHED, PASTED, note_missing, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for
@@ -114,8 +114,7 @@ async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, l
     in_words("Batch", lambda: check_batch_id(batch))
     try:
         async with opened(begins_orders=True, done_by=limits.done_by) as resources:
-            report: BatchReport = ended(await _finished(resources, batch, limits, look))
-            return report
+            return await _finished(resources, batch, limits, look)
     except (NotSent, Unanswered) as error:
         if is_deployed():
             await _follow_up_later(batch, limits, look, waits_s(error))
@@ -129,17 +128,18 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
     source = FromLedger(ledger, batch)
     run = BatchRun(resources, batch, source, budget=limits.budget, done_by=done_by, helpers=helpers)
     await best_effort("the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}"))
-    if left.words:
+    if not left.words:
+        report = batch_report(resources, batch, source.requests, taken={}, snapshot_id="")
+        run_logger().info("Batch %s: nothing is left to do: %s", batch, counts_of(report))
+    else:
         run_logger().info("Batch %s: %s", batch, left.words)
         async with notifies_when_stopped(ledger, batch), progress_shown(artifact_key(batch)):
             report = await run.buy(ask=False)
         report = await schedule_follow_up(resources, report, limits, number=number + 1)
-    else:
-        report = batch_report(resources, batch, run.source.requests, taken={}, snapshot_id="")
-        run_logger().info("Batch %s: nothing is left to do: %s", batch, counts_of(report))
     await show_outcome(report, ledger.orders(shown_whole(report)))
     await best_effort("the run's name", rename_run(f"finish {batch}: {counts_of(report)}"))
-    return report
+    answer: BatchReport = ended(report)
+    return answer
 
 
 async def _follow_up_later(batch: str, limits: Limits, number: int, ready_in_s: float) -> None:

@@ -23,10 +23,10 @@ from domain.report import BatchReport
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.follow_up import schedule_follow_up
-from flows.batch.opening import ended, opened, show_outcome
+from flows.batch.opening import opened
 from flows.batch.plan_sources import FromCarts
 from flows.batch.planning import plan_orders
-from flows.batch.reporting import batch_report, one_report
+from flows.batch.reporting import batch_report, ended, one_report, show_outcome
 from flows.batch.request_batches import RequestBatch, note_missing, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
 from flows.prefect_ui.artifacts import artifact_key, shown_whole

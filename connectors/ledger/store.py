@@ -51,7 +51,7 @@ from connectors.ledger.schema import (
     receivers,
 )
 from connectors.ledger.send_log import ended_badly
-from connectors.ledger.spending import batch_total, day_total
+from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total
 from connectors.ledger.switches import BUYING as ALL_BUYING
 from connectors.ledger.switches import HoldRows, Switches, share_switch, standing_pause
 from connectors.ledger.tracking import ExportedRows, TrackingRows
@@ -74,6 +74,12 @@ _NEWEST = select(orders.c.order_ref, orders.c.updated_at).where(orders.c.state =
 _ASKED = one_of(effects.c.order_ref, "refs")
 _EFFECTS = select(effects).where(_ASKED).order_by(effects.c.intent_at)
 _ACTED = _EFFECTS.where(one_of(effects.c.action, "actions"))
+_PAID_BY = (
+    select(effects.c.order_ref)
+    .where(_ASKED, effects.c.action == Action.PAY, STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
+    .where(one_of(effects.c.sender, "senders"))
+    .distinct()
+)
 _UNSETTLED = select(effects.c.order_ref).where(_ASKED, STATUS_OF_THESE.in_(OPEN)).distinct()
 _AT_WORK = (
     select(effects.c.owner)
@@ -409,6 +415,11 @@ class Ledger(Switches):
         """All effects of these orders, or those of some `actions`, oldest first."""
         given = {"refs": list(order_refs), "actions": actions}
         return [EffectRecord.of(row) for row in self.rows(_ACTED if actions else _EFFECTS, given)]
+
+    def paid_by(self, senders: Iterable[str], order_refs: Iterable[str]) -> set[str]:
+        """Those of these orders whose payment one of these owners sent, also where its outcome is unknown."""
+        rows = self.rows(_PAID_BY, {"refs": list(order_refs), "senders": list(senders)})
+        return {row["order_ref"] for row in rows}
 
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders that have an effect without a known outcome."""

@@ -152,13 +152,7 @@ def unfinished_of(ledger: Ledger, batch_id: str) -> Unfinished:
     """All unfinished work of a batch, for runs and for people."""
     refs = ledger.refs_in(batch_id)
     work = sort_approved(ledger, batch_id, refs)
-    opened = [
-        one
-        for some in chunked(refs)
-        if (waiting := ledger.unsettled(some))
-        for one in ledger.effects_of(waiting)
-        if one.status in OPEN
-    ]
+    opened = [one for one in ledger.effects_of(ledger.unsettled(refs)) if one.status in OPEN]
     return Unfinished(open=opened, to_do=[*work.under_way, *work.approved])
 
 
@@ -170,12 +164,6 @@ def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> S
     been changed; once ordered, they go on.
     """
     work = SortedOrders()
-    for some in chunked(order_refs):
-        _sort(ledger, batch_id, some, work)
-    return work
-
-
-def _sort(ledger: Ledger, batch_id: str, order_refs: Sequence[str], work: SortedOrders) -> None:
     effects = ledger.effects_of(order_refs, Action.CART, *TAKING_BACK)
     carted = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
     unwanted = {one.order_ref for one in effects if one.action in TAKING_BACK}
@@ -189,6 +177,7 @@ def _sort(ledger: Ledger, batch_id: str, order_refs: Sequence[str], work: Sorted
             work.approved[ref] = order.plan_hash
         else:
             work.over.append(ref)
+    return work
 
 
 class FromLedger:

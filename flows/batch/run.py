@@ -110,8 +110,8 @@ class BatchRun:
         """Take every order as far as possible; orders that failed by themselves are tried again at the end."""
         ledger = self.resources.ledger
         self._is_paused()
-        begun = ledger.start_batch(self.batch_id, self.source.name)
         self.feed = EventFeed(ledger, ledger.each_order(self.refs))
+        begun = ledger.start_batch(self.batch_id, self.source.name)
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
         if work.to_plan or work.under_way or work.approved:

@@ -14,14 +14,14 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 
-import flows.batch.opening
+import flows.batch.reporting
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.store import Ledger
 from domain.holds import Pause
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.batch.opening import ended, notifies_when_stopped, show_stopped, so_far
+from flows.batch.reporting import ended, notifies_when_stopped, show_stopped, so_far
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 
@@ -86,8 +86,8 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
         async with notifies_when_stopped(ledger, "b", buys=buys):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(flows.batch.opening, "show_outcome", show)
-    monkeypatch.setattr(flows.batch.opening, "deployed_run", lambda: deployed)
+    monkeypatch.setattr(flows.batch.reporting, "show_outcome", show)
+    monkeypatch.setattr(flows.batch.reporting, "deployed_run", lambda: deployed)
     task = asyncio.create_task(work())
     await asyncio.sleep(0)
     task.cancel()
@@ -121,8 +121,8 @@ async def test_a_run_that_fails_shows_what_it_bought(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """And fails with its own words, also where nothing can be shown."""
-    monkeypatch.setattr(flows.batch.opening, "deployed_run", lambda: True)
-    monkeypatch.setattr(flows.batch.opening, "so_far", lambda *_: 1 / 0)
+    monkeypatch.setattr(flows.batch.reporting, "deployed_run", lambda: True)
+    monkeypatch.setattr(flows.batch.reporting, "so_far", lambda *_: 1 / 0)
     with pytest.raises(type(error)):
         async with notifies_when_stopped(ledger, "b"):
             raise error

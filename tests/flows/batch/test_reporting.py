@@ -10,7 +10,7 @@ from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
-from flows.batch.reporting import bought_by
+from flows.batch.reporting import lines_of
 from tests.connectors.ledger.plans import Columns, intents, plan
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -45,5 +45,5 @@ def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
         pays(mine, "A-4", EffectStatus.UNKNOWN, None)
         mine.claim(intents("A-5", action=Action.PAY), lease=timedelta(seconds=60))
         other.change([paid("A-5")])
-        assert bought_by(mine, mine.orders(REFS)) == {"A-1": 100, "A-5": 100}
-        assert bought_by(other, other.orders(REFS)) == {"A-2": 100}
+        assert lines_of(mine, REFS)[1] == {"A-1": 100, "A-5": 100}
+        assert lines_of(other, REFS)[1] == {"A-2": 100}

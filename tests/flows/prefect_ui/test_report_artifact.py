@@ -9,7 +9,7 @@ import pytest
 
 from connectors.snapshots import write_snapshot
 from domain.report import BatchReport
-from flows.batch.opening import show_outcome
+from flows.batch.reporting import show_outcome
 from flows.prefect_ui.artifacts import markdown_figures, show_figures
 from flows.prefect_ui.expected_errors import run_logger
 from tests.flows.report.test_report_figures import order, told
