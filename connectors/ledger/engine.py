@@ -54,6 +54,10 @@ ONLY_READS = "sourcing_only_reads"
 JSON: Any = {"json_serializer": as_text, "json_deserializer": orjson.loads}
 IDLE_S = 15
 """The database ends a transaction that is idle for so long: its process was stopped or lost its connection."""
+_UNHURRIED = (
+    "SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false),"
+    " CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END"
+)
 SILENCE = {
     "connect_timeout": 10,
     "keepalives_idle": 15,
@@ -225,13 +229,18 @@ def _sqlite_reader(url: str) -> Engine:
 
 
 def _postgresql(address: URL) -> Engine:
-    """An engine with time limits, unless the address sets its own: locks of a dead process are released in time."""
+    """An engine that no default of the server or role weakens: in isolation, durable commits, or waiting for locks.
+
+    It has time limits, unless the address sets its own: locks of a dead process are released in time.
+    """
     limits = {name: value for name, value in SILENCE.items() if name not in address.query}
-    engine = create_engine(address, pool_pre_ping=True, connect_args=limits, **JSON)
+    # a claim that waited for a lock must see what was committed meanwhile
+    engine = create_engine(address, pool_pre_ping=True, connect_args=limits, isolation_level="READ COMMITTED", **JSON)
 
     @event.listens_for(engine, "connect")
-    def let_go_in_time(connection: Any, _record: Any) -> None:
+    def as_claims_need_it(connection: Any, _record: Any) -> None:
         connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'")
+        connection.execute(_UNHURRIED)
         connection.commit()
 
     return engine

@@ -12,6 +12,7 @@ CONCURRENTLY = "connectors/concurrently.py"
 CLAIMING = "connectors/ledger/claiming.py"
 OUTCOMES = "connectors/ledger/order_mover.py"
 STORE = "connectors/ledger/store.py"
+ENGINE = "connectors/ledger/engine.py"
 SWITCHES = "connectors/ledger/switches.py"
 PAUSING = "flows/answers/pausing.py"
 CHANGES = "connectors/ledger/spending.py"
@@ -179,6 +180,12 @@ MUTANTS = (
                 new="of.c.status == EffectStatus.DONE)",
             ),
         ),
+    ),
+    Mutant(
+        name="isolation-as-the-server-likes",
+        means="where the server reads repeatably, two runs that wait for each other each spend the whole budget",
+        edits=(Edit(file=ENGINE, old=', isolation_level="READ COMMITTED"', new=""),),
+        found_by="tests/connectors/ledger/test_spending.py::test_two_claims_at_one_moment_share_a_limit_on_postgresql",
     ),
     Mutant(
         name="budget-ignores-other-runs",

@@ -21,6 +21,7 @@ from domain.money import Money
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_backup import to_older_schema
+from tests.postgres import Postgres
 
 
 def open_ledger(url: str) -> Ledger:
@@ -41,6 +42,13 @@ def test_commits_are_durable(url: str) -> None:
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    engine.dispose()
+
+
+def test_commits_are_durable_whatever_the_default_of_the_server(postgres: Postgres) -> None:
+    engine = open_engine(postgres.new_ledger())
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
     engine.dispose()
 
 

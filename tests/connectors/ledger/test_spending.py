@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -408,9 +409,15 @@ def test_what_is_claimed_anew_counts_on_the_day_of_the_new_claim(ledger: Ledger,
     assert ledger.claim(intents("A-2"), lease=LEASE, limits=limits(ledger, day=150)).won == {}
 
 
-def test_two_claims_at_one_moment_share_a_limit_on_postgresql(postgres: Postgres, clock: MovableClock) -> None:
-    """Neither sees the other's rows before it commits: they must be let in one by one."""
+@pytest.mark.parametrize("default", ["", "default_transaction_isolation = 'repeatable read'", "lock_timeout = 100"])
+def test_two_claims_at_one_moment_share_a_limit_on_postgresql(
+    postgres: Postgres, clock: MovableClock, default: str
+) -> None:
+    """Neither sees the other's rows before it commits: they must be let in one by one, by any default of the server."""
     url = postgres.new_ledger()
+    if default:
+        with psycopg.connect(url, autocommit=True) as server:
+            server.execute(f'ALTER DATABASE "{server.info.dbname}" SET {default}')
     with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
         first.start_batch("batch", "file.csv")
         put_rows(first, [plan("A-1"), plan("A-2")])
