@@ -7,52 +7,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.failures import BAD_USAGE, NEEDS_A_PERSON, AnsweredBy, Json, amount_of, awaited, command, say
+from cli.failures import BAD_USAGE, NEEDS_A_PERSON, Json, Later, amount_of, awaited, command, say
 from domain.after_sale import RefundKind
 from domain.money import Money
+from flows.prefect_ui import remedy_parameters as form
 
 if TYPE_CHECKING:
+    from flows import after_sale, cancel_orders
     from flows.after_sale_reporting import AfterSaleReport
+else:
+    after_sale, cancel_orders = Later("flows.after_sale"), Later("flows.cancel_orders")
 
 app = typer.Typer()
 
 REASONS = ("reason", "words", "from", "up to", "voucher")
 REFUNDS = ("order", "lines", "kind", "state", "asked", "came back", "refund id")
 
-Line = Annotated[int | None, typer.Option(min=1, help="The line of the order, where each has a refund of its own.")]
-Vouchers = Annotated[
-    list[str] | None,
-    typer.Option(metavar="FILE|LINK", help="A picture: on 1688 a JPG below 1 MB, on Taobao a link. Up to 5 times."),
-]
-Links = Annotated[list[str] | None, typer.Option(metavar="LINK", help="A link to a picture. Up to 5 times.")]
-
 
 @command(app)
-def cancel(
-    order_ref: Annotated[list[str], typer.Argument(help="The orders to cancel.")],
-    *,
-    reason: Annotated[
-        str, typer.Option(help="Sent to the marketplace; for paid orders one of its own reasons.")
-    ] = "不想要了",
-    json: Json = False,
-) -> int:
+def cancel(order_ref: form.OrderRefs, *, reason: form.CancelReason = form.CHANGED_MY_MIND, json: Json = False) -> int:
     """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back."""
-
-    async def flow() -> AfterSaleReport:
-        from flows.cancel_orders import cancel_orders
-
-        return await cancel_orders(order_ref, reason, only_show=False)
-
-    return _taken_back(flow, as_json=json)
+    return _taken_back(lambda: cancel_orders.cancel_orders(order_ref, reason, only_show=False), as_json=json)
 
 
 @command(app)
 def drop(
-    order_ref: Annotated[list[str] | None, typer.Argument(help="The orders that are not wanted any more.")] = None,
+    order_ref: form.OrderRefs = form.NO_TEXTS,
     *,
-    batch: Annotated[str, typer.Option(metavar="ID", help="All of its orders that are held or refused as well.")] = "",
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Shown with each of them.")] = "",
-    by: AnsweredBy = None,
+    batch: form.DroppedBatch = "",
+    why: form.Why = "",
+    by: form.AnsweredBy = "",
     json: Json = False,
 ) -> int:
     """Lay aside orders of which nothing was begun: they wait no longer, until a later run names them again."""
@@ -64,7 +48,7 @@ def drop(
 
     with open_ledger() as ledger:
         source = LedgerAlone(ledger, SourcingSettings())
-        done = awaited(dropped(source, order_ref or [], batch, by=by or person(), why=why))
+        done = awaited(dropped(source, order_ref, batch, by=by or person(), why=why))
     if done is None:
         say(NOTHING_NAMED)
         return BAD_USAGE
@@ -79,107 +63,75 @@ def drop(
 
 @command(app)
 def refund(
-    order_ref: str,
+    order_ref: form.OrderRef,
     *,
-    kind: Annotated[RefundKind, typer.Option(help="Money back alone, or goods back for money.")] = RefundKind.REFUND,
-    reason: Annotated[str, typer.Option(help="An id or words of the marketplace's list; without it the list.")] = "",
-    amount_cny: Annotated[str | None, typer.Option(help="How much, in yuan; without it the most possible.")] = None,
-    line: Annotated[list[int] | None, typer.Option(min=1, help="A line of the order; without it all.")] = None,
-    words: Annotated[str, typer.Option(help="The message to the seller, 2 to 150 characters.")] = "",
-    voucher: Vouchers = None,
+    kind: form.RefundWay = RefundKind.REFUND,
+    reason: form.RefundReason = "",
+    amount_cny: Annotated[str | None, form.AMOUNT] = None,
+    line: form.RefundLines = form.NO_LINES,
+    words: form.SellerWords = "",
+    voucher: form.Pictures = form.NO_TEXTS,
     json: Json = False,
 ) -> int:
     """Ask for a refund or a return of a paid order, or anew where the seller refused."""
     amount = amount_of("--amount-cny", amount_cny)
     if not reason:
         return _reasons_listed(order_ref, kind)
-
-    async def flow() -> AfterSaleReport:
-        from flows.after_sale import request_refund
-
-        return await request_refund(
-            order_ref, kind, reason, amount or "", line or [], words, voucher or [], only_show=False
-        )
-
-    return _taken_back(flow, as_json=json)
+    return _taken_back(
+        lambda: after_sale.request_refund(order_ref, kind, reason, amount, line, words, voucher, only_show=False),
+        as_json=json,
+    )
 
 
 @command(app, "return")
 def return_(
-    order_ref: str,
+    order_ref: form.OrderRef,
     *,
-    company: Annotated[str, typer.Option(help="The carrier: its code, such as SF, or its name.")],
-    number: Annotated[str, typer.Option(help="The parcel's tracking number.")],
-    line: Line = None,
-    note: Annotated[str, typer.Option(help="The message to the seller about the goods.")] = "",
-    voucher: Links = None,
+    company: form.Company,
+    number: form.ParcelNumber,
+    line: form.LineNo = 0,
+    note: form.ParcelNote = "",
+    voucher: form.PictureLinks = form.NO_TEXTS,
     json: Json = False,
 ) -> int:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
-
-    async def flow() -> AfterSaleReport:
-        from flows.after_sale import return_parcel
-
-        return await return_parcel(order_ref, company, number, line or 0, note, voucher or [], only_show=False)
-
-    return _taken_back(flow, as_json=json)
+    return _taken_back(
+        lambda: after_sale.return_parcel(order_ref, company, number, line, note, voucher, only_show=False),
+        as_json=json,
+    )
 
 
 @command(app)
 def refunds(*, json: Json = False) -> int:
     """Follow every refund and return that is not over, and say what waits for you."""
-
-    async def flow() -> AfterSaleReport:
-        from flows.after_sale import follow_after_sale
-
-        return await follow_after_sale()
-
-    return _taken_back(flow, as_json=json)
+    return _taken_back(lambda: after_sale.follow_after_sale(chunk_size=0), as_json=json)
 
 
 @command(app)
-def withdraw(order_ref: str, *, line: Line = None, json: Json = False) -> int:
+def withdraw(order_ref: form.OrderRef, *, line: form.LineNo = 0, json: Json = False) -> int:
     """Take a refund back (Taobao)."""
-
-    async def flow() -> AfterSaleReport:
-        from flows.after_sale import withdraw_refund
-
-        return await withdraw_refund(order_ref, line or 0, only_show=False)
-
-    return _taken_back(flow, as_json=json)
+    return _taken_back(lambda: after_sale.withdraw_refund(order_ref, line, only_show=False), as_json=json)
 
 
 @command(app)
 def message(
-    order_ref: str,
-    words: Annotated[str, typer.Argument(help="Up to 500 characters; the same words are said once.")],
+    order_ref: form.OrderRef,
+    words: form.MessageWords,
     *,
-    line: Line = None,
-    voucher: Links = None,
+    line: form.LineNo = 0,
+    voucher: form.PictureLinks = form.NO_TEXTS,
     json: Json = False,
 ) -> int:
     """Write to the seller about a refund (Taobao)."""
-
-    async def flow() -> AfterSaleReport:
-        from flows.after_sale import message_seller
-
-        return await message_seller(order_ref, words, line or 0, voucher or [], only_show=False)
-
-    return _taken_back(flow, as_json=json)
+    return _taken_back(
+        lambda: after_sale.message_seller(order_ref, words, line, voucher, only_show=False), as_json=json
+    )
 
 
 @command(app)
-def receive(
-    order_ref: Annotated[list[str], typer.Argument(help="The orders whose goods arrived.")], *, json: Json = False
-) -> int:
+def receive(order_ref: form.OrderRefs, *, json: Json = False) -> int:
     """Confirm to the marketplace that goods arrived, which lets the seller have the money (1688)."""
-
-    async def flow() -> AfterSaleReport:
-        from flows.after_sale import confirm_receipt
-
-        return await confirm_receipt(order_ref, only_show=False)
-
-    return _taken_back(flow, as_json=json)
+    return _taken_back(lambda: after_sale.confirm_receipt(order_ref, only_show=False), as_json=json)
 
 
 def _taken_back(flow: Callable[[], Coroutine[Any, Any, AfterSaleReport]], *, as_json: bool) -> int:

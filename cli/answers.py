@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, AnsweredBy, BadUsage, agrees, awaited, money_of, say
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, agrees, awaited, money_of, say
 from domain.effects import Resolution, ResolutionKind, ResolutionRefused
 from domain.holds import BALANCE
 from domain.marketplace import Marketplace
+from flows.prefect_ui.remedy_parameters import AnsweredBy, ConfirmedAt, FirstPaymentOtherwise
 
 if TYPE_CHECKING:
     from connectors.ledger.store import Ledger
@@ -58,7 +59,7 @@ def resolve(  # noqa: PLR0913 - one option an answer
         str | None, typer.Option(metavar="EFFECT", help="Any other effect, by its key: it happened.")
     ] = None,
     not_done: Annotated[str | None, typer.Option(metavar="EFFECT", help="It did not happen.")] = None,
-    by: AnsweredBy = None,
+    by: AnsweredBy = "",
 ) -> int:
     """Answer what only a person can find out about an order; without an answer show what is asked."""
     given = locals()  # before any other name is bound: the options alone
@@ -147,17 +148,15 @@ def _show_questions(order_ref: str) -> int:
 
 
 def confirm(
-    marketplace: Annotated[Marketplace, typer.Argument(help="Which one you have checked in the console.")],
+    marketplace: ConfirmedAt,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="All is as it should be: don't ask.")] = False,
     channel: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="What the first order was paid by; any other than balance holds it."),
     ] = None,
-    otherwise: Annotated[
-        str, typer.Option(metavar="WORDS", help="How the first payment differs from what is asked: holds it.")
-    ] = "",
-    by: AnsweredBy = None,
+    otherwise: FirstPaymentOtherwise = "",
+    by: AnsweredBy = "",
 ) -> int:
     """Answer all that is open about a marketplace: its first payment, amounts that differ, orders of unknown origin."""
     from cli.status import open_ledger

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -83,6 +84,16 @@ def explained(command: Callable[P, int | None]) -> Callable[P, None]:
     return wrapped
 
 
+class Later:
+    """A module that is imported with the first use of what it has: those of flows load Prefect."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._module), name)
+
+
 def awaited(work: Coroutine[Any, Any, R]) -> R:
     """What this work answers, without a flow. Loads asyncio, which a command's help does without."""
     import asyncio
@@ -125,8 +136,7 @@ def exit_code_of(error: Exception) -> int | None:
     from deployments.serving import ServeFailed
     from domain.after_sale import RefundFault
     from domain.orders import CartFault
-    from domain.request_remarks import BadRequests
-    from flows.prefect_ui.parameters import BadInput
+    from domain.request_remarks import BadInput, BadRequests
 
     if isinstance(error, BadInput | BadUsage | BadRequests | CartFault | CrawlBusy | RefundFault | UnreadableFile):
         return BAD_USAGE
@@ -142,7 +152,6 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait until what got no answe
 Concurrency = Annotated[int | None, typer.Option(min=1, max=200, help="Calls to the service at once.")]
 
 BatchName = Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")]
-AnsweredBy = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")]
 Encoding = Annotated[
     str, typer.Option(metavar="NAME", help="Of a text file that is neither UTF-8 nor UTF-16, such as gb18030.")
 ]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
 
-import typer
-
-from cli.failures import NEEDS_A_PERSON, AnsweredBy, Json, awaited, say
+from cli.failures import NEEDS_A_PERSON, Json, awaited, say
+from flows.prefect_ui.remedy_parameters import AnsweredBy, Why
 
 
 def pause(
     *,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Shown with every order that waits for it.")] = "",
-    by: AnsweredBy = None,
+    why: Why = "",
+    by: AnsweredBy = "",
     json: Json = False,
 ) -> int:
     """Stop everything that buys, in all runs; ends when nothing that was begun before can leave any more."""
@@ -40,7 +38,7 @@ def pause(
     return 0
 
 
-def resume(*, by: AnsweredBy = None, json: Json = False) -> None:
+def resume(*, by: AnsweredBy = "", json: Json = False) -> None:
     """Allow buying again; what was approved and waits goes on."""
     from cli.status import open_ledger
     from cli.terminal import console, person, print_json

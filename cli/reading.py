@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failures import NEEDS_A_PERSON, AnsweredBy, BadUsage, ChunkSize, Concurrency, Json, as_usage
+from cli.failures import NEEDS_A_PERSON, BadUsage, ChunkSize, Concurrency, Json, Later, as_usage
 from domain.differences import Finding, FindingKind
 from domain.marketplace import Marketplace
 from domain.wording import pluralize
+from flows.prefect_ui.remedy_parameters import AnsweredBy
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from flows import reconcile as reconciliation
+    from flows import sync_tracking
     from flows.prefect_ui.reconcile_artifact import ReconciliationReport
     from flows.sync_catalog import CatalogReport
-    from flows.sync_tracking import TrackReport
+else:
+    reconciliation, sync_tracking = Later("flows.reconcile"), Later("flows.sync_tracking")
 
 ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
 AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
@@ -30,12 +34,7 @@ def track(*, chunk_size: ChunkSize = None, concurrency: Concurrency = None, json
     from cli.running import run_flow
     from cli.terminal import console, print_json, show_orders, show_snapshot, warn
 
-    async def flow() -> TrackReport:
-        from flows.sync_tracking import sync_tracking
-
-        return await sync_tracking(chunk_size or 0, concurrency or 0)
-
-    report = run_flow(flow)
+    report = run_flow(lambda: sync_tracking.sync_tracking(chunk_size or 0, concurrency or 0))
     if json:
         print_json(report.to_json())
     else:
@@ -77,7 +76,7 @@ def reconcile(
     ours: Annotated[
         list[str] | None, typer.Option(metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is listed again.")
     ] = None,
-    by: AnsweredBy = None,
+    by: AnsweredBy = "",
     json: Json = False,
 ) -> int:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys nothing."""
@@ -87,14 +86,10 @@ def reconcile(
     _require_readable(wallet_out_cny, [*(not_ours or ()), *(ours or ())])
     by = by or person()
     _take_back(ours or [], by)
-
-    async def flow() -> ReconciliationReport:
-        from flows.reconcile import reconcile_ledger
-
-        days = -1 if since is None else since
-        return await reconcile_ledger(days, wallet_out_cny or "", marketplace or [], not_ours or [], by)
-
-    report = run_flow(flow)
+    days, foreign = -1 if since is None else since, not_ours or []
+    report = run_flow(
+        lambda: reconciliation.reconcile_ledger(days, wallet_out_cny or "", marketplace or [], foreign, by)
+    )
     if json:
         print_json(report.to_json())
     else:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, AnsweredBy, BadUsage, Json, command, say
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, Json, command, say
+from flows.prefect_ui.remedy_parameters import AnsweredBy
 
 if TYPE_CHECKING:
     from domain.forgetting import Erased
@@ -132,7 +133,7 @@ def forget(
     order_ref: Annotated[list[str], typer.Argument(help="The orders whose receiver asks to be forgotten.")],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Strike without asking.")] = False,
-    by: AnsweredBy = None,
+    by: AnsweredBy = "",
     json: Json = False,
 ) -> int:
     """Erase a receiver's name, phone, e-mail and address from all that is kept here; the order itself stays."""

@@ -1,7 +1,7 @@
 """Which flow runs have a process on this machine: each locks a file of its own before it reports that it runs.
 
 The system drops the lock with the process. So a file without a lock proves a death; a missing file proves nothing.
-Files, not process ids: the system reuses ids.
+Files, not process ids: the system reuses ids. A command's help loads this, so it loads no settings by itself.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from connectors.settings import BadSetting, SourcingSettings, deployed_run
-from sourcing.version import FALLBACK
+if TYPE_CHECKING:
+    from connectors.settings import SourcingSettings
 
 KEPT_S = 7 * 86_400
 """How long the file of an ended run is kept; without it nothing is proven."""
@@ -26,9 +27,16 @@ def folder_of(settings: SourcingSettings) -> Path:
     return settings.data_dir / "runs"
 
 
+def deployed_run() -> str:
+    """The flow run that a worker started this process for; empty for none."""
+    return os.environ.get("PREFECT__FLOW_RUN_ID", "")
+
+
 def hold_lock() -> None:
     """Hold the lock file of this process's flow run until its end. The run itself reports bad settings and disks."""
     if run_id := deployed_run():
+        from connectors.settings import BadSetting, SourcingSettings
+
         with suppress(BadSetting, OSError):
             hold(folder_of(SourcingSettings()), run_id)
 
@@ -91,6 +99,8 @@ PARTS = ("connectors", "domain", "flows", "tasks")
 @cache
 def program() -> str:
     """`0.9.0-3f9c2a7b51d0`: the version, and a digest of the code that works on orders."""
+    from sourcing.version import FALLBACK
+
     root, digest = Path(__file__).parent.parent, hashlib.sha256()
     for path in sorted(path for part in PARTS for path in (root / part).rglob("*.py")):
         digest.update(f"{path.relative_to(root)}\0".encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,6 +25,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.apprise_sender import recipients_of
+from connectors.process_locks import deployed_run
 from connectors.request_files.decoding import check_encoding
 from domain.absence import LISTS_BEHIND
 from domain.cell_table import currency_code
@@ -371,11 +371,6 @@ class SourcingSettings(Settings):
     @cached_property
     def snapshot_root(self) -> Path:
         return Path(self.snapshots_setting) if self.snapshots_setting else self.data_dir / "snapshots"
-
-
-def deployed_run() -> str:
-    """The flow run that a worker started this process for; empty for none."""
-    return os.environ.get("PREFECT__FLOW_RUN_ID", "")
 
 
 def _amount(text: str) -> Money | None:

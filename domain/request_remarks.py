@@ -70,6 +70,10 @@ def _line(column: str, message: str, rows: Sequence[int]) -> str:
 MOST_LISTED = 50
 
 
+class BadInput(ValueError):
+    """A form asks for something that can't be done; the message says what to change. Nothing was sent."""
+
+
 class BadRequests(Exception):
     """The request file has faults; nothing was sent. The message lists the first of them, `faults` has every one."""
 

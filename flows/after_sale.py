@@ -10,6 +10,7 @@ from prefect.runtime import flow_run
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState, standing
 from domain.reasons import Reason, ReasonCode, because
+from domain.request_remarks import BadInput
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import pluralize, shorten
 from flows.after_sale_reporting import AfterSaleReport, Trouble, after_sale_report, dry_run_report, remedy_report
@@ -20,7 +21,7 @@ from flows.prefect_ui.artifacts import DryRunRow, reasons_shown
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
-from flows.prefect_ui.parameters import BadInput, ChunkSize, OrderRefs
+from flows.prefect_ui.parameters import ChunkSize
 from tasks.after_sale import carriers_for, choose_carrier, require_receivable, require_sayable
 from tasks.after_sale import confirm_receipt as confirm_one
 from tasks.after_sale import message_seller as write_message
@@ -164,7 +165,7 @@ def receipt_name() -> str:
 @flow(flow_run_name=receipt_name, persist_result=False)
 @report_expected_errors(RefundFault)
 async def confirm_receipt(
-    order_refs: OrderRefs = form.NO_TEXTS,
+    order_refs: form.OrderRefs = form.NO_TEXTS,
     only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
     """Confirm that the goods of these orders arrived, which lets their sellers have the money (1688).

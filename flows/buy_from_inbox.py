@@ -27,7 +27,7 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
 from domain.report import BatchReport
-from domain.request_remarks import BadRequests, Fault
+from domain.request_remarks import BadInput, BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import counted, pluralize
 from flows.approval.form import asks_in_the_ui, at_work, has_deployment, turn
@@ -39,7 +39,7 @@ from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.artifacts import artifact_key, counts_of, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import EXPECTED, best_effort, rename_run, report_expected_errors, run_logger
-from flows.prefect_ui.parameters import BadInput, Limits, Requests, Speed
+from flows.prefect_ui.parameters import Limits, Requests, Speed
 from tasks.engine.resources import utc_now
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}

@@ -13,6 +13,7 @@ from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel, past_cancelling
 from domain.effects import OPEN, SPENDING, Action
 from domain.reasons import Reason, ReasonCode, because
+from domain.request_remarks import BadInput
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.wording import pluralize, shorten
@@ -20,12 +21,11 @@ from flows.after_sale_reporting import AfterSaleReport, Trouble, dry_run_report,
 from flows.answers.questions import newest_done
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
+from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import DryRunRow
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
-from flows.prefect_ui.parameters import BadInput, CancelReason, OrderRefs
-from flows.prefect_ui.remedy_parameters import NO_TEXTS, OnlyShow, some_orders
 from tasks.after_sale import cancel_orders as cancel_chunk
 from tasks.after_sale import confirm_cancellations
 from tasks.effects.kinds import settle_open
@@ -132,9 +132,6 @@ def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[Trouble
     ]
 
 
-CHANGED_MY_MIND = "不想要了"
-
-
 def run_name() -> str:
     """`cancel A-1, A-2, A-3 and 4 more`."""
     return f"cancel {shorten(flow_run.parameters.get('order_refs', [])) or 'no order'}"
@@ -143,15 +140,15 @@ def run_name() -> str:
 @flow(flow_run_name=run_name, persist_result=False)
 @report_expected_errors()
 async def cancel_orders(
-    order_refs: OrderRefs = NO_TEXTS,
-    reason: CancelReason = CHANGED_MY_MIND,
-    only_show: OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
+    order_refs: form.OrderRefs = form.NO_TEXTS,
+    reason: form.CancelReason = form.CHANGED_MY_MIND,
+    only_show: form.OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
 ) -> AfterSaleReport:
     """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back.
 
     Effects without an answer are settled first. Safe to run again: nothing is cancelled or asked for twice.
     """
-    order_refs = some_orders(order_refs)
+    order_refs = form.some_orders(order_refs)
     if not reason.strip():
         raise BadInput("say why: fill in a reason, it is sent to the marketplace. Nothing was sent")
     async with opened() as resources:

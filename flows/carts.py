@@ -32,7 +32,8 @@ from flows.batch.run import BatchRun
 from flows.prefect_ui.artifacts import artifact_key, shown_whole
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors
-from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, OrderRefs, Requests, Yes
+from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, Requests, Yes
+from flows.prefect_ui.remedy_parameters import OrderRefs
 from tasks.create_order import fill_cart as fill_chunk
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open

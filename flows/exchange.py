@@ -20,12 +20,12 @@ from connectors.shops.requests import unknown_orders, write_requests
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
 from connectors.xportcn.errors import ContractMismatch, Refused, XportcnError
+from domain.request_remarks import BadInput
 from domain.wording import pluralize
 from flows.notify.news import of_left_out
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import (
-    BadInput,
     ExportedFile,
     ExportedFormat,
     ExportedQuery,

@@ -15,11 +15,12 @@ from connectors.ledger.transactions import repeating
 from connectors.process_locks import program
 from connectors.settings import SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
+from domain.request_remarks import BadInput
 from domain.wording import pluralize
 from flows.batch.helping import CLOSED, STOPPED, ChunkWorker, why_over
 from flows.batch.opening import opened
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
-from flows.prefect_ui.parameters import BadInput, asked
+from flows.prefect_ui.parameters import asked
 from tasks.engine.resources import utc_now
 
 IDLE_S = 20.0

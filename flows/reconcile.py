@@ -15,7 +15,7 @@ from connectors.ledger.records import line_of
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
-from domain.holds import start_of_day
+from domain.holds import by_whom, start_of_day
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import Detail, Part, detail
@@ -32,6 +32,7 @@ from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.prefect_ui.parameters import ChunkSize
 from flows.prefect_ui.reconcile_artifact import ReconciliationReport, log_and_show, summary_of
+from flows.prefect_ui.remedy_parameters import AnsweredBy
 from tasks.effects.kinds import settle_open
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
@@ -53,12 +54,11 @@ from tasks.snapshot import note_missing, snapshot_moved
 # An unpaid order closes after a day: an order paid since a moment was created no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)
 NONE_FOREIGN: Mapping[OrderId, str] = {}
-SOMEBODY = "a person in the Prefect UI"
 
 
 def foreign_by(orders: Sequence[OrderId], by: str) -> dict[OrderId, str]:
     """The orders that are not ours, each with the name of the person who says so."""
-    return dict.fromkeys(orders, by.strip() or SOMEBODY)
+    return dict.fromkeys(orders, by_whom(by))
 
 
 class Reconciliation:
@@ -273,7 +273,7 @@ async def reconcile_ledger(
     wallet_out_cny: form.WalletOutCny = "",
     marketplaces: form.Marketplaces = EVERY_MARKETPLACE,
     not_ours: form.ForeignLines = NONE_GIVEN,
-    said_by: form.AnsweredBy = "",
+    said_by: AnsweredBy = "",
     chunk_size: ChunkSize = 0,
 ) -> ReconciliationReport:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys, pays and cancels nothing.

@@ -12,6 +12,7 @@ from connectors.settings import SourcingSettings
 from domain.effects import Resolution, ResolutionRefused
 from domain.holds import by_whom
 from domain.marketplace import Marketplace
+from domain.request_remarks import BadInput
 from flows.answers.dropping import NOTHING_NAMED, dropped
 from flows.answers.marketplaces import Topic, answered, confirm_units
 from flows.answers.pausing import left_words, pause, resume
@@ -23,23 +24,6 @@ from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import SWITCH_OFF, show_table
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
-from flows.prefect_ui.parameters import (
-    AllKnown,
-    AmountsRight,
-    BadInput,
-    ConfirmedAt,
-    ConfirmedBy,
-    DroppedBatch,
-    DroppedBy,
-    DroppedOrders,
-    FirstPaymentOtherwise,
-    FirstPaymentRight,
-    NamelessOurs,
-    PausedBy,
-    PauseReason,
-    ResumedBy,
-    WhyDropped,
-)
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources, utc_now
 from tasks.snapshot import LedgerAlone
@@ -47,7 +31,7 @@ from tasks.snapshot import LedgerAlone
 
 @flow(flow_run_name="pause all buying", persist_result=False)
 @report_expected_errors(LedgerUnusable)
-async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
+async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str:
     """Stop everything that buys: from now on nothing is created, paid, booked or put into a cart.
 
     Ends when nothing that was begun before can leave any more. Runs at work end in order and their orders keep their
@@ -64,7 +48,7 @@ async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
 
 @flow(flow_run_name="resume buying", persist_result=False)
 @report_expected_errors(LedgerUnusable)
-async def resume_buying(said_by: ResumedBy = "") -> str:
+async def resume_buying(said_by: form.AnsweredBy = "") -> str:
     """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying") as ledger:
         ended, left = resume(ledger, by=said_by)
@@ -75,16 +59,13 @@ async def resume_buying(said_by: ResumedBy = "") -> str:
     return words
 
 
-NO_ORDER: list[str] = []
-
-
 @flow(flow_run_name="drop orders", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def drop_orders(
-    order_refs: DroppedOrders = NO_ORDER,
-    batch: DroppedBatch = "",
-    why: WhyDropped = "",
-    said_by: DroppedBy = "",
+    order_refs: form.OrderRefs = form.NO_TEXTS,
+    batch: form.DroppedBatch = "",
+    why: form.Why = "",
+    said_by: form.AnsweredBy = "",
 ) -> str:
     """Close orders that are not wanted any more and of which nothing was begun; the service is not called.
 
@@ -106,13 +87,13 @@ async def drop_orders(
 @flow(flow_run_name="confirm {marketplace}", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def confirm_marketplace(
-    marketplace: ConfirmedAt,
-    amounts_are_right: AmountsRight = False,  # noqa: FBT002 - a box of a form
-    every_order_is_known: AllKnown = False,  # noqa: FBT002 - a box of a form
-    order_without_reference_is_ours: NamelessOurs = False,  # noqa: FBT002 - a box of a form
-    first_payment_is_right: FirstPaymentRight = False,  # noqa: FBT002 - a box of a form
-    first_payment_otherwise: FirstPaymentOtherwise = "",
-    said_by: ConfirmedBy = "",
+    marketplace: form.ConfirmedAt,
+    amounts_are_right: form.AmountsRight = False,  # noqa: FBT002 - a box of a form
+    every_order_is_known: form.AllKnown = False,  # noqa: FBT002 - a box of a form
+    order_without_reference_is_ours: form.NamelessOurs = False,  # noqa: FBT002 - a box of a form
+    first_payment_is_right: form.FirstPaymentRight = False,  # noqa: FBT002 - a box of a form
+    first_payment_otherwise: form.FirstPaymentOtherwise = "",
+    said_by: form.AnsweredBy = "",
 ) -> str:
     """Write down what a person has checked: then the next run may order and pay there again."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace", asks_first=True) as ledger:
@@ -142,7 +123,6 @@ def confirmed(ledger: Ledger, marketplace: Marketplace, by: str, *, amounts: boo
 
 
 NOTHING_ASKED = "nothing about it waits for an answer"
-A_PERSON = "a person in the Prefect UI"
 
 
 @flow(flow_run_name="resolve {order_ref}", persist_result=False)
@@ -170,7 +150,7 @@ async def resolve_order(
         if said is None:
             words, rows = await _asked(resources, order_ref)
         elif only_show:
-            words, rows = await _dry_run(resources, order_ref, said, by or A_PERSON)
+            words, rows = await _dry_run(resources, order_ref, said, by_whom(by))
         else:
             words, rows = await _taken(resources, order_ref, said, by)
     run_logger().info("%s: %s", order_ref, words)

@@ -24,11 +24,12 @@ from domain.marketplace import Marketplace
 from domain.offers import Offer
 from domain.reasons import Detail, Part, detail
 from domain.report import NONE_REJECTED, Rejected
+from domain.request_remarks import BadInput
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks, chunks_with_progress
 from flows.prefect_ui.artifacts import show_table
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors
-from flows.prefect_ui.parameters import BadInput, Concurrency, Full, MostItems, WantedList
+from flows.prefect_ui.parameters import Concurrency, Full, MostItems, WantedList
 from flows.report.price_moves import moves_in
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress

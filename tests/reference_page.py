@@ -99,7 +99,7 @@ def _choices(option: TyperOption) -> str:
 
 def _default(parameter: TyperOption | TyperArgument) -> str:
     default = parameter.default
-    is_none = default is None or default is False or default == "" or parameter.required
+    is_none = default is None or default is False or default in ("", []) or parameter.required
     return "" if is_none else f" Else `{getattr(default, 'value', default)}`."
 
 

@@ -85,7 +85,7 @@ PRIVATE = (
     ),
     Private(
         "PREFECT__FLOW_RUN_ID",
-        "connectors/settings.py",
+        "connectors/process_locks.py",
         "prefect/runtime/flow_run.py",
         'os.getenv("PREFECT__FLOW_RUN_ID")',
         "the lock of a run is held before Prefect is imported; `prefect.runtime` reads the same",

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from connectors.settings import MissingSetting, Settings, deployed_run, is_loopback
+from connectors.process_locks import deployed_run
+from connectors.settings import MissingSetting, Settings, is_loopback
 from connectors.units import parse_units, units_at
 from domain.marketplace import Marketplace, Pictures, picture_hosts
 

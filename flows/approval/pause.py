@@ -23,7 +23,7 @@ from prefect.input import RunInput, keyset_from_paused_state
 from prefect.states import Paused, Running
 
 from connectors.foreign import prefect_errors
-from connectors.settings import deployed_run
+from connectors.process_locks import deployed_run
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.engine.resources import utc_now
 

@@ -37,7 +37,7 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import Detail, Part, Reason, ReasonCode, because, detail, outranking
 from domain.report import BatchReport
-from domain.request_remarks import Remark
+from domain.request_remarks import BadInput, Remark
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize
 from flows.answers.marketplaces import first_payments, proposed_debit
@@ -48,7 +48,7 @@ from flows.batch.sorting import SortedOrders
 from flows.notify.news import of_batch, of_first_payments, waiting_in
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import best_effort, run_logger
-from flows.prefect_ui.parameters import BadInput, Limits
+from flows.prefect_ui.parameters import Limits
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from

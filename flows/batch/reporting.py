@@ -18,7 +18,7 @@ from prefect.states import Completed
 
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
-from connectors.settings import deployed_run
+from connectors.process_locks import deployed_run
 from connectors.snapshots.rejecting import rejected_in
 from domain.follow_ups import merged
 from domain.messages import counted

@@ -21,12 +21,12 @@ from connectors.request_files import read_request_file, read_request_text
 from connectors.settings import SourcingSettings
 from domain.orders import OrderRequest
 from domain.report import BatchReport, check_batch_id
-from domain.request_remarks import BadRequests, Fault, Remark, merged_remarks
+from domain.request_remarks import BadInput, BadRequests, Fault, Remark, merged_remarks
 from domain.sku_book import by_seller, parts_of
 from domain.wording import pluralize
 from flows.prefect_ui.artifacts import show_faults
 from flows.prefect_ui.expected_errors import run_logger
-from flows.prefect_ui.parameters import SECRET, BadInput, Requests, in_words
+from flows.prefect_ui.parameters import SECRET, Requests, in_words
 
 PASTED = "pasted-lines"
 FETCHED = "a fetched file"

@@ -27,11 +27,11 @@ from connectors.xportcn.settings import XportcnSettings
 from domain.orders import OrderRequest
 from domain.plan import PlanSummary
 from domain.report import MatchLine
+from domain.request_remarks import BadInput
 from flows.batch.chunks import chunks
 from flows.batch.helping import STOPPED, ChunkWorker
 from flows.batch.opening import this_run
 from flows.prefect_ui.expected_errors import run_logger
-from flows.prefect_ui.parameters import BadInput
 from tasks.engine.progress import SILENT, progress
 from tasks.engine.resources import Resources
 

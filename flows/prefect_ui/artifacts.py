@@ -15,7 +15,8 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from connectors.foreign import words_of
 from connectors.ledger.records import OrderRecord
-from connectors.settings import SourcingSettings, deployed_run
+from connectors.process_locks import deployed_run
+from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, artifact_page
 from domain.after_sale import RefundOption
 from domain.money import Money, total_of

@@ -25,8 +25,8 @@ from connectors.settings import BadSetting, MissingSetting
 from connectors.snapshots.manifests import SnapshotError
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.reasons import ReasonCode, run_label
-from domain.request_remarks import BadRequests
-from flows.prefect_ui.parameters import BadInput
+from domain.request_remarks import BadInput, BadRequests
+from flows.prefect_ui.parameters import form_field
 
 CODES: dict[type[Exception], ReasonCode] = {
     BadInput: ReasonCode.RUN_INPUT_WRONG,
@@ -118,8 +118,10 @@ def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], 
             return ended
 
         # Prefect reads the form's fields in the module that the function is of, which is this one
-        vars(worked)["__signature__"] = inspect.signature(work, eval_str=True)
-        worked.__annotations__ = inspect.get_annotations(work, eval_str=True)
+        signature = inspect.signature(work, eval_str=True)
+        fields = [one.replace(annotation=form_field(one.annotation)) for one in signature.parameters.values()]
+        vars(worked)["__signature__"] = signature.replace(parameters=fields)
+        worked.__annotations__ = {one.name: one.annotation for one in fields}
         return worked
 
     return decorated

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,7 @@ from domain.follow_ups import moment_of
 from domain.marketplace import Marketplace
 from domain.money import Money, yuan
 from domain.request_cells import COLUMNS
+from domain.request_remarks import BadInput
 
 SECRET = "secret:"
 MOST_PASTED = 1_000
@@ -25,14 +26,18 @@ MOST_PASTED = 1_000
 T = TypeVar("T")
 
 
-class BadInput(ValueError):
-    """The form asks for something that can't be done; the message says what to change. Nothing was sent."""
-
-
 def asked(title: str, description: str = "", **bounds: Any) -> Any:
     """The `Field` of a parameter: Prefect writes the bare name over a title of `Field` itself, not over this one."""
     words: dict[str, Any] = {"title": title, "description": description} if description else {"title": title}
     return Field(json_schema_extra=words, **bounds)
+
+
+def form_field(annotation: Any) -> Any:
+    """What a command has too, as a form has it; all else as it is."""
+    match get_args(annotation):
+        case kind, option if hasattr(option, "help"):
+            return Annotated[kind, asked(option.title, option.help)]
+    return annotation
 
 
 def in_words(name: str, read: Callable[[], T]) -> T:
@@ -289,10 +294,6 @@ Full = Annotated[
 ]
 MostItems = Annotated[int, asked("Most items", "From each search, category and shop. 0: all of them", ge=0)]
 
-OrderRefs = Annotated[list[str], asked("Orders", "Their references, as they stand in the request file. At least one")]
-CancelReason = Annotated[
-    str, asked("Reason", "Sent to the marketplace. For paid orders it must be one of the marketplace's own list")
-]
 SinceDays = Annotated[
     int,
     asked(
@@ -315,7 +316,6 @@ ForeignLines = Annotated[
         "not listed again unless they cost more or go under one of our references. Example: taobao:4050118801",
     ),
 ]
-AnsweredBy = Annotated[str, asked("Your name", "Who says that they are not ours; it is kept", max_length=120)]
 Marketplaces = Annotated[list[Marketplace], asked("Marketplaces", "Only these. None: all of them")]
 SinceDay = Annotated[str, asked("Paid since", "The first day, such as 2026-11-01. Empty: all orders")]
 BooksCurrency = Annotated[
@@ -339,40 +339,3 @@ ExportedFormat = Annotated[ExportFormat, asked("Format", "csv and parquet hold o
 ExportedFile = Annotated[
     str, asked("File", "A name in exports/ of the worker's data folder, or a whole path. Empty: named after the table")
 ]
-PauseReason = Annotated[
-    str,
-    asked(
-        "Why",
-        "Shown with every order that waits for it, and by runs that begin meanwhile. May stay empty",
-    ),
-]
-PausedBy = Annotated[str, asked("Your name", "Who pauses; it is shown with the reason")]
-ResumedBy = Annotated[str, asked("Your name", "Who resumes; it is kept")]
-DroppedOrders = Annotated[list[str], asked("Orders", "Their references; none is needed where a batch is named")]
-DroppedBatch = Annotated[str, asked("Batch", "Also all of its orders that are held or refused, and were never begun")]
-WhyDropped = Annotated[str, asked("Why", "Shown with each of them")]
-DroppedBy = Annotated[str, asked("Your name", "Who does not want them; it is kept")]
-ConfirmedAt = Annotated[Marketplace, asked("Marketplace", "Which one you have checked in the console")]
-AmountsRight = Annotated[
-    bool, asked("Its amounts are right", "It is held since two readings of an amount are a hundred times apart: todo")
-]
-AllKnown = Annotated[bool, asked("Every order of ours there is known", "To the ledger, as a plan of a new one asks")]
-NamelessOurs = Annotated[
-    bool,
-    asked(
-        "Its order without a reference is ours",
-        "The console shows the order that waits since it shows no reference, with its goods, total and time: todo",
-    ),
-]
-FirstPaymentRight = Annotated[
-    bool,
-    asked(
-        "Its first payment is right",
-        "The balance fell by exactly that, once, no other channel was used, and the console shows the goods for your "
-        "warehouse: todo has order and amount",
-    ),
-]
-FirstPaymentOtherwise = Annotated[
-    str, asked("Its first payment is otherwise", "How; for example: it was paid by credit. Holds the marketplace")
-]
-ConfirmedBy = Annotated[str, asked("Your name", "Who has looked; it is kept")]

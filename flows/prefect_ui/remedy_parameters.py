@@ -1,24 +1,28 @@
-"""Parameters of the remedies' forms: answering an unknown, refunds, returns, receipts, messages to sellers.
+"""Parameters of the remedies, each once: its type, its title in the form, and its words there and in the command.
 
-The forms themselves have no bounds, since their messages would be a programmer's. The run rejects bad input in one
-sentence, before anything is sent.
+Commands read them too, so nothing here loads Prefect or Pydantic. The forms have no bounds, since their messages would
+be a programmer's: the run rejects bad input in one sentence, before anything is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
+
+from typer import Argument, Option
 
 from domain.after_sale import RefundKind
 from domain.effects import Resolution, ResolutionKind
+from domain.marketplace import Marketplace
 from domain.money import Money, yuan
+from domain.request_remarks import BadInput
 from domain.wording import references_in
-from flows.prefect_ui.parameters import BadInput, asked
 
 K = ResolutionKind
 NO_TEXTS: list[str] = []
 NO_LINES: list[int] = []
+CHANGED_MY_MIND = "不想要了"
 
 
 class Answer(StrEnum):
@@ -51,73 +55,124 @@ NAMED_BY = {
     K.NOT_DONE: "what it is about, as the question names it",
 }
 
+
+def field(title: str, words: str, kind: Callable[..., Any] = Option, **option: Any) -> Any:
+    """The option or argument of a command, and the field of a form, which shows it below its title."""
+    made = kind(help=words, **option)
+    made.title = title
+    return made
+
+
+AMOUNT = field("Amount in yuan", "How much in yuan, such as 12.50. Without it the most that is possible.")
+
+OrderRef = Annotated[str, field("Order", "Its reference, as it stands in the request file.", Argument)]
+OrderRefs = Annotated[list[str], field("Orders", "Their references, as they stand in the request file.", Argument)]
 OnlyShow = Annotated[
     bool,
-    asked(
+    field(
         "Only show what would happen",
-        "On: everything is looked up and checked, and nothing is sent or changed. Turn it off to do it",
+        "On: everything is looked up and checked, and nothing is sent or changed. Turn it off to do it.",
     ),
 ]
-OrderRef = Annotated[str, asked("Order", "Its reference, as it stands in the request file. Needed")]
+AnsweredBy = Annotated[
+    str, field("Your name", "Who says so; it is kept. A command without it takes user and host.", metavar="NAME")
+]
+Why = Annotated[str, field("Why", "Shown with each order that it is about.", metavar="TEXT")]
+CancelReason = Annotated[
+    str, field("Reason", "Sent to the marketplace. For a paid order it must be one of the marketplace's own list.")
+]
+DroppedBatch = Annotated[
+    str, field("Batch", "Also all of its orders that are held or refused, and were never begun.", metavar="ID")
+]
 RefundWay = Annotated[
-    RefundKind, asked("What for", "refund: money alone, the goods stay. return: goods back for money")
+    RefundKind, field("What for", "refund: money alone, the goods stay. return: goods back for money.")
 ]
 RefundReason = Annotated[
-    str,
-    asked(
-        "Reason", "Number or words of the marketplace's own list. Empty, with only showing switched on: shows that list"
-    ),
+    str, field("Reason", "Number or words of the marketplace's own list. Without it that list is shown.")
 ]
-RefundAmount = Annotated[
-    str, asked("Amount in yuan", "Empty: the most that is possible. Example: 12.50", examples=["12.50"])
+RefundAmount = Annotated[str, AMOUNT]
+RefundLines = Annotated[
+    list[int], field("Lines", "Numbers of the order's lines, counted from 1. Without them all.", min=1)
 ]
-RefundLines = Annotated[list[int], asked("Lines", "Numbers of the order's lines, counted from 1. None: all of them")]
-SellerWords = Annotated[str, asked("Words to the seller", "2 to 150 characters. Empty: the reason itself")]
+SellerWords = Annotated[
+    str, field("Words to the seller", "What to write to the seller, 2 to 150 characters. Without it the reason itself.")
+]
 Pictures = Annotated[
     list[str],
-    asked(
+    field(
         "Pictures",
-        "Up to 5. Taobao: links. 1688: links, or paths of JPG files below 1 MB on the machine that runs the worker",
+        "Up to 5 links, or on 1688 JPG files below 1 MB, on the machine where this runs.",
+        metavar="FILE|LINK",
     ),
 ]
-PictureLinks = Annotated[list[str], asked("Pictures", "Links to pictures, up to 5")]
+PictureLinks = Annotated[list[str], field("Pictures", "Links to pictures, up to 5.", metavar="LINK")]
 LineNo = Annotated[
-    int, asked("Line", "Where each line of the order has a refund of its own: its number. 0: there is only one refund")
+    int, field("Line", "The order's line, where each has a refund of its own. 0: there is only one refund.", min=0)
 ]
 Company = Annotated[
     str,
-    asked("Carrier", "Code, such as SF, or name. Empty, with only showing switched on: shows who takes return parcels"),
+    field("Carrier", "Its code, such as SF, or its name. A form that only shows lists carriers while this is empty."),
 ]
-ParcelNumber = Annotated[str, asked("Tracking number", "Of the parcel that goes back")]
-ParcelNote = Annotated[str, asked("Note", "The message to the seller about the goods. May stay empty")]
-MessageWords = Annotated[str, asked("Message", "1 to 500 characters. The same words are said once, however often sent")]
+ParcelNumber = Annotated[str, field("Tracking number", "That of the parcel that goes back.")]
+ParcelNote = Annotated[str, field("Note", "The message to the seller about the goods.")]
+MessageWords = Annotated[
+    str,
+    field("Message", "What to write, 1 to 500 characters. The same words are said once, however often sent.", Argument),
+]
+ConfirmedAt = Annotated[Marketplace, field("Marketplace", "Which one you have checked in the console.", Argument)]
+AmountsRight = Annotated[
+    bool, field("Its amounts are right", "It is held since two readings of an amount are a hundred times apart: todo.")
+]
+AllKnown = Annotated[bool, field("Every order of ours there is known", "To the ledger, as a plan of a new one asks.")]
+NamelessOurs = Annotated[
+    bool,
+    field(
+        "Its order without a reference is ours",
+        "The console shows the order that waits since it shows no reference, with its goods, total and time: todo.",
+    ),
+]
+FirstPaymentRight = Annotated[
+    bool,
+    field(
+        "Its first payment is right",
+        "The balance fell by exactly that, once, no other channel was used, and the console shows the goods for your "
+        "warehouse: todo has order and amount.",
+    ),
+]
+FirstPaymentOtherwise = Annotated[
+    str,
+    field(
+        "Its first payment is otherwise",
+        "How it differs from what is asked; for example: paid by credit. Holds the marketplace.",
+        metavar="WORDS",
+    ),
+]
 AnswerGiven = Annotated[
     Answer,
-    asked(
+    field(
         "Your answer",
-        "What you saw in the console yourself. The service is read first: what it contradicts is not written down",
+        "What you saw in the console yourself. The service is read first: what it contradicts is not written down.",
     ),
 ]
 AnswerId = Annotated[
     str,
-    asked(
+    field(
         "Id",
         "Ordered: the marketplace's order id. Booked: the warehouse's order id. Refund asked for: its id. "
-        "Something else: what the question names. Otherwise empty",
+        "Something else: what the question names. Otherwise empty.",
     ),
 ]
 AnswerAmount = Annotated[
     str,
-    asked(
+    field(
         "Amount in yuan",
-        "Paid: what left the wallet. Ordered, where nothing is approved: what it may cost. Otherwise empty",
+        "Paid: what left the wallet. Ordered, where nothing is approved: what it may cost. Otherwise empty.",
     ),
 ]
 AnswerTracking = Annotated[
     str,
-    asked("Tracking numbers", "Booked: the international ones, with blanks or commas between them. Otherwise empty"),
+    field("Tracking numbers", "Booked: the international ones, with blanks or commas between them. Otherwise empty."),
 ]
-AnsweredBy = Annotated[str, asked("Your name", "Who says so: kept with the answer. Needed to write it down")]
 
 
 def one_order(order_ref: str) -> str:

@@ -9,16 +9,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from cli import after_sale
 from domain.effects import Resolution, ResolutionKind
 from domain.money import Money
 from domain.reasons import ReasonCode, because
+from domain.request_remarks import BadInput
 from flows import carts
 from flows.after_sale import confirm_receipt, message_seller, request_refund, return_parcel, withdraw_refund
 from flows.batch.request_batches import RequestBatch
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.artifacts import DryRunRow, remedy_summary
-from flows.prefect_ui.parameters import BadInput
 from flows.prefect_ui.remedy_parameters import Answer, resolution_of
 from flows.remedies import resolve_order
 
@@ -140,3 +143,17 @@ async def test_filling_carts_writes_what_the_book_lacks(monkeypatch: pytest.Monk
 @asynccontextmanager
 async def opened(data_dir: Path | None = None) -> AsyncIterator[SimpleNamespace]:
     yield SimpleNamespace(ledger=None, settings=SimpleNamespace(data_dir=data_dir))
+
+
+def test_form_and_command_say_the_same_of_a_field() -> None:
+    """Title and description in the order of the form; a description is the help of the command's option."""
+    fields = request_refund.parameters.properties.values()
+    assert [field["title"] for field in fields] == [
+        *("Order", "What for", "Reason", "Amount in yuan", "Lines", "Words to the seller", "Pictures"),
+        "Only show what would happen",
+    ]
+    group = get_command(after_sale.app)
+    assert isinstance(group, TyperGroup)
+    options = group.commands["refund"].params[:-1]
+    assert [vars(one)["help"] for one in options] == [field["description"] for field in fields][:-1]
+    assert vars(options[-1])["help"].startswith("Up to 5 links, or on 1688 JPG files below 1 MB")

@@ -16,8 +16,9 @@ from prefect.blocks.system import Secret
 from prefect.client.orchestration import PrefectClient
 
 from domain.report import BatchReport
+from domain.request_remarks import BadInput
 from flows.buy_from_file import buy_from_file
-from flows.prefect_ui.parameters import BadInput, Requests
+from flows.prefect_ui.parameters import Requests
 from tests.connectors.request_files.sheets import TOKEN, serving_sheets
 from tests.journeys.seen_in_prefect import newest_run
 from tests.running import Merchant, single_line_orders, write_csv

@@ -18,9 +18,9 @@ from flows.batch.follow_up import FromLedger
 from flows.batch.helping import ChunkWorker
 from flows.batch.plan_sources import FromRequests
 from flows.batch.run import BatchRun
-from flows.cancel_orders import CHANGED_MY_MIND
 from flows.cancel_orders import cancel as cancel_chunks
 from flows.helper import IDLE_S
+from flows.prefect_ui.remedy_parameters import CHANGED_MY_MIND
 from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Clock, open_resources

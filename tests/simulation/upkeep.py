@@ -17,9 +17,10 @@ from connectors.callbacks.tickets import Tickets
 from deployments.receiver import read_arrival
 from domain.received import CallbackKind, CallbackState
 from flows.callbacks import handle_callbacks
-from flows.cancel_orders import CHANGED_MY_MIND, cancel
+from flows.cancel_orders import cancel
 from flows.carts import fill_cart
 from flows.prefect_ui import expected_errors
+from flows.prefect_ui.remedy_parameters import CHANGED_MY_MIND
 from flows.sync_tracking import track
 from sandbox.lifecycle import coming_parcel
 from tasks import snapshot

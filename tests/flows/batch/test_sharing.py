@@ -23,6 +23,7 @@ from domain.decisions import held
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
+from domain.request_remarks import BadInput
 from flows.batch import helping, sharing
 from flows.batch.helping import ChunkWorker
 from flows.batch.plan_sources import FromRequests, summary_of
@@ -30,7 +31,6 @@ from flows.batch.planning import Take
 from flows.batch.run import BatchRun
 from flows.batch.sharing import Coordinator, PlannedTogether, helpers_for, shared
 from flows.helper import Helped, account_for, help_batch
-from flows.prefect_ui.parameters import BadInput
 from tasks.engine.progress import SILENT, progress
 from tasks.engine.resources import Resources, utc_now
 from tests.connectors.ledger.test_chunks import shared_by

@@ -25,7 +25,8 @@ from flows.approval.form import approver
 from flows.approval.request import ApprovalRequest
 from flows.batch.plan_sources import FromRequests
 from flows.batch.run import BatchRun
-from flows.cancel_orders import CHANGED_MY_MIND, cancel
+from flows.cancel_orders import cancel
+from flows.prefect_ui.remedy_parameters import CHANGED_MY_MIND
 from flows.sync_tracking import track
 from sandbox.control import books
 from sandbox.goods import Item
