@@ -62,7 +62,7 @@ TABLES_OF_COSTS = tuple(field.name for field in fields(CostTables))
 OF_A_BILL = {
     *("order_ref", *OF_THE_ORDER, *OF_THE_LINE, "line_no", "currency", "state", "reason_code", "part", "kind"),
     *("paid_at", "booked_at", "paid_minor", "amount_minor", "refunded_minor", "goods_minor", "postage_minor"),
-    *("total_minor", "fee_minor", "freight_minor", "freight_currency", "tracking_numbers"),
+    *("line_count", "total_minor", "fee_minor", "freight_minor", "freight_currency", "tracking_numbers"),
     *("is_shown", "parcels_shown", "weight_grams"),
 }
 """The columns that costs are made of."""
@@ -124,9 +124,14 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame
 
 
 def _of_their_batch(orders: Iterable[Row], lines: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
-    """Lines without those that an order had in an earlier batch alone, before its request was changed."""
-    batches = {order["order_ref"]: order["batch_id"] for order in orders}
-    return {ref: [row for row in some if row["batch_id"] == batches[ref]] or some for ref, some in lines.items()}
+    """Lines without those that an order had before its request was changed."""
+    own = {order["order_ref"]: (order["batch_id"], order["line_count"]) for order in orders}
+
+    def is_own(row: Row) -> bool:
+        batch, count = own[row["order_ref"]]
+        return row["batch_id"] == batch and (count is None or row["line_no"] <= count)
+
+    return {ref: [*filter(is_own, some)] or some for ref, some in lines.items()}
 
 
 NO_LINE = dict.fromkeys(OF_THE_LINE)

@@ -49,7 +49,7 @@ class Figures:
     - `refunds`: currency, state, refunds, asked_minor, refunded_minor
     - `stages`: start, end, orders, and in seconds median_s, most_s (of nine in ten), slowest_s
     - `parcels`: order_ref, tracking_number, problem: those at the warehouse that need a look
-    - `waiting`: state, question, reason, reason_code, orders, order_refs (the first `MOST_NAMED`), since
+    - `waiting`: state, reason, reason_code, orders, order_refs (the first `MOST_NAMED`), since
     - `listed`: the first `MOST_LISTED` orders, those that wait for a person before others
     """
 
@@ -116,13 +116,15 @@ SPEND = f"""days AS (
 )
 SELECT currency, marketplace, day, count(*) AS orders, sum(amount_minor)::BIGINT AS paid_minor
 FROM days GROUP BY ALL ORDER BY ALL"""
-LIMITS = """allowed AS (
+OWN = "{0}.order_ref = {1}.order_ref AND {0}.batch_id = {1}.batch_id AND line_no <= coalesce(line_count, line_no)"
+LIMITS = f"""allowed AS (
     SELECT order_ref, sum(max_unit_price_minor * quantity) AS limit_minor, arg_min(currency, line_no) AS limit_currency
-    FROM asked SEMI JOIN bare USING (order_ref, batch_id) GROUP BY order_ref HAVING bool_and(max_unit_price_minor > 0)
+    FROM asked SEMI JOIN bare ON {OWN.format("asked", "bare")}
+    GROUP BY order_ref HAVING bool_and(max_unit_price_minor > 0)
 ),
 goods AS (
-    SELECT order_ref, sum(amount_minor) AS goods_minor FROM order_lines SEMI JOIN bare USING (order_ref, batch_id)
-    GROUP BY order_ref
+    SELECT order_ref, sum(amount_minor) AS goods_minor
+    FROM order_lines SEMI JOIN bare ON {OWN.format("order_lines", "bare")} GROUP BY order_ref
 ),
 compared AS (
     SELECT currency, marketplace, limit_minor,
@@ -207,17 +209,15 @@ ahead, as a sandbox's may be: its own two steps are not compared with the servic
 PARCELS = f"""one AS (SELECT 1)
 SELECT order_ref, tracking_number, problem FROM parcels_received WHERE problem IS NOT NULL AND {THEIRS}
 ORDER BY order_ref, tracking_number"""
-WAITING = f"""asked_of AS (
-    SELECT order_ref, any_value(question) AS question FROM outcomes WHERE {THEIRS} GROUP BY order_ref
-)
-SELECT order_ref, state, reason, reason_code, updated_at, question FROM bare LEFT JOIN asked_of USING (order_ref)
-WHERE state IN (SELECT unnest($needs)) ORDER BY order_ref"""
+WAITING = """one AS (SELECT 1)
+SELECT order_ref, state, reason, reason_code, updated_at FROM bare WHERE state IN (SELECT unnest($needs))
+ORDER BY order_ref"""
 LISTED = f"""first_of AS (
     SELECT *, list_position($ranks, state) AS rank FROM mine ORDER BY rank, order_ref LIMIT {MOST_LISTED}
 ),
 lines AS (
     SELECT order_ref, arg_min(title, line_no) AS title, arg_min(item_id, line_no) AS item_id, count(*) AS lines
-    FROM order_lines SEMI JOIN first_of USING (order_ref, batch_id) GROUP BY order_ref
+    FROM order_lines SEMI JOIN first_of ON {OWN.format("order_lines", "first_of")} GROUP BY order_ref
 )
 SELECT order_ref, marketplace, state, coalesce(title, '') AS title, coalesce(item_id, '') AS item_id,
     coalesce(lines, 0) AS lines, paid_minor, currency, freight_minor, freight_currency
@@ -319,9 +319,9 @@ def stages(found: pd.DataFrame) -> pd.DataFrame:
 
 def waiting(orders: pd.DataFrame) -> pd.DataFrame:
     """Orders that wait for a person, a row for each cause: without an answer, held, refused."""
-    told = orders.assign(**{name: orders[name].fillna("") for name in ("reason", "reason_code", "question")})
+    told = orders.assign(**{name: orders[name].fillna("") for name in ("reason", "reason_code")})
     told["cause"] = told["reason_code"].where(~told["reason_code"].isin(["", ReasonCode.EARLIER]), told["reason"])
-    alike = told.groupby(["state", "cause", "question"], sort=False)
+    alike = told.groupby(["state", "cause"], sort=False)
     sums = alike.agg(
         reason=("reason", "first"),
         reasons=("reason", "nunique"),

@@ -206,7 +206,7 @@ def _waiting(figures: Figures, timezone: str) -> ReportSection:
             _named(row["order_refs"], row["orders"]),
             str(row["state"]),
             f"{row['orders']:,}",
-            ". ".join(filter(None, (row["reason"], row["question"]))),
+            row["reason"],
             "" if pd.isna(row["since"]) else as_text(row["since"], timezone),
         )
         for row in records(figures.waiting)

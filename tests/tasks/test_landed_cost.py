@@ -254,6 +254,15 @@ def test_currencies_with_none_and_three_minor_digits_add_up_too(currency: str, r
     assert found["landed_minor"].tolist() == landed
 
 
+def test_a_line_beyond_those_of_its_order_is_no_part_of_what_was_paid() -> None:
+    """The batch's snapshot was merged before a line was taken out of its file: the row stays in the table."""
+    lines = [line("B-1", number, amount, batch_id="autumn") for number, amount in ((1, 5000), (2, 9000))]
+    merged = [order("B-1", 5000, "S-3", line_count=1)]
+    found = costs(three_orders(orders=merged, order_lines=lines, quotes=[quote("B-1", 5000, 0, 5000)]), EUR)
+
+    assert found[["line_no", "goods_minor"]].values.tolist() == [[1, 5000]]
+
+
 def test_a_line_of_an_earlier_batch_is_no_part_of_what_was_paid() -> None:
     """The order was refused, its file changed and bought: the line that was taken out stays in the table."""
     lines = [line("B-1", 1, 5000, batch_id="autumn"), line("B-1", 2, 9000, batch_id="refused")]

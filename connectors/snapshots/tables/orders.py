@@ -7,7 +7,18 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, OUR_CLOCK, amount, shared, variant
-from connectors.snapshots.tables.table import COUNT, ID, MINOR, TEXT, TIME, Column, or_none, table, unfilled
+from connectors.snapshots.tables.table import (
+    COUNT,
+    ID,
+    MAYBE_COUNT,
+    MINOR,
+    TEXT,
+    TIME,
+    Column,
+    or_none,
+    table,
+    unfilled,
+)
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.states import REACHED_BOOKED, OrderState
@@ -128,15 +139,25 @@ ORDERS = table(
             example="#1001",
             null="the order is of no shop's file",
         ),
+        "line_count": Column(
+            MAYBE_COUNT,
+            "How many lines it has, from 1 on; 0: none is matched to a product. Rows of `order_lines` and `requests` "
+            "with a `line_no` above it are of lines that were taken out of it.",
+            unit="lines",
+            source="ledger",
+            example=2,
+            null="written by an earlier version",
+            get=lambda order: len(order.lines),
+        ),
     },
-    version=4,
+    version=5,
     summed="paid_minor",
 )
 ORDER_LINES = table(
     "order_lines",
     "order_ref,line_no",
     "What an order consists of: one row a line that was matched to a product's variant. Those with the order's "
-    "`batch_id` count: an earlier batch may have had others.",
+    "`batch_id` and within its `line_count` count: others were taken out of it.",
     {
         **shared("order_ref", of="order"),
         **shared("line_no", of="line"),

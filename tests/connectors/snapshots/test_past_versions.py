@@ -1,9 +1,9 @@
 """Snapshots written by earlier versions of this program, as they are in `past`, and by a later one: all still read.
 
-`first` to `seventh` were written by the code of their time, a row of the columns' examples in each file: the first
+`first` to `eighth` were written by the code of their time, a row of the columns' examples in each file: the first
 tables; `offers` in version 2 and the after-sale tables; `reconciliation`; the last files without words in their schema;
 the tables of callbacks before their codes; `orders` in version 2;
-`orders` and `requests` before shops.
+`orders` and `requests` before shops; `orders` before the number of its lines.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ PAST = Path(__file__).parent / "past"
 WRITTEN = [(file.table, file.schema_version, one.snapshot_id) for one in list_snapshots(PAST) for file in one.files]
 SINCE = {
     ("offers", 1): {"image_urls", "category_id", "category_name", "volume_prices", "seen_at"},
-    ("orders", 1): {"reason_code", "warehouse", "shop", "shop_ref"},
-    ("orders", 2): {"warehouse", "shop", "shop_ref"},
-    ("orders", 3): {"shop", "shop_ref"},
+    ("orders", 1): {"reason_code", "warehouse", "shop", "shop_ref", "line_count"},
+    ("orders", 2): {"warehouse", "shop", "shop_ref", "line_count"},
+    ("orders", 3): {"shop", "shop_ref", "line_count"},
+    ("orders", 4): {"line_count"},
     ("requests", 1): {"own_sku"},
     ("requests", 2): {"own_sku"},
     ("outcomes", 1): {"reason_code"},

@@ -97,24 +97,29 @@ def test_spend_is_by_day_of_the_merchant_and_never_across_currencies() -> None:
 
 
 def test_limits_are_compared_with_what_the_goods_cost_as_they_were_paid() -> None:
-    """Postage is not part of it, what was paid above the quote is; an order with a line without limit is left out."""
+    """Postage is not part of it, what was paid above the quote is; an order with a line without limit is left out.
+
+    Lines that were taken out of an order stay in the tables: of another batch, or above the number of its lines.
+    """
     line = {"quantity": 2, "max_unit_price_minor": 500, "currency": "CNY"}
     figures = told(
         orders=[
-            order("A", "booked", paid_minor=1000, quoted_minor=960),
+            order("A", "booked", paid_minor=1000, quoted_minor=960, line_count=1),
             order("B", "booked", paid_minor=400, quoted_minor=400),
             order("C", "held"),
         ],
         requests=[
             {**line, "order_ref": "A", "line_no": 1},
+            {**line, "order_ref": "A", "line_no": 2},
             {**line, "order_ref": "B", "line_no": 1},
             {**line, "order_ref": "B", "line_no": 2, "max_unit_price_minor": 0, "currency": None},
             {**line, "order_ref": "C", "line_no": 1},
         ],
         order_lines=[
-            {"order_ref": "A", "amount_minor": 860},
-            {"order_ref": "A", "line_no": 2, "amount_minor": 5000, "batch_id": "before its request was changed"},
-            {"order_ref": "B", "amount_minor": 400},
+            {"order_ref": "A", "line_no": 1, "amount_minor": 860},
+            {"order_ref": "A", "line_no": 2, "amount_minor": 5000},
+            {"order_ref": "A", "line_no": 3, "amount_minor": 5000, "batch_id": "before its request was changed"},
+            {"order_ref": "B", "line_no": 1, "amount_minor": 400},
         ],
     )
     assert rows(figures.limits) == [("CNY", "taobao", 1, 1000, 900, 100)]
@@ -246,16 +251,15 @@ def test_parcels_that_are_not_as_they_should_be_are_told() -> None:
 
 
 def test_orders_that_wait_for_the_same_are_told_together_the_unknown_first() -> None:
-    """Ten are named, all are counted; the question comes from the outcome."""
+    """Ten are named, all are counted."""
     held = [order(f"H{n:02}", "held", reason="sold out", updated_at=hours(n)) for n in range(12)]
     figures = told(
-        orders=[*held, order("R", "refused", reason="gone", updated_at=DAY), order("U", "unknown", updated_at=DAY)],
-        outcomes=[{"order_ref": "U", "question": "Was it booked?"}],
+        orders=[*held, order("R", "refused", reason="gone", updated_at=DAY), order("U", "unknown", updated_at=DAY)]
     )
-    assert [(row["state"], row["reason"], row["question"], row["orders"]) for _, row in figures.waiting.iterrows()] == [
-        ("unknown", "", "Was it booked?", 1),
-        ("held", "sold out", "", 12),
-        ("refused", "gone", "", 1),
+    assert [(row["state"], row["reason"], row["orders"]) for _, row in figures.waiting.iterrows()] == [
+        ("unknown", "", 1),
+        ("held", "sold out", 12),
+        ("refused", "gone", 1),
     ]
     assert figures.waiting["order_refs"][1] == [f"H{n:02}" for n in range(10)]
     assert figures.waiting["since"][1] == DAY
