@@ -14,15 +14,12 @@ from prefect.runtime import flow_run
 
 from connectors.book_file import book_text
 from connectors.foreign import words_of
-from connectors.inbox import ASKS, Folder, Inbox, delete_old, plain_name, whole_digest
+from connectors.inbox import ASKS, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.notifying import ping_watcher
 from connectors.request_files import UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
-from connectors.snapshots.manifests import SnapshotError
-from connectors.snapshots.pruning import compact
-from connectors.snapshots.rewriting import erase_snapshots
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
@@ -40,6 +37,7 @@ from flows.prefect_ui import parameters as form
 from flows.prefect_ui.artifacts import artifact_key, counts_of, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import EXPECTED, best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import Limits, Requests, Speed
+from flows.reconcile import end_personal_data
 from tasks.engine.resources import utc_now
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
@@ -218,28 +216,6 @@ def _rows(report: BatchReport) -> list[dict[str, Any]]:
     ]
 
 
-def end_personal_data(inbox: Path) -> None:
-    """Delete copies and waiting requests whose time is over, and forgotten receivers in put-back snapshots."""
-    settings = SourcingSettings()
-    try:
-        delete_old(settings, inbox, utc_now())
-        with Ledger(settings.ledger_url, clock=utc_now, owner="night") as ledger:
-            ledger.chunks.drop_old()
-            if mentions := ledger.forgotten.mentions():
-                erase_snapshots(settings.snapshot_root, mentions)
-    except (OSError, SnapshotError, LedgerUnusable) as error:
-        run_logger().warning("Personal data whose time is over stays until the next night: %s", words_of(error))
-
-
-def compact_snapshots() -> None:
-    """Merge the snapshots of days and months that are over."""
-    settings = SourcingSettings()
-    try:
-        compact(settings.snapshot_root, utc_now(), keep_days=settings.history_days)
-    except (OSError, SnapshotError) as error:
-        run_logger().warning("The snapshots of past days stay as they are until the next night: %s", words_of(error))
-
-
 def run_name() -> str:
     return f"inbox {flow_run.parameters.get('inbox', 'inbox')}"
 
@@ -276,7 +252,6 @@ async def buy_from_inbox(
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)
         await best_effort("the inbox", show_inbox(report))
         await asyncio.to_thread(end_personal_data, folder.root)
-        await asyncio.to_thread(compact_snapshots)
     if trouble:
         run_logger().error("%s", summary_of(report))
         raise trouble[0]

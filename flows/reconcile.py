@@ -1,4 +1,4 @@
-"""One reconciliation: settle what can be settled, then compare ledger and service, and report the differences."""
+"""One reconciliation: settle what can be settled, compare ledger and service, and the upkeep of every day."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from prefect import flow
 
+from connectors.foreign import words_of
+from connectors.inbox import delete_old
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import line_of
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.snapshots.manifests import SnapshotError
+from connectors.snapshots.pruning import compact
 from connectors.snapshots.rejecting import rejected_in
+from connectors.snapshots.rewriting import erase_snapshots
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
 from domain.holds import by_whom, start_of_day
@@ -29,13 +38,13 @@ from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
-from flows.prefect_ui.expected_errors import report_expected_errors
+from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import ChunkSize
 from flows.prefect_ui.reconcile_artifact import ReconciliationReport, log_and_show, summary_of
 from flows.prefect_ui.remedy_parameters import AnsweredBy
 from tasks.effects.kinds import settle_open
 from tasks.engine.progress import progress
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, utc_now
 from tasks.engine.retrying import run_task
 from tasks.reconcile import (
     ListedOrders,
@@ -262,6 +271,28 @@ def _in_cny(finding: Finding) -> bool:
     return finding.seen_amount is None or finding.seen_amount.currency == CNY
 
 
+def end_personal_data(inbox: Path) -> None:
+    """Delete copies and waiting requests whose time is over, and forgotten receivers in put-back snapshots."""
+    settings = SourcingSettings()
+    try:
+        delete_old(settings, inbox, utc_now())
+        with Ledger(settings.ledger_url, clock=utc_now, owner="upkeep") as ledger:
+            ledger.chunks.drop_old()
+            if mentions := ledger.forgotten.mentions():
+                erase_snapshots(settings.snapshot_root, mentions)
+    except (OSError, SnapshotError, LedgerUnusable) as error:
+        run_logger().warning("Personal data whose time is over stays until tomorrow: %s", words_of(error))
+
+
+def compact_snapshots() -> None:
+    """Merge the snapshots of days and months that are over."""
+    settings = SourcingSettings()
+    try:
+        compact(settings.snapshot_root, utc_now(), keep_days=settings.history_days)
+    except (OSError, SnapshotError) as error:
+        run_logger().warning("The snapshots of past days stay as they are until tomorrow: %s", words_of(error))
+
+
 EVERY_MARKETPLACE: list[Marketplace] = []
 NONE_GIVEN: list[str] = []
 
@@ -284,6 +315,8 @@ async def reconcile_ledger(
     """
     left_wallet, foreign_ids = form.wallet_out(wallet_out_cny), form.foreign_orders(not_ours)
     asked, days = marketplaces or list(Marketplace), None if since_days == form.AS_SET else since_days
+    await asyncio.to_thread(end_personal_data, SourcingSettings().inbox)
+    await asyncio.to_thread(compact_snapshots)
     async with opened() as resources:
         run = Reconciliation(resources, days, asked, chunk_size or resources.settings.chunk_size)
         async with progress_shown("reconciliation"):

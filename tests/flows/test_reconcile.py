@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+import flows.reconcile
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
@@ -19,7 +21,7 @@ from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import ListedRefund
 from connectors.settings import SourcingSettings
-from connectors.snapshots import sql
+from connectors.snapshots import Snapshots, list_snapshots, sql
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Unanswered, XportcnError
 from connectors.xportcn.settings import XportcnSettings
@@ -32,10 +34,11 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.prefect_ui.parameters import foreign_orders
 from flows.prefect_ui.reconcile_artifact import ReconciliationReport, artifact_rows, markdown, summary_of
-from flows.reconcile import Reconciliation, foreign_by
+from flows.reconcile import Reconciliation, foreign_by, reconcile_ledger
 from tasks import reconcile as reading
 from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.connectors.snapshots.test_compaction import tell
 from tests.domain.facts import NOW, theirs, theirs_unpaid
 
 ORDERED_AT = NOW - timedelta(days=2)
@@ -429,3 +432,24 @@ async def test_a_refund_that_was_asked_for_elsewhere_is_found(world: World) -> N
     report = await world.reconciled()
     assert (report.findings, report.troubles) == ((), [])
     assert report.notes[-1] == "taobao: refunds of others were not looked for (no such path)"
+
+
+def test_what_is_over_is_merged_and_deleted_also_where_no_night_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as with cron alone; the service that is away keeps nothing back."""
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SOURCING_PATIENCE_S", "0")
+    monkeypatch.setenv("XPORTCN_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(flows.reconcile, "utc_now", lambda: datetime.now(UTC) + timedelta(days=91))
+    for name in ("fetched/a.csv", "inbox/done/b.csv", "inbox/c.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for hour in (1, 2):
+        at = datetime.now(UTC).replace(hour=hour)
+        tell(tmp_path / "snapshots", f"s-{hour}", at, f"A-{hour}")
+    ended: Any = asyncio.run(reconcile_ledger.fn())
+    assert "no connection to http://127.0.0.1:9" in ended.message
+    assert [path.name for path in tmp_path.rglob("*.csv")] == ["c.csv"]
+    assert len(list_snapshots(tmp_path / "snapshots")) == 1
+    assert Snapshots(tmp_path / "snapshots").arrow("orders").num_rows == 2

@@ -30,7 +30,7 @@ from connectors.snapshots import TABLES, list_snapshots, verify_snapshot, write_
 from connectors.snapshots.tables.table import TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
 from deployments.local_server import prefect_server
-from flows.buy_from_inbox import end_personal_data
+from flows.reconcile import end_personal_data
 from tasks.engine.resources import utc_now
 from tests.connectors.ledger.test_chunks import shared_by
 from tests.flows.plans import planned
