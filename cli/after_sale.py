@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.failures import BAD_USAGE, NEEDS_A_PERSON, Json, Later, amount_of, awaited, command, say
+from cli.failures import BAD_USAGE, NEEDS_A_PERSON, Json, amount_of, awaited, command, say
 from domain.after_sale import RefundKind
 from domain.money import Money
 from flows.prefect_ui import remedy_parameters as form
 
 if TYPE_CHECKING:
-    from flows import after_sale, cancel_orders
+    import flows.after_sale
+    import flows.cancel_orders
     from flows.after_sale_reporting import AfterSaleReport
 else:
-    after_sale, cancel_orders = Later("flows.after_sale"), Later("flows.cancel_orders")
+    from cli.failures import flows
 
 app = typer.Typer()
 
@@ -27,7 +28,7 @@ REFUNDS = ("order", "lines", "kind", "state", "asked", "came back", "refund id")
 @command(app)
 def cancel(order_ref: form.OrderRefs, *, reason: form.CancelReason = form.CHANGED_MY_MIND, json: Json = False) -> int:
     """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back."""
-    return _taken_back(lambda: cancel_orders.cancel_orders(order_ref, reason, only_show=False), as_json=json)
+    return _taken_back(lambda: flows.cancel_orders.cancel_orders(order_ref, reason, only_show=False), as_json=json)
 
 
 @command(app)
@@ -78,7 +79,7 @@ def refund(
     if not reason:
         return _reasons_listed(order_ref, kind)
     return _taken_back(
-        lambda: after_sale.request_refund(order_ref, kind, reason, amount, line, words, voucher, only_show=False),
+        lambda: flows.after_sale.request_refund(order_ref, kind, reason, amount, line, words, voucher, only_show=False),
         as_json=json,
     )
 
@@ -96,7 +97,7 @@ def return_(
 ) -> int:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
     return _taken_back(
-        lambda: after_sale.return_parcel(order_ref, company, number, line, note, voucher, only_show=False),
+        lambda: flows.after_sale.return_parcel(order_ref, company, number, line, note, voucher, only_show=False),
         as_json=json,
     )
 
@@ -104,13 +105,13 @@ def return_(
 @command(app)
 def refunds(*, json: Json = False) -> int:
     """Follow every refund and return that is not over, and say what waits for you."""
-    return _taken_back(lambda: after_sale.follow_after_sale(chunk_size=0), as_json=json)
+    return _taken_back(lambda: flows.after_sale.follow_after_sale(chunk_size=0), as_json=json)
 
 
 @command(app)
 def withdraw(order_ref: form.OrderRef, *, line: form.LineNo = 0, json: Json = False) -> int:
     """Take a refund back (Taobao)."""
-    return _taken_back(lambda: after_sale.withdraw_refund(order_ref, line, only_show=False), as_json=json)
+    return _taken_back(lambda: flows.after_sale.withdraw_refund(order_ref, line, only_show=False), as_json=json)
 
 
 @command(app)
@@ -124,14 +125,14 @@ def message(
 ) -> int:
     """Write to the seller about a refund (Taobao)."""
     return _taken_back(
-        lambda: after_sale.message_seller(order_ref, words, line, voucher, only_show=False), as_json=json
+        lambda: flows.after_sale.message_seller(order_ref, words, line, voucher, only_show=False), as_json=json
     )
 
 
 @command(app)
 def receive(order_ref: form.OrderRefs, *, json: Json = False) -> int:
     """Confirm to the marketplace that goods arrived, which lets the seller have the money (1688)."""
-    return _taken_back(lambda: after_sale.confirm_receipt(order_ref, only_show=False), as_json=json)
+    return _taken_back(lambda: flows.after_sale.confirm_receipt(order_ref, only_show=False), as_json=json)
 
 
 def _taken_back(flow: Callable[[], Coroutine[Any, Any, AfterSaleReport]], *, as_json: bool) -> int:

@@ -14,7 +14,6 @@ from cli.failures import (
     BatchName,
     Encoding,
     Json,
-    Later,
     Wait,
     amount_of,
     command,
@@ -26,10 +25,10 @@ from domain.orders import CartRow
 from domain.reasons import ReasonCode
 
 if TYPE_CHECKING:
+    import flows.carts
     from domain.report import BatchReport
-    from flows import carts
 else:
-    carts = Later("flows.carts")
+    from cli.failures import flows
 
 app = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True)
 
@@ -53,7 +52,7 @@ def add(
     require_encoding(encoding)
     print_warnings(require_no_faults(file, encoding=encoding, as_json=json))
 
-    report = run_flow(lambda: carts.fill_cart(file, batch, encoding))
+    report = run_flow(lambda: flows.carts.fill_cart(file, batch, encoding))
     print_json(report.to_json()) if json else print_report(report)
     return 0 if all(line.reason_code is ReasonCode.IN_CART for line in report.orders) else NEEDS_A_PERSON
 
@@ -61,19 +60,19 @@ def add(
 @command(app, "list")
 def list_rows(marketplace: Marketplace, *, json: Json = False) -> None:
     """Show what lies in a marketplace's cart."""
-    _show(lambda: carts.show_cart(marketplace), as_json=json)
+    _show(lambda: flows.carts.show_cart(marketplace), as_json=json)
 
 
 @command(app, "set")
 def set_quantity(marketplace: Marketplace, row: str, quantity: int, *, json: Json = False) -> None:
     """Change how many pieces a row holds."""
-    _show(lambda: carts.change_cart(marketplace, {row: quantity}), as_json=json)
+    _show(lambda: flows.carts.change_cart(marketplace, {row: quantity}), as_json=json)
 
 
 @command(app, "delete")
 def delete(marketplace: Marketplace, row: list[str], *, json: Json = False) -> None:
     """Take rows out of a cart."""
-    _show(lambda: carts.change_cart(marketplace, delete=row), as_json=json)
+    _show(lambda: flows.carts.change_cart(marketplace, delete=row), as_json=json)
 
 
 @command(app, "preview")
@@ -112,7 +111,7 @@ def _ordered(
     require_somebody("order", "look only with: sourcing cart preview", is_given=dry_run or yes)
 
     def flow() -> Coroutine[Any, Any, BatchReport]:
-        return carts.order_cart(order_refs, dry_run, yes, budget_cny)
+        return flows.carts.order_cart(order_refs, dry_run, yes, budget_cny)
 
     return buy(with_follow_ups(flow, budget_cny=budget_cny) if wait else flow, as_json=as_json)
 

@@ -84,14 +84,14 @@ def explained(command: Callable[P, int | None]) -> Callable[P, None]:
     return wrapped
 
 
-class Later:
-    """A module that is imported with the first use of what it has: those of flows load Prefect."""
+class _Flows:
+    """The package `flows` for commands: a module of it, which loads Prefect, is imported with its first use."""
 
-    def __init__(self, module: str) -> None:
-        self._module = module
+    def __getattr__(self, module: str) -> Any:
+        return import_module(f"flows.{module}")
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(import_module(self._module), name)
+
+flows = _Flows()
 
 
 def awaited(work: Coroutine[Any, Any, R]) -> R:

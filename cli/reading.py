@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, ChunkSize, Concurrency, Json, Later, as_usage
+from cli.failures import NEEDS_A_PERSON, BadUsage, ChunkSize, Concurrency, Json, as_usage
 from domain.differences import Finding, FindingKind
 from domain.marketplace import Marketplace
 from domain.wording import pluralize
@@ -16,12 +16,12 @@ from flows.prefect_ui.remedy_parameters import AnsweredBy
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from flows import reconcile as reconciliation
-    from flows import sync_tracking
+    import flows.reconcile
+    import flows.sync_tracking
     from flows.prefect_ui.reconcile_artifact import ReconciliationReport
     from flows.sync_catalog import CatalogReport
 else:
-    reconciliation, sync_tracking = Later("flows.reconcile"), Later("flows.sync_tracking")
+    from cli.failures import flows
 
 ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
 AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
@@ -34,7 +34,7 @@ def track(*, chunk_size: ChunkSize = None, concurrency: Concurrency = None, json
     from cli.running import run_flow
     from cli.terminal import console, print_json, show_orders, show_snapshot, warn
 
-    report = run_flow(lambda: sync_tracking.sync_tracking(chunk_size or 0, concurrency or 0))
+    report = run_flow(lambda: flows.sync_tracking.sync_tracking(chunk_size or 0, concurrency or 0))
     if json:
         print_json(report.to_json())
     else:
@@ -88,7 +88,7 @@ def reconcile(
     _take_back(ours or [], by)
     days, foreign = -1 if since is None else since, not_ours or []
     report = run_flow(
-        lambda: reconciliation.reconcile_ledger(days, wallet_out_cny or "", marketplace or [], foreign, by)
+        lambda: flows.reconcile.reconcile_ledger(days, wallet_out_cny or "", marketplace or [], foreign, by)
     )
     if json:
         print_json(report.to_json())
