@@ -17,7 +17,7 @@ from connectors.xportcn.errors import NotSent, Unanswered
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, moment_of
 from domain.report import BatchReport, check_batch_id
 from flows.batch.follow_up import FromLedger, is_deployed, schedule_follow_up, scheduled, unfinished_of, waits_s
-from flows.batch.opening import absolute, begun_at, opened
+from flows.batch.opening import absolute, opened
 from flows.batch.plan_sources import FromRequests
 from flows.batch.reporting import batch_report, ended, notifies_when_stopped, show_outcome
 from flows.batch.request_batches import FETCHED, PASTED, note_missing, orders_to_buy, read_shown
@@ -71,17 +71,10 @@ async def buy_from_file(
     async with opened(concurrency=speed.concurrency, begins_orders=True, done_by=limits.done_by) as resources:
         orders = await asyncio.to_thread(orders_to_buy, resources.ledger, asked.orders, dry_run=dry_run)
         source, asked = FromRequests(orders, asked.source, asked.warnings), replace(asked, orders=())
-        done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
         helpers = 0 if dry_run else helpers_for(resources, len(orders), wanted=speed.helpers)
         del orders  # the run drops their texts once they are planned
         run = BatchRun(
-            resources,
-            asked.batch_id,
-            source,
-            budget=limits.budget,
-            chunk_size=speed.chunk_size,
-            done_by=done_by,
-            helpers=helpers,
+            resources, asked.batch_id, source, budget=limits.budget, chunk_size=speed.chunk_size, helpers=helpers
         )
         async with notifies_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
             report = await run.followed(dry_run=dry_run, ask=not yes)
@@ -123,10 +116,9 @@ async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, l
 
 async def _finished(resources: Resources, batch: str, limits: Limits, number: int) -> BatchReport:
     ledger, left = resources.ledger, unfinished_of(resources.ledger, batch)
-    done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
     helpers = helpers_for(resources, len(left.to_do))
     source = FromLedger(ledger, batch)
-    run = BatchRun(resources, batch, source, budget=limits.budget, done_by=done_by, helpers=helpers)
+    run = BatchRun(resources, batch, source, budget=limits.budget, helpers=helpers)
     await best_effort("the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}"))
     if not left.words:
         report = batch_report(resources, batch, source.requests, taken={}, snapshot_id="")

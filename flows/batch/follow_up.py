@@ -31,7 +31,7 @@ from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.decisions import Verdict
 from domain.effects import OPEN, TAKING_BACK, Action
-from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, due_while_paused, moment_of
+from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, as_text, due, due_while_paused
 from domain.messages import MessageKind, alert
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
@@ -42,7 +42,6 @@ from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize
 from flows.answers.marketplaces import first_payments, proposed_debit
 from flows.approval.form import asks_in_the_ui, has_deployment
-from flows.batch.opening import absolute
 from flows.batch.planning import Take
 from flows.batch.sorting import SortedOrders
 from flows.notify.news import of_batch, of_first_payments, waiting_in
@@ -226,11 +225,10 @@ async def schedule_follow_up(
     The follow-up has the `limits` of this run; it is not scheduled beyond the time limit. People are notified of the
     orders that wait for them.
     """
-    until = absolute(limits.done_by)
-    done_by = moment_of(until, resources.clock(), resources.settings.timezone)
-    follow_up = None if report.dry_run else next_follow_up(resources, report.batch_id, number, done_by)
+    follow_up = None if report.dry_run else next_follow_up(resources, report.batch_id, number)
     if follow_up is not None:
         if is_deployed() and not (follow_up.is_over or follow_up.is_late):
+            until = as_text(resources.done_by, resources.settings.timezone) if resources.done_by else ""
             follow_up = await scheduled(follow_up, limits.model_copy(update={"done_by": until}))
         say = run_logger().info if follow_up.by or follow_up.here else run_logger().warning
         say("Batch %s: %s", report.batch_id, follow_up.words)
@@ -248,9 +246,7 @@ async def schedule_follow_up(
     return replace(report, questions=[*questions, *([f"{debit}: {debit.remedy}"] if debit else [])])
 
 
-def next_follow_up(
-    resources: Resources, batch_id: str, number: int, done_by: datetime | None = None
-) -> FollowUp | None:
+def next_follow_up(resources: Resources, batch_id: str, number: int) -> FollowUp | None:
     """The follow-up of this `number`; None when nothing is left that a follow-up could finish."""
     left = unfinished_of(resources.ledger, batch_id)
     orders = resources.ledger.orders({one.order_ref for one in left.open})
@@ -263,14 +259,13 @@ def next_follow_up(
     if is_paused := bool(resources.paused and left.to_do and (not waiting or number > MOST_FOLLOW_UPS)):
         # a follow-up that can do nothing does not count
         number, at = max(number - 1, 1), due_while_paused(resources.clock())
-    late = done_by is not None and at >= done_by
     return FollowUp(
         orders=len(refs),
         batches=(batch_id,),
         number=number,
         at=at,
         here=not is_deployed(),
-        is_late=late,
+        is_late=resources.done_by is not None and at >= resources.done_by,
         is_paused=is_paused,
     )
 
@@ -299,9 +294,9 @@ Cause = tuple[Part | None, str]
 """Why a run does nothing more, and that as a sentence; None and an empty text while it may go on."""
 
 
-def cause(resources: Resources, done_by: datetime | None) -> Cause:
+def cause(resources: Resources) -> Cause:
     """Why this run does nothing more."""
-    breaker, settings = resources.breaker, resources.settings
+    breaker, settings, done_by = resources.breaker, resources.settings, resources.done_by
     if done_by is not None and resources.clock() >= done_by:
         return Part.TIME_UP, f"It was to be done by {done_by:%Y-%m-%d %H:%M %Z}"
     if not breaker.is_over:
@@ -320,13 +315,12 @@ async def explain_unfinished(
     why: Cause,
     *,
     asks: bool,
-    done_by: datetime | None,
 ) -> str:
     """Record what happens next with each of these orders, and when; answers the line for all of them, or ""."""
     states: Counter[str] = Counter()
     further = await _planned_next() if postponed else detail(Part.RUN_AGAIN_TO_PLAN)
-    goes_on = _goes_on(resources, batch_id, done_by, asks=asks) if why[0] else None
-    resumed = _once_resumed(resources, batch_id, done_by) if resources.paused else None
+    goes_on = _goes_on(resources, batch_id, asks=asks) if why[0] else None
+    resumed = _once_resumed(resources, batch_id) if resources.paused else None
 
     def next_of(order: OrderRecord) -> Reason | None:
         if order.order_ref in postponed and order.plan_hash is None:
@@ -366,17 +360,17 @@ def _not_planned(own: Reason | None, cause: Part | None, then: Detail) -> Reason
     return why.but(then=then) if why else None
 
 
-def _goes_on(resources: Resources, batch_id: str, done_by: datetime | None, *, asks: bool) -> Detail:
+def _goes_on(resources: Resources, batch_id: str, *, asks: bool) -> Detail:
     """The run that goes on with approved orders, and when."""
-    follow_up = next_follow_up(resources, batch_id, 1, done_by) if is_deployed() and asks else None
+    follow_up = next_follow_up(resources, batch_id, 1) if is_deployed() and asks else None
     if follow_up is None or follow_up.is_late:
         return detail(Part.RUN_AGAIN_TO_GO_ON if asks else Part.NEXT_FOLLOW_UP)
     return detail(Part.FOLLOW_UP_AT, at=f"{follow_up.at:%Y-%m-%d %H:%M}")
 
 
-def _once_resumed(resources: Resources, batch_id: str, done_by: datetime | None) -> Detail:
+def _once_resumed(resources: Resources, batch_id: str) -> Detail:
     """Whether approved orders go on by themselves after a pause: a follow-up beyond the time limit is not scheduled."""
-    follow_up = next_follow_up(resources, batch_id, 1, done_by) if is_deployed() else None
+    follow_up = next_follow_up(resources, batch_id, 1) if is_deployed() else None
     return detail(Part.AFTER_RESUME if follow_up and not follow_up.is_late else Part.RESUME_AND_RUN)
 
 

@@ -71,8 +71,9 @@ async def opened(
     async with open_resources(settings, xportcn, concurrency=concurrency or None, run=run) as resources:
         now = resources.clock()
         resources.ledger.since = begun_at(now)
-        if moment := moment_of(done_by, begun_at(now), resources.settings.timezone):
-            resources.breaker.until(max((moment - now).total_seconds(), LEAST_S))
+        resources.done_by = moment_of(done_by, begun_at(now), settings.timezone)
+        if resources.done_by:
+            resources.breaker.until(max((resources.done_by - now).total_seconds(), LEAST_S))
         if begins_orders:
             require_not_lost(resources)
         with outages_notified(resources.ledger):

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
@@ -58,13 +57,11 @@ class BatchRun:
         *,
         budget: Money | None = None,
         chunk_size: int = 0,
-        done_by: datetime | None = None,
         helpers: int = 0,
     ) -> None:
         settings = resources.settings
         self.resources = resources
         self.limits = SpendLimits(batch_id=batch_id, batch=budget, day=settings.day_limit, timezone=settings.timezone)
-        self.done_by = done_by
         self.helpers = helpers
         self.coordinator: Coordinator | None = None
         self.canaries = Canaries(resources)
@@ -78,8 +75,8 @@ class BatchRun:
         self.approved: dict[str, str] = {}
         self.tried: list[str] = []
         self.feed: EventFeed
-        if done_by is not None:
-            resources.breaker.until((done_by - resources.clock()).total_seconds())
+        if resources.done_by is not None:
+            resources.breaker.until((resources.done_by - resources.clock()).total_seconds())
 
     async def followed(self, *, dry_run: bool, ask: bool) -> BatchReport:
         """Buy, or only plan, and show the progress."""
@@ -95,7 +92,7 @@ class BatchRun:
         work = self.source.sort(self.resources.ledger)
         await self._plan(work.to_plan, self._remember_whole, anew=True)
         await self._plan(self._to_plan_again(), self._remember_whole, anew=True)
-        why = cause(self.resources, self.done_by)
+        why = cause(self.resources)
         made = [self.plans[request.order_ref] for request in work.to_plan]
         plans = with_remedy(self.within_budget(made), why[0])
         to_ship = await estimate_unbooked(self.resources, work.under_way)
@@ -115,7 +112,7 @@ class BatchRun:
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
         if work.to_plan or work.under_way or work.approved:
-            await wait_until_settled(self.resources, self.done_by)
+            await wait_until_settled(self.resources)
         if self.helpers and (work.to_plan or work.under_way or work.approved):
             await self._with_helpers(work, ask=ask)
         else:
@@ -124,10 +121,10 @@ class BatchRun:
         if postponed or again:
             run_logger().info("%s: once more", pluralize(len({*again, *(one.order_ref for one in postponed)}), "order"))
             await self._go_on(SortedOrders(to_plan=postponed), again, ask=ask)
-        why = cause(self.resources, self.done_by)
+        why = cause(self.resources)
         tried = dict.fromkeys([*self.tried, *self.postponed])
         broken_off = await explain_unfinished(
-            self.resources, self.batch_id, tried, self.postponed, why, asks=self.source.asks, done_by=self.done_by
+            self.resources, self.batch_id, tried, self.postponed, why, asks=self.source.asks
         )
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
         report = replace(self._report(work, snapshot_id, dry_run=False), broken_off=broken_off)
@@ -137,11 +134,9 @@ class BatchRun:
     async def _with_helpers(self, work: SortedOrders, *, ask: bool) -> None:
         async with shared(
             self.resources,
-            self.batch_id,
+            self.limits,
             helpers=self.helpers,
-            limits=self.limits,
             chunk_size=self.chunk_size,
-            done_by=self.done_by,
             asks=self.source.asks,
         ) as self.coordinator:
             await self._go_on(work, (), ask=ask)

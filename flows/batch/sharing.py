@@ -7,7 +7,6 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -275,19 +274,12 @@ def helpers_for(resources: Resources, orders: int, *, wanted: int = 0) -> int:
 
 @asynccontextmanager
 async def shared(
-    resources: Resources,
-    batch_id: str,
-    *,
-    helpers: int,
-    limits: SpendLimits,
-    chunk_size: int,
-    done_by: datetime | None,
-    asks: bool,
+    resources: Resources, limits: SpendLimits, *, helpers: int, chunk_size: int, asks: bool
 ) -> AsyncIterator[Coordinator]:
     """A batch that is shared until the end. The helpers of a run before this one end, and so does a share of theirs."""
     account = XportcnSettings()
     shared = SharedBatch(
-        batch_id=batch_id,
+        batch_id=limits.batch_id,
         owner=resources.ledger.owner,
         seen_at=resources.clock(),
         version=program(),
@@ -295,7 +287,7 @@ async def shared(
         run=this_run() or resources.ledger.owner,
         limits=limits,
         concurrency=resources.concurrency,
-        done_by=done_by,
+        done_by=resources.done_by,
         asks=asks,
         settings={
             **resources.settings.model_dump(mode="json", include={*OF_THE_RUN}),

@@ -43,7 +43,7 @@ def require_not_lost(resources: Resources) -> None:
         )
 
 
-async def wait_until_settled(resources: Resources, done_by: datetime | None) -> None:
+async def wait_until_settled(resources: Resources) -> None:
     """Wait until what was sent before the ledger was restored can arrive no more, as long as a run has patience.
 
     Raises `StillArriving` where that takes longer, and `LedgerUnusable` for a ledger that no person has confirmed.
@@ -51,7 +51,7 @@ async def wait_until_settled(resources: Resources, done_by: datetime | None) -> 
     try:
         await asyncio.to_thread(resources.ledger.marks.require_settled)
     except StillArriving as waits:
-        left_s = (waits.until - resources.clock()).total_seconds()
+        left_s, done_by = (waits.until - resources.clock()).total_seconds(), resources.done_by
         if left_s > resources.settings.patience_s or (done_by and waits.until >= done_by):
             raise
         log.warning("%s: this run waits for it", waits)

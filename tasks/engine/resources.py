@@ -71,7 +71,7 @@ class Resources:
     `noted` are the keys of effects that this run may have sent, None where they are not kept, and `leave` notes one;
     `in_hand` are the slots of those that it is about to claim, has on the wire or has yet to record. `paused` is the
     pause of all buying that it has met, `unknown` has the orders of each word without a meaning here, `scans` the rows
-    of tracking events that this run has recorded.
+    of tracking events that this run has recorded. From `done_by` on it begins nothing more.
     """
 
     settings: SourcingSettings
@@ -85,6 +85,7 @@ class Resources:
     noted: Collection[str] | None = None
     leave: Callable[[Claim], None] = allow
     calls: DailyCalls | None = None
+    done_by: datetime | None = None
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
     unknown: defaultdict[UnknownWord, set[str]] = field(default_factory=lambda: defaultdict(set))

@@ -130,8 +130,8 @@ async def test_an_order_that_always_fails_says_who_plans_it_next(
 async def test_after_its_time_a_run_tries_nothing_again(resources: Resources, executed: list[list[str]]) -> None:
     """The time was up while it planned: one line for all, and each order says how far it came."""
     plans = Plans(fails=1)
-    done_by = datetime(2020, 1, 1, 6, 0, tzinfo=UTC)
-    report = await BatchRun(resources, "batch", plans, done_by=done_by).buy(ask=False)
+    resources.done_by = datetime(2020, 1, 1, 6, 0, tzinfo=UTC)
+    report = await BatchRun(resources, "batch", plans).buy(ask=False)
     assert plans.asked == [["A-1", "A-2"]]
     assert report.broken_off == ("It was to be done by 2020-01-01 06:00 UTC: 2 orders are left, 1 ordered, 1 planned")
     assert {ref: one.reason for ref, one in resources.ledger.orders(["A-1", "A-2"]).items()} == {
@@ -152,8 +152,8 @@ async def test_what_a_pause_leaves_says_whether_it_goes_on_by_itself(
     """A look that would come after all was to be done is not made, so it is not promised."""
     monkeypatch.setattr(follow_up, "is_deployed", lambda: True)
     resources.ledger.pause_buying("mei")
-    done_by = clock.now + timedelta(hours=hours, minutes=2)
-    await BatchRun(resources, "batch", Plans(fails=0), done_by=done_by).buy(ask=False)
+    resources.done_by = clock.now + timedelta(hours=hours, minutes=2)
+    await BatchRun(resources, "batch", Plans(fails=0)).buy(ask=False)
     left = resources.ledger.orders(["A-1"])["A-1"]
     assert (left.reason.rpartition(" by mei. ")[2], left.plan_hash is not None, executed) == (after, True, [])
 
@@ -183,6 +183,6 @@ async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
     for ref, why in (("A-1", doubt), ("A-2", None)):
         ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED, why=why)])
     resources.heed(Pause(by="ann", at=resources.clock()))
-    await follow_up.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), (None, ""), asks=True, done_by=None)
+    await follow_up.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), (None, ""), asks=True)
     codes = {ref: order.reason_code for ref, order in ledger.all_orders().items()}
     assert codes == {"A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE, "A-2": ReasonCode.LEFT_PAUSED}

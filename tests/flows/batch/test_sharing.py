@@ -140,13 +140,14 @@ def resources_of(ledger: Ledger, tmp_path: Path, **settings: Any) -> Resources:
         lease=timedelta(seconds=60),
         breaker=SimpleNamespace(is_over=False, blocked_by=""),
         concurrency=4,
+        done_by=None,
         settings=SourcingSettings().model_copy(update={"helpers": 2, "help_above": 10, **settings}),
     )
     return cast(Resources, made)
 
 
 def sharing_of(resources: Resources) -> Any:
-    return shared(resources, "batch", helpers=2, limits=LIMITS, chunk_size=10, done_by=None, asks=True)
+    return shared(resources, LIMITS, helpers=2, chunk_size=10, asks=True)
 
 
 def test_a_helper_pays_and_settles_as_the_run_that_shares(
