@@ -316,6 +316,8 @@ def _shipment(ours: LedgerOrder, theirs: ServiceOrder) -> Iterator[Finding]:
         )
     elif theirs.shipments and not _same_shipment(ours, theirs):
         remedy = "ask the warehouse which one counts, and have the others cancelled"
+        if {one.shipment_order_id for one in theirs.shipments} == {ours.shipment_order_id}:
+            remedy = "tracking takes its new numbers; where they still differ then, ask the warehouse which count"
         if not ours.shipment_order_id:
             remedy = "run its request file again, which records it; if it was not yours, ask the warehouse"
         yield _finding(FindingKind.SHIPMENT_DIFFERS, ours, expected=expected, seen=seen, remedy=remedy)

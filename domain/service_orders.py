@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -49,6 +49,16 @@ class Shipment:
     render_id: str = ""
     fee: Money | None = None
     items: tuple[ShipmentItem, ...] = ()
+
+    def renumbered(self, shown: Sequence[Shipment]) -> Shipment | None:
+        """This booking with the tracking numbers that it has now; None where no others are shown for it alone."""
+        news = [one for one in shown if not set(one.tracking_numbers) <= set(self.tracking_numbers)]
+        if len(shown) != 1 or not news or news[0].shipment_order_id != self.shipment_order_id:
+            return None
+        (now,) = news
+        items = tuple(replace(item, tracking_number=now.tracking_numbers[0]) for item in self.items)
+        company = now.company or self.company
+        return replace(now, company=company, render_id=self.render_id, fee=self.fee, items=items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +181,11 @@ def state_from_parcels(
     """The furthest state that the service's order and events prove; None when they prove nothing beyond booking.
 
     Delivered means that every international parcel is signed for, in the warehouse that every domestic one is, and that
-    all goods are in a parcel.
+    all goods are in a parcel. One that waits to be picked up has not moved.
     """
-    numbers = set(international)
-    abroad = [event for event in events if event.tracking_number in numbers]
-    domestic = [event for event in events if event.tracking_number not in numbers]
+    numbers, moved = set(international), [event for event in events if event.status is not TraceStatus.WAITING]
+    abroad = [event for event in moved if event.tracking_number in numbers]
+    domestic = [event for event in moved if event.tracking_number not in numbers]
     if numbers and arrived(abroad) == numbers:
         return OrderState.DELIVERED
     if abroad:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from connectors.settings import BadSetting
 from connectors.shops import shops_with_api
 from connectors.snapshots.rejecting import rejected_in
 from connectors.tracking_files import TrackingFile, write_tracking
-from connectors.xportcn.errors import ServiceAway, XportcnError
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.addresses import without_receiver
 from domain.follow_ups import parse_hours
 from domain.marketplace import Marketplace
@@ -34,7 +34,15 @@ from domain.states import TRAVELLING, OrderState
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks
 from flows.batch.opening import opened
-from flows.notify.news import of_lacking, of_late_payments, of_parcels, of_stuck, stall_cause, stuck_cause
+from flows.notify.news import (
+    of_lacking,
+    of_late_payments,
+    of_parcels,
+    of_stuck,
+    returned_cause,
+    stall_cause,
+    stuck_cause,
+)
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
@@ -58,6 +66,7 @@ FOLLOWED = (
     OrderState.IN_TRANSIT,
     OrderState.HELD,
     OrderState.UNKNOWN,
+    OrderState.REFUNDING,  # other lines' parcels travel on
 )
 RETURNED = re.compile(r"退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by", re.IGNORECASE)
 """Carriers' words for a returned parcel: no status of the contract says it (3.4)."""
@@ -111,7 +120,7 @@ class _Followed:
         self.lines: dict[str, ReportLine] = {}
         self.scans = 0
         self.newest: dict[str, str] = {}
-        self.back: set[str] = set()
+        self.back: set[tuple[str, str]] = set()
         self.stuck: dict[tuple[str, str], str] = {}
         self.silent: list[Event] = []
 
@@ -133,7 +142,7 @@ class _Followed:
             self.scans += 1
             self.newest[ref] = scan_words(event, later[ref])
             if _goes_back(event):
-                self.back.add(ref)
+                self.back.add((ref, number))
             if event["status"] == TraceStatus.EXCEPTION:
                 self.stuck[ref, number] = without_receiver(event["description"], later[ref].request.receiver)
         return later
@@ -145,7 +154,8 @@ async def track(
     """Read every order on its way, or `only` those that a callback names; or those due (`domain/follow_ups.py`).
 
     What travels and was quiet for long is not due each time; everything else is. A task run is for so many orders; 0:
-    there are few task runs, however many orders.
+    there are few task runs, however many orders. Raises `Misconfigured`, unless `only` some are asked about, once all
+    else is done.
     """
     ledger, begun = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
@@ -153,16 +163,18 @@ async def track(
     feed = EventFeed(ledger, ledger.each_order(watched))
     unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
     followed, before = _Followed(resources), ledger.orders(unsettled)
-    pending = await _settled(resources, watched, unsettled)
+    wrong = list[Misconfigured]()
+    pending = await _settled(resources, watched, unsettled, wrong)
     orders = [ref for ref, one in standing_of(ledger, order_refs=watched).items() if one.order_id and _is_followed(one)]
     run_logger().info("%s to follow", pluralize(len(orders), "order"))
     await best_effort("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
-    asked = await _follow(resources, orders, chunk_size, followed)
+    asked = await _follow(resources, orders, chunk_size, followed, wrong)
     followed.compare(before)
     unread = {ref: why for ref, why in asked.items() if why}
     troubles = [f"{ref}: {why}" for ref, why in unread.items()]
     if unasked := [ref for ref in orders if ref not in asked]:
-        troubles.append(f"{shorten(unasked)}: the service was away; the next run asks about them")
+        why = wrong[0].message if wrong else "the service was away"
+        troubles.append(f"{shorten(unasked)}: {why}; the next run asks about them")
     if only is None and len(unread) + len(unasked) < len(orders):
         ledger.tracking.read_until(begun, unread=unasked)
     await feed.emit(watched, *followed.silent)
@@ -187,7 +199,7 @@ async def track(
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
         unasked=unasked,
         unread=unread,
-        returned=sorted(followed.back),
+        returned=sorted({ref for ref, _ in followed.back}),
         stuck=sorted({ref for ref, _ in followed.stuck}),
         unknown_words=counted(resources.unknown),
         files=files,
@@ -196,21 +208,39 @@ async def track(
     )
     _log(report)
     await best_effort("the report", _show(report, watched, followed.newest))
+    if wrong and only is None:
+        raise wrong[0]
     return report
 
 
-async def _settled(resources: Resources, watched: Collection[str], unsettled: Sequence[str]) -> list[str]:
+@contextmanager
+def _passed_over(wrong: list[Misconfigured]) -> Iterator[None]:
+    """A marketplace that can't be asked keeps no other from being followed."""
+    try:
+        yield
+    except Misconfigured as error:
+        wrong.append(error)
+
+
+async def _settled(
+    resources: Resources, watched: Collection[str], unsettled: Sequence[str], wrong: list[Misconfigured]
+) -> list[str]:
     """Read what became of open effects and pending payments; answers the orders whose payment was pending."""
-    await settle_open(resources, watched)
+    with _passed_over(wrong):
+        await settle_open(resources, watched)
     standing = standing_of(resources.ledger, order_refs=unsettled)
     pending = [ref for ref, one in standing.items() if one.state is OrderState.PAYMENT_PENDING]
-    with suppress(ServiceAway):
+    with _passed_over(wrong), suppress(ServiceAway):
         await confirm_payments(resources, pending)
     return pending
 
 
 async def _follow(
-    resources: Resources, orders: Sequence[str], chunk_size: int, followed: _Followed
+    resources: Resources,
+    orders: Sequence[str],
+    chunk_size: int,
+    followed: _Followed,
+    wrong: list[Misconfigured],
 ) -> Mapping[str, Reason | None]:
     """Read the orders in chunks, until the service is away; answers why some could not be read, None for the others."""
     asked: PartialResults[str, Reason | None] = PartialResults()
@@ -218,13 +248,14 @@ async def _follow(
     async def take(read: Mapping[str, OrderRecord]) -> None:
         events, resources.scans = resources.scans, []
         await asyncio.to_thread(followed.take, read, events)
+        await _notify_of_scans(resources.ledger, followed)
         listener.advance("track", sum(ref in asked for ref in read))
 
     listener = progress.get()
     listener.start("track", len(orders))
     for label, refs in chunks(orders, chunk_size or orders_a_task(len(orders), resources.settings.chunk_size)):
         if not resources.breaker.is_over:
-            with suppress(ServiceAway):
+            with _passed_over(wrong), suppress(ServiceAway):
                 await run_task(sync_chunk, resources, refs, asked, take, label=label)
     for refs in chunked(ref for ref in orders if ref not in followed.lines):
         followed.take(resources.ledger.orders(refs))
@@ -302,24 +333,28 @@ def _goes_back(event: Mapping[str, Any]) -> bool:
     return event["status"] in GONE_BACK or bool(RETURNED.search(event["description"]))
 
 
-async def _notify_parcels(ledger: Ledger, followed: _Followed, moved: Sequence[str], pending: Sequence[str]) -> None:
-    """Notify of stalled, returned and held parcels, and of late payments; of a stalled one once after each scan.
+async def _notify_of_scans(ledger: Ledger, followed: _Followed) -> None:
+    """Notify of parcels that go back or are stuck, each once. At once: a scan is new to one run alone."""
+    causes = [*map(returned_cause, followed.back), *map(stuck_cause, followed.stuck)]
+    known = await asyncio.to_thread(ledger.outbox.known, causes)
+    back = [parcel for parcel in followed.back if returned_cause(parcel) not in known]
+    stuck = {parcel: words for parcel, words in followed.stuck.items() if stuck_cause(parcel) not in known}
+    await enqueue(ledger, *of_parcels({}, back, [], days=STALLED_AFTER.days), *of_stuck(stuck))
 
-    Of one that is stuck once, with the carrier's words.
-    """
+
+async def _notify_parcels(ledger: Ledger, followed: _Followed, moved: Sequence[str], pending: Sequence[str]) -> None:
+    """Notify of stalled parcels, of each once after each scan, of held orders and late payments."""
     last = {
         one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"])
         for one in followed.silent
     }
-    causes = [stall_cause(ref, at) for ref, at in last.items()]
-    known = await asyncio.to_thread(ledger.outbox.known, [*causes, *map(stuck_cause, followed.stuck)])
+    known = await asyncio.to_thread(ledger.outbox.known, [stall_cause(ref, at) for ref, at in last.items()])
     new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
     held = [ref for ref in moved if followed.lines[ref].state is OrderState.HELD]
     waiting = ledger.each_order([ref for ref in pending if ref not in held])
     late = [one for one in waiting if one.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
-    newly = {parcel: words for parcel, words in followed.stuck.items() if stuck_cause(parcel) not in known}
-    parcels = of_parcels(new, followed.back, [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days)
-    await enqueue(ledger, *parcels, *of_stuck(newly), *of_late_payments([*map(_line, late)]))
+    parcels = of_parcels(new, (), [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days)
+    await enqueue(ledger, *parcels, *of_late_payments([*map(_line, late)]))
 
 
 def _line(order: OrderRecord) -> ReportLine:

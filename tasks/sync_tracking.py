@@ -9,12 +9,14 @@ from prefect import task
 
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.engine import LedgerUnusable, chunked
+from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.addresses import without_receiver
 from domain.decisions import judge_booking
 from domain.effects import Action, EffectStatus
 from domain.follow_ups import parse_hours
+from domain.marketplace import Marketplace
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
@@ -23,14 +25,13 @@ from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform
-from tasks.effects.reading_orders import read_each
+from tasks.effects.reading_orders import NOT_FOUND, by_channel, read_each
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import this_try
 from tasks.pay import left_as, record_paid
 
-NOT_FOUND = "404"
 MOST_WORD = 64
 
 
@@ -46,15 +47,22 @@ async def sync_tracking(
 ) -> None:
     """Bring these orders up to date, a part in memory at a time; `then` gets each part as it was read before.
 
-    `troubles` has each that was followed, with why it could not be asked about.
+    `troubles` has each that was followed, with why it could not be asked about. Raises `Misconfigured` once the orders
+    of all other marketplaces were followed.
     """
-    left = (ref for ref in order_refs if ref not in troubles)
+    left, wrong = (ref for ref in order_refs if ref not in troubles), dict[Marketplace, Misconfigured]()
     for refs in chunked(left, resources.settings.chunk_size):
         orders = await asyncio.to_thread(resources.ledger.orders, refs)
         try:
-            await follow_parcels(resources, orders, troubles)
+            for _, here in by_channel(resources, [one for one in orders.values() if one.marketplace not in wrong]):
+                try:
+                    await follow_parcels(resources, {one.order_ref: one for one in here}, troubles)
+                except Misconfigured as misconfigured:
+                    wrong[here[0].marketplace] = misconfigured
         finally:
             await then(orders)
+    if wrong:
+        raise next(iter(wrong.values()))
 
 
 async def follow_parcels(
@@ -128,13 +136,18 @@ async def _follow(
     for told in {event.unknown_word for event in scans if event.unknown_word}:
         word = without_receiver(told, order.request.receiver)[:MOST_WORD]
         resources.unknown[UnknownWord(order.marketplace, Place.PARCEL, word)].add(order.order_ref)
-    if shown.status is ServiceStatus.CLOSED:
+    if shown.status is ServiceStatus.CLOSED and order.state is not OrderState.REFUNDING:
         if _is_news(change := await _closed(resources, order, shown), order):
             changes.append(change)
         return None
-    state = state_from_parcels(shown, scans, order.tracking_numbers)
-    if state is not None and order.state in ROAD and ROAD.index(state) > ROAD.index(order.state):
-        changes.append(OrderChange(order_ref=order.order_ref, state=state, expected=order.state))
+    renumbered = order.shipment.renumbered(shown.shipments) if order.shipment else None
+    numbers = renumbered.tracking_numbers if renumbered else order.tracking_numbers
+    state = state_from_parcels(shown, scans, numbers)
+    is_further = state is not None and order.state in ROAD and ROAD.index(state) > ROAD.index(order.state)
+    if is_further or renumbered:
+        writes = OrderUpdate.renumbered(renumbered) if renumbered else NOTHING
+        to = state if is_further else None
+        changes.append(OrderChange(order_ref=order.order_ref, state=to, expected=order.state, writes=writes))
     return None
 
 
@@ -154,7 +167,7 @@ async def _closed(resources: Resources, order: OrderRecord, shown: ServiceOrder)
 async def report_parcels(
     resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
 ) -> None:
-    """Report each domestic parcel of a booked order to the warehouse, once.
+    """Report each domestic parcel of a booked order to the warehouse, once, with all others that the order shows.
 
     Of several parcels of one order one after the other, since a claim is for one effect of each order.
     """
@@ -164,17 +177,17 @@ async def report_parcels(
         await asyncio.to_thread(resources.ledger.marks.require_settled)
     except LedgerUnusable:  # it sends nothing now: a later run reports them
         return
-    parcels = {ref: list(one.parcels) for ref, one in shown.items() if orders[ref].shipment is not None}
+    parcels = {ref: one.parcels for ref, one in shown.items() if orders[ref].shipment is not None}
     done = {
         effect.slot
         for effect in await resources.group_commit.effects_of(parcels)
         if effect.action is Action.NOTIFY and effect.status is EffectStatus.DONE
     }
     for place in range(max((len(listed) for listed in parcels.values()), default=0)):
-        now = {ref: listed[place] for ref, listed in parcels.items() if place < len(listed)}
+        now = {ref: listed[place].tracking_number for ref, listed in parcels.items() if place < len(listed)}
         intents = [
-            Intent(order_ref=ref, action=Action.NOTIFY, amount=None, request_hash="", part=parcel.tracking_number)
-            for ref, parcel in now.items()
+            Intent(order_ref=ref, action=Action.NOTIFY, amount=None, request_hash="", part=number)
+            for ref, number in now.items()
         ]
         if unreported := [intent for intent in intents if slot_of(intent) not in done]:
-            await perform(ReportParcel(resources, now), unreported, orders)
+            await perform(ReportParcel(resources, parcels), unreported, orders)

@@ -96,6 +96,11 @@ class OrderUpdate:
         return cls({"shipment": to_json(shipment), **ids, **chosen})
 
     @classmethod
+    def renumbered(cls, shipment: Shipment) -> OrderUpdate:
+        """The booked shipment has other tracking numbers now."""
+        return cls({"shipment": to_json(shipment)})
+
+    @classmethod
     def not_booked(cls) -> OrderUpdate:
         """The shipment that a person reported does not exist."""
         return cls({"shipment": None, "shipment_order_id": None, "booked_at": None})

@@ -73,7 +73,7 @@ class TrackingRows(LedgerRows):
                 new = {name: statement.excluded[name] for name in ("next_poll_at", "last_scan_at")}
                 connection.execute(statement.on_conflict_do_update(index_elements=["order_ref"], set_=new), polls)
             self._stay_due(connection, unread)
-            if ended := [one.order_ref for one in changes if one.state not in TRAVELLING]:
+            if ended := [one.order_ref for one in changes if one.state not in (None, *TRAVELLING)]:
                 connection.execute(delete(tracked).where(one_of(tracked.c.order_ref, "refs")), {"refs": ended})
         self._ledger.scanned.update((row["order_ref"], row["tracking_number"], row["sequence"]) for row in rows)
         return rows

@@ -119,18 +119,21 @@ def of_left_out(shop: str, left: Mapping[str, str]) -> list[Message]:
 
 
 def of_parcels(
-    stalled: Mapping[str, datetime], returned: Iterable[str], held: Sequence[ReportLine], *, days: int
+    stalled: Mapping[str, datetime], returned: Iterable[tuple[str, str]], held: Sequence[ReportLine], *, days: int
 ) -> list[Message]:
-    """Messages of parcels without news for so many days, each with its last scan; of returned ones, of held orders."""
+    """Messages of parcels without news for so many days, each with its last scan; of returned ones, of held orders.
+
+    A returned one is known by order and number.
+    """
     back, silent, returns = sorted(returned), parcel_silent(days), because(ReasonCode.PARCEL_RETURNS)
     lines = [
         *([f"{shorten(list(stalled), 20)}: {silent}."] if stalled else []),
-        *([f"{shorten(back, 20)}: {returns}."] if back else []),
+        *([f"{shorten(list(dict(back)), 20)}: {returns}."] if back else []),
         *[f"{line.order_ref} is held: {line.reason[:MOST_REASON]}" for line in held[:MOST_REASONS]],
     ]
     about = (
         *(stall_cause(ref, last) for ref, last in stalled.items()),
-        *(f"returned:{ref}" for ref in back),
+        *map(returned_cause, back),
         *(_about("waits", held)),
     )
     counts = {"without news": len(stalled), "on the way back": len(back), "held": len(held)}
@@ -155,6 +158,11 @@ def of_lacking(shop: str, day: date, numbers: int, words: str) -> Message:
         subject=f"{shop} lacks {pluralize(numbers, 'tracking number')}",
         body=f"{words}\nIts buyers do not hear that their goods left. Each tracking run tries again.",
     )
+
+
+def returned_cause(parcel: tuple[str, str]) -> str:
+    """The cause of one parcel that goes back, by order and number."""
+    return f"returned:{':'.join(parcel)}"
 
 
 def stuck_cause(parcel: tuple[str, str]) -> str:

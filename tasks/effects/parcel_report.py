@@ -18,9 +18,12 @@ from tasks.effects.message import MessageSeller
 
 @dataclass(frozen=True)
 class ReportParcel(EffectKind):
-    """Reporting parcels of booked orders, by `order_ref`. It spends nothing, and no call shows whether it happened."""
+    """Reporting parcels of booked orders, by `order_ref`. It spends nothing, and no call shows whether it happened.
 
-    parcels: Mapping[str, DomesticParcel] = field(default_factory=dict)
+    A report names all parcels of its order: whether a later one adds or replaces is not known.
+    """
+
+    parcels: Mapping[str, Sequence[DomesticParcel]] = field(default_factory=dict)
 
     action: ClassVar[Action] = Action.NOTIFY
     repeatable: ClassVar[bool] = True
@@ -32,20 +35,20 @@ class ReportParcel(EffectKind):
         return not MessageSeller.owns(part)
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        parcel, shipment = self.parcels[order.order_ref], order.shipment
+        parcels, shipment = self.parcels[order.order_ref], order.shipment
         assert shipment is not None
         await update_domestic(
             self.resources.client,
             claim,
             shipment,
             str(order.order_id),
-            [parcel],
+            parcels,
             marketplace=order.marketplace,
             lines=order.lines,
         )
         told = OrderUpdate.parcel_reported(at=self.resources.clock())
         change = OrderChange(order_ref=order.order_ref, writes=told)
-        return Proof(answer={"tracking_number": parcel.tracking_number}, change=change)
+        return Proof(answer={"tracking_numbers": [one.tracking_number for one in parcels]}, change=change)
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return {}

@@ -13,6 +13,8 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from tasks.engine.resources import Resources
 
+NOT_FOUND = "404"
+
 
 def by_channel(resources: Resources, orders: Iterable[OrderRecord]) -> Iterator[tuple[Channel, list[OrderRecord]]]:
     """Each channel with its orders, in the order of marketplaces."""
@@ -41,9 +43,9 @@ async def read_whatever(
     listed = list(orders)
     try:
         return await _read(resources, listed, may_lag=may_lag), {}
-    except (Misconfigured, ServiceAway):
-        raise
-    except XportcnError:
+    except XportcnError as error:
+        if _is_about_all(error):
+            raise
         alone = await concurrently(listed, lambda order: _read_one(resources, order), at_once=resources.concurrency)
     shown = {ref: one for answer in alone if not isinstance(answer, tuple) for ref, one in answer.items()}
     return shown, dict(answer for answer in alone if isinstance(answer, tuple))
@@ -52,10 +54,17 @@ async def read_whatever(
 async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder] | tuple[str, Reason]:
     try:
         return await _read(resources, [order])
-    except (Misconfigured, ServiceAway):
-        raise
     except XportcnError as error:
+        if _is_about_all(error):
+            raise
         return order.order_ref, because(ReasonCode.NO_ANSWER_ABOUT, failure=error.message)
+
+
+def _is_about_all(error: XportcnError) -> bool:
+    """Whether no other order can be read either. Code 404 inside an answer is about one order (assumed)."""
+    if isinstance(error, Misconfigured):
+        return error.code != NOT_FOUND or error.status == int(NOT_FOUND)
+    return isinstance(error, ServiceAway)
 
 
 async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:

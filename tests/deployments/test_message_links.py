@@ -115,7 +115,7 @@ def of_results() -> list[Message]:
         *of_batch(report(line("A-1"), line("A-2", reason="too dear", code=OVER)), {}),
         of_faults("may.csv", "0a1b", "1 fault", [Fault(2, "item", "none")]),
         *of_book(news_of(rows, {rows[0]: judge_least(rows[0], None)}, {})),
-        *of_parcels({"A-1": NOW}, ["A-2"], [], days=7),
+        *of_parcels({"A-1": NOW}, [("A-2", "FAR1")], [], days=7),
         *of_refunds([refund(RefundState.TO_RETURN, BY)], NOW),
         *of_arrived({"A-1": NOW - timedelta(days=6)}, 7, NOW),
         *of_first_payments({Marketplace.TAOBAO: first}),

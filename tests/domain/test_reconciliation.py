@@ -302,6 +302,12 @@ def test_another_booking(shipments: tuple[Shipment, ...]) -> None:
     assert (finding.kind, finding.expected) == (FindingKind.SHIPMENT_DIFFERS, "ship-A-1 (T-A-1)")
 
 
+def test_other_numbers_of_one_booking_cancel_nothing() -> None:
+    finding = only([ours()], [theirs(shipments=(Shipment(shipment_order_id="ship-A-1", tracking_numbers=("X",)),))])
+    assert (finding.kind, finding.seen) == (FindingKind.SHIPMENT_DIFFERS, "ship-A-1 (X)")
+    assert finding.remedy.startswith("tracking takes its new numbers")
+
+
 def test_a_booking_that_the_ledger_does_not_have() -> None:
     finding = only([ours(state=OrderState.PAID, shipment_order_id="", tracking_numbers=())], [theirs()])
     assert (finding.kind, finding.expected, finding.seen) == (

@@ -31,7 +31,7 @@ def order(*parcels: str, status: ServiceStatus = ServiceStatus.PAID) -> ServiceO
     )
 
 
-SIGN, TRANSPORT = TraceStatus.SIGN, TraceStatus.TRANSPORT
+SIGN, TRANSPORT, WAITING = TraceStatus.SIGN, TraceStatus.TRANSPORT, TraceStatus.WAITING
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,8 @@ SIGN, TRANSPORT = TraceStatus.SIGN, TraceStatus.TRANSPORT
         (order("SF1"), [event("SF1", TRANSPORT)], OrderState.SHIPPED),
         (order("SF1", "SF2"), [event("SF1", SIGN)], OrderState.SHIPPED),
         (order("SF1"), [event("SF1", SIGN)], OrderState.IN_WAREHOUSE),
+        (order(), [event("FAR1", WAITING)], None),  # its label is made with the booking
+        (order("SF1"), [event("SF1", SIGN), event("FAR1", WAITING)], OrderState.IN_WAREHOUSE),
         (order("SF1"), [event("SF1", SIGN), event("FAR1", TRANSPORT)], OrderState.IN_TRANSIT),
         (order("SF1"), [event("FAR1", SIGN), event("FAR2", TRANSPORT)], OrderState.IN_TRANSIT),
         (order("SF1"), [event("FAR1", SIGN), event("FAR2", SIGN)], OrderState.DELIVERED),

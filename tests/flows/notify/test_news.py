@@ -209,9 +209,9 @@ def test_three_hundred_silent_parcels_are_one_message(ledger: Ledger) -> None:
     """Each is told once, until something is heard of it and then nothing again."""
     day = datetime(2026, 1, 1, tzinfo=UTC)
     silent = {f"A-{number}": day for number in range(300)}
-    ledger.outbox.put(*of_parcels(silent, ["B-1"], [line("C-1", reason="closed")], days=7))
+    ledger.outbox.put(*of_parcels(silent, [("B-1", "FAR1"), ("B-1", "FAR2")], [line("C-1", reason="closed")], days=7))
     (message,) = told(ledger)
-    assert message.subject == "Parcels: 300 without news, 1 on the way back, 1 held"
+    assert message.subject == "Parcels: 300 without news, 2 on the way back, 1 held"
     assert not ledger.outbox.put(*of_parcels(silent, [], [], days=7))
     assert ledger.outbox.put(*of_parcels(silent | {"A-7": day + timedelta(days=9)}, [], [], days=7))
     assert of_parcels({}, [], [], days=7) == []

@@ -1,0 +1,193 @@
+"""Following parcels: while money is asked back, under changed numbers, past a marketplace that can't be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.schema import to_json
+from connectors.marketplaces import Offering
+from connectors.xportcn.errors import Misconfigured
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.service_orders import (
+    DomesticParcel,
+    ServiceOrder,
+    ServiceStatus,
+    Shipment,
+    ShipmentItem,
+    TraceStatus,
+    TrackingEvent,
+)
+from domain.states import OrderState
+from flows.sync_tracking import track
+from tasks.effects import parcel_report
+from tasks.engine.resources import Resources
+from tests.clock import MovableClock
+from tests.tasks.test_callback_handling import CountingChannel, channel, ordered, told
+
+__all__ = ["channel"]
+ITEM = ShipmentItem(tracking_number="FAR1", item_id="1", sku_id="2", quantity=2)
+BOOKED = Shipment(shipment_order_id="S-1", tracking_numbers=("FAR1",), company="UCS", items=(ITEM,))
+REPORTS = dict[str, list[list[str]]]
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> REPORTS:
+    """The domestic numbers of each report to the warehouse, by order id."""
+    made: REPORTS = {}
+
+    async def update(*args: Any, **_: Any) -> None:
+        made.setdefault(args[3], []).append([parcel.tracking_number for parcel in args[4]])
+
+    monkeypatch.setattr(parcel_report, "update_domestic", update)
+    return made
+
+
+def booked(resources: Resources, *further: OrderState, shipment: Shipment = BOOKED) -> None:
+    ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
+    writes = OrderUpdate({"shipment": to_json(shipment), "shipment_order_id": shipment.shipment_order_id})
+    resources.ledger.change([OrderChange(order_ref="B-1", writes=writes)])
+    resources.ledger.change([OrderChange(order_ref="B-1", state=state) for state in further])
+
+
+def shown(channel: CountingChannel, *numbers: str, **values: Any) -> None:
+    parcels = tuple(DomesticParcel(tracking_number=one, company="", sent_at=None) for one in numbers)
+    values = {"status": ServiceStatus.SHIPPED, "parcels": parcels} | values
+    channel.show("71", reference="B-1", paid=Money(1000), **values)
+
+
+def order(resources: Resources, order_ref: str = "B-1") -> OrderRecord:
+    return resources.ledger.orders([order_ref])[order_ref]
+
+
+def scan(number: str, clock: MovableClock, status: TraceStatus = TraceStatus.TRANSPORT) -> TrackingEvent:
+    return TrackingEvent(tracking_number=number, occurred_at=clock(), status=status, description="")
+
+
+async def test_parcels_are_followed_while_money_is_asked_back(
+    resources: Resources, channel: CountingChannel, clock: MovableClock, reports: REPORTS
+) -> None:
+    """Of a line that is missing; the others travel on, and a parcel that the warehouse can't match lies there."""
+    booked(resources, OrderState.REFUNDING)
+    shown(channel, "SF1")
+    channel.events = [scan("SF1", clock)]
+    report = await track(resources, 10)
+    assert (reports, report.new_events) == ({"71": [["SF1"]]}, 1)
+    assert order(resources).state is OrderState.REFUNDING
+    shown(channel, "SF1", status=ServiceStatus.CLOSED)  # its refund says so soon
+    await track(resources, 10)
+    assert order(resources).state is OrderState.REFUNDING
+
+
+async def test_each_report_names_all_parcels_of_the_order(
+    resources: Resources, channel: CountingChannel, reports: REPORTS
+) -> None:
+    """Where the service replaces what it knew, none of them is lost; where it adds, one stands there twice."""
+    booked(resources)
+    shown(channel, "SF1")
+    await track(resources, 10)
+    shown(channel, "SF2", "SF1")
+    await track(resources, 10)
+    await track(resources, 10)
+    assert reports == {"71": [["SF1"], ["SF2", "SF1"]]}
+
+
+async def test_numbers_that_come_after_the_booking_or_change_are_taken(
+    resources: Resources, channel: CountingChannel, clock: MovableClock, reports: REPORTS
+) -> None:
+    """Else its scans abroad count as domestic. Several shipments, or another one, are left to the reconciliation."""
+    booked(resources, shipment=Shipment(shipment_order_id="S-1", tracking_numbers=(), company="UCS"))
+    channel.events = [scan("FAR2", clock)]
+    other = Shipment(shipment_order_id="S-2", tracking_numbers=("FAR9",))
+    for shipments, numbers in (
+        ((BOOKED,), ["FAR1"]),
+        ((Shipment(shipment_order_id="S-1", tracking_numbers=()),), ["FAR1"]),
+        ((other,), ["FAR1"]),
+        ((BOOKED, other), ["FAR1"]),
+        ((Shipment(shipment_order_id="S-1", tracking_numbers=("FAR2",)),), ["FAR2"]),
+    ):
+        shown(channel, "SF1", shipments=shipments)
+        await track(resources, 10)
+        assert order(resources).tracking_numbers == numbers
+    found = order(resources)
+    assert found.shipment is not None
+    assert (found.shipment.company, found.state) == ("UCS", OrderState.IN_TRANSIT)
+    booked_items = resources.ledger.orders(["B-1"])["B-1"].shipment
+    assert booked_items is not None
+    assert {item.tracking_number for item in booked_items.items} <= {"FAR2"}
+
+
+class NotSet(CountingChannel):
+    """A marketplace whose path the service refuses."""
+
+    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+        raise Misconfigured("the module is not open")
+
+
+async def test_a_marketplace_that_can_not_be_asked_keeps_no_other_from_being_followed(
+    resources: Resources, channel: CountingChannel, reports: REPORTS
+) -> None:
+    """The run says so once the others are read, told and written."""
+    booked(resources)
+    ordered(resources, "A-3", "72", OrderState.PAID, OrderState.BOOKED)
+    resources.offerings[Marketplace.POIZON] = Offering(cast(Any, NotSet()), cast(Any, None))
+    resources.ledger.change(
+        [OrderChange(order_ref="A-3", writes=OrderUpdate({"marketplace": str(Marketplace.POIZON)}))]
+    )
+    shown(channel, "SF1")
+    with pytest.raises(Misconfigured, match="the module is not open"):
+        await track(resources, 10)
+    assert (order(resources).state, order(resources, "A-3").state) == (OrderState.SHIPPED, OrderState.BOOKED)
+    report = await track(resources, 10, only=["A-3", "B-1"])
+    assert (report.unasked, report.troubles) == (
+        ["A-3"],
+        ["A-3: the module is not open; the next run asks about them"],
+    )
+
+
+async def test_one_order_that_the_service_has_not_any_more_keeps_no_other_from_being_followed(
+    resources: Resources, channel: CountingChannel
+) -> None:
+    """Code 404 inside an answer is about that order; as HTTP status it is about the path."""
+
+    class Lacks(CountingChannel):
+        async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+            if "72" in order_ids:
+                raise Misconfigured("no such order", code="404", status=200)
+            return await super().read(order_ids)
+
+    lacks = Lacks(orders=channel.orders)
+    resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, lacks), cast(Any, None))
+    booked(resources)
+    ordered(resources, "A-3", "72", OrderState.PAID, OrderState.BOOKED)
+    shown(channel)
+    report = await track(resources, 10)
+    assert (list(report.unread), order(resources).state) == (["A-3"], OrderState.SHIPPED)
+
+
+async def test_each_parcel_that_goes_back_is_told_even_if_the_run_ends_right_after(
+    resources: Resources, channel: CountingChannel, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scan is new once; and another parcel of the order is another message."""
+    booked(resources)
+    shown(channel)
+
+    async def killed(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.sync_tracking.EventFeed.emit", killed)
+        channel.events = [scan("SF1", clock, TraceStatus.RETURNED)]
+        with pytest.raises(RuntimeError, match="killed"):
+            await track(resources, 10)
+    assert [body[:32] for _, body in told(resources)] == ["Parcels: 1 on the way back. B-1:"]
+    clock.advance(3600)
+    channel.events += [scan("SF1", clock, TraceStatus.RETURNED), scan("SF2", clock, TraceStatus.RETURNED)]
+    report = await track(resources, 10)
+    assert report.returned == ["B-1"]
+    assert resources.ledger.outbox.causes_after("returned:") == ["B-1:SF1", "B-1:SF2"]
