@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, Connection, and_, bindparam, func, select
+from sqlalchemy import JSON, ColumnElement, Connection, FromClause, Select, and_, bindparam, func, or_, select
 
 from connectors.ledger.engine import chunked, minor_sum, one_of
 from connectors.ledger.records import EffectRecord
@@ -19,12 +19,14 @@ from domain.differences import LedgerOrder
 from domain.effects import OPEN
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import ReasonCode
 from domain.states import OrderState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened:
-    """Orders paid since then with their amounts, freight booked since then, and how many orders entered which state.
+    """Orders that the ledger learned since then to be paid, with their amounts, freight booked since then, and how many
+    orders entered which state.
 
     Sums are by currency. An order that entered a state and left it again is not counted there.
     """
@@ -36,23 +38,28 @@ class Happened:
     came: Mapping[str, int]
 
 
+TELL_OF_PAYING = (
+    *(ReasonCode.TAKEN_ABOVE_APPROVED, ReasonCode.PAID_BEFORE_CLOSED),
+    *(ReasonCode.OVERTAKEN, ReasonCode.CAME_LATE),
+)
+"""Reasons with which a payment is recorded elsewhere than on the road."""
+
+
 def happened(ledger: Transactions, since: datetime) -> Happened:
-    paid = ledger.rows(
-        select(orders.c.currency, func.count().label("count"), minor_sum(orders.c.paid_minor).label("minor"))
-        .where(orders.c.paid_at >= since, orders.c.paid_minor.is_not(None))
-        .group_by(orders.c.currency)
-        .order_by(orders.c.currency)
+    earlier = moves.alias()
+    known_before = select(1).where(
+        earlier.c.order_ref == moves.c.order_ref, earlier.c.at < since, _tells_of_paying(earlier)
     )
-    booked = ledger.rows(
-        select(
-            orders.c.freight_currency.label("currency"),
-            func.count().label("count"),
-            minor_sum(orders.c.freight_minor).label("minor"),
-        )
-        .where(orders.c.booked_at >= since)
-        .group_by(orders.c.freight_currency)
-        .order_by(orders.c.freight_currency)
+    told = select(moves.c.order_ref).where(moves.c.at >= since, _tells_of_paying(moves), ~known_before.exists())
+    paid = select(orders.c.currency, orders.c.paid_minor.label("minor")).where(
+        orders.c.paid_minor.is_not(None), orders.c.order_ref.in_(told)
     )
+    fee_currency, fee = orders.c.shipment[("fee", "currency")].as_string(), orders.c.shipment[("fee", "minor")]
+    booked = select(
+        func.coalesce(fee_currency, orders.c.freight_currency).label("currency"),
+        func.coalesce(fee.as_integer(), orders.c.freight_minor).label("minor"),
+    ).where(orders.c.booked_at >= since)
+    bought, freight = (ledger.rows(_by_currency(some)) for some in (paid, booked))
     into = (
         select(moves.c.new_state.label("state"), func.count(moves.c.order_ref.distinct()).label("count"))
         .join(orders, orders.c.order_ref == moves.c.order_ref)
@@ -61,12 +68,23 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
         .group_by(moves.c.new_state)
     )
     return Happened(
-        bought=sum(row["count"] for row in paid),
-        spent=_sums(paid),
-        booked=sum(row["count"] for row in booked),
-        freight=_sums(booked),
+        bought=sum(row["count"] for row in bought),
+        spent=_sums(bought),
+        booked=sum(row["count"] for row in freight),
+        freight=_sums(freight),
         came={row["state"]: row["count"] for row in ledger.rows(into)},
     )
+
+
+def _tells_of_paying(move: FromClause) -> ColumnElement[bool]:
+    """The service's own time of a payment may lie before the last reading, or be of a clock that is ahead."""
+    return or_(move.c.new_state == OrderState.PAID, move.c.reason_code.in_(TELL_OF_PAYING))
+
+
+def _by_currency(amounts: Select[Any]) -> Select[Any]:
+    each = amounts.subquery()
+    columns = each.c.currency, func.count().label("count"), minor_sum(each.c.minor).label("minor")
+    return select(*columns).group_by(each.c.currency).order_by(each.c.currency)
 
 
 def _sums(rows: list[dict[str, Any]]) -> tuple[Money, ...]:

@@ -13,6 +13,7 @@ import pytest
 from connectors.ledger.overview import Happened, happened, in_warehouse_since
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
+from connectors.ledger.schema import to_json
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
 from domain.after_sale import Refund, RefundKind, RefundState
@@ -23,6 +24,7 @@ from domain.orders import Receiver
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
+from domain.service_orders import Shipment
 from domain.spares import CAUSE as BOOK_ROW
 from domain.spares import judge_least, news_of, notified_by
 from domain.states import OrderState
@@ -272,6 +274,27 @@ def test_the_digest_sums_what_happened(ledger_url: str, clock: MovableClock) -> 
         sums_what_happened(ledger, clock)
 
 
+def test_a_payment_counts_once_when_the_ledger_learned_of_it(ledger_url: str, clock: MovableClock) -> None:
+    """The service's clock is behind, ahead, or shows no time; more was taken than approved; a run was resumed."""
+    above = because(ReasonCode.TAKEN_ABOVE_APPROVED, taken=Money(105), approved=Money(90))
+    with Ledger(ledger_url, clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan(f"A-{number}") for number in range(1, 5)])
+        mornings = [clock()]
+        for moment in (mornings[0] - timedelta(hours=5), mornings[0] + timedelta(minutes=10), None, mornings[0]):
+            ref, paid = f"A-{len(mornings)}", Columns({"paid_minor": 105, "paid_at": moment})
+            clock.advance(3600)
+            state, why = (OrderState.HELD, above) if ref == "A-4" else (OrderState.PAID, None)
+            ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED)])
+            ledger.change([OrderChange(order_ref=ref, state=state, why=why, writes=paid)])
+            clock.advance(3600)
+            mornings.append(clock())
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=earlier("no freight"))])
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID)])
+        assert [happened(ledger, since).bought for since in mornings] == [4, 3, 2, 1, 0]
+        assert happened(ledger, mornings[3]).spent == (Money(105),)
+
+
 def sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
@@ -282,9 +305,14 @@ def sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
         ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns(paid))])
     booked = {"shipment_order_id": "9", "booked_at": since, "freight_minor": 900, "freight_currency": "USD"}
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))])
+    fee = {"shipment": to_json(Shipment(shipment_order_id="8", tracking_numbers=(), fee=Money(950, "USD")))}
+    for state in (OrderState.ORDERED, OrderState.PAID):
+        ledger.change([OrderChange(order_ref="A-2", state=state)])
+    charged = Columns(booked | fee | {"shipment_order_id": "8"})
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.BOOKED, writes=charged)])
     done = happened(ledger, since)
-    assert (done.bought, done.spent, done.booked, done.freight) == (1, (Money(105),), 1, (Money(900, "USD"),))
-    assert {state: count for state, count in done.came.items() if state != "planned"} == {"held": 1, "booked": 1}
+    assert (done.bought, done.spent, done.booked, done.freight) == (1, (Money(105),), 2, (Money(1850, "USD"),))
+    assert {state: count for state, count in done.came.items() if state != "planned"} == {"held": 1, "booked": 2}
     assert happened(ledger, since + timedelta(seconds=1)).bought == 0
 
 
