@@ -73,6 +73,7 @@ class Inbox:
 
         New and open files must be unchanged for `quiet_s`; hidden and temporary files belong to other programs.
         """
+        self._take_back_changed()
         settled = (self.root / Folder.OPEN, self.root)
         groups = [self._scan(folder) for folder in settled]
         if quiet_s and any(time.time() - one.modified_ns / 1e9 < quiet_s for group in groups for one in group):
@@ -124,6 +125,16 @@ class Inbox:
     def give_back(self, working: Path) -> Path:
         """Put a file back as new: it was written to while a run worked on its earlier content."""
         return working.replace(self.root / self._free_name(working, ""))
+
+    def _take_back_changed(self) -> None:
+        """Give back what changed after it failed: its sender wrote on, or a person mended it there."""
+        for path in [one.path for one in self._scan(self.root / Folder.FAILED)]:
+            results = [path.with_name(f"{path.name}{ending}") for ending in RESULT]
+            with suppress(OSError, ValueError, LookupError, TypeError):  # without a result, or taken by another run
+                if json.loads(results[0].read_bytes())["content"] != digest(path):
+                    self.give_back(path)
+                    for result in results:
+                        result.unlink(missing_ok=True)
 
     def _scan(self, folder: Path) -> list[ScannedFile]:
         found = []

@@ -114,34 +114,35 @@ class Night:
                     limits=self.limits,
                     speed=self.speed,
                 )
-        except BadRequests as error:
-            words = f"{pluralize(len(error.faults), 'fault')}; nothing was bought"
-            await self._notify_faults(about, words, error.faults)
-            return self._put(working, Folder.FAILED, words, about, error.faults)
-        except UnreadableFile as error:
-            fault = Fault(0, "", str(error).removeprefix(f"{working}: "))
-            words = "can't be read; nothing was bought"
-            await self._notify_faults(about, words, [fault])
-            return self._put(working, Folder.FAILED, words, about, [fault])
+        except (BadRequests, UnreadableFile) as error:
+            return await self._back(working, content) or await self._failed(working, error, about)
         except EXPECTED as error:
             self.trouble.append(error)
             self.broken_off = "the service was away" if isinstance(error, ServiceAway) else ""
             return self._put(working, Folder.OPEN, f"broken off, the next run goes on: {words_of(error)}", about, [])
-        if await asyncio.to_thread(whole_digest, working) != content:
-            back = self.folder.give_back(working)
-            return FileResult(
-                file=back.name, place="", note="written to meanwhile: the next run takes it as it is then"
-            )
+        if back := await self._back(working, content):
+            return back
         self.broken_off = report.broken_off.partition(": ")[0]
         return self._finish(working, report, about)
 
-    async def _notify_faults(self, about: Mapping[str, str], words: str, faults: Sequence[Fault]) -> None:
+    async def _back(self, working: Path, content: str) -> FileResult | None:
+        """The file in the inbox again, where it no longer has the content that was read."""
+        if await asyncio.to_thread(whole_digest, working) == content:
+            return None
+        back = self.folder.give_back(working)
+        return FileResult(file=back.name, place="", note="written to meanwhile: the next run takes it as it is then")
+
+    async def _failed(self, working: Path, why: BadRequests | UnreadableFile, about: Mapping[str, str]) -> FileResult:
         """Notify before the file is laid aside: a run that dies in between finds it again and notifies only once."""
+        words, faults = "can't be read; nothing was bought", [Fault(0, "", str(why).removeprefix(f"{working}: "))]
+        if isinstance(why, BadRequests):
+            words, faults = f"{pluralize(len(why.faults), 'fault')}; nothing was bought", list(why.faults)
         try:
             with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
                 await enqueue(ledger, of_faults(about["file"], about["content"], words, faults))
         except LedgerUnusable as error:
             run_logger().warning("No message goes out about the faults in %s: %s", about["file"], error)
+        return self._put(working, Folder.FAILED, words, about, faults)
 
     def _finish(self, working: Path, report: BatchReport, about: Mapping[str, Any]) -> FileResult:
         place = Folder.DONE if all(line.state in OVER for line in report.orders) else Folder.OPEN

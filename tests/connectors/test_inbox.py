@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.inbox import Folder, Inbox
+from connectors.inbox import Folder, Inbox, digest
 
 OLD = 1_700_000_000
 
@@ -134,3 +134,17 @@ def test_results_leave_the_open_folder_with_their_file(inbox: Inbox) -> None:
         assert working
         inbox.put(working, Folder.DONE, {"note": "fine"}, [])
     assert list((inbox.root / "open").iterdir()) == []
+
+
+def test_a_failed_file_that_changed_since_is_taken_again(inbox: Inbox) -> None:
+    """An upload wrote the rest into it, or a person mended it where it lies; its faults go."""
+    for name in ("a.csv", "b.csv"):
+        with inbox.taken(drop(inbox, name)) as working:
+            assert working
+            inbox.put(working, Folder.FAILED, {"content": digest(working)}, [{"fault": "half"}])
+    drop(inbox, "failed/a.csv", "whole")
+    drop(inbox, "failed/of another program.csv")
+    assert waiting(inbox) == ["a.csv"]
+    assert (inbox.root / "a.csv").read_text() == "whole"
+    kept = ["b.csv", "b.csv.result.csv", "b.csv.result.json", "of another program.csv"]
+    assert sorted(path.name for path in (inbox.root / "failed").iterdir()) == kept

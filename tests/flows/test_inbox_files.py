@@ -103,3 +103,33 @@ async def test_a_file_that_is_too_large_is_not_read_to_say_so(tmp_path: Path, mo
         file.truncate(40 * 2**20)
     (told,) = (await taken(tmp_path, monkeypatch))["faults"]
     assert told["fault"] == "has 40 MiB; up to 32 MiB are possible: split the file"
+
+
+@pytest.mark.parametrize("half", ["", "order_ref,marketplace\nA-1\n"], ids=["unreadable", "faulty"])
+async def test_a_file_that_grew_while_its_half_was_read_goes_back_to_the_inbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: str
+) -> None:
+    """Nobody is told of the faults of the half."""
+    name = "a.csv" if half else "a.xlsx"
+
+    def write(file: Path) -> None:
+        file.write_text(f"{half}the rest")
+
+    async def source(requests: Requests, **options: Any) -> None:
+        try:
+            read_requests(requests, options["batch"])
+        finally:
+            write(Path(requests.file))
+
+    async def tell(*_: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", source)
+    monkeypatch.setattr(flows.buy_from_inbox, "enqueue", tell)
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / name).write_text(half)
+    night = flows.buy_from_inbox.Night(Inbox(tmp_path), yes=True, limits=Limits(), speed=Speed())
+    result = await night.take(tmp_path / name)
+    assert result is not None
+    assert (result.place, result.note) == ("", "written to meanwhile: the next run takes it as it is then")
+    assert (tmp_path / name).read_text() == f"{half}the rest"
