@@ -97,8 +97,8 @@ async def estimate_unbooked(
 ) -> list[PlannedOrder]:
     """The present cost of shipping begun orders, to be approved again. Those without an estimate are left out.
 
-    A yes given `beforehand` renews approvals that were withdrawn, and raises none unless the approval limit counts
-    freight.
+    A yes given `beforehand` renews withdrawn approvals of paid orders alone, since it would pay the others without
+    counting their goods, and raises none unless the approval limit counts freight.
     """
     settings = resources.settings
     may_rise = not beforehand or (settings.approval_limit is not None and settings.approval_counts_freight)
@@ -121,7 +121,11 @@ async def estimate_unbooked(
     for some in chunked(order_refs):
         orders = resources.ledger.each_order(some)
         unbooked = [order for order in orders if order.shipment is None and order.lines]
-        waiting = [order for order in unbooked if may_rise or order.plan_hash is None]
+        waiting = [
+            order
+            for order in unbooked
+            if (may_rise if order.plan_hash else not beforehand or order.paid_minor is not None)
+        ]
         plans += await concurrently(waiting, one, at_once=resources.concurrency)
     return [plan for plan in plans if plan]
 

@@ -18,7 +18,7 @@ from domain.holds import MOST, BudgetLimits, first_goes_alone, over_budget
 from domain.money import Money
 from domain.orders import OrderRequest, without_texts
 from domain.plan import PlannedOrder, PlanSummary
-from domain.reasons import ReasonCode, because
+from domain.reasons import ReasonCode, because, outranking
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import FIRST_PAYMENT, HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
@@ -350,7 +350,8 @@ class BatchRun:
         ledger = self.resources.ledger
         unpaid = [ref for ref, one in standing_of(ledger, order_refs=refs).items() if one.state is OrderState.ORDERED]
         why = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
-        ledger.change([one.held(why) for one in ledger.each_order(unpaid) if one.plan_hash is None])
+        unasked = [one for one in ledger.each_order(unpaid) if one.plan_hash is None]
+        ledger.change([one.held(outranking([one.why, why])) for one in unasked])
 
     def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
         """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""

@@ -117,7 +117,7 @@ def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
     return {
         "order": plan.order_ref,
         "what": goods_text(plan),
-        "goods and postage": _price(plan) if is_new else "bought already",
+        "goods and postage": _price(plan) if is_new else f"ordered already for {plan.total}",
         "stock": f"{plan.stock:,}" if is_new and plan.stock is not None else "",
         "freight": str(service.price) if service else "",
         "service": f"{service.company} {service.category}" if service else "",
@@ -151,7 +151,7 @@ def plan_rows(report: BatchReport) -> list[dict[str, str]]:
 
 def _row(line: ReportLine, row: dict[str, str]) -> dict[str, str]:
     paid = {} if line.paid_fen is None else {"goods and postage": "bought already"}
-    known = {**paid, **row, "order": line.order_ref, "marketplace": line.marketplace, "state": str(line.state)}
+    known = {**row, **paid, "order": line.order_ref, "marketplace": line.marketplace, "state": str(line.state)}
     known["reason"] = line.reason
     return {name: known.get(name, "") for name in COLUMNS}
 

@@ -15,6 +15,7 @@ STORE = "connectors/ledger/store.py"
 ENGINE = "connectors/ledger/engine.py"
 SWITCHES = "connectors/ledger/switches.py"
 PAUSING = "flows/answers/pausing.py"
+CANCELLING = "flows/cancel_orders.py"
 CHANGES = "connectors/ledger/spending.py"
 SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/engine/resources.py"
@@ -616,6 +617,18 @@ MUTANTS = (
         edits=(Edit(file=CLAIMING, old="return is_within and order.plan_hash is not None", new="return True"),),
         found_by="tests/connectors/ledger/test_claims.py::"
         "test_nothing_is_paid_or_booked_beyond_what_is_approved_at_that_moment",
+    ),
+    Mutant(
+        name="night-pays-after-a-no",
+        means="somebody says no to an order that is not paid yet, and the night pays it whatever it costs",
+        edits=(Edit(file=BOOK_TASK, old="else not beforehand or order.paid_minor is not None", new="else True"),),
+        found_by="tests/simulation/test_not_wanted.py::test_only_a_person_s_yes_pays_it_after_that",
+    ),
+    Mutant(
+        name="cancelled-in-vain-is-paid",
+        means="somebody cancels an order, the service does not take it, and the night pays the order",
+        edits=(Edit(file=CANCELLING, old="for ref in unpaid])", new="for ref in ()])"),),
+        found_by="tests/simulation/test_not_wanted.py::test_only_a_person_s_yes_pays_it_after_that",
     ),
     Mutant(
         name="freight-approves-itself",

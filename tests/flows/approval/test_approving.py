@@ -241,7 +241,7 @@ def test_a_question_while_buying_is_paused_says_when_what_is_approved_is_bought(
 
 
 def test_the_question_names_plan_costs_reason_and_deadline() -> None:
-    """Cells with a bar don't break the table; what was bought already costs nothing again; titles are links."""
+    """Cells with a bar don't break the table; what was ordered already has its price; titles are links."""
     lines = (replace(PLANS[0].lines[0], item_id="672991141190", title="Cup [x](http：//evil) " + "y" * 100),) * 5
     long = replace(PLANS[0], lines=lines)
     question = ApprovalRequest(
@@ -264,7 +264,7 @@ def test_the_question_names_plan_costs_reason_and_deadline() -> None:
         "|---|---|--:|--:|",
         f"| A-2 | 2 × Cup ｜ blue, {price}<br>from seller to US | 25.00 CNY | 5.00 USD |",
         f"| A-1 | {linked}<br>{linked}<br>{linked}<br>and 2 lines more<br>from seller to US | 10.00 CNY | 5.00 USD |",
-        f"| B-1 | 2 × Cup ｜ blue, {price}<br>from seller to US | bought already | 5.00 USD |",
+        f"| B-1 | 2 × Cup ｜ blue, {price}<br>from seller to US | ordered already for 10.00 CNY | 5.00 USD |",
     ]
 
 
