@@ -72,6 +72,15 @@ def _id(text: str) -> str:
     return whole.group(1) if whole else text
 
 
+def _typed(text: str) -> str:
+    """The text without the full-width characters of an input method and the blanks of a web page."""
+    return text if text.isascii() else half_width(text).replace("\u00a0", " ").replace("−", "-")
+
+
+def _code(text: str) -> str:
+    return _id(_typed(text))
+
+
 def _words(text: str) -> str:
     if AS_BYTES.fullmatch(text):
         raise ValueError("this is what a program prints of bytes, b'…'; write the words themselves")
@@ -79,15 +88,16 @@ def _words(text: str) -> str:
 
 
 def _zip(text: str) -> str:
+    text = _typed(text)
     if FRACTION.fullmatch(text) and not WHOLE_AS_FLOAT.fullmatch(text):
         raise ValueError("this is a number with a fraction, and no postcode; format the column as text, enter it again")
     return _id(text)
 
 
 def _phone(text: str) -> str:
-    if text[0] in "-−":
+    if _typed(text)[0] == "-":
         raise ValueError("a phone number begins with no minus; format the column as text, enter it again")
-    return _id(text)
+    return _code(text)
 
 
 def _quantity(text: str) -> str:
@@ -126,7 +136,7 @@ def _email(text: str) -> str:
 
 
 def _freight(text: str) -> str:
-    wish = _id(text)
+    wish = _code(text)
     if not SERVICE_ID.fullmatch(wish):
         raise ValueError(f"{shortened(text)!r} is not cheapest, fastest or a service id (letters, digits, '-' and '_')")
     return wish.lower() if wish.lower() in (CHEAPEST, FASTEST) else wish
@@ -183,7 +193,7 @@ COLUMNS = (
         words="a SKU id (1688: or spec id); may be empty when the item has only one",
         example="413185732720",
         most=100,
-        check=_id,
+        check=_code,
         empty_means="cells may be empty where an item has one variant",
         may_be_absent=True,
     ),

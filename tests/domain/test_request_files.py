@@ -221,6 +221,23 @@ def test_an_id_keeps_every_digit(cell: object, sku: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("column", "cell", "read"),
+    [
+        ("sku", "３４０８８１０", "3408810"),
+        ("zip", "１６０−００２２", "160-0022"),
+        ("zip", "SW1A\u00a01AA", "SW1A 1AA"),
+        ("receiver_phone", "＋８１　０３\u00a0５５５５", "+81 03 5555"),
+        ("freight", "２１", "21"),
+    ],
+)
+def test_an_input_method_and_a_web_page_change_no_id_phone_or_postcode(column: str, cell: str, read: str) -> None:
+    """A label that has full-width digits, or a SKU of them, is another one to machines."""
+    order = order_of(**{column: cell})
+    kept = {"sku": order.lines[0].sku, "zip": order.receiver.zip, "freight": order.freight}
+    assert kept.get(column, order.receiver.phone) == read
+
+
+@pytest.mark.parametrize(
     ("cell", "wish"),
     [
         ("", "cheapest"),

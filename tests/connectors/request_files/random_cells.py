@@ -100,6 +100,7 @@ CELLS_A_ROW = 7
 LOWERED = ("cheapest", "fastest", "taobao", "1688", "big_major", "international", "poizon")
 BLANKS = " \t\r\n\x0b\x0c\x85\u00a0\u2028\u2029\u3000"
 FULL_WIDTH = str.maketrans("０１２３４５６７８９．", "0123456789.")
+TYPED = str.maketrans("０１２３４５６７８９．，\u3000\xa0", "0123456789.,  ")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -175,6 +176,8 @@ def is_same(name: str, means: str | Decimal | None, read: Any) -> bool:
     text = (means or "").strip(BLANKS)
     if name == "country":
         return bool(read == country_code(text))
+    if name in ("sku", "receiver_phone", "zip", "freight"):
+        text = text.translate(TYPED)
     same = {text, text.removesuffix(".0")} if name in ("item", "sku", "receiver_phone", "zip", "freight") else {text}
     if name in ("marketplace", "freight"):
         same |= {text.lower()} if text.lower() in LOWERED else set()
