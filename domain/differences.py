@@ -203,6 +203,8 @@ def differences(ours: LedgerOrder, theirs: ServiceOrder, now: datetime, *, with_
 
 def _payment(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding | None:
     if ours.paid is not None and not is_paid(theirs):
+        if ours.state in GIVEN_BACK and theirs.status is ServiceStatus.CLOSED:
+            return None
         return _finding(
             FindingKind.PAYMENT_MISSING,
             ours,
@@ -278,7 +280,7 @@ def _amount(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
     pairs = [
         (what, our, their)
         for what, our, their in (("paid", ours.paid, theirs.paid), ("total", ours.total, theirs.total))
-        if our is not None and their is not None and their not in (our, _left(our, ours.refunded))
+        if our is not None and their is not None and their not in (our, left(our, ours.refunded))
     ]
     if not pairs or (theirs.status is ServiceStatus.CLOSED and not is_paid(theirs)):
         return None
@@ -299,7 +301,7 @@ def _amount(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
     )
 
 
-def _left(amount: Money, refunded: Money) -> Money:
+def left(amount: Money, refunded: Money) -> Money:
     return amount - refunded if amount.currency == refunded.currency else amount
 
 

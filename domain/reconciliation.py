@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.differences import (
+    GIVEN_BACK,
     OVER,
     Finding,
     FindingKind,
@@ -17,6 +18,7 @@ from domain.differences import (
     differences,
     is_live,
     is_paid,
+    left,
     missing,
     orphan,
     questions,
@@ -104,7 +106,7 @@ def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def to_look_up(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) -> list[LedgerOrder]:
-    """Orders to be read by their id: not in a list that should have them, or unsettled and older than the lists."""
+    """Orders to be read by their id: not in a list that should have them, or unsettled or paid since, and older."""
     orders = list(ledger)
     sides = _Sides(orders, shown)
     return [
@@ -113,8 +115,13 @@ def to_look_up(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) 
         if order.order_id
         and order.marketplace in shown
         and not sides.shown(order)
-        and (_must_show(order, shown, since) or order.state in UNSETTLED)
+        and (_must_show(order, shown, since) or order.state in UNSETTLED or _paid_late(order, since))
     ]
+
+
+def _paid_late(order: LedgerOrder, since: datetime) -> bool:
+    is_old = order.ordered_at is not None and order.ordered_at < since
+    return is_old and order.paid_at is not None and order.paid_at >= since and order.state not in OVER
 
 
 def _must_show(order: LedgerOrder, shown: Shown, since: datetime) -> bool:
@@ -192,21 +199,26 @@ def _silent_about_shipments(pairs: Iterable[tuple[LedgerOrder, ServiceOrder]]) -
 
 
 def paid_sums(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) -> list[PaidSum]:
-    """What was paid since `since`, by marketplace and currency, of the marketplaces that could be read."""
+    """What was paid since `since`, by marketplace and currency, of the marketplaces that could be read.
+
+    A marketplace may show what is left of an order after a refund, or none that was refunded.
+    """
     ours: defaultdict[tuple[Marketplace, str], list[Money]] = defaultdict(list)
     theirs: defaultdict[tuple[Marketplace, str], list[Money]] = defaultdict(list)
-    for order in ledger:
-        if (
-            order.paid is not None
-            and order.marketplace in shown
-            and _at_least(order.paid_at or order.ordered_at, since)
-        ):
-            ours[order.marketplace, order.paid.currency].append(order.paid)
-    for name, listed in shown.items():
-        for one in listed:
-            if is_paid(one) and _at_least(one.paid_at or one.created_at, since):
-                amount = one.paid or one.total
-                theirs[name, amount.currency].append(amount)
+    orders = [(order, order.paid) for order in ledger if order.paid and order.marketplace in shown]
+    paid = {(order.marketplace, order.order_id): (order, amount) for order, amount in orders}
+    seen = {(name, one.order_id): one for name, listed in shown.items() for one in listed if is_paid(one)}
+    for order, amount in orders:
+        if _at_least(order.paid_at or order.ordered_at, since):
+            ours[order.marketplace, amount.currency].append(amount)
+            if order.state in GIVEN_BACK and (order.marketplace, order.order_id) not in seen:
+                theirs[order.marketplace, amount.currency].append(amount)
+    for identity, one in seen.items():
+        if _at_least(one.paid_at or one.created_at, since):
+            amount = one.paid or one.total
+            if identity in paid and amount == left(paid[identity][1], paid[identity][0].refunded):
+                amount = paid[identity][1]
+            theirs[identity[0], amount.currency].append(amount)
     return [
         PaidSum(
             marketplace=name,

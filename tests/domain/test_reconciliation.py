@@ -240,6 +240,9 @@ def test_a_refund_under_way_may_look_like_anything() -> None:
     for state in (OrderState.REFUNDING, OrderState.REFUNDED):
         for status in (ServiceStatus.PAID, ServiceStatus.CLOSED, ServiceStatus.SHIPPED):
             assert compared([ours(state=state)], [theirs(status=status, shipments=())]).findings == ()
+        closed = theirs(status=ServiceStatus.CLOSED, paid=None, paid_at=None, shipments=())
+        assert compared([ours(state=state)], [closed]).findings == ()
+        assert only([ours(state=state)], [theirs_unpaid()]).kind is FindingKind.PAYMENT_MISSING
 
 
 @pytest.mark.parametrize(
@@ -372,19 +375,24 @@ def test_the_most_costly_finding_comes_first() -> None:
 
 
 def test_which_orders_are_looked_up_by_their_id() -> None:
-    """Those that the list should have, and unsettled ones of any age; not what is over or can't be asked about."""
+    """Those that the list should have, and unsettled or just paid ones of any age; not what is over or has no id.
+
+    A submitted order does not close: finance may pay it days later.
+    """
     old = {"ordered_at": SINCE - timedelta(days=1)}
     ledger = [
         ours("A-1"),
         ours("A-2"),
-        ours("A-3", **old),
+        ours("A-3", **old, paid_at=SINCE - timedelta(days=1)),
+        ours("A-8", **old),
+        ours("A-9", **old, state=OrderState.REFUNDED),
         unpaid("A-4", state=OrderState.PAYMENT_PENDING, **old),
         ours("A-5", marketplace=Marketplace.POIZON),
         unpaid("A-6", state=OrderState.PLANNED, order_id="", ordered_at=None),
         ours("A-7", state=OrderState.REFUNDED),
     ]
     wanted = to_look_up(ledger, {TAOBAO: [theirs("A-1")]}, since=SINCE)
-    assert [order.order_ref for order in wanted] == ["A-2", "A-4"]
+    assert [order.order_ref for order in wanted] == ["A-2", "A-8", "A-4"]
 
 
 def test_sums_by_marketplace_and_currency() -> None:
@@ -400,6 +408,27 @@ def test_sums_by_marketplace_and_currency() -> None:
         PaidSum(marketplace=Marketplace.INTERNATIONAL, ledger=Money(0, "USD"), service=Money(700, "USD")),
         PaidSum(marketplace=TAOBAO, ledger=Money(1200), service=Money(1700)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("order", "listed", "at_the_service"),
+    [
+        (ours(refunded=Money(200)), [theirs(paid=Money(1000))], 1200),
+        (ours(refunded=Money(200)), [theirs(paid=None, total=Money(1000))], 1200),
+        (ours(refunded=Money(200)), [theirs()], 1200),
+        (ours(refunded=Money(200)), [theirs(paid=Money(1300))], 1300),
+        (ours(state=OrderState.REFUNDED, refunded=Money(1200)), [], 1200),
+        (ours(state=OrderState.REFUNDED), [theirs(status=ServiceStatus.CLOSED, paid=None, paid_at=None)], 1200),
+        (ours(state=OrderState.REFUNDED, paid_at=SINCE - timedelta(days=9)), [], None),
+        (ours(), [], 0),
+    ],
+)
+def test_what_came_back_is_taken_off_no_sum(
+    order: LedgerOrder, listed: list[ServiceOrder], at_the_service: int | None
+) -> None:
+    """A marketplace may show what is left, and a refunded order may be gone from its list."""
+    sums = paid_sums([order], {TAOBAO: listed}, since=SINCE)
+    assert [one.service.minor for one in sums] == ([] if at_the_service is None else [at_the_service])
 
 
 def test_the_wallet_against_the_sum() -> None:

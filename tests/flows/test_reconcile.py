@@ -220,7 +220,7 @@ async def test_an_order_that_the_list_leaves_out_is_asked_for(world: World) -> N
 
 async def test_an_order_from_before_the_list_is_not_missing(world: World) -> None:
     """It is not even asked for, unless it is not settled."""
-    world.order("A-1", ordered_at=NOW - timedelta(days=33))
+    world.order("A-1", ordered_at=NOW - timedelta(days=33), paid_at=NOW - timedelta(days=33))
     world.order("A-2", OrderState.ORDERED, ordered_at=NOW - timedelta(days=33))
     world.taobao.by_id = [theirs_unpaid("A-2", status=ServiceStatus.CLOSED)]
     report = await world.reconciled()
