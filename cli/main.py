@@ -359,10 +359,16 @@ def main() -> None:
 
 
 def refs_last(arguments: list[str]) -> list[str]:
-    """The arguments with references such as `-1001` behind a `--`, unless they are the value of an option."""
-    pairs = [] if "--" in arguments else pairwise(arguments)
-    refs = [one for before, one in pairs if re.fullmatch("-[0-9][A-Za-z0-9._-]*", one) and not before.startswith("--")]
-    return [*(one for one in arguments if one not in refs), "--", *refs] if refs else arguments
+    """The arguments with references such as `-1001` behind a `--`, unless they are the value of an option.
+
+    What follows one, up to an option, goes with it: it may be another argument of the command.
+    """
+    kept, last, is_last = arguments[:1], list[str](), False
+    for before, one in [] if "--" in arguments else pairwise(arguments):
+        is_ref = re.fullmatch("-[0-9][A-Za-z0-9._-]*", one) and not before.startswith("--")
+        is_last = bool(is_ref) or (is_last and not one.startswith("-"))
+        (last if is_last else kept).append(one)
+    return [*kept, "--", *last] if last else arguments
 
 
 if __name__ == "__main__":

@@ -84,6 +84,14 @@ def test_modules_that_a_page_names_exist(written: Path) -> None:
     assert [name for name in sorted(named) if not any(module.endswith(f"/{name}") for module in modules)] == []
 
 
+def test_prefects_own_command_is_told_where_the_server_of_the_installation_is() -> None:
+    """Else it asks one of its own, which knows no deployment."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
+    lines = [line for line in text.splitlines() if "bin/prefect deployment " in line]
+    assert lines
+    assert [line for line in lines if "PREFECT_API_URL=" not in line] == []
+
+
 def test_what_a_newcomer_reads_stays_short() -> None:
     """Words of the README, of the architecture, and of all pages that are written by hand; the change log may grow."""
     written = [path for path in PAGES if path.name not in (*GENERATED, "CHANGELOG.md")]

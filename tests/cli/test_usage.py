@@ -37,7 +37,9 @@ def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
     ("given", "read"),
     [
         ("resolve -1001 --not-paid", "resolve --not-paid -- -1001"),
-        ("drop -1 A-2 -3b", "drop A-2 -- -1 -3b"),
+        ("drop -1 A-2 -3b", "drop -- -1 A-2 -3b"),
+        ("message -1001 Where? --by Mei", "message --by Mei -- -1001 Where?"),
+        ("book add -12 URL --rank 2 --json", "book add --rank 2 --json -- -12 URL"),
         ("drop -- -1 -2", "drop -- -1 -2"),
         ("run FILE --budget-cny -5 -y", "run FILE --budget-cny -5 -y"),
     ],
