@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from domain.marketplace import Marketplace
@@ -35,10 +36,11 @@ class FreightQuote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenFreight:
-    """A rendered quote and the service in it that the merchant wants."""
+    """A rendered quote and the service in it that the merchant wants; `read_at` is when the order was read for it."""
 
     quote: FreightQuote
     service: FreightService
+    read_at: datetime
 
 
 def choose_freight(services: Sequence[FreightService], wish: str, currency: str | None = None) -> FreightService | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from prefect import task
 
@@ -48,10 +49,11 @@ async def render_freights(
 
 
 async def _each(resources: Resources, step: Step, orders: Orders, chosen: PartialResults[str, ChosenFreight]) -> None:
-    ready = await still_to_book(resources, orders)
+    async with resources.slots.one():
+        read_at, ready = resources.clock(), await still_to_book(resources, orders)
 
     async def one(ref: str) -> None:
-        answer = await _render(resources, ready[ref])
+        answer = await _render(resources, ready[ref], read_at)
         if isinstance(answer, OrderChange):
             await resources.group_commit.change([answer])
         else:
@@ -61,7 +63,7 @@ async def _each(resources: Resources, step: Step, orders: Orders, chosen: Partia
     await gather_missing(resources, ready, one, PartialResults())
 
 
-async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | OrderChange:
+async def _render(resources: Resources, order: OrderRecord, read_at: datetime) -> ChosenFreight | OrderChange:
     wish = order.request.freight
     try:
         quote = await render(resources.client, order.sourcing_order)
@@ -77,7 +79,7 @@ async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | O
     if why := _above_approved(order, service):
         voids_approval = order.freight_currency != service.price.currency
         return _held(order, why, OrderUpdate.freight_asked(price=service.price, voids_approval=voids_approval))
-    return ChosenFreight(quote=quote, service=service)
+    return ChosenFreight(quote=quote, service=service, read_at=read_at)
 
 
 def _held(order: OrderRecord, why: Reason | None, writes: OrderUpdate = NOTHING) -> OrderChange:
@@ -155,9 +157,11 @@ async def book_shipments(resources: Resources, step: Step, freight: Mapping[str,
 
 
 async def _book(resources: Resources, step: Step, orders: Orders, freight: Mapping[str, ChosenFreight]) -> None:
+    read_at = min(freight[ref].read_at for ref in orders)
     if this_try().this > 1:
         try:
-            orders = await still_to_book(resources, orders)
+            async with resources.slots.one():
+                read_at, orders = resources.clock(), await still_to_book(resources, orders)
         except ServiceAway as away:
             raise_if_it_passes(resources, away)
             return
@@ -171,7 +175,8 @@ async def _book(resources: Resources, step: Step, orders: Orders, freight: Mappi
         )
         for ref, order in orders.items()
     ]
-    await perform(Book(resources, freight, await maybe_booked(resources, orders)), intents, orders, then=step.through)
+    book = Book(resources, freight, await maybe_booked(resources, orders))
+    await perform(book, intents, orders, read_at=read_at, then=step.through)
 
 
 def _waits(order: OrderRecord, given: OrderRecord) -> bool:
@@ -184,8 +189,7 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
 
     There is neither key nor refusal against a second booking, so the service is read before the first.
     """
-    async with resources.slots.one():
-        shown, unread = await read_each(resources, orders.values())
+    shown, unread = await read_each(resources, orders.values())
     gone = because(ReasonCode.PAID_NOT_SHOWN)
     changes = [order.stays(unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]
     ready: dict[str, OrderRecord] = {}

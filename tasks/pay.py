@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prefect import task
 
@@ -58,6 +58,7 @@ class PaymentBatcher:
         self._resources = resources
         self._step = step
         self._amounts: dict[str, Amount] = {}
+        self._read_at: dict[str, datetime] = {}
         self._shown: dict[str, ServiceOrder] = {}
         self._orders: dict[str, OrderRecord] = {}
         self._batches: dict[Marketplace, Batcher] = {}
@@ -65,7 +66,8 @@ class PaymentBatcher:
 
     async def take(self, orders: Orders) -> None:
         """Read these orders, pay those that are to be paid, and read what was really taken."""
-        amounts, shown = await _read_payable(self._resources, orders)
+        amounts, shown, read_at = await _read_payable(self._resources, orders)
+        self._read_at |= dict.fromkeys(amounts, read_at)
         self._step.seen(*amounts)
         self._amounts |= amounts
         self._shown |= shown
@@ -87,7 +89,8 @@ class PaymentBatcher:
     async def _pay(self, refs: Sequence[str]) -> None:
         amounts = {ref: self._amounts[ref] for ref in refs}
         pay = Pay(self._resources, amounts, await self._maybe_paid(refs))
-        await perform(pay, pay.intents(self._orders), self._orders, limits=_limits(self._resources))
+        read_at = min(self._read_at[ref] for ref in refs)
+        await perform(pay, pay.intents(self._orders), self._orders, limits=_limits(self._resources), read_at=read_at)
 
     async def _maybe_paid(self, refs: Sequence[str]) -> Mapping[str, str]:
         """An unpaid order proves that no payment was lost only where the service debits at once."""
@@ -101,7 +104,7 @@ class PaymentBatcher:
 
 async def read_back(resources: Resources, orders: Orders) -> set[str]:
     """The unpaid orders that the service shows as ours and at our price; the others get the reason why not."""
-    amounts, _ = await _read_payable(resources, orders)
+    amounts, *_ = await _read_payable(resources, orders)
     return {*amounts}
 
 
@@ -113,7 +116,7 @@ async def read_unpaid(resources: Resources, orders: Orders) -> None:
     """
     in_hand = await asyncio.to_thread(resources.ledger.unsettled, orders)
     free = {ref: order for ref, order in orders.items() if ref not in in_hand}
-    payable, _ = await _read_payable(resources, free)
+    payable, *_ = await _read_payable(resources, free)
     await resources.group_commit.change(
         [
             OrderChange(order_ref=ref, state=OrderState.ORDERED, expected=OrderState.HELD, why=PRICE_FELL)
@@ -123,12 +126,15 @@ async def read_unpaid(resources: Resources, orders: Orders) -> None:
     )
 
 
-async def _read_payable(resources: Resources, orders: Orders) -> tuple[dict[str, Amount], dict[str, ServiceOrder]]:
-    """The amount to pay for each of these orders, and as what the service shows them.
+async def _read_payable(
+    resources: Resources, orders: Orders
+) -> tuple[dict[str, Amount], dict[str, ServiceOrder], datetime]:
+    """The amount to pay for each of these orders, as what the service shows them, and when that was read.
 
     Those without an amount are held, wait, or are paid already.
     """
     async with resources.slots.one():
+        read_at = resources.clock()
         shown, unread = await _shown(resources, orders.values())
         unread |= await _contradicted(resources, orders, shown)
     astray = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
@@ -155,7 +161,7 @@ async def _read_payable(resources: Resources, orders: Orders) -> tuple[dict[str,
         if isinstance(verdict, Paid):
             changes.append(_paid(order, verdict, shown[ref], paying))
     await resources.group_commit.change(changes)
-    return {ref: verdict for ref, verdict in verdicts.items() if isinstance(verdict, Amount)}, shown
+    return {ref: verdict for ref, verdict in verdicts.items() if isinstance(verdict, Amount)}, shown, read_at
 
 
 def left_as(order: OrderRecord, left: Left) -> OrderChange:

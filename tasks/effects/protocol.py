@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeVar
 
 from connectors.concurrently import run_all_shielded, run_or_cancel, shield_until_done, wait_all_shielded
@@ -60,6 +61,7 @@ class _Work:
     """What the portions of one `perform` share: `then` gets recorded orders; no more begin once it `is_over`."""
 
     then: Callable[[str], None]
+    read_at: datetime | None = None
     trouble: list[Misconfigured] = field(default_factory=list)
     again: list[TryAgain] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -119,16 +121,17 @@ async def perform(
     orders: Mapping[str, OrderRecord],
     *,
     limits: SpendLimits | None = None,
+    read_at: datetime | None = None,
     then: Callable[[str], None] = ignore,
 ) -> None:
     """Do the action for each order at most once; the ledger has the outcomes afterwards.
 
-    `then` gets each order once its outcome is recorded. Orders whose effect is open (another run's, or one that
-    `settle` could not clear) are left alone. A cancellation takes effect once no call is on the wire any more and
-    everything is recorded. Raises `TryAgain` while the service is away and a further try of the task may bring the
-    rest, `Misconfigured` when the service refuses the account.
+    `then` gets each order once its outcome is recorded; the orders were read at `read_at`, else just now. Those whose
+    effect is open (another run's, or one that `settle` could not clear) are left alone. A cancellation takes effect
+    once no call is on the wire any more and everything is recorded. Raises `TryAgain` while the service is away and a
+    further try of the task may bring the rest, `Misconfigured` when the service refuses the account.
     """
-    work = _Work(then)
+    work = _Work(then, read_at)
     await shield_until_done(_in_portions(work, kind, intents, orders, limits), on_cancel=work.cancelled.set)
 
 
@@ -156,7 +159,7 @@ async def _in_portions(
 ) -> None:
     """Claim no more than can leave now; what can leave waits for no other."""
     resources, requests = kind.resources, _batches(kind, orders, intents)
-    fresh_until = resources.clock() + resources.lease
+    fresh_until = (work.read_at or resources.clock()) + resources.lease
     portions: list[asyncio.Task[None]] = []
     try:
         while requests and not work.is_over and not work.again:
@@ -206,7 +209,7 @@ async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimi
     reading, of a price say, is too old by then, and another try of the task repeats it.
     """
     left, vain, resources = list(intents), 0, chunk.resources
-    fresh_until = resources.clock() + resources.lease
+    fresh_until = (chunk.work.read_at or resources.clock()) + resources.lease
     try:
         while left:
             before = len(left)

@@ -339,8 +339,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=BOOK_TASK,
-                old="        shown, unread = await read_each(resources, orders.values())\n",
-                new="        return dict(orders)\n",
+                old="    shown, unread = await read_each(resources, orders.values())\n",
+                new="    return dict(orders)\n",
             ),
         ),
         found_by="tests/tasks/test_effect_path.py::test_an_order_that_shows_a_shipment_is_not_booked_again",
@@ -369,6 +369,18 @@ MUTANTS = (
         ),
         found_by="tests/tasks/test_steps.py::"
         "test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_it_is_paid",
+    ),
+    Mutant(
+        name="paid-after-a-sleep",
+        means="a price that rose while the laptop slept is paid, and what was booked meanwhile is booked again",
+        edits=(
+            Edit(
+                file=EFFECTS,
+                old="fresh_until = (work.read_at or resources.clock())",
+                new="fresh_until = resources.clock()",
+            ),
+        ),
+        found_by="tests/tasks/test_effect_path.py::test_an_order_that_was_read_before_the_machine_slept_is_not_booked",
     ),
     Mutant(
         name="booking-sent-again-when-not-seen",

@@ -72,7 +72,7 @@ class Scene:
         order = now(self.runs[run])
         if order.state is OrderState.PAID:
             quote = FreightQuote(render_id=render_id, services=(FREIGHT,))
-            chosen = {"A-1": ChosenFreight(quote=quote, service=FREIGHT)}
+            chosen = {"A-1": ChosenFreight(quote=quote, service=FREIGHT, read_at=self.clock())}
             await book_shipments.fn(self.runs[run], Step.of({"A-1": order}), chosen, label="1 of 1")
 
     async def night(self, render_id: str) -> None:

@@ -102,7 +102,7 @@ async def test_an_order_that_is_being_refunded_is_not_booked(
 
     monkeypatch.setattr("tasks.effects.book.book", book)
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUNDING)])
-    chosen = ChosenFreight(quote=quote(500), service=FREIGHT)
+    chosen = ChosenFreight(quote=quote(500), service=FREIGHT, read_at=resources.clock())
     await book_shipments.fn(resources, Step.of({"A-1": order}), {"A-1": chosen}, label="1 of 1")
     assert (booked, now(resources).state) == ([], OrderState.REFUNDING)
 
@@ -200,6 +200,47 @@ async def test_an_order_to_which_a_person_said_no_is_not_paid(resources: Resourc
     for seen in (order, now(resources)):
         await pay_orders.fn(resources, Step.of({"A-1": seen}), label="1 of 1")
         assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
+
+
+async def test_an_order_that_was_read_before_the_machine_slept_is_not_paid(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch, clock: MovableClock
+) -> None:
+    """Its price may have risen overnight, and no payment call takes an amount."""
+    order, right = at(resources), GroupCommit.effects_of
+    channel.show("77", ServiceStatus.UNPAID)
+
+    async def slept(commits: GroupCommit, order_refs: Sequence[str]) -> Any:
+        clock.advance(8 * 3600)
+        return await right(commits, order_refs)
+
+    monkeypatch.setattr(GroupCommit, "effects_of", slept)
+    await pay_orders.fn(resources, Step.of({"A-1": order}), label="1 of 1")
+    assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
+    assert "too old" in now(resources).reason
+
+
+async def test_an_order_that_was_read_before_the_machine_slept_is_not_booked(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch, clock: MovableClock
+) -> None:
+    """A person may have booked it meanwhile, and a second booking is refused by nothing."""
+    order, booked = paid(resources), []
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+
+    async def render(*_: Any) -> FreightQuote:
+        clock.advance(8 * 3600)
+        return quote(500)
+
+    async def book(*given: Any) -> Shipment:
+        booked.append(given)
+        return Shipment(shipment_order_id="S", tracking_numbers=())
+
+    monkeypatch.setattr(book_shipment, "render", render)
+    monkeypatch.setattr("tasks.effects.book.book", book)
+    found: PartialResults[str, ChosenFreight] = PartialResults()
+    await render_freights.fn(resources, Step.of({"A-1": order}), found, label="1 of 1")
+    await book_shipments.fn(resources, Step.of({"A-1": now(resources)}), found, label="1 of 1")
+    assert (now(resources).state, booked) == (OrderState.PAID, [])
+    assert "too old" in now(resources).reason
 
 
 async def test_a_payment_for_nothing_is_looked_at_again(resources: Resources, channel: FakeChannel) -> None:

@@ -147,10 +147,14 @@ async def test_no_more_is_claimed_than_can_leave(resources: Resources) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 1])
+@pytest.mark.parametrize("aged_s", [0, 60])
 async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_it_is_paid(
-    resources: Resources, clock: MovableClock, left: int
+    resources: Resources, clock: MovableClock, left: int, aged_s: int
 ) -> None:
-    """The price may have risen meanwhile: nothing is claimed, and a further try, or else the next run, looks again."""
+    """The price may have risen meanwhile: nothing is claimed, and a further try, or else the next run, looks again.
+
+    The time from the reading to the first claim counts.
+    """
 
     class Priced(FakeKind):
         rests_on_a_reading: ClassVar[bool] = True
@@ -161,10 +165,14 @@ async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_i
     if left:
         resources.client.breaker = CircuitBreaker(at_once=4, patience_s=600)
     token = tries.set(Tries(1, left))
-    paying = asyncio.create_task(perform(Priced(resources, service), wanted, resources.ledger.orders(REFS)))
+    read_at = clock()
+    clock.advance(aged_s)
+    paying = asyncio.create_task(
+        perform(Priced(resources, service), wanted, resources.ledger.orders(REFS), read_at=read_at)
+    )
     tries.reset(token)
     await asyncio.sleep(0.01)
-    clock.advance(61)
+    clock.advance(61 - aged_s)
     resources.slots.release(taken)
     if left:
         with pytest.raises(TryAgain, match="1 order to create left"):

@@ -58,7 +58,7 @@ def test_a_fact_fills_its_columns(fact: OrderUpdate, columns: dict[str, Any]) ->
 
 def test_a_booking_fills_what_was_chosen_too() -> None:
     """What the service merely shows as booked leaves the order's freight as it is."""
-    chosen = ChosenFreight(quote=FreightQuote(render_id="r", services=(SERVICE,)), service=SERVICE)
+    chosen = ChosenFreight(quote=FreightQuote(render_id="r", services=(SERVICE,)), service=SERVICE, read_at=NOON)
     seen = OrderUpdate.booked(STANDS, shipment=SHIPMENT, at=NOON).columns
     ours = OrderUpdate.booked(STANDS, shipment=SHIPMENT, at=NOON, freight=chosen).columns
     assert {**BOOKED, "shipment": seen["shipment"]} == seen
