@@ -222,13 +222,18 @@ def refresh(root: Path) -> None:
 
 @contextmanager
 def _duck(root: Path, work: Path) -> Iterator[DuckDBPyConnection]:
-    """A connection whose errors are `SnapshotDamaged`."""
     import duckdb
 
+    with _in_words(root, duckdb.Error), connected(memory_mb=MEMORY_MB, work=work) as connection:
+        yield connection
+
+
+@contextmanager
+def _in_words(root: Path, *faults: type[Exception]) -> Iterator[None]:
+    """Make these errors `SnapshotDamaged`."""
     try:
-        with connected(memory_mb=MEMORY_MB, work=work) as connection:
-            yield connection
-    except duckdb.Error as error:
+        yield
+    except faults as error:
         raise SnapshotDamaged(
             f"the folders of tables in {root} stay as they were ({type(error).__name__}); the next write tries again"
         ) from error
@@ -325,9 +330,10 @@ class Merging:
 
     def _newest(self, table: Table, paths: Sequence[Path], known: pa.Table, rows_beside: int) -> NewestRows:
         """The rows that win; `rows_beside` are in the largest file that they may go into."""
-        rows = rows_in(paths, table).count_rows() if paths else 0
-        is_few = rows <= FEW and known.num_rows <= FEW and (not rows or rows_beside <= MANY)
-        return FewRows(table, paths, known) if is_few else ManyRows(self.connect(), table, paths, known)
+        with _in_words(self.root, *FAULTS):
+            rows = rows_in(paths, table).count_rows() if paths else 0
+            is_few = rows <= FEW and known.num_rows <= FEW and (not rows or rows_beside <= MANY)
+            return FewRows(table, paths, known) if is_few else ManyRows(self.connect(), table, paths, known)
 
     def _touched(self, table: Table, paths: Sequence[Path]) -> pc.Expression | None:
         """The condition on rows of the state that may go: by their keys, or since their snapshot changed."""
@@ -354,9 +360,13 @@ class Merging:
         place = f"{table.name}/{month}.parquet"
         staged = _staged(self.root, place)
         with Growing(staged, table.schema) as file:
-            for rows in newest.of_month(month, self.root / kept.path if kept else None):
+            for rows in self._read(newest.of_month(month, self.root / kept.path if kept else None)):
                 file.take(rows.cast(table.schema))
         return described(staged, table.name, place, file.rows, table.version)
+
+    def _read(self, parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        with _in_words(self.root, *FAULTS):
+            yield from parts
 
 
 def damaged_files(root: Path) -> list[Path]:

@@ -260,10 +260,15 @@ def _newest(
     paths: Sequence[Path], table: Table, columns: Sequence[str], until: str, where: Expression | None
 ) -> pa.Table:
     """The newest row of each key; the condition is about these rows."""
-    with TemporaryDirectory() as work, connected(memory_mb=MEMORY_MB, work=Path(work)) as connection:
-        connection.register("history", rows_in(paths, table))
-        newest = f"{table.newest('history', until or 'TRUE')} ORDER BY {', '.join(table.key)}"
-        rows = connection.sql(newest).to_arrow_table().cast(table.schema)
+    import duckdb
+
+    newest = f"{table.newest('history', until or 'TRUE')} ORDER BY {', '.join(table.key)}"
+    try:
+        with TemporaryDirectory() as work, connected(memory_mb=MEMORY_MB, work=Path(work)) as connection:
+            connection.register("history", rows_in(paths, table))
+            rows = connection.sql(newest).to_arrow_table().cast(table.schema)
+    except duckdb.Error as error:  # a damaged file, or too little memory
+        raise pa.ArrowInvalid(words_of(error)) from error
     return (rows if where is None else rows.filter(where)).select(columns)
 
 

@@ -158,6 +158,23 @@ def test_a_damaged_file_is_not_read_and_the_next_write_makes_it_anew(tmp_path: P
     assert plain(tmp_path) == {"A-1": "booked", "A-2": "held"}
 
 
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+@pytest.mark.parametrize("cause", ["state gone", "row gone"])
+def test_a_damaged_snapshot_of_long_ago_fails_no_later_write(tmp_path: Path, cause: str, damage: str) -> None:
+    """It is read where the state is made anew. Later readers tell of it, and what was written counts."""
+    old = write(tmp_path, "spring", orders=[order("A-1", paid_minor=1)])
+    write(tmp_path, "now", orders=[order("A-1"), order("A-2")], at=AT + MONTH)
+    path = tmp_path / old.files[0].path
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] if damage == "cut" else content[:4] + bytes(300) + content[304:])
+    if cause == "state gone":
+        (tmp_path / STATE).unlink()
+    write(tmp_path, "now", orders=[order("A-2", state="held")], at=AT + 2 * MONTH)
+    verify_snapshot(tmp_path, "now")
+    with pytest.raises(SnapshotError, match="spring"):
+        Snapshots(tmp_path).table("orders")
+
+
 def test_damage_is_found_and_mended_by_a_command(tmp_path: Path) -> None:
     write(tmp_path, "a", orders=[order("A-1")])
     path = tmp_path / "orders/2026-01.parquet"
