@@ -14,6 +14,7 @@ from prefect import flow
 from connectors.callbacks.schema import Callback
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import LEASE, Tickets
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
 from connectors.snapshots.tables.callbacks import CALLBACKS
@@ -66,7 +67,8 @@ async def lease_renewed(tickets: Tickets, ticket: str) -> AsyncIterator[None]:
     async def renew() -> None:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 4)
-            await asyncio.to_thread(tickets.renew, ticket)
+            with suppress(LedgerUnusable):  # for a moment
+                await asyncio.to_thread(tickets.renew, ticket)
 
     renewing = asyncio.create_task(renew())
     try:

@@ -304,7 +304,7 @@ def _to_watch(
     return {
         ref: one.state
         for ref, one in standing_of(ledger, states=states, order_refs=opened).items()
-        if not (ref in later and ref not in opened and one.state in TRAVELLING)
+        if not (ref in later and ref not in opened and one.state in (*TRAVELLING, OrderState.HELD))
         and (ref in opened or one.state is OrderState.PAYMENT_PENDING or _is_followed(one))
         and (only is None or ref in only)
     }

@@ -11,6 +11,7 @@ from prefect import task
 
 from connectors.concurrently import concurrently
 from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
     MAY_ASK,
@@ -164,7 +165,7 @@ def _require_known(resources: Resources, earlier: Sequence[Refund]) -> None:
         effect = asking(resources, refund)
         if refund.state is RefundState.ASKING and effect and effect.status in OPEN:
             raise RefundFault(standing(refund))
-        for one in _modifications(resources, refund):
+        for one in _modifications(resources.ledger, refund):
             if one.status in OPEN:
                 raise RefundFault(f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}")
 
@@ -268,12 +269,15 @@ def _modified(refund: Refund, request: RefundRequest) -> Refund:
 
 
 def _next_part(resources: Resources, refund: Refund) -> str:
-    done = [one for one in _modifications(resources, refund) if one.status is EffectStatus.DONE]
-    return f"{refund.effect_part}{MODIFY}{len(done) + 1}"
+    return f"{refund.effect_part}{MODIFY}{len(done_modifications(resources.ledger, refund)) + 1}"
 
 
-def _modifications(resources: Resources, refund: Refund) -> list[EffectRecord]:
-    effects = resources.ledger.effects_of([refund.order_ref])
+def done_modifications(ledger: Ledger, refund: Refund) -> list[EffectRecord]:
+    return [one for one in _modifications(ledger, refund) if one.status is EffectStatus.DONE]
+
+
+def _modifications(ledger: Ledger, refund: Refund) -> list[EffectRecord]:
+    effects = ledger.effects_of([refund.order_ref])
     return [effect for effect in effects if effect.part.startswith(f"{refund.effect_part}{MODIFY}")]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 
 from prefect import task
 
@@ -33,6 +34,8 @@ from tasks.engine.tries import this_try
 from tasks.pay import left_as, record_paid
 
 MOST_WORD = 64
+HOURLY_FOR = timedelta(days=7)
+"""Held orders are read each hour for so long, then as parcels without news."""
 
 
 @task(task_run_name="track {label}", **RETRYING)
@@ -82,7 +85,9 @@ async def follow_parcels(
         )
     finally:  # what was read is written, also where some could not be asked
         hours = parse_hours(resources.settings.poll_h)
-        travelling = [one for one in left.values() if one.state in TRAVELLING]
+        since = resources.clock() - HOURLY_FOR
+        held = {one.order_ref for one in left.values() if one.state is OrderState.HELD and one.updated_at < since}
+        travelling = [one for one in left.values() if one.state in TRAVELLING or one.order_ref in held]
         polled = {
             one.order_ref: (one.booked_at or one.updated_at, hours.get(one.marketplace, 0))
             for one in travelling

@@ -55,10 +55,13 @@ class RefundRows(LedgerRows):
     def follow(self, refund: Refund, events: Sequence[RefundEvent]) -> int:
         """Write a refund's new state and its events, in one commit; returns how many events were new.
 
-        The service lists all events each time. The order's `refunded_minor` is kept as the sum over its refunds, which
-        is no more than was paid: it makes room in budgets, and one refund may be shown under two ids.
+        The service lists all events each time, the newest first or last (assumed). The order's `refunded_minor` is kept
+        as the sum over its refunds, which is no more than was paid: it makes room in budgets, and one refund may be
+        shown under two ids.
         """
         now = self._ledger.clock()
+        if events and events[0].occurred_at > events[-1].occurred_at:
+            events = events[::-1]
         rows = [_event_row(refund, place, event, now) for place, event in enumerate(events, start=1)]
         with self._ledger.transaction([refund.order_ref]) as connection:
             # another refund of the order may be followed at this moment: the sum below must see both

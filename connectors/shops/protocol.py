@@ -7,7 +7,7 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -29,6 +29,8 @@ T = TypeVar("T")
 TIMEOUT_S = 30.0
 AT_ONCE = 4
 """Calls to one shop: both shops allow few a second."""
+THROTTLED = "THROTTLED"
+PAUSES_S = (3.0, 10.0, 30.0)
 MAY_BE_UNDER_WAY = (408, 409, 423, 425)
 
 
@@ -107,7 +109,7 @@ class ShopCalls:
         status, code = answer.status, str(given.get("code") or answer.status)
         if status == 429:
             wait = retry_after_s(answer.headers, time.time())
-            raise NotSent("too many calls", retry_after_s=wait, operation=self._name, status=status)
+            raise NotSent("too many calls", retry_after_s=wait, operation=self._name, status=status, code=THROTTLED)
         if status in (401, 403):
             raise Misconfigured(f"{self._name} refuses the credentials: {words}", status=status)
         if 300 <= status < 400 or status == 402 or (status == 404 and code == "404"):
@@ -117,6 +119,19 @@ class ShopCalls:
         if not 200 <= status < 300 or found is None:
             raise Unanswered(words, operation=self._name, status=status)
         return found
+
+
+async def patiently(read: Callable[[], Awaitable[T]]) -> T:
+    """What `read` answers, asked anew after a pause while it has too many calls: a nightly reading can wait."""
+    for pause_s in PAUSES_S:
+        try:
+            return await read()
+        except NotSent as error:
+            wait_s = error.retry_after_s or pause_s
+            if error.code != THROTTLED or wait_s > PAUSES_S[-1]:
+                raise
+            await asyncio.sleep(wait_s)
+    return await read()
 
 
 def fitting(kind: type[T], found: object) -> T:

@@ -18,11 +18,12 @@ from domain.follow_ups import as_text, moment_of
 from domain.messages import Message
 from domain.states import NEEDS_A_PERSON
 from flows.answers.todo import NOT_OVER
-from flows.notify.news import REFUND_WAITS, of_calls, of_doubts, of_refunds
+from flows.notify.news import REFUND_WAITS, of_calls, of_doubts, of_refund
 from flows.notify.outbox import enqueue, outages_notified, run_link, service_back
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import Resources, open_resources, utc_now
+from tasks.refund import done_modifications
 from tasks.snapshot import snapshot_moved
 
 LEAST_S = 60.0
@@ -102,7 +103,8 @@ def refund_messages(resources: Resources) -> list[Message]:
     """The messages of refunds that need a person and were not enqueued before: else each run would write."""
     ledger, now = resources.ledger, resources.clock()
     waiting = ledger.refunds.in_states(REFUND_WAITS)
-    messages = [(one.order_ref, message) for one in waiting for message in of_refunds([one], now)]
+    asked = [(one, len(done_modifications(ledger, one))) for one in waiting]
+    messages = [(one.order_ref, message) for one, count in asked for message in of_refund(one, now, modified=count)]
     known = ledger.outbox.known(message.cause for _, message in messages)
     new = [(ref, message) for ref, message in messages if message.cause not in known]
     orders = standing_of(ledger, order_refs={ref for ref, _ in new})

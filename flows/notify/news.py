@@ -170,15 +170,18 @@ def stuck_cause(parcel: tuple[str, str]) -> str:
     return f"stuck:{':'.join(parcel)}"
 
 
-def of_refunds(refunds: Iterable[Refund], now: datetime) -> Iterator[Message]:
-    """The message of each refund that waits for a person, and two days before its date the reminder."""
-    for one in refunds:
-        by = f", by {one.deadline:%Y-%m-%d %H:%M} UTC" if one.deadline else ""
-        what, key = f"{one.order_ref}: {one.kind} of {one.asked}", f"{one.key}:{one.state}{by}"
-        subject, why = f"{what} {REFUND_WAITS[one.state]}{by}", standing(one)
-        yield alert(f"refund:{key}", MessageKind.REFUND, subject, why)
-        if one.deadline and one.deadline - REMIND_AHEAD <= now < one.deadline:
-            yield replace(alert(f"refund-ends:{key}", MessageKind.RETURN_ENDS, subject, why), until=one.deadline)
+def of_refund(one: Refund, now: datetime, *, modified: int = 0) -> Iterator[Message]:
+    """The message of a refund that waits for a person, and two days before its date the reminder.
+
+    Once more after each time that it was `modified`: it may have been refused again.
+    """
+    by = f", by {one.deadline:%Y-%m-%d %H:%M} UTC" if one.deadline else ""
+    what = f"{one.order_ref}: {one.kind} of {one.asked}"
+    key = f"{one.key}:{one.state}{by}" + (f":{modified}" if modified else "")
+    subject, why = f"{what} {REFUND_WAITS[one.state]}{by}", standing(one)
+    yield alert(f"refund:{key}", MessageKind.REFUND, subject, why)
+    if one.deadline and one.deadline - REMIND_AHEAD <= now < one.deadline:
+        yield replace(alert(f"refund-ends:{key}", MessageKind.RETURN_ENDS, subject, why), until=one.deadline)
 
 
 def of_arrived(arrived: Mapping[str, datetime], days: int, now: datetime) -> list[Message]:

@@ -12,7 +12,7 @@ from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.effects import Action, Claim, ResolutionKind
+from domain.effects import Action, Claim, EffectStatus, ResolutionKind
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -66,7 +66,9 @@ class Cancel(EffectKind):
         if order.state is not OrderState.UNKNOWN:
             return order.state
         if order.paid_minor is None:
-            return OrderState.ORDERED
+            payments = self.resources.ledger.effects_of([order.order_ref], Action.PAY)
+            is_accepted = any(one.status is EffectStatus.DONE for one in payments)
+            return OrderState.PAYMENT_PENDING if is_accepted else OrderState.ORDERED
         return OrderState.PAID if order.paid <= order.payable else OrderState.HELD
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from connectors.shops.protocol import WaitingLine, WaitingOrder
 from connectors.shops.requests import rewrite, unknown_orders, waiting_without, write_requests
 from connectors.shops.shopify import Shopify
 from connectors.shops.woocommerce import WooCommerce
-from connectors.xportcn.errors import Refused, Unanswered
+from connectors.xportcn.errors import NotSent, Refused, Unanswered
 from flows import exchange as flow
 from flows.notify.news import of_left_out
 from tests.clock import MovableClock
@@ -203,3 +204,30 @@ def test_untaken_files_lose_the_orders_to_forget(tmp_path: Path) -> None:
     )
     parsed = read_request_file(tmp_path / "read-from-shopify.csv", book=BOOK)
     assert ([one.order_ref for one in parsed.orders], parsed.faults) == (["S-2"], ())
+
+
+@pytest.mark.parametrize(
+    ("name", "busy"),
+    [
+        ("woocommerce", (429, {"message": "slow down"})),
+        ("shopify", (200, {"errors": [{"extensions": {"code": "THROTTLED"}}]})),
+    ],
+)
+async def test_a_shop_with_too_many_calls_is_read_on_after_a_pause(
+    server: ShopServer, monkeypatch: pytest.MonkeyPatch, name: str, busy: tuple[int, Any]
+) -> None:
+    """Else each night would begin at the first page and meet the same limit."""
+    pauses, answer, calls = list[float](), server.answer, count()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("connectors.shops.protocol.asyncio.sleep", sleep)
+    monkeypatch.setattr(server, "answer", lambda *call: busy if next(calls) % 3 == 0 else answer(*call))
+    assert [*(await waiting(name)).values()] == ["", ""]
+    assert {*pauses} == {3.0}
+    monkeypatch.setattr(server, "answer", lambda *_: busy)
+    pauses.clear()
+    with pytest.raises(NotSent, match="too many calls"):
+        await waiting(name)
+    assert pauses == [3.0, 10.0, 30.0]

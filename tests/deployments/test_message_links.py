@@ -43,7 +43,7 @@ from flows.notify.news import (
     of_findings,
     of_first_payments,
     of_parcels,
-    of_refunds,
+    of_refund,
 )
 from flows.notify.outbox import enqueue, service_away, service_back
 from tests.deployments.test_alerts import NOW, _late, _messages, _news, _run, ago
@@ -116,7 +116,7 @@ def of_results() -> list[Message]:
         of_faults("may.csv", "0a1b", "1 fault", [Fault(2, "item", "none")]),
         *of_book(news_of(rows, {rows[0]: judge_least(rows[0], None)}, {})),
         *of_parcels({"A-1": NOW}, [("A-2", "FAR1")], [], days=7),
-        *of_refunds([refund(RefundState.TO_RETURN, BY)], NOW),
+        *of_refund(refund(RefundState.TO_RETURN, BY), NOW),
         *of_arrived({"A-1": NOW - timedelta(days=6)}, 7, NOW),
         *of_first_payments({Marketplace.TAOBAO: first}),
         *of_findings([differs], "1 order"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import pytest
 import tasks.parcels_received
 from connectors.callbacks.schema import Callback
 from connectors.callbacks.store import CallbackStore
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.marketplaces import Offering
@@ -31,7 +33,7 @@ from domain.reasons import earlier
 from domain.received import CallbackKind
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
-from flows.callbacks import CallbackReport, handle_callbacks
+from flows.callbacks import CallbackReport, handle_callbacks, lease_renewed
 from flows.sync_tracking import summary_of, track
 from tasks.engine.resources import Resources
 from tasks.refund import follow_refunds
@@ -420,3 +422,18 @@ async def test_a_parcel_heavier_than_those_before_it_is_told(
         "Parcel ELSE of order B-3 at the warehouse needs a person. The service shows no such parcel for this order: "
         "its report is not believed.",
     ]
+
+
+async def test_a_database_that_is_away_for_a_moment_does_not_end_the_renewing(clock: MovableClock) -> None:
+    """Else the messages would go to a second run while this one works on them, and count a death."""
+    tries = iter([LedgerUnusable("away"), None, None])
+    renewed = asyncio.Event()
+
+    class Renewing:
+        def renew(self, ticket: str) -> None:
+            if error := next(tries):
+                raise error
+            renewed.set()
+
+    async with lease_renewed(cast(Any, Renewing()), "1"):
+        await asyncio.wait_for(renewed.wait(), 5)

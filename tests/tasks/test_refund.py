@@ -18,6 +18,7 @@ from connectors.marketplaces.protocol import Ability, RefundRequest, Target
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from domain.after_sale import (
     NOTHING,
+    RefundEvent,
     RefundFault,
     RefundKind,
     RefundOption,
@@ -32,6 +33,7 @@ from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import unfinished_of
+from flows.batch.opening import refund_messages
 from flows.cancel_orders import dry_run_of
 from tasks.after_sale import require_receivable
 from tasks.effects.kinds import settle_open
@@ -304,3 +306,34 @@ async def test_more_than_was_paid_never_comes_back(
     [trouble] = (await follow_refunds.fn(resources, refunds, label="1 of 1")).values()
     assert "5.00 CNY was paid: not believed" in str(trouble)
     assert (order(resources).state, order(resources).refunded) == (OrderState.REFUNDING, NOTHING)
+
+
+async def test_events_that_the_service_lists_newest_first_are_kept_once_each(
+    resources: Resources, service: FakeAfterSale, clock: MovableClock
+) -> None:
+    paid_order(resources)
+    await run(resources)
+    for day, status in enumerate(("asked", "agreed")):
+        at = clock() + timedelta(days=day)
+        event = RefundEvent(occurred_at=at, status=status, role="system", description="")
+        service.refunds["R1"] = replace(service.refunds["R1"], events=(event, *service.refunds["R1"].events))
+        await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    assert [(row["sequence"], row["status"]) for row in resources.ledger.refunds.events()] == [
+        (1, "asked"),
+        (2, "agreed"),
+    ]
+
+
+async def test_each_refusal_of_a_refund_that_was_modified_is_told(resources: Resources, service: FakeAfterSale) -> None:
+    """The row and its state are the same: else who asked anew would wait while the time to answer passes."""
+    paid_order(resources)
+    await run(resources)
+    service.abilities = frozenset({Ability.MODIFY})
+    told = []
+    for _ in range(2):
+        service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
+        await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+        told.append(len(messages := refund_messages(resources)))
+        resources.ledger.outbox.put(*messages)
+        await run(resources)
+    assert told == [1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -21,7 +22,8 @@ from flows.answers.resolve import resolve
 from flows.batch.follow_up import next_follow_up
 from flows.cancel_orders import dry_run_of
 from tasks.after_sale import confirm_cancellations
-from tasks.effects.cancel import ACCEPTED
+from tasks.effects.cancel import ACCEPTED, Cancel
+from tasks.effects.kind import Attempt
 from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
@@ -385,3 +387,16 @@ async def test_a_refusal_that_the_contract_lists_holds_the_order_with_its_remedy
     channel.says = no
     await pay(resources)
     assert standing(resources) == (OrderState.HELD, f"not paid: {no.message or '–'}. Mend that and run again")
+
+
+async def test_an_order_that_was_not_cancelled_still_waits_for_its_accepted_payment(
+    resources: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """Tracking reads what waits for its payment, and not what is only ordered."""
+    accepts(channel, resources, clock)
+    await pay(resources)
+    before = resources.ledger.orders(["A-1"])["A-1"]
+    assert before.state is OrderState.PAYMENT_PENDING
+    (effect,) = resources.ledger.effects_of(["A-1"], Action.PAY)
+    attempt = Attempt(order=replace(before, state=OrderState.UNKNOWN), effect=effect)
+    assert Cancel(resources).state_if_not_done(attempt) is OrderState.PAYMENT_PENDING

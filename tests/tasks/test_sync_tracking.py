@@ -191,3 +191,20 @@ async def test_each_parcel_that_goes_back_is_told_even_if_the_run_ends_right_aft
     report = await track(resources, 10)
     assert report.returned == ["B-1"]
     assert resources.ledger.outbox.causes_after("returned:") == ["B-1:SF1", "B-1:SF2"]
+
+
+async def test_an_order_that_is_held_for_a_week_is_not_read_each_hour_any_more(
+    resources: Resources, channel: CountingChannel, clock: MovableClock
+) -> None:
+    """A closed or lost one may stay held for years, and a day has so many calls; a person reads it all the same."""
+    ordered(resources, "B-1", "71", OrderState.PAID, OrderState.HELD)
+    shown(channel)
+    reads = []
+    for hours in (1, 1, 24 * 7, 1, 1):
+        clock.advance(hours * 3600)
+        channel.reads.clear()
+        await track(resources, 10, due_only=True)
+        reads.append(len(channel.reads))
+    assert reads == [1, 1, 1, 0, 0]
+    await track(resources, 10)
+    assert len(channel.reads) == 1

@@ -30,7 +30,7 @@ from domain.spares import judge_least, news_of, notified_by
 from domain.states import OrderState
 from flows.answers.todo import ToDo
 from flows.messages import digest_of
-from flows.notify.news import of_arrived, of_batch, of_book, of_faults, of_parcels, of_refunds, of_stuck
+from flows.notify.news import of_arrived, of_batch, of_book, of_faults, of_parcels, of_refund, of_stuck
 from flows.notify.outbox import outages_notified, service_away, service_back
 from flows.prefect_ui.events import budget_used_up
 from tasks.engine.progress import notify_listeners
@@ -364,14 +364,14 @@ def test_an_agreed_return_is_told_with_its_date_and_again_two_days_before_it_is_
     """The reminder is due for two days, and no longer than the date."""
     by = clock() + timedelta(days=7)
     agreed = refund(RefundState.TO_RETURN, by)
-    (first,) = of_refunds([agreed], clock())
+    (first,) = of_refund(agreed, clock())
     assert first.subject == "R-04: return of 13.83 CNY is agreed, send the goods back, by 2026-01-08 12:00 UTC"
     assert "What to do: send the goods back, then: sourcing return R-04 --company CODE --number NUMBER." in first.body
-    assert [one.cause for one in of_refunds([agreed], clock() + timedelta(days=4))] == [first.cause]
-    _, reminder = of_refunds([agreed], clock() + timedelta(days=5))
+    assert [one.cause for one in of_refund(agreed, clock() + timedelta(days=4))] == [first.cause]
+    _, reminder = of_refund(agreed, clock() + timedelta(days=5))
     assert (reminder.kind, reminder.until, reminder.subject) == (MessageKind.RETURN_ENDS, by, first.subject)
-    assert len([*of_refunds([agreed], by)]) == 1
-    (refused,) = of_refunds([refund(RefundState.REFUSED)], by)
+    assert len([*of_refund(agreed, by)]) == 1
+    (refused,) = of_refund(refund(RefundState.REFUSED), by)
     assert len({first.cause, reminder.cause, refused.cause}) == 3
 
 
@@ -385,11 +385,13 @@ def test_an_agreed_return_is_told_with_its_date_and_again_two_days_before_it_is_
 def test_a_refused_refund_is_told_with_its_reason_and_how_to_ask_again(
     state: RefundState, subject: str, why: str, clock: MovableClock
 ) -> None:
-    (told,) = of_refunds([refund(state)], clock())
+    (told,) = of_refund(refund(state), clock())
     assert told.subject == f"R-04: return of 13.83 CNY {subject}"
     assert why in told.body.replace("The s", "the s")
     assert "not as described" in told.body
     assert "ask again: sourcing refund R-04 --reason REASON" in told.body
+    (again,) = of_refund(refund(state), clock(), modified=1)  # and it was refused once more
+    assert again.cause != told.cause
 
 
 def test_the_time_in_which_goods_can_go_back_is_told_once_before_it_is_over(
