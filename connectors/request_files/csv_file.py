@@ -14,6 +14,7 @@ from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW, UNNAMED
 
 DELIMITERS = ",;\t"
+LEFT_OUT = "Excel leaves out empty cells at the end of rows: save as XLSX, or fill the last column of each row"
 LONGEST_ROW = 2**18  # characters, over all lines of one row
 
 
@@ -125,4 +126,6 @@ def _begin(columns: list[str], table: RowSink) -> bool:
 
 def _ragged(record: list[str], columns: list[str]) -> str:
     """The fault of a row whose cells have probably shifted: even those that fit mislead."""
-    return f"this row has {len(record)} cells where the header has {len(columns)}; check its separators and quotes"
+    lengths = f"this row has {len(record)} cells where the header has {len(columns)}"
+    hint = f". {LEFT_OUT}" if len(record) < len(columns) else ""
+    return f"{lengths}; check its separators and quotes{hint}"

@@ -217,7 +217,11 @@ def _csv_files() -> Iterator[BadFile]:
     yield BadFile("sep line", "csv", b"sep=;\r\n" + good, "begins with 'sep=;'; delete that line")
     yield BadFile("open quote", "csv", good[:-1], "line 2 can't be read as CSV")
     yield BadFile("text after a quote", "csv", good.replace(b'"Jane Doe"', b'"Jane"Doe'), "line 2 can't be read as CSV")
-    yield BadFile("short row", "csv", good + b"\r\nA-2,taobao", "row 3: this row has 2 cells where the header has 16")
+    short = (
+        "row 3: this row has 2 cells where the header has 16; check its separators and quotes. Excel leaves out empty "
+        "cells at the end of rows: save as XLSX, or fill the last column of each row"
+    )
+    yield BadFile("short row", "csv", good + b"\r\nA-2,taobao", short)
     yield BadFile("long row", "csv", good + b",x", "row 2: this row has 17 cells where the header has 16")
     yield BadFile("NUL", "csv", good + b"\r\n" + b"x" * 5000 + b"\0", "line 3 holds NUL characters")
     yield BadFile("empty", "csv", b"", "row 1: the file has no data rows")
