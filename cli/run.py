@@ -249,9 +249,9 @@ def print_report(report: BatchReport) -> None:
 
 
 def _spent(report: BatchReport) -> str:
-    from flows.prefect_ui.artifacts import freight_words
+    from flows.prefect_ui.markdown import booked_freight
 
-    total = f"spent on this batch in all: {Money(report.spent_fen)}{freight_words(report, ', and ')}"
+    total = f"spent on this batch in all: {Money(report.spent_fen)}{booked_freight(report, ', and ')}"
     if not report.bought_this_run:
         return f"This run bought nothing; {total}"
     bought = pluralize(report.bought_this_run, "order")

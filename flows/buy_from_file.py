@@ -23,9 +23,10 @@ from flows.batch.reporting import batch_report, ended, notifies_when_stopped, sh
 from flows.batch.request_batches import FETCHED, PASTED, note_missing, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for
-from flows.prefect_ui.artifacts import artifact_key, counts_of, shown_whole
+from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
+from flows.prefect_ui.markdown import counts_of, shown_whole
 from flows.prefect_ui.parameters import (
     BatchName,
     DryRun,

@@ -34,8 +34,9 @@ from flows.buy_from_file import buy_from_file
 from flows.notify.news import of_faults
 from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
-from flows.prefect_ui.artifacts import artifact_key, counts_of, show_table, with_what_waits
+from flows.prefect_ui.artifacts import artifact_key, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import EXPECTED, best_effort, rename_run, report_expected_errors, run_logger
+from flows.prefect_ui.markdown import counts_of
 from flows.prefect_ui.parameters import Limits, Requests, Speed
 from flows.reconcile import end_personal_data
 from tasks.engine.resources import utc_now

@@ -29,9 +29,10 @@ from flows.batch.planning import plan_orders
 from flows.batch.reporting import batch_report, ended, one_report, show_outcome
 from flows.batch.request_batches import RequestBatch, note_missing, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
-from flows.prefect_ui.artifacts import artifact_key, shown_whole
+from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors
+from flows.prefect_ui.markdown import shown_whole
 from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, Requests, Yes
 from flows.prefect_ui.remedy_parameters import OrderRefs
 from tasks.create_order import fill_cart as fill_chunk

@@ -17,7 +17,7 @@ from domain.plan import NOTHING, PlanCost, PlannedOrder, Sum, in_one
 from domain.report import MatchLine, ReportLine
 from domain.wording import pluralize
 from flows.approval.request import ApprovalRequest, rates_of
-from flows.prefect_ui.artifacts import artifact_key, waiting_list
+from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.markdown import (
     SHOWN_MATCHES,
     action_words,
@@ -27,6 +27,7 @@ from flows.prefect_ui.markdown import (
     inert,
     no_limit_words,
     table_row,
+    waiting_list,
     warnings_list,
 )
 

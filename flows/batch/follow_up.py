@@ -236,14 +236,13 @@ async def schedule_follow_up(
     orders = resources.ledger.each_order(line.order_ref for line in waiting_in(report))
     first = first_payments(resources.ledger) if resources.ledger.asks_first else {}
     debit = proposed_debit(resources.ledger, resources.client.settings)
-    await enqueue(
-        resources.ledger,
-        *of_batch(report, {one.order_ref: one.request.receiver for one in orders}),
-        *of_first_payments(first),
-        *([alert("pay-is-debit", MessageKind.FIRST_PAYMENT, "Does a payment debit at once?", debit)] if debit else []),
-    )
+    messages = [*of_batch(report, {one.order_ref: one.request.receiver for one in orders}), *of_first_payments(first)]
     questions = [f"{why} Answer: {why.remedy}" for why in first.values()]
-    return replace(report, questions=[*questions, *([f"{debit}: {debit.remedy}"] if debit else [])])
+    if debit:
+        messages.append(alert("pay-is-debit", MessageKind.FIRST_PAYMENT, "Does a payment debit at once?", debit))
+        questions.append(f"{debit}: {debit.remedy}")
+    await enqueue(resources.ledger, *messages)
+    return replace(report, questions=questions)
 
 
 def next_follow_up(resources: Resources, batch_id: str, number: int) -> FollowUp | None:

@@ -28,20 +28,17 @@ from domain.reasons import Reason, explained
 from domain.report import BatchReport, MatchLine, ReportLine, all_rejected
 from domain.request_remarks import Remark
 from domain.states import NEEDS_A_PERSON, OrderState
-from flows.prefect_ui.artifacts import (
+from flows.prefect_ui.artifacts import artifact_key, links_of, of_many, outcome_rows, show_table
+from flows.prefect_ui.expected_errors import best_effort, rename_run
+from flows.prefect_ui.markdown import (
     NO_ORDERS,
-    artifact_key,
     counts_of,
+    dry_run_summary,
     in_short,
-    links_of,
     markdown_report,
-    of_many,
-    outcome_rows,
-    show_table,
+    plan_rows,
     shown_whole,
 )
-from flows.prefect_ui.expected_errors import best_effort, rename_run
-from flows.prefect_ui.markdown import dry_run_summary, plan_rows
 from flows.prefect_ui.todo_artifact import links_from
 from tasks.engine.resources import Resources
 

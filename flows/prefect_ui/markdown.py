@@ -1,16 +1,20 @@
-"""Plans and goods as Prefect's UIs show them, and foreign text there, of which neither makes markup."""
+"""Plans, goods and reports as Prefect's UIs show them, and foreign text there, of which none makes markup."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote
 
+from connectors.ledger.records import OrderRecord
 from domain.marketplace import Marketplace, Pictures, product_page, shortened
-from domain.money import Money
+from domain.money import Money, total_of
 from domain.orders import OrderLine
 from domain.plan import PlanCost, PlannedOrder
+from domain.reasons import grouped
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark, merged_remarks
+from domain.states import NEEDS_A_PERSON
 from domain.wording import pluralize
 
 ALIKE = str.maketrans(dict(zip("[]<>`*\\|", "［］＜＞｀＊＼｜", strict=True)))
@@ -196,3 +200,157 @@ def warnings_list(warnings: Sequence[Remark]) -> str:
     return "\n".join(
         ["**About the request file:**", "", *(f"- {inert(line)}" for line in told[:SHOWN_WARNINGS]), *more]
     )
+
+
+TRACKER = "https://t.17track.net/en#nums={}"
+WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]|\"'`\\]{1,1000}")
+BAR_WIDTH = 24
+NO_ORDERS: Mapping[str, OrderRecord] = {}
+SHOWN_REASONS = 50
+SHOWN_ALIKE = 10
+SHOWN_PARCELS = 200
+SHOWN_GOODS = 50
+
+
+def shown_whole(report: BatchReport) -> list[str]:
+    """The orders of which a report shows the goods, or links to the tracking of their parcels."""
+    sent = [line.order_ref for line in report.orders if line.tracking_numbers][:SHOWN_PARCELS]
+    return [*dict.fromkeys([*(line.order_ref for line in urgent(report)[:SHOWN_GOODS]), *sent])]
+
+
+def urgent(report: BatchReport) -> list[ReportLine]:
+    """Its orders, those that wait for a person first."""
+    return sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
+
+
+Leads = Callable[[Sequence[ReportLine]], str]
+"""The links that lead on from orders which wait for one thing, as Markdown."""
+
+
+def no_leads(_: Sequence[ReportLine]) -> str:
+    return ""
+
+
+def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
+    """Markdown links to the carrier's page where the service gave one, else to a public tracker."""
+    told = list(order.shipment.tracking_urls) if order and order.shipment else []
+    if len(told) != len(line.tracking_numbers) or not all(map(WEB_ADDRESS.fullmatch, told)):
+        told = [TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers]
+    return ", ".join(f"[{inert(number)}]({url})" for number, url in zip(line.tracking_numbers, told, strict=True))
+
+
+def markdown_report(
+    report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS, links: str = "", leads: Leads = no_leads
+) -> str:
+    """The sums, a small chart of the states, one of the marketplaces, what waits for a person, and the parcels."""
+    title = f"# Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
+    waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
+    sent = [line for line in report.orders if line.tracking_numbers]
+    return "\n\n".join(
+        [
+            title,
+            *([links] if links else []),
+            dry_run_summary(report) if report.dry_run else money_summary(report),
+            *([told] if (told := warnings_list(report.warnings)) else []),
+            *([f"**{inert(report.paused.notice)}**"] if report.paused else []),
+            *([f"**Ended early:** {inert(report.broken_off)}"] if report.broken_off else []),
+            *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
+            *(f"**Question:** {inert(question)}" for question in report.questions),
+            *(f"**Not known:** {inert(word)} ({number})" for word, number in report.unknown_words.items()),
+            *(["\n".join(["## Waiting for a person", "", *waiting_list(waiting, leads=leads)])] if waiting else []),
+            *([found] if (found := _found_by_words(report)) else []),
+            *([goods] if (goods := _goods(report, orders)) else []),
+            "## Orders by state\n\n" + chart("state", "orders", report.counts),
+            *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
+            *([f"## Rejected rows\n\n{inert(report.rejected.words)}"] if report.rejected else []),
+            *([_parcels(sent, orders)] if sent else []),
+            *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
+        ]
+    )
+
+
+def in_short(report: BatchReport) -> str:
+    """The sums and the counts, in one line: `1,590.00 CNY paid, freight 310.20 USD; 20 booked, 4 held`."""
+    if report.dry_run:
+        total = total_of([plan.total for plan in report.plans if plan.is_fine])
+        return f"A run would spend {total}; {counts_of(report)}"
+    return f"{Money(report.spent_fen)} paid{booked_freight(report, ', ')}; {counts_of(report)}"
+
+
+def money_summary(report: BatchReport) -> str:
+    """The sums spent, in all and by this run, and the freight of booked orders."""
+    return (
+        "| bought by | orders | paid |\n|---|--:|--:|\n"
+        f"| this run | {report.bought_this_run:,} | {Money(report.spent_this_run_fen)} |\n"
+        f"| this batch in all | {sum(1 for line in report.orders if line.paid_fen):,} | {Money(report.spent_fen)} |"
+        + booked_freight(report, "\n\nBooked with the warehouse beside that: ")
+    )
+
+
+def booked_freight(report: BatchReport, before: str) -> str:
+    """`freight 310.20 USD` behind these words, a sum a currency; nothing where nothing is booked."""
+    sums = " + ".join(map(str, report.freight.values()))
+    return f"{before}freight {sums}" if sums else ""
+
+
+def chart(name: str, counted: str, values: Mapping[str, int], texts: Mapping[str, str] | None = None) -> str:
+    """A table with a bar a row, of what is `counted`; `texts` stand in place of the bare numbers."""
+    longest = max([*values.values(), 1])
+    rows = [f"| {key} | {(texts or {}).get(key, f'{n:,}')} | {bar(n, longest)} |" for key, n in values.items()]
+    return "\n".join([f"| {name} | {counted} | at a glance |", "|---|--:|---|", *rows])
+
+
+def bar(value: int, longest: int) -> str:
+    """A bar of blocks; a value above 0 has at least one."""
+    return "█" * max(1, round(BAR_WIDTH * value / longest)) if value else ""
+
+
+def counts_of(report: BatchReport) -> str:
+    """`20 booked, 4 held`."""
+    return ", ".join(f"{count:,} {state}" for state, count in report.counts.items()) or "no orders"
+
+
+def _spent_chart(report: BatchReport) -> str:
+    spent: dict[str, int] = {}
+    for line in report.orders:
+        if line.paid_fen:
+            spent[line.marketplace] = spent.get(line.marketplace, 0) + line.paid_fen
+    return "## Paid by marketplace\n\n" + chart(
+        "marketplace", "paid", spent, {k: str(Money(n)) for k, n in spent.items()}
+    )
+
+
+def _found_by_words(report: BatchReport) -> str:
+    taken = [match for match in report.matches if match.item_id]
+    return found_by_words(taken[:SHOWN_MATCHES], len(taken))
+
+
+def _goods(report: BatchReport, orders: Mapping[str, OrderRecord]) -> str:
+    """The goods of the first orders, as far as they are known."""
+    states = {line.order_ref: str(line.state) for line in urgent(report)}
+    plans = {ref: order.plan for ref, order in orders.items()} | {one.order_ref: one for one in report.plans}
+    known = [plans[ref] for ref in states if ref in plans and plans[ref].lines][:SHOWN_GOODS]
+    return goods_table(known, states, report.pictures)
+
+
+def waiting_list(lines: Sequence[ReportLine], most: int = SHOWN_REASONS, leads: Leads = no_leads) -> list[str]:
+    """A line a reason, with the links that lead on: many orders often wait for the same thing."""
+    listed = [
+        f"- {alike[0].state}: **{_some([line.order_ref for line in alike])}**{leads(alike)}: {inert(reason)}"
+        for alike, reason in grouped(lines)
+    ]
+    more = len(listed) - most
+    rest = [f"- and {more:,} further reasons: see the outcome table"] if more > 0 else []
+    return [*listed[:most], *rest]
+
+
+def _parcels(lines: Sequence[ReportLine], orders: Mapping[str, OrderRecord]) -> str:
+    rows = [f"| {line.order_ref} | {tracking_links(line, orders.get(line.order_ref))} |" for line in lines]
+    more = len(rows) - SHOWN_PARCELS
+    rest = [f"\nAnd {more:,} more: see the outcome table"] if more > 0 else []
+    return "\n".join(["## Parcels", "", "| order | follow it |", "|---|---|", *rows[:SHOWN_PARCELS], *rest])
+
+
+def _some(refs: Sequence[str]) -> str:
+    more = len(refs) - SHOWN_ALIKE
+    return ", ".join(refs[:SHOWN_ALIKE]) + (f" and {more:,} more" if more > 0 else "")

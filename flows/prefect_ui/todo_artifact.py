@@ -36,8 +36,7 @@ from domain.report import BatchReport, ReportLine
 from domain.states import BEGUN, NEEDS_A_PERSON, OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.todo import STUCK, ToDo, alike, shared_commands, to_do
-from flows.prefect_ui.artifacts import Leads
-from flows.prefect_ui.markdown import inert
+from flows.prefect_ui.markdown import Leads, inert
 
 MOST_ROWS = 1_000
 REFUSED_FOR = timedelta(days=7)

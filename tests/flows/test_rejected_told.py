@@ -13,7 +13,7 @@ from domain.report import NONE_REJECTED, Rejected, RejectedRow, all_rejected
 from domain.states import OrderState
 from flows.after_sale_reporting import AfterSaleReport
 from flows.after_sale_reporting import summary_of as after_sale_summary
-from flows.prefect_ui.artifacts import markdown_report
+from flows.prefect_ui.markdown import markdown_report
 from flows.prefect_ui.reconcile_artifact import ReconciliationReport
 from flows.prefect_ui.reconcile_artifact import markdown as reconciliation_markdown
 from flows.prefect_ui.reconcile_artifact import summary_of as reconciliation_summary

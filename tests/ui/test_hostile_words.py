@@ -14,8 +14,7 @@ from connectors.ledger.store import Ledger
 from domain.reasons import ReasonCode, because
 from domain.report import BatchReport
 from domain.states import OrderState
-from flows.prefect_ui.artifacts import markdown_report
-from flows.prefect_ui.markdown import plan_rows
+from flows.prefect_ui.markdown import markdown_report, plan_rows
 from tasks.engine.resources import utc_now
 from tests.deployments.served import Served
 from tests.flows.prefect_ui.test_goods import order

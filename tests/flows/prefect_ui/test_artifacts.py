@@ -9,7 +9,8 @@ import pytest
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.batch.reporting import one_report
-from flows.prefect_ui.artifacts import bar, in_short, links_of, markdown_report, of_many, outcome_rows
+from flows.prefect_ui.artifacts import links_of, of_many, outcome_rows
+from flows.prefect_ui.markdown import bar, in_short, markdown_report
 
 LINES = [
     ReportLine(

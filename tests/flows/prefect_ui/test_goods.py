@@ -13,8 +13,7 @@ from domain.orders import OrderLine
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.states import OrderState
-from flows.prefect_ui.artifacts import markdown_report, shown_whole
-from flows.prefect_ui.markdown import goods_markdown, goods_text
+from flows.prefect_ui.markdown import goods_markdown, goods_text, markdown_report, shown_whole
 from tests.flows.plans import planned
 
 PICTURES = Pictures(("alicdn.com",))

@@ -12,8 +12,7 @@ from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.prefect_ui.artifacts import markdown_report
-from flows.prefect_ui.markdown import dry_run_summary, plan_rows, table_row
+from flows.prefect_ui.markdown import dry_run_summary, markdown_report, plan_rows, table_row
 from tests.flows.plans import planned
 
 OFFER = Offer(
