@@ -55,7 +55,7 @@ async def help_batch(batch: HelpedBatch) -> Any:
     settings = settings.model_copy(update=dict(shared.settings))
     async with opened(settings=settings, xportcn=account, concurrency=shared.concurrency, run=shared.run) as resources:
         if shared.done_by is not None:
-            resources.breaker.until((shared.done_by - resources.clock()).total_seconds())
+            resources.breaker.until(shared.done_by, resources.clock)
         worker = ChunkWorker(resources, shared, idle_s=IDLE_S)
         await worker.work()
         if not why_over(resources.ledger.chunks.of_batch(batch), shared.owner, resources.clock()):

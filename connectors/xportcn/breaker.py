@@ -8,6 +8,7 @@ away or only those calls fail. While it is away, the probe alone is sent, ever m
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections import deque
@@ -15,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -98,7 +100,7 @@ class CircuitBreaker:
         self._sleep = sleep
         self._luck = luck
         self._probes: list[Probe] = []
-        self._give_up_at: float | None = None
+        self._done_by: tuple[datetime, Callable[[], datetime]] | None = None
 
         self._in_flight = 0
         self._limit = self._limit_of(at_once)
@@ -166,13 +168,13 @@ class CircuitBreaker:
         """Seconds on the breaker's clock."""
         return self._clock()
 
-    def until(self, seconds: float) -> None:
-        """End patience at the latest so many seconds from now."""
-        self._give_up_at = self._clock() + seconds
+    def until(self, moment: datetime, clock: Callable[[], datetime]) -> None:
+        """End patience then at the latest, by `clock`: the breaker's own stands still while the machine sleeps."""
+        self._done_by = moment, clock
 
     def renew(self) -> None:
         """Begin with new patience, for new work."""
-        self._give_up_at = None
+        self._done_by = None
         if self._is_over:
             self._is_over = self._is_away = False
             self._trouble_since, self._failures = None, 0
@@ -284,11 +286,13 @@ class CircuitBreaker:
     def _ends_at(self) -> float:
         """The time at which patience is used up."""
         since = self._clock() if self._trouble_since is None else self._trouble_since
-        ends = since + self._patience_s
-        return ends if self._give_up_at is None else min(ends, self._give_up_at)
+        return min(since + self._patience_s, self._clock() + self._left_s())
+
+    def _left_s(self) -> float:
+        return (self._done_by[0] - self._done_by[1]()).total_seconds() if self._done_by else math.inf
 
     def _is_late(self) -> bool:
-        return self._give_up_at is not None and self._clock() >= self._give_up_at
+        return self._left_s() <= 0
 
     def _require_patience(self) -> None:
         now, ends = self._clock(), self._ends_at()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prefect.context import FlowRunContext
 
@@ -26,7 +26,7 @@ from tasks.engine.resources import Resources, open_resources, utc_now
 from tasks.refund import done_modifications
 from tasks.snapshot import snapshot_moved
 
-LEAST_S = 60.0
+LEAST = timedelta(seconds=60)
 """The first call is waited for at least so long."""
 
 
@@ -74,7 +74,7 @@ async def opened(
         resources.ledger.since = begun_at(now)
         resources.done_by = moment_of(done_by, begun_at(now), settings.timezone)
         if resources.done_by:
-            resources.breaker.until(max((resources.done_by - now).total_seconds(), LEAST_S))
+            resources.breaker.until(max(resources.done_by, now + LEAST), resources.clock)
         if begins_orders:
             require_not_lost(resources)
         with outages_notified(resources.ledger):

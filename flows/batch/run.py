@@ -76,7 +76,7 @@ class BatchRun:
         self.tried: list[str] = []
         self.feed: EventFeed
         if resources.done_by is not None:
-            resources.breaker.until((resources.done_by - resources.clock()).total_seconds())
+            resources.breaker.until(resources.done_by, resources.clock)
 
     async def followed(self, *, dry_run: bool, ask: bool) -> BatchReport:
         """Buy, or only plan, and show the progress."""

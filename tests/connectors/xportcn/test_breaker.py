@@ -7,12 +7,14 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import pytest
 
 from connectors.xportcn.breaker import BreakerNews, CircuitBreaker, breaker_of, fail_fast
 from connectors.xportcn.errors import ServiceAway
+from tests.clock import MovableClock
 from tests.simulation.loop import VirtualLoop
 
 T = TypeVar("T")
@@ -263,12 +265,24 @@ def test_the_end_of_the_time_allowed_ends_patience() -> None:
         begun = now()
         service = Service(breaker(patience_s=3600))
         service.answers = away_until(3600)
-        service.breaker.until(20)
+        service.breaker.until(at(20), at)
         with pytest.raises(ServiceAway):
             await service.read()
         return now() - begun
 
+    def at(s: float = 0) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=now() + s)
+
     assert 20 <= played(play()) < 21
+
+
+def test_the_time_allowed_goes_on_while_the_machine_sleeps() -> None:
+    """The clock of the loop stands still then: work would go on for as long in the morning."""
+    clock, allowed = MovableClock(), CircuitBreaker(at_once=1, patience_s=3600, clock=lambda: 0.0)
+    allowed.until(clock() + timedelta(hours=7), clock)
+    assert not allowed.is_over
+    clock.advance(7 * 3600)
+    assert allowed.is_over
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9, 1.0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +29,7 @@ def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be
         resources = SimpleNamespace(
             breaker=service.breaker,
             ledger=SimpleNamespace(since=None),
-            clock=lambda: datetime(2026, 1, 1, 12, tzinfo=UTC),
+            clock=lambda: datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=now() - begun),
             settings=SourcingSettings(timezone="UTC"),
             warehouse=service.read,
         )
