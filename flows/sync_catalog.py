@@ -214,13 +214,13 @@ class Crawl:
             listener.advance("fetch", len(part))
 
     def _finish(self, sources: Sequence[Listing], parts: Sequence[Sequence[Item]]) -> CatalogReport:
-        root, now = self.resources.settings.snapshot_root, self.resources.clock()
+        root = self.resources.settings.snapshot_root
         files = self.files.part_files()
         if not files:
             self.files.finish({})
             return self._report(sources, 0, None, None, [])
         with offer_changes(
-            root, files, snapshot_id=self.files.snapshot_id, at=now, full=self.full, work=self.files.work
+            root, files, snapshot_id=self.files.snapshot_id, full=self.full, work=self.files.work
         ) as changes:
             written = self._write(root, changes)
             troubles = self._troubles(parts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,22 +26,27 @@ FRESH, KNOWN = (f"({', '.join(f'{side}.{name}' for name in FACTS)})" for side in
 
 CHANGES = f"""
 CREATE TEMP TABLE changes AS
-WITH fresh AS (
-    SELECT * FROM fetched WHERE sku_id <> '{GONE}' QUALIFY row_number() OVER (PARTITION BY {KEY}) = 1
+WITH dated AS (
+    SELECT * REPLACE (coalesce(seen_at, snapshot_at) AS snapshot_at) FROM fetched
+), fresh AS (
+    SELECT * FROM dated WHERE sku_id <> '{GONE}' QUALIFY row_number() OVER (PARTITION BY {KEY}) = 1
+), items AS (
+    SELECT marketplace, item_id, max(snapshot_at) AS fetched_at FROM dated GROUP BY ALL
 ), known AS (
     {OFFERS.newest("snapshots", "snapshot_id <> $snapshot_id")}
 )
 SELECT 'new' AS kind, fresh.* FROM fresh ANTI JOIN known USING ({KEY})
 UNION ALL BY NAME
 SELECT 'changed' AS kind, fresh.* FROM fresh JOIN known USING ({KEY})
-    WHERE {FRESH} IS DISTINCT FROM {KNOWN}
+    WHERE {FRESH} IS DISTINCT FROM {KNOWN} AND fresh.snapshot_at >= known.snapshot_at
 UNION ALL BY NAME
 SELECT 'unchanged' AS kind, fresh.* FROM fresh JOIN known USING ({KEY})
     WHERE $full AND {FRESH} IS NOT DISTINCT FROM {KNOWN}
 UNION ALL BY NAME
-SELECT 'gone' AS kind, known.* REPLACE (false AS active, 0 AS stock, $seen_at AS seen_at) FROM known
-    SEMI JOIN fetched USING (marketplace, item_id) ANTI JOIN fresh USING ({KEY})
-    WHERE known.active OR known.stock > 0
+SELECT 'gone' AS kind,
+    known.* REPLACE (false AS active, 0 AS stock, fetched_at AS seen_at, fetched_at AS snapshot_at)
+    FROM known JOIN items USING (marketplace, item_id) ANTI JOIN fresh USING ({KEY})
+    WHERE (known.active OR known.stock > 0) AND fetched_at >= known.snapshot_at
 """
 
 
@@ -63,25 +67,26 @@ class OfferChanges:
 
 @contextmanager
 def offer_changes(
-    root: Path, parts: Sequence[Path], *, snapshot_id: str, at: datetime, full: bool, work: Path
+    root: Path, parts: Sequence[Path], *, snapshot_id: str, full: bool, work: Path
 ) -> Iterator[OfferChanges]:
     """Compare fetched offers with the newest rows of the snapshots below `root`, those of `snapshot_id` left out.
 
     `parts` are files in the schema of the table `offers`; an item whose only row has the SKU id `GONE` no longer
     exists. SKUs that a fetched item no longer has become inactive rows without stock. With `full`, unchanged SKUs are
-    among the rows too. Every row is of the snapshot `snapshot_id`, taken `at`.
+    among the rows too. Every row is of the snapshot `snapshot_id`, and of the moment at which its item was fetched;
+    what the snapshots have seen of it since stays.
     """
     with connected(memory_mb=WORK_MB, work=work) as connection:
         connection.register("fetched", dataset([str(part) for part in parts], schema=OFFERS.schema))
         connection.register("snapshots", _kept(root))
-        connection.execute(CHANGES, {"snapshot_id": snapshot_id, "full": full, "seen_at": at})
+        connection.execute(CHANGES, {"snapshot_id": snapshot_id, "full": full})
         counts = dict(connection.execute("SELECT kind, count(*) FROM changes GROUP BY kind").fetchall())
         yield OfferChanges(
             fetched=_count(connection, f"SELECT count(*) FROM (SELECT DISTINCT {KEY} FROM fetched WHERE sku_id <> '')"),
             new=counts.get("new", 0),
             changed=counts.get("changed", 0),
             gone=counts.get("gone", 0),
-            rows=_rows(connection, snapshot_id, at),
+            rows=_rows(connection, snapshot_id),
         )
 
 
@@ -100,13 +105,13 @@ def _count(connection: DuckDBPyConnection, query: str) -> int:
     return int(counted)
 
 
-def _rows(connection: DuckDBPyConnection, snapshot_id: str, at: datetime) -> pa.RecordBatchReader:
+def _rows(connection: DuckDBPyConnection, snapshot_id: str) -> pa.RecordBatchReader:
     """The rows sorted by key, in exactly the table's schema."""
     query = (
-        "SELECT * EXCLUDE (kind) REPLACE ($snapshot_id AS snapshot_id, NULL::VARCHAR AS batch_id, $at AS snapshot_at) "
+        "SELECT * EXCLUDE (kind) REPLACE ($snapshot_id AS snapshot_id, NULL::VARCHAR AS batch_id) "
         f"FROM changes ORDER BY {KEY}"
     )
-    answer: pa.RecordBatchReader = connection.sql(query, params={"snapshot_id": snapshot_id, "at": at}).to_arrow_reader(
+    answer: pa.RecordBatchReader = connection.sql(query, params={"snapshot_id": snapshot_id}).to_arrow_reader(
         BATCH_ROWS
     )
     batches = (

@@ -15,6 +15,7 @@ from connectors.snapshots.tables import OFFERS
 from tests.connectors.snapshots.sample import AT, DAY, write
 
 LATER = AT + timedelta(days=1)
+ENDED = LATER + timedelta(hours=9)
 
 
 def offer(item_id: str = "600001", sku_id: str = "1", **changes: object) -> dict[str, object]:
@@ -30,7 +31,6 @@ def offer(item_id: str = "600001", sku_id: str = "1", **changes: object) -> dict
         "active": True,
         "image_urls": ["https://x/1.jpg"],
         "volume_prices": [{"start_quantity": 1, "price_minor": 100}],
-        "seen_at": AT,
     } | changes
 
 
@@ -39,11 +39,11 @@ def sync(root: Path, *parts: list[dict[str, object]], snapshot_id: str = "catalo
     files = []
     for number, rows in enumerate(parts):
         files.append(root / f"part-{number}.parquet")
-        envelope = {"snapshot_id": "fetched", "snapshot_at": AT}
+        envelope = {"snapshot_id": "fetched", "snapshot_at": LATER}
         parquet.write_table(to_arrow(OFFERS, [row | envelope for row in rows]), files[-1])
     work = root / "work"
-    with offer_changes(root, files, snapshot_id=snapshot_id, at=LATER, full=full, work=work) as changes:
-        write_snapshot(root, snapshot_id, DAY, {"offers": changes.rows}, batch_id=None, written_at=LATER)
+    with offer_changes(root, files, snapshot_id=snapshot_id, full=full, work=work) as changes:
+        write_snapshot(root, snapshot_id, DAY, {"offers": changes.rows}, batch_id=None, written_at=ENDED)
     query = (
         "select item_id, sku_id, price_minor, stock, active from offers_history where snapshot_id = '{}' order by all"
     )
@@ -95,6 +95,23 @@ def test_what_is_no_longer_there_has_no_stock(tmp_path: Path) -> None:
     assert rows == [("600001", "1", 100, 0, False), ("600002", "1", 100, 0, False)]
     again, rows_again = sync(tmp_path, [gone, offer("600002", "2")], snapshot_id="catalog-3")
     assert (again, rows_again) == ((1, 0, 0, 1, 0), [])
+
+
+def test_a_crawl_hides_nothing_that_a_run_has_seen_since(tmp_path: Path) -> None:
+    """Its rows are of the moment at which it fetched their item, however late it ends."""
+    write(tmp_path, "old", offers=[offer("600001"), offer("600002"), offer("600003"), offer("600003", "2")])
+    run = [offer("600001", price_minor=135, stock=0), offer("600001", "2"), offer("600003", "2", stock=2)]
+    write(tmp_path, "run", offers=run, at=LATER + timedelta(hours=6))
+    counts, _ = sync(tmp_path, [offer("600001", price_minor=129), offer("600002", stock=7), offer("600003", stock=8)])
+    assert counts == (3, 0, 2, 1, 0)
+    query = "select item_id, sku_id, price_minor, stock, snapshot_at from offers order by all"
+    assert sql(tmp_path, query).rows == (
+        ("600001", "1", 135, 0, LATER + timedelta(hours=6)),
+        ("600001", "2", 100, 5, LATER + timedelta(hours=6)),
+        ("600002", "1", 100, 7, LATER),
+        ("600003", "1", 100, 8, LATER),
+        ("600003", "2", 100, 2, LATER + timedelta(hours=6)),
+    )
 
 
 def test_an_item_fetched_twice_is_one_row(tmp_path: Path) -> None:
