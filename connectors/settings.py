@@ -48,6 +48,12 @@ class BadSetting(Exception):
 class Settings(BaseSettings):
     """Settings whose faults name their variables. Raises `BadSetting`."""
 
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except UnicodeDecodeError:
+            raise BadSetting(".env is no UTF-8 text: save it as UTF-8") from None
+
     @model_validator(mode="wrap")
     @classmethod
     def faults_name_the_variable(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -255,6 +261,13 @@ class SourcingSettings(Settings):
         description="Hosts, with all names below them, whose pictures of goods plans, approvals, reports and that page "
         "show, by https alone; the browser calls them then. Empty: no pictures",
     )
+
+    @field_validator("data_dir", "snapshots_setting", "rates", "book")
+    @classmethod
+    def is_where_it_seems(cls, value: Any) -> Any:
+        if str(value.get_secret_value() if isinstance(value, SecretStr) else value).startswith("~"):
+            raise ValueError("begins with ~, which only a shell takes for your home: write the whole path")
+        return value
 
     @field_validator("picture_hosts", "poll_h", "notify", "private_sources", "callbacks_from")
     @classmethod

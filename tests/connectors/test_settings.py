@@ -64,6 +64,25 @@ def test_a_setting_that_can_not_be_meant_is_named_in_one_line(
     assert str(said.value) == f"{variable}: {wrong}"
 
 
+def test_a_tilde_that_no_shell_has_read_is_told(tmp_path: Path) -> None:
+    """Else a folder of that name is made, with a second ledger."""
+    names = ("DATA_DIR", "SNAPSHOTS", "RATES", "BOOK")
+    (tmp_path / ".env").write_text("".join(f"SOURCING_{name}=~/{name}\n" for name in names))
+    with pytest.raises(BadSetting) as raised:
+        SourcingSettings()
+    words = "begins with ~, which only a shell takes for your home: write the whole path"
+    lines = [f"SOURCING_{name}: {words}" for name in names]
+    assert str(raised.value).splitlines() == [*lines[:-1], f"{lines[-1]}; its value is not shown"]
+
+
+@pytest.mark.parametrize("settings", [SourcingSettings, XportcnSettings])
+def test_an_env_file_of_another_encoding_is_told(settings: type[Any], tmp_path: Path) -> None:
+    """As PowerShell writes it."""
+    (tmp_path / ".env").write_text("SOURCING_CURRENCY=EUR\n", encoding="utf-16")
+    with pytest.raises(BadSetting, match="no UTF-8 text: save it as UTF-8"):
+        settings()
+
+
 def test_every_fault_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """One look at the settings mends them all."""
     monkeypatch.setenv("SOURCING_CHUNK_SIZE", "0")
