@@ -23,7 +23,8 @@ DEPLOYMENTS = ROOT / "prefect.yaml"
 
 HEAD = """# Reference
 
-Written by `make reference` from the code: the words of commands are in [`cli/`](../cli), of settings in
+Written by `make reference` from the code: the words of commands are in [`cli/`](../cli), of fields that forms have too
+in [`remedy_parameters.py`](../flows/prefect_ui/remedy_parameters.py), of settings in
 [`connectors/settings.py`](../connectors/settings.py) and
 [`connectors/xportcn/settings.py`](../connectors/xportcn/settings.py), of deployments in
 [`prefect.yaml`](../prefect.yaml): change them there.
