@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,7 +59,6 @@ def examine(*, live: bool, record: Path | None, write: Path | None, as_json: boo
         say(f"{'--record saves' if record else '--write mends'} what --live was answered: add --live")
         return BAD_USAGE
     checks: list[Callable[[], CheckResult]] = [
-        _python,
         _settings,
         _names,
         _limits,
@@ -97,13 +95,6 @@ def _show(findings: Sequence[CheckResult]) -> None:
         console.print(Text.assemble(mark, f"  {finding.check}: {finding.found}"), soft_wrap=True, highlight=False)
         if finding.remedy:
             console.print(f"      → {finding.remedy}", soft_wrap=True, highlight=False)
-
-
-def _python() -> CheckResult:
-    version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):  # noqa: UP036 - a person may run it with another Python
-        return unwell("Python", version, "install Python 3.11 or newer")
-    return well("Python", version)
 
 
 def _settings() -> CheckResult:

@@ -334,7 +334,7 @@ def doctor(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Check Python, settings, folders, ledger, clock, reachability and credentials; say the remedy."""
+    """Check settings, folders, ledger, clock, reachability and credentials; say the remedy."""
     if replay:
         from cli.live import replay_recorded
 

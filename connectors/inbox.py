@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -33,7 +34,8 @@ from connectors.ledger.engine import sqlite_file
 from connectors.settings import SourcingSettings
 from domain.cells import no_formula
 
-TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
+TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".download", ".filepart", ".swp", "thumbs.db", "desktop.ini")
+OF_MACOS = re.compile(r"\.sb-[0-9a-f]{8}-\w+$")
 RESULT = (".result.json", ".result.csv", ".book-missing.csv")
 LONGEST_STEM, LONGEST_SUFFIX = 200, 20
 ASKS = "ask-"
@@ -202,7 +204,8 @@ def _cut(text: str, most_bytes: int) -> str:
 
 
 def _is_temporary(name: str) -> bool:
-    return name.startswith((".", "~$")) or name.endswith("~") or name.lower().endswith((*TEMPORARY, *RESULT))
+    begun = name.startswith((".", "~$")) or name.endswith("~") or OF_MACOS.search(name)
+    return bool(begun) or name.lower().endswith((*TEMPORARY, *RESULT))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -49,6 +49,7 @@ START_TIMEOUT_S = 300.0
 """Seconds on most machines; a busy or a small one has to compile Prefect first."""
 ENDS_WITHIN_S = 2.0
 SERVE_LOCK = "serve.lock"
+LOG_LIMIT_BYTES = 20_000_000
 LEAST_FREE_MB = 20
 """Less room than this on the folder's disk does not even hold a new database of Prefect and its log."""
 
@@ -201,7 +202,7 @@ def start_server(
     """
     require_room(folder)
     command = [sys.executable, "-m", "deployments.server_process", str(folder), host, str(port)]
-    with (folder / "server.log").open("ab") as log:
+    with opened_log(folder / "server.log") as log:
         return subprocess.Popen(
             command if lasts else die_with_parent(command),
             env={**_without_account(os.environ), **_home(folder), **retention_settings(os.environ), **settings},
@@ -211,6 +212,13 @@ def start_server(
             stderr=log,
             start_new_session=True,
         )
+
+
+def opened_log(log: Path) -> BinaryIO:
+    """The log of a process that is to start; a long one is laid aside."""
+    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(".old.log"))
+    return log.open("ab")
 
 
 def require_room(folder: Path) -> None:

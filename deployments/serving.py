@@ -32,7 +32,6 @@ from deployments.registration import ROOT, DeployFailed
 from deployments.watched_worker import HELPER, WORKER, watched_worker
 
 WORKER_POLLS_EVERY_S = 2
-LOG_LIMIT_BYTES = 20_000_000
 
 COMPLETE_SERVER = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -82,10 +81,7 @@ class Installation:
         self, name: str, command: Sequence[str], settings: Mapping[str, str] = MappingProxyType({})
     ) -> subprocess.Popen[bytes]:
         """Start a process that ends with this one; its output goes to its log."""
-        log = self.log(name)
-        if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
-            log.replace(log.with_suffix(".old.log"))
-        with log.open("ab") as output:
+        with local_server.opened_log(self.log(name)) as output:
             return subprocess.Popen(
                 die_with_parent(list(command)),
                 cwd=ROOT,

@@ -40,7 +40,8 @@ def test_files_of_dead_runs_come_first_then_open_ones_then_new_ones(inbox: Inbox
 
 def test_temporary_files_and_results_are_left_alone(inbox: Inbox) -> None:
     """Half-written by other programs, or written by us."""
-    for name in (".orders.csv", "~$orders.xlsx", "orders.csv.part", "orders.csv~", "a.csv.TMP", "a.csv.result.json"):
+    of_ours = (".orders.csv", "~$orders.xlsx", "orders.csv.part", "orders.csv~", "a.csv.TMP", "a.csv.result.json")
+    for name in (*of_ours, "Thumbs.db", "desktop.ini", "orders.xlsx.sb-1a2b3c4d-Xyz012", "orders.csv.download"):
         drop(inbox, name)
     assert waiting(inbox) == []
 

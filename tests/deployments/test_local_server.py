@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from deployments.local_server import ServerFailed, prefect_server, presence, require_room, server_folder
+from deployments import local_server
+from deployments.local_server import ServerFailed, prefect_server, presence, require_room, server_folder, start_server
 from deployments.server_process import at_work
 
 
@@ -35,6 +36,19 @@ def test_little_room_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A small disk is not refused."""
     has_free(monkeypatch, free=21_000_000)
     require_room(tmp_path)
+
+
+def test_a_long_log_is_laid_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its database the server writes tracebacks for days, on the disk of the ledger."""
+    monkeypatch.setattr(local_server, "LOG_LIMIT_BYTES", 4)
+    started: list[str] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *_args, stdout, **_options: started.append(stdout.name))
+    for content in ("long", "longer"):
+        (tmp_path / "server.log").write_text(content)
+        start_server(tmp_path, settings={})
+    assert (tmp_path / "server.old.log").read_text() == "longer"
+    assert (tmp_path / "server.log").read_text() == ""
+    assert started == [str(tmp_path / "server.log")] * 2
 
 
 class NoNeed(Exception):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from deployments.die_with_parent import die_with_parent, watched
+from deployments.die_with_parent import die_with_parent
 from deployments.processes import children_of, descendants_of, end_tree
 from tests.deployments.served import wait_for
 from tests.running import ROOT
@@ -47,17 +45,6 @@ def test_nothing_is_started_for_a_parent_that_is_gone_already() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert "the process that started this is gone" in done.stderr
-
-
-def test_where_no_kernel_watches_a_child_gives_its_exit_code_and_ends_with_its_parent() -> None:
-    """The way of macOS, played here."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        assert watched(os.getppid(), ["/bin/sh", "-c", "exit 3"]) == 3
-        assert watched(1 if os.getppid() != 1 else 2, ["/bin/sleep", "60"]) == -signal.SIGTERM
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _last_argument(pid: int) -> bytes:
