@@ -124,6 +124,13 @@ class Inbox:
                 (self.root / Folder.OPEN / f"{working.name}{ending}").unlink(missing_ok=True)
         return target
 
+    def batch_of(self, path: Path) -> str:
+        """The batch of a file that was laid into `open`, also once it was mended there; empty for a new one."""
+        beside = self.root / Folder.OPEN / f"{path.name}{RESULT[0]}"
+        with suppress(OSError, ValueError, LookupError, TypeError):  # laid there by no run
+            return "" if path.parent == self.root else str(json.loads(beside.read_bytes())["batch_id"])
+        return ""
+
     def give_back(self, working: Path) -> Path:
         """Put a file back as new: it was written to while a run worked on its earlier content."""
         return working.replace(self.root / self._free_name(working, ""))

@@ -13,6 +13,7 @@ import pytest
 import flows.buy_from_inbox
 from connectors.inbox import Inbox
 from connectors.request_files import UnreadableFile
+from connectors.xportcn.errors import ServiceAway
 from flows.batch.request_batches import read_requests
 from flows.prefect_ui.parameters import Limits, Requests, Speed
 from tests.connectors.request_files.writing import GOOD, csv_bytes
@@ -133,3 +134,32 @@ async def test_a_file_that_grew_while_its_half_was_read_goes_back_to_the_inbox(
     assert result is not None
     assert (result.place, result.note) == ("", "written to meanwhile: the next run takes it as it is then")
     assert (tmp_path / name).read_text() == f"{half}the rest"
+
+
+async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has spent counts: a corrected postcode brings no second budget. A new file of its name has its own."""
+    given: list[str] = []
+
+    async def source(_: Requests, **options: Any) -> None:
+        given.append(options["batch"])
+        raise ServiceAway("away")
+
+    monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", source)
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "a.csv").write_text("dropped")
+
+    async def night(file: str) -> None:
+        assert await flows.buy_from_inbox.Night(Inbox(tmp_path), yes=True, limits=Limits(), speed=Speed()).take(
+            tmp_path / file
+        )
+
+    await night("a.csv")
+    (tmp_path / "open/a.csv").write_text("mended")
+    await night("open/a.csv")
+    (tmp_path / "open/a.csv").replace(tmp_path / "working/a.csv")  # the run was killed
+    await night("working/a.csv")
+    (tmp_path / "a.csv").write_text("new")
+    await night("a.csv")
+    assert given == [*["a-e7cd9c3a"] * 3, "a-11507a0e"]
