@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.durable import whole
-from domain.cells import EXACT_FLOAT_LIMIT, FORMULA, no_formula
+from domain.cells import FORMULA, no_formula
 
 Cell = str | int | float | Decimal | date | None
 TEXT = pa.large_string()
@@ -258,8 +258,8 @@ class _Cells:
             return None  # a sheet has no such number
         if isinstance(value, bool):
             return f'" t="b"><v>{value:d}</v></c>'
-        if isinstance(value, int | Decimal) and not -EXACT_FLOAT_LIMIT < value < EXACT_FLOAT_LIMIT:
-            value = f"{value:f}" if isinstance(value, Decimal) else str(value)  # a sheet's numbers have 15 digits
+        if isinstance(value, int | Decimal) and abs(value) >= 10**MOST_DIGITS:
+            value = f"{value:f}" if isinstance(value, Decimal) else str(value)
         if isinstance(value, int | float):
             return f'"><v>{value!r}</v></c>'
         style = self._number_format or _format(value)

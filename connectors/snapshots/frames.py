@@ -160,8 +160,8 @@ class Snapshots:
     def changes(self, name: str, since: Moment | None = None, until: Moment | None = None) -> pd.DataFrame:
         """The differences between `since` and `until` (now): one row per key, with the old values in `was_…`.
 
-        `change` is `new`, `changed` (`columns` names which), or `rewritten`: the row's snapshot was replaced since, and
-        its old values are not kept. A new `seen_at`, `quoted_at` or `updated_at` alone is no change.
+        `change` is `new`, `changed` (`columns` names which), or `rewritten`: its snapshot was replaced or pruned since,
+        and its old values are not kept. A new `seen_at`, `quoted_at` or `updated_at` alone is no change.
         """
         table = _table(name)
         known = {one.snapshot_id for one in list_snapshots(self._root)}

@@ -15,6 +15,8 @@ from typing import Any, Self
 from connectors.durable import move, require_writable, sync
 from connectors.foreign import words_of
 
+PRUNED = "pruned-"
+"""The beginning of the ids of snapshots that have the newest rows of old ones alone."""
 MANIFESTS = "_manifests"
 WORK = "_work"
 HISTORY = "_history"

@@ -18,6 +18,7 @@ from connectors.durable import exclusive, sync
 from connectors.snapshots.current import follow_merge, refresh, sweep
 from connectors.snapshots.manifests import (
     MANIFESTS,
+    PRUNED,
     WORK,
     Manifest,
     SnapshotError,
@@ -37,7 +38,6 @@ from connectors.snapshots.tables import TABLES
 from connectors.snapshots.tables.table import Table
 from connectors.snapshots.writer import finished, put_in_place, staged_path, write_manifest
 
-PRUNED = "pruned-"
 BATCH_ROWS = 10_000
 SLICE = 100_000
 """Rows that are sorted at once."""

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from connectors.foreign import words_of
-from connectors.snapshots.manifests import Manifest, SnapshotDamaged
+from connectors.snapshots.manifests import PRUNED, Manifest, SnapshotDamaged
 from connectors.snapshots.sources import WORK_MB, QueryError, Sources, connected, rows_in, steady, verify_all
 from connectors.snapshots.tables import ENVELOPE, TABLES, Table
 from connectors.snapshots.tables.table import MOMENT, TEXT, TEXTS, TIME
@@ -74,8 +74,8 @@ def changes_schema(table: Table) -> pa.Schema:
 
 def macros_of(table: Table) -> tuple[str, str]:
     """`<table>_at(moment)`: the newest row of each key as of then. `<table>_changes(since, until)`: a row for each key
-    that is `new` or `changed` between the two, with its old values; `rewritten` if its snapshot was replaced since, so
-    that these are not known. Without `since` all rows are new.
+    that is `new` or `changed` between the two, with its old values; `rewritten` if its snapshot was replaced or pruned
+    since, so that these are not known. Without `since` all rows are new.
     """
     return _at(table), _changes(table)
 
@@ -90,7 +90,10 @@ def _changes(table: Table) -> str:
     facts = facts_of(table)
     compared = [name for name in facts if name not in MOMENTS]
     moved = ", ".join(f"CASE WHEN now.{name} IS DISTINCT FROM was.{name} THEN '{name}' END" for name in compared)
-    rewritten = "held.first_written_at <= moment_of(since)"
+    rewritten = f"""(held.first_written_at <= moment_of(since) OR (held.snapshot_id IS NULL AND now.snapshot_at <= (
+        SELECT max(written_at) FROM snapshots WHERE starts_with(snapshot_id, '{PRUNED}')
+            AND moment_of(since) >= first_written_at AND moment_of(since) < written_at
+    )))"""
     if "created_at" in facts:  # then the row itself says whether it existed
         rewritten += " AND now.created_at <= moment_of(since)"
     return f"""

@@ -109,10 +109,14 @@ def test_the_answer_to_a_query_has_amounts_where_their_currency_is(settings: Sou
 def test_a_sheet_loses_no_digit_and_has_nothing_where_it_has_no_number(
     settings: SourcingSettings, tmp_path: Path
 ) -> None:
-    query = "select 1234567890123456789::hugeint as a, 9007199254740993 as b, 'nan'::double as c, 7::hugeint as d"
+    """A program of sheets shows 15 digits of a number."""
+    query = (
+        "select 1234567890123456789::hugeint as a, 1000000000000001 as b, 'nan'::double as c, 7::hugeint as d, "
+        "999999999999999 as e"
+    )
     book = load_workbook(exported(settings, XLSX, tmp_path / "q.xlsx", query=query))
     _, row = book["query"].iter_rows()
-    assert [cell.value for cell in row] == ["1234567890123456789", "9007199254740993", None, 7]
+    assert [cell.value for cell in row] == ["1234567890123456789", "1000000000000001", None, 7, 999999999999999]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from connectors.snapshots import TABLES, QueryError, Snapshots, list_snapshots, sql
+from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.reader import changes_schema
 from tests.connectors.snapshots.sample import AT, EACH_TABLE, order, write
 
@@ -56,6 +57,16 @@ def test_a_row_of_a_snapshot_that_was_replaced_since_is_not_called_new(tmp_path:
     assert [manifest.first_written_at for manifest in list_snapshots(tmp_path)] == [AT]
     found = changes(tmp_path, AT + HOUR)
     assert found == [("rewritten", "A-1", [], "booked", None), ("new", "A-2", [], "booked", None)]
+
+
+def test_before_what_was_merged_nothing_is_known_and_nothing_called_new(tmp_path: Path) -> None:
+    """The rows keep the id of a snapshot that is no more."""
+    write(tmp_path, "batch-1", orders=[order("A-1", state="paid", created_at=AT)])
+    write(tmp_path, "track-1", orders=[order("A-1", created_at=AT)], at=AT + HOUR)
+    write(tmp_path, "track-2", orders=[order("A-2")], at=AT + 3 * HOUR)
+    prune(tmp_path, Old(before=AT + 2 * HOUR), now=AT + 4 * HOUR)
+    assert [row[:2] for row in changes(tmp_path, AT + HOUR / 2)] == [("rewritten", "A-1"), ("new", "A-2")]
+    assert [row[:2] for row in changes(tmp_path, AT + 2 * HOUR)] == [("new", "A-2")]
 
 
 @pytest.mark.parametrize("name", EACH_TABLE)
