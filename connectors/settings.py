@@ -171,7 +171,7 @@ class SourcingSettings(Settings):
         ),
     )
     approval_timeout_s: int = Field(
-        86_400,
+        72_000,
         ge=1,
         description=(
             "How long a run waits for that yes; then nothing is bought. Who is away is reminded when a quarter is "
@@ -189,7 +189,9 @@ class SourcingSettings(Settings):
         default=False, description="Whether each row of a request file must have a `max_unit_price`"
     )
     inbox_encoding: str = Field(
-        "", description="Encoding of text files in an inbox that are not UTF-8, such as gb18030; empty takes only UTF-8"
+        "",
+        description="Encoding of text files without a mark in an inbox, such as gb18030; one that is UTF-8 all the "
+        "same is refused. Empty: UTF-8",
     )
     timezone: str = Field("UTC", description="Whose days and hours limits, schedules and `--done-by` mean")
     currency: str = Field("", description="Currency of the merchant's books, such as EUR; costs are shown in it")

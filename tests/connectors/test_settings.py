@@ -83,6 +83,11 @@ def test_an_env_file_of_another_encoding_is_told(settings: type[Any], tmp_path: 
         settings()
 
 
+def test_a_night_that_waits_for_an_answer_in_vain_ends_before_the_next_one() -> None:
+    """Nights begin a day apart, and one waits for the other: each would begin later than the one before."""
+    assert SourcingSettings().approval_timeout_s == 20 * 3600
+
+
 def test_every_fault_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """One look at the settings mends them all."""
     monkeypatch.setenv("SOURCING_CHUNK_SIZE", "0")
