@@ -183,7 +183,10 @@ class SourcingSettings(Settings):
         ge=0,
         le=100,
         decimal_places=2,
-        description="How much dearer than approved an order may have become and still be paid; budgets count the most",
+        description=(
+            "How much dearer than approved an order may have become and still be paid, also above its "
+            "`max_unit_price`; budgets and approval limit count the most"
+        ),
     )
     require_price_limit: bool = Field(
         default=False, description="Whether each row of a request file must have a `max_unit_price`"

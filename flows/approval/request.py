@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from connectors.exports import RatesUnusable, read_rates
 from connectors.ledger.records import Approval
 from connectors.settings import SourcingSettings
-from domain.holds import Pause
+from domain.holds import Pause, payable
 from domain.landed import Rates
 from domain.marketplace import NO_PICTURES, Pictures
 from domain.money import Money, total_of
@@ -175,11 +175,13 @@ def why_asked(above: str, settings: SourcingSettings, *, yes: bool) -> str:
 
 
 def _what(settings: SourcingSettings) -> str:
-    return "goods, postage and freight" if settings.approval_counts_freight else "goods and postage"
+    what = "goods, postage and freight" if settings.approval_counts_freight else "goods and postage"
+    return f"{what}, with the price tolerance," if settings.price_tolerance_percent else what
 
 
 def _counted(question: ApprovalRequest, settings: SourcingSettings, now: datetime) -> Sum:
-    total = total_of([question.total, *(one.total for one in question.allowed)])
+    approved = total_of([question.total, *(one.total for one in question.allowed)])
+    total = payable(approved, settings.price_tolerance_percent)
     if not settings.approval_counts_freight:
         return Sum(money=total)
     today = now.astimezone(ZoneInfo(settings.timezone)).date()

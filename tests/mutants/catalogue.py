@@ -15,6 +15,7 @@ STORE = "connectors/ledger/store.py"
 ENGINE = "connectors/ledger/engine.py"
 SWITCHES = "connectors/ledger/switches.py"
 PAUSING = "flows/answers/pausing.py"
+ASKING = "flows/approval/request.py"
 CANCELLING = "flows/cancel_orders.py"
 CHANGES = "connectors/ledger/spending.py"
 SPENDING = "connectors/ledger/spending.py"
@@ -641,6 +642,12 @@ MUTANTS = (
         means="somebody cancels an order, the service does not take it, and the night pays the order",
         edits=(Edit(file=CANCELLING, old="for ref in unpaid])", new="for ref in ()])"),),
         found_by="tests/simulation/test_not_wanted.py::test_only_a_person_s_yes_pays_it_after_that",
+    ),
+    Mutant(
+        name="tolerance-passes-the-approval-limit",
+        means="with a price tolerance, orders for more than the approval limit are bought unasked",
+        edits=(Edit(file=ASKING, old="payable(approved, settings.price_tolerance_percent)", new="approved"),),
+        found_by="tests/flows/approval/test_approving.py::test_the_approval_limit_counts_the_most_that_may_be_paid",
     ),
     Mutant(
         name="freight-approves-itself",

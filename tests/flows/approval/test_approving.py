@@ -70,6 +70,15 @@ async def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new(book: Ledger) 
     assert not (await decision(book, yes=True, approval_limit_cny="34.99")).stops
 
 
+async def test_the_approval_limit_counts_the_most_that_may_be_paid(book: Ledger) -> None:
+    """35.00 CNY with a tolerance of ten percent, as the budgets count them."""
+    within = await decision(book, yes=True, approval_limit_cny="38.50", price_tolerance_percent="10")
+    assert within.approved == ["A-1", "A-2"]
+    said = await decision(book, yes=True, approval_limit_cny="38.49", price_tolerance_percent="10")
+    assert said.approved == []
+    assert "its goods and postage, with the price tolerance, of 38.50 CNY are above" in str(said.not_bought)
+
+
 @pytest.mark.parametrize(
     ("limit", "rate", "on", "approved"),
     [
