@@ -57,6 +57,19 @@ def whole(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
+def put_first(unborn: Path, path: Path) -> None:
+    """Give a whole file its name, unless another one has it."""
+    try:
+        os.link(unborn, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        if not path.exists():
+            os.replace(unborn, path)
+    finally:
+        unborn.unlink(missing_ok=True)
+
+
 def keep_aside(path: Path, aside: Path) -> None:
     """Give a file a second name, which keeps the content when the first name is replaced."""
     if aside.exists():

@@ -11,10 +11,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 
-from connectors.durable import sync, whole
+from connectors.durable import put_first, sync, whole
 from connectors.request_files import UnreadableFile
 from connectors.request_files.decoding import Unusable
 from connectors.settings import SourcingSettings
@@ -65,8 +64,6 @@ def _first_noted(note: Path, name: str) -> str:
     mine.parent.mkdir(parents=True, exist_ok=True)
     mine.write_text(name)
     sync(mine)
-    with suppress(FileExistsError):
-        os.link(mine, note)
-    mine.unlink()
+    put_first(mine, note)
     sync(note.parent)
     return _noted(note)

@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from connectors.durable import put_first
 from connectors.foreign import words_of
 from deployments.prefect_patches import RetryWhenBusy, copy_template, saving_template
 
@@ -132,12 +133,8 @@ def put(path: Path, content: str, *, instead: bool = True) -> None:
         os.fsync(file.fileno())
     if instead:
         os.replace(unborn, path)
-        return
-    try:
-        with suppress(FileExistsError):
-            os.link(unborn, path)
-    finally:
-        unborn.unlink()
+    else:
+        put_first(unborn, path)
 
 
 def serve(folder: Path, host: str, port: int) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from deployments import local_server
 from deployments.local_server import ServerFailed, prefect_server, presence, require_room, server_folder, start_server
-from deployments.server_process import at_work
+from deployments.server_process import at_work, put
 
 
 def has_free(monkeypatch: pytest.MonkeyPatch, *, free: int) -> None:
@@ -49,6 +49,18 @@ def test_a_long_log_is_laid_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (tmp_path / "server.old.log").read_text() == "longer"
     assert (tmp_path / "server.log").read_text() == ""
     assert started == [str(tmp_path / "server.log")] * 2
+
+
+def test_a_file_that_is_made_once_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A memory stick or a shared folder has none; the first content stays."""
+
+    def no_link(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", no_link)
+    for content in ("first", "second"):
+        put(tmp_path / "key", content, instead=False)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["first"]
 
 
 class NoNeed(Exception):
