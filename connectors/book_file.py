@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TypedDict
 
@@ -27,6 +28,8 @@ from domain.sku_book import SkuBook
 Reader = Callable[[bytes, str, RowSink], None]
 READERS: dict[str, Reader] = {".csv": read_csv, ".xlsx": read_xlsx}
 NAMES = [column.name for column in COLUMNS]
+of_a_night: ContextVar[str] = ContextVar("of_a_night", default="")
+"""The id of the run over an inbox, for all of whose files a sheet at an address is fetched once."""
 
 
 class BookUnusable(BadSetting):
@@ -44,7 +47,7 @@ async def read_book(settings: SourcingSettings) -> SkuBook | None:
     if is_address(named):
         shown = "the sheet at its address"  # which may hold a token
         try:
-            file = await fetch_stored(named, settings)
+            file = await fetch_stored(named, settings, run_id=of_a_night.get() and f"book-{of_a_night.get()}")
         except UnreadableFile as error:
             raise BookUnusable(shown, str(error)) from None
     return book_in(file, shown=shown, require_limit=settings.require_price_limit)

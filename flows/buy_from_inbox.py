@@ -12,7 +12,7 @@ from typing import Any
 from prefect import flow, tags
 from prefect.runtime import flow_run
 
-from connectors.book_file import book_text
+from connectors.book_file import book_text, of_a_night
 from connectors.foreign import words_of
 from connectors.inbox import ASKS, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
@@ -249,6 +249,7 @@ async def buy_from_inbox(
         run = Night(folder, yes=yes, limits=limits, speed=form.Speed(chunk_size=chunk_size, concurrency=concurrency))
         asks_in_the_ui.set(has_deployment())
         at_work.set(asyncio.Semaphore(1))
+        of_a_night.set(flow_run.id or "")
         results = await asyncio.gather(*map(run.take, found), return_exceptions=True)
         trouble += [*run.trouble, *(result for result in results if isinstance(result, Exception))]
         files = [result for result in results if isinstance(result, FileResult)]

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
+from pydantic import SecretStr
 
-from connectors.book_file import BookUnusable, add_row, book_in, book_text, read_book
+from connectors.book_file import BookUnusable, add_row, book_in, book_text, of_a_night, read_book
+from connectors.request_files.fetching import Fetched
 from connectors.settings import SourcingSettings
 from domain.sku_book import SkuBook
 
@@ -27,6 +29,28 @@ def test_a_book_is_named_by_the_setting(tmp_path: Path) -> None:
     settings = SourcingSettings(data_dir=tmp_path)
     assert asyncio.run(read_book(settings)) is None
     assert items(asyncio.run(read_book(SourcingSettings(data_dir=tmp_path, book=str(file))))) == {"FERN-1": FERN}
+
+
+def test_a_sheet_at_an_address_is_fetched_once_for_the_files_of_a_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host may refuse so many requests within minutes; and all files have one book."""
+    fetched: list[str] = []
+
+    async def fetch(address: str, _networks: object) -> Fetched:
+        fetched.append(address)
+        return Fetched(f"{HEADER}FERN-{len(fetched)},1688,{FERN},1\n".encode(), ".csv")
+
+    monkeypatch.setattr("connectors.request_files.fetching.fetch", fetch)
+    settings = SourcingSettings(data_dir=tmp_path, book=SecretStr("https://sheets.example/book"))
+
+    async def read(night: str) -> list[str]:
+        of_a_night.set(night)
+        return [*items(await read_book(settings)), *items(await read_book(settings))]
+
+    assert asyncio.run(read("one")) == ["FERN-1", "FERN-1"]
+    assert asyncio.run(read("two")) == ["FERN-2", "FERN-2"]
+    assert asyncio.run(read("")) == ["FERN-3", "FERN-4"]
 
 
 def test_a_sheet_is_read_like_a_request_file(tmp_path: Path) -> None:
