@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
 
@@ -54,6 +55,11 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.what}"
+
+
+def all_orders(ledger: Ledger) -> dict[str, OrderRecord]:
+    """Every order, newest first."""
+    return {order.order_ref: order for order in ledger.newest()}
 
 
 def utc_day(moment: datetime) -> date:

@@ -246,10 +246,6 @@ class Ledger(Switches):
         ]
         yield from self.each_order(order_ref for _, order_ref in sorted(found)[:most])
 
-    def all_orders(self) -> dict[str, OrderRecord]:
-        """Every order, newest first: all in memory."""
-        return {order.order_ref: order for order in self.newest()}
-
     def put_plans(
         self, plans: Sequence[PlannedOrder], batch_id: str, *, approved: bool = False, tolerance: Decimal = NO_TOLERANCE
     ) -> None:

@@ -9,7 +9,7 @@ from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from connectors.snapshots import sql
 from tests.crashes.light import Job
-from tests.history import violations
+from tests.history import all_orders, violations
 from tests.running import RunningSandbox
 
 
@@ -25,7 +25,7 @@ def _url_of(job: Job) -> str:
 def kept(job: Job) -> tuple[dict[str, OrderRecord], list[EffectRecord]]:
     """Every order and effect of the ledger."""
     with ledger_of(job) as ledger:
-        orders = ledger.all_orders()
+        orders = all_orders(ledger)
         return orders, ledger.effects_of(orders)
 
 

@@ -26,6 +26,7 @@ from tests.deployments.served import Served, wait_for
 from tests.endurance.callbacks import RATE, Poster, verdict
 from tests.endurance.lost import LostPlace
 from tests.endurance.shop import new_batch
+from tests.history import all_orders
 from tests.running import Merchant, RunningSandbox, own_sandbox
 
 SOON_S = 10
@@ -88,7 +89,7 @@ def _few_runs(place: LostPlace, sandbox: RunningSandbox, orders: int) -> bool:
     assert bought.returncode in (0, 3), errors
     ledger_url = f"sqlite:///{place.shop.data_dir / 'ledger.db'}"
     with Ledger(ledger_url, clock=utc_now, owner="looks") as ledger:
-        ids = [order.order_id for order in ledger.all_orders().values() if order.order_id]
+        ids = [order.order_id for order in all_orders(ledger).values() if order.order_id]
     with CallbackStore(ledger_url, clock=utc_now) as store:
         poster = Poster(f"http://127.0.0.1:{place.settings['SOURCING_CALLBACKS_PORT']}/callbacks/{new_token(store)}")
         time.sleep(TOKENS_KNOWN_AFTER_S)

@@ -41,6 +41,7 @@ from tasks.refund import RefundWish, ask_refund, follow_refunds, refund_options
 from tests.connectors.callbacks.conftest import posted
 from tests.deployments.test_receiver import ODD, odd_bodies
 from tests.endurance.shop import new_batch
+from tests.history import all_orders
 from tests.postgres import running_postgres
 from tests.running import ROOT, Merchant, RunningSandbox, own_sandbox
 
@@ -340,7 +341,7 @@ class Worlds:
 
     def histories(self, merchant: Merchant) -> dict[str, list[str]]:
         with _ledger(merchant.folder / "data") as ledger:
-            return {ref: [str(one["new_state"]) for one in ledger.moves_of(ref)] for ref in ledger.all_orders()}
+            return {ref: [str(one["new_state"]) for one in ledger.moves_of(ref)] for ref in all_orders(ledger)}
 
     @property
     def are_one(self) -> bool:
@@ -368,7 +369,7 @@ def act_for(merchant: Merchant, act: Callable[[Path], Coroutine[None, None, set[
 async def _ask_refunds(_: Path) -> set[str]:
     """Money back is asked for one order in ten, where a marketplace has that."""
     async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
-        for order in list(resources.ledger.all_orders().values())[::10]:
+        for order in list(all_orders(resources.ledger).values())[::10]:
             if resources.offerings[order.marketplace].after_sale:
                 reason = (await refund_options(resources, order, RefundKind.REFUND))[0].name
                 await ask_refund.fn(resources, order, RefundWish(kind=RefundKind.REFUND, reason=reason))

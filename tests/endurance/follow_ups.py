@@ -19,7 +19,7 @@ from connectors.settings import SourcingSettings
 from tests.deployments.conftest import free_port, receiver
 from tests.deployments.served import Served, wait_for
 from tests.endurance.lost import LostPlace
-from tests.history import violations
+from tests.history import all_orders, violations
 from tests.postgres import running_postgres
 from tests.running import RunningSandbox, own_sandbox, single_line_orders, write_csv
 
@@ -134,5 +134,5 @@ def _states(shop: Served) -> Counter[str]:
 
 def _broken(shop: Served, sandbox: RunningSandbox) -> list[str]:
     with _ledger(shop) as ledger:
-        orders = ledger.all_orders()
+        orders = all_orders(ledger)
         return [str(one) for one in violations(sandbox.books(), orders, ledger.effects_of(orders), at_rest=True)]

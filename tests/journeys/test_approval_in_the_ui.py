@@ -23,6 +23,7 @@ from flows.approval import pause
 from flows.buy_from_file import buy_from_file
 from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import utc_now
+from tests.history import all_orders
 from tests.running import Merchant, single_line_orders, write_csv
 
 
@@ -121,7 +122,7 @@ async def test_some_orders_are_approved_and_the_others_held(merchant: Merchant) 
         assert (await client.read_flow_run(run.id)).name == f"{(await state.aresult()).batch_id}: 2 held, 1 booked"
     assert paid(merchant) == ["taobao-001"]
     with ledger(merchant) as book:
-        orders = book.all_orders()
+        orders = all_orders(book)
         assert orders["taobao-000"].reason == "not approved by Mei Chen: the rest next week"
         trail = [move["reason"] for move in book.moves_of("taobao-001")]
         approved = f"{orders['taobao-001'].approved}, plan {str(orders['taobao-001'].plan_hash)[:12]}"

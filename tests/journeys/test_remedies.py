@@ -18,6 +18,7 @@ from flows.after_sale_reporting import NEEDS_ATTENTION, artifact_rows
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.remedy_parameters import Answer
 from flows.remedies import resolve_order
+from tests.history import all_orders
 from tests.running import Merchant, single_line_orders, write_csv
 
 LATE = {"path": "/open/pp/logistics/orderBookingFreight", "kind": "late_effect", "probability": 1, "times": 1}
@@ -45,7 +46,7 @@ class Bought:
 
         url = f"sqlite:///{self.merchant.folder / 'data' / 'ledger.db'}"
         with Ledger(url, clock=never, owner="test") as ledger:
-            orders = ledger.all_orders()
+            orders = all_orders(ledger)
             return sorted((one.key, one.status, orders[one.order_ref].state) for one in ledger.effects_of(orders))
 
 

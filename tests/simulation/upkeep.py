@@ -26,6 +26,7 @@ from sandbox.lifecycle import coming_parcel
 from tasks import snapshot
 from tasks.engine.resources import Resources
 from tasks.parcels_received import received_parcels
+from tests.history import all_orders
 from tests.simulation.scene import Scene
 from tests.simulation.scripts import HOUR_S, Script
 
@@ -124,7 +125,7 @@ def handling(store: CallbackStore, kind: CallbackKind) -> Callable[[Resources], 
     async def work(resources: Resources) -> object:
         messages = store.listed(state=CallbackState.WAITING)
         report = await handle_callbacks(resources, store, kind, messages)
-        parcels = await received_parcels(resources, store, messages, resources.ledger.all_orders())
+        parcels = await received_parcels(resources, store, messages, all_orders(resources.ledger))
         store.settle(report.outcomes)
         return [report, [one.why for one in parcels]]
 

@@ -24,6 +24,7 @@ from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns
 from tests.flows.plans import planned
+from tests.history import all_orders
 
 REQUESTS = [planned(ref).request for ref in ("A-1", "A-2")]
 
@@ -184,5 +185,5 @@ async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
         ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED, why=why)])
     resources.heed(Pause(by="ann", at=resources.clock()))
     await follow_up.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), (None, ""), asks=True)
-    codes = {ref: order.reason_code for ref, order in ledger.all_orders().items()}
+    codes = {ref: order.reason_code for ref, order in all_orders(ledger).items()}
     assert codes == {"A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE, "A-2": ReasonCode.LEFT_PAUSED}

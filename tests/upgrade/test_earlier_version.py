@@ -24,6 +24,7 @@ from connectors.snapshots import sql
 from flows.buy_from_file import buy_from_file
 from tests.crashes.books import assert_books_are_exact, kept
 from tests.crashes.light import Job, run, states
+from tests.history import all_orders
 from tests.running import ROOT, RunningSandbox, single_line_orders, write_csv
 from tests.upgrade.__main__ import ASKED, CRASHES, HALF, PAUSED
 from tests.upgrade.folder import EARLIER, unpacked
@@ -85,7 +86,7 @@ def test_the_ledger_is_brought_up_to_date_and_forgets_nothing(folder: Path) -> N
     with closing(sqlite3.connect(folder / "data" / "ledger.db")) as earlier:
         before = [earlier.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("orders", "effects")]
     with Ledger(f"sqlite:///{folder / 'data' / 'ledger.db'}", clock=lambda: datetime.now(UTC), owner="test") as ledger:
-        orders = ledger.all_orders()
+        orders = all_orders(ledger)
         assert [len(orders), len(ledger.effects_of(orders))] == before
     with closing(sqlite3.connect(folder / "data" / "ledger.db")) as now:
         assert now.execute("SELECT version_num FROM alembic_version").fetchone() == (SCHEMA_VERSION,)

@@ -24,6 +24,7 @@ from domain.states import OrderState
 from domain.witnessed import RefusedForGood
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import FOR_GOOD, NEVER_LEFT, PROOFS, Columns, intents, plan
+from tests.history import all_orders
 from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
@@ -337,7 +338,7 @@ def test_a_plan_never_replaces_that_of_an_order_begun_meanwhile(postgres: Postgr
 
         @event.listens_for(second.engine, "before_cursor_execute")
         def meanwhile(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            if statement.startswith("INSERT INTO orders") and not first.all_orders():
+            if statement.startswith("INSERT INTO orders") and not all_orders(first):
                 put_rows(first, [plan("A-1", approved_minor=100)])
                 first.record([claim_one(first)])
 

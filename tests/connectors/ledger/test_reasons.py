@@ -18,6 +18,7 @@ from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from tests.connectors.ledger.older import BACK_TO_0016
 from tests.connectors.ledger.plans import plan
+from tests.history import all_orders
 
 OVER = because(ReasonCode.OVER_BUDGET, costs=Money(500), taken=Money(100), limit=Money(300))
 OF_SCHEMA_0014 = (
@@ -62,7 +63,7 @@ def test_the_ledger_of_the_version_before_reads_as_before(file: Path) -> None:
             database.execute(moved, (ref, "2026-01-02 03:04:05.000000", "planned", "held", words, "run"))
         database.commit()
     with open_ledger(file) as ledger:
-        orders = ledger.all_orders()
+        orders = all_orders(ledger)
         assert {ref: (order.reason, order.reason_code) for ref, order in orders.items()} == {
             ref: (words, code) for ref, (words, _, code) in SAID.items()
         }

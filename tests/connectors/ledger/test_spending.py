@@ -34,6 +34,7 @@ from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import NEVER_LEFT, PROOFS, Columns, intents, plan
 from tests.everyday import examples
+from tests.history import all_orders
 from tests.postgres import Postgres
 from tests.running import ROOT
 
@@ -290,7 +291,7 @@ def assert_summed_up(ledger: Ledger) -> None:
 
 def assert_within_limits(ledger: Ledger) -> None:
     """Count anew, from orders and effects alone."""
-    orders = ledger.all_orders()
+    orders = all_orders(ledger)
     live = [
         effect
         for effect in ledger.effects_of(orders)

@@ -39,6 +39,7 @@ from tasks.pay import pay_orders
 from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import PROOFS, plan
+from tests.history import all_orders
 from tests.postgres import Postgres
 
 KEPT: dict[str, Any] = {"plan_hash": None}
@@ -104,7 +105,7 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
     put_rows(ledger, [plan("in-a-cart"), begun("not-cancelled", state="ordered")])
     began(ledger, "in-a-cart", Action.CART, EffectStatus.DONE, part="line-1")
     began(ledger, "not-cancelled", Action.CANCEL, EffectStatus.UNSENT)
-    orders = ledger.all_orders()
+    orders = all_orders(ledger)
     work = sort_approved(ledger, "batch", list(orders))
     assert work.approved == {"approved": "h"}
     assert set(work.under_way) == {"ordered", "payment_pending", "paid"}

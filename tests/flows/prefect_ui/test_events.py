@@ -23,6 +23,7 @@ from domain.states import OrderState
 from flows.prefect_ui import events
 from flows.prefect_ui.events import EventFeed, batch_finished, budget_used_up, stalled
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.history import all_orders
 from tests.running import PATIENCE_S
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
@@ -172,7 +173,7 @@ def test_an_order_without_news_for_a_week_is_stalled(ledger: Ledger, days: float
     changes: list[dict[str, Any]] = [{}, {}, {"booked_at": booked_at}]
     for state, columns in zip((OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED), changes, strict=True):
         ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns(columns))])
-    assert names(stalled(ledger, ledger.all_orders(), NOW)) == told
+    assert names(stalled(ledger, all_orders(ledger), NOW)) == told
 
 
 async def test_a_ledger_that_takes_its_time_keeps_no_other_chunk_waiting(
