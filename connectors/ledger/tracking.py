@@ -73,6 +73,8 @@ class TrackingRows(LedgerRows):
                 new = {name: statement.excluded[name] for name in ("next_poll_at", "last_scan_at")}
                 connection.execute(statement.on_conflict_do_update(index_elements=["order_ref"], set_=new), polls)
             self._stay_due(connection, unread)
+            if numbered := [one.order_ref for one in changes if "shipment" in one.writes.columns]:
+                connection.execute(_NOT_ALL_EXPORTED, {"refs": numbered})
             if ended := [one.order_ref for one in changes if one.state not in (None, *TRAVELLING)]:
                 connection.execute(delete(tracked).where(one_of(tracked.c.order_ref, "refs")), {"refs": ended})
         self._ledger.scanned.update((row["order_ref"], row["tracking_number"], row["sequence"]) for row in rows)
@@ -194,6 +196,9 @@ _UNSENT = (
         ~_ALL_EXPORTED,
     )
     .order_by(orders.c.order_ref)
+)
+_NOT_ALL_EXPORTED = delete(exported_numbers).where(
+    one_of(exported_numbers.c.order_ref, "refs"), exported_numbers.c.tracking_number == ALL
 )
 _EXPORTED = select(exported_numbers.c.order_ref, exported_numbers.c.tracking_number).where(
     one_of(exported_numbers.c.order_ref, "refs")

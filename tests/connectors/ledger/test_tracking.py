@@ -9,11 +9,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
+from connectors.ledger.tracking import ALL
 from domain.marketplace import Marketplace
-from domain.service_orders import TraceStatus, TrackingEvent
+from domain.service_orders import Shipment, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
@@ -140,3 +142,12 @@ def test_the_scans_of_more_orders_than_a_statement_has_parameters(shipped: Ledge
     shipped.tracking.add({"A-1": [scan("P", clock)], "A-2": [scan("Q", clock)]})
     refs = ["A-2", *map(str, range(300_000))]
     assert [row["tracking_number"] for row in shipped.tracking.listed(order_refs=refs)] == ["Q"]
+
+
+def test_a_parcel_that_has_another_number_now_is_due_for_its_shop_again(shipped: Ledger) -> None:
+    """Its buyer would follow a dead one."""
+    with shipped.exported.exporting([("A-1", ALL), ("A-1", "FAR1"), ("A-2", ALL)], "shop.csv"):
+        pass
+    now = Shipment(shipment_order_id="S-1", tracking_numbers=("FAR2",))
+    shipped.tracking.add({}, [OrderChange(order_ref="A-1", writes=OrderUpdate.renumbered(now))])
+    assert shipped.exported.of(["A-1", "A-2"]) == {("A-1", "FAR1"), ("A-2", ALL)}
