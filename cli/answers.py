@@ -55,6 +55,9 @@ def resolve(  # noqa: PLR0913 - one option an answer
         str | None, typer.Option(metavar="REFUND_ID", help="The refund was asked for: its id.")
     ] = None,
     not_refunded: Annotated[bool, typer.Option("--not-refunded", help="The refund was not asked for.")] = False,
+    came_back: Annotated[
+        str | None, typer.Option(metavar="AMOUNT_CNY", help="So much money came back that was not asked for here.")
+    ] = None,
     done: Annotated[
         str | None, typer.Option(metavar="EFFECT", help="Any other effect, by its key: it happened.")
     ] = None,
@@ -90,8 +93,8 @@ def answer_of(
         return None
     if kind is ResolutionKind.BOOKED and not tracking:
         raise BadUsage("say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked")
-    if kind is ResolutionKind.PAID:
-        return Resolution(kind=kind, amount=money_of("--paid", str(value)))
+    if kind in (ResolutionKind.PAID, ResolutionKind.CAME_BACK):
+        return Resolution(kind=kind, amount=money_of(f"--{kind}", str(value)))
     amount = money_of("--up-to", up_to) if up_to is not None else None
     text = value.strip() if isinstance(value, str) else ""
     if isinstance(value, str) and not text:

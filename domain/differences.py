@@ -265,7 +265,11 @@ def _state(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
 
 def _of_closed(ours: LedgerOrder) -> str:
     if ours.paid is not None:
-        return f"look whether the money came back; if not: sourcing refund {ours.order_ref}, or ask the marketplace"
+        ref = ours.order_ref
+        return (
+            f"look whether the money came back. If it did: sourcing resolve {ref} --came-back AMOUNT_CNY; if not: "
+            f"sourcing refund {ref}, or ask the marketplace"
+        )
     return f"sourcing cancel {ours.order_ref} closes it here too; to buy it after all, give it a new order_ref"
 
 

@@ -96,6 +96,7 @@ class ResolutionKind(StrEnum):
     NOT_CANCELLED = "not-cancelled"
     REFUND_ASKED = "refund-asked"
     NOT_REFUNDED = "not-refunded"
+    CAME_BACK = "came-back"
     DONE = "done"
     NOT_DONE = "not-done"
 
@@ -109,7 +110,7 @@ class ResolutionRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """A person's answer. `value` is an id or an effect's key; `amount` what was paid, or what may be paid."""
+    """A person's answer. `value` is an id or an effect's key; `amount` what was or may be paid, or came back."""
 
     kind: ResolutionKind
     value: str = ""
@@ -118,13 +119,13 @@ class Resolution:
 
     @property
     def happened(self) -> bool:
-        return self.kind in (K.ORDERED, K.PAID, K.BOOKED, K.CANCELLED, K.REFUND_ASKED, K.DONE)
+        return self.kind in (K.ORDERED, K.PAID, K.BOOKED, K.CANCELLED, K.REFUND_ASKED, K.CAME_BACK, K.DONE)
 
     @property
     def words(self) -> str:
         """The answer as it is typed, for the audit trail."""
         amount = str(self.amount.major) if self.amount else ""
-        parts = [f"--{self.kind}", self.value or (amount if self.kind is K.PAID else "")]
+        parts = [f"--{self.kind}", self.value or (amount if self.kind in (K.PAID, K.CAME_BACK) else "")]
         parts += [f"--tracking {number}" for number in self.tracking]
         parts += [f"--up-to {amount}"] if amount and self.kind is K.ORDERED else []
         return " ".join(part for part in parts if part)

@@ -12,6 +12,7 @@ from domain.wording import Actor, ReasonKind, Wording, worded
 AGAIN = ("then [typed?run the command again][deployed?press Retry on the run's page]"
     "[scheduled?, or wait for the next run of its schedule]")
 ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
+IF_IT_CAME = "if it came back by itself: sourcing resolve --came-back"
 FIND_OUT = "find out why in the log of the run, then press Retry on its page"
 CONFIRM = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
 
@@ -286,10 +287,10 @@ class ReasonCode(StrEnum):
     CLOSED_BY_MARKETPLACE = "closed_by_marketplace", request("the marketplace closed the unpaid order ({why})",
         "order again under a new order_ref")
     CLOSED_AFTER_PAYMENT = "closed_after_payment", money("the marketplace closed the order after it was paid ({why})",
-        "ask for the money back: sourcing refund", "refund")
+        f"ask for the money back: sourcing refund; {IF_IT_CAME}", "refund")
     # freight and booking
     PAID_AND_CLOSED = "paid_and_closed", money("paid, not booked: the marketplace closed the order ({why})",
-        "ask for the money back: sourcing refund", "refund")
+        f"ask for the money back: sourcing refund; {IF_IT_CAME}", "refund")
     PAID_SHOWN_OTHERWISE = "paid_shown_otherwise", money("paid, not booked: the service shows the order as {status}; "
         "{remedy}", "look it up there")
     PAID_NOT_SHOWN = "paid_not_shown", money("paid, not booked: the service does not show the order; {remedy}",
@@ -308,7 +309,7 @@ class ReasonCode(StrEnum):
     CANCEL_ACCEPTED = "cancel_accepted", waits("the service has accepted the cancellation and not yet closed the "
         "order; {remedy}", "look again: sourcing cancel", "cancel")
     PAID_BEFORE_CLOSED = "paid_before_closed", money("the order was paid before it closed; {remedy}", "ask for {paid} "
-        "back: sourcing refund {order_ref} --kind refund", "refund")
+        "back: sourcing refund {order_ref} --kind refund; " + IF_IT_CAME, "refund")
     REFUND_ASKING = "refund_asking", doubt("{what} is not known to have reached the service; {remedy}", "run again",
         "refunds")
     REFUND_ASKED = "refund_asked", note("{what} waits for the seller's answer")

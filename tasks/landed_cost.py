@@ -135,7 +135,10 @@ def _of_their_batch(orders: Iterable[Row], lines: Mapping[str, list[Row]]) -> di
 
 
 NO_LINE = dict.fromkeys(OF_THE_LINE)
-CLOSED = "the marketplace closed it, and whether its money came back is not known"
+CLOSED = (
+    "the marketplace closed it, and whether its money came back is not known: ask for it (sourcing refund), or say how "
+    "much did (sourcing resolve --came-back)"
+)
 LOST = "the tables tell of its payment, and nothing of the order: see the table rejected_rows"
 
 
@@ -241,8 +244,8 @@ class _Bills:
 
 
 def _is_closed(order: Row) -> bool:
-    codes = (ReasonCode.CLOSED_AFTER_PAYMENT, ReasonCode.PAID_AND_CLOSED)
-    return order["state"] == OrderState.CANCELLED or order["reason_code"] in codes
+    codes = (ReasonCode.CLOSED_AFTER_PAYMENT, ReasonCode.PAID_AND_CLOSED, ReasonCode.PAID_BEFORE_CLOSED)
+    return order["reason_code"] in codes
 
 
 def _grams(parcels: pd.DataFrame) -> dict[str, int]:

@@ -185,7 +185,8 @@ async def unknown_refunds(resources: Resources, marketplace: Marketplace, *, sin
             kind=FindingKind.UNKNOWN_REFUND,
             expected="no refund but those that were asked for here",
             seen=shorten([f"refund {one.refund_id} of {one.amount}, in state {one.word}" for one in each]),
-            remedy="see in the console by whom it was asked for: what comes back is in no sum of this ledger",
+            remedy="see in the console by whom it was asked for. Once its money came back: "
+            f"sourcing resolve {ours[order_id]} --came-back AMOUNT_CNY",
             marketplace=marketplace,
             order_ref=ours[order_id],
             order_id=order_id,

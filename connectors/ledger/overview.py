@@ -38,7 +38,7 @@ class Happened:
     came: Mapping[str, int]
 
 
-TELL_OF_PAYING = (
+PAYMENT_REASONS = (
     *(ReasonCode.TAKEN_ABOVE_APPROVED, ReasonCode.PAID_BEFORE_CLOSED),
     *(ReasonCode.OVERTAKEN, ReasonCode.CAME_LATE),
 )
@@ -48,9 +48,9 @@ TELL_OF_PAYING = (
 def happened(ledger: Transactions, since: datetime) -> Happened:
     earlier = moves.alias()
     known_before = select(1).where(
-        earlier.c.order_ref == moves.c.order_ref, earlier.c.at < since, _tells_of_paying(earlier)
+        earlier.c.order_ref == moves.c.order_ref, earlier.c.at < since, _records_payment(earlier)
     )
-    told = select(moves.c.order_ref).where(moves.c.at >= since, _tells_of_paying(moves), ~known_before.exists())
+    told = select(moves.c.order_ref).where(moves.c.at >= since, _records_payment(moves), ~known_before.exists())
     paid = select(orders.c.currency, orders.c.paid_minor.label("minor")).where(
         orders.c.paid_minor.is_not(None), orders.c.order_ref.in_(told)
     )
@@ -76,9 +76,9 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
     )
 
 
-def _tells_of_paying(move: FromClause) -> ColumnElement[bool]:
+def _records_payment(move: FromClause) -> ColumnElement[bool]:
     """The service's own time of a payment may lie before the last reading, or be of a clock that is ahead."""
-    return or_(move.c.new_state == OrderState.PAID, move.c.reason_code.in_(TELL_OF_PAYING))
+    return or_(move.c.new_state == OrderState.PAID, move.c.reason_code.in_(PAYMENT_REASONS))
 
 
 def _by_currency(amounts: Select[Any]) -> Select[Any]:

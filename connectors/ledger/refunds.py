@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Connection, Select, select
 
 from connectors.ledger.engine import chunked, minor_sum
 from connectors.ledger.forgetting import forgotten_in
@@ -14,7 +14,7 @@ from connectors.ledger.order_mover import change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import from_json, orders, refund_events, refunds, to_json
-from connectors.ledger.transactions import LedgerRows, repeating
+from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.after_sale import Refund, RefundEvent, RefundState
 
 
@@ -90,6 +90,13 @@ class RefundRows(LedgerRows):
     def _refunds(self, statement: Select[Any]) -> list[Refund]:
         rows = self._ledger.rows(statement.order_by(refunds.c.recorded_at, refunds.c.key))
         return [from_json(Refund, row["refund"]) for row in rows]
+
+
+def add_refund(ledger: Transactions, connection: Connection, refund: Refund) -> bool:
+    """Record a refund that this ledger did not ask for, unless there is one of its key."""
+    row = {**_row(refund), "recorded_at": ledger.clock(), "updated_at": ledger.clock()}
+    added = ledger.insert(refunds).values(row).on_conflict_do_nothing().returning(refunds.c.key)
+    return connection.execute(added).scalar() is not None
 
 
 def _row(refund: Refund) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
 from connectors.ledger.order_ids import IdOwners
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
+from connectors.ledger.refunds import add_refund
 from connectors.ledger.schema import answers, effects
 from connectors.ledger.transactions import LedgerRows, repeating
+from domain.after_sale import Refund
 from domain.effects import EffectStatus
 from domain.reasons import Reason, stored
 
@@ -27,7 +29,7 @@ class ResolutionRecord:
     """A person's answer, and what it makes of an order and of one effect.
 
     It settles `effect` as it was read, or writes one for `intent` where the ledger has none: then the effect happened
-    without this ledger. `answer` is in the words of the command.
+    without this ledger. `refund` is what came back without it. `answer` is in the words of the command.
     """
 
     order_ref: str
@@ -39,6 +41,7 @@ class ResolutionRecord:
     proof: dict[str, Any] | None = None
     effect: EffectRecord | None = None
     intent: Intent | None = None
+    refund: Refund | None = None
     change: OrderChange
 
 
@@ -49,8 +52,8 @@ class ResolutionRows(LedgerRows):
     def record(self, answer: ResolutionRecord, *, dead_owners: Iterable[str] = ()) -> bool:
         """Write an answer and what it settles, in one commit.
 
-        False, and nothing is written, when the order or the effect has changed since it was read, when a living run
-        holds the effect, or when another order got the service's order id that the answer names.
+        False, and nothing is written, when the order, its refunds or the effect have changed since they were read, when
+        a living run holds the effect, or when another order got the service's order id that the answer names.
         """
         with self._ledger.transaction([answer.order_ref]) as connection:
             names = IdOwners(connection, [answer.change])  # before the order is locked, as all writers do
@@ -59,6 +62,8 @@ class ResolutionRows(LedgerRows):
                 return False
             key = self._settle(connection, answer, list(dead_owners))
             if key is None:
+                return False
+            if answer.refund and not add_refund(self._ledger, connection, answer.refund):
                 return False
             row = {
                 "order_ref": answer.order_ref,

@@ -13,6 +13,7 @@ from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
+from domain.after_sale import MAY_ASK, NOTHING, UNDER_WAY, Refund, RefundKind, RefundState
 from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
 from domain.effects import ResolutionKind as K
@@ -29,7 +30,7 @@ from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
 from tasks.effects.pay import DEBIT, taken_above_approved
 from tasks.effects.refund import AskRefund
-from tasks.effects.refund_states import take_outcome
+from tasks.effects.refund_states import restate, take_outcome
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
 from tasks.snapshot import snapshot_moved
@@ -49,6 +50,8 @@ async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, b
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
     if record.effect and kind_of(record.effect) is AskRefund:
         await take_outcome(resources, refund_of(resources, record.effect))
+    if record.refund:
+        await restate(resources, order_ref)
     await snapshot_moved(resources, "answered", before={order_ref: was})
     return order_of(resources, order_ref)
 
@@ -277,6 +280,50 @@ async def _about_refunding(case: Case) -> ResolutionRecord:
     return case.record(effect, EffectStatus.DONE, OrderState.REFUNDING, proof={"refund_id": refund_id})
 
 
+CAME_BACK = "How much of what was paid has come back without a refund that was asked for here?"
+
+
+async def _about_money_back(case: Case) -> ResolutionRecord:
+    order, told = case.order, case.answer.amount or NOTHING
+    refunds = case.resources.ledger.refunds.of_orders([order.order_ref])
+    if order.paid_minor is None or order.state not in MAY_ASK or any(one.state in UNDER_WAY for one in refunds):
+        raise ResolutionRefused(
+            f"{order.order_ref} is {order.state}: that money came back is told of a paid order, no refund of which is "
+            "under way"
+        )
+    left = order.paid - Money(order.refunded_minor or 0, order.currency)
+    if told > left:
+        raise ResolutionRefused(f"{told} can't have come back of {order.order_ref}: {left} of it is left")
+    number = 1 + max((one.number for one in refunds if one.part == "all"), default=0)
+    refund = Refund(
+        key=f"{order.order_ref}:all.{number}",
+        order_ref=order.order_ref,
+        marketplace=order.marketplace,
+        order_id=str(order.order_id),
+        part="all",
+        number=number,
+        lines=tuple(line.line_no for line in order.lines),
+        entry_ids=(),
+        kind=RefundKind.REFUND,
+        state=RefundState.REFUNDED,
+        reason_id=0,
+        reason="",
+        goods="",
+        goods_amount=told,
+        postage=NOTHING,
+        approved=told,
+        refunded=told,
+        description="",
+        vouchers=(),
+        earlier_refund_ids=(),
+        state_before=order.state,
+        settled_at=case.resources.clock(),
+    )
+    back = OrderUpdate.refunded(amount_minor=(order.refunded_minor or 0) + told.minor)
+    record = case.record(None, EffectStatus.DONE, order.state, back)
+    return replace(record, question=CAME_BACK, refund=refund)
+
+
 async def _about_any(case: Case) -> ResolutionRecord:
     """An effect without an answer of its own, named by its key: it moves no order."""
     found = next((one for one in case.effects if one.key == case.answer.value and one.status in OPEN), None)
@@ -311,6 +358,7 @@ _TAKEN_BY: Mapping[K, Callable[[Case], Awaitable[ResolutionRecord]]] = {
     K.NOT_CANCELLED: _about_cancelling,
     K.REFUND_ASKED: _about_refunding,
     K.NOT_REFUNDED: _about_refunding,
+    K.CAME_BACK: _about_money_back,
     K.DONE: _about_any,
     K.NOT_DONE: _about_any,
 }

@@ -39,6 +39,7 @@ class Answer(StrEnum):
     NOT_CANCELLED = "it is not cancelled"
     REFUND_ASKED = "the refund was asked for"
     NOT_REFUNDED = "the refund was not asked for"
+    CAME_BACK = "money came back that was not asked for here"
     DONE = "something else happened"
     NOT_DONE = "something else did not happen"
 
@@ -54,6 +55,9 @@ NAMED_BY = {
     K.DONE: "what it is about, as the question names it",
     K.NOT_DONE: "what it is about, as the question names it",
 }
+
+
+AMOUNTS = {K.PAID: "what left the wallet", K.CAME_BACK: "what came back into the wallet"}
 
 
 def field(title: str, words: str, kind: Callable[..., Any] = Option, **option: Any) -> Any:
@@ -166,7 +170,8 @@ AnswerAmount = Annotated[
     str,
     field(
         "Amount in yuan",
-        "Paid: what left the wallet. Ordered, where nothing is approved: what it may cost. Otherwise empty.",
+        "Paid: what left the wallet. Came back: how much. Ordered, where nothing is approved: what it may cost. "
+        "Otherwise empty.",
     ),
 ]
 AnswerTracking = Annotated[
@@ -205,7 +210,7 @@ def resolution_of(answer: Answer, named: str, amount_cny: str, tracking: str) ->
     numbers = tuple(references_in(tracking))
     given = {
         "Id": (bool(named), kind in NAMED_BY, NAMED_BY.get(kind, "")),
-        "Amount in yuan": (amount is not None, kind is K.PAID, "what left the wallet"),
+        "Amount in yuan": (amount is not None, kind in AMOUNTS, AMOUNTS.get(kind, "")),
         "Tracking numbers": (bool(numbers), kind is K.BOOKED, "the international ones, as the console shows them"),
     }
     for field, (is_given, is_needed, what) in given.items():

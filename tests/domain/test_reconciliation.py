@@ -205,7 +205,8 @@ def test_an_accepted_payment_of_an_order_that_closed_is_asked_about(state: Order
             ours(),
             theirs(status=ServiceStatus.CLOSED),
             "closed, 12.00 CNY paid",
-            "look whether the money came back; if not: sourcing refund A-1, or ask the marketplace",
+            "look whether the money came back. If it did: sourcing resolve A-1 --came-back AMOUNT_CNY; if not: "
+            "sourcing refund A-1, or ask the marketplace",
         ),
         (
             unpaid(state=OrderState.CANCELLED),

@@ -14,17 +14,18 @@ from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
+from connectors.snapshots import Snapshots
 from domain.absence import EVER, Reading
 from domain.decisions import held
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.reasons import earlier
+from domain.reasons import ReasonCode, because, earlier
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.answers.questions import open_questions
-from flows.answers.resolve import checked_answer, resolve
+from flows.answers.resolve import CAME_BACK, checked_answer, resolve
 from flows.batch.sorting import find_unrecorded
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
@@ -187,6 +188,37 @@ async def test_what_nobody_asked_is_not_answered(resources: Resources, channel: 
     ):
         with pytest.raises(ResolutionRefused, match="that waits for an answer"):
             await say(resources, kind)
+
+
+async def test_what_the_marketplace_gave_back_by_itself_is_told_by_a_person(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """No refund of ours is to be followed. It counts as one: in budgets, in costs and for the order's state."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    why = because(ReasonCode.CLOSED_AFTER_PAYMENT, why="closed by the seller")
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=why)])
+    part = await say(resources, ResolutionKind.CAME_BACK, amount=Money(60))
+    assert (part.state, part.refunded_minor, part.reason) == ("held", 60, "ann answered: --came-back 0.60")
+    with pytest.raises(ResolutionRefused, match=r"0.41 CNY can't have come back of A-1: 0.40 CNY of it is left"):
+        await say(resources, ResolutionKind.CAME_BACK, amount=Money(41))
+    whole = await say(resources, ResolutionKind.CAME_BACK, amount=Money(40))
+    assert (whole.state, whole.refunded_minor, whole.reason) == ("refunded", 100, "1.00 CNY of 1.00 CNY came back")
+    refunds = resources.ledger.refunds.of_orders(["A-1"])
+    assert [(one.key, one.state, one.refunded.minor) for one in refunds] == [
+        ("A-1:all.1", "refunded", 60),
+        ("A-1:all.2", "refunded", 40),
+    ]
+    assert [kept["question"] for kept in resources.ledger.resolutions.of_order("A-1")] == [CAME_BACK, CAME_BACK]
+    table = Snapshots(resources.settings.snapshot_root).table("refunds")
+    assert sorted(table["refunded_minor"]) == [40, 60]
+    with pytest.raises(ResolutionRefused, match="A-1 is refunded: that money came back is told of a paid order"):
+        await say(resources, ResolutionKind.CAME_BACK, amount=Money(1))
+
+
+async def test_of_an_unpaid_order_no_money_came_back(resources: Resources, channel: FakeChannel) -> None:
+    ordered(resources)
+    with pytest.raises(ResolutionRefused, match="A-1 is ordered: that money came back is told of a paid order"):
+        await say(resources, ResolutionKind.CAME_BACK, amount=Money(1))
 
 
 async def test_a_payment_that_the_service_cannot_show_is_answered_by_a_person(
