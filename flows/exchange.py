@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from prefect import flow
@@ -16,7 +15,7 @@ from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.shops import connected, opened_shop
-from connectors.shops.protocol import Shop, WaitingOrder, patiently
+from connectors.shops.protocol import Shop, WaitingOrder
 from connectors.shops.requests import unknown_orders, write_requests
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
@@ -137,6 +136,6 @@ async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: s
 async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:
     """The order, with why it is not bought where its shop shows more of it alone."""
     try:
-        return order if order.why else replace(order, why=await patiently(partial(shop.sent, order.name)))
+        return order if order.why else replace(order, why=await shop.patiently(shop.sent, order.name))
     except (Refused, ContractMismatch):
         return replace(order, why="the shop does not show what was sent of it")

@@ -34,15 +34,7 @@ from domain.states import TRAVELLING, OrderState
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks
 from flows.batch.opening import opened
-from flows.notify.news import (
-    of_lacking,
-    of_late_payments,
-    of_parcels,
-    of_stuck,
-    returned_cause,
-    stall_cause,
-    stuck_cause,
-)
+from flows.notify import news
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
@@ -123,6 +115,15 @@ class _Followed:
         self.back: set[tuple[str, str]] = set()
         self.stuck: dict[tuple[str, str], str] = {}
         self.silent: list[Event] = []
+        self.wrong: list[Misconfigured] = []
+
+    @contextmanager
+    def passing_over(self) -> Iterator[None]:
+        """A marketplace that can't be asked keeps no other from being followed."""
+        try:
+            yield
+        except Misconfigured as error:
+            self.wrong.append(error)
 
     def take(self, read: Mapping[str, OrderRecord], events: Sequence[Mapping[str, Any]] = ()) -> None:
         """These orders were followed as they were `read`; `events` are the new scans of them."""
@@ -163,17 +164,16 @@ async def track(
     feed = EventFeed(ledger, ledger.each_order(watched))
     unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
     followed, before = _Followed(resources), ledger.orders(unsettled)
-    wrong = list[Misconfigured]()
-    pending = await _settled(resources, watched, unsettled, wrong)
+    pending = await _settled(resources, watched, unsettled, followed)
     orders = [ref for ref, one in standing_of(ledger, order_refs=watched).items() if one.order_id and _is_followed(one)]
     run_logger().info("%s to follow", pluralize(len(orders), "order"))
     await best_effort("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
-    asked = await _follow(resources, orders, chunk_size, followed, wrong)
+    asked = await _follow(resources, orders, chunk_size, followed)
     followed.compare(before)
     unread = {ref: why for ref, why in asked.items() if why}
     troubles = [f"{ref}: {why}" for ref, why in unread.items()]
     if unasked := [ref for ref in orders if ref not in asked]:
-        why = wrong[0].message if wrong else "the service was away"
+        why = followed.wrong[0].message if followed.wrong else "the service was away"
         troubles.append(f"{shorten(unasked)}: {why}; the next run asks about them")
     if only is None and len(unread) + len(unasked) < len(orders):
         ledger.tracking.read_until(begun, unread=unasked)
@@ -208,39 +208,26 @@ async def track(
     )
     _log(report)
     await best_effort("the report", _show(report, watched, followed.newest))
-    if wrong and only is None:
-        raise wrong[0]
+    if followed.wrong and only is None:
+        raise followed.wrong[0]
     return report
 
 
-@contextmanager
-def _passed_over(wrong: list[Misconfigured]) -> Iterator[None]:
-    """A marketplace that can't be asked keeps no other from being followed."""
-    try:
-        yield
-    except Misconfigured as error:
-        wrong.append(error)
-
-
 async def _settled(
-    resources: Resources, watched: Collection[str], unsettled: Sequence[str], wrong: list[Misconfigured]
+    resources: Resources, watched: Collection[str], unsettled: Sequence[str], followed: _Followed
 ) -> list[str]:
     """Read what became of open effects and pending payments; answers the orders whose payment was pending."""
-    with _passed_over(wrong):
+    with followed.passing_over():
         await settle_open(resources, watched)
     standing = standing_of(resources.ledger, order_refs=unsettled)
     pending = [ref for ref, one in standing.items() if one.state is OrderState.PAYMENT_PENDING]
-    with _passed_over(wrong), suppress(ServiceAway):
+    with followed.passing_over(), suppress(ServiceAway):
         await confirm_payments(resources, pending)
     return pending
 
 
 async def _follow(
-    resources: Resources,
-    orders: Sequence[str],
-    chunk_size: int,
-    followed: _Followed,
-    wrong: list[Misconfigured],
+    resources: Resources, orders: Sequence[str], chunk_size: int, followed: _Followed
 ) -> Mapping[str, Reason | None]:
     """Read the orders in chunks, until the service is away; answers why some could not be read, None for the others."""
     asked: PartialResults[str, Reason | None] = PartialResults()
@@ -255,7 +242,7 @@ async def _follow(
     listener.start("track", len(orders))
     for label, refs in chunks(orders, chunk_size or orders_a_task(len(orders), resources.settings.chunk_size)):
         if not resources.breaker.is_over:
-            with _passed_over(wrong), suppress(ServiceAway):
+            with followed.passing_over(), suppress(ServiceAway):
                 await run_task(sync_chunk, resources, refs, asked, take, label=label)
     for refs in chunked(ref for ref in orders if ref not in followed.lines):
         followed.take(resources.ledger.orders(refs))
@@ -281,7 +268,7 @@ async def _sent_to_shops(resources: Resources) -> tuple[list[GivenNumbers], list
     except (XportcnError, OSError, LedgerUnusable, BadSetting) as error:
         run_logger().error("Shops lack tracking numbers, the next run tries again: %s", words_of(error))
     day, lacking = resources.clock().date(), [one for one in given if one.is_lasting]
-    await enqueue(resources.ledger, *(of_lacking(one.shop, day, one.due - one.given, str(one)) for one in lacking))
+    await enqueue(resources.ledger, *(news.of_lacking(one.shop, day, one.due - one.given, str(one)) for one in lacking))
     return given, [str(file) for file in files]
 
 
@@ -335,11 +322,11 @@ def _goes_back(event: Mapping[str, Any]) -> bool:
 
 async def _notify_of_scans(ledger: Ledger, followed: _Followed) -> None:
     """Notify of parcels that go back or are stuck, each once. At once: a scan is new to one run alone."""
-    causes = [*map(returned_cause, followed.back), *map(stuck_cause, followed.stuck)]
+    causes = [*map(news.returned_cause, followed.back), *map(news.stuck_cause, followed.stuck)]
     known = await asyncio.to_thread(ledger.outbox.known, causes)
-    back = [parcel for parcel in followed.back if returned_cause(parcel) not in known]
-    stuck = {parcel: words for parcel, words in followed.stuck.items() if stuck_cause(parcel) not in known}
-    await enqueue(ledger, *of_parcels({}, back, [], days=STALLED_AFTER.days), *of_stuck(stuck))
+    back = [parcel for parcel in followed.back if news.returned_cause(parcel) not in known]
+    stuck = {parcel: words for parcel, words in followed.stuck.items() if news.stuck_cause(parcel) not in known}
+    await enqueue(ledger, *news.of_parcels({}, back, [], days=STALLED_AFTER.days), *news.of_stuck(stuck))
 
 
 async def _notify_parcels(ledger: Ledger, followed: _Followed, moved: Sequence[str], pending: Sequence[str]) -> None:
@@ -348,13 +335,13 @@ async def _notify_parcels(ledger: Ledger, followed: _Followed, moved: Sequence[s
         one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"])
         for one in followed.silent
     }
-    known = await asyncio.to_thread(ledger.outbox.known, [stall_cause(ref, at) for ref, at in last.items()])
-    new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
+    known = await asyncio.to_thread(ledger.outbox.known, [news.stall_cause(ref, at) for ref, at in last.items()])
+    new = {ref: at for ref, at in last.items() if news.stall_cause(ref, at) not in known}
     held = [ref for ref in moved if followed.lines[ref].state is OrderState.HELD]
     waiting = ledger.each_order([ref for ref in pending if ref not in held])
     late = [one for one in waiting if one.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
-    parcels = of_parcels(new, (), [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days)
-    await enqueue(ledger, *parcels, *of_late_payments([*map(_line, late)]))
+    parcels = news.of_parcels(new, (), [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days)
+    await enqueue(ledger, *parcels, *news.of_late_payments([*map(_line, late)]))
 
 
 def _line(order: OrderRecord) -> ReportLine:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,6 +25,7 @@ from domain.shop_files import unmarked
 from domain.shop_tracking import Parcel
 from domain.wording import shorten
 
+P = ParamSpec("P")
 T = TypeVar("T")
 TIMEOUT_S = 30.0
 AT_ONCE = 4
@@ -119,19 +120,6 @@ class ShopCalls:
         if not 200 <= status < 300 or found is None:
             raise Unanswered(words, operation=self._name, status=status)
         return found
-
-
-async def patiently(read: Callable[[], Awaitable[T]]) -> T:
-    """What `read` answers, asked anew after a pause while it has too many calls: a nightly reading can wait."""
-    for pause_s in PAUSES_S:
-        try:
-            return await read()
-        except NotSent as error:
-            wait_s = error.retry_after_s or pause_s
-            if error.code != THROTTLED or wait_s > PAUSES_S[-1]:
-                raise
-            await asyncio.sleep(wait_s)
-    return await read()
 
 
 def fitting(kind: type[T], found: object) -> T:
@@ -268,6 +256,18 @@ class Shop(ABC):
     async def sent(self, name: str) -> str:
         """What says that some of a waiting order was sent, where its shop shows that of one order at a time."""
         return ""
+
+    async def patiently(self, read: Callable[P, Awaitable[T]], *args: P.args, **options: P.kwargs) -> T:
+        """What `read` answers, after pauses while the shop has too many calls: a nightly reading can wait."""
+        for pause_s in PAUSES_S:
+            try:
+                return await read(*args, **options)
+            except NotSent as error:
+                wait_s = error.retry_after_s or pause_s
+                if error.code != THROTTLED or wait_s > PAUSES_S[-1]:
+                    raise
+                await asyncio.sleep(wait_s)
+        return await read(*args, **options)
 
     @abstractmethod
     async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:

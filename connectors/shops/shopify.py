@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from connectors.foreign import clean, shortened
-from connectors.shops.protocol import (
-    THROTTLED,
-    Shop,
-    ShownLine,
-    ShownOrder,
-    WaitingLine,
-    WaitingOrder,
-    fitting,
-    patiently,
-    read_each,
-)
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine, WaitingOrder, fitting, read_each
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered
 from domain.shop_tracking import Parcel
 
@@ -153,7 +142,7 @@ class Shopify(Shop):
     async def waiting(self) -> list[WaitingOrder]:
         orders, after = list[WaitingOrder](), None
         for _ in range(MOST_PAGES):
-            page = fitting(Page[Any], await patiently(partial(self._asked, WAITING, {"after": after}, "orders")))
+            page = fitting(Page[Any], await self.patiently(self._asked, WAITING, {"after": after}, "orders"))
             orders += read_each(Waiting, page.nodes, "name", _waiting)
             after = page.page_info.end_cursor
             if not page.page_info.has_next_page:
@@ -196,8 +185,8 @@ def _raise(errors: object) -> None:
     listed = errors if isinstance(errors, list) else []
     codes = {(one.get("extensions") or {}).get("code") for one in listed if isinstance(one, dict)}
     words = shortened(clean(str(errors)), 200)
-    if THROTTLED in codes:  # by the cost of a query, which is known before it is carried out
-        raise NotSent("too many calls", operation="shopify", code=THROTTLED)
+    if "THROTTLED" in codes:  # by the cost of a query, which is known before it is carried out
+        raise NotSent("too many calls", operation="shopify", code="THROTTLED")
     if "ACCESS_DENIED" in codes:
         raise Misconfigured(f"shopify refuses the credentials: {words}", code="ACCESS_DENIED")
     raise Unanswered(words, operation="shopify")

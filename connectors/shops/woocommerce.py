@@ -5,21 +5,11 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from connectors.shops.protocol import (
-    Shop,
-    ShownLine,
-    ShownOrder,
-    WaitingLine,
-    WaitingOrder,
-    fitting,
-    patiently,
-    read_each,
-)
+from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine, WaitingOrder, fitting, read_each
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from domain.shop_tracking import Parcel
 
@@ -154,7 +144,7 @@ class WooCommerce(Shop):
         orders = list[WaitingOrder]()
         for number in range(1, MOST_PAGES):
             query = {"status": "processing", "orderby": "id", "order": "asc", "per_page": str(A_PAGE)}
-            found = await patiently(partial(self.calls.read, "GET", ORDERS, query | {"page": str(number)}))
+            found = await self.patiently(self.calls.read, "GET", ORDERS, query | {"page": str(number)})
             page = fitting(list[Any], found)
             orders += read_each(Waiting, page, "id", _waiting)
             if len(page) < A_PAGE:
