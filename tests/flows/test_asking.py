@@ -101,7 +101,7 @@ class AskingRun:
             self.monkeypatch.setattr(module, "utc_now", lambda: NOW + timedelta(hours=hour))
         question = ApprovalRequest(batch_id="b", to_buy=plans, to_ship=[], why="the run was not approved beforehand.")
         try:
-            return await ask_in_the_ui(question, SourcingSettings(), self.ledger)
+            return await ask_in_the_ui(question, SourcingSettings(approval_timeout_s=86_400), self.ledger)
         except (KeyboardInterrupt, TerminationSignal):
             return None
 
