@@ -164,10 +164,10 @@ def commands(folder: Path) -> list[Command]:
     def sourcing(name: str, *words: str, times: float | None = None, mib: float | None = None) -> Command:
         return Command(name, lambda one, _: one.sourcing(*words), times, mib)
 
-    def into(name: str, mib: float) -> Command:
+    def into(name: str, ending: str, mib: float) -> Command:
         return Command(
             f"ledger {name}",
-            lambda one, turn: one.sourcing("ledger", name, folder / f"{one.name}-{name}{turn}"),
+            lambda one, turn: one.sourcing("ledger", name, folder / f"{one.name}-{name}{turn}{ending}"),
             None,
             mib,
         )
@@ -185,7 +185,7 @@ def commands(folder: Path) -> list[Command]:
 
     ref = f"{PAST}-taobao-000007"
     return [
-        into("backup", 500),  # also checks the file, as every night
+        into("backup", ".db", 500),  # also checks the file, as every night
         run(100),
         run(1_000),
         Command("track, with news", tracked, None, 400),
@@ -195,7 +195,7 @@ def commands(folder: Path) -> list[Command]:
         sourcing("resolve", "resolve", ref, times=1.5),
         *(reading(name, 1.5) for name in ("digest", "metrics scrape", "pulse")),
         sourcing("ledger verify", "ledger", "verify", "--json", mib=500),
-        into("export", 500),
+        into("export", "", 500),
         *(reading(name) for name in ('Snapshots.table("orders")', "one order by key")),
         sourcing("costs", "costs", "--json", mib=500),
     ]
