@@ -37,7 +37,7 @@ from connectors.snapshots.manifests import (
 )
 from connectors.snapshots.rejecting import keys_of
 from connectors.snapshots.rows import Growing
-from connectors.snapshots.sources import AHEAD, connected, rows_in
+from connectors.snapshots.sources import AHEAD, WORK_MB, connected, rows_in
 from connectors.snapshots.tables import TABLES, Table
 
 if TYPE_CHECKING:
@@ -182,7 +182,6 @@ MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 FAULTS = (OSError, pa.ArrowException)
 FEW = 20_000
 MANY = 100_000
-MEMORY_MB = 1_024
 
 Months = Mapping[str, SnapshotFile]
 """The files of a table by the month of their keys."""
@@ -224,7 +223,7 @@ def refresh(root: Path) -> None:
 def _duck(root: Path, work: Path) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
-    with _in_words(root, duckdb.Error), connected(memory_mb=MEMORY_MB, work=work) as connection:
+    with _in_words(root, duckdb.Error), connected(memory_mb=WORK_MB, work=work) as connection:
         yield connection
 
 
@@ -338,10 +337,12 @@ class Merging:
     def _touched(self, table: Table, paths: Sequence[Path]) -> pc.Expression | None:
         """The condition on rows of the state that may go: by their keys, or since their snapshot changed."""
         rows = rows_in(paths, table).to_table(list(table.key), use_threads=False)
-        if rows.num_rows > FEW:
+        values = [(name, rows.column(name).unique()) for name in table.key]
+        few = [(name, of_key) for name, of_key in values if len(of_key) <= FEW]
+        if not few:
             return None
-        name = max(table.key, key=lambda column: len(rows.column(column).unique()))
-        return pc.field(name).isin(rows.column(name).unique()) | pc.field("snapshot_id").isin(list(self.gone))
+        name, of_key = max(few, key=lambda one: len(one[1]))
+        return pc.field(name).isin(of_key) | pc.field("snapshot_id").isin(list(self.gone))
 
     def _known(self, table: Table, touched: pc.Expression | None, *, is_anew: bool) -> pa.Table:
         """Key, snapshot and month of rows of the state; all of them are gone where it is made anew."""
@@ -349,7 +350,7 @@ class Merging:
         parts = [table.schema.empty_table().select(columns).append_column("month", pa.array([], pa.string()))]
         for path in sorted(self.root.glob(f"{table.name}/{MONTH}.parquet")):
             with suppress(*FAULTS if is_anew else ()):  # damaged: the month of its keys is forgotten
-                rows = rows_in([path], table).to_table(columns, filter=touched, use_threads=False)
+                rows = rows_in([path], table).scanner(columns, touched, use_threads=False, **AHEAD).to_table()
                 parts.append(rows.append_column("month", pa.repeat(pa.scalar(path.stem), rows.num_rows)))
         known = pa.concat_tables(parts)
         ids = known["snapshot_id"] if is_anew else pa.array(self.gone, pa.string())

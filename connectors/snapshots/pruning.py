@@ -222,7 +222,6 @@ def _write(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str, row
             connection.register("history", history.scanner(filter=part, **AHEAD).to_reader())
             for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
                 merged.take(pa.Table.from_batches([batch]).select(table.schema.names).cast(table.schema))
-            pa.default_memory_pool().release_unused()
     return merged.rows
 
 

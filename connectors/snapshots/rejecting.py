@@ -238,7 +238,6 @@ class Staged:
         if table.owners and start:
             self._add_dangling(table, faults)
         self.sums[table.name] = sums_of(money)
-        pa.default_memory_pool().release_unused()
         return faults
 
     def _add_doubles(self, table: Table, faults: Faults) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
+pa.set_memory_pool(pa.system_memory_pool())  # the default one keeps hundreds of MB of what is freed
+
 Getter = Callable[[Any], object]
 ColumnKind = tuple[pa.DataType, bool]  # and whether it may be null
 
