@@ -222,7 +222,8 @@ QUOTES = table(
 FREIGHT_QUOTES = table(
     "freight_quotes",
     "order_ref,service_id",
-    "The international services on offer for an order, from the warehouse to the receiver.",
+    "The international services on offer for an order, from the warehouse to the receiver. One that a later quote "
+    "lacks stays as it was: `orders.freight_service` decides which is chosen.",
     {
         **shared("order_ref"),
         "service_id": Column(

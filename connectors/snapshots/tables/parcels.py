@@ -98,7 +98,8 @@ SHIPMENTS = table(
 SHIPMENT_ITEMS = table(
     "shipment_items",
     "order_ref,tracking_number,item_id,sku_id",
-    "What travels in which parcel. Empty for shipments whose answer did not say.",
+    "What travels in which parcel. Empty for shipments whose answer did not say. A number that "
+    "`orders.tracking_numbers` has no more is an earlier one of the same parcel.",
     {
         **shared("order_ref", of="order"),
         "shipment_order_id": variant("shipment_order_id", null="never", get="order.shipment_order_id"),
