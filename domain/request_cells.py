@@ -26,8 +26,10 @@ HUGE_NUMBER = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?0*[1-9][0-9]+")  # 1e10 and 
 AS_BYTES = re.compile(r"""b(?:'.*'|".*")""", re.DOTALL)
 FRACTION = re.compile(r"[+-]?[0-9]+[.,][0-9]+")
 WHOLE_AS_FLOAT = re.compile(r"([0-9]+)\.0")
-# Of Excel, Google Sheets and LibreOffice; a run of # is a number in a column too narrow for it.
-SPREADSHEET_ERROR = re.compile(r"#(?:#*|N/A|GETTING_DATA|[A-Z][A-Z0-9/]*[!?])|Err:[0-9]{3}|Loading(?:\.\.\.|…)")
+# Of Excel (NV: German), Google Sheets and LibreOffice; a run of # is a number in a column too narrow for it.
+SPREADSHEET_ERROR = re.compile(
+    r"#(?:#*|[^\W\d]/[^\W\d]|NV|GETTING_DATA|[¡¿]?[^\W\d][\w/]*[!?])|Err:[0-9]{3}|Loading(?:\.\.\.|…)"
+)
 LONGEST = 10_000  # characters of any cell, blanks included
 EXAMPLE_REF = "EXAMPLE-1"  # of the template: never bought
 EMPTY_WORDS = frozenset(("-", "--", "n/a", "na", "nan", "none", "null", "undefined"))

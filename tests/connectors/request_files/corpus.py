@@ -123,6 +123,9 @@ TEXT_FAULTS = [
             ("address", "#CIRCULAR!"),
             ("receiver_name", "Loading…"),
             ("sku", "#NAME?"),
+            ("zip", "#NV"),
+            ("city", "#Н/Д"),
+            ("state", "#¡VALOR!"),
         )
     ),
     ("receiver_phone", "+49\u200b151", UNSEEN.format("200B")),
