@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from errno import ENOSPC
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -438,7 +439,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.RUN_FILE_UNREADABLE: played(flow_run(fill_cart, file=Path("no-such-file.csv"))),
     R.RUN_FILE_FAULTY: played(faulty_file_carted),
     R.RUN_SNAPSHOT_FAILED: refunded(writing_fails(SnapshotError("the disk is full"), RECONCILED)),
-    R.RUN_MACHINE_FAILED: refunded(writing_fails(OSError("the disk is full"), RECONCILED)),
+    R.RUN_MACHINE_FAILED: refunded(writing_fails(OSError(ENOSPC, "the disk is full"), RECONCILED)),
     R.RUN_DEFECT: refunded(writing_fails(ZeroDivisionError(), RECONCILED)),
 }
 BEYOND = {code for code in R if code.startswith(("message_", "recipient_"))} | {

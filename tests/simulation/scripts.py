@@ -127,7 +127,8 @@ async def forget(scene: Scene) -> None:
 
 
 async def lay_aside(scene: Scene) -> None:
-    scene.meets([*drop(scene.ledger, ["R-1"], by="mei").values()])
+    stay = drop(scene.ledger, ["R-1"], by="mei")
+    scene.meets([*stay.values(), *(order.why for order in scene.ledger.orders(["R-1"]).values())])
 
 
 async def buy(scene: Scene) -> None:
