@@ -7,7 +7,7 @@ snapshots, and the next write brings the files up to date.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache
@@ -199,11 +199,10 @@ def refresh(root: Path) -> None:
     manifests, state = list_snapshots(root), read_current(root)
     if any(old_files(root)) or any(_is_newer(file) for one in manifests for file in one.files):
         return
-    if state and any(file.schema_version < TABLES[file.table].version for file in state.files):
-        state = None  # plain readers want one schema in a folder
-    before = state.snapshots if state else {}
+    before, files = (state.snapshots, state.files) if state else ({}, ())
+    old = {file.table for file in files if file.schema_version < TABLES[file.table].version}
     digests = {one.snapshot_id: one.digest for one in manifests}
-    if state and before == digests:
+    if state and before == digests and not old:
         return
     changed = [one for one in manifests if before.get(one.snapshot_id) != one.digest]
     gone = sorted({*before} - {*digests} | {one.snapshot_id for one in changed})
@@ -211,10 +210,10 @@ def refresh(root: Path) -> None:
     with ExitStack() as opened:
         connect = cache(lambda: opened.enter_context(_duck(root, work / "spill")))
         adds_only = not was_cut and before.keys().isdisjoint(gone)
-        merging = Merging(connect, root, manifests, changed, gone, state, adds_only=adds_only)
-        files = {name: merging.files(table) for name, table in TABLES.items()}
-    _put_in_place(root, files)
-    current = Current(snapshots=digests, files=tuple(file for months in files.values() for file in months.values()))
+        merging = Merging(connect, root, manifests, changed, gone, state, adds_only=adds_only, old=old)
+        tables = {name: merging.files(table) for name, table in TABLES.items()}
+    _put_in_place(root, tables)
+    current = Current(snapshots=digests, files=tuple(file for months in tables.values() for file in months.values()))
     current.write(root, work / STATE)
     rmtree(work, ignore_errors=True)
 
@@ -275,8 +274,8 @@ def _staged(root: Path, place: str) -> Path:
 class Merging:
     """The files of the state that follows `state`: its rows, without those `gone`, and the rows of what `changed`.
 
-    A table is made anew from all snapshots where there is no state, or where a row that is gone uncovers an older one.
-    `connect` opens DuckDB, for many rows.
+    A table is made anew from all snapshots where there is no state, where its files are `old`, of an earlier version,
+    and where a row that is gone uncovers an older one. `connect` opens DuckDB, for many rows.
     """
 
     connect: Callable[[], DuckDBPyConnection]
@@ -288,24 +287,26 @@ class Merging:
     _: KW_ONLY
     adds_only: bool
     """The files are those of `state`, and all of its rows stay but for newer ones."""
+    old: Collection[str]
 
     def files(self, table: Table) -> Months:
         """The files of a table; those with other rows than before are staged."""
-        of_table = [file for file in self.state.files if file.table == table.name] if self.state else []
+        state = None if table.name in self.old else self.state  # plain readers want one schema in a folder
+        of_table = [file for file in state.files if file.table == table.name] if state else []
         kept = {Path(file.path).stem: file for file in of_table}
         if not any(self.root.glob(f"{table.name}/*")) and not any(self._files(self.manifests, table)):
             return {}
         paths = self._paths(self.changed, table)
         has_news = any(file.rows for _, file in self._files(self.changed, table))
-        if self.state and self.adds_only and not has_news and (kept or not paths):
+        if state and self.adds_only and not has_news and (kept or not paths):
             return kept
-        newest = self._updates(table, paths, kept) if self.state else None
+        newest = self._updates(table, paths, kept) if state else None
         if newest is None:
             paths, kept = self._paths(self.manifests, table), {}
             newest = self._newest(table, paths, self._known(table, None, is_anew=True), 0)
         files = {**kept, **{month: self._write(table, newest, month, kept.get(month)) for month in newest.months}}
         if not files and paths:
-            month = f"{self.changed[-1].written_at:%Y-%m}"
+            month = f"{self.manifests[-1].written_at:%Y-%m}"
             files[month] = self._write(table, newest, month, None)
         return files
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from shutil import copytree
@@ -182,6 +183,19 @@ def test_damage_is_found_and_mended_by_a_command(tmp_path: Path) -> None:
     assert damaged_files(tmp_path) == [path]
     arrange(tmp_path)
     assert (damaged_files(tmp_path), plain(tmp_path)) == ([], {"A-1": "booked"})
+
+
+def test_a_new_version_of_a_table_rewrites_the_files_of_that_table_alone(tmp_path: Path) -> None:
+    write_twice(tmp_path)
+    old = {path: path.stat().st_ino for name in ("orders", "payments") for path in tmp_path.glob(f"{name}/*.parquet")}
+    with patch.dict(TABLES, orders=replace(TABLES["orders"], version=TABLES["orders"].version + 1)):
+        write(tmp_path, "c", refunds=[])
+        assert plain(tmp_path) == {"A-1": "paid", "A-2": "paid"}
+        state = read_current(tmp_path)
+        assert state
+        assert {file.schema_version for file in state.files if file.table == "orders"} == {TABLES["orders"].version}
+    rewritten = {path.parent.name for path, number in old.items() if path.stat().st_ino != number}
+    assert rewritten == {"orders"}
 
 
 def write_twice(root: Path) -> None:
