@@ -28,8 +28,8 @@ from domain.sku_book import SkuBook
 Reader = Callable[[bytes, str, RowSink], None]
 READERS: dict[str, Reader] = {".csv": read_csv, ".xlsx": read_xlsx}
 NAMES = [column.name for column in COLUMNS]
-of_a_night: ContextVar[str] = ContextVar("of_a_night", default="")
-"""The id of the run over an inbox, for all of whose files a sheet at an address is fetched once."""
+of_a_night: ContextVar[dict[str, SkuBook]] = ContextVar("of_a_night")
+"""The sound books of a run over an inbox, by address: a sheet is fetched once for all its files."""
 
 
 class BookUnusable(BadSetting):
@@ -43,14 +43,17 @@ async def read_book(settings: SourcingSettings) -> SkuBook | None:
     """The whole book; None where no file is named. Raises `BookUnusable`: a faulty book is never used in part."""
     if not (named := settings.book.get_secret_value()):
         return None
-    file, shown = Path(named), named
-    if is_address(named):
-        shown = "the sheet at its address"  # which may hold a token
-        try:
-            file = await fetch_stored(named, settings, run_id=of_a_night.get() and f"book-{of_a_night.get()}")
-        except UnreadableFile as error:
-            raise BookUnusable(shown, str(error)) from None
-    return book_in(file, shown=shown, require_limit=settings.require_price_limit)
+    if not is_address(named):
+        return book_in(Path(named), require_limit=settings.require_price_limit)
+    if named in (books := of_a_night.get({})):
+        return books[named]
+    shown = "the sheet at its address"  # which may hold a token
+    try:
+        file = await fetch_stored(named, settings)
+    except UnreadableFile as error:
+        raise BookUnusable(shown, str(error)) from None
+    books[named] = book_in(file, shown=shown, require_limit=settings.require_price_limit)
+    return books[named]
 
 
 def book_in(file: Path, *, shown: str = "", require_limit: bool = False) -> SkuBook:

@@ -249,7 +249,7 @@ async def buy_from_inbox(
         run = Night(folder, yes=yes, limits=limits, speed=form.Speed(chunk_size=chunk_size, concurrency=concurrency))
         asks_in_the_ui.set(has_deployment())
         at_work.set(asyncio.Semaphore(1))
-        of_a_night.set(flow_run.id or "")
+        of_a_night.set({})
         results = await asyncio.gather(*map(run.take, found), return_exceptions=True)
         trouble += [*run.trouble, *(result for result in results if isinstance(result, Exception))]
         files = [result for result in results if isinstance(result, FileResult)]

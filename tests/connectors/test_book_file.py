@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,37 @@ def test_a_sheet_at_an_address_is_fetched_once_for_the_files_of_a_night(
     monkeypatch.setattr("connectors.request_files.fetching.fetch", fetch)
     settings = SourcingSettings(data_dir=tmp_path, book=SecretStr("https://sheets.example/book"))
 
-    async def read(night: str) -> list[str]:
-        of_a_night.set(night)
+    async def read() -> list[str]:
         return [*items(await read_book(settings)), *items(await read_book(settings))]
 
-    assert asyncio.run(read("one")) == ["FERN-1", "FERN-1"]
-    assert asyncio.run(read("two")) == ["FERN-2", "FERN-2"]
-    assert asyncio.run(read("")) == ["FERN-3", "FERN-4"]
+    async def a_night() -> list[str]:
+        of_a_night.set({})
+        return await read()
+
+    assert asyncio.run(a_night()) == ["FERN-1", "FERN-1"]
+    assert asyncio.run(a_night()) == ["FERN-2", "FERN-2"]
+    assert asyncio.run(read()) == ["FERN-3", "FERN-4"]
+
+
+def test_a_faulty_sheet_is_fetched_again_and_so_is_any_by_a_retried_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheets = iter(["", f"FERN-1,1688,{FERN},1\n", f"FERN-2,1688,{FERN},1\n"])
+
+    async def fetch(_address: str, _networks: object) -> Fetched:
+        return Fetched(f"{HEADER}{next(sheets) or 'FERN-1,1688,,1'}".encode(), ".csv")
+
+    monkeypatch.setattr("connectors.request_files.fetching.fetch", fetch)
+    settings = SourcingSettings(data_dir=tmp_path, book=SecretStr("https://sheets.example/book"))
+
+    async def the_night() -> list[str]:
+        of_a_night.set({})
+        with suppress(BookUnusable):
+            await read_book(settings)
+        return [*items(await read_book(settings))]
+
+    assert asyncio.run(the_night()) == ["FERN-1"]
+    assert asyncio.run(the_night()) == ["FERN-2"]
 
 
 def test_a_sheet_is_read_like_a_request_file(tmp_path: Path) -> None:
