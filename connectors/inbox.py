@@ -6,8 +6,8 @@
     inbox/done/orders.csv        every order is over
     inbox/failed/orders.csv      can't be read, or has faults
 
-A lock on a file of `working/.locks` belongs to one process and ends with it, so two runs never work on one file. Local
-folders only: the moves must be renames, and locks must work.
+A lock on a file of `working/.locks` belongs to one process and ends with it, so two runs never work on one file; the
+batch of a file that was taken from `open` stands in it. Local folders only: the moves must be renames, and locks work.
 """
 
 from __future__ import annotations
@@ -99,6 +99,11 @@ class Inbox:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 target = self.root / Folder.WORKING / name
+                if path != target:
+                    lock.truncate(0)
+                    lock.write(self.batch_of(path))  # before it is there: the run may die at any time
+                    lock.flush()
+                    os.fsync(lock.fileno())
                 path.replace(target)  # onto itself for one in `working`; missing if another run took it
             except (BlockingIOError, FileNotFoundError):
                 yield None
@@ -125,15 +130,18 @@ class Inbox:
         return target
 
     def batch_of(self, path: Path) -> str:
-        """The batch of a file that was laid into `open`, also once it was mended there; empty for a new one."""
-        beside = self.root / Folder.OPEN / f"{path.name}{RESULT[0]}"
+        """The batch of a file that lies in `open` or was taken there, also once it was mended; empty for a new one."""
         with suppress(OSError, ValueError, LookupError, TypeError):  # laid there by no run
-            return "" if path.parent == self.root else str(json.loads(beside.read_bytes())["batch_id"])
+            if path.parent == self.root / Folder.WORKING:
+                return (self.locks / f"{path.name}.lock").read_text()
+            if path.parent == self.root / Folder.OPEN:
+                return str(json.loads(path.with_name(f"{path.name}{RESULT[0]}").read_bytes())["batch_id"])
         return ""
 
     def give_back(self, working: Path) -> Path:
-        """Put a file back as new: it was written to while a run worked on its earlier content."""
-        return working.replace(self.root / self._free_name(working, ""))
+        """Put a file back where it was taken: it was written to while a run worked on its earlier content."""
+        place = Folder.OPEN if self.batch_of(working) else ""
+        return working.replace(self.root / place / self._free_name(working, place))
 
     def _take_back_changed(self) -> None:
         """Give back what changed after it failed: its sender wrote on, or a person mended it there."""

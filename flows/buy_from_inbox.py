@@ -93,18 +93,17 @@ class Night:
             if self.broken_off or self._is_late():
                 note = f"not taken: {self.broken_off or 'the time was up'}"
                 return FileResult(file=plain_name(path), place="", note=note)
-            batch = self.folder.batch_of(path)
             with self.folder.taken(path) as working:
-                return await self._work(working, batch) if working else None
+                return await self._work(working) if working else None
 
     def _is_late(self) -> bool:
         now = utc_now()
         done_by = moment_of(self.limits.done_by, now, self.settings.timezone)
         return done_by is not None and now >= done_by
 
-    async def _work(self, working: Path, batch: str) -> FileResult:
+    async def _work(self, working: Path) -> FileResult:
         content = await asyncio.to_thread(whole_digest, working)
-        batch_id = batch or batch_id_with(working.stem, content[:8])
+        batch_id = self.folder.batch_of(working) or batch_id_with(working.stem, content[:8])
         about = {"file": working.name, "content": content[:8], "batch_id": batch_id}
         try:
             with tags(*flow_run.tags):  # a batch is found and notified by the tags of its night

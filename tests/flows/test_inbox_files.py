@@ -155,11 +155,16 @@ async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
             tmp_path / file
         )
 
+    def killed(file: str) -> None:
+        with Inbox(tmp_path).taken(tmp_path / file) as working:
+            assert working == tmp_path / "working/a.csv"
+
     await night("a.csv")
     (tmp_path / "open/a.csv").write_text("mended")
     await night("open/a.csv")
-    (tmp_path / "open/a.csv").replace(tmp_path / "working/a.csv")  # the run was killed
+    killed("open/a.csv")
     await night("working/a.csv")
     (tmp_path / "a.csv").write_text("new")
-    await night("a.csv")
+    killed("a.csv")
+    await night("working/a.csv")
     assert given == [*["a-e7cd9c3a"] * 3, "a-11507a0e"]
