@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -14,6 +15,7 @@ from connectors.marketplaces import Offering
 from connectors.xportcn.errors import Misconfigured
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import (
     DomesticParcel,
     ServiceOrder,
@@ -82,6 +84,28 @@ async def test_parcels_are_followed_while_money_is_asked_back(
     shown(channel, "SF1", status=ServiceStatus.CLOSED)  # its refund says so soon
     await track(resources, 10)
     assert order(resources).state is OrderState.REFUNDING
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        because(ReasonCode.ANSWERED, by="ann", answer="--came-back 9.50"),
+        because(ReasonCode.REFUND_CAME_BACK, refunded=Money(950), what="refund of 10.00 CNY"),
+    ],
+    ids=["told", "read"],
+)
+async def test_what_came_back_of_a_closed_order_is_not_asked_for_again(
+    resources: Resources, channel: CountingChannel, reports: REPORTS, told: Reason
+) -> None:
+    """Less than all did: the rest is lost, and the answer ends the question."""
+    booked(resources)
+    resources.ledger.change([OrderChange(order_ref="B-1", writes=OrderUpdate({"paid_minor": 1000}))])
+    shown(channel, status=ServiceStatus.CLOSED)
+    await track(resources, 10)
+    assert order(resources).reason_code is ReasonCode.CLOSED_AFTER_PAYMENT
+    resources.ledger.change([replace(order(resources).stays(told), writes=OrderUpdate({"refunded_minor": 950}))])
+    await track(resources, 10)
+    assert order(resources).why == told
 
 
 async def test_each_report_names_all_parcels_of_the_order(
