@@ -151,7 +151,8 @@ class Sku:
 class Offer:
     """One product page with its variants. `volume_prices` lower the offer's base price; a SKU's price falls alike.
 
-    `unknown_state` is the marketplace's word for an offer that is neither known to be on sale nor off it.
+    `unknown_state` is the marketplace's word for an offer that is neither known to be on sale nor off it. `seen_at` is
+    when the marketplace showed it so.
     """
 
     marketplace: Marketplace
@@ -169,6 +170,7 @@ class Offer:
     category_name: str = ""
     image_urls: tuple[str, ...] = field(default_factory=tuple)
     unknown_state: str = ""
+    seen_at: datetime | None = field(default=None, compare=False)
 
 
 def volume_prices_of(offer: Offer, sku: Sku) -> tuple[VolumePrice, ...]:

@@ -14,7 +14,7 @@ AGAIN = ("then [typed?run the command again][deployed?press Retry on the run's p
 ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
 IF_IT_CAME = "if it came back by itself: sourcing resolve --came-back"
 FIND_OUT = "find out why in the log of the run, then press Retry on its page"
-CONFIRM = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
+CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
 
 note, waits, choice, request, limit, doubt, money, other = (partial(worded, kind) for kind in ReasonKind)
 MERCHANT, OPERATOR, NOBODY = Actor
@@ -135,8 +135,7 @@ class ReasonCode(StrEnum):
         "sourcing status {first}", who=MERCHANT)
     FIRST_ONES_FAILED = "first_ones_failed", doubt("not ordered: none of the first {count} orders at {marketplace} "
         "could be bought ({refs}; the last: {why}). {remedy}", "See to them, then run again", again=True, command="run")
-    MARKETPLACE_HELD = "marketplace_held", doubt("{marketplace} is held ({why}). {remedy}", CONFIRM, "ledger",
-        again=True)
+    MARKETPLACE_HELD = "marketplace_held", doubt("{marketplace} is held ({why}). {remedy}", CHECK, "ledger", again=True)
     COSTS = "costs", note("costs {total} with postage[, freight {freight}]")
     IN_CART = "in_cart", note("lies in the cart of {marketplace} (rows {rows}): {remedy}", "order it with sourcing "
         "cart order {order_ref}", who=MERCHANT)
@@ -180,7 +179,7 @@ class ReasonCode(StrEnum):
     # two readings that can't both be true
     READINGS_DIFFER = "readings_differ", doubt("{both}; {remedy}", "look it up in the console")
     TAKEN_DIFFERS = "taken_differs", doubt("{both}; {remedy}", "look in the statement of the wallet")
-    UNITS_DIFFER = "units_differ", doubt("{both}. [If {told} means yuan, set {setting}. ]{remedy}", CONFIRM, "ledger")
+    UNITS_DIFFER = "units_differ", doubt("{both}. [If {told} means yuan, set {setting}. ]{remedy}", CHECK, "ledger")
     PRICE_FAR_BELOW_LIMIT = "price_far_below_limit", doubt("{lines:; }: less than a twentieth, and it is not confirmed "
         "yet in which unit {marketplace} has amounts. {remedy}", "See its page there: if the price is right, say so: "
         "sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again", again=True,

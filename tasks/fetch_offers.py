@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -83,7 +83,7 @@ async def fetch_offers(
         raise failures[0]
     rows = [row for answer in found if not isinstance(answer, XportcnError) for row in answer[1]]
     envelope = {"snapshot_id": crawl.name, "snapshot_at": resources.clock()}
-    table = await asyncio.to_thread(to_arrow, OFFERS, [row | envelope for row in rows])
+    table = await asyncio.to_thread(to_arrow, OFFERS, [envelope | row for row in rows])
     await asyncio.to_thread(crawl.keep_part, part, table)
     told = zip(items, found, strict=True)
     troubles = {
@@ -136,7 +136,7 @@ async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -
         raise
     except XportcnError as error:
         return error
-    rows = offer_rows(offer, seen_at=resources.clock()) if offer else []
+    rows = offer_rows(replace(offer, seen_at=resources.clock())) if offer else []
     return offer, rows or [_gone(marketplace, item_id, offer)]
 
 

@@ -110,7 +110,7 @@ async def find_offer(resources: Resources, marketplace: Marketplace, text: str) 
     try:
         if isinstance(item, ItemId):
             offer = await resources.offerings[marketplace].channel.offer(item.id)
-            return offer or refused(no_such_item(marketplace, item.id))
+            return replace(offer, seen_at=resources.clock()) if offer else refused(no_such_item(marketplace, item.id))
         match = await _match(resources, marketplace, text)
         return await find_offer(resources, marketplace, match.item_id) if match.item_id else match.verdict
     except (Misconfigured, ServiceAway):

@@ -26,12 +26,11 @@ FRESH, KNOWN = (f"({', '.join(f'{side}.{name}' for name in FACTS)})" for side in
 
 CHANGES = f"""
 CREATE TEMP TABLE changes AS
-WITH dated AS (
-    SELECT * REPLACE (coalesce(seen_at, snapshot_at) AS snapshot_at) FROM fetched
-), fresh AS (
-    SELECT * FROM dated WHERE sku_id <> '{GONE}' QUALIFY row_number() OVER (PARTITION BY {KEY}) = 1
+WITH fresh AS (
+    SELECT * FROM fetched WHERE sku_id <> '{GONE}'
+    QUALIFY row_number() OVER (PARTITION BY {KEY} ORDER BY snapshot_at DESC) = 1
 ), items AS (
-    SELECT marketplace, item_id, max(snapshot_at) AS fetched_at FROM dated GROUP BY ALL
+    SELECT marketplace, item_id, max(snapshot_at) AS fetched_at FROM fetched GROUP BY ALL
 ), known AS (
     {OFFERS.newest("snapshots", "snapshot_id <> $snapshot_id")}
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
+from connectors.ledger.schema import to_json
 from connectors.ledger.store import Ledger
 from connectors.snapshots import sql
+from connectors.snapshots.tables.offers import offer_rows
 from connectors.snapshots.writer import write_snapshot
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
@@ -20,6 +23,7 @@ from tasks.snapshot import Slices, order_tables, rows_of, snapshot_moved, snapsh
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.connectors.ledger.test_forgetting import request as a_request
+from tests.domain.test_book_news import CUP, priced
 
 
 async def test_an_older_snapshot_does_not_stay(
@@ -146,3 +150,21 @@ async def test_lines_taken_out_of_an_order_leave_with_the_batch_that_had_them(re
     put_rows(resources.ledger, [plan("A-9", batch_id="second", request=request, lines=lines[:1])])
     await snapshot_orders(resources, "second", resources.clock())
     assert sql(resources.settings.snapshot_root, found).rows == (("A-8", 1, "first"), ("A-9", 1, "second"))
+
+
+async def test_an_offer_of_a_plan_that_is_written_again_hides_no_newer_one(
+    resources: Resources, clock: MovableClock
+) -> None:
+    """A batch may wait for its approval for hours, and is written again long after; a crawl read the item since."""
+    seen = to_json(replace(CUP, seen_at=clock()))
+    resources.ledger.start_batch("first", "file.csv")
+    put_rows(resources.ledger, [plan("A-9", batch_id="first", request=a_request("A-9"), offers=[seen])])
+    root = resources.settings.snapshot_root
+    for minor in (400, 500, 500):
+        await snapshot_orders(resources, "first", clock())
+        assert sql(root, "select price_minor, seen_at = snapshot_at from offers").rows == ((minor, True),)
+        if minor == 400:
+            clock.advance(3600)
+            crawled = offer_rows(replace(priced(500), seen_at=clock()))
+            write_snapshot(root, "catalog", clock().date(), {"offers": crawled}, batch_id=None, written_at=clock())
+            clock.advance(3600)

@@ -36,11 +36,10 @@ QUOTED_AT = Column(
 
 
 class Variant(NamedTuple):
-    """A SKU of an offer; `seen_at` is when a crawl fetched it."""
+    """A SKU of an offer."""
 
     offer: Offer
     sku: Sku
-    seen_at: datetime | None = None
 
 
 class OfferedFreight(NamedTuple):
@@ -56,9 +55,10 @@ def freight_on_offer(order_ref: str, quote: FreightQuote | None, chosen: str | N
     return [OfferedFreight(order_ref, quote, service, chosen) for service in quote.services] if quote else []
 
 
-def offer_rows(offer: Offer, *, seen_at: datetime | None = None) -> list[Row]:
-    """A row for each SKU of an offer; `seen_at` is when the marketplace showed it so."""
-    return [OFFERS.row(Variant(offer, sku, seen_at)) for sku in offer.skus]
+def offer_rows(offer: Offer) -> list[Row]:
+    """A row for each SKU of an offer, as of when it was seen: one that is written again later hides nothing newer."""
+    as_of = {"snapshot_at": offer.seen_at} if offer.seen_at else {}
+    return [OFFERS.row(Variant(offer, sku)) | as_of for sku in offer.skus]
 
 
 OFFERS = table(
@@ -160,11 +160,12 @@ OFFERS = table(
         ),
         "seen_at": Column(
             TIME,
-            "When a catalogue crawl fetched it, or noticed that it is gone.",
+            "When a batch or a catalogue crawl read it, or noticed that it is gone.",
             unit=OUR_CLOCK,
-            source="crawl",
+            source="batch, crawl",
             example=datetime(2026, 11, 2, 3, 4, 2, tzinfo=UTC),
-            null="a batch read it, not a crawl: then `snapshot_at` is the nearest time",
+            null="a batch of an earlier version read it: then `snapshot_at` is the nearest time",
+            get="offer.seen_at",
         ),
     },
     version=2,
