@@ -270,8 +270,10 @@ class SourcingSettings(Settings):
     @field_validator("data_dir", "snapshots_setting", "rates", "book")
     @classmethod
     def is_where_it_seems(cls, value: Any) -> Any:
-        if str(value.get_secret_value() if isinstance(value, SecretStr) else value).startswith("~"):
-            raise ValueError("begins with ~, which only a shell takes for your home: write the whole path")
+        path = Path(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        if str(path).startswith("~"):
+            so_far = f" (so far it was {path.absolute()}: write that, or move it)" if path.exists() else ""
+            raise ValueError(f"begins with ~, which only a shell takes for your home: write the whole path{so_far}")
         return value
 
     @field_validator("picture_hosts", "poll_h", "notify", "private_sources", "callbacks_from")

@@ -26,9 +26,10 @@ HUGE_NUMBER = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?0*[1-9][0-9]+")  # 1e10 and 
 AS_BYTES = re.compile(r"""b(?:'.*'|".*")""", re.DOTALL)
 FRACTION = re.compile(r"[+-]?[0-9]+[.,][0-9]+")
 WHOLE_AS_FLOAT = re.compile(r"([0-9]+)\.0")
-# Of Excel (NV: German), Google Sheets and LibreOffice; a run of # is a number in a column too narrow for it.
+# Of Excel, Google Sheets and LibreOffice, in capitals in each language; a run of # is a number in a narrow column.
 SPREADSHEET_ERROR = re.compile(
-    r"#(?:#*|[^\W\d]/[^\W\d]|NV|GETTING_DATA|[¡¿]?[^\W\d][\w/]*[!?])|Err:[0-9]{3}|Loading(?:\.\.\.|…)"
+    r"#(?:#*|[^\W\d]/[^\W\d]|NV|YOK|HIÁNYZIK|NENÍ_K_DISPOZICI|GETTING_DATA"
+    r"|[¡¿]?[^\W\d][\w/]*[!?])|Err:[0-9]{3}|Loading(?:\.\.\.|…)"
 )
 LONGEST = 10_000  # characters of any cell, blanks included
 EXAMPLE_REF = "EXAMPLE-1"  # of the template: never bought
@@ -275,6 +276,6 @@ def check_cell(column: Column, text: str) -> str:
         return column.default
     if len(text) > column.most:
         raise ValueError(_too_long(column, len(text)))
-    if text[0] in "#EL" and SPREADSHEET_ERROR.fullmatch(text):
+    if text[0] in "#EL" and SPREADSHEET_ERROR.fullmatch(text) and (text[0] != "#" or text.upper() == text):
         raise ValueError(f"{shortened(text)} is a spreadsheet's error or placeholder; put the value in its place")
     return column.check(text)

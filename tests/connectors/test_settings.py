@@ -65,13 +65,16 @@ def test_a_setting_that_can_not_be_meant_is_named_in_one_line(
 
 
 def test_a_tilde_that_no_shell_has_read_is_told(tmp_path: Path) -> None:
-    """Else a folder of that name is made, with a second ledger."""
+    """Else a folder of that name is made, with a second ledger; where one was, the first is not left behind."""
+    ledger = tmp_path / "~/DATA_DIR"
+    ledger.mkdir(parents=True)
     names = ("DATA_DIR", "SNAPSHOTS", "RATES", "BOOK")
     (tmp_path / ".env").write_text("".join(f"SOURCING_{name}=~/{name}\n" for name in names))
     with pytest.raises(BadSetting) as raised:
         SourcingSettings()
     words = "begins with ~, which only a shell takes for your home: write the whole path"
     lines = [f"SOURCING_{name}: {words}" for name in names]
+    lines[0] += f" (so far it was {ledger}: write that, or move it)"
     assert str(raised.value).splitlines() == [*lines[:-1], f"{lines[-1]}; its value is not shown"]
 
 

@@ -126,6 +126,7 @@ TEXT_FAULTS = [
             ("zip", "#NV"),
             ("city", "#Н/Д"),
             ("state", "#¡VALOR!"),
+            ("city", "#YOK"),
         )
     ),
     ("receiver_phone", "+49\u200b151", UNSEEN.format("200B")),
@@ -156,6 +157,7 @@ TEXT_WARNINGS = [
     ("address", "Street 1\r\nleft", BLANKED),
     ("address", "Street\t1", BLANKED),
     ("note", "one\u2028two", BLANKED),
+    ("note", "#urgent!\u200b", CLEANED),
     ("receiver_phone", "1", "this can't be a phone number that is dialled from DE; it is bought all the same"),
     ("receiver_phone", "+999123", "this can't be a phone number that is dialled from DE; it is bought all the same"),
     ("state", "nan", "'nan' goes onto the parcel as it is"),
