@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from connectors.durable import put_first
+
 if TYPE_CHECKING:
     from connectors.settings import SourcingSettings
 
@@ -46,15 +48,11 @@ def hold(folder: Path, run_id: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     path, unborn = folder / run_id, folder / f".{run_id}-{os.getpid()}"
     held = _held(unborn)  # before any process finds it
-    try:
-        os.link(unborn, path)
-    except FileExistsError:  # of an earlier attempt
-        os.close(held)
-        held = _held(path)
-    finally:
-        unborn.unlink()
+    put_first(unborn, path)
+    kept = _held(path)  # the same file, or that of an earlier attempt
+    os.close(held)
     os.utime(path)
-    return held
+    return kept
 
 
 def has_died(folder: Path, run_id: str) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from connectors.process_locks import KEPT_S, has_died, hold, prune
 from tests.running import ROOT
 
@@ -54,6 +56,21 @@ def test_of_two_processes_of_a_run_one_that_lives_is_enough(tmp_path: Path) -> N
     assert not has_died(tmp_path, RUN)
     os.close(second)
     assert has_died(tmp_path, RUN)
+
+
+def test_a_disk_without_hard_links_tells_the_dead_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what a dead run had claimed would wait for the end of its lease."""
+
+    def link(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    first, second = hold(tmp_path, RUN), hold(tmp_path, RUN)
+    os.close(first)
+    assert not has_died(tmp_path, RUN)
+    os.close(second)
+    assert has_died(tmp_path, RUN)
+    assert [path.name for path in tmp_path.iterdir()] == [RUN]
 
 
 def test_files_of_the_dead_are_kept_for_a_week(tmp_path: Path) -> None:
