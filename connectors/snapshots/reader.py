@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MOMENTS = {"seen_at", "quoted_at", "updated_at"}
 """Times of a reading or of another change: a difference in these alone is no change."""
+LACKED = {"line_count": " AND was.line_count IS NOT NULL"}
+"""Columns that rows of an earlier version lack: that they get a value is no change."""
 
 NO_MOMENT = re.compile(r"there is no snapshot .{0,100}; give the id of one, or a time \(UTC if it names no zone\)")
 MOMENT_OF = """
@@ -89,7 +91,8 @@ def _at(table: Table) -> str:
 def _changes(table: Table) -> str:
     facts = facts_of(table)
     compared = [name for name in facts if name not in MOMENTS]
-    moved = ", ".join(f"CASE WHEN now.{name} IS DISTINCT FROM was.{name} THEN '{name}' END" for name in compared)
+    differs = {name: f"now.{name} IS DISTINCT FROM was.{name}{LACKED.get(name, '')}" for name in compared}
+    moved = ", ".join(f"CASE WHEN {differs[name]} THEN '{name}' END" for name in compared)
     rewritten = f"""(held.first_written_at <= moment_of(since) OR (held.snapshot_id IS NULL AND now.snapshot_at <= (
         SELECT max(written_at) FROM snapshots WHERE starts_with(snapshot_id, '{PRUNED}')
             AND moment_of(since) >= first_written_at AND moment_of(since) < written_at

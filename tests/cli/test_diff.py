@@ -115,6 +115,19 @@ def test_as_json_each_change_has_its_key_and_what_it_was(sourcing: Sourcing) -> 
     assert first["now"]["price_minor"] == 594
 
 
+def test_a_column_that_an_earlier_version_lacked_is_no_change(sourcing: Sourcing) -> None:
+    """The first night after an upgrade writes it for each order that it writes."""
+    for number, count in enumerate((None, 2, 1)):
+        write(ROOT, f"night-{number}", orders=[order(line_count=count)], at=AT + number * NIGHT)
+    told = [
+        json.loads(
+            sourcing("diff", "orders", "--since", f"night-{one}", "--until", f"night-{one + 1}", "--json").stdout
+        )
+        for one in (0, 1)
+    ]
+    assert [[change["columns"] for change in one["changes"]] for one in told] == [[], [["line_count"]]]
+
+
 def test_no_personal_value_is_shown(sourcing: Sourcing) -> None:
     line = {"order_ref": "A-1", "line_no": 1, "file_row": 2, "marketplace": "1688", "item": "6", "quantity": 1}
     line |= {"max_unit_price_minor": 0}
