@@ -56,7 +56,7 @@ def resolve(  # noqa: PLR0913 - one option an answer
     ] = None,
     not_refunded: Annotated[bool, typer.Option("--not-refunded", help="The refund was not asked for.")] = False,
     came_back: Annotated[
-        str | None, typer.Option(metavar="AMOUNT_CNY", help="So much money came back that was not asked for here.")
+        str | None, typer.Option(metavar="AMOUNT_CNY", help="So much has come back in all, also unasked.")
     ] = None,
     done: Annotated[
         str | None, typer.Option(metavar="EFFECT", help="Any other effect, by its key: it happened.")

@@ -73,6 +73,11 @@ class LedgerOrder:
     open_effects: tuple[OpenEffect, ...] = ()
     in_hand: bool = False
 
+    @property
+    def gives_back(self) -> bool:
+        """Whether its money comes or came back; of a held one as much as was told of."""
+        return self.state in GIVEN_BACK or (self.state is OrderState.HELD and self.refunded.minor > 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignOrder:
@@ -203,7 +208,7 @@ def differences(ours: LedgerOrder, theirs: ServiceOrder, now: datetime, *, with_
 
 def _payment(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding | None:
     if ours.paid is not None and not is_paid(theirs):
-        if ours.state in GIVEN_BACK and theirs.status is ServiceStatus.CLOSED:
+        if ours.gives_back and theirs.status is ServiceStatus.CLOSED:
             return None
         return _finding(
             FindingKind.PAYMENT_MISSING,
@@ -251,7 +256,7 @@ def _dropped(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
 
 
 def _state(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
-    if ours.state in GIVEN_BACK:
+    if ours.gives_back:
         return None
     closed = theirs.status is ServiceStatus.CLOSED
     if closed is not (ours.state is OrderState.CANCELLED):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.differences import (
-    GIVEN_BACK,
     OVER,
     Finding,
     FindingKind,
@@ -211,7 +210,7 @@ def paid_sums(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) -
     for order, amount in orders:
         if _at_least(order.paid_at or order.ordered_at, since):
             ours[order.marketplace, amount.currency].append(amount)
-            if order.state in GIVEN_BACK and (order.marketplace, order.order_id) not in seen:
+            if order.gives_back and (order.marketplace, order.order_id) not in seen:
                 theirs[order.marketplace, amount.currency].append(amount)
     for identity, one in seen.items():
         if _at_least(one.paid_at or one.created_at, since):

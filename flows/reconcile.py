@@ -211,7 +211,7 @@ class Reconciliation:
         found, notes = list[Finding](), list[str]()
         for marketplace in self.marketplaces:
             try:
-                found += await unknown_refunds(self.resources, marketplace, since=self.since)
+                found += await unknown_refunds(self.resources, marketplace, self.since)
             except XportcnError as error:
                 notes.append(f"{marketplace}: refunds of others were not looked for ({error.message})")
         return found, notes

@@ -17,6 +17,7 @@ from connectors.marketplaces.protocol import ListedRefund, ListsRefunds
 from connectors.snapshots.tables.reconciliation import RECONCILIATION, RUN
 from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import XportcnError
+from domain.after_sale import RefundState
 from domain.differences import Finding, FindingKind, LedgerOrder, OpenEffect
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
@@ -166,8 +167,11 @@ def _open_effect(resources: Resources, order: LedgerOrder, effect: EffectRecord)
     )
 
 
-async def unknown_refunds(resources: Resources, marketplace: Marketplace, *, since: datetime) -> list[Finding]:
-    """Refunds of this ledger's orders that it has not asked for. Raises `XportcnError` where they can't be listed."""
+async def unknown_refunds(resources: Resources, marketplace: Marketplace, since: datetime) -> list[Finding]:
+    """Refunds of this ledger's orders that it knows nothing of, for more than a person told of that came back.
+
+    Raises `XportcnError` where they can't be listed.
+    """
     after_sale = resources.offerings[marketplace].after_sale
     if not isinstance(after_sale, ListsRefunds):
         return []
@@ -175,7 +179,8 @@ async def unknown_refunds(resources: Resources, marketplace: Marketplace, *, sin
     ledger = resources.ledger
     ours = {one.order_id: ref for ref, one in ledger.orders_with_ids({one.order_id for one in listed}).items()}
     known = ledger.refunds.with_ids([one.refund_id for one in listed])
-    asking = {one.order_ref for one in ledger.refunds.of_orders(ours.values()) if not one.refund_id}
+    nameless = [one for one in ledger.refunds.of_orders(ours.values()) if not one.refund_id]
+    asking = {one.order_ref for one in nameless if one.state is RefundState.ASKING}
     unknown = defaultdict[str, list[ListedRefund]](list)
     for one in listed:
         if one.order_id in ours and one.refund_id not in known and ours[one.order_id] not in asking:
@@ -193,6 +198,8 @@ async def unknown_refunds(resources: Resources, marketplace: Marketplace, *, sin
             seen_amount=total_of([one.amount for one in each]),
         )
         for order_id, each in unknown.items()
+        if total_of([one.amount for one in each])
+        > total_of([one.refunded for one in nameless if one.order_ref == ours[order_id]])
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import plan_hash
@@ -13,7 +13,7 @@ from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.after_sale import MAY_ASK, NOTHING, UNDER_WAY, Refund, RefundKind, RefundState
+from domain.after_sale import MAY_ASK, NOTHING, UNDER_WAY, Refund, RefundKind, RefundState, order_state_after
 from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
 from domain.effects import ResolutionKind as K
@@ -30,9 +30,10 @@ from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
 from tasks.effects.pay import DEBIT, taken_above_approved
 from tasks.effects.refund import AskRefund
-from tasks.effects.refund_states import restate, take_outcome
+from tasks.effects.refund_states import take_outcome
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
+from tasks.reconcile import unknown_refunds
 from tasks.snapshot import snapshot_moved
 
 NUMBERED_ANEW = timedelta(days=180)
@@ -50,8 +51,6 @@ async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, b
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
     if record.effect and kind_of(record.effect) is AskRefund:
         await take_outcome(resources, refund_of(resources, record.effect))
-    if record.refund:
-        await restate(resources, order_ref)
     await snapshot_moved(resources, "answered", before={order_ref: was})
     return order_of(resources, order_ref)
 
@@ -280,22 +279,53 @@ async def _about_refunding(case: Case) -> ResolutionRecord:
     return case.record(effect, EffectStatus.DONE, OrderState.REFUNDING, proof={"refund_id": refund_id})
 
 
-CAME_BACK = "How much of what was paid has come back without a refund that was asked for here?"
+CAME_BACK = "How much of what was paid has come back in all?"
 
 
 async def _about_money_back(case: Case) -> ResolutionRecord:
+    """The sum in all is told: given twice, it counts once. What a closed order does not give back is lost."""
     order, told = case.order, case.answer.amount or NOTHING
     refunds = case.resources.ledger.refunds.of_orders([order.order_ref])
+    if order.state is OrderState.REFUNDED and told == order.refunded:
+        return replace(case.record(None, EffectStatus.DONE, None), question=CAME_BACK)
     if order.paid_minor is None or order.state not in MAY_ASK or any(one.state in UNDER_WAY for one in refunds):
         raise ResolutionRefused(
             f"{order.order_ref} is {order.state}: that money came back is told of a paid order, no refund of which is "
             "under way"
         )
-    left = order.paid - Money(order.refunded_minor or 0, order.currency)
-    if told > left:
-        raise ResolutionRefused(f"{told} can't have come back of {order.order_ref}: {left} of it is left")
+    if not order.refunded <= told <= order.paid:
+        raise ResolutionRefused(
+            f"{told} in all can't have come back of {order.order_ref}: of {order.paid} {order.refunded} has already"
+        )
+    is_closed = await _is_closed(case)
+    refund = _came_back(order, told - order.refunded, refunds, case.resources.clock())
+    lines = [line.line_no for line in order.lines]
+    after, why = order_state_after([*refunds, refund], paid=order.paid, lines=lines)
+    is_all = after is OrderState.REFUNDED
+    state = after if is_all else OrderState.HELD if is_closed else None
+    back = OrderUpdate.refunded(amount_minor=told.minor)
+    record = case.record(None, EffectStatus.DONE, state, back, why=why if is_all else None)
+    return replace(record, question=CAME_BACK, refund=refund if refund.refunded.minor else None)
+
+
+async def _is_closed(case: Case) -> bool:
+    """Whether the service shows the order closed or no more. One on its way must have a refund asked for elsewhere."""
+    order, shown = case.order, await case.shown()
+    for effect in case.effects:
+        case.free(effect)
+    if shown is None or shown.status in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
+        return shown is None or shown.status is ServiceStatus.CLOSED
+    since = order.ordered_at or order.recorded_at
+    if all(one.order_ref != order.order_ref for one in await unknown_refunds(case.resources, order.marketplace, since)):
+        raise case.contradicted(
+            f"order {order.order_id} is {shown.status}, and no refund of it was asked for elsewhere"
+        )
+    return False
+
+
+def _came_back(order: OrderRecord, back: Money, refunds: Sequence[Refund], at: datetime) -> Refund:
     number = 1 + max((one.number for one in refunds if one.part == "all"), default=0)
-    refund = Refund(
+    return Refund(
         key=f"{order.order_ref}:all.{number}",
         order_ref=order.order_ref,
         marketplace=order.marketplace,
@@ -309,19 +339,16 @@ async def _about_money_back(case: Case) -> ResolutionRecord:
         reason_id=0,
         reason="",
         goods="",
-        goods_amount=told,
+        goods_amount=back,
         postage=NOTHING,
-        approved=told,
-        refunded=told,
+        approved=back,
+        refunded=back,
         description="",
         vouchers=(),
         earlier_refund_ids=(),
         state_before=order.state,
-        settled_at=case.resources.clock(),
+        settled_at=at,
     )
-    back = OrderUpdate.refunded(amount_minor=(order.refunded_minor or 0) + told.minor)
-    record = case.record(None, EffectStatus.DONE, order.state, back)
-    return replace(record, question=CAME_BACK, refund=refund)
 
 
 async def _about_any(case: Case) -> ResolutionRecord:

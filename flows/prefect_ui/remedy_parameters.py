@@ -57,7 +57,7 @@ NAMED_BY = {
 }
 
 
-AMOUNTS = {K.PAID: "what left the wallet", K.CAME_BACK: "what came back into the wallet"}
+AMOUNTS = {K.PAID: "what left the wallet", K.CAME_BACK: "what has come back in all"}
 
 
 def field(title: str, words: str, kind: Callable[..., Any] = Option, **option: Any) -> Any:
@@ -170,7 +170,7 @@ AnswerAmount = Annotated[
     str,
     field(
         "Amount in yuan",
-        "Paid: what left the wallet. Came back: how much. Ordered, where nothing is approved: what it may cost. "
+        "Paid: what left the wallet. Came back: how much in all. Ordered, where nothing is approved: what it may cost. "
         "Otherwise empty.",
     ),
 ]

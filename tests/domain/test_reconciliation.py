@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OpenEffect
+from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OpenEffect, differences
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -266,6 +266,12 @@ def test_amounts_that_differ(order: LedgerOrder, shown: ServiceOrder, expected: 
     assert (finding.kind, finding.expected, finding.seen) == (FindingKind.AMOUNT_DIFFERS, expected, seen)
 
 
+@pytest.mark.parametrize("paid", [Money(1200), None])
+def test_a_closed_order_of_which_a_part_is_told_to_have_come_back_is_no_finding(paid: Money | None) -> None:
+    part = ours(state=OrderState.HELD, refunded=Money(200))
+    assert list(differences(part, theirs(status=ServiceStatus.CLOSED, paid=paid), NOW, with_shipment=True)) == []
+
+
 def test_what_came_back_may_be_taken_off() -> None:
     """A marketplace may show what is left after a partial refund, or what was paid."""
     order = ours(refunded=Money(200))
@@ -419,6 +425,7 @@ def test_sums_by_marketplace_and_currency() -> None:
         (ours(refunded=Money(200)), [theirs()], 1200),
         (ours(refunded=Money(200)), [theirs(paid=Money(1300))], 1300),
         (ours(state=OrderState.REFUNDED, refunded=Money(1200)), [], 1200),
+        (ours(state=OrderState.HELD, refunded=Money(200)), [], 1200),
         (ours(state=OrderState.REFUNDED), [theirs(status=ServiceStatus.CLOSED, paid=None, paid_at=None)], 1200),
         (ours(state=OrderState.REFUNDED, paid_at=SINCE - timedelta(days=9)), [], None),
         (ours(), [], 0),
