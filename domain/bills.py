@@ -38,8 +38,6 @@ def apportioned(numerators: Sequence[int], denominator: int, total: int) -> list
     return parts
 
 
-NUMBER = "[1-9]"
-"""What a parcel's number has: `0`, `-` and `NA` stand for none."""
 TAKEN_OFF = ("discount", "refunded")
 OF_THE_GOODS = ("goods", "postage", "surcharge", *TAKEN_OFF)
 
@@ -76,8 +74,7 @@ class Booking:
 class Bill:
     """What is known of one paid order, in minor units of `currency`; days are the merchant's.
 
-    `refunds` are (part, amount): `all`, or lines such as `1+3`; goods of the parts `without_goods` were not sent back.
-    `is_over` says that nothing more will be shipped.
+    `refunds` are (part, amount): `all`, or lines such as `1+3`. `is_over` says that nothing more will be shipped.
     """
 
     order_ref: str
@@ -87,7 +84,6 @@ class Bill:
     lines: tuple[BillLine, ...]
     quoted: Quoted | None = None
     refunds: tuple[tuple[str, int], ...] = ()
-    without_goods: tuple[str, ...] = ()
     booking: Booking | None = None
     is_over: bool = False
     problem: str = ""
@@ -201,7 +197,7 @@ def freight_of(together: Sequence[Bill]) -> Freight:
         return Freight(amounts=[0] * len(lines), problem=problem)
     if not fees:
         return Freight(amounts=[0] * len(lines))
-    basis, weights = _weights(together)
+    basis, weights = _weights(lines)
     if basis is Basis.VALUE and len(bought := {bill.currency for bill in together}) > 1:
         problem = detail(Part.GOODS_IN_SEVERAL, currencies=sorted(bought))
         return Freight(amounts=[0] * len(lines), problem=problem)
@@ -220,21 +216,6 @@ def _against(together: Sequence[Bill], fees: Mapping[str, Money | None], currenc
     return detail(Part.FREIGHT_IN_SEVERAL, currencies=sorted(currencies)) if len(currencies) > 1 else None
 
 
-def _weights(together: Sequence[Bill]) -> tuple[Basis, list[int]]:
-    grams = [line.grams or 0 for bill in together for line in bill.lines]
-    if all(grams):
-        return Basis.WEIGHT, grams
-    goods = [max(line.goods, 0) for bill in together for line in bill.lines]
-    sent = [is_sent for bill in together for is_sent in _sent(bill)]
-    return Basis.VALUE, [one if is_sent or not any(sent) else 0 for one, is_sent in zip(goods, sent, strict=True)]
-
-
-def _sent(bill: Bill) -> list[bool]:
-    """Whether each line travels: not where the money for its goods all came back, and the goods did not."""
-    parts = [part for part in bill.without_goods if part != "all"]
-    if not parts or fault_of(bill):
-        return [True] * len(bill.lines)
-    return [
-        took["refunded"] < took["goods"] - took["discount"] or not any(_is_for(part, line) for part in parts)
-        for line, took in zip(bill.lines, split(bill), strict=True)
-    ]
+def _weights(lines: Sequence[BillLine]) -> tuple[Basis, list[int]]:
+    grams = [line.grams or 0 for line in lines]
+    return (Basis.WEIGHT, grams) if all(grams) else (Basis.VALUE, [max(line.goods, 0) for line in lines])

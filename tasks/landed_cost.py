@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -19,8 +18,7 @@ from pyarrow.compute import Expression, field
 from connectors.snapshots import Snapshots
 from connectors.snapshots.rows import records
 from connectors.snapshots.tables import LANDED_COSTS, TABLES
-from domain.after_sale import RefundKind
-from domain.bills import NUMBER, Bill, BillLine, Booking, Quoted, net
+from domain.bills import Bill, BillLine, Booking, Quoted, net
 from domain.landed import NOT_PAID, Books, LandedLine, Rate, landed
 from domain.money import Money
 from domain.reason_codes import ReasonCode
@@ -60,7 +58,7 @@ class CostTables:
 
 TABLES_OF_COSTS = tuple(field.name for field in fields(CostTables))
 OF_A_BILL = {
-    *("order_ref", *OF_THE_ORDER, *OF_THE_LINE, "line_no", "currency", "state", "reason_code", "part", "kind"),
+    *("order_ref", *OF_THE_ORDER, *OF_THE_LINE, "line_no", "currency", "state", "reason_code", "part"),
     *("paid_at", "booked_at", "paid_minor", "amount_minor", "refunded_minor", "goods_minor", "postage_minor"),
     *("line_count", "total_minor", "fee_minor", "freight_minor", "freight_currency", "tracking_numbers"),
     *("is_shown", "parcels_shown", "weight_grams"),
@@ -214,7 +212,6 @@ class _Bills:
             if quote
             else None,
             refunds=came_back,
-            without_goods=tuple(row["part"] for row in refunds if row["kind"] == RefundKind.REFUND),
             booking=self._booking(order),
             is_over=order["state"] in OVER,
             problem=order.get("problem") or problem or ("" if lines else "the tables have no line of it"),
@@ -234,7 +231,7 @@ class _Bills:
         fee = _money(shipment.get("fee_minor"), shipment.get("currency"))
         return Booking(
             shipment_order_id=number,
-            numbers=frozenset(one for one in parcels if re.search(NUMBER, one)),
+            numbers=frozenset(parcels),
             fee=fee or _money(order["freight_minor"], order["freight_currency"]),
             on=self._day(order["booked_at"]),
         )

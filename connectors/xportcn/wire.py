@@ -99,6 +99,12 @@ def _label(value: object) -> str:
     return str(_whole(value))
 
 
+def _parcel_number(value: object) -> str:
+    """The number; `0`, `-` and `NA` stand for none."""
+    text = _label(value)
+    return text if re.search("[1-9]", text) else ""
+
+
 def _reference(value: object) -> str:
     """A reference without quotes, blanks and HTML escapes that the way may add: our references have none."""
     return unescape(_label(value)).strip(" \t\"'")
@@ -265,8 +271,8 @@ Id = Annotated[str, BeforeValidator(_id)]
 GivenId = Annotated[Id, Field(min_length=1)]
 """An id that must be there."""
 
-ParcelNumber = Annotated[str, BeforeValidator(_label), Field(max_length=MOST_ID)]
-"""A carrier's number of a parcel: text, or a number; its characters are up to the carrier."""
+ParcelNumber = Annotated[str, BeforeValidator(_parcel_number), Field(max_length=MOST_ID)]
+"""A carrier's number of a parcel: text, or a number; its characters are up to the carrier. Empty: none."""
 
 Reference = Annotated[str, BeforeValidator(_reference)]
 """The buyer's reference of an order, ours or a foreign one: text, or a number."""

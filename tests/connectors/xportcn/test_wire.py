@@ -29,6 +29,7 @@ from connectors.xportcn.wire import (
     Id,
     MaybeChinaTime,
     MaybeUnixTime,
+    ParcelNumber,
     Reference,
     UnixMs,
     Yuan,
@@ -206,6 +207,12 @@ def test_a_text_without_a_zone_is_no_time_where_the_contract_has_numbers() -> No
 def test_zeros_are_no_time(nothing: object) -> None:
     """As databases write what was never set."""
     assert TypeAdapter(MaybeChinaTime).validate_python(nothing) is None
+
+
+@pytest.mark.parametrize("placeholder", ["0", 0, "-", "NA", "000000", " ", ""])
+def test_a_placeholder_is_no_parcels_number(placeholder: object) -> None:
+    """As a number it would replace the real one, go to the shop, and be common to strangers."""
+    assert TypeAdapter(ParcelNumber).validate_python(placeholder) == ""
 
 
 @pytest.mark.parametrize("shown", [" R-1.a ", "R&#45;1.a", "R&#x2D;1&#46;a", '"R-1.a"', "'R-1.a'"])
