@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect import task
 
 from connectors.concurrently import concurrently
-from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
@@ -30,7 +31,7 @@ from domain.after_sale import (
     settled_description,
     standing,
 )
-from domain.effects import OPEN, EffectStatus
+from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.reasons import Reason, together
 from tasks.effects.kinds import settle_open
@@ -165,8 +166,8 @@ def _require_known(resources: Resources, earlier: Sequence[Refund]) -> None:
         effect = asking(resources, refund)
         if refund.state is RefundState.ASKING and effect and effect.status in OPEN:
             raise RefundFault(standing(refund))
-        for one in _modifications(resources.ledger, refund):
-            if one.status in OPEN:
+        for one in resources.ledger.effects_of([refund.order_ref], Action.REFUND):
+            if one.status in OPEN and one.part.startswith(f"{refund.effect_part}{MODIFY}"):
                 raise RefundFault(f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}")
 
 
@@ -269,16 +270,14 @@ def _modified(refund: Refund, request: RefundRequest) -> Refund:
 
 
 def _next_part(resources: Resources, refund: Refund) -> str:
-    return f"{refund.effect_part}{MODIFY}{len(done_modifications(resources.ledger, refund)) + 1}"
+    return f"{refund.effect_part}{MODIFY}{times_modified(resources.ledger, [refund])[refund.key] + 1}"
 
 
-def done_modifications(ledger: Ledger, refund: Refund) -> list[EffectRecord]:
-    return [one for one in _modifications(ledger, refund) if one.status is EffectStatus.DONE]
-
-
-def _modifications(ledger: Ledger, refund: Refund) -> list[EffectRecord]:
-    effects = ledger.effects_of([refund.order_ref])
-    return [effect for effect in effects if effect.part.startswith(f"{refund.effect_part}{MODIFY}")]
+def times_modified(ledger: Ledger, refunds: Iterable[Refund]) -> Counter[str]:
+    """How often each of these refunds was modified, by its key."""
+    effects = ledger.effects_of({one.order_ref for one in refunds}, Action.REFUND)
+    done = [one for one in effects if MODIFY in one.part and one.status is EffectStatus.DONE]
+    return Counter(f"{one.order_ref}:{one.part.partition(MODIFY)[0]}" for one in done)
 
 
 def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:

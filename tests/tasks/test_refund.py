@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
@@ -41,6 +42,7 @@ from tasks.engine.resources import Resources
 from tasks.refund import RefundWish, ask_refund, follow_refunds
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
+from tests.domain.test_after_sale import refund
 
 WISH = RefundWish(kind=RefundKind.REFUND, reason="101")
 
@@ -337,3 +339,15 @@ async def test_each_refusal_of_a_refund_that_was_modified_is_told(resources: Res
         resources.ledger.outbox.put(*messages)
         await run(resources)
     assert told == [1, 1]
+
+
+def test_all_refunds_that_wait_are_counted_in_one_reading(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were declined wait for ever, and each run looks at its end."""
+    paid_order(resources)
+    for number in range(1, 4):
+        resources.ledger.refunds.put(refund(RefundState.REFUSED, key=f"A-1:all.{number}", number=number))
+    reading = Mock(wraps=resources.ledger.effects_of)
+    monkeypatch.setattr(resources.ledger, "effects_of", reading)
+    assert (len(refund_messages(resources)), reading.call_count) == (3, 1)
