@@ -38,11 +38,9 @@ class Happened:
     came: Mapping[str, int]
 
 
-PAYMENT_REASONS = (
-    *(ReasonCode.TAKEN_ABOVE_APPROVED, ReasonCode.PAID_BEFORE_CLOSED),
-    *(ReasonCode.OVERTAKEN, ReasonCode.CAME_LATE),
-)
+PAYMENT_REASONS = (ReasonCode.TAKEN_ABOVE_APPROVED, ReasonCode.PAID_BEFORE_CLOSED)
 """Reasons with which a payment is recorded elsewhere than on the road."""
+LATE = (ReasonCode.OVERTAKEN, ReasonCode.CAME_LATE)
 
 
 def happened(ledger: Transactions, since: datetime) -> Happened:
@@ -78,7 +76,8 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
 
 def _records_payment(move: FromClause) -> ColumnElement[bool]:
     """The service's own time of a payment may lie before the last reading, or be of a clock that is ahead."""
-    return or_(move.c.new_state == OrderState.PAID, move.c.reason_code.in_(PAYMENT_REASONS))
+    late = move.c.reason_code.in_(LATE) & (move.c.reason_facts["what"].as_string() == OrderState.PAID)
+    return or_(move.c.new_state == OrderState.PAID, move.c.reason_code.in_(PAYMENT_REASONS), late)
 
 
 def _by_currency(amounts: Select[Any]) -> Select[Any]:

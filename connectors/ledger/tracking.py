@@ -35,7 +35,11 @@ _LAST = (
     .group_by(tracking_events.c.order_ref)
 )
 _TRACKED = select(tracked).where(one_of(tracked.c.order_ref, "refs"))
-_TIMES = select(tracked, orders.c.booked_at, orders.c.updated_at, orders.c.marketplace).join(orders)
+_TIMES = (
+    select(tracked, orders.c.booked_at, orders.c.updated_at, orders.c.marketplace)
+    .join(orders)
+    .where(orders.c.state.in_((*TRAVELLING, OrderState.HELD)))
+)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 

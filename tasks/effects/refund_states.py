@@ -96,11 +96,8 @@ async def restate(resources: Resources, order_ref: str) -> None:
     touched = order.state is OrderState.REFUNDING or state in (OrderState.REFUNDING, OrderState.REFUNDED)
     if not touched or (order.state, order.why) == (state, why) or _never_asked(resources, refunds):
         return
-    steps = [OrderState.REFUNDING] if OrderState.REFUNDING not in (order.state, state) else []
-    if order.state is not state or order.why != why:
-        moves = zip((order.state, *steps), (*steps, state), strict=True)
-        changes = [OrderChange(order_ref=order_ref, state=to, expected=old, why=why) for old, to in moves]
-        await asyncio.to_thread(ledger.change, changes)
+    change = OrderChange(order_ref=order_ref, state=state, expected=order.state, why=why)
+    await asyncio.to_thread(ledger.change, [change])
 
 
 def _never_asked(resources: Resources, refunds: Sequence[Refund]) -> bool:

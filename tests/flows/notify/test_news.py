@@ -295,6 +295,24 @@ def test_a_payment_counts_once_when_the_ledger_learned_of_it(ledger_url: str, cl
         assert happened(ledger, mornings[3]).spent == (Money(105),)
 
 
+@pytest.mark.parametrize(("overtaken", "bought"), [(OrderState.ORDERED, [1, 1]), (OrderState.PAID, [1, 0])])
+def test_a_payment_counts_though_something_else_of_its_order_was_overtaken(
+    ledger_url: str, clock: MovableClock, overtaken: OrderState, bought: list[int]
+) -> None:
+    late = because(ReasonCode.OVERTAKEN, what=overtaken, old=OrderState.HELD)
+    with Ledger(ledger_url, clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan("A-1")])
+        mornings = [clock()]
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=late)])
+        clock.advance(3600)
+        mornings.append(clock())
+        paid = Columns({"paid_minor": 105})
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=paid)])
+        assert [happened(ledger, since).bought for since in mornings] == bought
+
+
 def sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
