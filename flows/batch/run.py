@@ -75,6 +75,8 @@ class BatchRun:
         self.approved: dict[str, str] = {}
         self.tried: list[str] = []
         self.feed: EventFeed
+        if resources.done_by is not None:
+            resources.breaker.until(resources.done_by, resources.clock)  # no minute more: it begins nothing
 
     async def followed(self, *, dry_run: bool, ask: bool) -> BatchReport:
         """Buy, or only plan, and show the progress."""
