@@ -411,7 +411,7 @@ async def test_a_parcel_heavier_than_those_before_it_is_told(
         ordered(resources, order_ref, order_id, OrderState.PAID, OrderState.BOOKED)
         parcel = DomesticParcel(tracking_number=f"YT{order_id}", company="", sent_at=None)
         channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(1000), parcels=(parcel,))
-    heard = [("71", "YT71", 0.4), ("72", "YT72", 1.2), ("73", "ELSE", 9)]
+    heard = [("71", "YT71", 0.4), ("72", "YT72", 1.2), ("73", "ELSE9", 9)]
     for order_id, number, weight in heard:
         (*_, message) = kept(store, clock, parcel_report(order_id, number, weight=weight))
         report = await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
@@ -419,7 +419,7 @@ async def test_a_parcel_heavier_than_those_before_it_is_told(
     assert [body for _, body in told(resources)] == [
         "Parcel YT72 of order B-2 at the warehouse needs a person. It weighs 1.2 kg, and by earlier parcels of the "
         "same goods 0.4 kg were to be expected: freight may be charged anew.",
-        "Parcel ELSE of order B-3 at the warehouse needs a person. The service shows no such parcel for this order: "
+        "Parcel ELSE9 of order B-3 at the warehouse needs a person. The service shows no such parcel for this order: "
         "its report is not believed.",
     ]
 
