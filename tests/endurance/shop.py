@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.ledger.records import OrderRecord
-from domain.effects import EffectStatus
+from connectors.ledger.records import EffectRecord, OrderRecord
+from domain.absence import CLOCKS_APART
+from domain.effects import Action, EffectStatus
 from domain.states import OrderState
-from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import kind_of
 from tests.crashes.books import broken_promises, kept
 from tests.crashes.light import Job, run
@@ -68,15 +69,21 @@ def judged(sandbox: RunningSandbox, job: Job) -> End:
     """Every broken promise, and every order that is neither booked nor waits for the one question there may be."""
     orders, effects = kept(job)
     broken = broken_promises(sandbox, job)
-    unknown = {e.order_ref: kind_of(e) for e in effects if e.status is EffectStatus.UNKNOWN}
-    asked = [ref for ref, kind in unknown.items() if _is_asked(orders[ref], kind)]
+    first = min((order.ordered_at for order in orders.values() if order.ordered_at), default=None)
+    unknown = [one for one in effects if one.status is EffectStatus.UNKNOWN]
+    asked = [one.order_ref for one in unknown if _is_asked(orders[one.order_ref], one, first)]
     ended = set(asked) | {ref for ref, order in orders.items() if order.state is OrderState.BOOKED}
     broken += [f"{ref} ends {orders[ref].state}: {orders[ref].reason}" for ref in orders.keys() - ended]
     states: Counter[Any] = Counter(str(order.state) for order in orders.values())
     return End(states=dict(sorted(states.items())), asked=len(asked), violations=broken)
 
 
-def _is_asked(order: OrderRecord, kind: type[EffectKind]) -> bool:
-    """Whether only a person can tell, and is asked: nothing proves of such a kind that it did not happen."""
+def _is_asked(order: OrderRecord, effect: EffectRecord, first: datetime | None) -> bool:
+    """Whether only a person can tell, and is asked.
+
+    Nothing proves of such a kind that it did not happen, or no order of ours is old enough to prove it of a create.
+    """
+    kind = kind_of(effect)
+    is_early = effect.action is Action.CREATE and first is not None and effect.intent_at < first + CLOCKS_APART
     ends_with_question = order.reason.endswith(f"--{kind.did_not_happen}")
-    return not kind.absence_proves and order.state is OrderState.UNKNOWN and ends_with_question
+    return (is_early or not kind.absence_proves) and order.state is OrderState.UNKNOWN and ends_with_question
