@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connectors.xportcn.models import FittingRows, Response
-from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, MaybeUnixTime, UnixMs, Yuan, china_text
+from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, MaybeUnixTime, ParcelNumber, UnixMs, Yuan, china_text
 from domain.money import Money
 from tests.connectors.xportcn.models import bare, fields_of
 
@@ -69,6 +69,7 @@ PLAIN: dict[Any, st.SearchStrategy[Sent]] = {
 # By the validator that makes the wire type what it is.
 SPECIAL = [
     (get_args(Id)[1], IDS),
+    (get_args(ParcelNumber)[1], IDS.map(lambda sent: sent._replace(read=sent.read.strip("0") and sent.read))),
     (get_args(Fen)[1], FEN),
     (get_args(Yuan)[1], YUAN),
     (get_args(Amount)[1], YUAN),
