@@ -75,7 +75,7 @@ class LedgerOrder:
 
     @property
     def gives_back(self) -> bool:
-        """Whether its money comes or came back; of a held one as much as was told of."""
+        """Whether its money comes or came back; of a held one as much as was answered."""
         return self.state in GIVEN_BACK or (self.state is OrderState.HELD and self.refunded.minor > 0)
 
 

@@ -168,7 +168,7 @@ def _open_effect(resources: Resources, order: LedgerOrder, effect: EffectRecord)
 
 
 async def unknown_refunds(resources: Resources, marketplace: Marketplace, since: datetime) -> list[Finding]:
-    """Refunds of this ledger's orders that it knows nothing of, for more than a person told of that came back.
+    """Refunds of this ledger's orders that it knows nothing of, for more than a person answered that came back.
 
     Raises `XportcnError` where they can't be listed.
     """

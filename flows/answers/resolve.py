@@ -283,7 +283,7 @@ CAME_BACK = "How much of what was paid has come back in all?"
 
 
 async def _about_money_back(case: Case) -> ResolutionRecord:
-    """The sum in all is told: given twice, it counts once. What a closed order does not give back is lost."""
+    """The answer is the sum in all: given twice, it counts once. What a closed order does not give back is lost."""
     order, told = case.order, case.answer.amount or NOTHING
     refunds = case.resources.ledger.refunds.of_orders([order.order_ref])
     if order.state is OrderState.REFUNDED and told == order.refunded:
