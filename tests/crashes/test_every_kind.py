@@ -108,7 +108,11 @@ def test_whatever_died_it_happens_once(shops: Callable[[Case], tuple[Shop, str]]
     if point == IN_DOUBT and not kind.repeatable:
         assert again() == in_doubt
         [effect] = shop.effects(ref, kind)
-        words = ": it may still arrive until " if kind.absence_proves else f". {kind.asked(shop.order(ref), effect)}"
+        words = (
+            ": it may still arrive until "
+            if kind.absence_proves
+            else f". {kind.asked(shop.order(ref), effect)['question']}"
+        )
         assert str(effect.reason).startswith(f"no answer to {kind.action}{words}")
         done = done if kind.absence_proves else in_doubt
         assert again(LATER) == done
