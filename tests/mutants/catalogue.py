@@ -611,6 +611,8 @@ MUTANTS = (
                 new="    return False\n",
             ),
         ),
+        found_by="tests/connectors/ledger/test_id_conflicts.py::"
+        "test_a_shipment_that_was_read_and_is_another_s_holds_the_order",
     ),
     Mutant(
         name="look-goes-on-after-a-no",
