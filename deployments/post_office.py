@@ -150,13 +150,13 @@ class Notifier:
         if is_healthy(self.api):
             self._gone_since = None
             return
-        from deployments.server_watch import Polled, ServerAway  # loads Prefect
+        from deployments.server_watch import Polled, server_away  # loads Prefect
 
         now = datetime.now(UTC)
         self._gone_since = self._gone_since or now
         zone = self.settings.timezone
         seen = Polled(now=now, since=now, up_since=now, timezone=zone, away_since=self._gone_since)
-        for message in ServerAway().messages(seen):
+        for message in server_away(seen):
             ledger.outbox.put(message)
 
     def ledger(self) -> Ledger:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
@@ -91,126 +91,97 @@ class Polled:
         return self.now - max(self.last_sign or self.up_since, self.up_since) > WORKER_GONE_AFTER
 
 
-class Alert(Protocol):
-    def messages(self, seen: Polled) -> Iterator[Message]: ...
-
-
-class RunFailed:
+def run_failed(seen: Polled) -> Iterator[Message]:
     """A run failed, or took too long: each time.
 
     A file with faults has the message of its night. A slip in a form is answered by the run's page.
     """
-
-    def messages(self, seen: Polled) -> Iterator[Message]:
-        for run, state, _ in seen.runs:
-            if state.type is StateType.FAILED and state.timestamp > seen.since:
-                why = _why_failed(run, state)
-                is_told = why.code in (SLIPS if _by_hand(run) else OF_A_FILE if run.parent_task_run_id else ())
-                if not is_told:
-                    yield _of_run(run, f"run-failed:{state.id}", "failed", why)
+    for run, state, _ in seen.runs:
+        if state.type is StateType.FAILED and state.timestamp > seen.since:
+            why = _why_failed(run, state)
+            is_told = why.code in (SLIPS if _by_hand(run) else OF_A_FILE if run.parent_task_run_id else ())
+            if not is_told:
+                yield _of_run(run, f"run-failed:{state.id}", "failed", why)
 
 
-class RunAgain:
+def run_again(seen: Polled) -> Iterator[Message]:
     """A run lost its process and is started again: once a run. A batch of a night ends with its night's run."""
-
-    def messages(self, seen: Polled) -> Iterator[Message]:
-        for run, _, states in seen.runs:
-            if run.deployment_id and any(_was_lost(one, states) and one.timestamp > seen.since for one in states):
-                why = because(ReasonCode.RUN_LOST)
-                yield _of_run(run, f"run-again:{run.id}", "lost its process", why, MessageKind.RUN_AGAIN)
+    for run, _, states in seen.runs:
+        if run.deployment_id and any(_was_lost(one, states) and one.timestamp > seen.since for one in states):
+            why = because(ReasonCode.RUN_LOST)
+            yield _of_run(run, f"run-again:{run.id}", "lost its process", why, MessageKind.RUN_AGAIN)
 
 
-class RunLeft:
+def run_left(seen: Polled) -> Iterator[Message]:
     """A run crashed for the last time, or three minutes ago and was not started again: each time."""
-
-    def messages(self, seen: Polled) -> Iterator[Message]:
-        for run, state, states in seen.runs:
-            if run.deployment_id and state.type is StateType.CRASHED and state.timestamp > seen.since:
-                is_last = times_started_again(run, states) >= STARTED_AGAIN_AT_MOST
-                if is_last or seen.now - state.timestamp > NOT_STARTED_AGAIN_AFTER:
-                    code = ReasonCode.RUN_LOST_TOO_OFTEN if is_last else ReasonCode.RUN_NOT_STARTED_AGAIN
-                    why = because(code, times=STARTED_AGAIN_AT_MOST)
-                    yield _of_run(run, left_cause(state), "crashed for good", why)
+    for run, state, states in seen.runs:
+        if run.deployment_id and state.type is StateType.CRASHED and state.timestamp > seen.since:
+            is_last = times_started_again(run, states) >= STARTED_AGAIN_AT_MOST
+            if is_last or seen.now - state.timestamp > NOT_STARTED_AGAIN_AFTER:
+                code = ReasonCode.RUN_LOST_TOO_OFTEN if is_last else ReasonCode.RUN_NOT_STARTED_AGAIN
+                why = because(code, times=STARTED_AGAIN_AT_MOST)
+                yield _of_run(run, left_cause(state), "crashed for good", why)
 
 
-class ServerAway:
+def server_away(seen: Polled) -> Iterator[Message]:
     """Prefect's server does not answer: once an outage, and again each further day of it."""
-
-    def messages(self, seen: Polled) -> Iterator[Message]:
-        if seen.away_since and seen.now - seen.away_since > SERVER_AWAY_AFTER:
-            why = because(ReasonCode.SERVER_AWAY, since=seen.time(seen.away_since))
-            cause = f"server-gone:{seen.away_since:%Y-%m-%dT%H:%M}:{(seen.now - seen.away_since) // ONCE_A_DAY}"
-            subject = "Prefect's server does not answer: no run can begin"
-            yield alert(cause, MessageKind.WORKER_GONE, subject, why)
+    if seen.away_since and seen.now - seen.away_since > SERVER_AWAY_AFTER:
+        why = because(ReasonCode.SERVER_AWAY, since=seen.time(seen.away_since))
+        cause = f"server-gone:{seen.away_since:%Y-%m-%dT%H:%M}:{(seen.now - seen.away_since) // ONCE_A_DAY}"
+        subject = "Prefect's server does not answer: no run can begin"
+        yield alert(cause, MessageKind.WORKER_GONE, subject, why)
 
 
-class NoWorker:
+def no_worker(seen: Polled) -> Iterator[Message]:
     """No worker gives signs of life: once an outage."""
-
-    def messages(self, seen: Polled) -> Iterator[Message]:
-        if seen.is_without_worker:
-            waiting, last = shorten(sorted({deployment for deployment, _ in seen.late})), seen.last_sign
-            why = because(ReasonCode.NO_WORKER, pool=POOL, waiting=waiting, **seen.since_or_never(last))
-            cause, subject = f"worker-gone:{last.isoformat() if last else 'never'}", "No worker: no run can begin"
-            yield alert(cause, MessageKind.WORKER_GONE, subject, why, link=runs_page())
+    if seen.is_without_worker:
+        waiting, last = shorten(sorted({deployment for deployment, _ in seen.late})), seen.last_sign
+        why = because(ReasonCode.NO_WORKER, pool=POOL, waiting=waiting, **seen.since_or_never(last))
+        cause, subject = f"worker-gone:{last.isoformat() if last else 'never'}", "No worker: no run can begin"
+        yield alert(cause, MessageKind.WORKER_GONE, subject, why, link=runs_page())
 
 
-class WorkerBack:
+def worker_back(seen: Polled) -> Iterator[Message]:
     """A worker gives signs of life again, and is not merely given time: once after each outage."""
-
-    def messages(self, seen: Polled) -> Iterator[Message]:
-        is_back = seen.last_sign is not None and seen.now - seen.last_sign < WORKER_GONE_AFTER
-        if is_back and seen.worker_missed_at and seen.worker_missed_at >= seen.since:
-            why = because(ReasonCode.RUNS_BEGIN_AGAIN, at=seen.time(seen.now))
-            cause, subject = f"worker-back:{seen.worker_missed_at.isoformat()}", "Runs begin again"
-            yield alert(cause, MessageKind.WORKER_BACK, subject, why, link=runs_page())
+    is_back = seen.last_sign is not None and seen.now - seen.last_sign < WORKER_GONE_AFTER
+    if is_back and seen.worker_missed_at and seen.worker_missed_at >= seen.since:
+        why = because(ReasonCode.RUNS_BEGIN_AGAIN, at=seen.time(seen.now))
+        cause, subject = f"worker-back:{seen.worker_missed_at.isoformat()}", "Runs begin again"
+        yield alert(cause, MessageKind.WORKER_BACK, subject, why, link=runs_page())
 
 
-class NotTaken:
+def not_taken(seen: Polled) -> Iterator[Message]:
     """Runs that no worker takes, though there is one: one message a deployment, however many of its runs are late."""
-
-    def messages(self, seen: Polled) -> Iterator[Message]:
-        first: dict[str, FlowRun] = {}
-        for deployment, run in sorted(seen.late, key=lambda one: one[1].expected_start_time or seen.now):
-            due = run.expected_start_time or seen.now
-            if queue_of(run) not in seen.full and seen.now - max(due, seen.up_since) > LATE_AFTER:
-                first.setdefault(deployment, run)
-        for deployment, run in () if seen.is_without_worker else first.items():
-            time = seen.time(run.expected_start_time or seen.now)
-            why = because(ReasonCode.RUN_NOT_TAKEN, run=run.name, due=time, queue=queue_of(run), pool=POOL)
-            subject = f"{deployment} is due and does not begin"
-            yield alert(f"run-late:{run.id}", MessageKind.NOTHING_RAN, subject, why, link=runs_page())
+    first: dict[str, FlowRun] = {}
+    for deployment, run in sorted(seen.late, key=lambda one: one[1].expected_start_time or seen.now):
+        due = run.expected_start_time or seen.now
+        if queue_of(run) not in seen.full and seen.now - max(due, seen.up_since) > LATE_AFTER:
+            first.setdefault(deployment, run)
+    for deployment, run in () if seen.is_without_worker else first.items():
+        time = seen.time(run.expected_start_time or seen.now)
+        why = because(ReasonCode.RUN_NOT_TAKEN, run=run.name, due=time, queue=queue_of(run), pool=POOL)
+        subject = f"{deployment} is due and does not begin"
+        yield alert(f"run-late:{run.id}", MessageKind.NOTHING_RAN, subject, why, link=runs_page())
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+def overdue(seen: Polled) -> Iterator[Message]:
     """No run of a deployment has completed in time: once a day, or once where no schedule starts it.
 
     Before the first completion the wait begins when the deployment was made.
     """
-
-    name: str
-    within: timedelta
-
-    def messages(self, seen: Polled) -> Iterator[Message]:
-        known = seen.completions.get(self.name)
-        if known is None:
-            return
-        since = known.last or known.made
+    for name, known in seen.completions.items():
+        within, since = COMPLETES_WITHIN[name], known.last or known.made
         waited = timedelta(seconds=(seen.now - since).total_seconds())  # Prefect's own kind of period can't be divided
-        if waited > self.within:
-            days = (waited - self.within) // ONCE_A_DAY if known.is_scheduled else 0
+        if waited > within:
+            days = (waited - within) // ONCE_A_DAY if known.is_scheduled else 0
             facts = {"scheduled": known.is_scheduled, "off": not known.is_scheduled, **seen.since_or_never(known.last)}
-            why = because(ReasonCode.OVERDUE, deployment=self.name, **facts)
-            cause = f"overdue:{self.name}:{since.isoformat()}:{days}"
-            subject = f"{self.name} has not completed for {waited // timedelta(hours=1)} hours"
-            yield alert(cause, MessageKind.NOTHING_RAN, subject, why, link=deployment_page(self.name))
+            why = because(ReasonCode.OVERDUE, deployment=name, **facts)
+            cause = f"overdue:{name}:{since.isoformat()}:{days}"
+            subject = f"{name} has not completed for {waited // timedelta(hours=1)} hours"
+            yield alert(cause, MessageKind.NOTHING_RAN, subject, why, link=deployment_page(name))
 
 
-ALERTS: tuple[Alert, ...] = (
-    *(RunFailed(), RunAgain(), RunLeft(), ServerAway(), NoWorker(), WorkerBack(), NotTaken()),
-    *(Overdue(name, within) for name, within in COMPLETES_WITHIN.items()),
-)
+ALERTS = (run_failed, run_again, run_left, server_away, no_worker, worker_back, not_taken, overdue)
 
 
 def queue_of(run: FlowRun) -> str:
@@ -302,7 +273,7 @@ class ServerWatch:
             completions={name: one for name in COMPLETES_WITHIN if (one := await self._completion(client, name, now))},
         )
         self.polled_at = now
-        found = {message.cause: message for one in ALERTS for message in one.messages(seen)}
+        found = {message.cause: message for alerts in ALERTS for message in alerts(seen)}
         known = await asyncio.to_thread(self.ledger.outbox.known, found)
         new = [await self._with_what_it_bought(client, seen, found[cause]) for cause in found if cause not in known]
         return [message for message in new if await asyncio.to_thread(self.ledger.outbox.put, message)]
