@@ -281,6 +281,7 @@ TIKTOK = {
     "Zipcode": "02134",
     "Detail Address": "1 Main St",
 }
+BACK = ("Cancel", "Return/Refund")
 
 
 @pytest.mark.parametrize("rounded", ["5.76461E+17", "5,76461E+17", "5.7646100000000000e+17"])
@@ -306,6 +307,36 @@ def test_a_row_that_a_shop_has_not_yet_left_to_the_seller_is_not_bought(tmp_path
     assert list(lines(read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows)))) == [
         ("EBAY-12-34567-89013", "12-34567-89013")
     ]
+
+
+def test_what_a_buyer_wants_to_cancel_or_has_given_back_is_not_bought(tmp_path: Path) -> None:
+    """The shop keeps such an order among those that wait until the seller has answered."""
+    asked = "is-buyer-requested-cancellation"
+    rows = [AMAZON | {asked: "false"}, AMAZON | {"order-id": "113-1", asked: "true"}]
+    parsed = read(tmp_path, "unshipped.txt", text_of([*AMAZON_HEADER, asked], rows, "\t"))
+    assert list(lines(parsed)) == [("AMZ-503-1234567-1234567", "503-1234567-1234567")]
+    assert str(parsed.warnings[0]) == (
+        "the file: of this Amazon unshipped orders report 1 line must not be bought: 1 with "
+        "is-buyer-requested-cancellation true"
+    )
+    back = "Cancelation/Return Type"
+    rows = [TIKTOK, *(TIKTOK | {"Order ID": f"57646000000000000{at}", back: word} for at, word in enumerate(BACK, 2))]
+    parsed = read(tmp_path, "tiktok.csv", text_of([*TIKTOK_HEADER, back], rows))
+    assert list(lines(parsed)) == [("TT-576460000000000001", "576460000000000001")]
+
+
+def test_an_order_without_an_address_lets_the_others_be_bought(tmp_path: Path) -> None:
+    """What is picked up or was sold in person has none; an address that is given in part is a fault."""
+    picked_up = {name: text for name, text in SHOPIFY.items() if not name.startswith("Shipping")} | {"Name": "#1002"}
+    parsed = read(tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, [SHOPIFY, picked_up]))
+    assert list(lines(parsed)) == [("S-1001", "#1001")]
+    assert "1 with Shipping Country empty" in str(parsed.warnings[0])
+    rows = [SHOPIFY, SHOPIFY | {"Name": "#1002", "Shipping Name": ""}]
+    (fault,) = read(tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, rows)).faults
+    assert (fault.row, fault.column) == (3, "Shipping Name")
+    for one in shipped():
+        asks = [rule.column for rule in one.keep if rule.filled and rule.column == one.columns["country"]]
+        assert len(asks) == bool(one.keep)
 
 
 def test_pieces_are_added_only_for_rows_that_agree_and_this_is_told(tmp_path: Path) -> None:
