@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TypedDict
 
-from connectors.durable import whole
+from connectors.durable import put
 from connectors.fetched_files import fetch_stored, is_address
 from connectors.foreign import words_of
 from connectors.request_files import UnreadableFile
@@ -20,7 +19,7 @@ from connectors.settings import BadSetting, SourcingSettings
 from connectors.shop_files import profiles_in
 from domain.book_cells import COLUMNS, BookTable
 from domain.cell_table import BadTable
-from domain.cells import BLANKS, no_formula
+from domain.cells import BLANKS, csv_text, no_formula
 from domain.request_files import normal_name
 from domain.shop_files import Profile
 from domain.sku_book import SkuBook
@@ -80,11 +79,8 @@ def _book(read: Reader, content: bytes, shown: str, *, require_limit: bool = Fal
 
 def book_text(rows: Sequence[Mapping[str, str]]) -> bytes:
     """Rows of a SKU book as a CSV file that spreadsheets open as UTF-8."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, NAMES, restval="")
-    writer.writeheader()
-    writer.writerows([{name: no_formula(text) for name, text in row.items()} for row in rows])
-    return out.getvalue().encode("utf-8-sig")
+    cells = [[no_formula(row.get(name, "")) for name in NAMES] for row in rows]
+    return csv_text([NAMES, *cells]).encode("utf-8-sig")
 
 
 def missing_file(data_dir: Path, batch_id: str) -> Path:
@@ -107,14 +103,12 @@ def add_row(file: Path, row: Mapping[str, str]) -> None:
     absent = [column for column in COLUMNS if column.name not in names]
     if lost := [column.name for column in absent if row.get(column.name, "") not in ("", column.default)]:
         raise BookUnusable(str(file), f"has no column {', '.join(lost)}: add it to the header, then try again")
-    out = io.StringIO(newline="")
     rows = [[row.get(name, "") for name in names]]
-    csv.writer(out, delimiter=delimiter).writerows(rows if lines else [header, *rows])
+    added = csv_text(rows if lines else [header, *rows], delimiter)
     joint = b"" if there.endswith(b"\n") or not lines else b"\r\n"
-    content = (there or b"\xef\xbb\xbf") + joint + out.getvalue().encode()
+    content = (there or b"\xef\xbb\xbf") + joint + added.encode()
     _book(read_csv, content, str(file))
-    with whole(file) as unfinished:
-        unfinished.write_bytes(content)
+    put(file, content)
 
 
 class Reading(TypedDict, total=False):

@@ -18,7 +18,7 @@ from typing import Any, Self
 import pyarrow as pa
 from pyarrow import parquet
 
-from connectors.durable import move, sync
+from connectors.durable import put, whole
 from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
 
@@ -118,12 +118,8 @@ class CrawlFiles:
 
     def keep_part(self, number: int, table: pa.Table) -> None:
         """Write a part's offers, which finishes the part."""
-        path = self._part(number)
-        fresh = path.with_suffix(".new")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(table, fresh, compression="zstd")
-        sync(fresh)
-        move(fresh, path)
+        with whole(self._part(number)) as unfinished:
+            parquet.write_table(table, unfinished, compression="zstd")
 
     def part_files(self) -> list[Path]:
         return sorted((self._folder / "parts").glob("*.parquet"))
@@ -174,8 +170,4 @@ def _read(path: Path) -> Any:
 
 
 def _write(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(value, ensure_ascii=False))
-    sync(fresh)
-    move(fresh, path)
+    put(path, json.dumps(value, ensure_ascii=False).encode())

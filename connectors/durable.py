@@ -57,6 +57,12 @@ def whole(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
+def put(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, in place of one that is there. Raises `OSError`."""
+    with whole(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
 def put_first(unborn: Path, path: Path) -> None:
     """Give a whole file its name, unless another one has it."""
     try:

@@ -12,10 +12,8 @@ batch of a file that was taken from `open` stands in it. Local folders only: the
 
 from __future__ import annotations
 
-import csv
 import fcntl
 import hashlib
-import io
 import json
 import os
 import re
@@ -28,11 +26,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from connectors.durable import move, sync
+from connectors.durable import move, put
 from connectors.fetched_files import FOLDER
 from connectors.ledger.engine import sqlite_file
 from connectors.settings import SourcingSettings
-from domain.cells import no_formula
+from domain.cells import csv_text, no_formula
 
 TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".download", ".filepart", ".swp", "thumbs.db", "desktop.ini")
 OF_MACOS = re.compile(r"\.sb-[0-9a-f]{8}-\w+$")
@@ -122,7 +120,7 @@ class Inbox:
         target = self.root / place / self._free_name(working, place)
         for ending, content in zip(RESULT, (_json(result), _csv(table), missing), strict=True):
             beside = target.with_name(f"{target.name}{ending}")
-            _write(beside, content) if content else beside.unlink(missing_ok=True)
+            put(beside, content) if content else beside.unlink(missing_ok=True)
         move(working, target)
         if place is not Folder.OPEN and not (self.root / Folder.OPEN / working.name).exists():
             for ending in RESULT:
@@ -223,29 +221,16 @@ def _is_temporary(name: str) -> bool:
     return bool(begun) or name.lower().endswith((*TEMPORARY, *RESULT))
 
 
-def _write(path: Path, content: bytes) -> None:
-    half = path.with_name(f".{path.name}.tmp")
-    half.write_bytes(content)
-    sync(half)
-    move(half, path)
-
-
 def _json(result: Mapping[str, Any]) -> bytes:
     return json.dumps(result, ensure_ascii=False, indent=2).encode()
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A CSV that spreadsheets open as UTF-8, taking no cell for a formula or a number."""
-    out = io.StringIO(newline="")
-    if rows:
-        writer = csv.DictWriter(out, list(rows[0]))
-        writer.writeheader()
-        writer.writerows([{name: _cell(value) for name, value in row.items()} for row in rows])
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else no_formula(str(value))
+    names = [*rows[0]] if rows else []
+    values = ([row.get(name) for name in names] for row in rows)
+    cells = [["" if value is None else no_formula(str(value)) for value in row] for row in values]
+    return csv_text([names, *cells] if rows else []).encode("utf-8-sig")
 
 
 def last_end(settings: SourcingSettings, inbox: Path) -> datetime | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from connectors.crash_points import TRACKING_WRITTEN, reach
-from connectors.durable import exclusive, whole
+from connectors.durable import exclusive, put
 from connectors.ledger.engine import chunked
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
@@ -23,7 +21,7 @@ from connectors.settings import SourcingSettings
 from connectors.shop_files import carriers_in, profiles_in
 from connectors.shops import shops_with_api
 from domain.after_sale import UNDER_WAY, Refund, unsent_lines
-from domain.cells import csv_cell
+from domain.cells import csv_cell, csv_text
 from domain.effects import OPEN, Action, EffectStatus
 from domain.shop_files import NOT_IN_A_REF
 from domain.shop_tracking import GENERIC, Parcel, Sheet, carrier_names, lines_by_number
@@ -152,8 +150,7 @@ def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, 
             return None
         text = _text(sheet, rows)
         content = text.encode(sheet.encoding, "replace")
-        with whole(path) as unfinished:
-            unfinished.write_bytes(content)
+        put(path, content)
         reach(TRACKING_WRITTEN, shop)
     lacking = "" if content.decode(sheet.encoding) == text else sheet.encoding
     return TrackingFile(path=path, numbers=len(parcels), lacking=lacking)
@@ -167,10 +164,5 @@ def _free(folder: Path, name: str, suffix: str, ledger: Ledger) -> Path:
 
 def _text(sheet: Sheet, rows: list[list[str]]) -> str:
     """Lines with commas, or with tabs and without quotes."""
-    out = io.StringIO(newline="")
     cells = [[csv_cell(cell) for cell in row] for row in (*sheet.above, [*sheet.columns], *rows)]
-    if sheet.suffix == "csv":
-        csv.writer(out).writerows(cells)
-    else:
-        out.writelines("\t".join(row) + "\r\n" for row in cells)
-    return out.getvalue()
+    return csv_text(cells) if sheet.suffix == "csv" else "".join("\t".join(row) + "\r\n" for row in cells)

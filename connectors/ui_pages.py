@@ -30,12 +30,9 @@ def ui_address() -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if rest else ""
 
 
-def run_page(run_id: UUID | str, tab: str = "") -> str:
-    """The page of a flow run. A person answers there by *Resume*, which has no address of its own.
-
-    `tab` is `Logs`, `TaskRuns`, `SubflowRuns`, `Artifacts`, `Details` or `Parameters`.
-    """
-    return _page(f"runs/flow-run/{run_id}", **({"tab": tab} if tab else {}))
+def run_page(run_id: UUID | str) -> str:
+    """The page of a flow run. A person answers there by *Resume*, which has no address of its own."""
+    return _page(f"runs/flow-run/{run_id}")
 
 
 def runs_page(named: str = "") -> str:

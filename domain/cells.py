@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -84,6 +87,13 @@ def no_formula(text: str) -> str:
 def csv_cell(text: str) -> str:
     """The text on one line, for a CSV file that a spreadsheet may open."""
     return no_formula(_BREAKS.sub(" ", text).strip())
+
+
+def csv_text(rows: Iterable[Sequence[str]], delimiter: str = ",") -> str:
+    """The lines of a CSV file."""
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter).writerows(rows)
+    return out.getvalue()
 
 
 def with_formula(text: str) -> str:

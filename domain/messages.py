@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from domain.marketplace import Marketplace
 from domain.reasons import Reason
-from domain.wording import pluralize, shorten
+from domain.wording import Worded, pluralize, shorten
 
 KEPT_FOR = timedelta(days=3)
 """How long a message waits for a sender: over a weekend, and no longer, or it would be old news."""
@@ -19,15 +19,12 @@ TRIED_FOR = timedelta(days=1)
 _PAUSES_S = (15, 30, 60, 120, 300, 600, 1200, 1800)
 
 
-class MessageKind(StrEnum):
+class MessageKind(Worded):
     """What a message is about. Those of one kind that are due together go out as one: `several`, after their number."""
 
-    several: str
-
-    def __new__(cls, value: str, several: str = "") -> MessageKind:
-        kind = str.__new__(cls, value)
-        kind._value_, kind.several = value, several or f"messages: {value.replace('_', ' ')}"
-        return kind
+    @property
+    def several(self) -> str:
+        return self.words or f"messages: {self.replace('_', ' ')}"
 
     APPROVAL_WAITS = "approval_waits", "plans wait for your yes"
     APPROVAL_ENDS = "approval_ends", "plans wait for your yes, not for much longer"

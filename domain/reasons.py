@@ -14,18 +14,12 @@ from typing import Any, TypeVar
 
 from domain.money import Money
 from domain.reason_codes import ReasonCode
+from domain.wording import Worded
 
 
 # fmt: off
-class Part(StrEnum):
+class Part(Worded):
     """The templates of parts, in the form of the sentences of codes."""
-
-    words: str
-
-    def __new__(cls, value: str, words: str) -> Part:
-        part = str.__new__(cls, value)
-        part._value_, part.words = value, words
-        return part
 
     # the cause that stops a run
     TIME_UP = "time_up", "the time was up"

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
 from domain.decisions import Verdict, above_limit, above_limits, judge_availability, match_sku, no_such_item
 from domain.matching import Candidate, Match
@@ -15,6 +14,7 @@ from domain.orders import OrderLine, OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.reasons import Part, Reason, ReasonCode, because, detail
 from domain.sku_book import BookRow
+from domain.wording import Worded
 
 ABOUT_AN_ITEM = (
     ReasonCode.NO_SUCH_ITEM,
@@ -108,15 +108,8 @@ def judge_row(row: BookRow, offer: Offer | None) -> Reason | None:
 CAUSE = "book-row:"
 
 
-class Buyable(StrEnum):
+class Buyable(Worded):
     """Whether a row of the SKU book can be bought as it stands."""
-
-    words: str
-
-    def __new__(cls, value: str, words: str = "") -> Buyable:
-        state = str.__new__(cls, value)
-        state._value_, state.words = value, words
-        return state
 
     DEAR = "dear", "above your limit"
     GONE = "gone", "sold out or gone"

@@ -7,8 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Self
 
 MOST_NAMED = 3
+
+
+class Worded(StrEnum):
+    """Base of values that stand in tables and files, each with the words that people read for it."""
+
+    words: str
+
+    def __new__(cls, value: str, words: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_, member.words = value, words
+        return member
 
 
 def shorten(names: Sequence[str], most: int = MOST_NAMED) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
-from connectors.durable import whole
+from connectors.durable import put
 from connectors.exports import cost_lines, read_rates
 from connectors.settings import SourcingSettings
 from connectors.snapshots.rejecting import rejected_in
@@ -116,8 +116,7 @@ def _news(folder: Path, report: CostReport, name: str) -> CostReport:
             notes += [f"{month}: {too_long}"] if too_long else []
             written += [str(csv), *([] if too_long else [str(xlsx)])]
             known[csv.stem] = now[month] + (NO_SHEET if too_long else "")
-    with whole(known_at) as unfinished:
-        unfinished.write_text(json.dumps(known))
+    put(known_at, json.dumps(known).encode())
     orders = orders_of(each_record(moved_or_open(root, report.snapshot_id, report.currency)))
     return replace(report, orders=orders, notes=notes, is_news=True, months=written)
 

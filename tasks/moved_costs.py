@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.compute import field
 
-from connectors.durable import whole
+from connectors.durable import put
 from connectors.ledger.engine import chunked
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import LANDED_COSTS
@@ -56,8 +56,7 @@ class CostMark:
         return cls(made_of=made_of, rates=rates, seen=seen.isoformat(), newest=_newest(root))
 
     def write(self, path: Path) -> None:
-        with whole(path) as unfinished:
-            unfinished.write_text(json.dumps(asdict(self)))
+        put(path, json.dumps(asdict(self)).encode())
 
     def rates_since(self, now: CostMark) -> date | None:
         """The first day whose rates are others now; None where none is."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from connectors.durable import move, sync
+from connectors.durable import whole
+from domain.cells import csv_text
 from domain.request_cells import COLUMNS
 
 WRITERS = (".xlsx", ".csv")
@@ -22,17 +22,14 @@ def write_template(path: Path) -> None:
         raise ValueError(f"{path}: a template ends in {' or '.join(WRITERS)}")
     if path.exists():
         raise FileExistsError(f"{path} is there already: name another file, or move it away")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    (_write_sheet if path.suffix.lower() == ".xlsx" else _write_text)(unfinished)
-    sync(unfinished)
-    move(unfinished, path)
+    with whole(path) as unfinished:
+        (_write_sheet if path.suffix.lower() == ".xlsx" else _write_text)(unfinished)
 
 
 def _write_text(path: Path) -> None:
     """Write CSV with a byte order mark, by which Excel recognizes UTF-8."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        csv.writer(file).writerows(([column.name for column in COLUMNS], [column.example for column in COLUMNS]))
+    rows = ([column.name for column in COLUMNS], [column.example for column in COLUMNS])
+    path.write_text(csv_text(rows), "utf-8-sig", newline="")
 
 
 def _write_sheet(path: Path) -> None:

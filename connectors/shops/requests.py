@@ -19,7 +19,7 @@ from connectors.request_files.csv_file import DELIMITERS, header_of
 from connectors.shop_files import profiles_in, shipped
 from connectors.shops import KINDS
 from connectors.shops.protocol import WaitingLine, WaitingOrder
-from domain.cells import BLANKS, csv_cell
+from domain.cells import BLANKS, csv_cell, csv_text
 from domain.request_files import normal_name
 from domain.shop_files import Profile, profile_of
 from domain.sku_book import EMPTY_BOOK
@@ -177,8 +177,5 @@ def _faults(name: str, order: WaitingOrder, profiles: Sequence[Profile]) -> str:
 
 
 def _csv(name: str, rows: Sequence[WaitingLine]) -> str:
-    text = io.StringIO(newline="")
-    written = csv.writer(text)
-    written.writerow([f"{name} order", *[one.name for one in fields(WaitingLine)][1:]])
-    written.writerows([csv_cell(str(cell)) for cell in asdict(row).values()] for row in rows)
-    return text.getvalue()
+    header = [f"{name} order", *[one.name for one in fields(WaitingLine)][1:]]
+    return csv_text([header, *([csv_cell(str(cell)) for cell in asdict(row).values()] for row in rows)])

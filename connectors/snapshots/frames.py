@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import pyarrow as pa
 
 from connectors.foreign import words_of
-from connectors.snapshots.manifests import Manifest, SnapshotDamaged, list_snapshots, read_current
+from connectors.snapshots.manifests import SnapshotDamaged, list_snapshots, read_current
 from connectors.snapshots.reader import arrow_answer, changes_schema, moment_of
 from connectors.snapshots.rows import currency_columns, with_decimals
 from connectors.snapshots.sources import (
@@ -113,7 +113,7 @@ class Snapshots:
 
         def opened(sources: Sources) -> Iterator[pa.RecordBatch]:
             if sources.current is None:
-                return iter(_newest(sources.paths.get(name, ()), table, asked, "", condition).to_batches(rows))
+                return iter(_newest(sources.paths.get(name, ()), table, asked, condition).to_batches(rows))
             files = [open_file(path) for path in sources.current.get(name, ())]
             return (batch for file in files for batch in rows_of(file, table, asked, condition, rows))
 
@@ -126,18 +126,21 @@ class Snapshots:
         """The newest row of each key as of `at`, if it meets `where`, as an Arrow table."""
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
+        if at is not None:
+            query = f"FROM {name}_at($at) ORDER BY {', '.join(table.key)}"
+            rows = arrow_answer(self._root, query, {"at": self._moment(at)}).cast(table.schema)
+            return (rows if condition is None else rows.filter(condition)).select(asked)
 
         def read(sources: Sources) -> pa.Table:
-            until = "" if at is None else _until(at, sources.manifests)
-            if sources.current is None or until:
-                return _newest(sources.paths.get(name, ()), table, asked, until, condition)
+            if sources.current is None:
+                return _newest(sources.paths.get(name, ()), table, asked, condition)
             plain = condition is None
             data = rows_in(sources.current.get(name, ()), table, texts_as_numbers=plain)
             schema = pa.schema([table.schema.field(column) for column in asked], table.schema.metadata)
             batches = data.scanner(columns=asked, filter=condition, **AHEAD).to_batches()
             return pa.Table.from_batches((batch.cast(schema) for batch in batches), schema=schema)
 
-        return self._read(read, table, history=at is not None)
+        return self._read(read, table, history=False)
 
     def history(
         self,
@@ -164,14 +167,19 @@ class Snapshots:
         and its old values are not kept. A new `seen_at`, `quoted_at` or `updated_at` alone is no change.
         """
         table = _table(name)
-        known = {one.snapshot_id for one in list_snapshots(self._root)}
-        moments = {"since": _as_text(since, known), "until": _as_text(until, known)}
+        moments = {"since": self._moment(since), "until": self._moment(until)}
         answer = arrow_answer(self._root, f"FROM {name}_changes(since := $since, until := $until)", moments)
         return _frame(answer.cast(changes_schema(table)).sort_by([(key, "ascending") for key in table.key]))
 
     def sql(self, query: str, *, money: bool = False, categories: bool = False) -> pd.DataFrame:
         """The answer to one reading statement in DuckDB's SQL, as `sourcing sql` gives it."""
         return _frame(arrow_answer(self._root, query), money=money, categories=categories)
+
+    def _moment(self, moment: Moment | None) -> str | None:
+        """The moment for SQL: an id stays as it is."""
+        if isinstance(moment, str) and all(one.snapshot_id != moment for one in list_snapshots(self._root)):
+            moment = moment_of(moment, datetime.now(UTC), "UTC")
+        return _utc(moment).isoformat() if isinstance(moment, datetime) else moment
 
     def _read(self, read: Callable[[Sources], T], table: Table, *, history: bool = True) -> T:
         def read_or_raise(sources: Sources) -> T:
@@ -256,13 +264,11 @@ def _condition(table: Table, where: Where | None) -> Expression | None:
     return condition
 
 
-def _newest(
-    paths: Sequence[Path], table: Table, columns: Sequence[str], until: str, where: Expression | None
-) -> pa.Table:
+def _newest(paths: Sequence[Path], table: Table, columns: Sequence[str], where: Expression | None) -> pa.Table:
     """The newest row of each key; the condition is about these rows."""
     import duckdb
 
-    newest = f"{table.newest('history', until or 'TRUE')} ORDER BY {', '.join(table.key)}"
+    newest = f"{table.newest('history')} ORDER BY {', '.join(table.key)}"
     try:
         with TemporaryDirectory() as work, connected(memory_mb=MEMORY_MB, work=Path(work)) as connection:
             connection.register("history", rows_in(paths, table))
@@ -270,26 +276,6 @@ def _newest(
     except duckdb.Error as error:  # a damaged file, or too little memory
         raise pa.ArrowInvalid(words_of(error)) from error
     return (rows if where is None else rows.filter(where)).select(columns)
-
-
-def _until(at: Moment, manifests: Sequence[Manifest]) -> str:
-    """The condition of the rows that there were at a moment."""
-    if isinstance(at, datetime):
-        return f"snapshot_at <= TIMESTAMPTZ '{_utc(at)}'"
-    for manifest in manifests:
-        if manifest.snapshot_id == at:
-            return f"(snapshot_at, snapshot_id) <= (TIMESTAMPTZ '{_utc(manifest.written_at)}', '{at}')"
-    moment = moment_of(at, datetime.now(UTC), "UTC")
-    if isinstance(moment, datetime):
-        return _until(moment, ())
-    raise QueryError(f"there is no snapshot {at}; give the id of one, or a time such as '2026-11-26 06:00' or '7d'")
-
-
-def _as_text(moment: Moment | None, known: Container[str]) -> str | None:
-    """The moment for SQL: an id stays as it is."""
-    if isinstance(moment, str) and moment not in known:
-        moment = moment_of(moment, datetime.now(UTC), "UTC")
-    return _utc(moment).isoformat() if isinstance(moment, datetime) else moment
 
 
 def _utc(moment: datetime) -> datetime:

@@ -31,12 +31,15 @@ MOMENTS = {"seen_at", "quoted_at", "updated_at"}
 LACKED = {"line_count": " AND was.line_count IS NOT NULL"}
 """Columns that rows of an earlier version lack: that they get a value is no change."""
 
-NO_MOMENT = re.compile(r"there is no snapshot .{0,100}; give the id of one, or a time \(UTC if it names no zone\)")
+NO_MOMENT = re.compile(
+    r"there is no snapshot .{0,100}; give the id of one, or a time such as [^()]{16} \(UTC if it names no zone\)"
+)
 MOMENT_OF = """
 CREATE TEMP MACRO moment_of(moment) AS coalesce(
     (SELECT written_at FROM snapshots WHERE snapshot_id = moment::VARCHAR),
     TRY_CAST(moment AS TIMESTAMPTZ),
-    error('there is no snapshot ' || moment::VARCHAR || '; give the id of one, or a time (UTC if it names no zone)')
+    error('there is no snapshot ' || moment::VARCHAR ||
+        '; give the id of one, or a time such as 2026-11-26 06:00 (UTC if it names no zone)')
 )
 """
 

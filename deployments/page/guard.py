@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import flows.report
 from connectors.book_file import reading_by
-from connectors.durable import whole
+from connectors.durable import put
 from connectors.inbox import ASKS, Folder, Inbox
 from connectors.request_files import READERS, UnreadableFile, read_request_file
 from connectors.request_files.decoding import MOST_BYTES
@@ -150,6 +150,5 @@ def take(settings: SourcingSettings, sent: str, content: bytes) -> tuple[str, Se
     for place in (Folder.WORKING, Folder.OPEN, Folder.DONE):
         if (root / place / name).exists():
             return f"{title}, not taken again", [f"The folder {place} of the inbox has it already."], ()
-    with whole(root / name) as unfinished:
-        unfinished.write_bytes(content)
+    put(root / name, content)
     return f"{title}, in the inbox", [PLANNED, *merged_remarks(asked.warnings)], ()

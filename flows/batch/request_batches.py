@@ -14,7 +14,7 @@ from prefect.blocks.system import Secret
 from prefect.runtime import flow_run
 
 from connectors.book_file import Reading, book_text, missing_file, reading_by
-from connectors.durable import whole
+from connectors.durable import put
 from connectors.fetched_files import FOLDER, fetch_stored, is_address, is_fetched
 from connectors.ledger.store import Ledger
 from connectors.request_files import read_request_file, read_request_text
@@ -137,8 +137,7 @@ def note_missing(report: BatchReport, data_dir: Path) -> None:
     if not (rows := report.missing_entries):
         file.unlink(missing_ok=True)
         return
-    with whole(file) as unfinished:
-        unfinished.write_bytes(book_text(rows))
+    put(file, book_text(rows))
     run_logger().warning("The SKU book lacks %s: fill in %s", pluralize(len(rows), "own SKU"), file)
 
 

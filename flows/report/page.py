@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from connectors.durable import whole
+from connectors.durable import put
 from connectors.snapshots.rows import records
 from domain.states import OrderState
 from flows.report.bars import LINE, SERIES, WARNING, Bar, bars_chart, short_amount
@@ -77,8 +77,7 @@ def _rest(part: ReportSection) -> str:
 
 def write_page(figures: Figures, timezone: str, file: Path) -> None:
     """Write the page whole or not at all; folders that are missing are made. Raises `OSError`."""
-    with whole(file) as unfinished:
-        unfinished.write_text(page(figures, timezone), encoding="utf-8")
+    put(file, page(figures, timezone).encode())
 
 
 MOST_DAYS = 31

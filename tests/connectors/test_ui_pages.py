@@ -17,7 +17,6 @@ def ui(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_links_lead_to_the_pages_of_the_second_ui() -> None:
     """Without /v2 the server shows the first one."""
     assert run_page(ID) == f"http://127.0.0.1:4200/v2/runs/flow-run/{ID}"
-    assert run_page(ID, "Artifacts") == f"http://127.0.0.1:4200/v2/runs/flow-run/{ID}?tab=Artifacts"
     assert runs_page() == "http://127.0.0.1:4200/v2/runs"
     assert artifact_page(ID) == f"http://127.0.0.1:4200/v2/artifacts/artifact/{ID}"
     assert artifact_page("what-waits") == "http://127.0.0.1:4200/v2/artifacts/key/what-waits"

@@ -57,15 +57,7 @@ LANDED_COSTS = table(
         "item_id": variant("item_id", kind=TEXT, null=NO_LINE),
         "sku_id": variant("sku_id", kind=TEXT, null=NO_LINE),
         **shared("title"),
-        "quantity": Column(
-            MAYBE_COUNT,
-            "Pieces ordered.",
-            unit="pieces",
-            source="request file: `quantity`",
-            example=3,
-            null=NO_LINE,
-            least=1,
-        ),
+        "quantity": variant("quantity", kind=MAYBE_COUNT, words="Pieces ordered.", example=3, null=NO_LINE),
         "paid_on": Column(
             TEXT,
             "The day on which the order was paid.",

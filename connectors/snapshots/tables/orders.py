@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, OUR_CLOCK, amount, shared, variant
 from connectors.snapshots.tables.table import (
-    COUNT,
     ID,
     MAYBE_COUNT,
     MINOR,
@@ -165,15 +164,7 @@ ORDER_LINES = table(
         **shared("item_id", of="line"),
         "sku_id": variant("sku_id", kind=TEXT, null="never", get="line.sku_id"),
         **shared("spec_id", "distribution_item_id", "distribution_sku_id", "title", "image_url", of="line"),
-        "quantity": Column(
-            COUNT,
-            "How many are bought.",
-            unit="pieces",
-            source="request file: `quantity`",
-            example=2,
-            get="line.quantity",
-            least=1,
-        ),
+        "quantity": variant("quantity", words="How many are bought.", get="line.quantity"),
         "unit_price_minor": amount(
             "What one piece costs, rounded to whole fen: `amount_minor` is exact.",
             source="preview answer; the product answer's price where the preview gave none",

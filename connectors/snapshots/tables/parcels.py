@@ -112,12 +112,10 @@ SHIPMENT_ITEMS = table(
         ),
         "item_id": variant("item_id", source="booking answer: `itemInfos`", get="item.item_id"),
         "sku_id": variant("sku_id", source="booking answer: `itemInfos`", get="item.sku_id"),
-        "quantity": Column(
-            COUNT,
-            "How many travel in it; 0 where the answer does not say.",
-            unit="pieces",
+        "quantity": variant(
+            "quantity",
+            words="How many travel in it; 0 where the answer does not say.",
             source="booking answer: `itemInfos`",
-            example=2,
             get="item.quantity",
             least=0,
         ),

@@ -78,15 +78,7 @@ REQUESTS = table(
         "sku": _cell(
             "sku", "The variant, by SKU id or `spec_id`. Empty: the only one.", "5134912345678", "line", personal=False
         ),
-        "quantity": Column(
-            COUNT,
-            "How many are wanted.",
-            unit="pieces",
-            source="request file: `quantity`",
-            example=2,
-            get="line.quantity",
-            least=1,
-        ),
+        **shared("quantity", of="line"),
         "max_unit_price_minor": amount(
             "The most that one piece may cost; a dearer line holds its order. 0 beside a null `currency`: no limit.",
             source="request file: `max_unit_price`",

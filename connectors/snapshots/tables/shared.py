@@ -122,6 +122,14 @@ COLUMNS: Mapping[str, Column] = {
         example="7000074203041852",
         null="never; an empty text on marketplaces without it",
     ),
+    "quantity": Column(
+        COUNT,
+        "How many are wanted.",
+        unit="pieces",
+        source="request file: `quantity`",
+        example=2,
+        least=1,
+    ),
     "shipment_order_id": Column(
         TEXT,
         "The warehouse's number of the international shipment.",
