@@ -192,7 +192,7 @@ def _answered(
 
     if question.topic is not Topic.FIRST_PAYMENT:
         if agreed := agrees(ASKS[question.topic], yes=yes):
-            say(f"confirmed: {answer(ledger, marketplace, question, by=by)}")
+            say(f"confirmed: {answer(ledger, marketplace, question.topic, by=by, about=question.about)}")
         return agreed
     if not otherwise:
         if not agrees(EXACTLY, yes=yes):
@@ -202,7 +202,7 @@ def _answered(
             otherwise = f"it was paid by {channel.strip()}"
         elif not agrees(GOODS, yes=yes):
             return _left_open(marketplace)
-    say(f"recorded: {answer(ledger, marketplace, question, by=by, otherwise=otherwise)}")
+    say(f"recorded: {answer(ledger, marketplace, question.topic, by=by, about=question.about, otherwise=otherwise)}")
     return True
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 from zoneinfo import ZoneInfo
@@ -29,9 +30,13 @@ from deployments.local_server import without_password
 from domain.messages import CAUSE
 from domain.wording import pluralize
 
+if TYPE_CHECKING:
+    from connectors.ledger.store import Ledger
+
 SKEW_ALLOWED_S = 600
 SKEW_WARNING_S = 60
 NOT_CHECKED = "not checked, since the service can't be reached"
+WORDS = "words of the service"
 BESIDE_SETTINGS = ("XPORTCN_CREDENTIALS_BLOCK", TEMPORARY, crash_points.VARIABLE)
 
 
@@ -58,23 +63,12 @@ def examine(*, live: bool, record: Path | None, write: Path | None, as_json: boo
     if (record or write) and not live:
         say(f"{'--record saves' if record else '--write mends'} what --live was answered: add --live")
         return BAD_USAGE
-    checks: list[Callable[[], CheckResult]] = [
-        _settings,
-        _names,
-        _limits,
-        _overrides,
-        _data_folder,
-        _snapshots,
-        _ledger,
-        _buying,
-        _payments,
-        _rates,
-        _book,
-        _prefect,
-        _messages,
-        _words,
+    findings = [
+        *(check() for check in (_settings, _names, _limits, _overrides, _data_folder, _snapshots)),
+        *_of_ledger(),
+        *(check() for check in (_rates, _book, _prefect, _messages)),
+        *_service(with_account=not live),
     ]
-    findings = [*(check() for check in checks), *_service(with_account=not live)]
     well_all = all(finding.ok for finding in findings)
     if not as_json:
         _show(findings)
@@ -159,44 +153,41 @@ def _writable(check: str, folder: Path, variable: str) -> CheckResult:
     return well(check, str(folder.absolute()))
 
 
-def _ledger() -> CheckResult:
+def _of_ledger() -> list[CheckResult]:
+    """What the ledger tells; nothing of it where it can't be used."""
     from connectors.ledger.store import Ledger
 
+    url, asks = SourcingSettings().ledger_url, XportcnSettings().asks_first
     try:
-        with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
-            count = ledger.count()
+        with Ledger(url, clock=lambda: datetime.now(UTC), owner="doctor", asks_first=asks) as ledger:
+            count = well("ledger", pluralize(ledger.count(), "order"))
+            return [count, _buying(ledger), _payments(ledger), _words(ledger)]
     except (LedgerUnusable, OSError) as error:
-        return unwell("ledger", words_of(error), "see docs/operating.md, the ledger")
-    return well("ledger", pluralize(count, "order"))
+        unread = [well(check, "not checked, since the ledger can't be used") for check in ("buying", "payments", WORDS)]
+        return [unwell("ledger", words_of(error), "see docs/operating.md, the ledger"), *unread]
 
 
-def _buying() -> CheckResult:
+def _buying(ledger: Ledger) -> CheckResult:
     """A pause is no fault, but it is the first cause to show when nothing is bought."""
-    from connectors.ledger.store import Ledger
-
-    try:
-        with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
-            pause = ledger.buying_paused()
-    except (LedgerUnusable, OSError):
-        return well("buying", "not checked, since the ledger can't be used")
+    pause = ledger.buying_paused()
     return CheckResult("buying", pause.words, "to go on: sourcing resume") if pause else well("buying", "allowed")
 
 
-def _payments() -> CheckResult:
+def _payments(ledger: Ledger) -> CheckResult:
     """What a payment call is: what is set, which first payment is a question, and what the ledger has seen."""
-    from connectors.ledger.store import Ledger
     from flows.answers.marketplaces import first_payments, proposed_debit
 
     settings = XportcnSettings()
-    url, asks = SourcingSettings().ledger_url, settings.asks_first
-    try:
-        with Ledger(url, clock=lambda: datetime.now(UTC), owner="doctor", asks_first=asks) as ledger:
-            seen = [*first_payments(ledger).values(), proposed_debit(ledger, settings)]
-    except (LedgerUnusable, OSError):
-        return well("payments", "not checked, since the ledger can't be used")
-    if found := [one for one in seen if one]:
+    if found := [one for one in (*first_payments(ledger).values(), proposed_debit(ledger, settings)) if one]:
         return CheckResult("payments", "; ".join(map(str, found)), found[0].remedy)
     return well("payments", settings.pay_is)
+
+
+def _words(ledger: Ledger) -> CheckResult:
+    """The words of the service without a meaning here that runs have met: no fault, and a release may know them."""
+    if not (met := ledger.outbox.causes_after(CAUSE)):
+        return well(WORDS, "all that runs have met are known")
+    return CheckResult(WORDS, f"not known: {', '.join(met)}", "ask the service's support what they mean")
 
 
 def _book() -> CheckResult:
@@ -280,21 +271,6 @@ def _arriving(settings: SourcingSettings, names: str) -> CheckResult:
         found = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why}"
         return unwell("messages", f"to {names}; {found}", "see whether they work: sourcing notify --test")
     return well("messages", f"to {names}; the post office works")
-
-
-def _words() -> CheckResult:
-    """The words of the service without a meaning here that runs have met: no fault, and a release may know them."""
-    from connectors.ledger.store import Ledger
-
-    try:
-        with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
-            met = ledger.outbox.causes_after(CAUSE)
-    except (LedgerUnusable, OSError):
-        return well("words of the service", "not checked, since the ledger can't be used")
-    if not met:
-        return well("words of the service", "all that runs have met are known")
-    remedy = "ask the service's support what they mean"
-    return CheckResult("words of the service", f"not known: {', '.join(met)}", remedy)
 
 
 def _service(*, with_account: bool) -> list[CheckResult]:

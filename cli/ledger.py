@@ -114,17 +114,16 @@ def confirm_ledger(
 
 def _confirm_marketplace(marketplace: Marketplace, ledger: Ledger, *, yes: bool, by: str) -> str:
     from domain.wording import shorten
-    from flows.answers.marketplaces import confirm_units
+    from flows.answers.marketplaces import Topic, answer
 
     held = ledger.holds.standing()
     if marketplace in held:
         reasons = shorten([why for why, _ in held[marketplace]], most=10)
         _require_yes(f"{marketplace} is held. {reasons}. Have you looked, and are its amounts right?", yes=yes)
-        ledger.holds.release(marketplace, by=by)
-        confirm_units(ledger, marketplace, by=by)
+        answer(ledger, marketplace, Topic.AMOUNTS, by=by)
         return f"confirmed: the next run may order and pay at {marketplace}"
     _require_yes(f"Is every order of ours at {marketplace} known to this ledger?", yes=yes)
-    ledger.marks.confirm(marketplace, by=by)
+    answer(ledger, marketplace, Topic.ALL_KNOWN, by=by)
     return f"confirmed: the next run may buy at {marketplace}"
 
 

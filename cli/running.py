@@ -22,14 +22,13 @@ from connectors.xportcn.errors import NotSent, Unanswered
 from deployments.local_server import ServerFailed, prefect_server
 from domain.follow_ups import FollowUp, merged
 from domain.report import BatchReport
-from tasks.engine.progress import listening, progress
+from tasks.engine.progress import listening, progress, wait_until
 
 if TYPE_CHECKING:
     from flows.prefect_ui.parameters import Limits
 
 R = TypeVar("R")
 Flow = Callable[[], Coroutine[Any, Any, BatchReport]]
-STEP_S = 5
 SELDOM = 50_000, 10, 10
 """A run makes many lasting objects and few rings: by Python's own thresholds, collecting takes a tenth of it."""
 
@@ -124,23 +123,15 @@ def with_follow_ups(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
 
 
 async def _is_due(follow_up: FollowUp) -> bool:
-    """Wait until then; False when a person would not. By the clock, since a machine may sleep meanwhile."""
+    """Wait until then; False when a person would not."""
     say(f"waiting until {follow_up.at:%H:%M:%S} UTC, then looking again (look {follow_up.number}); Ctrl-C is safe")
-    stage, listener = f"until {follow_up.at:%H:%M} UTC", progress.get()
-    listener.start(stage, round(_seconds_to(follow_up)))
     try:
-        while (left := _seconds_to(follow_up)) > 0:
-            await asyncio.sleep(min(STEP_S, left))
-            listener.advance(stage, round(min(STEP_S, left)))
+        await wait_until(follow_up.at, lambda: datetime.now(UTC))
     except asyncio.CancelledError:
         if (task := asyncio.current_task()) is not None:
             task.uncancel()
         return False
     return True
-
-
-def _seconds_to(follow_up: FollowUp) -> float:
-    return (follow_up.at - datetime.now(UTC)).total_seconds()
 
 
 async def _followed_up(report: BatchReport, follow_up: FollowUp, limits: Limits) -> BatchReport:

@@ -23,9 +23,9 @@ from domain.wording import counted, pluralize
 from flows.prefect_ui.artifacts import DryRunRow, show_dry_run, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.markdown import inert
-from tasks.effects.after_sale import OnRefund, refund_of
 from tasks.effects.cancel import Cancel
 from tasks.effects.kinds import kind_of
+from tasks.effects.refund import OnRefund, refund_of
 from tasks.engine.resources import Resources
 from tasks.snapshot import snapshot_moved
 

@@ -11,10 +11,9 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.effects import Resolution, ResolutionRefused
 from domain.holds import by_whom
-from domain.marketplace import Marketplace
 from domain.request_remarks import BadInput
 from flows.answers.dropping import NOTHING_NAMED, dropped
-from flows.answers.marketplaces import Topic, answered, confirm_units
+from flows.answers.marketplaces import Topic, answer, answered
 from flows.answers.pausing import left_words, pause, resume
 from flows.answers.questions import open_questions
 from flows.answers.resolve import checked_answer, order_of, resolve
@@ -98,7 +97,9 @@ async def confirm_marketplace(
     """Write down what a person has checked: then the next run may order and pay there again."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace", asks_first=True) as ledger:
         by, otherwise = by_whom(said_by), first_payment_otherwise.strip()
-        words = confirmed(ledger, marketplace, by, amounts=amounts_are_right, orders=every_order_is_known)
+        given = {Topic.AMOUNTS: amounts_are_right, Topic.ALL_KNOWN: every_order_is_known}
+        done = [answer(ledger, marketplace, topic, by=by) for topic, is_given in given.items() if is_given]
+        words = f"{marketplace}: {', '.join(done) or 'nothing was confirmed'}"
         if first_payment_is_right or otherwise:
             first = [Topic.FIRST_PAYMENT]
             words = f"{words}; {answered(ledger, marketplace, first, by=by, otherwise=otherwise)}"
@@ -107,19 +108,6 @@ async def confirm_marketplace(
     run_logger().info("%s", words)
     await best_effort("the run's name", rename_run(words))
     return words
-
-
-def confirmed(ledger: Ledger, marketplace: Marketplace, by: str, *, amounts: bool, orders: bool) -> str:
-    """Record the confirmations, and answer their effect in words."""
-    done = []
-    if amounts:
-        ledger.holds.release(marketplace, by=by)
-        confirm_units(ledger, marketplace, by=by)
-        done.append("its amounts are right")
-    if orders:
-        ledger.marks.confirm(marketplace, by=by)
-        done.append("every order of ours there is known")
-    return f"{marketplace}: {', '.join(done) or 'nothing was confirmed'}"
 
 
 NOTHING_ASKED = "nothing about it waits for an answer"

@@ -18,15 +18,13 @@ from domain.effects import Action
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.effects.after_sale import after_sale_of
 from tasks.effects.cancel import CLOCK_MARGIN, Cancel
 from tasks.effects.kinds import settle_open, settled
-from tasks.effects.message import SAY, MessageSeller, words_hash
 from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform, perform_alone
 from tasks.effects.reading_orders import read_each
 from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.return_parcel import ReturnParcel
+from tasks.effects.refund import SAY, MessageSeller, ReturnParcel, after_sale_of, words_hash
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import raise_if_it_passes

@@ -102,33 +102,30 @@ def proposed_debit(ledger: Ledger, settings: XportcnSettings) -> Reason | None:
     return because(ReasonCode.DEBIT_PROPOSED, count=len(refs), refs=shorten(refs)) if refs else None
 
 
-def answer(ledger: Ledger, marketplace: Marketplace, question: Question, *, by: str, otherwise: str = "") -> str:
+def answer(
+    ledger: Ledger, marketplace: Marketplace, topic: Topic, *, by: str, about: str = "", otherwise: str = ""
+) -> str:
     """Record an answer, and tell its effect. An answer that is `otherwise` than it should be holds the marketplace."""
-    if question.topic in (Topic.AMOUNTS, Topic.UNITS, Topic.FIRST_PAYMENT) and not otherwise:
-        confirm_units(ledger, marketplace, by=by)
-    if question.topic is Topic.FIRST_PAYMENT:
-        ledger.first_orders.answer(marketplace, question.about, otherwise=otherwise, by=by)
+    if topic in (Topic.AMOUNTS, Topic.UNITS, Topic.FIRST_PAYMENT) and not otherwise:
+        ledger.marks.confirm_units(marketplace, XportcnSettings().units_at(marketplace), by=by)
+    if topic is Topic.FIRST_PAYMENT:
+        ledger.first_orders.answer(marketplace, about, otherwise=otherwise, by=by)
         if otherwise:
-            return f"{marketplace} is held: {differs(question.about, otherwise)}"
+            return f"{marketplace} is held: {differs(about, otherwise)}"
         return "its first payment is as it should be"
-    if question.topic is Topic.AMOUNTS:
+    if topic is Topic.AMOUNTS:
         ledger.holds.release(marketplace, by=by)
-    if question.topic in (Topic.AMOUNTS, Topic.UNITS):
+    if topic in (Topic.AMOUNTS, Topic.UNITS):
         return "its amounts are right"
-    if question.topic is Topic.REFERENCE:
-        ledger.marks.confirm_nameless(marketplace, question.about, by=by)
+    if topic is Topic.REFERENCE:
+        ledger.marks.confirm_nameless(marketplace, about, by=by)
         return "orders that are as they were created are paid without a reference"
     ledger.marks.confirm(marketplace, by=by)
     return "every order of ours there is known"
 
 
-def confirm_units(ledger: Ledger, marketplace: Marketplace, *, by: str) -> None:
-    """Record that amounts there are right as they are read now."""
-    ledger.marks.confirm_units(marketplace, XportcnSettings().units_at(marketplace), by=by)
-
-
 def answered(ledger: Ledger, marketplace: Marketplace, topics: Sequence[Topic], *, by: str, otherwise: str = "") -> str:
     """Answer the open questions of these topics, and tell the effects."""
     asked = [one for one in open_about(ledger, marketplace) if one.topic in topics]
-    done = [answer(ledger, marketplace, one, by=by, otherwise=otherwise) for one in asked]
+    done = [answer(ledger, marketplace, one.topic, by=by, about=one.about, otherwise=otherwise) for one in asked]
     return f"{marketplace}: {', '.join(done) or 'nothing of that was asked'}"

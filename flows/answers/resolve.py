@@ -23,13 +23,12 @@ from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
 from domain.witnessed import Amount, Paid, Source, Statement, agreed_taken
 from flows.answers.questions import Case, accepted_payment, is_several, may_be_adopted, newest_done
-from tasks.effects.after_sale import after_sale_of, refund_of
 from tasks.effects.book import booked
 from tasks.effects.cart_line import AddToCart
 from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
 from tasks.effects.pay import DEBIT, taken_above_approved
-from tasks.effects.refund import AskRefund
+from tasks.effects.refund import AskRefund, after_sale_of, refund_of
 from tasks.effects.refund_states import take_outcome
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources

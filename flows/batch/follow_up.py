@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -25,24 +25,23 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from connectors.ledger.engine import chunked
-from connectors.ledger.records import Approval, EffectRecord, OrderRecord
+from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
-from domain.decisions import Verdict
 from domain.effects import OPEN, TAKING_BACK, Action
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, as_text, due, due_while_paused
 from domain.messages import MessageKind, alert
 from domain.orders import OrderRequest
-from domain.plan import PlannedOrder, PlanSummary
+from domain.plan import PlannedOrder
 from domain.reasons import Detail, Part, Reason, ReasonCode, because, detail, outranking
 from domain.report import BatchReport
-from domain.request_remarks import BadInput, Remark
+from domain.request_remarks import BadInput
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize
 from flows.answers.marketplaces import first_payments, proposed_debit
 from flows.approval.form import asks_in_the_ui, has_deployment
-from flows.batch.planning import Take
+from flows.batch.plan_sources import PlanSource
 from flows.batch.sorting import SortedOrders
 from flows.notify.news import of_batch, of_first_payments, waiting_in
 from flows.notify.outbox import enqueue
@@ -179,12 +178,11 @@ def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> S
     return work
 
 
-class FromLedger:
+class FromLedger(PlanSource):
     """The orders of a batch as the ledger has them: what was approved goes on, nothing is planned or approved anew."""
 
     name = "ledger"
     asks = False
-    warnings: Sequence[Remark] = ()
 
     def __init__(self, ledger: Ledger, batch_id: str) -> None:
         """Raises `BadInput` for a batch that the ledger does not know."""
@@ -196,25 +194,6 @@ class FromLedger:
 
     def sort(self, ledger: Ledger) -> SortedOrders:
         return sort_approved(ledger, self._batch_id, self._refs)
-
-    async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
-    ) -> None:
-        """Plans nothing: so there is nothing to keep, to hold or to approve."""
-
-    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
-        return {}
-
-    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None: ...
-
-    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
-        return ()
-
-    def hold(
-        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
-    ) -> None: ...
-
-    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None: ...
 
 
 async def schedule_follow_up(

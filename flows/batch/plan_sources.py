@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, overload
+from typing import overload
 
 from connectors.ledger.engine import chunked
 from connectors.ledger.plans import plan_hash
@@ -78,19 +78,21 @@ def summary_of(plan: PlannedOrder) -> PlanSummary:
     )
 
 
-class PlanSource(Protocol):
+class PlanSource:
     """The source of a run's plans. `name` is the batch's source in the ledger, `warnings` are shown.
 
-    A source that does not ask (`asks`) goes on with what is approved already, and needs no approval.
+    A source that does not ask (`asks`) goes on with what is approved already, and needs no approval. One that plans
+    nothing has nothing to look up, to keep, to hold or to approve.
     """
 
     name: str
-    asks: bool
+    asks = True
     requests: Sequence[OrderRequest]
-    warnings: Sequence[Remark]
+    warnings: Sequence[Remark] = ()
 
     def sort(self, ledger: Ledger) -> SortedOrders:
         """Sort the orders by what is to be done with them."""
+        raise NotImplementedError
 
     async def plan(
         self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
@@ -102,26 +104,28 @@ class PlanSource(Protocol):
 
     async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
         """The reasons not to buy some of these, by reference, whatever their plans are."""
+        return {}
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """Store plans without approval: nothing may be bought on them."""
 
     def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
         """The plans that were kept."""
+        return ()
 
     def hold(
         self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
     ) -> None:
         """Record that these plans are held; `why` by reference."""
+        for some in chunked(self.stored(resources, plans)):
+            self.keep(resources, batch_id, [plan.with_verdict(why[plan.order_ref]) for plan in some])
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         """Record which plans are approved; not where another run was faster, or has made the plan anew."""
 
 
-class FromRequests:
+class FromRequests(PlanSource):
     """Plans of the orders of a file."""
-
-    asks = True
 
     def __init__(self, requests: Sequence[OrderRequest], name: str, warnings: Sequence[Remark] = ()) -> None:
         self.name = name
@@ -159,25 +163,17 @@ class FromRequests:
     def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
         return StoredPlans(resources.ledger, plans)
 
-    def hold(
-        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
-    ) -> None:
-        for some in chunked(StoredPlans(resources.ledger, plans)):
-            self.keep(resources, batch_id, [plan.with_verdict(why[plan.order_ref]) for plan in some])
-
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         resources.ledger.approve(approvals, batch_id, tolerance=resources.settings.price_tolerance_percent)
 
 
-class FromCarts:
+class FromCarts(PlanSource):
     """Plans of orders of one batch whose lines lie in carts, with the quantities that lie there.
 
     The batch, the file's fingerprint and the limits of the lines stay those of the file that filled the cart.
     """
 
     name = "cart"
-    asks = True
-    warnings: Sequence[Remark] = ()
 
     def __init__(self, orders: Mapping[str, OrderRecord]) -> None:
         self.requests: Sequence[OrderRequest] = [order.request for order in orders.values()]
@@ -209,9 +205,6 @@ class FromCarts:
             self._plans |= {plan.order_ref: plan for plan in plans}
             await take(plans)
 
-    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
-        return {}
-
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """The plan that the cart was filled with stays; the order gets the reason why it is not bought."""
         held_back = [plan for plan in plans if not plan.is_fine and not plan.is_postponed]
@@ -219,13 +212,6 @@ class FromCarts:
 
     def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
         return [self._plans[plan.order_ref] for plan in plans]
-
-    def hold(
-        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
-    ) -> None:
-        self.keep(
-            resources, batch_id, [plan.with_verdict(why[plan.order_ref]) for plan in self.stored(resources, plans)]
-        )
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         """Only while the order is in the state it was planned in."""

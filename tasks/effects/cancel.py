@@ -17,10 +17,10 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
-from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, not_shown
 from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.reading_orders import read_orders
+from tasks.effects.refund import after_sale_of
 
 CLOCK_MARGIN = timedelta(seconds=1)
 NOT_CANCELLED = CHECKED | {ORDER_STATUS_ERROR, ORDER_NOT_EXIST, "CLOSE_ORDER_TOO_FAST", "400_3"}

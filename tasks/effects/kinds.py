@@ -20,13 +20,11 @@ from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.create_from_cart import CreateFromCart
 from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
-from tasks.effects.message import MessageSeller
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import AskRefund, ModifyRefund, WithdrawRefund
+from tasks.effects.refund import AskRefund, MessageSeller, ModifyRefund, ReturnParcel, WithdrawRefund
 from tasks.effects.refund_states import restate, take_outcome
-from tasks.effects.return_parcel import ReturnParcel
 from tasks.effects.settling import settle
 from tasks.engine.resources import Resources
 

@@ -13,7 +13,7 @@ from connectors.xportcn.errors import Refused
 from domain.effects import Action, Claim
 from domain.service_orders import DomesticParcel
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
-from tasks.effects.message import MessageSeller
+from tasks.effects.refund import MessageSeller
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from domain.absence import OwnRecord
 from domain.effects import Action, Claim
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.witnessed import Source, Statement
-from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, not_shown
 from tasks.effects.reading_orders import read_orders
+from tasks.effects.refund import after_sale_of
 
 
 class ConfirmReceipt(EffectKind):

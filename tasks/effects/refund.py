@@ -1,22 +1,89 @@
-"""Asking for, modifying and withdrawing a refund."""
+"""Effects on a refund: asking for, modifying and withdrawing it, naming its return parcel, writing to its seller.
+
+The beginning of their part names the refund.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.marketplaces.protocol import RefundRequest
+from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
+from connectors.marketplaces.protocol import AfterSale, RefundRequest
+from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
+from domain.absence import OwnRecord
 from domain.after_sale import UNDER_WAY, Refund, RefundState, after_refunding, standing
 from domain.effects import Action, Claim, ResolutionKind
+from domain.marketplace import Marketplace
 from domain.reasons import ReasonCode, because
 from domain.states import OrderState
-from tasks.effects.after_sale import OnRefund, after_sale_of, refund_of, rest_of
-from tasks.effects.kind import Attempt, Proof
+from domain.witnessed import Source, Statement
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
+from tasks.engine.resources import Resources
 
 MODIFY = "-modify-"
 WITHDRAW = "-withdraw"
+SAY = "-say-"
+ON_ITS_WAY = frozenset({RefundState.RETURNED, RefundState.REFUNDED})
+STATUS_ERROR = "REFUND_STATUS_ERROR"
+REFUND_REFUSED = CHECKED | {
+    *(ORDER_STATUS_ERROR, STATUS_ERROR, "GOODS_STATUS_ERROR", "DISPUTE_REQUEST_ERROR"),
+    *("REASON_INVALID", "REASON_ERROR", "REFUND_FEE_INVALID", "APPLY_PAYMENT_ERROR", "APPLY_CARRIAGE_ERROR"),
+    *("VOUCHER_REQUIRED", "VOUCHER_INVALID", "LOGISTICS_COMPANY_UNKNOWN"),
+}
+"""Refusals after which nothing was done to a refund (docs/contract/assumed-all.md 2 and 3)."""
+PART = re.compile(r"(?P<refund>[0-9a-z+]+\.[0-9]+)(?P<rest>-.*)?")
+
+
+def after_sale_of(resources: Resources, marketplace: Marketplace) -> AfterSale:
+    """The after-sale of a marketplace of which the ledger has a cancellation or a refund."""
+    after_sale = resources.offerings[marketplace].after_sale
+    assert after_sale is not None, "judged before"
+    return after_sale
+
+
+def rest_of(part: str) -> str | None:
+    """What stands behind the refund in a part: empty for asking for it; None for a part that is about no refund."""
+    found = PART.fullmatch(part)
+    return (found["rest"] or "") if found else None
+
+
+def refund_of(resources: Resources, effect: EffectRecord) -> Refund:
+    """The refund that an effect is about: it is in the ledger before its first effect, and stays there."""
+    found = PART.fullmatch(effect.part)
+    refunds = {one.effect_part: one for one in resources.ledger.refunds.of_orders([effect.order_ref])}
+    return refunds[found["refund"] if found else ""]
+
+
+@dataclass(frozen=True)
+class OnRefund(EffectKind):
+    """An effect on a refund: on `refund` when it is sent, on the one that its part names when it is read back."""
+
+    refund: Refund | None = None
+
+    @property
+    def given(self) -> Refund:
+        assert self.refund is not None, "without its refund it can only be looked for"
+        return self.refund
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        return means_no(refusal, REFUND_REFUSED)
+
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return await read_back_each(attempts, self._read_back)
+
+    async def _read_back(self, attempt: Attempt) -> Sighting:
+        refund = refund_of(self.resources, attempt.effect)
+        return await self.seen(refund, attempt) or OwnRecord(shown=Statement(source=Source.DETAIL, value=refund.key))
+
+    @abstractmethod
+    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
+        """What the service shows of the effect; None where its refund, or its order's, does not have it."""
 
 
 @dataclass(frozen=True)
@@ -117,3 +184,84 @@ class WithdrawRefund(OnRefund):
 
 def _withdrawn(refund: Refund) -> Proof:
     return Proof(answer={"refund_id": refund.refund_id})
+
+
+@dataclass(frozen=True)
+class ReturnParcel(OnRefund):
+    """Naming the return parcel of a refund. `carrier` is the code of one; `vouchers` are links."""
+
+    carrier: str = ""
+    number: str = ""
+    note: str = ""
+    vouchers: tuple[str, ...] = ()
+
+    action: ClassVar[Action] = Action.RETURN
+    asks: ClassVar[str] = "Does the console show a return parcel for the refund of order {order_id}?"
+    reported: ClassVar[str] = "named to the seller: parcel {number}"
+
+    @classmethod
+    def owns(cls, part: str) -> bool:
+        return rest_of(part) is not None
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        await after_sale_of(self.resources, order.marketplace).send_back(
+            claim,
+            self.given.refund_id,
+            carrier=self.carrier,
+            number=self.number,
+            note=self.note,
+            vouchers=self.vouchers,
+        )
+        return Proof(answer={"carrier": self.carrier, "number": self.number})
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        """The status that refuses a parcel is also that of a refund which has one."""
+        return means_no(refusal, REFUND_REFUSED - {STATUS_ERROR})
+
+    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
+        shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
+        if shown.state not in ON_ITS_WAY:
+            return None
+        return Proof(answer={"carrier": shown.company, "number": shown.tracking_number})
+
+
+@dataclass(frozen=True)
+class MessageSeller(OnRefund):
+    """Messages about refunds. The hash of the text is kept with the effect, and sets one message apart from another."""
+
+    words: str = ""
+    vouchers: tuple[str, ...] = ()
+
+    action: ClassVar[Action] = Action.NOTIFY
+    is_worth_asking: ClassVar[bool] = False
+    asks: ClassVar[str] = "Does the console show the message to the seller of order {order_id}?"
+    reported: ClassVar[str] = (
+        "sent to the seller about the {what}"  # its words may name a receiver: they stay out of logs
+    )
+
+    @classmethod
+    def owns(cls, part: str) -> bool:
+        return (rest_of(part) or "").startswith(SAY)
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        after_sale = after_sale_of(self.resources, order.marketplace)
+        await after_sale.send_message(claim, self.given.refund_id, self.words, self.vouchers)
+        return _said(words_hash(self.words))
+
+    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
+        hashed = attempt.effect.request_hash
+        return _said(hashed) if await self.is_shown(refund, hashed) else None
+
+    async def is_shown(self, refund: Refund, hashed: str) -> bool:
+        """Whether the service shows a text of ours with this hash."""
+        shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
+        return hashed in {words_hash(event.description) for event in shown.events if event.role == "buyer"}
+
+
+def words_hash(words: str) -> str:
+    """The identity of a message."""
+    return hashlib.sha256(words.encode()).hexdigest()[:12]
+
+
+def _said(hashed: str) -> Proof:
+    return Proof(answer={"message": hashed})

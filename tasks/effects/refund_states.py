@@ -14,7 +14,7 @@ from domain.effects import Action, EffectStatus
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
-from tasks.effects.after_sale import after_sale_of
+from tasks.effects.refund import after_sale_of
 from tasks.engine.resources import Resources
 from tasks.engine.tries import raise_if_it_passes
 

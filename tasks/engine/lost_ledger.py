@@ -18,10 +18,9 @@ from connectors.snapshots.manifests import Manifest, list_snapshots, locate
 from domain.absence import CLOCKS_APART
 from domain.effects import Action, ResolutionKind
 from domain.service_orders import ServiceOrder
-from tasks.engine.progress import progress
+from tasks.engine.progress import wait_until
 from tasks.engine.resources import Resources
 
-STEP_S = 5.0
 log = logging.getLogger("sourcing")
 
 
@@ -55,11 +54,7 @@ async def wait_until_settled(resources: Resources) -> None:
         if left_s > resources.settings.patience_s or (done_by and waits.until >= done_by):
             raise
         log.warning("%s: this run waits for it", waits)
-        stage, listener = f"until {waits.until:%H:%M:%S} UTC", progress.get()
-        listener.start(stage, round(left_s))
-        while (left_s := (waits.until - resources.clock()).total_seconds()) > 0:
-            await asyncio.sleep(min(STEP_S, left_s))
-            listener.advance(stage, round(min(STEP_S, left_s)))
+        await wait_until(waits.until, resources.clock)
 
 
 async def maybe_booked(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, str]:

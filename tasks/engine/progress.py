@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Protocol
 
 from connectors.xportcn.breaker import BACK, BreakerNews
@@ -35,6 +37,22 @@ STALE_AFTER_S = 30.0
 SILENT = Silent()
 
 progress: ContextVar[Progress] = ContextVar("progress", default=SILENT)
+
+STEP_S = 5.0
+
+
+async def wait_until(until: datetime, clock: Callable[[], datetime]) -> None:
+    """Wait, as a stage of its own; by the clock, since a machine may sleep meanwhile."""
+
+    def left_s() -> float:
+        return (until - clock()).total_seconds()
+
+    stage, listener = f"until {until:%H:%M:%S} UTC", progress.get()
+    listener.start(stage, round(left_s()))
+    while (left := left_s()) > 0:
+        await asyncio.sleep(min(STEP_S, left))
+        listener.advance(stage, round(min(STEP_S, left)))
+
 
 _listeners: list[Callable[[BreakerNews], None]] = []
 

@@ -18,12 +18,10 @@ from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.create_from_cart import CreateFromCart
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import kind_of
-from tasks.effects.message import MessageSeller
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import AskRefund, ModifyRefund, WithdrawRefund
-from tasks.effects.return_parcel import ReturnParcel
+from tasks.effects.refund import AskRefund, MessageSeller, ModifyRefund, ReturnParcel, WithdrawRefund
 from tests.crashes.books import kept, ledger_of
 from tests.crashes.light import Job, Speed, run
 from tests.history import violations

@@ -40,12 +40,10 @@ from tasks.effects.create_from_cart import CreateFromCart
 from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import KINDS, kind_of, settle_open
-from tasks.effects.message import MessageSeller, words_hash
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import AskRefund, ModifyRefund, WithdrawRefund
-from tasks.effects.return_parcel import ReturnParcel
+from tasks.effects.refund import AskRefund, MessageSeller, ModifyRefund, ReturnParcel, WithdrawRefund, words_hash
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan

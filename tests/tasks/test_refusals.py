@@ -17,8 +17,7 @@ from tasks.effects.create_from_cart import CreateFromCart
 from tasks.effects.kind import EffectKind
 from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import AskRefund, WithdrawRefund
-from tasks.effects.return_parcel import ReturnParcel
+from tasks.effects.refund import AskRefund, ReturnParcel, WithdrawRefund
 
 
 def no(code: str, words: str = "", problem: Problem | None = None) -> Refused:

@@ -15,7 +15,7 @@ from domain.money import Money
 from domain.reasons import earlier
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Gap, Kind, Source, Statement
-from flows.remedies import confirmed
+from flows.answers.marketplaces import Topic, answer
 from tests.connectors.ledger.plans import intents, plan
 
 LEASE = timedelta(seconds=60)
@@ -76,15 +76,12 @@ def test_a_person_s_word_lets_it_buy_again(ledger: Ledger, other: Ledger) -> Non
     assert list(ledger.holds.standing()) == [Marketplace.TAOBAO]
 
 
-def test_the_form_says_what_it_came_to(ledger: Ledger) -> None:
-    """One box for the amounts, one for the orders; neither says nothing."""
+def test_amounts_and_orders_are_confirmed_apart(ledger: Ledger) -> None:
     contradict(ledger)
     place = Marketplace.TAOBAO
-    assert confirmed(ledger, place, "mei", amounts=False, orders=False) == "taobao: nothing was confirmed"
-    assert list(ledger.holds.standing()) == [place]
-    assert confirmed(ledger, place, "mei", amounts=True, orders=True) == (
-        "taobao: its amounts are right, every order of ours there is known"
-    )
+    assert answer(ledger, place, Topic.AMOUNTS, by="mei") == "its amounts are right"
+    assert ledger.marks.confirmed_at(place) is None
+    assert answer(ledger, place, Topic.ALL_KNOWN, by="mei") == "every order of ours there is known"
     assert (ledger.holds.standing(), ledger.marks.confirmed_at(place)) == ({}, ledger.clock())
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 from prefect.exceptions import ObjectNotFound
@@ -208,7 +209,7 @@ def report(state: OrderState, follow_up: FollowUp | None, spent: int = 0) -> Bat
 @pytest.fixture
 def first(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A run that left something open, whose look is due at once."""
-    monkeypatch.setattr(running, "_seconds_to", lambda _follow_up: 0)
+    monkeypatch.setattr(running, "wait_until", AsyncMock())
 
     async def flow() -> BatchReport:
         other = ReportLine(order_ref="taken", marketplace="taobao", state=OrderState.REFUSED, reason="taken")
@@ -247,7 +248,7 @@ async def test_there_are_no_more_than_five_looks(first: Any, monkeypatch: pytest
 
 
 async def test_an_interrupt_ends_the_waiting_and_not_the_report(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_seconds_to", lambda _follow_up: 900)
+    monkeypatch.setattr(running, "wait_until", lambda *_: asyncio.sleep(900))
     waiting = asyncio.create_task(with_follow_ups(first, budget_cny="")())
     await asyncio.sleep(0.01)
     waiting.cancel()

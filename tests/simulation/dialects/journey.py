@@ -189,7 +189,7 @@ class Journey(Episode):
                 if question.topic is Topic.FIRST_PAYMENT and f"exactly {taken}," not in question.words:
                     otherwise = f"the balance fell by {taken}"
                 if question.topic not in (Topic.AMOUNTS, Topic.UNITS):  # the console shows them a hundredfold
-                    answer(ledger, marketplace, question, by="mei", otherwise=otherwise)
+                    answer(ledger, marketplace, question.topic, by="mei", about=question.about, otherwise=otherwise)
 
     async def _says_what_was_paid(self, resources: Resources) -> None:
         """`sourcing resolve`, by the console, where a payment was accepted and is not seen."""
