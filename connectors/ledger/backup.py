@@ -26,7 +26,6 @@ from sqlalchemy import (
     Text,
     cast,
     func,
-    insert,
     select,
 )
 from sqlalchemy.exc import DatabaseError
@@ -44,9 +43,9 @@ from connectors.ledger.engine import (
     unusable,
     version_of,
 )
-from connectors.ledger.marks import Mark
+from connectors.ledger.marks import Mark, set_mark
 from connectors.ledger.outbox import withdraw_all
-from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, marks, metadata, moves, orders
+from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, metadata, moves, orders
 from domain.reasons import read
 
 OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -233,7 +232,7 @@ def _mark_restored(file: Path, source: Path, *, now: datetime, by: str) -> None:
     try:
         with _as_of_sqlite(), engine.begin() as connection:
             words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
-            connection.execute(insert(marks).values(name=Mark.RESTORED, at=now, by=by, words=words))
+            set_mark(connection, Mark.RESTORED, words, by=by, at=now)
             withdraw_all(connection, now)  # of its time, and sent long ago
     finally:
         engine.dispose()

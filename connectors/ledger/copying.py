@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, func, insert, select, text
 from connectors.crash_points import DURING_MOVE, reach
 from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable, blaming, open_engine, read_only, shown
-from connectors.ledger.marks import Mark, end_mark, require_unmarked, standing_marks, standing_since
-from connectors.ledger.schema import effects, marks, metadata
+from connectors.ledger.marks import Mark, end_mark, require_unmarked, set_mark, standing_marks, standing_since
+from connectors.ledger.schema import effects, metadata
 from connectors.ledger.send_log import boot_id
 from domain.effects import EffectStatus
 
@@ -40,9 +40,9 @@ def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:
                 with blaming(to), target.begin() as new:
                     _require_empty(new, to)
                     copy_rows(old, new)
-                    _mark(new, Mark.ARRIVING, f"is a copy of {shown(url)} that was not finished", now=now, by=by)
+                    set_mark(new, Mark.ARRIVING, f"is a copy of {shown(url)} that was not finished", at=now, by=by)
                 reach(DURING_MOVE, "copied")
-                _mark(old, Mark.MOVED, f"was moved to {shown(to)} at {now:%Y-%m-%d %H:%M:%S} UTC", now=now, by=by)
+                set_mark(old, Mark.MOVED, f"was moved to {shown(to)} at {now:%Y-%m-%d %H:%M:%S} UTC", at=now, by=by)
         reach(DURING_MOVE, "marked")
         with blaming(to), target.begin() as new:
             end_mark(new, Mark.ARRIVING, at=now, by=by)
@@ -68,10 +68,6 @@ def _require_movable(connection: Connection, url: str, now: datetime) -> None:
         connection.execute(text("LOCK TABLE orders, effects, batches IN EXCLUSIVE MODE"))
     require_unmarked(connection, shown(url))
     _require_quiet(connection, now)
-
-
-def _mark(connection: Connection, mark: Mark, words: str, *, now: datetime, by: str) -> None:
-    connection.execute(insert(marks).values(name=mark, at=now, by=by, words=words))
 
 
 def copy_rows(source: Connection, target: Connection) -> dict[str, int]:

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, insert, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
-from connectors.ledger.marks import MOST_OF_A_NAME, note_row
+from connectors.ledger.marks import Note, newest, note
 from connectors.ledger.records import EffectRecord, Intent
-from connectors.ledger.schema import effects, marks, orders
+from connectors.ledger.schema import effects, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.switches import hold
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
@@ -48,7 +48,7 @@ class FirstOrderRows(LedgerRows):
         return {one: order_ref for one, order_ref in found.items() if order_ref is not None}
 
     def _about(self, connection: Connection, marketplace: Marketplace) -> str | None:
-        noted = _newest(connection, _asked(marketplace))
+        noted = newest(connection, Note.ASKED.at(marketplace))
         if noted is None and not self._ledger.asks_first:
             return None
         own = select(effects.c.key).where(effects.c.order_ref == noted, _PAYING).limit(1)
@@ -71,8 +71,7 @@ class FirstOrderRows(LedgerRows):
         """Record a person's answer. One that is `otherwise` than it should be holds the marketplace."""
         now = self._ledger.clock()
         with self._ledger.transaction(()) as connection:
-            row = note_row(_answered(marketplace), otherwise or "as it should be", by=by, at=now)
-            connection.execute(insert(marks).values(row))
+            note(connection, Note.PAID.at(marketplace), otherwise or "as it should be", by=by, at=now)
             if otherwise:
                 hold(connection, marketplace, [differs(order_ref, otherwise)], by=by, at=now)
 
@@ -109,7 +108,7 @@ def _at_one(
 ) -> dict[str, Verdict]:
     if connection.dialect.name == "postgresql":
         connection.execute(_ONE_BY_ONE)
-    question = _newest(connection, _asked(marketplace))
+    question = newest(connection, Note.ASKED.at(marketplace))
     if _is_free(connection, marketplace):
         if question or _is_answered(connection, marketplace):
             ledger.free_of_first.add(marketplace)
@@ -126,8 +125,7 @@ def _at_one(
 
 
 def _ask(ledger: Transactions, connection: Connection, marketplace: Marketplace, order_ref: str) -> None:
-    row = note_row(_asked(marketplace), order_ref, by=ledger.owner, at=ledger.clock())
-    connection.execute(insert(marks).values(row))
+    note(connection, Note.ASKED.at(marketplace), order_ref, by=ledger.owner, at=ledger.clock())
 
 
 def _begun(connection: Connection, marketplace: Marketplace, action: Action) -> str | None:
@@ -145,18 +143,4 @@ def _is_free(connection: Connection, marketplace: Marketplace) -> bool:
 
 
 def _is_answered(connection: Connection, marketplace: Marketplace) -> bool:
-    return _newest(connection, _answered(marketplace)) is not None
-
-
-def _newest(connection: Connection, name: str) -> str | None:
-    statement = select(marks.c.words).where(marks.c.name == name).order_by(marks.c.id.desc()).limit(1)
-    found: str | None = connection.execute(statement).scalar()
-    return found
-
-
-def _asked(marketplace: Marketplace) -> str:
-    return f"asked:{marketplace}"[:MOST_OF_A_NAME]
-
-
-def _answered(marketplace: Marketplace) -> str:
-    return f"paid:{marketplace}"[:MOST_OF_A_NAME]
+    return newest(connection, Note.PAID.at(marketplace)) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.schema import marks, orders
@@ -23,6 +23,23 @@ class Mark(StrEnum):
     RESTORED = "restored"
     MOVED = "moved"
     ARRIVING = "arriving"
+
+
+class Note(StrEnum):
+    """What is noted of a marketplace, in marks that forbid nothing."""
+
+    KNOWN = "known"  # by a person: the ledger knows every order of ours there
+    NAMELESS = "nameless"  # by a person: orders of ours show no reference there
+    UNITS = "units"  # by a person: its amounts are right, read as these units
+    PRICES = "prices"  # search, offer and preview agree, read as these units
+    FIRST = "first"  # this order is created before others are
+    CANARY = "canary"  # an order of this program version was read back
+    ASKED = "asked"  # the order whose payment a person is asked about
+    PAID = "paid"  # the answer to that
+
+    def at(self, marketplace: Marketplace) -> str:
+        """The name of the mark."""
+        return f"{self}:{marketplace}"[:MOST_OF_A_NAME]
 
 
 REMEDY = {
@@ -46,52 +63,49 @@ class MarkRows(LedgerRows):
     @repeating
     def confirm(self, marketplace: Marketplace, *, by: str) -> None:
         """Record a person's confirmation that this ledger knows every order of ours at a marketplace."""
-        self._note(_confirmed(marketplace), "knows every order of ours there", by=by)
+        self._note(Note.KNOWN.at(marketplace), "knows every order of ours there", by=by)
 
     def confirmed_at(self, marketplace: Marketplace) -> datetime | None:
         """When a person last confirmed this marketplace (UTC)."""
-        said = select(func.max(marks.c.ended_at).label("at")).where(marks.c.name == _confirmed(marketplace))
+        said = select(func.max(marks.c.ended_at).label("at")).where(marks.c.name == Note.KNOWN.at(marketplace))
         at: datetime | None = self._ledger.rows(said)[0]["at"]
         return at
 
     @repeating
     def confirm_units(self, marketplace: Marketplace, units: str, *, by: str) -> None:
         """Record a person's confirmation that a marketplace's amounts are right, read as `units` (XPORTCN_UNITS)."""
-        self._note(_units(marketplace), units or AS_ASSUMED, by=by)
+        self._note(Note.UNITS.at(marketplace), units or AS_ASSUMED, by=by)
 
     def units_confirmed(self, marketplace: Marketplace, units: str) -> bool:
         """Whether a person confirmed the amounts of this marketplace as they are read now."""
-        noted = (marks.c.name == _units(marketplace), marks.c.words == (units or AS_ASSUMED))
-        return bool(self._ledger.rows(select(marks.c.id).where(*noted).limit(1)))
+        return self._is_noted(Note.UNITS.at(marketplace), units or AS_ASSUMED)
 
     @repeating
     def confirm_nameless(self, marketplace: Marketplace, order_ref: str, *, by: str) -> None:
         """Record a person's confirmation that orders of ours show no reference there, as this one does."""
-        self._note(_nameless(marketplace), order_ref, by=by)
+        self._note(Note.NAMELESS.at(marketplace), order_ref, by=by)
 
     def nameless(self) -> set[Marketplace]:
         """The marketplaces where a person has confirmed that orders of ours show no reference."""
-        names = {_nameless(one): one for one in Marketplace}
+        names = {Note.NAMELESS.at(one): one for one in Marketplace}
         return {names[row["name"]] for row in self._ledger.rows(select(marks.c.name).where(marks.c.name.in_(names)))}
 
     @repeating
     def agree_units(self, marketplace: Marketplace, units: str) -> None:
         """Record that prices of search, offer and preview, read as `units`, agree, or that a search shows none."""
-        self._note(_prices(marketplace), units or AS_ASSUMED, by=self._ledger.owner)
+        self._note(Note.PRICES.at(marketplace), units or AS_ASSUMED, by=self._ledger.owner)
 
     def units_agreed(self, marketplace: Marketplace, units: str) -> bool:
         """Whether `agree_units` was recorded for these units, or an order was paid at this marketplace before."""
-        noted = (marks.c.name == _prices(marketplace), marks.c.words == (units or AS_ASSUMED))
         paid = (orders.c.marketplace == marketplace, orders.c.paid_minor.is_not(None))
-        return bool(
-            self._ledger.rows(select(marks.c.id).where(*noted).limit(1))
-            or self._ledger.rows(select(orders.c.order_ref).where(*paid).limit(1))
+        return self._is_noted(Note.PRICES.at(marketplace), units or AS_ASSUMED) or bool(
+            self._ledger.rows(select(orders.c.order_ref).where(*paid).limit(1))
         )
 
     @repeating
     def goes_first(self, order_ref: str, marketplace: Marketplace) -> None:
         """Record that this order is created at a marketplace before others are."""
-        self._note(_first(marketplace), order_ref, by=self._ledger.owner)
+        self._note(Note.FIRST.at(marketplace), order_ref, by=self._ledger.owner)
 
     def unsettled_first(self, batch_id: str, marketplace: Marketplace, *, most: int) -> list[str]:
         """The last orders of a batch that went first at a marketplace and are unknown, or created and not paid."""
@@ -99,7 +113,7 @@ class MarkRows(LedgerRows):
             select(orders.c.order_ref)
             .join(marks, marks.c.words == orders.c.order_ref)
             .where(
-                marks.c.name == _first(marketplace),
+                marks.c.name == Note.FIRST.at(marketplace),
                 orders.c.batch_id == batch_id,
                 orders.c.paid_minor.is_(None),
                 or_(
@@ -116,18 +130,17 @@ class MarkRows(LedgerRows):
     @repeating
     def read_back(self, marketplace: Marketplace, *, version: str) -> None:
         """Record that an order of this program version was read back at a marketplace as it was created."""
-        self._note(_canary(marketplace), version, by=self._ledger.owner)
+        self._note(Note.CANARY.at(marketplace), version, by=self._ledger.owner)
 
     def was_read_back(self, marketplace: Marketplace, *, version: str, since: datetime) -> bool:
         """Whether `read_back` was recorded for this program version, after `since`."""
-        noted = (marks.c.name == _canary(marketplace), marks.c.words == version, marks.c.at > since)
-        return bool(self._ledger.rows(select(marks.c.id).where(*noted).limit(1)))
+        return self._is_noted(Note.CANARY.at(marketplace), version, marks.c.at > since)
 
+    @repeating
     def shown(self, name: str) -> str:
         """The last value under a name, such as what the service has shown of a point that is open; empty for none."""
-        last = select(marks.c.words).where(marks.c.name == name).order_by(marks.c.id.desc()).limit(1)
-        rows = self._ledger.rows(last)
-        return str(rows[0]["words"]) if rows else ""
+        with self._ledger.reading() as connection:
+            return newest(connection, name) or ""
 
     @repeating
     def show(self, name: str, value: str) -> None:
@@ -136,7 +149,11 @@ class MarkRows(LedgerRows):
 
     def _note(self, name: str, words: str, *, by: str) -> None:
         with self._ledger.transaction(()) as connection:
-            connection.execute(marks.insert().values(note_row(name, words, by=by, at=self._ledger.clock())))
+            note(connection, name, words, by=by, at=self._ledger.clock())
+
+    def _is_noted(self, name: str, words: str, *when: ColumnElement[bool]) -> bool:
+        noted = select(marks.c.id).where(marks.c.name == name, marks.c.words == words, *when)
+        return bool(self._ledger.rows(noted.limit(1)))
 
     @repeating
     def confirm_restored(self, *, by: str, listed_within: timedelta, last_sent: datetime | None) -> datetime | None:
@@ -154,9 +171,8 @@ class MarkRows(LedgerRows):
     @repeating
     def put_back(self, words: str, *, by: str) -> None:
         """Mark a ledger that was restored by hand."""
-        row = {"name": Mark.RESTORED, "at": self._ledger.clock(), "by": by, "words": words}
         with self._ledger.transaction(()) as connection:
-            connection.execute(marks.insert().values(row))
+            set_mark(connection, Mark.RESTORED, words, by=by, at=self._ledger.clock())
 
     def restored_at(self) -> datetime | None:
         """When the ledger was last restored; None for never."""
@@ -171,33 +187,21 @@ class MarkRows(LedgerRows):
             require_settled(connection, self._ledger.shown, self._ledger.clock())
 
 
-def note_row(name: str, words: str, *, by: str, at: datetime) -> dict[str, object]:
-    """A mark that forbids nothing: it ends as it is written."""
-    return {"name": name, "at": at, "by": by, "words": words, "ended_at": at, "ended_by": by}
+def note(connection: Connection, name: str, words: str, *, by: str, at: datetime) -> None:
+    """Set a mark that forbids nothing: it ends as it is written."""
+    row = {"name": name, "at": at, "by": by, "words": words, "ended_at": at, "ended_by": by}
+    connection.execute(insert(marks).values(row))
 
 
-def _confirmed(marketplace: Marketplace) -> str:
-    return f"known:{marketplace}"[:MOST_OF_A_NAME]
+def newest(connection: Connection, name: str) -> str | None:
+    """The words noted last under a name."""
+    last = select(marks.c.words).where(marks.c.name == name).order_by(marks.c.id.desc()).limit(1)
+    found: str | None = connection.execute(last).scalar()
+    return found
 
 
-def _nameless(marketplace: Marketplace) -> str:
-    return f"nameless:{marketplace}"[:MOST_OF_A_NAME]
-
-
-def _first(marketplace: Marketplace) -> str:
-    return f"first:{marketplace}"[:MOST_OF_A_NAME]
-
-
-def _units(marketplace: Marketplace) -> str:
-    return f"units:{marketplace}"[:MOST_OF_A_NAME]
-
-
-def _prices(marketplace: Marketplace) -> str:
-    return f"prices:{marketplace}"[:MOST_OF_A_NAME]
-
-
-def _canary(marketplace: Marketplace) -> str:
-    return f"canary:{marketplace}"[:MOST_OF_A_NAME]
+def set_mark(connection: Connection, mark: Mark, words: str, *, by: str, at: datetime) -> None:
+    connection.execute(insert(marks).values(name=mark, at=at, by=by, words=words))
 
 
 def end_mark(connection: Connection, mark: Mark, *, at: datetime, by: str) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, s
 
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
-from connectors.ledger.marks import note_row
+from connectors.ledger.marks import note
 from connectors.ledger.order_mover import write_all
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import exported_numbers, marks, orders, tracked, tracking_events
@@ -138,7 +138,7 @@ class TrackingRows(LedgerRows):
             self._stay_due(connection, unread)
             is_known = update(marks).where(marks.c.name == READ_UNTIL).values(at=at, ended_at=at)
             if not connection.execute(is_known).rowcount:
-                connection.execute(marks.insert().values(note_row(READ_UNTIL, "", by=self._ledger.owner, at=at)))
+                note(connection, READ_UNTIL, "", by=self._ledger.owner, at=at)
 
     def _new_rows(self, connection: Connection, events: Mapping[str, Sequence[TrackingEvent]]) -> list[dict[str, Any]]:
         forgotten = forgotten_in(connection, events)

@@ -9,8 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.ledger.marks import AS_ASSUMED, _canary, _prices, note_row
-from connectors.ledger.schema import marks
+from connectors.ledger.marks import AS_ASSUMED, Note, note
 from connectors.process_locks import program
 from domain.marketplace import Marketplace
 from sandbox.control import books
@@ -109,5 +108,5 @@ class Shop(Episode):
         now = self.clock()
         with self.database.connection.begin():
             for one in marketplaces:
-                for name, words in ((_canary(one), program()), (_prices(one), AS_ASSUMED)):
-                    self.database.connection.execute(marks.insert().values(note_row(name, words, by="a run", at=now)))
+                for name, words in ((Note.CANARY, program()), (Note.PRICES, AS_ASSUMED)):
+                    note(self.database.connection, name.at(one), words, by="a run", at=now)
