@@ -167,6 +167,7 @@ def confirm(
     from flows.answers.marketplaces import open_about
 
     with open_ledger() as ledger:
+        ledger.marks.require_in_use()
         ledger.asks_first = True  # a person who asks is answered, also about what an earlier program has paid
         questions = open_about(ledger, marketplace)
         if not questions:

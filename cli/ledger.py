@@ -109,6 +109,7 @@ def confirm_ledger(
 
     confirm = _confirm_restored if marketplace is None else partial(_confirm_marketplace, marketplace)
     with open_ledger() as ledger:
+        ledger.marks.require_in_use()
         say(confirm(ledger, yes=yes, by=by or person()))
 
 

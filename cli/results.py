@@ -145,6 +145,7 @@ def forget(
 
     refs = list(dict.fromkeys(order_ref))
     with open_ledger() as ledger:
+        ledger.marks.require_in_use()
         try:
             standing = [stands for ref in refs if (stands := ledger.forgotten.standing(ref))]
             for stands in standing:

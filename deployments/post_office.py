@@ -29,7 +29,6 @@ from connectors.callbacks.tickets import Tickets
 from connectors.foreign import shut_logs, words_of
 from connectors.ledger.engine import require_file, sqlite_file
 from connectors.ledger.guard import LedgerReplaced
-from connectors.ledger.marks import Mark, require_unmarked
 from connectors.ledger.store import Ledger
 from connectors.notifying import send_due
 from connectors.settings import BadSetting, SourcingSettings
@@ -174,8 +173,7 @@ class Notifier:
                     self._ledger = None
             url = self.settings.ledger_url
             ledger = self._ledger = self._ledger or Ledger(url, clock=lambda: datetime.now(UTC), owner="notify")
-        with ledger.reading() as connection:
-            require_unmarked(connection, ledger.shown, Mark.MOVED, Mark.ARRIVING)
+        ledger.marks.require_in_use()
         return ledger
 
 

@@ -96,6 +96,7 @@ async def confirm_marketplace(
 ) -> str:
     """Write down what a person has checked: then the next run may order and pay there again."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace", asks_first=True) as ledger:
+        ledger.marks.require_in_use()
         by, otherwise = by_whom(said_by), first_payment_otherwise.strip()
         given = {Topic.AMOUNTS: amounts_are_right, Topic.ALL_KNOWN: every_order_is_known}
         done = [answer(ledger, marketplace, topic, by=by) for topic, is_given in given.items() if is_given]

@@ -180,6 +180,11 @@ class MarkRows(LedgerRows):
         at: datetime | None = row["at"]
         return at
 
+    def require_in_use(self) -> None:
+        """Raise `LedgerUnusable` for a ledger that was moved: what is written here, the one in use would never see."""
+        with self._ledger.reading() as connection:
+            require_unmarked(connection, self._ledger.shown, Mark.MOVED, Mark.ARRIVING)
+
     def require_settled(self) -> None:
         """Raise as a claim does while a mark is set, or while what was sent before a restore may still arrive."""
         with self._ledger.reading() as connection:

@@ -39,6 +39,7 @@ async def dropped(source: Source, order_refs: Sequence[str], batch: str, *, by: 
     Of a batch, orders of which something was begun are passed over.
     """
     ledger = source.ledger
+    ledger.marks.require_in_use()
     named = [ref.strip() for ref in order_refs if ref.strip()]
     rest = [one.order_ref for one in ledger.each_order(ledger.refs_in(batch.strip())) if one.state in LAID_ASIDE]
     refs = list(dict.fromkeys([*named, *rest]))
