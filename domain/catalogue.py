@@ -100,8 +100,9 @@ def pages_of(total: int, *, page_size: int, limit: int | None) -> int:
 
 
 def listed_steadily(pages: Iterable[ListedPage]) -> bool:
-    """Whether the source counted alike on every page: else items may have slipped from one page to another."""
-    return len({page.total for page in pages}) <= 1
+    """Whether the source counted alike on every page, or each page alone: else items may have slipped to another."""
+    pages = list(pages)
+    return len({page.total for page in pages}) <= 1 or all(page.total == len(page.item_ids) for page in pages)
 
 
 def to_fetch(

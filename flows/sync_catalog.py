@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 MOST_TURNS = 3
 MOST_PAGES = 2_000
+MOST_ITEMS = 10**9
 PART_SIZE = 100
 SHOWN_TROUBLES = 20
 
@@ -149,20 +150,27 @@ class Crawl:
         for turn in range(1, MOST_TURNS + 1):
             await self._read(turn, [(source, 1) for source in sources], "first pages")
             await self._read(turn, [page for source in sources for page in self._further_pages(source, turn)], "pages")
-            await self._read_uncounted(turn, [one for one in sources if not self.files.pages(one, turn)[1].total])
+            await self._read_on(turn, sources)
             sources = [one for one in sources if not listed_steadily(self.files.pages(one, turn).values())]
 
-    async def _read_uncounted(self, turn: int, sources: Sequence[Listing]) -> None:
-        """Read lists without a total to a page without new items, or as far as wanted."""
-        known = {source: set(self.files.pages(source, turn)[1].item_ids) for source in sources}
+    async def _read_on(self, turn: int, sources: Sequence[Listing]) -> None:
+        """Read lists to a page without new items, or as far as wanted, unless what was read is all that they count.
+
+        A count of one page, or of pages larger than the service gives, ends none.
+        """
+        known, last, total = dict[Listing, set[str]](), dict[Listing, int](), dict[Listing, int]()
+        for source in sources:
+            pages = self.files.pages(source, turn)
+            known[source] = {item_id for page in pages.values() for item_id in page.item_ids}
+            last[source] = max(pages)
+            total[source] = pages[1].total if pages[1].total > len(pages[1].item_ids) else MOST_ITEMS
         sources = [source for source in sources if known[source]]
-        for number in range(2, MOST_PAGES):
-            sources = [source for source in sources if self.limit is None or len(known[source]) < self.limit]
-            if not sources:
-                return
-            await self._read(turn, [(source, number) for source in sources], f"page {number:,}, no total")
-            listed = {source: set(self.files.pages(source, turn)[number].item_ids) for source in sources}
-            sources = [source for source in sources if listed[source] - known[source]]
+        while sources := [one for one in sources if len(known[one]) < min(total[one], self.limit or MOST_ITEMS)]:
+            pages_to_read = [(source, last[source] + 1) for source in sources if last[source] < MOST_PAGES]
+            await self._read(turn, pages_to_read, "further pages")
+            listed = {one: set(self.files.pages(one, turn)[number].item_ids) for one, number in pages_to_read}
+            last |= dict(pages_to_read)
+            sources = [source for source, ids in listed.items() if ids - known[source]]
             for source in sources:
                 known[source] |= listed[source]
 
@@ -224,7 +232,8 @@ class Crawl:
         ) as changes:
             written = self._write(root, changes)
             troubles = self._troubles(parts)
-        self.files.finish({} if troubles else {source: self._now_known(source) for source in sources})
+        is_whole = not troubles and self.limit is None
+        self.files.finish({source: self._now_known(source) for source in sources} if is_whole else {})
         return self._report(sources, sum(len(part) for part in parts), changes, written, troubles)
 
     def _troubles(self, parts: Sequence[Sequence[Item]]) -> list[Detail]:

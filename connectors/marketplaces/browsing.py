@@ -85,14 +85,15 @@ class Browser(ABC):
         """
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        """The first `limit` hits, each once; a page that brings nothing new is the last, whatever the total."""
+        """The first `limit` hits, each once; a full page is never the last for its total, one with nothing new is."""
         found: dict[str, OfferSummary] = {}
         size = min(limit, self._client.settings.search_page_size)
         for page_no in count(1):
             page = await self.by_words(words, Filters(page=page_no, page_size=size))
             before = len(found)
             found |= {hit.item_id: hit for hit in page.offers if hit.item_id not in found}
-            if len(found) == before or len(found) >= min(limit, page.total or limit):
+            is_over = len(page.offers) < size and len(found) >= (page.total or limit)
+            if is_over or len(found) == before or len(found) >= limit:
                 break
         return list(found.values())[:limit]
 

@@ -78,6 +78,13 @@ def test_a_list_that_counts_otherwise_half_way_is_not_steady() -> None:
     assert not listed_steadily([ListedPage(total=60, item_ids=()), ListedPage(total=59, item_ids=())])
 
 
+def test_a_list_that_counts_its_pages_is_steady() -> None:
+    """Each total is that of the page, and of the empty one after the last."""
+    pages = [ListedPage(total=2, item_ids=("1", "2")), ListedPage(total=1, item_ids=("3",))]
+    assert listed_steadily([*pages, ListedPage(total=0, item_ids=())])
+    assert not listed_steadily([*pages, ListedPage(total=2, item_ids=("4",))])
+
+
 def test_each_item_is_fetched_once() -> None:
     """Those that lists show no longer come last."""
     listed = {TAOBAO: ["600001", "600002", "600001"], ALIBABA: ["600001"]}

@@ -58,10 +58,12 @@ def test_a_whole_marketplace_is_complete_and_without_repeats(merchant: Merchant)
 
 
 def test_a_part_of_a_marketplace_is_complete_and_without_repeats(merchant: Merchant) -> None:
-    """Every SKU of its first items."""
+    """Every SKU of its first items; a part tells nothing about what changes in the whole."""
     report = merchant.report("catalog", "taobao", "--everything", "--limit", "300")
     assert (report["pages"], report["items"], report["fetched"]) == (15, 300, 300)
     assert_each_is_there_once(merchant, stored(report), items=300)
+    wider = merchant.report("catalog", "taobao", "--everything", "--limit", "320")
+    assert (wider["items"], wider["gone"]) == (320, 0)
 
 
 def test_lists_without_a_total_are_read_to_their_end(merchant: Merchant) -> None:
@@ -74,6 +76,18 @@ def test_lists_without_a_total_are_read_to_their_end(merchant: Merchant) -> None
     finally:
         merchant.sandbox.control("PUT", "dialects", {"names": []})
     assert (report["items"], report["fetched"], report["pages"]) == (items, items, -(-items // 20) + 1)
+
+
+def test_a_count_of_the_page_ends_no_list(merchant: Merchant) -> None:
+    (seller, *_), there = shops(merchant.sandbox, 1)
+    items = len({item for item, _ in there})
+
+    def count_the_page(data: Any) -> Any:
+        return {**data, "totalRecords": len(data["data"])}
+
+    with rewriting_proxy(merchant.sandbox.url, answers={LIST: count_the_page}) as proxy:
+        report = merchant.report("catalog", "taobao", "--shop", seller, XPORTCN_BASE_URL=proxy.url)
+    assert (report["items"], report["pages"]) == (items, -(-items // 20) + 1)
 
 
 def assert_each_is_there_once(merchant: Merchant, frame: pd.DataFrame, *, items: int) -> None:
