@@ -10,6 +10,7 @@ import typer
 
 from cli.failures import NEEDS_A_PERSON, BadUsage, Json, awaited, command, say
 from domain.marketplace import Marketplace, marketplace_of
+from domain.wording import shorten
 
 if TYPE_CHECKING:
     import asyncio
@@ -45,6 +46,8 @@ def check(*, json: Json = False) -> int:
         console.print(table_of(("row", "own SKU", "rank", "what to mend"), rows))
     without = sum(row.component.max_unit_price is None for row in book.rows)
     console.print(f"{len(book.rows):,} rows looked up, {without:,} without a limit, {len(wrong):,} to mend")
+    if book.bundles:
+        console.print(f"bundles, each bought whole: {shorten(book.bundles)}")
     return NEEDS_A_PERSON if wrong else 0
 
 
@@ -99,6 +102,7 @@ def add(
     country: Annotated[str, typer.Option(help="For receivers in this country alone.")] = "",
     max_unit_price: Annotated[str, typer.Option(help="The most one piece may cost, in yuan.")] = "",
     group: Annotated[str, typer.Option(help="What is bought together, such as the seller.")] = "",
+    bundle: Annotated[bool, typer.Option("--bundle", help="Buy it together with what has this rank.")] = False,
 ) -> None:
     """Add a row to the SKU book, which must be a CSV file; it is made where there is none."""
     from connectors.book_file import add_row
@@ -112,5 +116,5 @@ def add(
         raise BadUsage(f"{item!r} does not say where it is: add --marketplace")
     row = {"own_sku": own_sku, "country": country, "rank": str(rank), "item": item, "sku": sku}
     row |= {"pieces": str(pieces), "max_unit_price": max_unit_price, "group": group}
-    add_row(Path(named), {**row, "marketplace": at})
+    add_row(Path(named), {**row, "marketplace": at}, bundle=bundle)
     say(f"added {own_sku} to {named}; to look it up: sourcing book check")

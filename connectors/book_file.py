@@ -88,8 +88,11 @@ def missing_file(data_dir: Path, batch_id: str) -> Path:
     return data_dir / f"book-missing-{batch_id}.csv"
 
 
-def add_row(file: Path, row: Mapping[str, str]) -> None:
-    """Add a row to a book in CSV, whole or not at all; the file is made where there is none. Raises `BookUnusable`."""
+def add_row(file: Path, row: Mapping[str, str], *, bundle: bool = False) -> None:
+    """Add a row to a book in CSV, whole or not at all; the file is made where there is none.
+
+    Raises `BookUnusable`, also for a row of a rank that is there, unless it makes a `bundle`.
+    """
     if file.suffix.lower() != ".csv":
         raise BookUnusable(str(file), "rows are added to a book in CSV alone; write the row into it by hand")
     try:
@@ -107,7 +110,14 @@ def add_row(file: Path, row: Mapping[str, str]) -> None:
     added = csv_text(rows if lines else [header, *rows], delimiter)
     joint = b"" if there.endswith(b"\n") or not lines else b"\r\n"
     content = (there or b"\xef\xbb\xbf") + joint + added.encode()
-    _book(read_csv, content, str(file))
+    *others, made = _book(read_csv, content, str(file)).rows
+    same = [one for one in others if (one.own_sku, one.country, one.rank) == (made.own_sku, made.country, made.rank)]
+    if same and not bundle:
+        raise BookUnusable(
+            str(file),
+            f"{made.own_sku} has rank {made.rank} already, in row {same[0].row}: --rank {made.rank + 1} makes this a "
+            f"spare, --bundle buys both; or change row {same[0].row}",
+        )
     put(file, content)
 
 

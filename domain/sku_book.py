@@ -38,6 +38,12 @@ class SkuBook:
         """The marketplace under which an order stands whose own SKUs are in no entry."""
         return self.rows[0].marketplace if self.rows else Marketplace.ALIBABA_1688
 
+    @property
+    def bundles(self) -> tuple[str, ...]:
+        """The own SKUs with several rows of one rank, which are bought together."""
+        entries = self._entries.values()
+        return tuple(dict.fromkeys(one.sku for one in entries if any(len(rank) > 1 for rank in one.ranks)))
+
     def entry(self, own_sku: str, country: str) -> OwnSku | None:
         """The entry for a receiver's country, else the one for all others; one piece is asked for."""
         return self._entries.get((own_sku, country)) or self._entries.get((own_sku, ""))

@@ -141,6 +141,23 @@ def test_a_row_is_not_added_where_a_part_of_it_has_no_column(lost: dict[str, str
     assert items(book_in(file)) == {"FERN-1": FERN}
 
 
+def test_a_second_offer_is_a_bundle_only_if_it_is_asked_for(tmp_path: Path) -> None:
+    """Each order would buy both."""
+    file = tmp_path / "book.csv"
+    row = {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "rank": "1"}
+    add_row(file, row)
+    cheaper = row | {"item": "610000000002"}
+    told = "FERN-1 has rank 1 already, in row 2: --rank 2 makes this a spare, --bundle buys both; or change row 2"
+    with pytest.raises(BookUnusable, match=told):
+        add_row(file, cheaper)
+    assert len(book_in(file).rows) == 1
+    add_row(file, cheaper | {"country": "DE"})
+    add_row(file, cheaper | {"rank": "2"})
+    assert book_in(file).bundles == ()
+    add_row(file, cheaper | {"item": "610000000003"}, bundle=True)
+    assert book_in(file).bundles == ("FERN-1",)
+
+
 def test_a_row_is_added_below_a_header_that_follows_blank_lines(tmp_path: Path) -> None:
     file = tmp_path / "book.csv"
     file.write_text("\n \nown_sku;marketplace;item\n")
