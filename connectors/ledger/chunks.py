@@ -118,12 +118,9 @@ class ChunkRows(LedgerRows):
             others = (chunks.c.batch_id == shared.batch_id, chunks.c.owner != shared.owner)
             connection.execute(delete(chunks).where(*others))
 
-    @repeating
     def touch(self, shared: SharedBatch) -> bool:
         """Record that this run is alive; False once another one shares the batch."""
-        with self._ledger.transaction(()) as connection:
-            seen = update(batches).where(*_still(shared)).values(shared_at=self._ledger.clock())
-            return bool(connection.execute(seen).rowcount)
+        return self._do(update(batches).where(*_still(shared)).values(shared_at=self._ledger.clock())) > 0
 
     @repeating
     def put(
@@ -168,11 +165,9 @@ class ChunkRows(LedgerRows):
         rows = self._ledger.rows(select(c.content).where(*_of(shared), c.number.in_(numbers)).order_by(c.number))
         return [from_json(Planned, row["content"]) for row in rows]
 
-    @repeating
     def withdraw(self, shared: SharedBatch) -> None:
         """Delete the chunks that are not done: from now on no process finishes them."""
-        with self._ledger.transaction(()) as connection:
-            connection.execute(delete(chunks).where(*_of(shared), chunks.c.done_at.is_(None)))
+        self._do(delete(chunks).where(*_of(shared), chunks.c.done_at.is_(None)))
 
     @repeating
     def close(self, shared: SharedBatch) -> None:
@@ -181,13 +176,11 @@ class ChunkRows(LedgerRows):
             connection.execute(update(batches).where(*_still(shared)).values(shared_by=None))
             connection.execute(delete(chunks).where(*_of(shared)))
 
-    @repeating
     def drop_old(self) -> None:
         """Delete the chunks of runs that were not seen for a day."""
         since = self._ledger.clock() - KEPT_FOR
         gone = select(batches.c.batch_id).where(batches.c.shared_at < since)
-        with self._ledger.transaction(()) as connection:
-            connection.execute(delete(chunks).where(chunks.c.batch_id.in_(gone)))
+        self._do(delete(chunks).where(chunks.c.batch_id.in_(gone)))
 
     # of its helpers, and of itself
 
@@ -221,17 +214,13 @@ class ChunkRows(LedgerRows):
             row = connection.execute(taken.returning(c.number, c.work, c.content)).first()
         return Chunk(number=row.number, work=Work(row.work), content=row.content) if row else None
 
-    @repeating
     def show_alive(self, shared: SharedBatch) -> None:
         """Record that this process works on what it has taken."""
-        with self._ledger.transaction(()) as connection:
-            connection.execute(update(chunks).where(*self._mine(shared)).values(seen_at=self._ledger.clock()))
+        self._do(update(chunks).where(*self._mine(shared)).values(seen_at=self._ledger.clock()))
 
-    @repeating
     def release(self, shared: SharedBatch) -> None:
         """Let other processes take what this one has not done."""
-        with self._ledger.transaction(()) as connection:
-            connection.execute(update(chunks).where(*self._mine(shared)).values(taken_by=None))
+        self._do(update(chunks).where(*self._mine(shared)).values(taken_by=None))
 
     @repeating
     def finish(self, shared: SharedBatch, number: int) -> bool:

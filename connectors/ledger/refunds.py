@@ -37,18 +37,17 @@ class RefundRows(LedgerRows):
             for row in self._ledger.rows(select(refunds.c.refund_id).where(refunds.c.refund_id.in_(some)))
         }
 
-    @repeating
     def put(self, refund: Refund) -> None:
         """Record a refund, or replace it while it is not requested yet."""
         now = self._ledger.clock()
         row = {**_row(refund), "recorded_at": now, "updated_at": now}
         statement = self._ledger.insert(refunds).values(row)
         changed = {name: statement.excluded[name] for name in row if name not in ("key", "recorded_at")}
-        statement = statement.on_conflict_do_update(
-            index_elements=["key"], set_=changed, where=refunds.c.state == RefundState.ASKING
+        self._do(
+            statement.on_conflict_do_update(
+                index_elements=["key"], set_=changed, where=refunds.c.state == RefundState.ASKING
+            )
         )
-        with self._ledger.transaction(()) as connection:
-            connection.execute(statement)
         self._ledger.moved.add(refund.order_ref)
 
     @repeating

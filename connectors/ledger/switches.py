@@ -126,13 +126,10 @@ class HoldRows(LedgerRows):
             held[Marketplace(row["name"])].append((row["why"], row["at"]))
         return dict(held)
 
-    @repeating
     def release(self, marketplace: Marketplace, *, by: str) -> bool:
         """Let a marketplace buy again, as a person confirmed; False where it is not held."""
         ended = update(switches).where(switches.c.name == marketplace, switches.c.ended_at.is_(None))
-        with self._ledger.transaction(()) as connection:
-            done = connection.execute(ended.values(ended_at=self._ledger.clock(), ended_by=by))
-        return done.rowcount > 0
+        return self._do(ended.values(ended_at=self._ledger.clock(), ended_by=by)) > 0
 
 
 def hold(connection: Connection, marketplace: Marketplace, reasons: Sequence[str], *, by: str, at: datetime) -> None:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table, event, select
+from sqlalchemy import ColumnElement, Connection, Executable, Table, UpdateBase, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -149,6 +149,12 @@ class LedgerRows:
 
     def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
+
+    @repeating
+    def _do(self, statement: UpdateBase) -> int:
+        """Write by one statement that spends nothing, in a commit of its own; answers how many rows it changed."""
+        with self._ledger.transaction(()) as connection:
+            return connection.execute(statement).rowcount
 
     def _events(
         self, events: Table, *order: ColumnElement[Any], order_refs: Iterable[str] | None, since: datetime | None
