@@ -93,9 +93,9 @@ SUMS = ("batch", "orders", "goods, postage, fees", "freight", "in all", "without
 def run_costs(since: str, currency: str, csv: str, xlsx: str, *, as_json: bool) -> int:
     """Run the flow, print orders and sums; answers the exit code."""
     from cli.running import run_flow
+    from flows.prefect_ui.parameters import a_currency, a_day
 
-    with as_usage():
-        since, currency = _checked(since, currency)
+    since, currency = a_day(since), a_currency(currency)  # before a server is started
 
     async def flow() -> CostReport:
         from flows.costs import compute_costs
@@ -108,18 +108,6 @@ def run_costs(since: str, currency: str, csv: str, xlsx: str, *, as_json: bool) 
     else:
         show_costs(report)
     return 0 if report.all_fine else NEEDS_A_PERSON
-
-
-def _checked(since: str, currency: str) -> tuple[str, str]:
-    from datetime import date
-
-    from domain.cell_table import currency_code
-
-    try:
-        day = date.fromisoformat(since).isoformat() if since else ""
-    except ValueError as error:
-        raise ValueError(f"--since {since}: not a day such as 2026-11-01") from error
-    return day, currency_code(currency) if currency else ""
 
 
 def show_costs(report: CostReport) -> None:

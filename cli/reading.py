@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, ChunkSize, Concurrency, Json, as_usage
-from domain.differences import Finding, FindingKind
+from cli.failures import NEEDS_A_PERSON, ChunkSize, Concurrency, Json, as_usage
+from domain.differences import Finding, FindingKind, OrderId
 from domain.marketplace import Marketplace
 from domain.wording import pluralize
 from flows.prefect_ui.remedy_parameters import AnsweredBy
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 else:
     from cli.failures import flows
 
-ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
-AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 SUMS = ("marketplace", "ledger", "service", "difference")
 COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}
 
@@ -63,9 +61,8 @@ def reconcile(
         list[Marketplace] | None, typer.Option(help="Only this one; may be repeated. Else all of them.")
     ] = None,
     wallet_out_cny: Annotated[
-        str | None,
-        typer.Option(help="What left the wallet since then for orders, by the console's statement, in yuan."),
-    ] = None,
+        str, typer.Option(help="What left the wallet since then for orders, by the console's statement, in yuan.")
+    ] = "",
     not_ours: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,14 +79,14 @@ def reconcile(
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys nothing."""
     from cli.running import run_flow
     from cli.terminal import person, print_json, warn
+    from flows.prefect_ui.parameters import foreign_orders, wallet_out
 
-    _require_readable(wallet_out_cny, [*(not_ours or ()), *(ours or ())])
+    wallet_out(wallet_out_cny)
+    foreign_orders(not_ours or [])
     by = by or person()
-    _take_back(ours or [], by)
+    _take_back(foreign_orders(ours or [], "Ours"), by)
     days, foreign = -1 if since is None else since, not_ours or []
-    report = run_flow(
-        lambda: flows.reconcile.reconcile_ledger(days, wallet_out_cny or "", marketplace or [], foreign, by)
-    )
+    report = run_flow(lambda: flows.reconcile.reconcile_ledger(days, wallet_out_cny, marketplace or [], foreign, by))
     if json:
         print_json(report.to_json())
     else:
@@ -101,26 +98,17 @@ def reconcile(
     return 0 if report.all_fine else NEEDS_A_PERSON
 
 
-def _require_readable(wallet_out_cny: str | None, orders: list[str]) -> None:
-    if wallet_out_cny and not AMOUNT.fullmatch(wallet_out_cny):
-        raise BadUsage(f"--wallet-out-cny {wallet_out_cny}: not an amount in yuan, such as 15 or 99.50")
-    for line in orders:
-        if not ORDER.fullmatch(line):
-            raise BadUsage(f"{line}: give marketplace and order id, such as taobao:4050118801")
-
-
-def _take_back(lines: list[str], by: str) -> None:
+def _take_back(orders: Sequence[OrderId], by: str) -> None:
     """Make these orders findings again that a person declared foreign."""
     from cli.status import open_ledger
     from cli.terminal import warn
 
-    if not lines:
+    if not orders:
         return
     with open_ledger() as ledger:
-        for line in lines:
-            name, order_id = line.split(":", 1)
-            if not ledger.foreign_orders.take_back((Marketplace(name), order_id), by=by):
-                warn(f"{line}: it was not marked as not ours")
+        for marketplace, order_id in orders:
+            if not ledger.foreign_orders.take_back((marketplace, order_id), by=by):
+                warn(f"{marketplace}:{order_id}: it was not marked as not ours")
 
 
 def _show_differences(report: ReconciliationReport) -> None:

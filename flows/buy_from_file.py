@@ -92,12 +92,7 @@ FollowUpNumber = Annotated[
 ]
 
 
-def finishing_name() -> str:
-    """`finish night-2026-11-25`."""
-    return f"finish {flow_run.parameters['batch']}"
-
-
-@flow(flow_run_name=finishing_name, persist_result=False)
+@flow(flow_run_name="finish {batch}", persist_result=False)
 @report_expected_errors()
 async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, look: FollowUpNumber = 1) -> BatchReport:
     """Settle what got no answer in a batch, and go on with what was approved: create, pay, book, report.

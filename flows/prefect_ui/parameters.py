@@ -262,10 +262,10 @@ def wallet_out(text: str) -> Money | None:
     return Money.parse(text) if text else None
 
 
-def foreign_orders(lines: Sequence[str]) -> list[OrderId]:
-    """The orders that are not ours. Raises `BadInput`."""
+def foreign_orders(lines: Sequence[str], name: str = "Not ours") -> list[OrderId]:
+    """The orders that a field names. Raises `BadInput`."""
     if wrong := [line for line in lines if not ORDER.fullmatch(line)]:
-        raise BadInput(f"Not ours: {wrong[0][:60]!r} is no order; give marketplace:order id, as taobao:4050118801")
+        raise BadInput(f"{name}: {wrong[0][:60]!r} is no order; give marketplace:order id, as taobao:4050118801")
     return [(Marketplace(name), order_id) for name, order_id in (line.split(":", 1) for line in lines)]
 
 

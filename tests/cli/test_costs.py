@@ -61,8 +61,11 @@ def test_of_many_orders_those_without_a_sum_come_first(capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--since", "yesterday"], "sourcing: --since yesterday: not a day such as 2026-11-01\n"),
-        (["--currency", "EURO"], "sourcing: 'EURO' is no currency; give its three letters, such as EUR\n"),
+        (
+            ["--since", "yesterday"],
+            "sourcing: Paid since: 'yesterday' is no day; give one such as 2026-11-01, or leave it empty\n",
+        ),
+        (["--currency", "EURO"], "sourcing: Currency: 'EURO' is no currency; give its three letters, such as EUR\n"),
     ],
 )
 def test_what_can_not_be_meant_begins_nothing(sourcing: Sourcing, options: list[str], said: str) -> None:
