@@ -33,12 +33,13 @@ class BadUsage(Exception):
 
 
 @contextmanager
-def as_usage() -> Iterator[None]:
-    """Raise `BadUsage` for a `ValueError`: the option's value can't be used."""
+def as_usage(option: str = "") -> Iterator[None]:
+    """Raise `BadUsage` for a `ValueError`: the value of the option, which is named, can't be used."""
     try:
         yield
     except ValueError as error:
-        raise BadUsage(str(error) if type(error) is ValueError else words_of(error)) from error
+        words = str(error) if type(error) is ValueError else words_of(error)
+        raise BadUsage(f"{option} {words}".lstrip()) from error
 
 
 _NOT_ALLOWED = "make it readable and writable for this user, or set SOURCING_DATA_DIR to a folder that is"
@@ -167,28 +168,22 @@ def amount_of(option: str, text: str | None) -> str:
 
 def money_of(option: str, text: str) -> Money:
     """An amount in yuan. Raises `BadUsage`."""
-    try:
+    with as_usage(option):
         return yuan(text)
-    except ValueError as error:
-        raise BadUsage(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50") from error
 
 
 def require_encoding(name: str) -> None:
     """Raise `BadUsage` unless this names an encoding of text, or nothing."""
     from connectors.request_files import check_encoding
 
-    try:
+    with as_usage("--encoding"):
         check_encoding(name)
-    except ValueError as error:
-        raise BadUsage(f"--encoding {error}") from error
 
 
 def require_time(done_by: str) -> None:
     """Raise `BadUsage` unless this is a time to be done by, or nothing."""
-    try:
+    with as_usage("--done-by"):
         moment_of(done_by, datetime.now(UTC), "UTC")
-    except ValueError as error:
-        raise BadUsage(f"--done-by {error}") from error
 
 
 def require_batch_name(name: str | None) -> None:

@@ -27,10 +27,9 @@ def test_without_a_terminal_a_run_needs_yes(sourcing: Sourcing, tmp_path: Path) 
 def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
     """A budget that can't be understood is never taken for no budget."""
     done = sourcing("run", EXAMPLE, "--yes", "--budget-cny", budget)
-    assert (done.exit_code, done.stderr) == (
-        2,
-        f"sourcing: --budget-cny {budget}: not an amount in yuan, such as 1500 or 99.50\n",
-    )
+    assert done.exit_code == 2
+    assert done.stderr.startswith("sourcing: --budget-cny ")
+    assert budget in done.stderr
 
 
 @pytest.mark.parametrize(
