@@ -7,10 +7,13 @@ snapshots, and the next write brings the files up to date.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache
+from itertools import accumulate, pairwise
+from operator import methodcaller
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Protocol
@@ -35,7 +38,7 @@ from connectors.snapshots.manifests import (
     old_files,
     read_current,
 )
-from connectors.snapshots.rejecting import keys_of
+from connectors.snapshots.rejecting import OF_A_MOMENT, keys_of
 from connectors.snapshots.rows import Growing
 from connectors.snapshots.sources import AHEAD, WORK_MB, connected, rows_in
 from connectors.snapshots.tables import TABLES, Table
@@ -43,7 +46,11 @@ from connectors.snapshots.tables import TABLES, Table
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-KEY = "_key"
+KEY, PLACE = "_key", "_place"
+VALUE = methodcaller("as_py")
+AT_ONCE = 20_000
+ALONE = {**AHEAD, "use_threads": False}
+"""How a scanner reads beside a run that is buying: each thread keeps memory of its own."""
 BATCH_ROWS = 50_000
 UNSORTED_ROWS = 500_000
 """The rows of a file from which on they keep their old order: sorting takes memory."""
@@ -68,12 +75,13 @@ class NewestRows(Protocol):
 
 
 class FewRows:
-    """Chosen in memory."""
+    """Chosen in memory by their keys. Whole rows are read a part at a time."""
 
     def __init__(self, table: Table, paths: Sequence[Path], known: pa.Table) -> None:
-        self._table, self._known = table, known
-        rows = rows_in(paths, table).to_table(use_threads=False)
-        self._won = _newest(rows.append_column(KEY, keys_of(rows, table.key)), keys_of(known, table.key), known)
+        self._table, self._known, self._rows = table, known, rows_in(paths, table)
+        rows = self._rows.scanner([*table.key, *OF_A_MOMENT], **ALONE).to_table()
+        rows = rows.append_column(KEY, keys_of(rows, table.key)).select([KEY, *OF_A_MOMENT])
+        self._won = _newest(rows, keys_of(known, table.key), known)
 
     @property
     def months(self) -> list[str]:
@@ -87,24 +95,59 @@ class FewRows:
         return bool(pc.all(is_newer, skip_nulls=False, min_count=0).as_py())
 
     def of_month(self, month: str, kept: Path | None) -> Iterator[pa.Table]:
-        """A part at a time, in the order of the file."""
-        won = self._won.filter(pc.equal(self._won["month"], month))
-        batches = rows_in([kept], self._table).scanner(**AHEAD).to_batches() if kept else ()
-        for batch in (one for one in batches if one.num_rows):
-            rows = pa.Table.from_batches([batch])
-            keys = keys_of(rows, self._table.key)
-            is_due = pc.less_equal(won[KEY], pc.max(keys))
-            yield self._sorted(won.filter(is_due), rows.filter(pc.is_null(_places(keys, self._won[KEY]))))
-            won = won.filter(pc.invert(is_due))
-        yield self._sorted(won)
+        """In the order of the file."""
+        won = self._won.filter(pc.equal(self._won["month"], month)).select([KEY, PLACE]).combine_chunks()
+        for rows in _merged(self._winners(won), self._others(won[KEY], kept)):
+            yield rows.drop_columns(KEY)
 
-    def _sorted(self, won: pa.Table, *others: pa.Table) -> pa.Table:
-        rows = pa.concat_tables([won.select(self._table.schema.names), *others])
-        return rows.sort_by([(name, "ascending") for name in self._table.key])
+    def _winners(self, won: pa.Table) -> Iterator[pa.Table]:
+        """Whole rows, from the groups of rows that have them."""
+        groups = [one for file in self._rows.get_fragments() for one in file.split_by_row_group()] if len(won) else []
+        starts = [0, *accumulate(one.row_groups[0].num_rows for one in groups)]
+        for some in won.to_batches(AT_ONCE):
+            order = pc.sort_indices(some[PLACE])
+            places, parts = some[PLACE].take(order), []
+            for group, (start, end) in zip(groups, pairwise(starts), strict=True):
+                first, last = (bisect_left(places, edge, key=VALUE) for edge in (start, end))
+                if first < last:
+                    rows = group.to_table(self._table.schema, use_threads=False)
+                    parts.append(rows.take(pc.subtract(places[first:last], start)))
+            yield pa.concat_tables(parts).take(pc.sort_indices(order)).append_column(KEY, some[KEY])
+
+    def _others(self, won: pa.ChunkedArray, kept: Path | None) -> Iterator[pa.Table]:
+        """The rows of the file `kept` with other keys."""
+        batches = rows_in([kept], self._table).scanner(**ALONE).to_batches() if kept else ()
+        for batch in (one for one in batches if one.num_rows):
+            rows = pa.Table.from_batches([batch]).append_column(KEY, keys_of(batch, self._table.key))
+            if pc.any(pc.less(rows[KEY][1:], rows[KEY][:-1])).as_py():  # of earlier versions
+                rows = rows.sort_by(KEY)
+            first, last = (bisect_left(won, rows[KEY][end].as_py(), key=VALUE) for end in (0, -1))
+            others = rows.filter(pc.invert(pc.is_in(rows[KEY], won[first : last + 1])))
+            if others.num_rows:
+                yield others
+
+
+def _merged(*streams: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Streams of rows that are sorted by `KEY`, as one."""
+    heads = {stream: head for stream in streams if (head := next(stream, None)) is not None}
+    while len(heads) > 1:
+        end, due = min(head[KEY][-1].as_py() for head in heads.values()), []
+        for stream, head in [*heads.items()]:
+            count = bisect_right(head[KEY], end, key=VALUE)
+            due += [head[:count]] if count else []
+            if (rest := head[count:] if count < len(head) else next(stream, None)) is not None:
+                heads[stream] = rest
+            else:
+                del heads[stream]
+        yield due[0] if len(due) == 1 else pa.concat_tables(due).sort_by(KEY)
+    for stream, head in heads.items():
+        yield head
+        yield from stream
 
 
 def _newest(rows: pa.Table, known_keys: pa.ChunkedArray, known: pa.Table) -> pa.Table:
-    rows = rows.sort_by([(name, "ascending") for name in (KEY, "snapshot_at", "snapshot_id")])
+    order = pc.sort_indices(rows, [(name, "ascending") for name in (KEY, *OF_A_MOMENT)])
+    rows = rows.take(order).append_column(PLACE, order)
     keys, edge = rows[KEY].combine_chunks(), pa.array([True])[: rows.num_rows]
     changes = pc.not_equal(keys[1:], keys[:-1])
     newest = rows.filter(pa.concat_arrays([changes, edge]))
@@ -180,8 +223,7 @@ class ManyRows:
 STAGED = "_current"
 MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 FAULTS = (OSError, pa.ArrowException)
-FEW = 20_000
-MANY = 100_000
+FEW = 500_000
 
 Months = Mapping[str, SnapshotFile]
 """The files of a table by the month of their keys."""
@@ -303,7 +345,7 @@ class Merging:
         newest = self._updates(table, paths, kept) if state else None
         if newest is None:
             paths, kept = self._paths(self.manifests, table), {}
-            newest = self._newest(table, paths, self._known(table, None, is_anew=True), 0)
+            newest = self._newest(table, paths, self._known(table, None, is_anew=True))
         files = {**kept, **{month: self._write(table, newest, month, kept.get(month)) for month in newest.months}}
         if not files and paths:
             month = f"{self.manifests[-1].written_at:%Y-%m}"
@@ -322,18 +364,21 @@ class Merging:
             known = self._known(table, self._touched(table, paths), is_anew=False)
         except FAULTS:
             return None
-        newest = self._newest(table, paths, known, max((file.rows for file in kept.values()), default=0))
+        newest = self._newest(table, paths, known)
         if not newest.replaces_all_gone:
             return None
         rewritten = [kept[month] for month in newest.months if month in kept]
         return newest if all(is_as_written(self.root / file.path, file) for file in rewritten) else None
 
-    def _newest(self, table: Table, paths: Sequence[Path], known: pa.Table, rows_beside: int) -> NewestRows:
-        """The rows that win; `rows_beside` are in the largest file that they may go into."""
+    def _newest(self, table: Table, paths: Sequence[Path], known: pa.Table) -> NewestRows:
+        """The rows that win."""
         with _in_words(self.root, *FAULTS):
             rows = rows_in(paths, table).count_rows() if paths else 0
-            is_few = rows <= FEW and known.num_rows <= FEW and (not rows or rows_beside <= MANY)
-            return FewRows(table, paths, known) if is_few else ManyRows(self.connect(), table, paths, known)
+            return (
+                FewRows(table, paths, known)
+                if max(rows, known.num_rows) <= FEW
+                else ManyRows(self.connect(), table, paths, known)
+            )
 
     def _touched(self, table: Table, paths: Sequence[Path]) -> pc.Expression | None:
         """The condition on rows of the state that may go: by their keys, or since their snapshot changed."""
@@ -351,7 +396,7 @@ class Merging:
         parts = [table.schema.empty_table().select(columns).append_column("month", pa.array([], pa.string()))]
         for path in sorted(self.root.glob(f"{table.name}/{MONTH}.parquet")):
             with suppress(*FAULTS if is_anew else ()):  # damaged: the month of its keys is forgotten
-                rows = rows_in([path], table).scanner(columns, touched, use_threads=False, **AHEAD).to_table()
+                rows = rows_in([path], table).scanner(columns, touched, **ALONE).to_table()
                 parts.append(rows.append_column("month", pa.repeat(pa.scalar(path.stem), rows.num_rows)))
         known = pa.concat_tables(parts)
         ids = known["snapshot_id"] if is_anew else pa.array(self.gone, pa.string())
@@ -364,6 +409,7 @@ class Merging:
         with Growing(staged, table.schema) as file:
             for rows in self._read(newest.of_month(month, self.root / kept.path if kept else None)):
                 file.take(rows.cast(table.schema))
+        pa.default_memory_pool().release_unused()
         return described(staged, table.name, place, file.rows, table.version)
 
     def _read(self, parts: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -70,11 +70,12 @@ def test_the_newest_row_of_each_key_is_the_current_one(
 ) -> None:
     """Against the plainest way: keep the last writing of each snapshot, go through all rows, keep the newest.
 
-    Few rows, which are chosen in memory, are many, one, or none.
+    Few rows, which are chosen in memory, are many, one, or none; two are read at once, of files with groups of one.
     """
     root = tmp_path_factory.mktemp("root")
     written: dict[str, tuple[int, dict[str, str]]] = {}
-    with patch("connectors.snapshots.current.FEW", few):
+    at_once = patch.multiple("connectors.snapshots.current", FEW=few, AT_ONCE=2)
+    with at_once, patch("connectors.snapshots.rows.MOST_IN_GROUP", 1):
         for name, months, rows in writes:
             write(root, name, orders=[order(ref, state=state) for ref, state in rows.items()], at=AT + months * MONTH)
             written[name] = (months, rows)
@@ -85,6 +86,8 @@ def test_the_newest_row_of_each_key_is_the_current_one(
     wanted = {ref: state for ref, (_, _, state) in newest.items()}
     if writes:
         assert plain(root) == wanted
+    for path in root.glob("orders/*.parquet"):
+        assert pd.read_parquet(path)["order_ref"].is_monotonic_increasing
     met = {
         ref: state
         for ref, state in wanted.items()
