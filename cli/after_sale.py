@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, Json, amount_of, awaited, command, say
-from domain.after_sale import RefundKind
-from domain.money import Money
+from domain.after_sale import RefundKind, standing
 from flows.prefect_ui import remedy_parameters as form
 
 if TYPE_CHECKING:
@@ -169,8 +168,8 @@ def _show(report: AfterSaleReport) -> None:
             ", ".join(map(str, refund.lines)),
             refund.kind,
             refund.state,
-            str(Money(refund.asked_fen)),
-            str(Money(refund.refunded_fen)),
+            str(refund.asked),
+            str(refund.refunded),
             refund.refund_id or "",
         )
         for refund in report.refunds
@@ -179,7 +178,6 @@ def _show(report: AfterSaleReport) -> None:
         console.print(table_of(REFUNDS, rows, title="Refunds"))
     for ref, deed in report.did.items():
         console.print(f"  {ref}: {deed}", markup=False)
-    for refund in report.refunds:
-        if refund.waits_for_a_person:
-            console.print(f"  {refund.order_ref}: {refund.words}")
+    for refund in report.waiting:
+        console.print(f"  {refund.order_ref}: {standing(refund)}")
     show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)

@@ -38,25 +38,6 @@ NEEDS_ATTENTION = "To be checked"
 """The name of the final state of a run that did not do all it was asked: not to be mistaken for full success."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundLine:
-    """One refund as it stands; amounts in fen, `words` are the next step."""
-
-    order_ref: str
-    refund_id: str | None
-    lines: Sequence[int]
-    kind: str
-    state: str
-    reason: str
-    asked_fen: int
-    approved_fen: int
-    refunded_fen: int
-    tracking_number: str
-    deadline: str | None
-    words: str
-    waits_for_a_person: bool
-
-
 class Trouble(NamedTuple):
     """Why something about an order did not go as asked."""
 
@@ -72,7 +53,7 @@ class AfterSaleReport:
     """Orders that were worked on and their refunds. `troubles` name what did not go as asked, `did` what was done."""
 
     orders: Sequence[ReportLine]
-    refunds: Sequence[RefundLine]
+    refunds: Sequence[Refund]
     troubles: Sequence[Trouble]
     snapshot_id: str | None
     snapshot_root: str
@@ -80,15 +61,20 @@ class AfterSaleReport:
     did: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def waiting(self) -> list[Refund]:
+        """The refunds that wait for a person."""
+        return [refund for refund in self.refunds if refund.state in WAITS_FOR_A_PERSON]
+
+    @property
     def all_fine(self) -> bool:
         """Whether nothing waits for a person."""
-        waiting = any(refund.waits_for_a_person for refund in self.refunds)
         unknown = any(line.state is OrderState.UNKNOWN for line in self.orders)
-        return not (waiting or unknown or self.troubles or self.rejected)
+        return not (self.waiting or unknown or self.troubles or self.rejected)
 
     def to_json(self) -> dict[str, Any]:
         """The report that the commands print with `--json`."""
-        return {**asdict(self), "troubles": [*map(str, self.troubles)]}
+        told = {"refunds": [*map(refund_as_json, self.refunds)], "troubles": [*map(str, self.troubles)]}
+        return {**asdict(self), **told}
 
 
 async def after_sale_report(
@@ -109,7 +95,7 @@ async def after_sale_report(
     snapshot_id = await snapshot_moved(resources, "after-sale", refs=orders, before=before or {})
     report = AfterSaleReport(
         orders=[line_of(order) for order in orders.values()],
-        refunds=[refund_line(refund) for refund in refunds if keys is None or refund.key in keys],
+        refunds=[refund for refund in refunds if keys is None or refund.key in keys],
         troubles=list(troubles),
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
@@ -120,9 +106,8 @@ async def after_sale_report(
         run_logger().info("%s: %s", ref, deed)
     for trouble in report.troubles:
         run_logger().warning("Not as asked: %s", trouble)
-    for refund in report.refunds:
-        if refund.waits_for_a_person:
-            run_logger().warning("Waits for you: %s: %s", refund.order_ref, refund.words)
+    for refund in report.waiting:
+        run_logger().warning("Waits for you: %s: %s", refund.order_ref, standing(refund))
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
@@ -209,7 +194,7 @@ def summary_of(report: AfterSaleReport) -> str:
     deeds = [*report.did.values()]
     parts += [shortened(deeds[0], LONGEST_DEED)] if len(deeds) == 1 else [f"{len(deeds):,} done"] if deeds else []
     if report.refunds:
-        back = Money(sum(refund.refunded_fen for refund in report.refunds))
+        back = Money(sum(refund.refunded.minor for refund in report.refunds))
         states = counted(refund.state for refund in report.refunds)
         came_back = f", {back} came back" if back.minor else ""
         parts.append(f"{pluralize(len(report.refunds), 'refund')}: {states}{came_back}")
@@ -220,22 +205,23 @@ def summary_of(report: AfterSaleReport) -> str:
     return "; ".join(parts) if report.orders else "; ".join(["nothing to do", *parts[1:]])
 
 
-def refund_line(refund: Refund) -> RefundLine:
-    return RefundLine(
-        order_ref=refund.order_ref,
-        refund_id=refund.refund_id or None,
-        lines=list(refund.lines),
-        kind=refund.kind,
-        state=refund.state,
-        reason=refund.reason,
-        asked_fen=refund.asked.minor,
-        approved_fen=refund.approved.minor,
-        refunded_fen=refund.refunded.minor,
-        tracking_number=refund.tracking_number,
-        deadline=refund.deadline.isoformat() if refund.deadline else None,
-        words=str(standing(refund)),
-        waits_for_a_person=refund.state in WAITS_FOR_A_PERSON,
-    )
+def refund_as_json(refund: Refund) -> dict[str, Any]:
+    """One refund as it stands; amounts in fen, `words` are the next step."""
+    return {
+        "order_ref": refund.order_ref,
+        "refund_id": refund.refund_id or None,
+        "lines": list(refund.lines),
+        "kind": refund.kind,
+        "state": refund.state,
+        "reason": refund.reason,
+        "asked_fen": refund.asked.minor,
+        "approved_fen": refund.approved.minor,
+        "refunded_fen": refund.refunded.minor,
+        "tracking_number": refund.tracking_number,
+        "deadline": refund.deadline.isoformat() if refund.deadline else None,
+        "words": str(standing(refund)),
+        "waits_for_a_person": refund.state in WAITS_FOR_A_PERSON,
+    }
 
 
 def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
@@ -258,9 +244,9 @@ def _row(line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]) 
         str(together(troubles) or ""),
         report.did.get(line.order_ref, ""),
         "" if line.reason_code in {why.code for why in troubles} else line.reason,
-        "; ".join(one.words for one in refunds),
-        _sum(one.asked_fen for one in refunds),
-        _sum(one.refunded_fen for one in refunds),
+        "; ".join(str(standing(one)) for one in refunds),
+        _sum(one.asked.minor for one in refunds),
+        _sum(one.refunded.minor for one in refunds),
         line.marketplace,
     )
     return dict(zip(COLUMNS, cells, strict=True))

@@ -7,11 +7,14 @@ from typing import Any
 
 from connectors.ledger.records import JSON_COLUMNS, OrderRecord, line_of
 from connectors.ledger.schema import as_text, orders, to_json
+from domain.after_sale import Refund, RefundKind, RefundState, standing
+from domain.marketplace import Marketplace
+from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize, shorten
-from flows.after_sale_reporting import AfterSaleReport, RefundLine, Trouble
+from flows.after_sale_reporting import AfterSaleReport, Trouble
 from flows.after_sale_reporting import artifact_rows as after_sale_rows
 from flows.after_sale_reporting import summary_of as after_sale_summary
 from flows.batch.chunks import chunks
@@ -94,29 +97,20 @@ def line(order_ref: str, state: OrderState) -> ReportLine:
     return ReportLine(order_ref=order_ref, marketplace="1688", state=state, reason="")
 
 
-def refund(order_ref: str, state: str, asked: int, back: int, words: str) -> RefundLine:
-    return RefundLine(
-        order_ref=order_ref,
-        refund_id="7",
-        lines=[1],
-        kind="refund",
-        state=state,
-        reason="",
-        asked_fen=asked,
-        approved_fen=0,
-        refunded_fen=back,
-        tracking_number="",
-        deadline=None,
-        words=words,
-        waits_for_a_person=False,
-    )
+def refund(order_ref: str, asked: int, back: int) -> Refund:
+    return Refund(
+        key=f"{order_ref}:all.1", order_ref=order_ref, marketplace=Marketplace.ALIBABA_1688, order_id="77", part="all",
+        number=1, lines=(1,), entry_ids=(), kind=RefundKind.REFUND, state=RefundState.REFUNDED, reason_id=1,
+        reason="broken", goods="1", goods_amount=Money(asked), postage=Money(0), approved=Money(0),
+        refunded=Money(back), description="", vouchers=(), earlier_refund_ids=(), state_before=OrderState.BOOKED,
+    )  # fmt: skip
 
 
 def test_after_sale_shows_what_is_asked_and_what_came_back() -> None:
     """A row an order, its refunds summed up."""
     report = AfterSaleReport(
         orders=[line("A-1", OrderState.REFUNDED), line("A-2", OrderState.CANCELLED), line("A-3", OrderState.CANCELLED)],
-        refunds=[refund("A-1", "refunded", 700, 700, "back"), refund("A-1", "refunded", 500, 400, "back as well")],
+        refunds=[refund("A-1", 700, 700), refund("A-1", 500, 400)],
         troubles=[Trouble("A-4", because(ReasonCode.NO_REFUND_NOW))],
         snapshot_id=None,
         snapshot_root="/s",
@@ -131,7 +125,7 @@ def test_after_sale_shows_what_is_asked_and_what_came_back() -> None:
         "not as asked": "",
         "done": "",
         "reason": "",
-        "refunds": "back; back as well",
+        "refunds": f"{standing(refund('A-1', 700, 700))}; {standing(refund('A-1', 500, 400))}",
         "asked back": "12.00 CNY",
         "came back": "11.00 CNY",
         "marketplace": "1688",
