@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, Json, command, say
+from domain.wording import first_lines
 from flows.prefect_ui.remedy_parameters import AnsweredBy
 
 if TYPE_CHECKING:
@@ -189,10 +190,8 @@ def _list(title: str, lines: list[str]) -> None:
 
     if lines:
         console.print(f"{title}:")
-    for line in lines[:MOST_LINES]:
+    for line in first_lines(lines, MOST_LINES, "and {more} more: see them with --json"):
         console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
-    if len(lines) > MOST_LINES:
-        console.print(f"  and {len(lines) - MOST_LINES:,} more: see them with --json")
 
 
 @command(app)

@@ -40,7 +40,7 @@ from domain.money import Money
 from domain.report import BatchReport, MatchLine
 from domain.request_remarks import BadRequests, Remark, merged_remarks
 from domain.states import OrderState
-from domain.wording import pluralize
+from domain.wording import first_lines, pluralize
 
 if TYPE_CHECKING:
     from flows.approval.request import ApprovalRequest
@@ -160,9 +160,7 @@ def print_warnings(warnings: Sequence[Remark]) -> None:
 
 
 def _warning_lines(warnings: Sequence[Remark]) -> list[str]:
-    lines = merged_remarks(warnings)
-    more = len(lines) - MOST_WARNINGS
-    return lines if more <= 0 else [*lines[:MOST_WARNINGS], f"and {more:,} more: see them with --json"]
+    return first_lines(merged_remarks(warnings), MOST_WARNINGS, "and {more} more: see them with --json")
 
 
 def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, bool]:

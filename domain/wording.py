@@ -29,6 +29,12 @@ def shorten(names: Sequence[str], most: int = MOST_NAMED) -> str:
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def first_lines(lines: Sequence[str], most: int, rest: str) -> list[str]:
+    """The first lines; where there are more, `rest` is the last one, with their number for `{more}`."""
+    more = len(lines) - most
+    return [*lines[:most], *([rest.format(more=f"{more:,}")] if more > 0 else [])]
+
+
 def counted(kinds: Iterable[str]) -> str:
     """`3 cancelled, 1 held`, the most frequent first; empty for none."""
     return ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in Counter(kinds).most_common())

@@ -23,6 +23,7 @@ from connectors.ledger.records import EffectRecord, Outcome
 from connectors.ledger.schema import SCHEMA_VERSION, effects, marks, switches
 from domain.effects import Action, EffectStatus
 from domain.money import Money
+from domain.wording import first_lines
 
 MOST_ORDERS_SHOWN = 50
 
@@ -78,9 +79,7 @@ class RunJournal:
         if not by_order:
             return "This run had sent nothing."
         lines = [f"  {ref}: {', '.join(words)}" for ref, words in by_order.items()]
-        more = len(lines) - MOST_ORDERS_SHOWN
-        rest = [f"  and {more:,} orders more"] if more > 0 else []
-        return "\n".join(["This run had sent:", *lines[:MOST_ORDERS_SHOWN], *rest])
+        return "\n".join(["This run had sent:", *first_lines(lines, MOST_ORDERS_SHOWN, "  and {more} orders more")])
 
 
 BESIDE = ("-wal", "-shm")

@@ -22,7 +22,7 @@ from domain.report import BatchReport, ReportLine
 from domain.request_remarks import HEADER_ROW, Fault
 from domain.spares import BookNews, Buyable
 from domain.states import NEEDS_A_PERSON
-from domain.wording import counted, pluralize, shorten
+from domain.wording import counted, first_lines, pluralize, shorten
 
 MOST_REASONS, MOST_REASON, MOST_LISTED = 8, 200, 50
 REMIND_AHEAD = timedelta(days=2)
@@ -109,13 +109,13 @@ def of_left_out(shop: str, left: Mapping[str, str]) -> list[Message]:
     """The message of a shop's orders that are in no request file, each with the reason once."""
     about = tuple(f"left-out:{shop}:{order}:{why}" for order, why in left.items())
     lines = [f"- {order or 'without a name'}: {why}" for order, why in left.items()]
-    more = [f"- and {len(lines) - MOST_LISTED:,} more: see the log of the run"] if len(lines) > MOST_LISTED else []
+    first = first_lines(lines, MOST_LISTED, "- and {more} more: see the log of the run")
     remedy = (
         "What to do: nothing where it was sent. Else mend the order in the shop, which is read again each night, or "
         "buy what is left of it by a request file of yours."
     )
     subject = f"{shop}: {pluralize(len(left), 'order')} left out of the request file"
-    return _covering(about, "left-out", MessageKind.FAULTS, subject, *lines[:MOST_LISTED], *more, remedy)
+    return _covering(about, "left-out", MessageKind.FAULTS, subject, *first, remedy)
 
 
 def of_parcels(

@@ -15,7 +15,7 @@ from domain.reasons import grouped
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark, merged_remarks
 from domain.states import NEEDS_A_PERSON
-from domain.wording import pluralize
+from domain.wording import first_lines, pluralize, shorten
 
 ALIKE = str.maketrans(dict(zip("[]<>`*\\|", "［］＜＞｀＊＼｜", strict=True)))
 ADDRESS = re.compile(r":(?=//)|(?<=\S)@(?=\S)|(?<=www)\.", re.IGNORECASE)
@@ -194,12 +194,9 @@ def no_limit_words(cost: PlanCost) -> str:
 
 def warnings_list(warnings: Sequence[Remark]) -> str:
     """The warnings of the request file as Markdown; empty without any."""
-    if not (told := merged_remarks(warnings)):
-        return ""
-    more = [f"- and {len(told) - SHOWN_WARNINGS:,} more"] if len(told) > SHOWN_WARNINGS else []
-    return "\n".join(
-        ["**About the request file:**", "", *(f"- {inert(line)}" for line in told[:SHOWN_WARNINGS]), *more]
-    )
+    told = [f"- {inert(line)}" for line in merged_remarks(warnings)]
+    lines = ["**About the request file:**", "", *first_lines(told, SHOWN_WARNINGS, "- and {more} more")]
+    return "\n".join(lines) if told else ""
 
 
 TRACKER = "https://t.17track.net/en#nums={}"
@@ -336,21 +333,14 @@ def _goods(report: BatchReport, orders: Mapping[str, OrderRecord]) -> str:
 def waiting_list(lines: Sequence[ReportLine], most: int = SHOWN_REASONS, leads: Leads = no_leads) -> list[str]:
     """A line a reason, with the links that lead on: many orders often wait for the same thing."""
     listed = [
-        f"- {alike[0].state}: **{_some([line.order_ref for line in alike])}**{leads(alike)}: {inert(reason)}"
+        f"- {alike[0].state}: **{shorten([line.order_ref for line in alike], SHOWN_ALIKE)}**{leads(alike)}: "
+        f"{inert(reason)}"
         for alike, reason in grouped(lines)
     ]
-    more = len(listed) - most
-    rest = [f"- and {more:,} further reasons: see the outcome table"] if more > 0 else []
-    return [*listed[:most], *rest]
+    return first_lines(listed, most, "- and {more} further reasons: see the outcome table")
 
 
 def _parcels(lines: Sequence[ReportLine], orders: Mapping[str, OrderRecord]) -> str:
     rows = [f"| {line.order_ref} | {tracking_links(line, orders.get(line.order_ref))} |" for line in lines]
-    more = len(rows) - SHOWN_PARCELS
-    rest = [f"\nAnd {more:,} more: see the outcome table"] if more > 0 else []
-    return "\n".join(["## Parcels", "", "| order | follow it |", "|---|---|", *rows[:SHOWN_PARCELS], *rest])
-
-
-def _some(refs: Sequence[str]) -> str:
-    more = len(refs) - SHOWN_ALIKE
-    return ", ".join(refs[:SHOWN_ALIKE]) + (f" and {more:,} more" if more > 0 else "")
+    first = first_lines(rows, SHOWN_PARCELS, "\nAnd {more} more: see the outcome table")
+    return "\n".join(["## Parcels", "", "| order | follow it |", "|---|---|", *first])

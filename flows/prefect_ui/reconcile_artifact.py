@@ -16,7 +16,7 @@ from domain.money import Money
 from domain.reasons import Detail
 from domain.reconciliation import PaidSum
 from domain.report import NONE_REJECTED, Rejected, ReportLine
-from domain.wording import pluralize
+from domain.wording import first_lines, pluralize
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.events import MOST_REFS, send
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
@@ -189,17 +189,14 @@ def markdown(report: ReconciliationReport) -> str:
         f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n" for one in report.paid
     )
     told = [f"- {inert(line)}" for line in (*map(str, report.troubles), *report.not_marked, *report.notes)]
-    more = len(report.findings) - MOST_LOGGED
-    rest = [f"- and {more:,} more: see the table or the snapshot"] if more > 0 else []
+    to_do = first_lines(
+        [*map(_to_do, report.findings)], MOST_LOGGED, "- and {more} more: see the table or the snapshot"
+    )
     return "\n\n".join(
         [
             f"# Reconciliation since {report.since:%Y-%m-%d}",
             "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n" + sums,
-            *(
-                ["## To do\n\n" + "\n".join([*map(_to_do, report.findings[:MOST_LOGGED]), *rest])]
-                if report.findings
-                else []
-            ),
+            *(["## To do\n\n" + "\n".join(to_do)] if to_do else []),
             *(["## Not compared\n\n" + "\n".join(told)] if told else []),
             *([inert(report.rejected.words)] if report.rejected else []),
             f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`",
