@@ -359,7 +359,7 @@ def _not_asked() -> Decision:
 def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) -> Decision:
     """No person can be asked about a plan above the limit: begun orders are shipped, as far as the limit allows."""
     why = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
-    begun = ApprovalRequest(batch_id=question.batch_id, to_buy=(), to_ship=question.to_ship, allowed=question.allowed)
+    begun = replace(question, to_buy=(), summaries=())
     approved = [] if above_limit(begun, settings, utc_now()) else begun.refs
     return Decision(approved=approved, by=BEFOREHAND, why_not=why, goes_on=True)
 

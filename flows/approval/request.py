@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING
 from itertools import chain
@@ -26,15 +26,17 @@ from domain.request_remarks import Remark
 class ApprovalRequest:
     """The subject of an approval: orders to buy, and freight of orders that were begun earlier.
 
-    `to_buy` may be read from the ledger at each access. `warnings` are of the request file, `why` is the reason for
-    asking. While buying is `paused`, approved orders wait until it is resumed. `allowed` is what a yes given
-    beforehand has approved of the batch already: the approval limit is for all of it. `beside` reads the orders of the
-    batch that are not asked about and wait for a person; `pictures` are those to show.
+    `to_buy` may be read from the ledger at each access: refs and totals are those of its `summaries`. `warnings` are of
+    the request file, `why` is the reason for asking. While buying is `paused`, approved orders wait until it is
+    resumed. `allowed` is what a yes given beforehand has approved of the batch already: the approval limit is for all
+    of it. `beside` reads the orders of the batch that are not asked about and wait for a person; `pictures` are those
+    to show.
     """
 
     batch_id: str
     to_buy: Sequence[PlannedOrder]
     to_ship: Sequence[PlannedOrder]
+    summaries: Sequence[PlanSummary]
     warnings: Sequence[Remark] = ()
     why: str = ""
     paused: Pause | None = None
@@ -49,40 +51,18 @@ class ApprovalRequest:
     @property
     def refs(self) -> list[str]:
         """References of the orders that are asked about."""
-        return [plan.order_ref for plan in self.all]
-
-    @property
-    def total(self) -> Money:
-        """Cost of buying: goods and domestic postage."""
-        return total_of([plan.total for plan in self.to_buy])
-
-    @property
-    def freight(self) -> list[Money]:
-        """Cost of shipping, order by order."""
-        return _freight(self.all)
-
-
-def _freight(plans: Iterable[PlannedOrder]) -> list[Money]:
-    return [plan.freight_service.price for plan in plans if plan.freight_service]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SummarizedRequest(ApprovalRequest):
-    """An approval request whose totals come from plan summaries, without reading the plans."""
-
-    summaries: Sequence[PlanSummary] = field(default_factory=tuple)
-
-    @property
-    def refs(self) -> list[str]:
         return [*(plan.order_ref for plan in self.summaries), *(plan.order_ref for plan in self.to_ship)]
 
     @property
     def total(self) -> Money:
+        """Cost of buying: goods and domestic postage."""
         return total_of([plan.total for plan in self.summaries])
 
     @property
     def freight(self) -> list[Money]:
-        return [*(plan.freight for plan in self.summaries if plan.freight), *_freight(self.to_ship)]
+        """Cost of shipping, order by order."""
+        shipped = [plan.freight_service.price for plan in self.to_ship if plan.freight_service]
+        return [*(plan.freight for plan in self.summaries if plan.freight), *shipped]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from domain.states import NEEDS_A_PERSON, OrderState
 from domain.witnessed import marketplace_held
 from domain.wording import pluralize, shorten
 from flows.approval.form import BEFOREHAND, decide
-from flows.approval.request import Decision, SummarizedRequest, in_utc, not_approved_by
+from flows.approval.request import ApprovalRequest, Decision, in_utc, not_approved_by
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.batch.plan_sources import PlanSource, summary_of
@@ -151,7 +151,7 @@ class BatchRun:
         begun = work.under_way if self.source.asks else ()
         freight = await estimate_unbooked(self.resources, begun, beforehand=not ask)
         ahead = first_payments_ahead(self.resources.ledger, self.source.requests, asked)
-        question = SummarizedRequest(
+        question = ApprovalRequest(
             batch_id=self.batch_id,
             to_buy=self.source.stored(self.resources, fine),
             to_ship=freight,
@@ -315,7 +315,7 @@ class BatchRun:
         self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
         return [plan for plan in fine if plan.order_ref not in why]
 
-    async def _decide(self, question: SummarizedRequest, *, yes: bool) -> Decision | None:
+    async def _decide(self, question: ApprovalRequest, *, yes: bool) -> Decision | None:
         """The decision; None when there is nothing to approve. What is not approved is held, with the reason."""
         if not question.refs:
             return None
@@ -327,7 +327,7 @@ class BatchRun:
             run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.refs), decision.by)
         return decision
 
-    def _hold(self, question: SummarizedRequest, decision: Decision) -> None:
+    def _hold(self, question: ApprovalRequest, decision: Decision) -> None:
         approved = set(decision.approved)
         to_hold = [plan for plan in question.summaries if plan.order_ref not in approved]
         self.source.hold(
@@ -353,7 +353,7 @@ class BatchRun:
         unasked = [one for one in ledger.each_order(unpaid) if one.plan_hash is None]
         ledger.change([one.held(outranking([one.why, why])) for one in unasked])
 
-    def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
+    def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
         """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""
         if decision is None:
             return {}

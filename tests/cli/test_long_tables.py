@@ -11,8 +11,7 @@ from cli.terminal import show_orders
 from domain.marketplace import Marketplace
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.approval.request import ApprovalRequest
-from tests.flows.plans import planned
+from tests.flows.plans import planned, request_for
 
 
 def line(number: int, state: OrderState = OrderState.BOOKED) -> ReportLine:
@@ -81,7 +80,7 @@ def test_the_question_comes_after_plan_costs_and_reason(
 ) -> None:
     """In the words of the form in the UI. Goods that were paid earlier are not in the sum; their freight is."""
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    question = ApprovalRequest(
+    question = request_for(
         batch_id="b", to_buy=[planned(ref) for ref in new], to_ship=[planned(ref) for ref in begun], why="because."
     )
     assert ask(question)
@@ -98,7 +97,7 @@ def test_of_a_long_plan_the_dearest_are_shown(
     """And how dear the rest is at most."""
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     orders = [planned(f"A-{n}", fen=1000 + n) for n in range(60)]
-    assert not ask(ApprovalRequest(batch_id="b", to_buy=orders, to_ship=[], why="because."))
+    assert not ask(request_for(batch_id="b", to_buy=orders, to_ship=[], why="because."))
     shown = capsys.readouterr().err
     assert shown.index("A-59 ") < shown.index("A-10 ")
     assert "And 10 orders more, none of them dearer than 10.10 CNY. See them with --dry-run --json" in shown

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import FreightService, Quote
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.plan import PlannedOrder
+from flows.approval.request import ApprovalRequest
+from flows.batch.plan_sources import summary_of
 
 RECEIVER = Receiver(name="Jane", phone="1", email="", country="US", state="CA", city="LA", zip="9", address="a street")
 
@@ -28,3 +33,7 @@ def planned(order_ref: str, fen: int = 1000, freight_cents: int = 500) -> Planne
             service_id="s", company="Line", category="air", price=Money(freight_cents, "USD"), min_days=4, max_days=7
         ),
     )
+
+
+def request_for(*, to_buy: Sequence[PlannedOrder], **given: Any) -> ApprovalRequest:
+    return ApprovalRequest(to_buy=to_buy, summaries=[summary_of(plan) for plan in to_buy], **given)

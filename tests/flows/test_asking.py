@@ -26,8 +26,8 @@ from domain.wording import ALL, ALL_BUT
 from flows.approval import form, pause
 from flows.approval.form import ask_in_the_ui
 from flows.approval.pause import CancelledBelow, filled_in
-from flows.approval.request import ApprovalRequest, Decision
-from tests.flows.plans import planned
+from flows.approval.request import Decision
+from tests.flows.plans import planned, request_for
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -99,7 +99,7 @@ class AskingRun:
         """The decision; None where the process dies."""
         for module in (form, pause):
             self.monkeypatch.setattr(module, "utc_now", lambda: NOW + timedelta(hours=hour))
-        question = ApprovalRequest(batch_id="b", to_buy=plans, to_ship=[], why="the run was not approved beforehand.")
+        question = request_for(batch_id="b", to_buy=plans, to_ship=[], why="the run was not approved beforehand.")
         try:
             return await ask_in_the_ui(question, SourcingSettings(approval_timeout_s=86_400), self.ledger)
         except (KeyboardInterrupt, TerminationSignal):

@@ -21,7 +21,7 @@ from domain.reasons import earlier
 from domain.states import OrderState
 from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice
 from flows.approval.form import BEFOREHAND, decision_of
-from flows.approval.request import Decision, SummarizedRequest
+from flows.approval.request import ApprovalRequest, Decision
 from flows.approval.words import AskedPlan
 from flows.batch.plan_sources import StoredPlans, summary_of
 from tasks.engine.resources import Resources
@@ -112,7 +112,7 @@ def test_what_is_approved_is_what_was_shown_chosen_and_not_changed(resources: Re
     plans = [planned(f"{batch}-{n}") for n in range(data.draw(st.integers(1, 6)))]
     ledger.start_batch(batch, "file.csv")
     ledger.put_plans(plans, batch)
-    question = SummarizedRequest(
+    question = ApprovalRequest(
         batch_id=batch,
         to_buy=StoredPlans(ledger, summaries := [summary_of(plan) for plan in plans]),
         to_ship=(),

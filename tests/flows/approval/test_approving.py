@@ -31,7 +31,7 @@ from flows.approval.form import approver, decide, decision_of, form_for, no_appr
 from flows.approval.request import ApprovalRequest, Decision, why_asked
 from flows.approval.words import AskedPlan, deadline_words, description_of, question_words, within_words
 from flows.batch.plan_sources import summary_of
-from tests.flows.plans import planned
+from tests.flows.plans import planned, request_for
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
 REFS = ["A-1", "A-2"]
@@ -45,7 +45,7 @@ def book(tmp_path: Path) -> Iterator[Ledger]:
 
 
 async def decision(book: Ledger, *, yes: bool, to_ship: list[PlannedOrder] | None = None, **settings: Any) -> Decision:
-    question = ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=to_ship or [])
+    question = request_for(batch_id="b", to_buy=PLANS, to_ship=to_ship or [])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(form, "utc_now", lambda: NOW)
         return await decide(question, SourcingSettings(**settings), book, yes=yes)
@@ -208,7 +208,7 @@ def test_the_server_takes_only_answers_to_this_plan(answer: dict[str, Any], is_a
 
 
 def asked_plan(to_buy: list[PlannedOrder], to_ship: list[PlannedOrder] | None = None) -> AskedPlan:
-    return AskedPlan.of(ApprovalRequest(batch_id="b-1", to_buy=to_buy, to_ship=to_ship or []))
+    return AskedPlan.of(request_for(batch_id="b-1", to_buy=to_buy, to_ship=to_ship or []))
 
 
 def test_another_price_makes_another_plan() -> None:
@@ -242,7 +242,7 @@ def test_a_question_while_buying_is_paused_says_when_what_is_approved_is_bought(
     pause = Pause(by="mei", at=NOW, why="prices [x](y)")
     (said,) = [
         line
-        for line in described(ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[], paused=pause))
+        for line in described(request_for(batch_id="b", to_buy=PLANS, to_ship=[], paused=pause))
         if "paused" in line
     ]
     assert said.startswith(f"**Buying is paused since {NOW:%Y-%m-%d %H:%M} UTC by mei: prices ［x")
@@ -253,7 +253,7 @@ def test_the_question_names_plan_costs_reason_and_deadline() -> None:
     """Cells with a bar don't break the table; what was ordered already has its price; titles are links."""
     lines = (replace(PLANS[0].lines[0], item_id="672991141190", title="Cup [x](http：//evil) " + "y" * 100),) * 5
     long = replace(PLANS[0], lines=lines)
-    question = ApprovalRequest(
+    question = request_for(
         batch_id="b-1", to_buy=[long, PLANS[1]], to_ship=[planned("B-1")], why="the run was not approved beforehand."
     )
     title = "Cup ［x］(http：//evil) " + "y" * 56 + "..."
@@ -282,7 +282,7 @@ def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(tmp_p
     rates = tmp_path / "rates.csv"
     rates.write_text("from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-26,my [bank]\n")
     quote = Quote(goods=Money(2000), postage=Money(500), total=Money(2600), lines=(), problems=())
-    question = ApprovalRequest(batch_id="b", to_buy=[replace(PLANS[0], quote=quote)], to_ship=[])
+    question = request_for(batch_id="b", to_buy=[replace(PLANS[0], quote=quote)], to_ship=[])
     there = {"rates": str(rates), "currency": "EUR"}
     costs = "Goods **20.00 CNY**, postage **5.00 CNY**, fees **1.00 CNY**, freight **5.00 USD**"
     deed, _, told, *_ = described(question, **there)
@@ -319,7 +319,7 @@ def test_the_question_tells_what_words_mean_and_which_orders_are_not_asked_about
     held = [
         ReportLine(order_ref=f"H-{n}", marketplace="taobao", state=OrderState.HELD, reason="dear") for n in range(3)
     ]
-    said = described(ApprovalRequest(batch_id="b", to_buy=many, to_ship=[], beside=lambda: held))
+    said = described(request_for(batch_id="b", to_buy=many, to_ship=[], beside=lambda: held))
     page = "https://item.taobao.com/item.htm?id=67299114119"
     at = said.index("**Found by words: 30 lines.**")
     assert said[at + 2] == (
@@ -333,7 +333,7 @@ def test_the_question_tells_what_words_mean_and_which_orders_are_not_asked_about
 
 def test_an_answer_that_was_not_taken_says_why_above_the_plan() -> None:
     """And that nothing is lost."""
-    question = ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[])
+    question = request_for(batch_id="b", to_buy=PLANS, to_ship=[])
     assert described(question, "this plan has no order <X>")[2] == (
         "**That answer was not taken: this plan has no order ＜X＞.** Nothing of it is lost: correct it below."
     )
@@ -343,7 +343,7 @@ def test_a_plan_of_thousands_has_a_small_form(monkeypatch: pytest.MonkeyPatch) -
     """No list of choices; what is too long for the window is named. A list of a hundred is as small."""
     monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
     many = [planned(f"long-order-reference-{n:040d}") for n in range(5_000)]
-    question = ApprovalRequest(batch_id="b", to_buy=many, to_ship=[])
+    question = request_for(batch_id="b", to_buy=many, to_ship=[])
     assert described(question)[-1].endswith(
         "And 4,900 orders more, none of them dearer than 10.00 CNY. The dearest 1,000 are in "
         "[artifact plan-b](http://ui/v2/artifacts/key/plan-b)."
@@ -385,7 +385,7 @@ def test_the_audit_trail_names_who_when_and_what() -> None:
 def test_what_was_said_of_the_file_stands_above_the_plan() -> None:
     """Before anything is bought: rows that were hidden, cells that were cleaned."""
     warnings = [Remark(3, "", "hidden in the spreadsheet"), Remark(5, "", "hidden in the spreadsheet")]
-    question = ApprovalRequest(batch_id="b-1", to_buy=PLANS, to_ship=[], warnings=warnings)
+    question = request_for(batch_id="b-1", to_buy=PLANS, to_ship=[], warnings=warnings)
     assert described(question)[5:11] == [
         "",
         "**About the request file:**",
