@@ -36,7 +36,7 @@ from flows.prefect_ui.markdown import shown_whole
 from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, Requests, Yes
 from flows.prefect_ui.remedy_parameters import OrderRefs
 from tasks.create_order import fill_cart as fill_chunk
-from tasks.effects.cart_line import require_cart
+from tasks.effects.cart import require_cart
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import run_task

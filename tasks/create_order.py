@@ -16,9 +16,8 @@ from domain.effects import Action, EffectStatus
 from domain.orders import CartFault, CartRow, OrderLine, lines_as_carted, request_as_carted, row_of
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because
-from tasks.effects.cart_line import AddToCart, part_of, require_cart, row_ids
+from tasks.effects.cart import PART, AddToCart, CreateFromCart, part_of, require_cart, row_ids
 from tasks.effects.create_by_reference import CreateByReference, request_hash
-from tasks.effects.create_from_cart import PART, CreateFromCart
 from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform, perform_alone
 from tasks.engine.resources import Resources

@@ -22,7 +22,7 @@ from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import LEAST_PART, Amount, Contradicted, Paid
-from tasks.effects.create_from_cart import PART as CART
+from tasks.effects.cart import PART as CART
 from tasks.effects.pay import DEBIT, Pay, not_taken, not_taken_and_closed, paid
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import another_s, by_channel, is_another_s, read_whatever

@@ -24,7 +24,7 @@ from domain.states import OrderState, can_move
 from domain.witnessed import Amount, Paid, Source, Statement, agreed_taken
 from flows.answers.questions import Case, accepted_payment, is_several, may_be_adopted, newest_done
 from tasks.effects.book import booked
-from tasks.effects.cart_line import AddToCart
+from tasks.effects.cart import AddToCart
 from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
 from tasks.effects.pay import DEBIT, taken_above_approved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -10,7 +10,7 @@ from typing import ClassVar
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.freight import book
-from connectors.marketplaces.refusals import CHECKED, means_no
+from connectors.marketplaces.refusals import CHECKED
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim, ResolutionKind
@@ -44,6 +44,7 @@ class Book(EffectKind):
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
     rests_on_a_reading: ClassVar[bool] = True
     absence_proves: ClassVar[bool] = False
+    refusals: ClassVar[Set[str]] = CHECKED
     happened: ClassVar[ResolutionKind] = ResolutionKind.BOOKED
     answered_with: ClassVar[tuple[str, ...]] = ("SHIPMENT_ORDER_ID", "--tracking NUMBER")
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_BOOKED
@@ -112,9 +113,6 @@ class Book(EffectKind):
         with suppress(XportcnError):
             events = await self.resources.offerings[order.marketplace].channel.trace(shown)
         return next((one.tracking_number for one in events if one.tracking_number not in sellers), "")
-
-    def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return means_no(refusal, CHECKED)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.BOOKING_REFUSED, failure=refusal.message)

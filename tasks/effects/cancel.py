@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.marketplaces.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR, means_no
+from connectors.marketplaces.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim, EffectStatus, ResolutionKind
@@ -23,7 +23,6 @@ from tasks.effects.reading_orders import read_orders
 from tasks.effects.refund import after_sale_of
 
 CLOCK_MARGIN = timedelta(seconds=1)
-NOT_CANCELLED = CHECKED | {ORDER_STATUS_ERROR, ORDER_NOT_EXIST, "CLOSE_ORDER_TOO_FAST", "400_3"}
 ACCEPTED = because(ReasonCode.CANCEL_ACCEPTED)
 
 
@@ -35,6 +34,7 @@ class Cancel(EffectKind):
 
     action: ClassVar[Action] = Action.CANCEL
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
+    refusals: ClassVar[Set[str]] = CHECKED | {ORDER_STATUS_ERROR, ORDER_NOT_EXIST, "CLOSE_ORDER_TOO_FAST", "400_3"}
     happened: ClassVar[ResolutionKind] = ResolutionKind.CANCELLED
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_CANCELLED
     asks: ClassVar[str] = "Does the console show order {order_id} as closed?"
@@ -70,9 +70,6 @@ class Cancel(EffectKind):
             is_accepted = any(one.status is EffectStatus.DONE for one in payments)
             return OrderState.PAYMENT_PENDING if is_accepted else OrderState.ORDERED
         return OrderState.PAID if order.paid <= order.payable else OrderState.HELD
-
-    def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return means_no(refusal, NOT_CANCELLED)
 
     def is_ruled_out_by(self, sighting: Sighting) -> bool:
         """A paid order is closed by no cancellation."""

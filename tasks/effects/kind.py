@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
+from connectors.marketplaces.refusals import means_no
 from connectors.xportcn.errors import Misconfigured, Refused, Unanswered, XportcnError
 from domain.absence import Unseen
 from domain.effects import Action, Claim, ResolutionKind
@@ -47,9 +48,10 @@ class EffectKind(ABC):
     A kind is known by its `action` and by the parts that it `owns` (see `effect_key`). `state_while_unknown` is the
     state of an order while nothing is known of the effect; None leaves it as it is. `absence_proves`: a reading can
     show that it did not happen. Doing a `repeatable` one twice does no harm: without an answer it counts as not sent.
-    `is_worth_asking`: a person is to find out about an open one, since it spends, or nothing else brings it on. One
-    that `may_show_later` is also read back while a person is asked. One that `rests_on_a_reading` of the order right
-    before, say of its price, is not begun once that is older than a lease.
+    `refusals` are the codes and words that prove that nothing happened. `is_worth_asking`: a person is to find out
+    about an open one, since it spends, or nothing else brings it on. One that `may_show_later` is also read back while
+    a person is asked. One that `rests_on_a_reading` of the order right before, say of its price, is not begun once that
+    is older than a lease.
 
     `before` is the order's state while it has not happened. The question that it `asks` a person may name
     `{order_ref}`, `{order_id}` and `{part}`; it is answered with the options `happened` (with what it is
@@ -65,6 +67,7 @@ class EffectKind(ABC):
     absence_proves: ClassVar[bool] = True
     repeatable: ClassVar[bool] = False
     rests_on_a_reading: ClassVar[bool] = False
+    refusals: ClassVar[Set[str]] = frozenset()
     is_worth_asking: ClassVar[bool] = True
     may_show_later: ClassVar[bool] = False
     asks: ClassVar[str]
@@ -110,9 +113,9 @@ class EffectKind(ABC):
         """The change of the order after a refusal."""
         return None
 
-    @abstractmethod
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         """Whether the contract lists a refusal as proof that nothing happened; any other refusal is a doubt."""
+        return means_no(refusal, self.refusals)
 
     def is_ruled_out_by(self, sighting: Sighting) -> bool:
         """Whether what a read showed can be neither after the effect nor before one that still arrives."""

@@ -15,9 +15,8 @@ from domain.marketplace import Marketplace
 from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
-from tasks.effects.cart_line import AddToCart
+from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
-from tasks.effects.create_from_cart import CreateFromCart
 from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
 from tasks.effects.parcel_report import ReportParcel

@@ -9,7 +9,6 @@ from typing import ClassVar
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.freight import update_domestic
-from connectors.xportcn.errors import Refused
 from domain.effects import Action, Claim
 from domain.service_orders import DomesticParcel
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
@@ -52,7 +51,3 @@ class ReportParcel(EffectKind):
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return {}
-
-    def proves_nothing_happened(self, refusal: Refused) -> bool:
-        """Never asked: the report is sent again in any case."""
-        return False

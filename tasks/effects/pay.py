@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import PaysMany
-from connectors.marketplaces.refusals import NOT_PAID, means_no
+from connectors.marketplaces.refusals import NOT_PAID
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import OwnRecord
 from domain.decisions import PAID_FOR_NOTHING, judge_paid, refused_by_finance, still_unknown, unknown_state
@@ -54,6 +54,7 @@ class Pay(EffectKind):
     answered_with: ClassVar[tuple[str, ...]] = ("AMOUNT_CNY",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_PAID
     may_show_later: ClassVar[bool] = True
+    refusals: ClassVar[Set[str]] = NOT_PAID
     asks: ClassVar[str] = (
         "Does the console show order {order_id} as paid, and did the money leave the wallet (支付扣款)?"
     )
@@ -101,9 +102,6 @@ class Pay(EffectKind):
         if not isinstance(sighting, OwnRecord) or not is_open or self.resources.client.settings.pay_is == DEBIT:
             return sighting
         return _may_be_submitted(attempt.effect)
-
-    def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return means_no(refusal, NOT_PAID)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.PAYMENT_REFUSED, failure=refusal.message)

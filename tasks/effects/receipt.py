@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
-from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
-from connectors.xportcn.errors import Refused
+from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -21,6 +20,7 @@ class ConfirmReceipt(EffectKind):
     """Confirming receipt of whole orders."""
 
     action: ClassVar[Action] = Action.RECEIVE
+    refusals: ClassVar[Set[str]] = CHECKED | {ORDER_STATUS_ERROR, "4003"}
     asks: ClassVar[str] = "Does the console show order {order_id} as received?"
     reported: ClassVar[str] = "receipt confirmed"
 
@@ -31,9 +31,6 @@ class ConfirmReceipt(EffectKind):
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
         return {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
-
-    def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return means_no(refusal, CHECKED | {ORDER_STATUS_ERROR, "4003"})
 
 
 def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:

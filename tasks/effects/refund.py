@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import AfterSale, RefundRequest
-from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
+from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.after_sale import UNDER_WAY, Refund, RefundState, after_refunding, standing
@@ -66,13 +66,12 @@ class OnRefund(EffectKind):
 
     refund: Refund | None = None
 
+    refusals: ClassVar[Set[str]] = REFUND_REFUSED
+
     @property
     def given(self) -> Refund:
         assert self.refund is not None, "without its refund it can only be looked for"
         return self.refund
-
-    def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return means_no(refusal, REFUND_REFUSED)
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return await read_back_each(attempts, self._read_back)
@@ -196,6 +195,7 @@ class ReturnParcel(OnRefund):
     vouchers: tuple[str, ...] = ()
 
     action: ClassVar[Action] = Action.RETURN
+    refusals: ClassVar[Set[str]] = REFUND_REFUSED - {STATUS_ERROR}  # also the status of a refund which has a parcel
     asks: ClassVar[str] = "Does the console show a return parcel for the refund of order {order_id}?"
     reported: ClassVar[str] = "named to the seller: parcel {number}"
 
@@ -213,10 +213,6 @@ class ReturnParcel(OnRefund):
             vouchers=self.vouchers,
         )
         return Proof(answer={"carrier": self.carrier, "number": self.number})
-
-    def proves_nothing_happened(self, refusal: Refused) -> bool:
-        """The status that refuses a parcel is also that of a refund which has one."""
-        return means_no(refusal, REFUND_REFUSED - {STATUS_ERROR})
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)

@@ -13,9 +13,8 @@ from domain.after_sale import RefundKind
 from domain.marketplace import Marketplace
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
-from tasks.effects.cart_line import AddToCart
+from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
-from tasks.effects.create_from_cart import CreateFromCart
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import kind_of
 from tasks.effects.parcel_report import ReportParcel

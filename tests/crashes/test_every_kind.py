@@ -15,8 +15,7 @@ import pytest
 
 from connectors.crash_points import EFFECT_POINTS
 from domain.effects import BUYING, EffectStatus
-from tasks.effects.cart_line import AddToCart
-from tasks.effects.create_from_cart import CreateFromCart
+from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import KINDS

@@ -28,7 +28,7 @@ from flows.batch.run import BatchRun
 from flows.carts import fill_carts
 from sandbox.books import OPENING_FEN
 from tasks.after_sale import return_parcel
-from tasks.effects.cart_line import require_cart
+from tasks.effects.cart import require_cart
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources, utc_now
 from tasks.engine.retrying import run_task

@@ -14,8 +14,7 @@ from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 from tasks.create_order import fill_cart
-from tasks.effects.cart_line import part_of
-from tasks.effects.create_from_cart import PART
+from tasks.effects.cart import PART, part_of
 from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE

@@ -34,9 +34,8 @@ from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
-from tasks.effects.cart_line import AddToCart
+from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
-from tasks.effects.create_from_cart import CreateFromCart
 from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import KINDS, kind_of, settle_open

@@ -11,9 +11,8 @@ from connectors.xportcn.errors import Refused
 from domain.offers import LineProblem, Problem
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
-from tasks.effects.cart_line import AddToCart
+from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
-from tasks.effects.create_from_cart import CreateFromCart
 from tasks.effects.kind import EffectKind
 from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
