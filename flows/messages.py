@@ -31,7 +31,7 @@ from flows.notify.news import of_arrived
 from flows.notify.outbox import run_link
 from flows.prefect_ui.expected_errors import rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import asked
-from flows.prefect_ui.todo_artifact import what_waits
+from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, what_waits
 from tasks.engine.resources import utc_now
 
 
@@ -53,8 +53,6 @@ async def show_todo() -> str:
 
 A_DAY = timedelta(days=1)
 LONGEST = timedelta(days=7)
-REFUSED_FOR = timedelta(days=7)
-BEGUN_FOR = timedelta(minutes=5)
 MOST_CODES = 5
 
 

@@ -21,19 +21,21 @@ from domain.service_orders import ServiceOrder
 from domain.states import OrderState
 from domain.wording import shorten
 
+MOST_CONTROLS = 3
+
 
 def newest_until(
-    ledger: Transactions, marketplace: Marketplace, until: datetime, *, most: int, since: datetime = EVER
+    ledger: Transactions, marketplace: Marketplace, until: datetime, *, since: datetime = EVER
 ) -> list[Control]:
     """The newest orders of a marketplace, ordered between `since` and `until`."""
     in_time = _of_marketplace(marketplace).where(orders.c.ordered_at.between(since, until))
-    return _controls(ledger, in_time.order_by(orders.c.ordered_at.desc(), orders.c.order_ref), most)
+    return _controls(ledger, in_time.order_by(orders.c.ordered_at.desc(), orders.c.order_ref))
 
 
-def oldest_since(ledger: Transactions, marketplace: Marketplace, since: datetime, *, most: int) -> list[Control]:
+def oldest_since(ledger: Transactions, marketplace: Marketplace, since: datetime) -> list[Control]:
     """The first orders of a marketplace that were ordered from `since` on."""
     in_time = _of_marketplace(marketplace).where(orders.c.ordered_at >= since)
-    return _controls(ledger, in_time.order_by(orders.c.ordered_at, orders.c.order_ref), most)
+    return _controls(ledger, in_time.order_by(orders.c.ordered_at, orders.c.order_ref))
 
 
 def _of_marketplace(marketplace: Marketplace) -> Select[Any]:
@@ -41,8 +43,8 @@ def _of_marketplace(marketplace: Marketplace) -> Select[Any]:
     return known.where(orders.c.marketplace == marketplace, orders.c.order_id.is_not(None))
 
 
-def _controls(ledger: Transactions, statement: Select[Any], most: int) -> list[Control]:
-    return [Control(**row) for row in ledger.rows(statement.limit(most))]
+def _controls(ledger: Transactions, statement: Select[Any]) -> list[Control]:
+    return [Control(**row) for row in ledger.rows(statement.limit(MOST_CONTROLS))]
 
 
 def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from domain.plan import NOTHING, PlanCost, PlannedOrder, Sum, in_one
 from domain.report import MatchLine, ReportLine
 from domain.wording import pluralize
 from flows.approval.request import ApprovalRequest, rates_of
-from flows.prefect_ui.artifacts import artifact_key
+from flows.prefect_ui.artifacts import MOST_ROWS, artifact_key
 from flows.prefect_ui.markdown import (
     SHOWN_MATCHES,
     action_words,
@@ -30,9 +30,6 @@ from flows.prefect_ui.markdown import (
     waiting_list,
     warnings_list,
 )
-
-MOST_ROWS = 1000
-"""Rows of a table: Prefect keeps each three times, and a browser draws them all at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

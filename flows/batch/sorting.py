@@ -25,7 +25,6 @@ from domain.witnessed import words_of
 from tasks.engine.gathering import not_read
 from tasks.engine.resources import Resources
 
-MOST_CONTROLS = 3
 CLOCK_AHEAD = timedelta(days=366)
 """A clock of the service, or of a moved sandbox, may be ahead: an order dated tomorrow is known all the same."""
 
@@ -72,7 +71,7 @@ def _newest(resources: Resources, marketplace: Marketplace) -> list[Control]:
     now = resources.clock()
     found: dict[str, Control] = {}
     for until in (now - LISTS_BEHIND, now + CLOCK_AHEAD):
-        for control in newest_until(resources.ledger, marketplace, until, most=MOST_CONTROLS):
+        for control in newest_until(resources.ledger, marketplace, until):
             found.setdefault(control.order_id, control)
     return list(found.values())
 

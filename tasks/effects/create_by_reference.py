@@ -69,7 +69,6 @@ def several(order_ref: str, order_ids: Sequence[str], why: Reason) -> Proof:
 
 
 CLOCK_MARGIN = timedelta(minutes=10)
-MOST_CONTROLS = 3
 
 
 class CreateByReference(Create):
@@ -151,10 +150,10 @@ class CreateByReference(Create):
         ledger, last = self.resources.ledger, [attempts[-1] for attempts in creates]
         begun, cleared = [one.intent_at for one in last], max(clear_from(self.resources, one) for one in last)
         look_back = timedelta(days=self.resources.settings.look_back_days)
-        listed = oldest_since(ledger, marketplace, cleared, most=MOST_CONTROLS)
+        listed = oldest_since(ledger, marketplace, cleared)
         for at in {min(begun), max(begun)}:
             until = at - CLOCKS_APART
-            listed += newest_until(ledger, marketplace, until, since=at - look_back, most=MOST_CONTROLS)
+            listed += newest_until(ledger, marketplace, until, since=at - look_back)
         found = {control.order_ref: control for control in listed}
         return [found[ref] for ref in sorted(found.keys() - {order.order_ref for order in orders})]
 

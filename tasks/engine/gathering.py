@@ -68,10 +68,10 @@ class OrderQueue:
         taken, self.here = self.here[:size], self.here[size:]
         return taken
 
-    async def groups(self, most: int = 0) -> AsyncIterator[list[str]]:
-        """What has come since the last group, `most` at once; waits for more until all have come."""
+    async def groups(self) -> AsyncIterator[list[str]]:
+        """What has come since the last group; waits for more until all have come."""
         while await self.wait():
-            yield self.take(most)
+            yield self.take()
 
 
 K = TypeVar("K")
