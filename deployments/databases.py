@@ -48,7 +48,7 @@ def prepare(url: str) -> None:
 def postgres_settings(url: str) -> dict[str, str]:
     """The settings with which Prefect's server keeps its records there."""
     return {
-        "PREFECT_API_DATABASE_CONNECTION_URL": _shown(_parsed(url).set(drivername="postgresql+asyncpg")),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": _shown(_parsed(url).set(drivername="postgresql+asyncpg")),
         "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_SEARCH_PATH": f"{PREFECT_SCHEMA},public",
     }
 

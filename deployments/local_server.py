@@ -70,6 +70,12 @@ QUIET_SERVER = {
 So it need not load all kinds of blocks either; a complete server does.
 """
 
+OF_A_PERSON = (
+    *("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_ENCRYPTION_KEY"),
+    *("PREFECT_SERVER_SERVICES_DB_VACUUM_", "PREFECT_SERVER_EVENTS_RETENTION_PERIOD"),
+)
+"""Prefect's settings that the environment may give to a folder's server."""
+
 
 # kept, since they go on after their parent
 _started: list[subprocess.Popen[bytes]] = []
@@ -205,7 +211,7 @@ def start_server(
     with opened_log(folder / "server.log") as log:
         return subprocess.Popen(
             command if lasts else die_with_parent(command),
-            env={**_without_account(os.environ), **_home(folder), **retention_settings(os.environ), **settings},
+            env={**_inherited(os.environ), **_home(folder), **retention_settings(os.environ), **settings},
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -259,7 +265,7 @@ def end_small_server(folder: Path) -> None:
 
 def database(folder: Path) -> dict[str, str]:
     """The settings for a database in the folder."""
-    return {"PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"}
+    return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"}
 
 
 def is_healthy(url: str) -> bool:
@@ -347,6 +353,14 @@ def _encryption_key(folder: Path) -> str:
     return path.read_text().strip()
 
 
-def _without_account(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the service's credentials: the server needs none."""
-    return {name: value for name, value in environment.items() if not name.startswith("XPORTCN_")}
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the service's account, and without the settings of another server of Prefect.
+
+    Each of its settings has several names, so that its database, which this one would migrate and empty of old runs,
+    can't be overridden one by one.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.upper().startswith(("XPORTCN_", "PREFECT_")) or name.startswith(OF_A_PERSON)
+    }

@@ -163,7 +163,7 @@ def _serve(folder: Path, host: str, port: int) -> None:
     from prefect.server.api.server import create_app
 
     records = folder / "prefect.db"
-    is_new = str(records) in os.environ.get("PREFECT_API_DATABASE_CONNECTION_URL", "") and not records.exists()
+    is_new = str(records) in os.environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL", "") and not records.exists()
     if is_new:
         copy_template(records)
     app = RetryWhenBusy(create_app(final=True))

@@ -37,7 +37,7 @@ COMPLETE_SERVER = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-    "PREFECT_UI_API_URL": "/api",
+    "PREFECT_SERVER_UI_API_URL": "/api",
     "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.causal_order",
     # in memory, a restart would lose the holder of a deployment's slot and leave the slot taken
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",

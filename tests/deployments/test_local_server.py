@@ -11,10 +11,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from prefect.settings import Settings
 
 from deployments import local_server
-from deployments.local_server import ServerFailed, prefect_server, presence, require_room, server_folder, start_server
+from deployments.local_server import (
+    ServerFailed,
+    database,
+    prefect_server,
+    presence,
+    require_room,
+    server_folder,
+    start_server,
+)
 from deployments.server_process import at_work, put
+from deployments.serving import COMPLETE_SERVER
 
 
 def has_free(monkeypatch: pytest.MonkeyPatch, *, free: int) -> None:
@@ -49,6 +59,40 @@ def test_a_long_log_is_laid_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (tmp_path / "server.old.log").read_text() == "longer"
     assert (tmp_path / "server.log").read_text() == ""
     assert started == [str(tmp_path / "server.log")] * 2
+
+
+FOREIGN = {
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL": "postgresql+asyncpg://company.example/prefect",
+    "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://company.example/prefect",
+    "prefect_server_database_driver": "postgresql+asyncpg",
+    "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
+    "PREFECT_SERVER_DOCKET_URL": "redis://company.example:6379/0",
+    "PREFECT_SERVER_UI_API_URL": "https://company.example/api",
+    "PREFECT_PROFILES_PATH": "/home/of/another/profiles.toml",
+}
+
+
+def test_settings_of_another_prefect_server_are_not_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its database this server would migrate it, and delete the history of runs after 90 days."""
+    kept = {"PREFECT_API_AUTH_STRING": "me:word", "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "7200"}
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *_args, env, **_options: given.append(env))
+    for name, value in {**FOREIGN, **kept}.items():
+        monkeypatch.setenv(name, value)
+    start_server(tmp_path, settings={**COMPLETE_SERVER, **database(tmp_path)})
+    for name in FOREIGN:
+        monkeypatch.delenv(name)
+    for name, value in given[0].items():
+        monkeypatch.setenv(name, value)
+    server = Settings().server
+    url, vacuum = server.database.connection_url, server.services.db_vacuum
+    assert url
+    assert url.get_secret_value() == f"sqlite+aiosqlite:///{tmp_path}/prefect.db"
+    assert (server.database.driver, server.database.migrate_on_start) == (None, True)
+    assert (server.docket.url, server.ui.api_url) == ("memory://", "/api")
+    assert vacuum.retention_period.total_seconds() == 7200
+    assert given[0]["PREFECT_API_AUTH_STRING"] == "me:word"
+    assert "PREFECT_PROFILES_PATH" not in given[0]
 
 
 def test_a_file_that_is_made_once_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

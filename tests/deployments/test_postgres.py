@@ -18,7 +18,7 @@ URL = "postgresql://merchant:p%40ss@db.example:5433/shop"
 
 def test_the_server_gets_its_own_schema_and_driver() -> None:
     assert postgres_settings(URL) == {
-        "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://merchant:p%40ss@db.example:5433/shop",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": "postgresql+asyncpg://merchant:p%40ss@db.example:5433/shop",
         "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_SEARCH_PATH": "prefect,public",
     }
 
