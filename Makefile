@@ -111,4 +111,4 @@ lock: $(READY)
 	$(COMPILE) --group installer --output-file installer.lock
 
 clean:
-	rm -rf .venv data build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

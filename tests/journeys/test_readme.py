@@ -55,6 +55,10 @@ def test_make_run_starts_its_own_sandbox_with_its_books_in_a_file(tmp_path: Path
     assert (tmp_path / "data" / "sandbox.db").exists()
 
 
+def test_make_clean_leaves_the_data_folder_and_its_ledger() -> None:
+    assert "data" not in (ROOT / "Makefile").read_text().partition("\nclean:\n")[2].split()
+
+
 def test_the_way_from_the_try_out_to_orders_taken_back(tried_out: Merchant) -> None:
     """One order is cancelled while the seller still has it, the goods of a delivered one are sent back."""
     for words in typed("Taking orders back"):
