@@ -11,6 +11,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.states import OrderState
+from domain.witnessed import LEAST_PART
 
 JPEG = b"\xff\xd8\xff"
 VOUCHER_LIMIT = 1_048_576
@@ -275,6 +276,13 @@ def order_state_after(
     if back.minor and (back >= paid or returned >= set(lines)):
         return OrderState.REFUNDED, because(ReasonCode.ALL_CAME_BACK, back=back, paid=paid)
     return after_refunding(refunds[-1].state_before), standing(refunds[-1])
+
+
+def is_for_all(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]) -> bool:
+    """Whether these refunds of an order, oldest first, were asked for all its goods: a smaller sum compensates."""
+    newest = {refund.part: refund for refund in refunds}.values()
+    asked = total_of([refund.asked for refund in newest])
+    return {line_no for refund in newest for line_no in refund.lines} >= {*lines} and asked * LEAST_PART >= paid
 
 
 def unsent_lines(refunds: Iterable[Refund], lines: Collection[int]) -> set[int]:

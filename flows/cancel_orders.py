@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from prefect import flow
 from prefect.runtime import flow_run
 
-from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import NOT_THERE
-from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.plans import NOT_THERE, take_back
+from connectors.ledger.records import OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel, past_cancelling
 from domain.effects import OPEN, SPENDING, Action
@@ -72,7 +71,8 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     ways = {ref: way for ref, (way, _) in verdicts.items()}
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
-    resources.ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in unpaid])
+    wanted_back = [ref for ref, way in ways.items() if way is not CancelWay.IS_DONE]
+    take_back(resources.ledger, [ref for ref in wanted_back if orders[ref].state is not OrderState.PLANNED])
     listener = progress.get()
     for label, refs in chunks_with_progress("cancel", list(unpaid), chunk_size):
         chunk = {ref: unpaid[ref] for ref in refs}

@@ -11,6 +11,7 @@ from prefect import task
 from connectors.concurrently import concurrently
 from connectors.ledger.engine import chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
+from connectors.ledger.plans import needing_a_person
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.marketplaces.freight import render
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
@@ -99,8 +100,8 @@ async def estimate_unbooked(
 ) -> list[PlannedOrder]:
     """The present cost of shipping begun orders, to be approved again. Those without an estimate are left out.
 
-    A yes given `beforehand` renews withdrawn approvals of paid orders alone, since it would pay the others without
-    counting their goods, and raises none unless the approval limit counts freight.
+    A yes given `beforehand` renews withdrawn approvals of paid orders alone, which no person took back, since it would
+    pay the others without counting their goods; and raises none unless the approval limit counts freight.
     """
     settings = resources.settings
     may_rise = not beforehand or (settings.approval_limit is not None and settings.approval_counts_freight)
@@ -123,11 +124,8 @@ async def estimate_unbooked(
     for some in chunked(order_refs):
         orders = resources.ledger.each_order(some)
         unbooked = [order for order in orders if order.shipment is None and order.lines]
-        waiting = [
-            order
-            for order in unbooked
-            if (may_rise if order.plan_hash else not beforehand or order.paid_minor is not None)
-        ]
+        unasked = needing_a_person(resources.ledger, some) if beforehand else ()
+        waiting = [order for order in unbooked if (may_rise if order.plan_hash else order.order_ref not in unasked)]
         plans += await concurrently(waiting, one, at_once=resources.concurrency)
     return [plan for plan in plans if plan]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from prefect import task
 
 from connectors.concurrently import concurrently
+from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
@@ -24,6 +25,7 @@ from domain.after_sale import (
     RefundOption,
     RefundState,
     choose_reason,
+    is_for_all,
     part_name,
     require_jpg,
     require_vouchers,
@@ -73,6 +75,9 @@ async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish)
     for refund, _ in prepared:
         if refund.state is RefundState.ASKING:
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
+    wanted = [*earlier, *(_modified(refund, request) for refund, request in prepared)]
+    if is_for_all(wanted, paid=order.paid, lines=[line.line_no for line in order.lines]):
+        await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
     return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]
 

@@ -293,6 +293,32 @@ def dropped_since(connection: Connection, order_refs: Collection[str], since: da
     return connection.scalars(_DROPPED, {"refs": order_refs, "since": since}).all()
 
 
+_UNASKED = select(orders.c.order_ref).where(
+    _THESE,
+    orders.c.plan_hash.is_(None),
+    or_(
+        orders.c.paid_minor.is_(None),
+        exists().where(moves.c.order_ref == orders.c.order_ref, moves.c.reason_code == ReasonCode.WANTED_BACK),
+    ),
+)
+
+
+@repeating
+def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:
+    """Withdraw the approval of orders that a person wants to take back, whatever becomes of that."""
+    with ledger.transaction(()) as connection:
+        mover = OrderMover(ledger, connection, order_refs)
+        for ref in order_refs:
+            mover.change(OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()))
+            mover.audit(ref, mover.state(ref), mover.state(ref), because(ReasonCode.WANTED_BACK))
+        mover.write()
+
+
+def needing_a_person(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
+    """Those without an approval that no yes given beforehand renews: unpaid orders, and what a person took back."""
+    return {row["order_ref"] for some in chunked(order_refs) for row in ledger.rows(_UNASKED, {"refs": some})}
+
+
 Parts = dict[str, dict[str, str]]
 _OF = select(parts).where(one_of(parts.c.part_of, "refs"))
 _WHOLES = select(parts.c.order_ref, parts.c.part_of).where(one_of(parts.c.order_ref, "refs")).distinct()

@@ -29,7 +29,7 @@ from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
-from domain.effects import OPEN, TAKING_BACK, Action
+from domain.effects import OPEN, Action
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, as_text, due, due_while_paused
 from domain.messages import MessageKind, alert
 from domain.orders import OrderRequest
@@ -157,17 +157,15 @@ def unfinished_of(ledger: Ledger, batch_id: str) -> Unfinished:
 def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> SortedOrders:
     """The orders that may go on without asking: the approval of their plan stands, and no person is waited for.
 
-    Left out: orders that are held, refused or unknown, that another batch has planned since, or that a person ever
-    tried to take back, also in vain. Orders in a cart are ordered by a person's command alone, since the cart may have
-    been changed; once ordered, they go on.
+    Left out: orders that are held, refused or unknown, that another batch has planned since, or that a person refused
+    or took back. Orders in a cart are ordered by a person's command alone, since the cart may have been changed; once
+    ordered, they go on.
     """
     work = SortedOrders()
-    effects = ledger.effects_of(order_refs, Action.CART, *TAKING_BACK)
-    carted = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
-    unwanted = {one.order_ref for one in effects if one.action in TAKING_BACK}
+    carted = {one.order_ref for one in ledger.effects_of(order_refs, Action.CART) if one.status in COUNTS_AS_SPENT}
     for order in ledger.each_order(order_refs):
         ref = order.order_ref
-        if order.batch_id != batch_id or order.plan_hash is None or ref in unwanted:
+        if order.batch_id != batch_id or order.plan_hash is None:
             work.over.append(ref)
         elif order.state in BEGUN and order.order_id is not None and order.shipment_order_id is None:
             work.under_way.append(ref)

@@ -9,8 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.overview import standing_of
-from connectors.ledger.plans import approved_by, drop, plan_hash
+from connectors.ledger.plans import approved_by, drop, needing_a_person, plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits, line_of
 from connectors.ledger.store import Ledger
 from domain.decisions import FINE, Verdict, held
@@ -44,6 +43,7 @@ from tasks.engine.resources import Resources
 from tasks.snapshot import snapshot_orders, snapshot_plan
 
 SHIPPABLE = (OrderState.PAID, OrderState.HELD)
+WAITING = (OrderState.ORDERED, *SHIPPABLE)
 
 
 class BatchRun:
@@ -346,12 +346,11 @@ class BatchRun:
         ledger.change([order.stays(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
 
     def _hold_unasked(self, refs: Collection[str]) -> None:
-        """Hold unpaid orders without an approval that stands, which no run could ask about: no claim takes them."""
+        """Hold orders without an approval that stands, which no run could ask about: no claim takes them."""
         ledger = self.resources.ledger
-        unpaid = [ref for ref, one in standing_of(ledger, order_refs=refs).items() if one.state is OrderState.ORDERED]
         why = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
-        unasked = [one for one in ledger.each_order(unpaid) if one.plan_hash is None]
-        ledger.change([one.held(outranking([one.why, why])) for one in unasked])
+        unasked = ledger.each_order(needing_a_person(ledger, refs))
+        ledger.change([one.held(outranking([one.why, why])) for one in unasked if one.state in WAITING])
 
     def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
         """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""

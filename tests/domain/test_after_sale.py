@@ -16,6 +16,7 @@ from domain.after_sale import (
     RefundOption,
     RefundState,
     choose_reason,
+    is_for_all,
     judge_cancel,
     order_state_after,
     part_name,
@@ -227,3 +228,13 @@ def test_a_return_says_what_to_do() -> None:
 def test_how_an_order_is_cancelled(state: OrderState, way: CancelWay, *, ordered: bool, paid: bool) -> None:
     """Closed while unpaid, asked back while unshipped, else left to a person."""
     assert judge_cancel(state, ordered=ordered, paid=paid)[0] is way
+
+
+def test_what_was_asked_for_all_goods_is_told_from_a_compensation() -> None:
+    """Also line by line; of refunds of one part the newest counts, and whatever became of it."""
+    first, second = (refund(RefundState.REFUSED, part=str(n), lines=(n,), goods_amount=Money(15)) for n in (1, 2))
+    small = replace(first, goods_amount=Money(2), number=2)
+    asked = [[first, second], [first], [refund(goods_amount=Money(14))], [refund(goods_amount=Money(15))]]
+    answers = [is_for_all(ones, paid=Money(30), lines=[1, 2]) for ones in (*asked, [first, second, small], [])]
+    assert answers == [True, False, False, True, True, False]
+    assert not is_for_all([first, replace(second, goods_amount=Money(2)), small], paid=Money(30), lines=[1, 2])

@@ -636,14 +636,27 @@ MUTANTS = (
     Mutant(
         name="night-pays-after-a-no",
         means="somebody says no to an order that is not paid yet, and the night pays it whatever it costs",
-        edits=(Edit(file=BOOK_TASK, old="else not beforehand or order.paid_minor is not None", new="else True"),),
+        edits=(Edit(file=BOOK_TASK, old="else order.order_ref not in unasked", new="else True"),),
         found_by="tests/simulation/test_not_wanted.py::test_only_a_person_s_yes_pays_it_after_that",
     ),
     Mutant(
         name="cancelled-in-vain-is-paid",
         means="somebody cancels an order, the service does not take it, and the night pays the order",
-        edits=(Edit(file=CANCELLING, old="for ref in unpaid])", new="for ref in ()])"),),
+        edits=(Edit(file=CANCELLING, old="for ref in wanted_back if", new="for ref in () if"),),
         found_by="tests/simulation/test_not_wanted.py::test_only_a_person_s_yes_pays_it_after_that",
+    ),
+    Mutant(
+        name="asked-back-in-vain-is-booked",
+        means="somebody cancels a paid order or asks for all its money, in vain, and the night books and ships it",
+        edits=(
+            Edit(
+                file="connectors/ledger/plans.py",
+                old="moves.c.reason_code == ReasonCode.WANTED_BACK)",
+                new="orders.c.state == '')",
+            ),
+        ),
+        found_by="tests/simulation/test_not_wanted.py::"
+        "test_what_was_paid_and_asked_back_in_vain_is_booked_by_a_person_s_yes_alone",
     ),
     Mutant(
         name="tolerance-passes-the-approval-limit",

@@ -404,6 +404,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.PAST_CANCELLING: refunded(6 * DAY_S, tracked, cancelled),
     R.MONEY_NOT_ASKED_BACK: refunded(refusing(REASONS), cancelled),
     R.FREIGHT_STAYS_BOOKED: refunded(cancelled),
+    R.WANTED_BACK: refunded(cancelled),
     R.NOT_CANCELLED: played(cancelled_as_it_is_paid, ALIBABA, faults={Call.PAY: [Fault(Kind.SLOW, 25)]}),
     R.EFFECT_NOT_DONE: refunded(
         refusing(REFUND), flow_run(request_refund, order_ref="R-1", reason="101", only_show=False)

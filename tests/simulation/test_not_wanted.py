@@ -1,19 +1,22 @@
-"""A person says no to an order that is ordered and unpaid, or tries to cancel it: no night pays it by itself."""
+"""A person says no to an order, cancels it, or asks for all its money back: no night pays or books it by itself."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from connectors.marketplaces.refusals import ORDER_STATUS_ERROR
+from domain.marketplace import Marketplace
 from sandbox.control import books
 from tests.simulation.episode import NO_QUERY
 from tests.simulation.scene import Scene, refuses
-from tests.simulation.scripts import HOUR_S, Script, buy, cancel, decline, steps
+from tests.simulation.scripts import HOUR_S, Script, asking, buy, cancel, decline, follow, read_again, settle, steps
 from tests.simulation.stage import Stage, stage
 
-CANCEL = "/open/purchase/cancel"
+CANCEL, REASONS = "/open/purchase/cancel", "/v2/taobao/order/refund/render"
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +37,34 @@ async def cancel_in_vain(scene: Scene) -> None:
     scene.hears()
 
 
+async def paid_alone(scene: Scene) -> None:
+    """The run ends as it has sent the payment, which arrives."""
+    scene.dies_once_sent("R-1:pay")
+    await scene.buys()
+    await asyncio.sleep(HOUR_S)
+    await settle(scene)
+    await read_again(scene)
+
+
+async def paid_by_a_person(scene: Scene) -> None:
+    order = scene.world.books.orders[str(scene.database.orders()["R-1"].order_id)]
+    scene.world.books.receive(order, order.amount_fen, scene.world.now(), "console")
+
+
+async def cancel_while_no_refund_is_taken(scene: Scene) -> None:
+    scene.hears(refuses(REASONS, ORDER_STATUS_ERROR, "no"))
+    await cancel(scene)
+    scene.hears()
+
+
 async def night(scene: Scene) -> None:
     """The schedule runs the same file, with a yes given beforehand."""
     await scene.buys(ask=False)
 
 
-def left(made: Stage, *then: Script | float, **settings: object) -> tuple[str, int]:
+def left(made: Stage, *then: Script | float, at: Marketplace = Marketplace.TAOBAO, **settings: Any) -> tuple[str, int]:
     """The order's state after that, and how often it was paid."""
-    scene = Scene(made, **settings)  # type: ignore[arg-type]
+    scene = Scene(made, at, **settings)
     scene.run(steps(*then)(scene))  # type: ignore[arg-type]
     assert scene.found == []
     [order] = books(scene.sandbox, NO_QUERY, b"")["orders"]
@@ -51,6 +74,31 @@ def left(made: Stage, *then: Script | float, **settings: object) -> tuple[str, i
 @pytest.mark.parametrize("no", [decline, cancel_in_vain])
 @pytest.mark.parametrize("counts_freight", [False, True])
 def test_only_a_person_s_yes_pays_it_after_that(made: Stage, no: Script, *, counts_freight: bool) -> None:
-    settings = {"approval_limit_cny": "1000000", "approval_counts_freight": counts_freight}
+    settings: dict[str, Any] = {"approval_limit_cny": "1000000", "approval_counts_freight": counts_freight}
     assert left(made, ordered_alone, no, HOUR_S, night, HOUR_S, night, **settings) == ("held", 0)
     assert left(made, ordered_alone, no, HOUR_S, night, HOUR_S, buy, **settings) == ("booked", 1)
+
+
+REFUSED_REFUND = steps(asking(description="拒绝"), 5 * HOUR_S, follow)
+
+
+@pytest.mark.parametrize("taken_back", [cancel_while_no_refund_is_taken, REFUSED_REFUND])
+@pytest.mark.parametrize("counts_freight", [False, True])
+def test_what_was_paid_and_asked_back_in_vain_is_booked_by_a_person_s_yes_alone(
+    made: Stage, taken_back: Script, *, counts_freight: bool
+) -> None:
+    settings: dict[str, Any] = {"approval_limit_cny": "1000000", "approval_counts_freight": counts_freight}
+    begun = (paid_alone, HOUR_S, taken_back, HOUR_S, night, HOUR_S, night)
+    assert left(made, *begun, **settings) == ("held", 1)
+    assert left(made, *begun, HOUR_S, buy, **settings) == ("booked", 1)
+
+
+def test_an_order_that_was_cancelled_in_vain_and_is_paid_all_the_same_is_not_booked_by_a_night(made: Stage) -> None:
+    begun = (ordered_alone, cancel_in_vain, paid_by_a_person, HOUR_S, night, HOUR_S, night)
+    assert left(made, *begun) == ("held", 1)
+    assert left(made, *begun, HOUR_S, buy) == ("booked", 1)
+
+
+def test_nor_is_one_paid_whose_marketplace_has_no_cancelling(made: Stage) -> None:
+    """It closes by itself, unless it is paid."""
+    assert left(made, ordered_alone, cancel, HOUR_S, night, at=Marketplace.POIZON) == ("held", 0)

@@ -18,7 +18,7 @@ from cli import running
 from cli.running import with_follow_ups
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import put_rows
+from connectors.ledger.plans import put_rows, take_back
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -105,7 +105,7 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
     )
     put_rows(ledger, [plan("in-a-cart"), begun("not-cancelled", state="ordered")])
     began(ledger, "in-a-cart", Action.CART, EffectStatus.DONE, part="line-1")
-    began(ledger, "not-cancelled", Action.CANCEL, EffectStatus.UNSENT)
+    take_back(ledger, ["not-cancelled"])
     orders = all_orders(ledger)
     work = sort_approved(ledger, "batch", list(orders))
     assert work.approved == {"approved": "h"}
