@@ -29,6 +29,7 @@ from connectors.foreign import words_of
 from deployments.prefect_patches import RetryWhenBusy, copy_template, saving_template
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
     from uvicorn import Server
 
 IDLE_S = 60.0
@@ -38,6 +39,9 @@ IDENTITY = "x-sourcing-server"
 
 NOT_OURS = 75
 """The exit code of a process that found another one at work."""
+
+FIRST_ASKED = ("/admin", "/csrf-token", "/flows", "/flow_runs", "/events", "/logs", "/artifacts")
+"""The prefixes of Prefect's routers that a run of a command asks."""
 
 LOCK, NOTE, COMMANDS = "server.lock", "server.json", "commands.lock"
 
@@ -160,13 +164,12 @@ def serve(folder: Path, host: str, port: int) -> None:
 def _serve(folder: Path, host: str, port: int) -> None:
     gc.disable()  # importing makes much and leaves little behind: collecting takes a fifth of the start
     import uvicorn
-    from prefect.server.api.server import create_app
 
     records = folder / "prefect.db"
     is_new = str(records) in os.environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL", "") and not records.exists()
     if is_new:
         copy_template(records)
-    app = RetryWhenBusy(create_app(final=True))
+    app = RetryWhenBusy(_prefect_app())
     identity = uuid.uuid4().hex
     config = uvicorn.Config(
         saving_template(app, records) if is_new else app,
@@ -184,6 +187,19 @@ def _serve(folder: Path, host: str, port: int) -> None:
         server.run(sockets=[place])
     if not server.started:
         raise SystemExit("Prefect's server did not start")
+
+
+def _prefect_app() -> ASGIApp:
+    """Prefect's server, made and first asked with half of the CPU that it takes otherwise."""
+    from prefect.server.api import server
+    from prefect.settings import Settings
+
+    gc.freeze()  # Prefect collects once it has made the app
+    Settings.hash_key = lambda _: ""  # type: ignore[method-assign,assignment] # the key of a cache, in which there is one app
+    # FastAPI makes all routes of a router to know whether one of them is asked, and goes on with the next router
+    in_turn = sorted(server.API_ROUTERS, key=lambda one: one.prefix not in FIRST_ASKED)
+    server.API_ROUTERS = tuple(in_turn)  # type: ignore[assignment]
+    return server.create_app(final=True)
 
 
 def _end_when_idle(server: Server, folder: Path) -> None:
