@@ -16,13 +16,15 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+import yaml
+
 from benchmarks import shop
-from benchmarks.processes import Cost, end_server, measured, service, used_bytes
+from benchmarks.processes import ROOT, Cost, end_server, measured, service, used_bytes
 
 PAST = "past"
 TO_THE_DOOR_D = (2, 2, 4, 6, 6)
@@ -34,12 +36,24 @@ LARGEST_FILE = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Of one command: seconds of CPU and of the clock, peak MiB, and when the service had its first call."""
+    """Of one command: seconds of CPU and of the clock, peak MiB, MB written, when the service had its first call."""
 
     cpu_s: float
     seconds: float
     peak_mib: float
+    written_mb: float = 0.0
     first_call_s: float = 0.0
+
+
+def scheduled(inbox: Path) -> list[tuple[str, str]]:
+    """The entrypoint and the parameters of each deployment with an active schedule."""
+    return [
+        (one["entrypoint"], json.dumps(given | ({"inbox": str(inbox)} if "inbox" in given else {})))
+        for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+        for when in one["schedules"]
+        if when.get("active", True)
+        for given in (one["parameters"] | when.get("parameters", {}),)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +73,35 @@ class Installation:
         return {"XPORTCN_BASE_URL": self.url, "SOURCING_DATA_DIR": str(self.data)}
 
     def sourcing(self, *words: str | Path) -> Seen:
+        return self._played("cli.main", *words)
+
+    def night(self) -> Seen:
+        """All that prefect.yaml schedules, once, each as a process of its own; its memory is that of the largest."""
+        (self.data / "inbox").mkdir(exist_ok=True)
+        parts = [self._played("benchmarks.ageing", "play", *words) for words in scheduled(self.data / "inbox")]
+        return Seen(
+            cpu_s=sum(one.cpu_s for one in parts),
+            seconds=sum(one.seconds for one in parts),
+            peak_mib=max(one.peak_mib for one in parts),
+            written_mb=sum(one.written_mb for one in parts),
+        )
+
+    def _played(self, *command: str | Path) -> Seen:
         """A command as a process of its own, and Prefect's server too, which is not counted."""
         shop.control(self.url, "PUT", "_bench/record", {"file": ""})
         try:
-            cost = self._done(["cli.main", *words])
+            cost = self._done([*command])
         finally:
             end_server(self.data)
         sums = shop.end(self.url, 1)
         first_call_s = sums["first"] - cost.started if sums["calls"] else 0.0
-        return Seen(cpu_s=cost.cpu_s, seconds=cost.seconds, peak_mib=cost.peak_mib, first_call_s=first_call_s)
+        return Seen(
+            cpu_s=cost.cpu_s,
+            seconds=cost.seconds,
+            peak_mib=cost.peak_mib,
+            written_mb=cost.written_mb,
+            first_call_s=first_call_s,
+        )
 
     def read(self, name: str) -> Seen:
         """A read without what its process takes to start; its memory is that of the process."""
@@ -124,8 +158,8 @@ def _head(options: argparse.Namespace, *both: Installation) -> None:
     sizes = ", ".join(f"{one.name} {used_bytes(one.data / 'ledger.db') / 1e6:,.0f} MB" for one in both)
     print(f"{options.nights:,} nights of {options.orders:,} orders, {options.open:,} open; ledgers: {sizes}")
     print(f"Load {os.getloadavg()[0]:.1f}. CPU and wall in seconds, memory in MiB, each young and aged\n")
-    print("| command | CPU | | × | wall | | memory | | first call | | bar |")
-    print(f"|{'---|' * 11}", flush=True)
+    print("| command | CPU | | × | wall | | memory | | MB written | | first call | | bar |")
+    print(f"|{'---|' * 13}", flush=True)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -198,6 +232,8 @@ def commands(folder: Path) -> list[Command]:
         into("export", "", 500),
         *(reading(name) for name in ('Snapshots.table("orders")', "one order by key")),
         sourcing("costs", "costs", "--json", mib=500),
+        Command("a night", lambda one, _: one.night(), None, 500),
+        Command("a night with nothing new", lambda one, _: one.night(), None, 500),
     ]
 
 
@@ -210,7 +246,7 @@ def measured_row(command: Command, young: Installation, aged: Installation, repe
 
 
 def middle(several: Sequence[Seen]) -> Seen:
-    figures = ("cpu_s", "seconds", "peak_mib", "first_call_s")
+    figures = [field.name for field in fields(Seen)]
     return Seen(**{name: median(getattr(one, name) for one in several) for name in figures})
 
 
@@ -226,6 +262,7 @@ def row(command: Command, young: Seen, aged: Seen) -> str:
         *(command.name, f"{young.cpu_s:.3g}", f"{aged.cpu_s:.3g}", f"{times:.2f}"),
         *(f"{one.seconds:.3g}" for one in (young, aged)),
         *(f"{one.peak_mib:.0f}" for one in (young, aged)),
+        *(f"{one.written_mb:.2g}" for one in (young, aged)),
         *(*calls, bar),
     ]
     return f"| {' | '.join(cells)} |"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cli.running import run_flow
 from connectors.callbacks.figures import MetricsCollector
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.overview import happened, pulse
@@ -163,8 +164,21 @@ READS: dict[str, Callable[[Ledger, MetricsCollector, Path], object]] = {
 }
 
 
+def play(entrypoint: str, parameters: str) -> None:
+    """A run of a deployment, with the folder's own Prefect server."""
+
+    async def played() -> None:
+        from prefect.flows import load_flow_from_entrypoint  # beside the start of its server
+
+        await load_flow_from_entrypoint(entrypoint)(**json.loads(parameters))
+
+    run_flow(played)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "read":
         read(sys.argv[2])
+    elif sys.argv[1] == "play":
+        play(*sys.argv[2:])
     else:
         age(Path(sys.argv[1]), int(sys.argv[2]))

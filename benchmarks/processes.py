@@ -21,12 +21,13 @@ OURS = ("XPORTCN_", "SOURCING_", "PREFECT_")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Of one process, from its start (monotonic) to its end: seconds, CPU seconds (user and system), peak MiB."""
+    """Of one process, from its start (monotonic) to its end: seconds, CPU seconds (user and system), peak MiB, MB."""
 
     started: float
     seconds: float
     cpu_s: float
     peak_mib: float
+    written_mb: float
     code: int
 
 
@@ -58,6 +59,7 @@ def measured(arguments: Sequence[str | Path], settings: Mapping[str, str], outpu
         seconds=time.monotonic() - started,
         cpu_s=usage.ru_utime + usage.ru_stime,
         peak_mib=usage.ru_maxrss / 1024,
+        written_mb=usage.ru_oublock * 512 / 1e6,
         code=process.returncode,
     )
 
