@@ -152,6 +152,13 @@ class Nothing(Request):
     """A request without parameters."""
 
 
+class PagedRequest(Request):
+    """Base of requests for a page of a list, where the contract names its number and size so."""
+
+    page_no: int
+    page_size: int
+
+
 def alias(*names: str) -> AliasChoices:
     """The spellings under which a field may arrive: the contract's misspelt one and its likely correction."""
     return AliasChoices(*names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -10,19 +9,15 @@ from connectors.marketplaces.browsing import Browser, Image, refuse_filters
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.errors import Misconfigured
-from connectors.xportcn.operations import ReadCall, taobao_product
+from connectors.xportcn.operations import taobao_product
+from connectors.xportcn.operations.operation import ASSUMED
 from connectors.xportcn.wire import unix_ms
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Offer, OfferSummary, Sort
 
-RECOMMENDED = ReadCall(
-    **{one.name: getattr(taobao_product.HOT, one.name) for one in fields(taobao_product.HOT)}
-    | {
-        "path": "/open/product/recommend",
-        "request": taobao_product.RecommendRequest,
-        "response": taobao_product.RecommendedPage,
-    }
+RECOMMENDED = taobao_product.GROUP(1, taobao_product.HOT.title, "POST /open/product/recommend", ASSUMED).read(
+    taobao_product.RecommendRequest, taobao_product.RecommendedPage
 )
 NO_SUCH_PATH = (404, 405)
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
@@ -100,7 +95,8 @@ class TaobaoBrowser(Browser):
     async def _recommended(self, filters: Filters) -> Hits:
         """Best sellers by the path of a public client of the service, which has neither categories nor a total."""
         request = taobao_product.RecommendRequest(page_no=filters.page, page_size=filters.page_size)
-        return _hits(await self._client.read(RECOMMENDED, request))
+        page = await self._client.read(RECOMMENDED, request)
+        return _hits(page)
 
     async def _listed(self, filters: Filters, *, shop_id: str = "", changed_since: datetime | None = None) -> Hits:
         request = taobao_product.SpuPageRequest(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from connectors.snapshots.tables.shared import OUR_CLOCK, SERVICE_CLOCK, shared, variant
+from connectors.snapshots.tables.shared import SERVICE_CLOCK, moment, shared, variant
 from connectors.snapshots.tables.table import (
     COUNT,
     FLAG,
     ID,
     MAYBE_COUNT,
-    MOMENT,
     TEXT,
     TEXTS,
-    TIME,
     Column,
     or_none,
     table,
@@ -36,19 +32,11 @@ CALLBACKS = table(
             source="the receiver",
             example="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         ),
-        "received_at": Column(
-            MOMENT,
-            "When it was posted first.",
-            unit=OUR_CLOCK,
-            source="the receiver",
-            example=datetime(2026, 11, 26, 9, 30, tzinfo=UTC),
-        ),
-        "sent_at": Column(
-            TIME,
+        "received_at": moment("When it was posted first.", source="the receiver"),
+        "sent_at": moment(
             "When the service says that it was sent.",
-            unit=SERVICE_CLOCK,
+            clock=SERVICE_CLOCK,
             source="message: `timestamp`",
-            example=datetime(2026, 11, 26, 9, 29, 59, tzinfo=UTC),
             null="the message does not say; a parcel's never does",
         ),
         "times": Column(
@@ -116,14 +104,7 @@ PARCELS_RECEIVED = table(
         ),
         "marketplace": variant("marketplace", kind=TEXT, null="never", get="order.marketplace"),
         "order_id": variant("order_id", null="never", get="order.order_id"),
-        "told_at": Column(
-            MOMENT,
-            "When its message came.",
-            unit=OUR_CLOCK,
-            source="the receiver",
-            example=datetime(2026, 11, 26, 9, 30, tzinfo=UTC),
-            get="message.received_at",
-        ),
+        "told_at": moment("When its message came.", source="the receiver", get="message.received_at"),
         "inspection": Column(
             ID,
             "`passed`, `failed` (any word that does not say that it passed), `not_said`.",

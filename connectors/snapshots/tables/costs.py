@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.snapshots.tables.shared import COLUMNS, MINOR_UNITS, amount, shared, variant
+from connectors.snapshots.tables.shared import COLUMNS, MINOR_UNITS, amount, currency_of, shared, variant
 from connectors.snapshots.tables.table import ID, MAYBE_COUNT, MAYBE_MINOR, MINOR, TEXT, Column, table
 
 COMPUTED = "`sourcing costs`"
@@ -90,9 +90,8 @@ LANDED_COSTS = table(
             source=COMPUTED,
             example=1350,
         ),
-        "freight_currency": Column(
-            TEXT,
-            "Currency of the freight (ISO 4217).",
+        "freight_currency": currency_of(
+            "the freight",
             source="booking answer",
             example="USD",
             null="there is no freight, or it is not known: see `problem`",
@@ -104,12 +103,8 @@ LANDED_COSTS = table(
             source=COMPUTED,
             example="value",
         ),
-        "landed_currency": Column(
-            TEXT,
-            "Currency of the merchant's books (ISO 4217).",
-            source="SOURCING_CURRENCY, or `--currency`",
-            example="EUR",
-            null="none is named",
+        "landed_currency": currency_of(
+            "the merchant's books", source="SOURCING_CURRENCY, or `--currency`", example="EUR", null="none is named"
         ),
         "landed_goods_minor": _landed("`goods_minor`, converted.", 1122),
         "landed_postage_minor": _landed("`postage_minor`, converted.", 90),

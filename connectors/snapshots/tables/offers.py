@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from connectors.snapshots.tables.shared import NOT_FILLED, NOT_STATED, OUR_CLOCK, amount, shared, variant
+from connectors.snapshots.tables.shared import NOT_FILLED, NOT_STATED, amount, currency_of, moment, shared, variant
 from connectors.snapshots.tables.table import (
     COUNT,
     FLAG,
@@ -13,7 +12,6 @@ from connectors.snapshots.tables.table import (
     MAYBE_TEXTS,
     TEXT,
     TEXTS,
-    TIME,
     VOLUME_PRICES,
     Column,
     Row,
@@ -24,12 +22,9 @@ from connectors.snapshots.tables.table import (
 from domain.offers import FreightQuote, FreightService, Offer, Sku, volume_prices_of
 
 SINCE_VERSION_2 = "the row was written before version 2 of this table"
-QUOTED_AT = Column(
-    TIME,
+QUOTED_AT = moment(
     "When it was quoted. `snapshot_at` is the nearest time that is known.",
-    unit=OUR_CLOCK,
     source="not filled",
-    example=datetime(2026, 11, 2, 3, 4, 4, tzinfo=UTC),
     null=NOT_FILLED,
     get=unfilled,
 )
@@ -85,12 +80,8 @@ OFFERS = table(
             example=2910,
             get="sku.price.minor",
         ),
-        "currency": Column(
-            ID,
-            "Currency of the prices (ISO 4217).",
-            source="product answer; yuan where it names none",
-            example="CNY",
-            get="sku.price.currency",
+        "currency": currency_of(
+            "the prices", source="product answer; yuan where it names none", get="sku.price.currency"
         ),
         "stock": Column(
             COUNT,
@@ -158,12 +149,9 @@ OFFERS = table(
                 for step in volume_prices_of(seen.offer, seen.sku)
             ],
         ),
-        "seen_at": Column(
-            TIME,
+        "seen_at": moment(
             "When a batch or a catalogue crawl read it, or noticed that it is gone.",
-            unit=OUR_CLOCK,
             source="batch, crawl",
-            example=datetime(2026, 11, 2, 3, 4, 2, tzinfo=UTC),
             null="a batch of an earlier version read it: then `snapshot_at` is the nearest time",
             get="offer.seen_at",
         ),
@@ -264,12 +252,8 @@ FREIGHT_QUOTES = table(
             example=2160,
             get="service.price.minor",
         ),
-        "currency": Column(
-            ID,
-            "Currency of the price (ISO 4217).",
-            source="freight answer: the amount's currency",
-            example="USD",
-            get="service.price.currency",
+        "currency": currency_of(
+            "the price", source="freight answer: the amount's currency", example="USD", get="service.price.currency"
         ),
         "min_days": Column(
             COUNT,

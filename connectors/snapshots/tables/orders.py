@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, OUR_CLOCK, amount, shared, variant
+from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, amount, currency_of, moment, shared, variant
 from connectors.snapshots.tables.table import (
     ID,
     MAYBE_COUNT,
     MINOR,
     TEXT,
-    TIME,
     Column,
     or_none,
     table,
@@ -82,9 +81,8 @@ ORDERS = table(
             example=2160,
             get=lambda order: order.freight_minor or 0,
         ),
-        "freight_currency": Column(
-            TEXT,
-            "Currency of `freight_minor` (ISO 4217).",
+        "freight_currency": currency_of(
+            "`freight_minor`",
             source="answer of the freight preview",
             example="USD",
             null="nothing is booked, and no freight waits for a yes",
@@ -105,25 +103,16 @@ ORDERS = table(
             example="一号仓, 广东省 深圳市 宝安区 福永街道1号",
             null="the order is not made, was found later without an answer, or an earlier program made it",
         ),
-        "created_at": Column(
-            TIME,
+        "created_at": moment(
             "When the order was made at the marketplace: when its answer came, or, where the order was found later "
             "without one, when the service says that it was made.",
-            unit="UTC, this machine's clock, or the service's of an order found later",
+            clock="UTC, this machine's clock, or the service's of an order found later",
             source="ledger",
-            example=datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC),
             null="the marketplace has not made the order, as far as is known",
             get="ordered_at",
         ),
         **shared("paid_at", "booked_at"),
-        "updated_at": Column(
-            TIME,
-            "When the ledger last wrote something to the order.",
-            unit=OUR_CLOCK,
-            source="ledger",
-            example=CHANGED_AT,
-            null="never",
-        ),
+        "updated_at": moment("When the ledger last wrote something to the order.", source="ledger", null="never"),
         "shop": Column(
             TEXT,
             "The shop that the order is of, by the profile that read its file.",
@@ -235,12 +224,9 @@ OUTCOMES = table(
             get="paid.minor",
         ),
         **shared("currency"),
-        "finished_at": Column(
-            TIME,
+        "finished_at": moment(
             "When the ledger last wrote something to the order; it may go on from there.",
-            unit=OUR_CLOCK,
             source="ledger",
-            example=CHANGED_AT,
             null="never",
             get="updated_at",
         ),

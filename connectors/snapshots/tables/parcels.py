@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from connectors.snapshots.tables.shared import OUR_CLOCK, SERVICE_CLOCK, amount, shared, variant
-from connectors.snapshots.tables.table import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column, or_none, table
+from connectors.snapshots.tables.shared import SERVICE_CLOCK, amount, currency_of, moment, shared, variant
+from connectors.snapshots.tables.table import COUNT, ID, TEXT, TEXTS, Column, or_none, table
 from domain.service_orders import ShipmentItem, TraceStatus
 
 
@@ -73,21 +72,17 @@ SHIPMENTS = table(
             example=2160,
             get=lambda order: order.shipment.fee.minor if order.shipment.fee else 0,
         ),
-        "currency": Column(
-            TEXT,
-            "Currency of the fee (ISO 4217).",
+        "currency": currency_of(
+            "the fee",
             source="booking answer: `orderFee`",
             example="USD",
             null="the fee was not given",
             get=lambda order: order.shipment.fee.currency if order.shipment.fee else None,
         ),
         "booked_at": variant("booked_at", null="never"),
-        "parcel_reported_at": Column(
-            TIME,
+        "parcel_reported_at": moment(
             "When a parcel from a seller was last reported to the warehouse.",
-            unit=OUR_CLOCK,
             source="ledger: the answer to the call",
-            example=datetime(2026, 11, 4, 3, 4, 5, tzinfo=UTC),
             null="none was reported, or an earlier program reported it",
         ),
     },
@@ -146,12 +141,10 @@ TRACKING_EVENTS = table(
             source="ledger",
             example=4,
         ),
-        "occurred_at": Column(
-            MOMENT,
+        "occurred_at": moment(
             "When the carrier scanned it.",
-            unit=f"{SERVICE_CLOCK} (times without a zone are China's)",
+            clock=f"{SERVICE_CLOCK} (times without a zone are China's)",
             source="tracking answer",
-            example=datetime(2026, 12, 4, 17, 12, 47, tzinfo=UTC),
         ),
         "status": Column(
             ID,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, amount, variant
-from connectors.snapshots.tables.table import COUNT, ID, MOMENT, TEXT, Column, table
+from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, amount, currency_of, moment, variant
+from connectors.snapshots.tables.table import COUNT, ID, TEXT, Column, table
 from domain.differences import Finding, FindingKind
 from domain.marketplace import Marketplace
 
@@ -81,20 +80,12 @@ RECONCILIATION = table(
             get=lambda finding: finding.seen_amount.minor if finding.seen_amount else 0,
             as_seen=True,
         ),
-        "currency": Column(
-            TEXT,
-            "Currency of both amounts (ISO 4217).",
-            source="the order's",
-            example="CNY",
-            null="it is not about an amount: both are 0",
-            get=_currency,
+        "currency": currency_of(
+            "both amounts", source="the order's", null="it is not about an amount: both are 0", get=_currency
         ),
-        "since": Column(
-            MOMENT,
+        "since": moment(
             "From when on the run compared orders: the start of a day of the merchant's time zone.",
-            unit="UTC, this machine's clock",
             source="the run's `--since-days`",
-            example=datetime(2026, 10, 2, 16, 0, 0, tzinfo=UTC),
         ),
         "findings": Column(
             COUNT,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, OUR_CLOCK, SERVICE_CLOCK, amount, shared
-from connectors.snapshots.tables.table import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column, or_none, table
+from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, SERVICE_CLOCK, amount, moment, shared
+from connectors.snapshots.tables.table import COUNT, ID, TEXT, TEXTS, Column, or_none, table
 from domain.after_sale import RefundKind, RefundState
 
 REFUND_KEY = Column(
@@ -116,21 +115,13 @@ REFUNDS = table(
             null="no return parcel is named",
             get=or_none("tracking_number"),
         ),
-        "asked_at": Column(
-            TIME,
+        "asked_at": moment(
             "When the answer came that the service took it on.",
-            unit=OUR_CLOCK,
             source="ledger",
-            example=datetime(2026, 11, 3, 8, 0, 0, tzinfo=UTC),
             null="it is not known to have reached the service",
         ),
-        "settled_at": Column(
-            TIME,
-            "When a run first saw that it was over.",
-            unit=OUR_CLOCK,
-            source="ledger",
-            example=datetime(2026, 11, 5, 8, 0, 0, tzinfo=UTC),
-            null="it was never seen to be over",
+        "settled_at": moment(
+            "When a run first saw that it was over.", source="ledger", null="it was never seen to be over"
         ),
     },
     owners="orders",
@@ -147,12 +138,10 @@ REFUND_EVENTS = table(
             COUNT, "Place in the service's list.", unit="1, 2, 3 …", source="refund as the service shows it", example=2
         ),
         "refund_id": replace(REFUND_ID, null="never", get=""),
-        "occurred_at": Column(
-            MOMENT,
+        "occurred_at": moment(
             "When it happened.",
-            unit=f"{SERVICE_CLOCK} (times without a zone are China's)",
+            clock=f"{SERVICE_CLOCK} (times without a zone are China's)",
             source="refund as the service shows it",
-            example=datetime(2026, 11, 4, 2, 30, 0, tzinfo=UTC),
         ),
         "status": Column(
             TEXT,

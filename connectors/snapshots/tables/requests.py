@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from connectors.snapshots.tables.shared import OUR_CLOCK, amount, shared, variant
-from connectors.snapshots.tables.table import COUNT, FLAG, ID, TEXT, TIME, Column, table
+from connectors.snapshots.tables.shared import amount, currency_of, moment, shared, variant
+from connectors.snapshots.tables.table import COUNT, FLAG, ID, TEXT, Column, table
 from domain.matching import Candidate, Match
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
@@ -152,13 +151,7 @@ CANDIDATES = table(
             example=2910,
             get="candidate.price.minor",
         ),
-        "currency": Column(
-            ID,
-            "Currency of the price (ISO 4217).",
-            source="search answer",
-            example="CNY",
-            get="candidate.price.currency",
-        ),
+        "currency": currency_of("the price", source="search answer", get="candidate.price.currency"),
         "seller_id": variant("seller_id", source="search answer", get="candidate.seller_id"),
         "seller_name": variant(
             "seller_name", source="search answer; only Taobao's names it", get="candidate.seller_name"
@@ -181,12 +174,9 @@ CANDIDATES = table(
             null="never",
             get=lambda one: str(one.match.why),
         ),
-        "decided_at": Column(
-            TIME,
+        "decided_at": moment(
             "When the search was answered. Later runs keep the decision.",
-            unit=OUR_CLOCK,
             source="ledger",
-            example=datetime(2026, 11, 2, 3, 4, 1, tzinfo=UTC),
             null="never for rows written by this version",
             get="match.decided_at",
         ),

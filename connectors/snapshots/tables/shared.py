@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.snapshots.tables.table import COUNT, ID, MINOR, TEXT, TEXTS, TIME, Column, Getter, or_none
+from connectors.snapshots.tables.table import COUNT, ID, MINOR, MOMENT, TEXT, TEXTS, TIME, Column, Getter, or_none
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 
@@ -17,6 +17,13 @@ MINOR_UNITS = "minor units of `currency`"
 NOT_STATED = "never; an empty text where the marketplace gives none"
 *_FIRST, _LAST = Marketplace
 NOT_FILLED = "always: no run fills this column so far"
+A_MOMENT = datetime(2026, 11, 2, 16, 0, 0, tzinfo=UTC)
+
+
+def moment(words: str, *, source: str, null: str = "", clock: str = OUR_CLOCK, get: str | Getter = "") -> Column:
+    """A time by this `clock`; one that may be absent says when (`null`)."""
+    return Column(TIME if null else MOMENT, words, unit=clock, source=source, example=A_MOMENT, null=null, get=get)
+
 
 COLUMNS: Mapping[str, Column] = {
     "order_ref": Column(
@@ -143,21 +150,14 @@ COLUMNS: Mapping[str, Column] = {
         source="booking answer: `logisticNumer`, else the order as the service shows it",
         example=["FARJP2408000105YQ"],
     ),
-    "paid_at": Column(
-        TIME,
+    "paid_at": moment(
         "When the wallet paid.",
-        unit=SERVICE_CLOCK,
+        clock=SERVICE_CLOCK,
         source="order as the service shows it: `payTime` (Taobao, 1688, bigMajor, Poizon), `payDate` (international)",
-        example=datetime(2026, 11, 2, 3, 4, 6, tzinfo=UTC),
         null="not paid, or the service does not tell when",
     ),
-    "booked_at": Column(
-        TIME,
-        "When the booking of the shipment was recorded.",
-        unit=OUR_CLOCK,
-        source="ledger",
-        example=datetime(2026, 11, 2, 3, 4, 8, tzinfo=UTC),
-        null="nothing is booked, as far as is known",
+    "booked_at": moment(
+        "When the booking of the shipment was recorded.", source="ledger", null="nothing is booked, as far as is known"
     ),
     "currency": Column(
         ID, "Currency of the row's amounts (ISO 4217). Orders are bought in yuan only.", source="ledger", example="CNY"
@@ -168,6 +168,12 @@ COLUMNS: Mapping[str, Column] = {
 def amount(words: str, *, source: str, example: int, get: str | Getter = "", as_seen: bool = False) -> Column:
     """An amount of the row, in minor units of its column `currency`."""
     return Column(MINOR, words, unit=MINOR_UNITS, source=source, example=example, get=get, as_seen=as_seen)
+
+
+def currency_of(what: str, *, source: str, example: str = "CNY", null: str = "", get: str | Getter = "") -> Column:
+    """The currency of an amount, where it is not the row's own; one that may be absent says when (`null`)."""
+    words = f"Currency of {what} (ISO 4217)."
+    return Column(TEXT if null else ID, words, source=source, example=example, null=null, get=get)
 
 
 def shared(*names: str, of: str = "") -> dict[str, Column]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, FittingRows, Page, Request, Response, alias
+from connectors.xportcn.models import EffectAnswer, FittingRows, Page, PagedRequest, Request, Response, alias
 from connectors.xportcn.operations import alibaba_order, alibaba_product
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
@@ -84,11 +84,9 @@ class PayAnswer(EffectAnswer):
     error_message: str = ""
 
 
-class OrderPageRequest(Request):
+class OrderPageRequest(PagedRequest):
     """Times are China-time text."""
 
-    page_no: int
-    page_size: int
     order_status: str | None = None
     create_time_start: str | None = None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from connectors.xportcn.models import CheckedAnswer, FittingRows, Page, Request, Response
+from connectors.xportcn.models import CheckedAnswer, FittingRows, Page, PagedRequest, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import Count, Fen, GivenId, Id, MaybeUnixMs, ParcelNumber, Reference, UnixMs, Word, Yuan
@@ -17,12 +17,10 @@ OnlyCny = Literal["CNY"]
 """Amounts are read as yuan, so an answer in another currency does not fit."""
 
 
-class SearchRequest(Request):
+class SearchRequest(PagedRequest):
     """An empty `keyword` matches all. Prices in fen."""
 
     keyword: str
-    page_no: int
-    page_size: int
     category_id: str | None = None
     price_start: int | None = None
     price_end: int | None = None
@@ -169,11 +167,9 @@ class PayAnswer(CheckedAnswer):
     real_pay_amount: Yuan | None = None
 
 
-class OrderListRequest(Request):
+class OrderListRequest(PagedRequest):
     """At most 50 ids or references. Times are UTC milliseconds."""
 
-    page_no: int
-    page_size: int
     request_ids: tuple[str, ...] | None = None
     dist_order_nos: tuple[str, ...] | None = None
     order_status: str | None = None

@@ -11,17 +11,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.xportcn.models import CheckedAnswer, EffectAnswer, Page, Request, Response, alias
+from connectors.xportcn.models import CheckedAnswer, EffectAnswer, Page, PagedRequest, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import Code, CommaText, Fen, GivenId, Id, IdNumber, MaybeChinaTime, ParcelNumber, Word
 from domain.effects import Action
 
 
-class RefundPageRequest(Request):
+class RefundPageRequest(PagedRequest):
     """Times of creation are unix milliseconds."""
 
-    page_no: int
-    page_size: int
     refund_id: str | None = None
     purchase_order_id: str | None = None
     refund_status: int | None = None
@@ -110,24 +108,23 @@ class Rendered(Response):
     refund_order_template: RefundTemplate
 
 
-class SubmitRequest(Request):
-    sub_order_id: str
-    refund_type: int
-    goods_status: int
+class RefundTerms(Request):
+    """What a refund is asked for with, at first and when it is modified."""
+
     reason_id: IdNumber
     refund_fee: Fen
     refund_desc: str | None = Field(None, max_length=200)
     refund_images: CommaText | None = None
 
 
-class ModifyRequest(Request):
+class SubmitRequest(RenderRequest, RefundTerms):
+    """One of the reasons that rendering has answered, and an amount within its bounds."""
+
+
+class ModifyRequest(RefundTerms):
     """Type and goods status stay."""
 
     refund_id: str
-    reason_id: IdNumber
-    refund_fee: Fen
-    refund_desc: str | None = Field(None, max_length=200)
-    refund_images: CommaText | None = None
 
 
 class SubmitAnswer(CheckedAnswer):
@@ -162,10 +159,8 @@ class MessageRequest(Request):
     refund_images: CommaText | None = None
 
 
-class MessagePageRequest(Request):
+class MessagePageRequest(PagedRequest):
     refund_id: str
-    page_no: int
-    page_size: int
 
 
 class Message(Response):

@@ -16,6 +16,7 @@ from connectors.xportcn.models import (
     JsonObjectText,
     JsonText,
     Page,
+    PagedRequest,
     Request,
     Response,
     alias,
@@ -179,11 +180,9 @@ class PayAnswer(EffectAnswer):
     pay_failed_results: tuple[PayFailure, ...] = ()
 
 
-class OrderPageRequest(Request):
+class OrderPageRequest(PagedRequest):
     """Times are unix milliseconds."""
 
-    page_no: int
-    page_size: int
     status: int | None = None
     outer_purchase_id: str | None = None
     purchase_ids: tuple[str, ...] | None = None
@@ -288,11 +287,9 @@ LOGISTICS = GROUP(24, "Get logistics details", "GET /open/order/logistics/detail
 )
 
 
-class OrderListRequest(Request):
+class OrderListRequest(PagedRequest):
     """Times are unix milliseconds."""
 
-    page_no: int
-    page_size: int
     status: int | None = None
     outer_purchase_id: str | None = None
     purchase_order_id: str | None = None

@@ -9,15 +9,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.xportcn.models import FittingRows, JsonText, Page, Request, Response, alias
+from connectors.xportcn.models import FittingRows, JsonText, Page, PagedRequest, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import Count, Fen, GivenId, Id, Word, Yuan
 
 
-class SearchRequest(Request):
+class SearchRequest(PagedRequest):
     keyword: str
-    page_no: int
-    page_size: int
     price_start: Fen | None = None
     price_end: Fen | None = None
     sort: str | None = None
@@ -39,15 +37,11 @@ class SearchPage(Page):
     data: FittingRows[SearchHit] = FittingRows()
 
 
-class HotRequest(Request):
-    page_no: int
-    page_size: int
+class HotRequest(PagedRequest):
     category_id: str | None = None
 
 
-class RecommendRequest(Request):
-    page_no: int
-    page_size: int
+class RecommendRequest(PagedRequest):
     language: str = "zh"
 
 
@@ -66,23 +60,19 @@ class RecommendedPage(Page):
     data: FittingRows[Recommended] = FittingRows()
 
 
-class ImageSearchRequest(Request):
+class ImageSearchRequest(PagedRequest):
     """Exactly one of the two images; `image_base64` is at most 3 MB of picture."""
 
     image_base64: str | None = None
     image_url: str | None = None
-    page_no: int
-    page_size: int
     price_start: Fen | None = None
     price_end: Fen | None = None
     sort: str | None = None
 
 
-class SpuPageRequest(Request):
+class SpuPageRequest(PagedRequest):
     """`modify_time_start` is unix milliseconds."""
 
-    page_no: int
-    page_size: int
     category_id: str | None = None
     shop_id: str | None = None
     modify_time_start: int | None = None

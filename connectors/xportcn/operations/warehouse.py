@@ -37,6 +37,8 @@ class AddressUpsertRequest(Request):
 
 
 class EstimateItem(Request):
+    """Base of the items of all these calls."""
+
     item_id: str
     sku_id: str
     quantity: int
@@ -89,10 +91,7 @@ class RenderAddress(Request):
     zip: str
 
 
-class RenderItem(Request):
-    item_id: str
-    sku_id: str
-    quantity: int
+class RenderItem(EstimateItem):
     price: Fen
     currency: str
 
@@ -132,12 +131,12 @@ class FreightInfo(Request):
     service_category: str
 
 
-class BookingLine(Request):
-    item_id: str
-    sku_id: str
-    quantity: int
+class UpdatedItem(EstimateItem):
     title: str
     image_url: str
+
+
+class BookingLine(UpdatedItem):
     freight_info: FreightInfo
 
 
@@ -178,22 +177,11 @@ class Booking(Response):
     sub_orders: tuple[SubOrder, ...] = ()
 
 
-class BookedParcel(Response):
+class BookedParcel(InternationalLogisticInfo):
     """A parcel of a booking of ours, seen from the order; `order_id` is the booking's."""
 
     order_id: Id = ""
-    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
-    logistic_company_name: str = ""
-    tracking_url: str = ""
     render_id: Id = ""
-
-
-class UpdatedItem(Request):
-    item_id: str
-    sku_id: str
-    quantity: int
-    title: str
-    image_url: str
 
 
 class DomesticLogisticInfo(Request):
