@@ -174,7 +174,7 @@ def test_two_names_can_be_swapped() -> None:
         ('[8]\npath = "/get?x=1"\n', "[8] path: '/get?x=1' is no path"),
         ('[29]\npath = "/cancel"\n', "[29] path: must hold the same names in braces"),
         ('[35]\npath = "/x"\n', "[35]: the service calls us here; there is nothing to set"),
-        ('[5.request]\nkeywrd = "q"\n', "no `keywrd` there; its fields are: keyword"),
+        ('[5.request]\nkeywrd = "q"\n', "no `keywrd` there; its fields are: pageNo, pageSize, keyword"),
         ('[5.request]\nkeyword = "a.b"\n', "[5.request] keyword: 'a.b' is no field name"),
         ('[5.response]\ndata.title.x = "y"\n', "[5.response] data.title.x: the contract has no `x` there"),
         ('[5.response]\ndata.title = "shopName"\n', "[5.response] data.title: the contract has another field shopName"),
