@@ -259,4 +259,4 @@ async def test_moving_a_path_alone_leaves_the_body_as_it_is(service: FakeService
     service.answers("/v3/search", lambda: ok({"data": [HIT]}))
     async with corrected(service, tmp_path, '[5]\npath = "/v3/search"') as client:
         await client.read(taobao_product.SEARCH, SEARCH)
-    assert service.asked[0].text == '{"keyword":"杯","pageNo":1,"pageSize":10}'
+    assert service.asked[0].text == '{"pageNo":1,"pageSize":10,"keyword":"杯"}'
