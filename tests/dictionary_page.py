@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.snapshots.tables import TABLES, Table
-from connectors.snapshots.tables.table import ENVELOPE, FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column
+from connectors.snapshots.tables.table import ENVELOPE, FLAG, MOMENT, TEXT, TEXTS, VOLUME_PRICES, WHOLE, Column
 
 PAGE = Path(__file__).parents[1] / "docs/data-dictionary.md"
 
@@ -24,12 +24,12 @@ class Type:
 
 
 TYPES: Mapping[pa.DataType, Type] = {
-    ID[0]: Type("text", "VARCHAR", "str"),
-    MINOR[0]: Type("whole number", "BIGINT", "int64"),
-    FLAG[0]: Type("true or false", "BOOLEAN", "bool"),
-    MOMENT[0]: Type("time", "TIMESTAMP WITH TIME ZONE", "datetime64[us, UTC]"),
-    TEXTS[0]: Type("list of texts", "VARCHAR[]", "object"),
-    VOLUME_PRICES[0]: Type("list of volume prices", "STRUCT(start_quantity BIGINT, price_minor BIGINT)[]", "object"),
+    TEXT: Type("text", "VARCHAR", "str"),
+    WHOLE: Type("whole number", "BIGINT", "int64"),
+    FLAG: Type("true or false", "BOOLEAN", "bool"),
+    MOMENT: Type("time", "TIMESTAMP WITH TIME ZONE", "datetime64[us, UTC]"),
+    TEXTS: Type("list of texts", "VARCHAR[]", "object"),
+    VOLUME_PRICES: Type("list of volume prices", "STRUCT(start_quantity BIGINT, price_minor BIGINT)[]", "object"),
 }
 
 HEAD = """# Data dictionary
@@ -92,7 +92,7 @@ def _columns(columns: Mapping[str, Column]) -> Iterator[str]:
 
 def _cells(name: str, column: Column) -> Iterator[str]:
     yield f"`{name}`{' ⚠' if column.personal else ''}"
-    yield TYPES[column.kind[0]].words
+    yield TYPES[column.dtype].words
     yield from (words.replace("|", "\\|") for words in (column.unit, column.words, column.null))
     yield f"`{column.shown_example}`"
     yield column.source

@@ -20,7 +20,7 @@ from connectors.foreign import words_of
 from connectors.snapshots.manifests import PRUNED, Manifest, SnapshotDamaged
 from connectors.snapshots.sources import WORK_MB, QueryError, Sources, connected, rows_in, steady, verify_all
 from connectors.snapshots.tables import ENVELOPE, TABLES, Table
-from connectors.snapshots.tables.table import MOMENT, TEXT, TEXTS, TIME
+from connectors.snapshots.tables.table import MOMENT, TEXT, TEXTS, WHOLE
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,8 +58,7 @@ def snapshots_table(manifests: Sequence[Manifest]) -> pa.Table:
         for manifest in manifests
     ]
     kinds = {"snapshot_id": TEXT, "batch_id": TEXT, "first_written_at": MOMENT, "written_at": MOMENT, "tables": TEXTS}
-    fields = [pa.field(name, kind) for name, (kind, _) in kinds.items()]
-    return pa.Table.from_pylist(rows, pa.schema([*fields, pa.field("rows", pa.int64())]))
+    return pa.Table.from_pylist(rows, pa.schema(list((kinds | {"rows": WHOLE}).items())))
 
 
 def facts_of(table: Table) -> list[str]:
@@ -72,9 +71,9 @@ def changes_schema(table: Table) -> pa.Schema:
     first = {name: table.schema.field(name).type for name in table.key}
     facts = {name: table.schema.field(name).type for name in facts_of(table)}
     before = {f"was_{name}": kind for name, kind in facts.items()}
-    marks = {"change": TEXT[0], **first, "columns": TEXTS[0]}
-    ends = {name: kind for name, (kind, _) in (("snapshot_id", TEXT), ("snapshot_at", TIME), ("was_at", TIME))}
-    return pa.schema([pa.field(name, kind) for name, kind in (marks | facts | before | ends).items()])
+    marks = {"change": TEXT, **first, "columns": TEXTS}
+    ends = {"snapshot_id": TEXT, "snapshot_at": MOMENT, "was_at": MOMENT}
+    return pa.schema(list((marks | facts | before | ends).items()))
 
 
 def macros_of(table: Table) -> tuple[str, str]:

@@ -65,7 +65,7 @@ def _rules(name: str, column: Column) -> Iterator[Rule]:
         yield _has_currency(name, column.currency)
     if column.one_of:
         yield _one_of(name, [str(word) for word in column.one_of])
-    if column.kind == VOLUME_PRICES:
+    if column.dtype == VOLUME_PRICES:
         yield Rule(
             name="amount",
             columns=(name,),

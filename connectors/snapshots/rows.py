@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 from pyarrow import parquet
 
-from connectors.snapshots.tables import FLAG, ID, MINOR, MOMENT, TABLES, TEXTS, VOLUME_PRICES, Table
+from connectors.snapshots.tables import TABLES, Table
+from connectors.snapshots.tables.table import FLAG, MOMENT, TEXT, TEXTS, VOLUME_PRICES, WHOLE
 from domain.money import minor_digits
 
 if TYPE_CHECKING:
@@ -111,12 +112,12 @@ def _moment(value: object) -> datetime:
 
 
 CHECKS: Mapping[pa.DataType, Callable[[object], object]] = {
-    ID[0]: _text,
-    TEXTS[0]: _texts,
-    MINOR[0]: _whole,
-    VOLUME_PRICES[0]: _volume_prices,
-    FLAG[0]: _flag,
-    MOMENT[0]: _moment,
+    TEXT: _text,
+    TEXTS: _texts,
+    WHOLE: _whole,
+    VOLUME_PRICES: _volume_prices,
+    FLAG: _flag,
+    MOMENT: _moment,
 }
 
 

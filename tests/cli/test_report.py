@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.snapshots import TABLES, write_snapshot
-from connectors.snapshots.tables.table import ID
+from connectors.snapshots.tables.table import TEXT
 from tests.cli.conftest import Sourcing
 
 DAY = datetime(2026, 11, 2, 20, tzinfo=UTC)
@@ -76,7 +76,9 @@ def test_an_unknown_batch_is_bad_usage(sourcing: Sourcing, tmp_path: Path) -> No
 
 def test_a_batch_that_is_only_planned_has_a_report(sourcing: Sourcing, tmp_path: Path) -> None:
     """It has lines that were asked for, and no order yet."""
-    texts = {name: "" for name, column in TABLES["requests"].columns.items() if column.kind == ID}
+    texts = {
+        name: "" for name, column in TABLES["requests"].columns.items() if column.dtype == TEXT and not column.null
+    }
     asked = {**texts, "line_no": 1, "file_row": 2, "marketplace": "taobao", "quantity": 1, "max_unit_price_minor": 0}
     tables = {"requests": [{**asked, "order_ref": "A", "snapshot_id": "p"}]}
     write_snapshot(tmp_path / "data" / "snapshots", "p", DAY.date(), tables, batch_id="p", written_at=DAY)

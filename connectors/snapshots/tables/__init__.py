@@ -17,22 +17,9 @@ from connectors.snapshots.tables.parcels import SHIPMENT_ITEMS, SHIPMENTS, TRACK
 from connectors.snapshots.tables.reconciliation import RECONCILIATION, REJECTED_ROWS
 from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS
-from connectors.snapshots.tables.table import ENVELOPE, FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column, Table
+from connectors.snapshots.tables.table import ENVELOPE, Table
 
-__all__ = [
-    "ENVELOPE",
-    "FLAG",
-    "ID",
-    "LANDED_COSTS",
-    "MINOR",
-    "MOMENT",
-    "OFFERS",
-    "TABLES",
-    "TEXTS",
-    "VOLUME_PRICES",
-    "Column",
-    "Table",
-]
+__all__ = ["ENVELOPE", "LANDED_COSTS", "OFFERS", "TABLES", "Table"]
 
 TABLES: Mapping[str, Table] = {
     table.name: table

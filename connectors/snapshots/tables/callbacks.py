@@ -3,17 +3,7 @@
 from __future__ import annotations
 
 from connectors.snapshots.tables.shared import SERVICE_CLOCK, moment, shared, variant
-from connectors.snapshots.tables.table import (
-    COUNT,
-    FLAG,
-    ID,
-    MAYBE_COUNT,
-    TEXT,
-    TEXTS,
-    Column,
-    or_none,
-    table,
-)
+from connectors.snapshots.tables.table import count, flag, or_none, table, text, texts
 from domain.marketplace import Marketplace
 from domain.received import CallbackKind, Inspection
 
@@ -26,8 +16,7 @@ CALLBACKS = table(
     "digest",
     "Messages that the service posted, once a run read their orders. None proves anything: `orders` has what was read.",
     {
-        "digest": Column(
-            ID,
+        "digest": text(
             "SHA-256 of the message, byte for byte: the same message is one row, however often it was posted.",
             source="the receiver",
             example="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -39,22 +28,19 @@ CALLBACKS = table(
             source="message: `timestamp`",
             null="the message does not say; a parcel's never does",
         ),
-        "times": Column(
-            COUNT,
+        "times": count(
             "How often it was posted until a run read its orders.",
             unit="posts",
             source="the receiver",
             example=1,
         ),
-        "kind": Column(
-            ID,
+        "kind": text(
             "What it is about: `status`, `price`, `refund`, `inbound` (a parcel at the warehouse).",
             source="message: `messageType`",
             example="status",
             one_of=CallbackKind,
         ),
-        "message_type": Column(
-            TEXT,
+        "message_type": text(
             "The service's own word for it. Empty for a parcel's message, which has none.",
             source="message: `messageType`",
             example="ORDER_BUYER_VIEW_ORDER_PAY",
@@ -62,17 +48,15 @@ CALLBACKS = table(
         ),
         "marketplace": variant(
             "marketplace",
-            kind=TEXT,
             words="Which marketplace it seems to be about. Empty: nothing in it tells.",
             source="message: its type, platform and fields",
             null="never",
             one_of=(*Marketplace, ""),
         ),
-        "order_ids": Column(
-            TEXTS, "The orders of the service that it names.", source="message", example=["2542285634920880794"]
+        "order_ids": texts(
+            "The orders of the service that it names.", source="message", example=["2542285634920880794"]
         ),
-        "outcome": Column(
-            TEXT,
+        "outcome": text(
             "What came of it: the order was read, and how it stands; or that it is no order of ours.",
             source=READ_AGAIN,
             example="A-1: booked → shipped",
@@ -95,42 +79,37 @@ PARCELS_RECEIVED = table(
     "`is_shown` says whether the service shows that parcel for the order.",
     {
         **shared("order_ref", of="order"),
-        "tracking_number": Column(
-            ID,
+        "tracking_number": text(
             "The domestic parcel's number.",
             source="the warehouse's message",
             example="YT7565691026776",
             get="parcel.tracking_number",
         ),
-        "marketplace": variant("marketplace", kind=TEXT, null="never", get="order.marketplace"),
+        "marketplace": variant("marketplace", null="never", get="order.marketplace"),
         "order_id": variant("order_id", null="never", get="order.order_id"),
         "told_at": moment("When its message came.", source="the receiver", get="message.received_at"),
-        "inspection": Column(
-            ID,
+        "inspection": text(
             "`passed`, `failed` (any word that does not say that it passed), `not_said`.",
             source="the warehouse's message: `quality_inspection_info.status`",
             example="passed",
             get="parcel.inspection",
             one_of=Inspection,
         ),
-        "inspection_words": Column(
-            TEXT,
+        "inspection_words": text(
             "The warehouse's own word. Empty: none.",
             source="the warehouse's message: `quality_inspection_info.status`",
             example="质检通过",
             null="never",
             get="parcel.status",
         ),
-        "failed_remark": Column(
-            TEXT,
+        "failed_remark": text(
             "What it found.",
             source="the warehouse's message: `failed_remark`",
             example="有污渍",
             null="no remark",
             get=or_none("parcel.failed_remark"),
         ),
-        "weight_grams": Column(
-            MAYBE_COUNT,
+        "weight_grams": count(
             "The weight, taken for kilograms as received (assumed).",
             unit="grams",
             source="the warehouse's message: `weight`",
@@ -138,33 +117,29 @@ PARCELS_RECEIVED = table(
             null="none received, or what can be no weight",
             get="parcel.grams",
         ),
-        "weight": Column(TEXT, "The weight as received. Empty: none.", source=AS_RECEIVED, example="0.4", null="never"),
-        "length": Column(TEXT, "The length as received. Empty: none.", source=AS_RECEIVED, example="23", null="never"),
-        "width": Column(TEXT, "The width as received. Empty: none.", source=AS_RECEIVED, example="34", null="never"),
-        "height": Column(TEXT, "The height as received. Empty: none.", source=AS_RECEIVED, example="56", null="never"),
-        "images": Column(
-            TEXTS,
+        "weight": text("The weight as received. Empty: none.", source=AS_RECEIVED, example="0.4", null="never"),
+        "length": text("The length as received. Empty: none.", source=AS_RECEIVED, example="23", null="never"),
+        "width": text("The width as received. Empty: none.", source=AS_RECEIVED, example="34", null="never"),
+        "height": text("The height as received. Empty: none.", source=AS_RECEIVED, example="56", null="never"),
+        "images": texts(
             "Addresses of the warehouse's pictures. Nothing here has opened them.",
             source="the warehouse's message: `images`",
             example=["https://cbu01.alicdn.com/a.jpg"],
         ),
-        "is_shown": Column(
-            FLAG,
+        "is_shown": flag(
             "Whether the service shows this parcel for the order. If not, the message is not believed.",
             source="the order, read again",
             example=True,
             get=lambda report: report.parcel.tracking_number in report.shown,
         ),
-        "parcels_shown": Column(
-            COUNT,
+        "parcels_shown": count(
             "How many domestic parcels the service showed for the order then.",
             unit="parcels",
             source="the order, read again",
             example=1,
             get=lambda report: len(report.shown),
         ),
-        "problem": Column(
-            TEXT,
+        "problem": text(
             "What came of it, in words.",
             source=READ_AGAIN,
             example="it did not pass the warehouse's inspection (质检不通过): 有污渍",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.snapshots.tables.shared import COLUMNS, MINOR_UNITS, amount, currency_of, shared, variant
-from connectors.snapshots.tables.table import ID, MAYBE_COUNT, MAYBE_MINOR, MINOR, TEXT, Column, table
+from connectors.snapshots.tables.table import Column, count, table, text
 
 COMPUTED = "`sourcing costs`"
 NO_SUM = "no sum is made for the order: see `problem`"
@@ -12,35 +12,31 @@ NO_LINE = "the tables have no line of this order: see `problem`"
 
 
 def _share(words: str, example: int) -> Column:
-    return Column(MINOR, f"The line's share of {words}.", unit=MINOR_UNITS, source=COMPUTED, example=example)
+    return count(f"The line's share of {words}.", unit=MINOR_UNITS, source=COMPUTED, example=example)
 
 
 def _landed(words: str, example: int) -> Column:
     unit = "minor units of `landed_currency`"
-    return Column(MAYBE_MINOR, words, unit=unit, source=COMPUTED, example=example, null=NO_SUM)
+    return count(words, unit=unit, source=COMPUTED, example=example, null=NO_SUM)
 
 
 def _rate(what: str, on: str) -> dict[str, Column]:
     prefix = "" if what == "goods" else f"{what}_"
     of = f"the rate of the {what}"
     return {
-        f"{prefix}rate": Column(
-            TEXT,
+        f"{prefix}rate": text(
             f"How much of `landed_currency` one of `{prefix}currency` was worth, as a decimal.",
             source="SOURCING_RATES: `rate`",
             example="0.1285",
             null=NO_RATE,
         ),
-        f"{prefix}rate_date": Column(
-            TEXT,
+        f"{prefix}rate_date": text(
             f"The day of {of}: that of the {on}, or up to 7 days before it.",
             source="SOURCING_RATES: `date`",
             example="2026-11-02",
             null=NO_RATE,
         ),
-        f"{prefix}rate_source": Column(
-            TEXT, f"Who gave {of}.", source="SOURCING_RATES: `source`", example="ECB", null=NO_RATE
-        ),
+        f"{prefix}rate_source": text(f"Who gave {of}.", source="SOURCING_RATES: `source`", example="ECB", null=NO_RATE),
     }
 
 
@@ -54,12 +50,11 @@ LANDED_COSTS = table(
         **shared("order_ref"),
         "line_no": variant("line_no", words=f"{COLUMNS['line_no'].words} 0 where the tables have none."),
         **shared("marketplace", "order_id", "shipment_order_id"),
-        "item_id": variant("item_id", kind=TEXT, null=NO_LINE),
-        "sku_id": variant("sku_id", kind=TEXT, null=NO_LINE),
+        "item_id": variant("item_id", null=NO_LINE),
+        "sku_id": variant("sku_id", null=NO_LINE),
         **shared("title"),
-        "quantity": variant("quantity", kind=MAYBE_COUNT, words="Pieces ordered.", example=3, null=NO_LINE),
-        "paid_on": Column(
-            TEXT,
+        "quantity": variant("quantity", words="Pieces ordered.", example=3, null=NO_LINE),
+        "paid_on": text(
             "The day on which the order was paid.",
             unit="day in SOURCING_TIMEZONE",
             source="`orders.paid_at`",
@@ -82,8 +77,7 @@ LANDED_COSTS = table(
         ),
         "refunded_minor": _share("what came back: of the lines that a refund is for, by what they took", 0),
         **shared("currency"),
-        "freight_minor": Column(
-            MINOR,
+        "freight_minor": count(
             "The line's share of the international freight of its parcel, whatever else is in it. 0 beside a null "
             "`freight_currency`: no freight, or not known.",
             unit="minor units of `freight_currency`",
@@ -96,8 +90,7 @@ LANDED_COSTS = table(
             example="USD",
             null="there is no freight, or it is not known: see `problem`",
         ),
-        "basis": Column(
-            ID,
+        "basis": text(
             "What freight was split by: `weight`, where the weights of all lines in the parcel are known, else `value` "
             "of the goods; `none` where there is none to split.",
             source=COMPUTED,
@@ -115,8 +108,7 @@ LANDED_COSTS = table(
         "landed_minor": _landed("What the line cost in all.", 2403),
         **_rate("goods", "payment"),
         **_rate("freight", "parcel's first booking"),
-        "problem": Column(
-            TEXT,
+        "problem": text(
             "Why no sum is made for the order, and what to do about it.",
             source=COMPUTED,
             example="there is no rate from USD to EUR; add one of 2026-11-02 or of the 7 days before it to "

@@ -6,17 +6,15 @@ from typing import NamedTuple
 
 from connectors.snapshots.tables.shared import NOT_FILLED, NOT_STATED, amount, currency_of, moment, shared, variant
 from connectors.snapshots.tables.table import (
-    COUNT,
-    FLAG,
-    ID,
-    MAYBE_TEXTS,
-    TEXT,
-    TEXTS,
     VOLUME_PRICES,
     Column,
     Row,
+    count,
+    flag,
     or_none,
     table,
+    text,
+    texts,
     unfilled,
 )
 from domain.offers import FreightQuote, FreightService, Offer, Sku, volume_prices_of
@@ -64,8 +62,7 @@ OFFERS = table(
         **shared("marketplace", "item_id", of="offer"),
         **shared("sku_id", of="sku"),
         **shared("title", of="offer"),
-        "sku_name": Column(
-            TEXT,
+        "sku_name": text(
             "The variant's properties.",
             source="product answer",
             example="颜色: 蓝色; 尺码: S",
@@ -83,8 +80,7 @@ OFFERS = table(
         "currency": currency_of(
             "the prices", source="product answer; yuan where it names none", get="sku.price.currency"
         ),
-        "stock": Column(
-            COUNT,
+        "stock": count(
             "How many can be bought. 0 when the variant is gone.",
             unit="pieces",
             source="product answer",
@@ -92,8 +88,7 @@ OFFERS = table(
             get="sku.stock",
             least=0,
         ),
-        "min_quantity": Column(
-            COUNT,
+        "min_quantity": count(
             "The fewest that the seller sells of the product, all variants together.",
             unit="pieces",
             source="product answer; 1 where it says nothing",
@@ -101,8 +96,7 @@ OFFERS = table(
             get="offer.min_quantity",
             least=1,
         ),
-        "active": Column(
-            FLAG,
+        "active": flag(
             "Whether it is on sale, with the ids that an order needs. False when a crawl no longer finds it.",
             source="product answer: `status`",
             example=True,
@@ -112,24 +106,21 @@ OFFERS = table(
         **shared("distribution_item_id", of="offer"),
         **shared("distribution_sku_id", of="sku"),
         "image_url": variant("image_url", get=lambda seen: seen.sku.image_url or seen.offer.image_url),
-        "image_urls": Column(
-            MAYBE_TEXTS,
+        "image_urls": texts(
             "All pictures of the product.",
             source="product answer",
             example=["https://img.example.com/730254020329.jpg"],
             null=SINCE_VERSION_2,
             get="offer.image_urls",
         ),
-        "category_id": Column(
-            TEXT,
+        "category_id": text(
             "The marketplace's id of the product's category. Empty where it tells none.",
             source="product answer",
             example="50014812",
             null=SINCE_VERSION_2,
             get="offer.category_id",
         ),
-        "category_name": Column(
-            TEXT,
+        "category_name": text(
             "The category's name. Empty where the marketplace tells none.",
             source="product answer; international tells none",
             example="玩具",
@@ -187,16 +178,14 @@ QUOTES = table(
             get="quote.total.minor",
         ),
         **shared("currency", of="quote.total"),
-        "problems": Column(
-            TEXTS,
+        "problems": texts(
             "Why it can't be bought as asked: `out_of_stock`, `below_min_quantity`, `offline`, `sku_unknown`, "
             "`sellers_differ`, `address_invalid`, `price_changed`, `other`. An empty list: nothing is wrong.",
             source="preview answer: its error codes, in words of our own",
             example=["out_of_stock"],
             get=lambda plan: [problem.problem for problem in plan.quote.problems],
         ),
-        "message": Column(
-            TEXT,
+        "message": text(
             "The service's own words for the problems.",
             source="preview answer: its messages",
             example="库存不足",
@@ -215,31 +204,27 @@ FREIGHT_QUOTES = table(
     "lacks stays as it was: `orders.freight_service` decides which is chosen.",
     {
         **shared("order_ref"),
-        "service_id": Column(
-            ID,
+        "service_id": text(
             "The service's id, as a request file may name it.",
             source="freight answer: `serviceId`",
             example="2",
             get="service.service_id",
         ),
-        "render_id": Column(
-            TEXT,
+        "render_id": text(
             "The quote that a booking refers to; good for 24 hours.",
             source="answer of the freight preview: `renderId`",
             example="FF2024080200105",
             null="it is a mere estimate, on which nothing can be booked",
             get=or_none("quote.render_id"),
         ),
-        "company": Column(
-            TEXT,
+        "company": text(
             "The carrier.",
             source="freight answer: `companyName`",
             example="UCS",
             null=NOT_STATED,
             get="service.company",
         ),
-        "category": Column(
-            TEXT,
+        "category": text(
             "The carrier's kind of service.",
             source="freight answer: `serviceCategory`",
             example="EXPRESS",
@@ -255,24 +240,21 @@ FREIGHT_QUOTES = table(
         "currency": currency_of(
             "the price", source="freight answer: the amount's currency", example="USD", get="service.price.currency"
         ),
-        "min_days": Column(
-            COUNT,
+        "min_days": count(
             "The fewest days from the warehouse to the door. 0: not given.",
             unit="days",
             source="freight answer",
             example=4,
             get="service.min_days",
         ),
-        "max_days": Column(
-            COUNT,
+        "max_days": count(
             "The most days from the warehouse to the door. 0: not given.",
             unit="days",
             source="freight answer",
             example=7,
             get="service.max_days",
         ),
-        "chosen": Column(
-            FLAG,
+        "chosen": flag(
             "Whether it is the service of the order, by the file's wish in `freight`.",
             source="decision of the run",
             example=True,

@@ -7,16 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, amount, currency_of, moment, shared, variant
-from connectors.snapshots.tables.table import (
-    ID,
-    MAYBE_COUNT,
-    MINOR,
-    TEXT,
-    Column,
-    or_none,
-    table,
-    unfilled,
-)
+from connectors.snapshots.tables.table import count, or_none, table, text, unfilled
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.states import REACHED_BOOKED, OrderState
@@ -72,8 +63,7 @@ ORDERS = table(
             get="paid.minor",
         ),
         "currency": variant("currency", words="Currency of what is quoted, approved and paid: yuan."),
-        "freight_minor": Column(
-            MINOR,
+        "freight_minor": count(
             "What the international freight costs, as booked; of an order held for its freight what is asked for it. "
             "0 beside a null `freight_currency`: neither; `freight_quotes` has what is on offer.",
             unit="minor units of `freight_currency`",
@@ -88,16 +78,14 @@ ORDERS = table(
             null="nothing is booked, and no freight waits for a yes",
             get=lambda order: order.freight_currency if order.freight_minor is not None else None,
         ),
-        "freight_service": Column(
-            TEXT,
+        "freight_service": text(
             "The freight service of the order: booked, or chosen when it was planned.",
             source="freight answer: `serviceId`",
             example="2",
             null="none is chosen",
         ),
         **shared("shipment_order_id", "tracking_numbers"),
-        "warehouse": Column(
-            TEXT,
+        "warehouse": text(
             "The address in China that the order was made with: an account may have several.",
             source="address list of the account: name, province, city, district, address",
             example="一号仓, 广东省 深圳市 宝安区 福永街道1号",
@@ -113,22 +101,19 @@ ORDERS = table(
         ),
         **shared("paid_at", "booked_at"),
         "updated_at": moment("When the ledger last wrote something to the order.", source="ledger", null="never"),
-        "shop": Column(
-            TEXT,
+        "shop": text(
             "The shop that the order is of, by the profile that read its file.",
             source="request file: its header",
             example="shopify",
             null="the order is of no shop's file",
         ),
-        "shop_ref": Column(
-            TEXT,
+        "shop_ref": text(
             "The order's id in that shop; several orders have one where its goods are of several sellers.",
             source="the shop's file",
             example="#1001",
             null="the order is of no shop's file",
         ),
-        "line_count": Column(
-            MAYBE_COUNT,
+        "line_count": count(
             "How many lines it has, from 1 on; 0: none is matched to a product. Rows of `order_lines` and `requests` "
             "with a `line_no` above it are of lines that were taken out of it.",
             unit="lines",
@@ -151,7 +136,7 @@ ORDER_LINES = table(
         **shared("line_no", of="line"),
         **shared("marketplace", "order_id", of="order"),
         **shared("item_id", of="line"),
-        "sku_id": variant("sku_id", kind=TEXT, null="never", get="line.sku_id"),
+        "sku_id": variant("sku_id", null="never", get="line.sku_id"),
         **shared("spec_id", "distribution_item_id", "distribution_sku_id", "title", "image_url", of="line"),
         "quantity": variant("quantity", words="How many are bought.", get="line.quantity"),
         "unit_price_minor": amount(
@@ -197,20 +182,16 @@ OUTCOMES = table(
     "What came of every order, in short: beside `orders` for counting.",
     {
         **shared("order_ref", "marketplace", "state"),
-        "outcome": Column(
-            ID,
+        "outcome": text(
             "`done` for an order that is made or further on the road, else the same as `state`.",
             source="ledger",
             example=DONE,
             get=lambda order: DONE if order.state in DONE_STATES else order.state,
             one_of=(*OrderState, DONE),
         ),
-        "action": Column(
-            TEXT, "What was tried last.", source="not filled", example="pay", null=NOT_FILLED, get=unfilled
-        ),
+        "action": text("What was tried last.", source="not filled", example="pay", null=NOT_FILLED, get=unfilled),
         **shared("reason", "reason_code"),
-        "question": Column(
-            TEXT,
+        "question": text(
             "What a person has to find out. `reason` has it.",
             source="not filled",
             example="Does the marketplace's console show an order with reference US-1001?",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from connectors.snapshots.tables.shared import SERVICE_CLOCK, amount, currency_of, moment, shared, variant
-from connectors.snapshots.tables.table import COUNT, ID, TEXT, TEXTS, Column, or_none, table
+from connectors.snapshots.tables.table import count, or_none, table, text, texts
 from domain.service_orders import ShipmentItem, TraceStatus
 
 
@@ -28,27 +28,24 @@ SHIPMENTS = table(
     "International shipments: one row an order that is booked at the warehouse.",
     {
         **shared("order_ref"),
-        "shipment_order_id": variant("shipment_order_id", kind=ID, null="", get="shipment.shipment_order_id"),
-        "marketplace": variant("marketplace", kind=TEXT, null="never"),
+        "shipment_order_id": variant("shipment_order_id", null="", get="shipment.shipment_order_id"),
+        "marketplace": variant("marketplace", null="never"),
         "order_id": variant("order_id", null="never"),
-        "render_id": Column(
-            TEXT,
+        "render_id": text(
             "The freight quote that was booked on.",
             source="answer of the freight preview: `renderId`, else the order as the service shows it",
             example="FF2024080200105",
             null="a person named the shipment, and the service shows none",
             get=or_none("shipment.render_id"),
         ),
-        "service_id": Column(
-            TEXT,
+        "service_id": text(
             "The freight service that was booked.",
             source="freight answer: `serviceId`",
             example="2",
             null="none was chosen here: the shipment was found, or named by a person",
             get="freight_service",
         ),
-        "company": Column(
-            TEXT,
+        "company": text(
             "The carrier.",
             source="booking answer: `logisticCompanyName`, else the order as the service shows it",
             example="UCS",
@@ -58,8 +55,7 @@ SHIPMENTS = table(
         "tracking_numbers": variant(
             "tracking_numbers", words="The parcels' numbers, one a parcel. An empty list: none given."
         ),
-        "tracking_urls": Column(
-            TEXTS,
+        "tracking_urls": texts(
             "Where the carrier shows them.",
             source="booking answer: `trackingUrl`",
             example=["https://track.example.com/?key=FARJP2408000105YQ"],
@@ -98,8 +94,7 @@ SHIPMENT_ITEMS = table(
     {
         **shared("order_ref", of="order"),
         "shipment_order_id": variant("shipment_order_id", null="never", get="order.shipment_order_id"),
-        "tracking_number": Column(
-            ID,
+        "tracking_number": text(
             "The international parcel's number. Empty: none was given yet.",
             source="booking answer: `logisticNumer`",
             example="FARJP2408000105YQ",
@@ -128,14 +123,12 @@ TRACKING_EVENTS = table(
     "Scans of parcels, domestic and international: one row a scan, written by the run that first read it.",
     {
         **shared("order_ref"),
-        "tracking_number": Column(
-            ID,
+        "tracking_number": text(
             "The parcel's number: one in `orders.tracking_numbers` is international, any other domestic.",
             source="tracking answer",
             example="FARJP2408000105YQ",
         ),
-        "sequence": Column(
-            COUNT,
+        "sequence": count(
             "Number of the scan; by `occurred_at` it may come before an earlier number.",
             unit="1, 2, 3 … of the parcel, in the order of reading",
             source="ledger",
@@ -146,24 +139,21 @@ TRACKING_EVENTS = table(
             clock=f"{SERVICE_CLOCK} (times without a zone are China's)",
             source="tracking answer",
         ),
-        "status": Column(
-            ID,
+        "status": text(
             "The stage: `WAITING`, `CONSIGN`, `ACCEPT`, `TRANSPORT`, `CUSTOMS`, `DELIVERING`, `SIGN` (arrived), "
             "`EXCEPTION`, `REJECTED`, `RETURNED`, `OTHER` (a word not known).",
             source="tracking answer",
             example="TRANSPORT",
             one_of=TraceStatus,
         ),
-        "description": Column(
-            TEXT,
+        "description": text(
             "The carrier's words. Marked since they may name who signed.",
             source="tracking answer",
             example="清关完成",
             null="never; an empty text where there are none",
             personal=True,
         ),
-        "place": Column(
-            TEXT,
+        "place": text(
             "City or facility. Marked since the last one is where the receiver is.",
             source="tracking answer; only Taobao's tells it",
             example="深圳市",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, amount, currency_of, moment, variant
-from connectors.snapshots.tables.table import COUNT, ID, TEXT, Column, table
+from connectors.snapshots.tables.table import count, table, text
 from domain.differences import Finding, FindingKind
 from domain.marketplace import Marketplace
 
@@ -23,8 +23,7 @@ RECONCILIATION = table(
     "What reconciliations found: one row a difference, and one of kind `run` for each run, which tells a clean run "
     "from none. A difference that is gone stays as a row of its older snapshot.",
     {
-        "kind": Column(
-            ID,
+        "kind": text(
             "`run`, or how they differ: `several_orders`, `orphan`, `wallet_differs`, `payment_missing`, "
             "`unrecorded_payment`, `payment_dropped`, `amount_differs`, `unknown_refund`, `missing`, `state_differs`, "
             "`shipment_missing`, `shipment_differs`, `open_question`.",
@@ -49,18 +48,14 @@ RECONCILIATION = table(
             words="The marketplace's own number of the order. Empty where there is none.",
             source="ledger, or the order as the service shows it",
         ),
-        "expected": Column(
-            TEXT, "What the ledger expects.", source="comparison", example="paid 103.00 CNY", null="never"
-        ),
-        "seen": Column(
-            TEXT,
+        "expected": text("What the ledger expects.", source="comparison", example="paid 103.00 CNY", null="never"),
+        "seen": text(
             "What the service shows; in a `run` row what the run found.",
             source="comparison",
             example="paid 105.00 CNY",
             null="never",
         ),
-        "remedy": Column(
-            TEXT,
+        "remedy": text(
             "What a person can do about it. Empty in a `run` row.",
             source="comparison",
             example="look in the wallet's statement what was taken, and ask the service for the difference",
@@ -87,8 +82,7 @@ RECONCILIATION = table(
             "From when on the run compared orders: the start of a day of the merchant's time zone.",
             source="the run's `--since-days`",
         ),
-        "findings": Column(
-            COUNT,
+        "findings": count(
             "How many differences the run found; 0 in every row that is not of kind `run`.",
             unit="differences",
             source="the run",
@@ -105,45 +99,39 @@ REJECTED_ROWS = table(
     "rejects nothing has no file of it. What was rejected stays here after its cause is mended, unless its very "
     "snapshot is written again.",
     {
-        "table_name": Column(
-            ID, "The table that the row is left out of.", source="the check of the snapshot", example="order_lines"
+        "table_name": text(
+            "The table that the row is left out of.", source="the check of the snapshot", example="order_lines"
         ),
-        "row_key": Column(
-            ID,
+        "row_key": text(
             "The row's key in that table, its parts joined with commas.",
             source="the rejected row",
             example="R-1001,2",
         ),
-        "number": Column(
-            COUNT,
+        "number": count(
             "Which of the rejected rows of this table and key it is, from 1: several rows may claim one key.",
             source="the check of the snapshot",
             example=1,
             unit="place, from 1",
         ),
-        "rule": Column(
-            ID,
+        "rule": text(
             "The first rule that it breaks: value (a column can't hold it), key (another row has that key), amount "
             "(below zero), currency (an amount of none), quantity (too small), state (an unknown word) or "
             "reference (what it belongs to is nowhere).",
             source="the check of the snapshot",
             example="quantity",
         ),
-        "message": Column(
-            ID,
+        "message": text(
             "What is wrong, for each rule that it breaks.",
             source="the check of the snapshot",
             example="quantity is 0, and must be 1 or more",
         ),
-        "order_ref": Column(
-            TEXT,
+        "order_ref": text(
             "The order that the row belongs to.",
             source="the rejected row",
             example="R-1001",
             null="the row is of no order, as an offer is",
         ),
-        "row": Column(
-            ID,
+        "row": text(
             "The row itself as JSON, without its personal columns.",
             source="the rejected row",
             example='{"order_ref": "R-1001", "line_no": 2, "quantity": 0}',

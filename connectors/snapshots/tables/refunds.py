@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, SERVICE_CLOCK, amount, moment, shared
-from connectors.snapshots.tables.table import COUNT, ID, TEXT, TEXTS, Column, or_none, table
+from connectors.snapshots.tables.table import count, or_none, table, text, texts
 from domain.after_sale import RefundKind, RefundState
 
-REFUND_KEY = Column(
-    ID, "The ledger's key of the refund: order, part and number.", source="ledger", example="US-1001:all.1", get="key"
+REFUND_KEY = text(
+    "The ledger's key of the refund: order, part and number.", source="ledger", example="US-1001:all.1", get="key"
 )
-REFUND_ID = Column(
-    TEXT,
+REFUND_ID = text(
     "The marketplace's number of the refund.",
     source="answer to asking for it",
     example="2026110298765432101",
@@ -29,19 +28,15 @@ REFUNDS = table(
         **shared("marketplace"),
         "order_id": ORDER_ID_ALWAYS,
         "refund_id": REFUND_ID,
-        "part": Column(
-            ID, "What of the order it is for: `all`, or lines such as `1+3`.", source="ledger", example="all"
-        ),
-        "number": Column(COUNT, "Counts the refunds of the same part.", unit="1, 2, 3 …", source="ledger", example=1),
-        "kind": Column(
-            ID,
+        "part": text("What of the order it is for: `all`, or lines such as `1+3`.", source="ledger", example="all"),
+        "number": count("Counts the refunds of the same part.", unit="1, 2, 3 …", source="ledger", example=1),
+        "kind": text(
             "`refund` (money alone) or `return` (goods back for money).",
             source="what was asked for",
             example="refund",
             one_of=RefundKind,
         ),
-        "state": Column(
-            ID,
+        "state": text(
             "Where it stands: `asking` (not known to have reached the service), `asked`, `agreed`, `to_return` (send "
             "the goods), `returned` (parcel named), `refunded`, `refused` (by the seller), `closed` (over without "
             "money), `declined` (not taken on).",
@@ -49,16 +44,14 @@ REFUNDS = table(
             example="refunded",
             one_of=RefundState,
         ),
-        "reason": Column(
-            TEXT,
+        "reason": text(
             "The reason given, from the service's own list.",
             source="answer with the reasons: its name",
             example="多拍/拍错/不想要",
             null="the service gives the reason no name",
             get=or_none("reason"),
         ),
-        "description": Column(
-            TEXT,
+        "description": text(
             "The words to the seller. Marked since anything may stand there.",
             source="what the person typed, else the reason",
             example="one of two arrived broken",
@@ -66,8 +59,7 @@ REFUNDS = table(
             personal=True,
             get=or_none("description"),
         ),
-        "refusal": Column(
-            TEXT,
+        "refusal": text(
             "Why the seller or the service said no.",
             source="refund as the service shows it; answer to asking",
             example="已发货",
@@ -93,22 +85,19 @@ REFUNDS = table(
             get="refunded.minor",
         ),
         **shared("currency", of="asked"),
-        "vouchers": Column(
-            TEXTS,
+        "vouchers": texts(
             "Links to the pictures that went with it. An empty list: none.",
             source="what the person gave, or the answer to storing it",
             example=["https://img.example.com/voucher.jpg"],
         ),
-        "company": Column(
-            TEXT,
+        "company": text(
             "The carrier of the return parcel.",
             source="what the person answered, or the refund as the service shows it",
             example="SF",
             null="no return parcel is named",
             get=or_none("company"),
         ),
-        "tracking_number": Column(
-            TEXT,
+        "tracking_number": text(
             "The return parcel's number.",
             source="what the person answered, or the refund as the service shows it",
             example="SF1234567890123",
@@ -134,8 +123,8 @@ REFUND_EVENTS = table(
     {
         **shared("order_ref"),
         "refund_key": REFUND_KEY,
-        "sequence": Column(
-            COUNT, "Place in the service's list.", unit="1, 2, 3 …", source="refund as the service shows it", example=2
+        "sequence": count(
+            "Place in the service's list.", unit="1, 2, 3 …", source="refund as the service shows it", example=2
         ),
         "refund_id": replace(REFUND_ID, null="never", get=""),
         "occurred_at": moment(
@@ -143,22 +132,19 @@ REFUND_EVENTS = table(
             clock=f"{SERVICE_CLOCK} (times without a zone are China's)",
             source="refund as the service shows it",
         ),
-        "status": Column(
-            TEXT,
+        "status": text(
             "The service's own word for the step.",
             source="refund as the service shows it",
             example="WAIT_SELLER_AGREE",
             null="never; an empty text where there is none",
         ),
-        "role": Column(
-            TEXT,
+        "role": text(
             "Who acted, in the service's word.",
             source="refund as the service shows it",
             example="seller",
             null="never; an empty text where it is not given",
         ),
-        "description": Column(
-            TEXT,
+        "description": text(
             "What was done or said. Marked since anything may stand there.",
             source="refund as the service shows it",
             example="卖家同意退款",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from connectors.snapshots.tables.shared import amount, currency_of, moment, shared, variant
-from connectors.snapshots.tables.table import COUNT, FLAG, ID, TEXT, Column, table
+from connectors.snapshots.tables.table import Column, count, flag, table, text
 from domain.matching import Candidate, Match
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
@@ -47,7 +47,7 @@ def _candidates(plan: PlannedOrder) -> Iterator[FoundOffer]:
 
 def _cell(column: str, words: str, example: str, of: str, *, personal: bool = True) -> Column:
     source = f"request file: `{column}`"
-    return Column(TEXT, words, source=source, example=example, null=NOT_GIVEN, personal=personal, get=f"{of}.{column}")
+    return text(words, source=source, example=example, null=NOT_GIVEN, personal=personal, get=f"{of}.{column}")
 
 
 REQUESTS = table(
@@ -58,8 +58,7 @@ REQUESTS = table(
     {
         **shared("order_ref", of="request"),
         **shared("line_no"),
-        "file_row": Column(
-            COUNT,
+        "file_row": count(
             "The row of the request file that the line is.",
             unit="rows, the header is row 1",
             source="request file",
@@ -67,8 +66,7 @@ REQUESTS = table(
             get="line.row",
         ),
         **shared("marketplace", of="request"),
-        "item": Column(
-            ID,
+        "item": text(
             "What to buy as it stands in the file: an id, a link to the product page, or words to search for.",
             source="request file: `item`",
             example="https://item.taobao.com/item.htm?id=730254020329",
@@ -84,8 +82,7 @@ REQUESTS = table(
             example=1250,
             get=lambda asked: asked.line.max_unit_price.minor if asked.line.max_unit_price else 0,
         ),
-        "currency": Column(
-            TEXT,
+        "currency": text(
             "Currency of the limit: yuan.",
             source="request file: `max_unit_price` is in yuan",
             example="CNY",
@@ -109,8 +106,7 @@ REQUESTS = table(
             "gift",
             "line",
         ),
-        "own_sku": Column(
-            TEXT,
+        "own_sku": text(
             "The merchant's own SKU, for which the SKU book named item, `sku` and limit.",
             source="request file: `own_sku`",
             example="FERN-1",
@@ -128,16 +124,14 @@ CANDIDATES = table(
     {
         **shared("order_ref", of="asked.request"),
         **shared("line_no", of="asked"),
-        "place": Column(
-            COUNT,
+        "place": count(
             "Place among the offers found.",
             unit="1 to 5, as the marketplace ranks them",
             source="search answer",
             example=1,
         ),
         **shared("marketplace", of="asked.request"),
-        "words": Column(
-            ID,
+        "words": text(
             "The words that were searched for.",
             source="request file: `item`",
             example="帆布 双肩包 旅行",
@@ -159,15 +153,13 @@ CANDIDATES = table(
         "image_url": variant(
             "image_url", words="Picture of the product.", source="search answer", get="candidate.image_url"
         ),
-        "taken": Column(
-            FLAG,
+        "taken": flag(
             "Whether this offer was taken for the words. When none was, the order waits for a person.",
             source="decision of the run: the first whose title holds every word",
             example=True,
             get=lambda found: found.candidate.item_id == found.match.item_id,
         ),
-        "why": Column(
-            TEXT,
+        "why": text(
             "Why it was taken, or why none was; the same in every row of the line.",
             source="decision of the run",
             example="the only offer found; its title holds all the words",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.snapshots.tables.table import COUNT, ID, MINOR, MOMENT, TEXT, TEXTS, TIME, Column, Getter, or_none
+from connectors.snapshots.tables.table import MOMENT, Column, Getter, count, or_none, text, texts
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 
@@ -22,40 +22,35 @@ A_MOMENT = datetime(2026, 11, 2, 16, 0, 0, tzinfo=UTC)
 
 def moment(words: str, *, source: str, null: str = "", clock: str = OUR_CLOCK, get: str | Getter = "") -> Column:
     """A time by this `clock`; one that may be absent says when (`null`)."""
-    return Column(TIME if null else MOMENT, words, unit=clock, source=source, example=A_MOMENT, null=null, get=get)
+    return Column(MOMENT, words, unit=clock, source=source, example=A_MOMENT, null=null, get=get)
 
 
 COLUMNS: Mapping[str, Column] = {
-    "order_ref": Column(
-        ID,
+    "order_ref": text(
         "The merchant's own reference of the order. It ties the tables together, and the service shows it on the "
         "order.",
         source="request file: `order_ref`",
         example="US-1001",
     ),
-    "line_no": Column(
-        COUNT,
+    "line_no": count(
         "Place of the line among the lines of its order.",
         unit="1, 2, 3 … in the file's order",
         source="order of the rows in the request file",
         example=1,
     ),
-    "marketplace": Column(
-        ID,
+    "marketplace": text(
         f"Where it is bought: {', '.join(f'`{one}`' for one in _FIRST)} or `{_LAST}`.",
         source="request file: `marketplace`",
         example="taobao",
         one_of=Marketplace,
     ),
-    "order_id": Column(
-        TEXT,
+    "order_id": text(
         "The marketplace's own number of the order.",
         source="create answer; ledger",
         example="2542285634920880794",
         null="the marketplace has not made the order, as far as is known",
     ),
-    "state": Column(
-        ID,
+    "state": text(
         "Where the order stands: `planned`, `ordered`, `payment_pending`, `paid`, `booked`, `shipped`, `in_warehouse`, "
         "`in_transit`, `delivered`; off that road `held` (waits for a person), `refused`, `unknown` (it is open "
         "whether something happened), `cancelled`, `refunding`, `refunded`.",
@@ -63,8 +58,7 @@ COLUMNS: Mapping[str, Column] = {
         example="delivered",
         one_of=OrderState,
     ),
-    "reason": Column(
-        TEXT,
+    "reason": text(
         "Why the order is where it is, and what to do about it. May quote the service.",
         source="ledger",
         example="设计师 帆布 双肩包 T10007 costs 29.10 CNY each, limit 20.00 CNY: raise max_unit_price or drop the "
@@ -72,80 +66,69 @@ COLUMNS: Mapping[str, Column] = {
         null="there is nothing to say",
         get=or_none("reason"),
     ),
-    "reason_code": Column(
-        TEXT,
+    "reason_code": text(
         "The code of `reason`: [reasons.md](reasons.md) has each. `earlier` for words that an earlier program wrote.",
         source="ledger",
         example="price_above_limit",
         null="there is nothing to say, or an earlier program wrote the file",
     ),
-    "item_id": Column(
-        ID,
+    "item_id": text(
         "The marketplace's id of the product page.",
         source="item looked up, or search answer",
         example="730254020329",
     ),
-    "sku_id": Column(ID, "The marketplace's id of the variant.", source="product answer", example="5134912345678"),
-    "title": Column(
-        TEXT,
+    "sku_id": text("The marketplace's id of the variant.", source="product answer", example="5134912345678"),
+    "title": text(
         "The product's title in the marketplace's language.",
         source="product answer",
         example="复古 帆布 双肩包 旅行 A10010",
         null=NOT_STATED,
     ),
-    "image_url": Column(
-        TEXT,
+    "image_url": text(
         "Picture of the variant, else of the product.",
         source="product answer",
         example="https://img.example.com/5134912345678.jpg",
         null=NOT_STATED,
     ),
-    "seller_id": Column(
-        TEXT,
+    "seller_id": text(
         "The marketplace's id of the seller or shop.",
         source="product answer",
         example="BBB1fc396b68e0557215a1e1f57",
         null=NOT_STATED,
     ),
-    "seller_name": Column(TEXT, "The shop's name.", source="product answer", example="杭州良品4号", null=NOT_STATED),
-    "spec_id": Column(
-        TEXT,
+    "seller_name": text("The shop's name.", source="product answer", example="杭州良品4号", null=NOT_STATED),
+    "spec_id": text(
         "1688's and bigMajor's second id of the variant, by which it is ordered there. Empty elsewhere.",
         source="product answer: `specId`",
         example="71bb244ab6fb738edd8b3ae38ba008bd",
         null="never; an empty text on marketplaces without it",
     ),
-    "distribution_item_id": Column(
-        TEXT,
+    "distribution_item_id": text(
         "The id by which Taobao (`mpId`) and Poizon (`distSpuId`) take orders of the product. Empty elsewhere.",
         source="product answer, on Taobao else the answer of the id mapping",
         example="3000020253204162",
         null="never; an empty text on marketplaces without it",
     ),
-    "distribution_sku_id": Column(
-        TEXT,
+    "distribution_sku_id": text(
         "The id by which Taobao (`mpSkuId`) and Poizon (`distSkuId`) take orders of the variant. Empty elsewhere.",
         source="product answer, on Taobao else the answer of the id mapping",
         example="7000074203041852",
         null="never; an empty text on marketplaces without it",
     ),
-    "quantity": Column(
-        COUNT,
+    "quantity": count(
         "How many are wanted.",
         unit="pieces",
         source="request file: `quantity`",
         example=2,
         least=1,
     ),
-    "shipment_order_id": Column(
-        TEXT,
+    "shipment_order_id": text(
         "The warehouse's number of the international shipment.",
         source="booking answer: `orderId`, else the order as the service shows it",
         example="20240802001056",
         null="nothing is booked, as far as is known",
     ),
-    "tracking_numbers": Column(
-        TEXTS,
+    "tracking_numbers": texts(
         "The international parcels' numbers. An empty list until something is booked, or named.",
         source="booking answer: `logisticNumer`, else the order as the service shows it",
         example=["FARJP2408000105YQ"],
@@ -159,21 +142,21 @@ COLUMNS: Mapping[str, Column] = {
     "booked_at": moment(
         "When the booking of the shipment was recorded.", source="ledger", null="nothing is booked, as far as is known"
     ),
-    "currency": Column(
-        ID, "Currency of the row's amounts (ISO 4217). Orders are bought in yuan only.", source="ledger", example="CNY"
+    "currency": text(
+        "Currency of the row's amounts (ISO 4217). Orders are bought in yuan only.", source="ledger", example="CNY"
     ),
 }
 
 
 def amount(words: str, *, source: str, example: int, get: str | Getter = "", as_seen: bool = False) -> Column:
     """An amount of the row, in minor units of its column `currency`."""
-    return Column(MINOR, words, unit=MINOR_UNITS, source=source, example=example, get=get, as_seen=as_seen)
+    return count(words, unit=MINOR_UNITS, source=source, example=example, get=get, as_seen=as_seen)
 
 
 def currency_of(what: str, *, source: str, example: str = "CNY", null: str = "", get: str | Getter = "") -> Column:
     """The currency of an amount, where it is not the row's own; one that may be absent says when (`null`)."""
     words = f"Currency of {what} (ISO 4217)."
-    return Column(TEXT if null else ID, words, source=source, example=example, null=null, get=get)
+    return text(words, source=source, example=example, null=null, get=get)
 
 
 def shared(*names: str, of: str = "") -> dict[str, Column]:
@@ -186,4 +169,4 @@ def variant(name: str, **changes: Any) -> Column:
     return replace(COLUMNS[name], **changes)
 
 
-ORDER_ID_ALWAYS = variant("order_id", kind=ID, null="")
+ORDER_ID_ALWAYS = variant("order_id", null="")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
@@ -17,21 +18,14 @@ pa.set_memory_pool(pa.system_memory_pool())  # the default one keeps hundreds of
 pa.set_io_thread_count(2)  # each keeps memory of its own
 
 Getter = Callable[[Any], object]
-ColumnKind = tuple[pa.DataType, bool]  # and whether it may be null
 
-ID = (pa.string(), False)
-TEXT = (pa.string(), True)
-TEXTS = (pa.list_(pa.string()), False)
-MAYBE_TEXTS = (pa.list_(pa.string()), True)
-VOLUME_PRICES = (pa.list_(pa.struct([("start_quantity", pa.int64()), ("price_minor", pa.int64())])), True)
-MINOR = COUNT = (pa.int64(), False)
-MAYBE_MINOR = MAYBE_COUNT = (pa.int64(), True)
-FLAG = (pa.bool_(), False)
-MOMENT = (pa.timestamp("us", tz="UTC"), False)
-TIME = (pa.timestamp("us", tz="UTC"), True)
+TEXT, TEXTS = pa.string(), pa.list_(pa.string())
+WHOLE, FLAG = pa.int64(), pa.bool_()
+MOMENT = pa.timestamp("us", tz="UTC")
+VOLUME_PRICES = pa.list_(pa.struct([("start_quantity", WHOLE), ("price_minor", WHOLE)]))
 
 AMOUNT = re.compile(r"minor units of `(\w+)`")
-NEEDS_UNIT = {MINOR[0], MOMENT[0], VOLUME_PRICES[0]}
+NEEDS_UNIT = {WHOLE, MOMENT, VOLUME_PRICES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +34,15 @@ class Column:
 
     `words` also explain 0 and an empty text. `source` names the API answer, the request file's column or the ledger.
     `example` is a value that the column can hold. `unit` is that of a number (`pieces`, `minor units of currency`), or
-    the clock of a time. `null` says when a nullable column has no value. `personal` marks where a receiver is, and free
-    text, which may have anything.
+    the clock of a time. `null` says when there is no value: without it there always is one. `personal` marks where a
+    receiver is, and free text, which may have anything.
 
     `get` reads the value from a row's record: a function, or the path of an attribute; the attribute of the column's
     own name where it is empty. A text must be `one_of` these words where there are any, a number at `least` this. An
     amount is never below zero and has its currency, unless it is kept `as_seen`: an impossible one is a finding.
     """
 
-    kind: ColumnKind
+    dtype: pa.DataType
     words: str
     source: str
     example: object
@@ -73,13 +67,11 @@ class Column:
     @property
     def lacks(self) -> list[str]:
         """The names of missing parts that a reader needs."""
-        dtype, nullable = self.kind
         told = {
             "words": self.words,
             "source": self.source,
             "example": self.example is not None,
-            "unit": self.unit or dtype not in NEEDS_UNIT,
-            "words for null": bool(self.null) is nullable,
+            "unit": self.unit or self.dtype not in NEEDS_UNIT,
         }
         return [name for name, is_told in told.items() if not is_told]
 
@@ -93,8 +85,7 @@ class Column:
             "null": self.null,
             "personal": "yes" if self.personal else "",
         }
-        dtype, nullable = self.kind
-        return pa.field(name, dtype, nullable, {key: words for key, words in told.items() if words})
+        return pa.field(name, self.dtype, bool(self.null), {key: words for key, words in told.items() if words})
 
     @property
     def shown_example(self) -> str:
@@ -104,6 +95,9 @@ class Column:
         if isinstance(self.example, datetime):
             return self.example.isoformat().replace("+00:00", "Z")
         return json.dumps(self.example, ensure_ascii=False)
+
+
+text, texts, count, flag = (partial(Column, dtype) for dtype in (TEXT, TEXTS, WHOLE, FLAG))
 
 
 def or_none(path: str) -> Getter:
@@ -119,14 +113,12 @@ def unfilled(_: object) -> None:
 Row = dict[str, Any]
 
 ENVELOPE: Mapping[str, Column] = {
-    "snapshot_id": Column(
-        ID,
+    "snapshot_id": text(
         "The snapshot that the row is of. A rerun of a batch replaces its snapshot and keeps the id.",
         source="the flow that wrote it",
         example="autumn-restock",
     ),
-    "batch_id": Column(
-        TEXT,
+    "batch_id": text(
         "The batch of the row's order, whatever run wrote the row.",
         source="`--batch`, else made from the request file's name and content",
         example="autumn-restock",

@@ -40,7 +40,7 @@ def test_types_in_duckdb_and_pandas_are_as_the_page_says(root: Path, name: str) 
 
     table = TABLES[name]
     (file,) = root.glob(f"{table.name}/*.parquet")
-    told: dict[str, Type] = {word: TYPES[column.kind[0]] for word, column in table.columns.items()}
+    told: dict[str, Type] = {word: TYPES[column.dtype] for word, column in table.columns.items()}
     with duckdb.connect() as connection:
         rows = connection.execute(
             "DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning = false)", [str(file)]

@@ -30,8 +30,8 @@ def rows_of(name: str) -> list[dict[str, Any]]:
     """Two rows: the columns' examples, and the least that a row can hold, with an amount that no float can."""
     columns = {column: told for column, told in TABLES[name].columns.items() if column not in ENVELOPE}
     full = {column: told.example for column, told in columns.items()}
-    least = {column: None if told.kind[1] else told.example for column, told in columns.items()}
-    least |= {column: HUGE for column in columns if column.endswith("_minor") and not columns[column].kind[1]}
+    least = {column: None if told.null else told.example for column, told in columns.items()}
+    least |= {column: HUGE for column in columns if column.endswith("_minor") and not columns[column].null}
     least |= {TABLES[name].key[0]: f"{full[TABLES[name].key[0]]}-2"}
     return [full, least]
 

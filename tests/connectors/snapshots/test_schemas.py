@@ -7,7 +7,7 @@ import pytest
 
 from connectors.snapshots import TABLES, Table
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.tables.table import COUNT, ID, TEXT, Column
+from connectors.snapshots.tables.table import TEXT, WHOLE, Column
 from connectors.snapshots.tables.table import table as made_table
 
 ALL = pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
@@ -106,12 +106,10 @@ def test_the_personal_columns() -> None:
 @pytest.mark.parametrize(
     ("column", "lack"),
     [
-        (Column(ID, "", "ledger", "A-1"), "words"),
-        (Column(ID, "A number.", "", "A-1"), "source"),
-        (Column(ID, "A number.", "ledger", None), "example"),
-        (Column(COUNT, "How many.", "ledger", 1), "unit"),
-        (Column(TEXT, "A name.", "ledger", "Ann"), "words for null"),
-        (Column(ID, "A number.", "ledger", "A-1", null="sometimes"), "words for null"),
+        (Column(TEXT, "", "ledger", "A-1"), "words"),
+        (Column(TEXT, "A number.", "", "A-1"), "source"),
+        (Column(TEXT, "A number.", "ledger", None), "example"),
+        (Column(WHOLE, "How many.", "ledger", 1), "unit"),
     ],
 )
 def test_a_column_without_words_makes_no_table(column: Column, lack: str) -> None:
