@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
 
+from connectors.concurrently import within
 from domain.reasons import Reason, ReasonCode, because
 
 LONGEST_S = 45.0
@@ -59,19 +59,14 @@ def recipients_of(addresses: SecretStr) -> list[Recipient]:
 
 def send(recipient: Recipient, subject: str, body: str, link: str) -> Reason | None:
     """Send one message; returns why it was not accepted, without foreign words, or None. Raises nothing."""
-    reasons: list[Reason | None] = [LATE]
 
-    def go() -> None:
+    def sent() -> Reason | None:
         try:
-            reasons[0] = _sent(recipient, subject, body, link)
+            return _sent(recipient, subject, body, link)
         except Exception as error:  # noqa: BLE001 - its words may quote the address
-            reasons[0] = because(ReasonCode.RECIPIENT_UNUSABLE, failure=type(error).__name__)
+            return because(ReasonCode.RECIPIENT_UNUSABLE, failure=type(error).__name__)
 
-    # a daemon thread: an answer in drips delays neither other recipients nor the end of the process
-    thread = threading.Thread(target=go, daemon=True)
-    thread.start()
-    thread.join(LONGEST_S)
-    return reasons[0]
+    return within(LONGEST_S, sent, late=LATE)
 
 
 def _sent(recipient: Recipient, subject: str, body: str, link: str) -> Reason | None:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Late = TypeVar("Late")
 
 CALLS_AT_ONCE = 8
 """How many requests one call to a channel may have under way at once."""
+
+
+def within(seconds: float, work: Callable[[], Result], late: Late) -> Result | Late:
+    """The result of blocking `work`, or what stands for one that is `late`. What the work raises is lost.
+
+    It runs in a daemon thread: an answer in drips delays neither others nor the end of the process.
+    """
+    results: list[Result | Late] = [late]
+    thread = threading.Thread(target=lambda: results.__setitem__(0, work()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return results[0]
 
 
 @asynccontextmanager

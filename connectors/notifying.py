@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from connectors.apprise_sender import Recipient, recipients_of, send
+from connectors.concurrently import within
 from connectors.crash_points import MESSAGE_CLAIMED, MESSAGE_SENT, reach
 from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
@@ -115,16 +115,8 @@ LONGEST_S = 5.0
 
 async def ping_watcher(url: str, *, well: bool) -> str:
     """Ping the watcher; returns why the ping may be lost, or nothing. Raises nothing and takes at most five seconds."""
-    failures = ["it did not answer in time"]
-
-    def ping() -> None:
-        failures[0] = _pinged(url, well=well)
-
-    # a daemon thread: neither a name server nor an answer in drips delays the end of a process
-    teller = threading.Thread(target=ping, daemon=True)
-    teller.start()
-    await asyncio.to_thread(teller.join, LONGEST_S)
-    return failures[0]
+    pinged = partial(_pinged, url, well=well)
+    return await asyncio.to_thread(within, LONGEST_S, pinged, "it did not answer in time")
 
 
 def address_of(url: str, *, well: bool) -> str:

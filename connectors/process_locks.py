@@ -57,12 +57,17 @@ def hold(folder: Path, run_id: str) -> int:
 
 def has_died(folder: Path, run_id: str) -> bool:
     """Whether the run had a process here and has none; False when this machine can't tell."""
+    return is_free(folder / run_id, fcntl.LOCK_EX)
+
+
+def is_free(path: Path, lock: int) -> bool:
+    """Whether a file is there, and no living process holds a lock on it that excludes this one."""
     try:
-        file = os.open(folder / run_id, os.O_RDONLY)
+        file = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, lock | fcntl.LOCK_NB)
     except OSError:
         return False
     finally:

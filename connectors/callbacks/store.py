@@ -30,6 +30,7 @@ from sqlalchemy.exc import DatabaseError
 
 from connectors.callbacks.schema import Arrival, Callback, callbacks, metadata, tickets, tokens
 from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, one_of, require_lasting, sqlite_file, unusable
+from connectors.ledger.group_commit import PendingCall
 from connectors.ledger.transactions import repeating
 from domain.reasons import Reason, as_text
 from domain.received import CallbackKind, CallbackState
@@ -324,7 +325,7 @@ class Intake:
 
     def __init__(self, store: CallbackStore) -> None:
         self._store = store
-        self._waiting: list[tuple[Arrival, asyncio.Future[None]]] = []
+        self._waiting: list[PendingCall[Arrival, None]] = []
         self._writing: asyncio.Task[None] | None = None
 
     async def keep(self, arrival: Arrival) -> None:
@@ -332,7 +333,7 @@ class Intake:
         if len(self._waiting) >= MOST_WAITING:
             raise TooMany
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((arrival, kept))
+        self._waiting.append(PendingCall(arrival, kept, [None]))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         await kept
@@ -340,24 +341,15 @@ class Intake:
     async def _write(self) -> None:
         while self._waiting:
             some, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
-            error: BaseException | None = None
             try:
-                await asyncio.to_thread(self._store.add, [arrival for arrival, _ in some])
-            except BaseException as caught:  # noqa: BLE001 - raised where it is waited for
-                error = caught
-            _resolve([kept for _, kept in some], error)
+                await asyncio.to_thread(self._store.add, [one.what for one in some])
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                for one in some:
+                    one.error = error
+            for one in some:
+                one.resolve()
 
     async def close(self) -> None:
         """Wait for the write under way."""
         if self._writing is not None:
             await self._writing
-
-
-def _resolve(waiting: Sequence[asyncio.Future[None]], error: BaseException | None) -> None:
-    for kept in waiting:
-        if kept.done():
-            continue  # its sender is gone
-        if error is None:
-            kept.set_result(None)
-        else:
-            kept.set_exception(error)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Self
 
 from connectors.ledger.engine import LedgerUnusable
+from connectors.process_locks import is_free
 from domain.effects import Claim
 
 RUN = re.compile(r"[^@]*-\d+-[0-9a-f]{12}")  # host, process, and what no other run has
@@ -114,17 +115,7 @@ class SendLog:
 
 def is_dead(folder: Path, owner: str) -> bool:
     """Whether the run of that name has provably ended; False when this machine can't tell."""
-    try:
-        file = os.open(folder / f"{owner}.log", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(file)
-    return True
+    return is_free(folder / f"{owner}.log", fcntl.LOCK_SH)
 
 
 def ended_badly(folder: Path) -> list[Path]:
