@@ -192,18 +192,18 @@ def _words(ledger: Ledger) -> CheckResult:
 
 def _book() -> CheckResult:
     """The SKU book can be read."""
-    from connectors.book_file import BookUnusable, read_book
+    from connectors.book_file import TableUnusable, read_book
 
     try:
         book = asyncio.run(read_book(SourcingSettings()))
-    except BookUnusable as error:
+    except TableUnusable as error:
         return unwell("SKU book", str(error), "mend it; see docs/shops.md")
     return well("SKU book", "none: SOURCING_BOOK names no file" if book is None else f"{len(book.rows):,} rows")
 
 
 def _rates() -> CheckResult:
     """The merchant's exchange rates can be read, and each pair into the books' currency has one of this week."""
-    from connectors.exports import RatesUnusable, read_rates
+    from connectors.book_file import TableUnusable, read_rates
     from domain.landed import NoRate
 
     settings = SourcingSettings()
@@ -211,7 +211,7 @@ def _rates() -> CheckResult:
         return well("rates", "none: SOURCING_RATES names no file")
     try:
         rates = read_rates(settings.rates_file)
-    except RatesUnusable as error:
+    except TableUnusable as error:
         return unwell("rates", str(error), "see docs/costs.md, the rates")
     today = datetime.now(ZoneInfo(settings.timezone)).date()
     pairs = {(rate.base, rate.into): rate for rate in rates if rate.into == (settings.currency or rate.into)}

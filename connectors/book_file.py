@@ -1,9 +1,10 @@
-"""The merchant's SKU book, a file or a sheet at an address (`SOURCING_BOOK`), and by what request files are read."""
+"""The tables that a merchant keeps, SKU book and rates, used whole or not at all; and how request files are read."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TypedDict
@@ -18,28 +19,55 @@ from connectors.request_files.xlsx_file import read_xlsx
 from connectors.settings import BadSetting, SourcingSettings
 from connectors.shop_files import profiles_in
 from domain.book_cells import COLUMNS, BookTable
-from domain.cell_table import BadTable
+from domain.cell_table import BadTable, RatesTable
 from domain.cells import BLANKS, csv_text, no_formula
+from domain.landed import Rates
 from domain.request_files import normal_name
 from domain.shop_files import Profile
 from domain.sku_book import SkuBook
 
 Reader = Callable[[bytes, str, RowSink], None]
 READERS: dict[str, Reader] = {".csv": read_csv, ".xlsx": read_xlsx}
+BOOK = "SOURCING_BOOK"
 NAMES = [column.name for column in COLUMNS]
 of_a_night: ContextVar[dict[str, SkuBook]] = ContextVar("of_a_night")
 """The sound books of a run over an inbox, by address: a sheet is fetched once for all its files."""
 
 
-class BookUnusable(BadSetting):
-    """The file can't be used; the message names it, and every fault with its row and its remedy."""
+class TableUnusable(BadSetting):
+    """The file of a setting can't be used; the message names both, and every fault with its row and its remedy."""
 
-    def __init__(self, file: str, problem: str) -> None:
-        super().__init__(f"SOURCING_BOOK, {file}: {problem}")
+    def __init__(self, setting: str, file: str, problem: str) -> None:
+        super().__init__(f"{setting}, {file}: {problem}")
+
+
+@contextmanager
+def _sound(setting: str, file: str) -> Iterator[None]:
+    """A table that a person keeps is used whole and faultless, or not at all."""
+    try:
+        yield
+    except OSError as error:
+        raise TableUnusable(
+            setting, file, f"can't be opened ({error.strerror}); check the path and its permissions"
+        ) from error
+    except Unusable as error:
+        raise TableUnusable(setting, file, str(error).replace(REMEDY, SAVE_IT)) from error
+    except BadTable as error:
+        raise TableUnusable(setting, file, error.listed) from error
+
+
+def read_rates(path: Path | None) -> Rates:
+    """All rates of the file; none for None. Raises `TableUnusable`: a faulty file is never used in part."""
+    table = RatesTable()
+    if path is None:
+        return Rates()
+    with _sound("SOURCING_RATES", str(path)):
+        read_csv(content_of(path), "", table)
+        return table.finish()
 
 
 async def read_book(settings: SourcingSettings) -> SkuBook | None:
-    """The whole book; None where no file is named. Raises `BookUnusable`: a faulty book is never used in part."""
+    """The whole book; None where no file is named. Raises `TableUnusable`: a faulty book is never used in part."""
     if not (named := settings.book.get_secret_value()):
         return None
     if not is_address(named):
@@ -50,31 +78,24 @@ async def read_book(settings: SourcingSettings) -> SkuBook | None:
     try:
         file = await fetch_stored(named, settings)
     except UnreadableFile as error:
-        raise BookUnusable(shown, str(error)) from None
+        raise TableUnusable(BOOK, shown, str(error)) from None
     books[named] = book_in(file, shown=shown, require_limit=settings.require_price_limit)
     return books[named]
 
 
 def book_in(file: Path, *, shown: str = "", require_limit: bool = False) -> SkuBook:
-    """The book in a file. Raises `BookUnusable`."""
+    """The book in a file. Raises `TableUnusable`."""
     shown = shown or str(file)
     if (read := READERS.get(file.suffix.lower())) is None:
-        raise BookUnusable(shown, f"ends in {file.suffix!r}; save it as {' or '.join(READERS)}")
-    try:
-        return _book(read, content_of(file), shown, require_limit=require_limit)
-    except OSError as error:
-        raise BookUnusable(shown, f"can't be opened ({error.strerror}); check the path and its permissions") from error
-    except Unusable as error:
-        raise BookUnusable(shown, str(error).replace(REMEDY, SAVE_IT)) from error
+        raise TableUnusable(BOOK, shown, f"ends in {file.suffix!r}; save it as {' or '.join(READERS)}")
+    with _sound(BOOK, shown):
+        return _book(read, content_of(file), require_limit=require_limit)
 
 
-def _book(read: Reader, content: bytes, shown: str, *, require_limit: bool = False) -> SkuBook:
+def _book(read: Reader, content: bytes, *, require_limit: bool = False) -> SkuBook:
     table = BookTable(require_limit=require_limit)
-    try:
-        read(content, "", table)
-        return table.finish()
-    except BadTable as error:
-        raise BookUnusable(shown, error.listed) from error
+    read(content, "", table)
+    return table.finish()
 
 
 def book_text(rows: Sequence[Mapping[str, str]]) -> bytes:
@@ -91,29 +112,31 @@ def missing_file(data_dir: Path, batch_id: str) -> Path:
 def add_row(file: Path, row: Mapping[str, str], *, bundle: bool = False) -> None:
     """Add a row to a book in CSV, whole or not at all; the file is made where there is none.
 
-    Raises `BookUnusable`, also for a row of a rank that is there, unless it makes a `bundle`.
+    Raises `TableUnusable`, also for a row of a rank that is there, unless it makes a `bundle`.
     """
     if file.suffix.lower() != ".csv":
-        raise BookUnusable(str(file), "rows are added to a book in CSV alone; write the row into it by hand")
+        raise TableUnusable(BOOK, str(file), "rows are added to a book in CSV alone; write the row into it by hand")
     try:
         there = file.read_bytes() if file.exists() else b""
         lines = [line for line in there.decode("utf-8-sig").splitlines() if line.strip(BLANKS)]
     except (OSError, UnicodeDecodeError) as error:
-        raise BookUnusable(str(file), f"can't be added to ({words_of(error)})") from error
+        raise TableUnusable(BOOK, str(file), f"can't be added to ({words_of(error)})") from error
     delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
     header = next(csv.reader(lines[:1], delimiter=delimiter), NAMES)
     names = list(map(normal_name, header))
     absent = [column for column in COLUMNS if column.name not in names]
     if lost := [column.name for column in absent if row.get(column.name, "") not in ("", column.default)]:
-        raise BookUnusable(str(file), f"has no column {', '.join(lost)}: add it to the header, then try again")
+        raise TableUnusable(BOOK, str(file), f"has no column {', '.join(lost)}: add it to the header, then try again")
     rows = [[row.get(name, "") for name in names]]
     added = csv_text(rows if lines else [header, *rows], delimiter)
     joint = b"" if there.endswith(b"\n") or not lines else b"\r\n"
     content = (there or b"\xef\xbb\xbf") + joint + added.encode()
-    *others, made = _book(read_csv, content, str(file)).rows
+    with _sound(BOOK, str(file)):
+        *others, made = _book(read_csv, content).rows
     same = [one for one in others if (one.own_sku, one.country, one.rank) == (made.own_sku, made.country, made.rank)]
     if same and not bundle:
-        raise BookUnusable(
+        raise TableUnusable(
+            BOOK,
             str(file),
             f"{made.own_sku} has rank {made.rank} already, in row {same[0].row}: --rank {made.rank + 1} makes this a "
             f"spare, --bundle buys both; or change row {same[0].row}",

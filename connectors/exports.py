@@ -19,9 +19,7 @@ from pyarrow import parquet
 
 from connectors.durable import whole
 from connectors.export_formats import ExportFormat
-from connectors.request_files.csv_file import read_csv
-from connectors.request_files.decoding import REMEDY, SAVE_IT, Unusable, content_of
-from connectors.settings import BadSetting, SourcingSettings
+from connectors.settings import SourcingSettings
 from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.reader import QueryBounds, arrow_answer
 from connectors.snapshots.rows import RECORDS_AT_ONCE, currency_columns, major_name, with_decimals
@@ -39,8 +37,6 @@ from connectors.table_files import (
     write_sqlite,
     write_xlsx,
 )
-from domain.cell_table import BadTable, RatesTable
-from domain.landed import Rates
 from domain.money import minor_digits
 
 if TYPE_CHECKING:
@@ -215,26 +211,3 @@ def _column(rows: pa.RecordBatch, name: str) -> Column:
 
 def _day(text: str | None) -> Cell:
     return None if text is None else date.fromisoformat(text)
-
-
-class RatesUnusable(BadSetting):
-    """The file can't be used; the message names it, and every fault with its position and its remedy."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"SOURCING_RATES, {path}: {problem}")
-
-
-def read_rates(path: Path | None) -> Rates:
-    """All rates of the file; none for None. Raises `RatesUnusable`: a faulty file is never used in part."""
-    if path is None:
-        return Rates()
-    table = RatesTable()
-    try:
-        read_csv(content_of(path), "", table)
-        return table.finish()
-    except OSError as error:
-        raise RatesUnusable(path, f"can't be opened ({error.strerror}); check the path and its permissions") from error
-    except Unusable as error:
-        raise RatesUnusable(path, str(error).replace(REMEDY, SAVE_IT)) from error
-    except BadTable as error:
-        raise RatesUnusable(path, error.listed) from error

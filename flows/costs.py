@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
+from connectors.book_file import read_rates
 from connectors.durable import put
-from connectors.exports import cost_lines, read_rates
+from connectors.exports import cost_lines
 from connectors.settings import SourcingSettings
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rows import each_record

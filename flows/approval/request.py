@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING
 from itertools import chain
 from zoneinfo import ZoneInfo
 
-from connectors.exports import RatesUnusable, read_rates
+from connectors.book_file import TableUnusable, read_rates
 from connectors.ledger.records import Approval
 from connectors.settings import SourcingSettings
 from domain.holds import Pause, payable
@@ -120,7 +120,7 @@ def rates_of(settings: SourcingSettings) -> Rates:
     """The merchant's rates. An unusable file gives none, with the reason where a rate is needed: the run goes on."""
     try:
         return read_rates(settings.rates_file)
-    except RatesUnusable as error:
+    except TableUnusable as error:
         return Rates(fault=str(error).partition("\n")[0].rstrip(":"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from openpyxl import Workbook
 from pydantic import SecretStr
 
-from connectors.book_file import BookUnusable, add_row, book_in, book_text, of_a_night, read_book
+from connectors.book_file import TableUnusable, add_row, book_in, book_text, of_a_night, read_book
 from connectors.request_files.fetching import Fetched
 from connectors.settings import SourcingSettings
 from domain.sku_book import SkuBook
@@ -70,7 +70,7 @@ def test_a_faulty_sheet_is_fetched_again_and_so_is_any_by_a_retried_night(
 
     async def the_night() -> list[str]:
         of_a_night.set({})
-        with suppress(BookUnusable):
+        with suppress(TableUnusable):
             await read_book(settings)
         return [*items(await read_book(settings))]
 
@@ -90,7 +90,7 @@ def test_a_sheet_is_read_like_a_request_file(tmp_path: Path) -> None:
     assert items(book_in(tmp_path / "book.xlsx")) == {"1001": FERN}
     sheet.append(["MOSS-1", "1688", 6.1e17, 1])
     book.save(tmp_path / "book.xlsx")
-    with pytest.raises(BookUnusable, match="row 3, column item: this is a number that a spreadsheet cut short"):
+    with pytest.raises(TableUnusable, match="row 3, column item: this is a number that a spreadsheet cut short"):
         book_in(tmp_path / "book.xlsx")
 
 
@@ -107,7 +107,7 @@ def test_a_faulty_book_is_told(content: bytes | None, told: str, tmp_path: Path)
     file = tmp_path / "book.csv"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(BookUnusable) as raised:
+    with pytest.raises(TableUnusable) as raised:
         book_in(file)
     assert told in str(raised.value)
 
@@ -117,7 +117,7 @@ def test_a_row_is_added_under_the_columns_that_are_there(tmp_path: Path) -> None
     file.write_text("item;own_sku;marketplace")
     add_row(file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "pieces": "1"})
     assert file.read_text() == f"item;own_sku;marketplace\n{FERN};FERN-1;1688\n"
-    with pytest.raises(BookUnusable, match="row 3, column item: row 2 has it already at this rank"):
+    with pytest.raises(TableUnusable, match="row 3, column item: row 2 has it already at this rank"):
         add_row(file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
     assert file.read_text().count("\n") == 2
     add_row(tmp_path / "new.csv", {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
@@ -134,7 +134,7 @@ def test_a_row_is_not_added_where_a_part_of_it_has_no_column(lost: dict[str, str
     file = tmp_path / "book.csv"
     file.write_text("own_sku,marketplace,item\n")
     row = {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "rank": "1", "pieces": "1", "country": "", **lost}
-    with pytest.raises(BookUnusable, match=f"has no column {next(iter(lost))}: add it to the header, then try again"):
+    with pytest.raises(TableUnusable, match=f"has no column {next(iter(lost))}: add it to the header, then try again"):
         add_row(file, row)
     assert file.read_text() == "own_sku,marketplace,item\n"
     add_row(file, row | {"rank": "1", "pieces": "1", **{name: "" for name in lost if name not in ("rank", "pieces")}})
@@ -148,7 +148,7 @@ def test_a_second_offer_is_a_bundle_only_if_it_is_asked_for(tmp_path: Path) -> N
     add_row(file, row)
     cheaper = row | {"item": "610000000002"}
     told = "FERN-1 has rank 1 already, in row 2: --rank 2 makes this a spare, --bundle buys both; or change row 2"
-    with pytest.raises(BookUnusable, match=told):
+    with pytest.raises(TableUnusable, match=told):
         add_row(file, cheaper)
     assert len(book_in(file).rows) == 1
     add_row(file, cheaper | {"country": "DE"})
@@ -177,7 +177,7 @@ def test_cells_under_a_column_that_lost_its_name_are_told(tmp_path: Path) -> Non
         sheet.append(row)
     book.save(tmp_path / "book.xlsx")
     for name in ("book.csv", "book.xlsx"):
-        with pytest.raises(BookUnusable, match=told) as raised:
+        with pytest.raises(TableUnusable, match=told) as raised:
             book_in(tmp_path / name)
         assert "row 2" not in str(raised.value)
 

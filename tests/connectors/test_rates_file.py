@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.exports import RatesUnusable, read_rates
+from connectors.book_file import TableUnusable, read_rates
 from domain.landed import Rate
 
 GOOD = "from,to,rate,date,source\nCNY,EUR,0.1285,2026-11-26,ECB\n"
@@ -22,7 +22,7 @@ def written(folder: Path, content: str | bytes) -> Path:
 
 
 def refusal(folder: Path, content: str | bytes) -> str:
-    with pytest.raises(RatesUnusable) as raised:
+    with pytest.raises(TableUnusable) as raised:
         read_rates(written(folder, content))
     return str(raised.value)
 
@@ -136,5 +136,5 @@ def test_other_files_are_refused_with_a_remedy(tmp_path: Path, content: bytes, s
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RatesUnusable, match=r"SOURCING_RATES, .*/gone\.csv: can't be opened \(No such file"):
+    with pytest.raises(TableUnusable, match=r"SOURCING_RATES, .*/gone\.csv: can't be opened \(No such file"):
         read_rates(tmp_path / "gone.csv")
