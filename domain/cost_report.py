@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from domain.money import Money
+from domain.money import Money, by_currency
 from domain.wording import pluralize
 
 CostRow = dict[str, Any]
@@ -133,19 +133,15 @@ def sum_of(batch_id: str, orders: Sequence[OrderCost], currency: str) -> CostSum
     return CostSum(
         batch_id=batch_id,
         orders=len(orders),
-        net_paid=_by_currency(order.net_paid for order in orders),
-        freight=_by_currency(order.freight for order in orders),
+        net_paid=_sums(order.net_paid for order in orders),
+        freight=_sums(order.freight for order in orders),
         landed=Money(sum(sums), currency) if sums else None,
         open=len(orders) - len(sums),
     )
 
 
-def _by_currency(amounts: Iterable[Money | None]) -> tuple[Money, ...]:
-    sums: dict[str, Money] = {}
-    for amount in amounts:
-        if amount is not None:
-            sums[amount.currency] = sums.get(amount.currency, Money(0, amount.currency)) + amount
-    return tuple(sums[currency] for currency in sorted(sums))
+def _sums(amounts: Iterable[Money | None]) -> tuple[Money, ...]:
+    return tuple(sum_ for _, sum_ in sorted(by_currency(filter(None, amounts)).items()))
 
 
 def orders_of(rows: Iterable[CostRow]) -> list[OrderCost]:

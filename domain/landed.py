@@ -39,14 +39,6 @@ class Rate:
             return Money(int(minor.to_integral_value(rounding)), self.into)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converted:
-    """An amount in another currency, and the rate that made it; None where it was in that currency already."""
-
-    money: Money
-    rate: Rate | None
-
-
 @dataclass(frozen=True, slots=True)
 class NoRate:
     """There is no rate for that day. `why` says what is missing and what to add to the merchant's file."""
@@ -78,13 +70,6 @@ class Rates:
             return rates[upto - 1]
         remedy = f"add one of {on} or of the {OLDEST_DAYS} days before it to SOURCING_RATES"
         return NoRate(f"{_lack(base, into, on, rates, upto)}; {remedy}")
-
-    def convert(self, money: Money, into: str, on: date, rounding: str = ROUND_HALF_UP) -> Converted | NoRate:
-        """The amount in `into` at the rate of the day on which it was paid or fell due."""
-        if money.currency == into:
-            return Converted(money=money, rate=None)
-        rate = self.at(money.currency, into, on)
-        return rate if isinstance(rate, NoRate) else Converted(money=rate.of(money, rounding), rate=rate)
 
 
 def _lack(base: str, into: str, on: date, rates: list[Rate], upto: int) -> str:

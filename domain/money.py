@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Self
@@ -110,6 +111,14 @@ def per_unit(total: Money, quantity: int) -> Money:
     """The price of one piece, rounded up half way to whole minor units; for display and limits only."""
     unit = (Decimal(total.minor) / quantity).quantize(Decimal(1), rounding=ROUND_HALF_UP)
     return Money(int(unit), total.currency)
+
+
+def by_currency(amounts: Iterable[Money]) -> dict[str, Money]:
+    """The sum of each currency among these amounts."""
+    sums: dict[str, Money] = {}
+    for amount in amounts:
+        sums[amount.currency] = sums.get(amount.currency, Money(0, amount.currency)) + amount
+    return sums
 
 
 def total_of(amounts: list[Money], currency: str = "CNY") -> Money:

@@ -9,9 +9,9 @@ from decimal import ROUND_HALF_UP
 from typing import Self
 
 from domain.decisions import FINE, Verdict
-from domain.landed import Converted, NoRate, Rate, Rates
+from domain.landed import NoRate, Rate, Rates
 from domain.matching import Match
-from domain.money import Money
+from domain.money import Money, by_currency, total_of
 from domain.offers import FreightQuote, FreightService, Offer, Quote
 from domain.orders import OrderLine, OrderRequest, SourcingOrder, lines_without_limit
 from domain.reasons import Reason
@@ -113,11 +113,6 @@ class PlanSummary:
 NOTHING = Money(0)
 
 
-def add_to(sums: dict[str, Money], amount: Money) -> None:
-    """Add an amount to the sum of its currency."""
-    sums[amount.currency] = sums.get(amount.currency, Money(0, amount.currency)) + amount
-
-
 @dataclass(slots=True, kw_only=True)
 class PlanCost:
     """The orders to buy and to ship, added up; goods, postage and `total` in CNY.
@@ -158,7 +153,7 @@ class PlanCost:
         """Count an order that is only shipped."""
         if service := plan.freight_service:
             self.to_ship += 1
-            add_to(self.freight, service.price)
+            self.freight = by_currency([*self.freight.values(), service.price])
 
     @property
     def fees(self) -> Money:
@@ -181,10 +176,12 @@ class Sum:
 
 def in_one(amounts: Iterable[Money], into: str, rates: Rates, on: date, rounding: str = ROUND_HALF_UP) -> Sum:
     """All of it in the currency `into`, at the rates of the day `on` (see `Rates.at`)."""
-    found = [rates.convert(one, into, on, rounding) for one in amounts]
-    known = [one for one in found if isinstance(one, Converted)]
+    sums = by_currency(amounts)
+    own = sums.pop(into, Money(0, into))
+    found = {one: rates.at(one.currency, into, on) for one in sums.values()}
+    known = {one: rate for one, rate in found.items() if isinstance(rate, Rate)}
     return Sum(
-        money=sum((one.money for one in known), start=Money(0, into)),
-        rates=[*dict.fromkeys(one.rate for one in known if one.rate)],
-        lacks=[*dict.fromkeys(one.why for one in found if isinstance(one, NoRate))],
+        money=total_of([own, *(rate.of(one, rounding) for one, rate in known.items())], into),
+        rates=[*known.values()],
+        lacks=[rate.why for rate in found.values() if isinstance(rate, NoRate)],
     )

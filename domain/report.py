@@ -12,8 +12,8 @@ from domain.follow_ups import FollowUp
 from domain.holds import Pause
 from domain.marketplace import NO_PICTURES, Pictures
 from domain.matching import Match
-from domain.money import Money
-from domain.plan import PlannedOrder, add_to
+from domain.money import Money, by_currency
+from domain.plan import PlannedOrder
 from domain.reasons import NO_ROOM, Explained, ReasonCode
 from domain.request_remarks import Remark
 from domain.sku_book import missing_entries
@@ -194,11 +194,7 @@ class BatchReport:
     @property
     def freight(self) -> dict[str, Money]:
         """What was booked for the batch so far, a sum a currency."""
-        sums: dict[str, Money] = {}
-        for line in self.orders:
-            if line.freight:
-                add_to(sums, line.freight)
-        return sums
+        return by_currency(line.freight for line in self.orders if line.freight)
 
     @property
     def all_wait(self) -> bool:

@@ -16,7 +16,7 @@ from domain.holds import Pause, payable
 from domain.landed import Rates
 from domain.marketplace import NO_PICTURES, Pictures
 from domain.money import Money, total_of
-from domain.plan import PlannedOrder, PlanSummary, Sum, add_to, in_one
+from domain.plan import PlannedOrder, PlanSummary, Sum, in_one
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import ReportLine
 from domain.request_remarks import Remark
@@ -165,7 +165,5 @@ def _counted(question: ApprovalRequest, settings: SourcingSettings, now: datetim
     if not settings.approval_counts_freight:
         return Sum(money=total)
     today = now.astimezone(ZoneInfo(settings.timezone)).date()
-    sums: dict[str, Money] = {}
-    for amount in (total, *question.freight, *(one.freight for one in question.allowed if one.freight)):
-        add_to(sums, amount)
-    return in_one(sums.values(), total.currency, rates_of(settings), today, ROUND_CEILING)
+    amounts = (total, *question.freight, *(one.freight for one in question.allowed if one.freight))
+    return in_one(amounts, total.currency, rates_of(settings), today, ROUND_CEILING)

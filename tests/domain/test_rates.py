@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.landed import Converted, NoRate, Rate, Rates
+from domain.landed import NoRate, Rate, Rates
 from domain.money import Money, minor_digits
+from domain.plan import Sum, in_one
 
 DAY = date(2026, 11, 26)
 
@@ -34,13 +35,13 @@ def rate(number: str, on: date = DAY, base: str = "CNY", into: str = "EUR") -> R
 def test_an_amount_is_converted_to_whole_minor_units(money: Money, number: str, into: str, converted: int) -> None:
     given_rate = rate(number, base=money.currency, into=into)
 
-    answer = Rates([given_rate]).convert(money, into, DAY)
+    answer = in_one([money], into, Rates([given_rate]), DAY)
 
-    assert answer == Converted(money=Money(converted, into), rate=given_rate)
+    assert answer == Sum(money=Money(converted, into), rates=[given_rate], lacks=[])
 
 
 def test_what_is_in_that_currency_already_needs_no_rate() -> None:
-    assert Rates().convert(Money(5, "EUR"), "EUR", DAY) == Converted(money=Money(5, "EUR"), rate=None)
+    assert in_one([Money(5, "EUR")], "EUR", Rates(), DAY) == Sum(money=Money(5, "EUR"), rates=[], lacks=[])
 
 
 def test_the_newest_rate_of_the_day_or_the_seven_before_it_counts() -> None:
@@ -67,7 +68,7 @@ REMEDY = "; add one of 2026-11-26 or of the 7 days before it to SOURCING_RATES"
     ],
 )
 def test_a_missing_or_old_or_future_rate_is_said_and_never_guessed(rates: list[Rate], why: str) -> None:
-    assert Rates(rates).convert(Money(100), "EUR", DAY) == NoRate(why + REMEDY)
+    assert Rates(rates).at("CNY", "EUR", DAY) == NoRate(why + REMEDY)
 
 
 def test_a_rate_converts_its_own_currency_alone() -> None:
