@@ -13,7 +13,6 @@ from contextlib import aclosing
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from typing import Protocol
 from urllib.parse import urlencode
 
 import aiohttp
@@ -181,30 +180,24 @@ class HttpAnswer:
     body: bytes
 
 
-class Address(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
     """An address, and the bounds of its connections."""
 
-    @property
-    def base_url(self) -> str: ...
-
-    @property
-    def most_answer_mb(self) -> int: ...
-
-    @property
-    def connect_timeout_s(self) -> float: ...
-
-    @property
-    def max_connections(self) -> int: ...
+    base_url: str
+    max_connections: int
+    most_answer_mb: int = 16
+    connect_timeout_s: float = 5.0
 
 
 class Http:
     """The connections to one address. Every request is sent once; no redirect is followed."""
 
-    def __init__(self, settings: Address, transport: Transport | None) -> None:
-        self._base_url = settings.base_url.rstrip("/")
-        self._most_mb = settings.most_answer_mb
-        self._timeout = aiohttp.ClientTimeout(sock_connect=settings.connect_timeout_s)
-        self._transport = transport or _aiohttp_transport(settings)
+    def __init__(self, address: Address, transport: Transport | None = None) -> None:
+        self._base_url = address.base_url.rstrip("/")
+        self._most_mb = address.most_answer_mb
+        self._timeout = aiohttp.ClientTimeout(sock_connect=address.connect_timeout_s)
+        self._transport = transport or _aiohttp_transport(address.max_connections)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -263,13 +256,11 @@ def trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _aiohttp_transport(settings: Address) -> AiohttpTransport:
+def _aiohttp_transport(max_connections: int) -> AiohttpTransport:
     """The environment's proxies and netrc are left alone: a proxy may repeat what must be sent once."""
 
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            ssl=trusted(), limit=settings.max_connections + 1, keepalive_timeout=KEEP_ALIVE_S
-        )
+        connector = aiohttp.TCPConnector(ssl=trusted(), limit=max_connections + 1, keepalive_timeout=KEEP_ALIVE_S)
         return aiohttp.ClientSession(connector=connector)
 
     return AiohttpTransport(verify=trusted(), client=session)

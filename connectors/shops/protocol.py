@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.foreign import LEAST_SECRET, clean, shortened, words_of
-from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Send, Unreadable, sending
+from connectors.http import TRANSPORT_ERRORS, Address, Http, HttpAnswer, Send, Unreadable, sending
 from connectors.settings import is_loopback
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered
 from connectors.xportcn.failures import retry_after_s
@@ -33,16 +33,6 @@ AT_ONCE = 4
 THROTTLED = "THROTTLED"
 PAUSES_S = (3.0, 10.0, 30.0)
 MAY_BE_UNDER_WAY = (408, 409, 423, 425)
-
-
-@dataclass(frozen=True, slots=True)
-class ShopAddress:
-    """The address of a shop, as its connections need it."""
-
-    base_url: str
-    most_answer_mb: int = 16
-    connect_timeout_s: float = 5.0
-    max_connections: int = AT_ONCE
 
 
 class ShopCalls:
@@ -65,7 +55,7 @@ class ShopCalls:
             raise Misconfigured(form)
         self._headers = headers(user, password)
         self._secrets = [text for text in (user, password) if len(text) >= LEAST_SECRET]
-        self._http = Http(ShopAddress(f"{parts.scheme}://{host}{parts.path}"), None)
+        self._http = Http(Address(base_url=f"{parts.scheme}://{host}{parts.path}", max_connections=AT_ONCE))
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def aclose(self) -> None:

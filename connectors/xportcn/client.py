@@ -17,7 +17,17 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from connectors.foreign import LEAST_SECRET, shortened, words_of
-from connectors.http import TRANSPORT_ERRORS, Http, HttpAnswer, Send, Transport, Unreadable, is_garbled, sending
+from connectors.http import (
+    TRANSPORT_ERRORS,
+    Address,
+    Http,
+    HttpAnswer,
+    Send,
+    Transport,
+    Unreadable,
+    is_garbled,
+    sending,
+)
 from connectors.settings import MissingSetting
 from connectors.units import Unit, parse_units, place_of
 from connectors.xportcn.assumptions import Assumptions, PageBases
@@ -150,7 +160,8 @@ class XportcnClient:
         )
         self.breaker.register(self._probe, at_once=most)
         self._auth = SignatureAuth(settings, clock=clock, nonces=nonces)
-        self._http = Http(settings, transport)
+        bounds = settings.model_dump(include={"base_url", "max_connections", "most_answer_mb", "connect_timeout_s"})
+        self._http = Http(Address(**bounds), transport)
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -228,59 +228,37 @@ def save_sample(folder: Path, checked: Checked, *, secrets: tuple[str, ...]) -> 
 
 def redacted(content: Any, *, secrets: tuple[str, ...] = ()) -> Any:
     """A copy of equal shape; personal texts are also taken out of other texts that repeat them."""
-    personal = {text for text in _personal(content) if _is_distinctive(text)}
-    words = sorted({*personal, *(secret for secret in secrets if secret)}, key=len, reverse=True)
-    return _Redaction(words).of(content)
+    words = {secret for secret in secrets if secret}
 
+    def noted(text: str, hidden: bool) -> str:  # noqa: FBT001
+        if hidden and len(text) >= (LEAST_ASCII if text.isascii() else LEAST_CHINESE):
+            words.add(text)
+        return text
 
-def _is_distinctive(text: str) -> bool:
-    return len(text) >= (LEAST_ASCII if text.isascii() else LEAST_CHINESE)
-
-
-class _Redaction:
-    """One pass over a sample; `words` are taken out of every text."""
-
-    def __init__(self, words: list[str]) -> None:
-        self._words = words
-
-    def of(self, content: Any, *, hidden: bool = False) -> Any:
-        if isinstance(content, Mapping):
-            return {key: self.of(value, hidden=_hides(key, content, hidden)) for key, value in content.items()}
-        if isinstance(content, list):
-            return [self.of(entry, hidden=hidden) for entry in content]
-        if isinstance(content, bool) or content is None:
-            return content
-        if isinstance(content, str):
-            return self._text(content, hidden=hidden)
-        return 0 if hidden else content
-
-    def _text(self, text: str, *, hidden: bool) -> str:
-        inner = _inner(text)
-        if inner is not None:
-            return json.dumps(self.of(inner, hidden=hidden), ensure_ascii=False, default=_plain)
+    def shown(text: str, hidden: bool) -> str:  # noqa: FBT001
         if hidden:
             return REDACTED if text else ""
-        for word in self._words:
+        for word in sorted(words, key=len, reverse=True):
             text = text.replace(word, REDACTED)
         for pattern in IN_TEXT:
             text = pattern.sub(REDACTED, text)
         return text
 
+    _each_text(content, noted)
+    return _each_text(content, shown)
 
-def _personal(content: Any, *, hidden: bool = False) -> Iterator[str]:
-    """The texts of personal fields, by the fields' names."""
+
+def _each_text(content: Any, change: Callable[[str, bool], str], *, hidden: bool = False) -> Any:
+    """A copy with each text changed, also those in JSON within a text; numbers of `hidden` fields become 0."""
     if isinstance(content, Mapping):
-        for key, value in content.items():
-            yield from _personal(value, hidden=_hides(key, content, hidden))
-    elif isinstance(content, list):
-        for entry in content:
-            yield from _personal(entry, hidden=hidden)
-    elif isinstance(content, str):
-        inner = _inner(content)
-        if inner is not None:
-            yield from _personal(inner, hidden=hidden)
-        elif hidden:
-            yield content
+        return {key: _each_text(value, change, hidden=_hides(key, content, hidden)) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_each_text(entry, change, hidden=hidden) for entry in content]
+    if isinstance(content, str):
+        if (inner := _inner(content)) is None:
+            return change(content, hidden)
+        return json.dumps(_each_text(inner, change, hidden=hidden), ensure_ascii=False, default=_plain)
+    return 0 if hidden and content is not None and not isinstance(content, bool) else content
 
 
 def _hides(key: str, around: Mapping[str, Any], hidden: bool) -> bool:  # noqa: FBT001
