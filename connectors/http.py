@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
-from contextvars import ContextVar, Token
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from urllib.parse import urlencode
@@ -65,20 +65,14 @@ class Send:
 _current: ContextVar[Send] = ContextVar("send")
 
 
-class sending:
+@contextmanager
+def sending(send: Send) -> Iterator[None]:
     """A context in which requests call the hook of `send`."""
-
-    __slots__ = ("_send", "_token")
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._token: Token[Send]
-
-    def __enter__(self) -> None:
-        self._token = _current.set(self._send)
-
-    def __exit__(self, *_: object) -> None:
-        _current.reset(self._token)
+    token = _current.set(send)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 class GuardedRequest(ClientRequest):

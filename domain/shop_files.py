@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from domain.cells import BLANKS, value_text, with_formula
 from domain.marketplace import shortened
@@ -16,7 +16,7 @@ from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, IN_THE_BOOK
 from domain.request_files import ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, WHOLE_FILE, Fault
-from domain.shop_tracking import Sheet
+from domain.shop_tracking import Sheet, Strict
 from domain.wording import pluralize
 
 MOST_NAMED = 8
@@ -26,10 +26,6 @@ LEAST_ALIKE = 3
 NO_TEXT = "\0"
 CUT_SHORT = re.compile(r"-?[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
 COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Keep(Strict):

@@ -20,15 +20,19 @@ OF_A_LINE = ("line", "own_sku", "quantity")
 OF_A_PARCEL = ("shop_ref", "order_ref", "number", "day", "goods", "carrier", "carrier_code", "other_carrier")
 
 
-class Sheet(BaseModel):
+class Strict(BaseModel):
+    """Base of what a file declares: an unknown field is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sheet(Strict):
     """The columns of a file, each a text with facts in braces: those of a parcel, and of a line of the shop's order.
 
     A file with facts of lines has a row a line; another a row a parcel. `above` are rows above the header, `carriers`
     names the column of carriers' names where it is not the shop's, `other` stands for a carrier without a name there.
     A number is written after its first `scan`, or from the `booking` on.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: Mapping[str, str] = Field(min_length=1)
     name: str = Field("", pattern="^[A-Za-z0-9_-]{0,40}$")
@@ -87,10 +91,8 @@ GENERIC = Sheet(
 """For a shop that imports no such file, or none that is known: it is read by a person."""
 
 
-class Carrier(BaseModel):
+class Carrier(Strict):
     """A carrier: its name, the `words` by which the service's name of it is known, and its `names` at shops."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     words: tuple[str, ...] = Field(min_length=1)

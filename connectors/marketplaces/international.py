@@ -13,7 +13,6 @@ from connectors.marketplaces.browsing import Browser, refuse_filters
 from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
-    oldest_first,
     scan,
     shipments,
     sku_ids,
@@ -314,9 +313,6 @@ class InternationalChannel(FilteredOrders):
         answer = await self._client.read(international.ORDER_LIST, request)
         read = any_order if asked.since else service_order
         return order_page(answer.order_list, answer.total_count, read)
-
-    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        return oldest_first(order.scans)
 
 
 def _products(lines: Sequence[OrderLine]) -> tuple[international.OrderedProduct, ...]:

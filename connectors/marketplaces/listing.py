@@ -13,13 +13,14 @@ from itertools import pairwise
 from typing import TypeVar
 
 from connectors.concurrently import concurrently
+from connectors.marketplaces.lines import oldest_first
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import Operation
 from domain.absence import EVER, Reading
 from domain.orders import SourcingOrder
-from domain.service_orders import ReferenceField, ServiceOrder
+from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 from domain.witnessed import FLAWS, Lack
 
 # The service's clock and ours may differ: an order counts as created after `since` from this much earlier on.
@@ -339,6 +340,10 @@ class FilteredOrders(ABC):
         return await whole_list(
             lambda page_no, size: self._page(OrderQuery(page_no, size, since=since - CLOCK_MARGIN)), since
         )
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        """The scans that the order itself has."""
+        return oldest_first(order.scans)
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         """Read from the list in any case, which takes fifty ids a call."""

@@ -11,7 +11,6 @@ from connectors.marketplaces.browsing import Browser
 from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
-    oldest_first,
     other_pieces,
     parts_of,
     scan,
@@ -256,9 +255,6 @@ class PoizonChannel(FilteredOrders):
         )
         answer = await self._client.read(poizon.ORDER_LIST, request)
         return order_page(answer.data, answer.total_records, service_order)
-
-    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        return oldest_first(order.scans)
 
 
 def _is_of_several(order: SourcingOrder) -> bool:

@@ -7,20 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from domain.shop_files import Profile
-from domain.shop_tracking import Carrier
+from domain.shop_tracking import Carrier, Strict
 
 OWN = "shops"
 CARRIERS = "carriers.toml"
 T = TypeVar("T", bound=BaseModel)
 
 
-class Carriers(BaseModel):
+class Carriers(Strict):
     """A file of carriers."""
-
-    model_config = ConfigDict(extra="forbid")
 
     carrier: tuple[Carrier, ...]
 

@@ -12,8 +12,8 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -187,9 +187,14 @@ class CircuitBreaker:
 
     # for the client
 
-    def passing(self, *, holds_lease: bool) -> _Passing:
+    @asynccontextmanager
+    async def passing(self, *, holds_lease: bool) -> AsyncIterator[None]:
         """A place among the calls in flight. Raises `ServiceAway` in place of a long wait, for calls that fail fast."""
-        return _Passing(self, holds_lease=holds_lease)
+        await self._enter(holds_lease=holds_lease)
+        try:
+            yield
+        finally:
+            self._leave()
 
     def register(self, probe: Probe, *, at_once: int) -> None:
         """Add a client: `probe` makes a cheap call past the breaker and answers whether the service answered."""
@@ -326,7 +331,7 @@ class CircuitBreaker:
         finally:
             waiting.cancel()
 
-    async def enter(self, *, holds_lease: bool) -> None:
+    async def _enter(self, *, holds_lease: bool) -> None:
         while True:
             await (self.wait_ready() if _may_wait.get() and not holds_lease else self._ready_soon())
             await self._queue_for_place(self._queues[not holds_lease])
@@ -350,9 +355,9 @@ class CircuitBreaker:
     def _give_up(self) -> None:
         """Free a place that was taken without a call."""
         self._rates[-1].put_back()
-        self.leave()
+        self._leave()
 
-    def leave(self) -> None:
+    def _leave(self) -> None:
         self._in_flight -= 1
         self.admit()
 
@@ -402,22 +407,6 @@ class CircuitBreaker:
         self._has_notified = True
         for_s = self._clock() - (self._trouble_since or self._clock())
         self.listener(BreakerNews(why, for_s, next_try_s, is_throttled))
-
-
-class _Passing:
-    """The context manager of `CircuitBreaker.passing`."""
-
-    __slots__ = ("_breaker", "_holds_lease")
-
-    def __init__(self, breaker: CircuitBreaker, *, holds_lease: bool) -> None:
-        self._breaker = breaker
-        self._holds_lease = holds_lease
-
-    async def __aenter__(self) -> None:
-        await self._breaker.enter(holds_lease=self._holds_lease)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._breaker.leave()
 
 
 def _loop_time() -> float:

@@ -27,23 +27,18 @@ KINDS: dict[str, Callback] = {
     "TAOBAO_ORDER_STATUS_MODIFY": callbacks.TAOBAO_STATUS,
     "TAOBAO_ORDER_REFUND": callbacks.TAOBAO_REFUND,
     f"{_VIEW}ORDER_PRICE_MODIFY": callbacks.ALIBABA_PRICE,
-    f"{_VIEW}BUYER_MAKE": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ORDER_PAY": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ORDER_STEP_PAY": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ANNOUNCE_SENDGOODS": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}PART_PART_SENDGOODS": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ORDER_COMFIRM_RECEIVEGOODS": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ORDER_CONFIRM_RECEIVEGOODS": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ORDER_SUCCESS": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ORDER_BUYER_CLOSE": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ORDER_SELLER_CLOSE": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ORDER_BOPS_CLOSE": callbacks.ALIBABA_STATUS,
-    f"{_VIEW}ORDER_BUYER_REFUND_IN_SALES": callbacks.ALIBABA_REFUND,
-    f"{_VIEW}ORDER_REFUND_AFTER_SALES": callbacks.ALIBABA_REFUND,
     **dict.fromkeys(
-        ["BATCH_PAY", "ORDER_BATCH_PAY", "LOGISTICS_BUYER_VIEW_TRACE", "LOGISTICS_MAIL_NO_CHANGE"],
+        [
+            *(f"{_VIEW}{what}" for what in ("BUYER_MAKE", "ORDER_PAY", "ORDER_STEP_PAY", "ORDER_SUCCESS")),
+            *(f"{_VIEW}{what}_SENDGOODS" for what in ("ANNOUNCE", "PART_PART")),
+            *(f"{_VIEW}ORDER_{what}_RECEIVEGOODS" for what in ("COMFIRM", "CONFIRM")),
+            *(f"{_VIEW}ORDER_{what}_CLOSE" for what in ("BUYER", "SELLER", "BOPS")),
+            *("BATCH_PAY", "ORDER_BATCH_PAY", "LOGISTICS_BUYER_VIEW_TRACE", "LOGISTICS_MAIL_NO_CHANGE"),
+        ],
         callbacks.ALIBABA_STATUS,
     ),
+    f"{_VIEW}ORDER_BUYER_REFUND_IN_SALES": callbacks.ALIBABA_REFUND,
+    f"{_VIEW}ORDER_REFUND_AFTER_SALES": callbacks.ALIBABA_REFUND,
 }
 # bigMajor's orders come by 1688's URLs. These types are its alone; for shared types the body decides.
 KA_KINDS: dict[str, Callback] = {
