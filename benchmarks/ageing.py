@@ -20,7 +20,9 @@ from connectors.callbacks.store import CallbackStore
 from connectors.ledger.overview import happened, pulse
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.snapshots import TABLES, Snapshots, write_snapshot
+from connectors.snapshots import Snapshots
+from connectors.snapshots.tables import TABLES
+from connectors.snapshots.writer import write_snapshot
 from flows.answers.todo import STUCK, to_do
 
 PAST = "past"

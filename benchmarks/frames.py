@@ -25,7 +25,9 @@ import pyarrow.compute as pc
 from pyarrow.dataset import dataset
 
 from benchmarks.measuring import Comparison, compare
-from connectors.snapshots import TABLES, Snapshots, write_snapshot
+from connectors.snapshots import Snapshots
+from connectors.snapshots.tables import TABLES
+from connectors.snapshots.writer import write_snapshot
 
 ROWS, REPETITIONS = 1_000_000, 5
 FIRST = 900_000

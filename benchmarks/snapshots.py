@@ -15,7 +15,8 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.measuring import Comparison, compare
-from connectors.snapshots import sql, write_snapshot
+from connectors.snapshots.reader import sql
+from connectors.snapshots.writer import write_snapshot
 
 ORDERS = 10_000
 CHUNK = 50

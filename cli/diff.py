@@ -12,9 +12,10 @@ from rich.table import Table as Shown
 
 from cli.failures import BadUsage
 from cli.terminal import MOST_SHOWN, and_more, clock_time, console, print_json, zone
-from connectors.snapshots import TABLES, Snapshots, Table
+from connectors.snapshots import Snapshots
 from connectors.snapshots.reader import moment_of
 from connectors.snapshots.rows import records
+from connectors.snapshots.tables import TABLES, Table
 from domain.money import Money
 from domain.wording import counted
 

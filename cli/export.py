@@ -18,8 +18,7 @@ from connectors.export_formats import ExportFormat
 from connectors.exports import export, print_csv
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.snapshots import QueryResult, sql
-from connectors.snapshots.reader import QueryBounds
+from connectors.snapshots.reader import QueryBounds, QueryResult, sql
 from connectors.tracking_files import waiting_words, write_tracking
 from domain.cost_report import CostReport, OrderCost, sum_of
 from domain.money import Money

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from connectors.snapshots import TABLES
 from connectors.snapshots.reader import moment_of
+from connectors.snapshots.tables import TABLES
 from tests.cli.conftest import Sourcing
 from tests.connectors.snapshots.sample import AT, order, write
 

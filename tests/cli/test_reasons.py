@@ -11,7 +11,7 @@ import pytest
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
-from connectors.snapshots import write_snapshot
+from connectors.snapshots.writer import write_snapshot
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.snapshots import TABLES, write_snapshot
+from connectors.snapshots.tables import TABLES
 from connectors.snapshots.tables.table import TEXT
+from connectors.snapshots.writer import write_snapshot
 from tests.cli.conftest import Sourcing
 
 DAY = datetime(2026, 11, 2, 20, tzinfo=UTC)

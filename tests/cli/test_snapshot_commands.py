@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from connectors.snapshots import list_snapshots
+from connectors.snapshots.manifests import list_snapshots
 from tests.connectors.snapshots.sample import order, write
 from tests.connectors.snapshots.test_pruning import CURRENT, current, filled
 

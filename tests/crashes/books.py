@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
-from connectors.snapshots import sql
+from connectors.snapshots.reader import sql
 from tests.crashes.light import Job
 from tests.history import all_orders, violations
 from tests.running import RunningSandbox

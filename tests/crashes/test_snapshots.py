@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connectors.snapshots import list_snapshots, sql, verify_snapshot
+from connectors.snapshots.manifests import list_snapshots, verify_snapshot
+from connectors.snapshots.reader import sql
 from tests.crashes.books import assert_books_are_exact
 from tests.crashes.light import Job, killed, run, states
 from tests.running import RunningSandbox, single_line_orders, write_csv

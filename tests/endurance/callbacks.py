@@ -29,7 +29,7 @@ from connectors.callbacks.tickets import Tickets
 from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.snapshots import sql
+from connectors.snapshots.reader import sql
 from connectors.xportcn.settings import XportcnSettings
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.messages import MessageKind

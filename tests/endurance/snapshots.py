@@ -20,9 +20,9 @@ from typing import Any
 import pandas as pd
 from pyarrow import parquet
 
-from connectors.snapshots import Snapshots, verify_snapshot
+from connectors.snapshots import Snapshots
 from connectors.snapshots.current import damaged_files
-from connectors.snapshots.manifests import list_snapshots
+from connectors.snapshots.manifests import list_snapshots, verify_snapshot
 from connectors.snapshots.pruning import compact
 from connectors.snapshots.rewriting import arrange
 from tests.connectors.snapshots.sample import AT, order, payment, write

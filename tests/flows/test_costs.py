@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from connectors.snapshots import Snapshots, write_snapshot
+from connectors.snapshots import Snapshots
 from connectors.snapshots.rows import records
+from connectors.snapshots.writer import write_snapshot
 from domain.cost_report import CostReport, orders_of
 from domain.landed import NOT_PAID, Books, Rates
 from domain.money import Money

@@ -21,7 +21,9 @@ from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import ListedRefund
 from connectors.settings import SourcingSettings
-from connectors.snapshots import Snapshots, list_snapshots, sql
+from connectors.snapshots import Snapshots
+from connectors.snapshots.manifests import list_snapshots
+from connectors.snapshots.reader import sql
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Unanswered, XportcnError
 from connectors.xportcn.settings import XportcnSettings

@@ -26,9 +26,11 @@ from connectors.inbox import delete_old
 from connectors.ledger.chunks import Work
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.snapshots import TABLES, list_snapshots, verify_snapshot, write_snapshot
+from connectors.snapshots.manifests import list_snapshots, verify_snapshot
+from connectors.snapshots.tables import TABLES
 from connectors.snapshots.tables.table import TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
+from connectors.snapshots.writer import write_snapshot
 from deployments.local_server import prefect_server
 from flows.reconcile import end_personal_data
 from tasks.engine.resources import utc_now

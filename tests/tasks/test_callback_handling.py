@@ -19,7 +19,8 @@ from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.marketplaces import Offering
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
-from connectors.snapshots import list_snapshots, sql
+from connectors.snapshots.manifests import list_snapshots
+from connectors.snapshots.reader import sql
 from connectors.xportcn.errors import Refused, ServiceAway
 from deployments.receiver import read_arrival
 from domain.after_sale import Refund, RefundKind, RefundState

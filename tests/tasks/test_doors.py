@@ -23,8 +23,8 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import Ability
-from connectors.snapshots import sql
 from connectors.snapshots.frames import Snapshots
+from connectors.snapshots.reader import sql
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.xportcn.errors import Unanswered

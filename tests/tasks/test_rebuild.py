@@ -11,10 +11,10 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import marks
-from connectors.snapshots import SnapshotError, list_snapshots, sql, verify_snapshot, write_snapshot
 from connectors.snapshots.damage import damages
-from connectors.snapshots.manifests import MANIFESTS
-from connectors.snapshots.writer import drop_tables
+from connectors.snapshots.manifests import MANIFESTS, SnapshotError, list_snapshots, verify_snapshot
+from connectors.snapshots.reader import sql
+from connectors.snapshots.writer import drop_tables, write_snapshot
 from domain.service_orders import TraceStatus, TrackingEvent
 from tasks.engine.resources import Resources
 from tasks.rebuild import rebuild

@@ -13,7 +13,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import to_json
 from connectors.ledger.store import Ledger
-from connectors.snapshots import sql
+from connectors.snapshots.reader import sql
 from connectors.snapshots.tables.offers import offer_rows
 from connectors.snapshots.writer import write_snapshot
 from domain.service_orders import TraceStatus, TrackingEvent

@@ -13,8 +13,8 @@ from connectors.ledger.overview import money_of
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
-from connectors.snapshots import list_snapshots, sql
-from connectors.snapshots.manifests import SnapshotSumsDiffer
+from connectors.snapshots.manifests import SnapshotSumsDiffer, list_snapshots
+from connectors.snapshots.reader import sql
 from connectors.snapshots.rejecting import rejected_in
 from domain.report import RejectedRow
 from domain.states import OrderState

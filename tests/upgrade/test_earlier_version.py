@@ -20,7 +20,7 @@ from prefect.utilities.schema_tools import validate
 
 from connectors.ledger.schema import SCHEMA_VERSION
 from connectors.ledger.store import Ledger
-from connectors.snapshots import sql
+from connectors.snapshots.reader import sql
 from flows.buy_from_file import buy_from_file
 from tests.crashes.books import assert_books_are_exact, kept
 from tests.crashes.light import Job, run, states

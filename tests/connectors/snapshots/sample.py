@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.snapshots import TABLES, Manifest, write_snapshot
-from connectors.snapshots.manifests import STATE
+from connectors.snapshots.manifests import STATE, Manifest
+from connectors.snapshots.tables import TABLES
+from connectors.snapshots.writer import write_snapshot
 
 DAY = date(2026, 1, 2)
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

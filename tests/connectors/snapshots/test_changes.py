@@ -8,9 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connectors.snapshots import TABLES, QueryError, Snapshots, list_snapshots, sql
+from connectors.snapshots import Snapshots
+from connectors.snapshots.manifests import list_snapshots
 from connectors.snapshots.pruning import Old, prune
-from connectors.snapshots.reader import changes_schema
+from connectors.snapshots.reader import changes_schema, sql
+from connectors.snapshots.sources import QueryError
+from connectors.snapshots.tables import TABLES
 from tests.connectors.snapshots.sample import AT, EACH_TABLE, order, write
 
 HOUR = timedelta(hours=1)

@@ -17,19 +17,18 @@ from hypothesis import strategies as st
 from pyarrow import dataset as datasets
 from pyarrow import parquet
 
-from connectors.snapshots import (
+from connectors.snapshots import Snapshots, manifests, pruning
+from connectors.snapshots.manifests import (
+    Manifest,
     SnapshotDamaged,
     SnapshotError,
-    Snapshots,
     list_snapshots,
-    manifests,
-    pruning,
-    sql,
+    manifest_path,
     verify_snapshot,
-    write_snapshot,
 )
-from connectors.snapshots.manifests import Manifest, manifest_path
 from connectors.snapshots.pruning import Old, _due, compact, prune
+from connectors.snapshots.reader import sql
+from connectors.snapshots.writer import write_snapshot
 from tests.connectors.snapshots.sample import order, payment
 from tests.connectors.snapshots.test_crashes import Killed, killed_at
 

@@ -15,7 +15,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from connectors.snapshots import Snapshots, list_snapshots, verify_snapshot
+from connectors.snapshots import Snapshots
+from connectors.snapshots.manifests import list_snapshots, verify_snapshot
 from tests.connectors.snapshots.sample import DAY, write_new, write_old
 
 OLD = [("A-1", 0), ("A-2", 0), ("payment", 1)]

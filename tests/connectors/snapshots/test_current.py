@@ -19,11 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.snapshots import TABLES, SnapshotError, Snapshots, list_snapshots, sql, verify_snapshot
+from connectors.snapshots import Snapshots
 from connectors.snapshots.current import FEW, ManyRows, damaged_files
-from connectors.snapshots.manifests import STATE, read_current
+from connectors.snapshots.manifests import STATE, SnapshotError, list_snapshots, read_current, verify_snapshot
 from connectors.snapshots.pruning import Old, prune
+from connectors.snapshots.reader import sql
 from connectors.snapshots.rewriting import Arranged, arrange
+from connectors.snapshots.tables import TABLES
 from connectors.snapshots.tables.table import TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
 from connectors.snapshots.writer import drop_tables

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from cli.export import run_sql
-from connectors.snapshots import TABLES, Table, sql, write_snapshot
 from connectors.snapshots.frames import Snapshots
+from connectors.snapshots.reader import sql
+from connectors.snapshots.tables import TABLES, Table
+from connectors.snapshots.writer import write_snapshot
 from tests.connectors.snapshots.sample import AT, DAY, EACH_TABLE
 from tests.dictionary_page import PAGE, TYPES, Type, page
 

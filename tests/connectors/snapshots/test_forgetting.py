@@ -13,7 +13,8 @@ from shutil import copytree
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.snapshots import SnapshotDamaged, Snapshots, list_snapshots, rewriting, verify_snapshot
+from connectors.snapshots import Snapshots, rewriting
+from connectors.snapshots.manifests import SnapshotDamaged, list_snapshots, verify_snapshot
 from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.rewriting import erase_snapshots, has_order
 from domain.forgetting import Mentions

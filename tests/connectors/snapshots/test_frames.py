@@ -17,9 +17,12 @@ import pyarrow.compute as pc
 import pytest
 from pyarrow import parquet
 
-from connectors.snapshots import TABLES, QueryError, SnapshotDamaged, SnapshotError, Snapshots, sql
+from connectors.snapshots import Snapshots
+from connectors.snapshots.manifests import SnapshotDamaged, SnapshotError
+from connectors.snapshots.reader import sql
 from connectors.snapshots.rows import with_decimals
-from connectors.snapshots.sources import rows_in
+from connectors.snapshots.sources import QueryError, rows_in
+from connectors.snapshots.tables import TABLES
 from tests.connectors.snapshots.sample import AT, EACH_TABLE, order, write
 from tests.running import ROOT
 

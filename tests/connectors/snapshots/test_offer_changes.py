@@ -8,10 +8,11 @@ from typing import Any
 
 from pyarrow import parquet
 
-from connectors.snapshots import sql, write_snapshot
 from connectors.snapshots.offer_changes import GONE, offer_changes
+from connectors.snapshots.reader import sql
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables import OFFERS
+from connectors.snapshots.writer import write_snapshot
 from tests.connectors.snapshots.sample import AT, DAY, write
 
 LATER = AT + timedelta(days=1)

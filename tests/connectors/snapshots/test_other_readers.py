@@ -16,9 +16,8 @@ import pyarrow as pa
 import pytest
 from fastparquet import ParquetFile
 
-from connectors.snapshots import TABLES
 from connectors.snapshots.rows import Growing, to_arrow
-from connectors.snapshots.tables import ENVELOPE
+from connectors.snapshots.tables import ENVELOPE, TABLES
 from examples import with_duckdb, with_pandas, with_polars
 from tests.connectors.snapshots.sample import AT, DAY, order, write
 from tests.running import ROOT

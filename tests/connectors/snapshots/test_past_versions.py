@@ -15,7 +15,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from connectors.snapshots import TABLES, Snapshots, list_snapshots, sql, verify_snapshot
+from connectors.snapshots import Snapshots
+from connectors.snapshots.manifests import list_snapshots, verify_snapshot
+from connectors.snapshots.reader import sql
+from connectors.snapshots.tables import TABLES
 from connectors.snapshots.tables.table import TEXT, Column
 from connectors.snapshots.tables.table import table as made_table
 from tests.connectors.snapshots.sample import order, write

@@ -19,17 +19,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.snapshots import (
+from connectors.snapshots import Snapshots
+from connectors.snapshots.manifests import (
+    MANIFESTS,
+    Manifest,
     SnapshotDamaged,
     SnapshotError,
-    Snapshots,
     list_snapshots,
-    sql,
     verify_snapshot,
-    write_snapshot,
 )
-from connectors.snapshots.manifests import MANIFESTS, Manifest
 from connectors.snapshots.pruning import Old, prune
+from connectors.snapshots.reader import sql
+from connectors.snapshots.writer import write_snapshot
 from tests.connectors.snapshots.sample import AT, files_below, order, payment, write
 from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
 

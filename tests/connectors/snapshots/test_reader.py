@@ -16,18 +16,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from connectors.snapshots import (
-    TABLES,
-    QueryError,
-    QueryResult,
-    SnapshotDamaged,
-    SnapshotError,
-    list_snapshots,
-    sources,
-    sql,
-    verify_snapshot,
-)
-from connectors.snapshots.reader import QueryBounds
+from connectors.snapshots import sources
+from connectors.snapshots.manifests import SnapshotDamaged, SnapshotError, list_snapshots, verify_snapshot
+from connectors.snapshots.reader import QueryBounds, QueryResult, sql
+from connectors.snapshots.sources import QueryError
+from connectors.snapshots.tables import TABLES
 from tests.connectors.snapshots.sample import AT, order, payment, write
 from tests.in_turn import in_turn
 

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from connectors.snapshots import Manifest, sql, verify_snapshot, write_snapshot
-from connectors.snapshots.manifests import MANIFESTS
+from connectors.snapshots.manifests import MANIFESTS, Manifest, verify_snapshot
+from connectors.snapshots.reader import sql
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables import OFFERS
+from connectors.snapshots.writer import write_snapshot
 from domain.report import NONE_REJECTED
 from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from connectors.snapshots import TABLES, Table
 from connectors.snapshots.rows import to_arrow
+from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.tables.table import TEXT, WHOLE, Column
 from connectors.snapshots.tables.table import table as made_table
 

@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from connectors.snapshots import TABLES, SnapshotValueError, list_snapshots, verify_snapshot, write_snapshot
-from connectors.snapshots.rows import Growing, to_arrow
-from connectors.snapshots.tables import Table
+from connectors.snapshots.manifests import list_snapshots, verify_snapshot
+from connectors.snapshots.rows import Growing, SnapshotValueError, to_arrow
+from connectors.snapshots.tables import TABLES, Table
+from connectors.snapshots.writer import write_snapshot
 from tests.connectors.snapshots.sample import AT, DAY, files_below, order, payment, write
 from tests.everyday import examples
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.snapshots import write_snapshot
+from connectors.snapshots.writer import write_snapshot
 from domain.report import BatchReport
 from flows.batch.reporting import show_outcome
 from flows.prefect_ui.artifacts import markdown_figures, show_figures

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.snapshots import write_snapshot
 from connectors.snapshots.sources import connected
 from connectors.snapshots.tables import ENVELOPE, TABLES
+from connectors.snapshots.writer import write_snapshot
 from domain.landed import NOT_PAID
 from flows.report.figures import Figures, UnknownBatch, figures, report
 
