@@ -11,7 +11,7 @@ import httpx
 from benchmarks.replay import signed
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import open_envelope
-from connectors.xportcn.operations import Call
+from connectors.xportcn.operations.operation import Call
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Claim
 from sandbox.app import LOGISTICS

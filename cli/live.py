@@ -28,7 +28,8 @@ from connectors.xportcn.live_check.examination import (
     replayed,
     save_sample,
 )
-from connectors.xportcn.operations import Operation, catalogue
+from connectors.xportcn.operations import catalogue
+from connectors.xportcn.operations.operation import Operation
 from connectors.xportcn.overrides import load_overrides
 from connectors.xportcn.settings import XportcnSettings
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TypedDict, TypeVar
 
 from connectors.xportcn.errors import ContractMismatch
-from connectors.xportcn.operations import Operation
+from connectors.xportcn.operations.operation import Operation
 from connectors.xportcn.operations.warehouse import BookedParcel
 from domain.money import Money, total_of
 from domain.offers import LineProblem, Problem, QuoteLine

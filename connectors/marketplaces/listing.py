@@ -17,7 +17,7 @@ from connectors.marketplaces.lines import oldest_first
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.models import FittingRows
-from connectors.xportcn.operations import Operation
+from connectors.xportcn.operations.operation import Operation
 from domain.absence import EVER, Reading
 from domain.orders import SourcingOrder
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent

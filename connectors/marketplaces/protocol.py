@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered, UnknownRefundState
-from connectors.xportcn.operations import Operation
+from connectors.xportcn.operations.operation import Operation
 from domain.absence import Reading
 from domain.after_sale import RefundAmount, RefundKind, RefundOption, RefundState, ServiceRefund
 from domain.effects import Claim

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
 from connectors.xportcn.failures import ANY_NO, problem_in
 from connectors.xportcn.models import CheckedAnswer, EffectAnswer
-from connectors.xportcn.operations import Call, EffectCall, international
+from connectors.xportcn.operations import international
+from connectors.xportcn.operations.operation import Call, EffectCall
 from domain.money import Money
 from domain.offers import LineProblem, Problem, Quote
 

@@ -21,7 +21,8 @@ from connectors.units import Unit, Units, place_of
 from connectors.xportcn.assumptions import ABOUT, DISTRIBUTION, WAREHOUSE, Assumption
 from connectors.xportcn.live_check.comparing import element_of, fields_of, model_in, unit_of
 from connectors.xportcn.live_check.examination import Checked, Conformance
-from connectors.xportcn.operations import Call, catalogue
+from connectors.xportcn.operations import catalogue
+from connectors.xportcn.operations.operation import Call
 from domain.service_orders import ServiceStatus
 
 APART = Decimal(33)

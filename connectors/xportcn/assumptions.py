@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, TakenBothWays, Unanswered, XportcnError
 from connectors.xportcn.failures import ANY_NO
 from connectors.xportcn.models import FittingRows
-from connectors.xportcn.operations import ReadCall, Req, Res
+from connectors.xportcn.operations.operation import ReadCall, Req, Res
 from connectors.xportcn.settings import XportcnSettings
 
 SHOP, DISTRIBUTION = "shop", "distribution"

@@ -16,8 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from connectors.xportcn.envelope import read_json
 from connectors.xportcn.models import Response
-from connectors.xportcn.operations import Callback, callbacks
+from connectors.xportcn.operations import callbacks
 from connectors.xportcn.operations.callbacks import OrderBody, OtherBody
+from connectors.xportcn.operations.operation import Callback
 from connectors.xportcn.wire import ID, MaybeUnixMs
 from domain.marketplace import Marketplace
 

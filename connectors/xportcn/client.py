@@ -51,7 +51,8 @@ from connectors.xportcn.failures import (
 )
 from connectors.xportcn.leased_permits import DailyCalls
 from connectors.xportcn.models import EffectAnswer, Nothing, field_of, path_and_query
-from connectors.xportcn.operations import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res, warehouse
+from connectors.xportcn.operations import warehouse
+from connectors.xportcn.operations.operation import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.wire import Bounds, PointInFen

@@ -18,7 +18,7 @@ from connectors.xportcn.errors import (
     UnitUnclear,
     XportcnError,
 )
-from connectors.xportcn.operations import Operation, Provenance
+from connectors.xportcn.operations.operation import Operation, Provenance
 from domain.offers import Problem
 
 SUCCESS = "200"

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.foreign import words_of
 from connectors.xportcn.errors import Misconfigured
-from connectors.xportcn.operations import Call, Operation, catalogue
+from connectors.xportcn.operations import catalogue
+from connectors.xportcn.operations.operation import Call, Operation
 
 if TYPE_CHECKING:
     from connectors.units import Unit

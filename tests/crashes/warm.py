@@ -45,7 +45,8 @@ os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"  # what asks for a s
 for name in IMPORTED_BY_RUNS:
     importlib.import_module(name)
 
-from connectors.xportcn.operations import Call, catalogue  # noqa: E402
+from connectors.xportcn.operations import catalogue  # noqa: E402
+from connectors.xportcn.operations.operation import Call
 from domain.addresses import country_code, is_possible_phone  # noqa: E402
 
 is_possible_phone("5083326888", country_code("United States"))

@@ -23,8 +23,9 @@ from connectors.marketplaces.protocol import Warehouse
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ServiceAway, XportcnError
-from connectors.xportcn.operations import Operation, ReadCall, alibaba_batch, alibaba_order, alibaba_product
+from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.operations.alibaba_product import DetailRequest, Product
+from connectors.xportcn.operations.operation import Operation, ReadCall
 from domain.absence import Reading
 from domain.marketplace import Marketplace
 from domain.money import Money

@@ -30,7 +30,8 @@ from connectors.marketplaces.refusals import (
     unsettled,
 )
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
-from connectors.xportcn.operations import EffectCall, alibaba_batch, alibaba_order, alibaba_product, big_major
+from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product, big_major
+from connectors.xportcn.operations.operation import EffectCall
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import NOTHING, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, VolumePrice

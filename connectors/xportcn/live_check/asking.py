@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.xportcn.live_check.comparing import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.models import Request
-from connectors.xportcn.operations import Call, Operation
+from connectors.xportcn.operations.operation import Call, Operation
 
 VARIANTS = ("skuList", "productSkuInfos", "skus")
 STOCKS = ("quantity", "stock", "amountOnSale", "skuQuantity")

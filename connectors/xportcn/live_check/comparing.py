@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from connectors.units import Unit
 from connectors.xportcn.models import FittingRows
-from connectors.xportcn.operations import Call
+from connectors.xportcn.operations.operation import Call
 from connectors.xportcn.operations.passed_over import passed_over
 from connectors.xportcn.wire import Amount, Bounds, ChinaTime, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
 

@@ -22,7 +22,8 @@ from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnEr
 from connectors.xportcn.live_check.asking import KEYWORDS, LearnedIds, NothingToAskWith, marketplace_of, request_for
 from connectors.xportcn.live_check.comparing import AnswerComparison, Difference, Mismatch, compare
 from connectors.xportcn.models import Request
-from connectors.xportcn.operations import Call, Callback, Operation, ReadCall, catalogue
+from connectors.xportcn.operations import catalogue
+from connectors.xportcn.operations.operation import Call, Callback, Operation, ReadCall
 from connectors.xportcn.wire import Bounds
 
 NO_PATH = (404, 405)

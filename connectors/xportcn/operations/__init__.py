@@ -6,32 +6,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from connectors.xportcn.operations.operation import (
-    Call,
-    Callback,
-    EffectCall,
-    Envelope,
-    Group,
-    Operation,
-    Provenance,
-    ReadCall,
-    Req,
-    Res,
-)
-
-__all__ = [
-    "Call",
-    "Callback",
-    "EffectCall",
-    "Envelope",
-    "Group",
-    "Operation",
-    "Provenance",
-    "ReadCall",
-    "Req",
-    "Res",
-    "catalogue",
-]
+from connectors.xportcn.operations.operation import Operation
 
 
 @cache

@@ -12,7 +12,8 @@ import pytest
 from connectors.marketplaces.seen_values import SeenValue, Verdict, setting_lines, values_in
 from connectors.units import parse_units
 from connectors.xportcn.live_check.examination import Checked, Conformance, Examination
-from connectors.xportcn.operations import Operation, alibaba_order, taobao_product
+from connectors.xportcn.operations import alibaba_order, taobao_product
+from connectors.xportcn.operations.operation import Operation
 from tests.connectors.xportcn.orders import client_of
 from tests.sandbox.buyer import Buyer
 from tests.sandbox.client import opened

@@ -14,7 +14,8 @@ from pydantic.alias_generators import to_camel
 
 from connectors.xportcn import operations
 from connectors.xportcn.models import FittingRows, Response
-from connectors.xportcn.operations import Call, catalogue
+from connectors.xportcn.operations import catalogue
+from connectors.xportcn.operations.operation import Call
 from connectors.xportcn.wire import UnixMs
 
 MODULES = [import_module(module.name) for module in iter_modules(operations.__path__, f"{operations.__name__}.")]

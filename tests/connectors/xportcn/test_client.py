@@ -23,8 +23,6 @@ from connectors.xportcn.errors import (
 )
 from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import (
-    Group,
-    Provenance,
     alibaba_batch,
     alibaba_order,
     taobao_after_sale,
@@ -32,6 +30,7 @@ from connectors.xportcn.operations import (
     taobao_product,
     warehouse,
 )
+from connectors.xportcn.operations.operation import Group, Provenance
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok, raw_ok, raw_server
 from tests.connectors.xportcn.orders import Naps, claim, client_of, settings

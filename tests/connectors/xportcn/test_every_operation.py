@@ -13,16 +13,9 @@ from pydantic import SecretStr
 from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.models import Response
-from connectors.xportcn.operations import (
-    Callback,
-    Operation,
-    alibaba_order,
-    big_major,
-    catalogue,
-    taobao_order,
-    warehouse,
-)
+from connectors.xportcn.operations import alibaba_order, big_major, catalogue, taobao_order, warehouse
 from connectors.xportcn.operations.callbacks import OrderBody
+from connectors.xportcn.operations.operation import Callback, Operation
 from connectors.xportcn.operations.passed_over import PASSED_OVER, passed_over
 from tests.connectors.xportcn.models import fields_of, name_of
 from tests.connectors.xportcn.samples import SAMPLES

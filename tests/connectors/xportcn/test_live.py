@@ -19,16 +19,8 @@ from connectors.xportcn.live_check.comparing import (
     model_in,
 )
 from connectors.xportcn.live_check.examination import Checked, Conformance, Examination, redacted
-from connectors.xportcn.operations import (
-    Callback,
-    ReadCall,
-    alibaba_product,
-    catalogue,
-    poizon,
-    taobao_order,
-    taobao_product,
-    warehouse,
-)
+from connectors.xportcn.operations import alibaba_product, catalogue, poizon, taobao_order, taobao_product, warehouse
+from connectors.xportcn.operations.operation import Callback, ReadCall
 from tests.connectors.xportcn.fake_service import FakeService, Maker, bare, no, ok
 from tests.connectors.xportcn.orders import client_of
 from tests.connectors.xportcn.sandbox_process import Sandbox

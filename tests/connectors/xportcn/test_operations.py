@@ -9,8 +9,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from connectors.xportcn.operations import Callback, EffectCall, Operation, Provenance, ReadCall, catalogue
+from connectors.xportcn.operations import catalogue
 from connectors.xportcn.operations.callbacks import OrderBody
+from connectors.xportcn.operations.operation import Callback, EffectCall, Operation, Provenance, ReadCall
 from tests.in_turn import in_turn
 
 ROOT = Path(__file__).parents[3]

@@ -11,15 +11,8 @@ import pytest
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Misconfigured
 from connectors.xportcn.models import Nothing
-from connectors.xportcn.operations import (
-    Callback,
-    Operation,
-    alibaba_order,
-    alibaba_product,
-    catalogue,
-    taobao_product,
-    warehouse,
-)
+from connectors.xportcn.operations import alibaba_order, alibaba_product, catalogue, taobao_product, warehouse
+from connectors.xportcn.operations.operation import Callback, Operation
 from connectors.xportcn.operations.warehouse import ADDRESSES
 from connectors.xportcn.overrides import Renames, load_overrides
 from domain.effects import Action

@@ -15,7 +15,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import read_json
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.models import Response
-from connectors.xportcn.operations import Call, EffectCall
+from connectors.xportcn.operations.operation import Call, EffectCall
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.models import CALLS, READERS, example, fields_of, name_of, required_paths
 from tests.connectors.xportcn.orders import claim

@@ -11,7 +11,6 @@ from connectors.settings import BadSetting
 from connectors.units import parse_units, place_of
 from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import (
-    Call,
     alibaba_order,
     big_major,
     poizon,
@@ -19,6 +18,7 @@ from connectors.xportcn.operations import (
     taobao_order,
     taobao_product,
 )
+from connectors.xportcn.operations.operation import Call
 from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.wire import Fen, Yuan
 from domain.marketplace import Marketplace

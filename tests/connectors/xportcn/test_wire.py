@@ -15,13 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from connectors.units import Unit
 from connectors.xportcn.envelope import read_json
 from connectors.xportcn.models import JsonText, Response, path_and_query
-from connectors.xportcn.operations import (
-    alibaba_order,
-    taobao_after_sale,
-    taobao_cart,
-    taobao_order,
-    taobao_product,
-)
+from connectors.xportcn.operations import alibaba_order, taobao_after_sale, taobao_cart, taobao_order, taobao_product
 from connectors.xportcn.wire import (
     Bounds,
     ChinaTime,

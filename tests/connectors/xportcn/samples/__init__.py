@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.xportcn.operations import Operation
+from connectors.xportcn.operations.operation import Operation
 from tests.connectors.xportcn.samples import alibaba, others, taobao, warehouse
 from tests.connectors.xportcn.samples.shop import Sample
 

@@ -6,13 +6,13 @@ import base64
 from typing import Any
 
 from connectors.xportcn.operations import (
-    Operation,
     alibaba_after_sale,
     alibaba_batch,
     alibaba_cart,
     alibaba_order,
     alibaba_product,
 )
+from connectors.xportcn.operations.operation import Operation
 from tests.connectors.xportcn.samples.shop import Sample, Shop
 from tests.sandbox.buyer import ALIBABA_ADDRESS as ADDRESS
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.xportcn.operations import Operation, big_major, international, poizon
+from connectors.xportcn.operations import big_major, international, poizon
+from connectors.xportcn.operations.operation import Operation
 from tests.connectors.xportcn.samples.alibaba import ARRIVED_DAYS, cargo
 from tests.connectors.xportcn.samples.alibaba import PAGING as BEGIN_PAGING
 from tests.connectors.xportcn.samples.shop import PAGING, Sample, Shop

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.operations import Call, EffectCall, Operation, ReadCall
+from connectors.xportcn.operations.operation import Call, EffectCall, Operation, ReadCall
 from tests.connectors.xportcn.orders import claim
 from tests.connectors.xportcn.sandbox_process import Sandbox
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.xportcn.operations import (
-    Operation,
-    taobao_after_sale,
-    taobao_cart,
-    taobao_order,
-    taobao_product,
-)
+from connectors.xportcn.operations import taobao_after_sale, taobao_cart, taobao_order, taobao_product
+from connectors.xportcn.operations.operation import Operation
 from tests.connectors.xportcn.samples.shop import PAGING, Sample, Shop
 from tests.sandbox.buyer import WAREHOUSE
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.xportcn.operations import Operation, warehouse
+from connectors.xportcn.operations import warehouse
+from connectors.xportcn.operations.operation import Operation
 from tests.connectors.xportcn.samples.shop import Sample, Shop
 from tests.connectors.xportcn.samples.taobao import paid
 
