@@ -46,7 +46,7 @@ for name in IMPORTED_BY_RUNS:
     importlib.import_module(name)
 
 from connectors.xportcn.operations import catalogue  # noqa: E402
-from connectors.xportcn.operations.operation import Call
+from connectors.xportcn.operations.operation import Call  # noqa: E402
 from domain.addresses import country_code, is_possible_phone  # noqa: E402
 
 is_possible_phone("5083326888", country_code("United States"))
