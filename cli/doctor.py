@@ -23,7 +23,7 @@ from cli.terminal import console
 from connectors import crash_points
 from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
-from connectors.settings import MissingSetting, SourcingSettings, variable_of
+from connectors.settings import ENV_FILE, MissingSetting, SourcingSettings, variable_of
 from connectors.ui_pages import TEMPORARY
 from connectors.xportcn.settings import XportcnSettings
 from deployments.local_server import without_password
@@ -37,7 +37,7 @@ SKEW_ALLOWED_S = 600
 SKEW_WARNING_S = 60
 NOT_CHECKED = "not checked, since the service can't be reached"
 WORDS = "words of the service"
-BESIDE_SETTINGS = ("XPORTCN_CREDENTIALS_BLOCK", TEMPORARY, crash_points.VARIABLE)
+BESIDE_SETTINGS = ("XPORTCN_CREDENTIALS_BLOCK", "SOURCING_ENV_FILE", TEMPORARY, crash_points.VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _names() -> CheckResult:
     from dotenv import dotenv_values
 
     known = [variable_of(one, name) for one in (XportcnSettings, SourcingSettings) for name in one.model_fields]
-    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))} - {*known, *BESIDE_SETTINGS}
+    given = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))} - {*known, *BESIDE_SETTINGS}
     if not (strange := sorted(name for name in given if name.startswith(("SOURCING_", "XPORTCN_")))):
         return well("names of settings", "all known")
     nearest = [f"{near} for {name}" for name in strange for near in get_close_matches(name, known, 1, cutoff=0.75)]

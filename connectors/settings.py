@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,6 +34,8 @@ from domain.follow_ups import parse_hours
 from domain.marketplace import picture_hosts
 from domain.money import Money, yuan
 
+ENV_FILE = os.environ.get("SOURCING_ENV_FILE", ".env")
+"""The file of settings; `sourcing serve` names that of its own folder for runs, which start in the program's."""
 DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600
 LEAST_PASSWORD = 12
 
@@ -88,7 +91,7 @@ def _fault(settings: type[BaseSettings], fault: Any) -> str:
 class SourcingSettings(Settings):
     """Where the product stores its data, and its limits. Variables start with `SOURCING_`."""
 
-    model_config = SettingsConfigDict(env_prefix="SOURCING_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SOURCING_", env_file=ENV_FILE, extra="ignore", frozen=True)
 
     data_dir: Path = Field(Path("data"), description="Folder of ledger, snapshots, inbox and history of runs")
     ledger_url_setting: str = Field(

@@ -22,7 +22,7 @@ from types import FrameType, MappingProxyType
 
 from connectors.fetched_files import is_address
 from connectors.ledger.engine import sqlite_file
-from connectors.settings import SourcingSettings
+from connectors.settings import ENV_FILE, SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
 from deployments import databases, local_server
 from deployments.die_with_parent import die_with_parent
@@ -203,11 +203,14 @@ def _post_office(place: Installation, settings: SourcingSettings) -> Supervised:
 
 
 def environment_of_runs(settings: SourcingSettings, url: str) -> dict[str, str]:
-    """The settings of this folder, with paths that hold in every folder."""
+    """The settings of this folder, with paths that hold in every folder; each run reads its `.env` as it is by then.
+
+    One that is not there is named too: in the program's folder the account of another installation may lie.
+    """
     return {
-        **_settings_file(),
         **os.environ,
         **_absolute_paths(settings),
+        "SOURCING_ENV_FILE": str(Path(ENV_FILE).absolute()),
         "PREFECT_API_URL": url,
         "PREFECT_UI_URL": _second_ui(os.environ.get("PREFECT_UI_URL") or url.removesuffix("/api")),
         "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
@@ -232,16 +235,6 @@ def _absolute_paths(settings: SourcingSettings) -> dict[str, str]:
 
 def _second_ui(address: str) -> str:
     return f"{address.rstrip('/').removesuffix('/v2')}/v2"
-
-
-def _settings_file() -> dict[str, str]:
-    """The content of `.env` in the folder of the start, for runs that start in another."""
-    from dotenv import dotenv_values
-
-    if Path.cwd() == ROOT:
-        return {}
-    named = {name.upper(): value for name, value in dotenv_values(".env").items() if value}
-    return {name: value for name, value in named.items() if name.startswith(("XPORTCN_", "SOURCING_"))}
 
 
 @contextmanager

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.process_locks import deployed_run
-from connectors.settings import MissingSetting, Settings, is_loopback
+from connectors.settings import ENV_FILE, MissingSetting, Settings, is_loopback
 from connectors.units import parse_units, units_at
 from domain.marketplace import Marketplace, Pictures, picture_hosts
 
 SANDBOX_URL = "http://127.0.0.1:8790"
+BLOCK = "XPORTCN_CREDENTIALS_BLOCK"
 SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
 
 
@@ -26,7 +28,7 @@ class XportcnSettings(Settings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="XPORTCN_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="XPORTCN_", env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     base_url: str = Field(
@@ -201,7 +203,7 @@ class XportcnSettings(Settings):
 
 def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the named Prefect block, or in a deployed flow run of the one named `default`."""
-    named = os.environ.get("XPORTCN_CREDENTIALS_BLOCK", "")
+    named = os.environ.get(BLOCK) or dotenv_values(ENV_FILE).get(BLOCK) or ""
     has_account = any(given.get(name) for name in ("access_key", "access_secret", "user_id"))
     if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or deployed_run()):
         return {}
@@ -212,7 +214,5 @@ def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
     except BlockUnreadable as error:
         raise MissingSetting(str(error)) from error
     if found is None and named:
-        raise MissingSetting(
-            f"XPORTCN_CREDENTIALS_BLOCK names {named!r}, and Prefect has no Xportcn Credentials so named"
-        )
+        raise MissingSetting(f"{BLOCK} names {named!r}, and Prefect has no Xportcn Credentials so named")
     return found or {}

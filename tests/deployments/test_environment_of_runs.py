@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ import pytest
 from connectors.settings import SourcingSettings
 from deployments import serving
 from deployments.serving import environment_of_runs
+from tests.running import ROOT
 
 SETTINGS = """SOURCING_BOOK=book.csv
 SOURCING_RATES=tables/rates.csv
@@ -31,20 +36,63 @@ def test_files_that_settings_name_are_those_of_the_folder_of_the_start(
     assert [found[name] for name in NAMES] == files
 
 
-def test_an_address_is_handed_on_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_is_read_from_the_file_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     book, ledger = "https://sheets.example/pub?output=csv", "postgresql://db.example/sourcing"
     found = _environment(tmp_path, monkeypatch, f"SOURCING_BOOK={book}\nSOURCING_LEDGER_URL={ledger}\n")
-    assert (found["SOURCING_BOOK"], found["SOURCING_LEDGER_URL"]) == (book, ledger)
+    assert not {"SOURCING_BOOK", "SOURCING_LEDGER_URL"} & set(found)
 
 
-def test_a_setting_in_small_letters_counts_for_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As at the terminal: a limit of the day would else be none at night."""
-    assert _environment(tmp_path, monkeypatch, "sourcing_day_limit_cny=500\n")["SOURCING_DAY_LIMIT_CNY"] == "500"
+def _of_a_run(environment: dict[str, str], program: Path, *names: str) -> list[object]:
+    """The settings that a run reads: a process of its own, in the program's folder."""
+    code = (
+        "import sys; from connectors.settings import *; from connectors.xportcn.settings import *; "
+        "print([str(getattr(XportcnSettings(), name, None) or getattr(SourcingSettings(), name, None)) "
+        "for name in sys.argv[1:]])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *names],
+        cwd=program,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return list(ast.literal_eval(done.stdout))
 
 
-def test_in_the_programs_folder_runs_read_the_settings_themselves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the program, in which another installation has its live account."""
+    for name in [name for name in os.environ if name.startswith(("SOURCING_", "XPORTCN_"))]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "program"
+    folder.mkdir()
+    (folder / ".env").write_text(
+        "XPORTCN_BASE_URL=https://live.example/api\nXPORTCN_ACCESS_KEY=live\nXPORTCN_PAY_IS=debit\n"
+    )
+    return folder
+
+
+def test_what_the_folder_of_the_start_leaves_out_is_not_taken_from_the_programs(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A try-out would buy for real, and a second account pay as the first one may."""
+    monkeypatch.chdir(tmp_path)
+    environment = environment_of_runs(SourcingSettings(), "http://127.0.0.1:4200/api")
+    read = _of_a_run(environment, program, "base_url", "access_key", "pay_is")
+    assert read == ["http://127.0.0.1:8790", "sandbox-access-key", "unknown"]
+
+
+def test_runs_read_the_file_as_it_is_by_then_in_small_letters_and_empty_values_too(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at the terminal: a limit of the day would else be none at night."""
+    environment = _environment(tmp_path, monkeypatch, "")
+    (tmp_path / ".env").write_text("sourcing_day_limit_cny=500\nSOURCING_PICTURE_HOSTS=\n")
+    assert _of_a_run(environment, program, "day_limit_cny", "picture_hosts") == ["500", ""]
+
+
+def test_in_the_programs_folder_runs_read_paths_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a change of `.env` counts from the next run on."""
     monkeypatch.setattr(serving, "ROOT", tmp_path)
     assert not set(NAMES) & set(_environment(tmp_path, monkeypatch, SETTINGS))
