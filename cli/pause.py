@@ -30,10 +30,11 @@ def pause(
             begun = "what was begun before may still leave for a moment"
             say(f"no longer waiting: the pause stands, and {begun}. {GOES_ON}")
             return NEEDS_A_PERSON
+        where = ledger.shown
     if json:
         print_json(paused.to_json())
         return 0
-    for line in paused.lines:
+    for line in (*paused.lines, f"Paused in the ledger {where}"):
         console.print(line, soft_wrap=True, highlight=False)
     return 0
 

@@ -167,7 +167,9 @@ def _show(
     console.print(f"  1. Open {page}: what is under way, what waits, files in and out, and links to every form.")
     console.print(f"  2. Open {place.ui}/deployments and choose buy-from-file, then Run, to plan a first batch.")
     console.print("  3. Put request files into the inbox; buy-from-inbox takes them at 02:00, or at Quick run.")
-    console.print("  4. In another terminal, sourcing status shows every order; commands use this server.")
+    console.print(
+        "  4. In another terminal, in this folder, sourcing status shows every order; commands use this server."
+    )
     console.print("Ctrl-C ends all of it.", style="dim")
 
 

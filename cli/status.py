@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.padding import Padding
@@ -25,6 +26,7 @@ from cli.terminal import (
     table_of,
     zone,
 )
+from connectors.ledger.engine import require_file, sqlite_file
 from connectors.ledger.records import line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -140,8 +142,14 @@ def _dropping(those: Sequence[ToDo]) -> list[str]:
 
 
 def open_ledger() -> Ledger:
-    """The ledger of the settings, in the name of the person at the terminal."""
-    return Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner=person())
+    """The ledger of the settings, in the name of the person at the terminal. Raises `LedgerUnusable`, also for none.
+
+    In a wrong folder a pause of a new, empty ledger would stop nothing.
+    """
+    url = SourcingSettings().ledger_url
+    if (file := sqlite_file(url)) and not Path(f"{file}-wal").exists():
+        require_file(url)
+    return Ledger(url, clock=lambda: datetime.now(UTC), owner=person())
 
 
 def print_if_paused(ledger: Ledger) -> None:

@@ -173,7 +173,10 @@ def require_file(url: str) -> Path:
     """The file of a SQLite ledger that is there. Raises `LedgerUnusable`."""
     file = sqlite_file(url)
     if file is None or not file.is_file():
-        raise LedgerUnusable(f"there is no ledger at {shown(url)}")
+        raise LedgerUnusable(
+            f"there is no ledger at {shown(url)}: go to the folder of the installation, or name its data with "
+            "SOURCING_DATA_DIR. sourcing run FILE begins a ledger"
+        )
     return file
 
 

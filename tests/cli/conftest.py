@@ -10,6 +10,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from tasks.engine.resources import utc_now
 
 Sourcing = Callable[..., Result]
 
@@ -27,3 +30,10 @@ def sourcing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sourcing:
         return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
     return run
+
+
+@pytest.fixture
+def empty_ledger(sourcing: Sourcing) -> Path:
+    """The file of a ledger in that folder, without an order; a command that only looks or answers makes none."""
+    Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="test").close()
+    return Path("data/ledger.db").absolute()

@@ -26,12 +26,9 @@ def changed(ledger: Path) -> Iterator[sqlite3.Connection]:
         database.commit()
 
 
-def test_faults_of_a_ledger_come_with_what_to_do(sourcing: Sourcing, tmp_path: Path) -> None:
+def test_faults_of_a_ledger_come_with_what_to_do(sourcing: Sourcing, empty_ledger: Path) -> None:
     """A file that is not whole is replaced; rows that contradict each other are looked into."""
-    assert sourcing("ledger", "backup", tmp_path / "none.db").exit_code == 1
-    assert sourcing("status").exit_code == 0
-    ledger = tmp_path / "data" / "ledger.db"
-    with changed(ledger) as database:
+    with changed(empty_ledger) as database:
         database.execute(
             "INSERT INTO batches (batch_id, source, created_at) VALUES ('b', 'f.csv', '2026-01-01 12:00:00')"
         )
@@ -42,15 +39,15 @@ def test_faults_of_a_ledger_come_with_what_to_do(sourcing: Sourcing, tmp_path: P
         )
     done = sourcing("ledger", "verify")
     assert (done.exit_code, "Don't mend rows by hand." in done.stdout) == (3, True)
-    with changed(ledger) as database:
+    with changed(empty_ledger) as database:
         database.execute("DROP INDEX ix_effects_status")
     done = sourcing("ledger", "verify")
     assert (done.exit_code, "put a backup in its place: sourcing ledger restore FILE" in done.stdout) == (3, True)
 
 
+@pytest.mark.usefixtures("empty_ledger")
 def test_where_nobody_can_be_asked_yes_is_named(sourcing: Sourcing, tmp_path: Path) -> None:
     """A restore from a script without `--yes` changes nothing and says what is missing."""
-    assert sourcing("status").exit_code == 0
     assert sourcing("ledger", "backup", tmp_path / "b.db").exit_code == 0
     done = sourcing("ledger", "restore", tmp_path / "b.db")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (
@@ -64,8 +61,9 @@ MOVED = "Set SOURCING_LEDGER_URL to the new one"
 
 
 @pytest.fixture
-def moved(sourcing: Sourcing, tmp_path: Path) -> None:
+def moved(sourcing: Sourcing, tmp_path: Path, empty_ledger: Path) -> None:
     """A ledger with the planned order A-1, that was moved."""
+    assert empty_ledger.exists()
     with open_ledger() as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1")])

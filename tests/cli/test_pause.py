@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Sourcing
 
 TOLD = "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
 
 
-def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(sourcing: Sourcing) -> None:
+def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(sourcing: Sourcing, empty_ledger: Path) -> None:
     """It needs neither service nor Prefect; who asked and why is told, in one line each."""
     done = sourcing("pause", "--why", "prices\nlook wrong.", "--by", "mei")
     assert (done.exit_code, done.stderr.count("\n")) == (0, 1)
     assert done.stderr.strip().endswith(" UTC by mei: prices look wrong")
     assert done.stdout.splitlines() == [
-        "Nothing that was begun before can leave any more: nothing is created, paid, booked or put into a cart. " + TOLD
+        "Nothing that was begun before can leave any more: nothing is created, paid, booked or put into a cart. "
+        + TOLD,
+        f"Paused in the ledger sqlite:///{empty_ledger}",
     ]
     for command in ("status", "todo"):
         assert sourcing(command).stdout.startswith("Buying is paused since ")
@@ -27,6 +32,7 @@ def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(sourcing: 
     assert sourcing("status").stdout == "No orders yet. Begin with: sourcing run FILE\n"
 
 
+@pytest.mark.usefixtures("empty_ledger")
 def test_both_answer_as_json(sourcing: Sourcing) -> None:
     """A second pause keeps the first; a resume without a pause is no failure."""
     first = json.loads(sourcing("pause", "--by", "mei", "--json").stdout)
@@ -35,3 +41,17 @@ def test_both_answer_as_json(sourcing: Sourcing) -> None:
     assert json.loads(sourcing("resume", "--json").stdout) == {"resumed": True, "left": {}, "looks": []}
     assert json.loads(sourcing("resume", "--json").stdout)["resumed"] is False
     assert sourcing("resume").stdout == "Buying was not paused\n"
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "status", "todo", "confirm taobao"])
+def test_in_a_wrong_folder_nothing_is_paused_and_no_ledger_made(
+    command: str, sourcing: Sourcing, tmp_path: Path
+) -> None:
+    """A new one would be paused, and the installation's go on buying."""
+    done = sourcing(*command.split())
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"sourcing: there is no ledger at sqlite:///{tmp_path}/data/ledger.db: go to the folder of the installation, "
+        "or name its data with SOURCING_DATA_DIR. sourcing run FILE begins a ledger\n"
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -78,6 +78,7 @@ def test_resolve_takes_one_whole_answer(sourcing: Sourcing, answers: tuple[str, 
     assert (done.exit_code, done.stderr) == (2, f"sourcing: {words}\n")
 
 
+@pytest.mark.usefixtures("empty_ledger")
 @pytest.mark.parametrize("answer", [(), ("--booked", "21", "--tracking", "LP1"), ("--not-booked",)])
 def test_resolve_of_an_unknown_order(sourcing: Sourcing, answer: tuple[str, ...]) -> None:
     """Exit code 1, and where to look."""
@@ -88,12 +89,14 @@ def test_resolve_of_an_unknown_order(sourcing: Sourcing, answer: tuple[str, ...]
     )
 
 
+@pytest.mark.usefixtures("empty_ledger")
 def test_status_of_an_empty_ledger(sourcing: Sourcing) -> None:
     """It says how to begin."""
     done = sourcing("status")
     assert (done.exit_code, done.stdout) == (0, "No orders yet. Begin with: sourcing run FILE\n")
 
 
+@pytest.mark.usefixtures("empty_ledger")
 def test_status_of_an_unknown_order(sourcing: Sourcing) -> None:
     """Exit code 1, and where all orders are."""
     done = sourcing("status", "A-1")

@@ -67,6 +67,8 @@ def test_a_value_that_means_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, 
 def test_a_command_with_a_misspelt_point_does_not_start(tmp_path: Path) -> None:
     """The process that opens the ledger says so: it is the first that could reach a point."""
     merchant = Merchant(RunningSandbox("http://127.0.0.1:9"), tmp_path, {VARIABLE: "after-intend:pay"})
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ledger.db").touch()
     done = merchant.sourcing("status")
     assert done.exit_code == 1
     assert "sourcing: SOURCING_CRASH_AT=after-intend:pay: must be" in done.stderr
