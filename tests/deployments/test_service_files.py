@@ -75,6 +75,25 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_commands_have_the_account_settings_and_ledger_of_the_units(tmp_path: Path) -> None:
+    """Another ledger would know neither orders nor limits, and a pause of it stop nothing."""
+    (tmp_path / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "systemd-run").chmod(0o755)
+    script = [str(FOLDER / "systemd" / "sourcing"), "run", "a file.csv"]
+    done = subprocess.run(script, env={"PATH": f"{tmp_path}:/bin"}, check=True, capture_output=True, text=True)
+    unit = (FOLDER / "systemd" / "sourcing-worker.service").read_text().splitlines()
+    given = done.stdout.splitlines()
+    for line in unit:
+        name, _, value = line.partition("=")
+        if name == "Environment" and not value.startswith("PREFECT_HOME="):
+            assert f"--setenv={value}" in given
+        if name in ("User", "Group"):
+            assert f"--{name[0].lower()}id={value}" in given
+        if name in ("EnvironmentFile", "UMask"):
+            assert f"--property={line}" in given
+    assert given[-3:] == ["/opt/sourcing/.venv/bin/sourcing", "run", "a file.csv"]
+
+
 def test_every_variable_of_the_compose_file_has_a_default_or_is_demanded() -> None:
     text = (FOLDER / "container" / "compose.yaml").read_text()
     variables = [part.split("}")[0] for part in text.split("${")[1:]]
