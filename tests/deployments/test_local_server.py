@@ -6,7 +6,9 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +27,8 @@ from deployments.local_server import (
 )
 from deployments.server_process import at_work, put
 from deployments.serving import COMPLETE_SERVER
+from tests.http_server import serving
+from tests.running import ROOT
 
 
 def has_free(monkeypatch: pytest.MonkeyPatch, *, free: int) -> None:
@@ -93,6 +97,34 @@ def test_settings_of_another_prefect_server_are_not_inherited(tmp_path: Path, mo
     assert vacuum.retention_period.total_seconds() == 7200
     assert given[0]["PREFECT_API_AUTH_STRING"] == "me:word"
     assert "PREFECT_PROFILES_PATH" not in given[0]
+
+
+class Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+
+PROXIES = {
+    "": "127.0.0.1,localhost",
+    "shop.example": "shop.example,127.0.0.1,localhost",
+    "127.0.0.1,localhost": "127.0.0.1,localhost",
+    "*": "*",
+}
+
+
+@pytest.mark.parametrize("given", PROXIES)
+def test_a_server_of_this_machine_is_not_asked_through_a_proxy(given: str) -> None:
+    """A company's proxy knows no 127.0.0.1: the first command would wait five minutes for a server that runs."""
+    script = (
+        "import os, sys; from deployments.local_server import is_healthy; "
+        "print(is_healthy(sys.argv[1]), os.environ['NO_PROXY'])"
+    )
+    proxy = {"http_proxy": "http://127.0.0.1:9", "NO_PROXY": given, "PYTHONPATH": str(ROOT)}
+    with serving(Healthy) as port:
+        command = [sys.executable, "-c", script, f"http://127.0.0.1:{port}"]
+        done = subprocess.run(command, env=proxy, capture_output=True, text=True, check=True)
+    assert done.stdout == f"True {PROXIES[given]}\n"
 
 
 def test_a_file_that_is_made_once_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
