@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, MappingProxyType
@@ -150,12 +150,14 @@ def watch(place: Installation, *, say: Callable[[str], None]) -> None:
         nonlocal stopped
         stopped = True
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    under_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    for number in (signal.SIGINT, signal.SIGTERM, *(() if under_nohup else (signal.SIGHUP,))):
         signal.signal(number, stop)
     while not stopped:
         for part in place.parts:
             if what := part.keep_running():
-                say(f"{part.name} {what}; see {place.log(part.name)}")
+                with suppress(OSError, SystemExit):  # rich's answer to a pipe that is gone; a terminal may go too
+                    say(f"{part.name} {what}; see {place.log(part.name)}")
         time.sleep(0.2)
 
 
