@@ -22,7 +22,7 @@ from cli.failures import BAD_USAGE, COULD_NOT_RUN, say
 from cli.terminal import console
 from connectors import crash_points
 from connectors.foreign import words_of
-from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.engine import LedgerUnusable, NoLedger, require_begun, shown
 from connectors.settings import ENV_FILE, MissingSetting, SourcingSettings, variable_of
 from connectors.ui_pages import TEMPORARY
 from connectors.xportcn.settings import XportcnSettings
@@ -159,12 +159,23 @@ def _of_ledger() -> list[CheckResult]:
 
     url, asks = SourcingSettings().ledger_url, XportcnSettings().asks_first
     try:
+        require_begun(url)
         with Ledger(url, clock=lambda: datetime.now(UTC), owner="doctor", asks_first=asks) as ledger:
-            count = well("ledger", pluralize(ledger.count(), "order"))
-            return [count, _buying(ledger), _payments(ledger), _words(ledger)]
+            return [_orders(ledger), _buying(ledger), _payments(ledger), _words(ledger)]
+    except NoLedger:
+        why, found = "there is no ledger yet", well("ledger", f"none yet at {shown(url)}")
     except (LedgerUnusable, OSError) as error:
-        unread = [well(check, "not checked, since the ledger can't be used") for check in ("buying", "payments", WORDS)]
-        return [unwell("ledger", words_of(error), "see docs/operating.md, the ledger"), *unread]
+        why, found = "the ledger can't be used", unwell("ledger", words_of(error), "see docs/operating.md, the ledger")
+    return [found, *(well(check, f"not checked, since {why}") for check in ("buying", "payments", WORDS))]
+
+
+def _orders(ledger: Ledger) -> CheckResult:
+    """How many it has; runs of another account than its own are refused."""
+    try:
+        ledger.require_account(XportcnSettings().account_name)
+    except LedgerUnusable as error:
+        return unwell("ledger", str(error), "")
+    return well("ledger", pluralize(ledger.count(), "order"))
 
 
 def _buying(ledger: Ledger) -> CheckResult:

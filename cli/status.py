@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.padding import Padding
@@ -26,7 +25,7 @@ from cli.terminal import (
     table_of,
     zone,
 )
-from connectors.ledger.engine import require_file, sqlite_file
+from connectors.ledger.engine import require_begun
 from connectors.ledger.records import line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -142,13 +141,9 @@ def _dropping(those: Sequence[ToDo]) -> list[str]:
 
 
 def open_ledger() -> Ledger:
-    """The ledger of the settings, in the name of the person at the terminal. Raises `LedgerUnusable`, also for none.
-
-    In a wrong folder a pause of a new, empty ledger would stop nothing.
-    """
+    """The ledger of the settings, in the name of the person at the terminal. Raises `LedgerUnusable`, also for none."""
     url = SourcingSettings().ledger_url
-    if (file := sqlite_file(url)) and not Path(f"{file}-wal").exists():
-        require_file(url)
+    require_begun(url)
     return Ledger(url, clock=lambda: datetime.now(UTC), owner=person())
 
 

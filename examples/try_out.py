@@ -20,7 +20,7 @@ from cli.terminal import console, show_orders
 from connectors.ledger.records import line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.xportcn.settings import SANDBOX_ACCOUNT
+from connectors.xportcn.settings import SANDBOX_ACCOUNT, XportcnSettings
 from deployments.local_server import prefect_server
 from domain.money import Money
 from domain.report import BatchReport
@@ -41,6 +41,11 @@ LOOK = "select order_ref, state, paid_minor from orders"
 @explained
 def main() -> None:
     """Sandbox up, batch sourced, clock moved, parcels followed, everything shown."""
+    if not (service := XportcnSettings()).is_sandbox:
+        raise SystemExit(
+            f"the settings name {service.base_url}, whose ledger would be bound to the sandbox. Beside it: "
+            "XPORTCN_BASE_URL=http://127.0.0.1 SOURCING_DATA_DIR=try-out make run"
+        )
     data_dir = SourcingSettings().data_dir
     with sandbox(data_dir / "sandbox.db") as address, prefect_server(data_dir):
         console.rule("1 · Source examples/requests.csv against the sandbox", align="left")

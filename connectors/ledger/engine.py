@@ -78,6 +78,10 @@ class LedgerUnusable(Exception):
     """The ledger can't be read or written; nothing was sent. The message names the remedy."""
 
 
+class NoLedger(LedgerUnusable):
+    """There is none at the address."""
+
+
 def open_engine(url: str) -> Engine:
     """An engine on an up-to-date schema. Raises `LedgerUnusable`."""
     try:
@@ -170,14 +174,23 @@ def require_lasting(url: str) -> None:
 
 
 def require_file(url: str) -> Path:
-    """The file of a SQLite ledger that is there. Raises `LedgerUnusable`."""
+    """The file of a SQLite ledger that is there. Raises `NoLedger`."""
     file = sqlite_file(url)
     if file is None or not file.is_file():
-        raise LedgerUnusable(
+        raise NoLedger(
             f"there is no ledger at {shown(url)}: go to the folder of the installation, or name its data with "
             "SOURCING_DATA_DIR. sourcing run FILE begins a ledger"
         )
     return file
+
+
+def require_begun(url: str) -> None:
+    """Raise `NoLedger` before a command that only looks or answers would begin one.
+
+    In a wrong folder a pause of a new, empty ledger would stop nothing. Opening refuses a log without its file.
+    """
+    if (file := sqlite_file(url)) and not Path(f"{file}-wal").exists():
+        require_file(url)
 
 
 def read_only(file: Path) -> str:

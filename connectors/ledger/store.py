@@ -170,10 +170,13 @@ class Ledger(Switches):
         with self.transaction(()) as connection:
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
             connection.execute(self.insert(account).values(one=1, name=name).on_conflict_do_nothing())
-            owner = connection.execute(select(account.c.name)).scalar_one()
-        if owner != name:
+        self.require_account(name)
+
+    def require_account(self, name: str) -> None:
+        """Raise `LedgerUnusable` where it belongs to another account; a new one belongs to none."""
+        for owner in self.rows(select(account.c.name).where(account.c.name != name)):
             raise LedgerUnusable(
-                f"the ledger {self.shown} holds orders of {owner}, the settings say {name}: "
+                f"the ledger {self.shown} holds orders of {owner['name']}, the settings say {name}: "
                 "give each account its own SOURCING_DATA_DIR (or SOURCING_LEDGER_URL). Nothing was sent."
             )
 

@@ -52,6 +52,33 @@ def test_the_real_service_is_not_to_be_started(sourcing: Sourcing, monkeypatch: 
     assert remedies == ["check the network and the address, or set XPORTCN_BASE_URL"]
 
 
+def ledger_check(sourcing: Sourcing) -> tuple[bool, str]:
+    (check,) = [one for one in json.loads(sourcing("doctor", "--json").stdout) if one["check"] == "ledger"]
+    return check["ok"], check["found"]
+
+
+def test_a_ledger_of_another_account_is_named_before_the_run_that_is_refused(
+    sourcing: Sourcing, empty_ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after the README's try-out: its orders and real ones never mix."""
+    with Ledger(f"sqlite:///{empty_ledger}", clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        ledger.belong_to("user 2100007300001 at the sandbox")
+    assert ledger_check(sourcing) == (True, "0 orders")
+    monkeypatch.setenv("XPORTCN_BASE_URL", "http://sourcing.invalid/api")
+    monkeypatch.setenv("XPORTCN_USER_ID", "1")
+    assert ledger_check(sourcing) == (
+        False,
+        f"the ledger sqlite:///{empty_ledger} holds orders of user 2100007300001 at the sandbox, the settings say "
+        "user 1 at sourcing.invalid: give each account its own SOURCING_DATA_DIR (or SOURCING_LEDGER_URL). "
+        "Nothing was sent.",
+    )
+
+
+def test_none_is_made_to_be_looked_at(sourcing: Sourcing, tmp_path: Path) -> None:
+    assert ledger_check(sourcing) == (True, f"none yet at sqlite:///{tmp_path}/data/ledger.db")
+    assert not (tmp_path / "data" / "ledger.db").exists()
+
+
 @pytest.mark.parametrize(
     ("rates", "well", "found"),
     [

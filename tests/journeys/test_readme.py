@@ -55,6 +55,15 @@ def test_make_run_starts_its_own_sandbox_with_its_books_in_a_file(tmp_path: Path
     assert (tmp_path / "data" / "sandbox.db").exists()
 
 
+def test_the_try_out_leaves_the_ledger_of_a_real_account_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It would belong to the sandbox for good."""
+    monkeypatch.setenv("XPORTCN_BASE_URL", "https://service.example/api")
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "live"))
+    with pytest.raises(SystemExit, match=r"SOURCING_DATA_DIR=try-out make run$"):
+        try_out.main()
+    assert not (tmp_path / "live").exists()
+
+
 def test_make_clean_leaves_the_data_folder_and_its_ledger() -> None:
     assert "data" not in (ROOT / "Makefile").read_text().partition("\nclean:\n")[2].split()
 
