@@ -38,6 +38,8 @@ SERVER_AWAY_AFTER = timedelta(minutes=5)
 WORKER_GONE_AFTER = timedelta(seconds=90)
 """Three missed signs of life of a worker; Prefect itself waits as long."""
 LATE_AFTER = timedelta(minutes=10)
+SLEPT = timedelta(minutes=2)
+"""Between polls, which follow each other in seconds."""
 ONCE_A_DAY = timedelta(days=1)
 LONGEST_REASON = 500
 OF_A_FILE = {ReasonCode.RUN_FILE_FAULTY, ReasonCode.RUN_FILE_UNREADABLE}
@@ -61,8 +63,9 @@ class Completion(NamedTuple):
 class Polled:
     """What a poll has read. What happened before `since` makes no message.
 
-    The server has answered since `up_since`, or has been away since `away_since`. `late` are runs whose time has come
-    and that no worker has taken, each with its deployment; in `full` queues they wait as they should.
+    The server has answered, and the machine been awake, since `up_since`; or it has been away since `away_since`.
+    `late` are runs whose time has come and that no worker has taken, each with its deployment; in `full` queues they
+    wait as they should.
     """
 
     now: datetime
@@ -167,9 +170,9 @@ def not_taken(seen: Polled) -> Iterator[Message]:
 def overdue(seen: Polled) -> Iterator[Message]:
     """No run of a deployment has completed in time: once a day, or once where no schedule starts it.
 
-    Before the first completion the wait begins when the deployment was made.
+    Before the first completion the wait begins when the deployment was made. What was missed has time to be made up.
     """
-    for name, known in seen.completions.items():
+    for name, known in seen.completions.items() if seen.now - seen.up_since > LATE_AFTER else ():
         within, since = COMPLETES_WITHIN[name], known.last or known.made
         waited = timedelta(seconds=(seen.now - since).total_seconds())  # Prefect's own kind of period can't be divided
         if waited > within:
@@ -240,6 +243,11 @@ def watched_since(ledger: Ledger) -> datetime:
     return min(max(began[1], ledger.clock() - KEPT_FOR), ledger.clock())
 
 
+def awake_since(known: datetime | None, polled_at: datetime | None, now: datetime) -> datetime:
+    """Since when polls have followed each other: everything has time again after a sleep of the machine."""
+    return known if known and not (polled_at and now - polled_at > SLEPT) else now
+
+
 @dataclass(eq=False, kw_only=True)
 class ServerWatch:
     """The known state of the server while it answers. None of it has to outlive that."""
@@ -256,7 +264,7 @@ class ServerWatch:
     async def poll(self, client: PrefectClient) -> list[Message]:
         """Store new messages; answers them. Raises what Prefect's client and the ledger raise."""
         now = datetime.now(UTC)
-        self.up_since = self.up_since or now
+        self.up_since = awake_since(self.up_since, self.polled_at, now)
         runs = await self._runs(client)
         late = [(await self._name(client, run), run) for run in runs if _is_late(run)]
         missed = await asyncio.to_thread(self.ledger.outbox.newest, MessageKind.WORKER_GONE)

@@ -10,7 +10,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.types._datetime import DateTime
 
-from deployments.server_watch import ALERTS, Completion, Polled
+from deployments.server_watch import ALERTS, Completion, Polled, awake_since
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode
 
@@ -261,6 +261,17 @@ def test_of_runs_that_no_worker_takes_the_first_of_each_deployment_has_a_message
 
 def test_after_an_outage_runs_have_time_to_begin() -> None:
     assert _messages(late=[_late(due_s=90_000)], last_sign=NOW, up_since=ago(599)) == []
+
+
+def test_after_a_sleep_of_the_machine_everything_has_time_again() -> None:
+    """Each morning of a laptop would begin with false alarms, and who gets three reads no true one."""
+    last = NOW - timedelta(hours=8)
+    completions = {"sync-tracking": Completion(last, last, is_scheduled=True)}
+    seen = {"last_sign": last, "completions": completions, "late": [_late(due_s=9000)]}
+    assert len(_messages(**seen)) == 2
+    assert _messages(**seen, up_since=awake_since(ago(40_000), last, NOW)) == []
+    assert awake_since(ago(40_000), ago(119), NOW) == ago(40_000)
+    assert awake_since(None, None, NOW) == NOW
 
 
 @pytest.mark.parametrize(
