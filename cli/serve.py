@@ -38,7 +38,8 @@ def run_installation(
     if not (is_loopback(f"http://{host}") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING")):
         raise ServeFailed(
             f"{host} can be reached from elsewhere, and who reaches Prefect can buy and read credentials: set "
-            "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD, or leave --host out"
+            "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD in the environment (not in "
+            ".env), or leave --host out"
         )
     if redis_url and not postgres_url:
         raise ServeFailed("--redis joins processes of a Prefect server on PostgreSQL: add --postgres URL")
@@ -57,12 +58,14 @@ def run_installation(
         sandbox = _sandbox(xportcn.base_url, port_of_callbacks) if wanted else {}
         return {"page": page} | _receiver(port_of_callbacks) | sandbox
 
+    if host in ("0.0.0.0", "::") and not os.environ.get("PREFECT_UI_URL"):
+        messages.print(f"Links lead to {host}: set PREFECT_UI_URL to where you open the UI, such as http://NAME:{port}")
     messages.print("Starting Prefect, the worker and the deployments …")
     with installation(
         host=host, port=port, postgres_url=postgres_url, redis_url=redis_url, helpers=helpers, beside=beside
     ) as place:
         page = f"http://{page_host}:{port_of_page}"
-        _show(place, xportcn, page, time.monotonic() - began, sandbox=wanted, port_of_callbacks=port_of_callbacks)
+        _show(place, xportcn, page, time.monotonic() - began, port_of_callbacks=port_of_callbacks)
         watch(place, say=messages.print)
         messages.print("Ending … runs in progress go on at the next start.")
     messages.print("Ended.")
@@ -140,9 +143,7 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
     return {"sandbox": [*command, "--callbacks", f"http://127.0.0.1:{port_of_callbacks}/callbacks/{token}"]}
 
 
-def _show(
-    place: Installation, xportcn: XportcnSettings, page: str, seconds: float, *, sandbox: bool, port_of_callbacks: int
-) -> None:
+def _show(place: Installation, xportcn: XportcnSettings, page: str, seconds: float, *, port_of_callbacks: int) -> None:
     inbox = SourcingSettings().inbox
     inbox.mkdir(parents=True, exist_ok=True)
     table = Table(title=f"Ready after {seconds:.0f} seconds", title_justify="left", show_header=False, box=None)
@@ -150,12 +151,9 @@ def _show(
     table.add_column(overflow="fold")
     table.add_row("Begin here", page)
     table.add_row("Prefect UI", place.ui)
-    service = (
-        f"{xportcn.base_url} (the sandbox{', running here' if sandbox else ''})"
-        if xportcn.is_sandbox
-        else xportcn.base_url
-    )
-    table.add_row("Xportcn", service)
+    is_here = any(part.name == "sandbox" for part in place.parts)
+    whose = f" (the sandbox{', running here' if is_here else ', of another start: its books go on'})"
+    table.add_row("Xportcn", xportcn.base_url + (whose if xportcn.is_sandbox else ""))
     table.add_row("Callbacks", f"http://127.0.0.1:{port_of_callbacks}/callbacks/…, see docs/callbacks.md")
     table.add_row("Data", str(place.data_dir.absolute()))
     table.add_row("Inbox", str(inbox))

@@ -94,6 +94,14 @@ def test_commands_have_the_account_settings_and_ledger_of_the_units(tmp_path: Pa
     assert given[-3:] == ["/opt/sourcing/.venv/bin/sourcing", "run", "a file.csv"]
 
 
+def test_each_unit_keeps_compiled_modules_where_it_may_write() -> None:
+    """Else each run's process compiles two thousand modules anew: the program's folder is root's."""
+    for unit in (FOLDER / "systemd").glob("*.service"):
+        (state,) = [line for line in unit.read_text().splitlines() if line.startswith("StateDirectory=")]
+        prefix = f"Environment=PYTHONPYCACHEPREFIX=/var/lib/{state.partition('=')[2]}/pycache"
+        assert prefix in unit.read_text().splitlines()
+
+
 def test_every_variable_of_the_compose_file_has_a_default_or_is_demanded() -> None:
     text = (FOLDER / "container" / "compose.yaml").read_text()
     variables = [part.split("}")[0] for part in text.split("${")[1:]]
