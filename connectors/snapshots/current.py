@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 KEY, PLACE = "_key", "_place"
 VALUE = methodcaller("as_py")
-AT_ONCE = 20_000
+AT_ONCE = 5_000
 ALONE = {**AHEAD, "use_threads": False}
 """How a scanner reads beside a run that is buying: each thread keeps memory of its own."""
 BATCH_ROWS = 50_000

@@ -76,6 +76,7 @@ def write_snapshot(
     else:
         write = partial(_write_chunks, tables, arrow)
     with _disk_errors_in_words(root, snapshot_id), exclusive(root / WORK):
+        pa.default_memory_pool().release_unused()  # what the run has freed
         (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
         staged = Staged(root, snapshot_id, of_a_batch=batch_id is not None, place=place, rows=write(place), unfit=unfit)
         rows = staged.checked(envelope)

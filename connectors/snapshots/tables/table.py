@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-pa.set_memory_pool(pa.system_memory_pool())  # the default one keeps hundreds of MB of what is freed
+pa.set_memory_pool(pa.system_memory_pool())  # as in `connectors`, for programs that have loaded Arrow before
 pa.set_io_thread_count(2)  # each keeps memory of its own
 
 Getter = Callable[[Any], object]

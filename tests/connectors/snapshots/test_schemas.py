@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pyarrow as pa
 import pytest
 
@@ -115,3 +118,9 @@ def test_the_personal_columns() -> None:
 def test_a_column_without_words_makes_no_table(column: Column, lack: str) -> None:
     with pytest.raises(ValueError, match=f"^new.told has no {lack}$"):
         made_table("new", "told", "A new table.", {"told": column})
+
+
+def test_arrow_gives_back_what_it_frees() -> None:
+    """What its threads read too: they have the pool that Arrow was loaded with."""
+    told = "import connectors, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "system\n"
