@@ -34,6 +34,7 @@ from domain.cells import csv_text, no_formula
 
 TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".download", ".filepart", ".swp", "thumbs.db", "desktop.ini")
 OF_MACOS = re.compile(r"\.sb-[0-9a-f]{8}-\w+$")
+SECOND = re.compile(r" ?\([0-9]+\)$")
 RESULT = (".result.json", ".result.csv", ".book-missing.csv")
 LONGEST_STEM, LONGEST_SUFFIX = 200, 20
 ASKS = "ask-"
@@ -71,6 +72,7 @@ class Inbox:
     def waiting(self, *, quiet_s: float) -> list[Path]:
         """Files to take: first those of dead runs, then open ones, then new ones, each group oldest first.
 
+        An open file comes last where a new one has its name, and after an open one of its name that is newer.
         New and open files must be unchanged for `quiet_s`; hidden and temporary files belong to other programs.
         """
         self._take_back_changed()
@@ -82,8 +84,21 @@ class Inbox:
                 [one for one in self._scan(folder) if one in set(group)]
                 for folder, group in zip(settled, groups, strict=True)
             ]
-        groups.insert(0, self._scan(self.root / Folder.WORKING))
-        return [file.path for group in groups for file in sorted(group, key=lambda one: (one.modified_ns, one.path))]
+        opened, new, dead = (
+            [file.path for file in sorted(group, key=lambda one: (one.modified_ns, one.path))]
+            for group in (*groups, self._scan(self.root / Folder.WORKING))
+        )
+        by_name: dict[str, list[Path]] = {}
+        for path in opened:
+            by_name.setdefault(self.name_of(path), []).append(path)
+        opened = [path for twins in by_name.values() for path in reversed(twins)]
+        later = {path for path in opened if self.newer(path)}
+        return [
+            *dead,
+            *(path for path in opened if path not in later),
+            *new,
+            *(path for path in opened if path in later),
+        ]
 
     @contextmanager
     def taken(self, path: Path) -> Iterator[Path | None]:
@@ -126,6 +141,30 @@ class Inbox:
             for ending in RESULT:
                 (self.root / Folder.OPEN / f"{working.name}{ending}").unlink(missing_ok=True)
         return target
+
+    def name_of(self, path: Path) -> str:
+        """What a file is called without the marks of one to be asked about, of a second one, and of its format."""
+        stem = Path(plain_name(path)).stem.casefold().removeprefix(ASKS)
+        with suppress(FileNotFoundError):  # taken by another run
+            for mark in filter(None, (digest(path), self.batch_of(path)[-8:])):
+                stem = stem.removesuffix(f"-{mark}")
+        return SECOND.sub("", stem)
+
+    def newer(self, path: Path) -> str:
+        """A file that came after this open one under its name and speaks for both, or can't be read; else empty."""
+        with suppress(FileNotFoundError):
+            name, since = self.name_of(path), path.stat().st_ctime_ns
+            there = [one.path for folder in (self.root, self.root / Folder.WORKING) for one in self._scan(folder)]
+            failed = [one.path for one in self._scan(self.root / Folder.FAILED)]
+            there += [one for one in failed if one.stat().st_ctime_ns > since]
+            return next((one.name for one in there if name in one.name.casefold() and self.name_of(one) == name), "")
+        return ""
+
+    def older(self, working: Path) -> list[Path]:
+        """The open files of its name that came before it."""
+        name, is_new, at = self.name_of(working), not self.batch_of(working), working.stat().st_mtime_ns
+        there = [one for one in self._scan(self.root / Folder.OPEN) if is_new or one.modified_ns < at]
+        return [one.path for one in there if self.name_of(one.path) == name]
 
     def batch_of(self, path: Path) -> str:
         """The batch of a file that lies in `open` or was taken there, also once it was mended; empty for a new one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 from prefect import flow, tags
 from prefect.runtime import flow_run
 
-from connectors.book_file import book_text, of_a_night
+from connectors.book_file import book_text, of_a_night, reading_by
 from connectors.foreign import words_of
-from connectors.inbox import ASKS, Folder, Inbox, plain_name, whole_digest
+from connectors.inbox import ASKS, Folder, Inbox, digest, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.notifying import ping_watcher
@@ -26,10 +26,10 @@ from domain.money import Money
 from domain.report import BatchReport
 from domain.request_remarks import BadInput, BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
-from domain.wording import counted, pluralize
+from domain.wording import counted, pluralize, shorten
 from flows.approval.form import asks_in_the_ui, at_work, has_deployment, turn
 from flows.batch.opening import absolute
-from flows.batch.request_batches import batch_id_with
+from flows.batch.request_batches import batch_id_with, read_requests
 from flows.buy_from_file import buy_from_file
 from flows.notify.news import of_faults
 from flows.notify.outbox import enqueue
@@ -79,6 +79,8 @@ class Night:
         self.settings = SourcingSettings()
         self.trouble: list[Exception] = []
         self.broken_off = ""
+        self.unread = set[str]()
+        self.worked_on = set[Path]()
 
     async def take(self, path: Path) -> FileResult | None:
         """Work on one file; None when another run has it, or when trouble with one file would meet all others.
@@ -93,8 +95,16 @@ class Night:
             if self.broken_off or self._is_late():
                 note = f"not taken: {self.broken_off or 'the time was up'}"
                 return FileResult(file=plain_name(path), place="", note=note)
+            if path in self.worked_on:  # the file that it replaced had this place
+                return None
+            if path.parent.name == Folder.OPEN and (newer := await asyncio.to_thread(self._newer, path)):
+                note = f"not tried: {newer}, of the same name, came later"
+                return FileResult(file=path.name, place=Folder.OPEN, note=note)
             with self.folder.taken(path) as working:
                 return await self._work(working) if working else None
+
+    def _newer(self, path: Path) -> str:
+        return self.folder.newer(path) or ("a file" if self.folder.name_of(path) in self.unread else "")
 
     def _is_late(self) -> bool:
         now = utc_now()
@@ -120,11 +130,30 @@ class Night:
         except EXPECTED as error:
             self.trouble.append(error)
             self.broken_off = "the service was away" if isinstance(error, ServiceAway) else ""
+            self.unread.add(self.folder.name_of(working))
             return self._put(working, Folder.OPEN, f"broken off, the next run goes on: {words_of(error)}", about, [])
         if back := await self._back(working, content):
             return back
+        await self._replace_older(working)
         self.broken_off = report.broken_off.partition(": ")[0]
         return self._finish(working, report, about)
+
+    async def _replace_older(self, working: Path) -> None:
+        """Lay aside the open files of its name that came before it, unless they have other orders, as an export has."""
+        for path in await asyncio.to_thread(self.folder.older, working):
+            with suppress(BadRequests, UnreadableFile, FileNotFoundError):
+                refs, before = await self._refs(working), await self._refs(path)
+                if refs & before:
+                    lacking = sorted(before - refs)
+                    lost = f"; no longer tried: {shorten(lacking)}" if lacking else ""
+                    note = f"replaced by {working.name}, which came later{lost}"
+                    about = {"file": path.name, "content": digest(path), "batch_id": self.folder.batch_of(path)}
+                    self._put(path, Folder.DONE, note, about, [])
+                    run_logger().warning("%s is %s", path.name, note)
+
+    async def _refs(self, path: Path) -> set[str]:
+        asked = Requests(file=str(path), encoding=self.settings.inbox_encoding)
+        return {one.order_ref for one in read_requests(asked, **await reading_by(self.settings)).orders}
 
     async def _back(self, working: Path, content: str) -> FileResult | None:
         """The file in the inbox again, where it no longer has the content that was read."""
@@ -150,6 +179,7 @@ class Night:
         result = {**about, "note": note_of(report, place), "place": place, **report.to_json()}
         missing = book_text(rows) if (rows := report.missing_entries) else b""
         target = self.folder.put(working, place, result, _rows(report), missing)
+        self.worked_on.add(target)
         return FileResult(
             file=target.name,
             place=place,
@@ -164,6 +194,7 @@ class Night:
     ) -> FileResult:
         rows = [{"row": fault.row or "", "column": fault.column, "fault": fault.message} for fault in faults]
         target = self.folder.put(working, place, {**about, "note": note, "place": place, "faults": rows}, rows)
+        self.worked_on.add(target)
         return FileResult(file=target.name, place=place, note=note)
 
 

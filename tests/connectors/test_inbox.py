@@ -38,6 +38,28 @@ def test_files_of_dead_runs_come_first_then_open_ones_then_new_ones(inbox: Inbox
     assert waiting(inbox) == ["working/e.csv", "open/d.csv", "c.csv", "b.csv", "a.csv"]
 
 
+def test_an_open_file_comes_after_a_newer_one_of_its_name(inbox: Inbox) -> None:
+    """However that is marked; of two open ones the newer is first. A faulty one that came later speaks too."""
+    for path, age in [("open/d.csv", 9), ("open/c.csv", 5), ("ask-D (1).xlsx", 7), ("b.csv", 1), ("open/b.csv", 8)]:
+        drop(inbox, path, age=age)
+    twin = drop(inbox, "open/c-1a2b3c4d.csv", "y", age=3)
+    twin = twin.rename(twin.with_stem(f"c-{digest(twin)}"))
+    assert waiting(inbox) == [f"open/{twin.name}", "open/c.csv", "ask-D (1).xlsx", "b.csv", "open/d.csv", "open/b.csv"]
+    opened = inbox.root / "open"
+    assert [inbox.newer(opened / name) for name in ("d.csv", "b.csv", "c.csv")] == ["ask-D (1).xlsx", "b.csv", ""]
+    drop(inbox, "failed/c.csv", "z")
+    assert inbox.newer(opened / "c.csv") == "c.csv"
+    assert inbox.older(inbox.root / "b.csv") == [opened / "b.csv"]
+    older = []
+    for path in (opened / "c.csv", twin):
+        (opened / f"{path.name}.result.json").write_text('{"batch_id": "c-1a2b3c4d"}')
+        with inbox.taken(path) as working:
+            assert working
+            older.append(inbox.older(working))
+            working.rename(path)
+    assert older == [[], [opened / "c.csv"]]
+
+
 def test_temporary_files_and_results_are_left_alone(inbox: Inbox) -> None:
     """Half-written by other programs, or written by us."""
     of_ours = (".orders.csv", "~$orders.xlsx", "orders.csv.part", "orders.csv~", "a.csv.TMP", "a.csv.result.json")

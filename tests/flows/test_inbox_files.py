@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -14,8 +15,12 @@ import flows.buy_from_inbox
 from connectors.inbox import Inbox
 from connectors.request_files import UnreadableFile
 from connectors.xportcn.errors import ServiceAway
+from domain.report import BatchReport
+from domain.states import OrderState
 from flows.batch.request_batches import read_requests
+from flows.buy_from_inbox import FileResult
 from flows.prefect_ui.parameters import Limits, Requests, Speed
+from tests.cli.test_long_tables import line, report
 from tests.connectors.request_files.writing import GOOD, csv_bytes
 
 CHINESE = csv_bytes(GOOD | {"receiver_name": "王小明", "quantity": "0"}, encoding="gb18030")
@@ -134,6 +139,49 @@ async def test_a_file_that_grew_while_its_half_was_read_goes_back_to_the_inbox(
     assert result is not None
     assert (result.place, result.note) == ("", "written to meanwhile: the next run takes it as it is then")
     assert (tmp_path / name).read_text() == f"{half}the rest"
+
+
+def rows(*names: str, limit: str = "19.90") -> bytes:
+    return csv_bytes(*(GOOD | {"order_ref": name, "max_unit_price": limit} for name in names))
+
+
+async def test_a_corrected_file_of_the_same_name_speaks_for_the_orders_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earlier one is never tried again; one of its name with other orders is, such as yesterday's export."""
+    tried: list[str] = []
+
+    async def source(requests: Requests, **options: Any) -> BatchReport:
+        asked = read_requests(requests, options["batch"])
+        tried.extend(f"{one.order_ref} {one.lines[0].max_unit_price}" for one in asked.orders)
+        return report(line(1, OrderState.HELD))
+
+    async def night() -> list[FileResult]:
+        inbox = Inbox(tmp_path)
+        run = flows.buy_from_inbox.Night(inbox, yes=True, limits=Limits(), speed=Speed())
+        return [done for path in inbox.waiting(quiet_s=0) if (done := await run.take(path))]
+
+    monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", source)
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "a.csv").write_bytes(rows("A-7", "B-2"))
+    await night()
+    (tmp_path / "a.csv").write_bytes(rows("A-8"))
+    await night()
+    assert sorted(path.name for path in (tmp_path / "open").glob("a*.csv") if "result" not in path.name) == [
+        f"a-{hashlib.sha256(rows('A-8')).hexdigest()[:8]}.csv",
+        "a.csv",
+    ]
+    tried.clear()
+    (tmp_path / "a.csv").write_bytes(rows("A-7", limit="12.00"))
+    (replaced, *others) = await night()
+    assert tried == ["A-7 12.00 CNY", "A-8 19.90 CNY"]
+    assert (replaced.place, [one.place for one in others]) == ("open", ["open"])
+    told = json.loads((tmp_path / "done/a.csv.result.json").read_text())["note"]
+    assert told == "replaced by a.csv, which came later; no longer tried: B-2"
+    (tmp_path / "a.csv").write_bytes(rows("A-7", limit="none"))
+    tried.clear()
+    assert [one.place for one in await night()] == ["failed", "open", "open"]
+    assert tried == []
 
 
 async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
