@@ -150,15 +150,15 @@ class Inbox:
                 stem = stem.removesuffix(f"-{mark}")
         return SECOND.sub("", stem)
 
-    def newer(self, path: Path) -> str:
-        """A file that came after this open one under its name and speaks for both, or can't be read; else empty."""
+    def newer(self, path: Path) -> list[Path]:
+        """The files that came after this open one under its name, and were not bought from yet."""
         with suppress(FileNotFoundError):
             name, since = self.name_of(path), path.stat().st_ctime_ns
             there = [one.path for folder in (self.root, self.root / Folder.WORKING) for one in self._scan(folder)]
             failed = [one.path for one in self._scan(self.root / Folder.FAILED)]
             there += [one for one in failed if one.stat().st_ctime_ns > since]
-            return next((one.name for one in there if name in one.name.casefold() and self.name_of(one) == name), "")
-        return ""
+            return [one for one in there if name in one.name.casefold() and self.name_of(one) == name]
+        return []
 
     def older(self, working: Path) -> list[Path]:
         """The open files of its name that came before it."""

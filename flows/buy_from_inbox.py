@@ -97,14 +97,21 @@ class Night:
                 return FileResult(file=plain_name(path), place="", note=note)
             if path in self.worked_on:  # the file that it replaced had this place
                 return None
-            if path.parent.name == Folder.OPEN and (newer := await asyncio.to_thread(self._newer, path)):
+            if path.parent.name == Folder.OPEN and (newer := await self._newer(path)):
                 note = f"not tried: {newer}, of the same name, came later"
                 return FileResult(file=path.name, place=Folder.OPEN, note=note)
             with self.folder.taken(path) as working:
                 return await self._work(working) if working else None
 
-    def _newer(self, path: Path) -> str:
-        return self.folder.newer(path) or ("a file" if self.folder.name_of(path) in self.unread else "")
+    async def _newer(self, path: Path) -> str:
+        """The file that speaks for an open one's orders although it was not worked on yet; empty for none."""
+        for newer in await asyncio.to_thread(self.folder.newer, path):
+            try:
+                if await self._refs(newer) & await self._refs(path):
+                    return newer.name
+            except (BadRequests, UnreadableFile):  # what it says of them is not known
+                return newer.name
+        return "a file" if self.folder.name_of(path) in self.unread else ""
 
     def _is_late(self) -> bool:
         now = utc_now()

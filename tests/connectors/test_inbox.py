@@ -46,17 +46,18 @@ def test_an_open_file_comes_after_a_newer_one_of_its_name(inbox: Inbox) -> None:
     twin = twin.rename(twin.with_stem(f"c-{digest(twin)}"))
     assert waiting(inbox) == [f"open/{twin.name}", "open/c.csv", "ask-D (1).xlsx", "b.csv", "open/d.csv", "open/b.csv"]
     opened = inbox.root / "open"
-    assert [inbox.newer(opened / name) for name in ("d.csv", "b.csv", "c.csv")] == ["ask-D (1).xlsx", "b.csv", ""]
+    newer = [[one.name for one in inbox.newer(opened / name)] for name in ("d.csv", "b.csv", "c.csv")]
+    assert newer == [["ask-D (1).xlsx"], ["b.csv"], []]
     drop(inbox, "failed/c.csv", "z")
-    assert inbox.newer(opened / "c.csv") == "c.csv"
+    assert inbox.newer(opened / "c.csv") == [inbox.root / "failed/c.csv"]
     assert inbox.older(inbox.root / "b.csv") == [opened / "b.csv"]
     older = []
-    for path in (opened / "c.csv", twin):
-        (opened / f"{path.name}.result.json").write_text('{"batch_id": "c-1a2b3c4d"}')
-        with inbox.taken(path) as working:
+    for file in (opened / "c.csv", twin):
+        (opened / f"{file.name}.result.json").write_text('{"batch_id": "c-1a2b3c4d"}')
+        with inbox.taken(file) as working:
             assert working
             older.append(inbox.older(working))
-            working.rename(path)
+            working.rename(file)
     assert older == [[], [opened / "c.csv"]]
 
 

@@ -182,6 +182,12 @@ async def test_a_corrected_file_of_the_same_name_speaks_for_the_orders_of_both(
     tried.clear()
     assert [one.place for one in await night()] == ["failed", "open", "open"]
     assert tried == []
+    (tmp_path / "failed/a.csv").unlink()
+    (tmp_path / "working/a.csv").write_bytes(rows("A-9"))
+    os.truncate(tmp_path / "working/.locks/a.csv.lock", 0)
+    run = flows.buy_from_inbox.Night(Inbox(tmp_path), yes=True, limits=Limits(), speed=Speed())
+    assert await run.take(tmp_path / "open/a.csv")
+    assert tried == ["A-7 12.00 CNY"]  # the export that waits for an approval in `working` has other orders
 
 
 async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
