@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -13,7 +14,7 @@ from pydantic import Field
 from domain.cells import BLANKS, value_text, with_formula
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
-from domain.request_cells import BY_NAME, IN_THE_BOOK
+from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU
 from domain.request_files import ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, WHOLE_FILE, Fault
 from domain.shop_tracking import Sheet, Strict
@@ -56,7 +57,7 @@ class Joined(Strict):
     join: tuple[str, ...]
 
 
-Source = str | tuple[str, ...] | Joined
+Source = str | tuple[str | Joined, ...] | Joined
 
 
 class Profile(Strict):
@@ -126,14 +127,10 @@ class Profile(Strict):
 
     def shown(self, column: str) -> str:
         """The shop's name of a column of a request file."""
-        source = self.columns.get(column, column)
-        return source if isinstance(source, str) else source[0] if isinstance(source, tuple) else source.join[0]
+        return next(_names(self.columns.get(column, column)))
 
     def _sources(self) -> set[str]:
-        found = set[str]()
-        for source in self.columns.values():
-            found |= {source} if isinstance(source, str) else {*(source if isinstance(source, tuple) else source.join)}
-        return found
+        return {name for source in self.columns.values() for name in _names(source)}
 
 
 def profile_of(header: Sequence[str], profiles: Sequence[Profile]) -> Profile | None:
@@ -214,6 +211,8 @@ class ShopTable(RequestTable):
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
             self.fault(row, "order_ref", f"this would be called {order_ref}, as another order of the file is")
         made = {name: _value(cells, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
+        if cells.get(profile.shown("own_sku"), "") == "":
+            made["own_sku"] = line_name(_text(made["own_sku"]))
         own_sku = _text(made["own_sku"])
         first_row, before = self._kept.setdefault((order_ref, own_sku), (row, made))
         if (pieces := _text(made["quantity"])).isdecimal():
@@ -301,9 +300,26 @@ def _text(cell: object) -> str:
 
 
 def _value(cells: Mapping[str, object], source: Source) -> object:
-    names = source.join if isinstance(source, Joined) else (source,) if isinstance(source, str) else source
-    filled = [cell for name in names if (cell := cells.get(name, "")) != ""]
+    if isinstance(source, str):
+        return cells.get(source, "")
+    parts = source.join if isinstance(source, Joined) else source
+    filled = [cell for part in parts if (cell := _value(cells, part)) != ""]
     return ", ".join(map(_text, filled)) if isinstance(source, Joined) else filled[0] if filled else ""
+
+
+def line_name(text: str) -> str:
+    """A title with its variant as an own SKU: one line, and where it is too long a hash in place of its end."""
+    plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    cut = f"… {hashlib.sha256(plain.encode(errors='replace')).hexdigest()[:8]}"
+    return plain if len(plain) <= OWN_SKU.most else plain[: OWN_SKU.most - len(cut)] + cut
+
+
+def _names(source: Source) -> Iterator[str]:
+    if isinstance(source, str):
+        yield source
+    else:
+        for part in source.join if isinstance(source, Joined) else source:
+            yield from _names(part)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -66,6 +66,8 @@ class ShopServer:
             return self._shopify(content)
         if path == "/wp-json/wc/v3/orders":
             return 200, [*self._woo_waiting(), {**self._woo_waiting()[0], "id": 9, "date_paid": None}]
+        if path == "/wp-json/wc/v3/products":
+            return 200, [{"id": 5, "sku": "SCARF"}]
         found = re.fullmatch(r"/wp-json/(wc|wc-shipment-tracking)/v3/orders/([0-9]+)(/[a-z-]+)?", path)
         assert found, path
         return self._woo(method, found[1], found[2], found[3] or "", content)
@@ -129,6 +131,8 @@ class ShopServer:
                 "test": False,
                 "email": "jane@example.com",
                 "phone": "+1 617 555 0100",
+                "displayFinancialStatus": "PAID",
+                "displayFulfillmentStatus": "UNFULFILLED",
                 "shippingAddress": at,
             },
             "lineItems": {"pageInfo": {"hasNextPage": False}, "nodes": lines},

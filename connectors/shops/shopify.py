@@ -23,9 +23,10 @@ SHOW = """query($id: ID!) { order(id: $id) {
 FULFIL = """mutation($fulfillment: FulfillmentInput!) { fulfillmentCreate(fulfillment: $fulfillment) {
   fulfillment { id } userErrors { message } } }"""
 WAITING = """query($after: String) { orders(first: 20, after: $after, sortKey: CREATED_AT,
-    query: "status:open financial_status:paid fulfillment_status:unfulfilled") { pageInfo { hasNextPage endCursor }
-  nodes {
-  name test email phone shippingAddress { name phone address1 address2 company city zip province countryCodeV2 }
+    query: "status:open -fulfillment_status:fulfilled (financial_status:paid OR financial_status:partially_refunded)") {
+  pageInfo { hasNextPage endCursor } nodes {
+  name test email phone displayFinancialStatus displayFulfillmentStatus
+  shippingAddress { name phone address1 address2 company city zip province countryCodeV2 }
   lineItems(first: 30) { pageInfo { hasNextPage } nodes { id sku name requiresShipping unfulfilledQuantity } } } } }"""
 USER_ERRORS = "user_errors"
 MOST_PAGES = 500
@@ -104,12 +105,14 @@ class WaitingItem(LineItem):
 
 
 class Waiting(Node):
-    """An order that nothing was sent of; nothing was paid for a `test`."""
+    """An order that is not sent as a whole; nothing was paid for a `test`."""
 
     name: str
     test: bool
     email: str | None
     phone: str | None
+    display_financial_status: str
+    display_fulfillment_status: str
     shipping_address: Address | None
     line_items: Page[WaitingItem]
 
@@ -203,6 +206,9 @@ def _waiting(order: Waiting) -> WaitingOrder | None:
     is_cut = order.line_items.page_info.has_next_page
     if order.test or not (items or is_cut):
         return None
+    state = order.display_financial_status, order.display_fulfillment_status
+    if state not in (("PAID", "UNFULFILLED"), ("PAID", "OPEN")):
+        return WaitingOrder(name=order.name, why=f"it is {' and '.join(state).lower().replace('_', ' ')}")
     if (at := order.shipping_address) is None or is_cut:
         why = "it has more lines than are read" if is_cut else "it has no shipping address"
         return WaitingOrder(name=order.name, why=why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -15,6 +16,7 @@ from domain.shop_tracking import Parcel
 
 ORDERS = "/wp-json/wc/v3/orders"
 ORDER = ORDERS + "/{}"
+PRODUCTS = "/wp-json/wc/v3/products"
 FULFILLMENTS = ORDER + "/fulfillments"
 TRACKINGS = "/wp-json/wc-shipment-tracking/v3/orders/{}/shipment-trackings"
 NO_ROUTE, NO_ORDER = "rest_no_route", "woocommerce_rest_shop_order_invalid_id"
@@ -23,10 +25,20 @@ A_PAGE, MOST_PAGES = 50, 500
 
 
 class LineItem(BaseModel):
+    """A line. A variation without a SKU shows its product's, and with many attributes its product's name."""
+
     id: int
     name: str
     sku: str | None = None
     quantity: int
+    product_id: int = 0
+    variation_id: int = 0
+    parent_name: str | None = None
+
+
+class Product(BaseModel):
+    id: int
+    sku: str | None = None
 
 
 class Order(BaseModel):
@@ -146,10 +158,21 @@ class WooCommerce(Shop):
             query = {"status": "processing", "orderby": "id", "order": "asc", "per_page": str(A_PAGE)}
             found = await self.patiently(self.calls.read, "GET", ORDERS, query | {"page": str(number)})
             page = fitting(list[Any], found)
-            orders += read_each(Waiting, page, "id", _waiting)
+            orders += read_each(Waiting, page, "id", partial(_waiting, await self._skus_of_products(page)))
             if len(page) < A_PAGE:
                 return orders
         raise ContractMismatch(f"more than {MOST_PAGES} pages of orders", operation="woocommerce")
+
+    async def _skus_of_products(self, orders: list[Any]) -> Mapping[int, str]:
+        """The SKUs of the products of which variations are ordered."""
+        lines = [line for one in orders if isinstance(one, dict) for line in one.get("line_items") or ()]
+        ids = sorted({str(one.get("product_id")) for one in lines if isinstance(one, dict) and one.get("variation_id")})
+        found = dict[int, str]()
+        for at in range(0, len(ids), 100):
+            query = {"include": ",".join(ids[at : at + 100]), "per_page": "100"}
+            products = fitting(list[Product], await self.patiently(self.calls.read, "GET", PRODUCTS, query))
+            found |= {one.id: one.sku or "" for one in products}
+        return found
 
     async def sent(self, name: str) -> str:
         return "the shop has a shipment of it" if (await self._numbers_of(name))[1] else ""
@@ -190,7 +213,16 @@ def _line(item: LineItem, sent: int, *, by_id: bool) -> ShownLine:
     return ShownLine(ref=ref, line=ref, sku="" if by_id else sku, name="" if by_id else name, left=left)
 
 
-def _waiting(order: Waiting) -> WaitingOrder | None:
+def _own_sku(item: LineItem, products: Mapping[int, str]) -> str:
+    """The SKU of a line, with the variation's id where other variations show the same; empty where its name will do."""
+    if item.sku:
+        is_shared = item.sku == products.get(item.product_id, item.sku)
+    else:
+        is_shared = item.parent_name in (None, item.name)
+    return f"{item.sku or item.name}-{item.variation_id}" if item.variation_id and is_shared else item.sku or ""
+
+
+def _waiting(products: Mapping[int, str], order: Waiting) -> WaitingOrder | None:
     """The order with all its lines; None for one that is not paid."""
     if not order.date_paid:
         return None
@@ -202,7 +234,7 @@ def _waiting(order: Waiting) -> WaitingOrder | None:
         WaitingLine(
             order=str(order.id),
             line=str(item.id),
-            sku=item.sku or "",
+            sku=_own_sku(item, products),
             name=item.name,
             quantity=item.quantity,
             receiver_name=f"{at.first_name} {at.last_name}".strip(),

@@ -232,6 +232,14 @@ def test_etsy(tmp_path: Path) -> None:
         "SKU": "FERN-1",
     }
     rows = [row, {**row, "Order ID": "3100000002", "Transaction ID": "5", "Date Shipped": "07/26/2026"}]
+    red = row | {"SKU": "", "Item Name": "Linen scarf", "Variations": "Color:Red"}
+    variants = [red, red | {"Transaction ID": "5", "Variations": "Color:Blue", "Quantity": "2"}]
+    variants += [red | {"Transaction ID": "6", "Variations": ""}]
+    variants += [red | {"Transaction ID": at, "Variations": f"Text:For\n{'x' * 300}{at}"} for at in ("7", "8")]
+    read_so = lines(read(tmp_path, "variants.csv", text_of([*header, "Variations"], variants)))
+    (bought,) = read_so.values()
+    assert bought[:3] == [("Linen scarf, Color:Red", 1), ("Linen scarf, Color:Blue", 2), ("Linen scarf", 1)]
+    assert [one.partition("…")[2] for one, _ in bought[3:]] == [" a5117742", " 70270dea"]
     parsed = read(tmp_path, "EtsySoldOrderItems2026-7.csv", text_of(header, rows))
     assert lines(parsed) == {("ETSY-3100000001", "3100000001"): [("FERN-1", 1)]}
     assert (parsed.orders[0].receiver.country, parsed.orders[0].receiver.phone) == ("US", "")
@@ -261,6 +269,9 @@ def test_tiktok(tmp_path: Path) -> None:
     rows = [words, row, {**row, "Order ID": "576460000000000002\t", "Order Status": "Cancelled"}]
     parsed = read(tmp_path, "To Ship order.csv", text_of(header, rows))
     assert lines(parsed) == {("TT-576460000000000001", "576460000000000001"): [("FERN-1", 1)]}
+    variant = row | {"Seller SKU": "", "Product Name": "Scarf", "Variation": "Red"}
+    parsed = read(tmp_path, "variants.csv", text_of([*header, "Variation"], [words, variant]))
+    assert [*lines(parsed).values()] == [[("Scarf, Red", 1)]]
 
 
 TIKTOK_HEADER = names(

@@ -118,6 +118,25 @@ async def test_woocommerce_orders_that_were_sent_or_refunded_in_part_are_left_ou
     }
 
 
+async def test_a_variation_that_shows_what_all_of_its_product_show_is_named_by_its_id(
+    server: ShopServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WooCommerce gives a variation without a SKU its product's, and no attributes in a name where there are many."""
+    order, scarf = server._woo_waiting()[0], {"product_id": 5, "variation_id": 51, "quantity": 1, "name": "Scarf - Red"}
+    order["line_items"] = [
+        {**scarf, "id": 1, "sku": "SCARF", "parent_name": "Scarf"},
+        {**scarf, "id": 2, "sku": "SCARF-RED", "parent_name": "Scarf"},
+        {**scarf, "id": 3, "sku": "", "parent_name": "Scarf"},
+        {**scarf, "id": 4, "sku": "", "parent_name": "Scarf", "name": "Scarf"},
+        {**scarf, "id": 5, "sku": "HAT", "product_id": 6},
+        {"id": 6, "sku": "FERN-1", "name": "Fern", "quantity": 1, "product_id": 7, "variation_id": 0},
+    ]
+    monkeypatch.setattr(server, "_woo_waiting", lambda: [order])
+    async with opened_shop(SourcingSettings().model_copy(update=SHOPS), "woocommerce") as shop:
+        (waits,) = await shop.waiting()
+    assert [line.sku for line in waits.lines] == ["SCARF-51", "SCARF-RED", "", "Scarf-51", "HAT-51", "FERN-1"]
+
+
 async def test_shopify_tells_what_it_can_t_give_and_leaves_out_tests(
     server: ShopServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +147,8 @@ async def test_shopify_tells_what_it_can_t_give_and_leaves_out_tests(
         "1003": {"test": True},
         "1004": {"email": 5},
         "1005": {},
+        "1006": {"displayFinancialStatus": "PARTIALLY_REFUNDED"},
+        "1007": {"displayFulfillmentStatus": "PARTIALLY_FULFILLED"},
     }
     server.orders |= {name: Order({"71": ("FERN-1", 1)}) for name in odd}
     monkeypatch.setattr(server, "_waiting", lambda name: shown(name) | odd[name])
@@ -136,6 +157,8 @@ async def test_shopify_tells_what_it_can_t_give_and_leaves_out_tests(
         "#1002": "it has no shipping address",
         "#1004": "email is not as the shop's API says",
         "#1005": "",
+        "#1006": "it is partially refunded and unfulfilled",
+        "#1007": "it is paid and partially fulfilled",
     }
 
 
