@@ -16,6 +16,8 @@ from domain.offers import CHEAPEST, FASTEST
 MAX_QUANTITY = 1_000_000
 
 ORDER_REF = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}")
+DATE_MADE = re.compile(r"(\d{1,2})-([A-Z][a-z]{2})|([A-Z][a-z]{2})-(\d{1,4})", re.ASCII)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SERVICE_ID = re.compile(r"[A-Za-z0-9_-]+")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 WHOLE = re.compile(r"0*(0|[1-9][0-9]*)(?:\.0+)?")
@@ -57,6 +59,9 @@ def _plain(text: str) -> str:
 
 def _order_ref(text: str) -> str:
     _plain(text)
+    if (date := DATE_MADE.fullmatch(text)) and (month := date[2] or date[3]) in MONTHS:
+        was = f"{MONTHS.index(month) + 1}-{date[1] or date[4]}"
+        raise ValueError(f"this is what a spreadsheet makes of {was}; format the column as text and enter it again")
     if text == EXAMPLE_REF:
         raise ValueError("this is the template's example row; write your own over it, or delete it")
     if not ORDER_REF.fullmatch(text):

@@ -234,6 +234,12 @@ def standing_of(
     }
 
 
+def numbers_with_zeros(ledger: Transactions) -> list[str]:
+    """The references that are numbers and begin with a zero."""
+    statement = select(orders.c.order_ref).where(orders.c.order_ref >= "0", orders.c.order_ref < "1")
+    return [ref for row in ledger.rows(statement) if (ref := row["order_ref"]).startswith("0") and ref.isdecimal()]
+
+
 def counted_by_state(connection: Connection, states: Collection[OrderState]) -> dict[str, int]:
     """The number of orders in each of these states that has any."""
     counted = select(orders.c.state, func.count()).where(orders.c.state.in_(states)).group_by(orders.c.state)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.ledger.engine import chunked
 from connectors.ledger.evidence import account_of, newest_until
+from connectors.ledger.overview import numbers_with_zeros
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
@@ -125,6 +126,18 @@ def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> SortedOrd
     return work
 
 
+def _renumbered(ledger: Ledger, unknown: Collection[str]) -> dict[str, OrderRecord]:
+    """Begun orders whose numbers differ from these new ones in zeros alone, as a spreadsheet takes them away."""
+    new = {ref: ref.lstrip("0") for ref in unknown if ref.isdecimal()}
+    if not new:
+        return {}
+    written = {ref.lstrip("0"): ref for ref in numbers_with_zeros(ledger)}
+    alike = {ref: written.get(plain, plain) for ref, plain in new.items()}
+    begun = ledger.parts.begun(set(alike.values()))
+    known = ledger.orders(list(begun))
+    return {ref: known[other] for ref, other in alike.items() if other in known}
+
+
 def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) -> None:
     refs = [request.order_ref for request in requests]
     known = ledger.orders(refs)
@@ -132,21 +145,26 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
     begun = {effect.order_ref for effect in live}
     forgotten = ledger.forgotten.known(refs)
     work.forgotten += forgotten
+    renumbered = _renumbered(ledger, {*refs} - {*known})
     only_carted = begun - {effect.order_ref for effect in live if effect.action is not Action.CART}
     for request in requests:
         order = known.get(request.order_ref)
         if request.order_ref in forgotten:
             _sort_forgotten(work, request, order, forgotten[request.order_ref])
+        elif other := renumbered.get(request.order_ref):
+            work.taken[request.order_ref] = _other_contents(other)
         elif order is None or (request.order_ref not in begun and order.order_id is None):
             work.to_plan.append(request)
         elif order.fingerprint != request.fingerprint:
-            ref, batch = request.order_ref, order.batch_id
-            why = because(ReasonCode.OTHER_CONTENTS, order_ref=ref, batch=batch, state=order.state)
-            work.taken[ref] = why
+            work.taken[request.order_ref] = _other_contents(order)
         elif order.state in OVER or (order.order_ref in only_carted and order.order_id is None):
             work.over.append(request.order_ref)
         else:
             work.under_way.append(request.order_ref)
+
+
+def _other_contents(order: OrderRecord) -> Reason:
+    return because(ReasonCode.OTHER_CONTENTS, order_ref=order.order_ref, batch=order.batch_id, state=order.state)
 
 
 def _sort_forgotten(work: SortedOrders, request: OrderRequest, order: OrderRecord | None, at: datetime) -> None:

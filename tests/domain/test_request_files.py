@@ -91,6 +91,16 @@ def test_optional_columns_may_be_absent() -> None:
     [
         ("order_ref", "", "this cell is empty; fill it in"),
         ("order_ref", "A:1", "'A:1' is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"),
+        (
+            "order_ref",
+            "11-Mar",
+            "this is what a spreadsheet makes of 3-11; format the column as text and enter it again",
+        ),
+        (
+            "order_ref",
+            "Mar-26",
+            "this is what a spreadsheet makes of 3-26; format the column as text and enter it again",
+        ),
         ("order_ref", "..", "'..' is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"),
         ("order_ref", "订单1", "'订单1' is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"),
         ("order_ref", "x" * 65, f"'{'x' * 65}' is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"),

@@ -220,3 +220,17 @@ def test_what_only_lies_in_a_cart_is_nothing_for_a_run_of_its_file(resources: Re
     line_added(resources, "B-1")
     work = sort_requests(resources.ledger, [planned("B-1").request])
     assert (work.over, work.to_plan, work.under_way) == (["B-1"], [], [])
+
+
+def test_a_number_that_lost_or_got_zeros_is_no_new_order(resources: Resources) -> None:
+    """A spreadsheet takes the zeros away as it opens a file, for all orders of it."""
+    refs = ("000123", "124", "0125")
+    resources.ledger.put_plans([planned(ref) for ref in refs], "batch")
+    line_added(resources, "000123")
+    line_added(resources, "124")
+    work = sort_requests(resources.ledger, [planned(ref).request for ref in ("123", "0124", "125", "1230", "A-123")])
+    assert {ref: str(why).partition(" (")[0] for ref, why in work.taken.items()} == {
+        "123": "000123 already stands for an order with other contents",
+        "0124": "124 already stands for an order with other contents",
+    }
+    assert [one.order_ref for one in work.to_plan] == ["125", "1230", "A-123"]
