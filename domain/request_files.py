@@ -1,4 +1,4 @@
-"""Which column an unknown name is probably meant for."""
+"""The rows of a request file as orders, and the faults between rows."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def _parsed(
     if read in (read_csv, read_xlsx):
         table = ShopTable(shops, table)
     known = (
-        profile_of(header_of(content[:LONGEST_ROW].lstrip(b"\r\n").decode("latin-1")), shops)
+        profile_of(header_of(content[:LONGEST_ROW].removeprefix(BOM_UTF8).lstrip(b"\r\n").decode("latin-1")), shops)
         if read is read_csv
         else None
     )

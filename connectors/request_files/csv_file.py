@@ -73,13 +73,14 @@ def _read(lines: _Lines, table: RowSink) -> None:
     row = HEADER_ROW
     try:
         columns = next(records, [])
-        bare = _begin(columns, table)
+        if len(columns) > MOST_COLUMNS:
+            raise Unusable(f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible")
+        table.begin(columns)
         if delimiter == "\t" and not table.is_quoted:
             records = csv.reader(source, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
         unnamed = [at for at, column in enumerate(columns) if not column.strip(BLANKS)]
         for row, record in enumerate(records, start=above + HEADER_ROW + 1):
             lines.row_length = 0
-            bare = False
             if len(record) == len(columns):
                 table.add(row, record)
                 if unnamed and any(record[at].strip(BLANKS) for at in unnamed):
@@ -93,7 +94,7 @@ def _read(lines: _Lines, table: RowSink) -> None:
     except csv.Error as error:
         problem = f"line {lines.read} can't be read as CSV ({words_of(error)}); check its quotes"
         raise Unusable(problem) from error
-    if columns or not bare:
+    if columns or row > HEADER_ROW:
         table.lack(columns)
 
 
@@ -115,13 +116,6 @@ def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
 def _require_header(first: str) -> None:
     if first[:4].lower() == "sep=":
         raise Unusable(f"begins with {first.strip()!r}; delete that line, so that the header is the first")
-
-
-def _begin(columns: list[str], table: RowSink) -> bool:
-    if len(columns) > MOST_COLUMNS:
-        raise Unusable(f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible")
-    table.begin(columns)
-    return True
 
 
 def _ragged(record: list[str], columns: list[str]) -> str:

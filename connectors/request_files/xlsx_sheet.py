@@ -12,6 +12,7 @@ from connectors.request_files.xlsx_book import AS_IT_IS, Shown, TextReader, Work
 from domain.cells import DATE, NotACell
 from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 
+MOST_DIGITS = 12  # with the point: a longer number lost none of its digits to a formula alone
 SPREADSHEET_LIMIT = 10**15  # spreadsheets round what is typed to 15 digits
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 WHOLE = re.compile(r"-?[0-9]{1,15}")
@@ -218,7 +219,9 @@ def _number(text: str, shown: Shown) -> object:
         return text.zfill(shown.zeros) if shown.zeros > len(text) and text[0] != "-" else int(text)
     if not NUMBER.fullmatch(text):
         raise Malformed("a cell of numbers holds something else")
-    value = float(text)
+    value, shown_digits = float(text), f"{float(text):.15g}"
+    if len(shown_digits) <= MOST_DIGITS:
+        value = float(shown_digits)  # what a spreadsheet shows of a formula: 3.3 for 3.3000000000000003
     if not value and re.search("[1-9]", text.lower().partition("e")[0]):
         raise Malformed("a cell holds a number that is too small")
     if abs(value) >= SPREADSHEET_LIMIT:

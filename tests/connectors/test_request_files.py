@@ -304,6 +304,14 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_request_file(tmp_path / "nope.csv")
 
 
+def test_a_formula_s_number_is_what_its_spreadsheet_shows(tmp_path: Path) -> None:
+    """Such as =3*1.1 and =10*1.1: a spreadsheet calculates with 15 digits."""
+    row = MIXED[0] | {"quantity": 11.000000000000002, "max_unit_price": 3.3000000000000003}
+    parsed = read_request_file(write_xlsx(tmp_path / "requests", [row]))
+    assert parsed.faults == ()
+    assert (parsed.orders[0].lines[0].quantity, str(parsed.orders[0].lines[0].max_unit_price)) == (11, "3.30 CNY")
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".json", ".parquet"])
 @given(content=st.binary(max_size=300))
 @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -420,6 +420,12 @@ def test_cells_of_a_spreadsheet_keep_what_a_rule_asks(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_with_a_byte_order_mark_is_named_by_its_shop(tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + text_of(SHOPIFY_HEADER, [SHOPIFY | {"Shipping City": "X"}]).encode()
+    with pytest.raises(UnreadableFile, match=r"Shopify orders_export.csv: line 2 is no UTF-8 text"):
+        read(tmp_path, "orders.csv", content.replace(b",X,", b",\xff,"))
+
+
 def test_quotes_in_amazon_s_reports_are_characters(tmp_path: Path) -> None:
     products = ('"Big fern', 'Pot 5"', '"Best" pot')
     rows = [AMAZON | {"order-id": str(at), "product-name": f"P{at}"} for at in range(3)]

@@ -321,7 +321,7 @@ def _xlsx_files() -> Iterator[BadFile]:
         "00-00",
     ):
         yield _xlsx(f"format {code}", "max_unit_price", number_cell("@", 12, 1), f"{limit}the number's format (", code)
-    for number in ("1e400", "1e15", "12.345", "0", "-1", "19.900000000000002"):
+    for number in ("1e400", "1e15", "12.345", "0", "-1"):
         yield _xlsx(f"number {number}", "max_unit_price", number_cell("@", number), limit)
     stale = '<calcPr fullCalcOnLoad="1"/>'
     zero = xlsx_row(2, GOOD, quantity='<c r="@"><f>1+1</f><v>0</v></c>')
