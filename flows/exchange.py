@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,15 @@ from prefect.artifacts import acreate_link_artifact
 from connectors.export_formats import ExportFormat
 from connectors.exports import export
 from connectors.foreign import words_of
+from connectors.inbox import Folder
+from connectors.ledger.overview import not_begun_of_shop
+from connectors.ledger.plans import drop
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
+from connectors.shop_files import profiles_in
 from connectors.shops import connected, opened_shop
 from connectors.shops.protocol import Shop, WaitingOrder
-from connectors.shops.requests import unknown_orders, write_requests
+from connectors.shops.requests import rewrite, unknown_orders, waiting_without, write_requests
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
 from connectors.xportcn.errors import ContractMismatch, Refused, XportcnError
@@ -122,15 +127,39 @@ async def shop_orders(inbox: InboxFolder = "inbox") -> dict[str, int]:
 async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: str) -> int:
     """Answers how many orders of a shop are in its file."""
     async with opened_shop(settings, name) as shop:
-        found = await asyncio.to_thread(unknown_orders, ledger, settings.data_dir, name, await shop.waiting())
+        waiting = await shop.waiting()
+        over = await _over(ledger, shop, name, {one.name for one in waiting})
+        found = await asyncio.to_thread(unknown_orders, ledger, settings.data_dir, name, waiting)
         orders = await asyncio.gather(*(_judged(shop, one) for one in found.values()))
     left = await asyncio.to_thread(write_requests, settings.data_dir, inbox, name, orders)
+    left |= await asyncio.to_thread(_lay_aside, settings, ledger, inbox, over)
     for order, why in left.items():
         run_logger().warning("%s: order %s is left out: %s", name, order, why)
     await enqueue(ledger, *of_left_out(name, left))
     count = len(orders) - len(left)
     run_logger().info("%s: %s for the inbox", name, pluralize(count, "order"))
     return count
+
+
+async def _over(ledger: Ledger, shop: Shop, name: str, waiting: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Orders that wait here and are over in the shop, such as cancelled ones: the shop's name and why."""
+    known = await asyncio.to_thread(not_begun_of_shop, ledger, name)
+    gone = sorted({shop_ref for shop_ref in known.values() if shop_ref not in waiting})
+    whys = {shop_ref: await shop.patiently(shop.over, shop_ref) for shop_ref in gone}
+    return {ref: (shop_ref, why) for ref, shop_ref in known.items() if (why := whys.get(shop_ref))}
+
+
+def _lay_aside(
+    settings: SourcingSettings, ledger: Ledger, inbox: Path, over: Mapping[str, tuple[str, str]]
+) -> dict[str, str]:
+    """Drop orders that are over in their shop, out of the files made of it too; the words of each."""
+    files, _ = waiting_without(inbox / Folder.OPEN, [*over], ledger.parts.wholes(over), profiles_in(settings.data_dir))
+    rewrite(inbox / Folder.OPEN, files)
+    told = {}
+    for ref, (shop_ref, why) in over.items():
+        if not drop(ledger, [ref], by="the shop", note=why):
+            told[shop_ref] = f"{why} there and no longer bought here; take it out of a file of yours"
+    return told
 
 
 async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:

@@ -54,6 +54,7 @@ class ShopServer:
     faults: Iterator[Fault] = field(default_factory=lambda: iter(()))
     calls: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    standings: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def given(self) -> list[str]:
@@ -88,6 +89,11 @@ class ShopServer:
             page = {"hasNextPage": at + 1 < len(names), "endCursor": str(at + 1)}
             nodes = [self._waiting(name) for name in names[at : at + 1]]
             return 200, {"data": {"orders": {"pageInfo": page, "nodes": nodes}}}
+        if "cancelledAt" in query:
+            standing = {"displayFinancialStatus": "PAID", "displayFulfillmentStatus": "UNFULFILLED"}
+            return 200, {
+                "data": {"order": {"cancelledAt": None, **standing, **self.standings.get(given["id"][4:], {})}}
+            }
         if "order(id" in query:
             return 200, {"data": {"order": self._shown(given["id"].removeprefix("gid:"))}}
         (part,) = given["fulfillment"]["lineItemsByFulfillmentOrder"]
@@ -163,7 +169,8 @@ class ShopServer:
                 {"id": int(line), "name": sku.title(), "sku": sku, "quantity": pieces}
                 for line, (sku, pieces) in order.lines.items()
             ]
-            return 200, {"status": "processing", "line_items": items, "billing": {"email": "jane@example.com"}}
+            shown = {"status": "processing", "line_items": items, "billing": {"email": "jane@example.com"}}
+            return 200, shown | self.standings.get(ref, {})
         if (what == "/fulfillments") is not self.has_fulfillments or (space == "wc") is not self.has_fulfillments:
             return NO_ROUTE
         if not self.has_fulfillments:

@@ -240,6 +240,14 @@ def numbers_with_zeros(ledger: Transactions) -> list[str]:
     return [ref for row in ledger.rows(statement) if (ref := row["order_ref"]).startswith("0") and ref.isdecimal()]
 
 
+def not_begun_of_shop(ledger: Transactions, shop: str) -> dict[str, str]:
+    """A shop's orders that wait to be bought and were not ordered, with its own names."""
+    waits = orders.c.state.in_([OrderState.PLANNED, OrderState.HELD])
+    statement = select(orders.c.order_ref, orders.c.shop_ref).where(orders.c.shop == shop, waits)
+    rows = ledger.rows(statement.where(orders.c.order_id.is_(None), orders.c.shop_ref.is_not(None)))
+    return {row["order_ref"]: row["shop_ref"] for row in rows}
+
+
 def counted_by_state(connection: Connection, states: Collection[OrderState]) -> dict[str, int]:
     """The number of orders in each of these states that has any."""
     counted = select(orders.c.state, func.count()).where(orders.c.state.in_(states)).group_by(orders.c.state)

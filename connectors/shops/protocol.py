@@ -243,6 +243,10 @@ class Shop(ABC):
     async def waiting(self) -> list[WaitingOrder]:
         """The paid orders that wait to be sent, in the shop's order."""
 
+    @abstractmethod
+    async def over(self, shop_ref: str) -> str:
+        """What ended an order there, such as a cancellation; empty where the shop shows nothing of the kind."""
+
     async def sent(self, name: str) -> str:
         """What says that some of a waiting order was sent, where its shop shows that of one order at a time."""
         return ""

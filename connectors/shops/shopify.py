@@ -28,6 +28,8 @@ WAITING = """query($after: String) { orders(first: 20, after: $after, sortKey: C
   name test email phone displayFinancialStatus displayFulfillmentStatus
   shippingAddress { name phone address1 address2 company city zip province countryCodeV2 }
   lineItems(first: 30) { pageInfo { hasNextPage } nodes { id sku name requiresShipping unfulfilledQuantity } } } } }"""
+STANDING = "query($id: ID!) { order(id: $id) { cancelledAt displayFinancialStatus displayFulfillmentStatus } }"
+OVER = ("cancelled", "REFUNDED", "VOIDED", "FULFILLED")
 USER_ERRORS = "user_errors"
 MOST_PAGES = 500
 N = TypeVar("N")
@@ -87,6 +89,12 @@ class Order(Node):
     fulfillment_orders: Page[Part]
 
 
+class Standing(Node):
+    cancelled_at: str | None
+    display_financial_status: str | None
+    display_fulfillment_status: str | None
+
+
 class Address(Node):
     name: str | None
     phone: str | None
@@ -128,9 +136,21 @@ class Shopify(Shop):
     def headers(user: str, password: str) -> Mapping[str, str]:
         return {"x-shopify-access-token": password}
 
-    async def read(self, shop_ref: str) -> ShownOrder:
+    async def over(self, shop_ref: str) -> str:
+        if len(ids := await self._ids(shop_ref)) != 1:
+            return ""
+        order = fitting(Standing, await self._asked(STANDING, {"id": ids[0]}, "order"))
+        words = (
+            ["cancelled"] if order.cancelled_at else [order.display_financial_status, order.display_fulfillment_status]
+        )
+        return next((f"it is {one.lower()}" for one in words if one in OVER), "")
+
+    async def _ids(self, shop_ref: str) -> list[str]:
         found = await self._asked(FIND, {"query": f'name:"{shop_ref}"'}, "orders", "nodes")
-        ids = [one.id for one in fitting(list[Named], found) if one.name == shop_ref]
+        return [one.id for one in fitting(list[Named], found) if one.name == shop_ref]
+
+    async def read(self, shop_ref: str) -> ShownOrder:
+        ids = await self._ids(shop_ref)
         if len(ids) != 1:
             return ShownOrder(why=f"the shop has {'several orders' if ids else 'no order'} of this name")
         order = fitting(Order, await self._asked(SHOW, {"id": ids[0]}, "order"))

@@ -106,18 +106,27 @@ class WooCommerce(Shop):
     def headers(user: str, password: str) -> Mapping[str, str]:
         return {"authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
-    async def read(self, shop_ref: str) -> ShownOrder:
-        ref = shop_ref.removeprefix("#")
+    async def over(self, shop_ref: str) -> str:
+        order = await self._order(shop_ref.removeprefix("#"))
+        return f"it is {order.status}" if isinstance(order, Order) and order.status in OVER else ""
+
+    async def _order(self, ref: str) -> Order | str:
+        """The order, or why there is none."""
         if not (ref.isascii() and ref.isdecimal()):
-            return ShownOrder(why="this is no order's number there")
+            return "this is no order's number there"
         try:
-            order = fitting(Order, await self.calls.read("GET", ORDER.format(ref)))
+            return fitting(Order, await self.calls.read("GET", ORDER.format(ref)))
         except Refused as error:
             if error.code == NO_ROUTE:
                 raise Misconfigured("SOURCING_WOOCOMMERCE leads to no REST API of WooCommerce") from error
             if error.code != NO_ORDER:
                 raise
-            return ShownOrder(why="the shop has no such order")
+            return "the shop has no such order"
+
+    async def read(self, shop_ref: str) -> ShownOrder:
+        ref = shop_ref.removeprefix("#")
+        if isinstance(order := await self._order(ref), str):
+            return ShownOrder(why=order)
         route, given = await self._numbers_of(ref)
         if route == TRACKINGS:
             numbers, sent = {one.tracking_number for one in fitting(list[Tracking], given)}, Counter[int]()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from flows import exchange as flow
 from flows.notify.news import of_left_out
 from tests.clock import MovableClock
 from tests.connectors.test_shop_files import BOOK
+from tests.flows.plans import planned
 from tests.shops import InProcess, Order, ShopServer
 
 SHOPS = {"shopify": SecretStr("https://:token@a.myshopify.com"), "woocommerce": SecretStr("https://k:s@shop.example")}
@@ -197,6 +200,41 @@ async def test_one_shop_s_failure_keeps_no_other_from_being_read(
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     assert "shopify: HTTP 503" in str(await flow.shop_orders.fn(str(tmp_path / "inbox")))
     assert [one.name for one in (tmp_path / "inbox").iterdir()] == ["ask-read-from-woocommerce.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "over"),
+    [("shopify", "#", {"cancelledAt": "2026-01-02"}), ("woocommerce", "", {"status": "refunded"})],
+)
+async def test_an_order_that_its_shop_ended_is_not_bought_any_more(
+    server: ShopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, prefix: str, over: dict[str, str]
+) -> None:
+    """One that another shop of this kind may have, or that only waits no longer, stays."""
+    monkeypatch.setenv(f"SOURCING_{name.upper()}", SHOPS[name].get_secret_value())
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    server.orders |= {at: Order({"73": ("FERN-1", 1)}) for at in ("1003", "1004")}
+    server.standings["1003"] = over
+    shown, woo = server._waiting, server._woo_waiting
+    monkeypatch.setattr(server, "_waiting", lambda ref: shown(ref) | ({"test": True} if ref > "1002" else {}))
+    monkeypatch.setattr(server, "_woo_waiting", lambda: [one for one in woo() if one["id"] < 1003])
+    settings, refs = SourcingSettings(), [f"{prefix}{at}" for at in ("1001", "1003", "1004", "9999")]
+    open_files = tmp_path / "inbox/open"
+    with Ledger(settings.ledger_url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        held = [planned(f"{name[0].upper()}-{ref.strip('#')}") for ref in refs]
+        known = [
+            replace(one, request=replace(one.request, shop=name, shop_ref=ref))
+            for one, ref in zip(held, refs, strict=True)
+        ]
+        ledger.start_batch("batch", "file.csv")
+        ledger.put_plans(known, "batch")
+        write_requests(tmp_path, open_files, name, [order(ref) for ref in refs])
+        await flow.shop_orders.fn(str(tmp_path / "inbox"))
+        states = {
+            one.order_ref[2:]: one.state.value for one in ledger.each_order([one.request.order_ref for one in held])
+        }
+    assert states == {"1001": "planned", "1003": "cancelled", "1004": "planned", "9999": "planned"}
+    (file,) = open_files.glob("*.csv")
+    assert [one.shop_ref for one in read_request_file(file, book=BOOK).orders] == [refs[0], *refs[2:]]
 
 
 def test_an_order_that_is_left_out_is_told_once(ledger: Ledger) -> None:
