@@ -109,8 +109,18 @@ class ChunkRows(LedgerRows):
     # of the run that shares a batch
 
     @repeating
+    def unshare(self, batch_id: str, *, since: datetime) -> set[str]:
+        """End the work of helpers of runs before; answers the processes with chunks in hand that were seen since."""
+        c = chunks.c
+        with self._ledger.transaction(()) as connection:
+            connection.execute(update(batches).where(batches.c.batch_id == batch_id).values(shared_by=None))
+            free = or_(c.taken_by.is_(None), c.done_at.is_not(None), c.seen_at < since)
+            connection.execute(delete(chunks).where(c.batch_id == batch_id, free))
+            return set(connection.scalars(select(c.taken_by).where(c.batch_id == batch_id)))
+
+    @repeating
     def share(self, shared: SharedBatch) -> None:
-        """Share a batch for this run alone; the chunks of runs before it are deleted, and their helpers end."""
+        """Share a batch for this run alone; the chunks of runs before it are deleted."""
         self.drop_old()
         row = {"shared": to_json(shared), "shared_by": shared.owner, "shared_at": self._ledger.clock()}
         with self._ledger.transaction(()) as connection:

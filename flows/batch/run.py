@@ -30,7 +30,7 @@ from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_
 from flows.batch.plan_sources import PlanSource, summary_of
 from flows.batch.planning import Take
 from flows.batch.reporting import batch_report
-from flows.batch.sharing import Coordinator, shared
+from flows.batch.sharing import Coordinator, helpers_end, shared
 from flows.batch.sorting import SortedOrders
 from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
@@ -109,6 +109,8 @@ class BatchRun:
         self._is_paused()
         self.feed = EventFeed(ledger, ledger.each_order(self.refs))
         begun = ledger.start_batch(self.batch_id, self.source.name)
+        if self.helpers:
+            await helpers_end(self.resources, self.batch_id)
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
         if work.to_plan or work.under_way or work.approved:

@@ -7,6 +7,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from prefect.states import Cancelled
 from connectors.ledger.chunks import ChunkState, Planned, SharedBatch, Work
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import SpendLimits
+from connectors.ledger.send_log import is_dead
 from connectors.process_locks import program
 from connectors.xportcn.settings import XportcnSettings
 from domain.orders import OrderRequest
@@ -184,7 +186,7 @@ class Coordinator:
         """Whether a chunk may still be done: by this run, or by a helper that was seen while its claims last."""
         if chunk.taken_by in (None, self._resources.ledger.owner):
             return not working.done()
-        return chunk.seen_at is not None and self._resources.clock() - chunk.seen_at < self._resources.lease * 1.25
+        return chunk.seen_at is not None and chunk.seen_at > silent_since(self._resources)
 
     @property
     def _batch(self) -> str:
@@ -272,11 +274,26 @@ def helpers_for(resources: Resources, orders: int, *, wanted: int = 0) -> int:
     return 0
 
 
+def silent_since(resources: Resources) -> datetime:
+    """A process that was not seen since then is waited for no longer: its claims are over."""
+    return resources.clock() - resources.lease * 1.25
+
+
+async def helpers_end(resources: Resources, batch_id: str) -> None:
+    """Wait until the helpers of a run before have ended, or are silent: only then it shows which orders are begun."""
+    while True:
+        at_work = await asyncio.to_thread(resources.ledger.chunks.unshare, batch_id, since=silent_since(resources))
+        if all(is_dead(resources.send_logs, one) for one in at_work):
+            return
+        run_logger().info("Batch %s: helpers of an earlier run are to end first", batch_id)
+        await asyncio.sleep(POLL_EVERY_S)
+
+
 @asynccontextmanager
 async def shared(
     resources: Resources, limits: SpendLimits, *, helpers: int, chunk_size: int, asks: bool
 ) -> AsyncIterator[Coordinator]:
-    """A batch that is shared until the end. The helpers of a run before this one end, and so does a share of theirs."""
+    """A batch that is shared until the end."""
     account = XportcnSettings()
     shared = SharedBatch(
         batch_id=limits.batch_id,

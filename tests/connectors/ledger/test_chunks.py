@@ -147,6 +147,24 @@ def test_a_second_run_shares_the_batch_from_then_on(ledger: Ledger, other: Ledge
     assert [one["content"] for one in ledger.rows(select(chunks))] == [[["A-1", "newer"]]]
 
 
+def test_who_still_has_chunks_of_an_earlier_run_is_known_until_it_releases_them(
+    ledger: Ledger, other: Ledger, shared: SharedBatch, clock: MovableClock
+) -> None:
+    """Nothing is taken any more. A process that was not seen for long is not among them."""
+    take(other, shared)
+    began = clock.now
+    clock.advance(10)
+    take(ledger, shared)
+    with Ledger(ledger.url, clock=clock, owner="third") as third:
+        assert third.chunks.unshare("batch", since=began) == {"first", "second"}
+        assert ledger.chunks.of_batch("batch") is None
+        assert ledger.chunks.take(shared, in_hand=[2]) is None
+        assert ledger.chunks.finish(shared, 2)
+        assert third.chunks.unshare("batch", since=began) == {"second"}
+        assert third.chunks.unshare("batch", since=clock.now) == set()
+        assert not other.chunks.finish(shared, 1)
+
+
 def test_chunks_are_put_once(ledger: Ledger, shared: SharedBatch) -> None:
     """A commit whose answer was lost is repeated."""
     ledger.chunks.put(shared, 3, Work.BUY, [[("A-4", "hash")], [("A-5", "hash")]])

@@ -30,6 +30,7 @@ from flows.batch.plan_sources import FromRequests, summary_of
 from flows.batch.planning import Take
 from flows.batch.run import BatchRun
 from flows.batch.sharing import Coordinator, PlannedTogether, helpers_for, shared
+from flows.batch.sorting import SortedOrders
 from flows.helper import Helped, account_for, help_batch
 from tasks.engine.progress import SILENT, progress
 from tasks.engine.resources import Resources, utc_now
@@ -141,6 +142,7 @@ def resources_of(ledger: Ledger, tmp_path: Path, **settings: Any) -> Resources:
         breaker=SimpleNamespace(is_over=False, blocked_by=""),
         concurrency=4,
         done_by=None,
+        heed=lambda pause: pause,
         settings=SourcingSettings().model_copy(update={"helpers": 2, "help_above": 10, **settings}),
     )
     return cast(Resources, made)
@@ -296,6 +298,33 @@ def test_a_run_whose_batch_another_one_shares_goes_on_alone(ledger: Ledger, tmp_
     found = ledger.chunks.of_batch("batch")
     assert found is not None
     assert found.owner == "second"
+
+
+class Sorted(Exception):
+    """The run sorts its orders."""
+
+
+def test_a_run_sorts_its_orders_once_the_helpers_of_an_earlier_run_have_ended(ledger: Ledger, tmp_path: Path) -> None:
+    """An order that one of them begins later would be planned anew, found at the service, and left in the middle."""
+    other = Ledger(ledger.url, clock=utc_now, owner="second")
+    made = share(ledger)
+    assert other.chunks.take(made)
+
+    class Source(FromRequests):
+        def sort(self, _: Ledger) -> SortedOrders:
+            raise Sorted
+
+    async def bought() -> None:
+        run = BatchRun(resources_of(ledger, tmp_path), "batch", Source([], "file.csv"), helpers=2)
+        buying = asyncio.create_task(run.buy(ask=False))
+        await asyncio.sleep(0.1)
+        assert not buying.done()
+        assert ledger.chunks.of_batch("batch") is None  # by which the helper ends
+        other.chunks.release(made)
+        await asyncio.wait_for(buying, 10)
+
+    with other, pytest.raises(Sorted):
+        asyncio.run(bought())
 
 
 class Planning(BatchRun):
