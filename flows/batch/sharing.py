@@ -152,7 +152,7 @@ class Coordinator:
         """Work beside the helpers until all chunks are done, but for those of silent helpers, which are withdrawn."""
         first, self._numbers = self._numbers + 1, self._numbers + len(parts)
         await asyncio.to_thread(self._rows.put, self._shared, first, work, parts)
-        await self._start_helpers(len(parts))
+        starting = asyncio.create_task(self._start_helpers(len(parts)))  # seconds in which this run works already
         taken_in: set[int] = set()
 
         async def states() -> list[ChunkState]:
@@ -174,10 +174,11 @@ class Coordinator:
                     await asyncio.sleep(POLL_EVERY_S)
         except BaseException:
             working.cancel()
+            starting.cancel()
             raise
         finally:
             worker.end()
-            await asyncio.wait({working})
+            await asyncio.wait({working, starting})
         working.result()
         await asyncio.to_thread(self._rows.withdraw, self._shared)
         await states()

@@ -252,6 +252,20 @@ def test_a_run_without_helpers_does_all_of_it(ledger: Ledger, tmp_path: Path, mo
     assert bought_beside(ledger, tmp_path, lambda _: None) == ([], [["A-1"], ["A-2"], ["A-3"]], {"first"})
 
 
+def test_a_run_works_while_its_helpers_are_being_started(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Prefect server may take its time."""
+
+    async def slow(coordinator: Coordinator, _: int) -> None:
+        while not any(one.is_done for one in ledger.chunks.states(coordinator._shared)):  # noqa: ASYNC110 - a database
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(Coordinator, "_start_helpers", slow)
+    monkeypatch.setattr(ChunkWorker, "_buy", _bought_at_once)
+    assert bought_beside(ledger, tmp_path, lambda _: None)[0] == []
+
+
 def taken_first(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, seen_ago_s: float) -> None:
     """A helper takes the first chunk, and is not seen from then on."""
     put = ledger.chunks.put
