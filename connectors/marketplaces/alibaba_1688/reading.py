@@ -30,7 +30,7 @@ from connectors.marketplaces.refusals import (
     unsettled,
 )
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
-from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product, big_major
+from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.operations.operation import EffectCall
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
@@ -222,14 +222,12 @@ def _created_total(answer: alibaba_order.CreateAnswer, parts: list[alibaba_order
     return total_of(amounts) if parts and len(amounts) == len(parts) else None
 
 
-def failed_words(answer: alibaba_order.CreateAnswer | big_major.CreateAnswer) -> list[str]:
+def failed_words(answer: alibaba_order.CreationAnswer) -> list[str]:
     return [f"{one.offer_id} {one.error_message or one.error_code}" for one in answer.failed_offer_list]
 
 
 def not_created(
-    call: EffectCall[Any, Any],
-    answer: alibaba_order.CreateAnswer | big_major.CreateAnswer,
-    lines: tuple[OrderLine, ...],
+    call: EffectCall[Any, Any], answer: alibaba_order.CreationAnswer, lines: tuple[OrderLine, ...]
 ) -> Refused:
     """A refused create of 1688 or bigMajor, with the problem of each line."""
     ours = LinesByIds(lines, spec_ids)

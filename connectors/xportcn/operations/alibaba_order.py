@@ -108,16 +108,21 @@ class CreatedOrder(Response):
     post_fee: Fen | None = None
 
 
-class CreateAnswer(EffectAnswer):
-    """`total_success_amount` and `order_id` are empty when several orders result."""
+class CreationAnswer(EffectAnswer):
+    """Base of the answers of 1688 and bigMajor to a create."""
 
     success: bool | None = None
     code: str = ""
     message: str = ""
+    failed_offer_list: tuple[FailedOffer, ...] = ()
+
+
+class CreateAnswer(CreationAnswer):
+    """`total_success_amount` and `order_id` are empty when several orders result."""
+
     order_id: Id = ""
     total_success_amount: Fen | None = None
     post_fee: Fen | None = None
-    failed_offer_list: tuple[FailedOffer, ...] = ()
     order_list: tuple[CreatedOrder, ...] = ()
 
 

@@ -17,10 +17,8 @@ from domain.effects import Action
 FLOW = "fenxiaonew"
 
 
-class PreviewRequest(Request):
+class PreviewRequest(alibaba_order.PreviewRequest):
     flow: str = FLOW
-    address_param: alibaba_order.AddressParam
-    cargo_param_list: tuple[alibaba_order.Cargo, ...]
 
 
 class PreviewedItem(Response):
@@ -45,15 +43,10 @@ class PreviewedOrder(Response):
     items: tuple[PreviewedItem, ...] = Field((), validation_alias=alias("orderItemTOList", "orderItemToList"))
 
 
-class CreateRequest(Request):
+class CreateRequest(alibaba_order.CreateRequest):
     """`message` and `out_order_id` carry our reference; the second is assumed from the preview's page."""
 
     flow: str = FLOW
-    message: str
-    out_order_id: str | None = None
-    address_param: alibaba_order.AddressParam
-    cargo_param_list: tuple[alibaba_order.Cargo, ...]
-    trade_type: str | None = None
 
 
 class CreatedOrder(Response):
@@ -65,12 +58,8 @@ class CreatedOrder(Response):
     service_fee: Fen | None = None
 
 
-class CreateAnswer(EffectAnswer):
-    success: bool | None = None
-    code: str = ""
-    message: str = ""
+class CreateAnswer(alibaba_order.CreationAnswer):
     order_list: tuple[CreatedOrder, ...] = ()
-    failed_offer_list: tuple[alibaba_order.FailedOffer, ...] = ()
 
 
 class OrderRequest(Request):

@@ -50,7 +50,6 @@ PASSED_OVER: dict[type[BaseModel], str] = {
     alibaba_product.SaleInfo: "unitInfo",
     alibaba_product.SearchHit: "monthSold isJxhy",
     alibaba_product.SearchRequest: "filter outMemberId",
-    big_major.CreateRequest: "shopPromotionId",
     big_major.CreatedOrder: "orderNo",
     big_major.Order: "orderNo refundStatus modifyTime sellerOpenId",
     big_major.OrderItem: "orderEntryId specId title",

@@ -75,11 +75,9 @@ class PreviewRequest(Request):
     order_address: CartAddress
 
 
-class CreateRequest(Request):
+class CreateRequest(PreviewRequest):
     """No reference and no key: a lost answer is settled by the cart, since ordered rows leave it."""
 
-    ids: tuple[IdNumber, ...] = Field(min_length=1)
-    order_address: CartAddress
     user_id: str | None = None
 
 

@@ -180,13 +180,16 @@ class PayAnswer(EffectAnswer):
     pay_failed_results: tuple[PayFailure, ...] = ()
 
 
-class OrderPageRequest(PagedRequest):
-    """Times are unix milliseconds."""
+class ListedSince(PagedRequest):
+    """Base of both order lists' requests. Times are unix milliseconds."""
 
     status: int | None = None
     outer_purchase_id: str | None = None
-    purchase_ids: tuple[str, ...] | None = None
     create_time_start: int | None = None
+
+
+class OrderPageRequest(ListedSince):
+    purchase_ids: tuple[str, ...] | None = None
 
 
 class LogisticOrder(Response):
@@ -287,13 +290,8 @@ LOGISTICS = GROUP(24, "Get logistics details", "GET /open/order/logistics/detail
 )
 
 
-class OrderListRequest(PagedRequest):
-    """Times are unix milliseconds."""
-
-    status: int | None = None
-    outer_purchase_id: str | None = None
+class OrderListRequest(ListedSince):
     purchase_order_id: str | None = None
-    create_time_start: int | None = None
     create_time_end: int | None = None
 
 
