@@ -21,15 +21,20 @@ class SearchRequest(PagedRequest):
     sort: str | None = None
 
 
-class SearchHit(Response):
-    """`price` is the lowest variant's."""
+class Listed(Response):
+    """Base of the products in lists."""
 
     item_id: GivenId
     title: str = ""
     pic_url: str = ""
-    price: Fen
     shop_id: Id = ""
     shop_name: str = ""
+
+
+class SearchHit(Listed):
+    """`price` is the lowest variant's."""
+
+    price: Fen
     quantity: Count = 0
 
 
@@ -45,15 +50,11 @@ class RecommendRequest(PagedRequest):
     language: str = "zh"
 
 
-class Recommended(Response):
+class Recommended(Listed):
     """A best seller as a public client of the service has it: the price is text in yuan."""
 
-    item_id: GivenId
-    title: str = ""
     pic_url: str = Field("", validation_alias=alias("mainImageUrl"))
     price: Yuan
-    shop_id: Id = ""
-    shop_name: str = ""
 
 
 class RecommendedPage(Page):
@@ -78,19 +79,14 @@ class SpuPageRequest(PagedRequest):
     modify_time_start: int | None = None
 
 
-class Spu(Response):
+class Spu(Listed):
     """A distribution product, offline ones too. `price` is the lowest variant's."""
 
     mp_id: GivenId
-    item_id: GivenId
-    title: str = ""
-    pic_url: str = ""
     category_id: Id = ""
     category_name: str = ""
     price: Fen | None = None
     quantity: Count = 0
-    shop_id: Id = ""
-    shop_name: str = ""
     begin_amount: Count = 1
     status: str = ""
 
