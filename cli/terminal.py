@@ -29,6 +29,7 @@ from domain.reasons import grouped
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import shorten
+from tasks.engine import progress
 from tasks.engine.progress import Waiting
 
 
@@ -110,7 +111,7 @@ class _Display(Progress):
             yield Text(words, style="yellow")
 
 
-class Bars:
+class Bars(progress.Progress):
     """One progress bar a stage; waiting for the service is shown below them, or in a line now and then."""
 
     def __init__(self, display: _Display) -> None:

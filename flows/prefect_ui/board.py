@@ -47,7 +47,7 @@ class _Stage:
     shown: str = ""
 
 
-class _Board:
+class _Board(Progress):
     """A progress listener that passes it on, and leaves log lines and artifacts to a task of its own."""
 
     def __init__(self, others: Progress, key: str) -> None:

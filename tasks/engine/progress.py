@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Protocol
 
 from connectors.xportcn.breaker import BACK, BreakerNews
 
 
-class Progress(Protocol):
-    """A listener to the stages of a run."""
+class Progress:
+    """A listener to the stages of a run; this one reports nothing."""
 
     def start(self, stage: str, total: int) -> None:
         """A stage begins that will handle `total` things, beside those it was begun with before."""
@@ -23,18 +22,8 @@ class Progress(Protocol):
         """`done` more things of a stage are handled."""
 
 
-class Silent:
-    """No report at all."""
-
-    def start(self, stage: str, total: int) -> None:
-        pass
-
-    def advance(self, stage: str, done: int) -> None:
-        pass
-
-
 STALE_AFTER_S = 30.0
-SILENT = Silent()
+SILENT = Progress()
 
 progress: ContextVar[Progress] = ContextVar("progress", default=SILENT)
 

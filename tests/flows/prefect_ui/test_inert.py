@@ -14,7 +14,7 @@ from connectors.xportcn.breaker import BreakerNews
 from flows.prefect_ui import board, reconcile_artifact
 from flows.prefect_ui.artifacts import of_many
 from flows.prefect_ui.markdown import inert
-from tasks.engine.progress import Silent
+from tasks.engine.progress import SILENT
 
 MARKS = ["[", "](", ")", "![", "<", ">", "`", "*", "_", "~~", "#", "-", "+", "1. ", "2) ", "=", "|", "\\", "&", "&#91;"]
 MORE = [
@@ -85,7 +85,7 @@ async def test_the_service_s_words_in_a_description_are_inert_too(monkeypatch: p
         pass
 
     monkeypatch.setattr(board, "acreate_progress_artifact", show)
-    one = board._Board(Silent(), "batch")
+    one = board._Board(SILENT, "batch")
     one.start("pay", 2)
     one.waits(BreakerNews("the service is away (HTTP 503: [see](https://evil.example))"))
     await one._show()
