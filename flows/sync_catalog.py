@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,13 +77,6 @@ class CatalogReport:
         return {**asdict(self), "troubles": [*map(str, self.troubles)]}
 
 
-@dataclass(kw_only=True)
-class _Done:
-    pages: int = 0
-    fetched: int = 0
-    troubles: dict[Item, Detail] = field(default_factory=dict)
-
-
 class Crawl:
     """One run of one crawl. `offers` takes those that it fetches, None for an item that is not there."""
 
@@ -101,7 +94,8 @@ class Crawl:
         self.full = full
         self.limit = limit
         self.offers = offers
-        self.done = _Done()
+        self.pages = self.fetched = 0
+        self.troubles: dict[Item, Detail] = {}
 
     async def run(self, wanted: Sequence[Selection]) -> CatalogReport:
         sources = self.files.sources()
@@ -193,7 +187,7 @@ class Crawl:
                 changed_only=not self.full,
                 label=f"{stage} {label}",
             )
-            self.done.pages += len(some)
+            self.pages += len(some)
 
     def _listed(self, source: Listing) -> list[str]:
         """The items of a source, each once, in the order of the list."""
@@ -217,8 +211,8 @@ class Crawl:
                     if self.offers is not None:
                         seen = {item: one for item, one in found.items() if not isinstance(one, XportcnError)}
                         self.offers |= {item: offer for item, (offer, _) in seen.items()}
-                self.done.fetched += answer.items
-                self.done.troubles |= answer.troubles
+                self.fetched += answer.items
+                self.troubles |= answer.troubles
             listener.advance("fetch", len(part))
 
     def _finish(self, sources: Sequence[Listing], parts: Sequence[Sequence[Item]]) -> CatalogReport:
@@ -241,7 +235,7 @@ class Crawl:
         fetched = self.files.fetched_items()
         missing = [item for part in parts for item in part if item not in fetched]
         return [
-            self.done.troubles.get(item) or detail(Part.NOT_FETCHED, marketplace=item[0], item=item[1], earlier=True)
+            self.troubles.get(item) or detail(Part.NOT_FETCHED, marketplace=item[0], item=item[1], earlier=True)
             for item in missing
         ]
 
@@ -274,9 +268,9 @@ class Crawl:
         return CatalogReport(
             is_resumed=self.files.is_resumed,
             sources=[str(source) for source in sources],
-            pages=self.done.pages,
+            pages=self.pages,
             items=items,
-            fetched=self.done.fetched,
+            fetched=self.fetched,
             skus=changes.fetched if changes else 0,
             new=changes.new if changes else 0,
             changed=changes.changed if changes else 0,
