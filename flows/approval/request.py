@@ -34,7 +34,7 @@ class ApprovalRequest:
     """
 
     batch_id: str
-    to_buy: Sequence[PlannedOrder]
+    to_buy: Iterable[PlannedOrder]
     to_ship: Sequence[PlannedOrder]
     summaries: Sequence[PlanSummary]
     warnings: Sequence[Remark] = ()

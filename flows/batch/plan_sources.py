@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import overload
 
 from connectors.ledger.engine import chunked
 from connectors.ledger.plans import plan_hash
@@ -30,30 +29,15 @@ from tasks.engine.resources import Resources
 from tasks.search import with_matches
 
 
-class StoredPlans(Sequence[PlannedOrder]):
+class StoredPlans(Iterable[PlannedOrder]):
     """Plans that a run has stored, without those that another run has made anew since: they can't be approved here."""
 
     def __init__(self, ledger: Ledger, summaries: Sequence[PlanSummary]) -> None:
         self._ledger = ledger
         self._summaries = summaries
 
-    def __len__(self) -> int:
-        return len(self._summaries)
-
     def __iter__(self) -> Iterator[PlannedOrder]:
-        return self._read(self._summaries)
-
-    @overload
-    def __getitem__(self, at: int) -> PlannedOrder: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[PlannedOrder]: ...
-    def __getitem__(self, at: int | slice) -> PlannedOrder | Sequence[PlannedOrder]:
-        if isinstance(at, slice):
-            return StoredPlans(self._ledger, self._summaries[at])
-        return next(self._read([self._summaries[at]]))
-
-    def _read(self, summaries: Iterable[PlanSummary]) -> Iterator[PlannedOrder]:
-        for some in chunked(summaries):
+        for some in chunked(self._summaries):
             made = {summary.order_ref: summary.plan_hash for summary in some}
             matches = self._ledger.matches.of(made)
             plans = map(plan_in, self._ledger.each_order(made))
@@ -109,7 +93,7 @@ class PlanSource:
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """Store plans without approval: nothing may be bought on them."""
 
-    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Iterable[PlannedOrder]:
         """The plans that were kept."""
         return ()
 
@@ -160,7 +144,7 @@ class FromRequests(PlanSource):
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         resources.ledger.put_plans(plans, batch_id)
 
-    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Iterable[PlannedOrder]:
         return StoredPlans(resources.ledger, plans)
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
@@ -210,7 +194,7 @@ class FromCarts(PlanSource):
         held_back = [plan for plan in plans if not plan.is_fine and not plan.is_postponed]
         resources.ledger.change([self._held(plan) for plan in held_back])
 
-    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Iterable[PlannedOrder]:
         return [self._plans[plan.order_ref] for plan in plans]
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
