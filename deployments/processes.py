@@ -101,9 +101,11 @@ def descendants_of(pid: int) -> list[int]:
 def end(process: subprocess.Popen[bytes]) -> None:
     """Ask a process to end; kill it when it does not."""
     process.terminate()
-    if not _wait_until(lambda: has_ended(process), seconds=ENDS_WITHIN_S):
+    try:
+        process.wait(ENDS_WITHIN_S)
+    except subprocess.TimeoutExpired:
         process.kill()
-    process.wait()
+        process.wait()
 
 
 def end_tree(process: subprocess.Popen[bytes]) -> None:
@@ -117,8 +119,10 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
 def end_descendants(pid: int) -> None:
     """End everything below a process: asked first, killed when it does not end."""
     _signal(_alive_below(pid), signal.SIGTERM)
-    if not _wait_until(lambda: not _alive_below(pid), seconds=ENDS_WITHIN_S):
-        _signal(_alive_below(pid), signal.SIGKILL)
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    while (alive := _alive_below(pid)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    _signal(alive, signal.SIGKILL)
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
@@ -143,12 +147,3 @@ def _signal(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
         except ProcessLookupError:
             continue
-
-
-def _wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
