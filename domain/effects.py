@@ -118,10 +118,6 @@ class Resolution:
     amount: Money | None = None
 
     @property
-    def happened(self) -> bool:
-        return self.kind in (K.ORDERED, K.PAID, K.BOOKED, K.CANCELLED, K.REFUND_ASKED, K.CAME_BACK, K.DONE)
-
-    @property
     def words(self) -> str:
         """The answer as it is typed, for the audit trail."""
         amount = str(self.amount.major) if self.amount else ""

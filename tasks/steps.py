@@ -19,11 +19,6 @@ MOST_TOGETHER = 20
 """So many orders are read together: few should wait for one slow answer."""
 
 
-def always(_order: OrderRecord) -> bool:
-    """A step for every order."""
-    return True
-
-
 class Step:
     """The orders that come to a step of a chunk, those that it `is_for` in the state in which they came.
 
@@ -36,7 +31,7 @@ class Step:
         self,
         expected: Iterable[str],
         *,
-        is_for: Callable[[OrderRecord], bool] = always,
+        is_for: Callable[[OrderRecord], bool],
         then: Callable[..., None] = ignore,
         seen: Callable[..., None] = ignore,
     ) -> None:
@@ -50,13 +45,6 @@ class Step:
         self._fresh: set[str] = set()
         self.put = self._queue.put
         self.begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
-
-    @classmethod
-    def of(cls, orders: Orders) -> Step:
-        """A step for these orders, which are here."""
-        step = cls(())
-        step.given |= orders
-        return step
 
     def through(self, *order_refs: str) -> None:
         """Nothing more happens to these in this step, in no try; a second call counts for nothing."""

@@ -29,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
 
 from connectors.callbacks.schema import Arrival, Callback, callbacks, metadata, tickets, tokens
-from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, one_of, require_lasting, sqlite_file, unusable
+from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, require_lasting, sqlite_file, unusable
 from connectors.ledger.group_commit import PendingCall
 from connectors.ledger.transactions import repeating
 from domain.reasons import Reason, as_text
@@ -130,11 +130,6 @@ class CallbackStore:
         """Those of these messages that exist, oldest first."""
         statement = select(callbacks).where(callbacks.c.id.in_(list(ids))).order_by(callbacks.c.id)
         return [Callback.of(row) for row in self.rows(statement)]
-
-    def of_orders(self, order_ids: Iterable[str]) -> list[Callback]:
-        """All messages whose first order is one of these, oldest first."""
-        statement = select(callbacks).where(one_of(callbacks.c.order_id, "ids")).order_by(callbacks.c.id)
-        return [Callback.of(row) for row in self.rows(statement.params(ids=list(order_ids)))]
 
     def counts(self) -> dict[CallbackState, int]:
         """How many messages are in each state."""

@@ -29,11 +29,11 @@ from tasks.effects.protocol import perform
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
-from tasks.steps import Step
 from tasks.sync_tracking import follow_parcels
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned
+from tests.tasks.stepping import step_of
 
 PAID_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 A_WORD = "waitlogisticstakein"
@@ -84,7 +84,7 @@ def now(resources: Resources, order_ref: str = "A-1") -> OrderRecord:
 
 
 async def pay(resources: Resources, *order_refs: str) -> OrderRecord:
-    await pay_orders.fn(resources, Step.of(resources.ledger.orders(order_refs or ["A-1"])), label="1 of 1")
+    await pay_orders.fn(resources, step_of(resources.ledger.orders(order_refs or ["A-1"])), label="1 of 1")
     return now(resources)
 
 

@@ -22,9 +22,9 @@ from domain.states import OrderState
 from tasks.book_shipment import book_shipments
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.flows.answers.test_resolve import FakeChannel
+from tests.tasks.stepping import step_of
 from tests.tasks.test_effect_path import FREIGHT, now, paid
 
 TWICE = Refused("BOOKING_EXISTS: already booked", code="400")
@@ -73,7 +73,7 @@ class Scene:
         if order.state is OrderState.PAID:
             quote = FreightQuote(render_id=render_id, services=(FREIGHT,))
             chosen = {"A-1": ChosenFreight(quote=quote, service=FREIGHT, read_at=self.clock())}
-            await book_shipments.fn(self.runs[run], Step.of({"A-1": order}), chosen, label="1 of 1")
+            await book_shipments.fn(self.runs[run], step_of({"A-1": order}), chosen, label="1 of 1")
 
     async def night(self, render_id: str) -> None:
         """A run of another process, when nothing can arrive any more."""

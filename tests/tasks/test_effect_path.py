@@ -45,11 +45,11 @@ from tasks.effects.settling import settle
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
-from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned
+from tests.tasks.stepping import step_of
 from tests.tasks.test_effects import FakeKind, FakeService
 from tests.verdicts import in_words
 
@@ -103,7 +103,7 @@ async def test_an_order_that_is_being_refunded_is_not_booked(
     monkeypatch.setattr("tasks.effects.book.book", book)
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUNDING)])
     chosen = ChosenFreight(quote=quote(500), service=FREIGHT, read_at=resources.clock())
-    await book_shipments.fn(resources, Step.of({"A-1": order}), {"A-1": chosen}, label="1 of 1")
+    await book_shipments.fn(resources, step_of({"A-1": order}), {"A-1": chosen}, label="1 of 1")
     assert (booked, now(resources).state) == ([], OrderState.REFUNDING)
 
 
@@ -120,7 +120,7 @@ async def test_freight_is_booked_up_to_what_was_approved(
 
     monkeypatch.setattr(book_shipment, "render", render)
     found: PartialResults[str, ChosenFreight] = PartialResults()
-    await render_freights.fn(resources, Step.of({"A-1": order}), found, label="1 of 1")
+    await render_freights.fn(resources, step_of({"A-1": order}), found, label="1 of 1")
     assert bool(found) is chosen
     if not chosen:
         after = now(resources)
@@ -186,7 +186,7 @@ async def test_an_order_that_took_more_than_approved_is_held_and_not_booked(
         channel.show(order_id, ServiceStatus.PAID, total=Money(120), paid=Money(120))
 
     monkeypatch.setattr(channel, "pay", pay)
-    await pay_orders.fn(resources, Step.of({"A-1": order}), label="1 of 1")
+    await pay_orders.fn(resources, step_of({"A-1": order}), label="1 of 1")
     after = now(resources)
     assert (after.state, after.paid_minor, may_book(after)) == (OrderState.HELD, 120, False)
     assert after.reason == "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back"
@@ -198,7 +198,7 @@ async def test_an_order_to_which_a_person_said_no_is_not_paid(resources: Resourc
     channel.show("77", ServiceStatus.UNPAID)
     resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.approval_withdrawn())])
     for seen in (order, now(resources)):
-        await pay_orders.fn(resources, Step.of({"A-1": seen}), label="1 of 1")
+        await pay_orders.fn(resources, step_of({"A-1": seen}), label="1 of 1")
         assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
 
 
@@ -214,7 +214,7 @@ async def test_an_order_that_was_read_before_the_machine_slept_is_not_paid(
         return await right(commits, order_refs)
 
     monkeypatch.setattr(GroupCommit, "effects_of", slept)
-    await pay_orders.fn(resources, Step.of({"A-1": order}), label="1 of 1")
+    await pay_orders.fn(resources, step_of({"A-1": order}), label="1 of 1")
     assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
     assert "too old" in now(resources).reason
 
@@ -237,8 +237,8 @@ async def test_an_order_that_was_read_before_the_machine_slept_is_not_booked(
     monkeypatch.setattr(book_shipment, "render", render)
     monkeypatch.setattr("tasks.effects.book.book", book)
     found: PartialResults[str, ChosenFreight] = PartialResults()
-    await render_freights.fn(resources, Step.of({"A-1": order}), found, label="1 of 1")
-    await book_shipments.fn(resources, Step.of({"A-1": now(resources)}), found, label="1 of 1")
+    await render_freights.fn(resources, step_of({"A-1": order}), found, label="1 of 1")
+    await book_shipments.fn(resources, step_of({"A-1": now(resources)}), found, label="1 of 1")
     assert (now(resources).state, booked) == (OrderState.PAID, [])
     assert "too old" in now(resources).reason
 
@@ -247,11 +247,11 @@ async def test_a_payment_for_nothing_is_looked_at_again(resources: Resources, ch
     """A paid order that is shown without an amount would free the whole budget it took."""
     at(resources)
     channel.show("77", ServiceStatus.PAID, total=Money(0), paid=Money(0))
-    await pay_orders.fn(resources, Step.of({"A-1": now(resources)}), label="1 of 1")
+    await pay_orders.fn(resources, step_of({"A-1": now(resources)}), label="1 of 1")
     after = now(resources)
     assert (after.state, after.paid_minor, channel.payments) == (OrderState.ORDERED, None, [])
     channel.show("77", ServiceStatus.PAID, total=Money(100), paid=Money(0))
-    await pay_orders.fn(resources, Step.of({"A-1": now(resources)}), label="1 of 1")
+    await pay_orders.fn(resources, step_of({"A-1": now(resources)}), label="1 of 1")
     assert (now(resources).state, now(resources).paid_minor) == (OrderState.PAID, 100)
 
 
@@ -269,11 +269,11 @@ async def test_a_price_that_fell_is_paid_once_a_second_look_shows_it_too(
 
     with monkeypatch.context() as lying:
         lying.setattr(channel, "read", read)
-        await pay_orders.fn(resources, Step.of({"A-1": order}), label="1 of 1")
+        await pay_orders.fn(resources, step_of({"A-1": order}), label="1 of 1")
     assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
     assert now(resources).reason == "the service showed it for 0.60 CNY, and when asked again not; run again"
     channel.show("77", ServiceStatus.UNPAID, total=Money(80))
-    await pay_orders.fn(resources, Step.of({"A-1": now(resources)}), label="1 of 1")
+    await pay_orders.fn(resources, step_of({"A-1": now(resources)}), label="1 of 1")
     assert channel.payments == ["77"]
 
 
@@ -290,7 +290,7 @@ async def test_only_whether_a_payment_was_taken_may_come_from_a_list(
         return await right(order_ids)
 
     monkeypatch.setattr(channel, "read", read)
-    await pay_orders.fn(resources, Step.of({"A-1": order}), label="1 of 1")
+    await pay_orders.fn(resources, step_of({"A-1": order}), label="1 of 1")
     assert (channel.payments, lagging) == (["77"], [False, True])
 
 

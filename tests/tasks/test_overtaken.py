@@ -31,12 +31,12 @@ from tasks.effects.protocol import perform
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments, pay_orders
-from tasks.steps import Step
 from tasks.sync_tracking import follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.answers.test_resolve import FakeChannel
 from tests.flows.plans import planned
+from tests.tasks.stepping import step_of
 from tests.tasks.test_pay import ordered
 
 
@@ -104,7 +104,7 @@ async def test_an_order_cancelled_meanwhile_does_not_stop_the_others(
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     channel.show("78", ServiceStatus.UNPAID, reference="A-2")
     channel.meanwhile = lambda: carried_out(next_run, Action.CANCEL, OrderState.CANCELLED)
-    await pay_orders.fn(resources, Step.of(resources.ledger.orders(["A-1", "A-2"])), label="1 of 1")
+    await pay_orders.fn(resources, step_of(resources.ledger.orders(["A-1", "A-2"])), label="1 of 1")
     assert (state(resources), state(resources, "A-2")) == (OrderState.CANCELLED, OrderState.PAID)
 
 
@@ -145,7 +145,7 @@ async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(
     resources.ledger.claim([intent], lease=resources.lease)
     clock.advance(86_400)
     await settle_open(next_run, ["A-1"])
-    await pay_orders.fn(next_run, Step.of(next_run.ledger.orders(["A-1"])), label="1 of 1")
+    await pay_orders.fn(next_run, step_of(next_run.ledger.orders(["A-1"])), label="1 of 1")
     assert (state(next_run), channel.payments) == (OrderState.PAID, ["77"])
 
 
@@ -192,7 +192,7 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
     for _ in range(2):
         orders = resources.ledger.orders(["A-1"])
         chosen: PartialResults[str, ChosenFreight] = PartialResults()
-        await book_shipment.render_freights.fn(resources, Step.of(orders), chosen, label="1 of 1")
+        await book_shipment.render_freights.fn(resources, step_of(orders), chosen, label="1 of 1")
         assert not chosen
         order = resources.ledger.orders(["A-1"])["A-1"]
         assert (order.state, order.reason) == (

@@ -24,10 +24,10 @@ from flows.answers.resolve import resolve
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
 from tasks.pay import PAID_ELSEWHERE, pay_orders
-from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
+from tests.tasks.stepping import step_of
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def ordered(resources: Resources, order_ref: str = "A-1", order_id: str = "77", 
 
 async def pay(resources: Resources, *order_refs: str) -> list[OrderRecord]:
     refs: Sequence[str] = order_refs or ("A-1",)
-    await pay_orders.fn(resources, Step.of(resources.ledger.orders(refs)), label="1 of 1")
+    await pay_orders.fn(resources, step_of(resources.ledger.orders(refs)), label="1 of 1")
     return list(resources.ledger.orders(refs).values())
 
 

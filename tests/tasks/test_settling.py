@@ -26,10 +26,10 @@ from tasks.create_order import create_orders
 from tasks.effects.kinds import settle_open
 from tasks.effects.refund_states import restate, take_outcome
 from tasks.engine.resources import Resources
-from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 from tests.flows.plans import planned
+from tests.tasks.stepping import step_of
 from tests.tasks.test_kinds import REFUND, ROW, FakeAfterSale, FakeCart, FakeService
 
 M = Marketplace.TAOBAO
@@ -66,7 +66,7 @@ async def test_an_order_is_not_made_of_half_of_its_lines(resources: Resources, s
     resources.ledger.put_plans([two_lines("B-1")], "batch", approved=True)
     line_added(resources, "B-1")
     limits = SpendLimits(batch_id="batch", batch=None, day=None)
-    await create_orders.fn(resources, Step.of(resources.ledger.orders(["B-1"])), limits, label="1 of 1")
+    await create_orders.fn(resources, step_of(resources.ledger.orders(["B-1"])), limits, label="1 of 1")
     assert [effect.action for effect in resources.ledger.effects_of(["B-1"])] == [Action.CART]
     assert state(resources, "B-1") is OrderState.HELD
 

@@ -19,9 +19,10 @@ from tasks.effects.kind import Proof
 from tasks.effects.protocol import perform
 from tasks.engine.resources import Resources
 from tasks.engine.tries import Tries, TryAgain, tries
-from tasks.steps import Batcher, Step
+from tasks.steps import Batcher
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
+from tests.tasks.stepping import step_for, step_of
 from tests.tasks.test_effects import FakeKind, FakeService
 
 REFS = ("A-1", "A-2", "A-3")
@@ -48,7 +49,7 @@ async def test_a_slow_order_keeps_no_other_from_going_on(resources: Resources) -
         if len(through) == 2:
             answered.set()
 
-    step = Step(REFS, then=then)
+    step = step_for(REFS, then=then)
 
     async def work(orders: Orders) -> None:
         if "A-1" in orders:
@@ -65,7 +66,7 @@ async def test_a_slow_order_keeps_no_other_from_going_on(resources: Resources) -
 async def test_who_the_step_is_not_for_goes_on_at_once(resources: Resources) -> None:
     """Also when nothing is left to do: then no task run is needed."""
     through: list[str] = []
-    step = Step(REFS, is_for=lambda order: order.state is OrderState.PAID, then=lambda *refs: through.extend(refs))
+    step = step_for(REFS, is_for=lambda order: order.state is OrderState.PAID, then=lambda *refs: through.extend(refs))
     step.put(*REFS)
     assert not await step.has_work(resources)
     assert sorted(through) == ["A-1", "A-2", "A-3"]
@@ -74,7 +75,7 @@ async def test_who_the_step_is_not_for_goes_on_at_once(resources: Resources) -> 
 async def test_a_further_try_takes_what_is_left_and_those_who_came_meanwhile(resources: Resources) -> None:
     """A-1 asks for another try while A-3 is still on its way: the try ends without waiting for it."""
     through: list[str] = []
-    step = Step(REFS, then=lambda *refs: through.extend(refs))
+    step = step_for(REFS, then=lambda *refs: through.extend(refs))
     step.put("A-1", "A-2")
     worked: list[list[str]] = []
 
@@ -101,7 +102,7 @@ async def test_a_try_that_ends_begins_no_further_group(resources: Resources) -> 
         worked.extend(orders)
         raise TryAgain("the service is away")
 
-    step = Step(REFS)
+    step = step_for(REFS)
     step.put(*REFS)
     assert await step.has_work(resources)
     with pytest.raises(TryAgain):
@@ -112,7 +113,7 @@ async def test_a_try_that_ends_begins_no_further_group(resources: Resources) -> 
 
 async def test_what_no_longer_waits_is_left_alone_by_a_further_try(resources: Resources) -> None:
     """Somebody has held A-1 since it was given."""
-    step = Step.of(resources.ledger.orders(["A-1", "A-2"]))
+    step = step_of(resources.ledger.orders(["A-1", "A-2"]))
     with resources.ledger.transaction() as connection:
         connection.exec_driver_sql("UPDATE orders SET state = 'held' WHERE order_ref = 'A-1'")
     worked: list[str] = []
@@ -194,7 +195,7 @@ async def test_a_batch_begins_when_it_is_full_or_its_time_is_up(resources: Resou
         if "A-3" in batch:
             raise TryAgain("not now")
 
-    together = Batcher(Step(()), do, most=2, within_s=0.01)
+    together = Batcher(step_for(()), do, most=2, within_s=0.01)
     ends = await asyncio.gather(*(together(ref) for ref in REFS), return_exceptions=True)
     assert batches == [["A-1", "A-2"], ["A-3"]]
     assert [type(end) for end in ends] == [type(None), type(None), TryAgain]
@@ -220,7 +221,7 @@ async def test_a_batch_of_a_try_that_is_cancelled_keeps_nobody_waiting(when: str
     async def do(_refs: list[str]) -> None:
         raise AssertionError
 
-    step = Step(())
+    step = step_for(())
     together = Batcher(step, do, most=3, within_s=60)
 
     async def both() -> Sequence[BaseException | None]:

@@ -33,11 +33,11 @@ from tasks.effects.settling import settle
 from tasks.engine.resources import Resources
 from tasks.engine.tries import Tries, TryAgain, tries
 from tasks.pay import pay_orders
-from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.running import PATIENCE_S, ROOT
+from tests.tasks.stepping import step_of
 from tests.tasks.test_effects import FakeKind, FakeService
 
 REFS = ("A-1", "A-2")
@@ -101,9 +101,9 @@ async def test_a_further_try_asks_first_what_became_of_the_one_before(resources:
     orders = to_pay(resources, channel)
     channel.blind = 1
     with pytest.raises(TryAgain, match="could not be asked"):
-        await pay_orders.fn(resources, Step.of(orders), label="1 of 1")
+        await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.UNKNOWN
-    await pay_orders.fn(resources, Step.of(orders), label="1 of 1")
+    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.PAID
     assert sorted(channel.asked_to_pay) == ["77", "78"]
 
@@ -114,9 +114,9 @@ async def test_a_further_try_does_not_repeat_what_was_refused(resources: Resourc
         of_77=[Refused("the wallet is empty", code="BALANCE_NOT_ENOUGH")], of_78=[ServiceAway("the service is away")]
     )
     orders = to_pay(resources, channel, OrderState.HELD)
-    await pay_orders.fn(resources, Step.of(orders), label="1 of 1")
+    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     tries.set(Tries(2, 8))
-    await pay_orders.fn(resources, Step.of(orders), label="1 of 1")
+    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     assert sorted(channel.asked_to_pay) == ["77", "78", "78"]
     assert [order.state for order in resources.ledger.orders(REFS).values()] == [OrderState.HELD, OrderState.PAID]
 
@@ -151,10 +151,10 @@ async def test_an_order_with_a_wrong_id_is_not_held_because_nobody_could_be_aske
 
     monkeypatch.setattr(channel, "find", away)
     with pytest.raises(TryAgain):
-        await pay_orders.fn(resources, Step.of(orders), label="1 of 1")
+        await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.ORDERED
     monkeypatch.setattr(channel, "find", find)
-    await pay_orders.fn(resources, Step.of(orders), label="1 of 1")
+    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.UNKNOWN
     assert "has 79 for it" in resources.ledger.orders(["A-1"])["A-1"].reason
 
@@ -175,8 +175,8 @@ async def test_what_waited_for_long_is_paid_at_the_price_of_that_moment(
 
     channel.pay = slow  # type: ignore[method-assign]
     with pytest.raises(TryAgain, match="too many calls"):
-        await pay_orders.fn(resources, Step.of(orders), label="1 of 1")
-    await pay_orders.fn(resources, Step.of(orders), label="1 of 1")
+        await pay_orders.fn(resources, step_of(orders), label="1 of 1")
+    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     assert (channel.asked_to_pay.count("77"), "77" in channel.payments) == (1, False)
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.HELD
 
