@@ -76,19 +76,14 @@ def _against(stored: Match | None, found: Match) -> Match:
 Take = Callable[[Sequence[PlannedOrder]], Awaitable[None]]
 
 
-async def plan_orders(
-    resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, match_anew: bool = False
-) -> list[PlannedOrder]:
-    """Plans for these requests, in their order; requests that the absent service left out are postponed.
-
-    `match_anew` searches for words again that an earlier run matched.
-    """
+async def plan_orders(resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int) -> list[PlannedOrder]:
+    """Plans for these requests, in their order; requests that the absent service left out are postponed."""
     plans: dict[str, PlannedOrder] = {}
 
     async def take(made: Sequence[PlannedOrder]) -> None:
         plans.update({plan.order_ref: plan for plan in made})
 
-    await plan_each(resources, requests, take, chunk_size=chunk_size, match_anew=match_anew)
+    await plan_each(resources, requests, take, chunk_size=chunk_size, match_anew=False)
     return [plans[one.order_ref] for one in requests]
 
 
@@ -98,9 +93,12 @@ async def plan_each(
     take: Take,
     *,
     chunk_size: int,
-    match_anew: bool = False,
+    match_anew: bool,
 ) -> None:
-    """Plan these requests; `take` gets the plans of each chunk once they are made."""
+    """Plan these requests; `take` gets the plans of each chunk once they are made.
+
+    `match_anew` searches for words again that an earlier run matched.
+    """
     matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
     planning = Planning(resources)
     planning.expect(requests, matches)
