@@ -242,11 +242,11 @@ class MessageSeller(OnRefund):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         after_sale = after_sale_of(self.resources, order.marketplace)
         await after_sale.send_message(claim, self.given.refund_id, self.words, self.vouchers)
-        return _said(words_hash(self.words))
+        return _message_proof(words_hash(self.words))
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         hashed = attempt.effect.request_hash
-        return _said(hashed) if await self.is_shown(refund, hashed) else None
+        return _message_proof(hashed) if await self.is_shown(refund, hashed) else None
 
     async def is_shown(self, refund: Refund, hashed: str) -> bool:
         """Whether the service shows a text of ours with this hash."""
@@ -259,5 +259,5 @@ def words_hash(words: str) -> str:
     return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 
-def _said(hashed: str) -> Proof:
+def _message_proof(hashed: str) -> Proof:
     return Proof(answer={"message": hashed})
