@@ -24,7 +24,8 @@ class PlannedOrder:
     """One order with all that is known before it is bought; `state` says whether it may be.
 
     `is_postponed`: the service could not be asked, so it is still to be planned, by this run or the next.
-    `contradicted` are two readings of an amount for which it is held.
+    `contradicted` are two readings of an amount for which it is held. `is_withdrawn`: it is begun, and its approval was
+    withdrawn; where it `is_unpaid` as well, a yes pays its goods.
     """
 
     request: OrderRequest
@@ -39,6 +40,8 @@ class PlannedOrder:
     freight: FreightQuote | None = None
     freight_service: FreightService | None = None
     matches: tuple[Match, ...] = field(default_factory=tuple)
+    is_withdrawn: bool = False
+    is_unpaid: bool = False
 
     @property
     def order_ref(self) -> str:
@@ -136,7 +139,7 @@ class PlanCost:
         for plan in to_buy:
             cost.buy(plan)
         for plan in to_ship:
-            cost.ship(plan)
+            cost.go_on(plan)
         return cost
 
     def buy(self, plan: PlannedOrder) -> None:
@@ -147,10 +150,13 @@ class PlanCost:
         if quote := plan.quote:
             self.goods, self.postage = self.goods + quote.goods, self.postage + quote.postage
             self.total += quote.total
-        self.ship(plan)
+        self._ship(plan)
 
-    def ship(self, plan: PlannedOrder) -> None:
-        """Count an order that is only shipped."""
+    def go_on(self, plan: PlannedOrder) -> None:
+        """Count an order that was begun: its freight, and its goods where a yes pays them."""
+        (self.buy if plan.is_unpaid else self._ship)(plan)
+
+    def _ship(self, plan: PlannedOrder) -> None:
         if service := plan.freight_service:
             self.to_ship += 1
             self.freight = by_currency([*self.freight.values(), service.price])

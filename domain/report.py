@@ -215,7 +215,7 @@ class BatchReport:
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing run --json` prints; orders of a dry run also have their costs."""
         costs = {plan.order_ref: _goods(plan) | _freight(plan) for plan in self.plans}
-        costs |= {plan.order_ref: _freight(plan) for plan in self.to_ship}
+        costs |= {plan.order_ref: (_goods(plan) if plan.is_unpaid else {}) | _freight(plan) for plan in self.to_ship}
         return {
             "batch_id": self.batch_id,
             "counts": self.counts,

@@ -18,7 +18,7 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.money import Money
-from domain.offers import ChosenFreight, FreightService, choose_freight
+from domain.offers import ChosenFreight, FreightService, Quote, choose_freight
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
@@ -108,9 +108,8 @@ async def estimate_unbooked(
 
     async def one(order: OrderRecord) -> PlannedOrder | None:
         try:
-            plan = _at_least(
-                order, await with_freight(resources, replace(order.plan, offers=()), order.freight_currency)
-            )
+            plan = await with_freight(resources, replace(order.plan, offers=()), order.freight_currency)
+            plan = _still_to_pay(order, _at_least(order, plan))
         except Misconfigured:
             raise
         except XportcnError:
@@ -137,6 +136,16 @@ def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
         return plan
     price = max(service.price, Money(order.freight_minor, order.freight_currency), key=lambda money: money.minor)
     return replace(plan, freight_service=replace(service, price=price))
+
+
+def _still_to_pay(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
+    """The plan of a begun order, with the total that the service demands where a yes pays it."""
+    is_withdrawn = order.plan_hash is None
+    if not is_withdrawn or order.paid_minor is not None:
+        return replace(plan, is_withdrawn=is_withdrawn)
+    due = order.approved if order.total_minor is None else Money(order.total_minor, order.currency)
+    quote = replace(plan.quote or Quote(goods=due, postage=Money(0), total=due), total=due)
+    return replace(plan, is_withdrawn=True, is_unpaid=True, quote=quote)
 
 
 def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None:

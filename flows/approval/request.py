@@ -24,7 +24,7 @@ from domain.request_remarks import Remark
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalRequest:
-    """The subject of an approval: orders to buy, and freight of orders that were begun earlier.
+    """The subject of an approval: orders to buy, and what is left to pay of orders that were begun earlier.
 
     `to_buy` may be read from the ledger at each access: refs and totals are those of its `summaries`. `warnings` are of
     the request file, `why` is the reason for asking. While buying is `paused`, approved orders wait until it is
@@ -55,8 +55,9 @@ class ApprovalRequest:
 
     @property
     def total(self) -> Money:
-        """Cost of buying: goods and domestic postage."""
-        return total_of([plan.total for plan in self.summaries])
+        """Cost of buying: goods and domestic postage, also of orders that were begun and whose goods a yes pays."""
+        unpaid = [plan.total for plan in self.to_ship if plan.is_unpaid]
+        return total_of([*(plan.total for plan in self.summaries), *unpaid])
 
     @property
     def freight(self) -> list[Money]:

@@ -34,7 +34,7 @@ from flows.prefect_ui.markdown import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedOrder:
-    """An order of the plan. Where it is not to be bought any more, only its freight needs approval."""
+    """An order of the plan. Where its goods are not to be paid any more, only its freight needs approval."""
 
     plan: PlannedOrder
     is_new: bool
@@ -112,8 +112,8 @@ class _Reading:
             self.matched += len(taken)
             yield AskedOrder(plan=plan, is_new=True)
         for plan in self._noted(question.to_ship):
-            self.cost.ship(plan)
-            yield AskedOrder(plan=plan, is_new=False)
+            self.cost.go_on(plan)
+            yield AskedOrder(plan=plan, is_new=plan.is_unpaid)
 
     def _noted(self, plans: Iterable[PlannedOrder]) -> Iterator[PlannedOrder]:
         for plan in plans:

@@ -188,10 +188,11 @@ class BatchRun:
         if self.resources.settings.approval_limit is None:
             return ()
         shipped = {plan.order_ref for plan in to_ship}
+        counted = {*to_buy, *(plan.order_ref for plan in to_ship if plan.is_unpaid)}
         return [
             replace(plan, freight=None) if plan.order_ref in shipped else plan
             for plan in approved_by(self.resources.ledger, self.batch_id, BEFOREHAND)
-            if plan.order_ref not in to_buy
+            if plan.order_ref not in counted
         ]
 
     def _waiting(self, refs: Sequence[str]) -> list[ReportLine]:
@@ -364,15 +365,14 @@ class BatchRun:
         to_ship = [plan for plan in question.to_ship if plan.order_ref in approved]
         approve_freight(self.resources, to_ship)
         orders = ledger.orders(plan.order_ref for plan in to_ship)
-        prices = {plan.order_ref: plan.freight_service.price for plan in to_ship if plan.freight_service}
-        ledger.change([_renewed(order) for order in orders.values() if order.plan_hash is None])
-        ledger.change(
-            [
-                order.stays(because(ReasonCode.FREIGHT_APPROVED, by=decision.by, at=in_utc(now), price=prices[ref]))
-                for ref, order in orders.items()
-                if order.state in SHIPPABLE
-            ]
-        )
+        withdrawn = [orders[plan.order_ref] for plan in to_ship if plan.is_withdrawn]  # not what was since it was asked
+        ledger.change([_renewed(order) for order in withdrawn if order.plan_hash is None])
+        why = {plan.order_ref: decision.approval_of(summary_of(plan), now).why for plan in to_ship if plan.is_unpaid}
+        for plan in to_ship:
+            if plan.freight_service and orders[plan.order_ref].state in SHIPPABLE:
+                said = {"by": decision.by, "at": in_utc(now), "price": plan.freight_service.price}
+                why.setdefault(plan.order_ref, because(ReasonCode.FREIGHT_APPROVED, **said))
+        ledger.change([orders[ref].stays(one) for ref, one in why.items()])
         return {plan.order_ref: plan.plan_hash for plan in to_buy}
 
     def _report(

@@ -142,6 +142,8 @@ def pages_of(plan: PlannedOrder) -> list[str]:
 def _price(plan: PlannedOrder) -> str:
     if plan.quote is None:
         return ""
+    if plan.is_unpaid:
+        return f"{plan.total}, ordered and not paid"
     less = plan.quote.less_than_parts
     return f"{plan.total} ({less} less than its parts)" if less.minor and plan.is_fine else str(plan.total)
 
@@ -149,7 +151,7 @@ def _price(plan: PlannedOrder) -> str:
 def plan_rows(report: BatchReport) -> list[dict[str, str]]:
     """The result of a dry run, one row an order of the file, with the reasons against buying it."""
     new = {plan.order_ref: table_row(plan, is_new=True) for plan in report.plans}
-    begun = {plan.order_ref: table_row(plan, is_new=False) for plan in report.to_ship}
+    begun = {plan.order_ref: table_row(plan, is_new=plan.is_unpaid) for plan in report.to_ship}
     return [_row(line, new.get(line.order_ref) or begun.get(line.order_ref) or {}) for line in report.orders]
 
 

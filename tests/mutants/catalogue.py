@@ -659,6 +659,18 @@ MUTANTS = (
         "test_what_was_paid_and_asked_back_in_vain_is_booked_by_a_person_s_yes_alone",
     ),
     Mutant(
+        name="goods-in-no-sum-are-paid",
+        means="a question names freight of 35 USD, and its yes pays goods for 6,000 CNY",
+        edits=(Edit(file=ASKING, old=", *unpaid])", new="])"),),
+        found_by="tests/tasks/test_declined.py::test_a_yes_pays_what_the_question_names_and_no_more",
+    ),
+    Mutant(
+        name="yes-renews-what-was-cancelled-since",
+        means="somebody cancels an order while a question waits, and the yes to its freight pays its goods",
+        edits=(Edit(file=BATCH_RUN, old="for plan in to_ship if plan.is_withdrawn]", new="for plan in to_ship]"),),
+        found_by="tests/tasks/test_declined.py::test_a_yes_pays_what_the_question_names_and_no_more",
+    ),
+    Mutant(
         name="tolerance-passes-the-approval-limit",
         means="with a price tolerance, orders for more than the approval limit are bought unasked",
         edits=(Edit(file=ASKING, old="payable(approved, settings.price_tolerance_percent)", new="approved"),),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderChange, Outcome
 from domain.effects import EffectStatus
+from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 from flows.approval.request import ApprovalRequest, Decision, not_approved_by
@@ -37,7 +40,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     approved = ["A-2"]
 
     async def estimate(_: Resources, order_refs: Sequence[str], **__: Any) -> list[PlannedOrder]:
-        return [planned(ref) for ref in order_refs]
+        return [replace(planned(ref), is_withdrawn=True) for ref in order_refs]
 
     async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
         return Decision(approved=approved, by="ann", why_not=not_approved_by("ann"))
@@ -89,4 +92,40 @@ async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_i
     assert (held.state, held.reason) == (
         OrderState.HELD,
         "not approved: run it without --yes, or from the Prefect UI, to be asked",
+    )
+
+
+@pytest.mark.parametrize("withdrawn", ["before it is asked", "since it was asked"])
+async def test_a_yes_pays_what_the_question_names_and_no_more(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, withdrawn: str
+) -> None:
+    """An unpaid order that a person cancels while the question waits is in it with its freight alone."""
+    resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
+    won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "A-1"}))
+    resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
+    is_named = withdrawn == "before it is asked"
+
+    async def estimate(*_: Any, **__: Any) -> list[PlannedOrder]:
+        return [replace(planned("A-1"), is_withdrawn=is_named, is_unpaid=is_named)]
+
+    async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
+        assert question.total == Money(1000 if is_named else 0)
+        take_back(resources.ledger, ["A-1"])
+        return Decision(approved=question.refs, by="ann")
+
+    async def nothing(*_: Any, **__: Any) -> str:
+        return "batch"
+
+    for name, stand_in in (
+        ("estimate_unbooked", estimate),
+        ("decide", decide),
+        ("execute", nothing),
+        ("snapshot_orders", nothing),
+    ):
+        monkeypatch.setattr(run, name, stand_in)
+    await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(ask=True)
+    order = resources.ledger.orders(["A-1"])["A-1"]
+    assert (order.plan_hash is not None, order.reason.partition(" at ")[0]) == (
+        (True, "approved by ann") if is_named else (False, "")
     )

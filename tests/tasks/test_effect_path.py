@@ -11,7 +11,7 @@ import pytest
 
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import put_rows
+from connectors.ledger.plans import put_rows, take_back
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
@@ -158,6 +158,24 @@ async def test_a_yes_given_beforehand_raises_freight_only_where_the_approval_lim
     beforehand = await estimate_unbooked(resources, ["A-1"], beforehand=True)
     assert [plan.freight_service.price.minor for plan in beforehand if plan.freight_service] == asked
     assert len(await estimate_unbooked(resources, ["A-1"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("paid_fen", "demanded", "pays"), [(None, 120, "1.20 CNY"), (None, None, "1.00 CNY"), (100, 120, "")]
+)
+async def test_a_begun_order_without_an_approval_is_asked_about_with_what_is_left_to_pay(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, paid_fen: int | None, demanded: int | None, pays: str
+) -> None:
+    async def estimated(_: Resources, plan: PlannedOrder, currency: str | None) -> PlannedOrder:
+        return replace(plan, freight_service=FREIGHT)
+
+    monkeypatch.setattr(book_shipment, "with_freight", estimated)
+    at(resources, paid_minor=paid_fen, total_minor=demanded)
+    [approved] = await estimate_unbooked(resources, ["A-1"])
+    take_back(resources.ledger, ["A-1"])
+    [asked] = await estimate_unbooked(resources, ["A-1"])
+    assert (approved.is_withdrawn, approved.is_unpaid, asked.is_withdrawn) == (False, False, True)
+    assert (str(asked.total) if asked.is_unpaid else "") == pays
 
 
 async def test_an_order_that_the_marketplace_closed_is_not_booked(resources: Resources, channel: FakeChannel) -> None:

@@ -28,7 +28,7 @@ from domain.states import OrderState
 from domain.wording import ALL, ALL_BUT, NONE, SOME
 from flows.approval import form
 from flows.approval.form import approver, decide, decision_of, form_for, no_approver
-from flows.approval.request import ApprovalRequest, Decision, why_asked
+from flows.approval.request import ApprovalRequest, Decision, above_limit, why_asked
 from flows.approval.words import AskedPlan, deadline_words, description_of, question_words, within_words
 from flows.batch.plan_sources import summary_of
 from tests.flows.plans import planned, request_for
@@ -229,6 +229,23 @@ def test_the_dearest_stand_first_and_of_many_the_table_has_a_thousand() -> None:
     assert plan.beyond(100) == "And 1,401 orders more, none of them dearer than 24.00 CNY."
     few = asked_plan([PLANS[0]], [planned("B-1", fen=9_999), planned("B-2", freight_cents=700)])
     assert [one.plan.order_ref for one in few.dearest] == ["A-1", "B-2", "B-1"]
+
+
+def test_the_goods_of_an_order_that_is_not_paid_yet_stand_in_the_question() -> None:
+    """Its approval was withdrawn: a yes pays them, so they are in the sum, and count for the approval limit."""
+    unpaid = replace(planned("B-1", fen=600_000), is_withdrawn=True, is_unpaid=True)
+    question = request_for(batch_id="b-1", to_buy=PLANS, to_ship=[unpaid, planned("B-2", fen=700)])
+    words = " ".join(question_words(question, plan := AskedPlan.of(question), SourcingSettings(), NOW))
+    assert "Buy **3 orders** for **6,035.00 CNY** and ship **4 orders** for freight of **20.00 USD**" in words
+    assert [(row["order"], row["goods and postage"]) for row in plan.rows] == [
+        ("B-1", "6,000.00 CNY, ordered and not paid"),
+        ("A-2", "25.00 CNY"),
+        ("A-1", "10.00 CNY"),
+        ("B-2", "ordered already for 7.00 CNY"),
+    ]
+    assert above_limit(question, SourcingSettings(approval_limit_cny="6034"), NOW).startswith(
+        "its goods and postage of 6,035.00"
+    )
 
 
 def described(question: ApprovalRequest, fault: str = "", **settings: Any) -> list[str]:
