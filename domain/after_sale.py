@@ -199,10 +199,14 @@ class RefundFault(ValueError):
     """A request for a refund that can't be made; the message says what can. Nothing was sent."""
 
 
+class NothingToAsk(RefundFault):
+    """Nothing of these goods can be asked back now."""
+
+
 def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
     """The reason meant by an id or by words of its name. Raises `RefundFault` with the list."""
     if not options:
-        raise RefundFault("the service takes no such refund for this order now")
+        raise NothingToAsk("the service takes no such refund for this order now")
     exact = [option for option in options if wish in (str(option.reason_id), option.name)]
     found = exact or [option for option in options if wish and wish in option.name]
     if len(found) == 1:
@@ -218,7 +222,7 @@ def settle_amount(option: RefundOption, wish: Money | None) -> RefundAmount:
     """Goods and postage for a wished total, the most that is possible for none. Raises `RefundFault`."""
     least, most = option.least + option.least_postage, option.most + option.most_postage
     if most.minor < 1 or least > most:
-        raise RefundFault("nothing is left to be refunded")
+        raise NothingToAsk("nothing is left to be refunded")
     if wish is None:
         return RefundAmount(goods=option.most, postage=option.most_postage)
     if not least <= wish <= most:

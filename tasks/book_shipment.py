@@ -22,7 +22,7 @@ from domain.offers import ChosenFreight, FreightService, Quote, choose_freight
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
-from tasks.effects.book import Book
+from tasks.effects.book import Book, booking_hash
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import read_each
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
@@ -177,7 +177,7 @@ async def _book(resources: Resources, step: Step, orders: Orders, freight: Mappi
             order_ref=ref,
             action=Action.BOOK,
             amount=freight[ref].service.price,
-            request_hash=f"{freight[ref].quote.render_id}/{freight[ref].service.service_id}"[:64],
+            request_hash=booking_hash(freight[ref]),
             seen_in=order.state,
         )
         for ref, order in orders.items()

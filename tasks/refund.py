@@ -19,6 +19,7 @@ from domain.after_sale import (
     MAY_ASK,
     NOTHING,
     UNDER_WAY,
+    NothingToAsk,
     Refund,
     RefundFault,
     RefundKind,
@@ -130,7 +131,15 @@ async def _prepare(
     targets = tuple(one for one in targets if part_name(one.lines, numbers) not in leave_out)
     links = await _links(after_sale, wish.vouchers, only_read=only_read)
     _require_known(resources, earlier)
-    return [await _prepared(after_sale, order, wish, target, earlier, links) for target in targets]
+    prepared, over = list[tuple[Refund, RefundRequest]](), list[NothingToAsk]()
+    for target in targets:
+        try:
+            prepared.append(await _prepared(after_sale, order, wish, target, earlier, links))
+        except NothingToAsk as fault:
+            over.append(fault)
+    if over and (wish.lines or not prepared):
+        raise over[0]
+    return prepared
 
 
 async def _prepared(
@@ -184,13 +193,13 @@ def _require_free(target: Target, earlier: Sequence[Refund], modifiable: Refund 
     for refund in earlier:
         under_way = refund.state in UNDER_WAY and refund.state is not RefundState.ASKING
         if under_way and refund != modifiable and set(refund.lines) & set(target.lines):
-            raise RefundFault(f"a refund is under way already: {standing(refund)}")
+            raise NothingToAsk(f"a refund is under way already: {standing(refund)}")
 
 
 def _require_difference(refund: Refund, request: RefundRequest) -> None:
     same = (refund.asked, refund.reason_id) == (request.amount.total, request.reason_id)
     if refund.state is RefundState.ASKED and same:
-        raise RefundFault(f"this is asked for already: {standing(refund)}")
+        raise NothingToAsk(f"this is asked for already: {standing(refund)}")
 
 
 def _new_refund(

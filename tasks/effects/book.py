@@ -29,6 +29,12 @@ RENDER_REFUSED, ORDER_REFUSED = "render_refused", "order_refused"
 LONGEST_HASH = 64
 
 
+def booking_hash(chosen: ChosenFreight) -> str:
+    """Render, service and price of a booking, as its request hash keeps them."""
+    service = chosen.service
+    return f"{chosen.quote.render_id}/{service.service_id}/{service.price.minor}"[:LONGEST_HASH]
+
+
 @dataclass(frozen=True)
 class Book(EffectKind):
     """Booking orders, each with its chosen freight. Neither key nor look-up of a booking is documented.
@@ -77,13 +83,18 @@ class Book(EffectKind):
 
     def _by_render_of(self, first: str, claim: Claim, chosen: ChosenFreight) -> ChosenFreight:
         """The freight of a booking that repeats the `first`. Raises `Unanswered` where a second might be charged."""
-        render_id, way = first.rpartition("/")[0], self._second_is_refused_by
+        render_id, way = first.partition("/")[0], self._second_is_refused_by
         if way == ORDER_REFUSED:
             return chosen
-        if way == RENDER_REFUSED and render_id and len(first) < LONGEST_HASH:
-            return replace(chosen, quote=replace(chosen.quote, render_id=render_id))
+        again = replace(chosen, quote=replace(chosen.quote, render_id=render_id))
+        if way == RENDER_REFUSED and booking_hash(again) == first and len(first) < LONGEST_HASH:
+            return again
         self.resources.leave(claim)  # noted as sent: the first one may be there
-        raise Unanswered("nothing was sent, since XPORTCN_BOOKING_REPEATED says no longer that a second is refused")
+        raise Unanswered(
+            "nothing was sent: freight has another service or price now than the first booking"
+            if way == RENDER_REFUSED
+            else "nothing was sent, since XPORTCN_BOOKING_REPEATED says no longer that a second is refused"
+        )
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])

@@ -659,6 +659,13 @@ MUTANTS = (
         "test_what_was_paid_and_asked_back_in_vain_is_booked_by_a_person_s_yes_alone",
     ),
     Mutant(
+        name="repeats-a-booking-with-another-service",
+        means="a booking is sent again under its first render with a service that costs more there than was approved",
+        edits=(Edit(file="tasks/effects/book.py", old=" and booking_hash(again) == first and", new=" and"),),
+        found_by="tests/tasks/test_bookings_repeated.py::"
+        "test_another_service_of_a_new_render_is_not_booked_under_the_first",
+    ),
+    Mutant(
         name="goods-in-no-sum-are-paid",
         means="a question names freight of 35 USD, and its yes pays goods for 6,000 CNY",
         edits=(Edit(file=ASKING, old=", *unpaid])", new="])"),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -15,7 +15,7 @@ from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import ChosenFreight, FreightQuote
+from domain.offers import ChosenFreight, FreightQuote, FreightService
 from domain.reasons import ReasonCode
 from domain.service_orders import DomesticParcel, ServiceStatus, Shipment, TraceStatus, TrackingEvent
 from domain.states import OrderState
@@ -39,10 +39,14 @@ class Warehouse:
 
     answers: list[XportcnError | Shipment] = field(default_factory=list)
     renders: list[str] = field(default_factory=list)
+    services: list[FreightService] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
 
-    async def book(self, client: Any, claim: Any, order: Any, order_id: str, quote: FreightQuote, *_: Any) -> Shipment:
+    async def book(
+        self, client: Any, claim: Any, order: Any, order_id: str, quote: FreightQuote, service: FreightService
+    ) -> Shipment:
         self.renders.append(quote.render_id)
+        self.services.append(service)
         self.meanwhile()
         if isinstance(answer := self.answers[len(self.renders) - 1], XportcnError):
             raise answer
@@ -68,18 +72,19 @@ class Scene:
         for run in self.runs:
             run.client.settings = XportcnSettings.model_validate({"booking_repeated": is_so})
 
-    async def books(self, render_id: str, run: int = 0) -> None:
-        order = now(self.runs[run])
+    async def books(self, render_id: str, run: int = 0, *services: FreightService) -> None:
+        """Book the first of these services."""
+        order, services = now(self.runs[run]), services or (FREIGHT,)
         if order.state is OrderState.PAID:
-            quote = FreightQuote(render_id=render_id, services=(FREIGHT,))
-            chosen = {"A-1": ChosenFreight(quote=quote, service=FREIGHT, read_at=self.clock())}
+            quote = FreightQuote(render_id=render_id, services=services)
+            chosen = {"A-1": ChosenFreight(quote=quote, service=services[0], read_at=self.clock())}
             await book_shipments.fn(self.runs[run], step_of({"A-1": order}), chosen, label="1 of 1")
 
-    async def night(self, render_id: str) -> None:
+    async def night(self, render_id: str, *services: FreightService) -> None:
         """A run of another process, when nothing can arrive any more."""
         self.clock.advance(10_000)
         await settle_open(self.runs[1], ["A-1"])
-        await self.books(render_id, run=1)
+        await self.books(render_id, 1, *services)
 
     @property
     def end(self) -> tuple[str, str, list[str]]:
@@ -109,6 +114,30 @@ async def test_it_is_booked_by_a_second_call_under_the_render_that_the_service_r
     await scene.books("r-1")
     await scene.night("r-2")
     assert scene.end == ("booked", "done", ["r-1", second])
+
+
+CHEAP = replace(FREIGHT, service_id="s-2", price=Money(400, "USD"))
+
+
+@pytest.mark.parametrize(
+    ("is_so", "offered", "sent"),
+    [
+        ("render_refused", (CHEAP, FREIGHT), ["s"]),
+        ("render_refused", (CHEAP, replace(FREIGHT, price=Money(499, "USD"))), ["s"]),
+        ("render_refused", (CHEAP,), ["s"]),
+        ("order_refused", (CHEAP, FREIGHT), ["s", "s-2"]),
+    ],
+)
+async def test_another_service_of_a_new_render_is_not_booked_under_the_first(
+    scene: Scene, is_so: str, offered: tuple[FreightService, ...], sent: list[str]
+) -> None:
+    """Its price in the first render is not known, and may be above what was approved: a person is asked."""
+    scene.said(is_so)
+    scene.warehouse.answers = [LOST, SHIPMENT]
+    await scene.books("r-1")
+    await scene.night("r-2", *offered)
+    assert [one.service_id for one in scene.warehouse.services] == sent
+    assert scene.end[:2] == (("booked", "done") if len(sent) == 2 else ("unknown", "unknown"))
 
 
 @pytest.mark.parametrize("is_so", ["unknown", "booked"])

@@ -59,12 +59,15 @@ class FakeAfterSale:
     abilities: frozenset[Ability] = frozenset()
     settles_in: timedelta = timedelta(0)
     closes_after: timedelta = timedelta(0)
+    over: set[int] = field(default_factory=set)
 
     async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
         newest = tuple(self.refunds)[-1:]
-        return (Target(lines=tuple(sorted(wanted)), entry_ids=("771",), refund_ids=newest),)
+        return tuple(Target(lines=(one,), entry_ids=(f"77{one}",), refund_ids=newest) for one in sorted(wanted))
 
     async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
+        if self.over & {*target.lines}:
+            return ()
         return (RefundOption(reason_id=101, name="不想要了", goods="1", least=Money(500), most=Money(500)),)
 
     async def ask(self, claim: Claim, request: RefundRequest) -> str:
@@ -100,10 +103,13 @@ def service(resources: Resources, next_run: Resources) -> FakeAfterSale:
     return fake
 
 
-def paid_order(resources: Resources) -> OrderRecord:
-    line = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(500))
-    put_rows(resources.ledger, [plan("A-1", lines=[to_json(line)])])
-    ordered = {"order_id": "77", "paid_minor": 500}
+LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(500))
+
+
+def paid_order(resources: Resources, *lines: OrderLine) -> OrderRecord:
+    lines = lines or (LINE,)
+    put_rows(resources.ledger, [plan("A-1", lines=[*map(to_json, lines)])])
+    ordered = {"order_id": "77", "paid_minor": 500 * len(lines)}
     resources.ledger.change(
         [
             OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns(ordered)),
@@ -111,6 +117,24 @@ def paid_order(resources: Resources) -> OrderRecord:
         ]
     )
     return order(resources)
+
+
+@pytest.mark.parametrize("over", ["under way", "given back"])
+async def test_lines_that_are_over_keep_no_other_from_being_asked_back(
+    resources: Resources, service: FakeAfterSale, over: str
+) -> None:
+    """Each line has a refund of its own; once none can be asked for, the person hears why."""
+    paid_order(resources, LINE, replace(LINE, line_no=2))
+    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(1,)))
+    if over == "given back":
+        service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500))
+        await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+        service.over = {1}
+    assert await ask_refund.fn(resources, order(resources), WISH) == ["A-1:2.1"]
+    assert service.asked == ["A-1:refund:1.1", "A-1:refund:2.1"]
+    for wish in (replace(WISH, lines=(1,)), WISH):
+        with pytest.raises(RefundFault, match=r"takes no such refund|is under way already"):
+            await ask_refund.fn(resources, order(resources), wish)
 
 
 def order(resources: Resources) -> OrderRecord:
