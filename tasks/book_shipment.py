@@ -21,6 +21,7 @@ from domain.money import Money
 from domain.offers import ChosenFreight, FreightService, Quote, choose_freight
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because
+from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from tasks.effects.book import Book, booking_hash
 from tasks.effects.protocol import perform
@@ -207,7 +208,8 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
             booked = Book(resources).seen(order, shown[ref].shipments)
             changes.append(replace(booked, expected=order.state))
         elif left := judge_booking(shown[ref]):
-            changes.append(left_as(order, left))
+            is_told = shown[ref].status is ServiceStatus.CLOSED and order.told_what_came_back
+            changes += [] if is_told else [left_as(order, left)]
         else:
             ready[ref] = order
     await resources.group_commit.change(changes)

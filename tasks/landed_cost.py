@@ -213,7 +213,7 @@ class _Bills:
             else None,
             refunds=came_back,
             booking=self._booking(order),
-            is_over=order["state"] in OVER,
+            is_over=order["state"] in OVER or bool(came_back and _is_answered(order)),
             problem=order.get("problem") or problem or ("" if lines else "the tables have no line of it"),
         )
 
@@ -243,6 +243,12 @@ class _Bills:
 def _is_closed(order: Row) -> bool:
     codes = (ReasonCode.CLOSED_AFTER_PAYMENT, ReasonCode.PAID_AND_CLOSED, ReasonCode.PAID_BEFORE_CLOSED)
     return order["reason_code"] in codes
+
+
+def _is_answered(order: Row) -> bool:
+    """Whether a person has said how much came back of a closed order that was never booked."""
+    is_unbooked = order["shipment_order_id"] is None
+    return is_unbooked and (order["state"], order["reason_code"]) == (OrderState.HELD, ReasonCode.ANSWERED)
 
 
 def _grams(parcels: pd.DataFrame) -> dict[str, int]:

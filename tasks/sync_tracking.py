@@ -33,7 +33,6 @@ from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import this_try
 from tasks.pay import left_as, record_paid
 
-CAME_BACK = (ReasonCode.ANSWERED, ReasonCode.REFUND_CAME_BACK)
 """What came back of a closed order is known: less than all is the end of it too."""
 MOST_WORD = 64
 HOURLY_FOR = timedelta(days=7)
@@ -161,8 +160,8 @@ async def _follow(
 async def _closed(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     why = shown.close_reason or "no reason given"
     if order.paid_minor is not None:
-        is_over = order.state is OrderState.HELD and order.refunded_minor and order.reason_code in CAME_BACK
-        return order.stays(order.why) if is_over else order.held(because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why))
+        closed = because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why)
+        return order.stays(order.why) if order.told_what_came_back else order.held(closed)
     closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why=why)
     money = (await not_taken_and_closed(resources, {order.order_ref: shown})).get(order.order_ref)
     if order.reason_code is ReasonCode.FINANCE_REFUSED:  # where the money is, a person still has to look

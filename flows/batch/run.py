@@ -352,8 +352,9 @@ class BatchRun:
         """Hold orders without an approval that stands, which no run could ask about: no claim takes them."""
         ledger = self.resources.ledger
         why = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
-        unasked = ledger.each_order(needing_a_person(ledger, refs))
-        ledger.change([one.held(outranking([one.why, why])) for one in unasked if one.state in WAITING])
+        found = ledger.each_order(needing_a_person(ledger, refs))
+        unasked = [one for one in found if one.state in WAITING and not one.told_what_came_back]
+        ledger.change([one.held(outranking([one.why, why])) for one in unasked])
 
     def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
         """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""

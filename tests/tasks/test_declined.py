@@ -13,6 +13,7 @@ from connectors.ledger.records import OrderChange, Outcome
 from domain.effects import EffectStatus
 from domain.money import Money
 from domain.plan import PlannedOrder
+from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from flows.approval.request import ApprovalRequest, Decision, not_approved_by
 from flows.batch import run
@@ -71,13 +72,19 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
 async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_is_held(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its freight has no estimate, so it is in no question; no payment is claimed for it, which its reason says."""
-    resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
-    won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    made = OrderChange(
-        order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "A-1", "plan_hash": None})
-    )
-    resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
+    """Its freight has no estimate, so it is in no question; no payment is claimed for it, which its reason says.
+
+    A person's answer, how much of a closed order's money came back, stays.
+    """
+    told = because(ReasonCode.ANSWERED, by="ann", answer="--came-back 6.00")
+    columns = {"A-1": {}, "A-2": {"paid_minor": 1000, "refunded_minor": 600}}
+    for ref, paid in columns.items():
+        resources.ledger.put_plans([planned(ref)], "batch", approved=True)
+        won = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
+        made = OrderChange(order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": ref, **paid}))
+        resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
+    resources.ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=told)])
+    take_back(resources.ledger, ["A-1", "A-2"])
 
     async def nothing(*_: Any, **__: Any) -> list[PlannedOrder]:
         return []
@@ -87,12 +94,14 @@ async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_i
 
     for name, stand_in in (("estimate_unbooked", nothing), ("execute", nothing), ("snapshot_orders", snapshot)):
         monkeypatch.setattr(run, name, stand_in)
-    await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(ask=False)
-    held = resources.ledger.orders(["A-1"])["A-1"]
-    assert (held.state, held.reason) == (
-        OrderState.HELD,
+    requests = [planned(ref).request for ref in columns]
+    await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(ask=False)
+    held = resources.ledger.orders(columns)
+    assert {one.state for one in held.values()} == {OrderState.HELD}
+    assert [one.reason for one in held.values()] == [
         "not approved: run it without --yes, or from the Prefect UI, to be asked",
-    )
+        str(told),
+    ]
 
 
 @pytest.mark.parametrize("withdrawn", ["before it is asked", "since it was asked"])

@@ -26,7 +26,7 @@ from domain.money import Money
 from domain.offers import ChosenFreight, FreightQuote, FreightService
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.reasons import earlier
+from domain.reasons import ReasonCode, because, earlier
 from domain.service_orders import Goods, ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.batch.execution import may_book, may_create
@@ -183,6 +183,18 @@ async def test_an_order_that_the_marketplace_closed_is_not_booked(resources: Res
     channel.show("77", ServiceStatus.CLOSED, close_reason="sold out")
     assert await still_to_book(resources, {"A-1": paid(resources)}) == {}
     assert (now(resources).state, "sold out" in now(resources).reason) == (OrderState.HELD, True)
+
+
+async def test_what_came_back_of_a_closed_order_is_not_asked_for_again_by_a_run(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """Less than was paid did: the rest is lost, and the person's answer stands."""
+    channel.show("77", ServiceStatus.CLOSED, close_reason="sold out")
+    assert await still_to_book(resources, {"A-1": paid(resources)}) == {}
+    told = because(ReasonCode.ANSWERED, by="ann", answer="--came-back 0.60")
+    resources.ledger.change([replace(now(resources).stays(told), writes=OrderUpdate.refunded(amount_minor=60))])
+    assert await still_to_book(resources, {"A-1": now(resources)}) == {}
+    assert (now(resources).state, now(resources).why) == (OrderState.HELD, told)
 
 
 async def test_an_order_that_shows_a_shipment_is_not_booked_again(resources: Resources, channel: FakeChannel) -> None:

@@ -311,6 +311,18 @@ def test_a_closed_order_whose_money_came_back_has_a_sum() -> None:
     assert problems(found) == {"B-1": None}
 
 
+def test_what_a_closed_order_does_not_give_back_is_its_cost() -> None:
+    """A person has answered that 1.00 of 51.00 did not come back: nothing will be shipped."""
+    answered = order("B-1", 5100, None, state="held", reason_code="answered")
+    found = costs(three_orders(orders=[answered], refunds=[refund("B-1", 5000)]))
+
+    assert sum(found["landed_minor"]) == 13  # EUR cents
+    assert problems(found) == {"B-1": None}
+    assert problems(costs(three_orders(orders=[answered]))) == {
+        "B-1": "shipping is not booked yet, so what it costs is not known"
+    }
+
+
 def test_a_paid_order_whose_row_was_rejected_is_told_of() -> None:
     found = costs(three_orders(orders=[], payments=ROWS["payments"][:1]))
 
