@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
+from domain.orders import OrderLine
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.states import OrderState
 from domain.witnessed import LEAST_PART
@@ -278,8 +279,13 @@ def order_state_after(
         for line_no in refund.lines
     }
     if back.minor and (back >= paid or returned >= set(lines)):
-        return OrderState.REFUNDED, because(ReasonCode.ALL_CAME_BACK, back=back, paid=paid)
+        return OrderState.REFUNDED, all_came_back(back, paid)
     return after_refunding(refunds[-1].state_before), standing(refunds[-1])
+
+
+def all_came_back(back: Money, paid: Money) -> Reason:
+    """Why nothing is left to be done for an order."""
+    return because(ReasonCode.ALL_CAME_BACK, back=back, paid=paid)
 
 
 def is_for_all(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]) -> bool:
@@ -289,15 +295,20 @@ def is_for_all(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]
     return {line_no for refund in newest for line_no in refund.lines} >= {*lines} and asked * LEAST_PART >= paid
 
 
-def unsent_lines(refunds: Iterable[Refund], lines: Collection[int]) -> set[int]:
-    """The lines that came back before the order was delivered; money for all of them is for goods that travel on."""
-    return {
-        line_no
-        for refund in refunds
-        if refund.state is R.REFUNDED and refund.state_before is not OrderState.DELIVERED
-        for line_no in refund.lines
-        if not {*lines} <= {*refund.lines}
-    }
+def unsent_lines(refunds: Sequence[Refund], lines: Collection[OrderLine]) -> set[int]:
+    """The lines that came back, or most of whose money did, before the order was delivered.
+
+    Money for all of them is for goods that travel on, and a smaller sum compensates.
+    """
+    ended = [one for one in refunds if one.state is R.REFUNDED and one.state_before is not OrderState.DELIVERED]
+    worth = {line.line_no: line.unit_price * line.quantity for line in lines}
+    found = set[int]()
+    for refund in ended:
+        back = total_of([one.refunded for one in ended if one.lines == refund.lines])
+        goods = total_of([worth[line_no] for line_no in refund.lines])
+        is_most = back * LEAST_PART >= goods or refund.kind is RefundKind.RETURN
+        found |= {*refund.lines} if is_most and not worth.keys() <= {*refund.lines} else set()
+    return found
 
 
 def after_refunding(before: OrderState) -> OrderState:

@@ -36,11 +36,15 @@ class FreightQuote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenFreight:
-    """A rendered quote and the service in it that the merchant wants; `read_at` is when the order was read for it."""
+    """A rendered quote and the service in it that the merchant wants; `read_at` is when the order was read for it.
+
+    `unsent` are the lines that are not in it, since they came back.
+    """
 
     quote: FreightQuote
     service: FreightService
     read_at: datetime
+    unsent: frozenset[int] = frozenset()
 
 
 def choose_freight(services: Sequence[FreightService], wish: str, currency: str | None = None) -> FreightService | None:

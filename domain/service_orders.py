@@ -56,7 +56,10 @@ class Shipment:
         if len(shown) != 1 or not news or news[0].shipment_order_id != self.shipment_order_id:
             return None
         (now,) = news
-        items = tuple(replace(item, tracking_number=now.tracking_numbers[0]) for item in self.items)
+        new, here = now.tracking_numbers, [one for one in now.tracking_numbers if one not in self.tracking_numbers]
+        items = tuple(
+            item if item.tracking_number in new else replace(item, tracking_number=here[0]) for item in self.items
+        )
         company = now.company or self.company
         return replace(now, company=company, render_id=self.render_id, fee=self.fee, items=items)
 

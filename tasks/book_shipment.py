@@ -15,6 +15,7 @@ from connectors.ledger.plans import needing_a_person
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.marketplaces.freight import render
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from domain.after_sale import all_came_back, unsent_lines
 from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.money import Money
@@ -54,8 +55,10 @@ async def _each(resources: Resources, step: Step, orders: Orders, chosen: Partia
     async with resources.slots.one():
         read_at, ready = resources.clock(), await still_to_book(resources, orders)
 
+    unsent = _unsent(resources, ready)
+
     async def one(ref: str) -> None:
-        answer = await _render(resources, ready[ref], read_at)
+        answer = await _render(resources, ready[ref], read_at, unsent[ref])
         if isinstance(answer, OrderChange):
             await resources.group_commit.change([answer])
         else:
@@ -65,10 +68,23 @@ async def _each(resources: Resources, step: Step, orders: Orders, chosen: Partia
     await gather_missing(resources, ready, one, PartialResults())
 
 
-async def _render(resources: Resources, order: OrderRecord, read_at: datetime) -> ChosenFreight | OrderChange:
-    wish = order.request.freight
+def _unsent(resources: Resources, orders: Orders) -> dict[str, frozenset[int]]:
+    """The lines of each order whose goods never arrive at the warehouse."""
+    refunds = resources.ledger.refunds.of_orders(orders)
+    return {
+        ref: frozenset(unsent_lines([one for one in refunds if one.order_ref == ref], order.lines))
+        for ref, order in orders.items()
+    }
+
+
+async def _render(
+    resources: Resources, order: OrderRecord, read_at: datetime, unsent: frozenset[int]
+) -> ChosenFreight | OrderChange:
+    wish, goods = order.request.freight, order.shipped_order(unsent)
+    if not goods.lines:
+        return _held(order, all_came_back(order.refunded, order.paid))
     try:
-        quote = await render(resources.client, order.sourcing_order)
+        quote = await render(resources.client, goods)
     except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:
@@ -81,7 +97,7 @@ async def _render(resources: Resources, order: OrderRecord, read_at: datetime) -
     if why := _above_approved(order, service):
         voids_approval = order.freight_currency != service.price.currency
         return _held(order, why, OrderUpdate.freight_asked(price=service.price, voids_approval=voids_approval))
-    return ChosenFreight(quote=quote, service=service, read_at=read_at)
+    return ChosenFreight(quote=quote, service=service, read_at=read_at, unsent=unsent)
 
 
 def _held(order: OrderRecord, why: Reason | None, writes: OrderUpdate = NOTHING) -> OrderChange:
@@ -107,9 +123,12 @@ async def estimate_unbooked(
     settings = resources.settings
     may_rise = not beforehand or (settings.approval_limit is not None and settings.approval_counts_freight)
 
+    unsent: dict[str, frozenset[int]] = {}
+
     async def one(order: OrderRecord) -> PlannedOrder | None:
         try:
-            plan = await with_freight(resources, replace(order.plan, offers=()), order.freight_currency)
+            lines = order.shipped_order(unsent[order.order_ref]).lines
+            plan = await with_freight(resources, replace(order.plan, offers=(), lines=lines), order.freight_currency)
             plan = _still_to_pay(order, _at_least(order, plan))
         except Misconfigured:
             raise
@@ -126,6 +145,8 @@ async def estimate_unbooked(
         unbooked = [order for order in orders if order.shipment is None and order.lines]
         unasked = needing_a_person(resources.ledger, some) if beforehand else ()
         waiting = [order for order in unbooked if (may_rise if order.plan_hash else order.order_ref not in unasked)]
+        unsent = _unsent(resources, {order.order_ref: order for order in waiting})
+        waiting = [order for order in waiting if order.shipped_order(unsent[order.order_ref]).lines]
         plans += await concurrently(waiting, one, at_once=resources.concurrency)
     return [plan for plan in plans if plan]
 

@@ -163,9 +163,13 @@ class OrderRecord:
         text = self.stored[column]
         return None if text is None else from_text(kind, text)
 
+    def shipped_order(self, unsent: Collection[int]) -> SourcingOrder:
+        """What the warehouse gets of this order, without these lines."""
+        return replace(self.sourcing_order, lines=tuple(line for line in self.lines if line.line_no not in unsent))
+
     @property
     def sourcing_order(self) -> SourcingOrder:
-        """What the marketplace and the warehouse get of this order."""
+        """What the marketplace gets of this order."""
         return SourcingOrder(
             request=self.request,
             seller_id=self.seller_id,

@@ -371,8 +371,9 @@ class BatchRun:
         why = {plan.order_ref: decision.approval_of(summary_of(plan), now).why for plan in to_ship if plan.is_unpaid}
         for plan in to_ship:
             if plan.freight_service and orders[plan.order_ref].state in SHIPPABLE:
-                said = {"by": decision.by, "at": in_utc(now), "price": plan.freight_service.price}
-                why.setdefault(plan.order_ref, because(ReasonCode.FREIGHT_APPROVED, **said))
+                price = plan.freight_service.price
+                said = because(ReasonCode.FREIGHT_APPROVED, by=decision.by, at=in_utc(now), price=price)
+                why.setdefault(plan.order_ref, said)
         ledger.change([orders[ref].stays(one) for ref, one in why.items()])
         return {plan.order_ref: plan.plan_hash for plan in to_buy}
 

@@ -64,9 +64,8 @@ class Book(EffectKind):
         chosen = self.freight[order.order_ref]
         if claim.fence > 1 and (first := await self._repeated(claim)):
             chosen = self._by_render_of(first, claim, chosen)
-        shipment = await book(
-            self.resources.client, claim, order.sourcing_order, str(order.order_id), chosen.quote, chosen.service
-        )
+        goods = order.shipped_order(chosen.unsent)
+        shipment = await book(self.resources.client, claim, goods, str(order.order_id), chosen.quote, chosen.service)
         return Proof(answer=_ids(shipment), change=self._booked(order, shipment, Source.ANSWER, chosen))
 
     @property

@@ -11,6 +11,8 @@ from domain.service_orders import (
     DomesticParcel,
     ServiceOrder,
     ServiceStatus,
+    Shipment,
+    ShipmentItem,
     TraceStatus,
     TrackingEvent,
     state_from_parcels,
@@ -52,3 +54,21 @@ SIGN, TRANSPORT, WAITING = TraceStatus.SIGN, TraceStatus.TRANSPORT, TraceStatus.
 def test_the_furthest_proven_state_is_told(shown: ServiceOrder, events: list[TrackingEvent], state: OrderState) -> None:
     """Every parcel of a leg must be signed for before the leg counts as over."""
     assert state_from_parcels(shown, events, ["FAR1", "FAR2"]) is state
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        (("FAR1", "FAR9"), ["FAR1", "FAR9"]),
+        (("FAR1", "FAR2", "FAR3"), ["FAR1", "FAR2"]),
+        (("FAR2", "FAR1", "FAR3"), ["FAR1", "FAR2"]),
+        (("FAR8", "FAR9"), ["FAR8", "FAR8"]),
+    ],
+)
+def test_goods_stay_in_the_parcel_whose_number_is_still_shown(shown: tuple[str, ...], told: list[str]) -> None:
+    """Those of a number that is gone travel under the first new one."""
+    items = [ShipmentItem(tracking_number=f"FAR{n}", item_id=f"{n}", sku_id="s", quantity=1) for n in (1, 2)]
+    booked = Shipment(shipment_order_id="S-1", tracking_numbers=("FAR1", "FAR2"), items=tuple(items))
+    now = booked.renumbered([Shipment(shipment_order_id="S-1", tracking_numbers=shown)])
+    assert now is not None
+    assert [item.tracking_number for item in now.items] == told

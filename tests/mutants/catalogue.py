@@ -666,6 +666,12 @@ MUTANTS = (
         "test_another_service_of_a_new_render_is_not_booked_under_the_first",
     ),
     Mutant(
+        name="books-freight-for-what-came-back",
+        means="a sold-out line is given back, and its freight is booked and paid with that of the others",
+        edits=(Edit(file="tasks/effects/book.py", old="shipped_order(chosen.unsent)", new="shipped_order(())"),),
+        found_by="tests/tasks/test_effect_path.py::test_no_freight_is_bought_for_a_line_whose_money_came_back",
+    ),
+    Mutant(
         name="goods-in-no-sum-are-paid",
         means="a question names freight of 35 USD, and its yes pays goods for 6,000 CNY",
         edits=(Edit(file=ASKING, old=", *unpaid])", new="])"),),

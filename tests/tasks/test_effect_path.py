@@ -19,12 +19,13 @@ from connectors.marketplaces.protocol import Created
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import Reading
+from domain.after_sale import RefundState
 from domain.decisions import postponed
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import ChosenFreight, FreightQuote, FreightService
-from domain.orders import OrderRequest
+from domain.orders import OrderRequest, SourcingOrder
 from domain.plan import PlannedOrder
 from domain.reasons import ReasonCode, because, earlier
 from domain.service_orders import Goods, ServiceStatus, Shipment
@@ -47,6 +48,7 @@ from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.domain.test_after_sale import refund
 from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned
 from tests.tasks.stepping import step_of
@@ -126,6 +128,49 @@ async def test_freight_is_booked_up_to_what_was_approved(
         after = now(resources)
         assert (after.state, after.freight_minor) == (OrderState.HELD, 501)
         assert "freight rose to 5.01 USD, approved 5.00 USD" in after.reason
+
+
+@pytest.mark.parametrize(("back", "shipped"), [((2,), (1,)), ((1, 2), ())])
+async def test_no_freight_is_bought_for_a_line_whose_money_came_back(
+    resources: Resources,
+    channel: FakeChannel,
+    monkeypatch: pytest.MonkeyPatch,
+    back: tuple[int, ...],
+    shipped: tuple[int, ...],
+) -> None:
+    """Its goods never arrive at the warehouse; where none are left the order is held."""
+    paid(resources)
+    two = [to_json(replace(planned("A-1").lines[0], line_no=number, item_id=str(number))) for number in (1, 2)]
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"lines": two}))])
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    for number in back:
+        gone = {"key": f"A-1:{number}.1", "part": str(number), "lines": (number,), "refunded": Money(1000)}
+        resources.ledger.refunds.put(refund(RefundState.REFUNDED, state_before=OrderState.PAID, **gone))
+    asked: list[tuple[str, list[str]]] = []
+
+    async def estimated(_: Resources, plan: PlannedOrder, currency: str | None) -> PlannedOrder:
+        asked.append(("estimate", [line.item_id for line in plan.lines]))
+        return replace(plan, freight_service=FREIGHT)
+
+    async def render(_: object, order: SourcingOrder) -> FreightQuote:
+        asked.append(("render", [line.item_id for line in order.lines]))
+        return quote(500)
+
+    async def book(_client: object, _claim: object, order: SourcingOrder, *_: object) -> Shipment:
+        asked.append(("book", [line.item_id for line in order.lines]))
+        return Shipment(shipment_order_id="S", tracking_numbers=())
+
+    monkeypatch.setattr(book_shipment, "with_freight", estimated)
+    monkeypatch.setattr(book_shipment, "render", render)
+    monkeypatch.setattr("tasks.effects.book.book", book)
+    await estimate_unbooked(resources, ["A-1"])
+    found: PartialResults[str, ChosenFreight] = PartialResults()
+    await render_freights.fn(resources, Step.of({"A-1": now(resources)}), found, label="1 of 1")
+    if found:
+        await book_shipments.fn(resources, Step.of({"A-1": now(resources)}), found, label="1 of 1")
+    sent = [*map(str, shipped)]
+    assert asked == [("estimate", sent), ("render", sent), ("book", sent)][: 3 * len(sent)]
+    assert now(resources).state is (OrderState.BOOKED if sent else OrderState.HELD)
 
 
 @pytest.mark.parametrize(
