@@ -139,7 +139,8 @@ def _confirm_restored(ledger: Ledger, *, yes: bool, by: str) -> str:
         held = ledger.holds.standing()
         waiting = ", ".join(f"sourcing ledger confirm {one}" for one in held)
         return f"marketplaces are held: {waiting}" if held else "this ledger waits for no confirmation"
-    _require_yes(f"This ledger {words}. Is everything that was bought since known to it?", yes=yes)
+    forgotten = "It has forgotten what was dropped, refused, cancelled and answered since; drop and refuse that again"
+    _require_yes(f"This ledger {words}. {forgotten}. Is everything that was bought since known to it?", yes=yes)
     last_sent = max((one.at for one in noted(settings.data_dir / "sends")), default=None)
     until = ledger.marks.confirm_restored(by=by, listed_within=settings.listed_within, last_sent=last_sent)
     if until is None:

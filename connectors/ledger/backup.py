@@ -8,7 +8,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from connectors.ledger.engine import (
 )
 from connectors.ledger.marks import Mark, set_mark
 from connectors.ledger.outbox import withdraw_all
-from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, metadata, moves, orders
+from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, metadata, moves, orders, switches
 from domain.reasons import read
 
 OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -86,6 +86,7 @@ def backup(url: str, target: Path, now: datetime) -> Path:
 def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
     """Put a backup in the ledger's place, marked: it buys nothing until a person confirms it.
 
+    A pause and held marketplaces are taken over from the present ledger, where it can be read.
     The old ledger is kept beside it, under the returned name. Raises `LedgerUnusable`; then nothing has changed.
     """
     place = sqlite_file(url)
@@ -96,7 +97,7 @@ def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _copy_file(file, unfinished, f"sqlite:///{file}")
-        _mark_restored(unfinished, file, now=now, by=by)
+        _mark_restored(unfinished, file, _stopped(url), now=now, by=by)
         kept = _keep_aside(place, now)
         os.replace(unfinished, place)
         sync(place.parent)
@@ -226,7 +227,17 @@ def _require_backup(file: Path) -> None:
         )
 
 
-def _mark_restored(file: Path, source: Path, *, now: datetime, by: str) -> None:
+_OFF = select(*(one for one in switches.c if one.name != "id")).where(switches.c.ended_at.is_(None))
+
+
+def _stopped(url: str) -> list[dict[str, Any]]:
+    """The switches that are off in a ledger; none where it is not there, or damaged."""
+    with suppress(LedgerUnusable), reading(url) as connection:
+        return [dict(row) for row in connection.execute(_OFF).mappings()]
+    return []
+
+
+def _mark_restored(file: Path, source: Path, stopped: list[dict[str, Any]], *, now: datetime, by: str) -> None:
     with _as_of_sqlite():
         engine = open_engine(f"sqlite:///{file}")
     try:
@@ -234,6 +245,9 @@ def _mark_restored(file: Path, source: Path, *, now: datetime, by: str) -> None:
             words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
             set_mark(connection, Mark.RESTORED, words, by=by, at=now)
             withdraw_all(connection, now)  # of its time, and sent long ago
+            of_its_time = [(row["name"], row["why"]) for row in connection.execute(_OFF).mappings()]
+            if new := [row for row in stopped if (row["name"], row["why"]) not in of_its_time]:
+                connection.execute(switches.insert(), new)
     finally:
         engine.dispose()
     _settle_file(file)

@@ -165,9 +165,9 @@ async def test_no_freight_is_bought_for_a_line_whose_money_came_back(
     monkeypatch.setattr("tasks.effects.book.book", book)
     await estimate_unbooked(resources, ["A-1"])
     found: PartialResults[str, ChosenFreight] = PartialResults()
-    await render_freights.fn(resources, Step.of({"A-1": now(resources)}), found, label="1 of 1")
+    await render_freights.fn(resources, step_of({"A-1": now(resources)}), found, label="1 of 1")
     if found:
-        await book_shipments.fn(resources, Step.of({"A-1": now(resources)}), found, label="1 of 1")
+        await book_shipments.fn(resources, step_of({"A-1": now(resources)}), found, label="1 of 1")
     sent = [*map(str, shipped)]
     assert asked == [("estimate", sent), ("render", sent), ("book", sent)][: 3 * len(sent)]
     assert now(resources).state is (OrderState.BOOKED if sent else OrderState.HELD)

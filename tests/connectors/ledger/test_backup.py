@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from connectors.ledger.backup import backup, export, restore
 from connectors.ledger.copying import ROWS_AT_ONCE, copy_rows, move_ledger
@@ -23,9 +23,11 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
-from connectors.ledger.schema import SCHEMA_VERSION
+from connectors.ledger.schema import SCHEMA_VERSION, switches
 from connectors.ledger.store import Ledger
+from connectors.ledger.switches import hold
 from connectors.ledger.verify import verify
+from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
@@ -257,6 +259,31 @@ def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(ledger: Ledger, ur
             restored.claim(intents("A-1"), lease=LEASE)
         clock.advance(1)
         assert set(restored.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_what_a_person_stopped_since_the_backup_stays_stopped(
+    ledger: Ledger, url: str, tmp_path: Path, *, is_damaged: bool
+) -> None:
+    """As far as the file that is replaced can be read; once each, also where the backup has it."""
+    ledger.pause_buying("mei", "prices look wrong")
+    saved = backup(url, tmp_path / "b.db", NOW)
+    with ledger.transaction() as connection:
+        hold(connection, Marketplace.TAOBAO, ["100 times as dear"], by="run", at=NOW)
+    ledger.close()
+    if is_damaged:
+        (tmp_path / "ledger.db").write_bytes(b"no ledger")
+        for beside in tmp_path.glob("ledger.db-*"):
+            beside.unlink()
+    restore(url, saved, now=NOW, by="ann")
+    with opened(tmp_path / "ledger.db") as restored:
+        pause = restored.buying_paused()
+        held = {one: [why for why, _ in reasons] for one, reasons in restored.holds.standing().items()}
+        standing = restored.rows(select(switches).where(switches.c.ended_at.is_(None)))
+    assert pause is not None
+    assert (pause.by, pause.why) == ("mei", "prices look wrong")
+    assert held == ({} if is_damaged else {Marketplace.TAOBAO: ["100 times as dear"]})
+    assert len(standing) == 1 + len(held)
 
 
 def test_a_log_that_was_written_after_a_restore_is_waited_for(ledger: Ledger, url: str, tmp_path: Path) -> None:
