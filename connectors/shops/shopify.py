@@ -28,7 +28,7 @@ WAITING = """query($after: String) { orders(first: 20, after: $after, sortKey: C
   name test email phone displayFinancialStatus displayFulfillmentStatus
   shippingAddress { name phone address1 address2 company city zip province countryCodeV2 }
   lineItems(first: 30) { pageInfo { hasNextPage } nodes { id sku name requiresShipping unfulfilledQuantity } } } } }"""
-STANDING = "query($id: ID!) { order(id: $id) { cancelledAt displayFinancialStatus displayFulfillmentStatus } }"
+HOW_IT_STANDS = "query($id: ID!) { order(id: $id) { cancelledAt displayFinancialStatus displayFulfillmentStatus } }"
 OVER = ("cancelled", "REFUNDED", "VOIDED", "FULFILLED")
 USER_ERRORS = "user_errors"
 MOST_PAGES = 500
@@ -139,7 +139,7 @@ class Shopify(Shop):
     async def over(self, shop_ref: str) -> str:
         if len(ids := await self._ids(shop_ref)) != 1:
             return ""
-        order = fitting(Standing, await self._asked(STANDING, {"id": ids[0]}, "order"))
+        order = fitting(Standing, await self._asked(HOW_IT_STANDS, {"id": ids[0]}, "order"))
         words = (
             ["cancelled"] if order.cancelled_at else [order.display_financial_status, order.display_fulfillment_status]
         )
