@@ -31,10 +31,13 @@ LEAST = timedelta(seconds=60)
 
 
 def begun_at(now: datetime) -> datetime:
-    """When this flow run began first: a run taken up after a crash is still the same run. `now` outside a run."""
+    """When this flow run began first: a run taken up after a crash is still the same run. `now` outside a run.
+
+    Never later than now: the start is of the Prefect server's clock, which may be ahead.
+    """
     context = FlowRunContext.get()
     run = context.flow_run if context else None
-    return (run.start_time if run else None) or now
+    return min((run.start_time if run else None) or now, now)
 
 
 def this_run() -> str:

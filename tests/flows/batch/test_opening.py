@@ -13,7 +13,7 @@ import pytest
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import ServiceAway
 from flows.batch import opening
-from flows.batch.opening import opened
+from flows.batch.opening import begun_at, opened
 from tests.connectors.xportcn.test_breaker import Service, away_until, breaker, now, played
 
 
@@ -45,3 +45,15 @@ def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be
         return now() - begun
 
     assert waits_s <= played(play()) < waits_s + 2
+
+
+@pytest.mark.parametrize(("started", "begun"), [(-300, -300), (300, 0), (None, 0)])
+def test_a_run_began_before_now_also_by_the_clock_of_a_server_that_is_ahead(
+    monkeypatch: pytest.MonkeyPatch, started: int | None, begun: int
+) -> None:
+    """What is dropped while it works was dropped since it began."""
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    start = None if started is None else noon + timedelta(seconds=started)
+    context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=SimpleNamespace(start_time=start)))
+    monkeypatch.setattr(opening, "FlowRunContext", context)
+    assert begun_at(noon) == noon + timedelta(seconds=begun)
