@@ -117,6 +117,8 @@ async def estimate_unbooked(
 ) -> list[PlannedOrder]:
     """The present cost of shipping begun orders, to be approved again. Those without an estimate are left out.
 
+    So are those without an order that is known for theirs: nothing pays or ships them before a person says which it is.
+
     A yes given `beforehand` renews withdrawn approvals of paid orders alone, which no person took back, since it would
     pay the others without counting their goods; and raises none unless the approval limit counts freight.
     """
@@ -142,7 +144,7 @@ async def estimate_unbooked(
     plans: list[PlannedOrder | None] = []
     for some in chunked(order_refs):
         orders = resources.ledger.each_order(some)
-        unbooked = [order for order in orders if order.shipment is None and order.lines]
+        unbooked = [order for order in orders if order.order_id and order.shipment is None and order.lines]
         unasked = needing_a_person(resources.ledger, some) if beforehand else ()
         waiting = [order for order in unbooked if (may_rise if order.plan_hash else order.order_ref not in unasked)]
         unsent = _unsent(resources, {order.order_ref: order for order in waiting})

@@ -19,6 +19,7 @@ from connectors.snapshots.tables import TABLES
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, RequestLine
+from domain.reasons import ReasonCode
 from domain.states import OrderState
 from sandbox.control import books
 from sandbox.goods import Item, Sku
@@ -256,8 +257,13 @@ class HostileEpisode(Episode):
                 yield request.order_ref, f"ends {order.state}: {order.reason[:300]}"
 
     def _was_misled(self, order: Any) -> bool:
-        """What words were taken to mean is kept until somebody searches anew; a price that was told too low rises."""
+        """What words were taken to mean is kept until somebody searches anew; a price that was told too low rises.
+
+        An order that was found with other goods in it is a person's.
+        """
         case = self.asked.cases.get(order.order_ref)
+        if case is not None and case.sort is Sort.ID and order.reason_code == ReasonCode.ORDERED_IN_PART:
+            return True
         was_told_less = case is not None and case.sort is Sort.AMOUNT and "the price rose after" in order.reason
         return was_told_less or (case is not None and case.searches)
 

@@ -223,6 +223,12 @@ async def test_a_begun_order_without_an_approval_is_asked_about_with_what_is_lef
     assert (str(asked.total) if asked.is_unpaid else "") == pays
 
 
+async def test_freight_of_an_order_that_a_person_has_yet_to_name_is_not_asked_about(resources: Resources) -> None:
+    """Its reason and remedy stay: an approval's words would take their place each night."""
+    at(resources, OrderState.HELD, order_id=None)
+    assert await estimate_unbooked(resources, ["A-1"]) == []
+
+
 async def test_an_order_that_the_marketplace_closed_is_not_booked(resources: Resources, channel: FakeChannel) -> None:
     """Its money comes back; there is nothing to ship."""
     channel.show("77", ServiceStatus.CLOSED, close_reason="sold out")
