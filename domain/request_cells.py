@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 
 from domain.addresses import country_code
 from domain.cells import half_width, seen_text, value_text
@@ -16,8 +17,16 @@ from domain.offers import CHEAPEST, FASTEST
 MAX_QUANTITY = 1_000_000
 
 ORDER_REF = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}")
-DATE_MADE = re.compile(r"(\d{1,2})-([A-Z][a-z]{2})|([A-Z][a-z]{2})-(\d{1,4})", re.ASCII)
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+PADDED = re.compile(r"0*(\d+)(.*)", re.ASCII)
+MOST_PADDED = 20
+OF_MONTH = re.compile(r"(\d{1,4}|[A-Za-z]{3,4}\.?)-(\d{1,4}|[A-Za-z]{3,4}\.?)(-[A-Za-z].*|)", re.ASCII)
+YEAR_FIRST = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d?)-(?P<day>\d\d?)(?P<rest>-[A-Za-z].*|)", re.ASCII)
+DAY_FIRST = re.compile(r"(?P<day>\d\d?)([-.])(?P<month>\d\d?)\2(?P<year>\d\d|\d{4})(?P<rest>-[A-Za-z].*|)", re.ASCII)
+# As spreadsheets write them in English, German, Spanish, French, Italian, Dutch and Portuguese.
+MONTHS = (
+    *("jan janv ene gen", "feb fev", "mar mars mrt mrz", "apr abr avr", "may mai mei mag", "jun juin giu"),
+    *("jul juil lug", "aug ago", "sep sept set", "oct okt ott out", "nov", "dec dic dez"),
+)
 SERVICE_ID = re.compile(r"[A-Za-z0-9_-]+")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 WHOLE = re.compile(r"0*(0|[1-9][0-9]*)(?:\.0+)?")
@@ -59,14 +68,49 @@ def _plain(text: str) -> str:
 
 def _order_ref(text: str) -> str:
     _plain(text)
-    if (date := DATE_MADE.fullmatch(text)) and (month := date[2] or date[3]) in MONTHS:
-        was = f"{MONTHS.index(month) + 1}-{date[1] or date[4]}"
-        raise ValueError(f"this is what a spreadsheet makes of {was}; format the column as text and enter it again")
     if text == EXAMPLE_REF:
         raise ValueError("this is the template's example row; write your own over it, or delete it")
     if not ORDER_REF.fullmatch(text):
         raise ValueError(f"{shortened(text)!r} is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'")
     return text
+
+
+def respelled(order_ref: str) -> set[str]:
+    """What a spreadsheet makes of a reference as it opens a file, and what it may have made the reference of."""
+    found = set[str]()
+    if number := PADDED.fullmatch(order_ref):
+        found = {number[1].zfill(width) + number[2] for width in range(len(number[1]), MOST_PADDED + 1)}
+    if date := OF_MONTH.fullmatch(order_ref):
+        for month, other in ((date[1], date[2]), (date[2], date[1])):
+            if other.isdecimal():
+                found |= {one + date[3] for one in _of_month(month, int(other))}
+    if full := YEAR_FIRST.fullmatch(order_ref) or DAY_FIRST.fullmatch(order_ref):
+        days, months = (_numbers(int(full[one])) for one in ("day", "month"))
+        short, year = sorted(_years(int(full["year"])), key=len)
+        for day, month in product(days, months):
+            written = f"{year}-{month}-{day}", *(sep.join((day, month, one)) for sep in "-." for one in (short, year))
+            found |= {one + full["rest"] for one in written}
+    return found - {order_ref}
+
+
+def _of_month(text: str, number: int) -> Iterator[str]:
+    """A day, or a year, of a month: for its number with its name in each language, for its name with both."""
+    name = text.lower().rstrip(".")
+    for at, names in enumerate(MONTHS, start=1):
+        if text in _numbers(at) or name in names.split():
+            plain = names.split() if text.isdecimal() else [name]
+            months = {written for one in plain for written in (one, one.title(), one.upper(), f"{one}.")}
+            months |= set() if text.isdecimal() else _numbers(at)
+            for month, other in product(months, _numbers(number) | _years(number)):
+                yield from (f"{month}-{other}", f"{other}-{month}")
+
+
+def _numbers(number: int) -> set[str]:
+    return {str(number), f"{number:02}"}
+
+
+def _years(number: int) -> set[str]:
+    return {f"{number % 100:02}", f"20{number % 100:02}"}
 
 
 def _marketplace(text: str) -> str:

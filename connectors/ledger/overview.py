@@ -234,12 +234,6 @@ def standing_of(
     }
 
 
-def numbers_with_zeros(ledger: Transactions) -> list[str]:
-    """The references that are numbers and begin with a zero."""
-    statement = select(orders.c.order_ref).where(orders.c.order_ref >= "0", orders.c.order_ref < "1")
-    return [ref for row in ledger.rows(statement) if (ref := row["order_ref"]).startswith("0") and ref.isdecimal()]
-
-
 def not_begun_of_shop(ledger: Transactions, shop: str) -> dict[str, str]:
     """A shop's orders that wait to be bought and were not ordered, with its own names."""
     waits = orders.c.state.in_([OrderState.PLANNED, OrderState.HELD])

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from connectors.ledger.engine import chunked
 from connectors.ledger.evidence import account_of, newest_until
-from connectors.ledger.overview import numbers_with_zeros
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
@@ -20,6 +19,7 @@ from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.reasons import Reason, ReasonCode, because
+from domain.request_cells import respelled
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import REACHED_BOOKED, OrderState
 from domain.witnessed import words_of
@@ -126,16 +126,11 @@ def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> SortedOrd
     return work
 
 
-def _renumbered(ledger: Ledger, unknown: Collection[str]) -> dict[str, OrderRecord]:
-    """Begun orders whose numbers differ from these new ones in zeros alone, as a spreadsheet takes them away."""
-    new = {ref: ref.lstrip("0") for ref in unknown if ref.isdecimal()}
-    if not new:
-        return {}
-    written = {ref.lstrip("0"): ref for ref in numbers_with_zeros(ledger)}
-    alike = {ref: written.get(plain, plain) for ref, plain in new.items()}
-    begun = ledger.parts.begun(set(alike.values()))
-    known = ledger.orders(list(begun))
-    return {ref: known[other] for ref, other in alike.items() if other in known}
+def _respelled(ledger: Ledger, new: Collection[str]) -> dict[str, OrderRecord]:
+    """Begun orders whose names a spreadsheet makes of these new ones, or the other way round."""
+    alike = {ref: respelled(ref) for ref in new}
+    known = ledger.orders([*ledger.parts.begun(set[str]().union(*alike.values()))])
+    return {ref: known[other] for ref, others in alike.items() for other in others & known.keys()}
 
 
 def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) -> None:
@@ -145,15 +140,16 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
     begun = {effect.order_ref for effect in live}
     forgotten = ledger.forgotten.known(refs)
     work.forgotten += forgotten
-    renumbered = _renumbered(ledger, {*refs} - {*known})
+    new = {ref for ref in refs if ref not in begun and (ref not in known or known[ref].order_id is None)}
+    elsewhere = _respelled(ledger, new)
     only_carted = begun - {effect.order_ref for effect in live if effect.action is not Action.CART}
     for request in requests:
         order = known.get(request.order_ref)
         if request.order_ref in forgotten:
             _sort_forgotten(work, request, order, forgotten[request.order_ref])
-        elif other := renumbered.get(request.order_ref):
+        elif other := elsewhere.get(request.order_ref):
             work.taken[request.order_ref] = _other_contents(other)
-        elif order is None or (request.order_ref not in begun and order.order_id is None):
+        elif order is None or request.order_ref in new:
             work.to_plan.append(request)
         elif order.fingerprint != request.fingerprint:
             work.taken[request.order_ref] = _other_contents(order)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
+from domain.request_cells import respelled
 from domain.request_files import ParsedRequests, RequestTable
 from tests.connectors.request_files.writing import GOOD
 from tests.in_turn import in_turn
@@ -91,16 +92,6 @@ def test_optional_columns_may_be_absent() -> None:
     [
         ("order_ref", "", "this cell is empty; fill it in"),
         ("order_ref", "A:1", "'A:1' is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"),
-        (
-            "order_ref",
-            "11-Mar",
-            "this is what a spreadsheet makes of 3-11; format the column as text and enter it again",
-        ),
-        (
-            "order_ref",
-            "Mar-26",
-            "this is what a spreadsheet makes of 3-26; format the column as text and enter it again",
-        ),
         ("order_ref", "..", "'..' is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"),
         ("order_ref", "订单1", "'订单1' is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"),
         ("order_ref", "x" * 65, f"'{'x' * 65}' is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"),
@@ -421,3 +412,49 @@ def test_references_that_differ_in_case_alone_are_told() -> None:
         "row 3, column order_ref: it differs from R-1 in upper and lower case alone, which a service may not keep "
         "apart; give one of them another name"
     ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "made"),
+    [
+        ("000123", "123"),
+        ("000123-b", "123-b"),
+        ("3-11", "11-Mar"),
+        ("3-11", "03-nov"),
+        ("03-11", "11-mars"),
+        ("3-11-b", "11-mrt-b"),
+        ("8-2", "02-ago"),
+        ("5-2", "02-mag"),
+        ("1-1", "01-janv."),
+        ("12-26", "dez-26"),
+        ("2026-03", "Mar-26"),
+        ("Dec-2026", "Dec-26"),
+        ("SEP-1", "1-Sep"),
+        ("2026-03-11", "11.03.2026"),
+        ("2026-03-11-taobao", "11-3-2026-taobao"),
+    ],
+)
+def test_what_a_spreadsheet_makes_of_a_reference_is_known_both_ways(typed: str, made: str) -> None:
+    assert made in respelled(typed)
+    assert typed in respelled(made)
+
+
+@pytest.mark.parametrize(
+    ("ref", "other"),
+    [
+        ("S-0123", "S-123"),
+        ("123", "1230"),
+        ("3-11", "11-3"),
+        ("3-11", "3-12"),
+        ("11-03-26", "26-03-11"),
+        ("SET-1", "SEP-1"),
+        ("Mar-26", "May-26"),
+        ("11-Mar", "11-Mar-b"),
+        ("3-11-2", "11-Mar-2"),
+        ("ABC-3", "3-3"),
+    ],
+)
+def test_names_that_no_spreadsheet_makes_of_each_other_stay_apart(ref: str, other: str) -> None:
+    assert other not in respelled(ref)
+    assert ref not in respelled(other)
+    assert ref not in respelled(ref)

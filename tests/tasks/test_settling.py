@@ -234,3 +234,22 @@ def test_a_number_that_lost_or_got_zeros_is_no_new_order(resources: Resources) -
         "0124": "124 already stands for an order with other contents",
     }
     assert [one.order_ref for one in work.to_plan] == ["125", "1230", "A-123"]
+
+
+def test_an_order_that_a_spreadsheet_renamed_is_not_bought_under_its_other_name(resources: Resources) -> None:
+    """Its name from before the upgrade goes on; one of which nothing was begun waits beside the begun one."""
+    for ref in ("11-Mar", "2026-03-12", "000123-b", "000777", "777"):
+        resources.ledger.put_plans([planned(ref)], "batch")
+    for ref in ("11-Mar", "2026-03-12", "000123-b", "777"):
+        line_added(resources, ref)
+    refs = ["3-11", "03-11", "12.03.2026", "123-b", "123", "000777", "11-Mar", "3-12", "Dec-2026"]
+    work = sort_requests(resources.ledger, [planned(ref).request for ref in refs])
+    assert {ref: why.facts["order_ref"] for ref, why in work.taken.items()} == {
+        "3-11": "11-Mar",
+        "03-11": "11-Mar",
+        "12.03.2026": "2026-03-12",
+        "123-b": "000123-b",
+        "000777": "777",
+    }
+    assert [one.order_ref for one in work.to_plan] == ["123", "3-12", "Dec-2026"]
+    assert work.over == ["11-Mar"]
