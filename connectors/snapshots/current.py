@@ -51,7 +51,6 @@ VALUE = methodcaller("as_py")
 AT_ONCE = 5_000
 ALONE = {**AHEAD, "use_threads": False}
 """How a scanner reads beside a run that is buying: each thread keeps memory of its own."""
-BATCH_ROWS = 50_000
 UNSORTED_ROWS = 500_000
 """The rows of a file from which on they keep their old order: sorting takes memory."""
 
@@ -208,7 +207,7 @@ class ManyRows:
         if is_sorted:
             query += f" ORDER BY {', '.join(self._table.key)}"
         found = self._connection.sql(query, params={"month": month})
-        for batch in found.to_arrow_reader(BATCH_ROWS):
+        for batch in found.to_arrow_reader(AT_ONCE):
             yield pa.Table.from_batches([batch])
 
     def _rows(self, query: str) -> list[tuple[str, ...]]:
@@ -239,7 +238,8 @@ def refresh(root: Path) -> None:
     was_cut = work.exists()
     rmtree(work, ignore_errors=True)
     manifests, state = list_snapshots(root), read_current(root)
-    if any(old_files(root)) or any(_is_newer(file) for one in manifests for file in one.files):
+    found = {(file.table, file.schema_version) for one in manifests for file in one.files}
+    if any(old_files(root)) or any(name not in TABLES or version > TABLES[name].version for name, version in found):
         return
     before, files = (state.snapshots, state.files) if state else ({}, ())
     old = {file.table for file in files if file.schema_version < TABLES[file.table].version}
@@ -294,10 +294,6 @@ def follow_merge(root: Path, old: Sequence[Manifest], merged: Manifest) -> None:
         rmtree(work, ignore_errors=True)
 
 
-def _is_newer(file: SnapshotFile) -> bool:
-    return file.table not in TABLES or file.schema_version > TABLES[file.table].version
-
-
 def _put_in_place(root: Path, files: Mapping[str, Months]) -> None:
     for name, months in files.items():
         for file in months.values():
@@ -334,8 +330,7 @@ class Merging:
     def files(self, table: Table) -> Months:
         """The files of a table; those with other rows than before are staged."""
         state = None if table.name in self.old else self.state  # plain readers want one schema in a folder
-        of_table = [file for file in state.files if file.table == table.name] if state else []
-        kept = {Path(file.path).stem: file for file in of_table}
+        kept = {Path(one.path).stem: one for one in (state.files if state else ()) if one.table == table.name}
         if not any(self.root.glob(f"{table.name}/*")) and not any(self._files(self.manifests, table)):
             return {}
         paths = self._paths(self.changed, table)
