@@ -161,7 +161,7 @@ async def _closed(resources: Resources, order: OrderRecord, shown: ServiceOrder)
     why = shown.close_reason or "no reason given"
     if order.paid_minor is not None:
         closed = because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why)
-        return order.stays(order.why) if order.told_what_came_back else order.held(closed)
+        return order.stays(order.why) if order.knows_what_came_back else order.held(closed)
     closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why=why)
     money = (await not_taken_and_closed(resources, {order.order_ref: shown})).get(order.order_ref)
     if order.reason_code is ReasonCode.FINANCE_REFUSED:  # where the money is, a person still has to look

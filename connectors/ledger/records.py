@@ -130,7 +130,7 @@ class OrderRecord:
         return self.why.code if self.why else None
 
     @property
-    def told_what_came_back(self) -> bool:
+    def knows_what_came_back(self) -> bool:
         """Whether it is held, and how much of its money came back is known: so ends the question of a closed one."""
         codes = (ReasonCode.ANSWERED, ReasonCode.REFUND_CAME_BACK)
         return self.state is OrderState.HELD and bool(self.refunded_minor) and self.reason_code in codes

@@ -353,7 +353,7 @@ class BatchRun:
         ledger = self.resources.ledger
         why = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
         found = ledger.each_order(needing_a_person(ledger, refs))
-        unasked = [one for one in found if one.state in WAITING and not one.told_what_came_back]
+        unasked = [one for one in found if one.state in WAITING and not one.knows_what_came_back]
         ledger.change([one.held(outranking([one.why, why])) for one in unasked])
 
     def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
