@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,21 +13,19 @@ from prefect.artifacts import acreate_link_artifact
 from connectors.export_formats import ExportFormat
 from connectors.exports import export
 from connectors.foreign import words_of
-from connectors.inbox import Folder
 from connectors.ledger.overview import not_begun_of_shop
-from connectors.ledger.plans import drop
+from connectors.ledger.plans import THE_SHOP, drop
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.shop_files import profiles_in
 from connectors.shops import connected, opened_shop
 from connectors.shops.protocol import Shop, WaitingOrder
-from connectors.shops.requests import rewrite, unknown_orders, waiting_without, write_requests
+from connectors.shops.requests import unknown_orders, write_requests
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
-from connectors.xportcn.errors import ContractMismatch, Refused, XportcnError
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, XportcnError
 from domain.request_remarks import BadInput
 from domain.wording import pluralize
-from flows.notify.news import of_left_out
+from flows.notify.news import of_ended, of_left_out
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import (
@@ -112,6 +110,7 @@ async def shop_orders(inbox: InboxFolder = "inbox") -> dict[str, int]:
         raise BadInput("Inbox: name the folder of request files")
     counts, troubles = dict[str, int](), list[XportcnError]()
     with Ledger(settings.ledger_url, clock=utc_now, owner="shop-orders") as ledger:
+        ledger.marks.require_in_use()
         for name in names:
             try:
                 counts[name] = await _read(settings, ledger, Path(inbox), name)
@@ -128,11 +127,10 @@ async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: s
     """Answers how many orders of a shop are in its file."""
     async with opened_shop(settings, name) as shop:
         waiting = await shop.waiting()
-        over = await _over(ledger, shop, name, {one.name for one in waiting})
+        await _lay_aside(ledger, shop, name, {one.name for one in waiting})
         found = await asyncio.to_thread(unknown_orders, ledger, settings.data_dir, name, waiting)
         orders = await asyncio.gather(*(_judged(shop, one) for one in found.values()))
     left = await asyncio.to_thread(write_requests, settings.data_dir, inbox, name, orders)
-    left |= await asyncio.to_thread(_lay_aside, settings, ledger, inbox, over)
     for order, why in left.items():
         run_logger().warning("%s: order %s is left out: %s", name, order, why)
     await enqueue(ledger, *of_left_out(name, left))
@@ -141,25 +139,24 @@ async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: s
     return count
 
 
-async def _over(ledger: Ledger, shop: Shop, name: str, waiting: Collection[str]) -> dict[str, tuple[str, str]]:
-    """Orders that wait here and are over in the shop, such as cancelled ones: the shop's name and why."""
+async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Collection[str]) -> None:
+    """Drop orders of which nothing was begun and that are over in the shop, such as cancelled ones; told before."""
     known = await asyncio.to_thread(not_begun_of_shop, ledger, name)
-    gone = sorted({shop_ref for shop_ref in known.values() if shop_ref not in waiting})
-    whys = {shop_ref: await shop.patiently(shop.over, shop_ref) for shop_ref in gone}
-    return {ref: (shop_ref, why) for ref, shop_ref in known.items() if (why := whys.get(shop_ref))}
+    gone = sorted({*known.values()}.difference(waiting))
+    whys = dict(zip(gone, await asyncio.gather(*(_ended(shop, one) for one in gone)), strict=True))
+    await enqueue(ledger, *of_ended(name, {shop_ref: why for shop_ref, why in whys.items() if why}))
+    for ref, shop_ref in known.items():
+        if why := whys.get(shop_ref):
+            stays = await asyncio.to_thread(drop, ledger, [ref], by=THE_SHOP, note=why)
+            run_logger().warning("%s: order %s: %s there; %s", name, shop_ref, why, stays.get(ref, "no longer bought"))
 
 
-def _lay_aside(
-    settings: SourcingSettings, ledger: Ledger, inbox: Path, over: Mapping[str, tuple[str, str]]
-) -> dict[str, str]:
-    """Drop orders that are over in their shop, out of the files made of it too; the words of each."""
-    files, _ = waiting_without(inbox / Folder.OPEN, [*over], ledger.parts.wholes(over), profiles_in(settings.data_dir))
-    rewrite(inbox / Folder.OPEN, files)
-    told = {}
-    for ref, (shop_ref, why) in over.items():
-        if not drop(ledger, [ref], by="the shop", note=why):
-            told[shop_ref] = f"{why} there and no longer bought here; take it out of a file of yours"
-    return told
+async def _ended(shop: Shop, shop_ref: str) -> str:
+    """Why an order is over in its shop; empty for one that is not, or that the shop does not show."""
+    try:
+        return await shop.patiently(shop.over, shop_ref)
+    except (Refused, ContractMismatch, Misconfigured):  # the shop itself was read before
+        return ""
 
 
 async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:

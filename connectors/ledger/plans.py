@@ -246,6 +246,7 @@ def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Execu
     return statement
 
 
+THE_SHOP = "the shop"
 NOT_THERE = because(ReasonCode.NOT_IN_LEDGER)
 _THESE = one_of(orders.c.order_ref, "refs")
 _IDS = select(orders.c.order_ref, orders.c.order_id).where(_THESE)
@@ -260,11 +261,12 @@ _DROPPED = select(orders.c.order_ref).where(
 def drop(ledger: Transactions, order_refs: Collection[str], *, by: str, note: str = "") -> dict[str, Reason]:
     """Close orders of which nothing was begun, approved ones too; answers why not, for those that stay as they are.
 
-    A run that is at work on such an order can't begin it any more, nor plan it anew; a run that starts later may.
+    A run that is at work on such an order can't begin it any more, nor plan it anew; a run that starts later may,
+    unless it was closed `by` `THE_SHOP`.
     """
     stay: dict[str, Reason] = {}
     for refs in chunked(order_refs):
-        stay |= _drop(ledger, refs, because(ReasonCode.NOT_WANTED, by=by, note=note), by=by)
+        stay |= _drop(ledger, refs, because(ReasonCode.NOT_WANTED, by=by, note=note, again=by != THE_SHOP), by=by)
     return stay
 
 

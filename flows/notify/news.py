@@ -118,6 +118,15 @@ def of_left_out(shop: str, left: Mapping[str, str]) -> list[Message]:
     return _covering(about, "left-out", MessageKind.FAULTS, subject, *first, remedy)
 
 
+def of_ended(shop: str, over: Mapping[str, str]) -> list[Message]:
+    """The message of orders that are over in their shop while they wait here, each with the reason once."""
+    about = tuple(f"ended:{shop}:{order}:{why}" for order, why in over.items())
+    first = first_lines([f"- {order}: {why}" for order, why in over.items()], MOST_LISTED, "- and {more} more")
+    remedy = "What to do: nothing. What no run has begun is not bought any more, in whatever file it is."
+    subject = f"{shop}: {pluralize(len(over), 'order')} ended there, no longer bought"
+    return _covering(about, "ended", MessageKind.FAULTS, subject, *first, remedy)
+
+
 def of_parcels(
     stalled: Mapping[str, datetime], returned: Iterable[tuple[str, str]], held: Sequence[ReportLine], *, days: int
 ) -> list[Message]:

@@ -13,6 +13,9 @@ import pytest
 from pydantic import SecretStr
 
 from connectors import http
+from connectors.ledger.marks import Mark
+from connectors.ledger.plans import drop
+from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
@@ -24,6 +27,7 @@ from connectors.shops.shopify import Shopify
 from connectors.shops.woocommerce import WooCommerce
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
 from flows import exchange as flow
+from flows.batch.sorting import sort_requests
 from flows.notify.news import of_left_out
 from tests.clock import MovableClock
 from tests.connectors.test_shop_files import BOOK
@@ -203,22 +207,38 @@ async def test_one_shop_s_failure_keeps_no_other_from_being_read(
 
 
 @pytest.mark.parametrize(
-    ("name", "prefix", "over"),
-    [("shopify", "#", {"cancelledAt": "2026-01-02"}), ("woocommerce", "", {"status": "refunded"})],
+    ("name", "prefix", "over", "odd"),
+    [
+        ("shopify", "#", {"cancelledAt": "2026-01-02"}, {"displayFinancialStatus": 5}),
+        ("woocommerce", "", {"status": "refunded"}, {"line_items": [{"id": 1, "quantity": 1.5}]}),
+    ],
 )
 async def test_an_order_that_its_shop_ended_is_not_bought_any_more(
-    server: ShopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, prefix: str, over: dict[str, str]
+    server: ShopServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    prefix: str,
+    over: dict[str, Any],
+    odd: dict[str, Any],
 ) -> None:
-    """One that another shop of this kind may have, or that only waits no longer, stays."""
+    """Wherever its file lies. One that another shop of this kind may have, or that can't be shown, stays."""
     monkeypatch.setenv(f"SOURCING_{name.upper()}", SHOPS[name].get_secret_value())
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     server.orders |= {at: Order({"73": ("FERN-1", 1)}) for at in ("1003", "1004")}
-    server.standings["1003"] = over
+    server.standings |= {"1003": over, "1004": odd}
     shown, woo = server._waiting, server._woo_waiting
     monkeypatch.setattr(server, "_waiting", lambda ref: shown(ref) | ({"test": True} if ref > "1002" else {}))
     monkeypatch.setattr(server, "_woo_waiting", lambda: [one for one in woo() if one["id"] < 1003])
     settings, refs = SourcingSettings(), [f"{prefix}{at}" for at in ("1001", "1003", "1004", "9999")]
-    open_files = tmp_path / "inbox/open"
+    killed = iter([True])
+
+    def killed_once(*given: Any, **named: Any) -> Any:
+        if next(killed, False):
+            raise KeyboardInterrupt
+        return drop(*given, **named)
+
+    monkeypatch.setattr(flow, "drop", killed_once)
     with Ledger(settings.ledger_url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
         held = [planned(f"{name[0].upper()}-{ref.strip('#')}") for ref in refs]
         known = [
@@ -227,14 +247,26 @@ async def test_an_order_that_its_shop_ended_is_not_bought_any_more(
         ]
         ledger.start_batch("batch", "file.csv")
         ledger.put_plans(known, "batch")
-        write_requests(tmp_path, open_files, name, [order(ref) for ref in refs])
-        await flow.shop_orders.fn(str(tmp_path / "inbox"))
-        states = {
-            one.order_ref[2:]: one.state.value for one in ledger.each_order([one.request.order_ref for one in held])
-        }
-    assert states == {"1001": "planned", "1003": "cancelled", "1004": "planned", "9999": "planned"}
-    (file,) = open_files.glob("*.csv")
-    assert [one.shop_ref for one in read_request_file(file, book=BOOK).orders] == [refs[0], *refs[2:]]
+        with pytest.raises(KeyboardInterrupt):
+            await flow.shop_orders.fn(str(tmp_path / "inbox"))
+        assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {name: 1}
+        work = sort_requests(ledger, [one.request for one in known])
+        told = [one.subject for one in ledger.outbox.begin("ntfy")]
+    assert (work.over, len(work.to_plan)) == ([known[1].order_ref], 3)
+    assert told == [f"{name}: 1 order ended there, no longer bought"]
+
+
+async def test_orders_of_shops_are_not_read_into_a_ledger_that_was_moved(
+    server: ShopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCING_SHOPIFY", SHOPS["shopify"].get_secret_value())
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        row = {"name": Mark.MOVED, "at": datetime.now(UTC), "by": "Mei", "words": "was moved"}
+        with ledger.transaction() as connection:
+            connection.execute(marks.insert().values(row))
+    assert "Set SOURCING_LEDGER_URL to the new one" in str(await flow.shop_orders.fn(str(tmp_path / "inbox")))
+    assert not server.calls
 
 
 def test_an_order_that_is_left_out_is_told_once(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from connectors.ledger.plans import drop, put_rows
+from connectors.ledger.plans import THE_SHOP, drop, put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import orders
 from connectors.ledger.store import Ledger
@@ -39,6 +39,11 @@ def test_what_is_not_begun_is_closed_with_the_persons_words(ledger: Ledger) -> N
     assert {(one.state, one.reason, one.plan_hash) for one in closed.values()} == {(OrderState.CANCELLED, SAYS, None)}
     assert drop(ledger, ["A-1"], by="yu") == {}
     assert ledger.orders(["A-1"])["A-1"].reason == SAYS
+
+
+def test_what_its_shop_ended_names_no_run_that_plans_it_anew(ledger: Ledger) -> None:
+    drop(ledger, ["A-1"], by=THE_SHOP, note="it is cancelled")
+    assert ledger.orders(["A-1"])["A-1"].reason == "not wanted any more, says the shop: it is cancelled"
 
 
 def test_what_is_begun_stays_and_says_what_to_do(ledger: Ledger) -> None:
