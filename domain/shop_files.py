@@ -14,7 +14,7 @@ from pydantic import Field
 from domain.cells import BLANKS, value_text, with_formula
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
-from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU
+from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
 from domain.request_files import ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, WHOLE_FILE, Fault
 from domain.shop_tracking import Sheet, Strict
@@ -211,7 +211,7 @@ class ShopTable(RequestTable):
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
             self.fault(row, "order_ref", f"this would be called {order_ref}, as another order of the file is")
         made = {name: _value(cells, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
-        if cells.get(profile.shown("own_sku"), "") == "":
+        if cells.get(profile.shown("own_sku"), "") == "" and not _stays(made["own_sku"], cells):
             made["own_sku"] = line_name(_text(made["own_sku"]))
         own_sku = _text(made["own_sku"])
         first_row, before = self._kept.setdefault((order_ref, own_sku), (row, made))
@@ -305,6 +305,15 @@ def _value(cells: Mapping[str, object], source: Source) -> object:
     parts = source.join if isinstance(source, Joined) else source
     filled = [cell for part in parts if (cell := _value(cells, part)) != ""]
     return ", ".join(map(_text, filled)) if isinstance(source, Joined) else filled[0] if filled else ""
+
+
+def _stays(own_sku: object, cells: Mapping[str, object]) -> bool:
+    """Whether an own SKU is one cell as it was written, which the checks of a request file accept."""
+    try:
+        check_cell(OWN_SKU, read_cell(OWN_SKU, own_sku)[0])
+    except ValueError:
+        return False
+    return own_sku in cells.values()
 
 
 def line_name(text: str) -> str:

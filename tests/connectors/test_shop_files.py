@@ -240,6 +240,11 @@ def test_etsy(tmp_path: Path) -> None:
     (bought,) = read_so.values()
     assert bought[:3] == [("Linen scarf, Color:Red", 1), ("Linen scarf, Color:Blue", 2), ("Linen scarf", 1)]
     assert [one.partition("…")[2] for one, _ in bought[3:]] == [" a5117742", " 70270dea"]
+    titles = ["Linen  scarf", "Linen\u00a0scarf", "👩\u200d🍳 apron", "Two\nlines", "Hid\u200bden"]
+    bare = [red | {"Transaction ID": str(at), "Item Name": title} for at, title in enumerate(titles)]
+    bare = [one | {"Variations": ""} for one in bare]
+    (stay,) = lines(read(tmp_path, "titles.csv", text_of([*header, "Variations"], bare))).values()
+    assert [title for title, _ in stay] == [*titles[:3], "Two lines", "Hid den"]
     parsed = read(tmp_path, "EtsySoldOrderItems2026-7.csv", text_of(header, rows))
     assert lines(parsed) == {("ETSY-3100000001", "3100000001"): [("FERN-1", 1)]}
     assert (parsed.orders[0].receiver.country, parsed.orders[0].receiver.phone) == ("US", "")
