@@ -15,8 +15,8 @@ from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables.offers import OFFERS, offer_rows
 from connectors.snapshots.tables.table import Row
-from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.catalogue import ListedPage, Listing, Way
+from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
+from domain.catalogue import ListedPage, Listing, Way, pages_of
 from domain.marketplace import Marketplace
 from domain.offers import Filters, Hits, Offer
 from domain.reasons import Detail, Part, detail
@@ -50,13 +50,22 @@ async def list_offers(
     changed_only: bool,
     label: str,
 ) -> None:
-    """Read these pages of these sources and keep each as it comes. `changed_only` where a marketplace can filter."""
+    """Read these pages of these sources and keep each as it comes. `changed_only` where a marketplace can filter.
+
+    One that is refused behind what page 1 counts is kept as an empty one.
+    """
 
     async def one(page: tuple[Listing, int]) -> None:
         source, number = page
         since = _changed_since(resources, crawl, source) if changed_only else None
-        hits = await _page(resources, source, number, since)
-        listed = ListedPage(total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers))
+        try:
+            hits = await _page(resources, source, number, since)
+            listed = ListedPage(total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers))
+        except Refused:
+            first = (await asyncio.to_thread(crawl.pages, source, turn)).get(1)
+            if first is None or number <= pages_of(first.total, page_size=len(first.item_ids) or 1, limit=None):
+                raise
+            listed = ListedPage(total=first.total if first.total > len(first.item_ids) else 0, item_ids=())
         await asyncio.to_thread(crawl.keep_page, source, turn, number, listed)
 
     await gather_missing(resources, pages, one, read)
