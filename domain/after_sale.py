@@ -289,8 +289,11 @@ def all_came_back(back: Money, paid: Money) -> Reason:
 
 
 def is_for_all(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]) -> bool:
-    """Whether these refunds of an order, oldest first, were asked for all its goods: a smaller sum compensates."""
-    newest = {refund.part: refund for refund in refunds}.values()
+    """Whether these refunds of an order, oldest first, were asked for all its goods: a smaller sum compensates.
+
+    Those that were taken back, or never taken on, count no more.
+    """
+    newest = {one.part: one for one in refunds if one.state in FOLLOWED | {R.REFUNDED}}.values()
     asked = total_of([refund.asked for refund in newest])
     return {line_no for refund in newest for line_no in refund.lines} >= {*lines} and asked * LEAST_PART >= paid
 

@@ -118,6 +118,7 @@ async def estimate_unbooked(
     """The present cost of shipping begun orders, to be approved again. Those without an estimate are left out.
 
     So are those without an order that is known for theirs: nothing pays or ships them before a person says which it is.
+    So are unpaid ones that cost more by now than may be paid: a yes renews the approval of their plan, and no other.
 
     A yes given `beforehand` renews withdrawn approvals of paid orders alone, which no person took back, since it would
     pay the others without counting their goods; and raises none unless the approval limit counts freight.
@@ -144,13 +145,17 @@ async def estimate_unbooked(
     plans: list[PlannedOrder | None] = []
     for some in chunked(order_refs):
         orders = resources.ledger.each_order(some)
-        unbooked = [order for order in orders if order.order_id and order.shipment is None and order.lines]
+        unbooked = [one for one in orders if one.order_id and one.shipment is None and one.lines and not _rose(one)]
         unasked = needing_a_person(resources.ledger, some) if beforehand else ()
         waiting = [order for order in unbooked if (may_rise if order.plan_hash else order.order_ref not in unasked)]
         unsent = _unsent(resources, {order.order_ref: order for order in waiting})
         waiting = [order for order in waiting if order.shipped_order(unsent[order.order_ref]).lines]
         plans += await concurrently(waiting, one, at_once=resources.concurrency)
     return [plan for plan in plans if plan]
+
+
+def _rose(order: OrderRecord) -> bool:
+    return order.plan_hash is None and order.paid_minor is None and (order.total_minor or 0) > order.payable.minor
 
 
 def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:

@@ -67,8 +67,10 @@ async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish)
     """Ask for the refunds of a wish; answers their keys. A further try leaves out what this run has asked for.
 
     Where the seller refused an earlier refund of the same part, that one is modified. Raises `RefundFault` before
-    anything is sent.
+    anything is sent; where all is wanted back, the order's approval is withdrawn even so.
     """
+    if is_whole := not wish.lines and wish.amount is None:
+        await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await settle_open(resources, [order.order_ref])
     earlier = resources.ledger.refunds.of_orders([order.order_ref])
     asked = _asked_before(resources, earlier) if this_try().this > 1 else []
@@ -77,7 +79,7 @@ async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish)
         if refund.state is RefundState.ASKING:
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
     wanted = [*earlier, *(_modified(refund, request) for refund, request in prepared)]
-    if is_for_all(wanted, paid=order.paid, lines=[line.line_no for line in order.lines]):
+    if not is_whole and is_for_all(wanted, paid=order.paid, lines=[line.line_no for line in order.lines]):
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
     return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]

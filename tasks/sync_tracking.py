@@ -33,7 +33,6 @@ from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import this_try
 from tasks.pay import left_as, record_paid
 
-"""What came back of a closed order is known: less than all is the end of it too."""
 MOST_WORD = 64
 HOURLY_FOR = timedelta(days=7)
 """Held orders are read each hour for so long, then as parcels without news."""

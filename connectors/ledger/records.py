@@ -131,9 +131,12 @@ class OrderRecord:
 
     @property
     def knows_what_came_back(self) -> bool:
-        """Whether it is held, and how much of its money came back is known: so ends the question of a closed one."""
-        codes = (ReasonCode.ANSWERED, ReasonCode.REFUND_CAME_BACK)
-        return self.state is OrderState.HELD and bool(self.refunded_minor) and self.reason_code in codes
+        """Whether it is held, and a person said how much of its money came back: so ends the question of a closed one.
+
+        A part may have come back before it was closed, which says nothing of the rest.
+        """
+        is_answered = (self.state, self.reason_code) == (OrderState.HELD, ReasonCode.ANSWERED)
+        return is_answered and bool(self.refunded_minor)
 
     @cached_property
     def request(self) -> OrderRequest:

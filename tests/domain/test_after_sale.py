@@ -231,10 +231,12 @@ def test_how_an_order_is_cancelled(state: OrderState, way: CancelWay, *, ordered
 
 
 def test_what_was_asked_for_all_goods_is_told_from_a_compensation() -> None:
-    """Also line by line; of refunds of one part the newest counts, and whatever became of it."""
+    """Also line by line; of refunds of one part the newest counts, also a refused one, unless it was taken back."""
     first, second = (refund(RefundState.REFUSED, part=str(n), lines=(n,), goods_amount=Money(15)) for n in (1, 2))
     small = replace(first, goods_amount=Money(2), number=2)
     asked = [[first, second], [first], [refund(goods_amount=Money(14))], [refund(goods_amount=Money(15))]]
     answers = [is_for_all(ones, paid=Money(30), lines=[1, 2]) for ones in (*asked, [first, second, small], [])]
     assert answers == [True, False, False, True, True, False]
     assert not is_for_all([first, replace(second, goods_amount=Money(2)), small], paid=Money(30), lines=[1, 2])
+    for over in (RefundState.CLOSED, RefundState.DECLINED):
+        assert not is_for_all([replace(second, state=over), small], paid=Money(30), lines=[1, 2])

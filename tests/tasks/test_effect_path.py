@@ -206,7 +206,7 @@ async def test_a_yes_given_beforehand_raises_freight_only_where_the_approval_lim
 
 
 @pytest.mark.parametrize(
-    ("paid_fen", "demanded", "pays"), [(None, 120, "1.20 CNY"), (None, None, "1.00 CNY"), (100, 120, "")]
+    ("paid_fen", "demanded", "pays"), [(None, 90, "0.90 CNY"), (None, None, "1.00 CNY"), (100, 120, "")]
 )
 async def test_a_begun_order_without_an_approval_is_asked_about_with_what_is_left_to_pay(
     resources: Resources, monkeypatch: pytest.MonkeyPatch, paid_fen: int | None, demanded: int | None, pays: str
@@ -221,6 +221,20 @@ async def test_a_begun_order_without_an_approval_is_asked_about_with_what_is_lef
     [asked] = await estimate_unbooked(resources, ["A-1"])
     assert (approved.is_withdrawn, approved.is_unpaid, asked.is_withdrawn) == (False, False, True)
     assert (str(asked.total) if asked.is_unpaid else "") == pays
+
+
+async def test_what_costs_more_than_may_be_paid_is_in_no_question(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A yes renews the approval of its plan, and so pays no more than that."""
+
+    async def estimated(_: Resources, plan: PlannedOrder, currency: str | None) -> PlannedOrder:
+        return replace(plan, freight_service=FREIGHT)
+
+    monkeypatch.setattr(book_shipment, "with_freight", estimated)
+    at(resources, total_minor=101)
+    take_back(resources.ledger, ["A-1"])
+    assert await estimate_unbooked(resources, ["A-1"]) == []
 
 
 async def test_freight_of_an_order_that_a_person_has_yet_to_name_is_not_asked_about(resources: Resources) -> None:
@@ -246,6 +260,17 @@ async def test_what_came_back_of_a_closed_order_is_not_asked_for_again_by_a_run(
     resources.ledger.change([replace(now(resources).stays(told), writes=OrderUpdate.refunded(amount_minor=60))])
     assert await still_to_book(resources, {"A-1": now(resources)}) == {}
     assert (now(resources).state, now(resources).why) == (OrderState.HELD, told)
+
+
+async def test_a_part_that_came_back_before_the_order_was_closed_is_no_answer_about_the_rest(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """It was held for another cause then: a person is asked about the money that closing left."""
+    order, note = paid(resources), because(ReasonCode.REFUND_CAME_BACK, refunded=Money(40), what="refund of 0.40 CNY")
+    resources.ledger.change([replace(order.held(note), writes=OrderUpdate.refunded(amount_minor=40))])
+    channel.show("77", ServiceStatus.CLOSED, close_reason="sold out")
+    assert await still_to_book(resources, {"A-1": now(resources)}) == {}
+    assert now(resources).reason_code is ReasonCode.PAID_AND_CLOSED
 
 
 async def test_an_order_that_shows_a_shipment_is_not_booked_again(resources: Resources, channel: FakeChannel) -> None:

@@ -11,14 +11,16 @@ from unittest.mock import Mock
 
 import pytest
 
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import Ability, RefundRequest, Target
-from connectors.xportcn.errors import Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import Refused, ServiceAway, Unanswered, XportcnError
 from domain.after_sale import (
     NOTHING,
+    NothingToAsk,
     RefundEvent,
     RefundFault,
     RefundKind,
@@ -135,6 +137,24 @@ async def test_lines_that_are_over_keep_no_other_from_being_asked_back(
     for wish in (replace(WISH, lines=(1,)), WISH):
         with pytest.raises(RefundFault, match=r"takes no such refund|is under way already"):
             await ask_refund.fn(resources, order(resources), wish)
+
+
+@pytest.mark.parametrize("failure", [NothingToAsk("no such refund now"), ServiceAway("away")])
+async def test_what_can_t_be_asked_back_now_is_not_booked_all_the_same(
+    resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """All its money is wanted back: an approval of before books it no more."""
+
+    async def options(*_: object) -> tuple[RefundOption, ...]:
+        raise failure
+
+    monkeypatch.setattr(service, "options", options)
+    paid_order(resources)
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    for amount, stands in ((Money(100), "hash"), (None, None)):
+        with pytest.raises(type(failure)):
+            await ask_refund.fn(resources, order(resources), replace(WISH, amount=amount))
+        assert order(resources).plan_hash == stands
 
 
 def order(resources: Resources) -> OrderRecord:
