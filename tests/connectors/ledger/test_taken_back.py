@@ -1,0 +1,58 @@
+"""What a person took back under an earlier program goes on after a person's yes alone, as what is taken back now."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, text
+
+from connectors.ledger.plans import needing_a_person, put_rows
+from connectors.ledger.schema import moves, orders, refunds
+from connectors.ledger.store import Ledger
+from domain.effects import Action
+from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.test_forgetting import ledger
+from tests.history import all_orders
+
+__all__ = ["ledger"]
+
+
+def paid(order_ref: str, **columns: Any) -> dict[str, Any]:
+    return plan(order_ref, **{"state": "paid", "order_id": order_ref, "paid_minor": 100, **columns})
+
+
+def asked_back(order_ref: str, part: str, amount: int, at: datetime) -> dict[str, Any]:
+    now = {"recorded_at": at, "updated_at": at}
+    texts = {"kind": "refund", "state": "refused", "currency": "CNY", "order_id": order_ref, "refund_id": part}
+    amounts = {"asked_minor": amount, "approved_minor": 0, "refunded_minor": 0, "number": 1, "refund": {}}
+    return {"key": f"{order_ref}:{part}.1", "order_ref": order_ref, "part": part, **texts, **amounts, **now}
+
+
+def test_what_an_earlier_program_was_to_take_back_waits_for_a_yes(ledger: Ledger) -> None:
+    """A cancelling, and refunds of half the money or more, by lines too. What is over, or booked, stays as it is."""
+    to_cancel = [
+        plan("unpaid", state="ordered", order_id="1"),
+        plan("declined", state="held", order_id="2", plan_hash=None, paid_minor=100),
+        plan("closed", state="cancelled", order_id="3"),
+        paid("booked", shipment_order_id="4", state="booked"),
+    ]
+    put_rows(ledger, [*to_cancel, paid("fine"), paid("all"), paid("lines"), paid("compensated")])
+    cancelling = intents(*(row["order_ref"] for row in to_cancel), action=Action.CANCEL)
+    ledger.claim(cancelling, lease=timedelta(seconds=60))
+    asked = (("all", "all", 100), ("lines", "1", 40), ("lines", "2", 20), ("compensated", "all", 5))
+    with ledger.transaction() as connection:
+        connection.execute(insert(refunds), [asked_back(*one, ledger.clock()) for one in asked])
+        connection.execute(text("DELETE FROM moves"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0023'"))
+    with Ledger(ledger.url, clock=ledger.clock, owner="later") as later:
+        stands = select(orders.c.order_ref).where(orders.c.plan_hash.is_not(None))
+        assert {row["order_ref"] for row in later.rows(stands)} == {"closed", "booked", "fine", "compensated"}
+        assert needing_a_person(later, all_orders(later)) == {"unpaid", "declined", "all", "lines"}
+        told = later.rows(select(moves.c.order_ref, moves.c.new_state, moves.c.reason_code).order_by(moves.c.order_ref))
+        assert [tuple(row.values()) for row in told] == [
+            ("all", "paid", "wanted_back"),
+            ("declined", "held", "wanted_back"),
+            ("lines", "paid", "wanted_back"),
+            ("unpaid", "ordered", "wanted_back"),
+        ]
