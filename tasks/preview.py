@@ -54,7 +54,7 @@ def not_looked_up(why: Detail) -> Reason:
 
 NOT_ASKED = postponed(not_looked_up(detail(Part.SERVICE_AWAY)))
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("sourcing")
 
 
 @task(task_run_name="preview {label}", **RETRYING)
