@@ -20,8 +20,7 @@ ORDER_REF = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}")
 PADDED = re.compile(r"0*(\d+)(.*)", re.ASCII)
 MOST_PADDED = 20
 OF_MONTH = re.compile(r"(\d{1,4}|[A-Za-z]{3,4}\.?)-(\d{1,4}|[A-Za-z]{3,4}\.?)(-[A-Za-z].*|)", re.ASCII)
-YEAR_FIRST = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d?)-(?P<day>\d\d?)(?P<rest>-[A-Za-z].*|)", re.ASCII)
-DAY_FIRST = re.compile(r"(?P<day>\d\d?)([-.])(?P<month>\d\d?)\2(?P<year>\d\d|\d{4})(?P<rest>-[A-Za-z].*|)", re.ASCII)
+FULL_DATE = re.compile(r"(\d\d?|\d{4})([-.])(\d\d?)\2(\d\d?|\d{4})(-[A-Za-z].*|)", re.ASCII)
 # As spreadsheets write them in English, German, Spanish, French, Italian, Dutch and Portuguese.
 MONTHS = (
     *("jan janv ene gen", "feb fev", "mar mars mrt mrz", "apr abr avr", "may mai mei mag", "jun juin giu"),
@@ -81,36 +80,31 @@ def respelled(order_ref: str) -> set[str]:
     if number := PADDED.fullmatch(order_ref):
         found = {number[1].zfill(width) + number[2] for width in range(len(number[1]), MOST_PADDED + 1)}
     if date := OF_MONTH.fullmatch(order_ref):
-        for month, other in ((date[1], date[2]), (date[2], date[1])):
-            if other.isdecimal():
-                found |= {one + date[3] for one in _of_month(month, int(other))}
-    if full := YEAR_FIRST.fullmatch(order_ref) or DAY_FIRST.fullmatch(order_ref):
-        days, months = (_numbers(int(full[one])) for one in ("day", "month"))
-        short, year = sorted(_years(int(full["year"])), key=len)
-        for day, month in product(days, months):
-            written = f"{year}-{month}-{day}", *(sep.join((day, month, one)) for sep in "-." for one in (short, year))
-            found |= {one + full["rest"] for one in written}
+        of_month = [*_of_month(date[1], date[2]), *_of_month(date[2], date[1])]
+        found |= {one + date[3] for one in of_month}
+    if date := FULL_DATE.fullmatch(order_ref):
+        ends = sorted((date[1], date[4]), key=len)  # of two short ones the day is first
+        for day, month, year in product(*map(_written, (ends[0], date[3], ends[1]))):
+            dates = [f"{day}-{month}-{year}", f"{day}.{month}.{year}", f"{year}-{month}-{day}"]
+            found |= {one + date[5] for one in dates[: 3 if len(year) == 4 else 2]}
     return found - {order_ref}
 
 
-def _of_month(text: str, number: int) -> Iterator[str]:
+def _of_month(text: str, other: str) -> Iterator[str]:
     """A day, or a year, of a month: for its number with its name in each language, for its name with both."""
-    name = text.lower().rstrip(".")
     for at, names in enumerate(MONTHS, start=1):
-        if text in _numbers(at) or name in names.split():
+        name = text.lower().rstrip(".")
+        if other.isdecimal() and (text.lstrip("0") == str(at) or name in names.split()):
             plain = names.split() if text.isdecimal() else [name]
             months = {written for one in plain for written in (one, one.title(), one.upper(), f"{one}.")}
-            months |= set() if text.isdecimal() else _numbers(at)
-            for month, other in product(months, _numbers(number) | _years(number)):
-                yield from (f"{month}-{other}", f"{other}-{month}")
+            for pair in product(months if text.isdecimal() else months | _written(str(at)), _written(other)):
+                yield from ("-".join(pair), "-".join(pair[::-1]))
 
 
-def _numbers(number: int) -> set[str]:
-    return {str(number), f"{number:02}"}
-
-
-def _years(number: int) -> set[str]:
-    return {f"{number % 100:02}", f"20{number % 100:02}"}
+def _written(digits: str) -> set[str]:
+    """A day, month or year with and without its zero, and the short and the long year."""
+    number = int(digits)
+    return {str(number), f"{number:02}", f"{number % 100:02}", f"20{number % 100:02}"}
 
 
 def _marketplace(text: str) -> str:

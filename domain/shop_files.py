@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -18,7 +19,7 @@ from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU, check_cell, read
 from domain.request_files import ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, WHOLE_FILE, Fault
 from domain.shop_tracking import Sheet, Strict
-from domain.wording import pluralize
+from domain.wording import pluralize, shorten
 
 MOST_NAMED = 8
 AS_TEXT = re.compile(r"^'(?=[0-9+=@(-])")
@@ -116,8 +117,8 @@ class Profile(Strict):
         """What keeps a header that resembles this export from being one."""
         missing = [name for name in self.header if name not in self.named(header)]
         return (
-            f"this resembles {self.title}, and lacks {_listed(missing)}: export it with all columns, and in English; "
-            "or write a profile for it (docs/shops.md)"
+            f"this resembles {self.title}, and lacks {shorten(missing, MOST_NAMED)}: export it with all columns, and "
+            "in English; or write a profile for it (docs/shops.md)"
         )
 
     def ref_of(self, shop_ref: str) -> str:
@@ -211,8 +212,8 @@ class ShopTable(RequestTable):
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
             self.fault(row, "order_ref", f"this would be called {order_ref}, as another order of the file is")
         made = {name: _value(cells, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
-        if cells.get(profile.shown("own_sku"), "") == "" and not _stays(made["own_sku"], cells):
-            made["own_sku"] = line_name(_text(made["own_sku"]))
+        if cells.get(profile.shown("own_sku"), "") == "":
+            made["own_sku"] = line_name(_text(made["own_sku"]), cells.values())
         own_sku = _text(made["own_sku"])
         first_row, before = self._kept.setdefault((order_ref, own_sku), (row, made))
         if (pieces := _text(made["quantity"])).isdecimal():
@@ -246,7 +247,7 @@ class ShopTable(RequestTable):
                 super().lack(found)
             return
         if self._left:
-            why = _listed([f"{count:,} with {why}" for why, count in self._left.most_common()])
+            why = shorten([f"{count:,} with {why}" for why, count in self._left.most_common()], MOST_NAMED)
             left = pluralize(sum(self._left.values()), "line")
             self.warn(WHOLE_FILE, "", f"of this {self._profile.title} {left} must not be bought: {why}")
         if not self._kept:
@@ -307,17 +308,14 @@ def _value(cells: Mapping[str, object], source: Source) -> object:
     return ", ".join(map(_text, filled)) if isinstance(source, Joined) else filled[0] if filled else ""
 
 
-def _stays(own_sku: object, cells: Mapping[str, object]) -> bool:
-    """Whether an own SKU is one cell as it was written, which the checks of a request file accept."""
-    try:
-        check_cell(OWN_SKU, read_cell(OWN_SKU, own_sku)[0])
-    except ValueError:
-        return False
-    return own_sku in cells.values()
+def line_name(text: str, cells: Container[object]) -> str:
+    """What stands for a SKU: one of the cells as it was written, where it can be an own SKU.
 
-
-def line_name(text: str) -> str:
-    """A title with its variant as an own SKU: one line, and where it is too long a hash in place of its end."""
+    Else, and for a title with its variant, one line, and where it is too long a hash in place of its end.
+    """
+    with suppress(ValueError):
+        if check_cell(OWN_SKU, read_cell(OWN_SKU, text)[0]) and text in cells:
+            return text
     plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     cut = f"… {hashlib.sha256(plain.encode(errors='replace')).hexdigest()[:8]}"
     return plain if len(plain) <= OWN_SKU.most else plain[: OWN_SKU.most - len(cut)] + cut
@@ -329,7 +327,3 @@ def _names(source: Source) -> Iterator[str]:
     else:
         for part in source.join if isinstance(source, Joined) else source:
             yield from _names(part)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")

@@ -24,6 +24,7 @@ from domain.request_cells import respelled
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import REACHED_BOOKED, OrderState
 from domain.witnessed import words_of
+from domain.wording import shorten
 from tasks.engine.gathering import not_read
 from tasks.engine.resources import Resources
 
@@ -71,11 +72,9 @@ async def _check(
 def _newest(resources: Resources, marketplace: Marketplace) -> list[Control]:
     """The newest orders there that the ledger knows, those first that every list shows by now."""
     now = resources.clock()
-    found: dict[str, Control] = {}
-    for until in (now - LISTS_BEHIND, now + CLOCK_AHEAD):
-        for control in newest_until(resources.ledger, marketplace, until):
-            found.setdefault(control.order_id, control)
-    return list(found.values())
+    times = now - LISTS_BEHIND, now + CLOCK_AHEAD
+    found = [one for until in times for one in newest_until(resources.ledger, marketplace, until)]
+    return list({control.order_id: control for control in found}.values())
 
 
 def _known_by_name(reading: Reading) -> dict[str, Reason]:
@@ -179,8 +178,7 @@ def words_of_forgotten(order_refs: Sequence[str]) -> list[str]:
     """The warning about a file with receivers that were erased; empty where it has none."""
     if not order_refs:
         return []
-    listed = ", ".join(order_refs[:MOST_LISTED]) + (", …" if len(order_refs) > MOST_LISTED else "")
     return [
-        f"it still has the data of receivers who were forgotten ({listed}): nothing is bought for them; take their "
-        "lines out of it"
+        f"it still has the data of receivers who were forgotten ({shorten(order_refs, MOST_LISTED)}): nothing is "
+        "bought for them; take their lines out of it"
     ]
