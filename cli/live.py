@@ -59,15 +59,11 @@ def list_endpoints(*, everything: bool, as_json: bool) -> int:
 
 
 def _operation_entry(operation: Operation) -> dict[str, object]:
-    return {
-        "nav": operation.nav,
-        "group": operation.group,
-        "title": operation.title,
-        "method": operation.method,
-        "path": operation.path,
-        "provenance": str(operation.provenance),
-        "effect": operation.effect,
-    }
+    return _named(operation) | {"provenance": str(operation.provenance), "effect": operation.effect}
+
+
+def _named(operation: Operation) -> dict[str, object]:
+    return {name: getattr(operation, name) for name in ("nav", "group", "title", "method", "path")}
 
 
 VALUE_COLOURS = {Verdict.OPEN: "yellow", Verdict.CONTRADICTED: "red"}
@@ -170,13 +166,8 @@ def _counts(findings: Sequence[Checked]) -> dict[str, int]:
 
 
 def _entry(checked: Checked) -> dict[str, Any]:
-    operation, comparison = checked.operation, checked.comparison
-    return {
-        "nav": operation.nav,
-        "group": operation.group,
-        "title": operation.title,
-        "method": operation.method,
-        "path": operation.path,
+    comparison = checked.comparison
+    return _named(checked.operation) | {
         "overridden": checked.overridden,
         "outcome": str(checked.verdict),
         "differences": [asdict(difference) for difference in comparison.differences],

@@ -176,18 +176,19 @@ def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence
     asked = [command for question in questions for command in question.commands]
     asked += [f"sourcing confirm {order.marketplace}"] if order.reason_code is ReasonCode.NO_REFERENCE_YET else []
     again, advice = _again(order, source, in_cart=any(effect.action is Action.CART for effect in effects))
-    return ToDo(
-        order_ref=order.order_ref,
-        batch_id=order.batch_id,
-        marketplace=order.marketplace,
-        state=order.state,
-        since=order.updated_at,
+    return _of(
+        order,
         **explained(order.why) | {"reason": _reason(order, questions)},
         commands=[*([again] if again else []), *asked],
         advice=advice,
         file=source if again and _is_path(source) else "",
         is_pasted=advice == PASTE,
     )
+
+
+def _of(order: OrderRecord, **told: Any) -> ToDo:
+    ref, batch, since = order.order_ref, order.batch_id, order.updated_at
+    return ToDo(order_ref=ref, batch_id=batch, marketplace=order.marketplace, state=order.state, since=since, **told)
 
 
 def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
@@ -231,12 +232,8 @@ def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]
 
 
 def _of_refund(order: OrderRecord, refund: Refund) -> ToDo:
-    return ToDo(
-        order_ref=order.order_ref,
-        batch_id=order.batch_id,
-        marketplace=order.marketplace,
-        state=order.state,
-        since=order.updated_at,
+    return _of(
+        order,
         **explained(standing(refund)),
         commands=[REFUND_REMEDIES[refund.state].format(order.order_ref)],
     )

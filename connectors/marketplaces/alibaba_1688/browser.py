@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.alibaba_1688 import reading
@@ -39,21 +40,15 @@ DIRECTIONS = {Sort.PRICE_UP: "asc", Sort.PRICE_DOWN: "desc"}
 
 def keyword_request(words: str, filters: Filters, *, sort: str | None = None) -> alibaba_product.SearchRequest:
     """A query by words, by category, or both."""
-    return alibaba_product.SearchRequest(
-        keyword=words,
-        begin_page=filters.page,
-        page_size=filters.page_size,
-        sort=sort or price_sort(filters),
-        price_start=yuan(filters.min_price),
-        price_end=yuan(filters.max_price),
-        category_id=filters.category_id or None,
-    )
+    return alibaba_product.SearchRequest(keyword=words, category_id=filters.category_id or None, **paged(filters, sort))
 
 
-def price_sort(filters: Filters) -> str | None:
-    """The sorting by price in the service's form; None for its own ranking."""
-    direction = DIRECTIONS.get(filters.sort)
-    return json.dumps({"price": direction}) if direction else None
+def paged(filters: Filters, sort: str | None = None) -> dict[str, Any]:
+    """Page, sorting and bounds of the price in the service's form; by its own ranking unless asked otherwise."""
+    if direction := DIRECTIONS.get(filters.sort):
+        sort = sort or json.dumps({"price": direction})
+    prices = {"price_start": yuan(filters.min_price), "price_end": yuan(filters.max_price)}
+    return {"begin_page": filters.page, "page_size": filters.page_size, "sort": sort, **prices}
 
 
 def yuan(price: Money | None) -> str | None:
@@ -106,25 +101,14 @@ class Alibaba1688Browser(AlibabaBrowser):
         request = alibaba_product.ImageSearchRequest(
             image_base64=image.base64,
             image_address=image.url,
-            begin_page=filters.page,
-            page_size=filters.page_size,
-            sort=price_sort(filters),
-            price_start=yuan(filters.min_price),
-            price_end=yuan(filters.max_price),
             category_id=filters.category_id or None,
+            **paged(filters),
         )
         return hits(self.marketplace, await self._client.read(alibaba_product.IMAGE_SEARCH, request))
 
     async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "a shop's offers", filters, offers="sort price")
-        request = alibaba_product.ShopSearchRequest(
-            seller_open_id=shop_id,
-            begin_page=filters.page,
-            page_size=filters.page_size,
-            sort=price_sort(filters),
-            price_start=yuan(filters.min_price),
-            price_end=yuan(filters.max_price),
-        )
+        request = alibaba_product.ShopSearchRequest(seller_open_id=shop_id, **paged(filters))
         return hits(self.marketplace, await self._client.read(alibaba_product.SHOP_SEARCH, request))
 
 

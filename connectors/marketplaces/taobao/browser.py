@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.marketplaces.browsing import Browser, Image, refuse_filters
@@ -29,28 +30,13 @@ class TaobaoBrowser(Browser):
 
     async def by_words(self, words: str, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "words", filters, offers="sort price")
-        request = taobao_product.SearchRequest(
-            keyword=words,
-            page_no=filters.page,
-            page_size=filters.page_size,
-            price_start=filters.min_price,
-            price_end=filters.max_price,
-            sort=SORTS[filters.sort],
-        )
+        request = taobao_product.SearchRequest(keyword=words, **_paged(filters))
         page = await self._client.read(taobao_product.SEARCH, request)
         return _hits(page)
 
     async def by_image(self, image: Image, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "images", filters, offers="sort price")
-        request = taobao_product.ImageSearchRequest(
-            image_base64=image.base64,
-            image_url=image.url,
-            page_no=filters.page,
-            page_size=filters.page_size,
-            price_start=filters.min_price,
-            price_end=filters.max_price,
-            sort=SORTS[filters.sort],
-        )
+        request = taobao_product.ImageSearchRequest(image_base64=image.base64, image_url=image.url, **_paged(filters))
         page = await self._client.read(taobao_product.IMAGE_SEARCH, request)
         return _hits(page)
 
@@ -108,6 +94,11 @@ class TaobaoBrowser(Browser):
         )
         page = await self._client.read(taobao_product.SPU_PAGE, request)
         return Hits(total=page.total_records, offers=tuple(_listed_offer(spu) for spu in page.data))
+
+
+def _paged(filters: Filters) -> dict[str, Any]:
+    paged = {"page_no": filters.page, "page_size": filters.page_size, "sort": SORTS[filters.sort]}
+    return paged | {"price_start": filters.min_price, "price_end": filters.max_price}
 
 
 def _is_ours(url: str) -> bool:
