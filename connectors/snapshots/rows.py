@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 MAX_INT64 = 2**63 - 1
-ROW_GROUP = 2_000
 RECORDS_AT_ONCE = 10_000
 MOST_IN_GROUP = 10_000
 """A reader of one key reads a group a file: files are sorted by key."""
@@ -134,7 +133,7 @@ def each_record(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 class Growing:
-    """A file that is written in groups of at least `ROW_GROUP` rows; `rows` counts them."""
+    """A file that is written in groups of `MOST_IN_GROUP` rows, whatever parts it is given; `rows` counts them."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.rows = 0
@@ -153,9 +152,11 @@ class Growing:
 
     def take(self, table: pa.Table) -> None:
         self._waiting.append(table)
-        if sum(part.num_rows for part in self._waiting) >= ROW_GROUP:
-            self.write(pa.concat_tables(self._waiting).combine_chunks())
-            self._waiting = []
+        if sum(part.num_rows for part in self._waiting) >= MOST_IN_GROUP:
+            rows = pa.concat_tables(self._waiting).combine_chunks()
+            whole = rows.num_rows - rows.num_rows % MOST_IN_GROUP
+            self.write(rows[:whole])
+            self._waiting = [rows[whole:]]
 
     def write(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=MOST_IN_GROUP)

@@ -35,11 +35,9 @@ ASKED = (
 
 
 @pytest.fixture
-def ledger(sourcing: Sourcing, tmp_path: Path) -> Ledger:
+def ledger(sourcing: Sourcing, empty_ledger: Path) -> Ledger:
     """A-1 is paid, and nobody has looked."""
-    assert sourcing("status").exit_code == 0
-    path = tmp_path / "data" / "ledger.db"
-    ledger = Ledger(f"sqlite:///{path}", clock=MovableClock(), owner="run", asks_first=True)
+    ledger = Ledger(f"sqlite:///{empty_ledger}", clock=MovableClock(), owner="run", asks_first=True)
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1", lines=[to_json(LINE)], order_id="77"), plan("A-2")])
     for action, state in ((Action.CREATE, OrderState.ORDERED), (Action.PAY, OrderState.PAYMENT_PENDING)):

@@ -35,10 +35,8 @@ REASONS: dict[str, tuple[Reason, str]] = {
 
 
 @pytest.fixture(autouse=True)
-def held(sourcing: Sourcing, tmp_path: Path) -> None:
-    assert sourcing("status").exit_code == 0  # makes the ledger
-    (file,) = tmp_path.rglob("ledger.db")
-    with Ledger(f"sqlite:///{file}", clock=lambda: datetime.now(UTC), owner="me") as ledger:
+def held(empty_ledger: Path) -> None:
+    with Ledger(f"sqlite:///{empty_ledger}", clock=lambda: datetime.now(UTC), owner="me") as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan(ref) for ref in REASONS])
         changes = [OrderChange(order_ref=ref, state=OrderState.HELD, why=why) for ref, (why, _) in REASONS.items()]
