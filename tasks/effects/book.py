@@ -30,9 +30,10 @@ LONGEST_HASH = 64
 
 
 def booking_hash(chosen: ChosenFreight) -> str:
-    """Render, service and price of a booking, as its request hash keeps them."""
+    """Render, service, price and left out lines of a booking, as its request hash keeps them."""
     service = chosen.service
-    return f"{chosen.quote.render_id}/{service.service_id}/{service.price.minor}"[:LONGEST_HASH]
+    without = "".join(f"-{line_no}" for line_no in sorted(chosen.unsent))
+    return f"{chosen.quote.render_id}/{service.service_id}/{service.price.minor}{without}"[:LONGEST_HASH]
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Book(EffectKind):
             return again
         self.resources.leave(claim)  # noted as sent: the first one may be there
         raise Unanswered(
-            "nothing was sent: freight has another service or price now than the first booking"
+            "nothing was sent: freight has another service, price or goods now than the first booking"
             if way == RENDER_REFUSED
             else "nothing was sent, since XPORTCN_BOOKING_REPEATED says no longer that a second is refused"
         )

@@ -72,19 +72,20 @@ class Scene:
         for run in self.runs:
             run.client.settings = XportcnSettings.model_validate({"booking_repeated": is_so})
 
-    async def books(self, render_id: str, run: int = 0, *services: FreightService) -> None:
-        """Book the first of these services."""
+    async def books(self, render_id: str, run: int = 0, *services: FreightService, unsent: Sequence[int] = ()) -> None:
+        """Book the first of these services, without the `unsent` lines."""
         order, services = now(self.runs[run]), services or (FREIGHT,)
         if order.state is OrderState.PAID:
             quote = FreightQuote(render_id=render_id, services=services)
-            chosen = {"A-1": ChosenFreight(quote=quote, service=services[0], read_at=self.clock())}
+            lines = frozenset(unsent)
+            chosen = {"A-1": ChosenFreight(quote=quote, service=services[0], read_at=self.clock(), unsent=lines)}
             await book_shipments.fn(self.runs[run], step_of({"A-1": order}), chosen, label="1 of 1")
 
-    async def night(self, render_id: str, *services: FreightService) -> None:
+    async def night(self, render_id: str, *services: FreightService, unsent: Sequence[int] = ()) -> None:
         """A run of another process, when nothing can arrive any more."""
         self.clock.advance(10_000)
         await settle_open(self.runs[1], ["A-1"])
-        await self.books(render_id, 1, *services)
+        await self.books(render_id, 1, *services, unsent=unsent)
 
     @property
     def end(self) -> tuple[str, str, list[str]]:
@@ -138,6 +139,21 @@ async def test_another_service_of_a_new_render_is_not_booked_under_the_first(
     await scene.night("r-2", *offered)
     assert [one.service_id for one in scene.warehouse.services] == sent
     assert scene.end[:2] == (("booked", "done") if len(sent) == 2 else ("unknown", "unknown"))
+
+
+@pytest.mark.parametrize(
+    ("is_so", "before", "sent"),
+    [("render_refused", (), 1), ("render_refused", (2,), 2), ("order_refused", (), 2)],
+)
+async def test_other_lines_are_not_booked_under_the_first_render(
+    scene: Scene, is_so: str, before: Sequence[int], sent: int
+) -> None:
+    """One came back since: the first booking, if it arrived, has it, at a price that is the same by a flat tariff."""
+    scene.said(is_so)
+    scene.warehouse.answers = [LOST, SHIPMENT]
+    await scene.books("r-1", unsent=before)
+    await scene.night("r-2", unsent=(2,))
+    assert len(scene.warehouse.renders) == sent
 
 
 @pytest.mark.parametrize("is_so", ["unknown", "booked"])
