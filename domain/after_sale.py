@@ -19,6 +19,8 @@ VOUCHER_LIMIT = 1_048_576
 MOST_VOUCHERS = 5
 LONGEST_DESCRIPTION = 150
 NOTHING = Money(0)
+NEARLY_ALL = 90
+"""Percent of what was paid for a line. Less than that compensates, or is for some of its pieces: the others travel."""
 
 
 class RefundKind(StrEnum):
@@ -298,20 +300,35 @@ def is_for_all(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]
     return {line_no for refund in newest for line_no in refund.lines} >= {*lines} and asked * LEAST_PART >= paid
 
 
-def unsent_lines(refunds: Sequence[Refund], lines: Collection[OrderLine]) -> set[int]:
-    """The lines that came back, or most of whose money did, before the order was delivered.
+def _paid_for(some: Collection[int], lines: Collection[OrderLine], paid: Money) -> Money:
+    """What was paid for the goods of some lines: their part of it, without postage."""
+    worth = {line.line_no: line.unit_price.minor * line.quantity for line in lines}
+    of_all, part = sum(worth.values()), sum(worth[line_no] for line_no in some)
+    return Money(part * min(paid.minor or of_all, of_all) // max(of_all, 1), paid.currency)
 
-    Money for all of them is for goods that travel on, and a smaller sum compensates.
+
+def _is_all(back: Money, of: Money) -> bool:
+    return back * 100 >= of * NEARLY_ALL
+
+
+def unsent_lines(refunds: Sequence[Refund], lines: Collection[OrderLine], paid: Money) -> set[int]:
+    """The lines that were returned, or nearly all of whose money came back, before the order was delivered.
+
+    Money for all of them is for goods that travel on, and a smaller sum compensates, or is for some of the pieces.
     """
     ended = [one for one in refunds if one.state is R.REFUNDED and one.state_before is not OrderState.DELIVERED]
-    worth = {line.line_no: line.unit_price * line.quantity for line in lines}
     found = set[int]()
     for refund in ended:
         back = total_of([one.refunded for one in ended if one.lines == refund.lines])
-        goods = total_of([worth[line_no] for line_no in refund.lines])
-        is_most = back * LEAST_PART >= goods or refund.kind is RefundKind.RETURN
-        found |= {*refund.lines} if is_most and not worth.keys() <= {*refund.lines} else set()
+        is_gone = refund.kind is RefundKind.RETURN or _is_all(back, _paid_for(refund.lines, lines, paid))
+        found |= {*refund.lines} if is_gone and len(refund.lines) < len(lines) else set()
     return found
+
+
+def leaves_open(refund: Refund, lines: Collection[OrderLine], paid: Money) -> bool:
+    """Whether what it was asked for leaves open if the goods travel: most of their price, and not nearly all."""
+    price = _paid_for(refund.lines, lines, paid)
+    return refund.asked * LEAST_PART >= price and not _is_all(refund.asked, price)
 
 
 def after_refunding(before: OrderState) -> OrderState:

@@ -353,8 +353,8 @@ class ReasonCode(StrEnum):
     FREIGHT_STAYS_BOOKED = "freight_stays_booked", other("its freight is booked, which only the warehouse can cancel: "
         "ask it to")
     NOT_CANCELLED = "not_cancelled", other("it is not cancelled")
-    WANTED_BACK = "wanted_back", note("a person wants it cancelled, or all its money back: only a run that asks goes "
-        "on with it")
+    WANTED_BACK = "wanted_back", note("a person wants it cancelled, or most of its money back: only a run that asks "
+        "goes on with it")
     EFFECT_NOT_DONE = "effect_not_done", other("{key} is {status}[: {why}]")
     NO_REFUND_NOW = "no_refund_now", other("the marketplace takes no such refund now")
     RECEIPT_NOT_CONFIRMED = "receipt_not_confirmed", other("its receipt is not confirmed: {failure}")

@@ -15,7 +15,7 @@ from connectors.ledger.plans import needing_a_person
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.marketplaces.freight import render
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.after_sale import all_came_back, unsent_lines
+from domain.after_sale import all_came_back
 from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.money import Money
@@ -55,7 +55,7 @@ async def _each(resources: Resources, step: Step, orders: Orders, chosen: Partia
     async with resources.slots.one():
         read_at, ready = resources.clock(), await still_to_book(resources, orders)
 
-    unsent = _unsent(resources, ready)
+    unsent = resources.ledger.refunds.unsent(ready)
 
     async def one(ref: str) -> None:
         answer = await _render(resources, ready[ref], read_at, unsent[ref])
@@ -66,15 +66,6 @@ async def _each(resources: Resources, step: Step, orders: Orders, chosen: Partia
         step.through(ref)
 
     await gather_missing(resources, ready, one, PartialResults())
-
-
-def _unsent(resources: Resources, orders: Orders) -> dict[str, frozenset[int]]:
-    """The lines of each order whose goods never arrive at the warehouse."""
-    refunds = resources.ledger.refunds.of_orders(orders)
-    return {
-        ref: frozenset(unsent_lines([one for one in refunds if one.order_ref == ref], order.lines))
-        for ref, order in orders.items()
-    }
 
 
 async def _render(
@@ -148,7 +139,7 @@ async def estimate_unbooked(
         unbooked = [one for one in orders if one.order_id and one.shipment is None and one.lines and not _rose(one)]
         unasked = needing_a_person(resources.ledger, some) if beforehand else ()
         waiting = [order for order in unbooked if (may_rise if order.plan_hash else order.order_ref not in unasked)]
-        unsent = _unsent(resources, {order.order_ref: order for order in waiting})
+        unsent = resources.ledger.refunds.unsent({order.order_ref: order for order in waiting})
         waiting = [order for order in waiting if order.shipped_order(unsent[order.order_ref]).lines]
         plans += await concurrently(waiting, one, at_once=resources.concurrency)
     return [plan for plan in plans if plan]

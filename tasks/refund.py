@@ -27,6 +27,7 @@ from domain.after_sale import (
     RefundState,
     choose_reason,
     is_for_all,
+    leaves_open,
     part_name,
     require_jpg,
     require_vouchers,
@@ -67,7 +68,8 @@ async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish)
     """Ask for the refunds of a wish; answers their keys. A further try leaves out what this run has asked for.
 
     Where the seller refused an earlier refund of the same part, that one is modified. Raises `RefundFault` before
-    anything is sent; where all is wanted back, the order's approval is withdrawn even so.
+    anything is sent; where all is wanted back, the order's approval is withdrawn even so. So it is where the sum leaves
+    open what travels: a person says yes to that anew.
     """
     if is_whole := not wish.lines and wish.amount is None:
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
@@ -78,8 +80,9 @@ async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish)
     for refund, _ in prepared:
         if refund.state is RefundState.ASKING:
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
-    wanted = [*earlier, *(_modified(refund, request) for refund, request in prepared)]
-    if not is_whole and is_for_all(wanted, paid=order.paid, lines=[line.line_no for line in order.lines]):
+    wanted = [_modified(refund, request) for refund, request in prepared]
+    is_most = is_for_all([*earlier, *wanted], paid=order.paid, lines=[line.line_no for line in order.lines])
+    if not is_whole and (is_most or any(leaves_open(one, order.lines, order.paid) for one in wanted)):
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
     return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,10 @@ from connectors.ledger.engine import chunked, minor_sum
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.order_mover import change_order
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.records import OrderChange
+from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import from_json, orders, refund_events, refunds, to_json
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
-from domain.after_sale import Refund, RefundEvent, RefundState
+from domain.after_sale import Refund, RefundEvent, RefundState, unsent_lines
 
 
 class RefundRows(LedgerRows):
@@ -24,6 +24,14 @@ class RefundRows(LedgerRows):
     def of_orders(self, order_refs: Iterable[str]) -> list[Refund]:
         """The refunds of these orders, oldest first."""
         return self._refunds(select(refunds).where(refunds.c.order_ref.in_(list(order_refs))))
+
+    def unsent(self, orders: Mapping[str, OrderRecord]) -> dict[str, frozenset[int]]:
+        """The lines of each of these orders whose goods never arrive at the warehouse."""
+        known = self.of_orders(orders)
+        return {
+            ref: frozenset(unsent_lines([one for one in known if one.order_ref == ref], order.lines, order.paid))
+            for ref, order in orders.items()
+        }
 
     def in_states(self, states: Collection[RefundState]) -> list[Refund]:
         """All refunds in any of these states, oldest first."""

@@ -157,6 +157,22 @@ async def test_what_can_t_be_asked_back_now_is_not_booked_all_the_same(
         assert order(resources).plan_hash == stands
 
 
+@pytest.mark.parametrize(("fen", "stands"), [(249, True), (250, False), (449, False), (450, True), (500, True)])
+async def test_a_sum_that_leaves_open_what_of_a_line_travels_waits_for_a_person(
+    resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch, fen: int, *, stands: bool
+) -> None:
+    """6 of 10 pieces may be sold out, or all of them damaged: only a run that asks books it."""
+
+    async def options(*_: object) -> tuple[RefundOption, ...]:
+        return (RefundOption(reason_id=101, name="少件", goods="1", least=Money(1), most=Money(500)),)
+
+    monkeypatch.setattr(service, "options", options)
+    paid_order(resources, LINE, replace(LINE, line_no=2))
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen)))
+    assert (order(resources).plan_hash == "hash") is stands
+
+
 def order(resources: Resources) -> OrderRecord:
     return resources.ledger.orders(["A-1"])["A-1"]
 
