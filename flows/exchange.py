@@ -140,7 +140,10 @@ async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: s
 
 
 async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Collection[str]) -> None:
-    """Drop orders of which nothing was begun and that are over in the shop, such as cancelled ones. The message of it goes out first."""
+    """Drop orders of which nothing was begun and that are over in the shop, such as cancelled ones.
+
+    The message of it goes out first.
+    """
     known = await asyncio.to_thread(not_begun_of_shop, ledger, name)
     gone = sorted({*known.values()}.difference(waiting))
     whys = dict(zip(gone, await asyncio.gather(*(_ended(shop, one) for one in gone)), strict=True))
