@@ -6,8 +6,9 @@
     inbox/done/orders.csv        every order is over
     inbox/failed/orders.csv      can't be read, or has faults
 
-A lock on a file of `working/.locks` belongs to one process and ends with it, so two runs never work on one file; the
-batch of a file that was taken from `open` stands in it. Local folders only: the moves must be renames, and locks work.
+A lock on a file of `working/.locks` belongs to one process and ends with it, so two runs never work on one file; in it
+stand the batch of a file that was taken from `open`, and when a run first took the file. Local folders only: the moves
+must be renames, and locks work.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ OF_MACOS = re.compile(r"\.sb-[0-9a-f]{8}-\w+$")
 SECOND = re.compile(r" ?\([0-9]+\)$")
 RESULT = (".result.json", ".result.csv", ".book-missing.csv")
 LONGEST_STEM, LONGEST_SUFFIX = 200, 20
+LONGEST_SENT = 40  # of four bytes each: with what is put around them they fit into a file name
 ASKS = "ask-"
 """A file whose name begins so, in capitals too, is bought only after a person's yes; it does wherever it is moved."""
 
@@ -72,7 +75,6 @@ class Inbox:
     def waiting(self, *, quiet_s: float) -> list[Path]:
         """Files to take: first those of dead runs, then open ones, then new ones, each group oldest first.
 
-        An open file comes last where a new one has its name, and after an open one of its name that is newer.
         New and open files must be unchanged for `quiet_s`; hidden and temporary files belong to other programs.
         """
         self._take_back_changed()
@@ -84,21 +86,8 @@ class Inbox:
                 [one for one in self._scan(folder) if one in set(group)]
                 for folder, group in zip(settled, groups, strict=True)
             ]
-        opened, new, dead = (
-            [file.path for file in sorted(group, key=lambda one: (one.modified_ns, one.path))]
-            for group in (*groups, self._scan(self.root / Folder.WORKING))
-        )
-        by_name: dict[str, list[Path]] = {}
-        for path in opened:
-            by_name.setdefault(self.name_of(path), []).append(path)
-        opened = [path for twins in by_name.values() for path in reversed(twins)]
-        later = {path for path in opened if self.newer(path)}
-        return [
-            *dead,
-            *(path for path in opened if path not in later),
-            *new,
-            *(path for path in opened if path in later),
-        ]
+        groups.insert(0, self._scan(self.root / Folder.WORKING))
+        return [file.path for group in groups for file in sorted(group, key=lambda one: (one.modified_ns, one.path))]
 
     @contextmanager
     def taken(self, path: Path) -> Iterator[Path | None]:
@@ -113,8 +102,9 @@ class Inbox:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 target = self.root / Folder.WORKING / name
                 if path != target:
+                    noted = f"{self.batch_of(path)} {min(self.came(path), datetime.now(UTC)).isoformat()}"
                     lock.truncate(0)
-                    lock.write(self.batch_of(path))  # before it is there: the run may die at any time
+                    lock.write(noted)  # before the file is there: the run may die at any time
                     lock.flush()
                     os.fsync(lock.fileno())
                 path.replace(target)  # onto itself for one in `working`; missing if another run took it
@@ -144,36 +134,44 @@ class Inbox:
 
     def name_of(self, path: Path) -> str:
         """What a file is called without the marks of one to be asked about, of a second one, and of its format."""
-        stem = Path(plain_name(path)).stem.casefold().removeprefix(ASKS)
+        stem = Path(plain_name(path)).stem
         with suppress(FileNotFoundError):  # taken by another run
-            for mark in filter(None, (digest(path), self.batch_of(path)[-8:])):
+            for mark in filter(None, (digest(path), self._told(path)[0][-8:])):
                 stem = stem.removesuffix(f"-{mark}")
-        return SECOND.sub("", stem)
+        return plain_stem(re.sub(f"^({ASKS})+", "", stem.casefold()))
 
-    def newer(self, path: Path) -> list[Path]:
-        """The files that came after this open one under its name, and were not bought from yet."""
-        with suppress(FileNotFoundError):
-            name, since = self.name_of(path), path.stat().st_ctime_ns
-            there = [one.path for folder in (self.root, self.root / Folder.WORKING) for one in self._scan(folder)]
-            failed = [one.path for one in self._scan(self.root / Folder.FAILED)]
-            there += [one for one in failed if one.stat().st_ctime_ns > since]
-            return [one for one in there if name in one.name.casefold() and self.name_of(one) == name]
-        return []
+    def came(self, path: Path) -> datetime:
+        """When a run first took a file: a new one came last. Where nothing tells it, when its content was written."""
+        if path.parent == self.root:
+            return datetime.max.replace(tzinfo=UTC)
+        with suppress(ValueError):
+            return datetime.fromisoformat(self._told(path)[1])
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
-    def older(self, working: Path) -> list[Path]:
-        """The open files of its name that came before it."""
-        name, is_new, at = self.name_of(working), not self.batch_of(working), working.stat().st_mtime_ns
-        there = [one for one in self._scan(self.root / Folder.OPEN) if is_new or one.modified_ns < at]
-        return [one.path for one in there if self.name_of(one.path) == name]
+    def newer(self, working: Path) -> list[Path]:
+        """The files of its name that came after this one, in that order, also those that were bought from."""
+        name, at, found = self.name_of(working), self.came(working), dict[Path, datetime]()
+        moving = ("", Folder.WORKING, Folder.OPEN)  # looked at twice, as other runs go on
+        for folder in (*moving, *moving, Folder.DONE, Folder.FAILED):
+            for path in [one.path for one in self._scan(self.root / folder)]:
+                with suppress(FileNotFoundError):
+                    if name in _plain(path.name).casefold() and self.name_of(path) == name and self.came(path) > at:
+                        found[path] = self.came(path)
+        return sorted(found, key=found.__getitem__)
 
     def batch_of(self, path: Path) -> str:
         """The batch of a file that lies in `open` or was taken there, also once it was mended; empty for a new one."""
-        with suppress(OSError, ValueError, LookupError, TypeError):  # laid there by no run
+        return self._told(path)[0] if path.parent.name in (Folder.WORKING, Folder.OPEN) else ""
+
+    def _told(self, path: Path) -> tuple[str, str]:
+        """The batch of a file and when it was first taken, as a run noted it; empty for what no run laid there."""
+        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             if path.parent == self.root / Folder.WORKING:
-                return (self.locks / f"{path.name}.lock").read_text()
-            if path.parent == self.root / Folder.OPEN:
-                return str(json.loads(path.with_name(f"{path.name}{RESULT[0]}").read_bytes())["batch_id"])
-        return ""
+                batch_id, _, first_taken = (self.locks / f"{path.name}.lock").read_text().partition(" ")
+                return batch_id, first_taken
+            result = path.with_name(f"{path.name}{RESULT[0]}")
+            return _noted(result, result.stat().st_mtime_ns)
+        return "", ""
 
     def give_back(self, working: Path) -> Path:
         """Put a file back where it was taken: it was written to while a run worked on its earlier content."""
@@ -193,9 +191,10 @@ class Inbox:
     def _scan(self, folder: Path) -> list[ScannedFile]:
         found = []
         for path in folder.iterdir():
-            if not _is_temporary(path.name) and path.is_file():
-                stat = path.stat()
-                found.append(ScannedFile(path, stat.st_size, stat.st_mtime_ns))
+            with suppress(FileNotFoundError):  # moved by another run
+                if not _is_temporary(path.name) and path.is_file():
+                    stat = path.stat()
+                    found.append(ScannedFile(path, stat.st_size, stat.st_mtime_ns))
         return found
 
     def _free_name(self, path: Path, place: str) -> str:
@@ -249,6 +248,21 @@ def plain_name(path: Path) -> str:
     """The file's name in UTF-8, short enough for what is put around it: the names of its result, a hash."""
     named = Path(os.fsencode(path.name).decode(errors="replace"))
     return _cut(named.stem, LONGEST_STEM) + _cut(named.suffix, LONGEST_SUFFIX)
+
+
+@lru_cache(maxsize=10_000)
+def _noted(result: Path, _modified_ns: int) -> tuple[str, str]:
+    told = json.loads(result.read_bytes())
+    return str(told.get("batch_id") or ""), str(told.get("first_taken", ""))
+
+
+def plain_stem(stem: str) -> str:
+    """A file's stem without the mark of a second one, as the page keeps it."""
+    return _plain(SECOND.sub("", stem))[:LONGEST_SENT].strip("-")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w-]+", "-", name)
 
 
 def _cut(text: str, most_bytes: int) -> str:

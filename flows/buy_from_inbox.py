@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 from prefect import flow, tags
 from prefect.runtime import flow_run
 
-from connectors.book_file import book_text, of_a_night, reading_by
+from connectors.book_file import Reading, book_text, of_a_night, reading_by
 from connectors.foreign import words_of
-from connectors.inbox import ASKS, Folder, Inbox, digest, plain_name, whole_digest
+from connectors.inbox import ASKS, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.notifying import ping_watcher
@@ -26,9 +26,10 @@ from domain.money import Money
 from domain.report import BatchReport
 from domain.request_remarks import BadInput, BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
-from domain.wording import counted, pluralize, shorten
+from domain.wording import counted, pluralize
 from flows.approval.form import asks_in_the_ui, at_work, has_deployment, turn
 from flows.batch.opening import absolute
+from flows.batch.plan_sources import left_to_newer
 from flows.batch.request_batches import batch_id_with, read_requests
 from flows.buy_from_file import buy_from_file
 from flows.notify.news import of_faults
@@ -79,8 +80,7 @@ class Night:
         self.settings = SourcingSettings()
         self.trouble: list[Exception] = []
         self.broken_off = ""
-        self.unread = set[str]()
-        self.worked_on = set[Path]()
+        self.refs = dict[tuple[Path, int, int], set[str]]()
 
     async def take(self, path: Path) -> FileResult | None:
         """Work on one file; None when another run has it, or when trouble with one file would meet all others.
@@ -95,23 +95,8 @@ class Night:
             if self.broken_off or self._is_late():
                 note = f"not taken: {self.broken_off or 'the time was up'}"
                 return FileResult(file=plain_name(path), place="", note=note)
-            if path in self.worked_on:  # the file that it replaced had this place
-                return None
-            if path.parent.name == Folder.OPEN and (newer := await self._newer(path)):
-                note = f"not tried: {newer}, of the same name, came later"
-                return FileResult(file=path.name, place=Folder.OPEN, note=note)
             with self.folder.taken(path) as working:
                 return await self._work(working) if working else None
-
-    async def _newer(self, path: Path) -> str:
-        """The file that speaks for an open one's orders although it was not worked on yet; empty for none."""
-        for newer in await asyncio.to_thread(self.folder.newer, path):
-            try:
-                if await self._refs(newer) & await self._refs(path):
-                    return newer.name
-            except (BadRequests, UnreadableFile):  # what it says of them is not known
-                return newer.name
-        return "a file" if self.folder.name_of(path) in self.unread else ""
 
     def _is_late(self) -> bool:
         now = utc_now()
@@ -121,8 +106,11 @@ class Night:
     async def _work(self, working: Path) -> FileResult:
         content = await asyncio.to_thread(whole_digest, working)
         batch_id = self.folder.batch_of(working) or batch_id_with(working.stem, content[:8])
-        about = {"file": working.name, "content": content[:8], "batch_id": batch_id}
+        first_taken = self.folder.came(working).isoformat()
+        about = {"file": working.name, "content": content[:8], "batch_id": batch_id, "first_taken": first_taken}
         try:
+            left, to_newer, waits = await self._left_to_newer(working)
+            left_to_newer.set(left)
             with tags(*flow_run.tags):  # a batch is found and notified by the tags of its night
                 report: BatchReport = await buy_from_file(
                     Requests(file=str(working), encoding=self.settings.inbox_encoding),
@@ -137,30 +125,39 @@ class Night:
         except EXPECTED as error:
             self.trouble.append(error)
             self.broken_off = "the service was away" if isinstance(error, ServiceAway) else ""
-            self.unread.add(self.folder.name_of(working))
             return self._put(working, Folder.OPEN, f"broken off, the next run goes on: {words_of(error)}", about, [])
         if back := await self._back(working, content):
             return back
-        await self._replace_older(working)
         self.broken_off = report.broken_off.partition(": ")[0]
-        return self._finish(working, report, about)
+        return self._finish(working, report, about, to_newer, waits=waits)
 
-    async def _replace_older(self, working: Path) -> None:
-        """Lay aside the open files of its name that came before it, unless they have other orders, as an export has."""
-        for path in await asyncio.to_thread(self.folder.older, working):
-            with suppress(BadRequests, UnreadableFile, FileNotFoundError):
-                refs, before = await self._refs(working), await self._refs(path)
-                if refs & before:
-                    lacking = sorted(before - refs)
-                    lost = f"; no longer tried: {shorten(lacking)}" if lacking else ""
-                    note = f"replaced by {working.name}, which came later{lost}"
-                    about = {"file": path.name, "content": digest(path), "batch_id": self.folder.batch_of(path)}
-                    self._put(path, Folder.DONE, note, about, [])
-                    run_logger().warning("%s is %s", path.name, note)
+    async def _left_to_newer(self, working: Path) -> tuple[set[str], str, bool]:
+        """The orders that a file leaves to newer ones of its name, in words too, and whether it waits for one of them.
 
-    async def _refs(self, path: Path) -> set[str]:
-        asked = Requests(file=str(path), encoding=self.settings.inbox_encoding)
-        return {one.order_ref for one in read_requests(asked, **await reading_by(self.settings)).orders}
+        It waits for one that can't be read, as what that says of its orders is not known, until a newer one can.
+        """
+        left, name, unread, newer = set[str](), "", "", await asyncio.to_thread(self.folder.newer, working)
+        reading = await reading_by(self.settings) if newer else {}
+        own = await asyncio.to_thread(self._refs, working, reading) if newer else left
+        for path in newer:
+            unread = path.name if path.parent.name == Folder.FAILED else ""
+            try:
+                if not unread and (both := own & await asyncio.to_thread(self._refs, path, reading)):
+                    left, name = left | both, path.name
+            except (BadRequests, UnreadableFile):
+                unread = path.name if path.parent.name != Folder.DONE else ""
+            except FileNotFoundError:  # moved by another run
+                return await self._left_to_newer(working)
+        if unread:
+            return own, f"; what is not begun waits: {unread}, of the same name, came later and can't be read", True
+        return left, f"; what {name}, of the same name, has too is left to it" if left else "", False
+
+    def _refs(self, path: Path, reading: Reading) -> set[str]:
+        stat = path.stat()
+        if (known := (path, stat.st_mtime_ns, stat.st_size)) not in self.refs:
+            asked = read_requests(Requests(file=str(path), encoding=self.settings.inbox_encoding), **reading)
+            self.refs[known] = {one.order_ref for one in asked.orders}
+        return self.refs[known]
 
     async def _back(self, working: Path, content: str) -> FileResult | None:
         """The file in the inbox again, where it no longer has the content that was read."""
@@ -181,12 +178,13 @@ class Night:
             run_logger().warning("No message goes out about the faults in %s: %s", about["file"], error)
         return self._put(working, Folder.FAILED, words, about, faults)
 
-    def _finish(self, working: Path, report: BatchReport, about: Mapping[str, Any]) -> FileResult:
-        place = Folder.DONE if all(line.state in OVER for line in report.orders) else Folder.OPEN
-        result = {**about, "note": note_of(report, place), "place": place, **report.to_json()}
+    def _finish(
+        self, working: Path, report: BatchReport, about: Mapping[str, Any], to_newer: str, *, waits: bool
+    ) -> FileResult:
+        place = Folder.OPEN if waits or any(line.state not in OVER for line in report.orders) else Folder.DONE
+        result = {**about, "note": note_of(report, place) + to_newer, "place": place, **report.to_json()}
         missing = book_text(rows) if (rows := report.missing_entries) else b""
         target = self.folder.put(working, place, result, _rows(report), missing)
-        self.worked_on.add(target)
         return FileResult(
             file=target.name,
             place=place,
@@ -201,7 +199,6 @@ class Night:
     ) -> FileResult:
         rows = [{"row": fault.row or "", "column": fault.column, "fault": fault.message} for fault in faults]
         target = self.folder.put(working, place, {**about, "note": note, "place": place, "faults": rows}, rows)
-        self.worked_on.add(target)
         return FileResult(file=target.name, place=place, note=note)
 
 

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import flows.report
 from connectors.book_file import reading_by
 from connectors.durable import put
-from connectors.inbox import ASKS, Folder, Inbox
+from connectors.inbox import ASKS, Folder, Inbox, plain_stem
 from connectors.request_files import READERS, UnreadableFile, read_request_file
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
@@ -114,7 +114,6 @@ class Guard:
 MOST_SENT = MOST_BYTES + 4096  # with the lines of a form around a file
 BOUNDARY = re.compile('multipart/form-data;.*boundary="?([^";,]+)', re.I)
 FILE_NAME = re.compile(rb'filename="([^"]*)"', re.I)
-LONGEST_STEM = 40  # of four bytes each: with what is put around them they fit into a file name
 PLANNED = "The next night plans it, and asks you before anything is bought."
 
 
@@ -133,7 +132,7 @@ def take(settings: SourcingSettings, sent: str, content: bytes) -> tuple[str, Se
 
     Answers a title, words and faults. One content under one name is taken once.
     """
-    stem, suffix = re.sub(r"[^\w-]+", "-", Path(sent).stem)[:LONGEST_STEM].strip("-"), Path(sent).suffix.lower()
+    stem, suffix = plain_stem(Path(sent).stem), Path(sent).suffix.lower()
     if suffix not in READERS:
         return sent, (), [Fault(0, "", f"its name ends in none of {', '.join(READERS)}: save it as one of these")]
     name = f"{ASKS}{stem or 'requests'}-{hashlib.sha256(content).hexdigest()[:8]}{suffix}"

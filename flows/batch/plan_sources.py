@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 
 from connectors.ledger.engine import chunked
@@ -27,6 +28,9 @@ from tasks.create_order import plan_cart
 from tasks.engine.gathering import not_read
 from tasks.engine.resources import Resources
 from tasks.search import with_matches
+
+left_to_newer: ContextVar[Collection[str]] = ContextVar("left_to_newer", default=())
+"""Orders that a file of the inbox leaves to a newer one of its name, unless they are begun."""
 
 
 class StoredPlans(Iterable[PlannedOrder]):
@@ -118,6 +122,12 @@ class FromRequests(PlanSource):
 
     def sort(self, ledger: Ledger) -> SortedOrders:
         work = sort_requests(ledger, self.requests)
+        if left := left_to_newer.get():  # parts go by the name of their whole
+            whole, mine = ledger.parts.wholes(one.order_ref for one in self.requests), {*work.under_way, *work.over}
+            self.requests = [
+                one for one in self.requests if (ref := one.order_ref) in mine or whole.get(ref, ref) not in left
+            ]
+            work = sort_requests(ledger, self.requests)
         for warning in words_of_forgotten(work.forgotten):
             run_logger().warning(warning)
             self.warnings = [*dict.fromkeys([*self.warnings, Remark(WHOLE_FILE, "", warning)])]

@@ -113,6 +113,7 @@ class BatchRun:
             await helpers_end(self.resources, self.batch_id)
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
+        self.refs = [request.order_ref for request in self.source.requests]  # without those that it leaves to another
         if work.to_plan or work.under_way or work.approved:
             await wait_until_settled(self.resources)
         if self.helpers and (work.to_plan or work.under_way or work.approved):

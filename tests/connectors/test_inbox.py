@@ -38,27 +38,42 @@ def test_files_of_dead_runs_come_first_then_open_ones_then_new_ones(inbox: Inbox
     assert waiting(inbox) == ["working/e.csv", "open/d.csv", "c.csv", "b.csv", "a.csv"]
 
 
-def test_an_open_file_comes_after_a_newer_one_of_its_name(inbox: Inbox) -> None:
-    """However that is marked; of two open ones the newer is first. A faulty one that came later speaks too."""
-    for path, age in [("open/d.csv", 9), ("open/c.csv", 5), ("ask-D (1).xlsx", 7), ("b.csv", 1), ("open/b.csv", 8)]:
-        drop(inbox, path, age=age)
-    twin = drop(inbox, "open/c-1a2b3c4d.csv", "y", age=3)
-    twin = twin.rename(twin.with_stem(f"c-{digest(twin)}"))
-    assert waiting(inbox) == [f"open/{twin.name}", "open/c.csv", "ask-D (1).xlsx", "b.csv", "open/d.csv", "open/b.csv"]
-    opened = inbox.root / "open"
-    newer = [[one.name for one in inbox.newer(opened / name)] for name in ("d.csv", "b.csv", "c.csv")]
-    assert newer == [["ask-D (1).xlsx"], ["b.csv"], []]
-    drop(inbox, "failed/c.csv", "z")
-    assert inbox.newer(opened / "c.csv") == [inbox.root / "failed/c.csv"]
-    assert inbox.older(inbox.root / "b.csv") == [opened / "b.csv"]
-    older = []
-    for file in (opened / "c.csv", twin):
-        (opened / f"{file.name}.result.json").write_text('{"batch_id": "c-1a2b3c4d"}')
-        with inbox.taken(file) as working:
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("a.csv", "A (1).xlsx"),
+        ("orders (2).csv", "ask-orders.json"),
+        ("Bestellungen Mai.csv", "ask-Bestellungen-Mai-{digest}.csv"),
+        ("ask-orders-1a2b3c4d.csv", "orders.csv"),
+        (f"{'long ' * 12}.csv", f"ask-{'long-' * 7}long-{{digest}}.csv"),
+    ],
+)
+def test_one_name_is_written_in_several_ways(inbox: Inbox, first: str, second: str) -> None:
+    """By hand and by the page, a second time, in another format, with the start of its hash."""
+    older, newer = drop(inbox, f"open/{first}"), drop(inbox, "new", "y")
+    older.with_name(f"{first}.result.json").write_text('{"batch_id": "orders-1a2b3c4d"}')
+    newer = newer.rename(newer.with_name(second.format(digest=digest(newer))))
+    drop(inbox, "other.csv", "z")
+    assert inbox.newer(older) == [newer]
+
+
+def test_files_of_a_name_come_in_the_order_in_which_runs_first_took_them(inbox: Inbox) -> None:
+    """Whatever the times of their contents are, wherever they went since; those that are still to be taken are last."""
+    taken = []
+    for number, place in enumerate((Folder.OPEN, Folder.FAILED, Folder.DONE, Folder.OPEN)):
+        with inbox.taken(drop(inbox, "a.csv", str(number), age=number)) as working:
             assert working
-            older.append(inbox.older(working))
-            working.rename(file)
-    assert older == [[], [opened / "c.csv"]]
+            came = inbox.came(working)
+            told = {"batch_id": f"a-{digest(working)}", "first_taken": came.isoformat()}
+            taken.append(inbox.put(working, place, told, []))
+    with inbox.taken(taken[0]) as working:  # its run dies
+        assert working == inbox.root / "working/a.csv"
+    assert inbox.newer(inbox.root / "working/a.csv") == taken[1:]
+    with inbox.taken(drop(inbox, "a (1).csv", "dead")) as dead:
+        assert dead
+    new = drop(inbox, "a.csv", "new", age=9)
+    assert inbox.newer(taken[2]) == [taken[3], dead, new]
+    assert inbox.newer(dead) == [new]
 
 
 def test_temporary_files_and_results_are_left_alone(inbox: Inbox) -> None:

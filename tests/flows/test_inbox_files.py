@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -17,8 +16,8 @@ from connectors.request_files import UnreadableFile
 from connectors.xportcn.errors import ServiceAway
 from domain.report import BatchReport
 from domain.states import OrderState
+from flows.batch.plan_sources import left_to_newer
 from flows.batch.request_batches import read_requests
-from flows.buy_from_inbox import FileResult
 from flows.prefect_ui.parameters import Limits, Requests, Speed
 from tests.cli.test_long_tables import line, report
 from tests.connectors.request_files.writing import GOOD, csv_bytes
@@ -145,49 +144,85 @@ def rows(*names: str, limit: str = "19.90") -> bytes:
     return csv_bytes(*(GOOD | {"order_ref": name, "max_unit_price": limit} for name in names))
 
 
-async def test_a_corrected_file_of_the_same_name_speaks_for_the_orders_of_both(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The earlier one is never tried again; one of its name with other orders is, such as yesterday's export."""
-    tried: list[str] = []
+@pytest.fixture
+def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the nights try, all of which is held, none begun."""
+    found: list[str] = []
 
     async def source(requests: Requests, **options: Any) -> BatchReport:
-        asked = read_requests(requests, options["batch"])
-        tried.extend(f"{one.order_ref} {one.lines[0].max_unit_price}" for one in asked.orders)
-        return report(line(1, OrderState.HELD))
-
-    async def night() -> list[FileResult]:
-        inbox = Inbox(tmp_path)
-        run = flows.buy_from_inbox.Night(inbox, yes=True, limits=Limits(), speed=Speed())
-        return [done for path in inbox.waiting(quiet_s=0) if (done := await run.take(path))]
+        asked, left = read_requests(requests, options["batch"]).orders, left_to_newer.get()
+        mine = [f"{one.order_ref} {one.lines[0].max_unit_price}" for one in asked if one.order_ref not in left]
+        found.extend(mine)
+        return report(*(line(number, OrderState.HELD) for number, _ in enumerate(mine)))
 
     monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", source)
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    return found
+
+
+async def night(folder: Path, dropped: bytes = b"") -> list[tuple[str, str]]:
+    """Where a night puts its files, and the end of what it says of each."""
+    if dropped:
+        (folder / "a.csv").write_bytes(dropped)
+    inbox = Inbox(folder)
+    run = flows.buy_from_inbox.Night(inbox, yes=True, limits=Limits(), speed=Speed())
+    done = [done for path in inbox.waiting(quiet_s=0) if (done := await run.take(path))]
+    return [(one.place, one.note.rpartition("; ")[2]) for one in done]
+
+
+async def test_an_order_is_tried_as_the_newest_file_of_a_name_has_it(tmp_path: Path, tried: list[str]) -> None:
+    """What only an earlier one has goes on by that: of an export of another day, and of a file that was corrected."""
+    await night(tmp_path, rows("A-7", "B-2"))
+    await night(tmp_path, rows("A-8"))
+    assert tried == ["A-7 19.90 CNY", "B-2 19.90 CNY"] * 2 + ["A-8 19.90 CNY"]
+    for again in (rows("A-7", limit="12.00"), b""):
+        tried.clear()
+        told = await night(tmp_path, again)
+        assert sorted(tried) == ["A-7 12.00 CNY", "A-8 19.90 CNY", "B-2 19.90 CNY"]
+        assert [place for place, _ in told] == ["open"] * 3
+        assert [note for _, note in told if "left to it" in note] == [told[0][1]]
+
+
+async def test_a_file_without_orders_of_its_own_is_done(tmp_path: Path, tried: list[str]) -> None:
+    await night(tmp_path, rows("A-7"))
+    assert [place for place, _ in await night(tmp_path, rows("A-7", "B-2", limit="12.00"))] == ["done", "open"]
+    tried.clear()
+    assert [place for place, _ in await night(tmp_path)] == ["open"]
+    assert tried == ["A-7 12.00 CNY", "B-2 12.00 CNY"]
+
+
+async def test_what_a_dead_run_has_left_is_tried_as_the_corrected_file_has_it(tmp_path: Path, tried: list[str]) -> None:
+    """Taken new or from `open`; also where it dies again, and where a living run has the corrected one."""
     (tmp_path / "a.csv").write_bytes(rows("A-7", "B-2"))
-    await night()
-    (tmp_path / "a.csv").write_bytes(rows("A-8"))
-    await night()
-    assert sorted(path.name for path in (tmp_path / "open").glob("a*.csv") if "result" not in path.name) == [
-        f"a-{hashlib.sha256(rows('A-8')).hexdigest()[:8]}.csv",
-        "a.csv",
-    ]
+    for where in ("a.csv", "open/a.csv"):
+        with Inbox(tmp_path).taken(tmp_path / where) as dead:
+            assert dead == tmp_path / "working/a.csv"
+        if where == "a.csv":
+            (tmp_path / "a.csv").write_bytes(rows("A-7", limit="12.00"))
+        tried.clear()
+        await night(tmp_path)
+        assert sorted(tried) == ["A-7 12.00 CNY", "B-2 19.90 CNY"]
     tried.clear()
-    (tmp_path / "a.csv").write_bytes(rows("A-7", limit="12.00"))
-    (replaced, *others) = await night()
-    assert tried == ["A-7 12.00 CNY", "A-8 19.90 CNY"]
-    assert (replaced.place, [one.place for one in others]) == ("open", ["open"])
-    told = json.loads((tmp_path / "done/a.csv.result.json").read_text())["note"]
-    assert told == "replaced by a.csv, which came later; no longer tried: B-2"
-    (tmp_path / "a.csv").write_bytes(rows("A-7", limit="none"))
+    with Inbox(tmp_path).taken(next(path for path in (tmp_path / "open").glob("a-*.csv") if "result" not in path.name)):
+        await night(tmp_path)
+    assert tried == ["B-2 19.90 CNY"]
+
+
+async def test_a_faulty_file_holds_back_the_orders_of_its_name_until_a_mended_one_is_read(
+    tmp_path: Path, tried: list[str]
+) -> None:
+    """It is told each night; once a copy was dropped that can be read the faulty one in `failed` counts no more."""
+    await night(tmp_path, rows("A-7", "B-2"))
     tried.clear()
-    assert [one.place for one in await night()] == ["failed", "open", "open"]
+    waits = ("open", "what is not begun waits: a.csv, of the same name, came later and can't be read")
+    assert await night(tmp_path, rows("A-7", limit="none")) == [waits, ("failed", "nothing was bought")]
+    assert await night(tmp_path) == [waits]
     assert tried == []
-    (tmp_path / "failed/a.csv").unlink()
-    (tmp_path / "working/a.csv").write_bytes(rows("A-9"))
-    os.truncate(tmp_path / "working/.locks/a.csv.lock", 0)
-    run = flows.buy_from_inbox.Night(Inbox(tmp_path), yes=True, limits=Limits(), speed=Speed())
-    assert await run.take(tmp_path / "open/a.csv")
-    assert tried == ["A-7 12.00 CNY"]  # the export that waits for an approval in `working` has other orders
+    for again in (rows("A-7", limit="12.00"), b""):
+        tried.clear()
+        assert [place for place, _ in await night(tmp_path, again)] == ["open", "open"]
+        assert sorted(tried) == ["A-7 12.00 CNY", "B-2 19.90 CNY"]
+    assert (tmp_path / "failed/a.csv").exists()
 
 
 async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(

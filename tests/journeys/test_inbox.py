@@ -138,6 +138,26 @@ def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(merchant: Merchant
 
 
 @pytest.mark.endurance
+def test_what_a_killed_night_has_paid_is_gone_on_with_and_the_rest_left_to_a_corrected_file(merchant: Merchant) -> None:
+    """The file that was paid from finishes it, and what it alone has; the other orders count as corrected."""
+    begun, second, third = single_line_orders(merchant.sandbox, {"taobao": 3})
+    drop(merchant, "orders.csv", [begun, {**second, "max_unit_price": "0.01"}, {**third, "max_unit_price": "0.02"}])
+    killed = start_night(merchant, SOURCING_CRASH_AT="kill@after-answer:pay")
+    assert killed.wait(PATIENCE_S) == -signal.SIGKILL
+    assert len(merchant.sandbox.books()["payments"]) == 1
+    drop(merchant, "orders.csv", [{**begun, "quantity": 7}, second])
+    dead, corrected = night(merchant).files
+    assert (dead.place, dead.counts) == ("open", {"booked": 1, "held": 1})
+    assert dead.note.endswith("what orders.csv, of the same name, has too is left to it")
+    assert (corrected.place, corrected.counts) == ("done", {"refused": 1, "booked": 1})
+    drop(merchant, "orders.csv", [third])
+    told = [(one.place, one.counts) for one in night(merchant).files]
+    assert told == [("done", {"booked": 2}), ("done", {"booked": 1})]
+    books = merchant.sandbox.books()
+    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [3, 3, 3]
+
+
+@pytest.mark.endurance
 def test_two_nights_at_once_share_the_files(merchant: Merchant) -> None:
     """A file belongs to one of them: none is bought twice, and both end well."""
     rows = single_line_orders(merchant.sandbox, {"taobao": 6})
