@@ -109,8 +109,7 @@ class BatchRun:
         self._is_paused()
         self.feed = EventFeed(ledger, ledger.each_order(self.refs))
         begun = ledger.start_batch(self.batch_id, self.source.name)
-        if self.helpers:
-            await helpers_end(self.resources, self.batch_id)
+        await helpers_end(self.resources, self.batch_id)  # of a run before, whether or not this one has any
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
         self.refs = [request.order_ref for request in self.source.requests]  # without those that it leaves to another
@@ -355,7 +354,8 @@ class BatchRun:
         why = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
         found = ledger.each_order(needing_a_person(ledger, refs))
         unasked = [one for one in found if one.state in WAITING and not one.knows_what_came_back]
-        ledger.change([one.held(outranking([one.why, why])) for one in unasked])
+        unbooked = [(one, one.held(outranking([one.why, why]))) for one in unasked if one.shipment_order_id is None]
+        ledger.change([new for one, new in unbooked if (new.state, new.why) != (one.state, one.why)])
 
     def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
         """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""

@@ -174,9 +174,9 @@ class Coordinator:
                     await asyncio.sleep(POLL_EVERY_S)
         except BaseException:
             working.cancel()
-            starting.cancel()
             raise
         finally:
+            starting.cancel()
             worker.end()
             await asyncio.wait({working, starting})
         working.result()

@@ -21,6 +21,7 @@ from flows.batch.follow_up import unfinished_of
 from flows.batch.plan_sources import FromRequests
 from flows.batch.run import BatchRun
 from tasks.engine.resources import Resources
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
 
@@ -70,21 +71,23 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
 
 
 async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_is_held(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its freight has no estimate, so it is in no question; no payment is claimed for it, which its reason says.
 
-    A person's answer, how much of a closed order's money came back, stays.
+    A person's answer, how much of a closed order's money came back, stays, and so does one whose freight is booked.
+    A second night writes nothing: since when it waits is still known.
     """
     told = because(ReasonCode.ANSWERED, by="ann", answer="--came-back 6.00")
-    columns = {"A-1": {}, "A-2": {"paid_minor": 1000, "refunded_minor": 600}}
+    answered: dict[str, Any] = {"A-2": {"refunded_minor": 600}, "A-3": {"shipment_order_id": "7"}}
+    columns = {"A-1": dict[str, Any](), **{ref: {"paid_minor": 1000, **more} for ref, more in answered.items()}}
     for ref, paid in columns.items():
         resources.ledger.put_plans([planned(ref)], "batch", approved=True)
         won = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
         made = OrderChange(order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": ref, **paid}))
         resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
-    resources.ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=told)])
-    take_back(resources.ledger, ["A-1", "A-2"])
+    resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=told) for ref in answered])
+    take_back(resources.ledger, columns)
 
     async def nothing(*_: Any, **__: Any) -> list[PlannedOrder]:
         return []
@@ -95,12 +98,14 @@ async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_i
     for name, stand_in in (("estimate_unbooked", nothing), ("execute", nothing), ("snapshot_orders", snapshot)):
         monkeypatch.setattr(run, name, stand_in)
     requests = [planned(ref).request for ref in columns]
-    await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(ask=False)
-    held = resources.ledger.orders(columns)
-    assert {one.state for one in held.values()} == {OrderState.HELD}
+    for _ in range(2):
+        await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(ask=False)
+        held = resources.ledger.orders(columns)
+        clock.advance(86_400)
+    assert {(one.state, one.updated_at) for one in held.values()} == {(OrderState.HELD, MovableClock().now)}
     assert [one.reason for one in held.values()] == [
         "not approved: run it without --yes, or from the Prefect UI, to be asked",
-        str(told),
+        *[str(told)] * 2,
     ]
 
 

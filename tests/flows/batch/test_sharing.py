@@ -255,15 +255,16 @@ def test_a_run_without_helpers_does_all_of_it(ledger: Ledger, tmp_path: Path, mo
 def test_a_run_works_while_its_helpers_are_being_started(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The Prefect server may take its time."""
+    """The Prefect server may take its time, and more than the work: then no helper is started any more."""
 
     async def slow(coordinator: Coordinator, _: int) -> None:
         while not any(one.is_done for one in ledger.chunks.states(coordinator._shared)):  # noqa: ASYNC110 - a database
             await asyncio.sleep(0.01)
 
-    monkeypatch.setattr(Coordinator, "_start_helpers", slow)
     monkeypatch.setattr(ChunkWorker, "_buy", _bought_at_once)
-    assert bought_beside(ledger, tmp_path, lambda _: None)[0] == []
+    for starting in (slow, lambda *_: asyncio.sleep(60)):
+        monkeypatch.setattr(Coordinator, "_start_helpers", starting)
+        assert bought_beside(ledger, tmp_path, lambda _: None)[0] == []
 
 
 def taken_first(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, seen_ago_s: float) -> None:
@@ -318,7 +319,10 @@ class Sorted(Exception):
     """The run sorts its orders."""
 
 
-def test_a_run_sorts_its_orders_once_the_helpers_of_an_earlier_run_have_ended(ledger: Ledger, tmp_path: Path) -> None:
+@pytest.mark.parametrize("helpers", [0, 2])
+def test_a_run_sorts_its_orders_once_the_helpers_of_an_earlier_run_have_ended(
+    ledger: Ledger, tmp_path: Path, helpers: int
+) -> None:
     """An order that one of them begins later would be planned anew, found at the service, and left in the middle."""
     other = Ledger(ledger.url, clock=utc_now, owner="second")
     made = share(ledger)
@@ -329,7 +333,7 @@ def test_a_run_sorts_its_orders_once_the_helpers_of_an_earlier_run_have_ended(le
             raise Sorted
 
     async def bought() -> None:
-        run = BatchRun(resources_of(ledger, tmp_path), "batch", Source([], "file.csv"), helpers=2)
+        run = BatchRun(resources_of(ledger, tmp_path), "batch", Source([], "file.csv"), helpers=helpers)
         buying = asyncio.create_task(run.buy(ask=False))
         await asyncio.sleep(0.1)
         assert not buying.done()
