@@ -25,7 +25,7 @@ from connectors.ledger.send_log import living
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.shop_files import profiles_in
-from connectors.shops.requests import NO_PARTS, rewrite, waiting_without, without_orders
+from connectors.shops.requests import rewrite, waiting_without, without_orders
 from connectors.snapshots.rewriting import erase_snapshots, has_order
 from deployments.local_server import ServerFailed, prefect_server, running, server_folder, without_password
 from deployments.post_office import are_received
@@ -183,10 +183,7 @@ class PastedRun:
 
 
 def without_lines(
-    parameters: Any,
-    order_refs: Collection[str],
-    wholes: Mapping[str, str] = NO_PARTS,
-    profiles: Sequence[Profile] | None = None,
+    parameters: Any, order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
 ) -> tuple[Any, set[str]]:
     """Parameters without the orders' rows in any pasted lines, and which orders these had.
 

@@ -25,7 +25,7 @@ from connectors.tracking_files import TrackingFile, waiting_words, write_trackin
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, XportcnError
 from domain.request_remarks import BadInput
 from domain.wording import pluralize
-from flows.notify.news import of_ended, of_left_out
+from flows.notify.news import ENDED, of_shop
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import (
@@ -133,7 +133,7 @@ async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: s
     left = await asyncio.to_thread(write_requests, settings.data_dir, inbox, name, orders)
     for order, why in left.items():
         run_logger().warning("%s: order %s is left out: %s", name, order, why)
-    await enqueue(ledger, *of_left_out(name, left))
+    await enqueue(ledger, *of_shop(name, left))
     count = len(orders) - len(left)
     run_logger().info("%s: %s for the inbox", name, pluralize(count, "order"))
     return count
@@ -147,9 +147,10 @@ async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Collection[
     known = await asyncio.to_thread(not_begun_of_shop, ledger, name)
     gone = sorted({*known.values()}.difference(waiting))
     whys = dict(zip(gone, await asyncio.gather(*(_ended(shop, one) for one in gone)), strict=True))
-    await enqueue(ledger, *of_ended(name, {shop_ref: why for shop_ref, why in whys.items() if why}))
+    over = {shop_ref: why for shop_ref, why in whys.items() if why}
+    await enqueue(ledger, *of_shop(name, over, outcome=ENDED))
     for ref, shop_ref in known.items():
-        if why := whys.get(shop_ref):
+        if why := over.get(shop_ref):
             stays = await asyncio.to_thread(drop, ledger, [ref], by=THE_SHOP, note=why)
             run_logger().warning("%s: order %s: %s there; %s", name, shop_ref, why, stays.get(ref, "no longer bought"))
 

@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 from connectors.durable import whole
@@ -16,7 +15,7 @@ from connectors.ledger.overview import standing_of
 from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile, read_request_text
 from connectors.request_files.csv_file import DELIMITERS, header_of
-from connectors.shop_files import profiles_in, shipped
+from connectors.shop_files import profiles_in
 from connectors.shops import KINDS
 from connectors.shops.protocol import WaitingLine, WaitingOrder
 from domain.cells import BLANKS, csv_cell, csv_text
@@ -25,21 +24,15 @@ from domain.shop_files import Profile, profile_of
 from domain.sku_book import EMPTY_BOOK
 
 ORDER = "order_ref"
-NO_PARTS: Mapping[str, str] = MappingProxyType({})
 
 
 def without_orders(
-    text: str,
-    order_refs: Collection[str],
-    wholes: Mapping[str, str] = NO_PARTS,
-    profiles: Sequence[Profile] | None = None,
+    text: str, order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
 ) -> tuple[str, set[str]]:
     """The text without the lines of these orders, and which of them it had; unchanged where rows are unclear.
 
-    An order that was split from another has the lines of the whole, which `wholes` names. The `profiles` of shops
-    are those that come along, unless others are given.
+    An order that was split from another has the lines of the whole, which `wholes` names.
     """
-    profiles = shipped() if profiles is None else profiles
     lines = io.StringIO(text, newline="").readlines()
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(DELIMITERS, key=first.count)

@@ -105,26 +105,25 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
     )
 
 
-def of_left_out(shop: str, left: Mapping[str, str]) -> list[Message]:
-    """The message of a shop's orders that are in no request file, each with the reason once."""
-    about = tuple(f"left-out:{shop}:{order}:{why}" for order, why in left.items())
-    lines = [f"- {order or 'without a name'}: {why}" for order, why in left.items()]
+LEFT_OUT = (
+    "left out of the request file",
+    "nothing where it was sent. Else mend the order in the shop, which is read again each night, or buy what is left "
+    "of it by a request file of yours.",
+)
+ENDED = (
+    "ended there, no longer bought",
+    "nothing. What no run has begun is not bought any more, in whatever file it is.",
+)
+
+
+def of_shop(shop: str, orders: Mapping[str, str], *, outcome: tuple[str, str] = LEFT_OUT) -> list[Message]:
+    """The message of a shop's orders of one outcome, each with the reason once."""
+    what = "ended" if outcome is ENDED else "left-out"
+    about = tuple(f"{what}:{shop}:{order}:{why}" for order, why in orders.items())
+    lines = [f"- {order or 'without a name'}: {why}" for order, why in orders.items()]
     first = first_lines(lines, MOST_LISTED, "- and {more} more: see the log of the run")
-    remedy = (
-        "What to do: nothing where it was sent. Else mend the order in the shop, which is read again each night, or "
-        "buy what is left of it by a request file of yours."
-    )
-    subject = f"{shop}: {pluralize(len(left), 'order')} left out of the request file"
-    return _covering(about, "left-out", MessageKind.FAULTS, subject, *first, remedy)
-
-
-def of_ended(shop: str, over: Mapping[str, str]) -> list[Message]:
-    """The message of orders that are over in their shop while they wait here, each with the reason once."""
-    about = tuple(f"ended:{shop}:{order}:{why}" for order, why in over.items())
-    first = first_lines([f"- {order}: {why}" for order, why in over.items()], MOST_LISTED, "- and {more} more")
-    remedy = "What to do: nothing. What no run has begun is not bought any more, in whatever file it is."
-    subject = f"{shop}: {pluralize(len(over), 'order')} ended there, no longer bought"
-    return _covering(about, "ended", MessageKind.FAULTS, subject, *first, remedy)
+    subject = f"{shop}: {pluralize(len(orders), 'order')} {outcome[0]}"
+    return _covering(about, what, MessageKind.FAULTS, subject, *first, f"What to do: {outcome[1]}")
 
 
 def of_parcels(

@@ -28,7 +28,7 @@ from connectors.shops.woocommerce import WooCommerce
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
 from flows import exchange as flow
 from flows.batch.sorting import sort_requests
-from flows.notify.news import of_left_out
+from flows.notify.news import of_shop
 from tests.clock import MovableClock
 from tests.connectors.test_shop_files import BOOK
 from tests.flows.plans import planned
@@ -271,7 +271,7 @@ async def test_orders_of_shops_are_not_read_into_a_ledger_that_was_moved(
 
 def test_an_order_that_is_left_out_is_told_once(ledger: Ledger) -> None:
     left = {"#1001": "it has no shipping address"}
-    (first,), (second,) = of_left_out("shopify", left), of_left_out("shopify", left | {"#1002": "it was refunded"})
+    (first,), (second,) = of_shop("shopify", left), of_shop("shopify", left | {"#1002": "it was refunded"})
     for one in (first, second, first):
         ledger.outbox.put(one)
     assert sorted(one.subject for one in ledger.outbox.begin("ntfy")) == [
@@ -280,7 +280,7 @@ def test_an_order_that_is_left_out_is_told_once(ledger: Ledger) -> None:
     ]
     assert first.body.startswith("- #1001: it has no shipping address\n")
     assert "nothing where it was sent" in first.body
-    assert of_left_out("shopify", {}) == []
+    assert of_shop("shopify", {}) == []
 
 
 def test_untaken_files_lose_the_orders_to_forget(tmp_path: Path) -> None:

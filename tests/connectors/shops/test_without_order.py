@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
 import pytest
 
-from connectors.shops.requests import without_orders
+from connectors.shop_files import shipped
+from connectors.shops import requests
 from domain.shop_files import Profile
 
 HEADER = "order_ref,item,receiver_name,receiver_phone,city,note\n"
 HERS = 'A-1,1,王小明,"+1 508-555 0199",Xenopolis,"two\nlines"\n'
 HIS = 'A-2,2,Ann,1,Berlin,"a ""quoted"" word"\n'
+
+
+def without_orders(
+    text: str,
+    order_refs: Collection[str],
+    wholes: Mapping[str, str] = MappingProxyType({}),
+    profiles: Sequence[Profile] | None = None,
+) -> tuple[str, set[str]]:
+    return requests.without_orders(text, order_refs, wholes, shipped() if profiles is None else profiles)
 
 
 @pytest.mark.parametrize("begin", ["", "\n\n", "sep=,\n"])
