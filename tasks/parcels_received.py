@@ -62,7 +62,7 @@ async def _freights_now(resources: Resources, orders: Iterable[OrderRecord]) -> 
 
     async def one(order: OrderRecord) -> tuple[str, Money | None]:
         try:
-            quote = await estimate(resources.client, order.sourcing_order)
+            quote = await estimate(resources.client, order.shipped_order(unsent[order.order_ref]))
         except (Misconfigured, ServiceAway):
             raise
         except XportcnError:
@@ -71,7 +71,9 @@ async def _freights_now(resources: Resources, orders: Iterable[OrderRecord]) -> 
         return order.order_ref, service.price if service else None
 
     booked = {order.order_ref: order for order in orders if _booked(order) and order.freight_service}
-    found = await concurrently([*booked.values()], one, at_once=resources.concurrency)
+    unsent = resources.ledger.refunds.unsent(booked)
+    travelling = [order for ref, order in booked.items() if order.shipped_order(unsent[ref]).lines]
+    found = await concurrently(travelling, one, at_once=resources.concurrency)
     return {ref: price for ref, price in found if price}
 
 

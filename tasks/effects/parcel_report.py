@@ -36,6 +36,7 @@ class ReportParcel(EffectKind):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         parcels, shipment = self.parcels[order.order_ref], order.shipment
         assert shipment is not None
+        booked = order.shipped_order(self.resources.ledger.refunds.unsent({order.order_ref: order})[order.order_ref])
         await update_domestic(
             self.resources.client,
             claim,
@@ -43,7 +44,7 @@ class ReportParcel(EffectKind):
             str(order.order_id),
             parcels,
             marketplace=order.marketplace,
-            lines=order.lines,
+            lines=order.lines if shipment.items else booked.lines or order.lines,
         )
         told = OrderUpdate.parcel_reported(at=self.resources.clock())
         change = OrderChange(order_ref=order.order_ref, writes=told)

@@ -17,6 +17,7 @@ from connectors.callbacks.store import CallbackStore
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.snapshots.manifests import list_snapshots
@@ -362,6 +363,32 @@ async def test_a_parcel_with_an_exception_is_told_once(
     ((kind, body),) = told(resources)
     assert (kind, name in body) == (MessageKind.PARCEL, False)
     assert body.startswith("1 parcel stuck: B-1. The carrier reports that it is stuck")
+
+
+async def test_freight_is_estimated_for_the_lines_that_were_booked(
+    resources: Resources,
+    channel: CountingChannel,
+    store: CallbackStore,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another came back before: with it, freight would be dearer than the booking for nothing."""
+    estimated: list[list[int]] = []
+
+    async def estimate(_: object, order: SourcingOrder) -> FreightQuote:
+        estimated.append([line.line_no for line in order.lines])
+        raise Refused("nobody ships there", operation="estimate")
+
+    monkeypatch.setattr(tasks.parcels_received, "estimate", estimate)
+    monkeypatch.setattr(resources.ledger.refunds, "unsent", lambda orders: dict.fromkeys(orders, frozenset({2})))
+    ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
+    (first,) = resources.ledger.orders(["B-1"])["B-1"].lines
+    two = [to_json(first), to_json(replace(first, line_no=2))]
+    booked = {"freight_service": "2", "freight_minor": 2160, "freight_currency": "USD", "lines": two}
+    resources.ledger.change([OrderChange(order_ref="B-1", writes=OrderUpdate(booked))])
+    channel.show("71", ServiceStatus.SHIPPED, reference="B-1", paid=Money(1000))
+    await handle_callbacks(resources, store, CallbackKind.INBOUND, kept(store, clock, parcel_report("71")))
+    assert estimated == [[1]]
 
 
 async def test_freight_that_rose_since_the_booking_is_told_with_both_prices(

@@ -15,6 +15,7 @@ from connectors.marketplaces import Offering
 from connectors.xportcn.errors import Misconfigured
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.orders import OrderLine
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import (
     DomesticParcel,
@@ -119,6 +120,31 @@ async def test_each_report_names_all_parcels_of_the_order(
     await track(resources, 10)
     await track(resources, 10)
     assert reports == {"71": [["SF1"], ["SF2", "SF1"]]}
+
+
+@pytest.mark.parametrize(("shows", "told"), [((), [1]), ((ITEM,), [1, 2])])
+async def test_a_line_that_is_in_no_booking_is_told_to_no_warehouse(
+    resources: Resources,
+    channel: CountingChannel,
+    monkeypatch: pytest.MonkeyPatch,
+    shows: Sequence[ShipmentItem],
+    told: list[int],
+) -> None:
+    """It came back before. Where the booking shows its items, all lines give them pictures and ids."""
+    named: list[list[int]] = []
+
+    async def update(*_: Any, lines: Sequence[OrderLine], **__: Any) -> None:
+        named.append([line.line_no for line in lines])
+
+    monkeypatch.setattr(parcel_report, "update_domestic", update)
+    monkeypatch.setattr(resources.ledger.refunds, "unsent", lambda orders: dict.fromkeys(orders, frozenset({2})))
+    booked(resources, shipment=replace(BOOKED, items=tuple(shows)))
+    (first,) = order(resources).lines
+    two = [to_json(first), to_json(replace(first, line_no=2))]
+    resources.ledger.change([OrderChange(order_ref="B-1", writes=OrderUpdate({"lines": two}))])
+    shown(channel, "SF1")
+    await track(resources, 10)
+    assert named == [told]
 
 
 async def test_numbers_that_come_after_the_booking_or_change_are_taken(
