@@ -82,18 +82,15 @@ class ShopServer:
             ref = re.fullmatch('name:"#(.+)"', given["query"])
             assert ref
             alike = [name for name in self.orders if name.startswith(ref[1])]  # a search finds more than the name
-            return 200, {"data": {"orders": {"nodes": [{"id": f"gid:{name}", "name": f"#{name}"} for name in alike]}}}
+            stands = {"cancelledAt": None, "displayFinancialStatus": "PAID", "displayFulfillmentStatus": "UNFULFILLED"}
+            named = [{"id": f"gid:{at}", "name": f"#{at}", **stands, **self.standings.get(at, {})} for at in alike]
+            return 200, {"data": {"orders": {"nodes": named}}}
         if "financial_status:paid" in query:
             names = sorted(self.orders)
             at = int(given["after"] or 0)
             page = {"hasNextPage": at + 1 < len(names), "endCursor": str(at + 1)}
             nodes = [self._waiting(name) for name in names[at : at + 1]]
             return 200, {"data": {"orders": {"pageInfo": page, "nodes": nodes}}}
-        if "cancelledAt" in query:
-            standing = {"displayFinancialStatus": "PAID", "displayFulfillmentStatus": "UNFULFILLED"}
-            return 200, {
-                "data": {"order": {"cancelledAt": None, **standing, **self.standings.get(given["id"][4:], {})}}
-            }
         if "order(id" in query:
             return 200, {"data": {"order": self._shown(given["id"].removeprefix("gid:"))}}
         (part,) = given["fulfillment"]["lineItemsByFulfillmentOrder"]

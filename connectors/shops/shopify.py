@@ -15,7 +15,8 @@ from domain.shop_tracking import Parcel
 
 PATH = "/admin/api/2026-10/graphql.json"
 OPEN = ("OPEN", "IN_PROGRESS")
-FIND = "query($query: String!) { orders(first: 5, query: $query) { nodes { id name } } }"
+FIND = """query($query: String!) { orders(first: 5, query: $query) { nodes {
+  id name cancelledAt displayFinancialStatus displayFulfillmentStatus } } }"""
 SHOW = """query($id: ID!) { order(id: $id) {
   fulfillments(first: 50) { trackingInfo { number } }
   fulfillmentOrders(first: 5) { pageInfo { hasNextPage } nodes { id status
@@ -28,7 +29,6 @@ WAITING = """query($after: String) { orders(first: 20, after: $after, sortKey: C
   name test email phone displayFinancialStatus displayFulfillmentStatus
   shippingAddress { name phone address1 address2 company city zip province countryCodeV2 }
   lineItems(first: 30) { pageInfo { hasNextPage } nodes { id sku name requiresShipping unfulfilledQuantity } } } } }"""
-HOW_IT_STANDS = "query($id: ID!) { order(id: $id) { cancelledAt displayFinancialStatus displayFulfillmentStatus } }"
 OVER = ("cancelled", "REFUNDED", "VOIDED", "FULFILLED")
 USER_ERRORS = "user_errors"
 MOST_PAGES = 500
@@ -44,6 +44,9 @@ class Node(BaseModel):
 class Named(Node):
     id: str
     name: str
+    cancelled_at: str | None
+    display_financial_status: str | None
+    display_fulfillment_status: str | None
 
 
 class PageInfo(Node):
@@ -89,12 +92,6 @@ class Order(Node):
     fulfillment_orders: Page[Part]
 
 
-class Standing(Node):
-    cancelled_at: str | None
-    display_financial_status: str | None
-    display_fulfillment_status: str | None
-
-
 class Address(Node):
     name: str | None
     phone: str | None
@@ -137,23 +134,20 @@ class Shopify(Shop):
         return {"x-shopify-access-token": password}
 
     async def over(self, shop_ref: str) -> str:
-        if len(ids := await self._ids(shop_ref)) != 1:
+        if len(found := await self._found(shop_ref)) != 1:
             return ""
-        order = fitting(Standing, await self._asked(HOW_IT_STANDS, {"id": ids[0]}, "order"))
-        words = (
-            ["cancelled"] if order.cancelled_at else [order.display_financial_status, order.display_fulfillment_status]
-        )
-        return next((f"it is {one.lower()}" for one in words if one in OVER), "")
+        words = "cancelled", found[0].display_financial_status, found[0].display_fulfillment_status
+        return next((f"it is {one.lower()}" for one in words[not found[0].cancelled_at :] if one in OVER), "")
 
-    async def _ids(self, shop_ref: str) -> list[str]:
+    async def _found(self, shop_ref: str) -> list[Named]:
         found = await self._asked(FIND, {"query": f'name:"{shop_ref}"'}, "orders", "nodes")
-        return [one.id for one in fitting(list[Named], found) if one.name == shop_ref]
+        return [one for one in fitting(list[Named], found) if one.name == shop_ref]
 
     async def read(self, shop_ref: str) -> ShownOrder:
-        ids = await self._ids(shop_ref)
-        if len(ids) != 1:
-            return ShownOrder(why=f"the shop has {'several orders' if ids else 'no order'} of this name")
-        order = fitting(Order, await self._asked(SHOW, {"id": ids[0]}, "order"))
+        found = await self._found(shop_ref)
+        if len(found) != 1:
+            return ShownOrder(why=f"the shop has {'several orders' if found else 'no order'} of this name")
+        order = fitting(Order, await self._asked(SHOW, {"id": found[0].id}, "order"))
         numbers = frozenset(one.number for each in order.fulfillments for one in each.tracking_info if one.number)
         parts = order.fulfillment_orders.nodes
         pages: list[Page[Any]] = [order.fulfillment_orders, *(one.line_items for one in parts)]
