@@ -76,6 +76,18 @@ def test_files_of_a_name_come_in_the_order_in_which_runs_first_took_them(inbox: 
     assert inbox.newer(dead) == [new]
 
 
+def test_open_files_of_which_no_run_noted_when_it_took_them_come_by_their_contents(inbox: Inbox) -> None:
+    """As they lie there after an upgrade; what is taken then keeps its place."""
+    first, second = drop(inbox, "open/a (1).csv", age=9), drop(inbox, "open/a.csv", "y", age=3)
+    (inbox.root / "open/a (1).csv.result.json").write_text('{"batch_id": "a-1a2b3c4d"}')
+    assert (inbox.newer(first), inbox.newer(second)) == ([second], [])
+    with inbox.taken(first) as working:
+        assert working
+        assert (inbox.newer(working), inbox.batch_of(working)) == ([second], "a-1a2b3c4d")
+        (inbox.locks / f"{working.name}.lock").write_text("a-1a2b3c4d")  # as the earlier version wrote it
+        assert (inbox.newer(working), inbox.batch_of(working)) == ([second], "a-1a2b3c4d")
+
+
 def test_temporary_files_and_results_are_left_alone(inbox: Inbox) -> None:
     """Half-written by other programs, or written by us."""
     of_ours = (".orders.csv", "~$orders.xlsx", "orders.csv.part", "orders.csv~", "a.csv.TMP", "a.csv.result.json")

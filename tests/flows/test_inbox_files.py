@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import flows.buy_from_inbox
-from connectors.inbox import Inbox
+from connectors.inbox import Folder, Inbox
 from connectors.request_files import UnreadableFile
 from connectors.xportcn.errors import ServiceAway
 from domain.report import BatchReport
@@ -223,6 +223,22 @@ async def test_a_faulty_file_holds_back_the_orders_of_its_name_until_a_mended_on
         assert [place for place, _ in await night(tmp_path, again)] == ["open", "open"]
         assert sorted(tried) == ["A-7 12.00 CNY", "B-2 19.90 CNY"]
     assert (tmp_path / "failed/a.csv").exists()
+
+
+async def test_what_was_refused_as_the_newest_file_has_it_is_not_tried_as_an_earlier_one_has_it(
+    tmp_path: Path, tried: list[str]
+) -> None:
+    """The newest one is over, and lies in `done`; a file that failed is no answer, also where it can be read since."""
+    await night(tmp_path, rows("A-7", "B-2"))
+    for place, names in (("failed", ("A-7", "B-2")), ("done", ("A-7",))):
+        inbox = Inbox(tmp_path)
+        (tmp_path / "a.csv").write_bytes(rows(*names, limit="12.00"))
+        with inbox.taken(tmp_path / "a.csv") as working:
+            assert working
+            inbox.put(working, Folder(place), {"first_taken": inbox.came(working).isoformat()}, [])
+    tried.clear()
+    assert [place for place, _ in await night(tmp_path)] == ["open"]
+    assert tried == ["B-2 19.90 CNY"]
 
 
 async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
