@@ -18,6 +18,8 @@ from domain.reasons import Reason
 from domain.states import OrderState
 from domain.witnessed import Contradicted
 
+NOTHING = Money(0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedOrder:
@@ -25,7 +27,7 @@ class PlannedOrder:
 
     `is_postponed`: the service could not be asked, so it is still to be planned, by this run or the next.
     `contradicted` are two readings of an amount for which it is held. `is_withdrawn`: it is begun, and its approval was
-    withdrawn; where it `is_unpaid` as well, a yes pays its goods.
+    withdrawn; where it `is_unpaid` as well, a yes pays its goods. `came_back` is what did of the money of a begun one.
     """
 
     request: OrderRequest
@@ -42,6 +44,7 @@ class PlannedOrder:
     matches: tuple[Match, ...] = field(default_factory=tuple)
     is_withdrawn: bool = False
     is_unpaid: bool = False
+    came_back: Money = NOTHING
 
     @property
     def order_ref(self) -> str:

@@ -162,7 +162,7 @@ def _still_to_pay(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
     """The plan of a begun order, with the total that the service demands where a yes pays it."""
     is_withdrawn = order.plan_hash is None
     if not is_withdrawn or order.paid_minor is not None:
-        return replace(plan, is_withdrawn=is_withdrawn)
+        return replace(plan, is_withdrawn=is_withdrawn, came_back=order.refunded)
     due = order.approved if order.total_minor is None else Money(order.total_minor, order.currency)
     quote = replace(plan.quote or Quote(goods=due, postage=Money(0), total=due), total=due)
     return replace(plan, is_withdrawn=True, is_unpaid=True, quote=quote)

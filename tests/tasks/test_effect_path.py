@@ -222,12 +222,13 @@ async def test_a_begun_order_without_an_approval_is_asked_about_with_what_is_lef
         return replace(plan, freight_service=FREIGHT)
 
     monkeypatch.setattr(book_shipment, "with_freight", estimated)
-    at(resources, paid_minor=paid_fen, total_minor=demanded)
+    back = 60 if paid_fen else 0
+    at(resources, paid_minor=paid_fen, total_minor=demanded, refunded_minor=back)
     [approved] = await estimate_unbooked(resources, ["A-1"])
     take_back(resources.ledger, ["A-1"])
     [asked] = await estimate_unbooked(resources, ["A-1"])
     assert (approved.is_withdrawn, approved.is_unpaid, asked.is_withdrawn) == (False, False, True)
-    assert (str(asked.total) if asked.is_unpaid else "") == pays
+    assert (str(asked.total) if asked.is_unpaid else "", asked.came_back) == (pays, Money(back))
 
 
 async def test_what_costs_more_than_may_be_paid_is_in_no_question(
