@@ -136,7 +136,7 @@ class Inbox:
         """What a file is called without the marks of one to be asked about, of a second one, and of its format."""
         stem = Path(plain_name(path)).stem
         with suppress(FileNotFoundError):  # taken by another run
-            for mark in filter(None, (digest(path), self._told(path)[0][-8:])):
+            for mark in filter(None, (digest(path), self._batch_and_time(path)[0][-8:])):
                 stem = stem.removesuffix(f"-{mark}")
         return plain_stem(re.sub(f"^({ASKS})+", "", stem.casefold()))
 
@@ -145,7 +145,7 @@ class Inbox:
         if path.parent == self.root:
             return datetime.max.replace(tzinfo=UTC)
         with suppress(ValueError):
-            return datetime.fromisoformat(self._told(path)[1])
+            return datetime.fromisoformat(self._batch_and_time(path)[1])
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
     def newer(self, working: Path) -> list[Path]:
@@ -161,9 +161,9 @@ class Inbox:
 
     def batch_of(self, path: Path) -> str:
         """The batch of a file that lies in `open` or was taken there, also once it was mended; empty for a new one."""
-        return self._told(path)[0] if path.parent.name in (Folder.WORKING, Folder.OPEN) else ""
+        return self._batch_and_time(path)[0] if path.parent.name in (Folder.WORKING, Folder.OPEN) else ""
 
-    def _told(self, path: Path) -> tuple[str, str]:
+    def _batch_and_time(self, path: Path) -> tuple[str, str]:
         """The batch of a file and when it was first taken, as a run noted it; empty for what no run laid there."""
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             if path.parent == self.root / Folder.WORKING:

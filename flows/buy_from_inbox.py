@@ -138,7 +138,10 @@ class Night:
         """
         left, name, unread, newer = set[str](), "", "", await asyncio.to_thread(self.folder.newer, working)
         reading = await reading_by(self.settings) if newer else {}
-        own = await asyncio.to_thread(self._refs, working, reading) if newer else left
+        try:
+            own = await asyncio.to_thread(self._refs, working, reading) if newer else left
+        except (BadRequests, UnreadableFile):  # its own run says so
+            return left, "", False
         for path in newer:
             unread = path.name if path.parent.name == Folder.FAILED else ""
             try:
