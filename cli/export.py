@@ -94,7 +94,7 @@ def run_costs(since: str, currency: str, csv: str, xlsx: str, *, as_json: bool) 
     from cli.running import run_flow
     from flows.prefect_ui.parameters import a_currency, a_day
 
-    since, currency = a_day(since), a_currency(currency)  # before a server is started
+    since, currency = a_day(since, "--since"), a_currency(currency, "--currency")  # before a server is started
 
     async def flow() -> CostReport:
         from flows.costs import compute_costs

@@ -69,7 +69,8 @@ def restore_ledger(
     """Put a backup in the ledger's place. It buys nothing until `sourcing ledger confirm`."""
     from cli.terminal import messages, person
     from connectors.ledger.backup import restore
-    from connectors.ledger.engine import shown
+    from connectors.ledger.engine import reading, shown
+    from connectors.ledger.marks import Mark, standing_marks
     from connectors.settings import SourcingSettings
     from tasks.engine.resources import utc_now
 
@@ -80,8 +81,11 @@ def restore_ledger(
     kept = restore(settings.ledger_url, file, now=utc_now(), by=by or person())
     if kept:
         messages.print(f"What was there is kept as {kept}", soft_wrap=True)
+    with reading(settings.ledger_url) as connection:
+        words = standing_marks(connection)[Mark.RESTORED]
     messages.print(
-        "Restored. It knows nothing of what was bought, paid or booked after that backup, so it buys nothing now.\n"
+        f"The ledger {words}.\n"
+        "It knows nothing of what was bought, paid or booked after that backup, so it buys nothing now.\n"
         "1. sourcing reconcile        lists what the service has and this ledger does not\n"
         "2. sourcing resolve ORDER …  takes such orders on, one by one\n"
         "3. sourcing ledger confirm   lets it buy again, once lists show all that was sent before: at "

@@ -81,10 +81,10 @@ def reconcile(
     from cli.terminal import person, print_json, warn
     from flows.prefect_ui.parameters import foreign_orders, wallet_out
 
-    wallet_out(wallet_out_cny)
-    foreign_orders(not_ours or [])
+    wallet_out(wallet_out_cny, "--wallet-out-cny")
+    foreign_orders(not_ours or [], "--not-ours")
     by = by or person()
-    _take_back(foreign_orders(ours or [], "Ours"), by)
+    _take_back(foreign_orders(ours or [], "--ours"), by)
     days, foreign = -1 if since is None else since, not_ours or []
     report = run_flow(lambda: flows.reconcile.reconcile_ledger(days, wallet_out_cny, marketplace or [], foreign, by))
     if json:

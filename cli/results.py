@@ -141,11 +141,14 @@ def forget(
     from cli.status import open_ledger
     from cli.terminal import person, print_json
     from connectors.ledger.forgetting import StillNeeded, require_over
+    from connectors.ledger.marks import Mark
     from connectors.settings import SourcingSettings
     from deployments.forgetting import forget as erase
 
     refs = list(dict.fromkeys(order_ref))
     with open_ledger() as ledger:
+        if Mark.MOVED in ledger.marks.standing():
+            say("this ledger was moved and still has that receiver: delete it once every program uses the new one")
         ledger.marks.require_in_use()
         try:
             standing = [stands for ref in refs if (stands := ledger.forgotten.standing(ref))]

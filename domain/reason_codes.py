@@ -253,8 +253,7 @@ class ReasonCode(StrEnum):
     REFUSED_BUT = "refused_but", doubt("refused ({failure}), but {seen}")
     REFUSED_UNCLEARLY = "refused_unclearly", doubt("refused ({failure}), which does not say that nothing happened")
     REFUSED_AS_DONE = "refused_as_done", doubt("refused as done already ({failure}), and not to be found")
-    SENT_TOO_OFTEN = "sent_too_often", doubt("it was sent {times} times without an answer, so it is not sent again by "
-        "itself")
+    SENT_TOO_OFTEN = "sent_too_often", doubt("sent {times} times without an answer, it is not sent again by itself")
     NO_WORD = "no_word", doubt("{failure}")
     NO_WORD_UNASKED = "no_word_unasked", doubt("{failure}; and the service could not be asked ({error})")
     NOT_TO_BE_ASKED = "not_to_be_asked", doubt("the service could not be asked what became of it ({failure})")
@@ -350,8 +349,7 @@ class ReasonCode(StrEnum):
     PAST_CANCELLING = "past_cancelling", other("it is {state}: {remedy}", "ask for a refund or a return (sourcing "
         "refund)", "refund")
     MONEY_NOT_ASKED_BACK = "money_not_asked_back", other("not cancelled: {failure}")
-    FREIGHT_STAYS_BOOKED = "freight_stays_booked", other("its freight is booked, which only the warehouse can cancel: "
-        "ask it to")
+    FREIGHT_STAYS_BOOKED = "freight_stays_booked", other("its freight is booked: ask the warehouse to cancel it")
     NOT_CANCELLED = "not_cancelled", other("it is not cancelled")
     WANTED_BACK = "wanted_back", note("a person wants it cancelled, or most of its money back: only a run that asks "
         "goes on with it")

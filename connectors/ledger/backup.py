@@ -86,7 +86,7 @@ def backup(url: str, target: Path, now: datetime) -> Path:
 def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
     """Put a backup in the ledger's place, marked: it buys nothing until a person confirms it.
 
-    A pause and held marketplaces are taken over from the present ledger, where it can be read.
+    A pause and held marketplaces are taken over from the present ledger; the mark says where it could not be read.
     The old ledger is kept beside it, under the returned name. Raises `LedgerUnusable`; then nothing has changed.
     """
     place = sqlite_file(url)
@@ -230,23 +230,24 @@ def _require_backup(file: Path) -> None:
 _OFF = select(*(one for one in switches.c if one.name != "id")).where(switches.c.ended_at.is_(None))
 
 
-def _stopped(url: str) -> list[dict[str, Any]]:
-    """The switches that are off in a ledger; none where it is not there, or damaged."""
-    with suppress(LedgerUnusable), reading(url) as connection:
+def _stopped(url: str) -> list[dict[str, Any]] | None:
+    """The switches that are off in a ledger; None where it is not there, or damaged, as a time may be."""
+    with suppress(LedgerUnusable, ValueError), reading(url) as connection:
         return [dict(row) for row in connection.execute(_OFF).mappings()]
-    return []
+    return None
 
 
-def _mark_restored(file: Path, source: Path, stopped: list[dict[str, Any]], *, now: datetime, by: str) -> None:
+def _mark_restored(file: Path, source: Path, stopped: list[dict[str, Any]] | None, *, now: datetime, by: str) -> None:
     with _as_of_sqlite():
         engine = open_engine(f"sqlite:///{file}")
     try:
         with _as_of_sqlite(), engine.begin() as connection:
             words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
+            words += "; whether buying was paused since is not known: sourcing pause" if stopped is None else ""
             set_mark(connection, Mark.RESTORED, words, by=by, at=now)
             withdraw_all(connection, now)  # of its time, and sent long ago
             of_its_time = [(row["name"], row["why"]) for row in connection.execute(_OFF).mappings()]
-            if new := [row for row in stopped if (row["name"], row["why"]) not in of_its_time]:
+            if new := [row for row in stopped or () if (row["name"], row["why"]) not in of_its_time]:
                 connection.execute(switches.insert(), new)
     finally:
         engine.dispose()

@@ -243,22 +243,22 @@ ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
 WALLET_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 
 
-def a_day(text: str) -> str:
+def a_day(text: str, name: str = "Paid since") -> str:
     """A day, or empty. Raises `BadInput` for a day that there is not."""
     if text and not DAY.fullmatch(text):
-        raise BadInput(f"Paid since: {text[:20]!r} is no day; give one such as 2026-11-01, or leave it empty")
-    return in_words("Paid since", lambda: date.fromisoformat(text).isoformat()) if text else ""
+        raise BadInput(f"{name}: {text[:20]!r} is no day; give one such as 2026-11-01, or leave it empty")
+    return in_words(name, lambda: date.fromisoformat(text).isoformat()) if text else ""
 
 
-def a_currency(text: str) -> str:
+def a_currency(text: str, name: str = "Currency") -> str:
     """The code of a currency, or empty. Raises `BadInput`."""
-    return in_words("Currency", lambda: currency_code(text)) if text else ""
+    return in_words(name, lambda: currency_code(text)) if text else ""
 
 
-def wallet_out(text: str) -> Money | None:
+def wallet_out(text: str, name: str = "Left the wallet") -> Money | None:
     """The sum that left the wallet; None for an empty field. Raises `BadInput`."""
     if text and not WALLET_AMOUNT.fullmatch(text):
-        raise BadInput(f"Left the wallet: {text[:20]!r} is no amount in yuan; give one such as 1500 or 99.50")
+        raise BadInput(f"{name}: {text[:20]!r} is no amount in yuan; give one such as 1500 or 99.50")
     return Money.parse(text) if text else None
 
 

@@ -59,16 +59,28 @@ def test_of_many_orders_those_without_a_sum_come_first(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("command", "said"),
     [
         (
-            ["--since", "yesterday"],
-            "sourcing: Paid since: 'yesterday' is no day; give one such as 2026-11-01, or leave it empty\n",
+            "costs --since yesterday",
+            "sourcing: --since: 'yesterday' is no day; give one such as 2026-11-01, or leave it empty\n",
         ),
-        (["--currency", "EURO"], "sourcing: Currency: 'EURO' is no currency; give its three letters, such as EUR\n"),
+        ("costs --currency EURO", "sourcing: --currency: 'EURO' is no currency; give its three letters, such as EUR\n"),
+        (
+            "reconcile --wallet-out-cny much",
+            "sourcing: --wallet-out-cny: 'much' is no amount in yuan; give one such as 1500 or 99.50\n",
+        ),
+        (
+            "reconcile --not-ours 1",
+            "sourcing: --not-ours: '1' is no order; give marketplace:order id, as taobao:4050118801\n",
+        ),
+        (
+            "reconcile --ours 1",
+            "sourcing: --ours: '1' is no order; give marketplace:order id, as taobao:4050118801\n",
+        ),
     ],
 )
-def test_what_can_not_be_meant_begins_nothing(sourcing: Sourcing, options: list[str], said: str) -> None:
-    done = sourcing("costs", *options)
+def test_what_can_not_be_meant_begins_nothing(sourcing: Sourcing, command: str, said: str) -> None:
+    done = sourcing(*command.split())
 
     assert (done.exit_code, done.stderr) == (2, said)

@@ -76,6 +76,7 @@ def test_what_a_person_says_is_not_written_into_a_ledger_that_was_moved(sourcing
     """The ledger in use would go on buying what was dropped, and keep a receiver that was said to be erased."""
     done = sourcing(*command.split())
     assert (done.exit_code, MOVED in done.stderr) == (1, True)
+    assert ("still has that receiver: delete it" in done.stderr) == command.startswith("forget")
 
 
 @pytest.mark.usefixtures("moved")

@@ -109,6 +109,6 @@ def test_two_starts_of_the_same_remedy_do_it_once(bought: Bought) -> None:
     (state,) = run(cancel_orders.fn([second, "NOPE-1"], only_show=False))
     rows = artifact_rows(state.data)
     assert [(row["order"], row["state"], row["not as asked"]) for row in rows] == [
-        (second, "refunding", "its freight is booked, which only the warehouse can cancel: ask it to"),
+        (second, "refunding", "its freight is booked: ask the warehouse to cancel it"),
         ("NOPE-1", "", "no such order in the ledger; see all with: sourcing status"),
     ]

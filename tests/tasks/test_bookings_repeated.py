@@ -214,7 +214,7 @@ async def test_two_calls_without_an_answer_are_a_question(scene: Scene) -> None:
     for night in range(2, 6):
         await scene.night(f"r-{night}")
     assert scene.end == ("unknown", "unknown", ["r-1", "r-2"])
-    assert "it was sent 2 times without an answer" in now(scene.runs[1]).reason
+    assert "sent 2 times without an answer" in now(scene.runs[1]).reason
 
 
 async def test_a_second_call_that_is_turned_away_stays_a_second_call(scene: Scene) -> None:

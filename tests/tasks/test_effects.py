@@ -218,7 +218,7 @@ async def test_of_two_lost_answers_the_second_becomes_a_question(
         order = await run(next_run, service)
     assert (order.state, service.sent) == (OrderState.UNKNOWN, ["A-1:create", "A-1:create"])
     assert order.reason == (
-        "no answer to create: it was sent 2 times without an answer, so it is not sent again by itself. Did A-1 "
+        "no answer to create: sent 2 times without an answer, it is not sent again by itself. Did A-1 "
         "happen? Answer with: sourcing resolve A-1 --done A-1:create, or --not-done A-1:create"
     )
 
@@ -322,7 +322,7 @@ async def test_what_is_refused_twice_in_unknown_words_is_sent_no_more(
         clock.advance(100_000)
         await run(each, service)
     assert (len(service.sent), status(resources)) == (2, EffectStatus.UNKNOWN)
-    assert "it was sent 2 times without an answer" in resources.ledger.effects_of(["A-1"])[-1].reason
+    assert "sent 2 times without an answer" in resources.ledger.effects_of(["A-1"])[-1].reason
 
 
 async def test_a_no_before_anything_was_sent_is_one_in_any_words(resources: Resources) -> None:

@@ -368,7 +368,7 @@ async def test_a_payment_refused_in_unknown_words_is_sent_once_more_where_one_de
         await settle_open(run, ["A-1"])
         await pay(run)
     state, reason = standing(resources)
-    assert (channel.sent, state, "it was sent 2 times" in reason) == (2, OrderState.UNKNOWN, True)
+    assert (channel.sent, state, "sent 2 times" in reason) == (2, OrderState.UNKNOWN, True)
 
 
 @pytest.mark.parametrize(

@@ -261,29 +261,34 @@ def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(ledger: Ledger, ur
         assert set(restored.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
 
 
-@pytest.mark.parametrize("is_damaged", [False, True])
+@pytest.mark.parametrize("damage", ["", "no file", "no ledger", "no time"])
 def test_what_a_person_stopped_since_the_backup_stays_stopped(
-    ledger: Ledger, url: str, tmp_path: Path, *, is_damaged: bool
+    ledger: Ledger, url: str, tmp_path: Path, damage: str
 ) -> None:
-    """As far as the file that is replaced can be read; once each, also where the backup has it."""
+    """As far as the replaced file can be read, else the mark says so; once each, also where the backup has it."""
     ledger.pause_buying("mei", "prices look wrong")
     saved = backup(url, tmp_path / "b.db", NOW)
     with ledger.transaction() as connection:
         hold(connection, Marketplace.TAOBAO, ["100 times as dear"], by="run", at=NOW)
+        if damage == "no time":
+            connection.execute(text("UPDATE switches SET at = 'noon'"))
     ledger.close()
-    if is_damaged:
+    if damage in ("no file", "no ledger"):
+        for file in tmp_path.glob("ledger.db*"):
+            file.unlink()
+    if damage == "no ledger":
         (tmp_path / "ledger.db").write_bytes(b"no ledger")
-        for beside in tmp_path.glob("ledger.db-*"):
-            beside.unlink()
     restore(url, saved, now=NOW, by="ann")
     with opened(tmp_path / "ledger.db") as restored:
         pause = restored.buying_paused()
         held = {one: [why for why, _ in reasons] for one, reasons in restored.holds.standing().items()}
         standing = restored.rows(select(switches).where(switches.c.ended_at.is_(None)))
+        words = restored.marks.standing()[Mark.RESTORED]
     assert pause is not None
     assert (pause.by, pause.why) == ("mei", "prices look wrong")
-    assert held == ({} if is_damaged else {Marketplace.TAOBAO: ["100 times as dear"]})
+    assert held == ({} if damage else {Marketplace.TAOBAO: ["100 times as dear"]})
     assert len(standing) == 1 + len(held)
+    assert ("whether buying was paused since" in words) == bool(damage)
 
 
 def test_a_log_that_was_written_after_a_restore_is_waited_for(ledger: Ledger, url: str, tmp_path: Path) -> None:
