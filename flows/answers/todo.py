@@ -186,9 +186,9 @@ def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence
     )
 
 
-def _of(order: OrderRecord, **told: Any) -> ToDo:
+def _of(order: OrderRecord, **fields: Any) -> ToDo:
     ref, batch, since = order.order_ref, order.batch_id, order.updated_at
-    return ToDo(order_ref=ref, batch_id=batch, marketplace=order.marketplace, state=order.state, since=since, **told)
+    return ToDo(order_ref=ref, batch_id=batch, marketplace=order.marketplace, state=order.state, since=since, **fields)
 
 
 def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
