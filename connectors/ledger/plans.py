@@ -295,13 +295,10 @@ def dropped_since(connection: Connection, order_refs: Collection[str], since: da
     return connection.scalars(_DROPPED, {"refs": order_refs, "since": since}).all()
 
 
+_WANTED_BACK = exists().where(moves.c.order_ref == orders.c.order_ref, moves.c.reason_code == ReasonCode.WANTED_BACK)
+_TAKEN_BACK = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(None), _WANTED_BACK)
 _UNASKED = select(orders.c.order_ref).where(
-    _THESE,
-    orders.c.plan_hash.is_(None),
-    or_(
-        orders.c.paid_minor.is_(None),
-        exists().where(moves.c.order_ref == orders.c.order_ref, moves.c.reason_code == ReasonCode.WANTED_BACK),
-    ),
+    _THESE, orders.c.plan_hash.is_(None), or_(orders.c.paid_minor.is_(None), _WANTED_BACK)
 )
 
 
@@ -319,6 +316,11 @@ def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:
 def needing_a_person(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
     """Those without an approval that no yes given beforehand renews: unpaid orders, and what a person took back."""
     return {row["order_ref"] for some in chunked(order_refs) for row in ledger.rows(_UNASKED, {"refs": some})}
+
+
+def taken_back(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
+    """Those that a person took back and has not approved since, begun or not."""
+    return {row["order_ref"] for some in chunked(order_refs) for row in ledger.rows(_TAKEN_BACK, {"refs": some})}
 
 
 Parts = dict[str, dict[str, str]]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import approved_by, drop, needing_a_person, plan_hash
+from connectors.ledger.plans import approved_by, drop, needing_a_person, plan_hash, taken_back
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits, line_of
 from connectors.ledger.store import Ledger
 from domain.decisions import FINE, Verdict, held
@@ -44,6 +44,7 @@ from tasks.snapshot import snapshot_orders, snapshot_plan
 
 SHIPPABLE = (OrderState.PAID, OrderState.HELD)
 WAITING = (OrderState.ORDERED, *SHIPPABLE)
+UNASKED = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
 
 
 class BatchRun:
@@ -148,7 +149,7 @@ class BatchRun:
 
     async def _go_on(self, work: SortedOrders, again: Sequence[str], *, ask: bool) -> None:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
-        fine = self._within(await self._planned(work.to_plan))
+        fine = self._within(await self._planned(work.to_plan), beforehand=not ask)
         asked = {plan.order_ref for plan in fine}
         begun = work.under_way if self.source.asks else ()
         freight = await estimate_unbooked(self.resources, begun, beforehand=not ask)
@@ -309,10 +310,16 @@ class BatchRun:
         over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], self._limits())
         return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
 
-    def _within(self, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
-        """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held."""
+    def _within(self, plans: Sequence[PlanSummary], *, beforehand: bool) -> list[PlanSummary]:
+        """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held.
+
+        So is what a person took back, where the yes was given `beforehand`.
+        """
         fine = [plan for plan in plans if plan.is_fine]
         why = at_held_marketplaces(self.resources.ledger, self.source.requests)
+        if beforehand:
+            back = taken_back(self.resources.ledger, (plan.order_ref for plan in fine))
+            why = dict.fromkeys(back, held(UNASKED)) | why
         to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
         why |= over_budget(to_buy, self._limits())
         self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
@@ -351,10 +358,9 @@ class BatchRun:
     def _hold_unasked(self, refs: Collection[str]) -> None:
         """Hold orders without an approval that stands, which no run could ask about: no claim takes them."""
         ledger = self.resources.ledger
-        why = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
         found = ledger.each_order(needing_a_person(ledger, refs))
         unasked = [one for one in found if one.state in WAITING and not one.knows_what_came_back]
-        unbooked = [(one, one.held(outranking([one.why, why]))) for one in unasked if one.shipment_order_id is None]
+        unbooked = [(one, one.held(outranking([one.why, UNASKED]))) for one in unasked if one.shipment_order_id is None]
         ledger.change([new for one, new in unbooked if (new.state, new.why) != (one.state, one.why)])
 
     def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:

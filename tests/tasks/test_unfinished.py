@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderChange
 from domain.decisions import postponed
 from domain.holds import Pause
@@ -85,6 +86,17 @@ async def test_what_could_not_be_looked_up_is_planned_once_more(
     assert executed == [["A-1"], ["A-1", "A-2"]]
     assert report.counts == {"ordered": 2}
     assert report.broken_off == ""
+
+
+async def test_what_a_person_wanted_cancelled_while_its_create_was_unknown_is_bought_anew_by_no_night(
+    resources: Resources, executed: list[list[str]]
+) -> None:
+    """It was not ordered after all, so it is planned again, as one that never began."""
+    take_back(resources.ledger, ["A-1"])
+    await BatchRun(resources, "batch", Plans(fails=0)).buy(ask=False)
+    held = resources.ledger.orders(["A-1"])["A-1"]
+    assert (held.state, held.plan_hash, executed[0]) == (OrderState.HELD, None, ["A-2"])
+    assert held.reason == "not approved: run it without --yes, or from the Prefect UI, to be asked"
 
 
 async def test_what_is_planned_later_counts_to_the_approval_limit_with_what_the_yes_allowed_before(
