@@ -126,9 +126,10 @@ def _past_cancelling(shown: Mapping[str, ServiceOrder]) -> dict[str, Reason]:
 
 
 def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[Trouble]:
+    """Those that are not cancelled, and why, where that is more than a note."""
     left = resources.ledger.orders(order_refs).values()
     return [
-        Trouble(order.order_ref, order.why or NOT_CANCELLED)
+        Trouble(order.order_ref, order.why if order.why and order.why.code.words.kind else NOT_CANCELLED)
         for order in left
         if order.state is not OrderState.CANCELLED or order.why
     ]
