@@ -136,7 +136,7 @@ class Inbox:
         """What a file is called without the marks of one to be asked about, of a second one, and of its format."""
         stem = Path(plain_name(path)).stem
         with suppress(FileNotFoundError):  # taken by another run
-            for mark in filter(None, (digest(path), self._batch_and_time(path)[0][-8:])):
+            for mark in filter(None, (digest(path), self._note_of(path)[0][-8:])):
                 stem = stem.removesuffix(f"-{mark}")
         return plain_stem(re.sub(f"^({ASKS})+", "", stem.casefold()))
 
@@ -144,8 +144,10 @@ class Inbox:
         """When a run first took a file: a new one came last. Where nothing tells it, when its content was written."""
         if path.parent == self.root:
             return datetime.max.replace(tzinfo=UTC)
-        with suppress(ValueError):
-            return datetime.fromisoformat(self._batch_and_time(path)[1])
+        _, first_taken, content = self._note_of(path)
+        if path.parent.name != Folder.OPEN or content in ("", digest(path)):  # else it was mended there
+            with suppress(ValueError):
+                return datetime.fromisoformat(first_taken)
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
     def newer(self, working: Path) -> list[Path]:
@@ -155,23 +157,23 @@ class Inbox:
         for folder in (*moving, *moving, Folder.DONE, Folder.FAILED):
             for path in [one.path for one in self._scan(self.root / folder)]:
                 with suppress(FileNotFoundError):
-                    if name in _plain(path.name).casefold() and self.name_of(path) == name and self.came(path) > at:
+                    if name in _plain(path.name.casefold()) and self.name_of(path) == name and self.came(path) > at:
                         found[path] = self.came(path)
         return sorted(found, key=found.__getitem__)
 
     def batch_of(self, path: Path) -> str:
         """The batch of a file that lies in `open` or was taken there, also once it was mended; empty for a new one."""
-        return self._batch_and_time(path)[0] if path.parent.name in (Folder.WORKING, Folder.OPEN) else ""
+        return self._note_of(path)[0] if path.parent.name in (Folder.WORKING, Folder.OPEN) else ""
 
-    def _batch_and_time(self, path: Path) -> tuple[str, str]:
-        """The batch of a file and when it was first taken, as a run noted it; empty for what no run laid there."""
+    def _note_of(self, path: Path) -> tuple[str, str, str]:
+        """A file's batch, when it was first taken, and its digest then; empty for what no run laid there."""
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             if path.parent == self.root / Folder.WORKING:
                 batch_id, _, first_taken = (self.locks / f"{path.name}.lock").read_text().partition(" ")
-                return batch_id, first_taken
+                return batch_id, first_taken, ""
             result = path.with_name(f"{path.name}{RESULT[0]}")
             return _noted(result, result.stat().st_mtime_ns)
-        return "", ""
+        return "", "", ""
 
     def give_back(self, working: Path) -> Path:
         """Put a file back where it was taken: it was written to while a run worked on its earlier content."""
@@ -251,9 +253,9 @@ def plain_name(path: Path) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _noted(result: Path, _modified_ns: int) -> tuple[str, str]:
+def _noted(result: Path, _modified_ns: int) -> tuple[str, str, str]:
     told = json.loads(result.read_bytes())
-    return str(told.get("batch_id") or ""), str(told.get("first_taken", ""))
+    return str(told.get("batch_id") or ""), str(told.get("first_taken", "")), str(told.get("content", ""))
 
 
 def plain_stem(stem: str) -> str:

@@ -83,7 +83,7 @@ def respelled(order_ref: str) -> set[str]:
         of_month = [*_of_month(date[1], date[2]), *_of_month(date[2], date[1])]
         found |= {one + date[3] for one in of_month}
     if date := FULL_DATE.fullmatch(order_ref):
-        ends = sorted((date[1], date[4]), key=len)  # of two short ones the day is first
+        ends = sorted((date[1], date[4]), key=lambda end: len(end) == 4)  # of two short ones the day is first
         for day, month, year in product(*map(_written, (ends[0], date[3], ends[1]))):
             dates = [f"{day}-{month}-{year}", f"{day}.{month}.{year}", f"{year}-{month}-{day}"]
             found |= {one + date[5] for one in dates[: 3 if len(year) == 4 else 2]}

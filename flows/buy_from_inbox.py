@@ -18,7 +18,7 @@ from connectors.inbox import ASKS, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.notifying import ping_watcher
-from connectors.request_files import UnreadableFile
+from connectors.request_files import READERS, UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
@@ -43,6 +43,9 @@ from flows.reconcile import end_personal_data
 from tasks.engine.resources import utc_now
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
+TABLES = (*READERS, ".xls", ".xlsm", ".ods", ".numbers")
+"""Endings of what may be a corrected request file, also an unreadable one; others are slips and marks beside it."""
+
 STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)
 
 
@@ -134,26 +137,31 @@ class Night:
     async def _left_to_newer(self, working: Path) -> tuple[set[str], str, bool]:
         """The orders that a file leaves to newer ones of its name, in words too, and whether it waits for one of them.
 
-        It waits for one that can't be read, as what that says of its orders is not known, until a newer one can.
+        It waits for one that can't be read, as what that says of its orders is not known, until a newer one can; and
+        for one that no run has worked on yet.
         """
-        left, name, unread, newer = set[str](), "", "", await asyncio.to_thread(self.folder.newer, working)
+        left, name, unread, waits = set[str](), "", "", False
+        newer = await asyncio.to_thread(self.folder.newer, working)
         reading = await reading_by(self.settings) if newer else {}
         try:
             own = await asyncio.to_thread(self._refs, working, reading) if newer else left
         except (BadRequests, UnreadableFile):  # its own run says so
             return left, "", False
         for path in newer:
+            if path.suffix.lower() not in TABLES:
+                continue
             unread = path.name if path.parent.name == Folder.FAILED else ""
             try:
                 if not unread and (both := own & await asyncio.to_thread(self._refs, path, reading)):
                     left, name = left | both, path.name
+                    waits = waits or path.parent.name not in (Folder.OPEN, Folder.DONE)
             except (BadRequests, UnreadableFile):
                 unread = path.name if path.parent.name != Folder.DONE else ""
             except FileNotFoundError:  # moved by another run
                 return await self._left_to_newer(working)
         if unread:
             return own, f"; what is not begun waits: {unread}, of the same name, came later and can't be read", True
-        return left, f"; what {name}, of the same name, has too is left to it" if left else "", False
+        return left, f"; what {name}, of the same name, has too is left to it" if left else "", waits
 
     def _refs(self, path: Path, reading: Reading) -> set[str]:
         stat = path.stat()

@@ -18,7 +18,7 @@ from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.records import REASON, Approval, OrderChange, divided, put_receivers
+from connectors.ledger.records import REASON, Approval, OrderChange, OrderRecord, divided, put_receivers
 from connectors.ledger.schema import effects, from_json, matches, moves, orders, parts, to_json
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
@@ -256,6 +256,11 @@ _DROPPED = select(orders.c.order_ref).where(
     orders.c.reason_code == ReasonCode.NOT_WANTED,
     orders.c.updated_at >= bindparam("since"),
 )
+
+
+def ended_in_shop(order: OrderRecord | None) -> bool:
+    """Whether an order was closed as its shop had ended it."""
+    return bool(order and order.state is OrderState.CANCELLED and order.why and order.why.facts.get("by") == THE_SHOP)
 
 
 def drop(ledger: Transactions, order_refs: Collection[str], *, by: str, note: str = "") -> dict[str, Reason]:

@@ -12,6 +12,7 @@ from typing import Literal
 from connectors.durable import whole
 from connectors.inbox import ASKS
 from connectors.ledger.overview import standing_of
+from connectors.ledger.plans import ended_in_shop
 from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile, read_request_text
 from connectors.request_files.csv_file import DELIMITERS, header_of
@@ -86,6 +87,7 @@ def _is_open_ended(lines: Sequence[str], delimiter: str, quoting: Literal[0, 3])
 
 
 FILE = "read-from-{}.csv"
+REOPENED = "it had ended there and is open again: buy it by a request file, under another order_ref"
 UTF_8, AS_IT_IS = "utf-8-sig", "surrogateescape"
 
 
@@ -94,7 +96,7 @@ def unknown_orders(
 ) -> dict[str, WaitingOrder]:
     """Those by our name that the ledger has neither whole nor in parts, and whose receiver is not to be forgotten.
 
-    An order that would be called as another one is left out.
+    An order that would be called as another one is left out, and one that its shop had ended and has opened again.
     """
     profile, found = _profile(name, data_dir), dict[str, WaitingOrder]()
     for one in orders:
@@ -103,8 +105,10 @@ def unknown_orders(
         if same.name != one.name:
             found[f"{ref} of {one.name}"] = WaitingOrder(name=one.name, why=f"it would be called {ref}, as another is")
     refs = [*found]
+    reopened = {ref for ref, one in ledger.orders(refs).items() if ended_in_shop(one)}
+    again = {ref: WaitingOrder(name=found[ref].name, why=REOPENED) for ref in reopened}
     known = {*standing_of(ledger, order_refs=refs), *ledger.parts.of(refs), *ledger.forgotten.known(refs)}
-    return {ref: one for ref, one in found.items() if ref not in known}
+    return again | {ref: one for ref, one in found.items() if ref not in known}
 
 
 def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[WaitingOrder]) -> dict[str, str]:

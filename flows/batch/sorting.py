@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from connectors.ledger.engine import chunked
 from connectors.ledger.evidence import account_of, newest_until
-from connectors.ledger.plans import THE_SHOP
+from connectors.ledger.plans import ended_in_shop
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
@@ -147,7 +147,7 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
         order = known.get(request.order_ref)
         if request.order_ref in forgotten:
             _sort_forgotten(work, request, order, forgotten[request.order_ref])
-        elif order and order.state is OrderState.CANCELLED and order.why and order.why.facts.get("by") == THE_SHOP:
+        elif ended_in_shop(order):
             work.over.append(request.order_ref)
         elif other := elsewhere.get(request.order_ref):
             work.taken[request.order_ref] = _other_contents(other)

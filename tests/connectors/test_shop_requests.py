@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from connectors import http
 from connectors.ledger.marks import Mark
-from connectors.ledger.plans import drop
+from connectors.ledger.plans import THE_SHOP, drop
 from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
 from connectors.request_files import read_request_file
@@ -100,6 +100,18 @@ def test_orders_of_one_name_here_are_not_joined(ledger: Ledger, tmp_path: Path) 
     assert [(one.name, one.why) for one in found.values()] == [
         ("#1", ""),
         ("1", "it would be called S-1, as another is"),
+    ]
+
+
+def test_an_order_that_its_shop_opened_again_is_named(ledger: Ledger, tmp_path: Path) -> None:
+    """It is bought under another name alone, since its own is over in each file."""
+    ledger.start_batch("batch", "file.csv")
+    ledger.put_plans([planned("S-1"), planned("S-2")], "batch")
+    drop(ledger, ["S-1"], by=THE_SHOP, note="it is cancelled")
+    drop(ledger, ["S-2"], by="mei")
+    found = unknown_orders(ledger, tmp_path, "shopify", [order("#1"), order("#2")])
+    assert [(ref, one.name, one.why[:39]) for ref, one in found.items()] == [
+        ("S-1", "#1", "it had ended there and is open again: b")
     ]
 
 

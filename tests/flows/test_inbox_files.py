@@ -183,12 +183,35 @@ async def test_an_order_is_tried_as_the_newest_file_of_a_name_has_it(tmp_path: P
         assert [note for _, note in told if "left to it" in note] == [told[0][1]]
 
 
-async def test_a_file_without_orders_of_its_own_is_done(tmp_path: Path, tried: list[str]) -> None:
+async def test_a_file_without_orders_of_its_own_is_done_once_the_newer_one_was_tried(
+    tmp_path: Path, tried: list[str]
+) -> None:
     await night(tmp_path, rows("A-7"))
-    assert [place for place, _ in await night(tmp_path, rows("A-7", "B-2", limit="12.00"))] == ["done", "open"]
+    assert [place for place, _ in await night(tmp_path, rows("A-7", "B-2", limit="12.00"))] == ["open", "open"]
     tried.clear()
-    assert [place for place, _ in await night(tmp_path)] == ["open"]
+    assert sorted(place for place, _ in await night(tmp_path)) == ["done", "open"]
     assert tried == ["A-7 12.00 CNY", "B-2 12.00 CNY"]
+
+
+async def test_what_lies_beside_a_request_file_by_its_name_is_no_corrected_copy(
+    tmp_path: Path, tried: list[str]
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    (tmp_path / "a.ok").write_bytes(b"")
+    await night(tmp_path, rows("A-7"))
+    tried.clear()
+    await night(tmp_path)
+    assert tried == ["A-7 19.90 CNY"]
+
+
+async def test_an_order_that_is_mended_in_open_is_tried_as_it_is_there(tmp_path: Path, tried: list[str]) -> None:
+    await night(tmp_path, rows("A-7", "C-3"))
+    await night(tmp_path, rows("A-7", "B-2"))
+    (tmp_path / "open/a.csv").write_bytes(rows("A-7", "C-3", limit="12.00"))
+    tried.clear()
+    await night(tmp_path)
+    assert "A-7 12.00 CNY" in tried
+    assert "A-7 19.90 CNY" not in tried
 
 
 async def test_what_a_dead_run_has_left_is_tried_as_the_corrected_file_has_it(tmp_path: Path, tried: list[str]) -> None:
