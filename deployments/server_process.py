@@ -190,7 +190,7 @@ def _serve(folder: Path, host: str, port: int) -> None:
 
 
 def _prefect_app() -> ASGIApp:
-    """Prefect's server, made and first asked with half of the CPU that it takes otherwise."""
+    """Prefect's server, made and first asked without work that one app of one folder does not need."""
     from prefect.server.api import server
     from prefect.settings import Settings
 

@@ -227,8 +227,8 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
             booked = Book(resources).seen(order, shown[ref].shipments)
             changes.append(replace(booked, expected=order.state))
         elif left := judge_booking(shown[ref]):
-            is_told = shown[ref].status is ServiceStatus.CLOSED and order.knows_what_came_back
-            changes += [] if is_told else [left_as(order, left)]
+            is_answered = shown[ref].status is ServiceStatus.CLOSED and order.knows_what_came_back
+            changes += [] if is_answered else [left_as(order, left)]
         else:
             ready[ref] = order
     await resources.group_commit.change(changes)

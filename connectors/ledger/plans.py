@@ -309,10 +309,11 @@ _UNASKED = select(orders.c.order_ref).where(
 
 @repeating
 def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:
-    """Withdraw the approval of orders that a person wants to take back, whatever becomes of that."""
+    """Withdraw the approval of orders that a person wants to take back, whatever becomes of that; once is enough."""
+    before = taken_back(ledger, order_refs)
     with ledger.transaction(()) as connection:
         mover = OrderMover(ledger, connection, order_refs)
-        for ref in order_refs:
+        for ref in (ref for ref in order_refs if ref not in before):
             mover.change(OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()))
             mover.audit(ref, mover.state(ref), mover.state(ref), because(ReasonCode.WANTED_BACK))
         mover.write()

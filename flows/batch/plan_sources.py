@@ -30,7 +30,10 @@ from tasks.engine.resources import Resources
 from tasks.search import with_matches
 
 left_to_newer: ContextVar[Collection[str]] = ContextVar("left_to_newer", default=())
-"""Orders that a file of the inbox leaves to a newer one of its name, unless they are begun."""
+"""Orders that a file of the inbox leaves to a newer one of its name, unless they are begun.
+
+Beside the parameters of `buy_from_file`, which are the fields of its form.
+"""
 
 
 class StoredPlans(Iterable[PlannedOrder]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,11 @@ from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, **functions: Callable[..., Any]) -> None:
+    for name, function in functions.items():
+        monkeypatch.setattr(run, name, function)
 
 
 async def test_an_order_whose_freight_a_person_declined_is_left_alone(
@@ -53,13 +58,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     async def snapshot(*_: Any) -> str:
         return "batch"
 
-    for name, stand_in in (
-        ("estimate_unbooked", estimate),
-        ("decide", decide),
-        ("execute", execute),
-        ("snapshot_orders", snapshot),
-    ):
-        monkeypatch.setattr(run, name, stand_in)
+    stand_in(monkeypatch, estimate_unbooked=estimate, decide=decide, execute=execute, snapshot_orders=snapshot)
     requests = [planned(ref).request for ref in ("A-1", "A-2")]
     await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(ask=True)
     assert set(went_on) == {"A-2"}
@@ -95,8 +94,7 @@ async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_i
     async def snapshot(*_: Any) -> str:
         return "batch"
 
-    for name, stand_in in (("estimate_unbooked", nothing), ("execute", nothing), ("snapshot_orders", snapshot)):
-        monkeypatch.setattr(run, name, stand_in)
+    stand_in(monkeypatch, estimate_unbooked=nothing, execute=nothing, snapshot_orders=snapshot)
     requests = [planned(ref).request for ref in columns]
     for _ in range(2):
         await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(ask=False)
@@ -131,15 +129,18 @@ async def test_a_yes_pays_what_the_question_names_and_no_more(
     async def nothing(*_: Any, **__: Any) -> str:
         return "batch"
 
-    for name, stand_in in (
-        ("estimate_unbooked", estimate),
-        ("decide", decide),
-        ("execute", nothing),
-        ("snapshot_orders", nothing),
-    ):
-        monkeypatch.setattr(run, name, stand_in)
+    stand_in(monkeypatch, estimate_unbooked=estimate, decide=decide, execute=nothing, snapshot_orders=nothing)
     await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(ask=True)
     order = resources.ledger.orders(["A-1"])["A-1"]
     assert (order.plan_hash is not None, order.reason.partition(" at ")[0]) == (
         (True, "approved by ann") if is_named else (False, "")
     )
+
+
+def test_what_is_taken_back_twice_stands_once_in_the_trail(resources: Resources) -> None:
+    """As `cancel` of a paid order does, which asks its money back."""
+    resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
+    for _ in range(2):
+        take_back(resources.ledger, ["A-1"])
+    moves = [move["reason_code"] for move in resources.ledger.moves_of("A-1")]
+    assert moves.count(ReasonCode.WANTED_BACK) == 1

@@ -21,7 +21,7 @@ MOVES = sa.table(
 
 
 def upgrade() -> None:
-    """Unless its freight is booked. Of refunds those count that come to half of the money, for whichever lines."""
+    """Withdraw approvals of orders whose freight is not booked. Refunds count from half of the money, for any lines."""
     o = ORDERS.c
     cancelled = sa.exists().where(EFFECTS.c.order_ref == o.order_ref, EFFECTS.c.action == "cancel")
     asked = sa.select(sa.func.sum(REFUNDS.c.asked_minor)).where(REFUNDS.c.order_ref == o.order_ref).scalar_subquery()
