@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -163,7 +164,7 @@ class DeployFailed(Exception):
 async def register(client: PrefectClient, pool_type: str) -> None:
     """Create or bring up to date all but the deployments, whose old names it replaces. Safe to repeat."""
     from connectors.credentials_block import XportcnCredentials
-    from deployments.renaming import keep_paused, rename_deployments
+    from deployments.as_left import rename_deployments
 
     await _register_pool(client, POOL, pool_type)
     if may_share():
@@ -175,20 +176,30 @@ async def register(client: PrefectClient, pool_type: str) -> None:
     await register_automations(client)
     await remove_old_automations(client)
     await rename_deployments(client)
-    await keep_paused(client)
 
 
 def deploy() -> None:
-    """`prefect deploy` of all that can run here, in the product's folder, in this process, which ends with it."""
+    """`prefect deploy` of all that can run here, in the product's folder, with what a person changed in the UI."""
     import yaml
 
+    from deployments.as_left import keep_changes, note
+
     os.chdir(ROOT)
-    names = [one["name"] for one in yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))["deployments"]]
-    wanted = [name for name in names if name != HELPER or may_share()]
-    sys.argv[1:] = ["--no-prompt", "deploy", *(word for name in wanted for word in ("--name", name))]
-    # each of its 150 clients would read the certificates anew, a fifth of the time that registering takes
-    with patch.object(ssl, "create_default_context", cache(ssl.create_default_context)):
-        runpy.run_module("prefect", run_name="__main__")
+    content = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))
+    content["deployments"] = [one for one in content["deployments"] if one["name"] != HELPER or may_share()]
+    registered = keep_changes(content["deployments"])
+    with NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(content, file)
+        file.flush()
+        sys.argv[1:] = ["--no-prompt", "deploy", "--all", "--prefect-file", file.name]
+        # each of its 150 clients would read the certificates anew, a fifth of the time that registering takes
+        with patch.object(ssl, "create_default_context", cache(ssl.create_default_context)):
+            try:
+                runpy.run_module("prefect", run_name="__main__")
+            except SystemExit as end:
+                if end.code:
+                    raise
+    note(registered)
 
 
 def may_share() -> bool:

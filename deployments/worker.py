@@ -43,7 +43,7 @@ async def _redirect() -> None:
     from prefect.client.orchestration import get_client
 
     from connectors.foreign import words_of
-    from deployments.renaming import redirect
+    from deployments.as_left import redirect
 
     try:
         async with get_client() as client:

@@ -7,7 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
+from deployments import as_left
 from deployments.registration import deploy
 from tests.deployments.test_prefect_yaml import DEPLOYMENTS
 
@@ -16,12 +18,22 @@ from tests.deployments.test_prefect_yaml import DEPLOYMENTS
 def test_helpers_are_registered_where_the_ledger_lets_runs_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, helps: int
 ) -> None:
-    monkeypatch.setitem(sys.modules, "prefect.cli", SimpleNamespace(app=lambda: None))
+    deployed = list[list[str]]()
+
+    def prefect() -> None:
+        assert sys.argv[1:5] == ["--no-prompt", "deploy", "--all", "--prefect-file"]
+        content = yaml.safe_load(Path(sys.argv[5]).read_text())
+        deployed.append([one["name"] for one in content["deployments"]])
+        raise SystemExit(0)
+
+    noted = list[object]()
+    monkeypatch.setattr(as_left, "keep_changes", lambda listed: [one["name"] for one in listed])
+    monkeypatch.setattr(as_left, "note", noted.append)
+    monkeypatch.setitem(sys.modules, "prefect.cli", SimpleNamespace(app=prefect))
     monkeypatch.setattr(sys, "argv", ["deployments"])
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SOURCING_LEDGER_URL", url)
     monkeypatch.chdir(tmp_path)
     deploy()
-    assert sys.argv[1:3] == ["--no-prompt", "deploy"]
-    assert sys.argv.count("help-batch") == helps
-    assert sys.argv.count("--name") == len(DEPLOYMENTS) - 1 + helps
+    assert deployed == noted
+    assert ("help-batch" in deployed[0], len(deployed[0])) == (helps == 1, len(DEPLOYMENTS) - 1 + helps)

@@ -1,0 +1,264 @@
+"""Deployments as a person left them, through each registration and, from earlier versions, under their new names."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zlib import compress, decompress
+
+import yaml
+from prefect.client.orchestration import PrefectClient, SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
+    DeploymentFilterTags,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import DeploymentSchedule, StateType
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
+from prefect.utilities.templating import apply_values
+from prefect.variables import Variable
+
+from deployments.registration import ROOT, TAG, describe_site
+
+REGISTERED = "sourcing-registered"
+"""A variable of the server: what a person may change, as it was registered last."""
+
+NEW_NAMES = {
+    "manual": "buy-from-file",
+    "nightly": "buy-from-inbox",
+    "costs": "compute-costs",
+    "receive": "confirm-receipt",
+    "export": "export-tables",
+    "after-sale": "follow-after-sale",
+    "callbacks": "hear-callbacks",
+    "helper": "help-batch",
+    "message": "message-seller",
+    "reconcile": "reconcile-ledger",
+    "refund": "request-refund",
+    "resolve": "resolve-order",
+    "return": "return-parcel",
+    "digest": "send-digest",
+    "notify": "send-messages",
+    "todo": "show-todo",
+    "withdraw": "withdraw-refund",
+}
+"""A deployment's name until November 2026, and that of it and its flow since."""
+
+FLOWS = (
+    *("ask-refund", "confirm-receipt", "costs", "digest", "export", "hear-callbacks", "follow-after-sale", "helper"),
+    *("message-seller", "notify", "reconcile", "resolve", "return-parcel", "source-orders", "todo", "withdraw-refund"),
+)
+"""What the flows of those deployments were called: a merchant's own deployment of such a name has another flow."""
+
+COPIED = (
+    *("parameters", "parameter_openapi_schema", "enforce_parameter_schema", "tags", "description"),
+    *("work_pool_name", "work_queue_name", "concurrency_options"),
+)
+NOT_OVER = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING)
+MAY_GO_ON = (StateType.CRASHED, StateType.FAILED)
+A_DAY = timedelta(days=1)
+"""So long a crashed run is started again by itself, and a failed one likely by a person."""
+
+
+def keep_changes(listed: Sequence[dict[str, Any]]) -> Mapping[str, Any]:
+    """Put what a person changed into these deployments of `prefect.yaml`; answers what to `note` once they run.
+
+    Changed is what is not as it was registered last. `prefect deploy` alone replaces parameters and job variables,
+    resumes what is paused, and may make all schedules anew and active: it gets those of new deployments only.
+    """
+    filled: Any = apply_values([*listed], {"site": describe_site()}, remove_notset=False)
+    wanted = {one["name"]: _of_file(one) for one in filled}
+    packed = Variable.get(REGISTERED)
+    noted = json.loads(decompress(b64decode(str(packed)))) if packed else {}
+    with get_client(sync_client=True) as client:
+        for one in listed:
+            name, new = one["name"], wanted[one["name"]]
+            try:
+                there = client.read_deployment_by_name(f"{name}/{name}")
+            except ObjectNotFound:
+                if name in noted:  # a person deleted it: nothing of it begins by itself
+                    one["schedules"] = [schedule | {"active": False} for schedule in one["schedules"]]
+                continue
+            now = _changeable(there.parameters, there.job_variables, there.schedules)
+            was = noted.get(name) or _as_if_noted(now, new)
+            one["paused"] = there.paused
+            one["parameters"] = merged(was["parameters"], now["parameters"], new["parameters"])
+            variables = merged(was["variables"], now["variables"], new["variables"])
+            one["work_pool"] = one["work_pool"] | {"job_variables": variables}  # other deployments have the same one
+            del one["schedules"]
+            _bring_schedules(client, there, was["schedules"], now["schedules"], new["schedules"])
+    return wanted
+
+
+def note(registered: Mapping[str, Any]) -> None:
+    """Compressed, since a variable holds 5,000 characters."""
+    Variable.set(REGISTERED, b64encode(compress(json.dumps(registered).encode())).decode(), overwrite=True)
+
+
+def merged(was: Any, now: Any, wanted: Any) -> Any:
+    """What is wanted, but as it is now where that is not as it was. What is missing now is wanted again.
+
+    For the UI's switch of a schedule loses its parameters (Prefect 3.9). What a placeholder stands for is wanted, too.
+    """
+    if not (isinstance(now, dict) and isinstance(wanted, dict)):
+        return wanted if now == was or "{{" in str(wanted) else now
+    was = was if isinstance(was, dict) else {}
+    added = {key: one for key, one in now.items() if key not in wanted and (key not in was or one != was[key])}
+    return added | {key: merged(was.get(key), now[key], one) if key in now else one for key, one in wanted.items()}
+
+
+def _as_if_noted(now: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Versions that noted nothing wrote all they had a word for at each start, but whether a schedule is active."""
+
+    def shared(now: Any, wanted: Any) -> Any:
+        if not (isinstance(now, dict) and isinstance(wanted, dict)):
+            return now
+        return {key: shared(now[key], one) for key, one in wanted.items() if key in now}
+
+    was: dict[str, Any] = shared(now, wanted)
+    for slug, one in wanted["schedules"].items():
+        was["schedules"].setdefault(slug, {})["active"] = one["active"]
+    return was
+
+
+def _bring_schedules(
+    client: SyncPrefectClient,
+    there: DeploymentResponse,
+    was: Mapping[str, Any],
+    now: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+) -> None:
+    """What a person deleted stays away, what only a person made is left alone."""
+    ids = {one.slug: one.id for one in there.schedules}
+    for slug in {**was, **wanted}:
+        if slug not in now:
+            if slug not in was:
+                client.create_deployment_schedules(there.id, [_schedule(slug, wanted[slug])])
+        elif slug not in wanted:
+            if now[slug] == was[slug]:
+                client.delete_deployment_schedule(there.id, ids[slug])
+        elif (new := merged(was.get(slug), now[slug], wanted[slug])) != now[slug]:
+            one = _schedule(slug, new)
+            client.update_deployment_schedule(there.id, ids[slug], one.active, one.schedule, parameters=one.parameters)
+
+
+def _of_file(listed: Mapping[str, Any]) -> dict[str, Any]:
+    about = ("slug", "active", "parameters")
+    schedules = [
+        DeploymentScheduleCreate.model_validate(
+            {key: said for key, said in one.items() if key in about}
+            | {"schedule": {key: said for key, said in one.items() if key not in about}}
+        )
+        for one in listed["schedules"]
+    ]
+    return _changeable(listed["parameters"], listed["work_pool"]["job_variables"], schedules)
+
+
+def _changeable(
+    parameters: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    schedules: Sequence[DeploymentSchedule | DeploymentScheduleCreate],
+) -> dict[str, Any]:
+    """What a person may change of a deployment; the list makes a time one value, changed as a whole."""
+    described = {
+        one.slug: {
+            "schedule": [one.schedule.model_dump(mode="json")],
+            "active": one.active,
+            "parameters": one.parameters,
+        }
+        for one in schedules
+        if one.slug
+    }
+    return {"parameters": parameters, "variables": variables, "schedules": described}
+
+
+def _schedule(slug: str, described: Mapping[str, Any]) -> DeploymentScheduleCreate:
+    (schedule,) = described["schedule"]
+    return DeploymentScheduleCreate.model_validate({**described, "slug": slug, "schedule": schedule})
+
+
+async def redirect(client: PrefectClient) -> dict[str, DeploymentResponse]:
+    """Let runs of an earlier version begin in this one; answers its deployments by their new names.
+
+    A worker does it before its first run: one that waited for an answer during the upgrade is taken up at once.
+    """
+    wanted = DeploymentFilter(name=DeploymentFilterName(any_=[*NEW_NAMES]), tags=DeploymentFilterTags(all_=[TAG]))
+    ours = FlowFilter(name=FlowFilterName(any_=[*FLOWS]))
+    found = await client.read_deployments(flow_filter=ours, deployment_filter=wanted)
+    earlier = {NEW_NAMES[one.name]: one for one in found}
+    for name, one in earlier.items():
+        await client.update_deployment(one.id, DeploymentUpdate(**_place(one, name)))
+    return earlier
+
+
+async def rename_deployments(client: PrefectClient) -> None:
+    """Make each renamed deployment from the earlier one, which is deleted once its runs are over. Safe to repeat.
+
+    Until then the earlier one plans no runs.
+    """
+    for name, before in (await redirect(client)).items():
+        try:
+            await client.read_deployment_by_name(f"{name}/{name}")
+        except ObjectNotFound:
+            await _copy(client, before, name)
+        # not by deleting its schedules: that would also delete a run that is late
+        await client.update_deployment(before.id, DeploymentUpdate(paused=True))
+        if not await _has_runs(client, before.id):
+            await client.delete_deployment(before.id)
+
+
+def _place(before: DeploymentResponse, name: str) -> Mapping[str, Any]:
+    """The flow of today's deployment, and this version's folder in place of the earlier one's."""
+    listed = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    entrypoint = next(one["entrypoint"] for one in listed if one["name"] == name)
+    place = json.dumps({"pull_steps": before.pull_steps, "job_variables": before.job_variables})
+    if folder := before.job_variables.get("working_dir"):
+        place = place.replace(json.dumps(folder), json.dumps(str(ROOT)))
+    return {"entrypoint": entrypoint, **json.loads(place)}
+
+
+async def _copy(client: PrefectClient, before: DeploymentResponse, name: str) -> None:
+    limit = before.global_concurrency_limit
+    schedules = [
+        DeploymentScheduleCreate(
+            schedule=one.schedule,
+            active=one.active and not before.paused,
+            parameters=one.parameters,
+            slug=one.slug,
+        )
+        for one in before.schedules
+    ]
+    await client.create_deployment(
+        await client.create_flow_from_name(name),
+        name,
+        schedules=schedules,
+        concurrency_limit=limit.limit if limit else None,
+        **_place(before, name),
+        **{what: getattr(before, what) for what in COPIED},
+    )
+
+
+async def _has_runs(client: PrefectClient, deployment_id: UUID) -> bool:
+    lately = FlowRunFilterEndTime(after_=datetime.now(UTC) - A_DAY)
+    for states, ended in ((NOT_OVER, None), (MAY_GO_ON, lately)):
+        wanted = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*states])),
+            end_time=ended,
+        )
+        if await client.read_flow_runs(flow_run_filter=wanted, limit=1):
+            return True
+    return False

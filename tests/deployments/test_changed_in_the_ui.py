@@ -1,0 +1,161 @@
+"""What a person changed in the UI outlives each registration; what prefect.yaml changes elsewhere still arrives."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.variables import Variable
+
+from deployments import registration
+from deployments.as_left import REGISTERED, merged
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Prefect's command leaves its connections to the end of its process."""
+
+FLOWS = """
+from prefect import flow
+
+@flow(name="night")
+def night(inbox: str = "", yes: bool = True, budget_cny: str = "", pace: int = 1, news_only: bool = False): ...
+
+@flow(name="shop")
+def shop(inbox: str = ""): ...
+"""
+AT_TWO = {"slug": "nightly", "cron": "0 2 * * *", "timezone": "Asia/Shanghai", "parameters": {"news_only": True}}
+AT_FIVE = AT_TWO | {"cron": "0 5 * * *"}
+OFF = {"slug": "nightly", "cron": "30 1 * * *", "timezone": "Asia/Shanghai", "active": False}
+
+
+class Product:
+    """A folder with `prefect.yaml` and flows, registered with a real server, and what a person sees there."""
+
+    def __init__(self, folder: Path, client: SyncPrefectClient) -> None:
+        self.folder, self.client = folder, client
+
+    def register(self, *, night: list[dict[str, Any]], pace: int = 1, folder: str = "/opt/1") -> None:
+        pool = {"name": "kept", "job_variables": {"working_dir": folder, "env": {"A": "1"}}}
+        about = {"work_pool": pool, "tags": ["sourcing"], "version": "1", "enforce_parameter_schema": True}
+        listed = [
+            {"name": "night", "parameters": {"inbox": "{{ site.inbox }}", "pace": pace}, "schedules": night},
+            {"name": "shop", "parameters": {}, "schedules": [OFF]},
+        ]
+        deployments = [{**about, **one, "entrypoint": f"flows.py:{one['name']}"} for one in listed]
+        site = {"deployments.registration.describe_site": {"id": "site"}}
+        pull = [{"prefect.deployments.steps.set_working_directory": {"directory": folder}}]
+        content = {"name": "kept", "build": [site], "pull": pull, "deployments": deployments}
+        (self.folder / "prefect.yaml").write_text(yaml.safe_dump(content))
+        registration.deploy()
+
+    def of(self, name: str) -> DeploymentResponse:
+        return self.client.read_deployment_by_name(f"{name}/{name}")
+
+    def schedules(self, name: str) -> dict[str | None, tuple[str, bool, dict[str, Any]]]:
+        found = {}
+        for one in self.of(name).schedules:
+            assert isinstance(one.schedule, CronSchedule)
+            found[one.slug] = (one.schedule.cron, one.active, one.parameters)
+        return found
+
+    def nightly(self, name: str = "night") -> DeploymentSchedule:
+        return next(one for one in self.of(name).schedules if one.slug == "nightly")
+
+    def delete(self, name: str, schedule: UUID) -> None:
+        self.client.delete_deployment_schedule(self.of(name).id, schedule)
+
+
+@pytest.fixture
+def product(prefect_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
+    (tmp_path / "flows.py").write_text(FLOWS)
+    monkeypatch.setattr(registration, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["deployments"])
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PREFECT_API_URL", prefect_url)
+    monkeypatch.chdir(tmp_path)
+    with temporary_settings({PREFECT_API_URL: prefect_url}), get_client(sync_client=True) as client:
+        client.request("POST", "/work_pools/", json=WorkPoolCreate(name="kept", type="process").model_dump(mode="json"))
+        yield Product(tmp_path, client)
+        for name in ("night", "shop"):
+            client.delete_deployment(client.read_deployment_by_name(f"{name}/{name}").id)
+        client.request("DELETE", "/work_pools/{name}", path_params={"name": "kept"})
+        Variable.unset(REGISTERED)
+
+
+def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(product: Product, tmp_path: Path) -> None:
+    product.register(night=[AT_TWO])
+    night, shop = product.of("night"), product.of("shop")
+    changed = {"inbox": str(tmp_path / "inbox"), "pace": 1, "yes": False, "budget_cny": "3000"}
+    variables = {"working_dir": "/opt/1", "env": {"A": "1", "XPORTCN_CREDENTIALS_BLOCK": "second"}}
+    product.client.update_deployment(night.id, DeploymentUpdate(parameters=changed, job_variables=variables))
+    nightly = product.nightly()
+    product.client.update_deployment_schedule(night.id, nightly.id, active=False, parameters={"budget_cny": "10"})
+    at_two = CronSchedule(cron="0 14 * * *", timezone="Asia/Shanghai")
+    own = DeploymentScheduleCreate(schedule=at_two, parameters={"yes": False})
+    product.client.create_deployment_schedules(night.id, [own])
+    product.client.update_deployment_schedule(shop.id, product.nightly("shop").id, active=True)
+    product.client.update_deployment(shop.id, DeploymentUpdate(paused=True))
+    as_left = {
+        "nightly": ("0 2 * * *", False, {"budget_cny": "10", "news_only": True}),
+        None: ("0 14 * * *", True, {"yes": False}),
+    }
+
+    for _ in range(2):
+        product.register(night=[AT_TWO])
+        assert product.of("night").parameters == changed
+        assert product.of("night").job_variables == variables
+        assert product.schedules("night") == as_left
+        assert product.schedules("shop") == {"nightly": ("30 1 * * *", True, {})}
+        assert product.of("shop").paused
+
+    product.register(night=[AT_FIVE], pace=2, folder="/opt/2")
+    assert product.of("night").parameters == changed | {"pace": 2}
+    assert product.of("night").job_variables == variables | {"working_dir": "/opt/2"}
+    assert product.schedules("night") == as_left | {"nightly": ("0 5 * * *", *as_left["nightly"][1:])}
+    assert not product.of("night").paused
+
+
+def test_a_deleted_schedule_stays_deleted_and_a_deleted_deployment_begins_nothing(product: Product) -> None:
+    product.register(night=[AT_TWO])
+    product.delete("night", product.nightly().id)
+    product.client.delete_deployment(product.of("shop").id)
+    for schedules in ([AT_TWO], [AT_FIVE]):
+        product.register(night=schedules)
+        assert product.schedules("night") == {}
+        assert product.schedules("shop") == {"nightly": ("30 1 * * *", False, {})}
+    second = {"slug": "second", "cron": "0 9 * * *", "timezone": "Asia/Shanghai"}
+    product.register(night=[AT_TWO, second])
+    assert product.schedules("night") == {"second": ("0 9 * * *", True, {})}
+    product.register(night=[AT_TWO])
+    assert product.schedules("night") == {}
+
+
+def test_what_an_earlier_version_registered_keeps_what_it_had_no_word_for(product: Product, tmp_path: Path) -> None:
+    product.register(night=[AT_TWO])
+    Variable.unset(REGISTERED)
+    night = product.of("night")
+    product.client.update_deployment(night.id, DeploymentUpdate(parameters={"inbox": "/old", "yes": False}))
+    product.client.update_deployment_schedule(night.id, product.nightly().id, active=False)  # it loses its parameters
+    product.delete("shop", product.nightly("shop").id)
+    product.register(night=[AT_FIVE])
+    assert product.of("night").parameters == {"inbox": str(tmp_path / "inbox"), "pace": 1, "yes": False}
+    assert product.schedules("night") == {"nightly": ("0 5 * * *", False, {"news_only": True})}
+    assert product.schedules("shop") == {}
+
+
+def test_a_changed_value_stays_one_by_one() -> None:
+    assert merged({"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 3, "b": 3}) == {"a": 3, "b": 2}
+    assert merged({"gone": 1}, {"gone": 1, "mine": 2}, {}) == {"mine": 2}
+    assert merged({"a": 1}, {}, {"a": 1}) == {"a": 1}
+    assert merged({}, {"new": 1}, {"new": 2}) == {"new": 1}
+    assert merged({"key": "{{ secret }}"}, {"key": "s3"}, {"key": "{{ secret }}"}) == {"key": "{{ secret }}"}
