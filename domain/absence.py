@@ -329,10 +329,19 @@ def is_as_created(shown: ServiceOrder, lines: Sequence[OrderLine], total: Money,
 
 
 def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]:
-    """The lines of our create of which an order shows fewer pieces; none where it does not count its goods by id."""
+    """The lines of our create of which an order shows fewer pieces; none where it does not count its goods by id.
+
+    An order that shows no id of ours, distribution ids included, names its goods otherwise: pieces alone count there.
+    """
     if not shown.goods or not all(one.item_id and one.sku_id and one.quantity for one in shown.goods):
         return []
-    lacks = _pieces(lines) - _pieces(shown.goods)
+    ours = {(line.distribution_item_id, line.distribution_sku_id): (line.item_id, line.sku_id) for line in lines}
+    asked, told = _pieces(lines), Counter[tuple[str, str]]()
+    for ids, pieces in _pieces(shown.goods).items():
+        told[ours.get(ids, ids)] += pieces
+    lacks = asked - told
+    if not asked.keys() & told.keys() and told.total() >= asked.total():
+        return []
     return [line for line in lines if (line.item_id, line.sku_id) in lacks]
 
 

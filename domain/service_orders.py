@@ -98,7 +98,7 @@ class ServiceOrder:
     `reference` is what stands where the contract has room for ours, `own_id` what stands in `outOrderId` (1688 and
     big_major, assumed). Either may be empty, or foreign. `parts` are the ids by which the marketplace traces parcels
     (Taobao sub-orders; 1688 none). `state_word` is the marketplace's own word for the status. `goods`
-    are read where references may be hidden (1688 and big_major).
+    are those that it still has.
     `is_partly_sent`: some goods have no parcel yet. `scans` are those of its parcels, where the order itself has them.
     """
 

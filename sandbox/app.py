@@ -117,7 +117,9 @@ class Sandbox:
             self._raise_prices(call)
         if rule.kind is Kind.OUT_OF_STOCK:
             self.world.catalogue.sell_out(subjects_of(self.world, call).goods(self.world))
-        answer = self._carried_out(operation, replace(call, in_part=rule.kind is Kind.PART_FAILS))
+        said = rule.kind is Kind.PART_FAILS
+        call = replace(call, in_part=said or rule.kind is Kind.PART_UNSAID, says_so=said)
+        answer = self._carried_out(operation, call)
         return _cut(request) if rule.kind is Kind.DROP_AFTER else answer
 
     def _raise_prices(self, call: Call) -> None:

@@ -22,7 +22,8 @@ class Kind(StrEnum):
     LATE_EFFECT = "late_effect"  # answers 500, effect lands delay_s of sandbox time later
     PRICE_CHANGE = "price_change"  # goods of the request cost 10 % more from now on
     OUT_OF_STOCK = "out_of_stock"  # goods of the request are sold out from now on
-    PART_FAILS = "part_fails"  # a create of 1688 orders all lines but the last, which it says has failed (assumed)
+    PART_FAILS = "part_fails"  # a create orders all lines but the last, which it names where it has a field (assumed)
+    PART_UNSAID = "part_unsaid"  # a create orders all lines but the last, as if these were all (assumed)
     GARBAGE = "garbage"  # answers 200 with something else than JSON, no effect
     # kinds for messages; their path is callbacks/MARKETPLACE/NUMBER, such as callbacks/big_major/90
     CALLBACK_LOST = "callback_lost"  # it is never posted

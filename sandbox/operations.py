@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.fields import Fields
 from sandbox.world import World
+
+Line = TypeVar("Line")
 
 
 class Envelope(Enum):
@@ -24,13 +26,19 @@ class Envelope(Enum):
 class Call:
     """One request, checked for signature. `late_pay`: orders that it may pay though they are paid by now.
 
-    One `in_part` orders all lines but the last.
+    One `in_part` orders all lines but the last, and `says_so`.
     """
 
     query: Fields
     body: Fields
     late_pay: frozenset[str] = frozenset()
     in_part: bool = False
+    says_so: bool = False
+
+    def part(self, lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
+        """The lines that a create orders, and those that it names as failed."""
+        most = max(1, len(lines) - self.in_part)
+        return lines[:most], lines[most:] if self.says_so else ()
 
 
 Handler = Callable[[World, Call], Any]

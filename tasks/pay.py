@@ -23,6 +23,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import LEAST_PART, Amount, Contradicted, Paid
 from tasks.effects.cart import PART as CART
+from tasks.effects.create_by_reference import in_part
 from tasks.effects.pay import DEBIT, Pay, not_taken, not_taken_and_closed, paid
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import another_s, by_channel, is_another_s, read_whatever
@@ -149,6 +150,8 @@ async def _read_payable(
         if ref not in unread and ref not in astray
     }
     verdicts |= await _closed_after_payment(resources, {ref: shown[ref] for ref in verdicts if ref in shown})
+    due = {ref: orders[ref] for ref, verdict in verdicts.items() if isinstance(verdict, Amount)}
+    verdicts |= await _in_part(resources, due, shown)
     # the reason of a held order still holds when it can't be read
     waiting = {ref: order for ref, order in orders.items() if ref in unread and order.state is not OrderState.HELD}
     changes = [order.stays(outranking([unread[ref], order.why])) for ref, order in waiting.items()]
@@ -175,6 +178,13 @@ async def _closed_after_payment(resources: Resources, shown: Mapping[str, Servic
     """Why orders are left that closed after their payment was accepted: its return is for a person to look for."""
     money = await not_taken_and_closed(resources, shown)
     return {ref: Left(how=Payment.STOP, why=why) for ref, why in money.items()}
+
+
+async def _in_part(resources: Resources, orders: Orders, shown: Mapping[str, ServiceOrder]) -> dict[str, Left]:
+    """Why orders are left that show fewer goods than were asked for, but for those that a person named."""
+    lacking = {ref: why for ref, order in orders.items() if (why := in_part(order, shown[ref]))}
+    named = await _named(resources, [*lacking])
+    return {ref: Left(how=Payment.STOP, why=why) for ref, why in lacking.items() if ref not in named}
 
 
 def _may_be_paid(shown: ServiceOrder) -> bool:
@@ -288,9 +298,13 @@ async def _need_no_reference(resources: Resources, orders: Orders, shown: Mappin
         and is_as_created(shown[one.order_ref], order.lines, Money(order.total_minor or 0), order.ordered_at)
     }
     from_carts = {one.order_ref for one in creates if one.part == CART and one.status is EffectStatus.DONE}
+    return from_carts | answered | await _named(resources, order_refs)
+
+
+async def _named(resources: Resources, order_refs: Sequence[str]) -> set[str]:
+    """Those of these orders whose id a person has told."""
     answers = {ref: await asyncio.to_thread(resources.ledger.resolutions.of_order, ref) for ref in order_refs}
-    said = {ref for ref, given in answers.items() if any(map(_names_an_order, given))}
-    return from_carts | said | answered
+    return {ref for ref, given in answers.items() if any(map(_names_an_order, given))}
 
 
 def _names_an_order(answer: Mapping[str, object]) -> bool:

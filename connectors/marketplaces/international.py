@@ -41,7 +41,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, VolumePrice
 from domain.orders import OrderLine, SourcingOrder
-from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TrackingEvent
+from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus, TrackingEvent
 
 ONLINE = "online"
 CNY = "CNY"
@@ -239,6 +239,7 @@ def any_order(order: international.Order) -> ServiceOrder:
         ),
         shipments=shipments(order.international_logistics),
         scans=tuple(_scans(order)),
+        goods=tuple(Goods(item_id=one.product_id, sku_id=one.sku_id, quantity=one.quantity) for one in order.products),
     )
 
 

@@ -42,7 +42,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, Sort
 from domain.orders import OrderLine, SourcingOrder
-from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TrackingEvent
+from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus, TrackingEvent
 
 ON_SALE = "ON_SALE"
 
@@ -185,6 +185,9 @@ def service_order(order: poizon.Order) -> ServiceOrder:
         ),
         shipments=shipments(order.international_logistics),
         scans=tuple(_scans(order)),
+        goods=tuple(
+            Goods(item_id=one.dw_spu_id, sku_id=one.dw_sku_id, quantity=one.quantity) for one in order.order_items
+        ),
     )
 
 

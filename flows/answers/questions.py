@@ -74,8 +74,9 @@ def newest_done(effects: Sequence[EffectRecord], action: Action) -> EffectRecord
 
 
 def may_be_adopted(order: OrderRecord, effects: Sequence[EffectRecord]) -> bool:
-    """Whether the ledger has no order id, and no create that may still bring one."""
-    return order.order_id is None and not any(e.action is Action.CREATE and e.status in OPEN for e in effects)
+    """Whether the ledger has no order id, or one of an order in part, and no create that may still bring another."""
+    is_open = order.order_id is None or order.reason_code is ReasonCode.ORDERED_IN_PART
+    return is_open and not any(e.action is Action.CREATE and e.status in OPEN for e in effects)
 
 
 def is_several(effects: Sequence[EffectRecord]) -> bool:

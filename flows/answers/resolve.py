@@ -25,6 +25,7 @@ from domain.witnessed import Amount, Paid, Source, Statement, agreed_taken
 from flows.answers.questions import Case, accepted_payment, is_several, may_be_adopted, newest_done
 from tasks.effects.book import booked
 from tasks.effects.cart import AddToCart
+from tasks.effects.create_by_reference import in_part
 from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
 from tasks.effects.pay import DEBIT, taken_above_approved
@@ -82,6 +83,8 @@ async def _about_creating(case: Case) -> ResolutionRecord:
     update = OrderUpdate.ordered(order_id=shown.order_id, total=shown.total, at=at)
     most, intent = order.payable, None
     told = case.answer.amount
+    if told is None and (why := in_part(order, shown)):
+        raise ResolutionRefused(str(why))
     if order.approved_minor is None or (told is not None and told < order.payable):
         most = _approved_by(case, shown)
         approved = OrderUpdate.plan_approved(order.plan_hash or plan_hash(order.plan))
@@ -99,7 +102,7 @@ async def _require_order(case: Case) -> ServiceOrder:
     if not order.lines:
         raise ResolutionRefused(f"{order.order_ref} has no plan to go by: run its request file once more, then answer")
     for other in case.resources.ledger.orders_with_ids([order_id]).values():
-        if other.marketplace is order.marketplace:
+        if other.marketplace is order.marketplace and other.order_ref != order.order_ref:
             raise ResolutionRefused(f"order {order_id} is {other.order_ref} in this ledger already")
     channel = case.resources.offerings[order.marketplace].channel
     shown = (await channel.read([order_id])).get(order_id)

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from sandbox.alibaba_1688 import views
-from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, failed_offer, first_problem
+from sandbox.alibaba_1688.cargo import PROBLEMS, SOLD_OUT, Cargo, failed_offer, first_problem
 from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.entities import Order
 from sandbox.fields import Fields
@@ -18,6 +18,11 @@ from sandbox.world import World
 
 FIRST_ID = 2_500_000_000_000_000_000
 FLOW, TRADE_TYPE = "general", "assureTrade"
+FAILED_PART = {
+    **dict.fromkeys(("orderId", "orderAmmount", "postFee")),
+    **{"success": False, "resultCode": SOLD_OUT, "message": PROBLEMS[SOLD_OUT]},
+}
+"""An entry of a create that failed by itself."""
 
 
 def previewed(cargo: Sequence[Cargo]) -> dict[str, Any]:

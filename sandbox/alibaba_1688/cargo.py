@@ -14,12 +14,13 @@ from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request
 from sandbox.world import World
 
 MAX_SKUS = 50
+SOLD_OUT = "500_004"
 MAX_MERCHANTS = 10
 PROBLEMS = {
     "500_001": "the offer cannot be traded online",
     "500_002": "the offers are from different sellers",
     "500_003": "the offer has no such spec",
-    "500_004": "the stock of the spec is not enough",
+    SOLD_OUT: "the stock of the spec is not enough",
     "500_005": "below the minimum order quantity",
 }
 PROVINCES = (

@@ -8,8 +8,8 @@ from typing import Any
 
 from sandbox import ordering
 from sandbox.alibaba_1688 import views
-from sandbox.alibaba_1688.buying import check_trade, created, place, previewed, read_out_order_id
-from sandbox.alibaba_1688.cargo import check_address, first_problem, read_cargo
+from sandbox.alibaba_1688.buying import FAILED_PART, check_trade, created, place, previewed, read_out_order_id
+from sandbox.alibaba_1688.cargo import SOLD_OUT, check_address, first_problem, read_cargo
 from sandbox.dialects.refuses_unknown_fields import check_fields
 from sandbox.entities import Order
 from sandbox.fields import Fields
@@ -46,9 +46,11 @@ def create(world: World, call: Call) -> dict[str, Any]:
     if first_problem(cargo):
         return created([], cargo)
     out_order_id, message = read_out_order_id(world, "1688", call.body), call.body.optional_text("message")
-    failed = [replace(line, problem="500_004") for line in cargo[1:][-1:]] if call.in_part else []
-    placed = place(world, cargo[: len(cargo) - len(failed)], message, address, out_order_id=out_order_id)
-    return created(placed, failed)
+    bought, failed = call.part(cargo)
+    placed = place(world, bought, message, address, out_order_id=out_order_id)
+    answer = created(placed, [replace(line, problem=SOLD_OUT) for line in failed])
+    unsaid = len(cargo) - len(bought) - len(failed)
+    return {**answer, "orderList": [*answer["orderList"], *[FAILED_PART] * unsaid]}
 
 
 @operations.get("/alibaba/order/pay/url", effect=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sandbox.alibaba_1688.buying import read_out_order_id
-from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, failed_offer, first_problem
+from sandbox.alibaba_1688.cargo import PROBLEMS, SOLD_OUT, Cargo, failed_offer, first_problem
 from sandbox.big_major import views
 from sandbox.big_major.cargo import read_asked
 from sandbox.dialects.refuses_unknown_fields import check_fields
@@ -40,9 +41,10 @@ def create(world: World, call: Call) -> dict[str, Any]:
         raise Refusal(UPSTREAM_REFUSED, f"PREVIEW_REQUIRED: {words}")
     if first_problem(asked.cargo):
         return _not_created(asked.cargo)
-    picks, addresses = [line.pick() for line in asked.cargo], Addresses(asked.address, asked.address)
-    out_order_id = read_out_order_id(world, "big_major", call.body)
-    return _created(place_orders(world, picks, message, addresses, FIRST_ID, out_order_id=out_order_id))
+    (bought, failed), addresses = call.part(asked.cargo), Addresses(asked.address, asked.address)
+    picks, out_order_id = [line.pick() for line in bought], read_out_order_id(world, "big_major", call.body)
+    placed = place_orders(world, picks, message, addresses, FIRST_ID, out_order_id=out_order_id)
+    return _created(placed, [replace(line, problem=SOLD_OUT) for line in failed])
 
 
 def _message(body: Fields) -> str:
@@ -52,13 +54,13 @@ def _message(body: Fields) -> str:
     return message
 
 
-def _created(orders: Sequence[Order]) -> dict[str, Any]:
+def _created(orders: Sequence[Order], failed: Sequence[Cargo]) -> dict[str, Any]:
     return {
         "success": True,
         "code": None,
         "message": None,
         "orderList": [views.head(order) for order in orders],
-        "failedOfferList": [],
+        "failedOfferList": [failed_offer(line) for line in failed],
     }
 
 

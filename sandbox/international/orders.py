@@ -64,7 +64,8 @@ def create(world: World, call: Call) -> dict[str, Any]:
     _check_lines(lines)
     _check_freight_quote(world, asked, carrier_code)
     address = dict(logistics.object("shipmentAddress").raw)
-    orders = _place(world, [line.pick() for line in lines], reference, carrier_code, Addresses(address, address))
+    picks = [line.pick() for line in call.part(lines)[0]]
+    orders = _place(world, picks, reference, carrier_code, Addresses(address, address))
     answer = _created(orders)
     world.first_answers.keep("international", reference, cargo_key(asked), answer)
     return answer

@@ -33,7 +33,7 @@ def create(world: World, call: Call) -> dict[str, Any]:
         return first.data if again else _not_created(request_id, "DUPLICATE_REQUEST_ID")
     if problem := order_problem(address, lines) or _line_problem(lines, quoted_fen):
         return _not_created(request_id, problem)
-    picks = [line.pick() for line in lines]
+    picks = [line.pick() for line in call.part(lines)[0]]
     answer = _created(world, place_orders(world, picks, request_id, Addresses(address, address), FIRST_ID))
     world.first_answers.keep("poizon", request_id, cargo, answer)
     return answer

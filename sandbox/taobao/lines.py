@@ -14,11 +14,12 @@ from sandbox.ordering import Pick, by_depot, goods_fen, postage_fen
 from sandbox.refusals import bad_request, product_not_found
 from sandbox.world import World
 
+SOLD_OUT = "OUT_OF_STOCK"
 PROBLEMS = {
     "ITEM_OFFLINE": "the item is offline",
     "SKU_NOT_FOUND": "the item has no such SKU",
     "BELOW_MIN_QUANTITY": "below the item's minimum quantity",
-    "OUT_OF_STOCK": "not enough stock",
+    SOLD_OUT: "not enough stock",
     "SELLER_MISMATCH": "the lines are from more than one seller",
     "ADDRESS_INVALID": "receiver or warehouse address is not complete",
     "DUPLICATE_OUTER_ID": "outerPurchaseId was used for other lines",
@@ -67,7 +68,7 @@ def problem_of(item: Item, sku: Sku | None, quantity: int, of_sku_in_order: int)
         return "SKU_NOT_FOUND"
     if quantity < item.min_quantity:
         return "BELOW_MIN_QUANTITY"
-    return "OUT_OF_STOCK" if of_sku_in_order > sku.stock else ""
+    return SOLD_OUT if of_sku_in_order > sku.stock else ""
 
 
 def first_problem(lines: Sequence[WantedLine]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sandbox import ordering
@@ -17,6 +18,7 @@ from sandbox.refusals import bad_request
 from sandbox.taobao import views
 from sandbox.taobao.lines import (
     PROBLEMS,
+    SOLD_OUT,
     WantedLine,
     amount_fen,
     as_orders,
@@ -71,7 +73,9 @@ def create_v2(world: World, call: Call) -> dict[str, Any]:
     problem = _address_problem(addresses) or ("" if one_seller else "SELLER_MISMATCH") or first_problem(lines)
     if problem := problem or _price_problem(body, lines):
         return _not_created(outer_id, problem)
-    return _created(world, outer_id, addresses, lines, lines, [])
+    bought, failed = call.part(lines)
+    answer = _created(world, outer_id, addresses, bought, lines, [])
+    return {**answer, "failedLineList": [_failed_line(replace(line, problem=SOLD_OUT)) for line in failed]}
 
 
 @operations.post("/open/purchase/create", effect=True)

@@ -54,12 +54,18 @@ def ordered(
 
 def found(order: OrderRecord, shown: ServiceOrder, total: Statement, now: datetime, answer: dict[str, Any]) -> Proof:
     """As `ordered`, of an order that a reading shows; held where it lacks goods, and not paid as the whole."""
-    if lacks := left_out(shown, order.lines):
-        lines = [f"{line.title} ({line.item_id}) × {line.quantity}" for line in lacks]
-        ref, order_id, cost = order.order_ref, shown.order_id, str(money_of(total).major)
-        why = because(ReasonCode.ORDERED_IN_PART, order_id=order_id, order_ref=ref, lines=lines, total=cost)
-        return several(ref, [order_id], why)
+    if why := in_part(order, shown):
+        return several(order.order_ref, [shown.order_id], why)
     return ordered(order, shown.order_id, total, shown.created_at or now, answer)
+
+
+def in_part(order: OrderRecord, shown: ServiceOrder) -> Reason | None:
+    """Why an order is not paid as the whole that shows fewer goods than its lines; None for all others."""
+    if not (lacks := left_out(shown, order.lines)):
+        return None
+    lines = [f"{line.title} ({line.item_id}) × {line.quantity}" for line in lacks]
+    ref, order_id, cost = order.order_ref, shown.order_id, str(shown.total.major)
+    return because(ReasonCode.ORDERED_IN_PART, order_id=order_id, order_ref=ref, lines=lines, total=cost)
 
 
 def several(order_ref: str, order_ids: Sequence[str], why: Reason) -> Proof:

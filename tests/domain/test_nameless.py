@@ -55,7 +55,13 @@ def test_whatever_differs_or_is_not_shown_makes_it_another_s(other: dict[str, An
         ((replace(TWO, quantity=3),), []),
         ((replace(TWO, quantity=1), TWO), []),
         ((replace(TWO, quantity=1),), [1, 2]),
-        ((replace(TWO, sku_id="3"),), [1, 2]),
+        ((TWO, replace(TWO, sku_id="3")), []),
+        ((replace(TWO, quantity=1), replace(TWO, sku_id="3")), [1, 2]),
+        ((replace(TWO, sku_id="3"),), []),
+        ((replace(TWO, sku_id="3", quantity=1),), [1, 2]),
+        ((Goods(item_id="mp1", sku_id="mp2", quantity=2),), []),
+        ((Goods(item_id="mp1", sku_id="mp2", quantity=1), replace(TWO, quantity=1)), []),
+        ((Goods(item_id="mp1", sku_id="mp2", quantity=1), replace(TWO, sku_id="3")), [1, 2]),
         ((), []),
         ((replace(TWO, sku_id="", quantity=1),), []),
         ((replace(TWO, item_id="", quantity=1),), []),
@@ -63,5 +69,8 @@ def test_whatever_differs_or_is_not_shown_makes_it_another_s(other: dict[str, An
     ],
 )
 def test_an_order_that_shows_fewer_pieces_lacks_their_lines(goods: tuple[Goods, ...], lacks: list[int]) -> None:
-    """What it does not count by id is no proof."""
-    assert [line.line_no for line in left_out(replace(SHOWN, goods=goods), LINES)] == lacks
+    """By the shop's ids or the distribution's; by ids of another kind pieces count, and what is not counted is no
+    proof.
+    """
+    lines = [replace(line, distribution_item_id="mp1", distribution_sku_id="mp2") for line in LINES]
+    assert [line.line_no for line in left_out(replace(SHOWN, goods=goods), lines)] == lacks

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     PRICE_CHANGE = "price_change"
     OUT_OF_STOCK = "out_of_stock"
     PART_FAILS = "part_fails"
+    PART_UNSAID = "part_unsaid"
     PRICE_RISES_AFTER = "price_rises_after"
     SELLER_CLOSES = "seller_closes"
     WALLET_SHORT = "wallet_short"

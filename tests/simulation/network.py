@@ -30,6 +30,7 @@ BY_SANDBOX = {
     Kind.PRICE_CHANGE: SandboxKind.PRICE_CHANGE,
     Kind.OUT_OF_STOCK: SandboxKind.OUT_OF_STOCK,
     Kind.PART_FAILS: SandboxKind.PART_FAILS,
+    Kind.PART_UNSAID: SandboxKind.PART_UNSAID,
 }
 
 

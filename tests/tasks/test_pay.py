@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -14,16 +15,16 @@ from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Unanswered
-from domain.effects import EffectStatus, Resolution, ResolutionKind
+from domain.effects import EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import earlier
-from domain.service_orders import ServiceStatus
+from domain.reasons import ReasonCode, earlier
+from domain.service_orders import Goods, ServiceStatus
 from domain.states import OrderState
 from flows.answers.resolve import resolve
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.pay import PAID_ELSEWHERE, pay_orders
+from tasks.pay import PAID_ELSEWHERE, pay_orders, read_unpaid
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
@@ -40,7 +41,7 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
 
 def ordered(resources: Resources, order_ref: str = "A-1", order_id: str = "77", **columns: Any) -> None:
     """An order that exists at the service and waits to be paid."""
-    put_rows(resources.ledger, [plan(order_ref, lines=[to_json(LINE)], **columns)])
+    put_rows(resources.ledger, [plan(order_ref, **{"lines": [to_json(LINE)], **columns})])
     record = resources.ledger.claim(intents(order_ref), lease=resources.lease).won[order_ref]
     change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=Columns({"order_id": order_id}))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
@@ -193,6 +194,43 @@ async def test_an_id_that_leads_astray_is_given_back_where_ours_is_shown(
     await settle_open(next_run, ["A-1"])
     (order,) = await pay(next_run)
     assert (order.state, order.order_id, channel.payments) == (OrderState.PAID, "77", ["77"])
+
+
+# what it holds
+
+
+async def test_an_order_that_lacks_goods_is_paid_once_a_person_takes_it(
+    resources: Resources, next_run: Resources, channel: FakeChannel
+) -> None:
+    """A create that said yes and made a part: a person is asked, and says how much the part may cost."""
+    lacks = (
+        "order 77 of A-1 lacks cup (6) × 2, and is not paid. Let it close unpaid and order again under a new "
+        "order_ref, or take it as it is: sourcing resolve A-1 --ordered 77 --up-to 1.00"
+    )
+    ordered(resources, lines=[to_json(replace(LINE, quantity=2))])
+    channel.show("77", ServiceStatus.UNPAID, goods=(Goods(item_id="6", sku_id="2", quantity=1),))
+    for run in (resources, next_run):
+        (order,) = await pay(run)
+        assert (order.state, order.order_id, order.reason, channel.payments) == (OrderState.HELD, "77", lacks, [])
+    with pytest.raises(ResolutionRefused, match=re.escape(lacks)):
+        await resolve(resources, "A-1", Resolution(kind=ResolutionKind.ORDERED, value="77"), by="ann")
+    part = Resolution(kind=ResolutionKind.ORDERED, value="77", amount=Money(100))
+    await resolve(resources, "A-1", part, by="ann")
+    (order,) = await pay(resources)
+    assert (order.state, channel.payments) == (OrderState.PAID, ["77"])
+
+
+async def test_an_order_that_is_held_for_its_price_is_not_let_go_without_its_goods(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """News of an order releases it where its price fell; one that lacks goods fell for that."""
+    ordered(resources, lines=[to_json(replace(LINE, quantity=2))])
+    channel.show("77", ServiceStatus.UNPAID, total=Money(101))
+    assert [order.state for order in await pay(resources)] == [OrderState.HELD]
+    channel.show("77", ServiceStatus.UNPAID, total=Money(60), goods=(Goods(item_id="6", sku_id="2", quantity=1),))
+    await read_unpaid(resources, resources.ledger.orders(["A-1"]))
+    order = resources.ledger.orders(["A-1"])["A-1"]
+    assert (order.state, order.reason_code) == (OrderState.HELD, ReasonCode.ORDERED_IN_PART)
 
 
 @pytest.mark.parametrize("total", [0, -5])

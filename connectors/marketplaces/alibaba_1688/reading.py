@@ -207,10 +207,11 @@ def created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) ->
     parts = [part for part in answer.order_list if part.order_id]
     ids = tuple(dict.fromkeys(part.order_id for part in parts)) or ((answer.order_id,) if answer.order_id else ())
     total = _created_total(answer, parts)
-    if answer.success and ids and not answer.failed_offer_list and total is not None:
+    failed = failed_words(answer) + [_failed_part(part) for part in answer.order_list if not part.is_made]
+    if answer.success and ids and not failed and total is not None:
         return Created(order_ids=ids, total=total)
     if ids or (answer.success is not False and not answer.failed_offer_list):
-        words = f"success {answer.success} with order ids {list(ids)} and failed lines {failed_words(answer)}"
+        words = f"success {answer.success} with order ids {list(ids)} and failed lines {failed}"
         raise unsettled(alibaba_order.CREATE, answer, words)
     raise not_created(alibaba_order.CREATE, answer, lines)
 
@@ -220,6 +221,10 @@ def _created_total(answer: alibaba_order.CreateAnswer, parts: list[alibaba_order
         return answer.total_success_amount
     amounts = [part.order_amount for part in parts if part.order_amount is not None]
     return total_of(amounts) if parts and len(amounts) == len(parts) else None
+
+
+def _failed_part(part: alibaba_order.CreatedOrder) -> str:
+    return part.message or part.result_code or "a part without an order"
 
 
 def failed_words(answer: alibaba_order.CreationAnswer) -> list[str]:
@@ -292,7 +297,11 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
         parcels=domestic_parcels(order.native_logistics.logistics_items),
         shipments=shipments(order.international_logistics),
         is_partly_sent=base.status in PARTLY_SENT,
-        goods=tuple(Goods(item_id=it.product_id, sku_id=it.sku_id, quantity=it.quantity) for it in order.product_items),
+        goods=tuple(
+            Goods(item_id=it.product_id, sku_id=it.sku_id, quantity=it.quantity)
+            for it in order.product_items
+            if status_of(it.status, STATUSES) is not ServiceStatus.CLOSED
+        ),
     )
 
 

@@ -26,7 +26,15 @@ from domain.marketplace import Marketplace
 from domain.money import per_unit, total_of
 from domain.offers import LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku
 from domain.orders import OrderLine
-from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, Shipment, ShipmentItem, TrackingEvent
+from domain.service_orders import (
+    DomesticParcel,
+    Goods,
+    ServiceOrder,
+    ServiceStatus,
+    Shipment,
+    ShipmentItem,
+    TrackingEvent,
+)
 
 ACTIVE = "active"
 CLOSED = frozenset({"4"})
@@ -161,14 +169,14 @@ def created(answer: taobao_order.CreateAnswer) -> Created:
     """The new order. Raises `Refused` or, when the answer contradicts itself or lacks an id, `Unanswered`."""
     ids = tuple(order.purchase_id for order in answer.order_list)
     amounts = [order.estimate_amount for order in answer.order_list if order.estimate_amount is not None]
-    if answer.success and ids and len(amounts) == len(ids):
+    failed = [f"{one.order_line_no} {one.error_message or one.error_code}" for one in answer.failed_line_list]
+    if answer.success and ids and len(amounts) == len(ids) and not failed:
         return Created(order_ids=ids, total=total_of(amounts))
     if answer.success is False and not ids:
         why = problem(answer.error_code, answer.error_message)
         raise refusal(taobao_order.CREATE, answer, answer.error_message, code=answer.error_code, problems=(why,))
-    raise unsettled(
-        taobao_order.CREATE, answer, f"success {answer.success} with order ids {list(ids)} and amounts {len(amounts)}"
-    )
+    words = f"success {answer.success} with order ids {list(ids)}, {len(amounts)} amounts and failed lines {failed}"
+    raise unsettled(taobao_order.CREATE, answer, words)
 
 
 def payment_outcome(answer: taobao_order.PayAnswer, order_id: str) -> PayOutcome:
@@ -200,6 +208,11 @@ def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:
         parcels=_parcels(order),
         shipments=_shipments(order),
         is_partly_sent=order.status in PARTLY_SENT or _lacks_parcels(order),
+        goods=tuple(
+            Goods(item_id=part.item_id, sku_id=part.sku_id, quantity=part.quantity)
+            for part in order.sub_purchase_orders
+            if str(part.status) not in CLOSED
+        ),
     )
 
 

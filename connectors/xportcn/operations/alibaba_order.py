@@ -103,9 +103,17 @@ class FailedOffer(Response):
 
 
 class CreatedOrder(Response):
+    """A part of a create, which may fail for itself (contract 2.7)."""
+
     order_id: Id = ""
     order_amount: Fen | None = Field(None, validation_alias=alias("orderAmmount", "orderAmount"))
-    post_fee: Fen | None = None
+    success: bool | None = None
+    result_code: str = ""
+    message: str = ""
+
+    @property
+    def is_made(self) -> bool:
+        return bool(self.order_id) and self.success is not False
 
 
 class CreationAnswer(EffectAnswer):

@@ -215,6 +215,12 @@ class ParcelAbroad(BookedParcel):
     traces: tuple[Trace, ...] = ()
 
 
+class OrderItem(Response):
+    product_id: Id = ""
+    sku_id: Id = ""
+    quantity: Count = 0
+
+
 class Order(Priced):
     """`paid_amount` is absent until paid."""
 
@@ -226,6 +232,7 @@ class Order(Priced):
     create_date: MaybeChinaTime = None
     pay_date: MaybeChinaTime = None
     close_reason: str = ""
+    products: tuple[OrderItem, ...] = ()
     logistics_list: tuple[DomesticParcel, ...] = ()
     international_logistics: tuple[ParcelAbroad, ...] = ()
 

@@ -149,8 +149,15 @@ class CreatedOrder(Response):
     order_line_list: tuple[CreatedLine, ...] = ()
 
 
+class FailedLine(Response):
+    order_line_no: Id = ""
+    error_code: str = ""
+    error_message: str = ""
+
+
 class CreateAnswer(CheckedAnswer):
     order_list: tuple[CreatedOrder, ...] = ()
+    failed_line_list: tuple[FailedLine, ...] = ()
 
 
 class CancelRequest(Request):

@@ -78,6 +78,11 @@ KEEPS_THE_LIMIT = frozenset(Marketplace) - {Marketplace.ALIBABA_1688}
 NAMES_BAD_LINES = frozenset(Marketplace) - {Marketplace.ALIBABA_1688}
 # Taobao's preview and InternationalAlibaba's freight don't look at a province.
 KNOWS_CHINA = frozenset({Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR, Marketplace.POIZON})
+# Whose create has room to name what failed: in a list of lines, or, untold by that, as a part without an order.
+TELLS_A_PART = {
+    "part_fails": frozenset({Marketplace.TAOBAO, Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR}),
+    "part_unsaid": frozenset({Marketplace.ALIBABA_1688}),
+}
 # Where our reference is the service's idempotency key.
 HAS_A_KEY = frozenset({Marketplace.TAOBAO, Marketplace.INTERNATIONAL, Marketplace.POIZON})
 

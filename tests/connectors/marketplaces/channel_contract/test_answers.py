@@ -184,17 +184,22 @@ async def test_every_status_has_a_word(
 
 
 MADE_ABROAD = {"tradeId": "2887421737338134260", "totalAmount": "26.00"}
+MADE = {"orderId": "7", "orderAmmount": 6000, "success": True}
 DOUBTS: dict[Marketplace, list[dict[str, Any]]] = {
     Marketplace.TAOBAO: [
         taobao.created(success=False),
         taobao.created(success=None),
         taobao.created(orderList=[]),
         taobao.created(orderList=[{"purchaseId": 7}]),
+        taobao.created(failedLineList=[{"orderLineNo": 2, "errorCode": "OUT_OF_STOCK"}]),
         {},
     ],
     Marketplace.ALIBABA_1688: [
         {"success": False, "orderId": "7", "code": "500"},
         {"success": True, "orderId": "7", "totalSuccessAmount": 1, "failedOfferList": [alibaba_1688.FAILED]},
+        {"success": True, "orderList": [MADE, {"orderId": None, "orderAmmount": 4000, "success": False}]},
+        {"success": True, "totalSuccessAmount": 6000, "orderList": [MADE, {"resultCode": "500_004"}]},
+        {"success": True, "orderId": "7", "totalSuccessAmount": 6000, "orderList": [{**MADE, "success": False}]},
         {"success": True, "orderId": "7"},
         {"success": True},
         {"orderId": "7", "totalSuccessAmount": 1},

@@ -9,13 +9,14 @@ import pytest
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.protocol import Created
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import Refused, Unanswered
+from domain.absence import left_out
 from domain.effects import Action
 from domain.money import Money
 from domain.offers import Problem
 from domain.orders import SourcingOrder
 from domain.service_orders import ServiceStatus
-from tests.connectors.marketplaces.channel_contract.shop import HAS_A_KEY, KEEPS_THE_LIMIT, Shop, now
+from tests.connectors.marketplaces.channel_contract.shop import HAS_A_KEY, KEEPS_THE_LIMIT, TELLS_A_PART, Shop, now
 from tests.connectors.xportcn.orders import claim
 
 
@@ -64,6 +65,23 @@ async def test_a_split_order_has_several_ids_and_one_sum(shop: Shop) -> None:
     read = await shop.channel.read(made.order_ids)
     assert sum(one.paid.minor for one in read.values() if one.paid) == quote.total.minor
     assert [(entry["paid_times"], entry["order_id"] in made.order_ids) for entry in shop.booked()] == [(1, True)] * 2
+
+
+@pytest.mark.parametrize("kind", ["part_fails", "part_unsaid"])
+async def test_an_order_that_was_made_in_part_shows_what_it_lacks(shop: Shop, kind: str) -> None:
+    """Whatever the answer to the create says: told, it leaves the create open; untold, the order has less goods."""
+    start, ours = now(), await shop.order(*shop.siblings)
+    quote = await shop.channel.quote(ours, shop.warehouse)
+    with shop.fault(shop.paths.create, kind):
+        try:
+            made = await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+        except Unanswered:
+            made = None
+    assert (made is None) is (shop.marketplace in TELLS_A_PART[kind])
+    (found,) = (await shop.channel.find(["R-1"], since=start)).found["R-1"]
+    (shown,) = (await shop.channel.read([found.order_id])).values()
+    assert [line.line_no for line in left_out(shown, ours.lines)] == [2]
+    assert left_out(shown, ours.lines[:1]) == []
 
 
 async def test_nothing_is_ordered_above_what_was_approved(shop: Shop) -> None:
