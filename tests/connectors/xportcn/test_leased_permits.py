@@ -333,12 +333,12 @@ def test_very_slow_and_very_fast(limit: float, seconds: int, most_writes: int) -
 
 
 def test_a_ledger_that_blocks_for_a_while_holds_no_call_up_for_long() -> None:
-    """On real threads: the second lease takes a second; after half of it calls go on at the share that was last."""
+    """On real threads: the second lease takes two seconds; after half of one calls go on at the share that was last."""
 
     class Slow(RateServer):
         def lease(self, request: RateRequest) -> Lease:
             self.written += 1
-            time.sleep(1 if self.written == 2 else 0)
+            time.sleep(2 if self.written == 2 else 0)
             return Lease(permits=min(request.permits, 12), share=50, again_s=0.25)
 
         def leave(self, client: str, back: int) -> None:
@@ -355,4 +355,4 @@ def test_a_ledger_that_blocks_for_a_while_holds_no_call_up_for_long() -> None:
                 await asyncio.sleep(0.02)
         return max(waits)
 
-    assert asyncio.run(longest()) < 0.9
+    assert asyncio.run(longest()) < 1.8

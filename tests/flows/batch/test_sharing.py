@@ -335,11 +335,13 @@ def test_a_run_sorts_its_orders_once_the_helpers_of_an_earlier_run_have_ended(
     async def bought() -> None:
         run = BatchRun(resources_of(ledger, tmp_path), "batch", Source([], "file.csv"), helpers=helpers)
         buying = asyncio.create_task(run.buy(ask=False))
+        async with asyncio.timeout(30):
+            while ledger.chunks.of_batch("batch"):  # by which the helper ends
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         assert not buying.done()
-        assert ledger.chunks.of_batch("batch") is None  # by which the helper ends
         other.chunks.release(made)
-        await asyncio.wait_for(buying, 10)
+        await asyncio.wait_for(buying, 30)
 
     with other, pytest.raises(Sorted):
         asyncio.run(bought())
