@@ -83,7 +83,8 @@ def orders_of(rows: list[RequestRow], book: SkuBook = EMPTY_BOOK) -> tuple[Order
     for line in rows:
         grouped.setdefault(line.cells["order_ref"], []).append(line)
     rows.clear()
-    return tuple(_order(order_ref, grouped.pop(order_ref), book) for order_ref in list(grouped))
+    refs = [f" {ref}"[1:] for ref in grouped]  # copies that lie together: they outlive the rows, whose memory goes back
+    return tuple(_order(order_ref, grouped.pop(order_ref), book) for order_ref in refs)
 
 
 def _order(order_ref: str, rows: Sequence[RequestRow], book: SkuBook) -> OrderRequest:

@@ -165,7 +165,9 @@ class BatchRun:
             beside=partial(self._waiting, [one.order_ref for one in work.to_plan if one.order_ref not in asked]),
             pictures=self.resources.pictures,
         )
-        work.to_plan, self.source.requests = [], [*map(without_texts, self.source.requests)]  # the ledger has the rest
+        without = without_texts(self.source.requests)
+        work.to_plan, self.source.requests = [], ()  # the ledger has the rest
+        self.source.requests = [*without]
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
             approved = work.approved | self._approve(question, decision)
