@@ -100,7 +100,7 @@ CELLS_A_ROW = 7
 LOWERED = ("cheapest", "fastest", "taobao", "1688", "big_major", "international", "poizon")
 BLANKS = " \t\r\n\x0b\x0c\x85\u00a0\u2028\u2029\u3000"
 FULL_WIDTH = str.maketrans("０１２３４５６７８９．", "0123456789.")
-TYPED = str.maketrans("０１２３４５６７８９．，\u3000\xa0", "0123456789.,  ")
+TYPED = str.maketrans("\u3000\xa0−", "  -") | {sign + 0xFEE0: chr(sign) for sign in range(ord("!"), ord("~") + 1)}
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 

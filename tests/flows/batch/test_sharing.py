@@ -336,7 +336,7 @@ def test_a_run_sorts_its_orders_once_the_helpers_of_an_earlier_run_have_ended(
         run = BatchRun(resources_of(ledger, tmp_path), "batch", Source([], "file.csv"), helpers=helpers)
         buying = asyncio.create_task(run.buy(ask=False))
         async with asyncio.timeout(30):
-            while ledger.chunks.of_batch("batch"):  # by which the helper ends
+            while ledger.chunks.of_batch("batch"):  # noqa: ASYNC110 - a database; by it the helper ends
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         assert not buying.done()
