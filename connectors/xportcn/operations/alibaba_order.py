@@ -107,6 +107,7 @@ class CreatedOrder(Response):
 
     order_id: Id = ""
     order_amount: Fen | None = Field(None, validation_alias=alias("orderAmmount", "orderAmount"))
+    post_fee: Fen | None = None
     success: bool | None = None
     result_code: str = ""
     message: str = ""

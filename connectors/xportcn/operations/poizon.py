@@ -143,12 +143,18 @@ class OrderItem(Response):
     dw_spu_id: Id = ""
     dw_sku_id: Id = ""
     quantity: Count = 0
+    price: Yuan | None = None
+    real_pay_amount: Yuan | None = None
+    currency: OnlyCny = "CNY"
 
 
 class CreatedOrder(Response):
     dist_order_no: Id = ""
+    goods_amount: Yuan | None = None
+    freight_amount: Yuan | None = None
     total_amount: Yuan | None = None
     currency: OnlyCny = "CNY"
+    order_items: tuple[OrderItem, ...] = ()
 
 
 class CreateAnswer(CheckedAnswer):
@@ -161,6 +167,7 @@ class PayRequest(Request):
 
 class PayAnswer(CheckedAnswer):
     dist_order_no: Id = ""
+    real_pay_amount: Yuan | None = None
 
 
 class OrderListRequest(PagedRequest):
@@ -196,6 +203,8 @@ class Order(Response):
     dist_order_no: GivenId
     customer_order_no: Reference = ""
     order_status: Word = ""
+    goods_amount: Yuan | None = None
+    freight_amount: Yuan | None = None
     total_amount: Yuan
     real_pay_amount: Yuan | None = None
     currency: OnlyCny = "CNY"

@@ -270,7 +270,7 @@ UNPAID: dict[str, Any] = {
     "createTime": 1779263269913,
     "modifyTime": 1779263269913,
     "closeReason": "",
-    "orderItems": [{"distSubOrderNo": "11", "dwSkuId": "3", "quantity": 1, "price": "58.00", "currency": "CNY"}],
+    "orderItems": [{"dwSpuId": "2", "dwSkuId": "3", "quantity": 1, "price": "58.00", "currency": "CNY"}],
     "logisticsList": [],
     "internationalLogistics": [],
 }
