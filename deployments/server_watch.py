@@ -22,7 +22,7 @@ from connectors.foreign import shortened, words_of
 from connectors.ledger.store import Ledger
 from connectors.ui_pages import deployment_page, run_page, runs_page
 from deployments.registration import HELPERS, POOL, STARTED_AGAIN_AT_MOST
-from deployments.run_recovery import AT_WORK, AWAITING_RETRY, ours, times_started_again
+from deployments.run_recovery import AT_WORK, AWAITING_RETRY, SUSPENDED, ours, times_started_again
 from domain.follow_ups import as_text
 from domain.messages import KEPT_FOR, Message, MessageKind, alert
 from domain.reasons import Reason, ReasonCode, because, run_label
@@ -99,9 +99,9 @@ def run_failed(seen: Polled) -> Iterator[Message]:
 
     A file with faults has the message of its night. A slip in a form is answered by the run's page.
     """
-    for run, state, _ in seen.runs:
+    for run, state, states in seen.runs:
         if state.type is StateType.FAILED and state.timestamp > seen.since:
-            why = _why_failed(run, state)
+            why = _why_failed(run, state, states)
             is_told = why.code in (SLIPS if _by_hand(run) else OF_A_FILE if run.parent_task_run_id else ())
             if not is_told:
                 yield _of_run(run, f"run-failed:{state.id}", "failed", why)
@@ -208,8 +208,11 @@ def _by_hand(run: FlowRun) -> bool:
     return not (run.auto_scheduled or run.idempotency_key or run.parent_task_run_id)
 
 
-def _why_failed(run: FlowRun, state: State) -> Reason:
+def _why_failed(run: FlowRun, state: State, states: Sequence[State]) -> Reason:
     """The reason with the code that the run left. Without one the message is Prefect's, which may quote a form."""
+    before = max((one for one in states if one.id != state.id), key=lambda one: one.timestamp, default=state)
+    if before.name == SUSPENDED:
+        return because(ReasonCode.RUN_NOT_RESUMED)
     is_deployed = bool(run.deployment_id or run.parent_task_run_id)
     again = {"deployed": is_deployed, "typed": not is_deployed, "scheduled": run.auto_scheduled}
     if state.name == "TimedOut":

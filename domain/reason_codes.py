@@ -418,6 +418,8 @@ class ReasonCode(StrEnum):
         who=OPERATOR)
     RUN_NOT_BEGUN = "run_not_begun", other("Prefect could not begin or end it; its page says why", "mend what its page "
         f"says, {AGAIN}", who=OPERATOR)
+    RUN_NOT_RESUMED = "run_not_resumed", other("it was paused on its page and not resumed in time; it does not go on "
+        "by itself", "press Retry on its page. To pause all buying for as long as you like: pause-buying", who=MERCHANT)
     RUN_LOST = "run_lost", other("its process or machine is gone: it was killed, had no memory left, or the machine "
         "was switched off. It is started again by itself and goes on where it was", "nothing, unless this comes again "
         "and again; then check the memory of the machine, and the log of the run", who=NOBODY)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, tags
+from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
 from connectors.book_file import Reading, book_text, of_a_night, reading_by
@@ -296,6 +297,8 @@ async def buy_from_inbox(
         at_work.set(asyncio.Semaphore(1))
         of_a_night.set({})
         results = await asyncio.gather(*map(run.take, found), return_exceptions=True)
+        for paused in (result for result in results if isinstance(result, Pause)):
+            raise paused
         trouble += [*run.trouble, *(result for result in results if isinstance(result, Exception))]
         files = [result for result in results if isinstance(result, FileResult)]
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)

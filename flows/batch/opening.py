@@ -23,6 +23,7 @@ from flows.notify.outbox import enqueue, outages_notified, run_link, service_bac
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import Resources, open_resources, utc_now
+from tasks.engine.retrying import begins_no_task
 from tasks.refund import times_modified
 from tasks.snapshot import snapshot_moved
 
@@ -95,7 +96,8 @@ async def moves_written(resources: Resources) -> AsyncIterator[None]:
     """What is moved in the block and not written by its end reaches the tables, also where it fails or is cancelled."""
     try:
         yield
-    except (asyncio.CancelledError, Exception):
+    except BaseException:
+        begins_no_task.set(True)
         with suppress(Exception):  # the cause of the end must come out
             await snapshot_moved(resources)
         raise

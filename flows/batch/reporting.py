@@ -13,7 +13,6 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import TerminationSignal
 from prefect.states import Completed
 
 from connectors.ledger.records import OrderRecord, line_of
@@ -185,13 +184,13 @@ def ended(report: BatchReport) -> Any:
 
 @asynccontextmanager
 async def notifies_when_stopped(ledger: Ledger, batch_id: str, *, buys: bool = True) -> AsyncIterator[None]:
-    """A worker's run that is cancelled or fails in the block shows what it bought until then; its end stays the same.
+    """A worker's run that is cancelled, paused on its page, or fails in the block shows what it bought until then.
 
-    Calls on the wire have ended by then, so the ledger has their answers.
+    Its end stays the same. Calls on the wire have ended by then, so the ledger has their answers.
     """
     try:
         yield
-    except (asyncio.CancelledError, TerminationSignal, Exception):
+    except BaseException:
         if buys and deployed_run():
             with suppress(Exception):  # the cause of the end must come out, also where the ledger failed
                 report = so_far(ledger, batch_id)

@@ -7,18 +7,19 @@ import functools
 import inspect
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.exceptions import MissingContextError
+from prefect.exceptions import MissingContextError, Pause
 from prefect.states import Failed
 from pydantic import ValidationError
 
-from connectors.foreign import shut_logs, traceback_of, words_of
+from connectors.foreign import prefect_errors, shut_logs, traceback_of, words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import UnreadableFile
 from connectors.settings import BadSetting, MissingSetting
@@ -80,6 +81,7 @@ class _WithoutTracebacks(logging.Filter):
         return True
 
 
+PAUSE_POLL_S = 1.0
 WITHOUT_TRACEBACKS = _WithoutTracebacks()
 
 
@@ -88,6 +90,37 @@ def hide_tracebacks() -> None:
     shut_logs()
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(WITHOUT_TRACEBACKS)  # adding it again changes nothing
+
+
+@asynccontextmanager
+async def _stops_when_paused() -> AsyncIterator[None]:
+    """Cancel a deployment's run in the block once *Pause* is pressed on its page, or *Cancel* after that.
+
+    Prefect alone would let it buy on to the end of a chunk, and end without a word. Resumed, it has a new process.
+    """
+    context, task, stopped = FlowRunContext.get(), asyncio.current_task(), list[State]()
+    run = context.flow_run if context else None
+
+    async def watch() -> None:
+        async with get_client() as client:
+            while run and not stopped:
+                await asyncio.sleep(PAUSE_POLL_S)
+                with suppress(*prefect_errors()):
+                    state = (await client.read_flow_run(run.id)).state
+                    if state and (state.name == "Suspended" or state.is_cancelled()):
+                        stopped.append(state)
+        if task:
+            task.cancel()
+
+    watching = asyncio.create_task(watch()) if run and run.deployment_id else None
+    try:
+        yield
+    finally:
+        if watching:
+            watching.cancel()
+        if stopped and task:
+            task.uncancel()
+            raise Pause(state=stopped[0])
 
 
 def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]]:
@@ -103,7 +136,8 @@ def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], 
         async def worked(*args: P.args, **kwargs: P.kwargs) -> R:
             hide_tracebacks()
             try:
-                return await work(*args, **kwargs)
+                async with _stops_when_paused():
+                    return await work(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - of a defect Prefect would keep the text, which may quote an answer
                 known = (code for kind, code in CODES.items() if isinstance(error, kind))
                 code, words = next(known, ReasonCode.RUN_INPUT_WRONG), words_of(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -56,6 +57,10 @@ READING: Mapping[str, Any] = {
     "retry_condition_fn": _is_passing,
 }
 """Options of a task that reads or writes files, above `@shut_in`. Trouble that passes brings another try."""
+
+
+begins_no_task = ContextVar("begins_no_task", default=False)
+"""Set in a run that ends before its time: Prefect would refuse it a task where it is paused."""
 
 
 def shut_in(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -115,7 +120,7 @@ async def run_quoted(task: Task[P, Coroutine[Any, Any, R]], /, *args: P.args, **
 
     Outside a flow run, where Prefect would start a server, the task's function is called, once.
     """
-    if FlowRunContext.get() is None:
+    if FlowRunContext.get() is None or begins_no_task.get():
         return await task.fn(*args, **kwargs)
     run = cast(Callable[..., Coroutine[Any, Any, R]], task)
     return await run(*map(quote, args), **{name: quote(value) for name, value in kwargs.items()})

@@ -72,6 +72,13 @@ def test_one_that_took_too_long_is_told_as_such() -> None:
     assert told.body.startswith("It took too long and was ended.")
 
 
+def test_one_that_was_paused_and_not_resumed_is_told_as_such() -> None:
+    """The button of its page promises that it goes on by itself."""
+    earlier = [_state("PAUSED", name="Suspended", ago=300), _state("RUNNING", ago=900)]
+    (told,) = _news(_run("FAILED", message="The flow was paused and never resumed."), *earlier)
+    assert told.body.startswith("It was paused on its page and not resumed in time; it does not go on by itself.")
+
+
 def test_a_run_that_lost_its_process_is_told_of_once_however_often_it_crashes() -> None:
     first = _run("CRASHED")
     again = first.model_copy(update={"state": _state("RUNNING"), "run_count": 2})

@@ -34,7 +34,7 @@ def shop(shop: Served) -> Iterator[Served]:
 
 
 @pytest.mark.endurance
-def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Served, tmp_path: Path) -> None:
+def test_one_run_is_killed_paused_cancelled_retried_and_loses_its_server(shop: Served, tmp_path: Path) -> None:
     """Each time in the middle of paying. It ends as if nothing had been: everything is bought, and once.
 
     That it was killed is told once too, though who tells it was killed with it.
@@ -44,6 +44,8 @@ def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Served, 
     with shop.held(fcntl.LOCK_EX):
         _all_is_killed(shop, run_id)
         _await_another_payment(shop)
+    _paused_and_resumed_in_the_ui(shop, run_id)
+    _await_another_payment(shop)
     _cancelled_in_the_ui(shop, run_id)
     with shop.held(fcntl.LOCK_EX):  # other tests need the server
         _retried_in_the_ui(shop, run_id)
@@ -64,6 +66,21 @@ def _all_is_killed(shop: Served, run_id: str) -> None:
     states = [state["name"] for state in shop.ask(f"flow_run_states/?flow_run_id={run_id}")]
     assert ("AwaitingRetry" in states, "Crashed" in states) == (True, False)
     assert "lost its process" in shop.await_alert(run_id)["subject"]
+
+
+def _paused_and_resumed_in_the_ui(shop: Served, run_id: str) -> None:
+    """As the button does it: nothing further is paid, what was bought is shown, and the process has ended."""
+    until = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    details = {"pause_timeout": until, "pause_reschedule": True}
+    suspended = {"type": "PAUSED", "name": "Suspended", "state_details": details}
+    shop.ask(f"flow_runs/{run_id}/set_state", {"state": suspended, "force": True})
+    wait_for(lambda: shop.processes_of(run_id) == [])
+    assert shop.run(run_id)["state_name"] == "Suspended"
+    assert len(shop.sandbox.books()["payments"]) < sum(ORDERS.values())
+    shown = shop.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}})
+    assert "outcome-storm" in {one["key"] for one in shown}
+    shop.ask(f"flow_runs/{run_id}/resume", {})
+    shop.await_state(run_id, "Running")
 
 
 def _cancelled_in_the_ui(shop: Served, run_id: str) -> None:

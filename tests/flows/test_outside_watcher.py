@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from prefect.exceptions import Pause
 
 import flows.buy_from_inbox
 from flows.buy_from_inbox import watched_from_outside
@@ -38,6 +40,21 @@ async def test_a_night_is_well_unless_there_was_trouble(
     assert [well for _, well in heard] == [True, False, False]
     assert "SOURCING_PING_URL may not know how this night ended: Connection refused" in caplog.text
     assert "6f1b" not in caplog.text
+
+
+async def test_a_night_that_was_paused_on_its_page_is_not_told_as_well(
+    heard: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nor one that was cancelled: it is missed. A file's run is the first to hear of it."""
+
+    async def paused(_night: object, _path: Path) -> None:
+        raise Pause
+
+    (tmp_path / "a.csv").touch()
+    monkeypatch.setattr(flows.buy_from_inbox.Night, "take", paused)
+    with pytest.raises(Pause):
+        await flows.buy_from_inbox.buy_from_inbox.fn(str(tmp_path), quiet_s=0)
+    assert heard == []
 
 
 @pytest.mark.parametrize(("url", "deployed"), [("", True), ("https://watch.example/6f1b", False)])

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import pytest
-from prefect import Flow, flow
+from prefect import Flow, flow, task
 from prefect.client.orchestration import get_client
-from prefect.exceptions import ParameterTypeError
+from prefect.exceptions import ParameterTypeError, Pause
+from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Suspended
 
 from connectors.xportcn.errors import Misconfigured
 from domain.after_sale import RefundFault
 from domain.marketplace import Marketplace
 from domain.request_remarks import BadRequests, Fault
 from flows.after_sale import request_refund
+from flows.prefect_ui import expected_errors
 from flows.prefect_ui.expected_errors import report_expected_errors
 from flows.reconcile import reconcile_ledger
 from flows.sync_tracking import sync_tracking
+from tasks.engine.retrying import begins_no_task, run_quoted
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
@@ -67,6 +72,44 @@ async def test_a_failed_run_keeps_its_reason_with_its_start(prefect_url: str) ->
             run = await client.read_flow_run(state.state_details.flow_run_id)
     assert (state.is_failed(), run.run_count) == (True, 1)
     assert run.labels["sourcing.reason.1"] == "run_file_faulty"
+
+
+async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
+    prefect_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reports on its way out, and stays suspended: resumed, it goes on."""
+    monkeypatch.setattr(expected_errors, "PAUSE_POLL_S", 0.1)
+    began, wrote = asyncio.Event(), list[str]()
+
+    @task
+    async def write() -> None:
+        wrote.append("tables")
+
+    @flow(persist_result=False)
+    @report_expected_errors()
+    async def buys() -> None:
+        try:
+            began.set()
+            await asyncio.sleep(60)
+        except BaseException as error:
+            begins_no_task.set(True)
+            await run_quoted(write)
+            wrote.append(type(error).__name__)
+            raise
+
+    with temporary_settings({PREFECT_API_URL: prefect_url}):
+        async with get_client() as client:
+            deployment = await client.create_deployment(await client.create_flow(buys), "nobody-pauses")
+            run = await client.create_flow_run_from_deployment(deployment)
+            running = asyncio.create_task(run_flow_async(cast(Any, buys), flow_run=run, parameters={}))
+            await began.wait()
+            await client.set_flow_run_state(run.id, Suspended(timeout_seconds=300), force=True)
+            with pytest.raises(Pause):
+                await asyncio.wait_for(running, 20)
+            state = (await client.read_flow_run(run.id)).state
+            await client.delete_deployment(deployment)
+    assert state is not None
+    assert (state.name, wrote) == ("Suspended", ["tables", "CancelledError"])
 
 
 @pytest.mark.parametrize(
