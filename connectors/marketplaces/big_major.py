@@ -51,7 +51,7 @@ from domain.offers import LineProblem, Quote, QuoteLine
 from domain.orders import OrderLine, SourcingOrder
 from domain.service_orders import Goods, ReferenceField, ServiceOrder, ServiceStatus, TrackingEvent
 
-IS_PAID = 2
+UNPAID, PAID = 1, 2
 
 STATUSES = {
     "waitingforpayment": ServiceStatus.UNPAID,
@@ -197,17 +197,18 @@ def _settle_payment(answer: big_major.PayAnswer, order_id: str) -> None:
 
 
 def _service_order(order: big_major.Order) -> ServiceOrder:
-    is_paid = bool(order.pay_time) or order.pay_status == IS_PAID
+    # One that was cancelled unpaid has a time of payment too (contract 3.3).
+    is_paid = order.pay_status == PAID or (order.pay_time is not None and order.pay_status != UNPAID)
     return ServiceOrder(
         order_id=order.order_id,
         reference=order.message,
         own_id=order.out_order_id,
-        status=status_of(order.order_status, STATUSES, is_paid=order.pay_time is not None),
+        status=status_of(order.order_status, STATUSES, is_paid=is_paid),
         state_word=order.order_status,
         total=order.total_payment,
         paid=order.total_payment if is_paid else None,
         created_at=order.created_at,
-        paid_at=order.pay_time,
+        paid_at=order.pay_time if is_paid else None,
         close_reason=order.close_reason,
         parcels=domestic_parcels(order.logistics_items),
         shipments=shipments(order.international_logistics),

@@ -51,7 +51,7 @@ def _message(
         "refundStatus": None,
         "closeReason": "buyer_no_pay" if status == "CANCEL" else None,
         "tbCreateTime": china_text(order.created_at),
-        "payTime": china_text_or_none(paid_at),
+        "payTime": china_text_or_none(paid_at or (at if status == "CANCEL" else None)),
     }
     return Message(at, nav, "big_major", order.id, enveloped(kind, PLATFORM, at, body))
 

@@ -53,7 +53,7 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
         "refundStatus": None,
         "closeReason": None if order.closed_at is None else "buyer_no_pay",
         "tbCreateTime": china_text(order.created_at),
-        "payTime": china_text_or_none(order.paid_at),
+        "payTime": china_text_or_none(order.paid_at or order.closed_at),
         "modifyTime": china_text(modified_at(order, now)),
         "message": order.reference,
         "sellerOpenId": order.seller_id,

@@ -364,11 +364,12 @@ async def test_life_until_the_door(caller: Caller, buyer: Buyer, row: dict[str, 
 
 
 async def test_an_unpaid_order_closes(caller: Caller, row: dict[str, Any]) -> None:
-    """After 24 hours it is cancelled and its goods are back."""
+    """After 24 hours it is cancelled, with a time of payment, as on the page, and its goods are back."""
     order_id = (await ordered(caller, row))["orderId"]
     await caller.advance(hours=24)
     order = await details(caller, order_id)
     assert (order["orderStatus"], order["payStatus"], order["closeReason"]) == ("CANCEL", 1, "buyer_no_pay")
+    assert order["payTime"] is not None
     assert (await caller.rows("big_major", limit=1))[0]["stock"] == row["stock"]
 
 

@@ -17,6 +17,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import LineProblem, Problem, QuoteLine
 from domain.orders import SourcingOrder
+from domain.service_orders import ServiceStatus
 from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
@@ -148,6 +149,19 @@ async def test_failed_lines_without_an_order_are_a_refusal(channel: BigMajorChan
 def shown(number: int, **changes: Any) -> dict[str, Any]:
     known = {"orderId": number, "orderStatus": "WAITING_FOR_PAYMENT", "payStatus": 1, "totalPayment": 6561}
     return known | {"tbCreateTime": "2026-01-31 08:00:00", "message": "R-1"} | changes
+
+
+@pytest.mark.parametrize(
+    ("told", "is_paid"), [({"payStatus": 1}, False), ({"payStatus": 2}, True), ({"payStatus": 4}, True), ({}, True)]
+)
+async def test_a_time_of_payment_is_none_where_the_order_is_told_to_be_unpaid(
+    channel: BigMajorChannel, service: FakeService, told: dict[str, Any], *, is_paid: bool
+) -> None:
+    """As the page of messages shows one that was cancelled unpaid."""
+    cancelled = shown(1, orderStatus="CANCEL", payStatus=None, payTime="2026-01-31 09:00:00") | told
+    service.answers(ORDER, lambda: ok(cancelled))
+    order = (await channel.read(["1"]))["1"]
+    assert (order.status, order.paid is not None, order.paid_at is not None) == (ServiceStatus.CLOSED, is_paid, is_paid)
 
 
 async def test_find_turns_every_page(channel: BigMajorChannel, service: FakeService) -> None:

@@ -191,11 +191,11 @@ async def test_many_orders_are_all_found(shop: Shop) -> None:
 
 
 async def test_an_unpaid_order_closes(shop: Shop) -> None:
-    """After a day it is closed, with a reason."""
+    """After a day it is closed, with a reason, and shows no payment, whatever time it has for one."""
     order_id = await shop.created()
     shop.sandbox.advance(days=1.1)
     shown = (await shop.channel.read([order_id]))[order_id]
-    assert (shown.status, shown.paid) == (ServiceStatus.CLOSED, None)
+    assert (shown.status, shown.paid, shown.paid_at) == (ServiceStatus.CLOSED, None, None)
 
 
 async def test_every_order_of_the_account_is_listed(shop: Shop) -> None:
