@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import combinations
 from typing import TypeVar
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import oldest_first
-from connectors.marketplaces.listing import FilteredOrders, OrderPage, OrderQuery, order_page, require_batch
+from connectors.marketplaces.listing import FilteredOrders, OrderPage, OrderQuery, is_since, order_page, require_batch
 from connectors.marketplaces.protocol import Created, PayOutcome, RowsAreGone, Warehouse
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, no_quote, require_true, unless_missing
 from connectors.marketplaces.taobao import reading
@@ -239,18 +239,21 @@ class TaobaoCart:
         request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, create_time_start=unix_ms(since))
         page = await self._client.read(taobao_order.ORDER_PAGE, request)
         wanted = _goods_wanted(order.lines)
-        ours = [one for one in page.data if not one.outer_purchase_id and _goods(one) <= wanted]
-        for found in _together(ours):
-            if sum((_goods(one) for one in found), Counter()) == wanted:
+        nameless = [one for one in page.data if not one.outer_purchase_id and _goods(one) <= wanted]
+        ours = [one for one in nameless if one.created_time and is_since(reading.service_order(one), since)]
+        for parts in range(1, MOST_PARTS + 1):
+            if found := _adding_up(ours, wanted, parts):
                 return [reading.service_order(one) for one in found]
         words = "the rows have left the cart, and no order of exactly their items shows in the order list"
         raise RowsAreGone(words, operation=taobao_order.ORDER_PAGE.name)
 
 
-def _together(orders: Sequence[taobao_order.PurchaseOrder]) -> Iterator[tuple[taobao_order.PurchaseOrder, ...]]:
-    """Single orders first, then the two that a split makes; newest first."""
-    for parts in range(1, MOST_PARTS + 1):
-        yield from combinations(orders, parts)
+def _adding_up(
+    orders: Sequence[taobao_order.PurchaseOrder], wanted: Goods, parts: int
+) -> list[taobao_order.PurchaseOrder]:
+    """Every order that has these goods, with others so many; of two sets nothing tells which is ours."""
+    found = [some for some in combinations(orders, parts) if sum(map(_goods, some), Counter()) == wanted]
+    return list({one.purchase_id: one for some in found for one in some}.values())
 
 
 def _goods_wanted(lines: Sequence[OrderLine]) -> Goods:
