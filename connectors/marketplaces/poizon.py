@@ -170,7 +170,7 @@ def settle_payment(answer: poizon.PayAnswer, order_id: str) -> None:
 def service_order(order: poizon.Order) -> ServiceOrder:
     return ServiceOrder(
         order_id=order.dist_order_no,
-        reference=order.request_id or order.customer_order_no,
+        reference=order.request_id,
         status=status_of(order.order_status, STATUSES),
         state_word=order.order_status,
         total=order.total_amount,

@@ -21,11 +21,16 @@ def status(order: Order, now: int) -> str:
     return "SHIPPED" if sent_parcel(order, now) else "PAID"
 
 
+def customer_number(order: Order) -> str:
+    """The marketplace's own number for the customer, which is not the caller's request id."""
+    return f"OA{order.sequence:08d}"
+
+
 def created(world: World, order: Order) -> dict[str, Any]:
     """An order in the answer of its create."""
     return {
         "distOrderNo": order.id,
-        "customerOrderNo": order.reference,
+        "customerOrderNo": customer_number(order),
         **_amounts(order),
         "currency": CURRENCY,
         "orderItems": _items(world, order),
@@ -37,7 +42,7 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
     return {
         "requestId": order.reference,
         "distOrderNo": order.id,
-        "customerOrderNo": order.reference,
+        "customerOrderNo": customer_number(order),
         "orderStatus": status(order, now),
         **_amounts(order),
         "realPayAmount": decimal_text(order.paid_fen) if order.paid_at is not None else None,

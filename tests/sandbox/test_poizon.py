@@ -240,7 +240,7 @@ async def test_create(caller: Caller, row: dict[str, Any]) -> None:
     assert (created["success"], created["requestId"]) == (True, "R-1")
     assert {name: value for name, value in order.items() if name != "orderItems"} == {
         "distOrderNo": "543629590080384075",
-        "customerOrderNo": "R-1",
+        "customerOrderNo": "OA00000001",
         "goodsAmount": "128.00",
         "freightAmount": "5.00",
         "totalAmount": "133.00",

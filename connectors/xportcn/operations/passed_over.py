@@ -68,7 +68,7 @@ PASSED_OVER: dict[type[BaseModel], str] = {
     poizon.CreateAnswer: "requestId",
     poizon.CreateRequest: "remark",
     poizon.CreatedOrder: "customerOrderNo",
-    poizon.Order: "sellerId modifyTime",
+    poizon.Order: "customerOrderNo sellerId modifyTime",
     poizon.OrderItem: "distSubOrderNo orderStatus distSkuId title createTime modifyTime",
     poizon.OrderListRequest: "createTimeEnd",
     poizon.PreviewedItem: "stock minQuantity",

@@ -201,7 +201,6 @@ class Order(Response):
 
     request_id: Reference = ""
     dist_order_no: GivenId
-    customer_order_no: Reference = ""
     order_status: Word = ""
     goods_amount: Yuan | None = None
     freight_amount: Yuan | None = None

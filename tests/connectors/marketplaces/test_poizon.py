@@ -126,7 +126,7 @@ async def test_another_currency_does_not_fit(channel: PoizonChannel, service: Fa
 
 
 def created(**changes: Any) -> dict[str, Any]:
-    made = {"distOrderNo": 2887421737338134260, "customerOrderNo": "R-1", "totalAmount": "26.00", "currency": "CNY"}
+    made = {"distOrderNo": 2887421737338134260, "customerOrderNo": "OA00835379", "totalAmount": "26.00", "currency": "CNY"}
     return {"success": True, "errorCode": None, "requestId": "R-1", "orderList": [made]} | changes
 
 
@@ -170,6 +170,13 @@ async def test_times_are_milliseconds(channel: PoizonChannel, service: FakeServi
     read = (await channel.read(["7"]))["7"]
     assert (read.created_at, read.paid) == (datetime(2026, 1, 31, tzinfo=UTC), Money(2600))
     assert read.paid_at == datetime(2026, 1, 31, 0, 0, 1, 500000, tzinfo=UTC)
+
+
+async def test_a_number_of_the_marketplace_is_no_reference(channel: PoizonChannel, service: FakeService) -> None:
+    """Else an order that does not show ours would be another's for good; without any a person can tell."""
+    numbered = shown(7, requestId=None, customerOrderNo="OA00835379")
+    service.answers(LIST, lambda: ok({"totalRecords": 1, "data": [numbered]}))
+    assert (await channel.read(["7"]))["7"].names == ()
 
 
 async def test_split_orders_fill_more_than_a_page(channel: PoizonChannel, service: FakeService) -> None:

@@ -260,7 +260,7 @@ def test_what_is_no_difference_is_told_apart() -> None:
 UNPAID: dict[str, Any] = {
     "requestId": "R-1",
     "distOrderNo": "1",
-    "customerOrderNo": "R-1",
+    "customerOrderNo": "OA00835379",
     "orderStatus": "WAIT_PAY",
     "goodsAmount": "58.00",
     "freightAmount": "7.00",

@@ -71,7 +71,7 @@ AMOUNTS = _named(
 IDS = _named("""id itemId mpId skuId mpSkuId purchaseId subPurchaseOrderId orderId offerId idOfStr productID skuID
     subItemIDString orderEntryId productId tradeId distOrderNo distSubOrderNo dwSpuId dwSkuId distSkuId distSpuId
     gspOrderId willPayPurchaseOrderIds payFailurePurchaseOrderIds successOrderIds cantPayOrderList serviceId""")
-REFERENCES = _named("outerPurchaseId buyerFeedback outOrderId message channelReferId requestId customerOrderNo")
+REFERENCES = _named("outerPurchaseId buyerFeedback outOrderId message channelReferId requestId")
 STATES = _named("status orderStatus payStatus tradeStatus")
 TIMES = _named(
     """createdTime modifyTime payTime createTime allDeliveredTime deliveredTime tbCreateTime createDate payDate
