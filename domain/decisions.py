@@ -45,6 +45,7 @@ PROBLEM_WORDS = {
     Problem.ADDRESS_INVALID: "the service does not accept the address",
     Problem.PRICE_CHANGED: "the price has changed",
     Problem.SEVERAL_PRODUCTS: "the service may take one product an order",
+    Problem.RULED_OUT: "the service refuses it",
     Problem.OTHER: "the service refuses it",
 }
 
@@ -72,6 +73,11 @@ def refused(why: Reason) -> Verdict:
 
 def held(why: Reason | None) -> Verdict:
     return Verdict(state=OrderState.HELD, why=why)
+
+
+def unusable(what: str, failure: str) -> Verdict:
+    """Held for an answer that says nothing understood; the next run asks again."""
+    return held(because(ReasonCode.ANSWER_UNUSABLE, what=what, failure=failure))
 
 
 def contradicted(verdict: Contradicted, marketplace: Marketplace) -> Verdict:
@@ -208,6 +214,8 @@ def _with_problems(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Q
     if several:
         return held(because(ReasonCode.ONE_PRODUCT_AN_ORDER, marketplace=request.marketplace, failure=several))
     problems = [_in_words(problem, lines) for problem in quote.problems]
+    if all(one.problem is Problem.OTHER for one in quote.problems):  # a fault of the service may be told as a no
+        return unusable("could not be previewed", "; ".join(problems))
     return refused(because(ReasonCode.QUOTE_REFUSED, problems=problems))
 
 

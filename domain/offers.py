@@ -68,7 +68,7 @@ NOTHING = Money(0)
 
 
 class Problem(StrEnum):
-    """Why a line can't be bought as asked."""
+    """Why a line can't be bought as asked; by `OTHER` words, which are not understood."""
 
     OUT_OF_STOCK = "out_of_stock"
     BELOW_MIN_QUANTITY = "below_min_quantity"
@@ -78,6 +78,7 @@ class Problem(StrEnum):
     ADDRESS_INVALID = "address_invalid"
     PRICE_CHANGED = "price_changed"
     SEVERAL_PRODUCTS = "several_products"
+    RULED_OUT = "ruled_out"  # a no that is listed, without a term of its own
     OTHER = "other"
 
 

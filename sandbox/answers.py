@@ -48,6 +48,11 @@ def throttled(envelope: Envelope) -> web.Response:
     return failure(envelope, 200, "gw.QosAppFrequencyLimit", "App request frequency limit")
 
 
+def token_expired(envelope: Envelope) -> web.Response:
+    """The answer of Taobao Global where the service's own token has expired, with HTTP 200 (upstream)."""
+    return failure(envelope, 200, "IllegalAccessToken", "The specified access token is invalid or expired")
+
+
 def garbage(_: Envelope) -> web.Response:
     return web.Response(body=b"<html><body>upstream timed out", content_type="text/html")
 

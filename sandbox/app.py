@@ -47,6 +47,7 @@ WITHOUT_EFFECT: dict[Kind, Callable[[Envelope], web.Response]] = {
     Kind.HTTP_500: answers.server_fault,
     Kind.HTTP_429: answers.too_many,
     Kind.THROTTLE_CODE: answers.throttled,
+    Kind.EXPIRED_TOKEN: answers.token_expired,
     Kind.GARBAGE: answers.garbage,
 }
 

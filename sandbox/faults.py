@@ -17,6 +17,7 @@ class Kind(StrEnum):
     HTTP_500 = "http_500"  # no effect
     HTTP_429 = "http_429"  # no effect
     THROTTLE_CODE = "throttle_code"  # HTTP 200 and a code for too many calls, no effect
+    EXPIRED_TOKEN = "expired_token"  # HTTP 200 and Taobao's code for a token of the service that expired, no effect
     DROP_BEFORE = "drop_before"  # connection cut, no effect
     DROP_AFTER = "drop_after"  # effect, then connection cut
     LATE_EFFECT = "late_effect"  # answers 500, effect lands delay_s of sandbox time later

@@ -12,6 +12,7 @@ from prefect import task
 
 from connectors.marketplaces.freight import estimate
 from connectors.marketplaces.protocol import QuotesMany
+from connectors.marketplaces.refusals import is_understood
 from connectors.units import setting_of
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, UnitUnclear, XportcnError
 from domain.decisions import (
@@ -163,9 +164,9 @@ async def _preview(resources: Resources, quotes: QuotesTogether, plan: PlannedOr
         return await further_checked(resources, plan)
     except (Misconfigured, ServiceAway):
         raise
-    except Refused as error:
-        return plan.with_verdict(refused(because(ReasonCode.PREVIEW_REFUSED, failure=error.message)))
     except XportcnError as error:
+        if isinstance(error, Refused) and is_understood(error):
+            return plan.with_verdict(refused(because(ReasonCode.PREVIEW_REFUSED, failure=error.message)))
         return plan.with_verdict(not_read("could not be previewed", error))
 
 

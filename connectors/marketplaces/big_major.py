@@ -85,7 +85,7 @@ class BigMajorChannel(AlibabaChannel):
         try:
             previewed = await self._client.read(big_major.PREVIEW, request)
         except Refused as refused:
-            return no_quote(problem(refused.code, refused.message))
+            return no_quote(problem(refused.code, refused.message), refused.code)
         return _quote(previewed, order.lines, self._client.settings.allowed_trade_types)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:

@@ -29,6 +29,7 @@ from connectors.marketplaces.refusals import (
     payment_answer,
     refusal,
     require_approved,
+    require_understood,
     unless_missing,
     unsettled,
 )
@@ -62,6 +63,7 @@ STATUSES = {
 
 # Contract 1.6 and all 5.1; other codes have no term in the domain.
 PROBLEMS = {
+    **dict.fromkeys(international.REFUSALS, Problem.RULED_OUT),
     "130106": Problem.OFFLINE,
     "40401": Problem.OFFLINE,
     "10005": Problem.SKU_UNKNOWN,
@@ -167,10 +169,10 @@ def total(freight: international.Freight, lines: Sequence[OrderLine]) -> Quote:
 def _unfit(freight: international.Freight, carrier: international.Carrier | None) -> Iterable[LineProblem]:
     if freight.currency != CNY:
         words = f"priced in {freight.currency}: only orders in {CNY} are bought"
-        yield LineProblem(problem=Problem.OTHER, message=words)
+        yield LineProblem(problem=Problem.RULED_OUT, message=words)
     elif carrier is None:
         words = "no carrier brings it to the warehouse" if not freight.carriers else f"no carrier charges in {CNY}"
-        yield LineProblem(problem=Problem.OTHER, message=words)
+        yield LineProblem(problem=Problem.RULED_OUT, message=words)
 
 
 def quote(freight: international.Freight, lines: Sequence[OrderLine], amounts: Mapping[int, Money]) -> Quote:
@@ -273,7 +275,7 @@ class InternationalChannel(FilteredOrders):
         try:
             freight = await self._freight(order, warehouse)
         except Refused as refused:
-            return no_quote(problem(refused.code, refused.message))
+            return no_quote(problem(refused.code, refused.message), refused.code)
         amounts = {order.lines[0].line_no: freight.product_amount}
         if len(order.lines) > 1:
             products = await concurrently(dict.fromkeys(line.item_id for line in order.lines), self._product)
@@ -295,6 +297,8 @@ class InternationalChannel(FilteredOrders):
             answer = await self._client.effect(international.CREATE, request, claim=claim)
         except Refused as refused:
             why = problem(refused.code, refused.message)
+            if refused.operation == international.FREIGHT.name:
+                require_understood(international.CREATE, no_quote(why, refused.code))
             raise refused.explained(code=code_of(refused), problems=refused.problems or (why,)) from refused
         return created(answer)
 

@@ -223,7 +223,7 @@ class PoizonChannel(FilteredOrders):
             told = problem(refused.code, refused.message)
             if told.problem is Problem.OTHER and problem_in(told.message) is None and _is_of_several(order):
                 told = replace(told, problem=Problem.SEVERAL_PRODUCTS)
-            return no_quote(told)
+            return no_quote(told, refused.code)
         return quote(preview, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:

@@ -177,10 +177,16 @@ async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
         raise
 
 
-def no_quote(problem: LineProblem) -> Quote:
+def is_understood(refused: Refused) -> bool:
+    """Whether a read was refused in the envelope's own codes or in known words, not for a fault told as a no."""
+    return refused.code in CHECKED or problem_in(refused.message) is not None
+
+
+def no_quote(problem: LineProblem, code: str) -> Quote:
     """The quote of a preview that was refused as a whole, under a known code or in known words."""
     if problem.problem is Problem.OTHER:
-        problem = replace(problem, problem=problem_in(problem.message) or Problem.OTHER)
+        known = problem_in(problem.message) or (Problem.RULED_OUT if code in CHECKED else Problem.OTHER)
+        problem = replace(problem, problem=known)
     return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(problem,))
 
 
@@ -198,8 +204,16 @@ async def asked_before(create: EffectCall[Any, Any], preview: Awaitable[Answer])
         ) from error
 
 
+def require_understood(create: EffectCall[Any, Any], quote: Quote) -> None:
+    """Raises `NotSent` for a preview that was refused in words that are not understood."""
+    if quote.problems and all(one.problem is Problem.OTHER for one in quote.problems):
+        words = "; ".join(problem.message for problem in quote.problems)
+        raise NotSent(f"the preview before it was refused: {words}; nothing was ordered", operation=create.name)
+
+
 def require_approved(create: EffectCall[Any, Any], quote: Quote, approved: Money) -> None:
-    """Raises `Refused` for a quote with problems, or above what was approved; `NotSent` for one without a price."""
+    """Raises `Refused` for a quote with problems, or above what was approved; `NotSent` for one that says nothing."""
+    require_understood(create, quote)
     if quote.problems:
         words = "; ".join(problem.message for problem in quote.problems)
         code = quote.problems[0].problem.upper()

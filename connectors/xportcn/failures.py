@@ -25,6 +25,8 @@ SUCCESS = "200"
 NONCE_USED = "40104"
 # Upstream's codes for too many calls, at HTTP 200 or 400 (assumed: passed through unchanged).
 THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "ApiCallLimit"})
+EXPIRED_TOKENS = frozenset({"IllegalAccessToken"})
+"""Upstream's codes for a token of the service's account at a marketplace, at HTTP 200; of no order (assumed)."""
 ANY_NO = "500"
 """A code that also stands for any no of a marketplace, in words (inferred)."""
 OUT_OF_ORDER = re.compile(
@@ -215,6 +217,7 @@ def _http_date(text: str) -> datetime | None:
 
 
 MOST_SKEW_S = 600
+RENEW = "the account's access to the marketplace has expired: renew it in the service's console"
 
 CLOCK = "40103"
 REMEDIES = {
@@ -265,7 +268,8 @@ def _bare_error(failed: FailedCall) -> XportcnError:
     if meaning is Meaning.MISCONFIGURED or (meaning is Meaning.RETRY_NOW and failure.code == NONCE_USED):
         return Misconfigured(_remedy(failed))
     if meaning is Meaning.REFUSED:
-        return Refused(failed.words or "refused without a word")
+        words = failed.words or "refused without a word"
+        return Refused(f"{words}: {RENEW}" if failure.code in EXPIRED_TOKENS else words)
     if meaning is Meaning.RETRY_LATER or not failure.sent:
         return NotSent(_why_not_sent(failed), retry_after_s=failed.retry_after_s)
     if failure.kind is FailureKind.MISFIT:

@@ -17,7 +17,7 @@ from connectors.xportcn.errors import (
     UnitUnclear,
     XportcnError,
 )
-from domain.decisions import Verdict, held, postponed
+from domain.decisions import Verdict, held, postponed, unusable
 from domain.reasons import ReasonCode, because
 from tasks.engine.resources import Resources
 from tasks.engine.tries import TryAgain, raise_if_it_passes
@@ -150,4 +150,4 @@ def not_read(what: str, error: XportcnError) -> Verdict:
     if isinstance(error, UnitUnclear):
         field, amount, place = error.field, error.amount, error.place
         return held(because(ReasonCode.UNIT_UNCLEAR, what=what, field=field, amount=amount, place=place))
-    return held(because(ReasonCode.ANSWER_UNUSABLE, what=what, failure=error.message))
+    return unusable(what, error.message)

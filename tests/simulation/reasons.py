@@ -218,7 +218,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.WORDS_NOT_SEARCHED: bought(refuses(SEARCH, 41234, "not now"), item="a red cup"),
     R.WORDS_AMBIGUOUS: bought(tells(SEARCH, title="something else"), item="杯"),
     R.WORDS_FOUND_NOTHING: bought(item="no such words"),
-    R.QUOTE_REFUSED: bought(refuses(Role.PREVIEW, 41234, "no")),
+    R.QUOTE_REFUSED: bought(refuses(Role.PREVIEW, 41234, "sold out")),
     R.PREVIEW_REFUSED: bought(country="AQ", zip="1"),
     R.QUOTE_ON_HOLD: bought(tells(Role.PREVIEW, tradeModeNameList=["credit"]), at=[ALIBABA]),
     R.NO_FREIGHT_TO_COUNTRY: bought(tells(ESTIMATE, services=[])),

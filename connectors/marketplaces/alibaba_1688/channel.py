@@ -46,7 +46,7 @@ class Alibaba1688Channel(AlibabaChannel):
         try:
             preview = await self._client.read(alibaba_order.PREVIEW, request)
         except Refused as refused:
-            return no_quote(reading.problem(refused.code, refused.message))
+            return no_quote(reading.problem(refused.code, refused.message), refused.code)
         return reading.quote(preview, order.lines, self._trade_types)
 
     async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
@@ -173,7 +173,7 @@ class Alibaba1688Cart:
             preview = await self._client.read(api.PREVIEW, request)
             return reading.quote(preview, order.lines, self._client.settings.allowed_trade_types)
         except Refused as refused:
-            return no_quote(reading.problem(refused.code, refused.message))
+            return no_quote(reading.problem(refused.code, refused.message), refused.code)
 
     async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
         request = api.CreateRequest(

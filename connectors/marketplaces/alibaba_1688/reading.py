@@ -60,9 +60,9 @@ PROBLEMS = {
     "500_003": Problem.SKU_UNKNOWN,
     "500_004": Problem.OUT_OF_STOCK,
     "500_005": Problem.BELOW_MIN_QUANTITY,
-    "500_006": Problem.OTHER,
-    "500_007": Problem.OTHER,
-    "500_008": Problem.OTHER,
+    "500_006": Problem.RULED_OUT,
+    "500_007": Problem.RULED_OUT,
+    "500_008": Problem.RULED_OUT,
     "500_009": Problem.BELOW_MIN_QUANTITY,
     "40401": Problem.OFFLINE,
 }

@@ -67,7 +67,7 @@ class TaobaoChannel(FilteredOrders):
         try:
             rendered = await self._client.assumptions.ask(Assumption.TAOBAO_RECEIVER, render)
         except Refused as refused:
-            return no_quote(reading.problem(refused.code, refused.message))
+            return no_quote(reading.problem(refused.code, refused.message), refused.code)
         return reading.quote(rendered, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
@@ -223,7 +223,7 @@ class TaobaoCart:
         try:
             return reading.quote(await self._client.read(api.PREVIEW, request), order.lines)
         except Refused as refused:
-            return no_quote(reading.problem(refused.code, refused.message))
+            return no_quote(reading.problem(refused.code, refused.message), refused.code)
 
     async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
         request = api.CreateRequest(ids=tuple(row_ids), order_address=self._address(order, warehouse))

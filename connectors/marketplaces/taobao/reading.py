@@ -124,7 +124,8 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
     Raises `ContractMismatch` for an answer without parts, and for a total of all parts that is above theirs.
     """
     if rendered.is_refused:
-        return no_quote(problem(rendered.error_code, rendered.error_message or "refused without a word"))
+        code, words = rendered.error_code, rendered.error_message or "refused without a word"
+        return no_quote(problem(code, words), code)
     if not rendered.orders:
         raise ContractMismatch("the preview names no orders", operation=taobao_order.RENDER.name, field="orders")
     ours = LinesByIds(lines, distribution_ids)

@@ -222,7 +222,7 @@ async def test_a_preview_that_splits_the_order_is_added_up(channel: Alibaba1688C
         ("500_003", Problem.SKU_UNKNOWN),
         ("500_004", Problem.OUT_OF_STOCK),
         ("500_005", Problem.BELOW_MIN_QUANTITY),
-        ("500_006", Problem.OTHER),
+        ("500_006", Problem.RULED_OUT),
         ("500_009", Problem.BELOW_MIN_QUANTITY),
         ("something", Problem.OTHER),
     ],

@@ -136,7 +136,7 @@ async def test_another_currency_is_a_problem(
     """Neither quoted as if it were yuan nor ordered."""
     service.answers(FREIGHT, lambda: ok(answer))
     quote = await channel.quote(our_order(), WAREHOUSE)
-    assert quote.problems == (LineProblem(problem=Problem.OTHER, message=words),)
+    assert quote.problems == (LineProblem(problem=Problem.RULED_OUT, message=words),)
     with pytest.raises(Refused, match=words):
         await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(10**9))
     assert {asked.path for asked in service.asked} == {FREIGHT}
@@ -152,7 +152,7 @@ async def test_another_currency_is_a_problem(
         (130703, "stock", Problem.OUT_OF_STOCK),
         (120019, "can't ship", Problem.ADDRESS_INVALID),
         (130608, "dispatch", Problem.ADDRESS_INVALID),
-        (480006, "over 5000 USD", Problem.OTHER),
+        (480006, "over 5000 USD", Problem.RULED_OUT),
     ],
 )
 async def test_every_refusal_is_a_problem(

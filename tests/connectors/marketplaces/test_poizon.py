@@ -126,7 +126,12 @@ async def test_another_currency_does_not_fit(channel: PoizonChannel, service: Fa
 
 
 def created(**changes: Any) -> dict[str, Any]:
-    made = {"distOrderNo": 2887421737338134260, "customerOrderNo": "OA00835379", "totalAmount": "26.00", "currency": "CNY"}
+    made = {
+        "distOrderNo": 2887421737338134260,
+        "customerOrderNo": "OA00835379",
+        "totalAmount": "26.00",
+        "currency": "CNY",
+    }
     return {"success": True, "errorCode": None, "requestId": "R-1", "orderList": [made]} | changes
 
 

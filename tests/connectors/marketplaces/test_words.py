@@ -120,7 +120,8 @@ def test_too_many_orders_is_not_ordered_and_not_a_no_for_good(words: str, *, too
 
 def test_a_preview_is_refused_by_words_under_any_code() -> None:
     told = {
-        words: no_quote(reading.problem("1009", words)).problems[0].problem for words in ("库存不足", "SKU不存在", "no")
+        words: no_quote(reading.problem("1009", words), "1009").problems[0].problem
+        for words in ("库存不足", "SKU不存在", "no")
     }
     assert told == {"库存不足": Problem.OUT_OF_STOCK, "SKU不存在": Problem.SKU_UNKNOWN, "no": Problem.OTHER}
 

@@ -291,7 +291,7 @@ REFUSED_BY_THE_ENVELOPE: dict[Marketplace, list[tuple[int, str, str, Problem]]] 
     ],
     Marketplace.INTERNATIONAL: [
         (400, "DUPLICATE_CHANNEL_REFER_ID", "DUPLICATE_CHANNEL_REFER_ID", Problem.OTHER),
-        (4028, "carrier", "4028", Problem.OTHER),
+        (4028, "carrier", "4028", Problem.RULED_OUT),
         (130703, "stock", "130703", Problem.OUT_OF_STOCK),
     ],
 }

@@ -6,6 +6,7 @@ import pytest
 
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.effects import Action
+from domain.offers import Problem
 from tests.connectors.marketplaces.channel_contract.shop import Shop, now
 from tests.connectors.xportcn.orders import claim
 
@@ -54,6 +55,25 @@ async def test_a_create_is_no_more_in_doubt_than_its_own_call(shop: Shop) -> Non
     ours = await shop.order()
     quote = await shop.channel.quote(ours, shop.warehouse)
     shop.sandbox.faults({"path": shop.paths.quote, "kind": "http_500"}, {"path": shop.paths.create, "kind": "http_429"})
+    with pytest.raises(NotSent):
+        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+    shop.sandbox.faults()
+    assert shop.booked() == []
+
+
+async def test_a_no_that_is_not_understood_is_no_problem_of_the_order(shop: Shop) -> None:
+    """An expired token at the preview, also at one inside a create: provably nothing was ordered, and nothing ended."""
+    ours = await shop.order()
+    quote = await shop.channel.quote(ours, shop.warehouse)
+    with shop.fault(shop.paths.quote, "expired_token"):
+        (problem,) = (await shop.channel.quote(ours, shop.warehouse)).problems
+        assert problem.problem is Problem.OTHER
+        assert "renew it in the service's console" in problem.message
+    expired, busy = (
+        {"path": shop.paths.quote, "kind": "expired_token"},
+        {"path": shop.paths.create, "kind": "http_429"},
+    )
+    shop.sandbox.faults(expired, busy)
     with pytest.raises(NotSent):
         await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
     shop.sandbox.faults()
