@@ -43,3 +43,12 @@ def test_an_order_refused_in_words_that_are_not_understood_is_bought_on_the_next
     states, payments, reasons = night(made, at, expired)
     assert (states, payments) == (["booked"], 1)
     assert ReasonCode.ANSWER_UNUSABLE in reasons
+
+
+@pytest.mark.parametrize("at", [Marketplace.BIG_MAJOR, Marketplace.INTERNATIONAL])
+def test_a_preview_inside_a_create_that_is_refused_so_leaves_the_order_for_the_next_night(
+    made: Stage, at: Marketplace
+) -> None:
+    odd = refuses(Role.PREVIEW, "isp.remote-service-error", "no", skip=1)
+    assert night(made, at, odd, nights=1)[:2] == (["planned"], 0)
+    assert night(made, at, odd)[:2] == (["booked"], 1)
