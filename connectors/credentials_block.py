@@ -47,11 +47,12 @@ class XportcnCredentials(Block):
     user_id: str = Field(
         title="User ID", description="The number of your account, as the console shows it.", min_length=1
     )
-    pay_is: Literal["unknown", "debit", "submission"] = Field(
+    pay_is: str = Field(
         default="unknown",
         title="A payment is",
-        description="Whether a payment call takes the money at once or submits the order to be paid. Only with debit "
-        "is a payment without an answer sent again.",
+        description="Whether a payment call takes the money at once (debit) or submits the order to be paid "
+        "(submission), such as taobao=debit, 1688=submission. Only with debit is a payment without an answer sent "
+        "again.",
     )
     units: str = Field(
         default="",

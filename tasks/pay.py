@@ -24,7 +24,7 @@ from domain.states import OrderState
 from domain.witnessed import LEAST_PART, Amount, Contradicted, Paid
 from tasks.effects.cart import PART as CART
 from tasks.effects.create_by_reference import in_part
-from tasks.effects.pay import DEBIT, Pay, not_taken, not_taken_and_closed, paid
+from tasks.effects.pay import Pay, not_taken, not_taken_and_closed, paid
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import another_s, by_channel, is_another_s, read_whatever
 from tasks.engine.gathering import ignore
@@ -95,9 +95,9 @@ class PaymentBatcher:
 
     async def _maybe_paid(self, refs: Sequence[str]) -> Mapping[str, str]:
         """An unpaid order proves that no payment was lost only where the service debits at once."""
-        if self._resources.client.settings.pay_is == DEBIT:
-            return {}
-        return await maybe_paid(self._resources, {ref: self._shown[ref] for ref in refs})
+        settings = self._resources.client.settings
+        open_to_doubt = [ref for ref in refs if not settings.debits_at_once(self._orders[ref].marketplace)]
+        return await maybe_paid(self._resources, {ref: self._shown[ref] for ref in open_to_doubt})
 
     async def _confirm(self, refs: Sequence[str]) -> None:
         await confirm_payments(self._resources, refs, then=self._step.through)
@@ -302,7 +302,7 @@ async def _need_no_reference(resources: Resources, orders: Orders, shown: Mappin
 
 
 async def _named(resources: Resources, order_refs: Sequence[str]) -> set[str]:
-    """Those of these orders whose id a person has told."""
+    """Those of these orders that a person has named."""
     answers = {ref: await asyncio.to_thread(resources.ledger.resolutions.of_order, ref) for ref in order_refs}
     return {ref for ref, given in answers.items() if any(map(_names_an_order, given))}
 

@@ -99,12 +99,12 @@ LEAST = 3
 MOST_READ = 20
 
 
-def taken_at_once(ledger: Ledger) -> list[str]:
-    """The newest orders whose payment, sent once, was seen as paid within a minute of its answer.
+def taken_at_once(ledger: Ledger, marketplace: Marketplace) -> list[str]:
+    """The newest orders there whose payment, sent once, was seen as paid within a minute of its answer.
 
     None for fewer than three of them, and none where one of the newest payments that were answered was not.
     """
-    refs = [ref for place in Marketplace for ref in _newest(ledger, place)]
+    refs = _newest(ledger, marketplace)
     paid = (
         select(moves.c.order_ref, func.min(moves.c.at).label("at"))
         .where(moves.c.order_ref.in_(refs), moves.c.new_state == OrderState.PAID)

@@ -96,15 +96,19 @@ PayOutcome = Refused | Unanswered | None
 
 @runtime_checkable
 class PaysMany(Protocol):
-    """A channel that can also pay several orders with one request."""
+    """Half of a channel whose call to pay takes several orders: one is paid by it too, as many are."""
 
     pay_batch_size: int
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        if outcome := (await self.pay_many((claim,), (order_id,)))[order_id]:
+            raise outcome
 
     async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
         """Pay at most `pay_batch_size` orders; answers the outcome of each, by order id.
 
-        `claims` are those of all these orders; a split order has one for several ids. An exception (`Unanswered`,
-        `NotSent`, `Misconfigured`) is about the whole request.
+        `claims` are those of all these orders; a split order has one for several ids. An exception is about the whole
+        request.
         """
 
 

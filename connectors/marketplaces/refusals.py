@@ -23,10 +23,8 @@ DUPLICATE = re.compile(
 NOT_OVER = re.compile("time.?out|processing|pending|busy|超时|处理中|繁忙|稍后", re.IGNORECASE)
 ABOUT_OWN_ID = re.compile("out_?order_?id", re.IGNORECASE)
 
-BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
 ORDER_STATUS_ERROR = "ORDER_STATUS_ERROR"
 ORDER_NOT_EXIST = "ORDER_NOT_EXIST"
-CANNOT_PAY = "CANNOT_PAY"
 
 ORDER_NOT_FOUND = "40402"
 PRODUCT_NOT_FOUND = "40401"
@@ -50,10 +48,7 @@ NOT_PAID = frozenset(
         *("PRODUCT_TRADE_STAT_ERROR", "MANUAL-TRADE"),
     }
 )
-"""Refusals after which nothing was paid (contract 1.6; docs/contract/assumed.md 2).
-
-Not among them: an order in 1688's `cantPayOrderList`, which may have been paid already.
-"""
+"""Refusals after which nothing was paid (contract 1.6; docs/contract/assumed.md 2)."""
 NOT_ORDERED = frozenset(
     {
         *(CHECKED | international.REFUSALS),

@@ -18,6 +18,8 @@ from domain.marketplace import Marketplace, Pictures, picture_hosts
 
 SANDBOX_URL = "http://127.0.0.1:8790"
 BLOCK = "XPORTCN_CREDENTIALS_BLOCK"
+UNKNOWN, DEBIT = "unknown", "debit"
+PAYMENTS = (UNKNOWN, DEBIT, "submission")
 SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
 
 
@@ -53,11 +55,12 @@ class XportcnSettings(Settings):
         "assureTrade, fxassure, alipay, assure",
         description="How 1688 may be bought from, none of them on credit: of those that the preview names the first",
     )
-    pay_is: Literal["unknown", "debit", "submission"] = Field(
-        "unknown",
+    pay_is: str = Field(
+        UNKNOWN,
         description=(
-            "Whether a payment call takes the money at once or submits the order to be paid. Only with `debit` is a "
-            "payment without an answer sent again; else, while its order stays unpaid, a person is asked"
+            "Whether a payment call takes the money at once (`debit`) or submits the order to be paid (`submission`), "
+            "at all marketplaces or such as `taobao=debit, 1688=submission`. Only with `debit` is a payment without an "
+            "answer sent again; else, while its order stays unpaid, a person is asked"
         ),
     )
     booking_repeated: Literal["unknown", "render_refused", "order_refused", "booked"] = Field(
@@ -167,6 +170,19 @@ class XportcnSettings(Settings):
         """What is set for the units of a marketplace; empty where the contract's count."""
         return units_at(parse_units(self.units), marketplace)
 
+    @field_validator("pay_is")
+    @classmethod
+    def says_what_payments_are(cls, text: str) -> str:
+        _payments(text)
+        return text
+
+    def pay_is_at(self, marketplace: Marketplace) -> str:
+        """What a payment call of a marketplace is, as far as it is set."""
+        return _payments(self.pay_is).get(marketplace, UNKNOWN)
+
+    def debits_at_once(self, marketplace: Marketplace) -> bool:
+        return self.pay_is_at(marketplace) == DEBIT
+
     @property
     def allowed_trade_types(self) -> tuple[str, ...]:
         return tuple(name for part in self.trade_types.split(",") if (name := part.strip()))
@@ -199,6 +215,20 @@ class XportcnSettings(Settings):
         ]
         if missing:
             raise MissingSetting(f"{', '.join(missing)} not set: put them in the environment or in a .env file")
+
+
+def _payments(text: str) -> dict[Marketplace, str]:
+    """Read `debit`, or `taobao=debit, 1688=submission`. Raises `ValueError`."""
+    if text in PAYMENTS:
+        return dict.fromkeys(Marketplace, text)
+    told: dict[Marketplace, str] = {}
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        name, _, word = (one.strip() for one in part.partition("="))
+        if name not in [*Marketplace] or word not in PAYMENTS or told.get(Marketplace(name), word) != word:
+            known = f"marketplaces are {', '.join(Marketplace)}"
+            raise ValueError(f"{part!r} is not one of {', '.join(PAYMENTS)}, nor MARKETPLACE=WORD once each; {known}")
+        told[Marketplace(name)] = word
+    return told
 
 
 def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from connectors.ledger.evidence import taken_at_once
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
-from connectors.xportcn.settings import XportcnSettings
+from connectors.xportcn.settings import DEBIT, UNKNOWN, XportcnSettings
 from domain.effects import Action, EffectStatus
 from domain.holds import differs, first_payment
 from domain.marketplace import Marketplace
@@ -95,11 +95,22 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
 
 
 def proposed_debit(ledger: Ledger, settings: XportcnSettings) -> Reason | None:
-    """What speaks for a service that debits at once, where nothing is set. It changes nothing by itself."""
-    if settings.pay_is != "unknown" or not (settings.asks_first or not settings.is_sandbox):
+    """What speaks for marketplaces that debit at once, where nothing is set. It changes nothing by itself."""
+    if settings.is_sandbox and not settings.asks_first:
         return None
-    refs = taken_at_once(ledger)
-    return because(ReasonCode.DEBIT_PROPOSED, count=len(refs), refs=shorten(refs)) if refs else None
+    told = {one: settings.pay_is_at(one) for one in Marketplace}
+    taken = {one: refs for one, word in told.items() if word == UNKNOWN and (refs := taken_at_once(ledger, one))}
+    if not taken:
+        return None
+    told |= dict.fromkeys(taken, DEBIT)
+    refs = [ref for each in taken.values() for ref in each]
+    return because(
+        ReasonCode.DEBIT_PROPOSED,
+        count=len(refs),
+        marketplaces=[*taken],
+        refs=shorten(refs),
+        setting=",".join(f"{one}={word}" for one, word in told.items() if word != UNKNOWN),
+    )
 
 
 def answer(

@@ -28,7 +28,7 @@ from tasks.effects.cart import AddToCart
 from tasks.effects.create_by_reference import in_part
 from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
-from tasks.effects.pay import DEBIT, taken_above_approved
+from tasks.effects.pay import taken_above_approved
 from tasks.effects.refund import AskRefund, after_sale_of, refund_of
 from tasks.effects.refund_states import take_outcome
 from tasks.effects.settling import clear_from
@@ -162,7 +162,8 @@ async def _about_paying(case: Case) -> ResolutionRecord:
 def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -> ResolutionRecord:
     order, told = case.order, case.answer.amount or Money(0)
     if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID, ServiceStatus.PAYMENT_REFUSED):
-        if effect is None or effect.status not in OPEN or case.resources.client.settings.pay_is == DEBIT:
+        debits = case.resources.client.settings.debits_at_once(order.marketplace)
+        if effect is None or effect.status not in OPEN or debits:
             raise case.contradicted(f"order {order.order_id} is {shown.status}")
         waits = because(ReasonCode.SAID_PAID, by=case.by, answer=case.answer.words, status=shown.status)
         proof = {"told_by": case.by}

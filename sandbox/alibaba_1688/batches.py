@@ -45,7 +45,7 @@ def create_batch(world: World, call: Call) -> list[dict[str, Any]]:
 
 @operations.post("/alibaba/order/batch/submit/to/pay", effect=True)
 def submit_to_pay(world: World, call: Call) -> dict[str, Any]:
-    """Pay from the wallet, in the given order."""
+    """Pay from the wallet, in the given order; one alone too, and as `/alibaba/order/pay/url` pays it (assumed)."""
     order_ids = call.body.identifiers("orderIds")
     if not 1 <= len(order_ids) <= MAX_PAID_AT_ONCE:
         raise bad_request("orderIds", f"from 1 to {MAX_PAID_AT_ONCE} ids")

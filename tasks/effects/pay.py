@@ -35,9 +35,6 @@ from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, not_
 from tasks.effects.reading_orders import read_orders
 from tasks.engine.resources import Resources
 
-DEBIT = "debit"
-"""The value of `XPORTCN_PAY_IS` for a service whose payments take the money at once."""
-
 
 @dataclass(frozen=True)
 class Pay(EffectKind):
@@ -99,7 +96,8 @@ class Pay(EffectKind):
         """An unpaid order proves that no payment arrived only where one debits at once (service-evidence, N1)."""
         sighting = _seen(attempt, shown)
         is_open = shown is not None and shown.status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
-        if not isinstance(sighting, OwnRecord) or not is_open or self.resources.client.settings.pay_is == DEBIT:
+        debits = self.resources.client.settings.debits_at_once(attempt.order.marketplace)
+        if not isinstance(sighting, OwnRecord) or not is_open or debits:
             return sighting
         return _may_be_submitted(attempt.effect)
 

@@ -111,7 +111,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=PAY_EFFECT,
-                old="not is_open or self.resources.client.settings.pay_is == DEBIT:",
+                old="not is_open or debits:",
                 new="not is_open or True:",
             ),
         ),

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.marketplaces.refusals import CANNOT_PAY
 from connectors.xportcn.errors import Refused
 from domain.offers import LineProblem, Problem
 from tasks.effects.book import Book
@@ -62,7 +61,6 @@ def test_a_daily_refusal_is_a_clear_no(kind: type[EffectKind], refusal: Refused)
         (CreateByReference, no("OUT_OF_STOCK", "该订单已存在", Problem.OUT_OF_STOCK)),
         (CreateFromCart, no("40405", "cart row 5 does not exist")),
         (Pay, no("ORDER_STATUS_ERROR", "the order is paid or closed")),
-        (Pay, no(CANNOT_PAY, "the order can't be paid")),
         (Book, no("40001", "busy, try again")),
         (AskRefund, no("REFUND_EXISTS")),
         (ReturnParcel, no("REFUND_STATUS_ERROR")),

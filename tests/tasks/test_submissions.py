@@ -9,6 +9,7 @@ import pytest
 
 from connectors.ledger.records import OrderChange
 from connectors.marketplaces import Offering
+from connectors.settings import BadSetting
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
@@ -94,7 +95,29 @@ def test_what_a_payment_is_is_not_known_by_itself(monkeypatch: pytest.MonkeyPatc
     assert XportcnSettings(_env_file=None).pay_is == "unknown"
 
 
-@pytest.mark.parametrize("pay_is", ["unknown", "submission"])
+@pytest.mark.parametrize(
+    ("pay_is", "taobao", "alibaba"),
+    [
+        ("debit", "debit", "debit"),
+        ("submission", "submission", "submission"),
+        ("taobao=debit", "debit", "unknown"),
+        ("taobao=debit,1688 = submission", "debit", "submission"),
+        ("taobao=unknown, 1688=debit", "unknown", "debit"),
+    ],
+)
+def test_marketplaces_may_pay_differently(pay_is: str, taobao: str, alibaba: str) -> None:
+    settings = XportcnSettings(pay_is=pay_is)
+    told = [settings.pay_is_at(one) for one in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688)]
+    assert (told, settings.debits_at_once(Marketplace.TAOBAO)) == ([taobao, alibaba], taobao == "debit")
+
+
+@pytest.mark.parametrize("pay_is", ["debits", "taobao", "taobao=", "ebay=debit", "1688=debit, 1688=submission"])
+def test_what_a_payment_is_has_three_words(pay_is: str) -> None:
+    with pytest.raises(BadSetting, match="is not one of unknown, debit, submission, nor MARKETPLACE=WORD once each"):
+        XportcnSettings(pay_is=pay_is)
+
+
+@pytest.mark.parametrize("pay_is", ["unknown", "submission", "1688=debit"])
 async def test_it_is_never_sent_again_and_becomes_a_question(
     resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock, pay_is: str
 ) -> None:

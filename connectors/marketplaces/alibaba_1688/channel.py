@@ -9,7 +9,7 @@ from connectors.concurrently import concurrently
 from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.alibaba_1688.browser import AlibabaChannel, address, cargo, seller_cargo
 from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, batches_of_sellers, order_page, require_batch
-from connectors.marketplaces.protocol import Created, PayOutcome, RowsAreGone, Warehouse
+from connectors.marketplaces.protocol import Created, PayOutcome, PaysMany, RowsAreGone, Warehouse
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, no_quote, require_true, unless_missing, without_own_id
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused, Unanswered
@@ -28,8 +28,8 @@ from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 MOST_SELLERS = 10
 
 
-class Alibaba1688Channel(AlibabaChannel):
-    """Implements `Channel`, `PaysMany` and `QuotesMany` (see `marketplaces.protocol`)."""
+class Alibaba1688Channel(AlibabaChannel, PaysMany):
+    """Implements `Channel` and `QuotesMany` (see `marketplaces.protocol`)."""
 
     marketplace = Marketplace.ALIBABA_1688
     product_detail = alibaba_product.DETAIL
@@ -98,21 +98,13 @@ class Alibaba1688Channel(AlibabaChannel):
             raise refused.explained(code=refused.code, problems=(problem,)) from refused
         return reading.created(answer, order.lines)
 
-    async def pay(self, claim: Claim, order_id: str) -> None:
-        request = alibaba_order.PayRequest(order_id=order_id)
-        try:
-            answer = await self._client.effect(alibaba_order.PAY, request, claim=claim)
-        except Refused as refused:
-            raise refused.explained(code=reading.pay_code(refused.code, refused.message)) from refused
-        reading.settle_payment(answer, order_id)
-
     async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
         require_batch(order_ids, self.pay_batch_size)
         request = alibaba_batch.PayRequest(order_ids=tuple(order_ids))
         try:
             answer = await self._client.joint_effect(alibaba_batch.PAY, request, claims=claims)
         except Refused as refused:
-            return dict.fromkeys(order_ids, refused)
+            raise refused.explained(code=reading.pay_code(refused.code, refused.message)) from refused
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:

@@ -21,8 +21,6 @@ from connectors.marketplaces.lines import (
 )
 from connectors.marketplaces.protocol import Created, PayOutcome
 from connectors.marketplaces.refusals import (
-    BALANCE_NOT_ENOUGH,
-    CANNOT_PAY,
     ORDER_NOT_EXIST,
     ORDER_NOT_FOUND,
     ORDER_STATUS_ERROR,
@@ -250,22 +248,6 @@ def pay_code(code: str, words: str) -> str:
     if ORDER_STATUS_ERROR in words:
         return ORDER_STATUS_ERROR
     return ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code
-
-
-def settle_payment(answer: alibaba_order.PayAnswer, order_id: str) -> None:
-    """Return if the order is paid. Raises `Refused` when the answer has a reason against it, `Unanswered` otherwise."""
-    if answer.order_id not in ("", order_id):
-        raise unsettled(alibaba_order.PAY, answer, f"the answer is about order {answer.order_id}")
-    if answer.protocol_pay_success:
-        return
-    if answer.protocol_pay_success is None:
-        raise unsettled(alibaba_order.PAY, answer, "the answer does not say whether it is paid")
-    if order_id in answer.cant_pay_order_list:
-        raise refusal(alibaba_order.PAY, answer, "the order can't be paid", code=CANNOT_PAY)
-    if answer.pay_url:
-        words = "the wallet has not enough for it: a person can pay at the cashier's page or fill the wallet"
-        raise refusal(alibaba_order.PAY, answer, words, code=BALANCE_NOT_ENOUGH)
-    raise unsettled(alibaba_order.PAY, answer, "not paid and no page to pay at")
 
 
 def payment_outcome(answer: alibaba_batch.PayAnswer, order_id: str) -> PayOutcome:

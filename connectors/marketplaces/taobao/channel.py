@@ -11,7 +11,7 @@ from typing import TypeVar
 from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import oldest_first
 from connectors.marketplaces.listing import FilteredOrders, OrderPage, OrderQuery, is_since, order_page, require_batch
-from connectors.marketplaces.protocol import Created, PayOutcome, RowsAreGone, Warehouse
+from connectors.marketplaces.protocol import Created, PayOutcome, PaysMany, RowsAreGone, Warehouse
 from connectors.marketplaces.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, no_quote, require_true, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.assumptions import ABROAD, WAREHOUSE, Assumption
@@ -33,8 +33,8 @@ COUNTRY = {ABROAD: "CN", WAREHOUSE: "中国"}
 Form = TypeVar("Form", bound=taobao_order.Address)
 
 
-class TaobaoChannel(FilteredOrders):
-    """Implements `Channel` and `PaysMany` (see `marketplaces.protocol`)."""
+class TaobaoChannel(FilteredOrders, PaysMany):
+    """Implements `Channel` (see `marketplaces.protocol`)."""
 
     marketplace: Marketplace = Marketplace.TAOBAO
     order_list = taobao_order.ORDER_PAGE
@@ -86,19 +86,8 @@ class TaobaoChannel(FilteredOrders):
             raise refused.explained(code=refused.code, problems=(problem,)) from refused
         return reading.created(answer)
 
-    async def pay(self, claim: Claim, order_id: str) -> None:
-        outcomes = await self._pay((claim,), (order_id,))
-        if error := outcomes[order_id]:
-            raise error
-
     async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
         require_batch(order_ids, self.pay_batch_size)
-        try:
-            return await self._pay(claims, order_ids)
-        except Refused as refused:
-            return dict.fromkeys(order_ids, refused)
-
-    async def _pay(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
         request = taobao_order.PayRequest(purchase_order_id_list=tuple(order_ids))
         answer = await self._client.joint_effect(taobao_order.PAY, request, claims=claims)
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}

@@ -12,10 +12,13 @@ from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
 from domain.states import OrderState
 from flows.answers.marketplaces import proposed_debit
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
+
+TAOBAO = Marketplace.TAOBAO
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +41,9 @@ def test_three_payments_that_were_taken_at_once_propose_it(ledger: Ledger, clock
     """It is proposed where nothing is set, and not at a sandbox."""
     for ref in ("A-1", "A-2"):
         pays(ledger, clock, ref, 2)
-        assert taken_at_once(ledger) == []
+        assert taken_at_once(ledger, TAOBAO) == []
     pays(ledger, clock, "A-3", 60)
-    assert sorted(taken_at_once(ledger)) == ["A-1", "A-2", "A-3"]
+    assert sorted(taken_at_once(ledger, TAOBAO)) == ["A-1", "A-2", "A-3"]
     there = {
         "pay_is": "unknown",
         "base_url": "https://example.com/api",
@@ -50,10 +53,30 @@ def test_three_payments_that_were_taken_at_once_propose_it(ledger: Ledger, clock
     }
     asked = [
         proposed_debit(ledger, XportcnSettings.model_validate(given))
-        for given in (there, {**there, "pay_is": "submission"}, {"pay_is": "unknown", "base_url": "http://127.0.0.1:1"})
+        for given in (
+            there,
+            {**there, "pay_is": "1688=submission"},
+            {**there, "pay_is": "submission"},
+            {**there, "pay_is": "taobao=debit"},
+            {"pay_is": "unknown", "base_url": "http://127.0.0.1:1"},
+        )
     ]
-    assert [why is not None for why in asked] == [True, False, False]
-    assert "the last 3 payments" in str(asked[0])
+    assert [why.facts["setting"] if why else "" for why in asked] == [
+        "taobao=debit",
+        "taobao=debit,1688=submission",
+        "",
+        "",
+        "",
+    ]
+    assert "the last 3 payments at taobao (" in str(asked[0])
+
+
+def test_payments_of_another_marketplace_prove_nothing(ledger: Ledger, clock: MovableClock) -> None:
+    """It pays by another call."""
+    put_rows(ledger, [plan(ref, marketplace=Marketplace.ALIBABA_1688) for ref in ("B-1", "B-2")])
+    for ref in ("A-1", "B-1", "B-2"):
+        pays(ledger, clock, ref, 2)
+    assert [taken_at_once(ledger, one) for one in (TAOBAO, Marketplace.ALIBABA_1688)] == [[], []]
 
 
 @pytest.mark.parametrize(("after_s", "answer"), [(61, "accepted"), (2, "status")])
@@ -62,6 +85,6 @@ def test_one_that_was_not_does_not(ledger: Ledger, clock: MovableClock, after_s:
     for ref in ("A-1", "A-2"):
         pays(ledger, clock, ref, 2)
     pays(ledger, clock, "A-3", after_s, answer)
-    assert taken_at_once(ledger) == []
+    assert taken_at_once(ledger, TAOBAO) == []
     pays(ledger, clock, "A-4", 2)
-    assert len(taken_at_once(ledger)) == (0 if after_s > 60 else 3)
+    assert len(taken_at_once(ledger, TAOBAO)) == (0 if after_s > 60 else 3)

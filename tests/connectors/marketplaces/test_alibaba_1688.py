@@ -31,7 +31,7 @@ from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
 DETAIL, PREVIEW = "/alibaba/product/detail/get", "/alibaba/order/create/preview"
-CREATE, PAY = "/alibaba/order/create", "/alibaba/order/pay/url"
+CREATE, PAY = "/alibaba/order/create", "/alibaba/order/batch/submit/to/pay"
 PAGE, ORDER = "/v2/alibaba/order/page", "/alibaba/order/detail"
 TRACE = "/alibaba/order/logistics/trace/get"
 SPEC = "a" * 32

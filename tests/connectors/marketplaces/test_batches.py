@@ -120,13 +120,14 @@ async def test_each_order_of_a_batch_has_its_own_outcome(
     ("kind", "path"),
     [(TaobaoChannel, "/open/purchase/pay"), (Alibaba1688Channel, "/alibaba/order/batch/submit/to/pay")],
 )
-async def test_a_batch_refused_as_a_whole_refuses_each_order(
+async def test_a_batch_refused_as_a_whole_is_an_error_about_it(
     client: XportcnClient, service: FakeService, kind: type[TaobaoChannel | Alibaba1688Channel], path: str
 ) -> None:
-    """The service said no to the request: no order of it is in doubt."""
+    """The service said no to the request; what that means for an order of it is not the channel's to say."""
     service.answers(path, lambda: no(40001, "too long", status=400))
-    outcomes = await kind(client).pay_many(claims("R-1", "R-2"), ["71", "72"])
-    assert told(outcomes) == {"71": (Refused, "40001"), "72": (Refused, "40001")}
+    with pytest.raises(Refused) as caught:
+        await kind(client).pay_many(claims("R-1", "R-2"), ["71", "72"])
+    assert (caught.value.code, caught.value.message) == ("40001", "too long")
 
 
 @pytest.mark.parametrize(("kind", "most"), [(TaobaoChannel, 10), (Alibaba1688Channel, 10)])

@@ -47,7 +47,7 @@ PATHS = {
         "/alibaba/product/detail/get",
         "/alibaba/order/create/preview",
         "/alibaba/order/create",
-        "/alibaba/order/pay/url",
+        "/alibaba/order/batch/submit/to/pay",
         "/alibaba/order/detail",
     ),
     Marketplace.BIG_MAJOR: Paths(

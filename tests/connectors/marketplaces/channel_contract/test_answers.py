@@ -47,11 +47,13 @@ PAYMENTS: dict[Marketplace, list[tuple[dict[str, Any], type[XportcnError] | None
         ({}, Unanswered, ""),
     ],
     Marketplace.ALIBABA_1688: [
-        ({"orderId": 7, "protocolPaySuccess": True, "payUrl": None, "cantPayOrderList": []}, None, ""),
-        ({"protocolPaySuccess": False, "payUrl": "https://cashier"}, Refused, "BALANCE_NOT_ENOUGH"),
-        ({"protocolPaySuccess": False, "cantPayOrderList": [7]}, Refused, "CANNOT_PAY"),
-        ({"protocolPaySuccess": False}, Unanswered, ""),
-        ({"orderId": "8", "protocolPaySuccess": True}, Unanswered, ""),
+        ({"successOrderIds": ["7"]}, None, ""),
+        ({"successOrderIds": [7], "failedOrderList": None}, None, ""),
+        ({"failedOrderList": [{"orderId": 7, "errorCode": "BALANCE_NOT_ENOUGH"}]}, Refused, "BALANCE_NOT_ENOUGH"),
+        ({"failedOrderList": [{"orderId": "7", "errorCode": "40402"}]}, Refused, "ORDER_NOT_EXIST"),
+        ({"successOrderIds": ["8"]}, Unanswered, ""),
+        ({"successOrderIds": ["7"], "failedOrderList": [{"orderId": "7"}]}, Unanswered, ""),
+        ({"orderId": 7, "protocolPaySuccess": True, "payUrl": None, "cantPayOrderList": []}, Unanswered, ""),
         ({}, Unanswered, ""),
     ],
     Marketplace.BIG_MAJOR: [

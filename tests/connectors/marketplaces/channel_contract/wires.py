@@ -59,7 +59,7 @@ WIRES = {
         create=alibaba_1688.CREATE,
         creating="1688 / Order / Create an order",
         pay=alibaba_1688.PAY,
-        paying={"orderId": "7"},
+        paying={"orderIds": ["7"]},
         read=alibaba_1688.ORDER,
         shown=lambda status: alibaba_1688.listed(7, status=status),
     ),
