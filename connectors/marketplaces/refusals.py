@@ -173,7 +173,7 @@ async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
 
 
 def is_understood(refused: Refused) -> bool:
-    """Whether a read was refused in the envelope's own codes or in known words, not for a fault told as a no."""
+    """Whether a read was refused in the envelope's own codes or in known words, not for a fault."""
     return refused.code in CHECKED or problem_in(refused.message) is not None
 
 
