@@ -20,6 +20,7 @@ from unittest.mock import patch
 from connectors.settings import SourcingSettings
 from deployments.local_server import START_TIMEOUT_S, is_healthy
 from domain.request_cells import COLUMNS
+from domain.wording import GOES_ON
 from sourcing.version import version
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def automations(*, lost_after: timedelta = LOST_AFTER) -> Sequence[AutomationCor
                 ChangeFlowRunState(
                     state=StateType.SCHEDULED,
                     name="AwaitingRetry",
-                    message="It crashed and is started again; the ledger knows how far it came.",
+                    message=f"It crashed and is started again; {GOES_ON}.",
                 )
             ],
         ),

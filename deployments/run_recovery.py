@@ -41,6 +41,7 @@ from connectors.process_locks import folder_of, forget, has_died, prune
 from connectors.settings import SourcingSettings
 from deployments.registration import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAG, TAKEN_UP
 from domain.reasons import Reason, ReasonCode, because
+from domain.wording import GOES_ON
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -109,7 +110,7 @@ class RunRecovery:
 async def take_up(client: PrefectClient, run: FlowRun, why: Reason) -> bool:
     """Start a lost run again and emit the event, unless another process did; mark it crashed after the last time."""
     if await _may_be_started(client, run):  # the server accepts Running → Scheduled also while a process works
-        done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; the ledger knows how far it came")
+        done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; {GOES_ON}")
         if done:
             await _emit_taken_up(run, f"{why}. It is started again.")
         return done

@@ -45,6 +45,8 @@ def pluralize(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+GOES_ON = "the ledger knows how far it came"
+"""Of a run that the program itself starts again."""
 ALL = "approve all orders"
 ALL_BUT = "approve all but the orders below"
 SOME = "approve only the orders below"

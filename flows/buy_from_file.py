@@ -133,7 +133,7 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
 async def _follow_up_later(batch: str, limits: Limits, number: int, ready_in_s: float) -> None:
     """Schedule the next follow-up although the service can't be reached now."""
     now = utc_now()
-    limits = limits.model_copy(update={"done_by": absolute(limits.done_by)})
+    limits = limits.model_copy(update={"done_by": await absolute(limits.done_by)})
     until = moment_of(limits.done_by, now, SourcingSettings().timezone)
     later = FollowUp(orders=0, batches=(batch,), number=number, at=now, here=False).later(now, ready_in_s)
     later = replace(later, is_late=until is not None and later.at >= until)

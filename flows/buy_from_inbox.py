@@ -291,7 +291,7 @@ async def buy_from_inbox(
         found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
         limits = form.Limits(budget_cny=budget_cny, done_by=done_by)
         limits.check()
-        limits = limits.model_copy(update={"done_by": absolute(done_by)})
+        limits = limits.model_copy(update={"done_by": await absolute(done_by)})
         run = Night(folder, yes=yes, limits=limits, speed=form.Speed(chunk_size=chunk_size, concurrency=concurrency))
         asks_in_the_ui.set(has_deployment())
         at_work.set(asyncio.Semaphore(1))

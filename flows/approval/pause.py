@@ -24,6 +24,7 @@ from prefect.states import Paused, Running
 
 from connectors.foreign import prefect_errors
 from connectors.process_locks import deployed_run
+from domain.wording import GOES_ON
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.engine.resources import utc_now
 
@@ -47,9 +48,24 @@ def this_run() -> UUID:
     return context.flow_run.id
 
 
+async def retried_at() -> datetime | None:
+    """When a person last pressed *Retry* for this deployment's run: what counts from its start counts from then.
+
+    A run that is taken up after a crash is still the same run.
+    """
+    if not (run_id := deployed_run()):
+        return None
+    with suppress(*prefect_errors()):
+        async with get_client() as client:
+            states = await client.read_flow_run_states(UUID(run_id))
+        again = [one for one in states if one.name == "AwaitingRetry" and GOES_ON not in (one.message or "")]
+        return max((one.timestamp for one in again), default=None)
+    return None
+
+
 @asynccontextmanager
 async def asked_since(key: str) -> AsyncIterator[datetime]:
-    """When this question was first asked, by this process or an earlier one; an answered question is forgotten."""
+    """When this question was first asked, by this process or one before it died; an answered question is forgotten."""
     run_id = outermost_run()
     yield await _first_asked(run_id, key)
     with suppress(*prefect_errors()):
@@ -58,9 +74,13 @@ async def asked_since(key: str) -> AsyncIterator[datetime]:
 
 
 async def _first_asked(run_id: UUID, key: str) -> datetime:
+    again = await retried_at()
     async with get_client() as client:
         try:
-            return datetime.fromisoformat(await client.read_flow_run_input(run_id, key))
+            first = datetime.fromisoformat(await client.read_flow_run_input(run_id, key))
+            if again is None or again < first:
+                return first
+            await client.delete_flow_run_input(run_id, key)
         except PrefectHTTPStatusError as error:
             if error.response.status_code != NOT_FOUND:
                 raise

@@ -18,6 +18,7 @@ from domain.follow_ups import as_text, moment_of
 from domain.messages import Message
 from domain.states import NEEDS_A_PERSON
 from flows.answers.todo import NOT_OVER
+from flows.approval.pause import retried_at
 from flows.notify.news import REFUND_WAITS, of_calls, of_doubts, of_refund
 from flows.notify.outbox import enqueue, outages_notified, run_link, service_back
 from tasks.effects.kinds import kind_of
@@ -47,11 +48,15 @@ def this_run() -> str:
     return str(context.flow_run.id) if context and context.flow_run else ""
 
 
-def absolute(done_by: str) -> str:
+async def absolute(done_by: str) -> str:
     """A time limit with its day, so that what this run starts means the same moment."""
     timezone = SourcingSettings().timezone
-    moment = moment_of(done_by, begun_at(utc_now()), timezone)
+    moment = await _meant(done_by, utc_now(), timezone)
     return as_text(moment, timezone) if moment else ""
+
+
+async def _meant(done_by: str, now: datetime, timezone: str) -> datetime | None:
+    return moment_of(done_by, await retried_at() or begun_at(now), timezone) if done_by else None
 
 
 @asynccontextmanager
@@ -76,7 +81,7 @@ async def opened(
     async with open_resources(settings, xportcn, concurrency=concurrency or None, run=run) as resources:
         now = resources.clock()
         resources.ledger.since = begun_at(now)
-        resources.done_by = moment_of(done_by, begun_at(now), settings.timezone)
+        resources.done_by = await _meant(done_by, now, settings.timezone)
         if resources.done_by:
             resources.breaker.until(max(resources.done_by, now + LEAST), resources.clock)
         if begins_orders:

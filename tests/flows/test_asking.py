@@ -15,7 +15,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError, TerminationSignal
 from prefect.input import RunInput
-from prefect.states import Cancelling, Running
+from prefect.states import AwaitingRetry, Cancelling, Running
 
 from connectors.foreign import prefect_errors
 from connectors.ledger.store import Ledger
@@ -49,6 +49,7 @@ class Kept:
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
         self.state: State = Running()
+        self.states: list[State] = []
 
     async def __aenter__(self) -> Kept:
         return self
@@ -66,6 +67,9 @@ class Kept:
 
     async def read_flow_run(self, run_id: UUID) -> FlowRun:
         return FlowRun(id=run_id, flow_id=run_id, state=self.state)
+
+    async def read_flow_run_states(self, _run_id: UUID) -> list[State]:
+        return self.states
 
     async def set_flow_run_state(self, _run_id: UUID, state: State, *, force: bool) -> None:
         assert force
@@ -116,6 +120,19 @@ async def test_the_deadline_counts_from_the_first_question(monkeypatch: pytest.M
     said = await asked.at(26)
     assert said is not None
     assert (said.approved, said.by) == (["A-1", "A-2"], "Mei")
+    assert (asked.left, asked.kept.values) == ([24, 4, 24], {})
+
+
+async def test_a_person_s_retry_asks_anew_with_all_the_time(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+    """Of a run that was cancelled while it asked, or failed. A crash that the program itself mends changes nothing."""
+    asked = AskingRun(monkeypatch, book, "is ended", "is ended", {"decision": ALL})
+    await asked.at(0)
+    mended: State = AwaitingRetry(scheduled_time=NOW, message="Its process is gone; the ledger knows how far it came")
+    asked.kept.states = [Running(), mended.model_copy(update={"timestamp": NOW + timedelta(hours=20)})]
+    await asked.at(20)
+    retried: State = AwaitingRetry(scheduled_time=NOW, message="Retry from the UI")
+    asked.kept.states += [retried.model_copy(update={"timestamp": NOW + timedelta(hours=30)})]
+    assert await asked.at(30.1)
     assert (asked.left, asked.kept.values) == ([24, 4, 24], {})
 
 

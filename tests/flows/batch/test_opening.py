@@ -57,3 +57,19 @@ def test_a_run_began_before_now_also_by_the_clock_of_a_server_that_is_ahead(
     context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=SimpleNamespace(start_time=start)))
     monkeypatch.setattr(opening, "FlowRunContext", context)
     assert begun_at(noon) == noon + timedelta(seconds=begun)
+
+
+@pytest.mark.parametrize(("retried", "until"), [(None, "2026-01-02 06:00"), (9, "2026-01-03 06:00")])
+async def test_a_time_of_day_is_the_next_one_after_a_person_pressed_retry(
+    monkeypatch: pytest.MonkeyPatch, retried: int | None, until: str
+) -> None:
+    """A night that failed at 02:00 is pressed at 09:00; one that is taken up after a crash is still the same night."""
+    night = datetime(2026, 1, 2, 2, tzinfo=UTC)
+
+    async def pressed() -> datetime | None:
+        return night.replace(hour=retried) if retried else None
+
+    context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=SimpleNamespace(start_time=night)))
+    monkeypatch.setattr(opening, "FlowRunContext", context)
+    monkeypatch.setattr(opening, "retried_at", pressed)
+    assert await opening.absolute("06:00") == until
