@@ -14,7 +14,7 @@ NotHappened
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +24,7 @@ from domain.service_orders import Goods, ReferenceField, ServiceOrder, ServiceSt
 from domain.witnessed import Contradicted, Kind, Lack, Open, Source, Statement
 
 CLOCKS_APART = timedelta(minutes=10)
+ZONES_APART = timedelta(days=1)
 LISTS_BEHIND = timedelta(minutes=30)
 """Every order is listed by then. Some lists are read from copies that lag by twenty minutes."""
 LEAST_CUT = 8
@@ -41,11 +42,26 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Misread:
+    """A listed row that does not fit the contract at `field`, and what can be read of it: without an id, nothing."""
+
+    field: str
+    order_id: str = ""
+    names: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    status: ServiceStatus = ServiceStatus.OTHER
+
+    def __str__(self) -> str:
+        return f"{self.order_id or 'a row without a readable id'}, `{self.field}`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What one reading of a marketplace's orders showed.
 
     `found` has the orders under each reference that was asked for, controls among them. `listed` is every order read,
-    empty where the marketplace is asked for references alone. `lacks` says why an order may be missing all the same.
+    empty where the marketplace is asked for references alone. `lacks` says why an order may be missing all the same;
+    rows that can't be read are in `misread`.
     `ended`: read to an empty page. `covers`: what was created since then (UTC) would stand on its first page; None
     where that is not known. `unbroken`: what was created between two orders that it shows would stand between them.
     """
@@ -53,6 +69,7 @@ class Reading:
     found: Mapping[str, Sequence[ServiceOrder]]
     listed: Sequence[ServiceOrder] = ()
     lacks: Lack | None = None
+    misread: Sequence[Misread] = ()
     ended: bool = False
     covers: datetime | None = None
     unbroken: bool = False
@@ -62,6 +79,11 @@ class Reading:
         """Every order of the reading, each once."""
         orders = (one for each in (self.listed, *self.found.values()) for one in each)
         return list({order.order_id: order for order in orders}.values())
+
+    @property
+    def rows(self) -> list[ServiceOrder | Misread]:
+        """Every order that it shows, and every row that does not fit."""
+        return [*self.shown, *self.misread]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,10 +213,10 @@ def judge_absence(
     its own. A filter on times that is read in another zone hides orders some hours older; a list that lags, or that
     does not begin with its newest, hides younger ones.
     """
-    if wrong := misnamed(reading.shown, account.ids) or written_otherwise(sent.order_ref, reading, account):
+    if wrong := misnamed(reading.rows, account.ids) or written_otherwise(sent.order_ref, reading, account):
         return wrong
-    if reading.lacks:
-        return _open(reading.lacks)
+    if unclear := _unclear(reading, account, lambda at: at < sent.at - ZONES_APART):
+        return unclear
     older = [control for control in account.controls if sent.is_after(control)]
     if not older:
         return _without_a_witness(sent, reading, account, asked_at)
@@ -205,6 +227,22 @@ def judge_absence(
     after = next((control for control in witnesses if sent.is_before(control) and reading.unbroken), None)
     younger = after or _young_end(sent, reading.covers, asked_at)
     return younger if isinstance(younger, Open) else Between(sent=sent, older=before, younger=younger)
+
+
+def _unclear(reading: Reading, account: Account, is_none: Callable[[datetime], bool]) -> Open | None:
+    """Why a list may hide an order of ours: it is not whole, or a row that does not fit may be that order.
+
+    A row is another's whose id is accounted for, that has another's reference, or that `is_none` by its time.
+    """
+    if reading.lacks and reading.lacks is not Lack.READABLE_ROWS:
+        return _open(reading.lacks)
+    rows = [
+        row
+        for row in reading.misread
+        if not (row.order_id in account.accounted or row.names or (row.created_at and is_none(row.created_at)))
+    ]
+    is_unclear = rows or (reading.lacks and not reading.misread)
+    return _open(Lack.READABLE_ROWS, *map(str, rows)) if is_unclear else None
 
 
 def _young_end(sent: Sent, covers: datetime | None, asked_at: datetime) -> FirstPage | Open:
@@ -218,7 +256,8 @@ def _young_end(sent: Sent, covers: datetime | None, asked_at: datetime) -> First
 def _without_a_witness(sent: Sent, reading: Reading, account: Account, asked_at: datetime) -> ToItsEnd | Open:
     """The ledger knows no older order there: only a list of which every order is accounted for is proof."""
     listed = {order.order_id for order in reading.listed}
-    unknown = sorted(order.order_id for order in reading.listed if _may_be(order, sent, account))
+    rows: list[ServiceOrder | Misread] = [*reading.listed, *reading.misread]
+    unknown = sorted(order.order_id for order in rows if _may_be(order, sent, account))
     if account.confirmed_at is None or not listed or unknown:
         return _open(Lack.CONFIRMED_ACCOUNT, *unknown)
     if not reading.ended:
@@ -228,7 +267,7 @@ def _without_a_witness(sent: Sent, reading: Reading, account: Account, asked_at:
     return ToItsEnd(sent=sent, read_at=asked_at, confirmed_at=account.confirmed_at, accounted=sorted(listed))
 
 
-def _may_be(order: ServiceOrder, sent: Sent, account: Account) -> bool:
+def _may_be(order: ServiceOrder | Misread, sent: Sent, account: Account) -> bool:
     is_since = order.created_at is None or order.created_at >= sent.at - CLOCKS_APART
     return is_since and order.status is not ServiceStatus.CLOSED and order.order_id not in account.accounted
 
@@ -238,7 +277,7 @@ def _places(control: Control, reading: Reading) -> frozenset[ReferenceField]:
     return frozenset(place for order in orders for place in order.places_of(control.order_ref))
 
 
-def misnamed(shown: Iterable[ServiceOrder], ours: Mapping[str, str]) -> Contradicted | None:
+def misnamed(shown: Iterable[ServiceOrder | Misread], ours: Mapping[str, str]) -> Contradicted | None:
     """Why a reading's references can't be relied on.
 
     `ours` maps references to the ids under which the ledger has them. A living order with another id under one of them
@@ -252,13 +291,17 @@ def misnamed(shown: Iterable[ServiceOrder], ours: Mapping[str, str]) -> Contradi
 
 
 def written_otherwise(order_ref: str, reading: Reading, account: Account) -> Contradicted | None:
-    """A living order that nothing accounts for, whose reference may be this one: in another case, quoted, or cut."""
-    for order in reading.shown:
+    """A living order that nothing accounts for, whose reference may be this one: in another case, quoted, or cut.
+
+    Of a row that does not fit it may be this very one.
+    """
+    for order in reading.rows:
         if order.order_id in account.accounted or order.status is ServiceStatus.CLOSED:
             continue
         for name in order.names:
-            if name != order_ref and _may_mean(name, order_ref):
-                return two_ids(order_ref, Source.LEDGER, "", f"{order.order_id}, {name}")
+            if (name != order_ref or isinstance(order, Misread)) and _may_mean(name, order_ref):
+                told = str(order) if isinstance(order, Misread) else order.order_id
+                return two_ids(order_ref, Source.LEDGER, "", f"{told}, {name}")
     return None
 
 
@@ -288,19 +331,22 @@ def judge_account(reading: Reading, account: Account) -> Open | None:
     control is shown by its reference, so would they be. A person's confirmation that the ledger knows every order is as
     good up to that moment.
     """
+    said, covers = account.confirmed_at, reading.covers
     alive = [order for order in reading.listed if order.status is not ServiceStatus.CLOSED]
     nameless = [order.order_id for order in could_be_ours(alive, account) if not _is_before(order, account)]
-    if reading.lacks or nameless:
-        return _open(reading.lacks or Lack.NAMED_ORDERS, *nameless)
+    if unclear := _unclear(reading, account, lambda at: said is not None and at <= said):
+        return unclear
+    if nameless:
+        return _open(Lack.NAMED_ORDERS, *nameless)
     listed = {order.order_id: order for order in reading.listed}
     if any(one.order_id in listed and listed[one.order_id].places_of(one.order_ref) for one in account.controls):
         is_whole = reading.ended or (reading.unbroken and reading.covers is not None)
         return None if is_whole else _open(Lack.EMPTY_PAGE)
-    said, covers = account.confirmed_at, reading.covers
     if said is None and account.controls:
         return _open(Lack.OLDER_ORDER)
-    if said is None and alive:
-        return _open(Lack.CONFIRMED_ACCOUNT, *(order.order_id for order in alive))
+    if said is None and (alive or reading.misread):
+        ids = [order.order_id for order in alive] + [row.order_id for row in reading.misread]
+        return _open(Lack.CONFIRMED_ACCOUNT, *ids)
     reaches_back = reading.ended or (said is not None and covers is not None and covers <= said)
     return None if reaches_back else _open(Lack.EMPTY_PAGE)
 

@@ -14,7 +14,7 @@ from connectors.ledger.schema import effects, moves, orders
 from connectors.ledger.send_log import noted
 from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import Transactions
-from domain.absence import EVER, Account, Control
+from domain.absence import EVER, Account, Control, Misread
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.service_orders import ServiceOrder
@@ -60,7 +60,7 @@ def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterab
 
 
 def account_of(
-    ledger: Ledger, marketplace: Marketplace, shown: Iterable[ServiceOrder], controls: Sequence[Control]
+    ledger: Ledger, marketplace: Marketplace, shown: Iterable[ServiceOrder | Misread], controls: Sequence[Control]
 ) -> Account:
     """What the ledger knows of the orders that a listing of a marketplace shows."""
     orders = list(shown)

@@ -16,12 +16,13 @@ from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import oldest_first
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
-from connectors.xportcn.models import FittingRows
+from connectors.xportcn.models import FittingRows, Misfit
 from connectors.xportcn.operations.operation import Operation
-from domain.absence import EVER, Reading
+from domain.absence import EVER, Misread, Reading
 from domain.orders import SourcingOrder
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 from domain.witnessed import FLAWS, Lack
+from domain.wording import shorten
 
 # The service's clock and ours may differ: an order counts as created after `since` from this much earlier on.
 CLOCK_MARGIN = timedelta(minutes=10)
@@ -33,7 +34,7 @@ Read = TypeVar("Read")
 Row = TypeVar("Row")
 
 
-def is_since(order: ServiceOrder, since: datetime) -> bool:
+def is_since(order: ServiceOrder | Misread, since: datetime) -> bool:
     """Whether an order was created after `since`, with a margin for the clocks; an order without a time counts."""
     return order.created_at is None or order.created_at >= since - CLOCK_MARGIN
 
@@ -85,22 +86,30 @@ def require_batch(ids: Sequence[str], most: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """One page, the list's own count of all rows, and the number of rows of this page that do not fit the contract.
+    """One page, the list's own count of all rows, and the rows of this page that do not fit the contract.
 
-    A list with a misfit may show that an order exists, but proves of no order that it does not (see
-    `rows.FittingRows`).
+    A list with a misfit may show that an order exists, but proves of no order that it does not, unless that row is
+    another's.
     """
 
     rows: Sequence[ServiceOrder]
     total: int
-    misfits: int = 0
+    misread: Sequence[Misread] = ()
 
 
 def order_page(rows: FittingRows[Read], total: int, read: Callable[[Read], ServiceOrder]) -> OrderPage:
     """A page of orders in the terms of the domain; a row without an id is dropped, since it can be no order of ours."""
     orders = [read(row) for row in rows]
     named = [order for order in orders if order.order_id]
-    return OrderPage(named, total, len(rows.misfits) + len(orders) - len(named))
+    nameless = [Misread(field="id")] * (len(orders) - len(named))
+    return OrderPage(named, total, [*map(_misread, rows.misfits), *nameless])
+
+
+def _misread(row: Misfit) -> Misread:
+    if (head := row.head) is None:
+        return Misread(field=row.field)
+    names = tuple(filter(None, (head.reference, head.own_id)))
+    return Misread(field=row.field, order_id=head.order_id, names=names, created_at=head.created_at)
 
 
 OrderTurn = Callable[[int, int], Awaitable[OrderPage]]
@@ -120,7 +129,7 @@ class Walk:
     pages: list[list[ServiceOrder]] = field(default_factory=list)
     seen: dict[str, ServiceOrder] = field(default_factory=dict)
     total: int = 0
-    misfits: int = 0
+    misread: list[Misread] = field(default_factory=list)
     ended: bool = False
     is_short: bool = False
     is_early: bool = False
@@ -129,11 +138,13 @@ class Walk:
         """Add a page; answers whether it had new rows."""
         news = {order.order_id: order for order in page.rows if order.order_id not in self.seen}
         self.total = max(self.total, page.total)
-        self.misfits += page.misfits
+        told = {row.order_id for row in self.misread if row.order_id}
+        unread = [row for row in page.misread if row.order_id not in told]
+        self.misread += unread
         self.seen |= news
         if news:
             self.pages.append(list(news.values()))
-        return bool(news)
+        return bool(news) or any(row.order_id for row in unread)
 
     @property
     def orders(self) -> list[ServiceOrder]:
@@ -142,10 +153,8 @@ class Walk:
     @property
     def lacks(self) -> Lack | None:
         """Why orders that the list does not show may exist all the same."""
-        if self.misfits:
-            return Lack.READABLE_ROWS
-        is_whole = self.is_early or not (self.is_short or self.total > len(self.seen))
-        return None if is_whole else Lack.WHOLE_LIST
+        is_whole = self.is_early or not (self.is_short or self.total > len(self.seen) + len(self.misread))
+        return (Lack.READABLE_ROWS if self.misread else None) if is_whole else Lack.WHOLE_LIST
 
     @property
     def unbroken(self) -> bool:
@@ -192,7 +201,7 @@ async def walk(turn: OrderTurn, is_enough: Callable[[Walk], bool] = _never) -> W
     done = Walk(size=PAGE_SIZE, rows=PAGE_SIZE)
     for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
         page = await turn(page_no, done.size)
-        before, done.rows = done.rows, len({order.order_id for order in page.rows}) + page.misfits
+        before, done.rows = done.rows, len({order.order_id for order in page.rows}) + len(page.misread)
         done.ended = not done.rows
         if not done.add(page):
             return done
@@ -250,6 +259,7 @@ async def _read(turn: OrderTurn, since: datetime, references: Sequence[str]) -> 
         found=by_reference(orders, references, since),
         listed=orders,
         lacks=Lack.WHOLE_LIST if hides_its_head else done.lacks,
+        misread=[row for row in done.misread if is_since(row, since)],
         ended=done.ended,
         covers=done.covers if is_of_its_young_end else None,
         unbroken=done.unbroken,
@@ -259,11 +269,11 @@ async def _read(turn: OrderTurn, since: datetime, references: Sequence[str]) -> 
 async def _head(turn: OrderTurn) -> Sequence[ServiceOrder] | None:
     """The newest order, by a page of one. A list that counts pages from 0 shows its second, and hides a page when read.
 
-    None where the service refuses so small a page.
+    None where the service refuses so small a page, or the newest order does not fit the contract.
     """
     try:
         return (await turn(FIRST_PAGE, 1)).rows
-    except Refused:
+    except (Refused, ContractMismatch):
         return None
 
 
@@ -281,8 +291,11 @@ async def with_ids(turn: OrderTurn, order_ids: Sequence[str], operation: Operati
     wanted = set(order_ids)
     done = await walk(turn, lambda so_far: wanted <= so_far.seen.keys())
     lacks = done.lacks or (None if done.ended else Lack.EMPTY_PAGE)
+    if lacks is Lack.READABLE_ROWS and not any(row.order_id in {"", *wanted} for row in done.misread):
+        lacks = None if done.ended else Lack.EMPTY_PAGE
     if lacks and not wanted <= done.seen.keys():
-        words = f"{FLAWS[lacks]}: what it does not show may be there"
+        rows = shorten(list(map(str, done.misread)))
+        words = f"{FLAWS[lacks]}{rows and f' ({rows})'}: what it does not show may be there"
         raise ContractMismatch(words, operation=operation.name, field="data")
     return [order for order in done.orders if order.order_id in wanted]
 
@@ -319,7 +332,8 @@ class FilteredOrders(ABC):
         return Reading(
             found=by_reference(shown.values(), {*references, *answered}, since),
             listed=list(shown.values()),
-            lacks=next((done.lacks for done in walks if done.lacks), None),
+            lacks=max((done.lacks for done in walks if done.lacks), default=None),  # not whole before not readable
+            misread=[row for done in walks for row in done.misread],
             covers=EVER if all(done.ended or done.is_early for done in walks) else None,
             unbroken=all(done.unbroken or done.is_early for done in walks),
         )

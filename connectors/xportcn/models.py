@@ -30,12 +30,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
 from connectors.units import Unit
-from connectors.xportcn.wire import MOST_TEXT, Count
+from connectors.xportcn.wire import MOST_TEXT, Count, GivenId, MaybeChinaTime, Reference
 from domain.money import Money
 
 Row = TypeVar("Row")
 NULL = "null"
 MINUS_ONE = (-1, "-1")
+REFERENCES = ("outerPurchaseId", "channelReferId", "requestId", "message", "buyerFeedback")
 BRACES = re.compile(r"\{(\w+)\}")
 
 
@@ -203,12 +204,37 @@ JsonObjectText = PlainSerializer(_object_text, return_type=str)
 """For one writer: travels as JSON text."""
 
 
+class Head(Response):
+    """What tells which order a row of a list is about, and whose, in the names of all marketplaces."""
+
+    order_id: GivenId = Field(
+        validation_alias=alias("purchaseId", "orderId", "tradeId", "distOrderNo", "idOfStr", "id")
+    )
+    reference: Reference = Field("", validation_alias=alias(*REFERENCES))
+    own_id: Reference = Field("", validation_alias=alias("outOrderId"))
+    created_at: MaybeChinaTime = Field(
+        None, validation_alias=alias("createdTime", "createTime", "tbCreateTime", "createDate")
+    )
+
+
+def _head_of(entry: Any) -> Head | None:
+    """The head of an entry that does not fit, as far as it can be read; 1688 has it one level deeper."""
+    if not isinstance(entry, dict):
+        return None
+    base = entry.get("baseInfo")
+    try:
+        return Head.model_validate(entry | base if isinstance(base, dict) else entry)
+    except ValidationError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """An entry that does not fit: its place in the list, counted from 0, and the field, dotted."""
+    """An entry that does not fit: its place in the list, counted from 0, the field, dotted, and its readable head."""
 
     place: int
     field: str
+    head: Head | None = None
 
     def __str__(self) -> str:
         return f"entry {self.place}, `{self.field}`"
@@ -256,7 +282,7 @@ def _one_by_one(entries: Iterable[Any], together: Callable[[Any], tuple[Any, ...
         try:
             rows += together([entry])
         except ValidationError as error:
-            misfits.append(Misfit(place, field_of(error, skip=1)))
+            misfits.append(Misfit(place, field_of(error, skip=1), _head_of(entry)))
     return rows, misfits
 
 

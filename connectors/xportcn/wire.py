@@ -23,7 +23,9 @@ SPACED = "%Y-%m-%d %H:%M:%S"
 ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 SLASHED = re.compile(r"\d{4}/\d\d/\d\d\b")
 LEAST_MS = 10**11
-NO_TIMES = ("", "0", 0, "0000-00-00", "0000-00-00 00:00:00")
+NO_TIMES = ("", "0", 0)
+ZERO_DAYS = ("0000-00-00", "1970-01-01", "19700101")
+"""Days of a time of nothing: in China Java's zero is at 08:00 of the first day of 1970."""
 COMPACT_AS_SHOWN = re.compile(r"\d{17}[+-]\d{4}", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMPACT = "%Y%m%d%H%M%S%f%z"
@@ -81,6 +83,14 @@ def _whole(value: object) -> int:
     if number != number.to_integral_value():
         raise ValueError("not a whole number")
     return int(number)
+
+
+def _pieces(value: object) -> int:
+    try:
+        number = _whole(value)
+    except ValueError:
+        return 0
+    return number if 0 < number <= MOST_COUNT else 0
 
 
 def _id(value: object) -> str:
@@ -242,7 +252,8 @@ def _after_epoch(unit: timedelta, count: int) -> datetime:
 
 
 def _no_time_is_absent(value: object) -> object:
-    return None if value in NO_TIMES else value
+    is_zero = isinstance(value, str) and value.strip().startswith(ZERO_DAYS)
+    return None if is_zero or value in NO_TIMES else value
 
 
 def china_text(moment: datetime) -> str:
@@ -282,6 +293,9 @@ Word = Annotated[str, BeforeValidator(_word)]
 
 Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 """Pieces, pages, days."""
+
+Pieces = Annotated[Count, BeforeValidator(_pieces)]
+"""The pieces of a row, of anybody's order: 0 where they are not counted in whole ones, as metres and kilograms."""
 
 Code = Annotated[int, Field(ge=-MOST_COUNT, le=MOST_COUNT)]
 """A status or a kind by its number."""

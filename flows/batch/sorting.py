@@ -59,7 +59,7 @@ async def _check(
     newest = _newest(resources, marketplace)
     since = min([now - timedelta(days=resources.settings.look_back_days), *(one.ordered_at for one in newest[:1])])
     reading = await channel.find(refs, since=since)
-    account = account_of(ledger, marketplace, reading.shown, newest)
+    account = account_of(ledger, marketplace, reading.rows, newest)
     doubt = judge_account(reading, account)
     doubts = {ref: written_otherwise(ref, reading, account) or doubt for ref in refs}
     return {

@@ -130,7 +130,7 @@ class CreateByReference(Create):
         by_ref = {order.order_ref: order for order in orders}
         seen = {ref: _found(by_ref[ref], each, at_ids, self.resources.clock()) for ref, each in listed.items()}
         misled = next((each for each in seen.values() if isinstance(each, Contradicted)), None)
-        account = await asyncio.to_thread(account_of, self.resources.ledger, place, reading.shown, known)
+        account = await asyncio.to_thread(account_of, self.resources.ledger, place, reading.rows, known)
         for order in orders:
             if order.order_ref not in listed:
                 sent = self._sent(order, creates[order.order_ref][-1])

@@ -15,6 +15,7 @@ from domain.absence import (
     Between,
     Control,
     FirstPage,
+    Misread,
     OwnRecord,
     Reading,
     Sent,
@@ -146,6 +147,43 @@ def test_a_list_without_a_younger_order_is_given_time() -> None:
 def test_a_reading_with_a_flaw_proves_nothing(lacks: Lack) -> None:
     """However many orders it shows."""
     assert lack(verdict(shown(reference="C-1"), lacks=lacks)) is lacks
+
+
+ODD = Misread(field="productItems.0.quantity", order_id="9")
+
+
+@pytest.mark.parametrize(
+    ("row", "is_proof"),
+    [
+        (replace(ODD, names=("a colleague's",)), True),
+        (replace(ODD, order_id="4"), True),
+        (replace(ODD, created_at=NOON - timedelta(days=2)), True),
+        (replace(ODD, created_at=NOON - timedelta(hours=8)), False),
+        (ODD, False),
+        (Misread(field="id"), False),
+    ],
+)
+def test_a_row_that_does_not_fit_and_is_another_s_hides_nothing(row: Misread, is_proof: bool) -> None:  # noqa: FBT001
+    """By its reference, its id, or since it is long older; any other may be the order that is looked for."""
+    account = Account(controls=(OLDER,), accounted={"4"})
+    read = reading(shown(reference="C-1"), lacks=Lack.READABLE_ROWS, misread=[row])
+    judged = judge_absence(SENT, read, account, LATER)
+    assert isinstance(judged, Between) is is_proof
+    if isinstance(judged, Open):
+        assert judged.known == (Statement(source=Source.LISTED, value=str(row)),)
+
+
+@pytest.mark.parametrize("name", [SENT.order_ref, SENT.order_ref.lower()])
+def test_a_row_that_does_not_fit_under_the_reference_may_be_the_order(name: str) -> None:
+    read = reading(shown(reference="C-1"), lacks=Lack.READABLE_ROWS, misread=[replace(ODD, names=(name,))])
+    assert isinstance(judge_absence(SENT, read, Account(controls=(OLDER,)), LATER), Contradicted)
+
+
+def test_a_whole_list_proves_nothing_beside_a_row_that_nothing_accounts_for() -> None:
+    account = Account(accounted={"7"}, confirmed_at=NOON)
+    odd: dict[str, Any] = {"lacks": Lack.READABLE_ROWS, "misread": [replace(ODD, names=("a colleague's",))]}
+    assert lack(alone(shown("7"), account=account, **odd)) is Lack.CONFIRMED_ACCOUNT
+    assert isinstance(alone(shown("7"), account=replace(account, accounted={"7", "9"}), **odd), ToItsEnd)
 
 
 def alone(*orders: ServiceOrder, account: Account, asked_at: datetime = LATER, **values: Any) -> object:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from domain.marketplace import Marketplace
 from domain.reasons import ReasonCode
+from flows.batch.plan_sources import FromRequests
 from sandbox.control import books
 from tests.simulation.deviations.wire import Role
 from tests.simulation.episode import NO_QUERY
@@ -52,3 +54,44 @@ def test_a_preview_inside_a_create_that_is_refused_so_leaves_the_order_for_the_n
     odd = refuses(Role.PREVIEW, "isp.remote-service-error", "no", skip=1)
     assert night(made, at, odd, nights=1)[:2] == (["planned"], 0)
     assert night(made, at, odd)[:2] == (["booked"], 1)
+
+
+def also_a_colleague_s(**odd: Any) -> Odd:
+    """The order list shows an order of somebody else in the account, with fields that are odd."""
+
+    def told(answer: Any) -> Any:
+        (name,) = (name for name, value in answer["data"].items() if isinstance(value, list))
+        rows = answer["data"][name]
+        own = {"id": 7, "idOfStr": "7", "orderId": "7"} | dict.fromkeys(("buyerFeedback", "message", "outOrderId"))
+        also = [
+            row
+            | ({"baseInfo": row["baseInfo"] | own | odd} if "baseInfo" in row else own | odd)
+            | {
+                items: [item | {"quantity": 2.5} for item in row.get(items, ())]
+                for items in ("productItems", "orderItems")
+            }
+            for row in rows[:1]
+        ]
+        return {**answer, "data": {**answer["data"], name: [*rows, *also]}}
+
+    return Odd(at=Role.LIST, tells=told)
+
+
+@pytest.mark.parametrize("at", [Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
+@pytest.mark.parametrize(
+    "odd", [{}, {"buyerFeedback": "for Ann", "message": "for Ann", "totalAmount": "12.345", "totalPayment": -3}]
+)
+def test_an_order_of_a_colleague_that_does_not_fit_stops_no_buying(
+    made: Stage, at: Marketplace, odd: dict[str, Any]
+) -> None:
+    """By the metre, or with an amount that can't be: the list shows our own by their reference."""
+    scene = Scene(made, at, at)
+
+    async def script() -> None:
+        await scene.buys(FromRequests(scene.scenario.requests[:1], "requests.csv"))
+        scene.hears(also_a_colleague_s(**odd))
+        await buy(scene)
+
+    scene.run(script())
+    assert scene.found == []
+    assert [str(scene.database.orders()[one.order_ref].state) for one in scene.scenario.requests] == ["booked"] * 2

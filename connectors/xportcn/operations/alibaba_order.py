@@ -9,13 +9,13 @@ from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import (
     ChinaTime,
-    Count,
     Fen,
     GivenId,
     Id,
     IdNumber,
     MaybeChinaTime,
     ParcelNumber,
+    Pieces,
     Reference,
     Word,
     Yuan,
@@ -187,7 +187,6 @@ class BaseInfo(Response):
     id_text: Id = Field("", validation_alias=alias("idOfStr"))
     status: Word = ""
     total_amount: Yuan
-    sum_product_payment: Yuan | None = None
     shipping_fee: Yuan | None = None
     refund: Yuan | None = None
     create_time: MaybeChinaTime = None
@@ -205,7 +204,7 @@ class ProductItem(Response):
     sku_id: Id = Field("", validation_alias=alias("skuID", "skuId"))
     spec_id: str = ""
     name: str = ""
-    quantity: Count = 0
+    quantity: Pieces = 0
     item_amount: Yuan | None = None
     entry_id: Id = Field("", validation_alias=alias("subItemIDString", "subItemIdString", "subItemID"))
     status: str = ""

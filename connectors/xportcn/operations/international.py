@@ -19,6 +19,7 @@ from connectors.xportcn.wire import (
     Id,
     MaybeChinaTime,
     ParcelNumber,
+    Pieces,
     Reference,
     Word,
 )
@@ -218,7 +219,7 @@ class ParcelAbroad(BookedParcel):
 class OrderItem(Response):
     product_id: Id = ""
     sku_id: Id = ""
-    quantity: Count = 0
+    quantity: Pieces = 0
 
 
 class Order(Priced):

@@ -10,7 +10,19 @@ from typing import Literal
 from connectors.xportcn.models import CheckedAnswer, FittingRows, Page, PagedRequest, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
-from connectors.xportcn.wire import Count, Fen, GivenId, Id, MaybeUnixMs, ParcelNumber, Reference, UnixMs, Word, Yuan
+from connectors.xportcn.wire import (
+    Count,
+    Fen,
+    GivenId,
+    Id,
+    MaybeUnixMs,
+    ParcelNumber,
+    Pieces,
+    Reference,
+    UnixMs,
+    Word,
+    Yuan,
+)
 from domain.effects import Action
 
 OnlyCny = Literal["CNY"]
@@ -142,7 +154,7 @@ class CreateRequest(Request):
 class OrderItem(Response):
     dw_spu_id: Id = ""
     dw_sku_id: Id = ""
-    quantity: Count = 0
+    quantity: Pieces = 0
     price: Yuan | None = None
     real_pay_amount: Yuan | None = None
     currency: OnlyCny = "CNY"

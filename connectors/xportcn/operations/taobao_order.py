@@ -34,6 +34,7 @@ from connectors.xportcn.wire import (
     MaybeChinaTime,
     MaybeUnixTime,
     ParcelNumber,
+    Pieces,
     Reference,
     Word,
 )
@@ -210,7 +211,7 @@ class SubPurchaseOrder(Response):
     item_id: Id = ""
     sku_id: Id = ""
     title: str = ""
-    quantity: Count = 0
+    quantity: Pieces = 0
     status: Code | None = None
     refund_id: Id = ""
     refund_status: Code = 0
@@ -233,7 +234,6 @@ class PurchaseOrder(Response):
     pay_time: MaybeChinaTime = None
     created_time: MaybeChinaTime = None
     supplier_nick: str = ""
-    close_reason: str = ""
     warehouse_address: str = ""
     sub_purchase_orders: tuple[SubPurchaseOrder, ...] = ()
 

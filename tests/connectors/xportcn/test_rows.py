@@ -15,6 +15,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.models import Misfit
 from connectors.xportcn.operations import taobao_product
+from domain.absence import Misread
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -61,6 +62,38 @@ async def test_an_order_list_with_a_misfit_is_not_whole(
     assert (await Alibaba1688Channel(client).list_orders(since=SINCE)).lacks is Lack.READABLE_ROWS
     reading = await Alibaba1688Channel(client).find(["A-1", "A-2"], since=SINCE)
     assert (set(reading.found), reading.lacks) == ({"A-1"}, Lack.READABLE_ROWS)
+
+
+async def test_what_tells_whose_a_row_is_outlives_a_field_that_does_not_fit(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """Pieces are not always whole ones, and a zero of Java is no time; the rest of another's row is read for its id."""
+    base = order_1688(2, "a colleague's")["baseInfo"] | {"createTime": "2026-01-31 08:00:00"}
+    cloth = {"baseInfo": base, "productItems": [{"productID": 5, "skuID": 6, "quantity": 2.5}]}
+    zero = {"baseInfo": base | {"id": 3, "payTime": "1970-01-01 08:00:00"}}
+    odd = {"baseInfo": base | {"id": 4, "totalAmount": "12.345"}}
+    rows = [order_1688(1, "A-1"), cloth, zero, odd]
+    service.answers("/v2/alibaba/order/page", lambda: ok({"result": rows, "totalRecord": 4}))
+    reading = await Alibaba1688Channel(client).list_orders(since=SINCE)
+    assert [order.order_id for order in reading.listed] == ["1", "2", "3"]
+    assert [one.quantity for one in reading.listed[1].goods] == [0]
+    at = datetime(2026, 1, 31, tzinfo=UTC)
+    (row,) = reading.misread
+    assert row == Misread(field="baseInfo.totalAmount", order_id="4", names=("a colleague's",), created_at=at)
+    assert reading.lacks is Lack.READABLE_ROWS
+
+
+async def test_an_order_is_read_by_its_id_beside_another_that_does_not_fit(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """What is not asked for hides nothing; what is asked for is named."""
+    rows = [taobao_order(1, "A-1"), taobao_order(2, "A-2", -1)]
+    service.answers("/open/purchase/page", lambda: ok({"data": rows, "totalRecords": 2}), lambda: ok({"data": []}))
+    channel = TaobaoChannel(client)
+    assert set(await channel.read(["1", "3"])) == {"1"}
+    service.answers("/open/purchase/page", lambda: ok({"data": rows, "totalRecords": 2}))
+    with pytest.raises(ContractMismatch, match=r"2, `purchaseAmount`"):
+        await channel.read(["1", "2"])
 
 
 async def test_orders_read_by_their_ids_must_all_fit(client: XportcnClient, service: FakeService) -> None:

@@ -197,7 +197,10 @@ def test_a_text_without_a_zone_is_no_time_where_the_contract_has_numbers() -> No
         UNIX_MS.validate_python("2026-01-31 08:00:00")
 
 
-@pytest.mark.parametrize("nothing", ["", "0", 0, "0000-00-00 00:00:00", "0000-00-00"])
+JAVA_ZERO = ("1970-01-01 08:00:00", "1970-01-01 00:00:00", "19700101080000000+0800", "1970-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("nothing", ["", "0", 0, "0000-00-00 00:00:00", "0000-00-00", *JAVA_ZERO])
 def test_zeros_are_no_time(nothing: object) -> None:
     """As databases write what was never set."""
     assert TypeAdapter(MaybeChinaTime).validate_python(nothing) is None

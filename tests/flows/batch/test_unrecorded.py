@@ -13,7 +13,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import marks
 from connectors.marketplaces import Offering
-from domain.absence import Reading
+from domain.absence import Misread, Reading
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
@@ -124,3 +124,37 @@ async def test_a_list_with_a_flaw_answers_for_nothing(
 
     monkeypatch.setattr(channel, "find", find)
     assert "but the order list " in await why(resources)
+
+
+@pytest.mark.parametrize(
+    ("row", "doubt"),
+    [
+        (Misread(field="totalAmount", order_id="9", names=("a colleague's",)), ""),
+        (Misread(field="totalAmount", order_id="77"), ""),
+        (Misread(field="totalAmount", order_id="9"), "rows that can't be read (9, `totalAmount`)"),
+        (Misread(field="id"), "rows that can't be read (a row without a readable id, `id`)"),
+        (Misread(field="totalAmount", order_id="9", names=("A-9",)), "shows A-9 as 9, `totalAmount`, A-9"),
+    ],
+)
+async def test_a_row_that_does_not_fit_stops_what_it_may_be(
+    resources: Resources,
+    channel: FakeChannel,
+    clock: MovableClock,
+    row: Misread,
+    doubt: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An order of somebody else in the same account stops nothing; any other is named, until a person has looked."""
+    bought(resources, "A-1", "77")
+    channel.show("77", ServiceStatus.UNPAID, own_id="A-1")
+    honest, told = channel.find, [row]
+
+    async def find(*given: Any, **named: Any) -> Reading:
+        return replace(await honest(*given, **named), lacks=Lack.READABLE_ROWS, misread=told)
+
+    monkeypatch.setattr(channel, "find", find)
+    words = await why(resources)
+    assert (doubt in words) if doubt else words == ""
+    told[:] = [replace(row, created_at=clock.now)]
+    resources.ledger.marks.confirm(Marketplace.ALIBABA_1688, by="ann")
+    assert (await why(resources) == "") is (row.names != ("A-9",))
