@@ -47,7 +47,7 @@ LONGEST_LIST = 200_000
 
 async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger) -> Decision:
     """Pause the flow run until a person answers. Silence for as long as the settings say is a no."""
-    plan = AskedPlan.of(question)
+    plan, before = AskedPlan.of(question), _standing(question, ledger)
     words = question_words(question, plan, settings, utc_now())
     await _show_plan(question.batch_id, plan, words)
     async with asked_since(f"asked-{artifact_key(question.batch_id)}") as first:
@@ -71,9 +71,16 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
             await best_effort("the run's name", rename_run(f"{question.batch_id}: {orders} approved"))
         if decision is None:
             silence = because(ReasonCode.NOBODY_ANSWERED, within=within_words(settings.approval_timeout_s))
-            decision = Decision(approved=[], by="nobody", why_not=silence)
+            moved = {ref for ref, one in _standing(question, ledger).items() if one != before.get(ref)}
+            decision = Decision(approved=[], by="nobody", why_not=silence, elsewhere=moved)
         await told.it_is_over(decision)
     return decision
+
+
+def _standing(question: ApprovalRequest, ledger: Ledger) -> dict[str, tuple[object, ...]]:
+    """What an answer in another run changes of each order: two runs may ask about one batch."""
+    orders = ledger.each_order(question.refs)
+    return {one.order_ref: (one.state, one.plan_hash, one.freight_approved_minor, one.why) for one in orders}
 
 
 async def _answered(asking: _Asking, deadline: datetime, notice: ApprovalNotice) -> Decision | None:
@@ -238,7 +245,7 @@ class ApprovalNotice:
     async def it_is_over(self, decision: Decision) -> None:
         """Withdraw unsent messages; notify of silence."""
         await withdraw(self.ledger, self._waits, self._ends)
-        if decision.is_silence:
+        if decision.is_silence and not {*self.plan.refs} <= {*decision.elsewhere}:
             message = Message(
                 cause=f"not-approved:{self._question}",
                 kind=MessageKind.NOT_APPROVED,

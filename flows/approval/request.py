@@ -71,7 +71,7 @@ class Decision:
     """Which orders may be bought or shipped, by whose word, and why not the others (`why_not`).
 
     `stops` is a no to everything: orders that were begun earlier are left alone as well. `drops`: the others are not
-    wanted any more.
+    wanted any more. `elsewhere` are orders that another run has moved while no answer came here: they stay as they are.
     """
 
     approved: Collection[str]
@@ -79,6 +79,7 @@ class Decision:
     why_not: Reason | None = None
     goes_on: bool = False
     drops: bool = False
+    elsewhere: Collection[str] = ()
 
     @property
     def stops(self) -> bool:

@@ -334,13 +334,13 @@ class BatchRun:
         decision = await decide(question, self.resources.settings, self.resources.ledger, yes=yes)
         self._hold(question, decision)
         if decision.is_silence:
-            run_logger().warning("Batch %s: %s; its orders are held", self.batch_id, decision.not_bought)
+            run_logger().warning("Batch %s: %s", self.batch_id, decision.not_bought)
         else:
             run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.refs), decision.by)
         return decision
 
     def _hold(self, question: ApprovalRequest, decision: Decision) -> None:
-        approved = set(decision.approved)
+        approved = {*decision.approved, *decision.elsewhere}
         to_hold = [plan for plan in question.summaries if plan.order_ref not in approved]
         self.source.hold(
             self.resources,

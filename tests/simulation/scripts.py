@@ -9,7 +9,7 @@ from contextvars import Context
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from unittest.mock import AsyncMock, patch
+from unittest.mock import patch
 from uuid import UUID
 
 from connectors.ledger.plans import drop
@@ -375,15 +375,20 @@ async def bought_by_an_earlier_program(scene: Scene) -> None:
     await scene.buys()
 
 
-def asked_in_the_ui(answer: Exception | None) -> Script:
-    """The run pauses in the Prefect UI, until its time is up or somebody cancels it."""
+def asked_in_the_ui(answer: Exception | None, meanwhile: Script | None = None) -> Script:
+    """The run pauses in the Prefect UI, until its time is up or somebody cancels it, while this is done elsewhere."""
 
     @asynccontextmanager
     async def first_asked(_: str) -> AsyncIterator[datetime]:
         yield utc_now()
 
     async def script(scene: Scene) -> None:
-        filled_in = AsyncMock(side_effect=answer, return_value=None)
+        async def filled_in(*_: object) -> None:
+            if meanwhile:
+                await scene.loop.create_task(meanwhile(scene), context=Context())
+            if answer:
+                raise answer
+
         with (
             patch.object(form, "has_deployment", lambda: True),
             patch.multiple(form, asked_since=first_asked, filled_in=filled_in),

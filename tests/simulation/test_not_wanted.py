@@ -10,10 +10,23 @@ import pytest
 
 from connectors.marketplaces.refusals import ORDER_STATUS_ERROR
 from domain.marketplace import Marketplace
+from domain.messages import MessageKind
 from sandbox.control import books
 from tests.simulation.episode import NO_QUERY
 from tests.simulation.scene import Scene, refuses
-from tests.simulation.scripts import HOUR_S, Script, asking, buy, cancel, decline, follow, read_again, settle, steps
+from tests.simulation.scripts import (
+    HOUR_S,
+    Script,
+    asked_in_the_ui,
+    asking,
+    buy,
+    cancel,
+    decline,
+    follow,
+    read_again,
+    settle,
+    steps,
+)
 from tests.simulation.stage import Stage, stage
 
 CANCEL, REASONS = "/open/purchase/cancel", "/v2/taobao/order/refund/render"
@@ -102,3 +115,23 @@ def test_an_order_that_was_cancelled_in_vain_and_is_paid_all_the_same_is_not_boo
 def test_nor_is_one_paid_whose_marketplace_has_no_cancelling(made: Stage) -> None:
     """It closes by itself, unless it is paid."""
     assert left(made, ordered_alone, cancel, HOUR_S, night, at=Marketplace.POIZON) == ("held", 0)
+
+
+@pytest.mark.parametrize(("begun", "state"), [(steps(), "planned"), (steps(ordered_alone, decline, HOUR_S), "ordered")])
+def test_the_silence_about_a_question_leaves_what_another_run_was_answered_meanwhile(
+    made: Stage, begun: Script, state: str
+) -> None:
+    """Two runs ask about one batch, as after a double click. One is approved, and waits: buying is paused."""
+
+    async def approved_elsewhere(scene: Scene) -> None:
+        await scene.buys(yes=lambda: scene.ledger.pause_buying("mei"))
+
+    scene = Scene(made, Marketplace.TAOBAO)
+    scene.run(steps(begun, asked_in_the_ui(None, approved_elsewhere))(scene))  # type: ignore[arg-type]
+    assert scene.found == []
+    order = scene.database.orders()["R-1"]
+    assert (order.state, bool(order.plan_hash), scene.ledger.outbox.newest(MessageKind.NOT_APPROVED)) == (
+        state,
+        True,
+        None,
+    )
