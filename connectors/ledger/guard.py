@@ -23,14 +23,12 @@ from connectors.ledger.records import EffectRecord, Outcome
 from connectors.ledger.schema import SCHEMA_VERSION, effects, marks, switches
 from domain.effects import Action, EffectStatus
 from domain.money import Money
-from domain.wording import first_lines
 
 MOST_ORDERS_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    order_ref: str
     action: Action
     amount: Money | None
     status: EffectStatus = EffectStatus.SENDING
@@ -48,22 +46,31 @@ class _Entry:
 
 @dataclass(slots=True)
 class RunJournal:
-    """The effects that a run has claimed, with their outcomes."""
+    """The effects that a run has claimed, with their outcomes; of orders beyond the first ones their references."""
 
     last_key: str = ""
-    _entries: dict[str, _Entry] = field(default_factory=dict)
+    _first: dict[str, dict[str, _Entry]] = field(default_factory=dict)
+    _further: set[str] = field(default_factory=set)
 
     def began(self, records: Iterable[EffectRecord]) -> None:
         for record in records:
-            self._entries[record.key] = _Entry(record.order_ref, record.action, record.amount)
+            if record.order_ref in self._first or len(self._first) < MOST_ORDERS_SHOWN:
+                entries = self._first.setdefault(record.order_ref, {})
+                entries[record.key] = _Entry(record.action, record.amount)
+            else:
+                self._further.add(record.order_ref)
             self.last_key = record.key
 
     def ended(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
-            if (entry := self._entries.get(outcome.claim.key)) is not None:
+            entries, key = self._first.get(outcome.claim.order_ref, {}), outcome.claim.key
+            if outcome.status in (EffectStatus.UNSENT, EffectStatus.REFUSED):
+                if entries.pop(key, None) and not entries:
+                    del self._first[outcome.claim.order_ref]
+            elif (entry := entries.get(key)) is not None:
                 filled = outcome.change.writes.columns if outcome.change else {}
                 paid = filled.get("paid_minor")
-                self._entries[outcome.claim.key] = replace(
+                entries[key] = replace(
                     entry,
                     status=outcome.status,
                     id=str(filled.get("order_id") or filled.get("shipment_order_id") or ""),
@@ -72,14 +79,11 @@ class RunJournal:
 
     def summary(self) -> str:
         """Every order with an effect that happened or may have, in words for a person."""
-        by_order: dict[str, list[str]] = {}
-        for entry in self._entries.values():
-            if entry.status not in (EffectStatus.UNSENT, EffectStatus.REFUSED):
-                by_order.setdefault(entry.order_ref, []).append(entry.words)
-        if not by_order:
+        if not (self._first or self._further):
             return "This run had sent nothing."
-        lines = [f"  {ref}: {', '.join(words)}" for ref, words in by_order.items()]
-        return "\n".join(["This run had sent:", *first_lines(lines, MOST_ORDERS_SHOWN, "  and {more} orders more")])
+        lines = [f"  {ref}: {', '.join(one.words for one in entries.values())}" for ref, entries in self._first.items()]
+        more = len(self._further - self._first.keys())
+        return "\n".join(["This run had sent:", *lines, *([f"  and {more:,} orders more"] if more else [])])
 
 
 BESIDE = ("-wal", "-shm")

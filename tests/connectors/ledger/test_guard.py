@@ -171,6 +171,17 @@ def test_the_account_says_what_was_done_and_how_to_go_on(running: Ledger) -> Non
     assert "sourcing reconcile" in told
 
 
+def test_the_account_names_the_first_orders_and_counts_the_others(running: Ledger) -> None:
+    """A large run keeps no more of the others than their references; what never left has no place among the first."""
+    claimed = running.claim(intents(*REFS[1:]), lease=LEASE).won
+    unsent = [Outcome(claim=claimed[ref].claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT) for ref in REFS[1:3]]
+    running.record(unsent)
+    running.claim(intents("A-59", action=Action.PAY), lease=LEASE)
+    told = running.guard.journal.summary().splitlines()
+    assert told[1:3] == ["  A-0: ordered as 6001", "  A-10: create without an answer that settles it"]
+    assert told[49:] == ["  A-59: pay without an answer that settles it", "  and 9 orders more"]
+
+
 def test_a_folder_that_is_stood_on_is_missed(running: Ledger, tmp_path: Path) -> None:
     """The data folder and the send log, also where the ledger is elsewhere."""
     sends = tmp_path / "sends"
