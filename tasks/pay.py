@@ -89,9 +89,15 @@ class PaymentBatcher:
 
     async def _pay(self, refs: Sequence[str]) -> None:
         amounts = {ref: self._amounts[ref] for ref in refs}
-        pay = Pay(self._resources, amounts, await self._maybe_paid(refs))
+        pay = Pay(self._resources, amounts, await self._maybe_paid(refs), await self._tried(refs))
         read_at = min(self._read_at[ref] for ref in refs)
         await perform(pay, pay.intents(self._orders), self._orders, limits=_limits(self._resources), read_at=read_at)
+
+    async def _tried(self, refs: Sequence[str]) -> set[str]:
+        """Those of these orders with an earlier payment that was refused, or had no clear answer."""
+        effects = await self._resources.group_commit.effects_of(refs)
+        paying = [one for one in effects if one.action is Action.PAY]
+        return {one.order_ref for one in paying if one.doubtful_sends or one.status is EffectStatus.REFUSED}
 
     async def _maybe_paid(self, refs: Sequence[str]) -> Mapping[str, str]:
         """An unpaid order proves that no payment was lost only where the service debits at once."""

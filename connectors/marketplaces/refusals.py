@@ -39,7 +39,8 @@ TOO_MANY_ORDERS = re.compile(
 """Words of a create that is refused since the account orders too much now: later it is not (inferred)."""
 
 # The envelope's own codes: a request's shape and ids are checked before any effect (docs/contract/assumed-all.md 1).
-CHECKED = frozenset({"40001", "42001", *(str(code) for code in range(40401, 40409))})
+MALFORMED = "40001"
+CHECKED = frozenset({MALFORMED, "42001", *(str(code) for code in range(40401, 40409))})
 NO_MONEY = frozenset({"BALANCE_NOT_ENOUGH", "INSUFFICIENT_BALANCE", "余额不足"})
 NOT_PAID = frozenset(
     {

@@ -9,8 +9,8 @@ from typing import ClassVar
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import PaysMany
-from connectors.marketplaces.refusals import NOT_PAID
-from connectors.xportcn.errors import Refused, Unanswered
+from connectors.marketplaces.refusals import MALFORMED, NOT_PAID
+from connectors.xportcn.errors import NotSent, Refused, Unanswered, XportcnError
 from domain.absence import OwnRecord
 from domain.decisions import PAID_FOR_NOTHING, judge_paid, refused_by_finance, still_unknown, unknown_state
 from domain.effects import Action, Claim, EffectStatus, ResolutionKind
@@ -38,10 +38,14 @@ from tasks.engine.resources import Resources
 
 @dataclass(frozen=True)
 class Pay(EffectKind):
-    """Paying orders, many with one request where the marketplace can; only for amounts that two readings agree on."""
+    """Paying orders, many with one request where the marketplace can; only for amounts that two readings agree on.
+
+    Those `alone` share no request: an earlier one of theirs was refused, or had no clear answer.
+    """
 
     amounts: Mapping[str, Amount] = field(default_factory=dict)
     maybe_paid: Mapping[str, str] = field(default_factory=dict)
+    alone: set[str] = field(default_factory=set)
 
     action: ClassVar[Action] = Action.PAY
     before: ClassVar[OrderState | None] = OrderState.ORDERED
@@ -79,14 +83,38 @@ class Pay(EffectKind):
     def batch(self, order: OrderRecord) -> tuple[str, int]:
         if order.order_ref in self.maybe_paid:
             return f"{order.marketplace}, not sent", 1
+        if order.order_ref in self.alone:
+            return f"{order.marketplace}, {order.order_ref}", 1
         channel = self.resources.offerings[order.marketplace].channel
         return order.marketplace, channel.pay_batch_size if isinstance(channel, PaysMany) else 1
 
     async def send_many(self, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:
         channel = self.resources.offerings[orders[0].marketplace].channel
         assert isinstance(channel, PaysMany)
-        outcomes = await channel.pay_many(claims, [str(order.order_id) for order in orders])
+        try:
+            outcomes = await channel.pay_many(claims, [str(order.order_id) for order in orders])
+        except Refused as refused:
+            raise await self._refused_together(orders, refused) from refused
         return {order.order_ref: outcomes[str(order.order_id)] or _accepted(order) for order in orders}
+
+    async def _refused_together(self, orders: Sequence[OrderRecord], refused: Refused) -> NotSent | Unanswered:
+        """The refusal of a request for several orders: one may be the cause, after others were paid.
+
+        From now on each goes alone; at once where the request was malformed, and all are shown as unpaid after it.
+        """
+        self.alone.update(order.order_ref for order in orders)
+        words = f"the payment of {len(orders)} orders together was refused: {refused.message}"
+        is_nothing = refused.code == MALFORMED and await self._are_unpaid(orders)
+        kind = NotSent if is_nothing else Unanswered
+        return kind(words, operation=refused.operation, request_id=refused.request_id, status=refused.status)
+
+    async def _are_unpaid(self, orders: Sequence[OrderRecord]) -> bool:
+        try:
+            shown = await read_orders(self.resources, orders)
+        except XportcnError:
+            return False
+        found = [shown.get(order.order_ref) for order in orders]
+        return all(one is not None and _is_unpaid(one) and not one.payment for one in found)
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
@@ -95,9 +123,8 @@ class Pay(EffectKind):
     def _seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
         """An unpaid order proves that no payment arrived only where one debits at once (service-evidence, N1)."""
         sighting = _seen(attempt, shown)
-        is_open = shown is not None and shown.status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
         debits = self.resources.client.settings.debits_at_once(attempt.order.marketplace)
-        if not isinstance(sighting, OwnRecord) or not is_open or debits:
+        if not isinstance(sighting, OwnRecord) or shown is None or not _is_unpaid(shown) or debits:
             return sighting
         return _may_be_submitted(attempt.effect)
 
@@ -128,6 +155,10 @@ async def not_taken_and_closed(resources: Resources, shown: Mapping[str, Service
         ref: not_taken(one, closed[ref], closed=closed[ref].close_reason or "no reason given")
         for ref, one in paying.items()
     }
+
+
+def _is_unpaid(shown: ServiceOrder) -> bool:
+    return shown.status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
 
 
 def _may_be_submitted(effect: EffectRecord) -> Open:

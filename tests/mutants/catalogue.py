@@ -111,8 +111,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=PAY_EFFECT,
-                old="not is_open or debits:",
-                new="not is_open or True:",
+                old="not _is_unpaid(shown) or debits:",
+                new="not _is_unpaid(shown) or True:",
             ),
         ),
         found_by="tests/tasks/test_submissions.py::test_it_is_never_sent_again_and_becomes_a_question",

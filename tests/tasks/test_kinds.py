@@ -337,7 +337,6 @@ SENT_BY: dict[str, type[EffectKind]] = {
     "alibaba_cart.CREATE": CreateFromCart,
     "alibaba_order.CANCEL": Cancel,
     "alibaba_order.CREATE": CreateByReference,
-    "alibaba_order.PAY": Pay,
     "alibaba_order.RECEIVE": ConfirmReceipt,
     "big_major.CREATE": CreateByReference,
     "big_major.PAY": Pay,
