@@ -856,7 +856,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=PAY_EFFECT,
-                old="        if not isinstance(sighting, OwnRecord) or not is_open or ",
+                old="        if not isinstance(sighting, OwnRecord) or shown is None or ",
                 new="        if True or ",
             ),
         ),
@@ -924,8 +924,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=PAY,
-                old="Pay(self._resources, amounts, await self._maybe_paid(refs))",
-                new="Pay(self._resources, amounts)",
+                old="await self._maybe_paid(refs), await",
+                new="{}, await",
             ),
         ),
         found_by="tests/simulation/test_put_back.py::test_a_payment_that_shows_only_hours_later_is_asked_about",
