@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import partial
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
@@ -61,31 +62,6 @@ def words(state: str) -> str:
 
 Row = Sequence[str]
 
-NUMBERS = {
-    "orders",
-    "refunds",
-    "came so far",
-    "there now",
-    "paid",
-    "limit",
-    "saved",
-    "of the limit",
-    "freight",
-    "an order",
-    "share",
-    "goods",
-    "postage",
-    "surcharge",
-    "less",
-    "landed",
-    "freight share",
-    "usual",
-    "nine of ten within",
-    "slowest",
-    "asked back",
-    "came back",
-}
-"""Columns that stand to the right."""
 REMEDIES = {
     OrderState.UNKNOWN: "run the same file again 17 minutes after the call; where the reason asks, sourcing resolve",
     OrderState.HELD: "do what the reason says, then run the same file again",
@@ -125,22 +101,126 @@ class ReportSection:
     whole: str = ALL_FIGURES
     on_paper: bool = False
 
+    @classmethod
+    def of(
+        cls, key: str, title: str, columns: Sequence[ReportColumn], rows: Iterable[dict[str, Any]], **further: Any
+    ) -> Self:
+        texts = [tuple(column.text(row) for column in columns) for row in rows]
+        return cls(key=key, title=title, columns=[column.heading for column in columns], rows=texts, **further)
+
+
+class ReportColumn(NamedTuple):
+    """A heading, and the text of a row's cell; numbers stand to the right."""
+
+    heading: str
+    text: Callable[[dict[str, Any]], str]
+    is_number: bool = False
+
+
+number = partial(ReportColumn, is_number=True)
+
+
+def text(heading: str, name: str = "") -> ReportColumn:
+    return ReportColumn(heading, lambda row: row[name or heading])
+
+
+def count(heading: str) -> ReportColumn:
+    return number(heading, lambda row: "" if row[heading] is None else f"{row[heading]:,}")
+
+
+def money(heading: str, name: str, currency: str = "currency") -> ReportColumn:
+    return number(heading, lambda row: amount(row[name], row[currency]) if row[currency] else "")
+
+
+def seconds(heading: str, name: str) -> ReportColumn:
+    return number(heading, lambda row: took(row[name]))
+
+
+def _share(row: dict[str, Any]) -> str:
+    """The share of freight in the total; where freight has a currency of its own, the freight on 100 paid."""
+    if not row["paid_minor"]:
+        return ""
+    if row["currency"] == row["freight_currency"]:
+        return percent(row["freight_minor"], row["freight_minor"] + row["paid_minor"])
+    return f"{on_hundred(row)} for each {amount(Money.parse(100, row['currency']).minor, row['currency'])}"
+
+
+def _title(row: dict[str, Any]) -> str:
+    title = row["title"] if len(row["title"]) <= LONGEST_TITLE else f"{row['title'][: LONGEST_TITLE - 1]}…"
+    title += f" and {pluralize(row['lines'] - 1, 'further line')}" if row["lines"] > 1 else ""
+    return Linked(title, product_page(Marketplace(row["marketplace"]), row["item_id"]))
+
+
+STATE = ReportColumn("state", lambda row: words(row["state"]))
+SALES = (text("marketplace"), count("orders"))
+REACHED = (STATE, count("came so far"), count("there now"))
+WAITING = (text("which"), text("state"), count("orders"), text("reason and remedy", "reason"), text("since"))
+PARCELS = (text("order", "order_ref"), text("parcel", "tracking_number"), text("what the warehouse found", "problem"))
+SPEND = (*SALES, money("paid", "paid_minor"))
+DAYS = (ReportColumn("day", lambda row: row["day"] or "not known"), *SPEND)
+LIMITS = (
+    *SALES,
+    money("limit", "limit_minor"),
+    money("paid", "paid_minor"),
+    money("saved", "saved_minor"),
+    number("of the limit", lambda row: percent(row["saved_minor"], row["limit_minor"])),
+)
+FREIGHT = (
+    *SALES,
+    money("freight", "freight_minor", "freight_currency"),
+    number("an order", lambda row: amount(round(row["freight_minor"] / row["orders"]), row["freight_currency"])),
+    number("share", _share),
+)
+CARRIERS = (
+    text("carrier", "company"),
+    text("service id", "service"),
+    count("orders"),
+    money("freight", "freight_minor"),
+)
+LANDED = (
+    *SALES,
+    *map(money, ("goods", "postage", "surcharge", "freight"), COSTS),
+    number("less", lambda row: amount(-sum(row[part] for part in LESS), row["currency"])),
+    money("landed", "landed_minor"),
+    number("freight share", lambda row: percent(row["landed_freight_minor"], row["landed_minor"])),
+)
+REFUNDS = (STATE, count("refunds"), money("asked back", "asked_minor"), money("came back", "refunded_minor"))
+STAGES = (
+    ReportColumn("from, to", stage),
+    count("orders"),
+    seconds("usual", "median_s"),
+    seconds("nine of ten within", "most_s"),
+    seconds("slowest", "slowest_s"),
+)
+LISTED = (
+    text("order", "order_ref"),
+    text("marketplace"),
+    STATE,
+    ReportColumn("what", _title),
+    number("paid", lambda row: amount(row["paid_minor"], row["currency"]) if row["paid_minor"] else ""),
+    money("freight", "freight_minor", "freight_currency"),
+)
+COLUMNS = (REACHED, WAITING, PARCELS, SPEND, DAYS, LIMITS, FREIGHT, CARRIERS, LANDED, REFUNDS, STAGES, LISTED)
+NUMBERS = {column.heading for columns in COLUMNS for column in columns if column.is_number}
+
 
 def sections(figures: Figures, timezone: str) -> list[ReportSection]:
     """The non-empty parts of a report; times are of this zone."""
+    of = ReportSection.of
+    listed = {"total": figures.orders, "whole": _whole(figures, "*"), "on_paper": True}
     parts = (
         _standing(figures),
         _waiting(figures, timezone),
-        _parcels(figures),
-        _spend(figures),
-        _days(figures),
+        of("parcels", "Parcels to be checked", PARCELS, records(figures.parcels)),
+        of("spend", "What was paid", SPEND, with_totals(figures.spend, ["currency"], ["marketplace"])),
+        of("days", "Paid day by day", DAYS, _days(figures.spend), on_paper=True),
         _limits(figures),
         _freight(figures),
-        _carriers(figures),
+        of("carriers", "By carrier", CARRIERS, records(figures.carriers), on_paper=True),
         _landed(figures),
-        _refunds(figures),
-        _stages(figures),
-        _listed(figures),
+        of("refunds", "Money asked back", REFUNDS, records(figures.refunds)),
+        of("stages", "How long it took", STAGES, records(figures.stages)),
+        of("orders", "The orders", LISTED, records(figures.listed), **listed),
     )
     return [part for part in parts if part.rows or part.words]
 
@@ -184,233 +264,62 @@ def _there(figures: Figures, state: str) -> int:
 
 
 def _standing(figures: Figures) -> ReportSection:
-    reached = {str(row["state"]): int(row["orders"]) for row in records(figures.reached)}
-    now = {str(row["state"]): int(row["orders"]) for row in records(figures.standing)}
+    reached = {row["state"]: row["orders"] for row in records(figures.reached)}
+    now = {row["state"]: row["orders"] for row in records(figures.standing)}
     rows = [
-        (words(state), f"{reached[state]:,}" if state in reached else "", f"{now.get(state, 0):,}")
-        for state in dict.fromkeys([*reached, *now])
+        {"state": state, "came so far": reached.get(state), "there now": now.get(state, 0)}
+        for state in dict.fromkeys([*reached, *now] if figures.orders else [])
     ]
     plan_only = f"Nothing was bought yet: a plan of {pluralize(figures.lines_asked, 'line')}."
-    return ReportSection(
-        key="standing",
-        title="Where the orders stand",
-        columns=("state", "came so far", "there now"),
-        rows=rows if figures.orders else [],
-        words=[] if figures.orders or not figures.lines_asked else [plan_only],
-    )
+    told = [] if figures.orders or not figures.lines_asked else [plan_only]
+    return ReportSection.of("standing", "Where the orders stand", REACHED, rows, words=told)
 
 
 def _waiting(figures: Figures, timezone: str) -> ReportSection:
     rows = [
-        (
-            _named(row["order_refs"], row["orders"]),
-            str(row["state"]),
-            f"{row['orders']:,}",
-            row["reason"],
-            "" if pd.isna(row["since"]) else as_text(row["since"], timezone),
-        )
+        {
+            **row,
+            "which": _named(row["order_refs"], row["orders"]),
+            "since": as_text(row["since"], timezone) if row["since"] else "",
+        }
         for row in records(figures.waiting)
     ]
     states = [state for state in NEEDS_A_PERSON if _there(figures, state)]
-    return ReportSection(
-        key="waiting",
-        title="What waits for you",
-        columns=("which", "state", "orders", "reason and remedy", "since"),
-        rows=rows,
-        words=[*(f"{state}: {REMEDIES[state]}." for state in states), *([TODO] if rows else [])],
-        whole=_whole(figures, "order_ref, state, reason", "state in ('held', 'refused', 'unknown')"),
-    )
+    told = [*(f"{state}: {REMEDIES[state]}." for state in states), *([TODO] if rows else [])]
+    whole = _whole(figures, "order_ref, state, reason", "state in ('held', 'refused', 'unknown')")
+    return ReportSection.of("waiting", "What waits for you", WAITING, rows, words=told, whole=whole)
 
 
-def _spend(figures: Figures) -> ReportSection:
-    rows = [
-        (row["marketplace"], f"{row['orders']:,}", amount(row["paid_minor"], row["currency"]))
-        for row in with_totals(figures.spend, ["currency"], ["marketplace"])
-    ]
-    return ReportSection(key="spend", title="What was paid", columns=("marketplace", "orders", "paid"), rows=rows)
-
-
-def _days(figures: Figures) -> ReportSection:
+def _days(spend: pd.DataFrame) -> list[dict[str, Any]]:
     """Day by day, when there is more than one; the newest first."""
-    spend = figures.spend.sort_values(["day", "currency", "marketplace"], ascending=[False, True, True])
-    several = spend["day"].nunique() > 1
-    rows = [
-        (
-            row["day"] or "not known",
-            row["marketplace"],
-            f"{row['orders']:,}",
-            amount(row["paid_minor"], row["currency"]),
-        )
-        for row in records(spend)
-    ]
-    return ReportSection(
-        key="days",
-        title="Paid day by day",
-        columns=("day", "marketplace", "orders", "paid"),
-        rows=rows if several else [],
-        on_paper=True,
-    )
+    if spend["day"].nunique() <= 1:
+        return []
+    return records(spend.sort_values(["day", "currency", "marketplace"], ascending=[False, True, True]))
 
 
 def _limits(figures: Figures) -> ReportSection:
-    rows = [
-        (
-            row["marketplace"],
-            f"{row['orders']:,}",
-            *(amount(row[column], row["currency"]) for column in ("limit_minor", "paid_minor", "saved_minor")),
-            percent(row["saved_minor"], row["limit_minor"]),
-        )
-        for row in with_totals(figures.limits, ["currency"], ["marketplace"])
-    ]
-    without = (
-        f"{pluralize(figures.not_compared, 'paid order')} not compared: no limit on each line, in the same currency."
-    )
-    return ReportSection(
-        key="limits",
-        title="Your limits, and what the goods cost",
-        columns=("marketplace", "orders", "limit", "paid", "saved", "of the limit"),
-        rows=rows,
-        words=[without] if figures.not_compared else [],
-    )
+    rows = with_totals(figures.limits, ["currency"], ["marketplace"])
+    orders = pluralize(figures.not_compared, "paid order")
+    without = f"{orders} not compared: no limit on each line, in the same currency."
+    told = [without] if figures.not_compared else []
+    return ReportSection.of("limits", "Your limits, and what the goods cost", LIMITS, rows, words=told)
 
 
 def _freight(figures: Figures) -> ReportSection:
-    rows = [
-        (
-            row["marketplace"],
-            f"{row['orders']:,}",
-            amount(row["freight_minor"], row["freight_currency"]),
-            amount(round(row["freight_minor"] / row["orders"]), row["freight_currency"]),
-            _share(row),
-        )
-        for row in with_totals(figures.freight, ["currency", "freight_currency"], ["marketplace"])
-    ]
-    unknown = (
-        f"{pluralize(figures.freight_unknown, 'booked order')} without a known freight: the service does not show it."
-    )
-    return ReportSection(
-        key="freight",
-        title="Freight abroad",
-        columns=("marketplace", "orders", "freight", "an order", "share"),
-        rows=rows,
-        words=[unknown] if figures.freight_unknown else [],
-    )
-
-
-def _share(row: dict[str, Any]) -> str:
-    """The share of freight in the total; where freight has a currency of its own, the freight on 100 paid."""
-    if not row["paid_minor"]:
-        return ""
-    if row["currency"] == row["freight_currency"]:
-        return percent(row["freight_minor"], row["freight_minor"] + row["paid_minor"])
-    return f"{on_hundred(row)} for each {amount(Money.parse(100, row['currency']).minor, row['currency'])}"
-
-
-def _carriers(figures: Figures) -> ReportSection:
-    rows = [
-        (row["company"], row["service"], f"{row['orders']:,}", amount(row["freight_minor"], row["currency"]))
-        for row in records(figures.carriers)
-    ]
-    return ReportSection(
-        key="carriers",
-        title="By carrier",
-        columns=("carrier", "service id", "orders", "freight"),
-        rows=rows,
-        on_paper=True,
-    )
+    rows = with_totals(figures.freight, ["currency", "freight_currency"], ["marketplace"])
+    orders = pluralize(figures.freight_unknown, "booked order")
+    told = [f"{orders} without a known freight: the service does not show it."] if figures.freight_unknown else []
+    return ReportSection.of("freight", "Freight abroad", FREIGHT, rows, words=told)
 
 
 def _landed(figures: Figures) -> ReportSection:
-    rows = [
-        (
-            row["marketplace"],
-            f"{row['orders']:,}",
-            *(amount(row[part], row["currency"]) for part in COSTS),
-            amount(-sum(row[part] for part in LESS), row["currency"]),
-            amount(row["landed_minor"], row["currency"]),
-            percent(row["landed_freight_minor"], row["landed_minor"]),
-        )
-        for row in with_totals(figures.landed, ["currency"], ["marketplace"])
-    ]
-    problems = [
-        f"{pluralize(row['orders'], 'order')} without a sum: {row['problem']}." for row in records(figures.unsummed)
-    ]
-    missing = (
-        f"{pluralize(figures.not_costed, 'paid order')} not worked out yet: sourcing costs, with your exchange rates."
-    )
-    return ReportSection(
-        key="landed",
-        title="Landed cost",
-        columns=(
-            "marketplace",
-            "orders",
-            "goods",
-            "postage",
-            "surcharge",
-            "freight",
-            "less",
-            "landed",
-            "freight share",
-        ),
-        rows=rows,
-        words=[*problems[:MOST_PROBLEMS], *([missing] if figures.not_costed else [])],
-    )
-
-
-def _refunds(figures: Figures) -> ReportSection:
-    rows = [
-        (
-            words(row["state"]),
-            f"{row['refunds']:,}",
-            *(amount(row[c], row["currency"]) for c in ("asked_minor", "refunded_minor")),
-        )
-        for row in records(figures.refunds)
-    ]
-    columns = ("state", "refunds", "asked back", "came back")
-    return ReportSection(key="refunds", title="Money asked back", columns=columns, rows=rows)
-
-
-def _parcels(figures: Figures) -> ReportSection:
-    rows = [(row["order_ref"], row["tracking_number"], row["problem"]) for row in records(figures.parcels)]
-    columns = ("order", "parcel", "what the warehouse found")
-    return ReportSection(key="parcels", title="Parcels to be checked", columns=columns, rows=rows)
-
-
-def _stages(figures: Figures) -> ReportSection:
-    rows = [
-        (stage(row), f"{row['orders']:,}", *(took(row[column]) for column in ("median_s", "most_s", "slowest_s")))
-        for row in records(figures.stages)
-    ]
-    columns = ("from, to", "orders", "usual", "nine of ten within", "slowest")
-    return ReportSection(key="stages", title="How long it took", columns=columns, rows=rows)
-
-
-def _listed(figures: Figures) -> ReportSection:
-    rows = [
-        (
-            row["order_ref"],
-            row["marketplace"],
-            words(row["state"]),
-            Linked(_title(row), product_page(Marketplace(row["marketplace"]), row["item_id"])),
-            amount(row["paid_minor"], row["currency"]) if row["paid_minor"] else "",
-            amount(row["freight_minor"], row["freight_currency"]) if isinstance(row["freight_currency"], str) else "",
-        )
-        for row in records(figures.listed)
-    ]
-    return ReportSection(
-        key="orders",
-        title="The orders",
-        columns=("order", "marketplace", "state", "what", "paid", "freight"),
-        rows=rows,
-        total=figures.orders,
-        whole=_whole(figures, "*"),
-        on_paper=True,
-    )
-
-
-def _title(row: dict[str, Any]) -> str:
-    title = row["title"] if len(row["title"]) <= LONGEST_TITLE else f"{row['title'][: LONGEST_TITLE - 1]}…"
-    return title + (f" and {pluralize(row['lines'] - 1, 'further line')}" if row["lines"] > 1 else "")
+    rows = with_totals(figures.landed, ["currency"], ["marketplace"])
+    unsummed = records(figures.unsummed)[:MOST_PROBLEMS]
+    told = [f"{pluralize(row['orders'], 'order')} without a sum: {row['problem']}." for row in unsummed]
+    if figures.not_costed:
+        orders = pluralize(figures.not_costed, "paid order")
+        told.append(f"{orders} not worked out yet: sourcing costs, with your exchange rates.")
+    return ReportSection.of("landed", "Landed cost", LANDED, rows, words=told)
 
 
 def _named(refs: Sequence[str], count: int) -> str:
