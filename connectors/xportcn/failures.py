@@ -23,6 +23,9 @@ from domain.offers import Problem
 
 SUCCESS = "200"
 NONCE_USED = "40104"
+BEFORE_ALL = frozenset({"40101", "40102", "40105", "40106"})
+"""Refusals of the account by what the request itself says: each copy of it is refused, so none was carried out."""
+TOO_MANY = 429
 # Upstream's codes for too many calls, at HTTP 200 or 400 (assumed: passed through unchanged).
 THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "ApiCallLimit"})
 EXPIRED_TOKENS = frozenset({"IllegalAccessToken"})
@@ -102,10 +105,9 @@ def meaning_of(failure: Failure) -> Meaning:
         return Meaning.UNANSWERED  # another try would bring the same answer
     if failure.status is None:
         return _without_answer(failure)
-    if _has_too_many(failure):
-        return Meaning.RETRY_LATER
-    if failure.code in THROTTLED:  # unknown whether it was refused before or after the effect
-        return Meaning.UNANSWERED if failure.effect else Meaning.RETRY_LATER
+    if is_throttled(failure):  # a code in an answer may come after the effect: one call of ours is several upstream
+        may_have_happened = failure.effect and failure.status != TOO_MANY
+        return Meaning.UNANSWERED if may_have_happened else Meaning.RETRY_LATER
     if failure.code is None or 300 <= failure.status < 400:
         return _without_envelope(failure, failure.status)
     return _with_envelope(failure, failure.status, failure.code)
@@ -113,7 +115,7 @@ def meaning_of(failure: Failure) -> Meaning:
 
 def is_throttled(failure: Failure) -> bool:
     """Whether the service asks for fewer calls."""
-    return _has_too_many(failure) or failure.code in THROTTLED
+    return TOO_MANY in (failure.status, _number(failure.code)) or failure.code in THROTTLED
 
 
 def is_missed(failure: Failure) -> bool:
@@ -124,10 +126,6 @@ def is_missed(failure: Failure) -> bool:
     if failure.status is None:
         return failure.kind in (FailureKind.BROKEN, FailureKind.TIMED_OUT)
     return not failure.is_any_no and (_is_fault(failure.status) or _is_fault(_number(failure.code)))
-
-
-def _has_too_many(failure: Failure) -> bool:
-    return 429 in (failure.status, _number(failure.code))
 
 
 def _without_answer(failure: Failure) -> Meaning:
@@ -148,9 +146,9 @@ def _without_envelope(failure: Failure, status: int) -> Meaning:
 
 def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
     again = Meaning.UNANSWERED if failure.effect or failure.is_any_no else Meaning.RETRY_NOW
-    if code == NONCE_USED:
+    if code == NONCE_USED or (failure.effect and _is_of_account(status, code) and code not in BEFORE_ALL):
         return again  # a proxy repeated the request: the first copy may have been carried out
-    if 401 in (status, _number(code)):
+    if _is_of_account(status, code):
         return Meaning.MISCONFIGURED
     is_known_no = failure.is_any_no and failure.is_known_refusal and not failure.effect
     if code == SUCCESS or ((_is_fault(status) or _is_fault(_number(code))) and not is_known_no):
@@ -160,6 +158,10 @@ def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
     if failure.effect and not failure.is_known_refusal and not _is_refusal(_number(code)):
         return Meaning.UNANSWERED  # only what is sure to be a refusal counts as one (contract 1.6)
     return Meaning.REFUSED
+
+
+def _is_of_account(status: int, code: str) -> bool:
+    return 401 in (status, _number(code))
 
 
 def _number(code: str | None) -> int:
