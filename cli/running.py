@@ -109,7 +109,7 @@ def with_follow_ups(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
         from flows.batch.opening import absolute
         from flows.prefect_ui.parameters import Limits
 
-        limits = Limits(budget_cny=budget_cny, done_by=absolute(done_by))
+        limits = Limits(budget_cny=budget_cny, done_by=await absolute(done_by))
         report = await flow()
         while (
             (follow_up := report.next_look)

@@ -18,7 +18,7 @@ from flows.answers.pausing import left_words, pause, resume
 from flows.answers.questions import open_questions
 from flows.answers.resolve import checked_answer, order_of, resolve
 from flows.batch.follow_up import begin_paused_follow_ups
-from flows.batch.opening import opened
+from flows.batch.opening import opened, said_at
 from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import SWITCH_OFF, show_table
 from flows.prefect_ui.events import EventFeed
@@ -38,11 +38,12 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
     """
     settings, log = SourcingSettings(), run_logger()
     with Ledger(settings.ledger_url, clock=utc_now, owner="pause-buying") as ledger:
-        paused = await asyncio.to_thread(pause, ledger, settings, by=said_by, why=why, notify=log.info)
+        at = await said_at(utc_now())
+        paused = await asyncio.to_thread(pause, ledger, settings, by=said_by, why=why, notify=log.info, said_at=at)
     for line in paused.lines:
         log.info("%s", line)
-    await best_effort("the run's name", rename_run(paused.pause.words))
-    return paused.pause.words
+    await best_effort("the run's name", rename_run(paused.words))
+    return paused.words
 
 
 @flow(flow_run_name="resume buying", persist_result=False)
@@ -50,11 +51,15 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
 async def resume_buying(said_by: form.AnsweredBy = "") -> str:
     """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying") as ledger:
-        ended, left = resume(ledger, by=said_by)
-    follow_ups = await begin_paused_follow_ups()
-    words = left_words(ended, left, follow_ups)
+        ended, left = resume(ledger, by=said_by, said_at=await said_at(utc_now()))
+        later = ledger.buying_paused()
+    if later is not None:
+        words = name = f"{later.words}, which was said after this: to resume it, say so again"
+    else:
+        words = left_words(ended, left, await begin_paused_follow_ups())
+        name = "buying goes on" if ended else "buying was not paused"
     run_logger().info("%s", words)
-    await best_effort("the run's name", rename_run("buying goes on" if ended else "buying was not paused"))
+    await best_effort("the run's name", rename_run(name))
     return words
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text, update
@@ -24,7 +24,10 @@ PATIENCE_S = 20
 """How long a pause waits for claims that are in their transaction; these take milliseconds."""
 
 IS_OFF = (switches.c.name == BUYING, switches.c.ended_at.is_(None))
-_STANDING = select(switches.c.by, switches.c.at, switches.c.why).where(*IS_OFF)
+_STANDING = select(switches.c.by, switches.c.at, switches.c.why).where(*IS_OFF).order_by(switches.c.id)
+_RESUMED = select(func.max(switches.c.ended_at)).where(switches.c.name == BUYING)
+MAY_DIFFER = timedelta(minutes=1)
+"""So far may the clocks be apart by which a pause and its end were said."""
 _SHARED = select(func.pg_advisory_xact_lock_shared(BUYING_LOCK))
 _ALONE = select(func.pg_advisory_xact_lock(BUYING_LOCK))
 
@@ -38,38 +41,40 @@ class Switches(Transactions):
         return _pause(rows[0]) if rows else None
 
     @repeating
-    def pause_buying(self, by: str, why: str = "") -> Pause:
+    def pause_buying(self, by: str, why: str = "", said_at: datetime | None = None) -> Pause:
         """Stop all buying. Once this returns, every earlier claim is in the ledger, and none follows.
 
-        An earlier pause stays, and is returned; one without a reason gets this one. Raises `LedgerUnusable`, also for a
-        ledger that was moved.
+        An earlier pause stays, and is returned; one without a reason gets this one. One that was `said_at` a time long
+        before buying was resumed changes nothing. Raises `LedgerUnusable`, also for a ledger that was moved.
         """
+        said = Pause(by=by_whom(by), at=said_at or self.clock(), why=why_in_words(why))
         with self.transaction(()) as connection:
             _one_by_one(connection)
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)  # the other ledger would go on buying
-            if (standing := standing_pause(connection)) is None:
-                standing = Pause(by=by_whom(by), at=self.clock(), why=why_in_words(why))
-                row = {"name": BUYING, "by": standing.by, "at": standing.at, "why": standing.why}
+            standing = standing_pause(connection) or said
+            if (resumed_at := connection.scalar(_RESUMED)) is None or said.at > resumed_at - MAY_DIFFER:
+                # each is a row: what was said before the newest one does not end it
+                row = {"name": BUYING, "by": said.by, "at": said.at, "why": said.why}
                 connection.execute(insert(switches).values(row))
-            elif why and not standing.why:
-                standing = replace(standing, by=by_whom(by), why=why_in_words(why))
-                said = {"by": standing.by, "why": standing.why}
-                connection.execute(update(switches).where(*IS_OFF).values(said))
+            if why and not standing.why:
+                standing = replace(standing, by=said.by, why=said.why)
+                connection.execute(update(switches).where(*IS_OFF).values(by=said.by, why=said.why))
         # Committed first: a claim that hangs in its transaction delays only the confirmation, not the pause.
         if connection.dialect.name == "postgresql":
             self._wait_for_claims(standing)
         return standing
 
     @repeating
-    def resume_buying(self, by: str) -> Pause | None:
-        """Allow buying again; returns the pause that has ended, None where there was none."""
+    def resume_buying(self, by: str, said_at: datetime | None = None) -> Pause | None:
+        """Allow buying again; returns the pause that has ended, None where there was none, or one after `said_at`."""
+        at = said_at or self.clock()
         with self.transaction(()) as connection:
             _one_by_one(connection)
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
             ended = standing_pause(connection)
-            words = {"ended_at": self.clock(), "ended_by": by_whom(by)}
-            connection.execute(update(switches).where(*IS_OFF).values(words))
-        return ended
+            before = [switches.c.at <= said_at] if said_at else []
+            connection.execute(update(switches).where(*IS_OFF, *before).values(ended_at=at, ended_by=by_whom(by)))
+            return None if standing_pause(connection) else ended
 
     def _wait_for_claims(self, pause: Pause) -> None:
         try:

@@ -22,6 +22,7 @@ from domain.messages import Message, MessageKind
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize, shorten
 
+RESUMED = "buying was resumed meanwhile, and is not paused"
 POLL_EVERY_S = 0.5
 SAY_EVERY_S = 15.0
 GO_ON = "Follow-ups that wait begin now; a batch without one goes on when its file is run again, or by finish-batch"
@@ -65,21 +66,31 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """The pause in force, and what was left of claims made before it when none of them could leave any more."""
+    """The pause in force, and what was left of claims made before it when none of them could leave any more.
+
+    Or it was `resumed` meanwhile, or before that was noticed.
+    """
 
     pause: Pause
     left: Leaving
+    resumed: bool = False
+
+    @property
+    def words(self) -> str:
+        return RESUMED if self.resumed else self.pause.words
 
     @property
     def lines(self) -> list[str]:
         """The lines to print when `pause` has returned."""
+        if self.resumed:
+            return [f"{RESUMED}; to pause it, say so again"]
         doubt = [f"{self.left.doubt[:1].upper()}{self.left.doubt[1:]}."] if self.left.doubt else []
         return [f"{NOTHING_LEAVES}. {GOES_ON}", *doubt]
 
     def to_json(self) -> dict[str, Any]:
         """The form for `--json`."""
         return {
-            "paused": {**asdict(self.pause), "at": self.pause.at.isoformat()},
+            "paused": None if self.resumed else {**asdict(self.pause), "at": self.pause.at.isoformat()},
             "may_leave": len(self.left.to_come),
             "may_leave_until": self.left.by and self.left.by.isoformat(),
             "in_doubt": [effect.key for effect in self.left.in_doubt],
@@ -87,21 +98,30 @@ class Paused:
         }
 
 
-def pause(ledger: Ledger, settings: SourcingSettings, *, by: str, why: str, notify: Callable[[str], None]) -> Paused:
+def pause(
+    ledger: Ledger,
+    settings: SourcingSettings,
+    *,
+    by: str,
+    why: str,
+    notify: Callable[[str], None],
+    said_at: datetime | None = None,
+) -> Paused:
     """Stop all buying, and return when nothing that was claimed before can leave any more; `notify` gets the waiting.
 
     That is a matter of seconds while runs get on, and at most of a lease and one call. Raises `LedgerUnusable`.
     """
-    standing = ledger.pause_buying(by, why)
-    notify(standing.words)
-    ledger.outbox.put(_message(f"paused:{standing.at.isoformat()}", "Buying is paused", standing.notice))
+    standing = ledger.pause_buying(by, why, said_at)
+    if ledger.buying_paused():
+        notify(standing.words)
+        ledger.outbox.put(_message(f"paused:{standing.at.isoformat()}", "Buying is paused", standing.notice))
     said = 0.0
-    while (left := leaving(ledger, settings)).to_come:
+    while (left := leaving(ledger, settings)).to_come and ledger.buying_paused():
         if time.monotonic() - said > SAY_EVERY_S:
             said = time.monotonic()
             notify(f"{left.words}; waiting for that")
         time.sleep(POLL_EVERY_S)
-    return Paused(pause=standing, left=left)
+    return Paused(pause=standing, left=left, resumed=ledger.buying_paused() is None)
 
 
 def left_by(ledger: Ledger, pause: Pause) -> dict[str, int]:
@@ -114,9 +134,9 @@ def left_by(ledger: Ledger, pause: Pause) -> dict[str, int]:
     )
 
 
-def resume(ledger: Ledger, *, by: str) -> tuple[Pause | None, dict[str, int]]:
+def resume(ledger: Ledger, *, by: str, said_at: datetime | None = None) -> tuple[Pause | None, dict[str, int]]:
     """Allow buying again; the pause that has ended, and what it has left (see `left_by`). Raises `LedgerUnusable`."""
-    ended = ledger.resume_buying(by)
+    ended = ledger.resume_buying(by, said_at)
     left = left_by(ledger, ended) if ended else {}
     if ended:
         words = f"{left_words(ended, {}, ())}. {_left(left)}. {GO_ON}" if left else left_words(ended, {}, ())

@@ -42,6 +42,13 @@ def begun_at(now: datetime) -> datetime:
     return min((run.start_time if run else None) or now, now)
 
 
+async def said_at(now: datetime) -> datetime:
+    """When a person had this run started, or planned it for; not when a process took it up, maybe after others."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    return min(await retried_at() or (run.expected_start_time if run else None) or now, now)
+
+
 def this_run() -> str:
     """The id of this flow run; empty outside one."""
     context = FlowRunContext.get()

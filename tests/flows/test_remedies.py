@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from typer.core import TyperGroup
@@ -17,13 +19,14 @@ from domain.effects import Resolution, ResolutionKind
 from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import BadInput
-from flows import carts
+from flows import carts, remedies
 from flows.after_sale import confirm_receipt, message_seller, request_refund, return_parcel, withdraw_refund
 from flows.batch.request_batches import RequestBatch
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.artifacts import DryRunRow, remedy_summary
 from flows.prefect_ui.remedy_parameters import Answer, resolution_of
 from flows.remedies import resolve_order
+from tasks.engine.resources import utc_now
 
 ORDER = "say which order: fill in its reference, as it stands in the request file. Nothing was sent"
 ORDERS = "say which orders: add their references, as they stand in the request file. Nothing was sent"
@@ -157,3 +160,20 @@ def test_form_and_command_say_the_same_of_a_field() -> None:
     options = group.commands["refund"].params[:-1]
     assert [vars(one)["help"] for one in options] == [field["description"] for field in fields][:-1]
     assert vars(options[-1])["help"].startswith("Up to 5 links, or on 1688 JPG files below 1 MB")
+
+
+async def test_a_resume_that_was_pressed_before_the_pause_says_that_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both presses wait for a worker, and it starts them side by side."""
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    pressed = utc_now()
+    for seconds, press in ((2, remedies.pause_buying.fn(said_by="Mei")), (0, remedies.resume_buying.fn())):
+        at = AsyncMock(return_value=pressed + timedelta(seconds=seconds))
+        monkeypatch.setattr(remedies, "said_at", at)
+        said = await press
+    assert said.startswith("buying is paused since ")
+    assert said.endswith(" by Mei, which was said after this: to resume it, say so again")
+    monkeypatch.setattr(remedies, "said_at", AsyncMock(return_value=pressed + timedelta(seconds=9)))
+    monkeypatch.setattr(remedies, "begin_paused_follow_ups", AsyncMock(return_value=[]))
+    assert (await remedies.resume_buying.fn()).startswith("Buying is allowed again")

@@ -93,6 +93,35 @@ def test_the_first_who_pauses_is_named(ledger: Ledger, other: Ledger, clock: Mov
     assert ledger.buying_paused() is None
 
 
+@pytest.mark.parametrize("is_paused_before", [False, True])
+def test_a_resume_does_not_end_a_pause_that_was_said_after_it(
+    ledger: Ledger, other: Ledger, clock: MovableClock, *, is_paused_before: bool
+) -> None:
+    """Whichever of the two is carried out first: their processes start side by side, or one is taken up a day later."""
+    if is_paused_before:
+        ledger.pause_buying("li")
+    resumed, paused, again = (clock() + timedelta(seconds=seconds) for seconds in (10, 12, 60))
+    clock.advance(90)
+    standing = ledger.pause_buying("mei", said_at=paused)
+    assert other.resume_buying("mei", resumed) is None
+    assert other.buying_paused() is not None
+    assert other.resume_buying("mei", again) in (standing, Pause(by="mei", at=paused))
+    assert other.buying_paused() is None
+
+
+def test_a_pause_of_long_before_a_resume_stops_nothing(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
+    """As of a run that was lost, and is taken up when the machine is on again. Clocks may be a little apart."""
+    yesterday = clock()
+    clock.advance(86_400)
+    ledger.pause_buying("mei")
+    clock.advance(60)
+    other.resume_buying("mei")
+    ledger.pause_buying("mei", said_at=yesterday)
+    assert other.buying_paused() is None
+    ledger.pause_buying("mei", said_at=clock() - timedelta(seconds=5))
+    assert other.buying_paused() is not None
+
+
 def test_a_pause_without_a_reason_takes_the_first_one_that_is_given(ledger: Ledger, clock: MovableClock) -> None:
     """The button first, its reason later; when it began stays."""
     began = ledger.pause_buying("").at

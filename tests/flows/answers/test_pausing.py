@@ -96,6 +96,20 @@ def test_pause_waits_for_the_last_outcome_and_both_turns_are_told_once(
     assert sorted(message.subject for message in waiting) == ["Buying is allowed again, says li", "Buying is paused"]
 
 
+def test_who_pauses_hears_that_buying_was_resumed_meanwhile(resources: Resources) -> None:
+    """Instead of that nothing can leave any more."""
+    ledger, said = resources.ledger, list[str]()
+    claimed(resources, "A-1")
+
+    def hear(line: str) -> None:
+        said.append(line)
+        ledger.resume_buying("li")
+
+    paused = pause(ledger, resources.settings, by="mei", why="", notify=hear)
+    assert (paused.words, paused.to_json()["paused"]) == ("buying was resumed meanwhile, and is not paused", None)
+    assert paused.lines == ["buying was resumed meanwhile, and is not paused; to pause it, say so again"]
+
+
 def test_resume_names_what_the_pause_has_left(resources: Resources, clock: MovableClock) -> None:
     """Approved orders that were last written of since it began: an old plan that somebody forgot is none of them."""
     ledger = resources.ledger
