@@ -15,6 +15,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed
 
+from connectors.book_file import of_a_night
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.process_locks import deployed_run
@@ -126,6 +127,7 @@ def _line(
 
 HELD = "Held"
 STOPPED = "the run was stopped; what is not bought stays as it is, and a run of the same batch goes on with it"
+OF_A_NIGHT = "; the next night begins with it. To give it up, take its file out of the inbox's folder `working`"
 last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
 """Reports for a caller that needs them even when Prefect can't record the end of the run."""
 
@@ -208,7 +210,7 @@ def so_far(ledger: Ledger, batch_id: str) -> BatchReport:
         bought_this_run=len(bought),
         snapshot_id=None,
         snapshot_root="",
-        broken_off=STOPPED,
+        broken_off=STOPPED if of_a_night.get(None) is None else STOPPED + OF_A_NIGHT,
     )
 
 

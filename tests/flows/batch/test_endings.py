@@ -15,6 +15,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 
 import flows.batch.reporting
+from connectors.book_file import of_a_night
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.store import Ledger
@@ -69,6 +70,10 @@ def test_what_a_stopped_run_bought_is_read_from_the_ledger(ledger: Ledger) -> No
     assert (report.counts, report.spent_fen, report.snapshot_id) == ({"paid": 1, "planned": 1}, 1200, None)
     assert report.broken_off.startswith("the run was stopped; what is not bought stays as it is")
     assert so_far(ledger, "nothing").orders == []
+    token = of_a_night.set({})
+    given_up = "the next night begins with it. To give it up, take its file out of the inbox's folder `working`"
+    assert so_far(ledger, "b").broken_off == f"{report.broken_off}; {given_up}"
+    of_a_night.reset(token)
 
 
 @pytest.mark.parametrize(("deployed", "buys", "shows"), [(True, True, ["b"]), (True, False, []), (False, True, [])])
