@@ -15,7 +15,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import pluralize, shorten
 from flows.after_sale_reporting import AfterSaleReport, Trouble, after_sale_report, dry_run_report, remedy_report
 from flows.batch.chunks import chunks_with_progress
-from flows.batch.opening import opened
+from flows.batch.opening import opened, planned_at
 from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import DryRunRow, reasons_shown
 from flows.prefect_ui.board import progress_shown
@@ -85,7 +85,7 @@ async def request_refund(
         if only_show:
             refunds = await foresee_refund(resources, order, wish)
             return await dry_run_report(resources, [_would(order, "; ".join(map(_dry_run, refunds)))])
-        keys = await run_task(ask_refund, resources, order, wish)
+        keys = await run_task(ask_refund, resources, order, wish, planned_at(resources.clock()))
         return await remedy_report(resources, [order_ref], keys=keys)
 
 

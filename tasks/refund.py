@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from prefect import task
@@ -64,8 +65,12 @@ class RefundWish:
 
 @task(task_run_name="refund {order.order_ref}", **RETRYING)
 @behind_breaker
-async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[str]:
+async def ask_refund(
+    resources: Resources, order: OrderRecord, wish: RefundWish, said_at: datetime | None = None
+) -> list[str]:
     """Ask for the refunds of a wish; answers their keys. A further try leaves out what this run has asked for.
+
+    So does a run that is taken up or repeated: a sum that was asked for since it was said is not asked for again.
 
     Where the seller refused an earlier refund of the same part, that one is modified. Raises `RefundFault` before
     anything is sent; where all is wanted back, the order's approval is withdrawn even so. So it is where the sum leaves
@@ -75,7 +80,7 @@ async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish)
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await settle_open(resources, [order.order_ref])
     earlier = resources.ledger.refunds.of_orders([order.order_ref])
-    asked = _asked_before(resources, earlier) if this_try().this > 1 else []
+    asked = _asked_before(resources, earlier, wish, said_at)
     prepared = await _prepare(resources, order, wish, earlier, [refund.part for refund in asked])
     for refund, _ in prepared:
         if refund.state is RefundState.ASKING:
@@ -88,14 +93,25 @@ async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish)
     return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]
 
 
-def _asked_before(resources: Resources, refunds: Sequence[Refund]) -> list[Refund]:
-    """The refunds that an earlier try has asked for, or modified."""
-    effects = resources.ledger.effects_of({refund.order_ref for refund in refunds})
-    ours = {e.part for e in effects if e.status is EffectStatus.DONE and e.owner == resources.ledger.owner}
+def _asked_before(
+    resources: Resources, refunds: Sequence[Refund], wish: RefundWish, said_at: datetime | None
+) -> list[Refund]:
+    """The refunds that an earlier try of this run has asked for, or modified; a later process knows its sum by then."""
+    effects, owner = resources.ledger.effects_of({one.order_ref for one in refunds}), resources.ledger.owner
+    ours = {
+        one.part
+        for one in effects
+        if one.status is EffectStatus.DONE
+        and (
+            (this_try().this > 1 and one.owner == owner)
+            or (said_at is not None and one.intent_at >= said_at and one.amount == wish.amount)
+        )
+    }
     return [
         refund
         for refund in refunds
-        if any(part == refund.effect_part or part.startswith(f"{refund.effect_part}{MODIFY}") for part in ours)
+        if (not wish.lines or {*refund.lines} <= {*wish.lines})
+        and any(part == refund.effect_part or part.startswith(f"{refund.effect_part}{MODIFY}") for part in ours)
     ]
 
 

@@ -43,10 +43,15 @@ def begun_at(now: datetime) -> datetime:
 
 
 async def said_at(now: datetime) -> datetime:
-    """When a person had this run started, or planned it for; not when a process took it up, maybe after others."""
+    """When a person had this run started, or started again; not when a process took it up, maybe after others."""
+    return min(await retried_at() or planned_at(now), now)
+
+
+def planned_at(now: datetime) -> datetime:
+    """When this run was to begin first, as a person pressed or planned it."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
-    return min(await retried_at() or (run.expected_start_time if run else None) or now, now)
+    return min((run.expected_start_time if run else None) or now, now)
 
 
 def this_run() -> str:
