@@ -16,7 +16,7 @@ FASTEST = "fastest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreightService:
-    """One way to ship an order abroad; days are from the warehouse to the door."""
+    """One way to ship an order abroad; days are from the warehouse to the door, 0 where they are not told."""
 
     service_id: str
     company: str
@@ -24,6 +24,10 @@ class FreightService:
     price: Money
     min_days: int
     max_days: int
+
+    @property
+    def days(self) -> str:
+        return f"{self.min_days}–{self.max_days}" if self.max_days else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +54,19 @@ class ChosenFreight:
 def choose_freight(services: Sequence[FreightService], wish: str, currency: str | None = None) -> FreightService | None:
     """The service that the merchant wants, or None when it is not on offer.
 
-    `wish` is `cheapest` (then the faster), `fastest` (then the cheaper) or a service id. Prices are compared within
-    `currency`, where it is offered; without that none of several currencies is the cheaper one.
+    `wish` is `cheapest` (then the faster), `fastest` (then the cheaper; of those that tell their days) or a service
+    id. Prices are compared within `currency`, where it is offered; without that none of several is the cheaper one.
     """
     if wish not in (CHEAPEST, FASTEST):
         return next((service for service in services if service.service_id == wish), None)
     if wish == FASTEST:
+        services = [s for s in services if s.max_days]
         days = min(((s.max_days, s.min_days) for s in services), default=None)
         services = [s for s in services if (s.max_days, s.min_days) == days]
     services = [s for s in services if s.price.currency == currency] or services
     if len({s.price.currency for s in services}) > 1:
         return None
-    return min(services, key=lambda s: (s.price.minor, s.max_days, s.service_id), default=None)
+    return min(services, key=lambda s: (s.price.minor, not s.max_days, s.max_days, s.service_id), default=None)
 
 
 NOTHING = Money(0)

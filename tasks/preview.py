@@ -245,7 +245,10 @@ def _no_freight(request: OrderRequest, freight: FreightQuote) -> Verdict:
 
 
 def offered(freight: FreightQuote) -> list[str]:
-    return [f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in freight.services]
+    return [
+        f"{s.service_id} ({s.company} {s.category}, {s.price}, {s.days or 'no'} days{'' if s.days else ' told'})"
+        for s in freight.services
+    ]
 
 
 async def judge_units(resources: Resources, plan: PlannedOrder) -> Verdict:

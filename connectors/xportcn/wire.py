@@ -85,7 +85,7 @@ def _whole(value: object) -> int:
     return int(number)
 
 
-def _pieces(value: object) -> int:
+def _counted(value: object) -> int:
     try:
         number = _whole(value)
     except ValueError:
@@ -292,10 +292,10 @@ Word = Annotated[str, BeforeValidator(_word)]
 """The service's word for a state: any word stays readable, and is no longer than an id. Empty for none."""
 
 Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
-"""Pieces, pages, days."""
+"""Counted, pages, days."""
 
-Pieces = Annotated[Count, BeforeValidator(_pieces)]
-"""The pieces of a row, of anybody's order: 0 where they are not counted in whole ones, as metres and kilograms."""
+Counted = Annotated[Count, BeforeValidator(_counted)]
+"""What may be told otherwise than in whole numbers, 0 then: pieces by the metre, days as `5-7`."""
 
 Code = Annotated[int, Field(ge=-MOST_COUNT, le=MOST_COUNT)]
 """A status or a kind by its number."""

@@ -125,7 +125,7 @@ def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
         "stock": f"{plan.stock:,}" if is_new and plan.stock is not None else "",
         "freight": str(service.price) if service else "",
         "service": f"{service.company} {service.category}" if service else "",
-        "days": f"{service.min_days}–{service.max_days}" if service else "",
+        "days": service.days if service else "",
         "marketplace": str(plan.request.marketplace),
         "seller": plan.seller,
         "to": plan.request.receiver.country,

@@ -61,6 +61,15 @@ def test_full_ties_fall_to_the_lower_service_id_in_any_order() -> None:
         assert choose_freight((two, one), wish) == choose_freight((one, two), wish) == one
 
 
+def test_a_service_that_tells_no_days_is_not_the_fastest() -> None:
+    """By sea, say; where none tells them, a person chooses one. Of two equally cheap it goes after the other."""
+    by_sea = service("1", 5000, 0, 0)
+    assert choose_freight((by_sea, *ON_OFFER), "fastest") == FAST_AND_DEAR
+    assert choose_freight((by_sea,), "fastest") is None
+    assert choose_freight((by_sea, SLOW_AND_CHEAP), "cheapest") == SLOW_AND_CHEAP
+    assert choose_freight((by_sea,), "cheapest") == by_sea
+
+
 YEN = replace(service("3", 4000, 3, 5), price=Money(4000, "JPY"))
 
 

@@ -9,13 +9,13 @@ from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import (
     ChinaTime,
+    Counted,
     Fen,
     GivenId,
     Id,
     IdNumber,
     MaybeChinaTime,
     ParcelNumber,
-    Pieces,
     Reference,
     Word,
     Yuan,
@@ -204,7 +204,7 @@ class ProductItem(Response):
     sku_id: Id = Field("", validation_alias=alias("skuID", "skuId"))
     spec_id: str = ""
     name: str = ""
-    quantity: Pieces = 0
+    quantity: Counted = 0
     item_amount: Yuan | None = None
     entry_id: Id = Field("", validation_alias=alias("subItemIDString", "subItemIdString", "subItemID"))
     status: str = ""

@@ -11,7 +11,7 @@ from connectors.xportcn.models import EffectAnswer, FittingRows, Page, PagedRequ
 from connectors.xportcn.operations import alibaba_order, alibaba_product
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
-from connectors.xportcn.wire import Code, Fen, GivenId, Id, MaybeChinaTime, Pieces, Reference, Word
+from connectors.xportcn.wire import Code, Counted, Fen, GivenId, Id, MaybeChinaTime, Reference, Word
 from domain.effects import Action
 
 FLOW = "fenxiaonew"
@@ -83,7 +83,7 @@ class OrderPageRequest(PagedRequest):
 class OrderItem(Response):
     offer_id: Id = ""
     sku_id: Id = ""
-    quantity: Pieces = 0
+    quantity: Counted = 0
     unit_price: Fen | None = None
     amount: Fen | None = None
 

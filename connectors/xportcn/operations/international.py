@@ -14,12 +14,12 @@ from connectors.xportcn.wire import (
     Amount,
     ChinaTime,
     Count,
+    Counted,
     Currency,
     GivenId,
     Id,
     MaybeChinaTime,
     ParcelNumber,
-    Pieces,
     Reference,
     Word,
 )
@@ -219,7 +219,7 @@ class ParcelAbroad(BookedParcel):
 class OrderItem(Response):
     product_id: Id = ""
     sku_id: Id = ""
-    quantity: Pieces = 0
+    quantity: Counted = 0
 
 
 class Order(Priced):

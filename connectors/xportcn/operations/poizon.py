@@ -12,12 +12,12 @@ from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import (
     Count,
+    Counted,
     Fen,
     GivenId,
     Id,
     MaybeUnixMs,
     ParcelNumber,
-    Pieces,
     Reference,
     UnixMs,
     Word,
@@ -154,7 +154,7 @@ class CreateRequest(Request):
 class OrderItem(Response):
     dw_spu_id: Id = ""
     dw_sku_id: Id = ""
-    quantity: Pieces = 0
+    quantity: Counted = 0
     price: Yuan | None = None
     real_pay_amount: Yuan | None = None
     currency: OnlyCny = "CNY"

@@ -28,13 +28,13 @@ from connectors.xportcn.wire import (
     ChinaTime,
     Code,
     Count,
+    Counted,
     Fen,
     GivenId,
     Id,
     MaybeChinaTime,
     MaybeUnixTime,
     ParcelNumber,
-    Pieces,
     Reference,
     Word,
 )
@@ -211,7 +211,7 @@ class SubPurchaseOrder(Response):
     item_id: Id = ""
     sku_id: Id = ""
     title: str = ""
-    quantity: Pieces = 0
+    quantity: Counted = 0
     status: Code | None = None
     refund_id: Id = ""
     refund_status: Code = 0

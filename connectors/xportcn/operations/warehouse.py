@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from connectors.xportcn.models import FittingRows, Nothing, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Envelope, Group
-from connectors.xportcn.wire import Amount, Count, Currency, Fen, GivenId, Id, IdNumber, ParcelNumber
+from connectors.xportcn.wire import Amount, Counted, Currency, Fen, GivenId, Id, IdNumber, ParcelNumber
 from domain.effects import Action
 
 
@@ -63,8 +63,8 @@ class Service(Priced):
     service_id: GivenId
     company_name: str = ""
     service_category: str = ""
-    min_days: Count = 0
-    max_days: Count = 0
+    min_days: Counted = 0
+    max_days: Counted = 0
 
     @model_validator(mode="after")
     def _is_not_free(self) -> Self:
@@ -152,7 +152,7 @@ class BookingRequest(Request):
 class ItemInfo(Response):
     item_id: GivenId
     sku_id: GivenId
-    quantity: Count = 0
+    quantity: Counted = 0
     title: str = ""
 
 

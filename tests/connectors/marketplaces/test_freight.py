@@ -148,6 +148,14 @@ async def test_a_render_quotes_the_services(client: XportcnClient, service: Fake
     """The request names receiver and goods, the answer render id and services with exact prices."""
     service.answers(RENDER, lambda: b({"renderId": "FF1", "expireTime": "2026-01-02 00:00:00", "services": [SERVICE]}))
     assert await freight.render(client, order()) == FreightQuote(render_id="FF1", services=(STANDARD,))
+
+
+async def test_days_in_another_form_are_days_that_are_not_told(client: XportcnClient, service: FakeService) -> None:
+    """The service stays on offer, for its price."""
+    odd = SERVICE | {"minDays": "5-7", "maxDays": None}
+    service.answers(RENDER, lambda: b({"renderId": "FF1", "expireTime": "2026-01-02 00:00:00", "services": [odd]}))
+    (only,) = (await freight.render(client, order())).services
+    assert only == replace(STANDARD, min_days=0, max_days=0)
     sent = service.asked[0].body
     assert list(sent["receiverAddress"]) == [
         "name", "email", "phone", "mobilePhone", "address", "taxId", "country", "state", "city", "zip"
