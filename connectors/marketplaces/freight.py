@@ -178,7 +178,7 @@ def shipment(
                 quantity=item.quantity,
                 title=item.title,
             )
-            for sub_order in booking.sub_orders
+            for sub_order in (() if any(not one.item_infos for one in booking.sub_orders) else booking.sub_orders)
             for item in sub_order.item_infos
             for item_id, sku_id in [shop_ids.get((item.item_id, item.sku_id), (item.item_id, item.sku_id))]
         ),

@@ -23,6 +23,7 @@ from pydantic import (
     PrivateAttr,
     SerializationInfo,
     ValidationError,
+    WrapValidator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -55,28 +56,31 @@ class Response(BaseModel):
     )
 
     _lists: ClassVar[frozenset[str]] = frozenset()
+    _objects: ClassVar[frozenset[str]] = frozenset()
     _needed: ClassVar[frozenset[str]] = frozenset()
     _never_minus: ClassVar[frozenset[str]] = frozenset()
-    """The contract's names of lists, of required fields, and of amounts, counts and times that may be absent."""
+    """The contract's names of lists, objects and required fields; of amounts, counts and times that may be absent."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         super().__pydantic_init_subclass__(**options)
         named = [(word, field) for name, field in cls.model_fields.items() for word in _names_of(name, field)]
         cls._lists = frozenset(word for word, field in named if is_list(field.annotation))
+        cls._objects = frozenset(word for word, field in named if _is_object(field.annotation))
         cls._needed = frozenset(word for word, field in named if field.is_required())
         cls._never_minus = frozenset(word for word, field in named if not field.is_required() and _has_no_minus(field))
 
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_absent(cls, raw: Any) -> Any:
-        """Empty values are left out of optional fields, and a list of one row may come as the bare row.
+        """Empty values are left out of optional fields; a list of one row may come as the bare row, an object as such.
 
         So is -1 for an amount, a count or a time: some serializers write it for null (upstream).
         """
         if not isinstance(raw, dict):
             return raw
         alone = {name: [raw[name]] for name in cls._lists if isinstance(raw.get(name), dict) and raw[name]}
+        alone |= {name: raw[name][0] for name in cls._objects if _is_one_row(raw.get(name))}
         filled = raw | alone if alone else raw
         return {
             name: value
@@ -97,6 +101,15 @@ def is_list(kind: Any) -> bool:
     """Whether an answer of this type is a list."""
     made_of = get_origin(kind)
     return isinstance(made_of, type) and issubclass(made_of, tuple)
+
+
+def _is_object(kind: Any) -> bool:
+    kinds = () if is_list(kind) else (kind, *get_args(kind))
+    return any(isinstance(one, type) and issubclass(one, BaseModel) for one in kinds)
+
+
+def _is_one_row(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict)
 
 
 def _names_of(name: str, field: FieldInfo) -> Sequence[str]:
@@ -226,6 +239,18 @@ def _head_of(entry: Any) -> Head | None:
         return Head.model_validate(entry | base if isinstance(base, dict) else entry)
     except ValidationError:
         return None
+
+
+def if_it_fits(otherwise: Any) -> WrapValidator:
+    """For a field that is `otherwise` where its value does not fit."""
+
+    def read(value: Any, fits: Callable[[Any], Any]) -> Any:
+        try:
+            return fits(value)
+        except ValidationError:
+            return otherwise
+
+    return WrapValidator(read)
 
 
 @dataclass(frozen=True, slots=True)

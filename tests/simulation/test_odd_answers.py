@@ -13,11 +13,11 @@ from flows.batch.plan_sources import FromRequests
 from sandbox.control import books
 from tests.simulation.deviations.wire import Role
 from tests.simulation.episode import NO_QUERY
-from tests.simulation.scene import DAY_S, Odd, Scene, refuses
+from tests.simulation.scene import DAY_S, Odd, Scene, refuses, tells
 from tests.simulation.scripts import buy, steps, telling
 from tests.simulation.stage import Stage, stage
 
-ESTIMATE = "/open/pp/logistics/orderEstimateFreight"
+ESTIMATE, BOOK = "/open/pp/logistics/orderEstimateFreight", "/open/pp/logistics/orderBookingFreight"
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +95,14 @@ def test_an_order_of_a_colleague_that_does_not_fit_stops_no_buying(
     scene.run(script())
     assert scene.found == []
     assert [str(scene.database.orders()[one.order_ref].state) for one in scene.scenario.requests] == ["booked"] * 2
+
+
+@pytest.mark.parametrize(
+    "odd", [{"amount": "1,322.92"}, {"currency": "usd"}, {"orderFee": None}, {"subOrders": "none"}]
+)
+def test_a_booking_with_an_odd_fee_is_booked(made: Stage, odd: dict[str, Any]) -> None:
+    """Its id is enough: there is no question for each order of a night."""
+    scene = Scene(made, Marketplace.TAOBAO)
+    scene.run(steps(telling(tells(BOOK, **odd)), buy)(scene))  # type: ignore[arg-type]
+    assert scene.found == []
+    assert str(scene.database.orders()["R-1"].state) == "booked"

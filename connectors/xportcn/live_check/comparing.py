@@ -18,7 +18,7 @@ from connectors.units import Unit
 from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations.operation import Call
 from connectors.xportcn.operations.passed_over import passed_over
-from connectors.xportcn.wire import Amount, Bounds, ChinaTime, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
+from connectors.xportcn.wire import Amount, Bounds, ChinaTime, Counted, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
 
 ANYTHING: frozenset[str] = frozenset()
 NATURAL = {
@@ -33,7 +33,7 @@ NATURAL = {
 READ_BY_US = {
     **dict.fromkeys((get_args(kind)[1] for kind in (Id, ParcelNumber, Reference)), frozenset({"string", "number"})),
     get_args(Yuan)[1]: frozenset({"yuan"}),
-    get_args(Fen)[1]: frozenset({"number"}),
+    **dict.fromkeys((get_args(Fen)[1], get_args(Counted)[-1]), frozenset({"number"})),
     get_args(Amount)[1]: frozenset({"string"}),
     get_args(ChinaTime)[1]: frozenset({"string"}),
     get_args(UnixMs)[1]: frozenset({"number"}),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from connectors.xportcn.models import FittingRows, Nothing, Request, Response, alias
+from connectors.xportcn.models import FittingRows, Nothing, Request, Response, alias, if_it_fits
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Envelope, Group
 from connectors.xportcn.wire import Amount, Counted, Currency, Fen, GivenId, Id, IdNumber, ParcelNumber
 from domain.effects import Action
@@ -165,16 +165,18 @@ class InternationalLogisticInfo(Response):
 class SubOrder(Response):
     """`parcel` is one object, despite the plural of its name on the wire."""
 
-    item_infos: tuple[ItemInfo, ...] = ()
-    parcel: InternationalLogisticInfo = Field(
+    item_infos: Annotated[tuple[ItemInfo, ...], if_it_fits(())] = ()
+    parcel: Annotated[InternationalLogisticInfo, if_it_fits(InternationalLogisticInfo())] = Field(
         InternationalLogisticInfo(), validation_alias=alias("internationalLogisticInfos", "internationalLogisticInfo")
     )
 
 
 class Booking(Response):
+    """A booking can't be looked up: its id is enough, and what does not fit beside it is left out."""
+
     order_id: GivenId
-    order_fee: Priced | None = None
-    sub_orders: tuple[SubOrder, ...] = ()
+    order_fee: Annotated[Priced | None, if_it_fits(None)] = None
+    sub_orders: Annotated[tuple[SubOrder, ...], if_it_fits(())] = ()
 
 
 class BookedParcel(InternationalLogisticInfo):

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from pydantic import AliasChoices, BaseModel, SecretStr
+from pydantic import AliasChoices, BaseModel, SecretStr, WrapValidator
 from pydantic.alias_generators import to_camel
 
 from connectors.xportcn import operations
@@ -89,7 +89,10 @@ def required_paths(annotation: Any) -> Iterator[tuple[str | int, ...]]:
         for field in fields_of(kind):
             if field.required:
                 yield (field.names[0],)
-            yield from ((field.names[0], *path) for path in required_paths(field.annotation))
+            if not any(
+                isinstance(how, WrapValidator) for how in metadata(field.annotation)
+            ):  # left out if it does not fit
+                yield from ((field.names[0], *path) for path in required_paths(field.annotation))
 
 
 def metadata(annotation: Any) -> list[Any]:
