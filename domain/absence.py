@@ -371,7 +371,7 @@ def could_be_ours(listed: Iterable[ServiceOrder], account: Account) -> Sequence[
 def is_as_created(shown: ServiceOrder, lines: Sequence[OrderLine], total: Money, at: datetime) -> bool:
     """Whether an order has exactly the goods and the total of our create, and its time. What is not shown differs."""
     is_then = shown.created_at is not None and abs(shown.created_at - at) <= CLOCKS_APART
-    return is_then and _pieces(shown.goods) == _pieces(lines) and shown.total == total
+    return is_then and pieces(shown.goods) == pieces(lines) and shown.total == total
 
 
 def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]:
@@ -382,18 +382,18 @@ def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]
     if not shown.goods or not all(one.item_id and one.sku_id and one.quantity for one in shown.goods):
         return []
     ours = {(line.distribution_item_id, line.distribution_sku_id): (line.item_id, line.sku_id) for line in lines}
-    asked, told = _pieces(lines), Counter[tuple[str, str]]()
-    for ids, pieces in _pieces(shown.goods).items():
-        told[ours.get(ids, ids)] += pieces
+    asked, told = pieces(lines), Counter[tuple[str, str]]()
+    for ids, count in pieces(shown.goods).items():
+        told[ours.get(ids, ids)] += count
     lacks = asked - told
     if not asked.keys() & told.keys() and told.total() >= asked.total():
         return []
     return [line for line in lines if (line.item_id, line.sku_id) in lacks]
 
 
-def _pieces(rows: Iterable[Goods | OrderLine]) -> Counter[tuple[str, str]]:
+def pieces(rows: Iterable[Goods | OrderLine]) -> Counter[tuple[str, str]]:
     """The pieces of each SKU."""
-    pieces = Counter[tuple[str, str]]()
+    counted = Counter[tuple[str, str]]()
     for row in rows:
-        pieces[row.item_id, row.sku_id] += row.quantity
-    return pieces
+        counted[row.item_id, row.sku_id] += row.quantity
+    return counted

@@ -21,6 +21,7 @@ from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import taobao_cart as api
 from connectors.xportcn.operations import taobao_order, taobao_product
 from connectors.xportcn.wire import unix_ms
+from domain.absence import pieces
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -169,8 +170,6 @@ def _create_line(line: OrderLine) -> taobao_order.CreateLine:
 PAGE_SIZE = 50
 MOST_PARTS = 2  # an order is split over two depots at most (assumed-all.md 1)
 
-Goods = Counter[tuple[str, str]]
-
 
 class TaobaoCart:
     """Implements `Cart` (see `marketplaces.protocol`)."""
@@ -225,38 +224,23 @@ class TaobaoCart:
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
         if any(row.row_id in row_ids for row in await self.rows()):
             return []
-        request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, create_time_start=unix_ms(since))
-        page = await self._client.read(taobao_order.ORDER_PAGE, request)
-        wanted = _goods_wanted(order.lines)
-        nameless = [one for one in page.data if not one.outer_purchase_id and _goods(one) <= wanted]
-        ours = [one for one in nameless if one.created_time and is_since(reading.service_order(one), since)]
+        page = await TaobaoChannel(self._client)._page(OrderQuery(page_no=1, size=PAGE_SIZE, since=since))
+        wanted = pieces(order.lines)
+        nameless = [one for one in page.rows if not one.reference and one.created_at and is_since(one, since)]
+        ours = [one for one in nameless if pieces(one.goods) <= wanted]
         for parts in range(1, MOST_PARTS + 1):
             if found := _adding_up(ours, wanted, parts):
-                return [reading.service_order(one) for one in found]
+                return found
         words = "the rows have left the cart, and no order of exactly their items shows in the order list"
         raise RowsAreGone(words, operation=taobao_order.ORDER_PAGE.name)
 
 
-def _adding_up(
-    orders: Sequence[taobao_order.PurchaseOrder], wanted: Goods, parts: int
-) -> list[taobao_order.PurchaseOrder]:
+def _adding_up(orders: Sequence[ServiceOrder], wanted: Counter[tuple[str, str]], parts: int) -> list[ServiceOrder]:
     """Every order that has these goods, with others so many; of two sets nothing tells which is ours."""
-    found = [some for some in combinations(orders, parts) if sum(map(_goods, some), Counter()) == wanted]
-    return list({one.purchase_id: one for some in found for one in some}.values())
-
-
-def _goods_wanted(lines: Sequence[OrderLine]) -> Goods:
-    wanted: Goods = Counter()
-    for line in lines:
-        wanted[line.item_id, line.sku_id] += line.quantity
-    return wanted
-
-
-def _goods(order: taobao_order.PurchaseOrder) -> Goods:
-    told: Goods = Counter()
-    for part in order.sub_purchase_orders:
-        told[part.item_id, part.sku_id] += part.quantity
-    return told
+    sets = [
+        some for some in combinations(orders, parts) if pieces(goods for one in some for goods in one.goods) == wanted
+    ]
+    return list({one.order_id: one for some in sets for one in some}.values())
 
 
 def _row(row: api.CartRow, shop: api.CartShop | None) -> CartRow:

@@ -211,16 +211,18 @@ def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:
         is_partly_sent=order.status in PARTLY_SENT or _lacks_parcels(order),
         goods=tuple(
             Goods(item_id=part.item_id, sku_id=part.sku_id, quantity=part.quantity)
-            for part in order.sub_purchase_orders
-            if str(part.status) not in CLOSED
+            for part in _open_parts(order) or order.sub_purchase_orders
         ),
     )
 
 
 def _lacks_parcels(order: taobao_order.PurchaseOrder) -> bool:
     """Whether some open parts have a parcel and others have none."""
-    sent = {bool(part.logistic_orders) for part in order.sub_purchase_orders if str(part.status) not in CLOSED}
-    return len(sent) > 1
+    return len({bool(part.logistic_orders) for part in _open_parts(order)}) > 1
+
+
+def _open_parts(order: taobao_order.PurchaseOrder) -> list[taobao_order.SubPurchaseOrder]:
+    return [part for part in order.sub_purchase_orders if str(part.status) not in CLOSED]
 
 
 def _parcels(order: taobao_order.PurchaseOrder) -> tuple[DomesticParcel, ...]:
