@@ -94,15 +94,7 @@ class TaobaoChannel(FilteredOrders, PaysMany):
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
     async def _page(self, asked: OrderQuery) -> OrderPage:
-        request = taobao_order.OrderPageRequest(
-            page_no=asked.page_no,
-            page_size=asked.size,
-            create_time_start=unix_ms(asked.since) if asked.since else None,
-            outer_purchase_id=asked.references[0] if asked.references else None,
-            purchase_ids=tuple(asked.order_ids) or None,
-        )
-        page = await self._client.read(taobao_order.ORDER_PAGE, request)
-        return order_page(page.data, page.total_records, reading.service_order)
+        return await _read_page(self._client, asked)
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         parts = await concurrently(order.parts, self._trace_part)
@@ -112,6 +104,18 @@ class TaobaoChannel(FilteredOrders, PaysMany):
         request = taobao_order.LogisticsRequest(sub_purchase_order_id=part)
         told = await unless_missing(self._client.read(taobao_order.LOGISTICS, request), ORDER_NOT_FOUND)
         return list(reading.events(told)) if told else []  # not shipped yet: the order itself was read a moment ago
+
+
+async def _read_page(client: XportcnClient, asked: OrderQuery) -> OrderPage:
+    request = taobao_order.OrderPageRequest(
+        page_no=asked.page_no,
+        page_size=asked.size,
+        create_time_start=unix_ms(asked.since) if asked.since else None,
+        outer_purchase_id=asked.references[0] if asked.references else None,
+        purchase_ids=tuple(asked.order_ids) or None,
+    )
+    page = await client.read(taobao_order.ORDER_PAGE, request)
+    return order_page(page.data, page.total_records, reading.service_order)
 
 
 def address_of(receiver: str, customer: Receiver, warehouse: Warehouse, form: type[Form]) -> Form:
@@ -224,7 +228,7 @@ class TaobaoCart:
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
         if any(row.row_id in row_ids for row in await self.rows()):
             return []
-        page = await TaobaoChannel(self._client)._page(OrderQuery(page_no=1, size=PAGE_SIZE, since=since))
+        page = await _read_page(self._client, OrderQuery(page_no=1, size=PAGE_SIZE, since=since))
         wanted = pieces(order.lines)
         nameless = [one for one in page.rows if not one.reference and one.created_at and is_since(one, since)]
         ours = [one for one in nameless if pieces(one.goods) <= wanted]
