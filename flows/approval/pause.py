@@ -128,11 +128,12 @@ async def _cancelled_below() -> None:
 
 
 async def is_cancelled(run_id: UUID) -> bool:
-    """Whether this run was cancelled, as far as the server can say."""
+    """Whether a person cancelled or paused this run on its page, as far as the server can say."""
     with suppress(*prefect_errors()):
         async with get_client() as client:
             state = (await client.read_flow_run(run_id)).state
-            return state is not None and (state.is_cancelling() or state.is_cancelled())
+            stopped = state and (state.is_cancelling() or state.is_cancelled() or state.name == "Suspended")
+            return bool(stopped)
     return False
 
 

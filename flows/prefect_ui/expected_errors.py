@@ -81,7 +81,7 @@ class _WithoutTracebacks(logging.Filter):
         return True
 
 
-PAUSE_POLL_S = 1.0
+PAUSE_POLL_S = 3.0
 WITHOUT_TRACEBACKS = _WithoutTracebacks()
 
 
