@@ -327,7 +327,7 @@ def _clock(url: str, date: str | None) -> CheckResult:
 def _account() -> CheckResult:
     from connectors.marketplaces.freight import warehouse_address
     from connectors.xportcn.client import XportcnClient
-    from connectors.xportcn.errors import XportcnError
+    from connectors.xportcn.errors import Misconfigured, XportcnError
 
     async def ask() -> str:
         async with XportcnClient(XportcnSettings()) as client:
@@ -336,5 +336,7 @@ def _account() -> CheckResult:
     try:
         warehouse = asyncio.run(ask())
     except (XportcnError, MissingSetting) as error:
-        return unwell("account", str(error), "the access key, secret and user id are in the developer console")
+        is_accepted = isinstance(error, Misconfigured) and error.operation and error.status is None
+        remedy = "" if is_accepted else "the access key, secret and user id are in the developer console"
+        return unwell("account", str(error), remedy)
     return well("account", f"signed call answered; warehouse {warehouse}")

@@ -109,6 +109,9 @@ class Sandbox:
     def _struck(self, request: web.BaseRequest, operation: Operation, call: Call, rule: Rule) -> web.Response:
         if rule.kind in WITHOUT_EFFECT:
             return WITHOUT_EFFECT[rule.kind](operation.envelope)
+        if rule.kind is Kind.NO_DEFAULT:
+            own = [address | {"isDefault": False} for address in self.world.addresses.every()]
+            return answers.success(operation.envelope, own)
         if rule.kind is Kind.DROP_BEFORE:
             return _cut(request)
         if rule.kind is Kind.LATE_EFFECT:

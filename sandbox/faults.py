@@ -25,6 +25,7 @@ class Kind(StrEnum):
     OUT_OF_STOCK = "out_of_stock"  # goods of the request are sold out from now on
     PART_FAILS = "part_fails"  # a create orders all lines but the last, which it names where it has a field (assumed)
     PART_UNSAID = "part_unsaid"  # a create orders all lines but the last, as if these were all (assumed)
+    NO_DEFAULT = "no_default"  # the account's addresses, none of them the default
     GARBAGE = "garbage"  # answers 200 with something else than JSON, no effect
     # kinds for messages; their path is callbacks/MARKETPLACE/NUMBER, such as callbacks/big_major/90
     CALLBACK_LOST = "callback_lost"  # it is never posted

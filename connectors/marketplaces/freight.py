@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
+from connectors.marketplaces.lines import distinct
 from connectors.marketplaces.protocol import Warehouse
 from connectors.xportcn.assumptions import DISTRIBUTION, SHOP, Assumption
 from connectors.xportcn.client import XportcnClient
@@ -24,14 +25,26 @@ Address = TypeVar("Address", warehouse.RenderAddress, warehouse.BookingAddress)
 
 
 async def warehouse_address(client: XportcnClient) -> Warehouse:
-    """The account's default address in China, or its first. Raises `Misconfigured` when it has none."""
+    """The account's only address in China, or its default. Raises `Misconfigured` where no one address is that."""
     addresses = await client.read(warehouse.ADDRESSES, Nothing())
-    if not addresses:
-        raise Misconfigured(
-            "the account has no warehouse address: add one in the service's console",
-            operation=warehouse.ADDRESSES.name,
-        )
-    address = next((address for address in addresses if address.is_default), addresses[0])
+    defaults = [address for address in addresses if address.is_default]
+    meant = distinct(map(_warehouse, defaults or addresses))
+    if len(meant) != 1:
+        raise Misconfigured(_unclear(meant), operation=warehouse.ADDRESSES.name)
+    return meant[0]
+
+
+def _unclear(meant: Sequence[Warehouse]) -> str:
+    if not meant:
+        return "the account has no warehouse address: add one in the service's console"
+    named = ", ".join(f"{one.name} ({one.province} {one.city})" for one in meant)
+    return (
+        f"the account has {len(meant)} addresses of which none alone is the default: {named}. Make one the default in "
+        "the service's console, or name the field that tells it in XPORTCN_OVERRIDES (nav 75, isDefault)"
+    )
+
+
+def _warehouse(address: warehouse.UserAddress) -> Warehouse:
     return Warehouse(
         name=address.name,
         phone=address.phone,

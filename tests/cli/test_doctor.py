@@ -12,6 +12,7 @@ from connectors.ledger.store import Ledger
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because
 from tests.cli.conftest import Sourcing
+from tests.running import RunningSandbox
 
 UNREACHED = {
     "service": "http://127.0.0.1:9 can't be reached: Connection refused",
@@ -50,6 +51,20 @@ def test_the_real_service_is_not_to_be_started(sourcing: Sourcing, monkeypatch: 
     found, remedies = told_of_service(sourcing)
     assert found["account"] == UNREACHED["account"]
     assert remedies == ["check the network and the address, or set XPORTCN_BASE_URL"]
+
+
+def test_several_addresses_without_a_default_are_told_before_the_run_that_is_refused(
+    sourcing: Sourcing, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XPORTCN_BASE_URL", sandbox.url)
+    sandbox.faults({"path": "/open/address/get", "kind": "no_default"})
+    found, remedies = told_of_service(sourcing)
+    sandbox.faults()
+    assert found["account"].startswith(
+        "Basics / Get user address information: the account has 2 addresses of which none"
+    )
+    assert "华南集运仓 (广东省 深圳市), 华东集运仓 (浙江省 金华市). Make one the default" in found["account"]
+    assert remedies == []
 
 
 def ledger_check(sourcing: Sourcing) -> tuple[bool, str]:

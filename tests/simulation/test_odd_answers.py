@@ -106,3 +106,24 @@ def test_a_booking_with_an_odd_fee_is_booked(made: Stage, odd: dict[str, Any]) -
     scene.run(steps(telling(tells(BOOK, **odd)), buy)(scene))  # type: ignore[arg-type]
     assert scene.found == []
     assert str(scene.database.orders()["R-1"].state) == "booked"
+
+
+def test_nothing_is_sent_while_no_address_is_the_default(made: Stage) -> None:
+    """Then, with one, all is bought."""
+    scene = Scene(made, Marketplace.ALIBABA_1688)
+    refused = Odd(at="/open/address/get", tells=lambda answer: {**answer, "data": without_default(answer["data"])})
+
+    async def script() -> None:
+        scene.hears(refused)
+        await buy(scene)
+        assert (list(scene.sent), books(scene.sandbox, NO_QUERY, b"")["orders"]) == ([], [])
+        scene.hears()
+        await buy(scene)
+
+    scene.run(script())
+    assert scene.found == []
+    assert str(scene.database.orders()["R-1"].state) == "booked"
+
+
+def without_default(addresses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [address | {"isDefault": False} for address in addresses]

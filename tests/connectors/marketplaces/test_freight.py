@@ -283,15 +283,27 @@ def address(name: str, **changes: Any) -> dict[str, Any]:
     ("addresses", "name"),
     [
         ([address("first"), address("default", isDefault=True)], "default"),
-        ([address("first"), address("second", isDefault=None)], "first"),
+        ([address("only", isDefault=None)], "only"),
+        ([address("twice", isDefault=True), address("twice", isDefault=True)], "twice"),
     ],
 )
 async def test_the_default_address_is_the_warehouse(
     client: XportcnClient, service: FakeService, addresses: list[dict[str, Any]], name: str
 ) -> None:
-    """The default one, or else the first."""
+    """The default one, or the only one."""
     service.answers("/open/address/get", lambda: ok(addresses))
     assert (await freight.warehouse_address(client)).name == name
+
+
+@pytest.mark.parametrize("default", [None, True])
+async def test_of_several_addresses_none_is_taken_for_the_warehouse(
+    client: XportcnClient, service: FakeService, *, default: bool | None
+) -> None:
+    """Their order may change with each edit: tonight's first would get the goods."""
+    both = [address("east", city="Yiwu", isDefault=default), address("south", isDefault=default)]
+    service.answers("/open/address/get", lambda: ok(both))
+    with pytest.raises(Misconfigured, match=r"2 addresses .*: east \(p Yiwu\), south \(p c\)\. Make one the default"):
+        await freight.warehouse_address(client)
 
 
 async def test_an_account_without_address_must_be_set_up(client: XportcnClient, service: FakeService) -> None:
