@@ -130,6 +130,9 @@ class GuardedRequest(ClientRequest):
 PACKINGS = ("gzip", "deflate")
 """The accepted encodings. One layer alone is unpacked: a packing within a packing multiplies beyond any bound."""
 
+CHARACTER_SETS = ("utf-8", "utf8", "gbk", "gb2312", "gb18030", "us-ascii", "iso-8859-1")
+"""Named as encodings by mistake: nothing is packed."""
+
 MEGABYTE, PART = 1 << 20, 1 << 14
 
 # Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
@@ -153,7 +156,7 @@ async def read_body(packed_as: str, unpacked: AsyncIterator[bytes], most_mb: int
     Parts are read as they come, 16 kB each, which unpack to 16 MB at most.
     """
     packings = [name.strip().lower() for name in packed_as.split(",")]
-    if len(packings) > 1 or packings[0] not in ("", "identity", *PACKINGS):
+    if len(packings) > 1 or packings[0] not in ("", "identity", *PACKINGS, *CHARACTER_SETS):
         raise Unreadable("the answer is packed in a way that was not asked for")
     parts: list[bytes] = []
     size = 0

@@ -6,11 +6,13 @@ So a message of unknown type, or unlike the contract, still counts as long as it
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -52,6 +54,7 @@ ORDER_NAMES = frozenset(
     ["orderId", "orderID", "order_id", "purchaseId", "purchase_id", "purchaseOrderId", "alibaba_order_id",
      "alibabaOrderId", "tradeId", "trade_id", "distOrderNo"]
 )  # fmt: skip
+FORM = re.compile(r"\w+=", re.ASCII)
 POIZON_ID = "distOrderNo"
 _SENT_AT: TypeAdapter[datetime | None] = TypeAdapter(MaybeUnixMs)
 
@@ -83,11 +86,21 @@ class CallbackMessage:
 
 def parse_callback(posted: bytes | str) -> CallbackMessage:
     """Read one posted message. Raises `UnreadableCallback`, and nothing else."""
-    message = _object(posted, "the message")
+    message = _object(_of_a_form(posted), "the message")
     if "messageType" in message or "messageBody" in message:
         return _enveloped(message)
     report = _built(message, message_type="", operation=callbacks.PACKAGE_INBOUND, marketplace=Marketplace.BIG_MAJOR)
     return report if isinstance(report.body, OrderBody) else replace(report, operation=None, marketplace=None)
+
+
+def _of_a_form(posted: bytes | str) -> bytes | str:
+    """The field `message` of a form, as upstream posts it; any other post as it is."""
+    text = posted.decode("utf-8", "replace") if isinstance(posted, bytes) else posted
+    try:
+        fields = dict(parse_qsl(text, max_num_fields=20)) if FORM.match(text) else {}
+    except ValueError:
+        fields = {}
+    return fields.get("message", posted)
 
 
 def _enveloped(message: Mapping[str, Any]) -> CallbackMessage:

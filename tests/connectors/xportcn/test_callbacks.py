@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,13 @@ def test_a_price_of_taobao() -> None:
     message = parse_callback(TP)
     assert facts(message) == (35, "taobao", "200012345678900001")
     assert message.sent_at == datetime(2026, 5, 20, 7, 47, 49, 913000, tzinfo=UTC)
+
+
+def test_a_message_may_come_as_the_field_of_a_form() -> None:
+    """As upstream posts them."""
+    form = f"message={quote(json.dumps({'type': 'X', 'data': {'orderId': 71}}))}&_aop_signature=AB"
+    assert parse_callback(form.encode()).order_ids == ("71",)
+    assert facts(parse_callback(f"_aop_signature=AB&message={quote(SENT)}")) == facts(parse_callback(SENT))
 
 
 @pytest.mark.parametrize("kind", ["BATCH_PAY", "LOGISTICS_BUYER_VIEW_TRACE", "LOGISTICS_MAIL_NO_CHANGE"])
@@ -178,6 +186,9 @@ GARBAGE = [
     "null",
     "{}",
     "<html>",
+    "message=",
+    "message=%7B&message=x",
+    "a=1&" * 100,
     "[" * 100_000,
     '{"messageType":"X"}',
     '{"messageType":"X","messageBody":"{"}',

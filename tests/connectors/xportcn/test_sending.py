@@ -240,6 +240,21 @@ async def test_a_broken_packing_is_unanswered() -> None:
     assert "(DecodingError)" in str(caught.value)
 
 
+@pytest.mark.parametrize("named", ["UTF-8", "utf8", "gbk"])
+async def test_a_character_set_is_no_packing(named: str) -> None:
+    """A slip of Java servers: an effect whose answer alone has it would be in doubt each time."""
+    told = raw_ok(PAID).replace(b"\r\n", f"\r\ncontent-encoding: {named}\r\n".encode(), 1)
+    async with raw_server(told) as server, client_of(server.url) as client:
+        await pay(client)
+
+
+async def test_a_packing_that_was_not_asked_for_is_unanswered() -> None:
+    told = raw_ok(PAID).replace(b"\r\n", b"\r\ncontent-encoding: br\r\n", 1)
+    async with raw_server(told) as server, client_of(server.url) as client:
+        with pytest.raises(Unanswered, match="not asked for"):
+            await pay(client)
+
+
 async def _settled() -> None:
     """Give bytes that should not have been written the time to arrive."""
     await asyncio.sleep(0.05)
