@@ -18,7 +18,7 @@ from flows.answers.pausing import left_words, pause, resume
 from flows.answers.questions import open_questions
 from flows.answers.resolve import checked_answer, order_of, resolve
 from flows.batch.follow_up import begin_paused_follow_ups
-from flows.batch.opening import opened, said_at
+from flows.batch.opening import opened, requested_at
 from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import SWITCH_OFF, show_table
 from flows.prefect_ui.events import EventFeed
@@ -38,8 +38,8 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
     """
     settings, log = SourcingSettings(), run_logger()
     with Ledger(settings.ledger_url, clock=utc_now, owner="pause-buying") as ledger:
-        at = await said_at(utc_now())
-        paused = await asyncio.to_thread(pause, ledger, settings, by=said_by, why=why, notify=log.info, said_at=at)
+        at = await requested_at(utc_now())
+        paused = await asyncio.to_thread(pause, ledger, settings, by=said_by, why=why, notify=log.info, requested_at=at)
     for line in paused.lines:
         log.info("%s", line)
     await best_effort("the run's name", rename_run(paused.words))
@@ -51,7 +51,7 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
 async def resume_buying(said_by: form.AnsweredBy = "") -> str:
     """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying") as ledger:
-        ended, left = resume(ledger, by=said_by, said_at=await said_at(utc_now()))
+        ended, left = resume(ledger, by=said_by, requested_at=await requested_at(utc_now()))
         later = ledger.buying_paused()
     if later is not None:
         words = name = f"{later.words}, which was said after this: to resume it, say so again"

@@ -66,7 +66,7 @@ class RefundWish:
 @task(task_run_name="refund {order.order_ref}", **RETRYING)
 @behind_breaker
 async def ask_refund(
-    resources: Resources, order: OrderRecord, wish: RefundWish, said_at: datetime | None = None
+    resources: Resources, order: OrderRecord, wish: RefundWish, requested_at: datetime | None = None
 ) -> list[str]:
     """Ask for the refunds of a wish; answers their keys. A further try leaves out what this run has asked for.
 
@@ -80,7 +80,7 @@ async def ask_refund(
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await settle_open(resources, [order.order_ref])
     earlier = resources.ledger.refunds.of_orders([order.order_ref])
-    asked = _asked_before(resources, earlier, wish, said_at)
+    asked = _asked_before(resources, earlier, wish, requested_at)
     prepared = await _prepare(resources, order, wish, earlier, [refund.part for refund in asked])
     for refund, _ in prepared:
         if refund.state is RefundState.ASKING:
@@ -94,7 +94,7 @@ async def ask_refund(
 
 
 def _asked_before(
-    resources: Resources, refunds: Sequence[Refund], wish: RefundWish, said_at: datetime | None
+    resources: Resources, refunds: Sequence[Refund], wish: RefundWish, requested_at: datetime | None
 ) -> list[Refund]:
     """The refunds that an earlier try of this run has asked for, or modified; a later process knows its sum by then."""
     effects, owner = resources.ledger.effects_of({one.order_ref for one in refunds}), resources.ledger.owner
@@ -104,7 +104,7 @@ def _asked_before(
         if one.status is EffectStatus.DONE
         and (
             (this_try().this > 1 and one.owner == owner)
-            or (said_at is not None and one.intent_at >= said_at and one.amount == wish.amount)
+            or (requested_at is not None and one.intent_at >= requested_at and one.amount == wish.amount)
         )
     }
     return [

@@ -41,13 +41,13 @@ class Switches(Transactions):
         return _pause(rows[0]) if rows else None
 
     @repeating
-    def pause_buying(self, by: str, why: str = "", said_at: datetime | None = None) -> Pause:
+    def pause_buying(self, by: str, why: str = "", requested_at: datetime | None = None) -> Pause:
         """Stop all buying. Once this returns, every earlier claim is in the ledger, and none follows.
 
-        An earlier pause stays, and is returned; one without a reason gets this one. One that was `said_at` a time long
-        before buying was resumed changes nothing. Raises `LedgerUnusable`, also for a ledger that was moved.
+        An earlier pause stays, and is returned; one without a reason gets this one. One of long before
+        buying was resumed changes nothing (`requested_at`). Raises `LedgerUnusable`, also for a ledger that was moved.
         """
-        said = Pause(by=by_whom(by), at=said_at or self.clock(), why=why_in_words(why))
+        said = Pause(by=by_whom(by), at=requested_at or self.clock(), why=why_in_words(why))
         with self.transaction(()) as connection:
             _one_by_one(connection)
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)  # the other ledger would go on buying
@@ -65,14 +65,14 @@ class Switches(Transactions):
         return standing
 
     @repeating
-    def resume_buying(self, by: str, said_at: datetime | None = None) -> Pause | None:
-        """Allow buying again; returns the pause that has ended, None where there was none, or one after `said_at`."""
-        at = said_at or self.clock()
+    def resume_buying(self, by: str, requested_at: datetime | None = None) -> Pause | None:
+        """Allow buying again; returns the pause that has ended, None without one or after a later one."""
+        at = requested_at or self.clock()
         with self.transaction(()) as connection:
             _one_by_one(connection)
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
             ended = standing_pause(connection)
-            before = [switches.c.at <= said_at] if said_at else []
+            before = [switches.c.at <= requested_at] if requested_at else []
             connection.execute(update(switches).where(*IS_OFF, *before).values(ended_at=at, ended_by=by_whom(by)))
             return None if standing_pause(connection) else ended
 

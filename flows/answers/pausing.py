@@ -105,13 +105,13 @@ def pause(
     by: str,
     why: str,
     notify: Callable[[str], None],
-    said_at: datetime | None = None,
+    requested_at: datetime | None = None,
 ) -> Paused:
     """Stop all buying, and return when nothing that was claimed before can leave any more; `notify` gets the waiting.
 
     That is a matter of seconds while runs get on, and at most of a lease and one call. Raises `LedgerUnusable`.
     """
-    standing = ledger.pause_buying(by, why, said_at)
+    standing = ledger.pause_buying(by, why, requested_at)
     if ledger.buying_paused():
         notify(standing.words)
         ledger.outbox.put(_message(f"paused:{standing.at.isoformat()}", "Buying is paused", standing.notice))
@@ -134,9 +134,9 @@ def left_by(ledger: Ledger, pause: Pause) -> dict[str, int]:
     )
 
 
-def resume(ledger: Ledger, *, by: str, said_at: datetime | None = None) -> tuple[Pause | None, dict[str, int]]:
+def resume(ledger: Ledger, *, by: str, requested_at: datetime | None = None) -> tuple[Pause | None, dict[str, int]]:
     """Allow buying again; the pause that has ended, and what it has left (see `left_by`). Raises `LedgerUnusable`."""
-    ended = ledger.resume_buying(by, said_at)
+    ended = ledger.resume_buying(by, requested_at)
     left = left_by(ledger, ended) if ended else {}
     if ended:
         words = f"{left_words(ended, {}, ())}. {_left(left)}. {GO_ON}" if left else left_words(ended, {}, ())

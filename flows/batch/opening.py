@@ -42,7 +42,7 @@ def begun_at(now: datetime) -> datetime:
     return min((run.start_time if run else None) or now, now)
 
 
-async def said_at(now: datetime) -> datetime:
+async def requested_at(now: datetime) -> datetime:
     """When a person had this run started, or started again; not when a process took it up, maybe after others."""
     return min(await retried_at() or planned_at(now), now)
 

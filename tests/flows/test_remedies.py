@@ -170,10 +170,10 @@ async def test_a_resume_that_was_pressed_before_the_pause_says_that_it_stands(
     pressed = utc_now()
     for seconds, press in ((2, remedies.pause_buying.fn(said_by="Mei")), (0, remedies.resume_buying.fn())):
         at = AsyncMock(return_value=pressed + timedelta(seconds=seconds))
-        monkeypatch.setattr(remedies, "said_at", at)
+        monkeypatch.setattr(remedies, "requested_at", at)
         said = await press
     assert said.startswith("buying is paused since ")
     assert said.endswith(" by Mei, which was said after this: to resume it, say so again")
-    monkeypatch.setattr(remedies, "said_at", AsyncMock(return_value=pressed + timedelta(seconds=9)))
+    monkeypatch.setattr(remedies, "requested_at", AsyncMock(return_value=pressed + timedelta(seconds=9)))
     monkeypatch.setattr(remedies, "begin_paused_follow_ups", AsyncMock(return_value=[]))
     assert (await remedies.resume_buying.fn()).startswith("Buying is allowed again")

@@ -144,15 +144,15 @@ async def test_a_run_that_is_taken_up_once_its_refund_was_paid_asks_for_no_secon
 ) -> None:
     """Nor does a double press. A wish that is said anew, for another sum, or for another line is another one."""
     paid_order(resources, LINE, replace(LINE, line_no=2))
-    wish, said_at = replace(WISH, lines=(1,), amount=Money(500)), clock()
+    wish, requested_at = replace(WISH, lines=(1,), amount=Money(500)), clock()
     clock.advance(4)
     for run in (resources, next_run):
-        assert await ask_refund.fn(run, order(run), wish, said_at) == ["A-1:1.1"]
+        assert await ask_refund.fn(run, order(run), wish, requested_at) == ["A-1:1.1"]
         refund_paid = replace(service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500))
         service.refunds["R1"] = refund_paid
         await follow_refunds.fn(run, run.ledger.refunds.of_orders(["A-1"]), label="A-1")
     assert service.asked == ["A-1:refund:1.1"]
-    assert await ask_refund.fn(next_run, order(next_run), replace(wish, lines=(2,)), said_at) == ["A-1:2.1"]
+    assert await ask_refund.fn(next_run, order(next_run), replace(wish, lines=(2,)), requested_at) == ["A-1:2.1"]
     clock.advance(4)
     assert await ask_refund.fn(next_run, order(next_run), wish, clock()) == ["A-1:1.2"]
 

@@ -102,7 +102,7 @@ def test_a_resume_does_not_end_a_pause_that_was_said_after_it(
         ledger.pause_buying("li")
     resumed, paused, again = (clock() + timedelta(seconds=seconds) for seconds in (10, 12, 60))
     clock.advance(90)
-    standing = ledger.pause_buying("mei", said_at=paused)
+    standing = ledger.pause_buying("mei", requested_at=paused)
     assert other.resume_buying("mei", resumed) is None
     assert other.buying_paused() is not None
     assert other.resume_buying("mei", again) in (standing, Pause(by="mei", at=paused))
@@ -116,9 +116,9 @@ def test_a_pause_of_long_before_a_resume_stops_nothing(ledger: Ledger, other: Le
     ledger.pause_buying("mei")
     clock.advance(60)
     other.resume_buying("mei")
-    ledger.pause_buying("mei", said_at=yesterday)
+    ledger.pause_buying("mei", requested_at=yesterday)
     assert other.buying_paused() is None
-    ledger.pause_buying("mei", said_at=clock() - timedelta(seconds=5))
+    ledger.pause_buying("mei", requested_at=clock() - timedelta(seconds=5))
     assert other.buying_paused() is not None
 
 
