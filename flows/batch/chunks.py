@@ -42,6 +42,15 @@ def chunks_with_progress(stage: str, items: Sequence[T], size: int) -> Iterator[
         listener.advance(stage, len(chunk))
 
 
+async def taken_from(items: list[T], size: int) -> AsyncGenerator[tuple[str, Sequence[T]], None]:
+    """Labelled chunks, which leave the list as they are taken: what a chunk holds ends with its work."""
+    total = len(items)
+    while items:
+        chunk, start = items[:size], total - len(items)
+        del items[:size]
+        yield label_of(start, start + len(chunk), total), chunk
+
+
 class Window:
     """A limit of orders under way: a chunk begins while there is room; its slow orders delay no other chunk."""
 

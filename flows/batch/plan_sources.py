@@ -15,7 +15,7 @@ from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.decisions import Verdict, held
 from domain.effects import Action
-from domain.orders import CartFault, OrderRequest
+from domain.orders import CartFault, OrderRequest, without_texts
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import WHOLE_FILE, Remark
@@ -86,9 +86,9 @@ class PlanSource:
         raise NotImplementedError
 
     async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+        self, resources: Resources, requests: list[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
-        """Pass the plans of the orders `to_plan` to `take` as they are made, in no order, each once.
+        """Pass the plans of these requests to `take` as they are made, in no order, each once; they may leave the list.
 
         `anew` matches words again that an earlier run matched.
         """
@@ -137,9 +137,9 @@ class FromRequests(PlanSource):
         return work
 
     async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+        self, resources: Resources, requests: list[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
-        looking = asyncio.create_task(self.check_unrecorded(resources, requests))
+        looking = asyncio.create_task(self.check_unrecorded(resources, [*without_texts(requests)]))
 
         async def checked(plans: Sequence[PlannedOrder]) -> None:
             why = await looking
@@ -195,7 +195,7 @@ class FromCarts(PlanSource):
         return work
 
     async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+        self, resources: Resources, requests: list[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
         for _, chunk in chunks_with_progress("preview", requests, chunk_size):
             plans = [await _carted(resources, self._seen[one.order_ref]) for one in chunk]

@@ -15,7 +15,7 @@ from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import Part, detail
-from flows.batch.chunks import label_of, side_by_side
+from flows.batch.chunks import as_they_come, label_of, side_by_side, taken_from
 from tasks.engine.gathering import OrderQueue, PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
@@ -83,34 +83,31 @@ async def plan_orders(resources: Resources, requests: Sequence[OrderRequest], *,
     async def take(made: Sequence[PlannedOrder]) -> None:
         plans.update({plan.order_ref: plan for plan in made})
 
-    await plan_each(resources, requests, take, chunk_size=chunk_size, match_anew=False)
+    await plan_each(resources, [*requests], take, chunk_size=chunk_size, match_anew=False)
     return [plans[one.order_ref] for one in requests]
 
 
 async def plan_each(
     resources: Resources,
-    requests: Sequence[OrderRequest],
+    requests: list[OrderRequest],
     take: Take,
     *,
     chunk_size: int,
     match_anew: bool,
 ) -> None:
-    """Plan these requests; `take` gets the plans of each chunk once they are made.
+    """Plan these requests, which leave the list; `take` gets the plans of each chunk once they are made.
 
     `match_anew` searches for words again that an earlier run matched.
     """
     matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
     planning = Planning(resources)
     planning.expect(requests, matches)
-    begun = 0
 
     async def one(chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]) -> None:
-        nonlocal begun
-        begun += len(chunk)
         await take(await planning.plan(chunk, label, through))
 
-    await side_by_side(resources, requests, chunk_size, one)
-    for rest in chunked(requests[begun:]):
+    await as_they_come(resources, taken_from(requests, chunk_size), one)
+    for rest in chunked(requests):
         await take([unplanned(request) for request in rest])
 
 

@@ -91,7 +91,7 @@ class BatchRun:
         """Report what would happen; the ledger keeps only the matches of words."""
         self._is_paused()
         work = self.source.sort(self.resources.ledger)
-        await self._plan(work.to_plan, self._remember_whole, anew=True)
+        await self._plan([*work.to_plan], self._remember_whole, anew=True)
         await self._plan(self._to_plan_again(), self._remember_whole, anew=True)
         why = cause(self.resources)
         made = [self.plans[request.order_ref] for request in work.to_plan]
@@ -114,6 +114,9 @@ class BatchRun:
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
         self.refs = [request.order_ref for request in self.source.requests]  # without those that it leaves to another
+        without = without_texts(self.source.requests)
+        self.source.requests = ()  # what has no plan yet keeps its texts until it has one, which is in the ledger
+        self.source.requests = [*without]
         if work.to_plan or work.under_way or work.approved:
             await wait_until_settled(self.resources)
         if self.helpers and (work.to_plan or work.under_way or work.approved):
@@ -149,6 +152,7 @@ class BatchRun:
 
     async def _go_on(self, work: SortedOrders, again: Sequence[str], *, ask: bool) -> None:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
+        to_plan = [one.order_ref for one in work.to_plan]
         fine = self._within(await self._planned(work.to_plan), beforehand=not ask)
         asked = {plan.order_ref for plan in fine}
         begun = work.under_way if self.source.asks else ()
@@ -162,12 +166,9 @@ class BatchRun:
             paused=self.resources.paused,
             allowed=self._allowed(asked, freight),
             summaries=fine,
-            beside=partial(self._waiting, [one.order_ref for one in work.to_plan if one.order_ref not in asked]),
+            beside=partial(self._waiting, [ref for ref in to_plan if ref not in asked]),
             pictures=self.resources.pictures,
         )
-        without = without_texts(self.source.requests)
-        work.to_plan, self.source.requests = [], ()  # the ledger has the rest
-        self.source.requests = [*without]
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
             approved = work.approved | self._approve(question, decision)
@@ -249,8 +250,9 @@ class BatchRun:
         """The requests that could not be looked up, while the run may go on."""
         return [] if self.resources.breaker.is_over else list(self.postponed.values())
 
-    async def _planned(self, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
-        """Plan, and store each plan as it is made; answers the summaries, in the order of the file."""
+    async def _planned(self, requests: list[OrderRequest]) -> list[PlanSummary]:
+        """Plan, and store each plan as it is made; answers the summaries in the order of the list, which it empties."""
+        refs = [request.order_ref for request in requests]
         made: dict[str, PlanSummary] = {}
         if self.coordinator is not None and requests:
             made = await self._planned_together(self.coordinator, requests)
@@ -259,8 +261,10 @@ class BatchRun:
             await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, plans)
             made.update({plan.order_ref: summary_of(plan) for plan in plans})
 
-        await self._plan([request for request in requests if request.order_ref not in made], keep)
-        return [made[request.order_ref] for request in requests if request.order_ref in made]
+        left = [request for request in requests if request.order_ref not in made]
+        requests.clear()
+        await self._plan(left, keep)
+        return [made[ref] for ref in refs if ref in made]
 
     async def _planned_together(
         self, coordinator: Coordinator, requests: Sequence[OrderRequest]
@@ -283,7 +287,7 @@ class BatchRun:
     async def _remember_whole(self, plans: Sequence[PlannedOrder]) -> None:
         self.plans.update({plan.order_ref: plan for plan in plans})
 
-    async def _plan(self, requests: Sequence[OrderRequest], take: Take, *, anew: bool = False) -> None:
+    async def _plan(self, requests: list[OrderRequest], take: Take, *, anew: bool = False) -> None:
         async def made(plans: Sequence[PlannedOrder]) -> None:
             for plan in plans:
                 self.postponed.pop(plan.order_ref, None)

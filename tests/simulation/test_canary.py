@@ -177,7 +177,7 @@ class SharedRun(BatchRun):
 
     handed_out: ClassVar[list[tuple[list[str], int]]] = []
 
-    async def _planned(self, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
+    async def _planned(self, requests: list[OrderRequest]) -> list[PlanSummary]:
         made = await super()._planned(requests)
         self.coordinator = cast(Any, self)
         return made

@@ -372,7 +372,7 @@ def planned_by_helpers(ledger: Ledger, tmp_path: Path, plans: Sequence[PlannedOr
     source.check_unrecorded = looked_up  # type: ignore[assignment, method-assign]
     run = Planning(resources_of(ledger, tmp_path), "batch", source)
     run.coordinator = cast(Any, SimpleNamespace(planned=together))
-    return run, asyncio.run(run._planned(source.requests))
+    return run, asyncio.run(run._planned([*source.requests]))
 
 
 def test_what_helpers_did_not_plan_the_run_plans_itself(ledger: Ledger, tmp_path: Path) -> None:
