@@ -34,7 +34,10 @@ def resolve(  # noqa: PLR0913 - one option an answer
         str | None, typer.Option(metavar="ORDER_ID", help="It was ordered: the marketplace's order id.")
     ] = None,
     up_to: Annotated[
-        str | None, typer.Option(metavar="AMOUNT_CNY", help="With --ordered: what it may cost, if nothing is approved.")
+        str | None,
+        typer.Option(
+            metavar="AMOUNT_CNY", help="With --ordered: what it may cost, if nothing is approved or goods lack."
+        ),
     ] = None,
     not_ordered: Annotated[bool, typer.Option("--not-ordered", help="It was not; the next run orders it.")] = False,
     paid: Annotated[

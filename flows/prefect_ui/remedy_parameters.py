@@ -170,7 +170,7 @@ AnswerAmount = Annotated[
     str,
     field(
         "Amount in yuan",
-        "Paid: what left the wallet. Came back: how much in all. Ordered, where nothing is approved: what it may cost. "
+        "Paid: what left the wallet. Came back: how much in all. Ordered, where nothing is approved or goods lack: what it may cost. "
         "Otherwise empty.",
     ),
 ]

@@ -75,7 +75,8 @@ def create_v2(world: World, call: Call) -> dict[str, Any]:
         return _not_created(outer_id, problem)
     bought, failed = call.part(lines)
     answer = _created(world, outer_id, addresses, bought, lines, [])
-    return {**answer, "failedLineList": [_failed_line(replace(line, problem=SOLD_OUT)) for line in failed]}
+    named = [_failed_line(replace(line, problem=SOLD_OUT)) for line in failed]
+    return {**answer, "failedLineList": named} if named else answer
 
 
 @operations.post("/open/purchase/create", effect=True)
