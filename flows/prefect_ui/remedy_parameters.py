@@ -170,8 +170,8 @@ AnswerAmount = Annotated[
     str,
     field(
         "Amount in yuan",
-        "Paid: what left the wallet. Came back: how much in all. Ordered, where nothing is approved or goods lack: what it may cost. "
-        "Otherwise empty.",
+        "Paid: what left the wallet. Came back: how much in all. Ordered, where nothing is approved or goods lack: "
+        "what it may cost. Otherwise empty.",
     ),
 ]
 AnswerTracking = Annotated[
