@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,8 @@ from domain.request_cells import LIMIT
 from domain.request_files import MOST_COLUMNS, NAMES, RequestTable, likely_column, normal_name
 from domain.request_remarks import HEADER_ROW
 
-PART = 2**20  # characters; no single value may be longer than two of them
+PART = 2**20
+"""Characters that lie ready: no value is certain to be read that is longer, so that none takes much memory."""
 BLANKS = re.compile(r"[ \t\n\r]*")
 EXACT_DIGITS = 100
 
@@ -24,83 +25,46 @@ EXACT_DIGITS = 100
 class JsonText:
     """A cursor through one document. Every method raises `ValueError` or `RecursionError` for invalid JSON."""
 
-    def __init__(self, content: bytes, encoding: str, row: Callable[[list[tuple[str, Any]]], Any]) -> None:
-        self.lines = 0
+    def __init__(self, content: bytes, encoding: str) -> None:
         self._text = text_of(content, encoding)
         self._buffer = ""
         self._at = 0
-        self._is_over = False
         self._decode = json.JSONDecoder(
-            object_pairs_hook=row, parse_float=_fraction, parse_int=_whole, parse_constant=_constant
+            object_pairs_hook=_row, parse_float=_fraction, parse_int=_whole, parse_constant=_constant
         ).raw_decode
 
     def peek(self) -> str:
-        """The next non-blank character; empty at the end."""
+        """The next non-blank character, empty at the end; `PART` more are in the buffer then, or all."""
         while True:
             blanks = BLANKS.match(self._buffer, self._at)
             self._at = blanks.end() if blanks else self._at
-            if self._at < len(self._buffer) or self._is_over:
+            if len(self._buffer) - self._at > PART or not (part := self._text.read(PART)):
                 return self._buffer[self._at : self._at + 1]
-            self._more()
+            self._buffer, self._at = self._buffer[self._at :] + part, 0
 
-    def value(self) -> Any:
-        """The next value, whole."""
-        self.peek()
-        while True:
-            try:
-                value, end = self._decode(self._buffer, self._at)
-                if end < len(self._buffer) or self._is_over:
-                    self._at = end
-                    return value
-            except ValueError:
-                if self._is_over or len(self._buffer) - self._at >= PART:
-                    raise
-            self._more()
-
-    def elements(self) -> Iterator[Any]:
-        """The values of an array, one after the other."""
-        self._take("[")
-        if self.peek() == "]":
-            self._at += 1
-            return
-        while True:
-            yield self.value()
-            if self._take(",]") == "]":
-                return
-
-    def members(self) -> Iterator[str]:
-        """The keys of an object; the caller takes the value after each."""
-        self._take("{")
-        if self.peek() == "}":
-            self._at += 1
-            return
-        while True:
-            if self.peek() != '"':
-                raise Malformed("a key in quotes is missing")
-            key = self.value()
-            self._take(":")
-            yield key
-            if self._take(",}") == "}":
-                return
-
-    def require_end(self) -> None:
-        """Raise unless the document ends here."""
-        if self.peek():
-            raise Malformed("there is more after its end")
-
-    def _take(self, wanted: str) -> str:
+    def take(self, wanted: str) -> str:
+        """The next non-blank character, which must be one of these."""
         found = self.peek()
         if not found or found not in wanted:
             raise Malformed(f"{' or '.join(wanted)} is missing")
         self._at += 1
         return found
 
-    def _more(self) -> None:
-        self.lines += self._buffer.count("\n", 0, self._at)
-        part = self._text.read(PART)
-        self._is_over = not part
-        self._buffer = self._buffer[self._at :] + part
-        self._at = 0
+    def value(self) -> Any:
+        """The next value, whole."""
+        self.peek()
+        value, self._at = self._decode(self._buffer, self._at)
+        return value
+
+    def parts(self, opening: str, closing: str) -> Iterator[str]:
+        """The first character of each element of an array, or member of an object; the caller takes it."""
+        self.take(opening)
+        if self.peek() == closing:
+            self.take(closing)
+            return
+        yield self.peek()
+        while self.take(f",{closing}") == ",":
+            yield self.peek()
 
 
 def _whole(text: str) -> int | Decimal:
@@ -128,17 +92,56 @@ KNOWN = frozenset(NAMES)
 
 def read_json(content: bytes, encoding: str, table: RequestTable) -> None:
     """Add the rows to the table. Raises `Unusable`."""
-    text, rows = JsonText(content, encoding, _row), _Rows(table)
+    text, rows = JsonText(content, encoding), _Rows(table)
     try:
-        if _read(text, rows):
-            text.require_end()
-            rows.finish()
+        for value in _values(text, table):
+            if not isinstance(value, dict):
+                raise Unusable(SHAPE)
+            rows.add(value)
+            if table.is_full:
+                return
+        if text.peek():
+            raise Malformed("there is more after its end")
+        rows.finish()
     except UnicodeDecodeError as error:
-        raise Unusable(f"can't be read as JSON ({undecodable(error, text.lines)})") from error
+        lines = content[: content.index(error.object)].decode(error.encoding, "ignore").count("\n")
+        raise Unusable(f"can't be read as JSON ({undecodable(error, lines)})") from error
     except (ValueError, RecursionError) as error:
         where = f"row {rows.row + 1}: " if rows.row > HEADER_ROW else ""
         problem = f"can't be read as JSON ({where}{_cause(error)}); it must be an array of objects in UTF-8"
         raise Unusable(problem) from error
+
+
+def _values(text: JsonText, table: RequestTable) -> Iterator[Any]:
+    """The values of the rows' array, wherever it stands."""
+    start = text.peek()
+    if start == "[":
+        yield from (text.value() for _ in text.parts("[", "]"))
+        return
+    if start != "{":
+        text.value()
+        raise Unusable(SHAPE)
+    found, others = "", []
+    for quote in text.parts("{", "}"):
+        if quote != '"':
+            raise Malformed("a key in quotes is missing")
+        key = text.value()
+        text.take(":")
+        if key not in ARRAYS:
+            text.value()
+            others.append(normal_name(key))
+        elif found:
+            raise Unusable(f"has its rows as {found!r} and as {key!r}; keep one of them")
+        elif text.peek() != "[":
+            raise Unusable(SHAPE)
+        else:
+            found = key
+            yield from (text.value() for _ in text.parts("[", "]"))
+        if len(others) > MOST_COLUMNS:
+            raise Unusable(f"has more than {MOST_COLUMNS} keys beside its rows")
+    if not found:
+        raise Unusable(SHAPE)
+    table.pass_over(others, HEADER_ROW)
 
 
 def _row(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -154,50 +157,6 @@ def _cause(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return error.msg
     return "nested too deeply" if isinstance(error, RecursionError) else words_of(error)
-
-
-def _read(text: JsonText, rows: _Rows) -> bool:
-    """Whether the document was read to its end."""
-    start = text.peek()
-    if start == "[":
-        return _read_array(text, rows)
-    if start == "{":
-        return _read_object(text, rows)
-    text.value()
-    raise Unusable(SHAPE)
-
-
-def _read_array(text: JsonText, rows: _Rows) -> bool:
-    for value in text.elements():
-        if not isinstance(value, dict):
-            raise Unusable(SHAPE)
-        rows.add(value)
-        if rows.table.is_full:
-            return False
-    return True
-
-
-def _read_object(text: JsonText, rows: _Rows) -> bool:
-    found = ""
-    others = []
-    for key in text.members():
-        if key not in ARRAYS:
-            text.value()
-            others.append(normal_name(key))
-        elif found:
-            raise Unusable(f"has its rows as {found!r} and as {key!r}; keep one of them")
-        elif text.peek() != "[":
-            raise Unusable(SHAPE)
-        else:
-            found = key
-            if not _read_array(text, rows):
-                return False
-        if len(others) > MOST_COLUMNS:
-            raise Unusable(f"has more than {MOST_COLUMNS} keys beside its rows")
-    if not found:
-        raise Unusable(SHAPE)
-    rows.table.pass_over(others, HEADER_ROW)
-    return True
 
 
 class _Rows:

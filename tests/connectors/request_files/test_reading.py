@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,15 @@ def test_warnings_of_many_rows_are_told_together() -> None:
         "the file: one sheet",
         "row 1: x",
     ]
+
+
+def test_a_letter_of_another_encoding_is_told_with_its_line_in_a_long_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "long.json"
+    rows = (GOOD | {"order_ref": f"A-{at}", "note": "\n"} for at in range(3000))
+    content = json.dumps([*rows], indent=0).encode()
+    path.write_bytes(content[:-1] + b"\xfc" + content[-1:])
+    with pytest.raises(UnreadableFile, match=r"\(line 54002 is no UTF-8 text; save it as CSV UTF-8"):
+        read_request_file(path)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])
