@@ -1008,4 +1008,34 @@ MUTANTS = (
         ),
         found_by="tests/deployments/test_page.py::test_another_site_neither_sends_a_file_nor_shows_a_page_in_its_own",
     ),
+    Mutant(
+        name="a-part-is-paid-as-the-whole",
+        means="the customer gets a part of the goods, freight is booked for all, and nobody is asked",
+        edits=(Edit(file=PAY, old="    verdicts |= await _in_part(resources, due, shown)\n", new=""),),
+        found_by="tests/tasks/test_pay.py::test_an_order_that_lacks_goods_is_paid_once_a_person_takes_it",
+    ),
+    Mutant(
+        name="a-joint-no-is-each-one-s",
+        means="an order that was paid before the wallet ended within a request is paid again once it is filled",
+        edits=(
+            Edit(
+                file=PAY_EFFECT,
+                old="            raise await self._refused_together(orders, refused) from refused\n",
+                new="            return dict.fromkeys([order.order_ref for order in orders], refused)\n",
+            ),
+        ),
+        found_by="tests/tasks/test_joint_payments.py::test_where_paying_may_be_a_submission_each_is_a_question",
+    ),
+    Mutant(
+        name="a-code-429-is-never-sent",
+        means="a create whose last upstream call is throttled is sent again, and bought twice",
+        edits=(
+            Edit(
+                file="connectors/xportcn/failures.py",
+                old="may_have_happened = failure.effect and failure.status != TOO_MANY",
+                new="may_have_happened = failure.effect and failure.code in THROTTLED",
+            ),
+        ),
+        found_by="tests/connectors/xportcn/test_failures.py::test_an_answer_means_what_its_status_and_envelope_say",
+    ),
 )
