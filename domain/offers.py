@@ -16,7 +16,7 @@ FASTEST = "fastest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreightService:
-    """One way to ship an order abroad; days are from the warehouse to the door, 0 where they are not told."""
+    """One way to ship an order abroad; days are from the warehouse to the door, 0 where they are not known."""
 
     service_id: str
     company: str

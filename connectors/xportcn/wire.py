@@ -295,7 +295,7 @@ Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 """Counted, pages, days."""
 
 Counted = Annotated[Count, BeforeValidator(_counted)]
-"""What may be told otherwise than in whole numbers, 0 then: pieces by the metre, days as `5-7`."""
+"""A number that may come otherwise than whole, and is 0 then: pieces by the metre, days as `5-7`."""
 
 Code = Annotated[int, Field(ge=-MOST_COUNT, le=MOST_COUNT)]
 """A status or a kind by its number."""
