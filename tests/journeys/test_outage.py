@@ -61,7 +61,7 @@ def states_of(url: str, run_ids: list[str]) -> dict[str, list[str]]:
     """The names of the states that the one task run of each step went through, once all of them are written down."""
 
     async def asked() -> dict[str, list[str]]:
-        async with PrefectClient(url) as client:
+        async with asyncio.timeout(60), PrefectClient(url) as client:
             of_runs = {"flow_runs": {"id": {"any_": run_ids}}}
             while True:
                 states: dict[str, list[str]] = {}
