@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import pyarrow as pa
@@ -19,7 +18,6 @@ from connectors.snapshots.sources import (
     AHEAD,
     QueryError,
     Sources,
-    connected,
     open_file,
     rows_in,
     rows_of,
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Moment: TypeAlias = datetime | str
 Where: TypeAlias = "Expression | Sequence[object]"
-MEMORY_MB = 1_024
 
 
 class Snapshots:
@@ -111,13 +108,15 @@ class Snapshots:
         asked, condition = _columns(table, columns), _condition(table, where)
         schema = pa.schema([table.schema.field(column) for column in asked], table.schema.metadata)
 
-        def opened(sources: Sources) -> Iterator[pa.RecordBatch]:
+        def opened(sources: Sources) -> Iterator[pa.RecordBatch] | None:
             if sources.current is None:
-                return iter(_newest(sources.paths.get(name, ()), table, asked, condition).to_batches(rows))
+                return None
             files = [open_file(path) for path in sources.current.get(name, ())]
             return (batch for file in files for batch in rows_of(file, table, asked, condition, rows))
 
         batches = self._read(opened, table, history=False)
+        if batches is None:
+            batches = iter(self.arrow(name, None, columns, where).to_batches(rows))
         return (_frame(pa.Table.from_batches([one], schema), money=money) for one in batches if one.num_rows)
 
     def arrow(
@@ -126,21 +125,20 @@ class Snapshots:
         """The newest row of each key as of `at`, if it meets `where`, as an Arrow table."""
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
-        if at is not None:
-            query = f"FROM {name}_at($at) ORDER BY {', '.join(table.key)}"
-            rows = arrow_answer(self._root, query, {"at": self._moment(at)}).cast(table.schema)
-            return (rows if condition is None else rows.filter(condition)).select(asked)
 
-        def read(sources: Sources) -> pa.Table:
+        def read(sources: Sources) -> pa.Table | None:
             if sources.current is None:
-                return _newest(sources.paths.get(name, ()), table, asked, condition)
-            plain = condition is None
-            data = rows_in(sources.current.get(name, ()), table, texts_as_numbers=plain)
+                return None
+            data = rows_in(sources.current.get(name, ()), table, texts_as_numbers=condition is None)
             schema = pa.schema([table.schema.field(column) for column in asked], table.schema.metadata)
             batches = data.scanner(columns=asked, filter=condition, **AHEAD).to_batches()
             return pa.Table.from_batches((batch.cast(schema) for batch in batches), schema=schema)
 
-        return self._read(read, table, history=False)
+        if at is None and (rows := self._read(read, table, history=False)) is not None:
+            return rows
+        query = f"FROM {name}_at($at) ORDER BY {', '.join(table.key)}"
+        rows = arrow_answer(self._root, query, {"at": self._moment(at)}).cast(table.schema)
+        return (rows if condition is None else rows.filter(condition)).select(asked)
 
     def history(
         self,
@@ -262,20 +260,6 @@ def _condition(table: Table, where: Where | None) -> Expression | None:
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise QueryError(f"where {where} can't be asked of table {table.name}: {error}") from error
     return condition
-
-
-def _newest(paths: Sequence[Path], table: Table, columns: Sequence[str], where: Expression | None) -> pa.Table:
-    """The newest row of each key; the condition is about these rows."""
-    import duckdb
-
-    newest = f"{table.newest('history')} ORDER BY {', '.join(table.key)}"
-    try:
-        with TemporaryDirectory() as work, connected(memory_mb=MEMORY_MB, work=Path(work)) as connection:
-            connection.register("history", rows_in(paths, table))
-            rows = connection.sql(newest).to_arrow_table().cast(table.schema)
-    except duckdb.Error as error:  # a damaged file, or too little memory
-        raise pa.ArrowInvalid(words_of(error)) from error
-    return (rows if where is None else rows.filter(where)).select(columns)
 
 
 def _utc(moment: datetime) -> datetime:
