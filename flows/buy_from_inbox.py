@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, tags
-from prefect.exceptions import Pause
+from prefect.exceptions import CancelledRun, Pause
 from prefect.runtime import flow_run
 
 from connectors.book_file import Reading, book_text, of_a_night, reading_by
@@ -126,6 +126,8 @@ class Night:
                 )
         except (BadRequests, UnreadableFile) as error:
             return await self._back(working, content) or await self._failed(working, error, about)
+        except CancelledRun:
+            return self._put(working, Folder.OPEN, "its run was cancelled, the next run goes on", about, [])
         except EXPECTED as error:
             self.trouble.append(error)
             self.broken_off = "the service was away" if isinstance(error, ServiceAway) else ""

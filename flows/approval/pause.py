@@ -25,7 +25,7 @@ from prefect.states import Paused, Running
 from connectors.foreign import prefect_errors
 from connectors.process_locks import deployed_run
 from domain.wording import GOES_ON
-from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.expected_errors import ASKING, run_logger
 from tasks.engine.resources import utc_now
 
 POLL_S = 3
@@ -95,6 +95,7 @@ async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapp
     Raises pydantic's `ValidationError` for an answer that the server took and the form does not allow. Raises
     `CancelledBelow` once the cancelled run is at work again.
     """
+    ASKING.add(this_run())
     try:
         async with asyncio.timeout(left_s):
             return await _given_or_cancelled(form, key, left_s)
@@ -102,6 +103,8 @@ async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapp
         if await _ended(nothing):
             return None
         return await form.aload(keyset_from_paused_state(Paused(pause_key=key)))  # a person answered at the last moment
+    finally:
+        ASKING.discard(this_run())
 
 
 async def _given_or_cancelled(form: type[RunInput], key: str, left_s: float) -> RunInput:

@@ -127,7 +127,7 @@ def _line(
 
 HELD = "Held"
 STOPPED = "the run was stopped; what is not bought stays as it is, and a run of the same batch goes on with it"
-OF_A_NIGHT = "; the next night begins with it. To give it up, take its file out of the inbox's folder `working`"
+OF_A_NIGHT = "; the next night begins with it. To give it up, take its file out of the inbox (`working`, `open`)"
 last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
 """Reports for a caller that needs them even when Prefect can't record the end of the run."""
 

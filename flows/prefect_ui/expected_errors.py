@@ -10,17 +10,19 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError, Pause
-from prefect.states import Failed
+from prefect.states import Cancelled, Failed
 from pydantic import ValidationError
 
 from connectors.foreign import prefect_errors, shut_logs, traceback_of, words_of
 from connectors.ledger.engine import LedgerUnusable
+from connectors.process_locks import deployed_run
 from connectors.request_files import UnreadableFile
 from connectors.settings import BadSetting, MissingSetting
 from connectors.snapshots.manifests import SnapshotError
@@ -81,7 +83,9 @@ class _WithoutTracebacks(logging.Filter):
         return True
 
 
-PAUSE_POLL_S = 3.0
+PAGE_POLL_S = 3.0
+ASKING = set[UUID]()
+"""Runs of this process that wait for an answer: to cancel one is a no."""
 WITHOUT_TRACEBACKS = _WithoutTracebacks()
 
 
@@ -92,35 +96,46 @@ def hide_tracebacks() -> None:
         logging.getLogger(name).addFilter(WITHOUT_TRACEBACKS)  # adding it again changes nothing
 
 
+class _CancelledOnItsPage(Exception):
+    """A run below a deployment's was cancelled: no worker ends its process, which is its parent's."""
+
+
 @asynccontextmanager
-async def _stops_when_paused() -> AsyncIterator[None]:
+async def _stops_on_its_page() -> AsyncIterator[None]:
     """Cancel a deployment's run in the block once *Pause* is pressed on its page, or *Cancel* after that.
 
-    Prefect alone would let it buy on to the end of a chunk, and end without a word. Resumed, it has a new process.
+    And a run below it, such as a night's batch, once *Cancel* is pressed on its own, unless it asks. Prefect alone
+    would let the one buy on to the end of a chunk, and end without a word, and the other buy all.
     """
     context, task, stopped = FlowRunContext.get(), asyncio.current_task(), list[State]()
-    run = context.flow_run if context else None
+    run = context.flow_run if context and deployed_run() else None
 
-    async def watch() -> None:
+    async def watch(run: FlowRun) -> None:
         async with get_client() as client:
-            while run and not stopped:
-                await asyncio.sleep(PAUSE_POLL_S)
+            while not stopped:
+                await asyncio.sleep(PAGE_POLL_S)
                 with suppress(*prefect_errors()):
                     state = (await client.read_flow_run(run.id)).state
-                    if state and (state.name == "Suspended" or state.is_cancelled()):
+                    if state and _is_stopped(run, state):
                         stopped.append(state)
         if task:
             task.cancel()
 
-    watching = asyncio.create_task(watch()) if run and run.deployment_id else None
+    watching = asyncio.create_task(watch(run)) if run else None
     try:
         yield
     finally:
         if watching:
             watching.cancel()
-        if stopped and task:
+        if stopped and task and run:
             task.uncancel()
-            raise Pause(state=stopped[0])
+            raise Pause(state=stopped[0]) if run.deployment_id else _CancelledOnItsPage
+
+
+def _is_stopped(run: FlowRun, state: State) -> bool:
+    if run.deployment_id:  # its worker ends one that is being cancelled
+        return state.name == "Suspended" or state.is_cancelled()
+    return run.id not in ASKING and (state.is_cancelling() or state.is_cancelled())
 
 
 def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]]:
@@ -136,8 +151,10 @@ def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], 
         async def worked(*args: P.args, **kwargs: P.kwargs) -> R:
             hide_tracebacks()
             try:
-                async with _stops_when_paused():
+                async with _stops_on_its_page():
                     return await work(*args, **kwargs)
+            except _CancelledOnItsPage:
+                state: Any = Cancelled(message="cancelled on its page")
             except Exception as error:  # noqa: BLE001 - of a defect Prefect would keep the text, which may quote an answer
                 known = (code for kind, code in CODES.items() if isinstance(error, kind))
                 code, words = next(known, ReasonCode.RUN_INPUT_WRONG), words_of(error)
@@ -147,7 +164,7 @@ def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], 
                     words = f"a defect, {words}: see the log of this run"
                 with suppress(Exception):  # the run fails all the same
                     await asyncio.wait_for(_label(code), timeout=5)
-                state: Any = Failed(message=words, data=error)
+                state = Failed(message=words, data=error)
             ended: R = state
             return ended
 

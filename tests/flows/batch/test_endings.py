@@ -71,7 +71,7 @@ def test_what_a_stopped_run_bought_is_read_from_the_ledger(ledger: Ledger) -> No
     assert report.broken_off.startswith("the run was stopped; what is not bought stays as it is")
     assert so_far(ledger, "nothing").orders == []
     token = of_a_night.set({})
-    given_up = "the next night begins with it. To give it up, take its file out of the inbox's folder `working`"
+    given_up = "the next night begins with it. To give it up, take its file out of the inbox (`working`, `open`)"
     assert so_far(ledger, "b").broken_off == f"{report.broken_off}; {given_up}"
     of_a_night.reset(token)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from prefect import Flow, flow, task
 from prefect.client.orchestration import get_client
-from prefect.exceptions import ParameterTypeError, Pause
+from prefect.context import FlowRunContext
+from prefect.exceptions import CancelledRun, ParameterTypeError, Pause
 from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Suspended
+from prefect.states import Cancelling, Suspended
 
 from connectors.xportcn.errors import Misconfigured
 from domain.after_sale import RefundFault
@@ -78,7 +80,8 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
     prefect_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It reports on its way out, and stays suspended: resumed, it goes on."""
-    monkeypatch.setattr(expected_errors, "PAUSE_POLL_S", 0.1)
+    monkeypatch.setattr(expected_errors, "PAGE_POLL_S", 0.1)
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
     began, wrote = asyncio.Event(), list[str]()
 
     @task
@@ -110,6 +113,40 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
             await client.delete_deployment(deployment)
     assert state is not None
     assert (state.name, wrote) == ("Suspended", ["tables", "CancelledError"])
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_a_run_below_that_is_cancelled_on_its_page_ends_and_the_night_goes_on(
+    prefect_url: str, monkeypatch: pytest.MonkeyPatch, *, asks: bool
+) -> None:
+    """It has no process of its own. One that asks takes it as a no."""
+    monkeypatch.setattr(expected_errors, "PAGE_POLL_S", 0.1)
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
+    ends = list[str]()
+
+    @flow(persist_result=False)
+    @report_expected_errors()
+    async def batch() -> None:
+        async with get_client() as client:
+            run = FlowRunContext.get()
+            assert run
+            assert run.flow_run
+            if asks:
+                monkeypatch.setattr(expected_errors, "ASKING", {run.flow_run.id})
+            await client.set_flow_run_state(run.flow_run.id, Cancelling(), force=True)
+        await asyncio.sleep(1 if asks else 60)
+
+    @flow(persist_result=False)
+    async def night() -> None:
+        try:
+            await batch()
+        except CancelledRun:
+            ends.append("cancelled")
+        ends.append("goes on")
+
+    with temporary_settings({PREFECT_API_URL: prefect_url}):
+        await asyncio.wait_for(night(), 20)
+    assert ends == (["goes on"] if asks else ["cancelled", "goes on"])
 
 
 @pytest.mark.parametrize(
