@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -329,13 +329,14 @@ class Ledger(Switches):
         self.guard.journal.began(claimed.won.values())
         return claimed
 
+    @repeating
     def take_over(
         self,
-        order_refs: Iterable[str],
+        order_refs: Collection[str],
         *,
         action: Action,
         lease: timedelta,
-        dead_owners: Iterable[str],
+        dead_owners: Collection[str],
         owns: Callable[[str], bool] = lambda _part: True,
         in_hand: Container[str] = (),
     ) -> list[EffectRecord]:
@@ -352,26 +353,17 @@ class Ledger(Switches):
             effects.c.status.in_(OPEN),
             or_(effects.c.lease_until <= now, effects.c.owner.in_([self.owner, *dead_owners])),
         )
-
-        def is_free(record: EffectRecord) -> bool:
-            return owns(record.part) and not (record.owner == self.owner and record.slot in in_hand)
-
-        @repeating
-        def try_once() -> list[EffectRecord]:
-            with self.transaction(()) as connection:
-                # in the order in which outcomes are locked, so that two runs never deadlock
-                found = effect_records(
-                    connection, select(effects).where(adrift).order_by(effects.c.key).with_for_update()
-                )
-                statement = (
-                    update(effects)
-                    .where(adrift, effects.c.key.in_([record.key for record in found if is_free(record)]))
-                    .values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
-                    .returning(effects)
-                )
-                return effect_records(connection, statement)
-
-        return try_once()
+        # in the order in which outcomes are locked, so that two runs never deadlock
+        locked = select(effects).where(adrift).order_by(effects.c.key).with_for_update()
+        with self.transaction(()) as connection:
+            free = [
+                record.key
+                for record in effect_records(connection, locked)
+                if owns(record.part) and not (record.owner == self.owner and record.slot in in_hand)
+            ]
+            taken = update(effects).where(adrift, effects.c.key.in_(free))
+            held = taken.values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
+            return effect_records(connection, held.returning(effects))
 
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Write outcomes and what they do to their orders, in one commit.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -166,7 +166,7 @@ class WatchedLedger(Ledger):
                 self.breached(f"an old fence decided: {outcome.claim.key} with {outcome.claim.fence}")
         return written
 
-    def take_over(self, order_refs: Iterable[str], **options: Any) -> list[EffectRecord]:
+    def take_over(self, order_refs: Collection[str], **options: Any) -> list[EffectRecord]:
         before = {row.key: row for row in self.database.effects()}
         taken = super().take_over(order_refs, **options)
         for record in taken:
