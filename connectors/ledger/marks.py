@@ -60,7 +60,6 @@ class MarkRows(LedgerRows):
         with self._ledger.reading() as connection:
             return standing_marks(connection)
 
-    @repeating
     def confirm(self, marketplace: Marketplace, *, by: str) -> None:
         """Record a person's confirmation that this ledger knows every order of ours at a marketplace."""
         self._note(Note.KNOWN.at(marketplace), "knows every order of ours there", by=by)
@@ -71,7 +70,6 @@ class MarkRows(LedgerRows):
         at: datetime | None = self._ledger.rows(said)[0]["at"]
         return at
 
-    @repeating
     def confirm_units(self, marketplace: Marketplace, units: str, *, by: str) -> None:
         """Record a person's confirmation that a marketplace's amounts are right, read as `units` (XPORTCN_UNITS)."""
         self._note(Note.UNITS.at(marketplace), units or AS_ASSUMED, by=by)
@@ -80,7 +78,6 @@ class MarkRows(LedgerRows):
         """Whether a person confirmed the amounts of this marketplace as they are read now."""
         return self._is_noted(Note.UNITS.at(marketplace), units or AS_ASSUMED)
 
-    @repeating
     def confirm_nameless(self, marketplace: Marketplace, order_ref: str, *, by: str) -> None:
         """Record a person's confirmation that orders of ours show no reference there, as this one does."""
         self._note(Note.NAMELESS.at(marketplace), order_ref, by=by)
@@ -90,7 +87,6 @@ class MarkRows(LedgerRows):
         names = {Note.NAMELESS.at(one): one for one in Marketplace}
         return {names[row["name"]] for row in self._ledger.rows(select(marks.c.name).where(marks.c.name.in_(names)))}
 
-    @repeating
     def agree_units(self, marketplace: Marketplace, units: str) -> None:
         """Record that prices of search, offer and preview, read as `units`, agree, or that a search shows none."""
         self._note(Note.PRICES.at(marketplace), units or AS_ASSUMED, by=self._ledger.owner)
@@ -102,7 +98,6 @@ class MarkRows(LedgerRows):
             self._ledger.rows(select(orders.c.order_ref).where(*paid).limit(1))
         )
 
-    @repeating
     def goes_first(self, order_ref: str, marketplace: Marketplace) -> None:
         """Record that this order is created at a marketplace before others are."""
         self._note(Note.FIRST.at(marketplace), order_ref, by=self._ledger.owner)
@@ -127,7 +122,6 @@ class MarkRows(LedgerRows):
         )
         return [str(row["order_ref"]) for row in self._ledger.rows(statement)]
 
-    @repeating
     def read_back(self, marketplace: Marketplace, *, version: str) -> None:
         """Record that an order of this program version was read back at a marketplace as it was created."""
         self._note(Note.CANARY.at(marketplace), version, by=self._ledger.owner)
@@ -142,11 +136,11 @@ class MarkRows(LedgerRows):
         with self._ledger.reading() as connection:
             return newest(connection, name) or ""
 
-    @repeating
     def show(self, name: str, value: str) -> None:
         """Record a value under a name; earlier ones stay."""
         self._note(name, value, by=self._ledger.owner)
 
+    @repeating
     def _note(self, name: str, words: str, *, by: str) -> None:
         with self._ledger.transaction(()) as connection:
             note(connection, name, words, by=by, at=self._ledger.clock())
