@@ -33,10 +33,10 @@ def pause(
         where = ledger.shown
     if json:
         print_json(paused.to_json())
-        return 0
-    for line in (*paused.lines, f"Paused in the ledger {where}"):
-        console.print(line, soft_wrap=True, highlight=False)
-    return 0
+    else:
+        lines = paused.lines if paused.resumed else [*paused.lines, f"Paused in the ledger {where}"]
+        console.print("\n".join(lines), soft_wrap=True, highlight=False)
+    return NEEDS_A_PERSON if paused.resumed else 0
 
 
 def resume(*, by: AnsweredBy = "", json: Json = False) -> None:

@@ -44,15 +44,17 @@ class Switches(Transactions):
     def pause_buying(self, by: str, why: str = "", requested_at: datetime | None = None) -> Pause:
         """Stop all buying. Once this returns, every earlier claim is in the ledger, and none follows.
 
-        An earlier pause stays, and is returned; one without a reason gets this one. One of long before
-        buying was resumed changes nothing (`requested_at`). Raises `LedgerUnusable`, also for a ledger that was moved.
+        An earlier pause stays, and is returned; one without a reason gets this one. One requested long before
+        buying was resumed changes nothing. Raises `LedgerUnusable`, also for a ledger that was moved.
         """
         said = Pause(by=by_whom(by), at=requested_at or self.clock(), why=why_in_words(why))
         with self.transaction(()) as connection:
             _one_by_one(connection)
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)  # the other ledger would go on buying
             standing = standing_pause(connection) or said
-            if (resumed_at := connection.scalar(_RESUMED)) is None or said.at > resumed_at - MAY_DIFFER:
+            resumed_at = connection.scalar(_RESUMED) if requested_at else None
+            # a clock that was ahead as buying was resumed makes nothing late that is asked for now
+            if resumed_at is None or said.at > min(resumed_at, self.clock()) - MAY_DIFFER:
                 # each is a row: what was said before the newest one does not end it
                 row = {"name": BUYING, "by": said.by, "at": said.at, "why": said.why}
                 connection.execute(insert(switches).values(row))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.ledger.store import Ledger
 from tests.cli.conftest import Sourcing
 
 TOLD = "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
@@ -41,6 +42,18 @@ def test_both_answer_as_json(sourcing: Sourcing) -> None:
     assert json.loads(sourcing("resume", "--json").stdout) == {"resumed": True, "left": {}, "looks": []}
     assert json.loads(sourcing("resume", "--json").stdout)["resumed"] is False
     assert sourcing("resume").stdout == "Buying was not paused\n"
+
+
+@pytest.mark.usefixtures("empty_ledger")
+@pytest.mark.parametrize("json", ["", " --json"])
+def test_a_pause_that_was_resumed_meanwhile_is_none(
+    json: str, sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the exit code nor a line says that buying is paused."""
+    monkeypatch.setattr(Ledger, "buying_paused", lambda _: None)
+    done = sourcing(*f"pause{json}".split())
+    assert (done.exit_code, "Paused in the ledger" in done.stdout) == (3, False)
+    assert json or done.stdout == "buying was resumed meanwhile, and is not paused; to pause it, say so again\n"
 
 
 @pytest.mark.parametrize("command", ["pause", "resume", "status", "todo", "confirm taobao"])

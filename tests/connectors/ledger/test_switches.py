@@ -122,6 +122,22 @@ def test_a_pause_of_long_before_a_resume_stops_nothing(ledger: Ledger, other: Le
     assert other.buying_paused() is not None
 
 
+@pytest.mark.parametrize("by_the_button", [False, True])
+def test_a_resume_by_a_clock_that_was_ahead_keeps_nobody_from_pausing(
+    ledger: Ledger, other: Ledger, clock: MovableClock, *, by_the_button: bool
+) -> None:
+    """As of a clock read in the wrong time zone. What was asked for the day before is late all the same."""
+    now = clock()
+    clock.advance(8 * 3600)
+    ledger.pause_buying("mei")
+    other.resume_buying("mei")
+    clock.advance(-8 * 3600 + 60)
+    ledger.pause_buying("li", requested_at=now - timedelta(days=1))
+    assert other.buying_paused() is None
+    ledger.pause_buying("li", requested_at=now + timedelta(seconds=50) if by_the_button else None)
+    assert other.buying_paused() == Pause(by="li", at=now + timedelta(seconds=50 if by_the_button else 60))
+
+
 def test_a_pause_without_a_reason_takes_the_first_one_that_is_given(ledger: Ledger, clock: MovableClock) -> None:
     """The button first, its reason later; when it began stays."""
     began = ledger.pause_buying("").at
