@@ -75,10 +75,10 @@ class CostReport:
 
     currency: str
     since: str
-    orders: Sequence[OrderCost]
-    notes: Sequence[str]
-    csv: str | None
-    xlsx: str | None
+    orders: Sequence[OrderCost] = ()
+    notes: Sequence[str] = ()
+    csv: str | None = None
+    xlsx: str | None = None
     snapshot_id: str | None
     snapshot_root: str
     is_news: bool = False

@@ -76,29 +76,19 @@ async def cost(
         now = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
         await asyncio.to_thread(now.write, path)
     rejected = rejected_in(root, snapshot_id).words if snapshot_id else ""
+    notes = [rejected] if rejected else []
     report = CostReport(
-        currency=books.currency,
-        since=since,
-        orders=(),
-        notes=[rejected] if rejected else [],
-        csv=None,
-        xlsx=None,
-        snapshot_id=snapshot_id,
-        snapshot_root=str(root),
+        currency=books.currency, since=since, notes=notes, snapshot_id=snapshot_id, snapshot_root=str(root)
     )
     name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
     if is_kept and news_only and not (since or files.csv or files.xlsx):
         return await asyncio.to_thread(_news, settings.data_dir, report, name)
     costs = await asyncio.to_thread(with_stored, root, computed, refs, since)
     csv, xlsx = files.paths(settings.data_dir / "exports", name)
-    too_long = await asyncio.to_thread(_write, costs, csv, xlsx)
-    return replace(
-        report,
-        orders=orders_of(each_record(costs)),
-        notes=[note for note in (too_long, rejected) if note],
-        csv=str(csv),
-        xlsx=None if too_long else str(xlsx),
-    )
+    if too_long := await asyncio.to_thread(_write, costs, csv, xlsx):
+        notes = [too_long, *notes]
+    orders, sheet = orders_of(each_record(costs)), None if too_long else str(xlsx)
+    return replace(report, orders=orders, notes=notes, csv=str(csv), xlsx=sheet)
 
 
 def _news(folder: Path, report: CostReport, name: str) -> CostReport:
