@@ -33,6 +33,7 @@ from connectors.marketplaces.refusals import (
     asked_before,
     code_of,
     no_quote,
+    not_now,
     payment_answer,
     refusal,
     require_approved,
@@ -41,7 +42,7 @@ from connectors.marketplaces.refusals import (
     without_own_id,
 )
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import NotSent, Refused
+from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import big_major
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
@@ -93,7 +94,7 @@ class BigMajorChannel(AlibabaChannel):
         quote = await asked_before(big_major.CREATE, self.quote(order, warehouse))
         require_approved(big_major.CREATE, quote, approved)
         if quote.hold:
-            raise NotSent(f"{quote.hold}; nothing was ordered", operation=big_major.CREATE.name)
+            raise not_now(big_major.CREATE, quote.hold)
         if not quote.trade_type:
             _say_once(ON_CREDIT)
         request = big_major.CreateRequest(

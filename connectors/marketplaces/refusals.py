@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Set
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from connectors.xportcn.errors import NotSent, Refused, Unanswered
+from connectors.xportcn.errors import NEVER_S, ContractMismatch, NotSent, Refused, Unanswered
 from connectors.xportcn.failures import ANY_NO, problem_in
 from connectors.xportcn.models import CheckedAnswer, EffectAnswer
 from connectors.xportcn.operations import international
@@ -193,6 +193,7 @@ async def asked_before(create: EffectCall[Any, Any], preview: Awaitable[Answer])
     except Unanswered as error:
         raise NotSent(
             f"the preview before it failed: {error.message}; nothing was ordered",
+            retry_after_s=NEVER_S if isinstance(error, ContractMismatch) else None,
             operation=create.name,
             request_id=error.request_id,
             status=error.status,
@@ -200,11 +201,16 @@ async def asked_before(create: EffectCall[Any, Any], preview: Awaitable[Answer])
         ) from error
 
 
+def not_now(create: EffectCall[Any, Any], words: str) -> NotSent:
+    """The error of a preview whose answer will be the same within seconds."""
+    return NotSent(f"{words}; nothing was ordered", retry_after_s=NEVER_S, operation=create.name)
+
+
 def require_understood(create: EffectCall[Any, Any], quote: Quote) -> None:
     """Raises `NotSent` for a preview that was refused in words that are not understood."""
     if quote.problems and all(one.problem is Problem.OTHER for one in quote.problems):
         words = "; ".join(problem.message for problem in quote.problems)
-        raise NotSent(f"the preview before it was refused: {words}; nothing was ordered", operation=create.name)
+        raise not_now(create, f"the preview before it was refused: {words}")
 
 
 def require_approved(create: EffectCall[Any, Any], quote: Quote, approved: Money) -> None:
@@ -215,7 +221,7 @@ def require_approved(create: EffectCall[Any, Any], quote: Quote, approved: Money
         code = quote.problems[0].problem.upper()
         raise Refused(words, operation=create.name, code=code, problems=quote.problems)
     if not quote.goods.minor:
-        raise NotSent(f"the preview tells {quote.total} and no price; nothing was ordered", operation=create.name)
+        raise not_now(create, f"the preview tells {quote.total} and no price")
     if quote.total > approved:
         raise over_limit(create, quote.total, approved)
 

@@ -18,6 +18,9 @@ from typing import Self, TypedDict, Unpack
 
 from domain.offers import LineProblem
 
+NEVER_S = 1e9
+"""Longer than any lease: an effect that has to wait so long is not sent by this run."""
+
 
 class CallFacts(TypedDict, total=False):
     """The facts of a call that did not succeed."""

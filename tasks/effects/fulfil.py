@@ -12,13 +12,12 @@ from connectors.ledger.records import OrderRecord
 from connectors.shops import KINDS as SHOPS
 from connectors.shops import opened_shop
 from connectors.shops.protocol import NOTHING_LEFT, Shop
-from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, XportcnError
+from connectors.xportcn.errors import NEVER_S, Misconfigured, NotSent, Refused, ServiceAway, XportcnError
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
 from domain.shop_tracking import Carrier, Parcel, carrier_names
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
-from tasks.engine.resources import NEVER_S
 
 THROTTLED, TOO_MANY_CALLS, BROKEN = "THROTTLED", 429, 500
 LONGEST_WAIT_S = 8.0

@@ -16,7 +16,15 @@ from connectors.ledger.claiming import slot_of
 from connectors.ledger.group_commit import nothing_sent
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.xportcn.breaker import fail_fast
-from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
+from connectors.xportcn.errors import (
+    NEVER_S,
+    Misconfigured,
+    NotSent,
+    Refused,
+    ServiceAway,
+    Unanswered,
+    XportcnError,
+)
 from domain.absence import Harmless, NeverLeft
 from domain.effects import Claim, EffectStatus
 from domain.holds import Pause
@@ -29,7 +37,6 @@ from tasks.effects.kind import EffectKind, Proof, Reply
 from tasks.effects.outcomes import Begun
 from tasks.effects.settling import settle
 from tasks.engine.gathering import ignore
-from tasks.engine.resources import NEVER_S
 from tasks.engine.tries import TryAgain, may_try_again, this_try
 
 Wanted = TypeVar("Wanted", Intent, EffectRecord)

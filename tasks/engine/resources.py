@@ -32,7 +32,7 @@ from connectors.snapshots.manifests import require_place
 from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient, allow
-from connectors.xportcn.errors import NotSent
+from connectors.xportcn.errors import NEVER_S, NotSent
 from connectors.xportcn.leased_permits import DailyCalls, leasing
 from connectors.xportcn.settings import XportcnSettings
 from domain.decisions import FINE, Verdict
@@ -46,8 +46,6 @@ Clock = Callable[[], datetime]
 last_replaced: ContextVar[list[str] | None] = ContextVar("last_replaced", default=None)
 """Where to leave the account of a run whose ledger was replaced, for a caller that Prefect's server can't reach."""
 log = logging.getLogger("sourcing")
-NEVER_S = 1e9
-"""Longer than any lease: an effect that has to wait so long is not sent by this run."""
 
 
 def utc_now() -> datetime:

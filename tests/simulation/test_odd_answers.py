@@ -56,6 +56,20 @@ def test_a_preview_inside_a_create_that_is_refused_so_leaves_the_order_for_the_n
     assert night(made, at, odd)[:2] == (["booked"], 1)
 
 
+@pytest.mark.parametrize("at", [Marketplace.BIG_MAJOR, Marketplace.INTERNATIONAL])
+@pytest.mark.parametrize("fits", [True, False])
+def test_such_a_preview_is_asked_once_a_pass_and_keeps_no_other_order_waiting(
+    made: Stage, at: Marketplace, *, fits: bool
+) -> None:
+    """Before this, each order of a night took its fifteen seconds, alone: a lasting no does not pass in seconds."""
+    no = refuses(Role.PREVIEW, "isp.remote-service-error", "no", skip=3)
+    odd = no if fits else Odd(at=Role.PREVIEW, tells=lambda _: {"code": 200, "data": "?"}, skip=3, instead=True)
+    scene = Scene(made, at, at, at)
+    scene.run(steps(telling(odd), buy)(scene))  # type: ignore[arg-type]
+    assert [str(scene.database.orders()[one.order_ref].state) for one in scene.scenario.requests] == ["planned"] * 3
+    assert scene.service.odd[odd] - 3 == 2 * 3
+
+
 def also_a_colleague_s(**odd: Any) -> Odd:
     """The order list shows an order of somebody else in the account, with fields that are odd."""
 
