@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args, get_origin
 from urllib.parse import quote
 
@@ -37,8 +38,18 @@ from domain.money import Money
 Row = TypeVar("Row")
 NULL = "null"
 MINUS_ONE = (-1, "-1")
-REFERENCES = ("outerPurchaseId", "channelReferId", "requestId", "message", "buyerFeedback")
 BRACES = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadNames:
+    """The contract's names of an order's id (the first that is filled), time of creation, reference, own id."""
+
+    ids: Sequence[str]
+    created: str
+    reference: str
+    own_id: str | None = None
+    within: str | None = None
 
 
 class Response(BaseModel):
@@ -60,6 +71,8 @@ class Response(BaseModel):
     _needed: ClassVar[frozenset[str]] = frozenset()
     _never_minus: ClassVar[frozenset[str]] = frozenset()
     """The contract's names of lists, objects and required fields; of amounts, counts and times that may be absent."""
+    head_names: ClassVar[HeadNames | None] = None
+    """Of an order in a list."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -218,25 +231,27 @@ JsonObjectText = PlainSerializer(_object_text, return_type=str)
 
 
 class Head(Response):
-    """What tells which order a row of a list is about, and whose, in the names of all marketplaces."""
+    """What tells which order a row of a list is about, and whose."""
 
-    order_id: GivenId = Field(
-        validation_alias=alias("purchaseId", "orderId", "tradeId", "distOrderNo", "idOfStr", "id")
-    )
-    reference: Reference = Field("", validation_alias=alias(*REFERENCES))
-    own_id: Reference = Field("", validation_alias=alias("outOrderId"))
-    created_at: MaybeChinaTime = Field(
-        None, validation_alias=alias("createdTime", "createTime", "tbCreateTime", "createDate")
-    )
+    order_id: GivenId
+    reference: Reference = ""
+    own_id: Reference = ""
+    created_at: MaybeChinaTime = None
 
 
-def _head_of(entry: Any) -> Head | None:
-    """The head of an entry that does not fit, as far as it can be read; 1688 has it one level deeper."""
-    if not isinstance(entry, dict):
+def _head_of(entry: Any, names: HeadNames | None) -> Head | None:
+    """The head of an entry that does not fit, as far as it can be read."""
+    base = entry.get(names.within) if names and names.within and isinstance(entry, dict) else entry
+    if not names or not isinstance(base, dict):
         return None
-    base = entry.get("baseInfo")
+    head = {
+        "orderId": next(filter(None, map(base.get, names.ids)), None),
+        "reference": base.get(names.reference),
+        "ownId": base.get(names.own_id),
+        "createdAt": base.get(names.created),
+    }
     try:
-        return Head.model_validate(entry | base if isinstance(base, dict) else entry)
+        return Head.model_validate(head)
     except ValidationError:
         return None
 
@@ -285,29 +300,31 @@ class FittingRows(tuple[Row, ...]):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         (row,) = get_args(source)
         return core_schema.no_info_wrap_validator_function(
-            _fitting, core_schema.tuple_variable_schema(handler.generate_schema(row))
+            partial(_fitting, row.head_names), core_schema.tuple_variable_schema(handler.generate_schema(row))
         )
 
 
-def _fitting(value: Any, together: Callable[[Any], tuple[Any, ...]]) -> FittingRows[Any]:
+def _fitting(names: HeadNames | None, value: Any, together: Callable[[Any], tuple[Any, ...]]) -> FittingRows[Any]:
     """The fitting entries, validated at once, or one by one after a fault. Where none fits, the contract is wrong."""
     try:
         return FittingRows(together(value))
     except ValidationError as fault:
-        rows, misfits = _one_by_one(value, together) if isinstance(value, list | tuple) else ([], [])
+        rows, misfits = _one_by_one(names, value, together) if isinstance(value, list | tuple) else ([], [])
         if not rows:
             raise fault
     return FittingRows(rows, misfits)
 
 
-def _one_by_one(entries: Iterable[Any], together: Callable[[Any], tuple[Any, ...]]) -> tuple[list[Any], list[Misfit]]:
+def _one_by_one(
+    names: HeadNames | None, entries: Iterable[Any], together: Callable[[Any], tuple[Any, ...]]
+) -> tuple[list[Any], list[Misfit]]:
     rows: list[Any] = []
     misfits: list[Misfit] = []
     for place, entry in enumerate(entries):
         try:
             rows += together([entry])
         except ValidationError as error:
-            misfits.append(Misfit(place, field_of(error, skip=1), _head_of(entry)))
+            misfits.append(Misfit(place, field_of(error, skip=1), _head_of(entry, names)))
     return rows, misfits
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, FittingRows, Page, Request, Response, alias
+from connectors.xportcn.models import EffectAnswer, FittingRows, HeadNames, Page, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import (
@@ -222,6 +222,7 @@ class NativeLogistics(Response):
 
 
 class Order(Response):
+    head_names = HeadNames(("idOfStr", "id"), "createTime", "buyerFeedback", "outOrderId", within="baseInfo")
     base_info: BaseInfo
     product_items: tuple[ProductItem, ...] = ()
     native_logistics: NativeLogistics = NativeLogistics()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, FittingRows, Page, PagedRequest, Request, Response, alias
+from connectors.xportcn.models import EffectAnswer, FittingRows, HeadNames, Page, PagedRequest, Request, Response, alias
 from connectors.xportcn.operations import alibaba_order, alibaba_product
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
@@ -91,6 +91,7 @@ class OrderItem(Response):
 class Order(Response):
     """`total_payment` includes the service's fee. Our reference: `message`, `out_order_id` (assumed)."""
 
+    head_names = HeadNames(("orderId",), "tbCreateTime", "message", "outOrderId")
     order_id: GivenId
     order_status: Word = ""
     pay_status: Code | None = None

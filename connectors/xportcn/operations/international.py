@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, FittingRows, Request, Response
+from connectors.xportcn.models import EffectAnswer, FittingRows, HeadNames, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import (
@@ -225,6 +225,7 @@ class OrderItem(Response):
 class Order(Priced):
     """`paid_amount` is absent until paid."""
 
+    head_names = HeadNames(("tradeId",), "createDate", "channelReferId")
     trade_id: GivenId
     channel_refer_id: Reference = ""
     trade_status: Word = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from connectors.xportcn.models import CheckedAnswer, FittingRows, Page, PagedRequest, Request, Response
+from connectors.xportcn.models import CheckedAnswer, FittingRows, HeadNames, Page, PagedRequest, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import (
@@ -211,6 +211,7 @@ class ParcelAbroad(BookedParcel):
 class Order(Response):
     """`real_pay_amount` is absent until paid."""
 
+    head_names = HeadNames(("distOrderNo",), "createTime", "requestId")
     request_id: Reference = ""
     dist_order_no: GivenId
     order_status: Word = ""

@@ -13,6 +13,7 @@ from connectors.xportcn.models import (
     CheckedAnswer,
     EffectAnswer,
     FittingRows,
+    HeadNames,
     JsonObjectText,
     JsonText,
     Page,
@@ -224,6 +225,7 @@ class SubPurchaseOrder(Response):
 class PurchaseOrder(Response):
     """The contract's `TaoBaoOrderVO`. `pay_amount` is absent until paid."""
 
+    head_names = HeadNames(("purchaseId",), "createdTime", "outerPurchaseId")
     purchase_id: GivenId
     outer_purchase_id: Reference = ""
     status: Word = ""

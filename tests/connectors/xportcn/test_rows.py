@@ -13,8 +13,10 @@ from connectors.marketplaces.listing import OrderPage, find_in_list
 from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
-from connectors.xportcn.models import Misfit
-from connectors.xportcn.operations import taobao_product
+from connectors.xportcn.models import FittingRows, Misfit
+from connectors.xportcn.operations import alibaba_order, big_major, international, poizon, taobao_product
+from connectors.xportcn.operations.operation import Call
+from connectors.xportcn.operations.taobao_order import ORDER_PAGE as TAOBAO_PAGE
 from domain.absence import Misread
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -81,6 +83,43 @@ async def test_what_tells_whose_a_row_is_outlives_a_field_that_does_not_fit(
     (row,) = reading.misread
     assert row == Misread(field="baseInfo.totalAmount", order_id="4", names=("a colleague's",), created_at=at)
     assert reading.lacks is Lack.READABLE_ROWS
+
+
+@pytest.mark.parametrize(
+    ("operation", "rows", "of_ours", "others"),
+    [
+        (TAOBAO_PAGE, "data", ("purchaseId", "outerPurchaseId"), {"message": "a note", "outOrderId": "5"}),
+        (big_major.ORDER_PAGE, "data", ("orderId", "message"), {"requestId": "7f3a-trace", "purchaseId": 5}),
+        (international.ORDER_LIST, "orderList", ("tradeId", "channelReferId"), {"message": "paid", "orderId": 5}),
+        (poizon.ORDER_LIST, "data", ("distOrderNo", "requestId"), {"outOrderId": "a note", "id": 5}),
+    ],
+)
+def test_whose_a_row_is_only_the_field_of_its_marketplace_tells(
+    operation: Call[Any, Any], rows: str, of_ours: tuple[str, str], others: dict[str, object]
+) -> None:
+    """A trace or a note under another name makes no lost order of ours somebody else's: it would be bought again."""
+    order_id, reference = of_ours
+    without_a_sum: list[dict[str, object]] = [{order_id: 9, reference: name, **others} for name in ("A-9", "", None)]
+    fits = {order_id: 1, "purchaseAmount": 1, "totalPayment": 1, "totalAmount": 1, "currency": "CNY"}
+    page = operation.parse({rows: [fits, *without_a_sum]})
+    (listed,) = [value for _, value in page if isinstance(value, FittingRows)]
+    heads = [one.head for one in listed.misfits if one.head]
+    assert [(head.order_id, head.reference, head.own_id) for head in heads] == [
+        ("9", "A-9", ""),
+        ("9", "", ""),
+        ("9", "", ""),
+    ]
+
+
+@pytest.mark.parametrize("message", ["order has been placed", ""])
+def test_a_row_of_1688_is_told_by_its_base_alone(message: str) -> None:
+    """What stands beside it is the answer's own."""
+    odd = order_1688(9, "A-9", -1) | {"message": message, "orderId": 5, "outOrderId": "another"}
+    odd["baseInfo"] |= {"message": message, "createTime": "2026-01-31 08:00:00"}
+    page = alibaba_order.ORDER_PAGE.parse({"result": [order_1688(1, "A-1"), odd]})
+    (misfit,) = page.result.misfits
+    assert misfit.head is not None
+    assert (misfit.head.order_id, misfit.head.reference, misfit.head.own_id) == ("9", "A-9", "")
 
 
 async def test_an_order_is_read_by_its_id_beside_another_that_does_not_fit(
