@@ -45,7 +45,7 @@ class Pay(EffectKind):
 
     amounts: Mapping[str, Amount] = field(default_factory=dict)
     maybe_paid: Mapping[str, str] = field(default_factory=dict)
-    alone: set[str] = field(default_factory=set)
+    alone: Set[str] = frozenset()
 
     action: ClassVar[Action] = Action.PAY
     before: ClassVar[OrderState | None] = OrderState.ORDERED
@@ -83,7 +83,7 @@ class Pay(EffectKind):
     def batch(self, order: OrderRecord) -> tuple[str, int]:
         if order.order_ref in self.maybe_paid:
             return f"{order.marketplace}, not sent", 1
-        if order.order_ref in self.alone:
+        if order.order_ref in self.alone or order.marketplace in self.resources.pays_alone:
             return f"{order.marketplace}, {order.order_ref}", 1
         channel = self.resources.offerings[order.marketplace].channel
         return order.marketplace, channel.pay_batch_size if isinstance(channel, PaysMany) else 1
@@ -100,9 +100,10 @@ class Pay(EffectKind):
     async def _refused_together(self, orders: Sequence[OrderRecord], refused: Refused) -> NotSent | Unanswered:
         """The refusal of a request for several orders: one may be the cause, after others were paid.
 
-        From now on each goes alone; at once where the request was malformed, and all are shown as unpaid after it.
+        From now on each payment of the run there goes alone, so that a dry wallet is a known no to all others; these
+        at once where the request was malformed, and all are shown as unpaid after it.
         """
-        self.alone.update(order.order_ref for order in orders)
+        self.resources.pays_alone.add(orders[0].marketplace)
         words = f"the payment of {len(orders)} orders together was refused: {refused.message}"
         is_nothing = refused.code == MALFORMED and await self._are_unpaid(orders)
         kind = NotSent if is_nothing else Unanswered

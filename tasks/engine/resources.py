@@ -69,7 +69,8 @@ class Resources:
     `noted` are the keys of effects that this run may have sent, None where they are not kept, and `leave` notes one;
     `in_hand` are the slots of those that it is about to claim, has on the wire or has yet to record. `paused` is the
     pause of all buying that it has met, `unknown` has the orders of each word without a meaning here, `scans` the rows
-    of tracking events that this run has recorded. From `done_by` on it begins nothing more.
+    of tracking events that this run has recorded. From `done_by` on it begins nothing more. Where it `pays_alone`, a
+    request for several payments was refused.
     """
 
     settings: SourcingSettings
@@ -86,6 +87,7 @@ class Resources:
     done_by: datetime | None = None
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
+    pays_alone: set[Marketplace] = field(default_factory=set)
     unknown: defaultdict[UnknownWord, set[str]] = field(default_factory=lambda: defaultdict(set))
     scans: list[dict[str, Any]] = field(default_factory=list)
     unit_checks: defaultdict[Marketplace, UnitCheck] = field(default_factory=lambda: defaultdict(UnitCheck))

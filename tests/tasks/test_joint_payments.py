@@ -15,6 +15,7 @@ from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import ReasonCode
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from tasks.effects.kinds import settle_open
@@ -110,6 +111,27 @@ async def test_where_paying_may_be_a_submission_each_is_a_question(
     assert await both(next_run) == [OrderState.UNKNOWN, OrderState.UNKNOWN]
     assert channel.payments == ["77"]
     assert all("--not-paid" in order.reason for order in next_run.ledger.orders(["A-1", "A-2"]).values())
+
+
+async def test_a_dry_wallet_leaves_the_orders_of_one_request_in_doubt_and_no_others(
+    resources: Resources, channel: JointChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run sends each further order there alone: the same words are then a known no."""
+
+    async def refuses(claims: Sequence[object], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
+        channel.requests.append(list(order_ids))
+        raise NO_MONEY
+
+    monkeypatch.setattr(channel, "pay_many", refuses)
+    assert await both(resources) == [OrderState.UNKNOWN, OrderState.UNKNOWN]
+    for order_ref, order_id in (("A-3", "79"), ("A-4", "80")):
+        ordered(resources, order_ref, order_id)
+        channel.show(order_id, ServiceStatus.UNPAID, reference=order_ref)
+    later = await pay(resources, "A-3", "A-4")
+    assert [(one.state, one.why and one.why.code) for one in later] == [
+        (OrderState.HELD, ReasonCode.PAYMENT_REFUSED)
+    ] * 2
+    assert sorted(channel.requests[1:]) == [["79"], ["80"]]
 
 
 async def test_orders_of_a_malformed_request_are_paid_alone_at_once(
