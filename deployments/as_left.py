@@ -92,7 +92,9 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> Mapping[str, Any]:
                 if name in noted:  # a person deleted it: nothing of it begins by itself
                     one["schedules"] = [schedule | {"active": False} for schedule in one["schedules"]]
                 continue
-            now = _changeable(there.parameters, there.job_variables, there.schedules)
+            # but where a version lies: as prefect.yaml says, whatever was registered between this and the last note
+            variables = {key: one for key, one in there.job_variables.items() if key != "working_dir"}
+            now = _changeable(there.parameters, variables, there.schedules)
             was = noted.get(name) or _as_if_noted(now, new)
             one["paused"] = there.paused
             one["parameters"] = merged(was["parameters"], now["parameters"], new["parameters"])

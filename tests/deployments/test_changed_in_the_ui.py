@@ -45,7 +45,8 @@ class Product:
         self.folder, self.client = folder, client
 
     def register(self, *, night: list[dict[str, Any]], pace: int = 1, folder: str = "/opt/1") -> None:
-        pool = {"name": "kept", "job_variables": {"working_dir": folder, "env": {"A": "1"}}}
+        place = {"working_dir": folder} if folder else {}
+        pool = {"name": "kept", "job_variables": {**place, "env": {"A": "1"}}}
         about = {"work_pool": pool, "tags": ["sourcing"], "version": "1", "enforce_parameter_schema": True}
         listed = [
             {"name": "night", "parameters": {"inbox": "{{ site.inbox }}", "pace": pace}, "schedules": night},
@@ -123,6 +124,19 @@ def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(product: 
     assert product.of("night").job_variables == variables | {"working_dir": "/opt/2"}
     assert product.schedules("night") == as_left | {"nightly": ("0 5 * * *", *as_left["nightly"][1:])}
     assert not product.of("night").paused
+
+
+def test_a_run_begins_in_the_folder_of_its_version(product: Product) -> None:
+    """Also after a version that noted nothing was back meanwhile, or registered in part; a file may name none."""
+    for folder in ("/opt/1", "/opt/2"):
+        product.register(night=[], folder=folder)
+    changed = DeploymentUpdate(job_variables={"working_dir": "/opt/1", "env": {"A": "2"}})
+    product.client.update_deployment(product.of("night").id, changed)
+    product.register(night=[], folder="/opt/3")
+    assert product.of("night").job_variables == {"working_dir": "/opt/3", "env": {"A": "2"}}
+    Variable.unset(REGISTERED)
+    product.register(night=[], folder="")
+    assert product.of("night").job_variables == {"env": {"A": "1"}}
 
 
 def test_a_deleted_schedule_stays_deleted_and_a_deleted_deployment_begins_nothing(product: Product) -> None:
