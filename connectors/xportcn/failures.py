@@ -45,6 +45,7 @@ NOES = {
 }
 """Words of a no to a read, under whatever code."""
 
+MAYBE = "; it may have been carried out"
 BASE_S = 0.2
 MOST_S = 8.0
 MOST_RETRY_AFTER_S = 30.0
@@ -160,8 +161,25 @@ def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
     return Meaning.REFUSED
 
 
-def _is_of_account(status: int, code: str) -> bool:
+def _is_of_account(status: int | None, code: str) -> bool:
     return 401 in (status, _number(code))
+
+
+def is_of_account(error: XportcnError) -> bool:
+    """Whether an effect that was sent was refused for the account, and not as a copy of a request that came before."""
+    return _is_of_account(error.status, error.code) and error.code != NONCE_USED
+
+
+def not_allowed(error: XportcnError) -> Misconfigured:
+    """The error of an account that may not do this: one effect is in doubt, and no further one is sent."""
+    words = error.message.removesuffix(MAYBE)
+    return Misconfigured(
+        f"{words}: check XPORTCN_*, this machine's clock, and in the service's console what the account may do",
+        operation=error.operation,
+        request_id=error.request_id,
+        status=error.status,
+        code=error.code,
+    )
 
 
 def _number(code: str | None) -> int:
@@ -334,7 +352,7 @@ def _why_misfit(failed: FailedCall) -> str:
 
 def _why_unanswered(failed: FailedCall) -> str:
     what = what_came(failed)
-    return f"{what}; it may have been carried out" if failed.failure.effect else what
+    return f"{what}{MAYBE}" if failed.failure.effect else what
 
 
 def what_came(failed: FailedCall) -> str:

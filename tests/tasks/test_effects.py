@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -344,6 +345,27 @@ async def test_a_wrong_account_stops_the_run_and_loses_nothing(resources: Resour
     with pytest.raises(Misconfigured, match="wrong secret"):
         await run(resources, service)
     assert status(resources) is EffectStatus.UNSENT
+    assert (await run(resources, service)).state is OrderState.ORDERED
+
+
+@pytest.mark.parametrize(
+    ("code", "further"), [("401", "unsent"), ("40103", "unsent"), ("40104", "done"), ("500", "done")]
+)
+async def test_a_sent_effect_that_is_refused_for_the_account_stops_the_run_and_stays_in_doubt(
+    resources: Resources, code: str, further: str
+) -> None:
+    """Each further one would be a doubt of its own. A repeated copy of a request is no fault of the account."""
+    resources.concurrency = 1
+    service = FakeService(failures=[Unanswered("the service failed (无权限); it may have been carried out", code=code)])
+    orders = resources.ledger.orders(["A-1", "A-2"])
+    ends = pytest.raises(Misconfigured, match=r"the service failed \(无权限\): check XPORTCN_")
+    with ends if further == "unsent" else nullcontext():
+        await perform(FakeKind(resources, service), intents("A-1", "A-2"), orders)
+    assert [resources.ledger.effects_of([ref])[-1].status for ref in orders] == ["unknown", further]
+
+
+async def test_one_that_was_carried_out_all_the_same_stops_nothing(resources: Resources) -> None:
+    service = FakeService(failures=[Unanswered("the service failed (无权限)", code="401")], lands=True)
     assert (await run(resources, service)).state is OrderState.ORDERED
 
 
