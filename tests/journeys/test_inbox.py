@@ -152,7 +152,8 @@ def test_what_a_killed_night_has_paid_is_gone_on_with_and_the_rest_left_to_a_cor
     assert (corrected.place, corrected.counts) == ("done", {"refused": 1, "booked": 1})
     drop(merchant, "orders.csv", [third])
     told = [(one.place, one.counts) for one in night(merchant).files]
-    assert told == [("done", {"booked": 2}), ("done", {"booked": 1})]
+    assert told == [("open", {"booked": 2}), ("done", {"booked": 1})]  # until its run has worked on the newest
+    assert [(one.place, one.counts) for one in night(merchant).files] == [("done", {"booked": 3})]
     books = merchant.sandbox.books()
     assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [3, 3, 3]
 
