@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.buying import Buying, order_lines
 from connectors.marketplaces import offering_of
-from connectors.marketplaces.freight import estimate, warehouse_address
+from connectors.marketplaces.freight import addresses_of, estimate, warehouse_of
 from connectors.marketplaces.protocol import Channel, PaysMany, QuotesMany
 from connectors.request_files import read_request_file
 from connectors.xportcn.client import XportcnClient
@@ -47,7 +47,7 @@ class Loop:
         self._offers: dict[tuple[Marketplace, str], asyncio.Task[Offer | None]] = {}
 
     async def bought(self) -> None:
-        self._warehouse = await warehouse_address(self._client)
+        self._warehouse = warehouse_of(await addresses_of(self._client))
         reading = asyncio.create_task(self._read_back())
         planned = await asyncio.gather(*(self._planned(group) for group in self._groups))
         await reading

@@ -14,7 +14,7 @@ from prefect import flow, task
 from benchmarks.buying import Buying, order_lines
 from benchmarks.plain_client import plain_client
 from connectors.marketplaces import offering_of
-from connectors.marketplaces.freight import estimate, warehouse_address
+from connectors.marketplaces.freight import addresses_of, estimate, warehouse_of
 from connectors.request_files import read_request_file
 from domain.effects import Action
 from domain.orders import OrderRequest
@@ -32,7 +32,7 @@ async def preview(order: Buying) -> Buying:
     async with plain_client() as client:
         request = order.request
         channel = offering_of(request.marketplace, client).channel
-        order.quote = await channel.quote(order.to_buy, await warehouse_address(client))
+        order.quote = await channel.quote(order.to_buy, warehouse_of(await addresses_of(client)))
         await estimate(client, order.to_buy)
     return order
 
@@ -41,7 +41,7 @@ async def preview(order: Buying) -> Buying:
 async def create(order: Buying) -> Buying:
     async with plain_client() as client:
         channel = offering_of(order.request.marketplace, client).channel
-        await order.create(channel, await warehouse_address(client))
+        await order.create(channel, warehouse_of(await addresses_of(client)))
     return order
 
 

@@ -325,13 +325,13 @@ def _clock(url: str, date: str | None) -> CheckResult:
 
 
 def _account() -> CheckResult:
-    from connectors.marketplaces.freight import warehouse_address
+    from connectors.marketplaces.freight import addresses_of, warehouse_of
     from connectors.xportcn.client import XportcnClient
     from connectors.xportcn.errors import Misconfigured, XportcnError
 
     async def ask() -> str:
         async with XportcnClient(XportcnSettings()) as client:
-            return (await warehouse_address(client)).name
+            return warehouse_of(await addresses_of(client)).name
 
     try:
         warehouse = asyncio.run(ask())

@@ -24,9 +24,16 @@ NO_OTHER_IDS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({})
 Address = TypeVar("Address", warehouse.RenderAddress, warehouse.BookingAddress)
 
 
-async def warehouse_address(client: XportcnClient) -> Warehouse:
-    """The account's only address in China, or its default. Raises `Misconfigured` where no one address is that."""
-    addresses = await client.read(warehouse.ADDRESSES, Nothing())
+Addresses = Sequence[warehouse.UserAddress]
+
+
+async def addresses_of(client: XportcnClient) -> Addresses:
+    """The account's addresses in China."""
+    return await client.read(warehouse.ADDRESSES, Nothing())
+
+
+def warehouse_of(addresses: Addresses) -> Warehouse:
+    """The only address, or the default. Raises `Misconfigured` where no one address is that."""
     defaults = [address for address in addresses if address.is_default]
     meant = distinct(map(_warehouse, defaults or addresses))
     if len(meant) != 1:

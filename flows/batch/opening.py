@@ -99,7 +99,7 @@ async def opened(
         if begins_orders:
             require_not_lost(resources)
         with outages_notified(resources.ledger):
-            await resources.warehouse()
+            await resources.addresses()
             await asyncio.to_thread(service_back, resources.ledger, run_link())
             async with moves_written(resources):
                 yield resources

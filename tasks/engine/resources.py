@@ -25,7 +25,7 @@ from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
 from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import repeating
 from connectors.marketplaces import Offering, offering_of
-from connectors.marketplaces.freight import warehouse_address
+from connectors.marketplaces.freight import Addresses, addresses_of, warehouse_of
 from connectors.marketplaces.protocol import Warehouse
 from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import require_place
@@ -91,19 +91,23 @@ class Resources:
     unknown: defaultdict[UnknownWord, set[str]] = field(default_factory=lambda: defaultdict(set))
     scans: list[dict[str, Any]] = field(default_factory=list)
     unit_checks: defaultdict[Marketplace, UnitCheck] = field(default_factory=lambda: defaultdict(UnitCheck))
-    _warehouse: Warehouse | None = None
+    _addresses: Addresses | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def lease(self) -> timedelta:
         return timedelta(seconds=self.settings.lease_s)
 
-    async def warehouse(self) -> Warehouse:
-        """The address in China that sellers send to, asked once a run."""
+    async def addresses(self) -> Addresses:
+        """The account's addresses in China, asked once a run."""
         async with self._lock:
-            if self._warehouse is None:
-                self._warehouse = await warehouse_address(self.client)
-            return self._warehouse
+            if self._addresses is None:
+                self._addresses = await addresses_of(self.client)
+            return self._addresses
+
+    async def warehouse(self) -> Warehouse:
+        """The address in China that sellers send to. Raises `Misconfigured` where it can't be told which that is."""
+        return warehouse_of(await self.addresses())
 
     @cached_property
     def slots(self) -> Slots:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 
-from connectors.marketplaces.freight import warehouse_address
+from connectors.marketplaces.freight import addresses_of
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
 from connectors.xportcn.settings import XportcnSettings
@@ -29,7 +29,7 @@ async def main(run: str) -> None:
 async def _call(resources: Resources) -> None:
     while True:
         try:
-            await warehouse_address(resources.client)
+            await addresses_of(resources.client)
         except XportcnError as error:  # told, and tried again
             print(f"failed: {error}", file=sys.stderr, flush=True)
             await asyncio.sleep(0.1)

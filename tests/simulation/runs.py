@@ -56,7 +56,7 @@ async def source(
 
     approver.set(person)
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        await resources.warehouse()
+        await resources.addresses()
         plans = FromRequests(requests, "requests.csv")
         run = BatchRun(resources, process.batch, plans, budget=budget, chunk_size=chunk_size, helpers=helpers)
         await run.buy(ask=True)
@@ -67,7 +67,7 @@ async def follow_up(
 ) -> None:
     """`flows.buy_from_file`, which asks nobody."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        await resources.warehouse()
+        await resources.addresses()
         if resources.ledger.knows_batch(process.batch):
             approved = FromLedger(resources.ledger, process.batch)
             await BatchRun(resources, process.batch, approved, chunk_size=chunk_size, budget=budget).buy(ask=False)
@@ -76,7 +76,7 @@ async def follow_up(
 async def help_out(process: Process, settings: SourcingSettings, clock: Clock) -> None:
     """`flows.helper`, for the batch that is shared within a minute."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        await resources.warehouse()
+        await resources.addresses()
         for _ in range(HELP_WITHIN_S // HELP_EVERY_S):
             await asyncio.sleep(HELP_EVERY_S)
             is_known = resources.ledger.knows_batch(process.batch)
@@ -88,14 +88,14 @@ async def help_out(process: Process, settings: SourcingSettings, clock: Clock) -
 async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) -> None:
     """`flows.sync_tracking`."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        await resources.warehouse()
+        await resources.addresses()
         await track_parcels(resources, chunk_size)
 
 
 async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[str], *, chunk_size: int) -> None:
     """`flows.cancel_orders`."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        await resources.warehouse()
+        await resources.addresses()
         before = resources.ledger.orders(order_refs)
         await settle_open(resources, before)
         await cancel_chunks(resources, order_refs, CHANGED_MY_MIND, chunk_size)

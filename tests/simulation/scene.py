@@ -174,7 +174,7 @@ class Scene(Shop):
 
         async def run(_: Process) -> None:
             async with open_resources(self.scenario.settings, XPORTCN, clock=self.clock) as resources:
-                await resources.warehouse()
+                await resources.addresses()
                 self.reasons |= {*reasons_in(await work(resources))}
 
         await self._start("run", run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from sandbox.control import books
 from tests.simulation.deviations.wire import Role
 from tests.simulation.episode import NO_QUERY
 from tests.simulation.scene import DAY_S, Odd, Scene, refuses, tells
-from tests.simulation.scripts import buy, steps, telling
+from tests.simulation.scripts import buy, steps, telling, track
 from tests.simulation.stage import Stage, stage
 
 ESTIMATE, BOOK = "/open/pp/logistics/orderEstimateFreight", "/open/pp/logistics/orderBookingFreight"
@@ -122,8 +123,8 @@ def test_a_booking_with_an_odd_fee_is_booked(made: Stage, odd: dict[str, Any]) -
     assert str(scene.database.orders()["R-1"].state) == "booked"
 
 
-def test_nothing_is_sent_while_no_address_is_the_default(made: Stage) -> None:
-    """Then, with one, all is bought."""
+def test_nothing_is_bought_while_no_address_is_the_default(made: Stage) -> None:
+    """Then, with one, all is bought, and followed when there is none again."""
     scene = Scene(made, Marketplace.ALIBABA_1688)
     refused = Odd(at="/open/address/get", tells=lambda answer: {**answer, "data": without_default(answer["data"])})
 
@@ -133,10 +134,13 @@ def test_nothing_is_sent_while_no_address_is_the_default(made: Stage) -> None:
         assert (list(scene.sent), books(scene.sandbox, NO_QUERY, b"")["orders"]) == ([], [])
         scene.hears()
         await buy(scene)
+        scene.hears(refused)
+        await asyncio.sleep(7 * DAY_S)
+        await track(scene)
 
     scene.run(script())
     assert scene.found == []
-    assert str(scene.database.orders()["R-1"].state) == "booked"
+    assert str(scene.database.orders()["R-1"].state) == "in_transit"
 
 
 def without_default(addresses: list[dict[str, Any]]) -> list[dict[str, Any]]:

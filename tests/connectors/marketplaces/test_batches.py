@@ -157,7 +157,7 @@ def test_who_can_do_several_at_once(client: XportcnClient, marketplace: Marketpl
 
 
 async def shop_of(marketplace: Marketplace, sandbox: Sandbox, live: XportcnClient) -> Shop:
-    warehouse, offering = await freight.warehouse_address(live), offering_of(marketplace, live)
+    warehouse, offering = freight.warehouse_of(await freight.addresses_of(live)), offering_of(marketplace, live)
     return Shop(sandbox, live, offering.channel, offering.browser, warehouse, shelf(sandbox.url, marketplace))
 
 

@@ -58,4 +58,4 @@ async def test_a_wrong_account_is_told_with_its_remedy(
 async def test_both_time_stamp_units_are_taken(sandbox: Sandbox, unit: str) -> None:
     """The service reads ten digits as seconds and thirteen as milliseconds."""
     async with client_of(sandbox.url, timestamp_unit=unit) as client:
-        assert (await freight.warehouse_address(client)).phone
+        assert freight.warehouse_of(await freight.addresses_of(client)).phone

@@ -292,7 +292,7 @@ async def test_the_default_address_is_the_warehouse(
 ) -> None:
     """The default one, or the only one."""
     service.answers("/open/address/get", lambda: ok(addresses))
-    assert (await freight.warehouse_address(client)).name == name
+    assert freight.warehouse_of(await freight.addresses_of(client)).name == name
 
 
 @pytest.mark.parametrize("default", [None, True])
@@ -303,11 +303,11 @@ async def test_of_several_addresses_none_is_taken_for_the_warehouse(
     both = [address("east", city="Yiwu", isDefault=default), address("south", isDefault=default)]
     service.answers("/open/address/get", lambda: ok(both))
     with pytest.raises(Misconfigured, match=r"2 addresses .*: east \(p Yiwu\), south \(p c\)\. Make one the default"):
-        await freight.warehouse_address(client)
+        freight.warehouse_of(await freight.addresses_of(client))
 
 
 async def test_an_account_without_address_must_be_set_up(client: XportcnClient, service: FakeService) -> None:
     """Nothing can be ordered without one; the remedy is the person's."""
     service.answers("/open/address/get", lambda: ok([]))
     with pytest.raises(Misconfigured, match="no warehouse address"):
-        await freight.warehouse_address(client)
+        freight.warehouse_of(await freight.addresses_of(client))

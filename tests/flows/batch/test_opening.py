@@ -31,7 +31,7 @@ def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be
             ledger=SimpleNamespace(since=None),
             clock=lambda: datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=now() - begun),
             settings=SourcingSettings(timezone="UTC"),
-            warehouse=service.read,
+            addresses=service.read,
         )
 
         @asynccontextmanager

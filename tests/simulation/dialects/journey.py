@@ -139,7 +139,7 @@ class Journey(Episode):
         async def run(_: Process) -> None:
             settings = self.scenario.settings
             async with open_resources(settings, self.xportcn, clock=self.clock) as resources:
-                await resources.warehouse()
+                await resources.addresses()
                 await work(resources)
 
         await self._start(work.__name__.strip("_"), run)
