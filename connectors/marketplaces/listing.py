@@ -18,7 +18,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.models import FittingRows, Misfit
 from connectors.xportcn.operations.operation import Operation
-from domain.absence import EVER, Misread, Reading
+from domain.absence import EVER, ZONES_APART, Misread, Reading
 from domain.orders import SourcingOrder
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 from domain.witnessed import FLAWS, Lack
@@ -255,11 +255,13 @@ async def _read(turn: OrderTurn, since: datetime, references: Sequence[str]) -> 
     orders = done.orders if done.is_early else [order for order in done.orders if is_since(order, since)]
     hides_its_head = not done.is_early and head is not None and not {one.order_id for one in head} <= done.seen.keys()
     is_of_its_young_end = head is not None and (done.ended or done.is_early or _is_newest(head, done.orders))
+    misread = [row for row in done.misread if is_since(row, since - ZONES_APART)]
+    lacks = None if done.lacks is Lack.READABLE_ROWS and not misread else done.lacks
     return Reading(
         found=by_reference(orders, references, since),
         listed=orders,
-        lacks=Lack.WHOLE_LIST if hides_its_head else done.lacks,
-        misread=[row for row in done.misread if is_since(row, since)],
+        lacks=Lack.WHOLE_LIST if hides_its_head else lacks,
+        misread=misread,
         ended=done.ended,
         covers=done.covers if is_of_its_young_end else None,
         unbroken=done.unbroken,
@@ -327,12 +329,12 @@ class FilteredOrders(ABC):
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         """Find orders. Controls go along with the references, or in calls of the same form at the same moment."""
         walks = await concurrently(self._questions(references, controls), self._with_references)
-        shown = {order.order_id: order for done in walks for order in done.orders}
+        shown, lacks = {order.order_id: order for done in walks for order in done.orders}, {one.lacks for one in walks}
         answered = controls if self.most_references == 1 else in_every_call([one.orders for one in walks], controls)
         return Reading(
             found=by_reference(shown.values(), {*references, *answered}, since),
             listed=list(shown.values()),
-            lacks=max((done.lacks for done in walks if done.lacks), default=None),  # not whole before not readable
+            lacks=next((flaw for flaw in (Lack.WHOLE_LIST, Lack.READABLE_ROWS) if flaw in lacks), None),
             misread=[row for done in walks for row in done.misread],
             covers=EVER if all(done.ended or done.is_early for done in walks) else None,
             unbroken=all(done.unbroken or done.is_early for done in walks),

@@ -122,6 +122,21 @@ def test_a_row_of_1688_is_told_by_its_base_alone(message: str) -> None:
     assert (misfit.head.order_id, misfit.head.reference, misfit.head.own_id) == ("9", "A-9", "")
 
 
+@pytest.mark.parametrize(("created", "is_told"), [("2025-12-30 08:00:00", False), ("2025-12-31 16:00:00", True)])
+async def test_a_row_that_does_not_fit_and_is_older_than_what_is_asked_for_is_no_flaw(
+    client: XportcnClient, service: FakeService, created: str, *, is_told: bool
+) -> None:
+    """It stopped all buying, named nothing, and no confirmation ended it. A time may be of another zone, though."""
+    odd = order_1688(9, "", "12.345")
+    odd["baseInfo"] |= {"createTime": created}
+    service.answers("/v2/alibaba/order/page", lambda: ok({"result": [order_1688(1, "A-1"), odd]}))
+    reading = await Alibaba1688Channel(client).find(["A-1", "A-2"], since=SINCE)
+    assert (reading.lacks is Lack.READABLE_ROWS, [row.order_id for row in reading.misread]) == (
+        is_told,
+        ["9"] * is_told,
+    )
+
+
 async def test_an_order_is_read_by_its_id_beside_another_that_does_not_fit(
     client: XportcnClient, service: FakeService
 ) -> None:
