@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -73,16 +73,18 @@ A_DAY = timedelta(days=1)
 """So long a crashed run is started again by itself, and a failed one likely by a person."""
 
 
-def keep_changes(listed: Sequence[dict[str, Any]]) -> Mapping[str, Any]:
-    """Put what a person changed into these deployments of `prefect.yaml`; answers what to `note` once they run.
+def keep_changes(listed: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], Mapping[UUID, Any]]:
+    """Put what a person changed into these deployments of `prefect.yaml`.
 
-    Changed is what is not as it was registered last. `prefect deploy` alone replaces parameters and job variables,
-    resumes what is paused, and may make all schedules anew and active: it gets those of new deployments only.
+    Answers what to `note` once they run, and the references for `updating`. Changed is what is not as it was registered
+    last. `prefect deploy` alone replaces parameters and job variables, resumes what is paused, and may make all
+    schedules anew and active: it gets those of new deployments only.
     """
     filled: Any = apply_values([*listed], {"site": describe_site()}, remove_notset=False)
     wanted = {one["name"]: _of_file(one) for one in filled}
     packed = Variable.get(REGISTERED)
     noted = json.loads(decompress(b64decode(str(packed)))) if packed else {}
+    references = dict[UUID, Any]()
     with get_client(sync_client=True) as client:
         for one in listed:
             name, new = one["name"], wanted[one["name"]]
@@ -94,7 +96,10 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> Mapping[str, Any]:
                 continue
             # but where a version lies: as prefect.yaml says, whatever was registered between this and the last note
             variables = {key: one for key, one in there.job_variables.items() if key != "working_dir"}
-            now = _changeable(there.parameters, variables, there.schedules)
+            said = {"parameters": there.parameters, "job_variables": variables}
+            references[there.id] = _part(said, is_filled_in=True)
+            plain = _part(said, is_filled_in=False)
+            now = _changeable(plain["parameters"], plain["job_variables"], there.schedules)
             was = noted.get(name) or _as_if_noted(now, new)
             one["paused"] = there.paused
             one["parameters"] = merged(was["parameters"], now["parameters"], new["parameters"])
@@ -102,7 +107,25 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> Mapping[str, Any]:
             one["work_pool"] = one["work_pool"] | {"job_variables": variables}  # other deployments have the same one
             del one["schedules"]
             _bring_schedules(client, there, was["schedules"], now["schedules"], new["schedules"])
-    return wanted
+    return wanted, references
+
+
+def updating(references: Mapping[UUID, Any]) -> Callable[..., Coroutine[Any, Any, None]]:
+    """`PrefectClient.update_deployment` with these: `prefect deploy` would write out what they stand for."""
+    update = PrefectClient.update_deployment
+
+    async def update_deployment(client: PrefectClient, deployment_id: UUID, deployment: DeploymentUpdate) -> None:
+        said = references.get(deployment_id, {})
+        whole = {what: merged({}, getattr(deployment, what), one) for what, one in said.items()}
+        await update(client, deployment_id, deployment.model_copy(update=whole))
+
+    return update_deployment
+
+
+def _part(said: Mapping[str, Any], *, is_filled_in: bool) -> dict[str, Any]:
+    """The values that the start of a run fills in, such as `{{ prefect.blocks.secret.key }}`, or all others."""
+    parts = {key: _part(one, is_filled_in=is_filled_in) if isinstance(one, dict) else one for key, one in said.items()}
+    return {key: one for key, one in parts.items() if ("{{" in str(one)) == is_filled_in}
 
 
 def note(registered: Mapping[str, Any]) -> None:

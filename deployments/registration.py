@@ -182,19 +182,23 @@ async def register(client: PrefectClient, pool_type: str) -> None:
 def deploy() -> None:
     """`prefect deploy` of all that can run here, in the product's folder, with what a person changed in the UI."""
     import yaml
+    from prefect.client.orchestration import PrefectClient
 
-    from deployments.as_left import keep_changes, note
+    from deployments.as_left import keep_changes, note, updating
 
     os.chdir(ROOT)
     content = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))
     content["deployments"] = [one for one in content["deployments"] if one["name"] != HELPER or may_share()]
-    registered = keep_changes(content["deployments"])
+    registered, references = keep_changes(content["deployments"])
     with NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(content, file)
         file.flush()
         sys.argv[1:] = ["--no-prompt", "deploy", "--all", "--prefect-file", file.name]
         # each of its 150 clients would read the certificates anew, a fifth of the time that registering takes
-        with patch.object(ssl, "create_default_context", cache(ssl.create_default_context)):
+        with (
+            patch.object(ssl, "create_default_context", cache(ssl.create_default_context)),
+            patch.object(PrefectClient, "update_deployment", updating(references)),
+        ):
             try:
                 runpy.run_module("prefect", run_name="__main__")
             except SystemExit as end:

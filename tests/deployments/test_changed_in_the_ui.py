@@ -139,6 +139,22 @@ def test_a_run_begins_in_the_folder_of_its_version(product: Product) -> None:
     assert product.of("night").job_variables == {"env": {"A": "1"}}
 
 
+def test_a_reference_of_a_person_is_not_written_out(product: Product) -> None:
+    """A run's start fills it in, each time anew: what stands in a secret block does not come into the deployment."""
+    product.register(night=[])
+    Variable.set("kept_word", "s3cret")
+    env = {"A": "{{ prefect.variables.kept_word }}", "B": "{{ mine }} and {{ $HOME }}", "C": "3"}
+    parameters = {"inbox": "/in", "pace": 1, "budget_cny": "{{ prefect.variables.kept_word }}"}
+    changed = DeploymentUpdate(job_variables={"env": env}, parameters=parameters)
+    product.client.update_deployment(product.of("night").id, changed)
+    for folder in ("/opt/1", "/opt/2"):
+        product.register(night=[], folder=folder)
+        assert product.of("night").job_variables == {"working_dir": folder, "env": env}
+        assert product.of("night").parameters == parameters
+        assert product.of("shop").job_variables == {"working_dir": folder, "env": {"A": "1"}}
+    Variable.unset("kept_word")
+
+
 def test_a_deleted_schedule_stays_deleted_and_a_deleted_deployment_begins_nothing(product: Product) -> None:
     product.register(night=[AT_TWO])
     product.delete("night", product.nightly().id)
