@@ -377,7 +377,8 @@ def is_as_created(shown: ServiceOrder, lines: Sequence[OrderLine], total: Money,
 def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]:
     """The lines of our create of which an order shows fewer pieces; none where it does not count its goods by id.
 
-    An order that shows no id of ours, distribution ids included, names its goods otherwise: pieces alone count there.
+    An item that is shown with no SKU of ours, distribution ids included, has its SKUs named otherwise: its pieces alone
+    count. So do those of all where no item is ours.
     """
     if not shown.goods or not all(one.item_id and one.sku_id and one.quantity for one in shown.goods):
         return []
@@ -385,10 +386,22 @@ def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]
     asked, told = pieces(lines), Counter[tuple[str, str]]()
     for ids, count in pieces(shown.goods).items():
         told[ours.get(ids, ids)] += count
-    lacks = asked - told
-    if not asked.keys() & told.keys() and told.total() >= asked.total():
+    named = {item_id for item_id, _ in asked.keys() & told.keys()}
+    if not named and told.total() >= asked.total():
         return []
-    return [line for line in lines if (line.item_id, line.sku_id) in lacks]
+    lacks, lacking = asked - told, _by_item(asked) - _by_item(told)
+    return [
+        line
+        for line in lines
+        if ((line.item_id, line.sku_id) in lacks if line.item_id in named else line.item_id in lacking)
+    ]
+
+
+def _by_item(counted: Counter[tuple[str, str]]) -> Counter[str]:
+    items = Counter[str]()
+    for (item_id, _), count in counted.items():
+        items[item_id] += count
+    return items
 
 
 def pieces(rows: Iterable[Goods | OrderLine]) -> Counter[tuple[str, str]]:

@@ -107,9 +107,9 @@ class ReasonCode(StrEnum):
     FIRST_PAYMENT = "first_payment", other("{first}, order {order_id}, is the first one paid at {marketplace}. Did the "
         "balance fall by exactly {amount}, once, by which channel, and does the console show its goods ({goods}) for "
         "your warehouse?", "sourcing confirm {marketplace}", "confirm")
-    DEBIT_PROPOSED = "debit_proposed", other("the last {count} payments at {marketplaces} ({refs}), each sent once, "
+    DEBIT_PROPOSED = "debit_proposed", other("the last {count} payments[ at {marketplaces}] ({refs}), each sent once, "
         "were seen as paid within a minute of their answer", "if the console shows a bill and less balance for each at "
-        "once, set XPORTCN_PAY_IS={setting}: then a payment there without an answer settles itself", who=OPERATOR,
+        "once, set XPORTCN_PAY_IS[={setting}]: then a payment there without an answer settles itself", who=OPERATOR,
         command="doctor")
     # not begun, or left in the middle: a later run goes on
     NOT_LOOKED_UP = "not_looked_up", waits("not looked up yet: {why}")

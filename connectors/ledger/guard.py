@@ -78,12 +78,13 @@ class RunJournal:
                 )
 
     def summary(self) -> str:
-        """Every order with an effect that happened or may have, in words for a person."""
+        """Every order with an effect that happened or may have, in words for a person; of further ones their number."""
         if not (self._first or self._further):
             return "This run had sent nothing."
         lines = [f"  {ref}: {', '.join(one.words for one in entries.values())}" for ref, entries in self._first.items()]
         more = len(self._further - self._first.keys())
-        return "\n".join(["This run had sent:", *lines, *([f"  and {more:,} orders more"] if more else [])])
+        beyond = f"  and {more:,} orders more, of which some may have been refused or never sent"
+        return "\n".join(["This run had sent:", *lines, *([beyond] if more else [])])
 
 
 BESIDE = ("-wal", "-shm")

@@ -292,7 +292,7 @@ Word = Annotated[str, BeforeValidator(_word)]
 """The service's word for a state: any word stays readable, and is no longer than an id. Empty for none."""
 
 Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
-"""Counted, pages, days."""
+"""How many: pieces, rows, pages, days."""
 
 Counted = Annotated[Count, BeforeValidator(_counted)]
 """A number that may come otherwise than whole, and is 0 then: pieces by the metre, days as `5-7`."""

@@ -74,3 +74,14 @@ def test_an_order_that_shows_fewer_pieces_lacks_their_lines(goods: tuple[Goods, 
     """
     lines = [replace(line, distribution_item_id="mp1", distribution_sku_id="mp2") for line in LINES]
     assert [line.line_no for line in left_out(replace(SHOWN, goods=goods), lines)] == lacks
+
+
+@pytest.mark.parametrize(("sku_id", "quantity", "lacks"), [("0", 1, []), ("0", 2, []), ("20", 1, []), ("", 0, [2])])
+def test_an_item_whose_sku_is_named_otherwise_is_counted_by_its_pieces(
+    sku_id: str, quantity: int, lacks: list[int]
+) -> None:
+    """Beside another that is named as ours: an item without SKUs has its own id for us, and 0 for the service."""
+    lines = [LINES[0], replace(LINES[1], item_id="20", sku_id="20", quantity=1)]
+    first = Goods(item_id=LINES[0].item_id, sku_id=LINES[0].sku_id, quantity=LINES[0].quantity)
+    goods = (first, Goods(item_id="20", sku_id=sku_id, quantity=quantity)) if quantity else (first,)
+    assert [line.line_no for line in left_out(replace(SHOWN, goods=goods), lines)] == lacks
