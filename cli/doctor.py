@@ -188,7 +188,7 @@ def _payments(ledger: Ledger) -> CheckResult:
     """What a payment call is: what is set, which first payment is a question, and what the ledger has seen."""
     from flows.answers.marketplaces import first_payments, proposed_debit
 
-    settings = XportcnSettings()
+    settings = XportcnSettings().doubting(ledger.first_orders.unproven())
     if found := [one for one in (*first_payments(ledger).values(), proposed_debit(ledger, settings)) if one]:
         return CheckResult("payments", "; ".join(map(str, found)), found[0].remedy)
     return well("payments", settings.pay_is)

@@ -11,12 +11,13 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
-from connectors.ledger.marks import Note, newest, note
+from connectors.ledger.marks import Note, newest, note, paid_anew_since
 from connectors.ledger.records import EffectRecord, Intent
 from connectors.ledger.schema import effects, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.switches import hold
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
+from domain.absence import EVER
 from domain.decisions import Verdict, held
 from domain.effects import Action, EffectStatus
 from domain.holds import differs, first_goes_alone
@@ -48,12 +49,18 @@ class FirstOrderRows(LedgerRows):
         return {one: order_ref for one, order_ref in found.items() if order_ref is not None}
 
     def _about(self, connection: Connection, marketplace: Marketplace) -> str | None:
-        noted = newest(connection, Note.ASKED.at(marketplace))
+        noted = _question(connection, marketplace)
         if noted is None and not self._ledger.asks_first:
             return None
         own = select(effects.c.key).where(effects.c.order_ref == noted, _PAYING).limit(1)
         is_paid = noted is not None and connection.execute(own).first() is not None
         return noted if is_paid else _begun(connection, marketplace, Action.PAY)
+
+    def unproven(self) -> set[Marketplace]:
+        """Where payments are made by another call than an earlier program made, which no person has confirmed yet."""
+        with self._ledger.reading() as connection:
+            anew = {one for one in Marketplace if paid_anew_since(connection, one) > EVER}
+            return {one for one in anew if not _is_answered(connection, one)}
 
     def goes_alone(self) -> dict[Marketplace, str]:
         """Where nothing further may be bought now, and the order there that was begun first."""
@@ -108,7 +115,7 @@ def _at_one(
 ) -> dict[str, Verdict]:
     if connection.dialect.name == "postgresql":
         connection.execute(_ONE_BY_ONE)
-    question = newest(connection, Note.ASKED.at(marketplace))
+    question = _question(connection, marketplace)
     if _is_free(connection, marketplace):
         if question or _is_answered(connection, marketplace):
             ledger.free_of_first.add(marketplace)
@@ -130,7 +137,8 @@ def _ask(ledger: Transactions, connection: Connection, marketplace: Marketplace,
 
 def _begun(connection: Connection, marketplace: Marketplace, action: Action) -> str | None:
     """An order that may be paid there, or, before a create, is on its way to be; the one begun first."""
-    which = _PAYING if action is Action.PAY else or_(_PAYING, _CREATING)
+    paying = and_(_PAYING, effects.c.intent_at >= paid_anew_since(connection, marketplace))
+    which = paying if action is Action.PAY else or_(paying, _CREATING)
     statement = select(orders.c.order_ref).join(effects).where(orders.c.marketplace == marketplace, which)
     found: str | None = connection.execute(statement.order_by(effects.c.intent_at).limit(1)).scalar()
     return found
@@ -142,5 +150,10 @@ def _is_free(connection: Connection, marketplace: Marketplace) -> bool:
     return _is_answered(connection, marketplace) or bool(connection.execute(select(arrived)).scalar())
 
 
+def _question(connection: Connection, marketplace: Marketplace) -> str | None:
+    return newest(connection, Note.ASKED.at(marketplace), since=paid_anew_since(connection, marketplace))
+
+
 def _is_answered(connection: Connection, marketplace: Marketplace) -> bool:
-    return newest(connection, Note.PAID.at(marketplace)) is not None
+    since = paid_anew_since(connection, marketplace)
+    return newest(connection, Note.PAID.at(marketplace), since=since) is not None

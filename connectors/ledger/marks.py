@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.schema import marks, orders
 from connectors.ledger.transactions import LedgerRows, repeating
+from domain.absence import EVER
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 
@@ -36,6 +37,7 @@ class Note(StrEnum):
     CANARY = "canary"  # an order of this program version was read back
     ASKED = "asked"  # the order whose payment a person is asked about
     PAID = "paid"  # the answer to that
+    PAID_ANEW = "paid_anew"  # from now on by another call: what was asked, answered and seen before is of the old one
 
     def at(self, marketplace: Marketplace) -> str:
         """The name of the mark."""
@@ -192,9 +194,15 @@ def note(connection: Connection, name: str, words: str, *, by: str, at: datetime
     connection.execute(insert(marks).values(row))
 
 
-def newest(connection: Connection, name: str) -> str | None:
+def paid_anew_since(connection: Connection, marketplace: Marketplace) -> datetime:
+    """From when on payments there are made by the call of now."""
+    since = select(func.max(marks.c.at)).where(marks.c.name == Note.PAID_ANEW.at(marketplace))
+    return connection.execute(since).scalar() or EVER
+
+
+def newest(connection: Connection, name: str, *, since: datetime = EVER) -> str | None:
     """The words noted last under a name."""
-    last = select(marks.c.words).where(marks.c.name == name).order_by(marks.c.id.desc()).limit(1)
+    last = select(marks.c.words).where(marks.c.name == name, marks.c.at >= since).order_by(marks.c.id.desc()).limit(1)
     found: str | None = connection.execute(last).scalar()
     return found
 

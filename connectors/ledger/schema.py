@@ -68,7 +68,7 @@ def _made(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-SCHEMA_VERSION = "0024"
+SCHEMA_VERSION = "0025"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

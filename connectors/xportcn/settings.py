@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -182,6 +182,13 @@ class XportcnSettings(Settings):
 
     def debits_at_once(self, marketplace: Marketplace) -> bool:
         return self.pay_is_at(marketplace) == DEBIT
+
+    def doubting(self, unproven: Collection[Marketplace]) -> Self:
+        """These settings, where a `debit` for all marketplaces is not taken for those `unproven`."""
+        if self.pay_is != DEBIT or self.is_sandbox or not unproven:
+            return self
+        told = ",".join(f"{one}={DEBIT}" for one in Marketplace if one not in unproven)
+        return self.model_copy(update={"pay_is": told})
 
     @property
     def allowed_trade_types(self) -> tuple[str, ...]:

@@ -168,6 +168,7 @@ async def open_resources(
         ledger.guard.watch(settings.data_dir, log.path)
         ledger.require_sound(send_logs)
         ledger.belong_to(xportcn.account_name)
+        xportcn = xportcn.doubting(ledger.first_orders.unproven())
         if not ledger.is_new():  # the logs may be all that is left of a ledger that was lost
             notice_put_back(ledger, send_logs)
             prune(send_logs, needed=ledger.senders_in_doubt(), before=clock() - settings.arrives_within)
