@@ -114,7 +114,8 @@ class ReasonCode(StrEnum):
     # not begun, or left in the middle: a later run goes on
     NOT_LOOKED_UP = "not_looked_up", waits("not looked up yet: {why}")
     ASKED_IN_VAIN = "asked_in_vain", waits("{what} ({failure})")
-    ANSWER_UNUSABLE = "answer_unusable", doubt("{what} ({failure}). {remedy}", "Run again", again=True, command="run")
+    ANSWER_UNUSABLE = "answer_unusable", doubt("{what} ({failure}). {remedy}", "Run again; if it lasts, "
+        "change the lines or sourcing drop", again=True, command="run")
     BUYING_PAUSED = "buying_paused", waits("no {action}: {pause}. It goes on after resume-buying in the Prefect UI, "
         "or: sourcing resume", "sourcing resume", who=MERCHANT)
     LEFT_PAUSED = "left_paused", waits("{left}: {pause}", "sourcing resume", who=MERCHANT)

@@ -190,7 +190,10 @@ def test_a_no_that_is_not_understood_is_held_for_the_next_run() -> None:
     """Unless a line has a problem that is understood: then the order can't be bought as it is."""
     unknown = LineProblem(problem=Problem.OTHER, message="isp.remote-service-error")
     assert in_words(judge_quote(request(), (LINE,), quote(problems=(unknown,)))) == held(
-        earlier("could not be previewed (the service refuses it (isp.remote-service-error)). Run again")
+        earlier(
+            "could not be previewed (the service refuses it (isp.remote-service-error)). "
+            "Run again; if it lasts, change the lines or sourcing drop"
+        )
     )
     for known in (Problem.OUT_OF_STOCK, Problem.RULED_OUT):
         problem = LineProblem(problem=known, message="no", line_no=1)

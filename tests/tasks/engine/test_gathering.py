@@ -94,7 +94,10 @@ async def test_wrong_credentials_come_out_as_they_are() -> None:
     [
         (Unanswered("no answer"), postponed(earlier("could not be previewed (no answer)"))),
         (NotSent("too many calls"), postponed(earlier("could not be previewed (too many calls)"))),
-        (Refused("no"), held(earlier("could not be previewed (no). Run again"))),
+        (
+            Refused("no"),
+            held(earlier("could not be previewed (no). Run again; if it lasts, change the lines or sourcing drop")),
+        ),
         (
             UnitUnclear("odd", field="skuList.0.price", amount="59.00", place="taobao.detail"),
             held(
@@ -104,7 +107,10 @@ async def test_wrong_credentials_come_out_as_they_are() -> None:
                 )
             ),
         ),
-        (ContractMismatch("odd"), held(earlier("could not be previewed (odd). Run again"))),
+        (
+            ContractMismatch("odd"),
+            held(earlier("could not be previewed (odd). Run again; if it lasts, change the lines or sourcing drop")),
+        ),
     ],
 )
 def test_only_what_a_person_can_look_into_is_held(error: Unanswered | NotSent | Refused, verdict: object) -> None:
