@@ -9,11 +9,19 @@ from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState, standing
+from domain.effects import Action
 from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import BadInput
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import pluralize, shorten
-from flows.after_sale_reporting import AfterSaleReport, Trouble, after_sale_report, dry_run_report, remedy_report
+from flows.after_sale_reporting import (
+    DONE_BEFORE,
+    AfterSaleReport,
+    Trouble,
+    after_sale_report,
+    dry_run_report,
+    remedy_report,
+)
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened, planned_at
 from flows.prefect_ui import remedy_parameters as form
@@ -86,7 +94,14 @@ async def request_refund(
             refunds = await foresee_refund(resources, order, wish)
             return await dry_run_report(resources, [_would(order, "; ".join(map(_dry_run, refunds)))])
         keys = await run_task(ask_refund, resources, order, wish, planned_at(resources.clock()))
-        return await remedy_report(resources, [order_ref], keys=keys)
+        return await remedy_report(resources, [order_ref], keys=keys, was_done=_asked_before(resources, order_ref))
+
+
+def _asked_before(resources: Resources, order_ref: str) -> str:
+    """What is told of a refund that this run did not ask for: another may have, for the same sum of its own."""
+    if not (asked := [one.intent_at for one in resources.ledger.effects_of([order_ref], Action.REFUND)]):
+        return DONE_BEFORE
+    return f"nothing: asked for at {max(asked):%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"
 
 
 @flow(flow_run_name="return {order_ref}", persist_result=False)

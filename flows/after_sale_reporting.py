@@ -122,12 +122,13 @@ async def remedy_report(
     before: Mapping[str, OrderRecord] | None = None,
     keys: Sequence[str] | None = None,
     troubles: Sequence[Trouble] = (),
+    was_done: str = DONE_BEFORE,
 ) -> AfterSaleReport:
-    """The report of a remedy: of each order what the run did, or why not, or that nothing was left to do."""
+    """The report of a remedy: of each order what the run did, or why not, or that it `was_done`."""
     deeds, not_done = _worked_on(resources, order_refs)
     troubles = [*troubles, *not_done]
     stuck = {one.order_ref for one in troubles}
-    did = {ref: DONE_BEFORE for ref in order_refs if ref not in stuck} | deeds
+    did = {ref: was_done for ref in order_refs if ref not in stuck} | deeds
     return await after_sale_report(resources, order_refs, before=before, keys=keys, troubles=troubles, did=did)
 
 

@@ -258,6 +258,26 @@ def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) 
     assert cancelled == {REF: "asked the seller for a refund of 5.00 CNY"}
 
 
+def test_a_sum_that_another_run_asked_for_meanwhile_is_told_with_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is retried takes it for its own; a person who meant another damage sees that nothing was asked for."""
+    with opened_shop(tmp_path) as shop:
+        ledger, told = shop.resources.ledger, list[dict[str, str]]()
+        pressed_at = ledger.clock()
+        monkeypatch.setattr("flows.after_sale.planned_at", lambda _: pressed_at)
+        for owner in ("run 1", "run 2"):
+            ledger.owner = owner
+            ended: Any = asyncio.run(
+                cast(Any, request_refund.fn(REF, amount_cny="5.00", reason="101", only_show=False))
+            )
+            told.append(getattr(ended, "data", ended).did)
+    assert told == [
+        {REF: "asked the seller for a refund of 5.00 CNY"},
+        {REF: f"nothing: asked for at {pressed_at:%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"},
+    ]
+
+
 def test_an_accepted_cancellation_was_not_done_before_its_order_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
