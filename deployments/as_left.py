@@ -80,18 +80,25 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], M
     last. `prefect deploy` alone replaces parameters and job variables, resumes what is paused, and may make all
     schedules anew and active: it gets those of new deployments only.
     """
+    for one in listed:  # one of a merchant's own may say less
+        schedules = enumerate(one.get("schedules") or ())
+        one["schedules"] = [{"slug": f"schedule-{number}"} | schedule for number, schedule in schedules]
+        one["parameters"] = one.get("parameters") or {}
+        one["work_pool"] = {"job_variables": {}} | (one.get("work_pool") or {})
     filled: Any = apply_values([*listed], {"site": describe_site()}, remove_notset=False)
-    wanted = {one["name"]: _of_file(one) for one in filled}
+    wanted = {_key(one["name"], one["entrypoint"]): _of_file(one) for one in filled}
     packed = Variable.get(REGISTERED)
     noted = json.loads(decompress(b64decode(str(packed)))) if packed else {}
     references = dict[UUID, Any]()
     with get_client(sync_client=True) as client:
+        names = DeploymentFilterName(any_=[one["name"] for one in listed])
+        found = client.read_deployments(deployment_filter=DeploymentFilter(name=names))
+        existing = {_key(one.name, one.entrypoint): one for one in found}
         for one in listed:
-            name, new = one["name"], wanted[one["name"]]
-            try:
-                there = client.read_deployment_by_name(f"{name}/{name}")
-            except ObjectNotFound:
-                if name in noted:  # a person deleted it: nothing of it begins by itself
+            key = _key(one["name"], one["entrypoint"])
+            new = wanted[key]
+            if (there := existing.get(key)) is None:
+                if key in noted:  # a person deleted it: nothing of it begins by itself
                     one["schedules"] = [schedule | {"active": False} for schedule in one["schedules"]]
                 continue
             # but where a version lies: as prefect.yaml says, whatever was registered between this and the last note
@@ -100,7 +107,7 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], M
             references[there.id] = _part(said, is_filled_in=True)
             plain = _part(said, is_filled_in=False)
             now = _changeable(plain["parameters"], plain["job_variables"], there.schedules)
-            was = noted.get(name) or _as_if_noted(now, new)
+            was = noted.get(key) or _as_if_noted(now, new)
             one["paused"] = there.paused
             one["parameters"] = merged(was["parameters"], now["parameters"], new["parameters"])
             variables = merged(was["variables"], now["variables"], new["variables"])
@@ -108,6 +115,11 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], M
             del one["schedules"]
             _bring_schedules(client, there, was["schedules"], now["schedules"], new["schedules"])
     return wanted, references
+
+
+def _key(name: str, entrypoint: str | None) -> str:
+    """A deployment, also with a flow of a merchant's own, whose name may be that of no function."""
+    return f"{str(entrypoint).rpartition(':')[2]}/{name}"
 
 
 def updating(references: Mapping[UUID, Any]) -> Callable[..., Coroutine[Any, Any, None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,9 @@ def night(inbox: str = "", yes: bool = True, budget_cny: str = "", pace: int = 1
 
 @flow(name="shop")
 def shop(inbox: str = ""): ...
+
+@flow(name="of my own")
+def own(yes: bool = True): ...
 """
 AT_TWO = {"slug": "nightly", "cron": "0 2 * * *", "timezone": "Asia/Shanghai", "parameters": {"news_only": True}}
 AT_FIVE = AT_TWO | {"cron": "0 5 * * *"}
@@ -44,7 +47,9 @@ class Product:
     def __init__(self, folder: Path, client: SyncPrefectClient) -> None:
         self.folder, self.client = folder, client
 
-    def register(self, *, night: list[dict[str, Any]], pace: int = 1, folder: str = "/opt/1") -> None:
+    def register(
+        self, *, night: list[dict[str, Any]], pace: int = 1, folder: str = "/opt/1", also: Sequence[dict[str, Any]] = ()
+    ) -> None:
         place = {"working_dir": folder} if folder else {}
         pool = {"name": "kept", "job_variables": {**place, "env": {"A": "1"}}}
         about = {"work_pool": pool, "tags": ["sourcing"], "version": "1", "enforce_parameter_schema": True}
@@ -55,6 +60,7 @@ class Product:
         deployments = [{**about, **one, "entrypoint": f"flows.py:{one['name']}"} for one in listed]
         site = {"deployments.registration.describe_site": {"id": "site"}}
         pull = [{"prefect.deployments.steps.set_working_directory": {"directory": folder}}]
+        deployments += [{**one, "work_pool": {"name": "kept"}} for one in also]
         content = {"name": "kept", "build": [site], "pull": pull, "deployments": deployments}
         (self.folder / "prefect.yaml").write_text(yaml.safe_dump(content))
         registration.deploy()
@@ -153,6 +159,34 @@ def test_a_reference_of_a_person_is_not_written_out(product: Product) -> None:
         assert product.of("night").parameters == parameters
         assert product.of("shop").job_variables == {"working_dir": folder, "env": {"A": "1"}}
     Variable.unset("kept_word")
+
+
+@pytest.mark.parametrize(("flow", "entrypoint"), [("night", "flows.py:night"), ("of my own", "flows.py:own")])
+def test_a_deployment_that_a_merchant_added_stays_as_it_was_left_too(
+    product: Product, flow: str, entrypoint: str
+) -> None:
+    """Whatever its flow is called, and with no more in `prefect.yaml` than Prefect asks for."""
+    bare = {"name": "bare", "entrypoint": entrypoint}
+    hourly = {"name": "hourly", "entrypoint": entrypoint, "schedules": [{"interval": 3600}, {"cron": "0 3 * * *"}]}
+
+    def schedules() -> list[tuple[str | None, bool]]:
+        found = product.client.read_deployment_by_name(f"{flow}/hourly").schedules
+        crons = [(getattr(one.schedule, "cron", None), one.active) for one in found]
+        return sorted(crons, key=str)
+
+    for _ in range(2):
+        product.register(night=[AT_TWO], also=[bare, hourly])
+        assert schedules() == [("0 3 * * *", True), (None, True)]
+    there = product.client.read_deployment_by_name(f"{flow}/hourly")
+    product.client.update_deployment(there.id, DeploymentUpdate(parameters={"yes": False}))
+    nightly = next(one for one in there.schedules if isinstance(one.schedule, CronSchedule))
+    product.client.update_deployment_schedule(there.id, nightly.id, active=False)
+    hourly["schedules"] = [{"interval": 3600}, {"cron": "0 4 * * *"}]
+    product.register(night=[AT_TWO], also=[bare, hourly])
+    assert schedules() == [("0 4 * * *", False), (None, True)]
+    assert product.client.read_deployment_by_name(f"{flow}/hourly").parameters == {"yes": False}
+    for name in ("bare", "hourly"):
+        product.client.delete_deployment(product.client.read_deployment_by_name(f"{flow}/{name}").id)
 
 
 def test_a_deleted_schedule_stays_deleted_and_a_deleted_deployment_begins_nothing(product: Product) -> None:
