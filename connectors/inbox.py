@@ -113,6 +113,17 @@ class Inbox:
                 return
             yield target
 
+    def is_taken(self, path: Path) -> bool:
+        """Whether a living process has this file of `working`."""
+        if path.parent != self.root / Folder.WORKING:
+            return False
+        with (self.locks / f"{path.name}.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def put(
         self,
         working: Path,

@@ -47,6 +47,9 @@ OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.RE
 TABLES = (*READERS, ".xls", ".xlsm", ".ods", ".numbers")
 """Endings of what may be a corrected request file, also an unreadable one; others are slips and marks beside it."""
 
+LOOK_AGAIN_S, LOOKS = 1.0, 600
+"""How often is looked whether an earlier process of a run has ended: what it began has to be answered first."""
+
 STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)
 
 
@@ -91,8 +94,13 @@ class Night:
 
         Once the service was away for too long, or the time is up, the remaining files wait for the next run.
 
-        Files are taken one at a time, but a file that waits for approval lets the next one go on.
+        Files are taken one at a time, but a file that waits for approval lets the next one go on. A run that was paused
+        on its page and resumed at once waits until its process of before lets go of its file.
         """
+        for _ in range(LOOKS if flow_run.run_count > 1 else 0):
+            if not self.folder.is_taken(path):
+                break
+            await asyncio.sleep(LOOK_AGAIN_S)
         async with turn():
             if any(isinstance(error, STOPS_ALL) for error in self.trouble):
                 return None

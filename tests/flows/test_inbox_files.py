@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,6 +80,27 @@ async def test_a_file_whose_name_says_so_is_asked_about_also_where_it_was_moved(
     (tmp_path / "working" / name).write_bytes(b"other")
     await flows.buy_from_inbox.Night(folder, yes=True, limits=Limits(), speed=Speed()).take(tmp_path / name)
     assert given == [yes]
+
+
+@pytest.mark.parametrize(("starts", "is_tried"), [(1, False), (2, True)])
+async def test_a_run_that_goes_on_takes_the_file_of_its_process_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tried: list[str], starts: int, *, is_tried: bool
+) -> None:
+    """Paused on its page and resumed at once, it finds the file locked while that process ends.
+
+    A file that another night has, maybe waiting for a person's answer, is left to it.
+    """
+    monkeypatch.setattr(flows.buy_from_inbox, "flow_run", SimpleNamespace(run_count=starts, tags=[]))
+    monkeypatch.setattr(flows.buy_from_inbox, "LOOK_AGAIN_S", 0.01)
+    (tmp_path / "a.csv").write_bytes(csv_bytes(GOOD))
+    inbox = Inbox(tmp_path)
+    run = flows.buy_from_inbox.Night(inbox, yes=True, limits=Limits(), speed=Speed())
+    with inbox.taken(tmp_path / "a.csv") as working:
+        assert working
+        taking = asyncio.create_task(run.take(working))
+        await asyncio.wait([taking], timeout=0.3)
+        assert taking.done() is not is_tried
+    assert ((await taking is not None), len(tried)) == (is_tried, is_tried)
 
 
 async def test_a_file_that_may_not_be_read_fails_with_its_remedy_each_time(
