@@ -331,7 +331,7 @@ def _account() -> CheckResult:
 
     async def ask() -> str:
         async with XportcnClient(XportcnSettings()) as client:
-            return warehouse_of(await addresses_of(client)).name
+            return warehouse_of(await addresses_of(client), client.settings.warehouse).name
 
     try:
         warehouse = asyncio.run(ask())

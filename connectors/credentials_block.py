@@ -69,6 +69,11 @@ class XportcnCredentials(Block):
         title="Taobao's receiver",
         description="Who receives Taobao's orders. Empty: the first preview is asked with both.",
     )
+    warehouse: str = Field(
+        default="",
+        title="Warehouse",
+        description="Words of the one address in China that goods go to. Empty: the account's default.",
+    )
     booking_repeated: Literal["unknown", "render_refused", "order_refused", "booked"] = Field(
         default="unknown",
         title="A second booking",

@@ -102,6 +102,10 @@ class XportcnSettings(Settings):
             "first preview is asked with both, and the one that is not refused is kept for the account"
         ),
     )
+    warehouse: str = Field(
+        "",
+        description="Words of the one address in China that goods go to, as its city. Empty: the account's default",
+    )
     requests_per_second: float = Field(
         0,
         ge=0,

@@ -46,7 +46,7 @@ PARTS_A_PROCESS = 25
 OF_THE_RUN = ("lease_s", "settle_s", "look_back_days", "day_limit_cny", "timezone", "retry_delays_s")
 """The settings that helpers take from the run that shares its batch: all that buying reads, but for the machine's."""
 ACCOUNT_OF_THE_RUN = (
-    *("pay_is", "units", "freight_ids", "taobao_receiver", "booking_repeated"),
+    *("pay_is", "units", "freight_ids", "taobao_receiver", "warehouse", "booking_repeated"),
     *("most_cny", "submission_h", "trade_types", "out_order_id"),
 )
 """What helpers take from its `XportcnSettings`. The account itself must be their own."""

@@ -106,8 +106,8 @@ class Resources:
             return self._addresses
 
     async def warehouse(self) -> Warehouse:
-        """The address in China that sellers send to. Raises `Misconfigured` where it can't be told which that is."""
-        return warehouse_of(await self.addresses())
+        """The address in China that sellers send to. Raises `Misconfigured` where no one address is that."""
+        return warehouse_of(await self.addresses(), self.client.settings.warehouse)
 
     @cached_property
     def slots(self) -> Slots:

@@ -102,7 +102,7 @@ def test_the_secret_shows_in_no_text_of_the_block() -> None:
 
 def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_settings() -> None:
     """The account, and each setting that a helper takes from the run that shares with it."""
-    known = {"pay_is", "units", "freight_ids", "taobao_receiver", "booking_repeated"}
+    known = {"pay_is", "units", "freight_ids", "taobao_receiver", "warehouse", "booking_repeated"}
     assert {*BLOCK.settings()} == {"base_url", "access_key", "access_secret", "user_id"} | known
     assert {*ACCOUNT_OF_THE_RUN} >= known
     for name in known:
