@@ -98,7 +98,7 @@ async def request_refund(
 
 
 def _asked_before(resources: Resources, order_ref: str) -> str:
-    """What is told of a refund that this run did not ask for: another may have, for the same sum of its own."""
+    """What the run reports of a refund that this run did not ask for: another may have, for the same sum of its own."""
     if not (asked := [one.intent_at for one in resources.ledger.effects_of([order_ref], Action.REFUND)]):
         return DONE_BEFORE
     return f"nothing: asked for at {max(asked):%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"
