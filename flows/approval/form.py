@@ -29,7 +29,7 @@ from connectors.ui_pages import artifact_page, run_page
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because
 from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, pluralize, references_in
-from flows.approval.pause import CancelledBelow, asked_since, filled_in, is_cancelled, outermost_run, this_run
+from flows.approval.pause import CancelledBelow, asked_since, filled_in, forget, is_cancelled, outermost_run, this_run
 from flows.approval.request import ApprovalRequest, Decision, above_limit, not_approved_by, why_asked
 from flows.approval.words import AskedPlan, bare, deadline_words, description_of, question_words, within_words
 from flows.notify.outbox import enqueue, withdraw
@@ -50,7 +50,7 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
     plan, before = AskedPlan.of(question), _standing(question, ledger)
     words = question_words(question, plan, settings, utc_now())
     await _show_plan(question.batch_id, plan, words)
-    async with asked_since(f"asked-{artifact_key(question.batch_id)}") as first:
+    async with asked_since(_asked(question.batch_id)) as first:
         deadline = first + timedelta(seconds=settings.approval_timeout_s)
         until = deadline_words(deadline, settings.timezone)
         told = ApprovalNotice(
@@ -75,6 +75,10 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
             decision = Decision(approved=[], by="nobody", why_not=silence, elsewhere=moved)
         await told.it_is_over(decision)
     return decision
+
+
+def _asked(batch_id: str) -> str:
+    return f"asked-{artifact_key(batch_id)}"
 
 
 def _standing(question: ApprovalRequest, ledger: Ledger) -> dict[str, tuple[object, ...]]:
@@ -257,8 +261,9 @@ class ApprovalNotice:
         await self._lead_to_the_run(str(decision.why_not) if decision.is_silence else f"{decision.by} has answered")
 
     async def nobody_has_to_answer(self) -> None:
-        """The run that asks was cancelled."""
+        """The run that asks was stopped on its page: once it goes on, it asks anew."""
         await withdraw(self.ledger, self._waits, self._ends)
+        await forget(_asked(self.batch_id))
         await self._lead_to_the_run("its run was cancelled")
 
     @property

@@ -66,11 +66,15 @@ async def retried_at() -> datetime | None:
 @asynccontextmanager
 async def asked_since(key: str) -> AsyncIterator[datetime]:
     """When this question was first asked, by this process or one before it died; an answered question is forgotten."""
-    run_id = outermost_run()
-    yield await _first_asked(run_id, key)
+    yield await _first_asked(outermost_run(), key)
+    await forget(key)
+
+
+async def forget(key: str) -> None:
+    """Let a question that is asked again count from then."""
     with suppress(*prefect_errors()):
         async with get_client() as client:
-            await client.delete_flow_run_input(run_id, key)
+            await client.delete_flow_run_input(outermost_run(), key)
 
 
 async def _first_asked(run_id: UUID, key: str) -> datetime:

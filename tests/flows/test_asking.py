@@ -15,7 +15,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError, TerminationSignal
 from prefect.input import RunInput
-from prefect.states import AwaitingRetry, Cancelling, Running
+from prefect.states import AwaitingRetry, Cancelling, Running, Suspended
 
 from connectors.foreign import prefect_errors
 from connectors.ledger.store import Ledger
@@ -203,6 +203,20 @@ async def test_nobody_is_reminded_of_a_run_that_was_cancelled(
     asked.kept.state = state
     await asked.at(0)
     assert subjects(book, 20)[-1:] == reminded
+
+
+@pytest.mark.parametrize("state", [Suspended(), Cancelling()])
+async def test_a_run_that_was_stopped_on_its_page_asks_anew(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger, state: State
+) -> None:
+    """Resumed or retried, it has all the time, and its own message and reminder."""
+    asked = AskingRun(monkeypatch, book, "is ended", "dies")
+    asked.kept.state = state
+    await asked.at(0)
+    asked.kept.state = Running()
+    await asked.at(1)
+    assert (asked.left, subjects(book, 1)) == ([24, 24], [WAITS])
+    assert subjects(book, 21) == ["b still waits for your yes, until 2026-01-03 04:04 UTC"]
 
 
 async def test_to_cancel_the_run_of_a_nights_batch_is_a_no(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
