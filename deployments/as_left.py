@@ -196,8 +196,8 @@ def _of_file(listed: Mapping[str, Any]) -> dict[str, Any]:
     about = ("slug", "active", "parameters")
     schedules = [
         DeploymentScheduleCreate.model_validate(
-            {key: said for key, said in one.items() if key in about}
-            | {"schedule": {key: said for key, said in one.items() if key not in about}}
+            {key: value for key, value in one.items() if key in about}
+            | {"schedule": {key: value for key, value in one.items() if key not in about}}
         )
         for one in listed["schedules"]
     ]
