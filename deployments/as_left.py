@@ -103,9 +103,9 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], M
                 continue
             # but where a version lies: as prefect.yaml says, whatever was registered between this and the last note
             variables = {key: one for key, one in there.job_variables.items() if key != "working_dir"}
-            said = {"parameters": there.parameters, "job_variables": variables}
-            references[there.id] = _part(said, is_filled_in=True)
-            plain = _part(said, is_filled_in=False)
+            values = {"parameters": there.parameters, "job_variables": variables}
+            references[there.id] = _part(values, is_filled_in=True)
+            plain = _part(values, is_filled_in=False)
             now = _changeable(plain["parameters"], plain["job_variables"], there.schedules)
             was = noted.get(key) or _as_if_noted(now, new)
             one["paused"] = there.paused
@@ -127,16 +127,16 @@ def updating(references: Mapping[UUID, Any]) -> Callable[..., Coroutine[Any, Any
     update = PrefectClient.update_deployment
 
     async def update_deployment(client: PrefectClient, deployment_id: UUID, deployment: DeploymentUpdate) -> None:
-        said = references.get(deployment_id, {})
-        whole = {what: merged({}, getattr(deployment, what), one) for what, one in said.items()}
+        values = references.get(deployment_id, {})
+        whole = {what: merged({}, getattr(deployment, what), one) for what, one in values.items()}
         await update(client, deployment_id, deployment.model_copy(update=whole))
 
     return update_deployment
 
 
-def _part(said: Mapping[str, Any], *, is_filled_in: bool) -> dict[str, Any]:
+def _part(values: Mapping[str, Any], *, is_filled_in: bool) -> dict[str, Any]:
     """The values that the start of a run fills in, such as `{{ prefect.blocks.secret.key }}`, or all others."""
-    parts = {key: _part(one, is_filled_in=is_filled_in) if isinstance(one, dict) else one for key, one in said.items()}
+    parts = {key: _part(one, is_filled_in=is_filled_in) if isinstance(one, dict) else one for key, one in values.items()}
     return {key: one for key, one in parts.items() if ("{{" in str(one)) == is_filled_in}
 
 
