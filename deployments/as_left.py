@@ -135,7 +135,7 @@ def updating(references: Mapping[UUID, Any]) -> Callable[..., Coroutine[Any, Any
 
 
 def _part(given: Mapping[str, Any], *, is_filled_in: bool) -> dict[str, Any]:
-    """The given that the start of a run fills in, such as `{{ prefect.blocks.secret.key }}`, or all others."""
+    """The values that the start of a run fills in, such as `{{ prefect.blocks.secret.key }}`, or all others."""
     parts = {key: _part(one, is_filled_in=is_filled_in) if isinstance(one, dict) else one for key, one in given.items()}
     return {key: one for key, one in parts.items() if ("{{" in str(one)) == is_filled_in}
 
