@@ -367,7 +367,7 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
         outcomes = [chunk.turn_away(record, error) for record in batch]
     except (Refused, Unanswered) as error:
         outcomes = [await _concluded(chunk, record, error) for record in batch]
-        if is_of_account(error) and any(one.status is not EffectStatus.DONE for one in outcomes):
+        if is_of_account(error) and any(one.status is EffectStatus.UNKNOWN for one in outcomes):
             chunk.work.trouble.append(not_allowed(error))  # else each further one would be a doubt of its own
     else:
         outcomes = [await _concluded(chunk, record, replies[record.order_ref]) for record in batch]
