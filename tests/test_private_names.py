@@ -157,6 +157,14 @@ PRIVATE = (
         "Reword the filter; until then those lines are shown.",
     ),
     Private(
+        "flow_run_suspension_request",
+        "flows/prefect_ui/expected_errors.py",
+        "prefect/context.py",
+        "flow_run_suspension_request: FlowRunSuspensionRequest",
+        "Pause on a run's page is heeded at the next task only, which is the end of a chunk",
+        "Read the run's state every few seconds, and end where it is Suspended, or was.",
+    ),
+    Private(
         "Unable to find block document",
         "connectors/credentials_block.py",
         "prefect/blocks/core.py",

@@ -102,26 +102,26 @@ class _CancelledOnItsPage(Exception):
 
 @asynccontextmanager
 async def _stops_on_its_page() -> AsyncIterator[None]:
-    """Cancel a deployment's run in the block once *Pause* is pressed on its page, or *Cancel* after that.
+    """Cancel a deployment's run in the block once *Pause* is pressed on its page, also if it goes on elsewhere since.
 
     And a run below it, such as a night's batch, once *Cancel* is pressed on its own, unless it asks. Prefect alone
     would let the one buy on to the end of a chunk, and end without a word, and the other buy all.
     """
     context, task, stopped = FlowRunContext.get(), asyncio.current_task(), list[State]()
-    run = context.flow_run if context and deployed_run() else None
 
-    async def watch(run: FlowRun) -> None:
-        async with get_client() as client:
-            while not stopped:
-                await asyncio.sleep(PAGE_POLL_S)
-                with suppress(*prefect_errors()):
-                    state = (await client.read_flow_run(run.id)).state
-                    if state and _is_stopped(run, state):
-                        stopped.append(state)
+    async def watch(context: FlowRunContext, run: FlowRun) -> None:
+        while not stopped:
+            await asyncio.sleep(PAGE_POLL_S)
+            if run.deployment_id:  # its worker ends one that is being cancelled
+                state = context.flow_run_suspension_request.get_state()
+            else:
+                state = await _cancelled(run)
+            stopped.extend([state] if state else [])
         if task:
             task.cancel()
 
-    watching = asyncio.create_task(watch(run)) if run else None
+    run = context.flow_run if context and deployed_run() else None
+    watching = asyncio.create_task(watch(context, run)) if context and run else None
     try:
         yield
     finally:
@@ -132,10 +132,13 @@ async def _stops_on_its_page() -> AsyncIterator[None]:
             raise Pause(state=stopped[0]) if run.deployment_id else _CancelledOnItsPage
 
 
-def _is_stopped(run: FlowRun, state: State) -> bool:
-    if run.deployment_id:  # its worker ends one that is being cancelled
-        return state.name == "Suspended" or state.is_cancelled()
-    return run.id not in ASKING and (state.is_cancelling() or state.is_cancelled())
+async def _cancelled(run: FlowRun) -> State | None:
+    with suppress(*prefect_errors()):
+        async with get_client() as client:
+            state = (await client.read_flow_run(run.id)).state
+            if state and run.id not in ASKING and (state.is_cancelling() or state.is_cancelled()):
+                return state
+    return None
 
 
 def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]]:

@@ -9,11 +9,12 @@ from uuid import uuid4
 import pytest
 from prefect import Flow, flow, task
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import CancelledRun, ParameterTypeError, Pause
 from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelling, Suspended
+from prefect.states import Cancelling, Failed, Scheduled, Suspended
 
 from connectors.xportcn.errors import Misconfigured
 from domain.after_sale import RefundFault
@@ -76,11 +77,15 @@ async def test_a_failed_run_keeps_its_reason_with_its_start(prefect_url: str) ->
     assert run.labels["sourcing.reason.1"] == "run_file_faulty"
 
 
+@pytest.mark.parametrize("meanwhile", [None, Failed(message="never resumed"), Scheduled(name="Resuming")])
 async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
-    prefect_url: str, monkeypatch: pytest.MonkeyPatch
+    prefect_url: str, monkeypatch: pytest.MonkeyPatch, meanwhile: State | None
 ) -> None:
-    """It reports on its way out, and stays suspended: resumed, it goes on."""
-    monkeypatch.setattr(expected_errors, "PAGE_POLL_S", 0.1)
+    """It reports on its way out, and stays suspended: resumed, it goes on.
+
+    It ends too where it was resumed, or given up as never resumed, before it looks.
+    """
+    monkeypatch.setattr(expected_errors, "PAGE_POLL_S", 0.5)
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
     began, wrote = asyncio.Event(), list[str]()
 
@@ -107,12 +112,14 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
             running = asyncio.create_task(run_flow_async(cast(Any, buys), flow_run=run, parameters={}))
             await began.wait()
             await client.set_flow_run_state(run.id, Suspended(timeout_seconds=300), force=True)
+            if meanwhile:
+                await client.set_flow_run_state(run.id, meanwhile, force=True)
             with pytest.raises(Pause):
                 await asyncio.wait_for(running, 20)
             state = (await client.read_flow_run(run.id)).state
             await client.delete_deployment(deployment)
     assert state is not None
-    assert (state.name, wrote) == ("Suspended", ["tables", "CancelledError"])
+    assert (state.name, wrote) == (meanwhile.name if meanwhile else "Suspended", ["tables", "CancelledError"])
 
 
 @pytest.mark.parametrize("asks", [False, True])
