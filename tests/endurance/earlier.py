@@ -24,7 +24,7 @@ from tests.upgrade.__main__ import PAUSED, asked
 from tests.upgrade.folder import EARLIER, unpacked
 from tests.upgrade.test_earlier_version import AS_IT_SHOULD, finished
 
-ENDS_WITHIN_S = 600
+ENDS_WITHIN_S, FOR_EVER_S = 600, 10**9
 
 
 def earlier_run_goes_on() -> bool:
@@ -44,7 +44,8 @@ def paused_run_goes_on(archive: Path, folder: Path) -> list[str]:
     sandbox, port = RunningSandbox(f"http://127.0.0.1:{free_port()}"), free_port()
     api = f"http://127.0.0.1:{port}/api"
     others = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SOURCING_"))}
-    environment = {**others, "XPORTCN_BASE_URL": sandbox.url, "SOURCING_DATA_DIR": str(folder / "data")}
+    waits = {"SOURCING_APPROVAL_TIMEOUT_S": str(FOR_EVER_S)}  # the question was asked when the archive was made
+    environment = {**others, **waits, "XPORTCN_BASE_URL": sandbox.url, "SOURCING_DATA_DIR": str(folder / "data")}
     command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port)]
     with (folder / "serve.txt").open("w") as output:
         serve = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
@@ -67,7 +68,7 @@ def _until_it_ends(api: str, run_id: str) -> None:
     """Approve as often as it asks: the process that asked first is gone."""
     answered: set[str] = set()
     deadline = time.monotonic() + ENDS_WITHIN_S
-    while (run := asked(api, f"flow_runs/{run_id}"))["state_name"] not in ("Completed", "Failed", "Cancelled"):
+    while (run := asked(api, f"flow_runs/{run_id}"))["state_name"] not in ("Completed", "Held", "Failed", "Cancelled"):
         assert time.monotonic() < deadline, run["state_name"]
         keyset = run["state"]["state_details"].get("run_input_keyset")
         if run["state_name"] == "Paused" and keyset["schema"] not in answered and (form := _form(api, run_id, keyset)):
