@@ -11,9 +11,11 @@ from unittest.mock import patch
 from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import ArtifactCollection
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import ArtifactCollection, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled
 
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
@@ -140,6 +142,13 @@ def held(ledger: Ledger, ref: str) -> None:
     ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier("too dear"))])
 
 
+async def _end_what_waits(client: PrefectClient) -> None:
+    """What a test before has left on the server."""
+    paused = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
+    for run in await client.read_flow_runs(flow_run_filter=paused):
+        await client.set_flow_run_state(run.id, Cancelled(), force=True)
+
+
 async def test_it_is_written_when_what_waits_has_changed_and_only_then(
     ledger: Ledger, prefect_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +163,7 @@ async def test_it_is_written_when_what_waits_has_changed_and_only_then(
                 assert found
                 return found
 
+            await _end_what_waits(client)
             assert await refresh(client, ledger)
             first = await newest()
             assert str(first.description).startswith("Nothing waits for you")
