@@ -174,7 +174,7 @@ async def test_what_waited_for_long_is_paid_at_the_price_of_that_moment(
         await pay(claim, order_id)
 
     channel.pay = slow  # type: ignore[method-assign]
-    with pytest.raises(TryAgain, match="too many calls"):
+    with pytest.raises(TryAgain, match=r"too many calls|is too old; 1 order to pay left"):  # of A-2, where it is later
         await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     assert (channel.asked_to_pay.count("77"), "77" in channel.payments) == (1, False)
