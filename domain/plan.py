@@ -116,9 +116,6 @@ class PlanSummary:
     is_fine: bool
 
 
-NOTHING = Money(0)
-
-
 @dataclass(slots=True, kw_only=True)
 class PlanCost:
     """The orders to buy and to ship, added up; goods, postage and `total` in CNY.
