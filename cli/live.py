@@ -120,8 +120,9 @@ def _report(
         _show(findings)
         _show_values(values, lines)
     if write and lines:
+        is_line_open = write.exists() and not write.read_bytes().endswith((b"\n", b"\r"))
         with write.open("a", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
+            file.writelines(["\n" if is_line_open else "", *(f"{line}\n" for line in lines)])
         messages.print(f"{', '.join(lines)} added to {write}", soft_wrap=True, highlight=False)
     return 0 if all(checked.verdict in WELL for checked in findings) and not lines else NEEDS_A_PERSON
 

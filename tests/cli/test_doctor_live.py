@@ -185,15 +185,16 @@ def test_a_folder_without_a_recording_is_bad_usage(sourcing: Sourcing, tmp_path:
     )
 
 
+@pytest.mark.parametrize("end", ["\n", ""])
 def test_the_settings_that_mend_values_are_written(
-    sourcing: Sourcing, unchanged: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    end: str, sourcing: Sourcing, unchanged: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A product in yuan: named with its setting, which `--write` adds to what the file has; with it all is read."""
+    """A product in yuan: named with its setting, which `--write` adds as a line of its own; with it all is read."""
     answer = {"itemId": 1, "title": "cup", "price": 59.9, "skuList": [{"skuId": 2, "price": 59.9}]}
     (tmp_path / "answers").mkdir()
     file = {"method": "GET", "path": "/open/product/get", "answer": answer}
     (tmp_path / "answers" / "1.json").write_text(json.dumps(file))
-    (tmp_path / ".env").write_text("XPORTCN_USER_ID=2100007300001\n")
+    (tmp_path / ".env").write_text(f"XPORTCN_USER_ID=2100007300001{end}")
     done = sourcing("doctor", "--replay", "answers", "--write", ".env")
     assert done.exit_code == 3
     words = " ".join(done.stdout.replace("│", " ").split())
