@@ -116,7 +116,7 @@ def buy(flow: Flow, *, as_json: bool, first: Callable[[], object] = nothing, ask
     Where it `asks`, the person at the terminal may answer about first payments at once.
     """
     report, told = _reported(flow, first)
-    print_json(report.to_json()) if as_json else print_report(report)
+    print_json(report.to_json(line_as=lambda line: line)) if as_json else print_report(report)
     if asks and report.questions and sys.stdin.isatty():
         ask_about_first_payments()
     code = 0 if report.all_fine else NEEDS_A_PERSON

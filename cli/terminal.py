@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -70,8 +71,11 @@ def warn(what: str, words: str = "") -> None:
 
 
 def print_json(document: object) -> None:
-    """The one document that `--json` promises on stdout, in parts: of 100,000 orders the whole text is large."""
-    sys.stdout.writelines(json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(document))
+    """The one document that `--json` promises on stdout, in parts: of 100,000 orders the whole text is large.
+
+    Dataclasses in it become objects as they are written.
+    """
+    sys.stdout.writelines(json.JSONEncoder(ensure_ascii=False, indent=2, default=asdict).iterencode(document))
     print()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -212,8 +212,11 @@ class BatchReport:
             return False
         return self.all_booked or (self.dry_run and set(self.counts) <= {*REACHED_BOOKED, OrderState.PLANNED})
 
-    def to_json(self) -> dict[str, Any]:
-        """The report that `sourcing run --json` prints; orders of a dry run also have their costs."""
+    def to_json(self, line_as: Callable[[ReportLine], object] = asdict) -> dict[str, Any]:
+        """The report that `sourcing run --json` prints; orders of a dry run also have their costs.
+
+        `line_as` may leave a line as it is, to be encoded later: of 100,000 orders they are much memory.
+        """
         costs = {plan.order_ref: _goods(plan) | _freight(plan) for plan in self.plans}
         costs |= {plan.order_ref: (_goods(plan) if plan.is_unpaid else {}) | _freight(plan) for plan in self.to_ship}
         return {
@@ -226,7 +229,10 @@ class BatchReport:
             "dry_run": self.dry_run,
             "snapshot_id": self.snapshot_id,
             "snapshot_root": self.snapshot_root,
-            "orders": [asdict(line) | costs.get(line.order_ref, {}) for line in self.orders],
+            "orders": [
+                asdict(line) | costs[line.order_ref] if line.order_ref in costs else line_as(line)
+                for line in self.orders
+            ],
             "matches": [asdict(match) for match in self.matches],
             "lines_without_limit": self.lines_without_limit,
             "warnings": [asdict(warning) for warning in self.warnings],

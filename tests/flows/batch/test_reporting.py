@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from cli.terminal import print_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
+from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.batch.reporting import lines_of
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.flows.plans import planned
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REFS = ["A-1", "A-2", "A-3", "A-4", "A-5"]
@@ -47,3 +53,21 @@ def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
         other.change([paid("A-5")])
         assert lines_of(mine, REFS)[1] == {"A-1": 100, "A-5": 100}
         assert lines_of(other, REFS)[1] == {"A-2": 100}
+
+
+def test_lines_that_are_left_to_the_printing_are_printed_like_all(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [ReportLine(order_ref=ref, marketplace="taobao", state=OrderState.PLANNED, reason="") for ref in REFS[:2]]
+    report = BatchReport(
+        batch_id="batch",
+        orders=lines,
+        spent_this_run_fen=0,
+        bought_this_run=0,
+        snapshot_id=None,
+        snapshot_root="",
+        plans=[planned("A-2", freight_cents=700)],
+    )
+    print_json(report.to_json(line_as=lambda line: line))
+    first, second = json.loads(capsys.readouterr().out)["orders"]
+    assert (first["order_ref"], first["state"], first["tracking_numbers"]) == ("A-1", "planned", [])
+    assert (second["order_ref"], second["freight_minor"]) == ("A-2", 700)
+    assert [first, second] == json.loads(json.dumps(report.to_json()["orders"]))
