@@ -27,7 +27,8 @@ class PlannedOrder:
 
     `is_postponed`: the service could not be asked, so it is still to be planned, by this run or the next.
     `contradicted` are two readings of an amount for which it is held. `is_withdrawn`: it is begun, and its approval was
-    withdrawn; where it `is_unpaid` as well, a yes pays its goods. `came_back` is what did of the money of a begun one.
+    withdrawn; where it `is_unpaid` as well, a yes pays its goods. `came_back` is what did of the money of a begun one,
+    `taken` what was paid of it where that is more than was approved: a person's yes accepts it.
     """
 
     request: OrderRequest
@@ -45,6 +46,7 @@ class PlannedOrder:
     is_withdrawn: bool = False
     is_unpaid: bool = False
     came_back: Money = NOTHING
+    taken: Money = NOTHING
 
     @property
     def order_ref(self) -> str:

@@ -87,7 +87,8 @@ class ReasonCode(StrEnum):
         "goes on with it", "run its file again, or finish-batch", "run")
     APPROVED = "approved", note("approved by {by} at {at}: {total}, plan {plan}[; order it with: sourcing cart order "
         "{cart}]")
-    FREIGHT_APPROVED = "freight_approved", note("freight approved by {by} at {at}: {price}")
+    FREIGHT_APPROVED = "freight_approved", note("freight approved by {by} at {at}: {price}[, and the {taken} "
+        "that were taken]")
     NOT_APPROVED = "not_approved", choice("[freight?freight ]not approved[ by {by}][: {note}]", "run the file again to "
         "be asked anew", "run")
     NOT_WANTED = "not_wanted", note("not wanted any more, says {by}[: {note}][again?; a run that starts after that and "
@@ -281,7 +282,8 @@ class ReasonCode(StrEnum):
     PAID_COUNTED_WITH = "paid_counted_with", note("paid, counted with {amount}: {differs}", "look in the statement of "
         "the wallet", who=MERCHANT)
     TAKEN_ABOVE_APPROVED = "taken_above_approved", money("the service took {taken}, approved was {approved}[tolerated? "
-        "with the price tolerance]: {remedy}", "ask for the difference back", "refund")
+        "with the price tolerance]: {remedy}", "ask for the difference back, then run again; or accept it: run without "
+        "--yes, or from the Prefect UI", "refund")
     CLOSED_UNPAID = "closed_unpaid", request("the order was closed unpaid[ ({why})]; {remedy}", "order again under a "
         "new order_ref")
     CLOSED_BY_MARKETPLACE = "closed_by_marketplace", request("the marketplace closed the unpaid order ({why})",

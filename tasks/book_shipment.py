@@ -112,7 +112,8 @@ async def estimate_unbooked(
     So are unpaid ones that cost more by now than may be paid: a yes renews the approval of their plan, and no other.
 
     A yes given `beforehand` renews withdrawn approvals of paid orders alone, which no person took back, since it would
-    pay the others without counting their goods; and raises none unless the approval limit counts freight.
+    pay the others without counting their goods; and raises none unless the approval limit counts freight. What was
+    taken above what was approved it never accepts.
     """
     settings = resources.settings
     may_rise = not beforehand or (settings.approval_limit is not None and settings.approval_counts_freight)
@@ -139,6 +140,7 @@ async def estimate_unbooked(
         unbooked = [one for one in orders if one.order_id and one.shipment is None and one.lines and not _rose(one)]
         unasked = needing_a_person(resources.ledger, some) if beforehand else ()
         waiting = [order for order in unbooked if (may_rise if order.plan_hash else order.order_ref not in unasked)]
+        waiting = [order for order in waiting if not (beforehand and order.is_overpaid)]
         unsent = resources.ledger.refunds.unsent({order.order_ref: order for order in waiting})
         waiting = [order for order in waiting if order.shipped_order(unsent[order.order_ref]).lines]
         plans += await concurrently(waiting, one, at_once=resources.concurrency)
@@ -162,18 +164,25 @@ def _still_to_pay(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
     """The plan of a begun order, with the total that the service demands where a yes pays it."""
     is_withdrawn = order.plan_hash is None
     if not is_withdrawn or order.paid_minor is not None:
-        return replace(plan, is_withdrawn=is_withdrawn, came_back=order.refunded)
+        taken = order.paid if order.is_overpaid else Money(0)
+        return replace(plan, is_withdrawn=is_withdrawn, came_back=order.refunded, taken=taken)
     due = order.approved if order.total_minor is None else Money(order.total_minor, order.currency)
     quote = replace(plan.quote or Quote(goods=due, postage=Money(0), total=due), total=due)
     return replace(plan, is_withdrawn=True, is_unpaid=True, quote=quote)
 
 
 def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None:
-    """Record that these freight prices were approved."""
-    priced = {plan.order_ref: plan.freight_service.price for plan in plans if plan.freight_service}
+    """Record that these freight prices were approved, and with them what was taken above what was."""
+    approved = [
+        (plan, OrderUpdate.freight_approved(price=plan.freight_service.price)) for plan in plans if plan.freight_service
+    ]
     resources.ledger.change(
-        [OrderChange(order_ref=ref, writes=OrderUpdate.freight_approved(price=price)) for ref, price in priced.items()]
+        [OrderChange(order_ref=plan.order_ref, writes=freight | _accepted(plan)) for plan, freight in approved]
     )
+
+
+def _accepted(plan: PlannedOrder) -> OrderUpdate:
+    return OrderUpdate.approved(amount=plan.taken) if plan.taken.minor else NOTHING
 
 
 @task(task_run_name="book {label}", **RETRYING)

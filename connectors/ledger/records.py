@@ -212,6 +212,11 @@ class OrderRecord:
         return Money(self.refunded_minor or 0, self.currency)
 
     @property
+    def is_overpaid(self) -> bool:
+        """Whether more was taken than may be paid, and has not come back."""
+        return self.paid - self.refunded > self.payable
+
+    @property
     def tracking_numbers(self) -> list[str]:
         return list(self.shipment.tracking_numbers) if self.shipment else []
 

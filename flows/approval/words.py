@@ -118,6 +118,7 @@ class _Reading:
     def _noted(self, plans: Iterable[PlannedOrder]) -> Iterator[PlannedOrder]:
         for plan in plans:
             freight = str(plan.freight_service.price) if plan.freight_service else ""
+            freight += f" {plan.taken}" if plan.taken.minor else ""
             self.refs.append(plan.order_ref)
             self.contents.append(hashlib.sha256(f"{plan.order_ref} {plan_hash(plan)} {freight}".encode()).digest())
             yield plan
@@ -174,15 +175,19 @@ def within_words(seconds: int) -> str:
 
 
 def question_words(question: ApprovalRequest, plan: AskedPlan, settings: SourcingSettings, now: datetime) -> list[str]:
-    """The question with its sum, its cost and the reason for asking: three paragraphs of Markdown, a fourth while
-    paused."""
+    """The question with its sum, its cost and the reason for asking: three paragraphs of Markdown.
+
+    A further one while paused, and where more was taken than was approved.
+    """
     counted = counted_in_one(plan.cost, settings, now)
     costs = [cost_words(plan.cost, counted), no_limit_words(plan.cost)]
     deed = action_words(plan.cost)
     deed = deed if counted.lacks else f"{deed[:-1]}: **{counted.money}** in all."
     pause = question.paused
     waits = [f"**{inert(pause.sentence)}.** What is approved now is bought as soon as it is resumed."] if pause else []
-    return [deed, " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *waits]
+    taken = ", ".join(f"{plan.order_ref} ({plan.taken})" for plan in question.to_ship if plan.taken.minor)
+    accepts = [f"**More was taken than was approved: {taken}.** A yes to it accepts that."] if taken else []
+    return [deed, " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *accepts, *waits]
 
 
 def bare(markdown: str) -> str:

@@ -318,4 +318,4 @@ def may_pay(order: OrderRecord) -> bool:
 
 def may_book(order: OrderRecord) -> bool:
     waiting = order.state in (OrderState.PAID, OrderState.HELD)
-    return waiting and order.paid_minor is not None and order.paid <= order.payable and order.shipment is None
+    return waiting and order.paid_minor is not None and not order.is_overpaid and order.shipment is None

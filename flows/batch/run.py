@@ -359,7 +359,8 @@ class BatchRun:
                 run_logger().warning("%s stays: %s", ref, why)
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in to_ship])
-        ledger.change([order.stays(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
+        left = [order for order in to_ship.values() if order.state in SHIPPABLE]
+        ledger.change([one.stays(one.why if one.is_overpaid else decision.not_shipped) for one in left])
 
     def _hold_unasked(self, refs: Collection[str]) -> None:
         """Hold orders without an approval that stands, which no run could ask about: no claim takes them."""
@@ -385,7 +386,8 @@ class BatchRun:
         for plan in to_ship:
             if plan.freight_service and orders[plan.order_ref].state in SHIPPABLE:
                 price = plan.freight_service.price
-                said = because(ReasonCode.FREIGHT_APPROVED, by=decision.by, at=in_utc(now), price=price)
+                taken = plan.taken if plan.taken.minor else None
+                said = because(ReasonCode.FREIGHT_APPROVED, by=decision.by, at=in_utc(now), price=price, taken=taken)
                 why.setdefault(plan.order_ref, said)
         ledger.change([orders[ref].stays(one) for ref, one in why.items()])
         return {plan.order_ref: plan.plan_hash for plan in to_buy}

@@ -118,10 +118,11 @@ COLUMNS = (
 def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
     """One order of the plan as text."""
     service, back = plan.freight_service, f", {plan.came_back} came back" if plan.came_back.minor else ""
+    more = f"; {plan.taken} were taken: a yes accepts that" if plan.taken.minor else ""
     return {
         "order": plan.order_ref,
         "what": goods_text(plan),
-        "goods and postage": _price(plan) if is_new else f"ordered already for {plan.total}{back}",
+        "goods and postage": _price(plan) if is_new else f"ordered already for {plan.total}{back}{more}",
         "stock": f"{plan.stock:,}" if is_new and plan.stock is not None else "",
         "freight": str(service.price) if service else "",
         "service": f"{service.company} {service.category}" if service else "",

@@ -69,7 +69,7 @@ class Cancel(EffectKind):
             payments = self.resources.ledger.effects_of([order.order_ref], Action.PAY)
             is_accepted = any(one.status is EffectStatus.DONE for one in payments)
             return OrderState.PAYMENT_PENDING if is_accepted else OrderState.ORDERED
-        return OrderState.PAID if order.paid <= order.payable else OrderState.HELD
+        return OrderState.HELD if order.is_overpaid else OrderState.PAID
 
     def is_ruled_out_by(self, sighting: Sighting) -> bool:
         """A paid order is closed by no cancellation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -134,6 +135,37 @@ async def test_a_yes_pays_what_the_question_names_and_no_more(
     order = resources.ledger.orders(["A-1"])["A-1"]
     assert (order.plan_hash is not None, order.reason.partition(" at ")[0]) == (
         (True, "approved by ann") if is_named else (False, "")
+    )
+
+
+@pytest.mark.parametrize("is_accepted", [True, False])
+async def test_what_was_taken_above_the_approved_stays_the_reason_unless_a_person_accepts_it(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, *, is_accepted: bool
+) -> None:
+    resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
+    won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    paid = Columns({"order_id": "A-1", "paid_minor": 1050})
+    made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=paid)
+    resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
+    why = because(ReasonCode.TAKEN_ABOVE_APPROVED, taken=Money(1050), approved=Money(1000))
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=why)])
+
+    async def estimate(*_: Any, **__: Any) -> list[PlannedOrder]:
+        return [replace(planned("A-1"), taken=Money(1050))]
+
+    async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
+        return Decision(approved=question.refs if is_accepted else [], by="ann", why_not=not_approved_by("ann"))
+
+    async def nothing(*_: Any, **__: Any) -> str:
+        return "batch"
+
+    stand_in(monkeypatch, estimate_unbooked=estimate, decide=decide, execute=nothing, snapshot_orders=nothing)
+    await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(ask=True)
+    order = resources.ledger.orders(["A-1"])["A-1"]
+    assert (order.payable, re.sub(r"at [0-9].* UTC", "then", order.reason)) == (
+        (Money(1050), "freight approved by ann then: 5.00 USD, and the 10.50 CNY that were taken")
+        if is_accepted
+        else (Money(1000), str(why))
     )
 
 

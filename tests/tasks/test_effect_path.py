@@ -303,7 +303,37 @@ async def test_an_order_that_took_more_than_approved_is_held_and_not_booked(
     await pay_orders.fn(resources, step_of({"A-1": order}), label="1 of 1")
     after = now(resources)
     assert (after.state, after.paid_minor, may_book(after)) == (OrderState.HELD, 120, False)
-    assert after.reason == "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back"
+    assert after.reason == (
+        "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back, then run again; or accept it: "
+        "run without --yes, or from the Prefect UI"
+    )
+
+
+async def test_only_a_person_who_is_asked_accepts_what_was_taken_above_the_approved(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken 1.20, approved 1.00 CNY: the question names it, and its yes lets it be shipped; a standing yes does not."""
+
+    async def estimated(_: Resources, plan: PlannedOrder, currency: str | None) -> PlannedOrder:
+        return replace(plan, freight_service=FREIGHT)
+
+    monkeypatch.setattr(book_shipment, "with_freight", estimated)
+    limit = {"approval_limit_cny": "100", "approval_counts_freight": True}
+    resources.settings = resources.settings.model_copy(update=limit)
+    at(resources, OrderState.HELD, paid_minor=120)
+    assert await estimate_unbooked(resources, ["A-1"], beforehand=True) == []
+    [asked] = await estimate_unbooked(resources, ["A-1"])
+    assert asked.taken == Money(120)
+    book_shipment.approve_freight(resources, [asked])
+    assert (now(resources).payable, may_book(now(resources))) == (Money(120), True)
+    [again] = await estimate_unbooked(resources, ["A-1"])
+    assert again.taken == Money(0)
+
+
+@pytest.mark.parametrize(("back", "is_shipped"), [(19, False), (20, True)])
+def test_an_order_whose_difference_came_back_is_booked(resources: Resources, back: int, *, is_shipped: bool) -> None:
+    order = at(resources, OrderState.HELD, paid_minor=120, refunded_minor=back)
+    assert may_book(order) is is_shipped
 
 
 async def test_an_order_to_which_a_person_said_no_is_not_paid(resources: Resources, channel: FakeChannel) -> None:
