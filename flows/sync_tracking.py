@@ -60,8 +60,8 @@ FOLLOWED = (
     OrderState.UNKNOWN,
     OrderState.REFUNDING,  # other lines' parcels travel on
 )
-RETURNED = re.compile(r"退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by", re.IGNORECASE)
-"""Carriers' words for a returned parcel: no status of the contract says it (3.4)."""
+RETURNED = re.compile(r"(?i)退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by")
+"""Carriers' words for a returned parcel: no status of the contract says it (3.4). PostgreSQL reads them too."""
 TASKS = 4
 """Task runs of a tracking run: Prefect keeps each for weeks, and there is a tracking run every hour."""
 LATE_REFUNDS = timedelta(days=2)
@@ -164,6 +164,8 @@ async def track(
     feed = EventFeed(ledger, ledger.each_order(watched))
     unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
     followed, before = _Followed(resources), ledger.orders(unsettled)
+    if only is None:
+        await _notify_of_left(resources)
     pending = await _settled(resources, watched, unsettled, followed)
     orders = [ref for ref, one in standing_of(ledger, order_refs=watched).items() if one.order_id and _is_followed(one)]
     run_logger().info("%s to follow", pluralize(len(orders), "order"))
@@ -320,8 +322,16 @@ def _goes_back(event: Mapping[str, Any]) -> bool:
     return event["status"] in GONE_BACK or bool(RETURNED.search(event["description"]))
 
 
+async def _notify_of_left(resources: Resources) -> None:
+    """Notify of scans whose run ended right after their commit: they are new to that run alone."""
+    statuses, left = (*GONE_BACK, TraceStatus.EXCEPTION), _Followed(resources)
+    events = await asyncio.to_thread(resources.ledger.tracking.since_all_were_read, statuses, RETURNED.pattern)
+    left.compare(resources.ledger.orders({event["order_ref"] for event in events}), events)
+    await _notify_of_scans(resources.ledger, left)
+
+
 async def _notify_of_scans(ledger: Ledger, followed: _Followed) -> None:
-    """Notify of parcels that go back or are stuck, each once. At once: a scan is new to one run alone."""
+    """Notify of parcels that go back or are stuck, each once."""
     causes = [*map(news.returned_cause, followed.back), *map(news.stuck_cause, followed.stuck)]
     known = await asyncio.to_thread(ledger.outbox.known, causes)
     back = [parcel for parcel in followed.back if news.returned_cause(parcel) not in known]

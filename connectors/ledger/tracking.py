@@ -41,6 +41,7 @@ _TIMES = (
     .where(orders.c.state.in_((*TRAVELLING, OrderState.HELD)))
 )
 NEVER = datetime.min.replace(tzinfo=UTC)
+UNKNOWN_RUN = timedelta(days=7)
 
 
 class TrackingRows(LedgerRows):
@@ -110,8 +111,7 @@ class TrackingRows(LedgerRows):
         be read now. A time of a clock that was ahead is none.
         """
         now = self._ledger.clock()
-        (until,) = self._ledger.rows(select(func.max(marks.c.at).label("at")).where(marks.c.name == READ_UNTIL))
-        since = until["at"] if until["at"] and until["at"] <= now else NEVER
+        since = self._read_until(now) or NEVER
         return {
             row["order_ref"]
             for row in self._ledger.rows(_TIMES)
@@ -125,6 +125,20 @@ class TrackingRows(LedgerRows):
                 least_h=hours.get(Marketplace(row["marketplace"]), 0),
             )
         }
+
+    def _read_until(self, now: datetime) -> datetime | None:
+        (until,) = self._ledger.rows(select(func.max(marks.c.at).label("at")).where(marks.c.name == READ_UNTIL))
+        return until["at"] if until["at"] and until["at"] <= now else None
+
+    def since_all_were_read(self, statuses: Iterable[str], words: str) -> list[dict[str, Any]]:
+        """Events of the last run that read all, and since then: of these statuses, or that match `words`.
+
+        Without such a run those of a week.
+        """
+        c, now = tracking_events.c, self._ledger.clock()
+        is_recent = c.recorded_at >= (self._read_until(now) or now - UNKNOWN_RUN)
+        is_meant = or_(c.status.in_(statuses), c.description.regexp_match(words))
+        return self._ledger.rows(select(tracking_events).where(is_recent, is_meant))
 
     def _stay_due(self, connection: Connection, unread: Collection[str]) -> None:
         stays = update(tracked).where(one_of(tracked.c.order_ref, "refs")).values(next_poll_at=self._ledger.clock())

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.foreign import Defect
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import to_json
@@ -241,6 +242,36 @@ async def test_each_parcel_that_goes_back_is_told_even_if_the_run_ends_right_aft
     report = await track(resources, 10)
     assert report.returned == ["B-1"]
     assert resources.ledger.outbox.causes_after("returned:") == ["B-1:SF1", "B-1:SF2"]
+
+
+@pytest.mark.parametrize("earlier", [0, 1], ids=["no run before", "a run before"])
+async def test_scans_of_a_run_that_was_killed_before_it_told_of_them_are_told_by_the_next(
+    resources: Resources, channel: CountingChannel, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, earlier: int
+) -> None:
+    """They are known by then, and no news of its own; its report counts the scans that it read."""
+    booked(resources)
+    shown(channel)
+    for _ in range(earlier):
+        await track(resources, 10)
+        clock.advance(8 * 24 * 3600)
+
+    async def killed(_: object, followed: Any) -> None:
+        if followed.back:
+            raise Defect("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.sync_tracking._notify_of_scans", killed)
+        returned = replace(scan("SF1", clock), description="快件已退回")
+        channel.events = [returned, scan("SF2", clock, TraceStatus.EXCEPTION), scan("SF3", clock)]
+        with pytest.raises(Defect, match="killed"):
+            await track(resources, 10)
+    assert told(resources) == []
+    clock.advance(3600)
+    report = await track(resources, 10)
+    await track(resources, 10)
+    assert (report.new_events, report.returned, report.stuck) == (0, [], [])
+    assert resources.ledger.outbox.known(["returned:B-1:SF1", "stuck:B-1:SF2"]) == {"returned:B-1:SF1", "stuck:B-1:SF2"}
+    assert len(told(resources)) == 2
 
 
 async def test_an_order_that_is_held_for_a_week_is_not_read_each_hour_any_more(

@@ -17,6 +17,7 @@ from connectors.ledger.tracking import ALL
 from domain.marketplace import Marketplace
 from domain.service_orders import Shipment, TraceStatus, TrackingEvent
 from domain.states import OrderState
+from flows.sync_tracking import RETURNED
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 
@@ -65,6 +66,20 @@ def test_what_another_run_recorded_meanwhile_is_not_recorded_twice(shipped: Ledg
         assert len(other.tracking.add({"A-1": [scan("P", clock)]})) == 1
         assert shipped.tracking.add({"A-1": [scan("P", clock)]}) == []
     assert len(shipped.tracking.listed()) == 1
+
+
+def test_scans_since_all_were_read_are_found_by_status_and_by_words_of_any_case(
+    shipped: Ledger, clock: MovableClock
+) -> None:
+    """Those recorded before the last run that read all are left out."""
+    shipped.tracking.add({"A-1": [scan("OLD", clock, "快件已退回")]})
+    clock.advance(3600)
+    shipped.tracking.read_until(clock(), unread=())
+    back, other = scan("P", clock, "RETURNED TO SENDER"), scan("Q", clock, "at the door")
+    stuck = TrackingEvent(tracking_number="R", occurred_at=clock(), status=TraceStatus.EXCEPTION, description="")
+    shipped.tracking.add({"A-1": [back, other], "A-2": [stuck]})
+    found = shipped.tracking.since_all_were_read([TraceStatus.EXCEPTION], RETURNED.pattern)
+    assert sorted(row["tracking_number"] for row in found) == ["P", "R"]
 
 
 FOUR = {Marketplace.TAOBAO: 4}
