@@ -121,7 +121,7 @@ def _parcels(
     """The parcels of these numbers; none while a refund is under way, since it decides which lines are sent."""
     if not (proven and order.shipment) or any(one.state in UNDER_WAY for one in refunds):
         return
-    unsent = unsent_lines(refunds, order.lines, order.paid)
+    unsent = unsent_lines(refunds, order.priced_lines, order.paid)
     parcels = lines_by_number(order.request, order.lines, order.shipment, unsent)
     for number, lines in parcels.items():
         if at := proven.get((order.order_ref, number)):

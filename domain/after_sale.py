@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.orders import OrderLine
+from domain.offers import QuoteLine
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.states import OrderState
 from domain.witnessed import LEAST_PART
@@ -300,9 +300,9 @@ def is_for_all(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]
     return {line_no for refund in newest for line_no in refund.lines} >= {*lines} and asked * LEAST_PART >= paid
 
 
-def _paid_for(some: Collection[int], lines: Collection[OrderLine], paid: Money) -> Money:
+def _paid_for(some: Collection[int], lines: Collection[QuoteLine], paid: Money) -> Money:
     """What was paid for the goods of some lines: their part of it, without postage."""
-    worth = {line.line_no: line.unit_price.minor * line.quantity for line in lines}
+    worth = {line.line_no: line.amount.minor for line in lines}
     of_all, part = sum(worth.values()), sum(worth[line_no] for line_no in some)
     return Money(part * min(paid.minor or of_all, of_all) // max(of_all, 1), paid.currency)
 
@@ -311,7 +311,7 @@ def _is_all(back: Money, of: Money) -> bool:
     return back * 100 >= of * NEARLY_ALL
 
 
-def unsent_lines(refunds: Sequence[Refund], lines: Collection[OrderLine], paid: Money) -> set[int]:
+def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], paid: Money) -> set[int]:
     """The lines that were returned, or nearly all of whose money came back, before the order was delivered.
 
     Money for all of them is for goods that travel on, and a smaller sum compensates, or is for some of the pieces.
@@ -325,7 +325,7 @@ def unsent_lines(refunds: Sequence[Refund], lines: Collection[OrderLine], paid: 
     return found
 
 
-def leaves_open(refund: Refund, lines: Collection[OrderLine], paid: Money) -> bool:
+def leaves_open(refund: Refund, lines: Collection[QuoteLine], paid: Money) -> bool:
     """Whether what it was asked for leaves open if the goods travel: most of their price, and not nearly all."""
     price = _paid_for(refund.lines, lines, paid)
     return refund.asked * LEAST_PART >= price and not _is_all(refund.asked, price)

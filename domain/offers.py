@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.orders import OrderLine
 
 CHEAPEST = "cheapest"
 FASTEST = "fastest"
@@ -129,6 +130,16 @@ class Quote:
     def less_than_parts(self) -> Money:
         """How much less than its parts the total is without a discount that explains it; 0 where it is not less."""
         return max(self.goods + self.postage - self.discount - self.total, NOTHING)
+
+
+def priced(lines: Iterable[OrderLine], quote: Quote | None) -> tuple[QuoteLine, ...]:
+    """What each line costs: by the preview, else by its offer, whose price is without volume prices and discounts."""
+    told = {one.line_no: one for one in quote.lines} if quote else {}
+    return tuple(
+        told.get(line.line_no)
+        or QuoteLine(line_no=line.line_no, unit_price=line.unit_price, amount=line.unit_price * line.quantity)
+        for line in lines
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

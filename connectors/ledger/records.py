@@ -19,7 +19,7 @@ from domain.effects import OPEN, REPEATS, Action, Claim, EffectStatus, effect_ke
 from domain.holds import Pause, start_of_day
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import FreightQuote, Offer, Quote
+from domain.offers import FreightQuote, Offer, Quote, QuoteLine, priced
 from domain.orders import CONTACT, OrderLine, OrderRequest, SourcingOrder
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, explained, read
@@ -166,9 +166,18 @@ class OrderRecord:
         text = self.stored[column]
         return None if text is None else from_text(kind, text)
 
+    @property
+    def priced_lines(self) -> tuple[QuoteLine, ...]:
+        return priced(self.lines, self.quote)
+
     def shipped_order(self, unsent: Collection[int]) -> SourcingOrder:
-        """What the warehouse gets of this order, without these lines."""
-        return replace(self.sourcing_order, lines=tuple(line for line in self.lines if line.line_no not in unsent))
+        """What the warehouse gets of this order, without these lines, at the prices they were bought for."""
+        bought = (
+            replace(line, unit_price=one.unit_price)
+            for line, one in zip(self.lines, self.priced_lines, strict=True)
+            if line.line_no not in unsent
+        )
+        return replace(self.sourcing_order, lines=tuple(bought))
 
     @property
     def sourcing_order(self) -> SourcingOrder:

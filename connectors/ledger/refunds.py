@@ -29,7 +29,7 @@ class RefundRows(LedgerRows):
         """The lines of each of these orders whose goods never arrive at the warehouse."""
         known = self.of_orders(orders)
         return {
-            ref: frozenset(unsent_lines([one for one in known if one.order_ref == ref], order.lines, order.paid))
+            ref: frozenset(unsent_lines([one for one in known if one.order_ref == ref], order.priced_lines, order.paid))
             for ref, order in orders.items()
         }
 

@@ -12,6 +12,7 @@ from typing import Any
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.send_log import names_a_run
 from connectors.ledger.store import Ledger
+from domain.offers import priced
 from domain.plan import PlannedOrder
 
 NUMBER = re.compile(r"(?=.*\d)\S{8,}")
@@ -39,9 +40,9 @@ def history_of(ledger: Ledger, order: OrderRecord) -> Sequence[tuple[str, Sequen
 
 
 def _lines(plan: PlannedOrder) -> Iterator[Sequence[Any]]:
-    for line in plan.lines:
+    for line, price in zip(plan.lines, priced(plan.lines, plan.quote), strict=True):
         what = (line.title or line.item_id, plan.variant(line) or line.sku_id)
-        cost = (line.quantity, line.unit_price, plan.limit(line) or "")
+        cost = (line.quantity, price.unit_price, plan.limit(line) or "")
         yield (*what, *cost, plan.seller, plan.request.receiver.country)
 
 

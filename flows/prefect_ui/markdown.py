@@ -9,6 +9,7 @@ from urllib.parse import quote
 from connectors.ledger.records import OrderRecord
 from domain.marketplace import Marketplace, Pictures, product_page, shortened
 from domain.money import Money, total_of
+from domain.offers import priced
 from domain.orders import OrderLine
 from domain.plan import PlanCost, PlannedOrder
 from domain.reasons import grouped
@@ -72,7 +73,7 @@ def picture(address: str, pictures: Pictures) -> str:
 def _which(plan: PlannedOrder, line: OrderLine) -> list[str]:
     limit = plan.limit(line)
     bound = f"limit {limit}" if limit else "no limit"
-    return [*filter(None, [plan.variant(line)]), f"{line.unit_price} each ({bound})"]
+    return [*filter(None, [plan.variant(line)]), f"{priced([line], plan.quote)[0].unit_price} each ({bound})"]
 
 
 def _link(marketplace: str, item_id: str, title: str = "") -> str:

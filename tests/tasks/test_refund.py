@@ -31,6 +31,7 @@ from domain.after_sale import (
 from domain.effects import Claim, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.offers import Quote, QuoteLine
 from domain.orders import OrderLine
 from domain.reasons import ReasonCode, because
 from domain.states import OrderState
@@ -45,6 +46,7 @@ from tasks.refund import RefundWish, ask_refund, follow_refunds
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.domain.test_after_sale import refund
+from tests.flows.plans import planned
 
 WISH = RefundWish(kind=RefundKind.REFUND, reason="101")
 
@@ -189,6 +191,28 @@ async def test_a_sum_that_leaves_open_what_of_a_line_travels_waits_for_a_person(
     resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
     await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen)))
     assert (order(resources).plan_hash == "hash") is stands
+
+
+@pytest.mark.parametrize(("line_no", "back", "unsent"), [(2, 40_000, set()), (2, 72_000, {2}), (1, 20_000, {1})])
+def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
+    resources: Resources, line_no: int, back: int, unsent: set[int]
+) -> None:
+    """1,000 pieces of 1.00 cost 0.20 each by volume, and their freight is asked for at that price."""
+    many, one = replace(LINE, quantity=1_000, unit_price=Money(100)), replace(LINE, line_no=2, unit_price=Money(80_000))
+    paid_for = {1: (Money(20), Money(20_000)), 2: (Money(80_000), Money(80_000))}
+    told = tuple(QuoteLine(line_no=no, unit_price=each, amount=amount) for no, (each, amount) in paid_for.items())
+    quote = Quote(goods=Money(100_000), postage=NOTHING, total=Money(100_000), lines=told)
+    lines = [to_json(many), to_json(one)]
+    put_rows(
+        resources.ledger, [plan("A-1", request=to_json(planned("A-1").request), lines=lines, quote=to_json(quote))]
+    )
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 100_000}))])
+    came = refund(RefundState.REFUNDED, part=str(line_no), lines=(line_no,), refunded=Money(back))
+    resources.ledger.refunds.put(came)
+    found = resources.ledger.refunds.unsent({"A-1": order(resources)})["A-1"]
+    assert found == unsent
+    shipped = {one.line_no: one.unit_price for one in order(resources).shipped_order(found).lines}
+    assert shipped == {no: each for no, (each, _) in paid_for.items() if no not in unsent}
 
 
 def order(resources: Resources) -> OrderRecord:

@@ -18,7 +18,7 @@ CHANGED_AT = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
 
 
 class PricedLine(NamedTuple):
-    """A line of an order with its price: the preview's, else the product's."""
+    """A line of an order with its price."""
 
     order: Any
     line: OrderLine
@@ -27,11 +27,8 @@ class PricedLine(NamedTuple):
 
 
 def _lines(order: Any) -> Iterator[PricedLine]:
-    quoted = {line.line_no: line for line in order.quote.lines} if order.quote else {}
-    for line in order.lines:
-        told = quoted.get(line.line_no)
-        unit = told.unit_price if told else line.unit_price
-        yield PricedLine(order, line, unit, told.amount if told else unit * line.quantity)
+    for line, price in zip(order.lines, order.priced_lines, strict=True):
+        yield PricedLine(order, line, price.unit_price, price.amount)
 
 
 ORDERS = table(

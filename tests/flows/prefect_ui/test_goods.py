@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from domain.marketplace import NO_PICTURES, Marketplace, Pictures
 from domain.money import Money
-from domain.offers import Offer, Sku
+from domain.offers import Offer, Quote, QuoteLine, Sku
 from domain.orders import OrderLine
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, MatchLine, ReportLine
@@ -54,6 +54,17 @@ def test_the_goods_tell_which_variant_for_how_much_from_whom() -> None:
     assert goods_markdown(seen, PICTURES) == f"{picture}{words}<br>from Shop to US"
     assert goods_markdown(seen, NO_PICTURES) == f"{words}<br>from Shop to US"
     assert goods_text(seen) == "2 × Bowl, 颜色: 蓝色, 1.50 CNY each (limit 2.00 CNY)"
+
+
+def test_the_price_of_one_piece_is_that_of_the_preview() -> None:
+    """By volume the two cost 0.75 each: it is this that is compared with the limit, and paid."""
+    quote = Quote(
+        goods=Money(150),
+        postage=Money(0),
+        total=Money(150),
+        lines=(QuoteLine(line_no=1, unit_price=Money(75), amount=Money(150)),),
+    )
+    assert goods_text(replace(order(), quote=quote)) == "2 × Bowl, 颜色: 蓝色, 0.75 CNY each (limit 2.00 CNY)"
 
 
 def test_words_of_sellers_make_no_picture_link_or_cell() -> None:
