@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.offers import LineProblem, Offer, Problem, Quote, Sku, price_at
+from domain.offers import LineProblem, Offer, Problem, Quote, QuoteLine, Sku, price_at
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -192,7 +192,7 @@ def judge_quote(
     goods = agreed(offered(lines, offers), Statement(source=Source.PREVIEW, value=quote.goods + quote.discount))
     if isinstance(goods, Contradicted) and quote.goods.minor > 0:
         return contradicted(goods, request.marketplace)
-    over = _against_limits(request, lines, quote, lambda price, limit: price > limit)
+    over = _against_limits(request, lines, quote, lambda amount, most: amount > most)
     if over:
         return held(because(ReasonCode.PRICE_ABOVE_LIMIT, lines=over))
     unpriced = [line.title for line in lines if line.line_no not in {priced.line_no for priced in quote.lines}]
@@ -221,13 +221,12 @@ def _with_problems(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Q
 
 def above_limits(request: OrderRequest, quote: Quote) -> list[int]:
     """The numbers of the lines that cost more than their limit."""
-    limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
-    return [one.line_no for one in quote.lines if (most := limits.get(one.line_no)) and one.unit_price > most]
+    return [one.line_no for one, _ in _odd_beside_limits(request, quote, lambda amount, most: amount > most)]
 
 
 def far_below_limits(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, *, setting: str) -> Verdict:
     """Held for a unit price so far below its limit that yuan may have been read as fen; `setting` corrects that."""
-    low = _against_limits(request, lines, quote, lambda price, limit: price * LEAST_OF_LIMIT < limit)
+    low = _against_limits(request, lines, quote, lambda amount, most: amount * LEAST_OF_LIMIT < most)
     at = request.marketplace
     return held(because(ReasonCode.PRICE_FAR_BELOW_LIMIT, lines=low, marketplace=at, setting=setting)) if low else FINE
 
@@ -235,20 +234,32 @@ def far_below_limits(request: OrderRequest, lines: tuple[OrderLine, ...], quote:
 def _against_limits(
     request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, is_odd: Callable[[Money, Money], bool]
 ) -> list[Reason]:
-    """The lines whose unit price is odd beside their limit."""
-    limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
+    """What each line costs whose amount is odd beside as many pieces at their limit."""
     titles = {line.line_no: line.title for line in lines}
-    odd = [
-        (titles.get(priced.line_no, "line"), priced.unit_price, most)
-        for priced in quote.lines
-        if (most := limits.get(priced.line_no)) is not None and is_odd(priced.unit_price, most)
+    return [
+        above_limit(
+            titles.get(one.line_no, "line"), one.unit_price, limit, one.amount if one.unit_price == limit else None
+        )
+        for one, limit in _odd_beside_limits(request, quote, is_odd)
     ]
-    return [above_limit(*one) for one in odd]
 
 
-def above_limit(title: str, price: Money, limit: Money) -> Reason:
-    """What one piece costs beside its limit."""
-    return because(ReasonCode.LINE_ABOVE_LIMIT, title=title, price=price, limit=limit)
+def _odd_beside_limits(
+    request: OrderRequest, quote: Quote, is_odd: Callable[[Money, Money], bool]
+) -> list[tuple[QuoteLine, Money]]:
+    asked = dict(enumerate(request.lines, start=1))
+    return [
+        (one, limit)
+        for one in quote.lines
+        if (line := asked.get(one.line_no))
+        and (limit := line.max_unit_price)
+        and is_odd(one.amount, limit * line.quantity)
+    ]
+
+
+def above_limit(title: str, price: Money, limit: Money, amount: Money | None = None) -> Reason:
+    """What one piece costs beside its limit; `amount`, that of all pieces, where the rounded price hides it."""
+    return because(ReasonCode.LINE_ABOVE_LIMIT, title=title, price=price, amount=amount, limit=limit)
 
 
 def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:

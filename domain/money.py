@@ -108,7 +108,7 @@ def yuan(text: str) -> Money:
 
 
 def per_unit(total: Money, quantity: int) -> Money:
-    """The price of one piece, rounded up half way to whole minor units; for display and limits only."""
+    """The price of one piece, rounded up half way to whole minor units; for display only."""
     unit = (Decimal(total.minor) / quantity).quantize(Decimal(1), rounding=ROUND_HALF_UP)
     return Money(int(unit), total.currency)
 

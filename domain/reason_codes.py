@@ -336,7 +336,7 @@ class ReasonCode(StrEnum):
     SAID_NOT_BOOKED = "said_not_booked", note("{by} found that it was not booked; {remedy}", "run again to book it",
         who=MERCHANT, command="run")
     # parts of a reason
-    LINE_ABOVE_LIMIT = "line_above_limit", other("{title} costs {price} each, limit {limit}")
+    LINE_ABOVE_LIMIT = "line_above_limit", other("{title} costs {price} each[ ({amount} in all)], limit {limit}")
     # a remedy that was not carried out
     NOT_IN_LEDGER = "not_in_ledger", other("no such order in the ledger; {remedy}", "see all with: sourcing status")
     NO_CANCELLING = "no_cancelling", other("the service can't cancel orders of {marketplace}; unpaid ones close by "

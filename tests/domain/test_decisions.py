@@ -16,6 +16,7 @@ from domain.decisions import (
     Left,
     Payment,
     Verdict,
+    above_limits,
     far_below_limits,
     held,
     judge_availability,
@@ -176,6 +177,22 @@ def test_a_quote_over_the_limit_is_held() -> None:
     assert in_words(judge_quote(request(Money(900)), (LINE,), quote(901))) == held(
         earlier("杯子 costs 9.01 CNY each, limit 9.00 CNY: raise max_unit_price or drop the line")
     )
+
+
+def test_a_limit_is_compared_with_the_exact_price_of_all_pieces() -> None:
+    """Half a fen a piece is 99.00 of 20,000 stickers; the price of one is rounded for display alone."""
+    wanted = replace(request(), lines=(replace(request().lines[0], quantity=20_000, max_unit_price=Money(5)),))
+    told = quote(5)
+    at, above = (
+        replace(told, goods=Money(fen), total=Money(fen), lines=(replace(told.lines[0], amount=Money(fen)),))
+        for fen in (100_000, 109_900)
+    )
+    line = replace(LINE, quantity=20_000, unit_price=Money(5))
+    assert judge_quote(wanted, (line,), at) == FINE
+    assert in_words(judge_quote(wanted, (line,), above)) == held(
+        earlier("杯子 costs 0.05 CNY each (1,099.00 CNY in all), limit 0.05 CNY: raise max_unit_price or drop the line")
+    )
+    assert [above_limits(wanted, one) for one in (at, above)] == [[], [1]]
 
 
 def test_a_problem_is_refused_in_words() -> None:
