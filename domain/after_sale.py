@@ -17,6 +17,7 @@ from domain.witnessed import LEAST_PART
 JPEG = b"\xff\xd8\xff"
 VOUCHER_LIMIT = 1_048_576
 MOST_VOUCHERS = 5
+ALL_LINES = "all"
 LONGEST_DESCRIPTION = 150
 NOTHING = Money(0)
 NEARLY_ALL = 90
@@ -164,6 +165,11 @@ class Refund:
         return self.goods_amount + self.postage
 
     @property
+    def lines_named(self) -> tuple[int, ...]:
+        """The lines to name where it is asked for again; empty for all of the order's."""
+        return () if self.part == ALL_LINES else self.lines
+
+    @property
     def effect_part(self) -> str:
         """The part of an effect key that sets this refund apart from the order's other refunds."""
         return f"{self.part}.{self.number}"
@@ -261,7 +267,7 @@ def settled_description(text: str, reason: str) -> str:
 
 def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
     """`all`, or the line numbers; part of the keys of a refund's effects."""
-    return "all" if set(lines) == set(all_lines) else "+".join(str(line_no) for line_no in sorted(lines))
+    return ALL_LINES if set(lines) == set(all_lines) else "+".join(str(line_no) for line_no in sorted(lines))
 
 
 def order_state_after(
@@ -355,6 +361,9 @@ def standing(refund: Refund) -> Reason:
         _STANDING[refund.state],
         what=f"{refund.kind} of {refund.asked} ({refund.reason})",
         order_ref=refund.order_ref,
+        kind=refund.kind,
+        lines=refund.lines_named,
+        amount_cny=refund.asked.major,
         by=f"{refund.deadline:%Y-%m-%d %H:%M} UTC" if refund.deadline else "",
         number=refund.tracking_number or " ",
         refunded=refund.refunded,

@@ -13,6 +13,8 @@ AGAIN = ("then [typed?run the command again][deployed?press Retry on the run's p
     "[scheduled?, or wait for the next run of its schedule]")
 ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
 IF_IT_CAME = "if it came back by itself: sourcing resolve --came-back"
+ASK_AGAIN = ("sourcing refund {order_ref}[ --kind {kind}][ --line {lines: --line }][ --amount-cny {amount_cny}] "
+    "--reason REASON")
 FIND_OUT = "find out why in the log of the run, then press Retry on its page"
 CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
 
@@ -177,8 +179,7 @@ class ReasonCode(StrEnum):
     BOOKING_REFUSED = "booking_refused", money("paid, not booked: {failure}", "do what the service says, then run "
         "again", "run", again=True)
     CANCEL_REFUSED = "cancel_refused", money("not cancelled: {failure}", "look it up in the console", "cancel")
-    REFUND_NOT_TAKEN = "refund_not_taken", money("no {what}: {failure}", "ask again: sourcing refund {order_ref} "
-        "--reason REASON", "refund")
+    REFUND_NOT_TAKEN = "refund_not_taken", money("no {what}: {failure}", f"ask again: {ASK_AGAIN}", "refund")
     # two readings that can't both be true
     READINGS_DIFFER = "readings_differ", doubt("{both}; {remedy}", "look it up in the console")
     TAKEN_DIFFERS = "taken_differs", doubt("{both}; {remedy}", "look in the statement of the wallet")
@@ -321,11 +322,11 @@ class ReasonCode(StrEnum):
         "--company CODE --number NUMBER", "return")
     REFUND_RETURNED = "refund_returned", note("{what}: the seller has to receive {number}")
     REFUND_CAME_BACK = "refund_came_back", note("{refunded} came back for {what}")
-    REFUND_REFUSED = "refund_refused", money("the seller refused the {what}: {why}", "ask again: sourcing refund "
-        "{order_ref} --reason REASON", "refund")
+    REFUND_REFUSED = "refund_refused", money("the seller refused the {what}: {why}", f"ask again: {ASK_AGAIN}",
+        "refund")
     REFUND_CLOSED = "refund_closed", note("the {what} was closed: {why}")
-    REFUND_DECLINED = "refund_declined", money("the service did not take the {what}: {why}", "ask again: sourcing "
-        "refund {order_ref} --reason REASON", "refund")
+    REFUND_DECLINED = "refund_declined", money("the service did not take the {what}: {why}", f"ask again: "
+        f"{ASK_AGAIN}", "refund")
     ALL_CAME_BACK = "all_came_back", note("{back} of {paid} came back")
     # a person's answers
     ANSWERED = "answered", note("{by} answered: {answer}")

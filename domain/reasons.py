@@ -111,7 +111,11 @@ class Reason:
     @property
     def remedy(self) -> str:
         """What to do about it; empty where it ends by itself."""
-        return "" if TEXT in self.facts else _filled(self.code.words.remedy, self.facts)
+        return "" if TEXT in self.facts else self.fill(self.code.words.remedy)
+
+    def fill(self, template: str) -> str:
+        """A template, in the form of the sentences of codes, with the facts of this reason."""
+        return _filled(template, self.facts)
 
     @property
     def digest(self) -> str:

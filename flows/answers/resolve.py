@@ -13,7 +13,7 @@ from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.after_sale import MAY_ASK, NOTHING, UNDER_WAY, Refund, RefundKind, RefundState, order_state_after
+from domain.after_sale import ALL_LINES, MAY_ASK, NOTHING, UNDER_WAY, Refund, RefundKind, RefundState, order_state_after
 from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
 from domain.effects import ResolutionKind as K
@@ -327,13 +327,13 @@ async def _is_closed(case: Case) -> bool:
 
 
 def _came_back(order: OrderRecord, back: Money, refunds: Sequence[Refund], at: datetime) -> Refund:
-    number = 1 + max((one.number for one in refunds if one.part == "all"), default=0)
+    number = 1 + max((one.number for one in refunds if one.part == ALL_LINES), default=0)
     return Refund(
         key=f"{order.order_ref}:all.{number}",
         order_ref=order.order_ref,
         marketplace=order.marketplace,
         order_id=str(order.order_id),
-        part="all",
+        part=ALL_LINES,
         number=number,
         lines=tuple(line.line_no for line in order.lines),
         entry_ids=(),

@@ -20,6 +20,7 @@ from connectors.request_files import READERS
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
+from domain.reason_codes import ASK_AGAIN
 from domain.reasons import Explained, Reason, ReasonCode, explained, grouped
 from domain.states import BEGUN, OrderState
 from domain.witnessed import marketplace_held
@@ -43,9 +44,9 @@ PASTE = "paste its lines again, mended where the reason says so"
 AT_ONCE = timedelta(0)
 REFUND_REMEDIES = {
     RefundState.ASKING: "sourcing refunds",
-    RefundState.TO_RETURN: "sourcing return {} --company CODE --number NUMBER",
-    RefundState.REFUSED: "sourcing refund {} --reason REASON",
-    RefundState.DECLINED: "sourcing refund {} --reason REASON",
+    RefundState.TO_RETURN: "sourcing return {order_ref} --company CODE --number NUMBER",
+    RefundState.REFUSED: ASK_AGAIN,
+    RefundState.DECLINED: ASK_AGAIN,
 }
 
 
@@ -232,11 +233,8 @@ def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]
 
 
 def _of_refund(order: OrderRecord, refund: Refund) -> ToDo:
-    return _of(
-        order,
-        **explained(standing(refund)),
-        commands=[REFUND_REMEDIES[refund.state].format(order.order_ref)],
-    )
+    why = standing(refund)
+    return _of(order, **explained(why), commands=[why.fill(REFUND_REMEDIES[refund.state])])
 
 
 def _of_file(file: FaultyFile) -> ToDo:

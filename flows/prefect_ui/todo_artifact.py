@@ -264,7 +264,10 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
         return {"marketplace": one.marketplace}
     if word == "run":
         return {"requests": {"file": one.file}}
-    return {"order_ref": one.order_ref} if word in ("refund", "return", "resolve") else {}
+    if word == "refund":
+        asked = {name: fact for name, fact in one.reason_facts.items() if name in ("kind", "lines", "amount_cny")}
+        return {"order_ref": one.order_ref, **asked}
+    return {"order_ref": one.order_ref} if word in ("return", "resolve") else {}
 
 
 async def _approval_row(client: PrefectClient, run: FlowRun, timezone: str) -> str:

@@ -218,4 +218,7 @@ def paid(
 def taken_above_approved(order: OrderRecord, taken: Money) -> Reason:
     """Why an order is held of which more was taken than it may cost."""
     tolerated = order.payable > order.approved
-    return because(ReasonCode.TAKEN_ABOVE_APPROVED, taken=taken, approved=order.payable, tolerated=tolerated)
+    more, most = taken - order.payable, order.payable
+    return because(
+        ReasonCode.TAKEN_ABOVE_APPROVED, taken=taken, approved=most, tolerated=tolerated, amount_cny=more.major
+    )

@@ -124,8 +124,16 @@ class AskRefund(OnRefund):
         return after_refunding(refund.state_before)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        order_ref, what = attempt.order.order_ref, refund_of(self.resources, attempt.effect).kind
-        why = because(ReasonCode.REFUND_NOT_TAKEN, what=what, failure=refusal.message, order_ref=order_ref)
+        order_ref, refund = attempt.order.order_ref, refund_of(self.resources, attempt.effect)
+        why = because(
+            ReasonCode.REFUND_NOT_TAKEN,
+            what=refund.kind,
+            failure=refusal.message,
+            order_ref=order_ref,
+            kind=refund.kind,
+            lines=refund.lines_named,
+            amount_cny=refund.asked.major,
+        )
         return OrderChange(order_ref=order_ref, state=self.state_if_not_done(attempt), why=why)
 
 

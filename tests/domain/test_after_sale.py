@@ -28,6 +28,7 @@ from domain.after_sale import (
 )
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import ReasonCode, because
 from domain.states import MOVES, OrderState
 
 QUALITY = RefundOption(reason_id=202, name="质量问题", goods="2", least=Money(1), most=Money(3000), needs_voucher=True)
@@ -207,6 +208,27 @@ def test_a_return_says_what_to_do() -> None:
         "return of 30.00 CNY (质量问题) is agreed: send the goods back, then: "
         "sourcing return A-1 --company CODE --number NUMBER"
     )
+
+
+@pytest.mark.parametrize("state", [RefundState.REFUSED, RefundState.DECLINED])
+@pytest.mark.parametrize(
+    ("asked", "again"),
+    [
+        ({"goods_amount": Money(500)}, "--kind refund --amount-cny 5.00"),
+        ({"kind": RefundKind.RETURN, "part": "2", "lines": (2,)}, "--kind return --line 2 --amount-cny 30.00"),
+        ({"part": "1+3", "lines": (1, 3)}, "--kind refund --line 1 --line 3 --amount-cny 30.00"),
+    ],
+)
+def test_a_refund_that_was_refused_is_asked_for_again_as_it_was(
+    asked: dict[str, object], again: str, state: RefundState
+) -> None:
+    """Without lines and amount the command would ask for all the money, and for a refund where goods went back."""
+    assert standing(refund(state, **asked)).remedy == f"ask again: sourcing refund A-1 {again} --reason REASON"
+
+
+def test_a_refusal_that_an_earlier_program_wrote_names_the_order_alone() -> None:
+    told = because(ReasonCode.REFUND_REFUSED, what="refund", order_ref="A-1", why="no")
+    assert told.remedy == "ask again: sourcing refund A-1 --reason REASON"
 
 
 @pytest.mark.parametrize(

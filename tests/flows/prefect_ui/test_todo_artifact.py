@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
+from urllib.parse import unquote
 from uuid import UUID
 
 import pytest
@@ -20,13 +22,15 @@ from prefect.states import Cancelled
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
+from domain.after_sale import RefundKind, RefundState, standing
 from domain.reasons import ReasonCode, earlier
 from domain.states import OrderState
 from flows.answers.todo import ToDo
 from flows.prefect_ui import todo_artifact
-from flows.prefect_ui.todo_artifact import _newest, as_markdown, refresh, row_of, summary_of
+from flows.prefect_ui.todo_artifact import _newest, as_markdown, links_of, refresh, row_of, summary_of
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
+from tests.domain.test_after_sale import refund
 
 ID = UUID("0192d9a0-0000-7000-8000-000000000001")
 FORMS = dict.fromkeys(
@@ -103,6 +107,18 @@ def test_the_code_of_a_reason_brings_its_form_and_the_words_stay_in_their_item()
     item = row_of([one], one.reason, FORMS, "UTC")
     assert item.startswith("- **A-1** · held · [ask for the money](")
     assert f"<br>{reason} · " in item
+
+
+def test_the_form_that_asks_again_is_filled_in_with_what_was_refused() -> None:
+    refused = standing(refund(RefundState.REFUSED, kind=RefundKind.RETURN, part="2", lines=(2,)))
+    one = replace(todo("refunding"), reason_code=refused.code, reason_facts=refused.facts)
+    [(_, address)] = links_of([one], FORMS)
+    assert json.loads(unquote(address.partition("parameters=")[2])) == {
+        "order_ref": "A-1",
+        "kind": "return",
+        "lines": [2],
+        "amount_cny": "30.00",
+    }
 
 
 def test_without_a_ui_there_are_commands_and_no_dead_links() -> None:
