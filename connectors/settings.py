@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -365,6 +366,13 @@ class SourcingSettings(Settings):
         if self.patience_s_setting is not None:
             return self.patience_s_setting
         return DEPLOYED_PATIENCE_S if deployed_run() else TERMINAL_PATIENCE_S
+
+    def renewed(self) -> Self:
+        """What `.env` has now, at the same places; these settings while it can't be read."""
+        places = {name: getattr(self, name) for name in ("data_dir", "ledger_url_setting", "snapshots_setting")}
+        with suppress(BadSetting):
+            return type(self)().model_copy(update=places)
+        return self
 
     @cached_property
     def ledger_url(self) -> str:

@@ -103,6 +103,7 @@ class Notifier:
     async def send(self) -> None:
         while not self.ended.is_set():
             try:
+                self.settings = self.settings.renewed()
                 await asyncio.to_thread(lambda: send_due(self.ledger(), self.settings))
             finally:
                 self.seen.touch()

@@ -152,6 +152,7 @@ class Page:
 
     async def _ask(self) -> tuple[Standing, Server]:
         try:
+            self.settings = self.settings.renewed()
             return await asyncio.gather(self.read(self._stands), ask_server())
         finally:
             self._until = time.monotonic() + LASTS_S
@@ -318,6 +319,7 @@ class Page:
             body = await body_of(request, most=MOST_SENT, within_s=SENT_WITHIN_S)
             name, content = sent_file(request.headers.get("content-type", ""), body)
             async with self._taking:
+                self.settings = self.settings.renewed()
                 title, words, faults = await asyncio.to_thread(take, self.settings, name, content)
         rows = [(str(one.row or ""), one.column, one.message) for one in faults[:MOST_ROWS]]
         table = part(title, ("row", "column", "what to mend"), rows, words=words[:MOST_ROWS])

@@ -399,6 +399,20 @@ async def test_no_name_leads_out_of_the_inbox_or_hides_in_it(
     assert [one.name for one in settings.data_dir.parent.rglob("*escaped*")] == [taken]
 
 
+async def test_limits_are_those_of_the_settings_as_they_are_now(
+    client: httpx.AsyncClient, settings: SourcingSettings
+) -> None:
+    """Which the next run has too; while `.env` is faulty those before it."""
+    env = settings.data_dir.parent / ".env"
+    env.write_text("SOURCING_REQUIRE_PRICE_LIMIT=true\nSOURCING_DAY_LIMIT_CNY=5000\n")
+    answer = await send(client, "orders.csv", csv_bytes(GOOD | {"max_unit_price": ""}))
+    assert (answer.status_code, inbox_of(settings)) == (422, [])
+    assert "0.00 CNY of 5,000.00 CNY" in (await client.get("/")).text
+    env.write_text("SOURCING_TIMEZONE=none\n")
+    answer = await send(client, "orders.csv", csv_bytes(GOOD | {"max_unit_price": ""}))
+    assert (answer.status_code, inbox_of(settings)) == (422, [])
+
+
 async def test_a_hundred_files_at_once_are_all_taken(client: httpx.AsyncClient, settings: SourcingSettings) -> None:
     files = [csv_bytes(GOOD | {"order_ref": f"N-{n % 50}"}) for n in range(100)]
     answers = await asyncio.gather(*(send(client, "orders.csv", one) for one in files))

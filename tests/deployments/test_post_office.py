@@ -149,6 +149,29 @@ def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp
     ledger.close()
 
 
+async def test_recipients_are_those_of_the_settings_as_they_are_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merchant adds an address hours after `serve` began. A faulty file keeps the last ones: its night fails too."""
+    monkeypatch.chdir(tmp_path)
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
+    files = iter(["SOURCING_NOTIFY=ntfys://ntfy.sh/mine\n", "SOURCING_NOTIFY=\nSOURCING_TIMEZONE=none\n"])
+    found = []
+
+    def sent(_: Ledger, settings: SourcingSettings) -> None:
+        found.append(settings.notify.get_secret_value())
+        if content := next(files, ""):
+            (tmp_path / ".env").write_text(content)
+        else:
+            office.ended.set()
+
+    monkeypatch.setattr(post_office, "send_due", sent)
+    monkeypatch.setattr(post_office, "SENDS_EVERY_S", 0.01)
+    await office.send()
+    assert found == ["", "ntfys://ntfy.sh/mine", "ntfys://ntfy.sh/mine"]
+    office.ledger().close()
+
+
 def test_a_server_that_does_not_answer_is_told_after_five_minutes(
     tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
