@@ -41,10 +41,12 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from connectors.crash_points import UnknownCrashPoint, is_armed
 from connectors.foreign import words_of
-from connectors.ledger.schema import SCHEMA_VERSION, as_text
+from connectors.ledger.schema import SCHEMA_VERSION, as_text, metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_307_421
+UPGRADED = ("0006", "0012")
+"""Ledgers of the first, and of the second and later schemas are brought up to date."""
 BACKENDS = ("sqlite", "postgresql")
 ADDRESSES = (
     "SOURCING_LEDGER_URL (or --to) must be sqlite:////FOLDER/ledger.db or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -329,14 +331,23 @@ def _migrate(engine: Engine, url: str) -> None:
         version = version_of(connection)
         if version == SCHEMA_VERSION:
             return
-        if version is not None and version > SCHEMA_VERSION:
-            raise LedgerUnusable(
-                f"the ledger {shown(url)} has schema {version}, newer than this program's {SCHEMA_VERSION}: "
-                "update the program. Nothing was sent."
-            )
         if version is not None:
+            _require_upgradable(url, version)
             _announce(connection, version)
         _upgrade(connection)
+
+
+def _require_upgradable(url: str, version: str) -> None:
+    if version > SCHEMA_VERSION:
+        raise LedgerUnusable(
+            f"the ledger {shown(url)} has schema {version}, newer than this program's {SCHEMA_VERSION}: "
+            "update the program. Nothing was sent."
+        )
+    if version < UPGRADED[1] and version != UPGRADED[0]:
+        raise LedgerUnusable(
+            f"the ledger {shown(url)} has schema {version}, older than this program can bring up to date: run "
+            "sourcing status of version 0.1.0, then this one. Nothing was sent."
+        )
 
 
 def _announce(connection: Connection, version: str) -> None:
@@ -359,7 +370,11 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if version_of(connection) is not None:
+        command.upgrade(config, "head")
+        return
+    metadata.create_all(connection, checkfirst=False)  # tables that are there have no version to go on from
+    command.stamp(config, "head")
 
 
 def version_of(connection: Connection) -> str | None:

@@ -1,85 +1,91 @@
-"""Statements that take back migrations, for ledgers of earlier programs."""
+"""Ledgers as earlier programs left them, and a schema in a form that is the same whichever way it was made."""
 
 from __future__ import annotations
 
-_INDEXES = (
-    "orders_paid_at",
-    "orders_booked_at",
-    "orders_reason_code",
-    "moves_at",
-    "effects_intent_at",
-    "refunds_updated_at",
-    "messages_due_at",
-    "messages_kind",
-    "marks_name",
-    "marks_standing",
+import re
+import sqlite3
+import tarfile
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, insert, inspect, select, text
+
+from connectors.ledger.engine import MIGRATIONS, UPGRADED
+from connectors.ledger.schema import metadata
+
+VERSIONS = sorted(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+ARCHIVES = Path(__file__).parents[2] / "upgrade"
+CATALOGUE = (
+    "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default "
+    "FROM information_schema.columns WHERE table_schema = current_schema()",
+    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = current_schema()::regnamespace",
+    "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()",
 )
-_TIME = {"sqlite": "DATETIME", "postgresql": "TIMESTAMP WITH TIME ZONE"}
-BACK_TO_0020 = {
-    dialect: (
-        "DROP TABLE exported_numbers",
-        "DROP TABLE chunks",
-        *(f"ALTER TABLE batches DROP COLUMN {name}" for name in ("shared", "shared_by", "shared_at")),
-        "CREATE TABLE shares (share_id VARCHAR(160) PRIMARY KEY, batch_id VARCHAR(120) NOT NULL, "
-        f"parent VARCHAR(120) NOT NULL, version VARCHAR(64) NOT NULL, terms JSON NOT NULL, opened_at {time} NOT NULL, "
-        f"seen_at {time} NOT NULL, closed_at {time}, "
-        "CONSTRAINT fk_shares_batch_id FOREIGN KEY (batch_id) REFERENCES batches (batch_id))",
-        "CREATE INDEX ix_shares_batch_id ON shares (batch_id)",
-        "CREATE TABLE share_chunks (share_id VARCHAR(160) NOT NULL, number INTEGER NOT NULL, "
-        f"work VARCHAR(16) NOT NULL, content JSON NOT NULL, holder VARCHAR(120) NOT NULL, lease_until {time}, "
-        f"fence INTEGER NOT NULL, done_at {time}, CONSTRAINT pk_share_chunks PRIMARY KEY (share_id, number), "
-        "CONSTRAINT fk_share_chunks_share_id FOREIGN KEY (share_id) REFERENCES shares (share_id))",
-        "CREATE TABLE share_helpers (share_id VARCHAR(160) NOT NULL, owner VARCHAR(120) NOT NULL, "
-        f"seen_at {time} NOT NULL, ended_at {time}, CONSTRAINT pk_share_helpers PRIMARY KEY (share_id, owner), "
-        "CONSTRAINT fk_share_helpers_share_id FOREIGN KEY (share_id) REFERENCES shares (share_id))",
-        "UPDATE alembic_version SET version_num = '0020'",
-    )
-    for dialect, time in _TIME.items()
-}
-BACK_TO_0018 = {
-    dialect: (
-        *BACK_TO_0020[dialect],
-        "DROP TABLE parts",
-        "ALTER TABLE orders DROP COLUMN shop",
-        "ALTER TABLE orders DROP COLUMN shop_ref",
-        "ALTER TABLE messages DROP COLUMN tries",
-        "CREATE TABLE deliveries (cause VARCHAR(160) NOT NULL, addressee VARCHAR(64) NOT NULL, tries INTEGER NOT NULL, "
-        f"owner VARCHAR(120) NOT NULL, first_try_at {time} NOT NULL, free_at {time} NOT NULL, sent_at {time}, "
-        f"given_up_at {time}, reason TEXT NOT NULL, CONSTRAINT pk_deliveries PRIMARY KEY (cause, addressee), "
-        "CONSTRAINT fk_deliveries_cause FOREIGN KEY (cause) REFERENCES messages (cause))",
-        "CREATE INDEX ix_deliveries_sent_at ON deliveries (sent_at)",
-        "UPDATE alembic_version SET version_num = '0018'",
-    )
-    for dialect, time in _TIME.items()
-}
-_TAKEN_BACK = (
-    "DROP INDEX ix_deliveries_sent_at",
-    "DROP TABLE tracked",
-    *(f"DROP INDEX ix_{name}" for name in _INDEXES),
-    "DROP INDEX uq_orders_order_id",
-    "DROP INDEX ix_orders_state",
-    "CREATE INDEX ix_orders_state ON orders (state)",
-    "UPDATE alembic_version SET version_num = '0016'",
-)
-_WITHOUT_WAREHOUSE = (
-    "ALTER TABLE orders DROP COLUMN warehouse",
-    "ALTER TABLE orders DROP COLUMN parcel_reported_at",
-)
-BACK_TO_0016 = {
-    "sqlite": (
-        *BACK_TO_0018["sqlite"],
-        *_WITHOUT_WAREHOUSE,
-        "PRAGMA writable_schema = ON",
-        "UPDATE sqlite_schema SET sql = substr(sql, 1, instr(sql, ', CONSTRAINT ck_') - 1) || ')' "
-        "WHERE sql LIKE '%, CONSTRAINT ck_%'",
-        "PRAGMA writable_schema = RESET",
-        *_TAKEN_BACK,
-    ),
-    "postgresql": (
-        *BACK_TO_0018["postgresql"],
-        *_WITHOUT_WAREHOUSE,
-        "ALTER TABLE orders DROP CONSTRAINT ck_orders_payable",
-        "ALTER TABLE effects DROP CONSTRAINT ck_effects_counted, DROP CONSTRAINT ck_effects_settled",
-        *_TAKEN_BACK,
-    ),
-}
+
+
+@cache
+def statements(version: str) -> list[str]:
+    """What made the ledger that an earlier program left, as SQLite keeps it."""
+    with TemporaryDirectory() as folder, tarfile.open(ARCHIVES / f"data-{version}.tar.xz") as archive:
+        for name in ("ledger.db", "ledger.db-wal"):
+            archive.extract(f"data/{name}", folder, filter="data")
+        with closing(sqlite3.connect(Path(folder) / "data" / "ledger.db")) as ledger:
+            return [sql for (sql,) in ledger.execute("SELECT sql FROM sqlite_schema WHERE sql > '' ORDER BY rowid")]
+
+
+def make(connection: Connection, version: str) -> None:
+    """The tables of a ledger of an older version, without rows, in an empty database."""
+    start = max(one for one in UPGRADED if one <= version)
+    for statement in statements(start):
+        connection.exec_driver_sql(statement if connection.dialect.name == "sqlite" else _of_postgresql(statement))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:start)"), {"start": start})
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
+
+
+def _of_postgresql(statement: str) -> str:
+    numbered = re.sub(r"\b(id|one) INTEGER", r"\1 SERIAL", statement)
+    return numbered.replace(" DATETIME", " TIMESTAMP WITH TIME ZONE")
+
+
+def take_back(connection: Connection, version: str) -> None:
+    """The ledger under the schema of an older version: what its tables have no room for is gone."""
+    rows = {table: connection.execute(select(table)).mappings().all() for table in metadata.sorted_tables}
+    there = MetaData()
+    there.reflect(connection)
+    there.drop_all(connection)
+    make(connection, version)
+    by_table = inspect(connection).get_multi_columns()
+    kept = {name: [column["name"] for column in columns] for (_, name), columns in by_table.items()}
+    for table, all_of_it in rows.items():
+        names = {*kept.get(table.name, ())} - {"id"}
+        for row in all_of_it if names else ():
+            values = {name: value for name, value in row.items() if name in names and value is not None}
+            connection.execute(insert(table).values(values))
+
+
+def schema_of(connection: Connection) -> set[tuple[object, ...]]:
+    """Columns, keys, rules and indexes, in no order."""
+    if connection.dialect.name == "postgresql":
+        return {tuple(row) for query in CATALOGUE for row in connection.execute(text(query))}
+    found = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE sql > ''"))
+    return {(name, part) for name, sql in found for part in _parts(" ".join(sql.split()))}
+
+
+def _parts(sql: str) -> list[str]:
+    """What stands between the outermost parentheses of a table's statement, and that of an index as it is."""
+    if not sql.startswith("CREATE TABLE"):
+        return [sql]
+    inner = sql[sql.index("(") + 1 : sql.rindex(")")]
+    depth, parts = 0, [""]
+    for character in inner:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        parts = [*parts, ""] if character == "," and not depth else [*parts[:-1], parts[-1] + character]
+    return [part.strip() for part in parts]

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select, text
 
 from connectors.ledger.backup import backup, export, restore
 from connectors.ledger.copying import ROWS_AT_ONCE, copy_rows, move_ledger
-from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.engine import LedgerUnusable, durable_engine
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
@@ -32,7 +32,7 @@ from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
-from tests.connectors.ledger.older import BACK_TO_0016
+from tests.connectors.ledger.older import take_back
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE, claim_one
 from tests.connectors.ledger.test_trouble import small_disk
@@ -204,21 +204,13 @@ def test_a_backup_of_an_older_schema_is_verified_as_it_will_be(ledger: Ledger, u
 
 
 def to_older_schema(file: Path) -> None:
-    """Take back what the newest migrations did."""
+    """As the oldest program left a ledger."""
+    engine = durable_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        take_back(connection, "0006")
+    engine.dispose()
     with closing(sqlite3.connect(file)) as database:
-        for statement in BACK_TO_0016["sqlite"]:
-            database.execute(statement)
-        database.executescript(
-            "ALTER TABLE orders DROP COLUMN payable_minor; ALTER TABLE effects DROP COLUMN leaves_by;"
-            "ALTER TABLE orders DROP COLUMN reason_code; ALTER TABLE orders DROP COLUMN reason_facts;"
-            "ALTER TABLE effects DROP COLUMN reason_code; ALTER TABLE effects DROP COLUMN reason_facts;"
-            "ALTER TABLE moves DROP COLUMN reason_code; ALTER TABLE moves DROP COLUMN reason_facts;"
-            "ALTER TABLE effects DROP COLUMN doubtful_sends;"
-            "DROP TABLE receivers; DROP TABLE answers; DROP TABLE marks; DROP TABLE not_ours; DROP TABLE writers;"
-            "DROP TABLE forgotten; DROP TABLE deliveries; DROP TABLE messages; DROP TABLE switches;"
-            "DROP TABLE share_chunks; DROP TABLE share_helpers; DROP TABLE shares; DROP TABLE pace; DROP TABLE changes;"
-            "UPDATE alembic_version SET version_num = '0004';"
-        )
+        database.execute("PRAGMA journal_mode=DELETE")
 
 
 def test_what_a_backup_was_about_to_tell_is_old_news(ledger: Ledger, url: str, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from tests.clock import MovableClock
-from tests.connectors.ledger.older import BACK_TO_0020
+from tests.connectors.ledger.older import take_back
 from tests.everyday import examples
 from tests.flows.plans import planned
 from tests.postgres import Postgres
@@ -246,8 +246,7 @@ def test_an_upgrade_keeps_nothing_of_what_was_shared(ledger_url: str, clock: Mov
     with Ledger(ledger_url, clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
         with ledger.engine.begin() as connection:
-            for statement in BACK_TO_0020[connection.dialect.name]:
-                connection.exec_driver_sql(statement)
+            take_back(connection, "0020")
             at = {"at": clock()}
             connection.execute(
                 text("INSERT INTO shares VALUES ('old', 'batch', 'gone', '1', '{}', :at, :at, NULL)"), at

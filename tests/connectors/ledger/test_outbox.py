@@ -11,7 +11,7 @@ from connectors.ledger.store import Ledger
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
-from tests.connectors.ledger.older import BACK_TO_0018
+from tests.connectors.ledger.older import take_back
 
 LATE = because(ReasonCode.RECIPIENT_LATE)
 HOUR_S = 3600.0
@@ -208,8 +208,7 @@ def test_an_upgrade_sends_nothing_twice_and_loses_nothing(ledger_url: str, clock
             {**row, "cause": "under-way", "free": clock() + timedelta(seconds=60)},
         ]
         with ledger.engine.begin() as connection:
-            for statement in BACK_TO_0018[connection.dialect.name]:
-                connection.exec_driver_sql(statement)
+            take_back(connection, "0018")
             connection.execute(text(insert), rows)
             connection.execute(text("UPDATE messages SET ended = 'past', ended_at = until WHERE cause = 'late'"))
     clock.advance(20)

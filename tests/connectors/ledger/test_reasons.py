@@ -16,17 +16,11 @@ from connectors.ledger.verify import verify
 from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.states import OrderState
-from tests.connectors.ledger.older import BACK_TO_0016
+from tests.connectors.ledger.older import take_back
 from tests.connectors.ledger.plans import plan
 from tests.history import all_orders
 
 OVER = because(ReasonCode.OVER_BUDGET, costs=Money(500), taken=Money(100), limit=Money(300))
-OF_SCHEMA_0014 = (
-    f"{'; '.join(BACK_TO_0016['sqlite'])}; DROP TABLE receivers; ALTER TABLE orders DROP COLUMN reason_facts;"
-    "ALTER TABLE effects DROP COLUMN reason_code; ALTER TABLE effects DROP COLUMN reason_facts;"
-    "ALTER TABLE moves DROP COLUMN reason_code; ALTER TABLE moves DROP COLUMN reason_facts;"
-    "UPDATE alembic_version SET version_num = '0014';"
-)
 SAID = {
     "A-1": ("5.00 CNY does not fit the budget: 1.00 CNY of 3.00 CNY is taken", "over_budget", ReasonCode.OVER_BUDGET),
     "A-2": ("the price rose after ordering: 2.00 CNY, approved 1.00 CNY", None, ReasonCode.PRICE_ROSE),
@@ -54,8 +48,9 @@ def file(tmp_path: Path) -> Path:
 
 def test_the_ledger_of_the_version_before_reads_as_before(file: Path) -> None:
     """And what that program decided by the beginning of a sentence has its code."""
+    with open_ledger(file) as ledger, ledger.engine.begin() as connection:
+        take_back(connection, "0014")
     with closing(sqlite3.connect(file)) as database:
-        database.executescript(OF_SCHEMA_0014)
         for ref, (words, code, _) in SAID.items():
             told = (words, code, ref)
             database.execute("UPDATE orders SET state = 'held', reason = ?, reason_code = ? WHERE order_ref = ?", told)

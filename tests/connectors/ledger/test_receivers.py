@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, select, update
 
 from connectors.ledger.plans import put_rows
 from connectors.ledger.schema import forgotten, from_json, metadata, orders, receivers
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.orders import OrderRequest
-from tests.connectors.ledger.older import BACK_TO_0016
+from tests.connectors.ledger.older import take_back
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_forgetting import RECEIVER, ledger, put, request
 
@@ -76,10 +76,7 @@ def as_0015(ledger: Ledger, requests: dict[str, Any]) -> None:
     with ledger.transaction() as connection:
         for ref, stored in requests.items():
             connection.execute(update(orders).where(orders.c.order_ref == ref).values(request=stored))
-        connection.execute(text("DROP TABLE receivers"))
-        for statement in BACK_TO_0016[connection.dialect.name]:
-            connection.exec_driver_sql(statement)
-        connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
+        take_back(connection, "0015")
 
 
 def test_an_earlier_ledger_gets_its_receivers_moved(ledger: Ledger) -> None:
