@@ -305,7 +305,7 @@ class ReasonCode(StrEnum):
     FREIGHT_ROSE = "freight_rose", limit("paid, not booked: freight rose to {price}, approved {approved}. {remedy}",
         "Run it without --yes, or from the Prefect UI, to approve it", "run")
     SEVERAL_SHIPMENTS = "several_shipments", money("the warehouse shows {count} shipments for this order: {ids}. "
-        "{remedy}", "Cancel all but one")
+        "{remedy}", "Cancel all but one at the warehouse; tracking goes on with that")
     FREIGHT_CHARGED_MORE = "freight_charged_more", note("the warehouse charges {fee}, approved was {approved}: "
         "{remedy}", "ask for the difference", who=MERCHANT)
     # cancelling and refunds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from prefect import task
@@ -22,6 +23,7 @@ from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
 from domain.states import ROAD, TRAVELLING, OrderState
+from tasks.effects.book import Book
 from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import not_taken_and_closed
@@ -144,6 +146,9 @@ async def _follow(
     if shown.status is ServiceStatus.CLOSED and order.state is not OrderState.REFUNDING:
         if _is_news(change := await _closed(resources, order, shown), order):
             changes.append(change)
+        return None
+    if order.reason_code is ReasonCode.SEVERAL_SHIPMENTS and len(shown.shipments) == 1:
+        changes.append(replace(Book(resources).seen(order, shown.shipments), expected=OrderState.HELD))
         return None
     renumbered = order.shipment.renumbered(shown.shipments) if order.shipment else None
     numbers = renumbered.tracking_numbers if renumbered else order.tracking_numbers

@@ -28,7 +28,10 @@ REASONS: dict[str, tuple[Reason, str]] = {
     "E": (because(ReasonCode.PRICE_ROSE, total=YUAN * 2, approved=YUAN), "To buy at the new price"),
     "F": (because(ReasonCode.MARKETPLACE_HELD, marketplace="1688", why="?"), "sourcing ledger confirm 1688"),
     "G": (because(ReasonCode.PAYMENT_REFUSED, failure="wallet empty"), "Mend that and run again"),
-    "H": (because(ReasonCode.SEVERAL_SHIPMENTS, count=2, ids=["1", "2"]), "Cancel all but one"),
+    "H": (
+        because(ReasonCode.SEVERAL_SHIPMENTS, count=2, ids=["1", "2"]),
+        "Cancel all but one at the warehouse; tracking goes on with that",
+    ),
     "I": (because(ReasonCode.NOT_APPROVED, by="Mei", note="too dear"), "run the file again"),
     "J": (because(ReasonCode.NO_ANSWER_ASKED, action="book", question="Is it there?", answers="X"), "answer with: X"),
 }

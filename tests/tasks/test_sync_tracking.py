@@ -110,6 +110,26 @@ async def test_what_came_back_of_a_closed_order_is_asked_for_until_a_person_tell
     assert (order(resources).why == told) is ends
 
 
+@pytest.mark.parametrize("is_first_left", [True, False])
+async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left(
+    resources: Resources, channel: CountingChannel, reports: REPORTS, *, is_first_left: bool
+) -> None:
+    """A person cancels the others at the warehouse; the ledger had taken the first one."""
+    both = (BOOKED, Shipment(shipment_order_id="S-2", tracking_numbers=("FAR2",)))
+    booked(resources)
+    why = because(ReasonCode.SEVERAL_SHIPMENTS, count=2, ids=["S-1", "S-2"])
+    resources.ledger.change([order(resources).held(why)])
+    shown(channel, shipments=both)
+    await track(resources, 10)
+    assert (order(resources).state, order(resources).why) == (OrderState.HELD, why)
+    [left] = both[:1] if is_first_left else both[1:]
+    shown(channel, shipments=(left,))
+    await track(resources, 10)
+    now = order(resources)
+    assert (now.state, now.why, now.shipment_order_id) == (OrderState.BOOKED, None, left.shipment_order_id)
+    assert now.tracking_numbers == list(left.tracking_numbers)
+
+
 async def test_each_report_names_all_parcels_of_the_order(
     resources: Resources, channel: CountingChannel, reports: REPORTS
 ) -> None:
