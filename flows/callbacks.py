@@ -101,9 +101,8 @@ async def handle_callbacks(
     further = _rows(messages, outcomes, parcels)
     await snapshot_moved(resources, "callbacks", before=before, further=further)
     changed = [ref for ref in before if (before[ref].state, before[ref].why) != (after[ref].state, after[ref].why)]
-    days = resources.settings.return_days
-    by = f"{resources.clock() + timedelta(days=days):%Y-%m-%d}" if days else ""
-    await enqueue(ledger, *_held(changed, after), *_found_fault(parcels, by))
+    faults = _found_fault(parcels, timedelta(days=resources.settings.return_days))
+    await enqueue(ledger, *_held(changed, after), *faults)
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
     wrong = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {one.why}" for one in parcels if one.why]
     return CallbackReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told, parcels=wrong)
@@ -129,7 +128,7 @@ def _held(changed: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator
             )
 
 
-def _found_fault(parcels: Sequence[Received], by: str) -> Iterator[Message]:
+def _found_fault(parcels: Sequence[Received], window: timedelta) -> Iterator[Message]:
     """Messages of parcels that are not as they should be; after a failed inspection with the last day of a return."""
     for one in parcels:
         if one.why:
@@ -138,7 +137,8 @@ def _found_fault(parcels: Sequence[Received], by: str) -> Iterator[Message]:
             subject = f"Parcel {number} of order {one.order_ref} at the warehouse needs a person"
             command = f"sourcing refund {one.order_ref} --kind return --reason REASON"
             is_wrong = one.parcel.inspection is Inspection.FAILED and one.row["is_shown"]
-            notes = [f"Its goods can go back to the seller until {by}: {command}"] if by and is_wrong else []
+            until = f"{one.row['told_at'] + window:%Y-%m-%d %H:%M} UTC"
+            notes = [f"Its goods can go back to the seller until {until}: {command}"] if window and is_wrong else []
             yield alert(cause, MessageKind.PARCEL, subject, one.why, *notes)
 
 

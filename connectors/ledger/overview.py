@@ -20,6 +20,7 @@ from domain.effects import OPEN
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode
+from domain.service_orders import TraceStatus
 from domain.states import OrderState
 
 
@@ -177,15 +178,21 @@ def ids_of_rows(ledger: Transactions, since: datetime) -> dict[tuple[str, str], 
 
 
 def in_warehouse_since(ledger: Transactions, since: datetime) -> dict[str, datetime]:
-    """The orders in the warehouse that came there first since then, and when."""
+    """The orders in the warehouse that came there first since then, and when: at the last signature, where it is known.
+
+    A ledger may learn of it days later.
+    """
+    signed = select(func.max(tracking_events.c.occurred_at)).where(
+        tracking_events.c.order_ref == moves.c.order_ref, tracking_events.c.status == TraceStatus.SIGN
+    )
     statement = (
-        select(moves.c.order_ref, func.min(moves.c.at).label("at"))
+        select(moves.c.order_ref, func.min(moves.c.at).label("at"), signed.scalar_subquery().label("signed"))
         .join(orders, orders.c.order_ref == moves.c.order_ref)
         .where(moves.c.new_state == OrderState.IN_WAREHOUSE, orders.c.state == OrderState.IN_WAREHOUSE)
         .group_by(moves.c.order_ref)
         .having(func.min(moves.c.at) >= since)
     )
-    return {row["order_ref"]: row["at"] for row in ledger.rows(statement)}
+    return {row["order_ref"]: min(row["at"], row["signed"] or row["at"]) for row in ledger.rows(statement)}
 
 
 def orders_of(ledger: Transactions, order_refs: Iterable[str]) -> list[LedgerOrder]:

@@ -332,6 +332,7 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
         parcel_report("71", status="质检不通过", failed_remark="有污渍\x1b[2J", weight=weight) for weight in (1, 2)
     ]
     messages = kept(store, clock, *reports)
+    clock.advance(10**5)  # nothing read it for a day
     for message in messages:
         await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
         clock.advance(1)
@@ -339,7 +340,7 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
     assert (kind, "\x1b" in body) == ("parcel", False)
     assert "Parcel YT1 of order B-1 at the warehouse needs a person. It did not pass" in body
     assert "the warehouse's inspection (质检不通过): 有污渍" in body
-    assert "Its goods can go back to the seller until 2026-01-08: sourcing refund B-1 --kind return" in body
+    assert "Its goods can go back to the seller until 2026-01-08 12:00 UTC: sourcing refund B-1 --kind return" in body
     query = "select inspection, weight_grams, is_shown, reason_code from parcels_received"
     found = sql(resources.settings.snapshot_root, query).rows
     assert found == (("failed", 2000, True, "parcel_not_passed"),)

@@ -24,7 +24,7 @@ from domain.orders import Receiver
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
-from domain.service_orders import Shipment
+from domain.service_orders import Shipment, TraceStatus, TrackingEvent
 from domain.spares import CAUSE as BOOK_ROW
 from domain.spares import judge_least, news_of, notified_by
 from domain.states import OrderState
@@ -437,3 +437,25 @@ def test_the_time_in_which_goods_can_go_back_is_told_once_before_it_is_over(
         ledger.change([OrderChange(order_ref="A-1", state=came)])
     assert in_warehouse_since(ledger, clock() - timedelta(days=7)) == {}
     assert in_warehouse_since(ledger, arrived_at) == {"A-1": arrived_at}
+
+
+def test_goods_arrived_when_the_last_parcel_was_signed_for_and_not_when_that_was_read(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    ledger.start_batch("batch", "file.csv")
+    put_rows(ledger, [plan("A-1"), plan("A-2")])
+    at = {
+        TraceStatus.SIGN: (clock(), clock() + timedelta(days=1)),
+        TraceStatus.TRANSPORT: (clock() + timedelta(days=2),),
+    }
+    scans = [
+        TrackingEvent(tracking_number=f"YT{one}", occurred_at=one, status=status, description="")
+        for status, times in at.items()
+        for one in times
+    ]
+    clock.advance(timedelta(days=3).total_seconds())
+    way = (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED, OrderState.SHIPPED, OrderState.IN_WAREHOUSE)
+    moves = [OrderChange(order_ref=ref, state=state) for ref in ("A-1", "A-2") for state in way]
+    ledger.tracking.add({"A-1": scans}, moves)
+    found = in_warehouse_since(ledger, clock() - timedelta(days=7))
+    assert found == {"A-1": at[TraceStatus.SIGN][1], "A-2": clock()}
