@@ -40,6 +40,7 @@ NOT_DELIVERED = "not told"
 TRY_OUT = "see who can be reached: sourcing notify --test, or the deployment send-messages"
 MEND = "mend the file and drop it into the inbox again, or take it out of the folder failed"
 NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of buy-from-inbox takes it up again"
+DROP_AGAIN = "its file is over, in the folder done of the inbox: drop a mended copy to try once more"
 PASTE = "paste its lines again, mended where the reason says so"
 AT_ONCE = timedelta(0)
 REFUND_REMEDIES = {
@@ -176,13 +177,13 @@ def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence
     questions = open_questions(ledger, order, effects) if order.state is not OrderState.REFUSED else []
     asked = [command for question in questions for command in question.commands]
     asked += [f"sourcing confirm {order.marketplace}"] if order.reason_code is ReasonCode.NO_REFERENCE_YET else []
-    again, advice = _again(order, source, in_cart=any(effect.action is Action.CART for effect in effects))
+    again, advice, file = _again(order, source, in_cart=any(effect.action is Action.CART for effect in effects))
     return _of(
         order,
         **explained(order.why) | {"reason": _reason(order, questions)},
         commands=[*([again] if again else []), *asked],
         advice=advice,
-        file=source if again and _is_path(source) else "",
+        file=file,
         is_pasted=advice == PASTE,
     )
 
@@ -207,15 +208,17 @@ def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
     return why is not None and why.code in ASKS and why.facts.get("question", asked.words) == asked.words
 
 
-def _again(order: OrderRecord, source: str, *, in_cart: bool) -> tuple[str, str]:
-    """The command that takes an order up again, or the way without one: pasted lines have no file."""
+def _again(order: OrderRecord, source: str, *, in_cart: bool) -> tuple[str, str, str]:
+    """The command that takes an order up again, the way without one, and the file: pasted lines have none."""
+    file = Path(source)
     if in_cart and order.order_id is None:
-        return f"sourcing cart order {order.order_ref}", ""
+        return f"sourcing cart order {order.order_ref}", "", source if _is_path(source) else ""
     if not _is_path(source):
-        return "", PASTE if order.state in (OrderState.HELD, OrderState.REFUSED) else ""
-    if Path(source).parent.name == Folder.WORKING:
-        return "", NEXT_NIGHT
-    return f"sourcing run {shlex.quote(source)}", ""
+        return "", PASTE if order.state in (OrderState.HELD, OrderState.REFUSED) else "", ""
+    is_of_inbox = file.parent.name == Folder.WORKING
+    if is_of_inbox and not (file := file.parent.parent / Folder.OPEN / file.name).exists():
+        return "", DROP_AGAIN if order.state is OrderState.REFUSED else NEXT_NIGHT, ""
+    return f"sourcing run {shlex.quote(str(file))}", NEXT_NIGHT if is_of_inbox else "", str(file)
 
 
 def _is_path(source: str) -> bool:

@@ -143,6 +143,23 @@ def test_a_file_of_the_inbox_is_tried_again_by_the_next_night(resources: Resourc
     assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
 
 
+def test_a_file_of_the_inbox_is_named_where_it_lies(resources: Resources, tmp_path: Path) -> None:
+    """In `open` while an order is held, of which a night asks nobody but a run of that file does; over in `done`."""
+    planned(resources, f"{tmp_path}/working/a.csv", "A-1")
+    stands(resources, "A-1", OrderState.HELD, "not approved")
+    Inbox(tmp_path)
+    lies = tmp_path / "open" / "a.csv"
+    lies.write_text("order_ref\n")
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert (one.commands, one.file) == ([f"sourcing run {lies}"], str(lies))
+    assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
+    stands(resources, "A-1", OrderState.REFUSED, "sold out")
+    lies.rename(tmp_path / "done" / "a.csv")
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert (one.commands, one.file) == ([], "")
+    assert one.advice == "its file is over, in the folder done of the inbox: drop a mended copy to try once more"
+
+
 def test_an_order_that_a_run_may_be_at_work_on_does_not_wait_yet(resources: Resources, clock: MovableClock) -> None:
     planned(resources, "a.csv", "A-1")
     ordered(resources, "A-1")
