@@ -80,8 +80,7 @@ class ReasonCode(StrEnum):
     OVER_BUDGET = "over_budget", limit("{costs}[tolerated? with the price tolerance] does not fit the budget: {taken} "
         "of {limit} is taken", "raise the budget, and run the same file again", "run")
     OVER_DAY_LIMIT = "over_day_limit", limit("{costs}[tolerated? with the price tolerance] does not fit the day's "
-        "limit: {taken} of {limit} is taken", "raise the day's limit, or wait for the next day, and run the same file "
-        "again", "run")
+        "limit: {taken} of {limit} is taken", "raise it, or wait for the next day, and run the same file again", "run")
     PRICE_ROSE = "price_rose", limit("the price rose after ordering: {total}, approved {approved}[, at most {payable} "
         "with the price tolerance]. Not paid; the order closes by itself. {remedy}", "To buy at the new price, order "
         "again under a new order_ref")
@@ -154,8 +153,7 @@ class ReasonCode(StrEnum):
         "cart keeps one row a SKU: {remedy}", "order or delete that row first")
     GONE_FROM_CART = "gone_from_cart", request("line {line} does not lie in the cart any more: {remedy}",
         "use a new order_ref, by cart or by sourcing run")
-    CART_FAULT = "cart_fault", request("not ordered: {fault}; {remedy}", "use a new order_ref, by cart or by sourcing "
-        "run")
+    CART_FAULT = "cart_fault", request("not ordered: {fault}; {remedy}", "use a new order_ref, by cart or file", "run")
     NO_CART = "no_cart", request("the service has no cart for {marketplace}: {remedy}", "use sourcing run")
     ALREADY_ORDERED = "already_ordered", note("{order_ref} is ordered already ({state})")
     OTHERWISE_IN_CART = "otherwise_in_cart", request("{order_ref} lies in the cart with other contents: {remedy}",
@@ -170,8 +168,7 @@ class ReasonCode(StrEnum):
     FORGOTTEN_UNORDERED = "forgotten_unordered", note("its receiver was forgotten before anything was ordered")
     # refusals of the service
     REFUSED = "refused", request("{failure}", "do what the service says, then run again")
-    ORDER_REFUSED = "order_refused", request("not ordered: {failure}", "do what the service says, then run again",
-        "run")
+    ORDER_REFUSED = "order_refused", request("not ordered: {failure}", "do as the service says, then run again", "run")
     CART_ORDER_REFUSED = "cart_order_refused", request("not ordered: {failure}. Its lines lie in the cart as before",
         "do what the service says, then order it again")
     PAYMENT_REFUSED = "payment_refused", money("not paid: {failure}. {remedy}", "Mend that and run again", again=True,
@@ -196,8 +193,7 @@ class ReasonCode(StrEnum):
     TAKEN_BOTH_WAYS = "taken_both_ways", doubt("{what}: of the ways to name {point} ({first}, {second}) the service "
         "refuses neither[ as such: {refused}], so which one it means is open. {remedy}", "Ask its support, set "
         "{setting} to {first} or {second}, and run again", who=OPERATOR, again=True, command="run")
-    NO_PRICE_TOLD = "no_price_told", doubt("the service shows no price for {titles}: {remedy}", "look it up there",
-        again=True)
+    NO_PRICE_TOLD = "no_price_told", doubt("no price is shown for {titles}: {remedy}", "look it up there", again=True)
     NOTHING_TO_COMPARE = "nothing_to_compare", doubt("the preview tells a total of {total} and the price of nothing, "
         "so there is nothing to compare with the offer, which costs {offer}: {remedy}", "compare both with its page at "
         "{marketplace}, and send us the answers (sourcing doctor --live --record DIR)", again=True)
@@ -278,8 +274,7 @@ class ReasonCode(StrEnum):
     NOT_READ_TO_PAY = "not_read_to_pay", waits("not paid: {failure}. {remedy}", "Run again", "run")
     NO_ANSWER_ABOUT = "no_answer_about", waits("the service does not answer about the order ({failure}). {remedy}",
         "Run again", "run")
-    PAID_ELSEWHERE = "paid_elsewhere", note("the service shows it as paid, and no payment of this ledger accounts for "
-        "it")
+    PAID_ELSEWHERE = "paid_elsewhere", note("the service shows it paid, and no payment of this ledger accounts for it")
     PAID_COUNTED_WITH = "paid_counted_with", note("paid, counted with {amount}: {differs}", "look in the statement of "
         "the wallet", who=MERCHANT)
     TAKEN_ABOVE_APPROVED = "taken_above_approved", money("the service took {taken}, approved was {approved}[tolerated? "
@@ -405,9 +400,7 @@ class ReasonCode(StrEnum):
     RECIPIENT_LOGIN_REFUSED = "recipient_login_refused", other("it refused user or password")
     RECIPIENT_UNREACHABLE = "recipient_unreachable", other("it can't be reached")
     RECIPIENT_REFUSES = "recipient_refuses", other("it did not take the message")
-    # runs that failed, lost their process, or do not begin
-    RUN_FILE_FAULTY = "run_file_faulty", other("the request file has faults; nothing was sent", "mend the file, "
-        f"{AGAIN}")
+    RUN_FILE_FAULTY = "run_file_faulty", other("the file has faults; nothing was sent", f"mend the file, {AGAIN}")
     RUN_FILE_UNREADABLE = "run_file_unreadable", other("{failure}", f"mend the file, {AGAIN}")
     RUN_INPUT_WRONG = "run_input_wrong", other("{failure}", "start it anew with other values")
     RUN_SETTING_WRONG = "run_setting_wrong", other("{failure}", f"correct the setting, {AGAIN}", who=OPERATOR)

@@ -399,7 +399,7 @@ def test_an_order_that_would_be_split_is_held() -> None:
 def test_a_line_without_a_price_is_held() -> None:
     """A limit can't be kept for a price that nobody told."""
     assert in_words(judge_quote(request(Money(900)), (LINE,), replace(quote(), lines=()))) == held(
-        earlier("the service shows no price for 杯子: look it up there")
+        earlier("no price is shown for 杯子: look it up there")
     )
 
 
