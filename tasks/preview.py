@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from prefect import task
 
+from connectors.ledger.marks import AS_ASSUMED, Note
 from connectors.marketplaces.freight import estimate
 from connectors.marketplaces.protocol import QuotesMany
 from connectors.marketplaces.refusals import is_understood
@@ -281,7 +282,7 @@ async def _check(resources: Resources, plan: PlannedOrder, check: UnitCheck) -> 
     except XportcnError:  # no search, or none that answers: offer and preview agree
         return
     if check.verdict == FINE:
-        await asyncio.to_thread(marks.agree_units, marketplace, units)
+        await asyncio.to_thread(marks.show, Note.PRICES.at(marketplace), units or AS_ASSUMED)
 
 
 async def _searched(resources: Resources, plan: PlannedOrder, offer: Offer) -> Money | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.schema import marks, orders
@@ -32,9 +32,9 @@ class Note(StrEnum):
     KNOWN = "known"  # by a person: the ledger knows every order of ours there
     NAMELESS = "nameless"  # by a person: orders of ours show no reference there
     UNITS = "units"  # by a person: its amounts are right, read as these units
-    PRICES = "prices"  # search, offer and preview agree, read as these units
+    PRICES = "prices"  # search, offer and preview agree, read as these units, or a search shows no price
     FIRST = "first"  # this order is created before others are
-    CANARY = "canary"  # an order of this program version was read back
+    CANARY = "canary"  # an order of this program version was read back as it was created
     ASKED = "asked"  # the order whose payment a person is asked about
     PAID = "paid"  # the answer to that
     PAID_ANEW = "paid_anew"  # from now on by another call: what was asked, answered and seen before is of the old one
@@ -78,7 +78,7 @@ class MarkRows(LedgerRows):
 
     def units_confirmed(self, marketplace: Marketplace, units: str) -> bool:
         """Whether a person confirmed the amounts of this marketplace as they are read now."""
-        return self._is_noted(Note.UNITS.at(marketplace), units or AS_ASSUMED)
+        return self.is_noted(Note.UNITS.at(marketplace), units or AS_ASSUMED)
 
     def confirm_nameless(self, marketplace: Marketplace, order_ref: str, *, by: str) -> None:
         """Record a person's confirmation that orders of ours show no reference there, as this one does."""
@@ -89,20 +89,12 @@ class MarkRows(LedgerRows):
         names = {Note.NAMELESS.at(one): one for one in Marketplace}
         return {names[row["name"]] for row in self._ledger.rows(select(marks.c.name).where(marks.c.name.in_(names)))}
 
-    def agree_units(self, marketplace: Marketplace, units: str) -> None:
-        """Record that prices of search, offer and preview, read as `units`, agree, or that a search shows none."""
-        self._note(Note.PRICES.at(marketplace), units or AS_ASSUMED, by=self._ledger.owner)
-
     def units_agreed(self, marketplace: Marketplace, units: str) -> bool:
-        """Whether `agree_units` was recorded for these units, or an order was paid at this marketplace before."""
+        """Whether the prices there agreed, read as `units`, or an order was paid at this marketplace before."""
         paid = (orders.c.marketplace == marketplace, orders.c.paid_minor.is_not(None))
-        return self._is_noted(Note.PRICES.at(marketplace), units or AS_ASSUMED) or bool(
+        return self.is_noted(Note.PRICES.at(marketplace), units or AS_ASSUMED) or bool(
             self._ledger.rows(select(orders.c.order_ref).where(*paid).limit(1))
         )
-
-    def goes_first(self, order_ref: str, marketplace: Marketplace) -> None:
-        """Record that this order is created at a marketplace before others are."""
-        self._note(Note.FIRST.at(marketplace), order_ref, by=self._ledger.owner)
 
     def unsettled_first(self, batch_id: str, marketplace: Marketplace, *, most: int) -> list[str]:
         """The last orders of a batch that went first at a marketplace and are unknown, or created and not paid."""
@@ -124,14 +116,6 @@ class MarkRows(LedgerRows):
         )
         return [str(row["order_ref"]) for row in self._ledger.rows(statement)]
 
-    def read_back(self, marketplace: Marketplace, *, version: str) -> None:
-        """Record that an order of this program version was read back at a marketplace as it was created."""
-        self._note(Note.CANARY.at(marketplace), version, by=self._ledger.owner)
-
-    def was_read_back(self, marketplace: Marketplace, *, version: str, since: datetime) -> bool:
-        """Whether `read_back` was recorded for this program version, after `since`."""
-        return self._is_noted(Note.CANARY.at(marketplace), version, marks.c.at > since)
-
     @repeating
     def shown(self, name: str) -> str:
         """The last value under a name, such as what the service has shown of a point that is open; empty for none."""
@@ -147,8 +131,9 @@ class MarkRows(LedgerRows):
         with self._ledger.transaction(()) as connection:
             note(connection, name, words, by=by, at=self._ledger.clock())
 
-    def _is_noted(self, name: str, words: str, *when: ColumnElement[bool]) -> bool:
-        noted = select(marks.c.id).where(marks.c.name == name, marks.c.words == words, *when)
+    def is_noted(self, name: str, words: str, *, since: datetime = EVER) -> bool:
+        """Whether a value was recorded under a name after `since`."""
+        noted = select(marks.c.id).where(marks.c.name == name, marks.c.words == words, marks.c.at > since)
         return bool(self._ledger.rows(noted.limit(1)))
 
     @repeating

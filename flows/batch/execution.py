@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 from connectors.concurrently import task_group
+from connectors.ledger.marks import Note
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
 from connectors.process_locks import program
 from connectors.xportcn.errors import ServiceAway
@@ -86,16 +87,16 @@ class Canaries:
         since = self._resources.clock() - GOOD_FOR
         marks = self._resources.ledger.marks
         if marketplace not in self._free and await asyncio.to_thread(
-            marks.was_read_back, marketplace, version=program(), since=since
+            marks.is_noted, Note.CANARY.at(marketplace), program(), since=since
         ):
             self._free.add(marketplace)
         return marketplace in self._free
 
     async def _note(self, canary: OrderRecord) -> None:
-        await asyncio.to_thread(self._resources.ledger.marks.goes_first, canary.order_ref, canary.marketplace)
+        await asyncio.to_thread(self._resources.ledger.marks.show, Note.FIRST.at(canary.marketplace), canary.order_ref)
 
     async def _set_free(self, marketplace: Marketplace) -> None:
-        await asyncio.to_thread(self._resources.ledger.marks.read_back, marketplace, version=program())
+        await asyncio.to_thread(self._resources.ledger.marks.show, Note.CANARY.at(marketplace), program())
         self._free.add(marketplace)
 
     async def _kept_back(self, orders: Sequence[OrderRecord]) -> list[OrderChange]:
