@@ -83,6 +83,8 @@ UNKNOWN_STATES = frozenset(
     {ReasonCode.UNKNOWN_STATE, ReasonCode.PAYING_IN_UNKNOWN_STATE, ReasonCode.PAID_IN_UNKNOWN_STATE}
 )
 """The service shows an order in a state without a meaning here."""
+GOES_ALONG = frozenset({ReasonCode.PAID_COUNTED_WITH, ReasonCode.FREIGHT_CHARGED_MORE})
+"""A difference in money of an order that goes on: it stands there on its way, until another reason takes its place."""
 UNITS_IN_DOUBT = frozenset({ReasonCode.PRICE_FAR_BELOW_LIMIT, ReasonCode.SEARCH_DIFFERS})
 """The amounts of a marketplace may be in another unit than they are read in."""
 TEXT = "text"
@@ -168,6 +170,15 @@ def together(reasons: Iterable[Reason | None]) -> Reason | None:
         return given[0] if given else None
     first = outranking(given)
     return first.but(**{ALSO: [one for one in given if one is not first]})
+
+
+def going_along(why: Reason | None) -> Reason | None:
+    """What of a reason an order keeps that goes on."""
+    if why is None:
+        return None
+    alone = Reason(why.code, {name: fact for name, fact in why.facts.items() if name != ALSO})
+    beside = (read("", one["code"], one["facts"]) for one in why.facts.get(ALSO, ()))
+    return together(one for one in (alone, *beside) if one and one.code in GOES_ALONG)
 
 
 def outranking(reasons: Iterable[Reason | None]) -> Reason:

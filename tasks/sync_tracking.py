@@ -20,7 +20,7 @@ from domain.effects import Action, EffectStatus
 from domain.follow_ups import parse_hours
 from domain.marketplace import Marketplace
 from domain.messages import Place, UnknownWord
-from domain.reasons import Reason, ReasonCode, because, together
+from domain.reasons import Reason, ReasonCode, because, going_along, together
 from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
 from domain.states import ROAD, TRAVELLING, OrderState
 from tasks.effects.book import Book
@@ -116,7 +116,7 @@ async def _read_again(
 def _booking_seen(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     """A paid order with what is against booking it, as the service shows it now."""
     left = judge_booking(shown)
-    return left_as(order, left) if left else order.stays(None)
+    return left_as(order, left) if left else order.stays(going_along(order.why))
 
 
 def _is_news(change: OrderChange, order: OrderRecord) -> bool:
@@ -156,8 +156,8 @@ async def _follow(
     is_further = state is not None and order.state in ROAD and ROAD.index(state) > ROAD.index(order.state)
     if is_further or renumbered:
         writes = OrderUpdate.renumbered(renumbered) if renumbered else NOTHING
-        to = state if is_further else None
-        changes.append(OrderChange(order_ref=order.order_ref, state=to, expected=order.state, writes=writes))
+        to, why = (state if is_further else None), going_along(order.why)
+        changes.append(OrderChange(order_ref=order.order_ref, state=to, expected=order.state, why=why, writes=writes))
     return None
 
 

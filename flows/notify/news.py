@@ -16,7 +16,7 @@ from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind, alert, sentences
 from domain.money import Money
 from domain.orders import Receiver
-from domain.reasons import Reason, ReasonCode, because, grouped
+from domain.reasons import GOES_ALONG, Reason, ReasonCode, because, grouped
 from domain.received import parcel_silent
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import HEADER_ROW, Fault
@@ -55,7 +55,7 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
     later = [f"Read again by itself: {report.next_look.words}."] if report.next_look else []
     messages = []
     if rest:
-        subject = f"Batch {report.batch_id}: {counted(str(line.state) for line in rest)}"
+        subject = f"Batch {report.batch_id}: {counted(map(_what_waits, rest))}"
         lines = [*_reasons([replace(one, reason=reason(one)) for one in rest]), bought, *later]
         about = _about("waits", rest)
         messages += _covering(about, f"orders-wait:{report.batch_id}", MessageKind.ORDERS_WAIT, subject, *lines)
@@ -71,8 +71,12 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
 
 def waiting_in(report: BatchReport) -> list[ReportLine]:
     """The orders that wait for a person, in whatever state; none in a dry run."""
-    late = (ReasonCode.PAYMENT_NOT_TAKEN, ReasonCode.NO_REFERENCE_YET)
+    late = (ReasonCode.PAYMENT_NOT_TAKEN, ReasonCode.NO_REFERENCE_YET, *GOES_ALONG)
     return [] if report.dry_run else [one for one in report.orders if one.state in WAITING or one.reason_code in late]
+
+
+def _what_waits(line: ReportLine) -> str:
+    return str(line.reason_code if line.reason_code in GOES_ALONG else line.state)
 
 
 def _reasons(lines: Sequence[ReportLine]) -> list[str]:

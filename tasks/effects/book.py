@@ -16,7 +16,7 @@ from domain.absence import OwnRecord
 from domain.effects import Action, Claim, ResolutionKind
 from domain.money import Money
 from domain.offers import ChosenFreight
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because, going_along, together
 from domain.service_orders import ServiceOrder, Shipment, TrackingEvent
 from domain.states import OrderState
 from domain.witnessed import Booked, Contradicted, Kind, Lack, Open, Source, Statement
@@ -143,7 +143,7 @@ class Book(EffectKind):
     ) -> OrderChange:
         verdict = booked(order, shipment, shown_by)
         fact = OrderUpdate.booked(verdict, shipment=shipment, at=self.resources.clock(), freight=freight)
-        why = _dearer_than_approved(order, shipment)
+        why = together([_dearer_than_approved(order, shipment), going_along(order.why)])
         return OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, why=why, writes=fact)
 
 

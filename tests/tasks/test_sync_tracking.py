@@ -17,7 +17,7 @@ from connectors.xportcn.errors import Misconfigured
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because, together
 from domain.service_orders import (
     DomesticParcel,
     ServiceOrder,
@@ -30,6 +30,7 @@ from domain.service_orders import (
 from domain.states import OrderState
 from flows.sync_tracking import track
 from tasks.effects import parcel_report
+from tasks.effects.book import Book
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.tasks.test_callback_handling import CountingChannel, channel, ordered, told
@@ -128,6 +129,38 @@ async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left
     now = order(resources)
     assert (now.state, now.why, now.shipment_order_id) == (OrderState.BOOKED, None, left.shipment_order_id)
     assert now.tracking_numbers == list(left.tracking_numbers)
+
+
+DEARER = because(ReasonCode.FREIGHT_CHARGED_MORE, fee=Money(9900, "USD"), approved=Money(1500, "USD"))
+COUNTED = because(ReasonCode.PAID_COUNTED_WITH, amount=Money(1000), differs="9.99 CNY were shown")
+
+
+@pytest.mark.parametrize("why", [DEARER, COUNTED])
+async def test_what_was_charged_beyond_the_approved_stays_with_the_order_on_its_way(
+    resources: Resources, channel: CountingChannel, clock: MovableClock, reports: REPORTS, why: Reason
+) -> None:
+    """Its parcel is scanned: the difference is still to be asked for."""
+    booked(resources)
+    resources.ledger.change([order(resources).stays(why)])
+    shown(channel, "SF1", shipments=(BOOKED,))
+    await track(resources, 10)
+    assert (order(resources).state, order(resources).why) == (OrderState.SHIPPED, why)
+
+
+async def test_a_payment_that_was_counted_with_another_amount_keeps_its_note_until_it_is_booked(
+    resources: Resources, channel: CountingChannel, reports: REPORTS
+) -> None:
+    """With what it is not known to mean, which a later reading clears up."""
+    ordered(resources, "B-1", "71", OrderState.PAID)
+    unclear = because(ReasonCode.PAID_IN_UNKNOWN_STATE, state="77")
+    resources.ledger.change([order(resources).stays(together([COUNTED, unclear]))])
+    shown(channel, status=ServiceStatus.PAID)
+    await track(resources, 10)
+    assert (order(resources).state, order(resources).why) == (OrderState.PAID, COUNTED)
+    change = Book(resources).seen(order(resources), (replace(BOOKED, fee=Money(9900, "USD")),))
+    assert change.why
+    assert change.why.is_one_of({COUNTED.code})
+    assert change.why.is_one_of({DEARER.code})
 
 
 async def test_each_report_names_all_parcels_of_the_order(

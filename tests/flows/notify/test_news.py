@@ -81,6 +81,14 @@ def told(ledger: Ledger) -> list[Message]:
     return found
 
 
+def test_what_was_charged_beyond_the_approved_is_told_though_its_order_goes_on() -> None:
+    why = because(ReasonCode.FREIGHT_CHARGED_MORE, fee=Money(9900, "USD"), approved=Money(1500, "USD"))
+    dearer = line("A-1", OrderState.BOOKED, str(why), why.code)
+    (message,) = of_batch(report(dearer, line("A-2", OrderState.BOOKED, "")), {"A-1": JANE})
+    assert message.subject == "Batch spring: 1 freight charged more"
+    assert "1 booked (A-1): the warehouse charges 99.00 USD, approved was 15.00 USD" in message.body
+
+
 def test_what_waits_after_a_batch_is_told_with_its_reasons() -> None:
     done = report(
         line("A-1"), line("A-2"), line("A-3", OrderState.UNKNOWN, "no answer"), line("A-4", OrderState.BOOKED)
