@@ -128,7 +128,7 @@ def _show_differences(report: ReconciliationReport) -> None:
         console.print(f"and {len(report.findings) - MOST_SHOWN:,} more: see them with --json, or sourcing sql")
     for note in report.notes:
         console.print(f"Note: {note}", soft_wrap=True)
-    console.print(f"Since {report.since:%Y-%m-%d}: {summary_of(report)}", soft_wrap=True)
+    console.print(f"Since {report.begins}: {summary_of(report)}", soft_wrap=True)
     show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from prefect import flow
 
@@ -111,7 +112,7 @@ class Reconciliation:
             self.troubles.append(detail(Part.REFUNDS_NOT_COMPARED, failure=trouble))
         findings = ranked([*unknown_here, *refunds, *([wallet] if wallet else [])])
         report = ReconciliationReport(
-            since=self.since,
+            since=self.since.astimezone(ZoneInfo(self.resources.settings.timezone)),
             compared=seen.compared,
             in_hand=seen.in_hand,
             settled=[line_of(order) for order in ledger.orders(settled).values()],

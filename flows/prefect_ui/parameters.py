@@ -304,8 +304,8 @@ WalletOutCny = Annotated[
     str,
     asked(
         "Left the wallet, in yuan",
-        "What the console's wallet statement says left for orders since the first day of the period, without "
-        "freight and refunds. It is compared with the sum of the orders. Empty: not compared",
+        "What the console's wallet statement says left for orders since the period began (reports name that moment, "
+        "in China too), without freight and refunds. It is compared with the sum of the orders. Empty: not compared",
     ),
 ]
 ForeignLines = Annotated[

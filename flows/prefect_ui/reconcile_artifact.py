@@ -11,6 +11,7 @@ from typing import Any
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.events import Event, Resource
 
+from connectors.xportcn.wire import CHINA
 from domain.differences import Finding
 from domain.money import Money
 from domain.reasons import Detail
@@ -59,6 +60,14 @@ class ReconciliationReport:
     def all_fine(self) -> bool:
         """Whether everything could be read and agrees, and every foreign order was recorded."""
         return not (self.findings or self.troubles or self.not_marked or self.rejected)
+
+    @property
+    def begins(self) -> str:
+        """When the period begins, and when that is in China where it differs: the console's statement has its days."""
+        in_china = self.since.astimezone(CHINA)
+        other = f" ({in_china:%Y-%m-%d %H:%M} in China, as the console's statement)"
+        is_other = in_china.utcoffset() != self.since.utcoffset()
+        return f"{self.since:%Y-%m-%d %H:%M} {self.since.tzinfo}{other if is_other else ''}"
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing reconcile --json` prints; amounts in minor units."""
@@ -194,7 +203,7 @@ def markdown(report: ReconciliationReport) -> str:
     )
     return "\n\n".join(
         [
-            f"# Reconciliation since {report.since:%Y-%m-%d}",
+            f"# Reconciliation since {report.begins}",
             "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n" + sums,
             *(["## To do\n\n" + "\n".join(to_do)] if to_do else []),
             *(["## Not compared\n\n" + "\n".join(told)] if told else []),

@@ -181,6 +181,14 @@ async def test_it_begins_with_a_day_of_the_merchant(world: World) -> None:
     report = await world.reconciled(since_days=2)
     assert report.since.astimezone(UTC) == datetime(2026, 3, 17, 16, tzinfo=UTC)
     assert world.taobao.listed_since == report.since - timedelta(hours=25)  # an unpaid order lives for a day
+    assert markdown(report).startswith("# Reconciliation since 2026-03-18 00:00 Asia/Shanghai\n")
+
+
+async def test_elsewhere_than_in_china_the_report_names_the_hour_of_the_console_s_statement(world: World) -> None:
+    settings = world.resources.settings.model_copy(update={"timezone": "America/New_York"})
+    world.resources = replace(world.resources, settings=settings)
+    report = await world.reconciled(since_days=0)
+    assert report.begins == "2026-03-20 00:00 America/New_York (2026-03-20 12:00 in China, as the console's statement)"
 
 
 async def test_what_changes_while_one_looks_is_no_finding(world: World) -> None:
