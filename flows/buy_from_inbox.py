@@ -313,7 +313,8 @@ async def buy_from_inbox(
         files = [result for result in results if isinstance(result, FileResult)]
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)
         await best_effort("the inbox", show_inbox(report))
-        await asyncio.to_thread(end_personal_data, folder.root)
+        if any(one.batch_id for one in files):  # the service has proved the clock
+            await asyncio.to_thread(end_personal_data, folder.root)
     if trouble:
         run_logger().error("%s", summary_of(report))
         raise trouble[0]

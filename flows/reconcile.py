@@ -316,9 +316,9 @@ async def reconcile_ledger(
     """
     left_wallet, foreign_ids = form.wallet_out(wallet_out_cny), form.foreign_orders(not_ours)
     asked, days = marketplaces or list(Marketplace), None if since_days == form.AS_SET else since_days
-    await asyncio.to_thread(end_personal_data, SourcingSettings().inbox)
-    await asyncio.to_thread(compact_snapshots)
-    async with opened() as resources:
+    async with opened() as resources:  # which proves the clock: one that is far ahead would end all that is kept
+        await asyncio.to_thread(end_personal_data, resources.settings.inbox)
+        await asyncio.to_thread(compact_snapshots)
         run = Reconciliation(resources, days, asked, chunk_size or resources.settings.chunk_size)
         async with progress_shown("reconciliation"):
             report = await run.report(left_wallet, foreign_by(foreign_ids, said_by))

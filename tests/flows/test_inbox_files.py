@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import flows.buy_from_inbox
 from connectors.inbox import Folder, Inbox
 from connectors.request_files import UnreadableFile
-from connectors.xportcn.errors import ServiceAway
+from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.report import BatchReport
 from domain.states import OrderState
 from flows.batch.plan_sources import left_to_newer
@@ -191,6 +192,27 @@ async def night(folder: Path, dropped: bytes = b"") -> list[tuple[str, str]]:
     run = flows.buy_from_inbox.Night(inbox, yes=True, limits=Limits(), speed=Speed())
     done = [done for path in inbox.waiting(quiet_s=0) if (done := await run.take(path))]
     return [(one.place, one.note.rpartition("; ")[2]) for one in done]
+
+
+@pytest.mark.parametrize(("error", "ends"), [(None, True), (Misconfigured("the clock is wrong"), False)])
+async def test_copies_end_only_in_a_night_that_opened_a_batch(
+    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch, error: Exception | None, *, ends: bool
+) -> None:
+    """Then the service has proved the clock, which says whose time is over."""
+    ended: list[Path] = []
+
+    async def refused(*_: object, **__: object) -> None:
+        raise error or AssertionError
+
+    monkeypatch.setattr(flows.buy_from_inbox, "end_personal_data", ended.append)
+    if error:
+        monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", refused)
+    for file in ({}, {"a.csv": rows("A-7")}):
+        for name, content in file.items():
+            (tmp_path / name).write_bytes(content)
+        with suppress(Misconfigured):
+            await flows.buy_from_inbox.buy_from_inbox.fn(str(tmp_path), quiet_s=0)
+        assert ended == ([tmp_path] if file and ends else [])
 
 
 async def test_an_order_is_tried_as_the_newest_file_of_a_name_has_it(tmp_path: Path, tried: list[str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from connectors.snapshots import Snapshots
 from connectors.snapshots.manifests import list_snapshots
 from connectors.snapshots.reader import sql
 from connectors.xportcn.breaker import CircuitBreaker
-from connectors.xportcn.errors import Unanswered, XportcnError
+from connectors.xportcn.errors import ServiceAway, Unanswered, XportcnError
 from connectors.xportcn.settings import XportcnSettings
 from domain.absence import Reading
 from domain.after_sale import Refund, RefundKind, RefundState
@@ -444,14 +445,26 @@ async def test_a_refund_that_was_asked_for_elsewhere_is_found(world: World) -> N
     assert report.notes[-1] == "taobao: refunds of others were not looked for (no such path)"
 
 
-def test_what_is_over_is_merged_and_deleted_also_where_no_night_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("answers", [False, True])
+def test_what_is_over_is_merged_and_deleted_once_the_service_has_proved_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answers: bool
 ) -> None:
-    """Such as with cron alone; the service that is away keeps nothing back."""
+    """Also where no night runs. A clock of another year would delete all of it, and may look like an outage."""
+
+    @asynccontextmanager
+    async def proved() -> AsyncIterator[Any]:
+        yield SimpleNamespace(settings=SourcingSettings())
+
+    def away(*_: object) -> None:
+        raise ServiceAway("no connection to http://127.0.0.1:9")
+
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SOURCING_PATIENCE_S", "0")
     monkeypatch.setenv("XPORTCN_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(flows.reconcile, "utc_now", lambda: datetime.now(UTC) + timedelta(days=91))
+    if answers:
+        monkeypatch.setattr(flows.reconcile, "opened", proved)
+        monkeypatch.setattr(flows.reconcile, "Reconciliation", away)
     for name in ("fetched/a.csv", "inbox/done/b.csv", "inbox/c.csv"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -460,6 +473,7 @@ def test_what_is_over_is_merged_and_deleted_also_where_no_night_runs(
         tell(tmp_path / "snapshots", f"s-{hour}", at, f"A-{hour}")
     ended: Any = asyncio.run(reconcile_ledger.fn())
     assert "no connection to http://127.0.0.1:9" in ended.message
-    assert [path.name for path in tmp_path.rglob("*.csv")] == ["c.csv"]
-    assert len(list_snapshots(tmp_path / "snapshots")) == 1
+    left = ["c.csv"] if answers else ["a.csv", "b.csv", "c.csv"]
+    assert sorted(path.name for path in tmp_path.rglob("*.csv")) == left
+    assert len(list_snapshots(tmp_path / "snapshots")) == (1 if answers else 2)
     assert Snapshots(tmp_path / "snapshots").arrow("orders").num_rows == 2
