@@ -35,8 +35,8 @@ from connectors.marketplaces.refusals import (
     no_quote,
     not_now,
     payment_answer,
-    refusal,
     require_approved,
+    settle_payment,
     unless_missing,
     unsettled,
     without_own_id,
@@ -116,7 +116,8 @@ class BigMajorChannel(AlibabaChannel):
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = big_major.OrderRequest(order_id=order_id)
         answer = await payment_answer(self._client.effect(big_major.PAY, request, claim=claim))
-        _settle_payment(answer, order_id)
+        result = answer.pay_success, answer.error_code, answer.error_message
+        settle_payment(big_major.PAY, answer, order_id, result, about=answer.order_id)
 
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
         request = big_major.OrderPageRequest(
@@ -184,17 +185,6 @@ def _created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Cr
         raise not_created(big_major.CREATE, answer, lines)
     words = f"success {answer.success} with order ids {list(ids)}, {len(totals)} amounts and failed lines {failed}"
     raise unsettled(big_major.CREATE, answer, words)
-
-
-def _settle_payment(answer: big_major.PayAnswer, order_id: str) -> None:
-    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
-    if answer.order_id not in ("", order_id):
-        raise unsettled(big_major.PAY, answer, f"the answer is about order {answer.order_id}")
-    if answer.pay_success and not answer.error_code:
-        return
-    if answer.pay_success is False and answer.error_code:
-        raise refusal(big_major.PAY, answer, answer.error_message, code=answer.error_code)
-    raise unsettled(big_major.PAY, answer, f"paid {answer.pay_success} with error code {answer.error_code or 'none'}")
 
 
 def _service_order(order: big_major.Order) -> ServiceOrder:

@@ -13,7 +13,7 @@ from connectors.marketplaces.browsing import Browser, refuse_filters
 from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
-    scan,
+    scans,
     shipments,
     sku_ids,
     status_of,
@@ -42,7 +42,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, VolumePrice
 from domain.orders import OrderLine, SourcingOrder
-from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus, TrackingEvent
+from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus
 
 ONLINE = "online"
 CNY = "CNY"
@@ -240,17 +240,12 @@ def any_order(order: international.Order) -> ServiceOrder:
             if parcel.tracking_number
         ),
         shipments=shipments(order.international_logistics),
-        scans=tuple(_scans(order)),
+        scans=scans(
+            *((one.tracking_number, one.traces) for one in order.logistics_list),
+            *((one.logistic_number, one.traces) for one in order.international_logistics),
+        ),
         goods=tuple(Goods(item_id=one.product_id, sku_id=one.sku_id, quantity=one.quantity) for one in order.products),
     )
-
-
-def _scans(order: international.Order) -> Iterable[TrackingEvent]:
-    traced = [(parcel.tracking_number, parcel.traces) for parcel in order.logistics_list]
-    traced += [(parcel.logistic_number, parcel.traces) for parcel in order.international_logistics]
-    for number, traces in traced:
-        for trace in traces:
-            yield scan(number, trace.time, trace.status, trace.desc)
 
 
 CHINA_BY_PHONE = "86"

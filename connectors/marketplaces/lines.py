@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations.operation import Operation
@@ -176,6 +176,11 @@ def scan(number: str, at: datetime, word: str, words: str, place: str = "") -> T
         place=place,
         unknown_word="" if stage else word,
     )
+
+
+def scans(*parcels: tuple[str, Iterable[Any]]) -> tuple[TrackingEvent, ...]:
+    """The events of parcels, each with its number."""
+    return tuple(scan(number, one.time, one.status, one.desc) for number, traces in parcels for one in traces)
 
 
 def _stage_by(words: str) -> TraceStatus:

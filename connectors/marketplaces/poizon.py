@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,7 +12,7 @@ from connectors.marketplaces.lines import (
     distinct,
     other_pieces,
     parts_of,
-    scan,
+    scans,
     shipments,
     sku_ids,
     status_of,
@@ -29,6 +28,7 @@ from connectors.marketplaces.refusals import (
     over_limit,
     payment_answer,
     refusal,
+    settle_payment,
     unless_missing,
     unsettled,
 )
@@ -42,7 +42,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, Sort
 from domain.orders import OrderLine, SourcingOrder
-from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus, TrackingEvent
+from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus
 
 ON_SALE = "ON_SALE"
 
@@ -156,17 +156,6 @@ def created(answer: poizon.CreateAnswer) -> Created:
     raise unsettled(poizon.CREATE, answer, words)
 
 
-def settle_payment(answer: poizon.PayAnswer, order_id: str) -> None:
-    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
-    if answer.dist_order_no not in ("", order_id):
-        raise unsettled(poizon.PAY, answer, f"the answer is about order {answer.dist_order_no}")
-    if answer.success and not answer.error_code:
-        return
-    if answer.success is False and answer.error_code:
-        raise refusal(poizon.PAY, answer, answer.error_message, code=answer.error_code)
-    raise unsettled(poizon.PAY, answer, f"success {answer.success} with error code {answer.error_code or 'none'}")
-
-
 def service_order(order: poizon.Order) -> ServiceOrder:
     return ServiceOrder(
         order_id=order.dist_order_no,
@@ -184,19 +173,14 @@ def service_order(order: poizon.Order) -> ServiceOrder:
             if parcel.express_no
         ),
         shipments=shipments(order.international_logistics),
-        scans=tuple(_scans(order)),
+        scans=scans(
+            *((one.express_no, one.traces) for one in order.logistics_list),
+            *((one.logistic_number, one.traces) for one in order.international_logistics),
+        ),
         goods=tuple(
             Goods(item_id=one.dw_spu_id, sku_id=one.dw_sku_id, quantity=one.quantity) for one in order.order_items
         ),
     )
-
-
-def _scans(order: poizon.Order) -> Iterable[TrackingEvent]:
-    traced = [(parcel.express_no, parcel.traces) for parcel in order.logistics_list]
-    traced += [(parcel.logistic_number, parcel.traces) for parcel in order.international_logistics]
-    for number, traces in traced:
-        for trace in traces:
-            yield scan(number, trace.time, trace.status, trace.desc)
 
 
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
@@ -246,7 +230,8 @@ class PoizonChannel(FilteredOrders):
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = poizon.PayRequest(dist_order_no=order_id)
         answer = await payment_answer(self._client.effect(poizon.PAY, request, claim=claim))
-        settle_payment(answer, order_id)
+        result = answer.success, answer.error_code, answer.error_message
+        settle_payment(poizon.PAY, answer, order_id, result, about=answer.dist_order_no)
 
     async def _page(self, asked: OrderQuery) -> OrderPage:
         request = poizon.OrderListRequest(

@@ -90,6 +90,19 @@ def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> U
     )
 
 
+def settle_payment(
+    call: EffectCall[Any, Any], answer: EffectAnswer, order_id: str, result: tuple[bool | None, str, str], *, about: str
+) -> None:
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
+    paid, code, words = result
+    if about not in ("", order_id):
+        raise unsettled(call, answer, f"the answer is about order {about}")
+    if paid is False and code:
+        raise refusal(call, answer, words, code=code)
+    if not paid or code:
+        raise unsettled(call, answer, f"paid {paid} with error code {code or 'none'}")
+
+
 def require_success(call: EffectCall[Any, Any], answer: CheckedAnswer, *, doubt: str) -> None:
     """Return for success. Raises `Refused` for a refusal, `Unanswered` with the `doubt` for neither."""
     if answer.success is None:
