@@ -110,10 +110,11 @@ def test_a_ledger_belongs_to_one_account(url: str) -> None:
             ledger.belong_to("user 2 at real.example")
 
 
-def test_processes_may_open_a_new_ledger_at_once(url: str) -> None:
-    """The first makes the tables, the other waits for it."""
+def test_processes_may_open_a_new_ledger_at_once(url: str, postgres: Postgres) -> None:
+    """The first makes the tables, the other waits for it, on both databases."""
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        assert pool.map(_open_in_process, [url] * 2) == ["ok"] * 2
+        for new in (url, postgres.new_database()):
+            assert pool.map(_open_in_process, [new] * 2, chunksize=1) == ["ok"] * 2
 
 
 def _open_in_process(url: str) -> str:
