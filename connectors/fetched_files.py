@@ -51,6 +51,12 @@ async def fetch_stored(address: str, settings: SourcingSettings, *, run_id: str 
     return folder / _first_noted(note, file.name) if run_id else file
 
 
+def fetch_anew(settings: SourcingSettings, run_id: str) -> None:
+    """Have a retry of this run fetch again: nothing can be bought from its first copy."""
+    if run_id:
+        (settings.data_dir.absolute() / FOLDER / "runs" / run_id).unlink(missing_ok=True)
+
+
 def _noted(note: Path) -> str:
     try:
         return note.read_text()

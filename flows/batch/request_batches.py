@@ -15,9 +15,9 @@ from prefect.runtime import flow_run
 
 from connectors.book_file import Reading, book_text, missing_file, reading_by
 from connectors.durable import put
-from connectors.fetched_files import FOLDER, fetch_stored, is_address, is_fetched
+from connectors.fetched_files import FOLDER, fetch_anew, fetch_stored, is_address, is_fetched
 from connectors.ledger.store import Ledger
-from connectors.request_files import read_request_file, read_request_text
+from connectors.request_files import UnreadableFile, read_request_file, read_request_text
 from connectors.settings import SourcingSettings
 from domain.orders import OrderRequest
 from domain.report import BatchReport, check_batch_id
@@ -49,8 +49,10 @@ async def read_shown(requests: Requests, batch: str, settings: SourcingSettings)
     reading = await reading_by(settings)
     try:
         asked = read_requests(requests, batch, **reading)
-    except BadRequests as error:
-        await show_faults(Path(requests.file).name or PASTED, error.faults)
+    except (BadRequests, UnreadableFile) as error:
+        fetch_anew(settings, flow_run.id or "")
+        if isinstance(error, BadRequests):
+            await show_faults(Path(requests.file).name or PASTED, error.faults)
         raise
     for line in merged_remarks(asked.warnings)[:MOST_LOGGED]:
         run_logger().warning("Request file: %s", line)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from connectors.request_files import UnreadableFile
+from connectors.settings import SourcingSettings
 from domain.request_remarks import BadRequests
-from flows.batch.request_batches import batch_id_of, default_batch_id, read_requests
+from flows.batch.request_batches import batch_id_of, default_batch_id, read_requests, read_shown
 from flows.prefect_ui.parameters import Requests
+from tests.connectors.request_files.sheets import serving_sheets
 
 HEADER = (
     "order_ref,marketplace,item,quantity,max_unit_price,receiver_name,receiver_phone,country,state,city,zip,address"
@@ -42,3 +45,25 @@ def test_a_file_keeps_its_batch_when_it_is_renamed_after_its_content(tmp_path: P
     assert batch.startswith("orders-")
     assert batch_id_of(batch, file.read_bytes()) == batch
     assert read_requests(Requests(file=str(file)), "week-47").batch_id == "week-47"
+
+
+@pytest.mark.parametrize(
+    ("faulty", "why"), [(ROW.replace(",3,", ",-3,").encode(), BadRequests), (b"\0\x01\x02", UnreadableFile)]
+)
+async def test_a_retry_reads_a_faulty_file_at_an_address_anew_and_a_sound_one_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: bytes, why: type[Exception]
+) -> None:
+    """A run keeps its id in a retry. What it fetched first stays its file once it can be bought from."""
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", "run-1")
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SOURCING_PRIVATE_SOURCES", "127.0.0.1")
+
+    async def bought_from(row: bytes) -> str:
+        with serving_sheets(HEADER.encode() + b"\n" + row + b"\n") as address:
+            asked = await read_shown(Requests(file=address("sheet")), "", SourcingSettings())
+        return asked.orders[0].order_ref
+
+    with pytest.raises(why):
+        await bought_from(faulty)
+    assert await bought_from(ROW.encode()) == "A-1"
+    assert await bought_from(ROW.replace("A-1", "A-2").encode()) == "A-1"
