@@ -50,7 +50,7 @@ def test_prefects_own_words_are_not_told(message: str | None) -> None:
 def test_faults_of_a_file_are_not_quoted() -> None:
     faulty = _run("FAILED", message="row 2 quantity: Mei Chen is no number", code=ReasonCode.RUN_FILE_FAULTY)
     (news,) = _news(faulty.model_copy(update={"auto_scheduled": True}))
-    assert news.body.startswith("The request file has faults; nothing was sent.")
+    assert news.body.startswith("The file has faults; nothing was sent.")
     assert "Mei Chen" not in news.body
 
 
