@@ -20,6 +20,7 @@ from domain.marketplace import Marketplace
 from domain.orders import CartFault, CartRow, OrderRequest
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
+from domain.states import OrderState
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.follow_up import schedule_follow_up
@@ -88,6 +89,8 @@ def _left_alone(
         return because(ReasonCode.NO_CART, marketplace=request.marketplace)
     if order and (ref in ordered or order.order_id is not None):
         return because(ReasonCode.ALREADY_ORDERED, order_ref=ref, state=order.state)
+    if order and order.state is OrderState.CANCELLED and ref in carted:
+        return order.why
     if order and order.fingerprint != request.fingerprint and ref in carted:
         return because(ReasonCode.OTHERWISE_IN_CART, order_ref=ref)
     return None

@@ -12,7 +12,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, Executable, and_, bindparam, exists, not_, or_, select, update
 
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
@@ -22,7 +22,7 @@ from connectors.ledger.records import REASON, Approval, OrderChange, OrderRecord
 from connectors.ledger.schema import effects, from_json, matches, moves, orders, parts, to_json
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
-from domain.effects import Action
+from domain.effects import Action, EffectStatus
 from domain.holds import payable
 from domain.matching import Match
 from domain.money import Money
@@ -38,6 +38,8 @@ _PLANS = select(
     *(orders.c[one] for one in ("order_ref", "batch_id", "fingerprint", "marketplace", "seller_id", "lines", "quote"))
 ).where(one_of(orders.c.order_ref, "refs"))
 _ORDERING = BEGUN.where(effects.c.action == Action.CREATE)
+_IN_CART = and_(effects.c.action == Action.CART, effects.c.status == EffectStatus.DONE)
+_BEYOND_CART, _CARTED = BEGUN.where(not_(_IN_CART)), BEGUN.where(_IN_CART)
 _PRICED = ("order_ref", "plan_hash", "approved_minor", "currency", "freight_approved_minor", "freight_currency")
 _APPROVED_BY = select(*(orders.c[one] for one in _PRICED)).where(
     orders.c.batch_id == bindparam("batch"),
@@ -266,22 +268,25 @@ def ended_in_shop(order: OrderRecord | None) -> bool:
 def drop(ledger: Transactions, order_refs: Collection[str], *, by: str, note: str = "") -> dict[str, Reason]:
     """Close orders of which nothing was begun, approved ones too; answers why not, for those that stay as they are.
 
+    One that lies in a cart is not begun: its rows stay there.
+
     A run that is at work on such an order can't begin it any more, nor plan it anew; a run that starts later may,
     unless it was closed `by` `THE_SHOP`.
     """
     stay: dict[str, Reason] = {}
     for refs in chunked(order_refs):
-        stay |= _drop(ledger, refs, because(ReasonCode.NOT_WANTED, by=by, note=note, again=by != THE_SHOP), by=by)
+        stay |= _drop(ledger, refs, by=by, note=note)
     return stay
 
 
 @repeating
-def _drop(ledger: Transactions, refs: Collection[str], why: Reason, *, by: str) -> Mapping[str, Reason]:
+def _drop(ledger: Transactions, refs: Collection[str], *, by: str, note: str) -> Mapping[str, Reason]:
     stay = dict.fromkeys(refs, NOT_THERE)
     with ledger.transaction(refs) as connection:
         # this locks the orders: what another run claims is either seen below or waits for this commit
         mover = OrderMover(ledger, connection, refs, by=by)
-        begun = {*connection.scalars(BEGUN, {"refs": refs})}
+        begun = {*connection.scalars(_BEYOND_CART, {"refs": refs})}
+        carted = {*connection.scalars(_CARTED, {"refs": refs})}
         for ref, order_id in connection.execute(_IDS, {"refs": refs}):
             state = mover.state(ref)
             if state not in NEVER_BEGUN or ref in begun or order_id is not None:
@@ -289,7 +294,9 @@ def _drop(ledger: Transactions, refs: Collection[str], why: Reason, *, by: str) 
                 continue
             del stay[ref]
             if state is not OrderState.CANCELLED:
-                writes = OrderUpdate.approval_withdrawn()
+                writes, cart = OrderUpdate.approval_withdrawn(), ref in carted
+                again = by != THE_SHOP and not cart
+                why = because(ReasonCode.NOT_WANTED, by=by, note=note, again=again, cart=cart)
                 mover.change(OrderChange(order_ref=ref, state=OrderState.CANCELLED, why=why, writes=writes))
         mover.write()
     return stay
