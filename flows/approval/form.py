@@ -121,11 +121,11 @@ class _Asking:
         words = "Batch %s waits for approval of %s: press Resume and fill in the form by %s"
         run_logger().info(words, self.question.batch_id, count, self.until)
         fault, given = "", dict[str, Any]()
-        while (left_s := (deadline - utc_now()).total_seconds()) > 0:
+        while utc_now() < deadline:
             form = form_for(self._choices, self.plan.plan_hash, self._description(fault), given)
             nothing = {"decision": NONE, "approved_by": "time-out", "plan": self.plan.plan_hash}
             try:
-                filled = await filled_in(form, f"{self.plan.plan_hash}-{uuid4().hex[:8]}", left_s, nothing)
+                filled = await filled_in(form, f"{self.plan.plan_hash}-{uuid4().hex[:8]}", deadline, nothing)
                 if filled is None:
                     return None
                 given = filled.model_dump()

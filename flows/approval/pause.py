@@ -29,7 +29,8 @@ from flows.prefect_ui.expected_errors import ASKING, run_logger
 from tasks.engine.resources import utc_now
 
 POLL_S = 3
-SPARE_S = 3600  # the pause outlives the deadline, so that this process can still resume the run
+SPARE_S = 7 * 86_400
+"""The pause outlives the deadline, so that this process can still resume the run, also once its machine has slept."""
 
 
 class CancelledBelow(Exception):
@@ -93,7 +94,7 @@ async def _first_asked(run_id: UUID, key: str) -> datetime:
         return now
 
 
-async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapping[str, Any]) -> RunInput | None:
+async def filled_in(form: type[RunInput], key: str, deadline: datetime, nothing: Mapping[str, Any]) -> RunInput | None:
     """The answer of a pause under a key that no other attempt has; None for silence. `nothing` is the form with a no.
 
     Raises pydantic's `ValidationError` for an answer that the server took and the form does not allow. Raises
@@ -101,8 +102,7 @@ async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapp
     """
     ASKING.add(this_run())
     try:
-        async with asyncio.timeout(left_s):
-            return await _given_or_cancelled(form, key, left_s)
+        return await _given_or_cancelled(form, key, deadline)
     except TimeoutError:
         if await _ended(nothing):
             return None
@@ -111,16 +111,26 @@ async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapp
         ASKING.discard(this_run())
 
 
-async def _given_or_cancelled(form: type[RunInput], key: str, left_s: float) -> RunInput:
-    given, cancelled = asyncio.create_task(_given(form, key, left_s)), asyncio.create_task(_cancelled_below())
+async def _given_or_cancelled(form: type[RunInput], key: str, deadline: datetime) -> RunInput:
+    given = asyncio.create_task(_given(form, key, deadline))
+    cancelled, over = asyncio.create_task(_cancelled_below()), asyncio.create_task(_over(deadline))
+    tasks = (given, cancelled, over)
     try:
-        await asyncio.wait((given, cancelled), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if cancelled.done():
             raise CancelledBelow
+        if not given.done():
+            raise TimeoutError
         return await given
     finally:
-        given.cancel()
-        cancelled.cancel()
+        for task in tasks:
+            task.cancel()
+
+
+async def _over(deadline: datetime) -> None:
+    """Wait for a moment of the clock: the loop's own stands still while the machine sleeps."""
+    while (left := (deadline - utc_now()).total_seconds()) > 0:  # noqa: ASYNC110 - no event tells it
+        await asyncio.sleep(min(left, POLL_S))
 
 
 async def _cancelled_below() -> None:
@@ -144,10 +154,11 @@ async def is_cancelled(run_id: UUID) -> bool:
     return False
 
 
-async def _given(form: type[RunInput], key: str, left_s: float) -> RunInput:
+async def _given(form: type[RunInput], key: str, deadline: datetime) -> RunInput:
     """The filled-in form. A server that is away for a while takes no answers and keeps the question."""
+    lasts_s = int((deadline - utc_now()).total_seconds()) + SPARE_S
     try:
-        return await apause_flow_run(wait_for_input=form, timeout=int(left_s) + SPARE_S, poll_interval=POLL_S, key=key)
+        return await apause_flow_run(wait_for_input=form, timeout=lasts_s, poll_interval=POLL_S, key=key)
     except prefect_errors() as error:
         if not await _is_paused(key):
             raise

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ import pytest
 from httpx import ConnectError, Request, Response
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError, TerminationSignal
 from prefect.input import RunInput
 from prefect.states import AwaitingRetry, Cancelling, Running, Suspended
@@ -31,6 +33,7 @@ from tests.flows.plans import planned, request_for
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+LATER = datetime(9999, 1, 1, tzinfo=UTC)
 RUN = uuid4()
 
 
@@ -84,15 +87,15 @@ class AskingRun:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, ledger: Ledger, *answers: dict[str, Any] | str) -> None:
         self.kept, self.left, self.forms, self.answers = Kept(), list[float](), list[type[RunInput]](), [*answers]
-        self.ledger, self.monkeypatch = ledger, monkeypatch
+        self.ledger, self.monkeypatch, self.now = ledger, monkeypatch, NOW
         monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(RUN))
         monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
         monkeypatch.setattr(form, "this_run", lambda: RUN)
         monkeypatch.setattr(pause, "get_client", lambda: self.kept)
         monkeypatch.setattr(form, "filled_in", self.filled_in)
 
-    async def filled_in(self, form: type[RunInput], _key: str, left_s: float, _no: object) -> RunInput | None:
-        self.left.append(left_s / 3600)
+    async def filled_in(self, form: type[RunInput], _key: str, deadline: datetime, _no: object) -> RunInput | None:
+        self.left.append((deadline - self.now) / timedelta(hours=1))
         self.forms.append(form)
         answer = self.answers.pop(0)
         if isinstance(answer, str) and answer in ENDS_WITH:
@@ -101,8 +104,9 @@ class AskingRun:
 
     async def at(self, hour: float, plans: list[PlannedOrder] = PLANS) -> Decision | None:
         """The decision; None where the process dies."""
+        self.now = NOW + timedelta(hours=hour)
         for module in (form, pause):
-            self.monkeypatch.setattr(module, "utc_now", lambda: NOW + timedelta(hours=hour))
+            self.monkeypatch.setattr(module, "utc_now", lambda: self.now)
         question = request_for(batch_id="b", to_buy=plans, to_ship=[], why="the run was not approved beforehand.")
         try:
             return await ask_in_the_ui(question, SourcingSettings(approval_timeout_s=86_400), self.ledger)
@@ -240,8 +244,31 @@ async def test_the_cancelled_run_of_a_nights_batch_goes_back_to_work(
     monkeypatch.setattr(pause, "this_run", uuid4)
     monkeypatch.setattr(pause, "POLL_S", 0)
     with pytest.raises(CancelledBelow):
-        await filled_in(RunInput, "key", 3600, {})
+        await filled_in(RunInput, "key", LATER, {})
     assert asked.kept.state.is_running()
+
+
+async def test_a_question_is_over_as_a_machine_wakes_that_slept_through_its_deadline(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
+    """The clock of the loop stands while it sleeps. The pause lasts for days more: only so can the run be resumed."""
+    asked, lasts, clock = AskingRun(monkeypatch, book), list[int](), iter([NOW, NOW, NOW + timedelta(hours=30)])
+
+    async def pauses(*, timeout: int, **_: object) -> None:  # noqa: ASYNC109 - Prefect's name
+        lasts.append(timeout)
+        await asyncio.Event().wait()
+
+    async def resumes(_run_id: UUID, *, run_input: object) -> SimpleNamespace:
+        return SimpleNamespace(status=SetStateStatus.ACCEPT, run_input=run_input)
+
+    monkeypatch.setattr(asked.kept, "resume_flow_run", resumes, raising=False)
+    monkeypatch.setattr(pause, "apause_flow_run", pauses)
+    monkeypatch.setattr(pause, "this_run", lambda: RUN)
+    monkeypatch.setattr(pause, "utc_now", lambda: next(clock))
+    monkeypatch.setattr(pause, "POLL_S", 0)
+    async with asyncio.timeout(5):
+        assert await filled_in(RunInput, "key", NOW + timedelta(hours=20), {}) is None
+    assert lasts == [(20 + 7 * 24) * 3600]
 
 
 async def test_another_plan_is_told_again_and_an_answer_ends_it(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
@@ -320,4 +347,4 @@ async def test_the_question_of_a_deleted_run_ends(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(pause, "this_run", lambda: RUN)
     monkeypatch.setattr(pause, "outermost_run", lambda: RUN)
     with pytest.raises(ConnectError):
-        await filled_in(RunInput, "key", 3600, {})
+        await filled_in(RunInput, "key", LATER, {})
