@@ -11,6 +11,7 @@ from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
+from connectors.marketplaces.protocol import ListsRefunds
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.after_sale import ALL_LINES, MAY_ASK, NOTHING, UNDER_WAY, Refund, RefundKind, RefundState, order_state_after
@@ -300,7 +301,7 @@ async def _about_money_back(case: Case) -> ResolutionRecord:
         raise ResolutionRefused(
             f"{told} in all can't have come back of {order.order_ref}: of {order.paid} {order.refunded} has already"
         )
-    is_closed = await _is_closed(case)
+    is_closed = await _is_closed(case, is_all=told >= order.paid)
     refund = _came_back(order, told - order.refunded, refunds, case.resources.clock())
     lines = [line.line_no for line in order.lines]
     after, why = order_state_after([*refunds, refund], paid=order.paid, lines=lines)
@@ -311,18 +312,23 @@ async def _about_money_back(case: Case) -> ResolutionRecord:
     return replace(record, question=CAME_BACK, refund=refund if refund.refunded.minor else None)
 
 
-async def _is_closed(case: Case) -> bool:
-    """Whether the service shows the order closed or no more. One on its way must have a refund asked for elsewhere."""
+async def _is_closed(case: Case, *, is_all: bool) -> bool:
+    """Whether the service shows the order closed or no more.
+
+    One that goes on there must have a refund asked for elsewhere; where none are listed not all can have come back.
+    """
     order, shown = case.order, await case.shown()
     for effect in case.effects:
         case.free(effect)
     if shown is None or shown.status in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
         return shown is None or shown.status is ServiceStatus.CLOSED
-    since = order.ordered_at or order.recorded_at
+    since, goes_on = order.ordered_at or order.recorded_at, f"order {order.order_id} is {shown.status}"
+    if not isinstance(case.resources.offerings[order.marketplace].after_sale, ListsRefunds):
+        if is_all:
+            raise case.contradicted(goes_on)
+        return False
     if all(one.order_ref != order.order_ref for one in await unknown_refunds(case.resources, order.marketplace, since)):
-        raise case.contradicted(
-            f"order {order.order_id} is {shown.status}, and no refund of it was asked for elsewhere"
-        )
+        raise case.contradicted(f"{goes_on}, and no refund of it was asked for elsewhere")
     return False
 
 

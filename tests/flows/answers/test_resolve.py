@@ -242,9 +242,26 @@ async def test_of_an_order_on_its_way_no_money_came_back(
     ordered(resources, OrderState.PAID, paid_minor=100)
     resources.ledger.change([OrderChange(order_ref="A-1", state=state)])
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    lists_none = Offering(cast(Any, channel), cast(Any, None), after_sale=cast(Any, Console([])))
+    resources.offerings[Marketplace.TAOBAO] = lists_none
     with pytest.raises(ResolutionRefused, match="order 77 is paid, and no refund of it was asked for elsewhere"):
-        await say(resources, ResolutionKind.CAME_BACK, amount=Money(100))
+        await say(resources, ResolutionKind.CAME_BACK, amount=Money(20))
     assert (order(resources).state, order(resources).refunded_minor) == (state, None)
+
+
+@pytest.mark.parametrize("state", [OrderState.PAID, OrderState.HELD])
+async def test_where_no_refunds_are_listed_a_part_that_came_back_is_a_persons_word(
+    resources: Resources, channel: FakeChannel, state: OrderState
+) -> None:
+    """The service's staff gave it back. All of it can't have come back of an order that goes on there."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    resources.ledger.change([OrderChange(order_ref="A-1", state=state)])
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    told = await say(resources, ResolutionKind.CAME_BACK, amount=Money(20))
+    assert (told.state, told.refunded_minor, told.reason) == (state, 20, "")
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 is paid"):
+        await say(resources, ResolutionKind.CAME_BACK, amount=Money(100))
+    assert (order(resources).state, order(resources).refunded_minor) == (state, 20)
 
 
 @dataclass
