@@ -39,6 +39,7 @@ from connectors.ledger.engine import (
     read_only,
     reading,
     require_file,
+    require_upgradable,
     sqlite_file,
     unusable,
     version_of,
@@ -220,11 +221,8 @@ def _require_backup(file: Path) -> None:
         if not {"orders", "effects", "alembic_version"} <= tables:
             raise LedgerUnusable(f"{file} is no ledger: it has no orders and effects")
         (version,) = database.execute("SELECT max(version_num) FROM alembic_version").fetchone()
-    if version and version > SCHEMA_VERSION:
-        raise LedgerUnusable(
-            f"the backup {file} has schema {version}, newer than this program's {SCHEMA_VERSION}: update the program, "
-            "and restore again. The ledger is as it was."
-        )
+    if version:
+        require_upgradable(f"sqlite:///{file}", version)
 
 
 _OFF = select(*(one for one in switches.c if one.name != "id")).where(switches.c.ended_at.is_(None))

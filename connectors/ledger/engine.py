@@ -332,12 +332,13 @@ def _migrate(engine: Engine, url: str) -> None:
         if version == SCHEMA_VERSION:
             return
         if version is not None:
-            _require_upgradable(url, version)
+            require_upgradable(url, version)
             _announce(connection, version)
         _upgrade(connection)
 
 
-def _require_upgradable(url: str, version: str) -> None:
+def require_upgradable(url: str, version: str) -> None:
+    """Raise `LedgerUnusable` for a schema that this program neither has nor can bring up to its own."""
     if version > SCHEMA_VERSION:
         raise LedgerUnusable(
             f"the ledger {shown(url)} has schema {version}, newer than this program's {SCHEMA_VERSION}: "

@@ -155,12 +155,15 @@ def test_a_restore_onto_a_full_disk_names_the_ledgers_folder(ledger: Ledger, url
         assert list(disk.iterdir()) == []
 
 
-def test_a_backup_of_a_newer_program_is_not_restored(ledger: Ledger, url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("schema", "words"), [("9999", "newer .*: update the program"), ("0005", "older .* 0.1.0")])
+def test_a_backup_of_a_newer_program_is_not_restored_nor_one_that_is_too_old(
+    ledger: Ledger, url: str, tmp_path: Path, schema: str, words: str
+) -> None:
     """The backup is named, and the remedy; the ledger is as it was."""
     saved = backup(url, tmp_path / "b.db", NOW)
     with closing(sqlite3.connect(saved)) as database, database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(LedgerUnusable, match=r"the backup \S*/b\.db has schema 9999, newer .*: update the program"):
+        database.execute(f"UPDATE alembic_version SET version_num = '{schema}'")
+    with pytest.raises(LedgerUnusable, match=rf"the ledger sqlite:///\S*/b\.db has schema {schema}, {words}"):
         restore(url, saved, now=NOW, by="ann")
     assert ledger.marks.standing() == {}
 
