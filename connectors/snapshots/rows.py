@@ -23,6 +23,9 @@ RECORDS_AT_ONCE = 10_000
 MOST_IN_GROUP = 10_000
 """A reader of one key reads a group a file: files are sorted by key."""
 
+MOST_PARTS = 8
+"""Small parts are put together: what Arrow keeps for each column of a hundred parts is more than their rows."""
+
 
 class SnapshotValueError(ValueError):
     """A value that its table can't hold; the message names table, row (the first is 1) and column."""
@@ -152,11 +155,12 @@ class Growing:
 
     def take(self, table: pa.Table) -> None:
         self._waiting.append(table)
-        if sum(part.num_rows for part in self._waiting) >= MOST_IN_GROUP:
-            rows = pa.concat_tables(self._waiting).combine_chunks()
-            whole = rows.num_rows - rows.num_rows % MOST_IN_GROUP
+        if len(self._waiting) < MOST_PARTS and sum(part.num_rows for part in self._waiting) < MOST_IN_GROUP:
+            return
+        rows = pa.concat_tables(self._waiting).combine_chunks()
+        if whole := rows.num_rows - rows.num_rows % MOST_IN_GROUP:
             self.write(rows[:whole])
-            self._waiting = [rows[whole:]]
+        self._waiting = [rows[whole:]]
 
     def write(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=MOST_IN_GROUP)
