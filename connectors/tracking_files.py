@@ -16,7 +16,7 @@ from connectors.durable import exclusive, put
 from connectors.ledger.engine import chunked
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
-from connectors.ledger.tracking import ALL, Number
+from connectors.ledger.tracking import Number
 from connectors.settings import SourcingSettings
 from connectors.shop_files import carriers_in, profiles_in
 from connectors.shops import shops_with_api
@@ -45,12 +45,12 @@ class TrackingFile:
 class Due:
     """The parcels whose numbers a shop lacks, for a file and for its API, and the orders that a file makes whole.
 
-    `in_doubt` counts the numbers that were sent by API without an answer.
+    `whole` has when each of them was updated, `in_doubt` counts the numbers that were sent by API without an answer.
     """
 
     parcels: list[Parcel] = field(default_factory=list)
     by_api: list[Parcel] = field(default_factory=list)
-    whole: list[Number] = field(default_factory=list)
+    whole: dict[str, datetime] = field(default_factory=dict)
     in_doubt: int = 0
 
 
@@ -101,7 +101,7 @@ def due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]
             due[shop].by_api += by_api
             due[shop].parcels += filed
             if numbers and len(filed) == len(numbers - known):
-                due[shop].whole.append((order.order_ref, ALL))
+                due[shop].whole[order.order_ref] = order.updated_at
     return due
 
 
@@ -142,8 +142,8 @@ def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, 
     name = NOT_IN_A_REF.sub("-", f"{name}-{day}")
     path = _free(settings.data_dir.absolute() / "exports", name, sheet.suffix, ledger)
     names = cache(partial(carrier_names, carriers=carriers_in(settings.data_dir), shop=sheet.carriers or shop))
-    numbers = [*due.whole, *((one.order_ref, one.number) for one in due.parcels)]
-    with ledger.exported.exporting(numbers, path.name if due.parcels else "") as new:
+    numbers = [(one.order_ref, one.number) for one in due.parcels]
+    with ledger.exported.exporting(numbers, path.name if due.parcels else "", due.whole) as new:
         parcels = [one for one in due.parcels if (one.order_ref, one.number) in new]
         rows = [row for parcel in parcels for row in sheet.rows(parcel, *names(parcel.company))]
         if not rows:

@@ -218,6 +218,7 @@ _UNSENT = (
 _NOT_ALL_EXPORTED = delete(exported_numbers).where(
     one_of(exported_numbers.c.order_ref, "refs"), exported_numbers.c.tracking_number == ALL
 )
+_STAND = select(orders.c.order_ref, orders.c.updated_at).where(one_of(orders.c.order_ref, "refs")).with_for_update()
 _EXPORTED = select(exported_numbers.c.order_ref, exported_numbers.c.tracking_number).where(
     one_of(exported_numbers.c.order_ref, "refs")
 )
@@ -255,14 +256,17 @@ class ExportedRows(LedgerRows):
         return bool(self._ledger.rows(select(exported_numbers.c.file).where(exported_numbers.c.file == name).limit(1)))
 
     @contextmanager
-    def exporting(self, numbers: Iterable[Number], file: str) -> Iterator[set[Number]]:
+    def exporting(self, numbers: Iterable[Number], file: str, whole: Mapping[str, datetime]) -> Iterator[set[Number]]:
         """Record numbers as exported, in one commit after the block has written the file; yields the new ones.
 
-        A process that exports one of them meanwhile waits for this commit.
+        And the orders that have no others, unless they were updated since the given time. A process that exports one
+        of them meanwhile waits for this commit.
         """
         now, new = self._ledger.clock(), set[Number]()
         with self._ledger.transaction(()) as connection:
-            for some in chunked(sorted(numbers), ROWS_AT_ONCE):
+            stand = connection.execute(_STAND, {"refs": list(whole)})
+            done = [(row.order_ref, ALL) for row in stand if row.updated_at == whole[row.order_ref]]
+            for some in chunked(sorted([*numbers, *done]), ROWS_AT_ONCE):
                 rows = [{"order_ref": ref, "tracking_number": number, "file": file, "at": now} for ref, number in some]
                 statement = self._ledger.insert(exported_numbers).values(rows).on_conflict_do_nothing()
                 found = connection.execute(

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
+from connectors import tracking_files
 from connectors.crash_points import VARIABLE
 from connectors.ledger import tracking
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.order_update import OrderUpdate
+from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import marks, orders, to_json
 from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting, SourcingSettings
@@ -130,6 +133,32 @@ def test_later_numbers_come_in_another_file_also_when_the_first_was_taken_away(
     assert found == {
         "amazon-2026-01-01-2.txt": AMAZON_FIRST + "503-1234567-1234567\t71\t1\t2026-01-01\tOther\tUCS <Upside>\tB\t\r\n"
     }
+
+
+def test_a_number_that_comes_while_the_others_are_written_is_told_by_the_next_run(
+    tmp_path: Path, ledger: Ledger, settings: SourcingSettings, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its order looked whole as it was read."""
+    order = amazon(tmp_path, {"sku": "FERN-1"}, {"sku": "MOSS-1"})
+    booked(ledger, order, "YT1")
+    scanned(ledger, order.order_ref, "YT1")
+    items = (ShipmentItem(tracking_number="YT2", item_id=ITEMS["MOSS-1"], sku_id="9", quantity=1),)
+    free = tracking_files._free
+
+    def renumbered(*given: Any) -> Path:
+        clock.advance(1)
+        two = Shipment(shipment_order_id="5", tracking_numbers=("YT1", "YT2"), items=items)
+        writes = OrderUpdate.renumbered(two)
+        ledger.tracking.add({}, [OrderChange(order_ref=order.order_ref, writes=writes)])
+        return free(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking_files, "_free", renumbered)
+        assert "YT1" in "".join(told_now(settings, ledger).values())
+    scanned(ledger, order.order_ref, "YT2")
+    (second,) = told_now(settings, ledger).values()
+    assert ("YT1" in second, "YT2" in second) == (False, True)
+    assert (told_now(settings, ledger), ledger.exported.unsent()) == ({}, [])
 
 
 def test_each_parcel_has_its_pieces_of_a_line(tmp_path: Path, ledger: Ledger, settings: SourcingSettings) -> None:
