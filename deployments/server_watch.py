@@ -52,11 +52,12 @@ PolledRun = tuple[FlowRun, State, Sequence[State]]
 
 
 class Completion(NamedTuple):
-    """When a deployment was made, when a run of it last completed, and whether a schedule starts it."""
+    """When a deployment was made, a run of it last completed, and one at work began; whether a schedule starts it."""
 
     made: datetime
     last: datetime | None
     is_scheduled: bool
+    begun: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +172,12 @@ def overdue(seen: Polled) -> Iterator[Message]:
     """No run of a deployment has completed in time: once a day, or once where no schedule starts it.
 
     Before the first completion the wait begins when the deployment was made. What was missed has time to be made up.
+    A run at work, such as a night that waits for an approval, has as much time of its own.
     """
     for name, known in seen.completions.items() if seen.now - seen.up_since > LATE_AFTER else ():
         within, since = COMPLETES_WITHIN[name], known.last or known.made
         waited = timedelta(seconds=(seen.now - since).total_seconds())  # Prefect's own kind of period can't be divided
-        if waited > within:
+        if waited > within and not (known.begun and seen.now - known.begun <= within):
             days = (waited - within) // ONCE_A_DAY if known.is_scheduled else 0
             facts = {"scheduled": known.is_scheduled, "off": not known.is_scheduled, **seen.since_or_never(known.last)}
             why = because(ReasonCode.OVERDUE, deployment=name, **facts)
@@ -281,7 +283,9 @@ class ServerWatch:
             full={queue for queue in {queue_of(run) for _, run in late} if await _is_full(client, queue)},
             last_sign=await _last_sign(client),
             worker_missed_at=missed[1] if missed else None,
-            completions={name: one for name in COMPLETES_WITHIN if (one := await self._completion(client, name, now))},
+            completions={
+                name: one for name in COMPLETES_WITHIN if (one := await self._completion(client, name, now, runs))
+            },
         )
         self.polled_at = now
         found = {message.cause: message for alerts in ALERTS for message in alerts(seen)}
@@ -329,7 +333,9 @@ class ServerWatch:
             self.names[its] = (await client.read_deployment(its)).name
         return self.names[its] if its else run.name
 
-    async def _completion(self, client: PrefectClient, name: str, now: datetime) -> Completion | None:
+    async def _completion(
+        self, client: PrefectClient, name: str, now: datetime, runs: Sequence[FlowRun]
+    ) -> Completion | None:
         """The last completion of a deployment; None while that is in time, and for one that is not there."""
         last, within = self.completed.get(name), COMPLETES_WITHIN[name]
         if last is None or now - last > within:
@@ -341,7 +347,9 @@ class ServerWatch:
         if not made or made[0].created is None:
             return None
         is_scheduled = not made[0].paused and any(schedule.active for schedule in made[0].schedules)
-        return Completion(made[0].created, last, is_scheduled)
+        its = (run for run in runs if run.deployment_id == made[0].id and run.state_type in AT_WORK)
+        begun = max((run.start_time for run in its if run.start_time), default=None)
+        return Completion(made[0].created, last, is_scheduled, begun)
 
 
 ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED)

@@ -294,6 +294,15 @@ def test_what_has_not_completed_in_time_has_a_message(name: str, hours: float, s
     assert [one.subject for one in _overdue(name, hours)] == subjects
 
 
+@pytest.mark.parametrize(("hours", "count"), [(None, 1), (2.2, 0), (25.9, 0), (26.1, 1)])
+def test_a_night_that_is_at_work_or_waits_for_its_answer_has_its_own_time(hours: float | None, count: int) -> None:
+    """The night before asked nobody and was short: this one has waited for two hours, as it should."""
+    last, begun = ago(26.1 * 3600), None if hours is None else ago(hours * 3600)
+    assert (
+        len(_messages(completions={"buy-from-inbox": Completion(last, last, is_scheduled=True, begun=begun)})) == count
+    )
+
+
 def test_each_further_day_without_completion_has_a_message_more() -> None:
     last = datetime(2026, 1, 1, tzinfo=UTC)
     completions = {"buy-from-inbox": Completion(last, last, is_scheduled=True)}
