@@ -943,7 +943,7 @@ MUTANTS = (
     Mutant(
         name="a-price-far-below-its-limit-passes",
         means="whole yuan that are read as fen fit every limit, and are ordered",
-        edits=(Edit(file=DECISIONS, old="price * LEAST_OF_LIMIT < limit", new="price > limit"),),
+        edits=(Edit(file=DECISIONS, old="amount * LEAST_OF_LIMIT < most", new="amount > most"),),
         found_by="tests/simulation/dialects/test_units.py::test_with_limits_nothing_is_ordered_before_the_unit_is_known",
     ),
     Mutant(
