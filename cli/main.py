@@ -65,7 +65,9 @@ def run(  # noqa: PLR0913 - the options of the main job
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Plan only: prices, stock, freight. Buys nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve the plan without asking.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Approve the plan without asking, but for what a person has declined.")
+    ] = False,
     budget_cny: Annotated[
         str | None, typer.Option(help="Most that the batch may cost in yuan: goods and domestic postage, not freight.")
     ] = None,

@@ -92,8 +92,8 @@ class ReasonCode(StrEnum):
         "that were taken]")
     NOT_APPROVED = "not_approved", choice("[freight?freight ]not approved[ by {by}][: {note}]", "run the file again to "
         "be asked anew", "run")
-    NOT_WANTED = "not_wanted", note("not wanted any more, says {by}[: {note}][again?; a run that starts after that and "
-        "names it plans it anew][cart?; its rows stay in the cart: sourcing cart list]")
+    NOT_WANTED = "not_wanted", note("not wanted any more, says {by}[: {note}][again?; a later run that asks, and names "
+        "it, plans it anew][cart?; its rows stay in the cart: sourcing cart list]")
     NOBODY_TO_ASK = "nobody_to_ask", choice("[freight?freight ]not approved: the run had no way to ask", "run it at a "
         "terminal or from the Prefect UI, or with --yes", "run")
     ASKING_RUN_CANCELLED = "asking_run_cancelled", choice("[freight?freight ]not approved: its run was cancelled",

@@ -73,7 +73,7 @@ async def drop_orders(
 ) -> str:
     """Close orders that are not wanted any more and of which nothing was begun; the service is not called.
 
-    They wait for nothing any longer, and come back when a run that starts later names them. An order of which something
+    They wait for nothing any longer, and come back when a later run that asks names them. An order of which something
     was begun stays as it is, and its log line says what to do instead.
     """
     settings = SourcingSettings()

@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Executable, and_, bindparam, exists, not_, or_, select, update
+from sqlalchemy import Connection, Executable, and_, bindparam, exists, func, not_, or_, select, update
 
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
@@ -270,8 +270,8 @@ def drop(ledger: Transactions, order_refs: Collection[str], *, by: str, note: st
 
     One that lies in a cart is not begun: its rows stay there.
 
-    A run that is at work on such an order can't begin it any more, nor plan it anew; a run that starts later may,
-    unless it was closed `by` `THE_SHOP`.
+    A run that is at work on such an order can't begin it any more, nor plan it anew; a later run that asks may, unless
+    it was closed `by` `THE_SHOP`.
     """
     stay: dict[str, Reason] = {}
     for refs in chunked(order_refs):
@@ -302,6 +302,16 @@ def _drop(ledger: Transactions, refs: Collection[str], *, by: str, note: str) ->
     return stay
 
 
+def laid_aside(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
+    """Those that were dropped, and not planned since."""
+    since = datetime.min.replace(tzinfo=UTC)
+    return {
+        row["order_ref"]
+        for some in chunked(order_refs)
+        for row in ledger.rows(_DROPPED, {"refs": some, "since": since})
+    }
+
+
 def dropped_since(connection: Connection, order_refs: Collection[str], since: datetime) -> Collection[str]:
     """Those of these orders that were dropped since then: a run that began before neither plans nor holds them."""
     return connection.scalars(_DROPPED, {"refs": order_refs, "since": since}).all()
@@ -312,6 +322,29 @@ _TAKEN_BACK = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(No
 _UNASKED = select(orders.c.order_ref).where(
     _THESE, orders.c.plan_hash.is_(None), or_(orders.c.paid_minor.is_(None), _WANTED_BACK)
 )
+
+
+_NOES = ("NOT_APPROVED", "NOBODY_ANSWERED", "ASKING_RUN_CANCELLED", "NOT_WANTED", "WANTED_BACK")
+_OF_IT = select(func.coalesce(func.max(moves.c.id), 0)).where(moves.c.order_ref == orders.c.order_ref)
+_YES = and_(
+    moves.c.reason_code == ReasonCode.APPROVED, moves.c.reason_facts["by"].as_string() != bindparam("beforehand")
+)
+_DECLINED = select(orders.c.order_ref).where(
+    _THESE,
+    _OF_IT.where(moves.c.reason_code.in_([ReasonCode[one] for one in _NOES])).scalar_subquery()
+    > _OF_IT.where(_YES).scalar_subquery(),
+)
+
+
+def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> set[str]:
+    """Those to which a person, asked last, did not say yes, or that a person laid aside or took back since.
+
+    An approval by the word `beforehand` is no person's yes.
+    """
+    values = {"beforehand": beforehand}
+    return {
+        row["order_ref"] for some in chunked(order_refs) for row in ledger.rows(_DECLINED, {"refs": some, **values})
+    }
 
 
 @repeating

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import approved_by, drop, needing_a_person, plan_hash, taken_back
+from connectors.ledger.plans import approved_by, drop, laid_aside, needing_a_person, plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits, line_of
 from connectors.ledger.store import Ledger
 from domain.decisions import FINE, Verdict, held
@@ -23,8 +23,8 @@ from domain.request_remarks import FIRST_PAYMENT, HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.witnessed import marketplace_held
 from domain.wording import pluralize, shorten
-from flows.approval.form import BEFOREHAND, decide
-from flows.approval.request import ApprovalRequest, Decision, in_utc, not_approved_by
+from flows.approval.form import BEFOREHAND, apart, decide
+from flows.approval.request import UNASKED, ApprovalRequest, Decision, in_utc
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.batch.plan_sources import PlanSource, summary_of
@@ -44,7 +44,6 @@ from tasks.snapshot import snapshot_orders, snapshot_plan
 
 SHIPPABLE = (OrderState.PAID, OrderState.HELD)
 WAITING = (OrderState.ORDERED, *SHIPPABLE)
-UNASKED = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
 
 
 class BatchRun:
@@ -113,6 +112,9 @@ class BatchRun:
         await helpers_end(self.resources, self.batch_id)  # of a run before, whether or not this one has any
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
+        if not ask:
+            aside = laid_aside(ledger, (one.order_ref for one in work.to_plan))
+            work.to_plan = [one for one in work.to_plan if one.order_ref not in aside]
         self.refs = [request.order_ref for request in self.source.requests]  # without those that it leaves to another
         without = without_texts(self.source.requests)
         self.source.requests = ()  # what has no plan yet keeps its texts until it has one, which is in the ledger
@@ -153,7 +155,7 @@ class BatchRun:
     async def _go_on(self, work: SortedOrders, again: Sequence[str], *, ask: bool) -> None:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
         to_plan = [one.order_ref for one in work.to_plan]
-        fine = self._within(await self._planned(work.to_plan), beforehand=not ask)
+        fine = self._within(await self._planned(work.to_plan))
         asked = {plan.order_ref for plan in fine}
         begun = work.under_way if self.source.asks else ()
         freight = await estimate_unbooked(self.resources, begun, beforehand=not ask)
@@ -169,7 +171,17 @@ class BatchRun:
             beside=partial(self._waiting, [ref for ref in to_plan if ref not in asked]),
             pictures=self.resources.pictures,
         )
-        decision = await self._decide(question, yes=not ask)
+        questions = [question] if ask else apart(question, partial(self.source.stored, self.resources), self.resources)
+        del question, fine
+        while questions:
+            await self._go_on_with(questions.pop(0), work, again, yes=not ask)
+            work, again = SortedOrders(), ()
+
+    async def _go_on_with(
+        self, question: ApprovalRequest, work: SortedOrders, again: Sequence[str], *, yes: bool
+    ) -> None:
+        """Ask, and execute what is approved, with the rest of the work."""
+        decision = await self._decide(question, yes=yes)
         if decision is None or not decision.stops:
             approved = work.approved | self._approve(question, decision)
             self.approved |= approved
@@ -178,7 +190,7 @@ class BatchRun:
                 self._hold_unasked(set(work.under_way) - set(question.refs))
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
-            del question, fine, decision, refused  # while a large batch is bought they are much memory
+            del question, decision, refused  # while a large batch is bought they are much memory
             if self._is_paused():
                 return
             if self.coordinator is not None:
@@ -316,16 +328,10 @@ class BatchRun:
         over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], self._limits())
         return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
 
-    def _within(self, plans: Sequence[PlanSummary], *, beforehand: bool) -> list[PlanSummary]:
-        """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held.
-
-        So is what a person took back, where the yes was given `beforehand`.
-        """
+    def _within(self, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
+        """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held."""
         fine = [plan for plan in plans if plan.is_fine]
         why = at_held_marketplaces(self.resources.ledger, self.source.requests)
-        if beforehand:
-            back = taken_back(self.resources.ledger, (plan.order_ref for plan in fine))
-            why = dict.fromkeys(back, held(UNASKED)) | why
         to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
         why |= over_budget(to_buy, self._limits())
         self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)

@@ -165,7 +165,7 @@ async def test_a_refusal_buys_nothing(merchant: Merchant) -> None:
         await deployed.answer(run, decision=NONE, note="too dear", not_wanted=True)
         report = await (await going).aresult()
     assert report.counts == {"cancelled": 2}
-    said = "not wanted any more, says Mei Chen: too dear; a run that starts after that and names it plans it anew"
+    said = "not wanted any more, says Mei Chen: too dear; a later run that asks, and names it, plans it anew"
     assert {line.reason for line in report.orders} == {said}
     assert merchant.sandbox.books()["orders"] == []
 

@@ -646,6 +646,24 @@ MUTANTS = (
         found_by="tests/simulation/test_not_wanted.py::test_only_a_person_s_yes_pays_it_after_that",
     ),
     Mutant(
+        name="declined-and-bought-beforehand",
+        means="a person says no to an order, or nothing, and the next night buys it unasked",
+        edits=(
+            Edit(
+                file="flows/approval/form.py",
+                old="if not asked or above_limit(rest, resources.settings, utc_now()):",
+                new="if True:",
+            ),
+        ),
+    ),
+    Mutant(
+        name="laid-aside-and-asked-about",
+        means="an order that a person does not want waits again after the next night of its file",
+        edits=(Edit(file=BATCH_RUN, old="if one.order_ref not in aside]", new="]"),),
+        found_by="tests/simulation/test_not_wanted.py"
+        "::test_a_yes_given_beforehand_buys_nothing_that_a_person_has_not_said_yes_to_when_asked",
+    ),
+    Mutant(
         name="asked-back-in-vain-is-booked",
         means="somebody cancels a paid order or asks for all its money, in vain, and the night books and ships it",
         edits=(

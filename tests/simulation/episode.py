@@ -53,6 +53,8 @@ CORRECTIONS = 0.1
 BOUGHT_BEFORE = 0.7
 FOLLOWED_UP_AT = 6
 """In each episode of so many, runs are followed by looks that ask nobody."""
+NIGHTS_IN = 6
+"""In each episode of so many, runs approved beforehand come among those in which a person says no more often."""
 DEBITS_NOT_KNOWN_IN = 7
 """In each episode of so many, nobody has said that a payment takes the money at once."""
 BOOKED_ONCE: Mapping[str, str] = MappingProxyType(
@@ -224,6 +226,8 @@ class Episode:
         self.runs_at_work = 0
         self.all_ended: asyncio.Future[None] | None = None
         self.taken_back: list[str] = []
+        self.refused = set[str]()
+        self.nights = Random(f"{self.seed}:nights") if self.seed % NIGHTS_IN == 1 else None
         if self.scenario.hides_bookings:
             self.hide_bookings()
 
@@ -430,7 +434,8 @@ class Episode:
             kind = "look"
         if self.dice.random() < 0.25 and self.processes:
             self._raise_a_price()
-        self.start(kind, says_yes=self.dice.random() < 0.95)
+        says_yes = self.dice.random() < 0.95
+        self.start(kind, says_yes=self.nights.random() < 0.5 if self.nights else says_yes)
 
     def _raise_a_price(self) -> None:
         """A seller asks more from now on, for what is not ordered yet."""
@@ -481,6 +486,7 @@ class Episode:
             chunk_size=scenario.chunk_size,
             says_yes=says_yes,
             helpers=self.speaks.helpers,
+            beforehand=bool(self.nights and not self.misfortune.calm and self.nights.random() < 0.5),
         )
 
     async def _guarded(self, process: Process, work: Coroutine[Any, Any, None]) -> None:

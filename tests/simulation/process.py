@@ -15,13 +15,18 @@ class Crash(BaseException):
 
 
 class Fate(Protocol):
-    """Decides at each boundary what befalls a process."""
+    """Decides at each boundary what befalls a process. `refused` are orders that a person's last word was no to."""
+
+    refused: set[str]
 
     def befalls(self, process: Process, point: str) -> Crash | float | None:
         """A crash, the seconds for which the process is stopped, or nothing."""
 
     def died(self, process: Process, point: str) -> None:
         """The process is dead by now, its files are closed."""
+
+    def broken(self, what: str) -> None:
+        """A promise is broken."""
 
 
 @dataclass(eq=False)
@@ -44,6 +49,14 @@ class Process:
     @property
     def stopped(self) -> bool:
         return self.alive and self.loop.time() < self.stopped_until
+
+    def approves(self, order_ref: str, plan: str) -> None:
+        """A plan is approved: by the person of this run, or else by a yes given beforehand."""
+        if self.approved.get(order_ref) == plan:
+            self.fate.refused.discard(order_ref)
+        elif order_ref in self.fate.refused:
+            self.fate.broken(f"approved beforehand after a person's no: {order_ref}")
+        self.approved[order_ref] = plan
 
     def boundary(self, point: str) -> None:
         """Between this and the next one nothing outside changes. Raises `Crash` in a dead process."""

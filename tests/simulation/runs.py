@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from connectors.ledger.plans import plan_hash
+from connectors.ledger.records import Approval
 from connectors.settings import SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
+from domain.decisions import Verdict
 from domain.effects import Resolution
 from domain.money import Money
 from domain.orders import OrderRequest
+from domain.plan import PlanSummary
+from domain.reasons import Reason, ReasonCode
 from flows.answers.resolve import resolve
 from flows.approval.form import approver
 from flows.approval.request import ApprovalRequest
@@ -23,7 +27,7 @@ from flows.helper import IDLE_S
 from flows.prefect_ui.remedy_parameters import CHANGED_MY_MIND
 from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
-from tasks.engine.resources import Clock, open_resources
+from tasks.engine.resources import Clock, Resources, open_resources
 from tasks.snapshot import snapshot_moved
 from tests.simulation.process import Process
 
@@ -36,6 +40,33 @@ XPORTCN = XportcnSettings(
 )
 
 
+def is_no(why: Reason) -> bool:
+    """Whether a person has said no, or nothing; not where a run could ask none."""
+    silent = why.code in (ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED)
+    return silent or (why.code is ReasonCode.NOT_APPROVED and why.facts.get("by") not in (None, ""))
+
+
+class Judged(FromRequests):
+    """Plans of a file. What a run says yes to without asking is judged at that moment: no person has refused it."""
+
+    def __init__(self, requests: Sequence[OrderRequest], process: Process) -> None:
+        super().__init__(requests, "requests.csv")
+        self._process = process
+
+    def hold(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+    ) -> None:
+        super().hold(resources, batch_id, plans, why)
+        reasons = {ref: verdict.why for ref, verdict in why.items() if verdict.why}
+        self._process.fate.refused |= {ref for ref, one in reasons.items() if is_no(one)}
+
+    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
+        given = {one.order_ref: one for one in approvals}
+        super().approve(resources, batch_id, given.values())
+        for ref, one in given.items():
+            self._process.approves(ref, one.plan_hash)
+
+
 async def source(
     process: Process,
     settings: SourcingSettings,
@@ -46,20 +77,25 @@ async def source(
     chunk_size: int,
     says_yes: bool,
     helpers: int = 0,
+    beforehand: bool = False,
 ) -> None:
-    """`flows.buy_from_file` with a person who is asked, and says what was drawn; as the batch of the process."""
+    """`flows.buy_from_file` with a person who is asked, and says what was drawn; as the batch of the process.
+
+    One that is approved `beforehand` has no person to ask.
+    """
 
     def person(question: ApprovalRequest) -> bool:
         if says_yes:
             process.approved |= {plan.order_ref: plan_hash(plan) for plan in question.all}
         return says_yes
 
-    approver.set(person)
+    if not beforehand:
+        approver.set(person)
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
-        plans = FromRequests(requests, "requests.csv")
+        plans = Judged(requests, process)
         run = BatchRun(resources, process.batch, plans, budget=budget, chunk_size=chunk_size, helpers=helpers)
-        await run.buy(ask=True)
+        await run.buy(ask=not beforehand)
 
 
 async def follow_up(

@@ -18,7 +18,7 @@ from domain.orders import ADDRESS, OrderRequest, RequestLine
 from domain.reasons import Reason, ReasonCode
 from flows.approval.form import approver
 from flows.approval.request import ApprovalRequest
-from flows.batch.plan_sources import FromRequests, PlanSource
+from flows.batch.plan_sources import PlanSource
 from flows.batch.run import BatchRun
 from sandbox.app import Sandbox
 from sandbox.auth import SignatureCheck
@@ -29,7 +29,7 @@ from tests.simulation.ledgers import WatchedLedger, codes_of
 from tests.simulation.loop import START
 from tests.simulation.misfortune import Call, Fault, Outage
 from tests.simulation.process import Crash, Process, current
-from tests.simulation.runs import BATCH, XPORTCN, answer
+from tests.simulation.runs import BATCH, XPORTCN, Judged, answer
 from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage
 
@@ -201,7 +201,9 @@ class Scene(Shop):
             begun()
             if yes is not None:
                 approver.set(person)
-            plans = source or FromRequests(self.scenario.requests, "requests.csv")
+            process = current()
+            assert process
+            plans = source or Judged(self.scenario.requests, process)
             return await BatchRun(resources, BATCH, plans, budget=budget).buy(ask=ask)
 
         await self.does(buy)

@@ -375,7 +375,7 @@ async def bought_by_an_earlier_program(scene: Scene) -> None:
     await scene.buys()
 
 
-def asked_in_the_ui(answer: Exception | None, meanwhile: Script | None = None) -> Script:
+def asked_in_the_ui(answer: Exception | None, meanwhile: Script | None = None, *, ask: bool = True) -> Script:
     """The run pauses in the Prefect UI, until its time is up or somebody cancels it, while this is done elsewhere."""
 
     @asynccontextmanager
@@ -394,6 +394,6 @@ def asked_in_the_ui(answer: Exception | None, meanwhile: Script | None = None) -
             patch.multiple(form, asked_since=first_asked, filled_in=filled_in),
             patch.multiple(form, this_run=lambda: UUID(int=1), outermost_run=lambda: UUID(int=1)),
         ):
-            await scene.buys(yes=None)
+            await scene.buys(yes=None, ask=ask)
 
     return script

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from connectors.marketplaces.refusals import ORDER_STATUS_ERROR
 from domain.marketplace import Marketplace
 from domain.messages import MessageKind
+from flows.approval.pause import CancelledBelow
 from sandbox.control import books
 from tests.simulation.episode import NO_QUERY
 from tests.simulation.scene import Scene, refuses
@@ -23,6 +25,7 @@ from tests.simulation.scripts import (
     cancel,
     decline,
     follow,
+    lay_aside,
     read_again,
     settle,
     steps,
@@ -135,3 +138,58 @@ def test_the_silence_about_a_question_leaves_what_another_run_was_answered_meanw
         True,
         None,
     )
+
+
+async def unattended(scene: Scene) -> None:
+    """A night with a yes given beforehand, and nobody to ask."""
+    await scene.buys(ask=False, yes=None)
+
+
+async def lay_aside_and_wait(scene: Scene) -> None:
+    await lay_aside(scene)
+    await asyncio.sleep(HOUR_S)
+
+
+SILENCE, CANCELLED = asked_in_the_ui(None), asked_in_the_ui(CancelledBelow())
+
+
+def states(made: Stage, *then: Script | float) -> dict[str, str]:
+    scene = Scene(made, Marketplace.TAOBAO)
+    scene.run(steps(*then)(scene))  # type: ignore[arg-type]
+    assert scene.found == []
+    return {ref: str(order.state) for ref, order in scene.database.orders().items()}
+
+
+@pytest.mark.parametrize(
+    ("no", "stays"),
+    [(decline, "held"), (SILENCE, "held"), (CANCELLED, "held"), (steps(decline, lay_aside_and_wait), "cancelled")],
+    ids=["no", "silence", "cancelled", "dropped"],
+)
+def test_a_yes_given_beforehand_buys_nothing_that_a_person_has_not_said_yes_to_when_asked(
+    made: Stage, no: Script, stays: str
+) -> None:
+    nights = (no, HOUR_S, unattended, HOUR_S, unattended)
+    assert states(made, *nights) == {"R-1": stays}
+    assert states(made, *nights, HOUR_S, buy) == {"R-1": "booked"}
+
+
+def test_a_night_that_can_ask_asks_about_it_again(made: Stage) -> None:
+    assert states(made, decline, HOUR_S, asked_in_the_ui(None, ask=False), HOUR_S, unattended) == {"R-1": "held"}
+    assert states(made, SILENCE, HOUR_S, night) == {"R-1": "booked"}, "its person says yes"
+
+
+def test_what_was_not_declined_is_bought_beforehand_beside_it(made: Stage) -> None:
+    scene = Scene(made, Marketplace.TAOBAO, Marketplace.TAOBAO)
+    both = scene.scenario
+
+    async def script() -> None:
+        scene.scenario = replace(both, requests=both.requests[:1])
+        await decline(scene)
+        scene.scenario = both
+        await unattended(scene)
+
+    scene.run(script())
+    assert scene.found == []
+    told = {ref: (str(order.state), order.reason) for ref, order in scene.database.orders().items()}
+    assert told["R-1"] == ("held", "not approved: run it without --yes, or from the Prefect UI, to be asked")
+    assert told["R-2"][0] == "booked"

@@ -19,7 +19,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 
 LEASE = timedelta(seconds=60)
-SAYS = "not wanted any more, says mei: too dear; a run that starts after that and names it plans it anew"
+SAYS = "not wanted any more, says mei: too dear; a later run that asks, and names it, plans it anew"
 
 
 @pytest.fixture

@@ -46,9 +46,7 @@ async def test_the_rest_of_a_batch_waits_no_longer_and_what_is_begun_is_passed_o
     assert done
     assert (done.words, done.stay) == ("1,199 orders dropped", {})
     assert [one.order_ref for one in to_do(resources.ledger, refused_for=WEEK)] == ["A-7"]
-    said = (
-        "not wanted any more, says Mei Lin: too dear for now; a run that starts after that and names it plans it anew"
-    )
+    said = "not wanted any more, says Mei Lin: too dear for now; a later run that asks, and names it, plans it anew"
     assert resources.ledger.orders(["A-1"])["A-1"].reason == said
 
 
