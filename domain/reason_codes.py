@@ -240,7 +240,7 @@ class ReasonCode(StrEnum):
     MAY_BE_THERE = "may_be_there", doubt("{doubt}: one may be this order, bought with another ledger. Look them up in "
         "the console and take ours over (sourcing resolve ORDER_REF --ordered ORDER_ID), then say once that no other "
         "is ours: sourcing ledger confirm {marketplace}", "take ours over (sourcing resolve ORDER_REF --ordered "
-        "ORDER_ID), then: sourcing ledger confirm {marketplace}", "resolve")
+        "ORDER_ID), then: sourcing ledger confirm {marketplace}", "resolve ledger")
     OVERTAKEN = "overtaken", doubt("{what} (came when the order was {old}): {remedy}", "look it up in the console")
     CAME_LATE = "came_late", note("{what} (came when the order was {old})")
     # an effect without a known outcome

@@ -116,7 +116,7 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The words of a code. `command` is the word of the command that leads on; `again`: a later run tries again."""
+    """The words of a code. `command` has the words of the commands that lead on; `again`: a later run tries again."""
 
     kind: ReasonKind
     sentence: str

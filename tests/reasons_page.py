@@ -41,7 +41,8 @@ def page() -> str:
 def _row(code: ReasonCode, places: list[str]) -> str:
     words = code.words
     sentence = words.sentence.replace("{remedy}", words.remedy).replace("|", "\\|")
-    command = f" (`sourcing {words.command}`)" if words.command else ""
+    named = ", ".join(f"`sourcing {one}`" for one in words.command.split())
+    command = f" ({named})" if named else ""
     by = ", ".join(f"`{place}`" for place in places) or "rows of earlier programs"
     return (
         f"| `{code}` | {sentence} | {words.remedy}{command} | {words.who} | {'yes' if words.again else 'no'} | {by} |"

@@ -55,7 +55,7 @@ FORMS = {
     "refund": ("request-refund", "ask for the money"),
     "return": ("return-parcel", "name the parcel"),
     "cancel": ("cancel-orders", "cancel it"),
-    "ledger": ("confirm-marketplace", "confirm the marketplace"),
+    **dict.fromkeys(("confirm", "ledger"), ("confirm-marketplace", "confirm the marketplace")),
 }
 """The deployment whose form replaces a command, and the text of its link."""
 AGAIN = {"buy-from-file": "change or drop its line, then run it again"}
@@ -260,7 +260,7 @@ def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
 def _filled(word: str, one: ToDo) -> dict[str, Any]:
     if word == "cancel":
         return {"order_refs": [one.order_ref]}
-    if word == "ledger":
+    if word in ("confirm", "ledger"):
         return {"marketplace": one.marketplace}
     if word == "run":
         return {"requests": {"file": one.file}}

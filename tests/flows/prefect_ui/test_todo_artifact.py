@@ -41,6 +41,7 @@ FORMS = dict.fromkeys(
         "request-refund",
         "return-parcel",
         "cancel-orders",
+        "confirm-marketplace",
         "finish-batch",
     ),
     ID,
@@ -119,6 +120,20 @@ def test_the_form_that_asks_again_is_filled_in_with_what_was_refused() -> None:
         "lines": [2],
         "amount_cny": "30.00",
     }
+
+
+@pytest.mark.parametrize(
+    ("one", "named"),
+    [
+        (todo("held", "sourcing confirm taobao"), ["confirm the marketplace"]),
+        (replace(todo("held"), reason_code=ReasonCode.PRICE_FAR_BELOW_LIMIT), ["confirm the marketplace"]),
+        (replace(todo("held"), reason_code=ReasonCode.MAY_BE_THERE), ["answer", "confirm the marketplace"]),
+    ],
+)
+def test_what_is_to_be_confirmed_of_a_marketplace_leads_to_its_form(one: ToDo, named: list[str]) -> None:
+    links = links_of([one], FORMS)
+    assert [name for name, _ in links] == named
+    assert unquote(links[-1][1]).endswith('?parameters={"marketplace": "taobao"}')
 
 
 def test_without_a_ui_there_are_commands_and_no_dead_links() -> None:
