@@ -386,9 +386,14 @@ class SourcingSettings(Settings):
 
     def _noted_ledger(self) -> str:
         try:
-            return self.ledger_note.read_text().strip()
+            noted = self.ledger_note.read_text().strip()
         except FileNotFoundError:
             return ""
+        if not noted:
+            raise BadSetting(
+                f"{self.ledger_note} is empty: delete it, then give `sourcing serve --postgres` its address"
+            )
+        return noted
 
     @property
     def inbox(self) -> Path:

@@ -8,7 +8,6 @@ good.
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from connectors.durable import whole
 from connectors.foreign import words_of
 from connectors.ledger.engine import address_of
 from connectors.settings import SourcingSettings
@@ -75,9 +75,9 @@ def settle_ledger(settings: SourcingSettings, url: str) -> None:
             f"take it along: sourcing ledger copy --to '{wanted.render_as_string()}' with the password for ***, then "
             "set SOURCING_LEDGER_URL to that address and start again. To stay with it: leave out --postgres"
         )
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(settings.ledger_note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:
-        note.write(_shown(wanted))
+    with whole(settings.ledger_note) as unfinished:
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(_shown(wanted))
 
 
 def _parsed(url: str) -> URL:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+import connectors.durable
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings
+from connectors.settings import BadSetting, SourcingSettings
 from deployments.databases import DatabaseUnusable, ledger_url, postgres_settings, prepare, settle_ledger
 from tests.postgres import Postgres
 
@@ -54,6 +55,24 @@ def test_every_command_of_the_folder_finds_the_ledger_there(settings: SourcingSe
     assert SourcingSettings(data_dir=tmp_path).ledger_url == ledger_url(URL)
     assert settings.ledger_note.stat().st_mode & 0o777 == 0o600
     settle_ledger(SourcingSettings(data_dir=tmp_path), URL)  # the next start
+
+
+def test_the_note_is_whole_or_absent_and_an_empty_one_stands_for_no_ledger(
+    settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut may have left one of an earlier version: SQLite in its place would buy a second time."""
+
+    def cut(_: Path) -> None:
+        raise OSError("no power")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connectors.durable, "sync", cut)
+        with pytest.raises(OSError, match="no power"):
+            settle_ledger(settings, URL)
+    assert not settings.ledger_note.exists()
+    settings.ledger_note.touch()
+    with pytest.raises(BadSetting, match=r"ledger\.url is empty"):
+        _ = SourcingSettings(data_dir=tmp_path).ledger_url
 
 
 def test_a_folder_with_a_ledger_does_not_get_a_second_one(settings: SourcingSettings, tmp_path: Path) -> None:
