@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TypedDict
 
-from connectors.durable import put
+from connectors.durable import exclusive, put
 from connectors.fetched_files import fetch_stored, is_address
 from connectors.foreign import words_of
 from connectors.request_files import UnreadableFile
@@ -112,8 +112,14 @@ def missing_file(data_dir: Path, batch_id: str) -> Path:
 def add_row(file: Path, row: Mapping[str, str], *, bundle: bool = False) -> None:
     """Add a row to a book in CSV, whole or not at all; the file is made where there is none.
 
-    Raises `TableUnusable`, also for a row of a rank that is there, unless it makes a `bundle`.
+    One at a time; a link stays one. Raises `TableUnusable`, also for a row of a rank that is there, unless it makes a
+    `bundle`.
     """
+    with exclusive(file.resolve().parent):
+        put(file.resolve(), _with_row(file, row, bundle=bundle))
+
+
+def _with_row(file: Path, row: Mapping[str, str], *, bundle: bool) -> bytes:
     if file.suffix.lower() != ".csv":
         raise TableUnusable(BOOK, str(file), "rows are added to a book in CSV alone; write the row into it by hand")
     try:
@@ -141,7 +147,7 @@ def add_row(file: Path, row: Mapping[str, str], *, bundle: bool = False) -> None
             f"{made.own_sku} has rank {made.rank} already, in row {same[0].row}: --rank {made.rank + 1} makes this a "
             f"spare, --bundle buys both; or change row {same[0].row}",
         )
-    put(file, content)
+    return content
 
 
 class Reading(TypedDict, total=False):

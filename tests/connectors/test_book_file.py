@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from openpyxl import Workbook
 from pydantic import SecretStr
 
+import connectors.durable
 from connectors.book_file import TableUnusable, add_row, book_in, book_text, of_a_night, read_book
 from connectors.request_files.fetching import Fetched
 from connectors.settings import SourcingSettings
@@ -122,6 +125,23 @@ def test_a_row_is_added_under_the_columns_that_are_there(tmp_path: Path) -> None
     assert file.read_text().count("\n") == 2
     add_row(tmp_path / "new.csv", {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
     assert items(book_in(tmp_path / "new.csv")) == {"FERN-1": FERN}
+
+
+def test_rows_that_are_added_at_once_are_all_there_and_a_link_stays_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").mkdir()
+    file = tmp_path / "book.csv"
+    file.symlink_to(tmp_path / "kept" / "book.csv")
+    monkeypatch.setattr(connectors.durable, "sync", lambda path: time.sleep(0.02))
+
+    def add(number: int) -> None:
+        add_row(file, {"own_sku": f"FERN-{number}", "marketplace": "1688", "item": FERN})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(4)))
+    assert sorted(items(book_in(file))) == ["FERN-0", "FERN-1", "FERN-2", "FERN-3"]
+    assert file.is_symlink()
 
 
 @pytest.mark.parametrize(
