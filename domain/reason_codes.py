@@ -117,7 +117,7 @@ class ReasonCode(StrEnum):
     NOT_LOOKED_UP = "not_looked_up", waits("not looked up yet: {why}")
     ASKED_IN_VAIN = "asked_in_vain", waits("{what} ({failure})")
     ANSWER_UNUSABLE = "answer_unusable", doubt("{what} ({failure}). {remedy}", "Run again; if it lasts, "
-        "change the lines or sourcing drop", again=True, command="run")
+        "change the lines or sourcing drop", command="run")
     BUYING_PAUSED = "buying_paused", waits("no {action}: {pause}. It goes on after resume-buying in the Prefect UI, "
         "or: sourcing resume", "sourcing resume", who=MERCHANT)
     LEFT_PAUSED = "left_paused", waits("{left}: {pause}", "sourcing resume", who=MERCHANT)
@@ -138,8 +138,8 @@ class ReasonCode(StrEnum):
         "back as ordered[ ({why})]. See to it: sourcing status {first}; a run after that goes on", "see to {first}: "
         "sourcing status {first}", who=MERCHANT)
     FIRST_ONES_FAILED = "first_ones_failed", doubt("not ordered: none of the first {count} orders at {marketplace} "
-        "could be bought ({refs}; the last: {why}). {remedy}", "See to them, then run again", again=True, command="run")
-    MARKETPLACE_HELD = "marketplace_held", doubt("{marketplace} is held ({why}). {remedy}", CHECK, "ledger", again=True)
+        "could be bought ({refs}; the last: {why}). {remedy}", "See to them, then run again", command="run")
+    MARKETPLACE_HELD = "marketplace_held", doubt("{marketplace} is held ({why}). {remedy}", CHECK, "ledger")
     COSTS = "costs", note("costs {total} with postage[, freight {freight}]")
     IN_CART = "in_cart", note("lies in the cart of {marketplace} (rows {rows}): {remedy}", "order it with sourcing "
         "cart order {order_ref}", who=MERCHANT)
@@ -171,10 +171,10 @@ class ReasonCode(StrEnum):
     ORDER_REFUSED = "order_refused", request("not ordered: {failure}", "do as the service says, then run again", "run")
     CART_ORDER_REFUSED = "cart_order_refused", request("not ordered: {failure}. Its lines lie in the cart as before",
         "do what the service says, then order it again")
-    PAYMENT_REFUSED = "payment_refused", money("not paid: {failure}. {remedy}", "Mend that and run again", again=True,
+    PAYMENT_REFUSED = "payment_refused", money("not paid: {failure}. {remedy}", "Mend that and run again",
         command="run")
     BOOKING_REFUSED = "booking_refused", money("paid, not booked: {failure}", "do what the service says, then run "
-        "again", "run", again=True)
+        "again", "run")
     CANCEL_REFUSED = "cancel_refused", money("not cancelled: {failure}", "look it up in the console", "cancel")
     REFUND_NOT_TAKEN = "refund_not_taken", money("no {what}: {failure}", f"ask again: {ASK_AGAIN}", "refund")
     # two readings that can't both be true
@@ -183,22 +183,22 @@ class ReasonCode(StrEnum):
     UNITS_DIFFER = "units_differ", doubt("{both}. [If {told} means yuan, set {setting}. ]{remedy}", CHECK, "ledger")
     PRICE_FAR_BELOW_LIMIT = "price_far_below_limit", doubt("{lines:; }: less than a twentieth, and it is not confirmed "
         "yet in which unit {marketplace} has amounts. {remedy}", "See its page there: if the price is right, say so: "
-        "sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again", again=True,
+        "sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again",
         command="confirm")
     SEARCH_DIFFERS = "search_differs", doubt("{both}. {remedy}", "See its page at {marketplace}: if the offer's price "
-        "is right, say so: sourcing confirm {marketplace}. Then run again", again=True, command="confirm")
+        "is right, say so: sourcing confirm {marketplace}. Then run again", command="confirm")
     UNIT_UNCLEAR = "unit_unclear", doubt("{what}: {field} is {amount}, with a decimal point where whole fen belong. "
         "{remedy}", "If the console shows that many yuan, set XPORTCN_UNITS={place}=yuan and run again", who=OPERATOR,
-        again=True, command="run")
+        command="run")
     TAKEN_BOTH_WAYS = "taken_both_ways", doubt("{what}: of the ways to name {point} ({first}, {second}) the service "
         "refuses neither[ as such: {refused}], so which one it means is open. {remedy}", "Ask its support, set "
-        "{setting} to {first} or {second}, and run again", who=OPERATOR, again=True, command="run")
-    NO_PRICE_TOLD = "no_price_told", doubt("no price is shown for {titles}: {remedy}", "look it up there", again=True)
+        "{setting} to {first} or {second}, and run again", who=OPERATOR, command="run")
+    NO_PRICE_TOLD = "no_price_told", doubt("no price is shown for {titles}: {remedy}", "look it up there")
     NOTHING_TO_COMPARE = "nothing_to_compare", doubt("the preview tells a total of {total} and the price of nothing, "
         "so there is nothing to compare with the offer, which costs {offer}: {remedy}", "compare both with its page at "
-        "{marketplace}, and send us the answers (sourcing doctor --live --record DIR)", again=True)
+        "{marketplace}, and send us the answers (sourcing doctor --live --record DIR)")
     PREVIEW_ADDS_UP_WRONG = "preview_adds_up_wrong", doubt("the preview does not add up: {odd}; {remedy}",
-        "look it up there", again=True)
+        "look it up there")
     SHOWN_FOR_NOTHING = "shown_for_nothing", doubt("the service shows it for {total}, and nothing is free; {remedy}",
         "look it up there")
     PAID_FOR_NOTHING = "paid_for_nothing", waits("the service shows it as paid, and not for how much; {remedy}",
@@ -208,9 +208,9 @@ class ReasonCode(StrEnum):
     UNKNOWN_STATE = "unknown_state", doubt("the service shows it in a state that this program does not know ({state}); "
         "{remedy}", "look it up there")
     PAYING_IN_UNKNOWN_STATE = "paying_in_unknown_state", doubt("a payment was begun, and the service shows it in a "
-        "state that this program does not know ({state}); read again by itself", who=NOBODY, again=True)
+        "state that this program does not know ({state}); read again by itself", who=NOBODY)
     PAID_IN_UNKNOWN_STATE = "paid_in_unknown_state", doubt("the service shows it in a state that this program does not "
-        "know ({state}); it is booked once that is known, or a parcel is on its way", who=NOBODY, again=True)
+        "know ({state}); it is booked once that is known, or a parcel is on its way", who=NOBODY)
     # ownership of an order
     NOT_SHOWN = "not_shown", doubt("the service does not show this order; {remedy}", "look it up in the console")
     ORDER_NOT_SHOWN = "order_not_shown", doubt("the service does not show the order")
@@ -220,9 +220,9 @@ class ReasonCode(StrEnum):
     ANOTHERS_REFERENCE = "anothers_reference", doubt("order {order_id} carries the reference {reference!r}, not "
         "{order_ref}: {remedy}", "look it up in the console")
     HAS_ANOTHER_ID = "has_another_id", doubt("{why}. Not paid: the service has {order_id} for it. {remedy}",
-        "Run again", again=True, command="run")
+        "Run again", command="run")
     ID_IS_ANOTHERS = "id_is_anothers", doubt("the service names {thing} {id}, which is {owner}'s in this ledger: not "
-        "believed[, and looked for by {by}. Run again]", "run again", again=True, command="run")
+        "believed[, and looked for by {by}. Run again]", "run again", command="run")
     ID_IS_ANOTHERS_ASKED = "id_is_anothers_asked", doubt("the service names {thing} {id}, which is {owner}'s in this "
         "ledger: not believed. {question} Answer with: {answers}", "answer with: {answers}", "resolve")
     ID_TAKEN = "id_taken", doubt("the service names {thing} {id}, which is {owner}'s in this ledger: {remedy}",
@@ -244,7 +244,7 @@ class ReasonCode(StrEnum):
     OVERTAKEN = "overtaken", doubt("{what} (came when the order was {old}): {remedy}", "look it up in the console")
     CAME_LATE = "came_late", note("{what} (came when the order was {old})")
     # an effect without a known outcome
-    NO_ANSWER = "no_answer", doubt("no answer to {action}[: {why}]", who=NOBODY, again=True)
+    NO_ANSWER = "no_answer", doubt("no answer to {action}[: {why}]", who=NOBODY)
     NO_ANSWER_ASKED = "no_answer_asked", doubt("no answer to {action}[: {why}]. {question} Answer with: {answers}",
         "answer with: {answers}", "resolve")
     WAS_REFUSED = "was_refused", doubt("refused ({failure})[; {why}]")
@@ -267,7 +267,7 @@ class ReasonCode(StrEnum):
         "it[; unpaid, the order closes at {closes}][; its order was closed ({closed})]: {remedy}", "look in the "
         "console whether order {order_id} waits for finance (待财务支付), and in the statement for a bill 支付扣款 of "
         "{amount}[closed? without one of its return (取消提交支付退款)]; if none is there: sourcing resolve "
-        "{order_ref} --not-paid[closed?, else ask the service for the money]", "resolve", again=True)
+        "{order_ref} --not-paid[closed?, else ask the service for the money]", "resolve")
     FINANCE_REFUSED = "finance_refused", money("not paid: the service's finance refused the payment (支付失败), and it "
         "is not made again by itself; {remedy}", "look in the console at order {order_id} for the cause, and in the "
         "statement whether {amount} came back; have it paid or cancelled there", "status")

@@ -116,14 +116,13 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The words of a code. `command` has the words of the commands that lead on; `again`: a later run tries again."""
+    """The words of a code. `command` has the words of the commands that lead on."""
 
     kind: ReasonKind
     sentence: str
     remedy: str
     command: str
     who: Actor
-    again: bool
 
 
 def worded(
@@ -133,10 +132,8 @@ def worded(
     command: str = "",
     *,
     who: Actor | None = None,
-    again: bool | None = None,
 ) -> Wording:
-    """The words of a code of this class, which also gives its actor and whether a later run tries again."""
+    """The words of a code of this class, which also gives its actor."""
     K = ReasonKind
     who = who or (Actor.NOBODY if kind in (K.NOTE, K.WAITS) or (kind is K.OTHER and not remedy) else Actor.MERCHANT)
-    goes_on = kind not in (K.NOTE, K.DOUBT, K.MONEY, K.OTHER)
-    return Wording(kind, sentence, remedy, command, who, goes_on if again is None else again)
+    return Wording(kind, sentence, remedy, command, who)

@@ -22,7 +22,7 @@ parcels, callbacks and undelivered messages. `sourcing status --reason CODE` lis
 and `--json` have it as `reason_code`.
 
 In a sentence, facts stand in braces; a part in brackets is there when its facts are. Where two reasons meet, that of
-the later section stands, but for *Other*, which orders don't have. *Again*: a later run tries the order again.
+the later section stands, but for *Other*, which orders don't have.
 """
 
 
@@ -31,8 +31,8 @@ def page() -> str:
     places = given_by()
     parts = [HEAD]
     for kind in ReasonKind:
-        parts += [f"## {kind.name.title()}\n", "| code | sentence | what to do | who | again | given by |"]
-        parts += ["|---|---|---|---|---|---|"]
+        parts += [f"## {kind.name.title()}\n", "| code | sentence | what to do | who | given by |"]
+        parts += ["|---|---|---|---|---|"]
         parts += [_row(code, places.get(code, [])) for code in ReasonCode if code.words.kind is kind]
         parts.append("")
     return "\n".join(parts)
@@ -44,9 +44,7 @@ def _row(code: ReasonCode, places: list[str]) -> str:
     named = ", ".join(f"`sourcing {one}`" for one in words.command.split())
     command = f" ({named})" if named else ""
     by = ", ".join(f"`{place}`" for place in places) or "rows of earlier programs"
-    return (
-        f"| `{code}` | {sentence} | {words.remedy}{command} | {words.who} | {'yes' if words.again else 'no'} | {by} |"
-    )
+    return f"| `{code}` | {sentence} | {words.remedy}{command} | {words.who} | {by} |"
 
 
 def given_by() -> dict[ReasonCode, list[str]]:

@@ -30,7 +30,6 @@ from domain.reasons import (
 )
 from domain.report import ReportLine
 from domain.states import OrderState
-from domain.wording import ReasonKind
 
 codes = st.sampled_from([code for code in ReasonCode if code is not ReasonCode.EARLIER])
 facts = st.dictionaries(
@@ -146,11 +145,6 @@ def test_a_code_of_a_later_program_is_told_by_its_name() -> None:
 )
 def test_a_sentence_has_the_parts_whose_facts_are_there(reason: Reason, words: str) -> None:
     assert str(reason) == words
-
-
-def test_a_lower_class_ends_by_itself() -> None:
-    """Notes ask for nothing, and of what is in doubt nothing is sent again by itself."""
-    assert not [code for code in ReasonCode if code.words.kind is ReasonKind.NOTE and code.words.again]
 
 
 def line(ref: str, why: Reason) -> ReportLine:
