@@ -71,8 +71,11 @@ async def send_digest() -> str:
 def _digest(settings: SourcingSettings, link: str) -> Message:
     with Ledger(settings.ledger_url, clock=utc_now, owner="digest") as ledger:
         now = ledger.clock()
-        last = ledger.outbox.newest(MessageKind.DIGEST)
-        since = min(max(last[1] if last else now - A_DAY, now - LONGEST), now)  # a clock may have run ahead
+        newest = ledger.outbox.newest(MessageKind.DIGEST)
+        last = newest[1] if newest else now - A_DAY
+        if newest and settings.notify.get_secret_value():  # what no recipient got is told again
+            last = ledger.outbox.reached(MessageKind.DIGEST, now - LONGEST) or now - LONGEST
+        since = min(max(last, now - LONGEST), now)  # a clock may have run ahead
         waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
         pause = ledger.buying_paused()
         message = digest_of(happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone, link=link)

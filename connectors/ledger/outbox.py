@@ -186,6 +186,13 @@ class Outbox(LedgerRows):
         found = self._ledger.rows(statement.order_by(messages.c.told_at.desc()).limit(1))
         return (found[0]["cause"], found[0]["told_at"]) if found else None
 
+    def reached(self, kind: MessageKind, since: datetime) -> datetime | None:
+        """When the newest message of this kind that a recipient has got was due, of those since then."""
+        statement = _STORED.where(messages.c.kind == kind, messages.c.told_at >= since)
+        with self._ledger.reading() as connection:
+            found = _stored(connection, statement)
+        return max((one.due_at for one in found if any(it.sent_at for it in one.tries.values())), default=None)
+
     def causes_after(self, prefix: str) -> list[str]:
         """What stands after a prefix in the causes that have it, the oldest first."""
         statement = select(messages.c.cause).where(messages.c.cause.startswith(prefix, autoescape=True))

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import flows.messages
 from connectors.ledger.overview import Happened, happened, in_warehouse_since
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import to_json
 from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
 from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
 from domain.after_sale import Refund, RefundKind, RefundState
 from domain.marketplace import Marketplace
@@ -29,7 +31,7 @@ from domain.spares import CAUSE as BOOK_ROW
 from domain.spares import judge_least, news_of, notified_by
 from domain.states import OrderState
 from flows.answers.todo import ToDo
-from flows.messages import digest_of
+from flows.messages import digest_of, send_digest
 from flows.notify.news import of_arrived, of_batch, of_book, of_faults, of_parcels, of_refund, of_stuck
 from flows.notify.outbox import outages_notified, service_away, service_back
 from flows.prefect_ui.events import budget_used_up
@@ -375,6 +377,25 @@ def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
         "Waiting for you: 2 held, 1 unknown",
         "- 2 held: over budget. Raise the budget",
     ]
+
+
+async def test_a_digest_goes_back_to_the_last_that_anyone_got(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: MovableClock
+) -> None:
+    """The password of the mail ended over the weekend: what was bought then is told on Monday. Seven days at most."""
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(flows.messages, "utc_now", clock)
+    monkeypatch.setenv("SOURCING_NOTIFY", "ntfys://ntfy.sh/mine")
+    since = []
+    with Ledger(SourcingSettings().ledger_url, clock=clock, owner="test") as ledger:
+        for is_sent in (True, False, False, True, False, *[False] * 7):
+            await send_digest.fn()
+            (digest,) = [one for one in ledger.outbox.begin("mail") if one.kind is MessageKind.DIGEST]
+            ledger.outbox.end([digest], "mail", None if is_sent else because(ReasonCode.NO_SUCH_ITEM), ["mail"])
+            since.append(digest.body.splitlines()[0])
+            clock.advance(timedelta(days=1).total_seconds())
+    first, *others = (f"Since {day} 12:00:" for day in ("2025-12-31", "2026-01-01", "2026-01-04", "2026-01-05"))
+    assert since == [first, *[others[0]] * 3, *[others[1]] * 7, others[2]]
 
 
 def refund(state: RefundState, deadline: datetime | None = None) -> Refund:
