@@ -37,8 +37,9 @@ class Work(StrEnum):
 class SharedBatch:
     """What helpers of a batch work by, as its row has it. `owner`, the run that shares it, was last seen at `seen_at`.
 
-    The account's rate counts their calls for `run`. `asks` is whether a person was asked about held orders; after
-    `done_by` nothing more is begun. `settings` and `xportcn` replace those of a helper's machine.
+    The account's rate counts their calls for `run`, which has `begun` at that time. `asks` is whether a person was
+    asked about held orders; after `done_by` nothing more is begun. `settings` and `xportcn` replace those of a helper's
+    machine.
     """
 
     batch_id: str
@@ -50,6 +51,7 @@ class SharedBatch:
     limits: SpendLimits
     concurrency: int
     done_by: datetime | None
+    begun: datetime | None = None
     asks: bool
     settings: Mapping[str, Any]
     xportcn: Mapping[str, Any]

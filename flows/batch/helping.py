@@ -42,6 +42,7 @@ class ChunkWorker:
     def __init__(self, resources: Resources, shared: SharedBatch, *, idle_s: float) -> None:
         self._resources = resources
         self._rows = resources.ledger.chunks
+        resources.ledger.since = shared.begun  # what was dropped since then is planned by none of its helpers
         self._shared = shared
         self._idle_s = idle_s
         self._planning = Planning(resources, most_stored=MOST_OFFERS_KEPT)

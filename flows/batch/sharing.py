@@ -306,6 +306,7 @@ async def shared(
         limits=limits,
         concurrency=resources.concurrency,
         done_by=resources.done_by,
+        begun=resources.ledger.since,
         asks=asks,
         settings={
             **resources.settings.model_dump(mode="json", include={*OF_THE_RUN}),

@@ -43,6 +43,7 @@ def shared_by(ledger: Ledger, batch: str = "batch") -> SharedBatch:
         limits=SpendLimits(batch_id=batch, batch=Money(100_00), day=None),
         concurrency=4,
         done_by=datetime(2026, 1, 2, tzinfo=UTC),
+        begun=ledger.clock(),
         asks=True,
         settings={"settle_s": 900, "retry_delays_s": [1.0]},
         xportcn={"pay_is": "debit"},

@@ -11,12 +11,15 @@ from typing import cast
 
 import pytest
 
-from connectors.ledger.chunks import Chunk, SharedBatch, Work
+from connectors.ledger.chunks import Chunk, Planned, SharedBatch, Work
+from connectors.ledger.plans import drop
 from connectors.ledger.store import Ledger
+from domain.states import OrderState
 from flows.batch import helping
 from flows.batch.helping import CLOSED, ChunkWorker
 from tasks.engine.resources import Resources, utc_now
 from tests.connectors.ledger.test_chunks import shared_by
+from tests.flows.plans import planned
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +143,17 @@ def test_it_shows_that_it_is_alive(ledger: Ledger, shared: SharedBatch) -> None:
     assert before is not None
     assert after is not None
     assert after > before
+
+
+def test_what_was_dropped_since_the_run_that_shares_the_batch_began_stays_dropped(ledger: Ledger) -> None:
+    """The helper began after that."""
+    shared = shared_by(ledger)
+    ledger.put_plans([planned("A-9")], "batch")
+    ledger.chunks.put(shared, 1, Work.PLAN, [[planned("A-9").request]])
+    with Ledger(ledger.url, clock=utc_now, owner="person") as person:
+        assert drop(person, ["A-9"], by="mei") == {}
+    ledger.since = utc_now()
+    helper_of(ledger, shared, lambda _: None)
+    assert ledger.chunks.take(shared)
+    assert ledger.chunks.finish_planned(shared, 1, [planned("A-9")], Planned())
+    assert ledger.orders(["A-9"])["A-9"].state is OrderState.CANCELLED
