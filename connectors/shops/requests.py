@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Literal
@@ -87,6 +89,7 @@ def _is_open_ended(lines: Sequence[str], delimiter: str, quoting: Literal[0, 3])
 
 
 FILE = "read-from-{}.csv"
+WRITTEN_WITHIN_S = 60.0
 REOPENED = "it had ended there and is open again: buy it by a request file, under another order_ref"
 UTF_8, AS_IT_IS = "utf-8-sig", "surrogateescape"
 
@@ -156,7 +159,9 @@ def rewrite(inbox: Path, files: Mapping[Path, str]) -> None:
 
 def _drop_unfinished(inbox: Path) -> None:
     for path in inbox.glob(f".*{FILE.format('*')}.*"):
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # of a run beside this one: it is written within seconds
+            if time.time() - path.stat().st_mtime > WRITTEN_WITHIN_S:
+                path.unlink()
 
 
 def _profile(name: str, data_dir: Path) -> Profile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -295,10 +296,22 @@ def test_an_order_that_is_left_out_is_told_once(ledger: Ledger) -> None:
     assert of_shop("shopify", {}) == []
 
 
+def test_a_file_that_a_run_beside_this_one_is_writing_is_left_alone(tmp_path: Path) -> None:
+    """A press on the form's button beside the schedule: the first would find its own file gone."""
+    writing = tmp_path / ".read-from-shopify.csv.4711"
+    writing.write_text("Jane Doe")
+    write_requests(tmp_path, tmp_path, "shopify", [order("#1")])
+    assert writing.exists()
+    os.utime(writing, (0, 0))
+    write_requests(tmp_path, tmp_path, "shopify", [order("#1")])
+    assert [one.name for one in tmp_path.iterdir()] == ["read-from-shopify.csv"]
+
+
 def test_untaken_files_lose_the_orders_to_forget(tmp_path: Path) -> None:
     write_requests(tmp_path, tmp_path, "shopify", [order("#1"), order("#2")])
     write_requests(tmp_path, tmp_path, "woocommerce", [order("1")])
     (tmp_path / ".read-from-shopify.csv.4711").write_text("Jane Doe")
+    os.utime(tmp_path / ".read-from-shopify.csv.4711", (0, 0))
     (tmp_path / "orders.csv").write_text("order_ref\nS-1\n")
     (tmp_path / "my-read-from-a.csv").write_bytes(b"\xff\xfeo\0r\0")
     files, had = waiting_without(tmp_path, ["S-1", "W-1", "S-9"], {}, shipped())
