@@ -31,6 +31,7 @@ from typing import Any
 from connectors.durable import move, put
 from connectors.fetched_files import FOLDER
 from connectors.ledger.engine import sqlite_file
+from connectors.process_locks import is_free
 from connectors.settings import SourcingSettings
 from domain.cells import csv_text, no_formula
 
@@ -115,14 +116,8 @@ class Inbox:
 
     def is_taken(self, path: Path) -> bool:
         """Whether a living process has this file of `working`."""
-        if path.parent != self.root / Folder.WORKING:
-            return False
-        with (self.locks / f"{path.name}.lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        lock = self.locks / f"{path.name}.lock"
+        return path.parent == self.root / Folder.WORKING and lock.exists() and not is_free(lock, fcntl.LOCK_SH)
 
     def put(
         self,
