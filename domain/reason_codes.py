@@ -15,6 +15,8 @@ ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows th
 IF_IT_CAME = "if it came back by itself: sourcing resolve --came-back"
 ASK_AGAIN = ("sourcing refund {order_ref}[ --kind {kind}][ --line {lines: --line }][ --amount-cny {amount_cny}] "
     "--reason REASON")
+KEEP_ONE = ("Cancel all but one, then: sourcing resolve[ {order_ref}] --ordered ORDER_ID; with all cancelled, the id "
+    "of any")
 FIND_OUT = "find out why in the log of the run, then press Retry on its page"
 CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
 
@@ -171,8 +173,7 @@ class ReasonCode(StrEnum):
     ORDER_REFUSED = "order_refused", request("not ordered: {failure}", "do as the service says, then run again", "run")
     CART_ORDER_REFUSED = "cart_order_refused", request("not ordered: {failure}. Its lines lie in the cart as before",
         "do what the service says, then order it again")
-    PAYMENT_REFUSED = "payment_refused", money("not paid: {failure}. {remedy}", "Mend that and run again",
-        command="run")
+    PAYMENT_REFUSED = "payment_refused", money("not paid: {failure}. {remedy}", "Mend that and run again", "run")
     BOOKING_REFUSED = "booking_refused", money("paid, not booked: {failure}", "do what the service says, then run "
         "again", "run")
     CANCEL_REFUSED = "cancel_refused", money("not cancelled: {failure}", "look it up in the console", "cancel")
@@ -183,8 +184,7 @@ class ReasonCode(StrEnum):
     UNITS_DIFFER = "units_differ", doubt("{both}. [If {told} means yuan, set {setting}. ]{remedy}", CHECK, "ledger")
     PRICE_FAR_BELOW_LIMIT = "price_far_below_limit", doubt("{lines:; }: less than a twentieth, and it is not confirmed "
         "yet in which unit {marketplace} has amounts. {remedy}", "See its page there: if the price is right, say so: "
-        "sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again",
-        command="confirm")
+        "sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again", "confirm")
     SEARCH_DIFFERS = "search_differs", doubt("{both}. {remedy}", "See its page at {marketplace}: if the offer's price "
         "is right, say so: sourcing confirm {marketplace}. Then run again", command="confirm")
     UNIT_UNCLEAR = "unit_unclear", doubt("{what}: {field} is {amount}, with a decimal point where whole fen belong. "
@@ -228,12 +228,12 @@ class ReasonCode(StrEnum):
     ID_TAKEN = "id_taken", doubt("the service names {thing} {id}, which is {owner}'s in this ledger: {remedy}",
         "look both up in the console")
     SEVERAL_ORDERS = "several_orders", doubt("the service holds {count} orders for {order_ref}: {order_ids}; none is "
-        "paid. {remedy}", "Check them", "resolve")
+        "paid. {remedy}", KEEP_ONE, "resolve")
     ORDERED_IN_PART = "ordered_in_part", doubt("order {order_id} of {order_ref} lacks {lines}, and is not paid[ (the "
         "service said: {failure})]. {remedy}", "Let it close unpaid and order again under a new order_ref, or take it "
         "as it is: sourcing resolve {order_ref} --ordered {order_id} --up-to {total}", "resolve")
     CART_BECAME_SEVERAL = "cart_became_several", doubt("the cart became {count} orders: {order_ids}; none is paid. "
-        "{remedy}", "Check them", "resolve")
+        "{remedy}", KEEP_ONE, "resolve")
     ALREADY_THERE = "already_there", doubt("the service already has order {orders} under this order_ref, and this "
         "ledger has not ordered it. If it is this order, take it over: {command}. If another ledger ordered it, use "
         "that one: under a new order_ref it would be bought a second time", "take it over: {command}", "resolve")

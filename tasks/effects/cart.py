@@ -146,5 +146,6 @@ class CreateFromCart(Create):
 
 
 def _several(order: OrderRecord, order_ids: Sequence[str]) -> Proof:
-    why = because(ReasonCode.CART_BECAME_SEVERAL, count=len(order_ids), order_ids=order_ids or " ")
-    return several(order.order_ref, order_ids, why)
+    ref, ids = order.order_ref, order_ids or " "
+    why = because(ReasonCode.CART_BECAME_SEVERAL, count=len(order_ids), order_ref=ref, order_ids=ids)
+    return several(ref, order_ids, why)

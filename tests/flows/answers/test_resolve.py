@@ -22,15 +22,18 @@ from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, Res
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.reasons import ReasonCode, because, earlier
-from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
+from domain.reasons import Reason, ReasonCode, because, earlier
+from domain.service_orders import ServiceOrder, ServiceStatus, Shipment, TrackingEvent
 from domain.states import OrderState
 from flows.answers.questions import open_questions
 from flows.answers.resolve import CAME_BACK, checked_answer, resolve
 from flows.batch.sorting import find_unrecorded
+from tasks.effects.create_by_reference import _several
+from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
 from tasks.reconcile import unknown_refunds
+from tasks.sync_tracking import follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
@@ -400,6 +403,34 @@ async def test_of_two_who_answer_at_one_moment_the_first_is_taken(
         resources, monkeypatch, Resolution(kind=ResolutionKind.ORDERED, value="78"), ResolutionKind.ORDERED, "77"
     )
     assert (order(resources).order_id, len(resources.ledger.resolutions.of_order("A-1"))) == ("77", 1)
+
+
+@pytest.mark.parametrize("left", [ServiceStatus.UNPAID, ServiceStatus.CLOSED])
+async def test_of_several_orders_a_person_names_the_one_that_is_left_or_any_of_the_cancelled(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch, left: ServiceStatus
+) -> None:
+    """What is said is what the reason tells; where all were cancelled tracking closes the order."""
+    claim = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"].claim
+    made = _several("A-1", ["77", "78"]).change
+    assert made
+    assert made.why
+    resources.ledger.record([Outcome(claim=claim, status=EffectStatus.DONE, change=made)])
+    assert made.why.remedy == (
+        "Cancel all but one, then: sourcing resolve A-1 --ordered ORDER_ID; with all cancelled, the id of any"
+    )
+    channel.show("77", left, reference="")
+    channel.show("78", ServiceStatus.CLOSED, reference="")
+    named = await say(resources, ResolutionKind.ORDERED, "77")
+    assert (named.state, named.order_id) == (OrderState.ORDERED, "77")
+
+    async def trace(_: ServiceOrder) -> list[TrackingEvent]:
+        return []
+
+    monkeypatch.setattr(channel, "trace", trace, raising=False)
+    troubles: PartialResults[str, Reason | None] = PartialResults()
+    await follow_parcels(resources, {"A-1": named}, troubles)
+    closed = left is ServiceStatus.CLOSED
+    assert order(resources).state is (OrderState.CANCELLED if closed else OrderState.ORDERED)
 
 
 async def _refused_when_meanwhile(
