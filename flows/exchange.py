@@ -144,7 +144,7 @@ async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Collection[
 
     The message of it goes out first.
     """
-    known = await asyncio.to_thread(not_begun_of_shop, ledger, name)
+    known = await asyncio.to_thread(not_begun_of_shop, ledger, name, by=THE_SHOP)
     gone = sorted({*known.values()}.difference(waiting))
     whys = dict(zip(gone, await asyncio.gather(*(_ended(shop, one) for one in gone)), strict=True))
     over = {shop_ref: why for shop_ref, why in whys.items() if why}

@@ -241,9 +241,10 @@ def standing_of(
     }
 
 
-def not_begun_of_shop(ledger: Transactions, shop: str) -> dict[str, str]:
-    """A shop's orders that wait to be bought and were not ordered, with its own names."""
-    waits = orders.c.state.in_([OrderState.PLANNED, OrderState.HELD])
+def not_begun_of_shop(ledger: Transactions, shop: str, *, by: str) -> dict[str, str]:
+    """A shop's orders that a run may plan anew, not ordered and not ended `by` it, with its own names."""
+    aside = orders.c.reason_code == ReasonCode.NOT_WANTED, orders.c.reason_facts["by"].as_string() != by
+    waits = or_(orders.c.state.in_([OrderState.PLANNED, OrderState.HELD, OrderState.REFUSED]), and_(*aside))
     statement = select(orders.c.order_ref, orders.c.shop_ref).where(orders.c.shop == shop, waits)
     rows = ledger.rows(statement.where(orders.c.order_id.is_(None), orders.c.shop_ref.is_not(None)))
     return {row["order_ref"]: row["shop_ref"] for row in rows}

@@ -293,7 +293,7 @@ def _drop(ledger: Transactions, refs: Collection[str], *, by: str, note: str) ->
                 stay[ref] = because(ReasonCode.NOT_DROPPED, state=state)
                 continue
             del stay[ref]
-            if state is not OrderState.CANCELLED:
+            if state is not OrderState.CANCELLED or by == THE_SHOP:
                 writes, cart = OrderUpdate.approval_withdrawn(), ref in carted
                 again = by != THE_SHOP and not cart
                 why = because(ReasonCode.NOT_WANTED, by=by, note=note, again=again, cart=cart)

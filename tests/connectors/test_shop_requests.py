@@ -27,6 +27,8 @@ from connectors.shops.requests import rewrite, unknown_orders, waiting_without, 
 from connectors.shops.shopify import Shopify
 from connectors.shops.woocommerce import WooCommerce
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
+from domain.decisions import FINE, refused
+from domain.reasons import ReasonCode, because
 from flows import exchange as flow
 from flows.batch.sorting import sort_requests
 from flows.notify.news import of_shop
@@ -226,6 +228,7 @@ async def test_one_shop_s_failure_keeps_no_other_from_being_read(
         ("woocommerce", "", {"status": "refunded"}, {"line_items": [{"id": 1, "quantity": 1.5}]}),
     ],
 )
+@pytest.mark.parametrize("before", ["planned", "refused", "laid aside"])
 async def test_an_order_that_its_shop_ended_is_not_bought_any_more(
     server: ShopServer,
     tmp_path: Path,
@@ -234,8 +237,12 @@ async def test_an_order_that_its_shop_ended_is_not_bought_any_more(
     prefix: str,
     over: dict[str, Any],
     odd: dict[str, Any],
+    before: str,
 ) -> None:
-    """Wherever its file lies. One that another shop of this kind may have, or that can't be shown, stays."""
+    """Wherever its file lies, and whatever it was before.
+
+    One that another shop of this kind may have, or that can't be shown, stays.
+    """
     monkeypatch.setenv(f"SOURCING_{name.upper()}", SHOPS[name].get_secret_value())
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     server.orders |= {at: Order({"73": ("FERN-1", 1)}) for at in ("1003", "1004")}
@@ -259,7 +266,14 @@ async def test_an_order_that_its_shop_ended_is_not_bought_any_more(
             for one, ref in zip(held, refs, strict=True)
         ]
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans(known, "batch")
+        verdict = (
+            refused(because(ReasonCode.OUT_OF_STOCK, title="A fern", item="1", stock=0, asked=1))
+            if before == "refused"
+            else FINE
+        )
+        ledger.put_plans([one.with_verdict(verdict) for one in known], "batch")
+        if before == "laid aside":
+            drop(ledger, [one.order_ref for one in known], by="mei")
         with pytest.raises(KeyboardInterrupt):
             await flow.shop_orders.fn(str(tmp_path / "inbox"))
         assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {name: 1}
