@@ -13,8 +13,8 @@ from domain.marketplace import Marketplace
 from domain.wording import pluralize, shorten
 
 TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-DONE_BY = rf"^$|^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} )?{TIME}$"
-"""`06:00`, or `2026-11-26 06:00`; nothing for no limit."""
+DONE_BY = rf"^$|^{TIME}$|^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {TIME}([+-][0-9]{{4}})?$"
+"""`06:00`, or `2026-11-26 06:00`, there also with the offset to UTC; nothing for no limit."""
 
 
 def moment_of(text: str, begun: datetime, timezone: str) -> datetime | None:
@@ -28,7 +28,8 @@ def moment_of(text: str, begun: datetime, timezone: str) -> datetime | None:
         raise ValueError(f"{text!r} is no time: give one such as 06:00, or a day with it such as 2026-11-26 06:00")
     zone = ZoneInfo(timezone)
     if " " in text:
-        return datetime.fromisoformat(text).replace(tzinfo=zone)
+        meant = datetime.fromisoformat(text)
+        return meant if meant.tzinfo else meant.replace(tzinfo=zone)
     here = begun.astimezone(zone)
     hour, minute = map(int, text.split(":"))
     today = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
@@ -36,8 +37,10 @@ def moment_of(text: str, begun: datetime, timezone: str) -> datetime | None:
 
 
 def as_text(moment: datetime, timezone: str) -> str:
-    """The moment in the form that `moment_of` reads, with the day."""
-    return f"{moment.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
+    """The moment in the form that `moment_of` reads, with the day, and with the offset in the hour that comes twice."""
+    here = moment.astimezone(ZoneInfo(timezone))
+    comes_twice = here.replace(fold=0).utcoffset() != here.replace(fold=1).utcoffset()
+    return f"{here:%Y-%m-%d %H:%M%z}" if comes_twice else f"{here:%Y-%m-%d %H:%M}"
 
 
 MOST_FOLLOW_UPS = 5
