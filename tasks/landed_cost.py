@@ -135,7 +135,7 @@ def _of_their_batch(orders: Iterable[Row], lines: Mapping[str, list[Row]]) -> di
 NO_LINE = dict.fromkeys(OF_THE_LINE)
 CLOSED = (
     "the marketplace closed it, and whether its money came back is not known: ask for it (sourcing refund), or say how "
-    "much did (sourcing resolve --came-back)"
+    "much did (sourcing resolve ORDER_REF --came-back AMOUNT_CNY)"
 )
 LOST = "the tables tell of its payment, and nothing of the order: see the table rejected_rows"
 

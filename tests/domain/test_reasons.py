@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import product
 from typing import Any
 
@@ -145,6 +146,13 @@ def test_a_code_of_a_later_program_is_told_by_its_name() -> None:
 )
 def test_a_sentence_has_the_parts_whose_facts_are_there(reason: Reason, words: str) -> None:
     assert str(reason) == words
+
+
+def test_a_remedy_that_is_answered_with_resolve_says_of_which_order_and_with_what() -> None:
+    """A command that fails as it is printed is none."""
+    told = {code: f"{code.words.sentence} {code.words.remedy}" for code in ReasonCode}
+    assert [code for code, words in told.items() if "sourcing resolve --" in words] == []
+    assert [code for code, words in told.items() if re.search(r"--came-back(?! AMOUNT_CNY)", words)] == []
 
 
 def line(ref: str, why: Reason) -> ReportLine:
