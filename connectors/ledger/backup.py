@@ -44,7 +44,7 @@ from connectors.ledger.engine import (
     unusable,
     version_of,
 )
-from connectors.ledger.marks import Mark, set_mark
+from connectors.ledger.marks import Mark, set_mark, standing_marks
 from connectors.ledger.outbox import withdraw_all
 from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, metadata, moves, orders, switches
 from domain.reasons import read
@@ -94,6 +94,7 @@ def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
     if place is None:
         raise LedgerUnusable("a PostgreSQL ledger is restored with PostgreSQL's own tools; docs/ledger.md says how")
     _require_backup(file)
+    _require_here(url)
     unfinished = place.with_name(f".{place.name}.{os.getpid()}.restored")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -223,6 +224,18 @@ def _require_backup(file: Path) -> None:
         (version,) = database.execute("SELECT max(version_num) FROM alembic_version").fetchone()
     if version:
         require_upgradable(f"sqlite:///{file}", version)
+
+
+def _require_here(url: str) -> None:
+    """Raise `LedgerUnusable` where the present ledger was moved: a backup in its place would buy beside that one."""
+    words = ""
+    with suppress(LedgerUnusable, ValueError), reading(url) as connection:
+        words = standing_marks(connection).get(Mark.MOVED, "")
+    if words:
+        raise LedgerUnusable(
+            f"the ledger {words}, and a backup here would buy beside it: restore there. To give that one up, rename "
+            f"{sqlite_file(url)} first. Nothing was changed."
+        )
 
 
 _OFF = select(*(one for one in switches.c if one.name != "id")).where(switches.c.ended_at.is_(None))

@@ -431,6 +431,17 @@ def test_a_moved_ledger_goes_on_elsewhere_and_nowhere_else(ledger: Ledger, url: 
         move_ledger(url, f"sqlite:///{tmp_path / 'third.db'}", now=NOW, by="ann")
 
 
+def test_a_backup_takes_no_moved_ledgers_place(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Confirmed, it would buy what the one elsewhere buys too."""
+    saved = backup(url, tmp_path / "b.db", NOW)
+    move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=NOW, by="ann")
+    ledger.close()
+    with pytest.raises(LedgerUnusable, match=r"was moved to sqlite:.*new\.db at .* rename .*ledger\.db first"):
+        restore(url, saved, now=NOW, by="ann")
+    (tmp_path / "ledger.db").rename(tmp_path / "given-up.db")
+    assert restore(url, saved, now=NOW, by="ann") is None
+
+
 def test_a_ledger_moves_into_an_empty_database_only(ledger: Ledger, url: str, tmp_path: Path) -> None:
     """Two ledgers in one database would be neither; the old one goes on."""
     with opened(tmp_path / "new.db") as other:
