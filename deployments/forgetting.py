@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.durable import NotScrubbed, scrub
 from connectors.foreign import prefect_errors, words_of
-from connectors.inbox import delete_old, last_end
+from connectors.inbox import Folder, delete_old, last_end
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 AGAIN = "give the same command again"
 SENDS = "sends"
+UNFINISHED = (Folder.OPEN, Folder.WORKING)
 MOST_BESIDE_A_RUN = 5_000_000
 """Bytes of a ledger that is written anew in as long as a claim of a hundred orders takes (50 ms)."""
 
@@ -161,6 +162,9 @@ def _list_rest(
     sources = ledger.sources_of({order.batch_id for order in orders.values()}).values()
     home = settings.data_dir.absolute()
     files = {path for source in sources if (path := Path(source).absolute()).is_file() and home not in path.parents}
+    worked_on = [path for path in map(Path, sources) if path.parent.name == Folder.WORKING]
+    of_inbox = {path.parent.parent / place / path.name for path in worked_on for place in UNFINISHED}
+    files |= {path for path in of_inbox if path.is_file()}
     backups = sorted(settings.data_dir.glob(f"{(sqlite_file(ledger.url) or Path('ledger')).stem}-*Z.db"))
     erasure.elsewhere += [f"{path}: a backup; delete it, or forget again after a restore" for path in backups]
     erasure.elsewhere += [f"{path}: your own file still has the order's lines; take them out" for path in sorted(files)]

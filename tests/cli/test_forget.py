@@ -85,6 +85,20 @@ def test_the_same_person_in_another_order_is_told(data: Path) -> None:
     assert "Its receiver was forgotten on " in CliRunner().invoke(app, ["status", "A-1"]).stdout
 
 
+@pytest.mark.parametrize("place", ["open", "working"])
+def test_a_file_of_the_inbox_that_is_not_over_is_named(data: Path, place: str) -> None:
+    """Nothing ends it as long as another of its orders waits."""
+    file = data / "inbox" / place / "monday.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text("order_ref,receiver_name\nA-3,Zylberstein\n")
+    with ledger_of(data) as ledger:
+        ledger.start_batch("night", str(data / "inbox" / "working" / "monday.csv"))
+        put_rows(ledger, [plan("A-3", request=request("A-3"), batch_id="night")])
+        ledger.change([OrderChange(order_ref="A-3", state=OrderState.CANCELLED)])
+    words = f"{file}: your own file still has the order's lines; take them out"
+    assert words in forget("A-3", "--yes").stdout
+
+
 def test_an_order_that_only_a_file_of_a_shop_has_is_forgotten(data: Path) -> None:
     """It is read no more; a second call is the same."""
     (data / "inbox").mkdir()
