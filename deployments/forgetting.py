@@ -11,9 +11,10 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.durable import NotScrubbed, scrub
@@ -152,9 +153,10 @@ def _list_rest(
         erasure.left.append(
             f"a run is at work ({', '.join(runs)}), which may have read the order before; {AGAIN} afterwards"
         )
-    if day := last_end(settings, settings.inbox):
-        erasure.ends["processed request files, fetched files, ledgers set aside"] = f"{day:%Y-%m-%d}"
-    season = f"{datetime.now(UTC) + OUR_EVENTS:%Y-%m-%d}"
+    zone = ZoneInfo(settings.timezone)
+    if end := last_end(settings, settings.inbox):
+        erasure.ends["processed request files, fetched files, ledgers set aside"] = f"{end.astimezone(zone):%Y-%m-%d}"
+    season = f"{datetime.now(zone) + OUR_EVENTS:%Y-%m-%d}"
     erasure.ends["states, logs and events of Prefect's runs"] = season
     if are_received(ledger.url):
         erasure.ends["messages of the service, which by its contract name no receiver"] = season

@@ -170,7 +170,7 @@ def _sort_forgotten(work: SortedOrders, request: OrderRequest, order: OrderRecor
     if order is not None and order.fingerprint == request.fingerprint:
         work.over.append(request.order_ref)
     else:
-        ref, on = request.order_ref, f"{at:%Y-%m-%d}"
+        ref, on = request.order_ref, f"{at:%Y-%m-%d} UTC"
         work.taken[ref] = because(ReasonCode.RECEIVER_FORGOTTEN, order_ref=ref, on=on)
 
 

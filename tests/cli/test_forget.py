@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -69,6 +71,16 @@ def test_without_a_yes_nobody_can_be_asked() -> None:
     assert forget("A-2").exit_code == 2
     unknown = forget("A-9", "--yes")
     assert (unknown.exit_code, "nothing is known of an order A-9" in unknown.stderr) == (1, True)
+
+
+@pytest.mark.usefixtures("data")
+def test_the_days_by_which_copies_end_are_the_merchants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never the same day in both zones."""
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+        monkeypatch.setenv("SOURCING_TIMEZONE", zone)
+        day = f"{datetime.now(ZoneInfo(zone)) + timedelta(days=90):%Y-%m-%d}"
+        told = json.loads(forget("A-2", "--yes", "--json").stdout)["ends"]
+        assert told["states, logs and events of Prefect's runs"] == day
 
 
 def test_the_same_person_in_another_order_is_told(data: Path) -> None:
