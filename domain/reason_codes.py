@@ -340,8 +340,8 @@ class ReasonCode(StrEnum):
     AT_WORK_ON_IT = "at_work_on_it", other("another run is at work on it, or it is not known yet what became of that; "
         "{remedy}[. {why}]", "run again", "cancel")
     APPROVED_ALREADY = "approved_already", other("nothing was ordered yet, but it is approved: a run or a follow-up "
-        "goes on to order it, whether its lines are still in the file or not. {remedy}", "Run its file once more "
-        "without a yes, and leave it out there", "run")
+        "goes on to order it, whether its lines are still in the file or not. {remedy}", "Drop it: sourcing drop",
+        "drop")
     NOTHING_TO_CANCEL = "nothing_to_cancel", other("nothing was ordered, so there is nothing to cancel: {remedy}",
         "drop it (sourcing drop), and its lines from the file", who=MERCHANT, command="drop")
     NOT_DROPPED = "not_dropped", other("it is {state}, and something of it was begun: {remedy}", "cancel it, or ask "

@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import put_rows
+from connectors.ledger.plans import drop, put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
@@ -227,6 +227,9 @@ async def test_who_cancels_what_is_approved_and_not_ordered_yet_hears_that_it_wi
     assert unfinished_of(resources.ledger, "batch").to_do == ["A-1"]
     told = {one.order_ref: one.why_not for one in await dry_run_of(resources, ["A-1", "A-2"])}
     assert told == {"A-1": because(ReasonCode.APPROVED_ALREADY), "A-2": because(ReasonCode.NOTHING_TO_CANCEL)}
+    assert str(told["A-1"]).endswith("Drop it: sourcing drop")
+    assert drop(resources.ledger, ["A-1"], by="mei") == {}
+    assert unfinished_of(resources.ledger, "batch").to_do == []
 
 
 async def test_no_receipt_is_confirmed_while_money_is_asked_back(resources: Resources, service: FakeAfterSale) -> None:
