@@ -96,7 +96,7 @@ def _settings() -> CheckResult:
     try:
         settings.require_account()
     except MissingSetting as error:
-        return unwell("settings", str(error), "see the table of settings in the README")
+        return unwell("settings", str(error), "see docs/reference.md, Settings")
     account = "the sandbox's own account" if settings.is_sandbox else f"user {settings.user_id}"
     return well("settings", f"{settings.base_url}, {account}")
 
@@ -165,7 +165,7 @@ def _of_ledger() -> list[CheckResult]:
     except NoLedger:
         why, found = "there is no ledger yet", well("ledger", f"none yet at {shown(url)}")
     except (LedgerUnusable, OSError) as error:
-        why, found = "the ledger can't be used", unwell("ledger", words_of(error), "see docs/operating.md, the ledger")
+        why, found = "the ledger can't be used", unwell("ledger", words_of(error), "see docs/ledger.md, When it can't be used")
     return [found, *(well(check, f"not checked, since {why}") for check in ("buying", "payments", WORDS))]
 
 
