@@ -165,7 +165,10 @@ def _of_ledger() -> list[CheckResult]:
     except NoLedger:
         why, found = "there is no ledger yet", well("ledger", f"none yet at {shown(url)}")
     except (LedgerUnusable, OSError) as error:
-        why, found = "the ledger can't be used", unwell("ledger", words_of(error), "see docs/ledger.md, When it can't be used")
+        why, found = (
+            "the ledger can't be used",
+            unwell("ledger", words_of(error), "see docs/ledger.md, When it can't be used"),
+        )
     return [found, *(well(check, f"not checked, since {why}") for check in ("buying", "payments", WORDS))]
 
 

@@ -63,6 +63,10 @@ class _TurnedAway:
     error: NotSent
     state: OrderState | None
 
+    @property
+    def wait_s(self) -> float:
+        return self.error.retry_after_s or 0.0
+
 
 @dataclass(slots=True)
 class _Work:
@@ -238,7 +242,7 @@ async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimi
 
 
 async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> list[Intent]:
-    """Send each once; answers the intents that were turned away, as they may be claimed again."""
+    """Send each once; answers the intents that were turned away for now, as they may be claimed again."""
     resources = chunk.resources
     chunk.begin_round()
     slots = {slot_of(intent) for intent in intents} - resources.in_hand
@@ -260,7 +264,8 @@ async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits |
             await _leave_none_open(chunk, won)
     finally:
         resources.in_hand -= slots
-    return [_as_left(chunk, intent) for intent in intents if intent.order_ref in chunk.turned_away]
+    soon = {ref for ref, one in chunk.turned_away.items() if one.wait_s < NEVER_S}
+    return [_as_left(chunk, intent) for intent in intents if intent.order_ref in soon]
 
 
 def _require_none_passed_over(chunk: _Chunk, claimed: Claimed, slots: Collection[str]) -> None:
@@ -308,8 +313,8 @@ def _as_left(chunk: _Chunk, intent: Intent) -> Intent:
 
 async def _is_soon(chunk: _Chunk, vain: int) -> bool:
     """Wait until the next round can be; False when that takes long, or the run is stopped."""
-    breaker, turned_away = chunk.resources.breaker, chunk.turned_away.values()
-    pause = max(FIRST_PAUSE_S * 2**vain, *(one.error.retry_after_s or 0.0 for one in turned_away))
+    breaker, waits = chunk.resources.breaker, [one.wait_s for one in chunk.turned_away.values()]
+    pause = max(FIRST_PAUSE_S * 2**vain, *(wait for wait in waits if wait < NEVER_S))
     if pause > LONGEST_PAUSE_S:
         return False
     with suppress(TimeoutError):
@@ -324,7 +329,7 @@ async def _is_soon(chunk: _Chunk, vain: int) -> bool:
 
 def _ask_for_another_try(chunk: _Chunk) -> None:
     """Ask for another try for causes that pass: the service is away, or turns away, or could not be asked, just now."""
-    errors = [one.error for one in chunk.turned_away.values() if (one.error.retry_after_s or 0.0) < NEVER_S]
+    errors = [one.error for one in chunk.turned_away.values() if one.wait_s < NEVER_S]
     if chunk.work.cancelled.is_set() or not may_try_again(chunk.resources) or not (errors or chunk.is_unheard):
         return
     why = chunk.resources.breaker.blocked_by

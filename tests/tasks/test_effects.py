@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import NEVER_S, Misconfigured, NotSent, Refused, Unanswered, XportcnError
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim, EffectStatus
 from domain.money import Money
@@ -255,6 +256,15 @@ async def test_what_was_not_sent_is_tried_again(resources: Resources) -> None:
     service = FakeService(failures=[NotSent("429", retry_after_s=0), NotSent("429", retry_after_s=0)])
     assert (await run(resources, service)).state is OrderState.ORDERED
     assert len(service.sent) == 3
+
+
+async def test_one_that_is_not_to_be_tried_again_keeps_no_other_from_its_rounds(resources: Resources) -> None:
+    """A lasting no is asked once; another, which was not heard, goes again in seconds."""
+    service = FakeService(failures=[NotSent("no", retry_after_s=NEVER_S), NotSent("cut"), NotSent("cut")])
+    await perform(FakeKind(resources, service), intents("A-1", "A-2"), resources.ledger.orders(["A-1", "A-2"]))
+    states = [one.state for one in resources.ledger.orders(["A-1", "A-2"]).values()]
+    assert sorted(states) == [OrderState.ORDERED, OrderState.PLANNED]
+    assert Counter(service.sent).most_common() == [(service.sent[-1], 3), (service.sent[0], 1)]
 
 
 async def test_a_busy_service_leaves_the_order_where_it_was(resources: Resources) -> None:
