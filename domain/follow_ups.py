@@ -38,7 +38,7 @@ def moment_of(text: str, begun: datetime, timezone: str) -> datetime | None:
 
 def as_text(moment: datetime, timezone: str) -> str:
     """The moment in the form that `moment_of` reads, with the day, and with the offset in the hour that comes twice."""
-    here = moment.astimezone(ZoneInfo(timezone))
+    here = datetime.fromtimestamp(moment.timestamp(), ZoneInfo(timezone))  # Prefect's own kind has another `replace`
     comes_twice = here.replace(fold=0).utcoffset() != here.replace(fold=1).utcoffset()
     return f"{here:%Y-%m-%d %H:%M%z}" if comes_twice else f"{here:%Y-%m-%d %H:%M}"
 
