@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from connectors.durable import scrub
 from connectors.ledger.engine import blaming, one_of, sqlite_file
+from connectors.ledger.marks import require_in_use
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.schema import chunks, effects, forgotten, messages, metadata, orders, receivers
@@ -124,7 +125,8 @@ class ForgottenRows(LedgerRows):
         with ledger.reading() as connection:  # searching all messages takes longer than a claim may wait
             causes = connection.scalars(_outbox_of(order_ref, mentions, messages.c.cause)).all()
         with ledger.transaction([order_ref]) as connection:
-            _take_out_of_chunks(connection, order_ref)  # first, as every writer of a chunk's plans
+            require_in_use(connection, ledger.shown)
+            _take_out_of_chunks(connection, order_ref)  # before the orders, as every writer of a chunk's plans
             connection.execute(LOCKED_ORDERS, {"refs": [order_ref]})
             stands = standing_in(connection, order_ref)
             if stands:

@@ -129,6 +129,7 @@ class MarkRows(LedgerRows):
     @repeating
     def _note(self, name: str, words: str, *, by: str) -> None:
         with self._ledger.transaction(()) as connection:
+            require_in_use(connection, self._ledger.shown)
             note(connection, name, words, by=by, at=self._ledger.clock())
 
     def is_noted(self, name: str, words: str, *, since: datetime = EVER) -> bool:
@@ -164,7 +165,7 @@ class MarkRows(LedgerRows):
     def require_in_use(self) -> None:
         """Raise `LedgerUnusable` for a ledger that was moved: what is written here, the one in use would never see."""
         with self._ledger.reading() as connection:
-            require_unmarked(connection, self._ledger.shown, Mark.MOVED, Mark.ARRIVING)
+            require_in_use(connection, self._ledger.shown)
 
     def require_settled(self) -> None:
         """Raise as a claim does while a mark is set, or while what was sent before a restore may still arrive."""
@@ -221,6 +222,11 @@ def require_unmarked(connection: Connection, url: str, *only: Mark) -> None:
     for mark, words in standing_marks(connection).items():
         if not only or mark in only:
             raise refused_for(mark, words, url)
+
+
+def require_in_use(connection: Connection, url: str) -> None:
+    """Raise `LedgerUnusable` in a ledger that was moved: first in a transaction, which waits for one that moves it."""
+    require_unmarked(connection, url, Mark.MOVED, Mark.ARRIVING)
 
 
 def require_settled(connection: Connection, url: str, now: datetime) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Executable, and_, bindparam, exists, func, no
 
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
+from connectors.ledger.marks import require_in_use
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import REASON, Approval, OrderChange, OrderRecord, divided, put_receivers
@@ -283,6 +284,7 @@ def drop(ledger: Transactions, order_refs: Collection[str], *, by: str, note: st
 def _drop(ledger: Transactions, refs: Collection[str], *, by: str, note: str) -> Mapping[str, Reason]:
     stay = dict.fromkeys(refs, NOT_THERE)
     with ledger.transaction(refs) as connection:
+        require_in_use(connection, ledger.shown)
         # this locks the orders: what another run claims is either seen below or waits for this commit
         mover = OrderMover(ledger, connection, refs, by=by)
         begun = {*connection.scalars(_BEYOND_CART, {"refs": refs})}

@@ -19,7 +19,7 @@ from connectors.ledger.engine import LedgerUnusable, chunked, one_of, sqlite_fil
 from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.guard import LedgerGuard
-from connectors.ledger.marks import Mark, MarkRows, require_unmarked
+from connectors.ledger.marks import Mark, MarkRows, require_in_use
 from connectors.ledger.order_ids import ForeignOrderRows
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order, write_all
 from connectors.ledger.order_update import OrderUpdate
@@ -168,7 +168,7 @@ class Ledger(Switches):
         Raises `LedgerUnusable` when it belongs to another account, was moved elsewhere, or is an unfinished copy.
         """
         with self.transaction(()) as connection:
-            require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
+            require_in_use(connection, self.shown)
             connection.execute(self.insert(account).values(one=1, name=name).on_conflict_do_nothing())
         self.require_account(name)
 

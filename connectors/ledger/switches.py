@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.marks import Mark, require_unmarked
+from connectors.ledger.marks import require_in_use
 from connectors.ledger.schema import switches
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.holds import Pause, by_whom, why_in_words
@@ -50,7 +50,7 @@ class Switches(Transactions):
         said = Pause(by=by_whom(by), at=requested_at or self.clock(), why=why_in_words(why))
         with self.transaction(()) as connection:
             _one_by_one(connection)
-            require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)  # the other ledger would go on buying
+            require_in_use(connection, self.shown)  # the other ledger would go on buying
             standing = standing_pause(connection) or said
             resumed_at = connection.scalar(_RESUMED) if requested_at else None
             # a clock that was ahead as buying was resumed makes nothing late that is asked for now
@@ -72,7 +72,7 @@ class Switches(Transactions):
         at = requested_at or self.clock()
         with self.transaction(()) as connection:
             _one_by_one(connection)
-            require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
+            require_in_use(connection, self.shown)
             ended = standing_pause(connection)
             before = [switches.c.at <= requested_at] if requested_at else []
             connection.execute(update(switches).where(*IS_OFF, *before).values(ended_at=at, ended_by=by_whom(by)))

@@ -21,12 +21,15 @@ from connectors.ledger.backup import backup, export, restore
 from connectors.ledger.copying import ROWS_AT_ONCE, copy_rows, move_ledger
 from connectors.ledger.engine import LedgerUnusable, durable_engine
 from connectors.ledger.marks import Mark
-from connectors.ledger.plans import put_rows
+from connectors.ledger.plans import drop, put_rows
 from connectors.ledger.records import OrderChange
+from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.schema import SCHEMA_VERSION, switches
 from connectors.ledger.store import Ledger
 from connectors.ledger.switches import hold
 from connectors.ledger.verify import verify
+from domain.effects import EffectStatus
+from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because, earlier
@@ -429,6 +432,33 @@ def test_a_moved_ledger_goes_on_elsewhere_and_nowhere_else(ledger: Ledger, url: 
         ledger.belong_to("user 1 at the sandbox")
     with pytest.raises(LedgerUnusable, match="was moved"):
         move_ledger(url, f"sqlite:///{tmp_path / 'third.db'}", now=NOW, by="ann")
+
+
+def test_what_a_person_says_while_a_ledger_is_copied_is_not_written_into_the_old_one(
+    ledger: Ledger, url: str, tmp_path: Path
+) -> None:
+    """It waits for the copy, and is then refused: the one in use would never see it."""
+    no = OrderChange(order_ref="A-1")
+    (intent,) = intents("A-1")
+    said = ResolutionRecord(
+        order_ref="A-1",
+        by="ann",
+        question="?",
+        answer="not ordered",
+        status=EffectStatus.REFUSED,
+        why=earlier(""),
+        intent=intent,
+        change=no,
+    )
+    move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=NOW, by="ann")
+    for says in (
+        lambda: drop(ledger, ["A-1"], by="ann"),
+        lambda: ledger.forgotten.erase("A-1", Mentions.of([]), by="ann"),
+        lambda: ledger.marks.confirm(Marketplace.TAOBAO, by="ann"),
+        lambda: ledger.resolutions.record(said),
+    ):
+        with pytest.raises(LedgerUnusable, match="was moved"):
+            says()
 
 
 def test_a_backup_takes_no_moved_ledgers_place(ledger: Ledger, url: str, tmp_path: Path) -> None:
