@@ -50,6 +50,7 @@ TABLES = (*READERS, ".xls", ".xlsm", ".ods", ".numbers")
 LOOK_AGAIN_S, LOOKS = 1.0, 600
 """How often is looked whether an earlier process of a run has ended: what it began has to be answered first."""
 
+TAKEN_AWAY = "while a run worked on it; what was bought stands in the report of its batch"
 STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)
 
 
@@ -108,7 +109,12 @@ class Night:
                 note = f"not taken: {self.broken_off or 'the time was up'}"
                 return FileResult(file=plain_name(path), place="", note=note)
             with self.folder.taken(path) as working:
-                return await self._work(working) if working else None
+                try:
+                    return await self._work(working) if working else None
+                except FileNotFoundError:
+                    if working is None or working.exists():
+                        raise
+                    return FileResult(file=working.name, place="taken away", note=TAKEN_AWAY)
 
     def _is_late(self) -> bool:
         now = utc_now()

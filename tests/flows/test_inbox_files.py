@@ -164,6 +164,27 @@ async def test_a_file_that_grew_while_its_half_was_read_goes_back_to_the_inbox(
     assert (tmp_path / name).read_text() == f"{half}the rest"
 
 
+async def test_a_file_that_was_taken_away_while_it_was_worked_on_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which gives it up: the night goes on with the others, and is no failure."""
+
+    async def source(requests: Requests, **_: Any) -> BatchReport:
+        os.unlink(requests.file)
+        return report(line(1, OrderState.BOOKED))
+
+    monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", source)
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "a.csv").write_bytes(csv_bytes(GOOD))
+    run = flows.buy_from_inbox.Night(Inbox(tmp_path), yes=True, limits=Limits(), speed=Speed())
+    result = await run.take(tmp_path / "a.csv")
+    assert result is not None
+    assert (result.place, result.note) == (
+        "taken away",
+        "while a run worked on it; what was bought stands in the report of its batch",
+    )
+
+
 def rows(*names: str, limit: str = "19.90") -> bytes:
     return csv_bytes(*(GOOD | {"order_ref": name, "max_unit_price": limit} for name in names))
 
