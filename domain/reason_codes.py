@@ -15,8 +15,7 @@ ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows th
 IF_IT_CAME = "if it came back by itself: sourcing resolve ORDER_REF --came-back AMOUNT_CNY"
 ASK_AGAIN = ("sourcing refund {order_ref}[ --kind {kind}][ --line {lines: --line }][ --amount-cny {amount_cny}] "
     "--reason REASON")
-KEEP_ONE = ("Cancel all but one, then: sourcing resolve[ {order_ref}] --ordered ORDER_ID; with all cancelled, the id "
-    "of any")
+KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] --ordered ORDER_ID; with all cancelled, any id"
 FIND_OUT = "find out why in the log of the run, then press Retry on its page"
 CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
 
@@ -300,7 +299,8 @@ class ReasonCode(StrEnum):
     FREIGHT_ROSE = "freight_rose", limit("paid, not booked: freight rose to {price}, approved {approved}. {remedy}",
         "Run it without --yes, or from the Prefect UI, to approve it", "run")
     SEVERAL_SHIPMENTS = "several_shipments", money("the warehouse shows {count} shipments for this order: {ids}. "
-        "{remedy}", "Cancel all but one at the warehouse; tracking goes on with that")
+        "{remedy}", "Cancel all but one at the warehouse; tracking goes on with that. If it still shows the "
+        "others: sourcing resolve ORDER_REF --booked SHIPMENT_ORDER_ID --tracking NUMBER", "resolve")
     FREIGHT_CHARGED_MORE = "freight_charged_more", note("the warehouse charges {fee}, approved was {approved}: "
         "{remedy}", "ask for the difference", who=MERCHANT)
     # cancelling and refunds

@@ -24,7 +24,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
 from domain.witnessed import Amount, Paid, Source, Statement, agreed_taken
 from flows.answers.questions import Case, accepted_payment, is_several, may_be_adopted, newest_done
-from tasks.effects.book import booked
+from tasks.effects.book import Book, booked
 from tasks.effects.cart import AddToCart
 from tasks.effects.create_by_reference import in_part
 from tasks.effects.kind import Proof
@@ -192,11 +192,11 @@ async def _about_booking(case: Case) -> ResolutionRecord:
     effect, shipment_id = case.open_effect(K.BOOKED), case.answer.value
     if case.answer.kind is K.NOT_BOOKED:
         return await _not_booked(case, effect or _booking_by_person(case))
-    if effect is None:
+    if effect is None and case.order.reason_code is not ReasonCode.SEVERAL_SHIPMENTS:
         raise case.nothing_asked("booking")
     shown = await case.shown()
     shipment = _shipment_named(case, shown.shipments if shown else ())
-    return case.record(
+    record = case.record(
         effect,
         EffectStatus.DONE,
         OrderState.BOOKED,
@@ -204,6 +204,7 @@ async def _about_booking(case: Case) -> ResolutionRecord:
         proof={"shipment_order_id": shipment_id, "told_by": case.by},
         why=because(ReasonCode.SAID_BOOKED, by=case.by, shipment=shipment_id),
     )
+    return replace(record, question=Book.question(case.order.order_ref, case.order.order_id, ""))
 
 
 def _booking_by_person(case: Case) -> EffectRecord | None:

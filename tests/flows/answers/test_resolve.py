@@ -28,6 +28,7 @@ from domain.states import OrderState
 from flows.answers.questions import open_questions
 from flows.answers.resolve import CAME_BACK, checked_answer, resolve
 from flows.batch.sorting import find_unrecorded
+from tasks.effects.book import Book
 from tasks.effects.create_by_reference import _several
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
@@ -416,7 +417,7 @@ async def test_of_several_orders_a_person_names_the_one_that_is_left_or_any_of_t
     assert made.why
     resources.ledger.record([Outcome(claim=claim, status=EffectStatus.DONE, change=made)])
     assert made.why.remedy == (
-        "Cancel all but one, then: sourcing resolve A-1 --ordered ORDER_ID; with all cancelled, the id of any"
+        "Cancel all but one, then: sourcing resolve A-1 --ordered ORDER_ID; with all cancelled, any id"
     )
     channel.show("77", left, reference="")
     channel.show("78", ServiceStatus.CLOSED, reference="")
@@ -431,6 +432,24 @@ async def test_of_several_orders_a_person_names_the_one_that_is_left_or_any_of_t
     await follow_parcels(resources, {"A-1": named}, troubles)
     closed = left is ServiceStatus.CLOSED
     assert order(resources).state is (OrderState.CANCELLED if closed else OrderState.ORDERED)
+
+
+async def test_of_several_shipments_a_person_names_the_one_that_is_left(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """The service may go on showing cancelled ones."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    shipments = tuple(Shipment(shipment_order_id=f"S-{n}", tracking_numbers=(f"LP{n}",)) for n in (1, 2))
+    channel.show("77", ServiceStatus.SHIPPED, paid=Money(100), shipments=shipments)
+    with pytest.raises(ResolutionRefused, match="A-1 has no booking that waits for an answer"):
+        await say(resources, ResolutionKind.BOOKED, "S-2", tracking=("LP2",))
+    resources.ledger.change([Book(resources).seen(order(resources), shipments)])
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: shipment S-1, S-2"):
+        await say(resources, ResolutionKind.BOOKED, "S-3", tracking=("LP3",))
+    named = await say(resources, ResolutionKind.BOOKED, "S-2", tracking=("LP2",))
+    assert (named.state, named.shipment_order_id, named.tracking_numbers) == (OrderState.BOOKED, "S-2", ["LP2"])
+    [kept] = resources.ledger.resolutions.of_order("A-1")
+    assert kept["question"] == "Does the warehouse console show a shipment for order 77?"
 
 
 async def _refused_when_meanwhile(
