@@ -39,11 +39,11 @@ def names_a_run(owner: str) -> bool:
 
 
 class SendLog:
-    """The log of one run. `owner` is the run's name in the ledger; `noted` are effects that may have left."""
+    """The log of one run. `owner` is the run's name in the ledger; `noted` are effects that may have left, by hash."""
 
     def __init__(self, folder: Path) -> None:
         """Begin a log. Raises `LedgerUnusable` where none can be written: without it nothing may be sent."""
-        self.noted: set[str] = set()
+        self.noted: set[int] = set()
         self._file = -1
         self._is_broken = False
         try:
@@ -84,7 +84,7 @@ class SendLog:
         """
         if self._is_broken:
             raise OSError(errno.EIO, f"{self.path} could not be written before; free some disk space and run again")
-        self.noted.add(claim.key)
+        self.noted.add(hash(claim.key))
         self._write(claim.key)
 
     def _write(self, line: str) -> None:

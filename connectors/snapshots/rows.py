@@ -158,9 +158,12 @@ class Growing:
         if len(self._waiting) < MOST_PARTS and sum(part.num_rows for part in self._waiting) < MOST_IN_GROUP:
             return
         rows = pa.concat_tables(self._waiting).combine_chunks()
+        self._waiting = [rows]
         if whole := rows.num_rows - rows.num_rows % MOST_IN_GROUP:
             self.write(rows[:whole])
-        self._waiting = [rows[whole:]]
+            self._waiting = [rows[whole:]] if whole < rows.num_rows else []
+            del rows
+            pa.default_memory_pool().release_unused()
 
     def write(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=MOST_IN_GROUP)

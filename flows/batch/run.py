@@ -129,14 +129,20 @@ class BatchRun:
         if postponed or again:
             run_logger().info("%s: once more", pluralize(len({*again, *(one.order_ref for one in postponed)}), "order"))
             await self._go_on(SortedOrders(to_plan=postponed), again, ask=ask)
-        why = cause(self.resources)
-        tried = dict.fromkeys([*self.tried, *self.postponed])
         broken_off = await explain_unfinished(
-            self.resources, self.batch_id, tried, self.postponed, why, asks=self.source.asks
+            self.resources,
+            self.batch_id,
+            dict.fromkeys([*self.tried, *self.postponed]),
+            self.postponed,
+            cause(self.resources),
+            asks=self.source.asks,
         )
+        await self.feed.emit(self.refs)
+        for done in (self.feed, self.approved, self.tried):
+            done.clear()  # while a large batch is written they are much memory
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
         report = replace(self._report(work, snapshot_id, dry_run=False), broken_off=broken_off)
-        await self.feed.emit(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
+        await self.feed.emit((), *budget_used_up(self.batch_id, report), batch_finished(report))
         return report
 
     async def _with_helpers(self, work: SortedOrders, *, ask: bool) -> None:

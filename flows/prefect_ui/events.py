@@ -73,6 +73,10 @@ class EventFeed:
             self._pending = [*telling, *self._pending]
         return states
 
+    def clear(self) -> None:
+        """Forget how the orders were; what could not be sent yet stays."""
+        self._known.clear()
+
     def _changes(self, order_refs: Iterable[str]) -> tuple[Counter[str], list[Event]]:
         return self._compare(self._ledger.each_order(order_refs))
 

@@ -81,7 +81,7 @@ class Resources:
     clock: Clock
     offerings: dict[Marketplace, Offering]
     concurrency: int
-    noted: Collection[str] | None = None
+    noted: Collection[int] | None = None
     leave: Callable[[Claim], None] = allow
     calls: DailyCalls | None = None
     done_by: datetime | None = None
@@ -133,7 +133,7 @@ class Resources:
     def never_left(self, effect: EffectRecord) -> bool:
         """Whether an effect that is not in hand was provably never sent: by a run that ended, or by this one."""
         if self.noted is not None and effect.sender == self.ledger.owner:
-            return effect.key not in self.noted
+            return hash(effect.key) not in self.noted
         return never_sent(self.send_logs, effect.sender, effect.key)
 
     def dead_owners(self, order_refs: list[str]) -> set[str]:

@@ -341,7 +341,7 @@ async def test_what_another_task_of_this_run_has_in_hand_is_left_to_it(resources
 
 async def test_what_this_run_claimed_and_never_noted_was_never_sent(resources: Resources) -> None:
     """A claim whose commit nobody heard of: the run's own send log proves it, without a settle time."""
-    resources.noted = {"A-2:create"}
+    resources.noted = {hash("A-2:create")}
     resources.ledger.claim(intents(*REFS), lease=resources.lease)
     await settle(FakeKind(resources, FakeService()), REFS)
     assert statuses(resources) == {"A-1:create": UNSENT, "A-2:create": UNKNOWN}
