@@ -57,9 +57,10 @@ def whole(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def put(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a file whole or not at all, in place of one that is there. Raises `OSError`."""
     with whole(path) as unfinished:
+        unfinished.touch(mode)
         unfinished.write_bytes(content)
 
 

@@ -13,7 +13,7 @@ import os
 import re
 from pathlib import Path
 
-from connectors.durable import put_first, sync, whole
+from connectors.durable import put, put_first, sync
 from connectors.request_files import UnreadableFile
 from connectors.request_files.decoding import Unusable
 from connectors.settings import SourcingSettings
@@ -45,9 +45,7 @@ async def fetch_stored(address: str, settings: SourcingSettings, *, run_id: str 
     except Unusable as error:
         raise UnreadableFile(THE_ADDRESS, str(error)) from None  # the cause names the address
     file = folder / f"{hashlib.sha256(fetched.content).hexdigest()}{fetched.suffix}"
-    with whole(file) as unfinished:
-        unfinished.touch(mode=0o600)  # it names receivers
-        unfinished.write_bytes(fetched.content)
+    put(file, fetched.content, mode=0o600)  # it names receivers
     return folder / _first_noted(note, file.name) if run_id else file
 
 

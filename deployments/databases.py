@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from connectors.durable import whole
+from connectors.durable import put
 from connectors.foreign import words_of
 from connectors.ledger.engine import address_of
 from connectors.settings import SourcingSettings
@@ -75,9 +75,7 @@ def settle_ledger(settings: SourcingSettings, url: str) -> None:
             f"take it along: sourcing ledger copy --to '{wanted.render_as_string()}' with the password for ***, then "
             "set SOURCING_LEDGER_URL to that address and start again. To stay with it: leave out --postgres"
         )
-    with whole(settings.ledger_note) as unfinished:
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(_shown(wanted))
+    put(settings.ledger_note, _shown(wanted).encode(), mode=0o600)
 
 
 def _parsed(url: str) -> URL:

@@ -11,7 +11,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Literal
 
-from connectors.durable import whole
+from connectors.durable import put
 from connectors.inbox import ASKS
 from connectors.ledger.overview import standing_of
 from connectors.ledger.plans import ended_in_shop
@@ -128,8 +128,7 @@ def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[Wait
     if not rows:
         path.unlink(missing_ok=True)
         return left
-    with whole(path) as unfinished:
-        unfinished.write_text(_csv(name, rows), encoding=UTF_8, newline="")
+    put(path, _csv(name, rows).encode(UTF_8))
     return left
 
 
@@ -151,8 +150,7 @@ def rewrite(inbox: Path, files: Mapping[Path, str]) -> None:
     _drop_unfinished(inbox)
     for path, text in files.items():
         if len(text.splitlines()) > 1:
-            with whole(path) as unfinished:
-                unfinished.write_text(text, UTF_8, AS_IT_IS, newline="")
+            put(path, text.encode(UTF_8, AS_IT_IS))
         else:
             path.unlink(missing_ok=True)
 
