@@ -101,7 +101,7 @@ def show_to_do(refused_days: int, *, as_json: bool) -> int:
     with open_ledger() as ledger:
         if not as_json:
             print_if_paused(ledger)
-        found = to_do(ledger, refused_for=timedelta(days=refused_days), inbox=SourcingSettings().inbox)
+        found = to_do(ledger, refused_for=timedelta(days=refused_days), settings=SourcingSettings())
     if as_json:
         print_json([one.to_json() for one in found])
     elif not found:

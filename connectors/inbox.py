@@ -167,6 +167,11 @@ class Inbox:
                         found[path] = self.came(path)
         return sorted(found, key=found.__getitem__)
 
+    def open_of(self, batch_id: str) -> Path | None:
+        """The file of `open` that a batch was begun from, whatever it is called there."""
+        there = [one.path for one in self._scan(self.root / Folder.OPEN)]
+        return next((path for path in there if self.batch_of(path) == batch_id), None)
+
     def batch_of(self, path: Path) -> str:
         """The batch of a file that lies in `open` or was taken there, also once it was mended; empty for a new one."""
         return self._note_of(path)[0] if path.parent.name in (Folder.WORKING, Folder.OPEN) else ""

@@ -76,7 +76,7 @@ def _digest(settings: SourcingSettings, link: str) -> Message:
         if newest and settings.notify.get_secret_value():  # what no recipient got is told again
             last = ledger.outbox.reached(MessageKind.DIGEST, now - LONGEST) or now - LONGEST
         since = min(max(last, now - LONGEST), now)  # a clock may have run ahead
-        waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
+        waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings)
         pause = ledger.buying_paused()
         message = digest_of(happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone, link=link)
         if pause:

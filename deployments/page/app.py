@@ -174,7 +174,7 @@ class Page:
             states={state: states[state] for state in OrderState if state in states},
             spent=Money(since[0]),
             chart=bars_chart("CNY a day", bars[::-1], legend, (SERIES[0], LINE)),
-            waits=alike(to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=self.settings.inbox)),
+            waits=alike(to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=self.settings)),
             pause=ledger.buying_paused(),
         )
 

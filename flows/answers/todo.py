@@ -5,18 +5,20 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.inbox import FaultyFile, Folder, faulty_files
+from connectors.inbox import FaultyFile, Folder, Inbox, faulty_files
 from connectors.ledger.engine import chunked
 from connectors.ledger.outbox import Unsent
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.request_files import READERS
+from connectors.settings import SourcingSettings
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
@@ -40,7 +42,7 @@ NOT_DELIVERED = "not told"
 TRY_OUT = "see who can be reached: sourcing notify --test, or the deployment send-messages"
 MEND = "mend the file and drop it into the inbox again, or take it out of the folder failed"
 NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of buy-from-inbox takes it up again"
-DROP_AGAIN = "its file is over, in the folder done of the inbox: drop a mended copy to try once more"
+DROP_AGAIN = "drop a mended copy of its file into the inbox to try once more"
 PASTE = "paste its lines again, mended where the reason says so"
 AT_ONCE = timedelta(0)
 REFUND_REMEDIES = {
@@ -78,7 +80,7 @@ class ToDo(Explained):
 
     `state` is the order's, or names what else it is. `reason` is why it waits, `commands` what can be done, the
     likeliest first, and `advice` what is done without a command. `since` is UTC; `file` is the request file that a run
-    can read again, `is_pasted` says that there is none.
+    can read again, with its `encoding`, and as the same batch if it `goes_on`; `is_pasted` says that there is none.
     """
 
     order_ref: str
@@ -88,6 +90,8 @@ class ToDo(Explained):
     commands: Sequence[str] = ()
     advice: str = ""
     file: str = ""
+    encoding: str = ""
+    goes_on: bool = False
     is_pasted: bool = False
 
     @property
@@ -113,12 +117,17 @@ class ToDo(Explained):
 
 
 def to_do(
-    ledger: Ledger, *, refused_for: timedelta, begun_for: timedelta = AT_ONCE, inbox: Path | None = None
+    ledger: Ledger,
+    *,
+    refused_for: timedelta,
+    begun_for: timedelta = AT_ONCE,
+    settings: SourcingSettings | None = None,
 ) -> list[ToDo]:
     """Everything that waits, the most urgent first, then the oldest.
 
     A refused order is over for its file, and so is a faulty file: they are listed for a while (`refused_for`), then no
     more. An order bought in part is listed once it has stood still for `begun_for`, since a run may be at work on it.
+    `settings` have the inbox.
     """
     newest, at_rest = ledger.clock() - refused_for, ledger.clock() - begun_for
     orders = ledger.orders_in(STUCK) | ledger.orders_in([OrderState.REFUSED], since=newest)
@@ -130,9 +139,11 @@ def to_do(
         and not (order.state in BEGUN and order.updated_at > at_rest)
     }
     sources = ledger.sources_of({order.batch_id for order in waiting.values()})
+    encoding = settings.inbox_encoding if settings else ""
+    ways = {batch_id: _Way.of(batch_id, source, encoding) for batch_id, source in sources.items()}
     effects = _effects_of(ledger, waiting)
-    found = [_of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref]) for ref, order in waiting.items()]
-    files = [_of_file(one) for one in faulty_files(inbox, since=newest)] if inbox else []
+    found = [_of_order(ledger, order, ways.get(order.batch_id, _Way()), effects[ref]) for ref, order in waiting.items()]
+    files = [_of_file(one) for one in faulty_files(settings.inbox, since=newest)] if settings else []
     unsent = map(_of_message, ledger.outbox.unreached(newest))
     found += [_of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()]
     found += [_of_first_payment(ledger, place, why) for place, why in first_payments(ledger).items()]
@@ -173,17 +184,51 @@ def _effects_of(ledger: Ledger, orders: Iterable[str]) -> Mapping[str, list[Effe
     return found
 
 
-def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence[EffectRecord]) -> ToDo:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How the orders of a batch are taken up again: by a command that reads its file, or as `advice` says."""
+
+    command: str = ""
+    advice: str = PASTE
+    file: str = ""
+    encoding: str = ""
+    goes_on: bool = False
+
+    @classmethod
+    def of(cls, batch_id: str, source: str, encoding: str) -> _Way:
+        """A file of the inbox is known by its batch: others have its name, and the newest has the last word."""
+        file = Path(source)
+        if file.suffix.lower() not in READERS:
+            return cls()
+        if file.parent.name != Folder.WORKING:
+            return cls(command=f"sourcing run {shlex.quote(source)}", advice="", file=source)
+        lies, is_newest = None, False
+        with suppress(OSError):  # moved meanwhile, or not this user's to read
+            if (file.parent.parent / Folder.OPEN).is_dir():
+                inbox = Inbox(file.parent.parent)
+                lies = inbox.open_of(batch_id)
+                is_newest = lies is not None and not inbox.newer(lies)
+        if not lies or not is_newest:
+            return cls(advice=NEXT_NIGHT if lies else DROP_AGAIN)
+        command = f"sourcing run {shlex.quote(str(lies))} --batch {batch_id}"
+        command += f" --encoding {shlex.quote(encoding)}" if encoding else ""
+        return cls(command=command, advice=NEXT_NIGHT, file=str(lies), encoding=encoding, goes_on=True)
+
+
+def _of_order(ledger: Ledger, order: OrderRecord, way: _Way, effects: Sequence[EffectRecord]) -> ToDo:
     questions = open_questions(ledger, order, effects) if order.state is not OrderState.REFUSED else []
     asked = [command for question in questions for command in question.commands]
     asked += [f"sourcing confirm {order.marketplace}"] if order.reason_code is ReasonCode.NO_REFERENCE_YET else []
-    again, advice, file = _again(order, source, in_cart=any(effect.action is Action.CART for effect in effects))
+    if order.order_id is None and any(effect.action is Action.CART for effect in effects):
+        way = _Way(command=f"sourcing cart order {order.order_ref}", advice="")
     return _of(
         order,
         **explained(order.why) | {"reason": _reason(order, questions)},
-        commands=[*([again] if again else []), *asked],
-        advice=advice,
-        file=file,
+        commands=[*([way.command] if way.command else []), *asked],
+        advice=(advice := _advice(order, way)),
+        file=way.file,
+        encoding=way.encoding,
+        goes_on=way.goes_on,
         is_pasted=advice == PASTE,
     )
 
@@ -208,21 +253,10 @@ def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
     return why is not None and why.code in ASKS and why.facts.get("question", asked.words) == asked.words
 
 
-def _again(order: OrderRecord, source: str, *, in_cart: bool) -> tuple[str, str, str]:
-    """The command that takes an order up again, the way without one, and the file: pasted lines have none."""
-    file = Path(source)
-    if in_cart and order.order_id is None:
-        return f"sourcing cart order {order.order_ref}", "", source if _is_path(source) else ""
-    if not _is_path(source):
-        return "", PASTE if order.state in (OrderState.HELD, OrderState.REFUSED) else "", ""
-    is_of_inbox = file.parent.name == Folder.WORKING
-    if is_of_inbox and not (file := file.parent.parent / Folder.OPEN / file.name).exists():
-        return "", DROP_AGAIN if order.state is OrderState.REFUSED else NEXT_NIGHT, ""
-    return f"sourcing run {shlex.quote(str(file))}", NEXT_NIGHT if is_of_inbox else "", str(file)
-
-
-def _is_path(source: str) -> bool:
-    return Path(source).suffix.lower() in READERS
+def _advice(order: OrderRecord, way: _Way) -> str:
+    if way.advice == DROP_AGAIN and order.state is not OrderState.REFUSED:
+        return NEXT_NIGHT
+    return "" if way.advice == PASTE and order.state not in (OrderState.HELD, OrderState.REFUSED) else way.advice
 
 
 def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]:

@@ -109,7 +109,7 @@ async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
 
 async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowRun]) -> tuple[str, str]:
     settings = SourcingSettings()
-    found = await asyncio.to_thread(to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
+    found = await asyncio.to_thread(to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings)
     forms = {one.name: one.id for one in await client.read_deployments()}
     rows = [await _approval_row(client, run, settings.timezone) for run in asking[:MOST_ROWS]]
     shown = alike(found)[: MOST_ROWS - len(rows)]
@@ -263,7 +263,8 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
     if word in ("confirm", "ledger"):
         return {"marketplace": one.marketplace}
     if word == "run":
-        return {"requests": {"file": one.file}}
+        encoding = {"encoding": one.encoding} if one.encoding else {}
+        return {"requests": {"file": one.file, **encoding}, **({"batch": one.batch_id} if one.goes_on else {})}
     if word == "refund":
         asked = {name: fact for name, fact in one.reason_facts.items() if name in ("kind", "lines", "amount_cny")}
         return {"order_ref": one.order_ref, **asked}

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from connectors.inbox import Folder, Inbox
+from connectors.inbox import Folder, Inbox, digest
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.schema import to_json
+from connectors.settings import SourcingSettings
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.orders import OrderLine
@@ -143,21 +144,51 @@ def test_a_file_of_the_inbox_is_tried_again_by_the_next_night(resources: Resourc
     assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
 
 
+def laid(inbox: Inbox, name: str, content: str, batch: str, place: Folder) -> None:
+    """A file as a night lays it there: with its batch in the result beside it."""
+    path = inbox.root / name
+    path.write_text(content)
+    with inbox.taken(path) as working:
+        assert working
+        at = inbox.came(working).isoformat()
+        inbox.put(working, place, {"batch_id": batch, "first_taken": at, "content": digest(working)}, [])
+
+
 def test_a_file_of_the_inbox_is_named_where_it_lies(resources: Resources, tmp_path: Path) -> None:
     """In `open` while an order is held, of which a night asks nobody but a run of that file does; over in `done`."""
     planned(resources, f"{tmp_path}/working/a.csv", "A-1")
     stands(resources, "A-1", OrderState.HELD, "not approved")
-    Inbox(tmp_path)
+    laid(Inbox(tmp_path), "a.csv", "order_ref\n", BATCH, Folder.OPEN)
     lies = tmp_path / "open" / "a.csv"
-    lies.write_text("order_ref\n")
     (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert (one.commands, one.file) == ([f"sourcing run {lies}"], str(lies))
+    assert (one.commands, one.file, one.goes_on) == ([f"sourcing run {lies} --batch b-1"], str(lies), True)
     assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
+    (one,) = to_do(resources.ledger, refused_for=WEEK, settings=SourcingSettings(inbox_encoding="gb18030"))
+    assert (one.commands, one.encoding) == ([f"sourcing run {lies} --batch b-1 --encoding gb18030"], "gb18030")
     stands(resources, "A-1", OrderState.REFUSED, "sold out")
     lies.rename(tmp_path / "done" / "a.csv")
     (one,) = to_do(resources.ledger, refused_for=WEEK)
     assert (one.commands, one.file) == ([], "")
-    assert one.advice == "its file is over, in the folder done of the inbox: drop a mended copy to try once more"
+    assert one.advice == "drop a mended copy of its file into the inbox to try once more"
+
+
+def test_another_file_of_the_same_name_is_never_named(resources: Resources, tmp_path: Path) -> None:
+    """A shop's export is called the same each day, and the newest has the last word on what an order is."""
+    inbox = Inbox(tmp_path)
+    planned(resources, f"{tmp_path}/working/a.csv", "A-1")
+    stands(resources, "A-1", OrderState.HELD, "not approved")
+    laid(inbox, "a.csv", "order_ref,quantity\nA-1,10\n", "monday", Folder.OPEN)
+    laid(inbox, "a.csv", "order_ref,quantity\nA-1,1\n", BATCH, Folder.OPEN)
+    (newer,) = [path.name for path in (tmp_path / "open").glob("a-????????.csv")]
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert one.commands == [f"sourcing run {tmp_path}/open/{newer} --batch b-1"]
+    resources.ledger.start_batch("monday", f"{tmp_path}/working/a.csv")
+    put_rows(resources.ledger, [plan("M-1", batch_id="monday", lines=[to_json(LINE)])])
+    for state, reason in ((OrderState.HELD, "not approved"), (OrderState.REFUSED, "sold out")):
+        stands(resources, "M-1", state, reason)
+        (older,) = [one for one in to_do(resources.ledger, refused_for=WEEK) if one.order_ref == "M-1"]
+        assert (older.commands, older.file) == ([], "")
+        assert older.advice.startswith("its file is in the inbox: mend it in the folder open")
 
 
 def test_an_order_that_a_run_may_be_at_work_on_does_not_wait_yet(resources: Resources, clock: MovableClock) -> None:
@@ -186,21 +217,22 @@ def test_a_request_file_with_faults_waits_for_some_days(
 ) -> None:
     """Where its faults are; what they say may quote a receiver."""
     faults = [{"row": 3, "column": "receiver_phone", "fault": "'12 Main Street' is no phone number"}]
-    inbox = Inbox(tmp_path)
-    (tmp_path / "bad.csv").write_text("order_ref\n")
-    with inbox.taken(tmp_path / "bad.csv") as working:
+    settings = SourcingSettings(data_dir=tmp_path)
+    inbox = Inbox(settings.inbox)
+    (inbox.root / "bad.csv").write_text("order_ref\n")
+    with inbox.taken(inbox.root / "bad.csv") as working:
         assert working
         inbox.put(working, Folder.FAILED, {"note": "1 fault; nothing was bought", "faults": faults}, faults)
-    result = tmp_path / "failed" / "bad.csv.result.json"
+    result = inbox.root / "failed" / "bad.csv.result.json"
     os.utime(result, (clock().timestamp(),) * 2)
-    (one,) = to_do(resources.ledger, refused_for=WEEK, inbox=tmp_path)
+    (one,) = to_do(resources.ledger, refused_for=WEEK, settings=settings)
     assert (one.order_ref, one.state, one.reason) == (
         "bad.csv",
         "faulty file",
         "1 fault; nothing was bought: row 3 receiver_phone",
     )
     clock.advance(8 * 86_400)
-    assert to_do(resources.ledger, refused_for=WEEK, inbox=tmp_path) == []
+    assert to_do(resources.ledger, refused_for=WEEK, settings=settings) == []
 
 
 def test_nothing_waits_in_an_empty_ledger(resources: Resources) -> None:
