@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -123,7 +124,9 @@ def _report(
         is_line_open = write.exists() and not write.read_bytes().endswith((b"\n", b"\r"))
         with write.open("a", encoding="utf-8") as file:
             file.writelines(["\n" if is_line_open else "", *(f"{line}\n" for line in lines)])
-        messages.print(f"{', '.join(lines)} added to {write}", soft_wrap=True, highlight=False)
+        own = ", ".join(name for line in lines if (name := line.partition("=")[0]) in os.environ)
+        overruled = f"; {own} of the environment overrules it" if own else ""
+        messages.print(f"{', '.join(lines)} added to {write}{overruled}", soft_wrap=True, highlight=False)
     return 0 if all(checked.verdict in WELL for checked in findings) and not lines else NEEDS_A_PERSON
 
 

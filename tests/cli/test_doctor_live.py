@@ -185,6 +185,19 @@ def test_a_folder_without_a_recording_is_bad_usage(sourcing: Sourcing, tmp_path:
     )
 
 
+def test_a_written_setting_that_the_environment_overrules_is_said_to_be(
+    sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container, or a unit of systemd."""
+    monkeypatch.setenv("XPORTCN_UNITS", "1688=yuan")
+    (tmp_path / "answers").mkdir()
+    answer = {"itemId": 1, "title": "cup", "price": 59.9, "skuList": [{"skuId": 2, "price": 59.9}]}
+    file = {"method": "GET", "path": "/open/product/get", "answer": answer}
+    (tmp_path / "answers" / "1.json").write_text(json.dumps(file))
+    done = sourcing("doctor", "--replay", "answers", "--write", ".env")
+    assert done.stderr.endswith("added to .env; XPORTCN_UNITS of the environment overrules it\n")
+
+
 @pytest.mark.parametrize("end", ["\n", ""])
 def test_the_settings_that_mend_values_are_written(
     end: str, sourcing: Sourcing, unchanged: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -203,6 +216,7 @@ def test_the_settings_that_mend_values_are_written(
         "XPORTCN_USER_ID=2100007300001",
         "XPORTCN_UNITS=taobao.detail=yuan",
     ]
+    assert done.stderr == "XPORTCN_UNITS=taobao.detail=yuan added to .env\n"
     done = sourcing("doctor", "--replay", "answers", "--json")
     told = json.loads(done.stdout)
     assert (done.exit_code, told["counts"]) == (0, {"read": 1})
