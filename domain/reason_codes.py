@@ -91,19 +91,19 @@ class ReasonCode(StrEnum):
         "{cart}]")
     FREIGHT_APPROVED = "freight_approved", note("freight approved by {by} at {at}: {price}[, and the {taken} "
         "that were taken]")
-    NOT_APPROVED = "not_approved", choice("[freight?freight ]not approved[ by {by}][: {note}]", "run the file again to "
-        "be asked anew", "run")
+    NOT_APPROVED = "not_approved", choice("[freight?freight ]not approved[ by {by}][: {note}]", "run the file again "
+        "without --yes, or from the Prefect UI, to be asked anew", "run")
     NOT_WANTED = "not_wanted", note("not wanted any more, says {by}[: {note}][again?; a later run that asks, and names "
         "it, plans it anew][cart?; its rows stay in the cart: sourcing cart list]")
     NOBODY_TO_ASK = "nobody_to_ask", choice("[freight?freight ]not approved: the run had no way to ask", "run it at a "
         "terminal or from the Prefect UI, or with --yes", "run")
     ASKING_RUN_CANCELLED = "asking_run_cancelled", choice("[freight?freight ]not approved: its run was cancelled",
-        "run the file again to be asked anew", "run")
+        "run the file again without --yes, or from the Prefect UI, to be asked anew", "run")
     ABOVE_APPROVAL_LIMIT = "above_approval_limit", choice("[freight?freight ]not approved: {above}. {remedy}",
         "Run it without --yes at a terminal, or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY",
         "run")
     NOBODY_ANSWERED = "nobody_answered", choice("[freight?freight not approved, ][goods?not bought, ]no answer within "
-        "{within}", "run the file again to be asked anew", "run")
+        "{within}", "run the file again without --yes, or from the Prefect UI, to be asked anew", "run")
     FIRST_GOES_ALONE = "first_goes_alone", choice("not bought yet: {first} goes first at {marketplace}, and it is not "
         "confirmed yet what its payment took from the balance. {remedy}", "Once it is paid, answer the question: "
         "sourcing confirm {marketplace}; then run the file again", "confirm")

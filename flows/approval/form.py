@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -23,30 +23,20 @@ from prefect.exceptions import TerminationSignal
 from prefect.input import RunInput
 from pydantic import Field, ValidationError, create_model
 
-from connectors.ledger.plans import declined
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import artifact_page, run_page
 from domain.messages import Message, MessageKind
-from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because
 from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, pluralize, references_in
 from flows.approval.pause import CancelledBelow, asked_since, filled_in, forget, is_cancelled, outermost_run, this_run
-from flows.approval.request import (
-    DECLINED,
-    UNASKED,
-    ApprovalRequest,
-    Decision,
-    above_limit,
-    not_approved_by,
-    why_asked,
-)
+from flows.approval.request import ApprovalRequest, Decision, above_limit, not_approved_by, why_asked
 from flows.approval.words import AskedPlan, bare, deadline_words, description_of, question_words, within_words
 from flows.notify.outbox import enqueue, withdraw
 from flows.prefect_ui.artifacts import artifact_key, show_table
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.markdown import action_words, inert
-from tasks.engine.resources import Resources, utc_now
+from tasks.engine.resources import utc_now
 
 NAME = r"^\s*\S.{0,99}$"
 LONGEST_NOTE = 500
@@ -264,8 +254,8 @@ class ApprovalNotice:
                 cause=f"not-approved:{self._question}",
                 kind=MessageKind.NOT_APPROVED,
                 subject=f"{self.batch_id}: {decision.not_bought}",
-                body=f"Until {self.until} no approval came for this: {self._action}. What is held stays so until the "
-                "next run of the same file, which makes a new plan and asks again.",
+                body=f"Until {self.until} no approval came for this: {self._action}. What is held stays so until "
+                "a run of the same file that is not approved beforehand makes a new plan and asks again.",
             )
             await enqueue(self.ledger, message)
         await self._lead_to_the_run(str(decision.why_not) if decision.is_silence else f"{decision.by} has answered")
@@ -356,28 +346,12 @@ async def aside() -> AsyncIterator[None]:
         await slot.acquire()
 
 
-def apart(
-    question: ApprovalRequest, stored: Callable[[Sequence[PlanSummary]], Iterable[PlannedOrder]], resources: Resources
-) -> list[ApprovalRequest]:
-    """The question to which a yes was given beforehand, and one of its own about what a person has declined.
-
-    A single one where a person is asked anyway. `stored` answers the plans of summaries.
-    """
-    refs = (plan.order_ref for plan in question.summaries)
-    no = declined(resources.ledger, refs, beforehand=BEFOREHAND)
-    yes, asked = ([plan for plan in question.summaries if (plan.order_ref in no) is one] for one in (False, True))
-    rest = replace(question, to_buy=stored(yes), summaries=yes)
-    if not asked or above_limit(rest, resources.settings, utc_now()):
-        return [question]
-    return [rest, replace(question, to_buy=stored(asked), summaries=asked, to_ship=(), why=DECLINED)]
-
-
 async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger, *, yes: bool) -> Decision:
     """Approve by the yes given beforehand, or ask a person; without an answer nothing is approved.
 
-    Beyond the approval limit a yes beforehand is not enough, nor for what a person has declined.
+    Beyond the approval limit a yes beforehand is not enough.
     """
-    above = question.why or above_limit(question, settings, utc_now())
+    above = above_limit(question, settings, utc_now())
     if yes and not above:
         return Decision(approved=question.refs, by=BEFOREHAND)
     question = replace(question, why=why_asked(above, settings, yes=yes))
@@ -399,7 +373,7 @@ def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) 
     why = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
     begun = replace(question, to_buy=(), summaries=())
     approved = [] if above_limit(begun, settings, utc_now()) else begun.refs
-    return Decision(approved=approved, by=BEFOREHAND, why_not=UNASKED if above == DECLINED else why, goes_on=True)
+    return Decision(approved=approved, by=BEFOREHAND, why_not=why, goes_on=True)
 
 
 def has_deployment() -> bool:

@@ -27,10 +27,10 @@ class ApprovalRequest:
     """The subject of an approval: orders to buy, and what is left to pay of orders that were begun earlier.
 
     `to_buy` may be read from the ledger at each access: refs and totals are those of its `summaries`. `warnings` are of
-    the request file, `why` is the reason for asking: one given here asks in spite of a yes given beforehand. While
-    buying is `paused`, approved orders wait until it is resumed. `allowed` is what a yes given beforehand has approved
-    of the batch already: the approval limit is for all of it. `beside` reads the orders of the batch that are not asked
-    about and wait for a person; `pictures` are those to show.
+    the request file, `why` is the reason for asking. While buying is `paused`, approved orders wait until it is
+    resumed. `allowed` is what a yes given beforehand has approved of the batch already: the approval limit is for all
+    of it. `beside` reads the orders of the batch that are not asked about and wait for a person; `pictures` are those
+    to show.
     """
 
     batch_id: str
@@ -116,10 +116,6 @@ def in_utc(at: datetime) -> str:
 def not_approved_by(name: str, note: str = "") -> Reason:
     """The reason of orders to which a person said no."""
     return because(ReasonCode.NOT_APPROVED, by=name, note=note)
-
-
-DECLINED = "this was asked about before and not approved, or was laid aside or taken back"
-UNASKED = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
 
 
 def rates_of(settings: SourcingSettings) -> Rates:

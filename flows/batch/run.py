@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import approved_by, drop, laid_aside, needing_a_person, plan_hash
+from connectors.ledger.plans import approved_by, declined, drop, laid_aside, needing_a_person, plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits, line_of
 from connectors.ledger.store import Ledger
 from domain.decisions import FINE, Verdict, held
@@ -23,8 +23,8 @@ from domain.request_remarks import FIRST_PAYMENT, HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.witnessed import marketplace_held
 from domain.wording import pluralize, shorten
-from flows.approval.form import BEFOREHAND, apart, decide
-from flows.approval.request import UNASKED, ApprovalRequest, Decision, in_utc
+from flows.approval.form import BEFOREHAND, decide
+from flows.approval.request import ApprovalRequest, Decision, in_utc, not_approved_by
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.batch.plan_sources import PlanSource, summary_of
@@ -44,6 +44,7 @@ from tasks.snapshot import snapshot_orders, snapshot_plan
 
 SHIPPABLE = (OrderState.PAID, OrderState.HELD)
 WAITING = (OrderState.ORDERED, *SHIPPABLE)
+UNASKED = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
 
 
 class BatchRun:
@@ -161,7 +162,7 @@ class BatchRun:
     async def _go_on(self, work: SortedOrders, again: Sequence[str], *, ask: bool) -> None:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
         to_plan = [one.order_ref for one in work.to_plan]
-        fine = self._within(await self._planned(work.to_plan))
+        fine = self._within(await self._planned(work.to_plan), beforehand=not ask)
         asked = {plan.order_ref for plan in fine}
         begun = work.under_way if self.source.asks else ()
         freight = await estimate_unbooked(self.resources, begun, beforehand=not ask)
@@ -177,17 +178,7 @@ class BatchRun:
             beside=partial(self._waiting, [ref for ref in to_plan if ref not in asked]),
             pictures=self.resources.pictures,
         )
-        questions = [question] if ask else apart(question, partial(self.source.stored, self.resources), self.resources)
-        del question, fine
-        while questions:
-            await self._go_on_with(questions.pop(0), work, again, yes=not ask)
-            work, again = SortedOrders(), ()
-
-    async def _go_on_with(
-        self, question: ApprovalRequest, work: SortedOrders, again: Sequence[str], *, yes: bool
-    ) -> None:
-        """Ask, and execute what is approved, with the rest of the work."""
-        decision = await self._decide(question, yes=yes)
+        decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
             approved = work.approved | self._approve(question, decision)
             self.approved |= approved
@@ -196,7 +187,7 @@ class BatchRun:
                 self._hold_unasked(set(work.under_way) - set(question.refs))
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
-            del question, decision, refused  # while a large batch is bought they are much memory
+            del question, fine, decision, refused  # while a large batch is bought they are much memory
             if self._is_paused():
                 return
             if self.coordinator is not None:
@@ -334,10 +325,16 @@ class BatchRun:
         over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], self._limits())
         return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
 
-    def _within(self, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
-        """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held."""
+    def _within(self, plans: Sequence[PlanSummary], *, beforehand: bool) -> list[PlanSummary]:
+        """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held.
+
+        So is what a person has declined, where the yes was given `beforehand`: it takes no room from the others.
+        """
         fine = [plan for plan in plans if plan.is_fine]
         why = at_held_marketplaces(self.resources.ledger, self.source.requests)
+        if beforehand:
+            no = declined(self.resources.ledger, (plan.order_ref for plan in fine), beforehand=BEFOREHAND)
+            why = dict.fromkeys(no, held(UNASKED)) | why
         to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
         why |= over_budget(to_buy, self._limits())
         self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)

@@ -648,13 +648,7 @@ MUTANTS = (
     Mutant(
         name="declined-and-bought-beforehand",
         means="a person says no to an order, or nothing, and the next night buys it unasked",
-        edits=(
-            Edit(
-                file="flows/approval/form.py",
-                old="if not asked or above_limit(rest, resources.settings, utc_now()):",
-                new="if True:",
-            ),
-        ),
+        edits=(Edit(file=BATCH_RUN, old="why = dict.fromkeys(no, held(UNASKED)) | why", new="pass"),),
     ),
     Mutant(
         name="laid-aside-and-asked-about",
