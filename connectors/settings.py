@@ -370,7 +370,7 @@ class SourcingSettings(Settings):
     def renewed(self) -> Self:
         """What `.env` has now, at the same places; these settings while it can't be read."""
         places = {name: getattr(self, name) for name in ("data_dir", "ledger_url_setting", "snapshots_setting")}
-        with suppress(BadSetting):
+        with suppress(BadSetting, OSError):
             return type(self)().model_copy(update=places)
         return self
 

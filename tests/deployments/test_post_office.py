@@ -149,6 +149,19 @@ def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp
     ledger.close()
 
 
+def test_a_file_of_settings_that_this_user_may_not_read_keeps_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that an editor of root's wrote anew: the messages of that night go out all the same."""
+    settings = SourcingSettings(data_dir=tmp_path)
+
+    def refused(_: SourcingSettings) -> None:
+        raise PermissionError(13, "Permission denied", ".env")
+
+    monkeypatch.setattr(SourcingSettings, "__init__", refused)
+    assert settings.renewed() is settings
+
+
 async def test_recipients_are_those_of_the_settings_as_they_are_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
