@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.durable import NotScrubbed, scrub
 from connectors.foreign import prefect_errors, words_of
-from connectors.inbox import Folder, delete_old, last_end
+from connectors.inbox import RESULT, Folder, delete_old, last_end
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
@@ -161,15 +161,25 @@ def _list_rest(
     if are_received(ledger.url):
         erasure.ends["messages of the service, which by its contract name no receiver"] = season
     orders = ledger.orders(order_refs)
-    sources = ledger.sources_of({order.batch_id for order in orders.values()}).values()
+    sources = ledger.sources_of({order.batch_id for order in orders.values()})
     home = settings.data_dir.absolute()
-    files = {path for source in sources if (path := Path(source).absolute()).is_file() and home not in path.parents}
-    worked_on = [path for path in map(Path, sources) if path.parent.name == Folder.WORKING]
-    of_inbox = {path.parent.parent / place / path.name for path in worked_on for place in UNFINISHED}
-    files |= {path for path in of_inbox if path.is_file()}
+    files = {
+        path for source in sources.values() if (path := Path(source).absolute()).is_file() and home not in path.parents
+    }
+    files.update(*(_unfinished(Path(source), batch_id[-8:]) for batch_id, source in sources.items()))
     backups = sorted(settings.data_dir.glob(f"{(sqlite_file(ledger.url) or Path('ledger')).stem}-*Z.db"))
     erasure.elsewhere += [f"{path}: a backup; delete it, or forget again after a restore" for path in backups]
-    erasure.elsewhere += [f"{path}: your own file still has the order's lines; take them out" for path in sorted(files)]
+    erasure.elsewhere += [
+        f"{path}: your own file may still have the order's lines; take them out" for path in sorted(files)
+    ]
+
+
+def _unfinished(source: Path, mark: str) -> set[Path]:
+    """The files of an inbox that are not over and are called as this one: each may have the order."""
+    folders = [source.parent.parent / place for place in UNFINISHED] if source.parent.name == Folder.WORKING else []
+    found = [path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()]
+    name = source.stem.removesuffix(f"-{mark}")
+    return {path for path in found if path.name.startswith(name) and not path.name.endswith(RESULT)}
 
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")

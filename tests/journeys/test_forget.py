@@ -161,7 +161,7 @@ def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Pat
     (copy,) = data.glob("ledger-*Z.db")
     assert told["elsewhere"] == [
         f"{copy}: a backup; delete it, or forget again after a restore",
-        f"{bought}: your own file still has the order's lines; take them out",
+        f"{bought}: your own file may still have the order's lines; take them out",
     ]
     day = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
     assert told["ends"] == {
