@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.durable import NotScrubbed, scrub
 from connectors.foreign import prefect_errors, words_of
-from connectors.inbox import RESULT, Folder, delete_old, last_end
+from connectors.inbox import RESULT, Folder, last_end
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
@@ -84,7 +84,6 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
         ledger.forgotten.finish(ref)
     reach(DURING_FORGET, "finished")
     _scrub(ledger, settings.data_dir / SENDS, records, erasure)
-    delete_old(settings, settings.inbox, ledger.clock())
     _list_rest(settings, ledger, order_refs, others, erasure)
     return erasure
 

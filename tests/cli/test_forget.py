@@ -18,6 +18,7 @@ from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import orders
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
 from connectors.shops.protocol import WaitingOrder
 from connectors.shops.requests import unknown_orders
 from deployments import forgetting
@@ -95,6 +96,18 @@ def test_the_same_person_in_another_order_is_told(data: Path) -> None:
     again = forget("A-1", "A-2", "A-3", "--yes")
     assert (again.exit_code, "Forgotten: the receiver of A-1, A-2, A-3." in again.stdout) == (0, True)
     assert "Its receiver was forgotten on " in CliRunner().invoke(app, ["status", "A-1"]).stdout
+
+
+def test_a_clock_that_is_ahead_ends_no_copies(data: Path) -> None:
+    """They end with a reconciliation, of which the service has answered: that knows the time."""
+    copy = data / "inbox" / "done" / "monday.csv"
+    copy.parent.mkdir(parents=True)
+    copy.write_text("order_ref\n")
+    with Ledger(
+        f"sqlite:///{data / 'ledger.db'}", clock=lambda: datetime.now(UTC) + timedelta(days=400), owner="me"
+    ) as ledger:
+        forgetting.forget(SourcingSettings(), ledger, ["A-2"], by="me")
+    assert copy.exists()
 
 
 @pytest.mark.parametrize("place", ["open", "working"])
