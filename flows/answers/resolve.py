@@ -8,13 +8,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import plan_hash
+from connectors.ledger.plans import plan_hash, take_back
 from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.marketplaces.protocol import ListsRefunds
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.after_sale import ALL_LINES, MAY_ASK, NOTHING, UNDER_WAY, Refund, RefundKind, RefundState, order_state_after
+from domain.after_sale import (
+    ALL_LINES,
+    FOLLOWED,
+    MAY_ASK,
+    NOTHING,
+    UNDER_WAY,
+    Refund,
+    RefundKind,
+    RefundState,
+    order_state_after,
+)
 from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
 from domain.effects import ResolutionKind as K
@@ -22,7 +32,7 @@ from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
-from domain.witnessed import Amount, Paid, Source, Statement, agreed_taken
+from domain.witnessed import LEAST_PART, Amount, Paid, Source, Statement, agreed_taken
 from flows.answers.questions import Case, accepted_payment, is_several, may_be_adopted, newest_done
 from tasks.effects.book import Book, booked
 from tasks.effects.cart import AddToCart
@@ -52,6 +62,9 @@ async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, b
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
     if record.effect and kind_of(record.effect) is AskRefund:
         await take_outcome(resources, refund_of(resources, record.effect))
+    now = order_of(resources, order_ref)
+    if answer.kind is K.CAME_BACK and now.paid > now.refunded and now.refunded * LEAST_PART >= now.paid:
+        await asyncio.to_thread(take_back, resources.ledger, [order_ref])
     await snapshot_moved(resources, "answered", before={order_ref: was})
     return order_of(resources, order_ref)
 
@@ -303,6 +316,7 @@ async def _about_money_back(case: Case) -> ResolutionRecord:
             f"{told} in all can't have come back of {order.order_ref}: of {order.paid} {order.refunded} has already"
         )
     is_closed = await _is_closed(case, is_all=told >= order.paid)
+    await _require_followed(case, refunds)
     refund = _came_back(order, told - order.refunded, refunds, case.resources.clock())
     lines = [line.line_no for line in order.lines]
     after, why = order_state_after([*refunds, refund], paid=order.paid, lines=lines)
@@ -331,6 +345,17 @@ async def _is_closed(case: Case, *, is_all: bool) -> bool:
     if all(one.order_ref != order.order_ref for one in await unknown_refunds(case.resources, order.marketplace, since)):
         raise case.contradicted(f"{goes_on}, and no refund of it was asked for elsewhere")
     return False
+
+
+async def _require_followed(case: Case, refunds: Sequence[Refund]) -> None:
+    """Each refund must stand at the service as it was last followed: what came back of it would count twice."""
+    for refund in (one for one in refunds if one.state in FOLLOWED and one.refund_id):
+        shown = await after_sale_of(case.resources, refund.marketplace).read(refund.refund_id)
+        if (shown.state, shown.refunded) != (refund.state, refund.refunded):
+            raise case.contradicted(
+                f"refund {refund.refund_id} is {shown.state}, {shown.refunded} came back. Follow it first: sourcing "
+                "refunds"
+            )
 
 
 def _came_back(order: OrderRecord, back: Money, refunds: Sequence[Refund], at: datetime) -> Refund:

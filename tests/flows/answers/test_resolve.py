@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.plans import put_rows
+from connectors.ledger.plans import needing_a_person, put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.schema import to_json
@@ -17,6 +17,7 @@ from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import ListedRefund
 from connectors.snapshots import Snapshots
 from domain.absence import EVER, Reading
+from domain.after_sale import RefundState, ServiceRefund
 from domain.decisions import held
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
@@ -38,7 +39,9 @@ from tasks.sync_tracking import follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
+from tests.flows.prefect_ui.test_upkeep_artifacts import refund
 from tests.tasks.stepping import step_of
+from tests.tasks.test_refund import FakeAfterSale
 from tests.verdicts import in_words
 
 LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
@@ -257,15 +260,20 @@ async def test_of_an_order_on_its_way_no_money_came_back(
 async def test_where_no_refunds_are_listed_a_part_that_came_back_is_a_persons_word(
     resources: Resources, channel: FakeChannel, state: OrderState
 ) -> None:
-    """The service's staff gave it back. All of it can't have come back of an order that goes on there."""
+    """The service's staff gave it back. All of it can't have come back of an order that goes on there.
+
+    Half of it or more may be for goods that don't travel: a person says yes to shipping the rest, as after a refund.
+    """
     ordered(resources, OrderState.PAID, paid_minor=100)
     resources.ledger.change([OrderChange(order_ref="A-1", state=state)])
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
-    told = await say(resources, ResolutionKind.CAME_BACK, amount=Money(20))
-    assert (told.state, told.refunded_minor, told.reason) == (state, 20, "")
+    for amount, asks in ((20, set()), (60, {"A-1"})):
+        told = await say(resources, ResolutionKind.CAME_BACK, amount=Money(amount))
+        assert (told.state, told.refunded_minor, told.reason) == (state, amount, "")
+        assert needing_a_person(resources.ledger, ["A-1"]) == asks
     with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 is paid"):
         await say(resources, ResolutionKind.CAME_BACK, amount=Money(100))
-    assert (order(resources).state, order(resources).refunded_minor) == (state, 20)
+    assert (order(resources).state, order(resources).refunded_minor) == (state, 60)
 
 
 @dataclass
@@ -297,6 +305,29 @@ async def test_of_a_refund_asked_for_by_hand_a_part_comes_back_and_the_order_goe
     console.listed.append(replace(first, refund_id="R-2", amount=Money(90)))
     (finding,) = await unknown_refunds(resources, Marketplace.TAOBAO, since)
     assert finding.seen_amount == Money(100)
+
+
+async def test_what_came_back_of_a_refund_that_the_ledger_follows_is_never_counted_twice(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """The seller refused it, it was modified in the console, and the money came back since it was last followed."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    refused = replace(refund("A-1", 60, 0), order_id="77", state=RefundState.REFUSED, refund_id="R1")
+    resources.ledger.refunds.put(replace(refused, marketplace=Marketplace.TAOBAO))
+    service = FakeAfterSale()
+    came_back = ServiceRefund(refund_id="R1", state=RefundState.REFUNDED, asked=Money(60), refunded=Money(60))
+    service.refunds["R1"] = came_back
+    resources.offerings[Marketplace.TAOBAO] = Offering(
+        cast(Any, channel), cast(Any, None), after_sale=cast(Any, service)
+    )
+    with pytest.raises(
+        ResolutionRefused, match=r"refund R1 is refunded, 0.60 CNY came back. Follow it first: sourcing"
+    ):
+        await say(resources, ResolutionKind.CAME_BACK, amount=Money(60))
+    assert (order(resources).state, order(resources).refunded_minor) == ("paid", None)
+    service.refunds["R1"] = replace(came_back, state=RefundState.REFUSED, refunded=Money(0))
+    assert (await say(resources, ResolutionKind.CAME_BACK, amount=Money(20))).refunded_minor == 20
 
 
 async def test_of_an_unpaid_order_no_money_came_back(resources: Resources, channel: FakeChannel) -> None:
