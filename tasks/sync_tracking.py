@@ -36,6 +36,14 @@ from tasks.engine.tries import this_try
 from tasks.pay import left_as, record_paid
 
 MOST_WORD = 64
+OF_SEVERAL = (
+    ReasonCode.SEVERAL_SHIPMENTS,
+    ReasonCode.REFUND_CAME_BACK,
+    ReasonCode.REFUND_REFUSED,
+    ReasonCode.REFUND_CLOSED,
+    ReasonCode.REFUND_DECLINED,
+)
+"""Why an order is held of which several shipments were shown, also once a refund of it is over."""
 HOURLY_FOR = timedelta(days=7)
 """Held orders are read each hour for so long, then as parcels without news."""
 
@@ -147,7 +155,8 @@ async def _follow(
         if _is_news(change := await _closed(resources, order, shown), order):
             changes.append(change)
         return None
-    if order.reason_code is ReasonCode.SEVERAL_SHIPMENTS and len(shown.shipments) == 1:
+    is_one = order.state is OrderState.HELD and order.shipment is not None and len(shown.shipments) == 1
+    if is_one and order.reason_code in OF_SEVERAL:
         changes.append(replace(Book(resources).seen(order, shown.shipments), expected=OrderState.HELD))
         return None
     renumbered = order.shipment.renumbered(shown.shipments) if order.shipment else None

@@ -112,10 +112,11 @@ async def test_what_came_back_of_a_closed_order_is_asked_for_until_a_person_tell
 
 
 @pytest.mark.parametrize("is_first_left", [True, False])
+@pytest.mark.parametrize("has_refund", [True, False])
 async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left(
-    resources: Resources, channel: CountingChannel, reports: REPORTS, *, is_first_left: bool
+    resources: Resources, channel: CountingChannel, reports: REPORTS, *, is_first_left: bool, has_refund: bool
 ) -> None:
-    """A person cancels the others at the warehouse; the ledger had taken the first one."""
+    """A person cancels the others at the warehouse; the ledger had taken the first one. A part may have come back."""
     both = (BOOKED, Shipment(shipment_order_id="S-2", tracking_numbers=("FAR2",)))
     booked(resources)
     why = because(ReasonCode.SEVERAL_SHIPMENTS, count=2, ids=["S-1", "S-2"])
@@ -123,6 +124,10 @@ async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left
     shown(channel, shipments=both)
     await track(resources, 10)
     assert (order(resources).state, order(resources).why) == (OrderState.HELD, why)
+    if has_refund:
+        resources.ledger.change([OrderChange(order_ref="B-1", state=OrderState.REFUNDING)])
+        back = because(ReasonCode.REFUND_CAME_BACK, refunded=Money(50), what="refund of 0.50 CNY")
+        resources.ledger.change([order(resources).held(back)])
     [left] = both[:1] if is_first_left else both[1:]
     shown(channel, shipments=(left,))
     await track(resources, 10)
