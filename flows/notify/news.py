@@ -292,9 +292,10 @@ def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
     return _covering(about, "unknown", MessageKind.EFFECT_UNKNOWN, subject, line)
 
 
-def _about(what: str, lines: Iterable[ReportLine]) -> tuple[str, ...]:
-    """A key of each waiting order and its reason: another code, or other facts, are notified again."""
-    return tuple(f"{what}:{line.order_ref}:{line.state}:{_identity(line)}" for line in lines)
+def _about(what: str, lines: Sequence[ReportLine]) -> tuple[str, ...]:
+    """A key of each waiting order and its reason: other codes, facts, or states of what stands, are notified again."""
+    states = ("" if line.reason_code in GOES_ALONG else line.state for line in lines)
+    return tuple(f"{what}:{one.order_ref}:{state}:{_identity(one)}" for one, state in zip(lines, states, strict=True))
 
 
 def _identity(line: ReportLine) -> str:

@@ -193,6 +193,13 @@ def test_an_order_is_news_by_code_and_facts_whatever_the_words(ledger: Ledger) -
     assert run("reworded by a later version", taken=95)
 
 
+def test_what_was_charged_beyond_the_approved_is_news_once_on_its_whole_way(ledger: Ledger) -> None:
+    why = because(ReasonCode.FREIGHT_CHARGED_MORE, fee=Money(9900, "USD"), approved=Money(1500, "USD"))
+    states = (OrderState.BOOKED, OrderState.IN_WAREHOUSE, OrderState.DELIVERED)
+    lines = [replace(line("A-1", state, str(why), why.code), reason_facts=why.facts) for state in states]
+    assert [ledger.outbox.put(*of_batch(report(one), {})) > 0 for one in lines] == [True, False, False]
+
+
 def test_faults_of_rows_are_told_by_their_places_and_those_of_the_file_in_words() -> None:
     faults = [
         Fault(3, "receiver_phone", "'+1 x' is none"),
