@@ -226,9 +226,10 @@ def test_a_refund_that_was_refused_is_asked_for_again_as_it_was(
     assert standing(refund(state, **asked)).remedy == f"ask again: sourcing refund A-1 {again} --reason REASON"
 
 
-def test_a_refusal_that_an_earlier_program_wrote_names_the_order_alone() -> None:
+def test_a_refusal_that_an_earlier_program_wrote_leaves_kind_and_amount_to_be_filled_in() -> None:
+    """Without them the command would ask for all the money; as it stands it is refused."""
     told = because(ReasonCode.REFUND_REFUSED, what="refund", order_ref="A-1", why="no")
-    assert told.remedy == "ask again: sourcing refund A-1 --reason REASON"
+    assert told.remedy == "ask again: sourcing refund A-1 --kind – --amount-cny – --reason REASON"
 
 
 @pytest.mark.parametrize(
