@@ -22,7 +22,7 @@ from connectors.shops.protocol import Shop, WaitingOrder
 from connectors.shops.requests import unknown_orders, write_requests
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
-from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, XportcnError
+from connectors.xportcn.errors import ContractMismatch, Refused, XportcnError
 from domain.request_remarks import BadInput
 from domain.wording import pluralize
 from flows.notify.news import ENDED, of_shop
@@ -159,7 +159,8 @@ async def _ended(shop: Shop, shop_ref: str) -> str:
     """Why an order is over in its shop; empty for one that is not, or that the shop does not show."""
     try:
         return await shop.patiently(shop.over, shop_ref)
-    except (Refused, ContractMismatch, Misconfigured):  # the shop itself was read before
+    except XportcnError as error:  # the shop itself was read before, and its new orders wait
+        run_logger().info("Order %s: not known whether it ended in its shop: %s", shop_ref, words_of(error))
         return ""
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, ColumnElement, Connection, FromClause, Select, and_, bindparam, func, or_, select
@@ -22,6 +22,9 @@ from domain.money import Money
 from domain.reasons import ReasonCode
 from domain.service_orders import TraceStatus
 from domain.states import OrderState
+
+ASKED_FOR = timedelta(days=60)
+"""How long a shop is asked about an order that waits for nothing here; Shopify shows no older ones to most apps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,9 +245,13 @@ def standing_of(
 
 
 def not_begun_of_shop(ledger: Transactions, shop: str, *, by: str) -> dict[str, str]:
-    """A shop's orders that a run may plan anew, not ordered and not ended `by` it, with its own names."""
-    aside = orders.c.reason_code == ReasonCode.NOT_WANTED, orders.c.reason_facts["by"].as_string() != by
-    waits = or_(orders.c.state.in_([OrderState.PLANNED, OrderState.HELD, OrderState.REFUSED]), and_(*aside))
+    """A shop's orders that a run may plan anew, not ordered and not ended `by` it, with its own names.
+
+    Those that were refused or laid aside of late: a shop may show nothing of older ones.
+    """
+    aside = and_(orders.c.reason_code == ReasonCode.NOT_WANTED, orders.c.reason_facts["by"].as_string() != by)
+    closed = and_(orders.c.updated_at > ledger.clock() - ASKED_FOR, or_(orders.c.state == OrderState.REFUSED, aside))
+    waits = or_(orders.c.state.in_([OrderState.PLANNED, OrderState.HELD]), closed)
     statement = select(orders.c.order_ref, orders.c.shop_ref).where(orders.c.shop == shop, waits)
     rows = ledger.rows(statement.where(orders.c.order_id.is_(None), orders.c.shop_ref.is_not(None)))
     return {row["order_ref"]: row["shop_ref"] for row in rows}

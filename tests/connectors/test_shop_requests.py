@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -281,6 +281,33 @@ async def test_an_order_that_its_shop_ended_is_not_bought_any_more(
         told = [one.subject for one in ledger.outbox.begin("ntfy")]
     assert (work.over, len(work.to_plan)) == ([known[1].order_ref], 3)
     assert told == [f"{name}: 1 order ended there, no longer bought"]
+
+
+async def test_a_question_about_one_order_that_gets_no_answer_keeps_none_from_being_read(
+    server: ShopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was refused is asked about for 60 days: a shop may show nothing of an older order, each night anew."""
+    monkeypatch.setenv("SOURCING_SHOPIFY", SHOPS["shopify"].get_secret_value())
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    asked = list[str]()
+
+    async def unanswered(_: object, shop_ref: str) -> str:
+        asked.append(shop_ref)
+        raise Unanswered("timeout", operation="shopify")
+
+    monkeypatch.setattr(Shopify, "over", unanswered)
+    sold_out = refused(because(ReasonCode.OUT_OF_STOCK, title="A fern", item="1", stock=0, asked=1))
+    clock = MovableClock()
+    clock.advance((datetime.now(UTC) - timedelta(days=61) - clock()).total_seconds())
+    with Ledger(SourcingSettings().ledger_url, clock=clock, owner="test") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        for ref, verdict in (("#1", FINE), ("#2", sold_out), ("#3", sold_out)):
+            clock.advance(86_400 * (ref == "#3") * 30)
+            one = planned(f"S-{ref[1]}").with_verdict(verdict)
+            one = replace(one, request=replace(one.request, shop="shopify", shop_ref=ref))
+            ledger.put_plans([one], "batch")
+    assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {"shopify": 2}
+    assert sorted(asked) == ["#1", "#3"]
 
 
 async def test_orders_of_shops_are_not_read_into_a_ledger_that_was_moved(
