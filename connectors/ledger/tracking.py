@@ -218,7 +218,12 @@ _UNSENT = (
 _NOT_ALL_EXPORTED = delete(exported_numbers).where(
     one_of(exported_numbers.c.order_ref, "refs"), exported_numbers.c.tracking_number == ALL
 )
-_STAND = select(orders.c.order_ref, orders.c.updated_at).where(one_of(orders.c.order_ref, "refs")).with_for_update()
+_STAND = (
+    select(orders.c.order_ref, orders.c.updated_at)
+    .where(one_of(orders.c.order_ref, "refs"))
+    .order_by(orders.c.order_ref)  # as all that lock orders
+    .with_for_update()
+)
 _EXPORTED = select(exported_numbers.c.order_ref, exported_numbers.c.tracking_number).where(
     one_of(exported_numbers.c.order_ref, "refs")
 )

@@ -8,12 +8,13 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
-from connectors.ledger.tracking import ALL
+from connectors.ledger.tracking import _STAND, ALL
 from domain.marketplace import Marketplace
 from domain.service_orders import Shipment, TraceStatus, TrackingEvent
 from domain.states import OrderState
@@ -167,3 +168,9 @@ def test_a_parcel_that_has_another_number_now_is_due_for_its_shop_again(shipped:
     now = Shipment(shipment_order_id="S-1", tracking_numbers=("FAR2",))
     shipped.tracking.add({}, [OrderChange(order_ref="A-1", writes=OrderUpdate.renumbered(now))])
     assert shipped.exported.of(["A-1", "A-2"]) == {("A-1", "FAR1"), ("A-2", ALL)}
+
+
+def test_an_export_locks_orders_in_the_order_of_all_writers() -> None:
+    """Else PostgreSQL ends one of the two, and an export is not repeated."""
+    compiled = _STAND.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    assert "ORDER BY orders.order_ref FOR UPDATE" in str(compiled)
