@@ -178,16 +178,18 @@ def _copy_tables(url: str, target: Path) -> None:
         engine = open_engine(f"sqlite:///{target}")
     try:
         with reading(url) as source, _as_of_sqlite(), engine.begin() as copy:
-            require_version(source)
+            require_version(url, source)
             copy_rows(source, copy)
     finally:
         engine.dispose()
     _settle_file(target)
 
 
-def require_version(connection: Connection) -> None:
+def require_version(url: str, connection: Connection) -> None:
     """Raise `LedgerUnusable` for a ledger of another schema than this program's."""
     if (version := version_of(connection)) != SCHEMA_VERSION:
+        if version:
+            require_upgradable(url, version)
         raise LedgerUnusable(
             f"the ledger has schema {version}, this program's is {SCHEMA_VERSION}: any command that opens it, such as "
             "sourcing status, brings it up to date; before that, pg_dump is the way to back it up"
@@ -223,7 +225,7 @@ def _require_backup(file: Path) -> None:
             raise LedgerUnusable(f"{file} is no ledger: it has no orders and effects")
         (version,) = database.execute("SELECT max(version_num) FROM alembic_version").fetchone()
     if version:
-        require_upgradable(f"sqlite:///{file}", version)
+        require_upgradable(f"sqlite:///{file.absolute()}", version)
 
 
 def _require_here(url: str) -> None:
@@ -302,7 +304,7 @@ def export(url: str, folder: Path) -> dict[str, int]:
     try:
         unfinished.mkdir(parents=True)
         with reading(url) as connection:
-            require_version(connection)
+            require_version(url, connection)
             rows = {
                 table.name: _write(connection, table, unfinished / f"{table.name}.parquet")
                 for table in metadata.sorted_tables

@@ -347,7 +347,8 @@ def require_upgradable(url: str, version: str) -> None:
     if version < UPGRADED[1] and version != UPGRADED[0]:
         raise LedgerUnusable(
             f"the ledger {shown(url)} has schema {version}, older than this program can bring up to date: run "
-            "sourcing status of version 0.1.0, then this one. Nothing was sent."
+            "sourcing status of version 0.1.0, with this address in SOURCING_LEDGER_URL, then this one. "
+            "Nothing was changed or sent."
         )
 
 

@@ -20,7 +20,16 @@ from sqlalchemy import JSON, Connection, Table, text
 from connectors.callbacks.schema import metadata as messages
 from connectors.foreign import words_of
 from connectors.ledger.backup import backup
-from connectors.ledger.engine import LedgerUnusable, open_engine, read_only, reading, require_file, unusable, version_of
+from connectors.ledger.engine import (
+    LedgerUnusable,
+    open_engine,
+    read_only,
+    reading,
+    require_file,
+    require_upgradable,
+    unusable,
+    version_of,
+)
 from connectors.ledger.schema import SCHEMA_VERSION, metadata
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action, EffectStatus, effect_key
@@ -89,6 +98,7 @@ def verify(url: str) -> Verification:
 
 
 def _verify_migrated(url: str, version: str) -> Verification:
+    require_upgradable(url, version)
     if not url.startswith("sqlite"):
         raise LedgerUnusable(
             f"the ledger has schema {version}, this program's is {SCHEMA_VERSION}: any command that opens it, such as "

@@ -6,11 +6,13 @@ import multiprocessing
 import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect
 
+from connectors.ledger.backup import export
 from connectors.ledger.engine import LedgerUnusable, durable_engine, open_engine, reading
 from connectors.ledger.plans import put_rows
 from connectors.ledger.store import Ledger
@@ -59,8 +61,11 @@ def test_a_ledger_that_is_older_than_any_archive_is_left_alone_with_the_remedy(u
         database.execute("UPDATE alembic_version SET version_num = '0005'")
     database.close()
     before = (tmp_path / "ledger.db").read_bytes()
-    for opening in (open_ledger, verify):
-        with pytest.raises(LedgerUnusable, match=r"schema 0005, older than .*: run sourcing status of version 0\.1\.0"):
+    words = (
+        rf"the ledger {url} has schema 0005, older than .*: run sourcing status of version 0\.1\.0, with this address"
+    )
+    for opening in (open_ledger, verify, partial(export, folder=tmp_path / "tables")):
+        with pytest.raises(LedgerUnusable, match=words):
             opening(url)
     assert (tmp_path / "ledger.db").read_bytes() == before
 
