@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -147,7 +148,7 @@ def waiting_without(
 
 def rewrite(inbox: Path, files: Mapping[Path, str]) -> None:
     """Write files anew, or take away those without orders; and what killed runs left of unfinished ones."""
-    _drop_unfinished(inbox)
+    _drop_unfinished(inbox, also_of=_has_died)
     for path, text in files.items():
         if len(text.splitlines()) > 1:
             put(path, text.encode(UTF_8, AS_IT_IS))
@@ -155,11 +156,21 @@ def rewrite(inbox: Path, files: Mapping[Path, str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _drop_unfinished(inbox: Path) -> None:
+def _drop_unfinished(inbox: Path, also_of: Callable[[str], bool] = lambda _pid: False) -> None:
     for path in inbox.glob(f".*{FILE.format('*')}.*"):
         with suppress(FileNotFoundError):  # of a run beside this one: it is written within seconds
-            if time.time() - path.stat().st_mtime > WRITTEN_WITHIN_S:
+            if time.time() - path.stat().st_mtime > WRITTEN_WITHIN_S or also_of(path.suffix[1:]):
                 path.unlink()
+
+
+def _has_died(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (PermissionError, ValueError):  # another user's process, or no file of ours
+        return False
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def _profile(name: str, data_dir: Path) -> Profile:

@@ -353,12 +353,15 @@ def test_untaken_files_lose_the_orders_to_forget(tmp_path: Path) -> None:
     write_requests(tmp_path, tmp_path, "woocommerce", [order("1")])
     (tmp_path / ".read-from-shopify.csv.4711").write_text("Jane Doe")
     os.utime(tmp_path / ".read-from-shopify.csv.4711", (0, 0))
+    killed, living = (tmp_path / f".read-from-shopify.csv.{pid}" for pid in (2**22 + 1, os.getppid()))
+    for path in (killed, living):
+        path.write_text("Jane Doe")
     (tmp_path / "orders.csv").write_text("order_ref\nS-1\n")
     (tmp_path / "my-read-from-a.csv").write_bytes(b"\xff\xfeo\0r\0")
     files, had = waiting_without(tmp_path, ["S-1", "W-1", "S-9"], {}, shipped())
     rewrite(tmp_path, files)
     assert (sorted(one.name for one in tmp_path.iterdir()), had) == (
-        ["my-read-from-a.csv", "orders.csv", "read-from-shopify.csv"],
+        [living.name, "my-read-from-a.csv", "orders.csv", "read-from-shopify.csv"],
         {"S-1", "W-1"},
     )
     parsed = read_request_file(tmp_path / "read-from-shopify.csv", book=BOOK)
