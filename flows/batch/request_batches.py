@@ -129,6 +129,7 @@ def _split(
         for order in orders
         if counts[ref := order.order_ref] > 1 or len(ref) > LONGEST_REF
     ]:
+        fetch_anew(SourcingSettings(), flow_run.id or "")
         raise BadRequests(faults)
     return orders
 

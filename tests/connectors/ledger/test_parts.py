@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -67,6 +68,22 @@ def test_a_part_never_takes_the_name_of_another_order(ledger: Ledger) -> None:
     assert ledger.parts.of(["A-1"]) == {}, "another group may still be given"
     with pytest.raises(BadRequests, match="or it is too long; change the order_ref"):
         split(ledger, ONE, *({**line, "order_ref": "A" * 63} for line in LINES))
+
+
+def test_a_retry_fetches_a_file_anew_whose_parts_have_no_name(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To change the order_ref in the sheet and press *Retry* is the remedy."""
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", "run-1")
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    first = tmp_path / "fetched" / "runs" / "run-1"
+    first.parent.mkdir(parents=True)
+    first.touch()
+    split(ledger, ONE)
+    assert first.exists()
+    with pytest.raises(BadRequests):
+        split(ledger, ONE, *LINES, {"own_sku": "FERN-1", "order_ref": "A-1-b"})
+    assert not first.exists()
 
 
 @pytest.mark.parametrize("group", ["taobao", "TAOBAO"])
