@@ -253,7 +253,7 @@ THE_SHOP = "the shop"
 NOT_THERE = because(ReasonCode.NOT_IN_LEDGER)
 _THESE = one_of(orders.c.order_ref, "refs")
 _IDS = select(orders.c.order_ref, orders.c.order_id).where(_THESE)
-_DROPPED = select(orders.c.order_ref).where(
+_DROPPED = select(orders.c.order_ref, orders.c.fingerprint).where(
     _THESE,
     orders.c.state == OrderState.CANCELLED,
     orders.c.reason_code == ReasonCode.NOT_WANTED,
@@ -304,11 +304,11 @@ def _drop(ledger: Transactions, refs: Collection[str], *, by: str, note: str) ->
     return stay
 
 
-def laid_aside(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
-    """Those that were dropped, and not planned since."""
+def laid_aside(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, str]:
+    """Those that were dropped, and not planned since, each with the fingerprint of its request."""
     since = datetime.min.replace(tzinfo=UTC)
     return {
-        row["order_ref"]
+        row["order_ref"]: row["fingerprint"]
         for some in chunked(order_refs)
         for row in ledger.rows(_DROPPED, {"refs": some, "since": since})
     }

@@ -115,7 +115,7 @@ class BatchRun:
         work = self.source.sort(ledger)
         if not ask:
             aside = laid_aside(ledger, (one.order_ref for one in work.to_plan))
-            work.to_plan = [one for one in work.to_plan if one.order_ref not in aside]
+            work.to_plan = [one for one in work.to_plan if aside.get(one.order_ref) != one.fingerprint]
         self.refs = [request.order_ref for request in self.source.requests]  # without those that it leaves to another
         without = without_texts(self.source.requests)
         self.source.requests = ()  # what has no plan yet keeps its texts until it has one, which is in the ledger

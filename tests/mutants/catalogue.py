@@ -653,7 +653,7 @@ MUTANTS = (
     Mutant(
         name="laid-aside-and-asked-about",
         means="an order that a person does not want waits again after the next night of its file",
-        edits=(Edit(file=BATCH_RUN, old="if one.order_ref not in aside]", new="]"),),
+        edits=(Edit(file=BATCH_RUN, old="if aside.get(one.order_ref) != one.fingerprint]", new="]"),),
         found_by="tests/simulation/test_not_wanted.py"
         "::test_a_yes_given_beforehand_buys_nothing_that_a_person_has_not_said_yes_to_when_asked",
     ),

@@ -151,6 +151,7 @@ async def lay_aside_and_wait(scene: Scene) -> None:
     await asyncio.sleep(HOUR_S)
 
 
+UNASKED = "not approved: run it without --yes, or from the Prefect UI, to be asked"
 SILENCE, CANCELLED = asked_in_the_ui(None), asked_in_the_ui(CancelledBelow())
 
 
@@ -195,5 +196,20 @@ def test_what_was_not_declined_is_bought_beforehand_beside_it(made: Stage, budge
     scene.run(script())
     assert scene.found == []
     told = {ref: (str(order.state), order.reason) for ref, order in scene.database.orders().items()}
-    assert told["R-1"] == ("held", "not approved: run it without --yes, or from the Prefect UI, to be asked")
+    assert told["R-1"] == ("held", UNASKED)
     assert told["R-2"][0] == "booked"
+
+
+def test_a_corrected_file_for_what_was_laid_aside_waits_for_a_yes(made: Stage) -> None:
+    """It would go to `done` without a word otherwise."""
+
+    async def correct(scene: Scene) -> None:
+        requests = (replace(one, lines=tuple(replace(line, quantity=2) for line in one.lines)) for one in both.requests)
+        scene.scenario = replace(both, requests=tuple(requests))
+
+    scene = Scene(made, Marketplace.TAOBAO)
+    both = scene.scenario
+    scene.run(steps(decline, lay_aside_and_wait, correct, unattended)(scene))  # type: ignore[arg-type]
+    assert scene.found == []
+    [order] = scene.database.orders().values()
+    assert (str(order.state), order.reason) == ("held", UNASKED)
