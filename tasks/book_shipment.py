@@ -111,9 +111,9 @@ async def estimate_unbooked(
     So are those without an order that is known for theirs: nothing pays or ships them before a person says which it is.
     So are unpaid ones that cost more by now than may be paid: a yes renews the approval of their plan, and no other.
 
-    A yes given `beforehand` renews withdrawn approvals of paid orders alone, which no person took back, since it would
-    pay the others without counting their goods; and raises none unless the approval limit counts freight. What was
-    taken above what was approved it never accepts.
+    A yes given `beforehand` renews withdrawn approvals of paid orders alone, which no person refused or took back,
+    since it would pay the others without counting their goods; and raises none unless the approval limit counts
+    freight. What was taken above what was approved it never accepts.
     """
     settings = resources.settings
     may_rise = not beforehand or (settings.approval_limit is not None and settings.approval_counts_freight)

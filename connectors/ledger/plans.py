@@ -321,20 +321,18 @@ def dropped_since(connection: Connection, order_refs: Collection[str], since: da
 
 _WANTED_BACK = exists().where(moves.c.order_ref == orders.c.order_ref, moves.c.reason_code == ReasonCode.WANTED_BACK)
 _TAKEN_BACK = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(None), _WANTED_BACK)
-_UNASKED = select(orders.c.order_ref).where(
-    _THESE, orders.c.plan_hash.is_(None), or_(orders.c.paid_minor.is_(None), _WANTED_BACK)
-)
-
-
 _NOES = ("NOT_APPROVED", "NOBODY_ANSWERED", "ASKING_RUN_CANCELLED", "NOT_WANTED", "WANTED_BACK")
 _OF_IT = select(func.coalesce(func.max(moves.c.id), 0)).where(moves.c.order_ref == orders.c.order_ref)
 _YES = and_(
     moves.c.reason_code == ReasonCode.APPROVED, moves.c.reason_facts["by"].as_string() != bindparam("beforehand")
 )
-_DECLINED = select(orders.c.order_ref).where(
+_LAST_NO = _OF_IT.where(moves.c.reason_code.in_([ReasonCode[one] for one in _NOES])).scalar_subquery()
+_LAST_YES = _OF_IT.where(moves.c.reason_code.in_([ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED])).scalar_subquery()
+_DECLINED = select(orders.c.order_ref).where(_THESE, _OF_IT.where(_YES).scalar_subquery() < _LAST_NO)
+_UNASKED = select(orders.c.order_ref).where(
     _THESE,
-    _OF_IT.where(moves.c.reason_code.in_([ReasonCode[one] for one in _NOES])).scalar_subquery()
-    > _OF_IT.where(_YES).scalar_subquery(),
+    orders.c.plan_hash.is_(None),
+    or_(orders.c.paid_minor.is_(None), _WANTED_BACK, _LAST_YES < _LAST_NO),
 )
 
 
@@ -362,7 +360,7 @@ def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:
 
 
 def needing_a_person(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
-    """Those without an approval that no yes given beforehand renews: unpaid orders, and what a person took back."""
+    """Those without an approval that no yes beforehand renews: unpaid ones, and what a person refused or took back."""
     return {row["order_ref"] for some in chunked(order_refs) for row in ledger.rows(_UNASKED, {"refs": some})}
 
 

@@ -355,12 +355,8 @@ class BatchRun:
     def _hold(self, question: ApprovalRequest, decision: Decision) -> None:
         approved = {*decision.approved, *decision.elsewhere}
         to_hold = [plan for plan in question.summaries if plan.order_ref not in approved]
-        self.source.hold(
-            self.resources,
-            self.batch_id,
-            to_hold,
-            dict.fromkeys((plan.order_ref for plan in to_hold), held(decision.not_bought)),
-        )
+        verdicts = dict.fromkeys((plan.order_ref for plan in to_hold), held(decision.not_bought))
+        self.source.hold(self.resources, self.batch_id, to_hold, verdicts)
         ledger = self.resources.ledger
         if decision.drops and decision.why_not:
             note = str(decision.why_not.facts.get("note", ""))
@@ -369,7 +365,8 @@ class BatchRun:
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in to_ship])
         left = [order for order in to_ship.values() if order.state in SHIPPABLE]
-        ledger.change([one.stays(one.why if one.is_overpaid else decision.not_shipped) for one in left])
+        noes = [one.stays(decision.not_shipped) for one in left]
+        ledger.change([*noes, *(one.stays(one.why) for one in left if one.is_overpaid)])
 
     def _hold_unasked(self, refs: Collection[str]) -> None:
         """Hold orders without an approval that stands, which no run could ask about: no claim takes them."""

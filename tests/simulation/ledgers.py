@@ -22,6 +22,7 @@ from domain.effects import BUYING, Action, EffectStatus
 from domain.holds import Pause
 from domain.reasons import read
 from domain.states import OrderState
+from flows.approval.form import BEFOREHAND
 from tests.simulation.process import boundary
 
 Tell = Callable[[str], None]
@@ -89,6 +90,22 @@ class SharedDatabase:
         )
         rows = self.rows(" UNION ".join(told))
         return {*codes_of([{"code": row.code, "facts": json.loads(row.facts or "{}")} for row in rows if row.code])}
+
+    def refused_and_allowed(self) -> set[str]:
+        """Orders of which a yes given beforehand allowed something after a person's last word was no, or silence."""
+        refused, found = set[str](), set[str]()
+        for move in self.rows("SELECT order_ref, reason_code, reason_facts FROM moves ORDER BY id"):
+            by = json.loads(move.reason_facts or "{}").get("by", "")
+            if move.reason_code in ("nobody_answered", "asking_run_cancelled") or (
+                move.reason_code == "not_approved" and by
+            ):
+                refused.add(move.order_ref)
+            elif move.reason_code in ("approved", "freight_approved"):
+                if by == BEFOREHAND:
+                    found |= {move.order_ref} & refused
+                else:
+                    refused.discard(move.order_ref)
+        return found
 
     def orders(self) -> dict[str, Row]:
         found = self.rows(f"SELECT {ORDER_COLUMNS} FROM orders ORDER BY order_ref")

@@ -175,6 +175,13 @@ def test_a_yes_given_beforehand_buys_nothing_that_a_person_has_not_said_yes_to_w
     assert states(made, *nights, HOUR_S, buy) == {"R-1": "booked"}
 
 
+@pytest.mark.parametrize("no", [decline, SILENCE], ids=["no", "silence"])
+def test_nor_ships_what_a_person_has_not_said_yes_to_shipping(made: Stage, no: Script) -> None:
+    nights = (paid_alone, HOUR_S, no, HOUR_S, unattended, HOUR_S, unattended)
+    assert states(made, *nights) == {"R-1": "held"}
+    assert states(made, *nights, HOUR_S, buy) == {"R-1": "booked"}
+
+
 def test_a_night_whose_yes_was_given_beforehand_asks_nobody_about_it(made: Stage) -> None:
     """A question would keep the report of the rest, its messages and its follow-up waiting for up to 20 hours."""
     assert states(made, decline, HOUR_S, night) == {"R-1": "held"}, "its person would say yes"

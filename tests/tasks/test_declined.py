@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.ledger.plans import take_back
+from connectors.ledger.plans import needing_a_person, take_back
 from connectors.ledger.records import OrderChange, Outcome
 from domain.effects import EffectStatus
 from domain.money import Money
@@ -167,6 +167,7 @@ async def test_what_was_taken_above_the_approved_stays_the_reason_unless_a_perso
         if is_accepted
         else (Money(1000), str(why))
     )
+    assert needing_a_person(resources.ledger, ["A-1"]) == (set() if is_accepted else {"A-1"})
 
 
 def test_what_is_taken_back_twice_stands_once_in_the_trail(resources: Resources) -> None:
