@@ -133,10 +133,7 @@ def reading_engine(url: str) -> Engine:
 
 @contextmanager
 def reading(url: str) -> Iterator[Connection]:
-    """One consistent view of a ledger while other processes write.
-
-    Raises `LedgerUnusable`, also where there is no ledger.
-    """
+    """One consistent view of a ledger while other processes write. Raises `LedgerUnusable`, also without a ledger."""
     engine = reading_engine(url)
     try:
         with engine.connect() as connection:
