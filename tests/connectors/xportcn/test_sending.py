@@ -55,16 +55,20 @@ async def test_a_payment_by_get_is_never_written_twice() -> None:
 async def test_an_answer_to_nothing_is_no_payments_answer() -> None:
     """A second answer comes on the kept connection, as of a gateway that gave up and was overtaken: nobody asked it."""
     paid: list[bytes] = []
+    was_read, is_there = asyncio.Event(), asyncio.Event()
 
     async def answers_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(raw_ok({"itemId": 1}))
-        await asyncio.sleep(0.02)
+        await was_read.wait()
         writer.write(raw_ok(PAID))
+        is_there.set()
         paid.append(await reader.read())
 
     async with listening(answers_twice) as url, client_of(url) as client:
         await read(client)
+        was_read.set()
+        await is_there.wait()
         await _settled()
         with pytest.raises(NotSent, match="no connection"):
             await pay(client)
