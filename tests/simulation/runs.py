@@ -15,6 +15,7 @@ from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlanSummary
 from domain.reasons import Reason, ReasonCode
+from domain.states import OrderState
 from flows.answers.resolve import resolve
 from flows.approval.form import approver
 from flows.approval.request import ApprovalRequest
@@ -47,7 +48,10 @@ def is_no(why: Reason) -> bool:
 
 
 class Judged(FromRequests):
-    """Plans of a file. What a run says yes to without asking is judged at that moment: no person has refused it."""
+    """Plans of a file. What a run says yes to without asking is judged at that moment: no person has refused it.
+
+    A no that comes once another run has bought the order holds nothing.
+    """
 
     def __init__(self, requests: Sequence[OrderRequest], process: Process) -> None:
         super().__init__(requests, "requests.csv")
@@ -57,8 +61,8 @@ class Judged(FromRequests):
         self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
     ) -> None:
         super().hold(resources, batch_id, plans, why)
-        reasons = {ref: verdict.why for ref, verdict in why.items() if verdict.why}
-        self._process.fate.refused |= {ref for ref, one in reasons.items() if is_no(one)}
+        noes = resources.ledger.each_order([ref for ref, verdict in why.items() if verdict.why and is_no(verdict.why)])
+        self._process.fate.refused |= {order.order_ref for order in noes if order.state is OrderState.HELD}
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         given = {one.order_ref: one for one in approvals}
