@@ -102,6 +102,15 @@ class Ui:
             self.page.wait_for_timeout(500)
         raise AssertionError(f"the switch {title!r} does not keep its place")
 
+    def opened(self, button: Locator, option: Locator) -> None:
+        """Open a list: once more where the one before it was still closing, and closed this one too."""
+        for _ in range(4):
+            button.click()
+            self.page.wait_for_timeout(1000)
+            if option.count():
+                return
+        raise AssertionError("the list does not open")
+
     def choose(self, title: str, option: str) -> None:
         self.page.get_by_label(f"Select {title}").click()
         self.page.get_by_role("option", name=option, exact=True).click()
