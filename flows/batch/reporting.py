@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
@@ -63,7 +64,8 @@ def batch_report(
     planned = {plan.order_ref: plan for plan in plans}
     return BatchReport(
         batch_id=batch_id,
-        orders=[_line(request, lines, planned, taken, dry_run=dry_run) for request in requests],
+        # no list: Prefect walks each object in those of a flow's result, and keeps a note of all
+        orders=deque(_line(request, lines, planned, taken, dry_run=dry_run) for request in requests),
         spent_this_run_fen=sum(bought.values()),
         bought_this_run=len(bought),
         snapshot_id=snapshot_id,
@@ -84,7 +86,7 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
     lines = {line.order_ref: line for report in reports for line in report.orders}
     return replace(
         reports[-1],
-        orders=[lines[ref] for ref in refs],
+        orders=deque(lines[ref] for ref in refs),
         spent_this_run_fen=sum(report.spent_this_run_fen for report in reports),
         bought_this_run=sum(report.bought_this_run for report in reports),
         plans=[plan for report in reports for plan in report.plans],

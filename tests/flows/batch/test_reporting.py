@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prefect.utilities.collections import visit_collection
 
 from cli.terminal import print_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
+from domain.plan import PlannedOrder
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.batch.reporting import lines_of
+from flows.batch.reporting import lines_of, one_report
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
 
@@ -55,17 +58,28 @@ def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
         assert lines_of(other, REFS)[1] == {"A-2": 100}
 
 
-def test_lines_that_are_left_to_the_printing_are_printed_like_all(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [ReportLine(order_ref=ref, marketplace="taobao", state=OrderState.PLANNED, reason="") for ref in REFS[:2]]
-    report = BatchReport(
+def report_of(*refs: str, plans: Sequence[PlannedOrder] = ()) -> BatchReport:
+    return BatchReport(
         batch_id="batch",
-        orders=lines,
+        orders=[ReportLine(order_ref=ref, marketplace="taobao", state=OrderState.PLANNED, reason="") for ref in refs],
         spent_this_run_fen=0,
         bought_this_run=0,
         snapshot_id=None,
         snapshot_root="",
-        plans=[planned("A-2", freight_cents=700)],
+        plans=plans,
     )
+
+
+def test_prefect_walks_no_lines_of_a_flows_result() -> None:
+    """Of 100,000 orders that takes seconds and 80 MiB."""
+    walked: list[object] = []
+    visit_collection(one_report([report_of("A-1", "A-2")], ["A-2", "A-1"]), visit_fn=walked.append, return_data=False)
+    assert "batch" in walked
+    assert not {"A-1", "A-2"} & {one for one in walked if isinstance(one, str)}
+
+
+def test_lines_that_are_left_to_the_printing_are_printed_like_all(capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of("A-1", "A-2", plans=[planned("A-2", freight_cents=700)])
     print_json(report.to_json(line_as=lambda line: line))
     first, second = json.loads(capsys.readouterr().out)["orders"]
     assert (first["order_ref"], first["state"], first["tracking_numbers"]) == ("A-1", "planned", [])
