@@ -67,6 +67,14 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
     return fake
 
 
+@pytest.fixture
+def freight_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def estimated(_: Resources, plan: PlannedOrder, currency: str | None) -> PlannedOrder:
+        return replace(plan, freight_service=FREIGHT)
+
+    monkeypatch.setattr(book_shipment, "with_freight", estimated)
+
+
 def at(resources: Resources, *states: OrderState, **columns: Any) -> OrderRecord:
     """A-1 at the service, moved through these states."""
     resources.ledger.put_plans([planned("A-1", 100)], "batch", approved=True)
@@ -215,13 +223,10 @@ async def test_a_yes_given_beforehand_raises_freight_only_where_the_approval_lim
 @pytest.mark.parametrize(
     ("paid_fen", "demanded", "pays"), [(None, 90, "0.90 CNY"), (None, None, "1.00 CNY"), (100, 120, "")]
 )
+@pytest.mark.usefixtures("freight_offered")
 async def test_a_begun_order_without_an_approval_is_asked_about_with_what_is_left_to_pay(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch, paid_fen: int | None, demanded: int | None, pays: str
+    resources: Resources, paid_fen: int | None, demanded: int | None, pays: str
 ) -> None:
-    async def estimated(_: Resources, plan: PlannedOrder, currency: str | None) -> PlannedOrder:
-        return replace(plan, freight_service=FREIGHT)
-
-    monkeypatch.setattr(book_shipment, "with_freight", estimated)
     back = 60 if paid_fen else 0
     at(resources, paid_minor=paid_fen, total_minor=demanded, refunded_minor=back)
     [approved] = await estimate_unbooked(resources, ["A-1"])
@@ -231,15 +236,9 @@ async def test_a_begun_order_without_an_approval_is_asked_about_with_what_is_lef
     assert (str(asked.total) if asked.is_unpaid else "", asked.came_back) == (pays, Money(back))
 
 
-async def test_what_costs_more_than_may_be_paid_is_in_no_question(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("freight_offered")
+async def test_what_costs_more_than_may_be_paid_is_in_no_question(resources: Resources) -> None:
     """A yes renews the approval of its plan, and so pays no more than that."""
-
-    async def estimated(_: Resources, plan: PlannedOrder, currency: str | None) -> PlannedOrder:
-        return replace(plan, freight_service=FREIGHT)
-
-    monkeypatch.setattr(book_shipment, "with_freight", estimated)
     at(resources, total_minor=101)
     take_back(resources.ledger, ["A-1"])
     assert await estimate_unbooked(resources, ["A-1"]) == []
@@ -309,15 +308,9 @@ async def test_an_order_that_took_more_than_approved_is_held_and_not_booked(
     )
 
 
-async def test_only_a_person_who_is_asked_accepts_what_was_taken_above_the_approved(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("freight_offered")
+async def test_only_a_person_who_is_asked_accepts_what_was_taken_above_the_approved(resources: Resources) -> None:
     """Taken 1.20, approved 1.00 CNY: the question names it, and its yes lets it be shipped; a standing yes does not."""
-
-    async def estimated(_: Resources, plan: PlannedOrder, currency: str | None) -> PlannedOrder:
-        return replace(plan, freight_service=FREIGHT)
-
-    monkeypatch.setattr(book_shipment, "with_freight", estimated)
     limit = {"approval_limit_cny": "100", "approval_counts_freight": True}
     resources.settings = resources.settings.model_copy(update=limit)
     at(resources, OrderState.HELD, paid_minor=120)
