@@ -105,6 +105,12 @@ class SourcingSettings(Settings):
         validation_alias="SOURCING_SNAPSHOTS",
         description="Folder of the snapshots; empty: `snapshots` in the data folder",
     )
+    inbox_setting: str = Field(
+        "",
+        validation_alias="SOURCING_INBOX",
+        description="Folder of request files, for the night, `shop-orders` and the page; empty: `inbox` in the data "
+        "folder",
+    )
     chunk_size: int = Field(100, ge=1, le=1000, description="Orders per task run")
     concurrency: int = Field(16, ge=1, le=200, description="Calls to the service at once")
     poll_h: str = Field(
@@ -271,7 +277,7 @@ class SourcingSettings(Settings):
         "show, by https alone; the browser calls them then. Empty: no pictures",
     )
 
-    @field_validator("data_dir", "snapshots_setting", "rates", "book")
+    @field_validator("data_dir", "snapshots_setting", "inbox_setting", "rates", "book")
     @classmethod
     def is_where_it_seems(cls, value: Any) -> Any:
         path = Path(value.get_secret_value() if isinstance(value, SecretStr) else value)
@@ -369,7 +375,8 @@ class SourcingSettings(Settings):
 
     def renewed(self) -> Self:
         """What `.env` has now, at the same places; these settings while it can't be read."""
-        places = {name: getattr(self, name) for name in ("data_dir", "ledger_url_setting", "snapshots_setting")}
+        kept = ("data_dir", "ledger_url_setting", "snapshots_setting", "inbox_setting")
+        places = {name: getattr(self, name) for name in kept}
         with suppress(BadSetting, OSError):
             return type(self)().model_copy(update=places)
         return self
@@ -398,7 +405,7 @@ class SourcingSettings(Settings):
     @property
     def inbox(self) -> Path:
         """The folder whose files the nightly run takes."""
-        return self.data_dir.absolute() / "inbox"
+        return Path(self.inbox_setting or self.data_dir / "inbox").absolute()
 
     @property
     def rates_file(self) -> Path | None:

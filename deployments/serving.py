@@ -230,6 +230,7 @@ def _absolute_paths(settings: SourcingSettings) -> dict[str, str]:
     if Path.cwd() != ROOT:  # there each run reads `.env` as it is by then
         book = settings.book.get_secret_value()
         paths |= {"SOURCING_RATES": settings.rates, "SOURCING_BOOK": "" if is_address(book) else book}
+        paths["SOURCING_INBOX"] = settings.inbox_setting
         if ledger := sqlite_file(settings.ledger_url_setting):
             found["SOURCING_LEDGER_URL"] = f"sqlite:///{ledger.absolute()}"
     return found | {name: str(Path(path).absolute()) for name, path in paths.items() if path}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, tags
+from prefect.context import FlowRunContext
 from prefect.exceptions import CancelledRun, Pause
 from prefect.runtime import flow_run
 
@@ -33,7 +34,7 @@ from flows.batch.opening import absolute
 from flows.batch.plan_sources import left_to_newer
 from flows.batch.request_batches import batch_id_with, read_requests
 from flows.buy_from_file import buy_from_file
-from flows.notify.news import of_faults
+from flows.notify.news import of_faults, of_left_behind
 from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.artifacts import artifact_key, show_table, with_what_waits
@@ -319,6 +320,8 @@ async def buy_from_inbox(
         files = [result for result in results if isinstance(result, FileResult)]
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)
         await best_effort("the inbox", show_inbox(report))
+        with suppress(LedgerUnusable, OSError):  # else the night has told of that
+            await notify_of_left_behind(folder.root.absolute())
         if any(one.batch_id for one in files):  # the service has proved the clock
             await asyncio.to_thread(end_personal_data, folder.root)
     if trouble:
@@ -326,6 +329,22 @@ async def buy_from_inbox(
         raise trouble[0]
     run_logger().info("%s", summary_of(report))
     return report
+
+
+async def notify_of_left_behind(taken: Path) -> None:
+    """Notify of files in the inbox of the settings, where page and shops put them, and the nights take another's."""
+    settings, context = SourcingSettings(), FlowRunContext.get()
+    is_scheduled = context and context.flow_run and context.flow_run.auto_scheduled
+    files = await asyncio.to_thread(_left_in, settings.inbox, taken) if is_scheduled else []
+    if files:
+        with Ledger(settings.ledger_url, clock=utc_now, owner="night") as ledger:
+            await enqueue(ledger, of_left_behind(settings.inbox, taken, files, utc_now().date()))
+
+
+def _left_in(inbox: Path, taken: Path) -> list[str]:
+    """The request files of an inbox, unless it is the one that is taken."""
+    found = [] if inbox.resolve() == taken.resolve() else inbox.glob("[!.~]*")
+    return sorted(path.name for path in found if path.suffix.lower() in READERS and path.is_file())
 
 
 @asynccontextmanager

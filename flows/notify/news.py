@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from connectors.ledger.records import EffectRecord
 from connectors.xportcn.leased_permits import DailyCalls
@@ -87,6 +88,18 @@ def _reasons(lines: Sequence[ReportLine]) -> list[str]:
         for some, why in most[:MOST_REASONS]
     ]
     return told + ([f"and {len(most) - MOST_REASONS:,} further reasons"] if len(most) > MOST_REASONS else [])
+
+
+def of_left_behind(inbox: Path, taken: Path, files: Sequence[str], day: date) -> Message:
+    """The message of files in an inbox, while the night takes those of another folder."""
+    return Message(
+        cause=f"left-behind:{inbox}:{day}",
+        kind=MessageKind.NOTHING_RAN,
+        subject=f"{pluralize(len(files), 'request file')} in an inbox that no night takes: {shorten(files)}",
+        body=f"They lie in {inbox}, as the page and shop-orders put them; the night took {taken}.\nWhat to do: set "
+        f"SOURCING_INBOX={taken}, start `sourcing serve` again and move them there; or make theirs the *Inbox* of the "
+        "night again.",
+    )
 
 
 def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Message:

@@ -18,6 +18,7 @@ from tests.running import ROOT
 SETTINGS = """SOURCING_BOOK=book.csv
 SOURCING_RATES=tables/rates.csv
 SOURCING_LEDGER_URL=sqlite:///books/ledger.db
+SOURCING_INBOX=orders
 """
 NAMES = [line.partition("=")[0] for line in SETTINGS.splitlines()]
 
@@ -32,7 +33,12 @@ def test_files_that_settings_name_are_those_of_the_folder_of_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = _environment(tmp_path, monkeypatch, SETTINGS)
-    files = [f"{tmp_path}/book.csv", f"{tmp_path}/tables/rates.csv", f"sqlite:///{tmp_path}/books/ledger.db"]
+    files = [
+        f"{tmp_path}/book.csv",
+        f"{tmp_path}/tables/rates.csv",
+        f"sqlite:///{tmp_path}/books/ledger.db",
+        f"{tmp_path}/orders",
+    ]
     assert [found[name] for name in NAMES] == files
 
 

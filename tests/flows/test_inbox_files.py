@@ -15,13 +15,17 @@ import pytest
 
 import flows.buy_from_inbox
 from connectors.inbox import Folder, Inbox
+from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile
+from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.report import BatchReport
 from domain.states import OrderState
 from flows.batch.plan_sources import left_to_newer
 from flows.batch.request_batches import read_requests
+from flows.buy_from_inbox import notify_of_left_behind
 from flows.prefect_ui.parameters import Limits, Requests, Speed
+from tasks.engine.resources import utc_now
 from tests.cli.test_long_tables import line, report
 from tests.connectors.request_files.writing import GOOD, csv_bytes
 
@@ -362,3 +366,27 @@ async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
     killed("a.csv")
     await night("working/a.csv")
     assert given == [*["a-e7cd9c3a"] * 3, "a-11507a0e"]
+
+
+async def test_a_night_of_another_inbox_tells_what_lies_in_that_of_the_page_and_of_shops(
+    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They fill it each day, the night ends well, and no paid order of the shop is ever bought."""
+    settings = SourcingSettings()
+    (own := tmp_path / "own").mkdir()
+    inbox = Inbox(settings.inbox).root
+    for name in ("read-from-shopify.csv", "ask-may.xlsx", "notes.pdf", ".hidden.csv", "open/old.csv"):
+        (inbox / name).touch()
+
+    async def told(folder: Path, *, scheduled: bool) -> list[str]:
+        context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=SimpleNamespace(auto_scheduled=scheduled)))
+        monkeypatch.setattr(flows.buy_from_inbox, "FlowRunContext", context)
+        await notify_of_left_behind(folder)
+        with Ledger(settings.ledger_url, clock=utc_now, owner="test") as ledger:
+            return [one.subject for one in ledger.outbox.begin("mei")]
+
+    assert await told(inbox, scheduled=True) == []
+    assert await told(own, scheduled=False) == []  # a person tries another folder
+    found = "2 request files in an inbox that no night takes: ask-may.xlsx, read-from-shopify.csv"
+    assert await told(own, scheduled=True) == [found]
+    assert await told(own, scheduled=True) == []
