@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
-import pandas as pd
-
-from connectors.snapshots.rows import records
 from domain.follow_ups import as_text
 from domain.marketplace import Marketplace, product_page
-from domain.money import Money
+from domain.money import Money, by_currency
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize, shorten
-from flows.report.figures import COSTS, LESS, Figures
+from flows.report.figures import COSTS, LESS, Figures, Rows
 
 ALL = "all"
 
@@ -30,14 +29,22 @@ def on_hundred(row: dict[str, Any]) -> str:
     return amount(round(int(row["freight_minor"]) * 100 / paid), row["freight_currency"])
 
 
-def with_totals(frame: pd.DataFrame, currencies: list[str], keys: list[str]) -> Iterator[dict[str, Any]]:
-    """Rows summed by their keys, and after those of each currency (or pair of them) one for all of it."""
-    numbers = [name for name in frame.columns if frame[name].dtype == "int64"]
-    for _, one in frame.groupby(currencies):
-        rows = records(one.groupby([*currencies, *keys])[numbers].sum().reset_index())
-        yield from rows
-        if len(rows) > 1:
-            yield {**rows[0], **{name: int(one[name].sum()) for name in numbers}, keys[0]: ALL}
+def summed(rows: Rows, *by: str) -> list[dict[str, Any]]:
+    """Rows in the order of these columns, of which those alike are one."""
+    alike = (list(some) for _, some in groupby(rows, itemgetter(*by)))
+    return [
+        {name: sum(row[name] for row in some) if isinstance(value, int) else value for name, value in some[0].items()}
+        for some in alike
+    ]
+
+
+def with_totals(rows: Rows, *currencies: str) -> Iterator[dict[str, Any]]:
+    """Rows summed by marketplace, and after those of each currency (or pair of them) one for all of it."""
+    for _, some in groupby(summed(rows, *currencies, "marketplace"), itemgetter(*currencies)):
+        of_it = list(some)
+        yield from of_it
+        if len(of_it) > 1:
+            yield from summed([{**row, "marketplace": ALL} for row in of_it], *currencies)
 
 
 def percent(part: int, whole: int) -> str:
@@ -211,16 +218,16 @@ def sections(figures: Figures, timezone: str) -> list[ReportSection]:
     parts = (
         _standing(figures),
         _waiting(figures, timezone),
-        of("parcels", "Parcels to be checked", PARCELS, records(figures.parcels)),
-        of("spend", "What was paid", SPEND, with_totals(figures.spend, ["currency"], ["marketplace"])),
+        of("parcels", "Parcels to be checked", PARCELS, figures.parcels),
+        of("spend", "What was paid", SPEND, with_totals(figures.spend, "currency")),
         of("days", "Paid day by day", DAYS, _days(figures.spend), on_paper=True),
         _limits(figures),
         _freight(figures),
-        of("carriers", "By carrier", CARRIERS, records(figures.carriers), on_paper=True),
+        of("carriers", "By carrier", CARRIERS, figures.carriers, on_paper=True),
         _landed(figures),
-        of("refunds", "Money asked back", REFUNDS, records(figures.refunds)),
-        of("stages", "How long it took", STAGES, records(figures.stages)),
-        of("orders", "The orders", LISTED, records(figures.listed), **listed),
+        of("refunds", "Money asked back", REFUNDS, figures.refunds),
+        of("stages", "How long it took", STAGES, figures.stages),
+        of("orders", "The orders", LISTED, figures.listed, **listed),
     )
     return [part for part in parts if part.rows or part.words]
 
@@ -240,7 +247,7 @@ def moment(figures: Figures, timezone: str) -> str:
 
 def totals(figures: Figures) -> list[tuple[str, str]]:
     """The leading figures, each with its name; of money one a currency."""
-    waits = int(figures.waiting["orders"].sum())
+    waits = sum(row["orders"] for row in figures.waiting)
     delivered = _there(figures, OrderState.DELIVERED)
     return [
         ("orders", f"{figures.orders:,}"),
@@ -254,18 +261,17 @@ def totals(figures: Figures) -> list[tuple[str, str]]:
     ]
 
 
-def _money(name: str, frame: pd.DataFrame, currency: str, column: str) -> list[tuple[str, str]]:
-    sums = frame.groupby(currency)[column].sum()
-    return [(name, amount(minor, key)) for key, minor in sums.items() if minor]
+def _money(name: str, rows: Rows, currency: str, column: str) -> list[tuple[str, str]]:
+    sums = by_currency(Money(row[column], row[currency]) for row in rows)
+    return [(name, str(total)) for _, total in sorted(sums.items()) if total.minor]
 
 
 def _there(figures: Figures, state: str) -> int:
-    return int(figures.standing.loc[figures.standing["state"] == state, "orders"].sum())
+    return sum(row["orders"] for row in figures.standing if row["state"] == state)
 
 
 def _standing(figures: Figures) -> ReportSection:
-    reached = {row["state"]: row["orders"] for row in records(figures.reached)}
-    now = {row["state"]: row["orders"] for row in records(figures.standing)}
+    reached, now = ({row["state"]: row["orders"] for row in rows} for rows in (figures.reached, figures.standing))
     rows = [
         {"state": state, "came so far": reached.get(state), "there now": now.get(state, 0)}
         for state in dict.fromkeys([*reached, *now] if figures.orders else [])
@@ -282,7 +288,7 @@ def _waiting(figures: Figures, timezone: str) -> ReportSection:
             "which": _named(row["order_refs"], row["orders"]),
             "since": as_text(row["since"], timezone) if row["since"] else "",
         }
-        for row in records(figures.waiting)
+        for row in figures.waiting
     ]
     states = [state for state in NEEDS_A_PERSON if _there(figures, state)]
     told = [*(f"{state}: {REMEDIES[state]}." for state in states), *([TODO] if rows else [])]
@@ -290,15 +296,13 @@ def _waiting(figures: Figures, timezone: str) -> ReportSection:
     return ReportSection.of("waiting", "What waits for you", WAITING, rows, words=told, whole=whole)
 
 
-def _days(spend: pd.DataFrame) -> list[dict[str, Any]]:
+def _days(spend: Rows) -> Rows:
     """Day by day, when there is more than one; the newest first."""
-    if spend["day"].nunique() <= 1:
-        return []
-    return records(spend.sort_values(["day", "currency", "marketplace"], ascending=[False, True, True]))
+    return sorted(spend, key=itemgetter("day"), reverse=True) if len({row["day"] for row in spend}) > 1 else []
 
 
 def _limits(figures: Figures) -> ReportSection:
-    rows = with_totals(figures.limits, ["currency"], ["marketplace"])
+    rows = with_totals(figures.limits, "currency")
     orders = pluralize(figures.not_compared, "paid order")
     without = f"{orders} not compared: no limit on each line, in the same currency."
     told = [without] if figures.not_compared else []
@@ -306,15 +310,15 @@ def _limits(figures: Figures) -> ReportSection:
 
 
 def _freight(figures: Figures) -> ReportSection:
-    rows = with_totals(figures.freight, ["currency", "freight_currency"], ["marketplace"])
+    rows = with_totals(figures.freight, "currency", "freight_currency")
     orders = pluralize(figures.freight_unknown, "booked order")
     told = [f"{orders} without a known freight: the service does not show it."] if figures.freight_unknown else []
     return ReportSection.of("freight", "Freight abroad", FREIGHT, rows, words=told)
 
 
 def _landed(figures: Figures) -> ReportSection:
-    rows = with_totals(figures.landed, ["currency"], ["marketplace"])
-    unsummed = records(figures.unsummed)[:MOST_PROBLEMS]
+    rows = with_totals(figures.landed, "currency")
+    unsummed = figures.unsummed[:MOST_PROBLEMS]
     told = [f"{pluralize(row['orders'], 'order')} without a sum: {row['problem']}." for row in unsummed]
     if figures.not_costed:
         orders = pluralize(figures.not_costed, "paid order")
