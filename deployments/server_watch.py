@@ -7,16 +7,18 @@ ledger was first watched makes no message.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import DeploymentSchedule, FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
+from prefect.server.schemas.schedules import SCHEDULE_TYPES
+from pydantic import TypeAdapter
 
 from connectors.foreign import shortened, words_of
 from connectors.ledger.store import Ledger
@@ -31,7 +33,9 @@ from domain.wording import shorten
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
-COMPLETES_WITHIN = {"buy-from-inbox": timedelta(hours=26), "sync-tracking": timedelta(hours=3)}
+REGULAR = ("buy-from-inbox", "sync-tracking")
+COMPLETES_WITHIN = timedelta(hours=2)
+"""After it was due by a schedule, as that is now."""
 NOT_STARTED_AGAIN_AFTER = timedelta(minutes=3)
 """Both restarts of a crashed run have come long before."""
 SERVER_AWAY_AFTER = timedelta(minutes=5)
@@ -52,11 +56,15 @@ PolledRun = tuple[FlowRun, State, Sequence[State]]
 
 
 class Completion(NamedTuple):
-    """When a deployment was made, a run of it last completed, and one at work began; whether a schedule starts it."""
+    """When a deployment was made, a run of it last completed, and one at work began; whether a schedule starts it.
+
+    `due` are the two times at which one was to begin after that.
+    """
 
     made: datetime
     last: datetime | None
     is_scheduled: bool
+    due: Sequence[datetime]
     begun: datetime | None = None
 
 
@@ -169,16 +177,17 @@ def not_taken(seen: Polled) -> Iterator[Message]:
 
 
 def overdue(seen: Polled) -> Iterator[Message]:
-    """No run of a deployment has completed in time: once a day, or once where no schedule starts it.
+    """No run of a deployment that was due has completed in time: once a day, or once where no schedule starts it.
 
     Before the first completion the wait begins when the deployment was made. What was missed has time to be made up.
-    A run at work, such as a night that waits for an approval, has as much time of its own.
+    A run at work, such as a night that waits for an approval, has time until two hours after the next is due.
     """
     for name, known in seen.completions.items() if seen.now - seen.up_since > LATE_AFTER else ():
-        within, since = COMPLETES_WITHIN[name], known.last or known.made
+        since, due = known.last or known.made, known.due[0]
         waited = timedelta(seconds=(seen.now - since).total_seconds())  # Prefect's own kind of period can't be divided
-        if waited > within and not (known.begun and seen.now - known.begun <= within):
-            days = (waited - within) // ONCE_A_DAY if known.is_scheduled else 0
+        late, own = seen.now - due - COMPLETES_WITHIN, known.due[-1] - due + COMPLETES_WITHIN
+        if late > timedelta() and not (known.begun and seen.now - known.begun <= own):
+            days = late // ONCE_A_DAY if known.is_scheduled else 0
             facts = {"scheduled": known.is_scheduled, "off": not known.is_scheduled, **seen.since_or_never(known.last)}
             why = because(ReasonCode.OVERDUE, deployment=name, **facts)
             cause = f"overdue:{name}:{since.isoformat()}:{days}"
@@ -264,7 +273,7 @@ class ServerWatch:
     polled_at: datetime | None = None
     histories: dict[UUID, Sequence[State]] = field(default_factory=dict)
     names: dict[UUID, str] = field(default_factory=dict)
-    completed: dict[str, datetime] = field(default_factory=dict)
+    in_time: dict[str, datetime] = field(default_factory=dict)
 
     async def poll(self, client: PrefectClient) -> list[Message]:
         """Store new messages; answers them. Raises what Prefect's client and the ledger raise."""
@@ -283,9 +292,7 @@ class ServerWatch:
             full={queue for queue in {queue_of(run) for _, run in late} if await _is_full(client, queue)},
             last_sign=await _last_sign(client),
             worker_missed_at=missed[1] if missed else None,
-            completions={
-                name: one for name in COMPLETES_WITHIN if (one := await self._completion(client, name, now, runs))
-            },
+            completions={name: one for name in REGULAR if (one := await self._completion(client, name, now, runs))},
         )
         self.polled_at = now
         found = {message.cause: message for alerts in ALERTS for message in alerts(seen)}
@@ -336,20 +343,35 @@ class ServerWatch:
     async def _completion(
         self, client: PrefectClient, name: str, now: datetime, runs: Sequence[FlowRun]
     ) -> Completion | None:
-        """The last completion of a deployment; None while that is in time, and for one that is not there."""
-        last, within = self.completed.get(name), COMPLETES_WITHIN[name]
-        if last is None or now - last > within:
-            last = await _last_completion(client, name)
-        if last and now - last <= within:
-            self.completed[name] = last
+        """The last completion of a deployment; None while that is in time, and for one without a schedule."""
+        if now < self.in_time.get(name, now):
             return None
         made = await client.read_deployments(deployment_filter=_named(name), limit=1)
         if not made or made[0].created is None:
             return None
-        is_scheduled = not made[0].paused and any(schedule.active for schedule in made[0].schedules)
+        last = await _last_completion(client, name)
+        active = [] if made[0].paused else [schedule for schedule in made[0].schedules if schedule.active]
+        if not (due := await due_after(last or made[0].created, active or made[0].schedules)):
+            return None
+        if (ends := due[0] + COMPLETES_WITHIN) >= now:
+            self.in_time[name] = min(ends, now + timedelta(hours=1))  # a person may change the schedule meanwhile
+            return None
         its = (run for run in runs if run.deployment_id == made[0].id and run.state_type in AT_WORK)
         begun = max((run.start_time for run in its if run.start_time), default=None)
-        return Completion(made[0].created, last, is_scheduled, begun)
+        return Completion(made[0].created, last, bool(active), due, begun)
+
+
+SCHEDULE = TypeAdapter[SCHEDULE_TYPES](SCHEDULE_TYPES)
+
+
+async def due_after(since: datetime, schedules: Iterable[DeploymentSchedule]) -> Sequence[datetime]:
+    """The first two times at which a run was to begin; what a schedule said before it was changed is no more asked."""
+    found = list[datetime]()
+    for one in schedules:
+        schedule = SCHEDULE.validate_python(one.schedule.model_dump())
+        times = await schedule.get_dates(2, start=max(since, one.updated or since))
+        found += [datetime.fromtimestamp(time.timestamp(), UTC) for time in times]
+    return sorted(found)[:2]
 
 
 ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED)

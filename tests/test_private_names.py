@@ -65,6 +65,14 @@ PRIVATE = (
         "Find out how the server answers while its database is locked, and let RetryWhenBusy know that answer.",
     ),
     Private(
+        "prefect.server.schemas.schedules",
+        "deployments/server_watch.py",
+        "prefect/server/schemas/schedules.py",
+        "async def get_dates(",
+        "only the server's own schedules tell when a run was due",
+        "Compute the times of cron schedules in due_after, and leave out the others.",
+    ),
+    Private(
         "prefect.server.events.ordering",
         "deployments/causal_order.py",
         "prefect/server/events/ordering/memory.py",

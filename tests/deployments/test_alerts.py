@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import DeploymentSchedule, FlowRun, State, StateType
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.types._datetime import DateTime
 
-from deployments.server_watch import ALERTS, Completion, Polled, awake_since
+from deployments.server_watch import ALERTS, Completion, Polled, awake_since, due_after
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode
 
@@ -273,7 +274,7 @@ def test_after_an_outage_runs_have_time_to_begin() -> None:
 def test_after_a_sleep_of_the_machine_everything_has_time_again() -> None:
     """Each morning of a laptop would begin with false alarms, and who gets three reads no true one."""
     last = NOW - timedelta(hours=8)
-    completions = {"sync-tracking": Completion(last, last, is_scheduled=True)}
+    completions = {"sync-tracking": _completion(last, due_s=7.5 * 3600)}
     seen = {"last_sign": last, "completions": completions, "late": [_late(due_s=9000)]}
     assert len(_messages(**seen)) == 2
     assert _messages(**seen, up_since=awake_since(ago(40_000), last, NOW)) == []
@@ -282,44 +283,67 @@ def test_after_a_sleep_of_the_machine_everything_has_time_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hours", "subjects"),
+    ("hours", "due", "subjects"),
     [
-        ("buy-from-inbox", 25.9, []),
-        ("buy-from-inbox", 26.1, ["buy-from-inbox has not completed for 26 hours"]),
-        ("sync-tracking", 2.9, []),
-        ("sync-tracking", 31.5, ["sync-tracking has not completed for 31 hours"]),
+        (25.9, 1.9, []),
+        (26.1, 2.1, ["buy-from-inbox has not completed for 26 hours"]),
+        (70, 1.9, []),
+        (31.5, 6, ["buy-from-inbox has not completed for 31 hours"]),
     ],
 )
-def test_what_has_not_completed_in_time_has_a_message(name: str, hours: float, subjects: list[str]) -> None:
-    assert [one.subject for one in _overdue(name, hours)] == subjects
+def test_what_has_not_completed_two_hours_after_it_was_due_has_a_message(
+    hours: float, due: float, subjects: list[str]
+) -> None:
+    assert [one.subject for one in _overdue(hours, due)] == subjects
+
+
+@pytest.mark.parametrize(
+    ("cron", "due"),
+    [
+        ("0 2 * * *", ["Sat 03 02:00", "Sun 04 02:00"]),
+        ("0 2 * * 1-5", ["Mon 05 02:00", "Tue 06 02:00"]),
+        ("10 */6 * * *", ["Fri 02 06:10", "Fri 02 12:10"]),
+    ],
+)
+async def test_what_was_due_is_asked_of_the_schedules_as_a_person_has_set_them(cron: str, due: list[str]) -> None:
+    """Nights on weekdays alone are missed on no Saturday, and what goes every six hours not after three."""
+    completed = datetime(2026, 1, 2, 2, 30, tzinfo=UTC)
+    found = await due_after(completed, [_schedule(cron)])
+    assert [f"{one:%a %d %H:%M}" for one in found] == due
+
+
+async def test_the_first_of_several_schedules_counts_and_none_before_it_was_changed() -> None:
+    """Moved in the morning from the evening to the night that is past by then."""
+    completed, changed = datetime(2026, 1, 1, 20, 30, tzinfo=UTC), datetime(2026, 1, 2, 10, 0, tzinfo=UTC)
+    found = await due_after(completed, [_schedule("0 2 * * *", changed), _schedule("0 6 * * 0", changed)])
+    assert [f"{one:%a %d %H:%M}" for one in found] == ["Sat 03 02:00", "Sun 04 02:00"]
+    assert await due_after(completed, []) == []
 
 
 @pytest.mark.parametrize(("hours", "count"), [(None, 1), (2.2, 0), (25.9, 0), (26.1, 1)])
 def test_a_night_that_is_at_work_or_waits_for_its_answer_has_its_own_time(hours: float | None, count: int) -> None:
     """The night before asked nobody and was short: this one has waited for two hours, as it should."""
     last, begun = ago(26.1 * 3600), None if hours is None else ago(hours * 3600)
-    assert (
-        len(_messages(completions={"buy-from-inbox": Completion(last, last, is_scheduled=True, begun=begun)})) == count
-    )
+    night = _completion(last, due_s=2.1 * 3600)._replace(begun=begun)
+    assert len(_messages(completions={"buy-from-inbox": night})) == count
 
 
 def test_each_further_day_without_completion_has_a_message_more() -> None:
-    last = datetime(2026, 1, 1, tzinfo=UTC)
-    completions = {"buy-from-inbox": Completion(last, last, is_scheduled=True)}
+    last, day = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
+    completions = {"buy-from-inbox": Completion(last, last, is_scheduled=True, due=(last + day, last + 2 * day))}
     found = [_messages(now=last + timedelta(hours=h), completions=completions) for h in (26.1, 40, 49.9, 50.1, 74.1)]
     assert [one.cause.rpartition(":")[2] for messages in found for one in messages] == ["0", "0", "0", "1", "2"]
 
 
 def test_a_schedule_that_is_off_has_one_message() -> None:
-    [overdue] = _overdue("buy-from-inbox", 2000, is_scheduled=False)
+    [overdue] = _overdue(2000, 1980, is_scheduled=False)
     assert overdue.cause.endswith(":0")
     assert "Its schedule is switched off: switch it on, on the deployment's page." in overdue.body
 
 
 def test_before_the_first_completion_the_wait_begins_with_the_deployment() -> None:
-    [overdue] = _messages(completions={"buy-from-inbox": Completion(ago(100_000), None, is_scheduled=True)})
+    [overdue] = _messages(completions={"buy-from-inbox": _completion(None, due_s=8000)})
     assert overdue.body.startswith("No run of the deployment buy-from-inbox has completed yet.")
-    assert _messages(completions={"buy-from-inbox": Completion(ago(60), None, is_scheduled=True)}) == []
 
 
 def test_a_server_that_is_away_has_a_message_a_day_after_five_minutes() -> None:
@@ -342,6 +366,17 @@ def _late(deployment: str = "buy-from-inbox", *, due_s: float = 700) -> tuple[st
     return deployment, run
 
 
-def _overdue(name: str, hours: float, *, is_scheduled: bool = True) -> list[Message]:
+def _overdue(hours: float, due: float, *, is_scheduled: bool = True) -> list[Message]:
     last = DateTime.fromisoformat(ago(hours * 3600).isoformat())  # as Prefect's client answers it
-    return _messages(completions={name: Completion(last, last, is_scheduled)})
+    night = _completion(last, due_s=due * 3600)._replace(is_scheduled=is_scheduled)
+    return _messages(completions={"buy-from-inbox": night})
+
+
+def _completion(last: datetime | None, *, due_s: float) -> Completion:
+    due = ago(due_s)
+    return Completion(last or ago(100_000), last, is_scheduled=True, due=(due, due + timedelta(days=1)))
+
+
+def _schedule(cron: str, changed: datetime | None = None) -> DeploymentSchedule:
+    schedule = CronSchedule(cron=cron, timezone="UTC")
+    return DeploymentSchedule(schedule=schedule, updated=changed)

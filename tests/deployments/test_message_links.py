@@ -21,7 +21,6 @@ from connectors.notifying import composed, what_waits
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import artifact_page, run_page
 from connectors.xportcn.leased_permits import DailyCalls
-from deployments.server_watch import Completion
 from domain.after_sale import RefundState
 from domain.differences import Finding, FindingKind
 from domain.effects import Action
@@ -46,7 +45,7 @@ from flows.notify.news import (
     of_refund,
 )
 from flows.notify.outbox import enqueue, service_away, service_back
-from tests.deployments.test_alerts import NOW, _late, _messages, _news, _run, ago
+from tests.deployments.test_alerts import NOW, _completion, _late, _messages, _news, _run, ago
 from tests.domain.test_sku_book import FERN, row
 from tests.domain.test_sku_book import book as book_of
 from tests.flows.notify.test_news import OVER, line, refund, report
@@ -83,7 +82,7 @@ def opens(link: str) -> bool:
 
 def of_runs() -> list[Message]:
     failed = _run("FAILED", message="no answer", code=ReasonCode.RUN_SERVICE_FAILED)
-    crashed, known = _run("CRASHED", run_count=6), {"buy-from-inbox": Completion(ago(900_000), None, is_scheduled=True)}
+    crashed, known = _run("CRASHED", run_count=6), {"buy-from-inbox": _completion(None, due_s=90_000)}
     return [
         *_news(failed),
         *_news(crashed),

@@ -21,7 +21,7 @@ from prefect.flows import load_flow_from_entrypoint
 from deployments import post_office
 from deployments.page import app as page
 from deployments.registration import AT_ONCE, EXAMPLE, describe_site
-from deployments.server_watch import COMPLETES_WITHIN
+from deployments.server_watch import REGULAR
 from flows.batch import follow_up, sharing
 from flows.prefect_ui import todo_artifact
 from sourcing import __version__
@@ -90,7 +90,7 @@ def test_every_field_of_a_form_has_a_title_and_a_description(name: str, monkeypa
 
 
 def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedule_that_is_often_enough() -> None:
-    assert {name: DEPLOYMENTS[name]["schedules"][0]["cron"] for name in COMPLETES_WITHIN} == {
+    assert {name: DEPLOYMENTS[name]["schedules"][0]["cron"] for name in REGULAR} == {
         "buy-from-inbox": "0 2 * * *",
         "sync-tracking": "10 * * * *",
     }
