@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -36,10 +36,6 @@ from tasks.engine.progress import progress
 from tasks.engine.resources import Resources, open_resources
 from tasks.engine.retrying import run_quoted, run_task
 from tasks.fetch_offers import Fetched, fetch_offers, list_offers, lists_changes, root_categories
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 MOST_TURNS = 3
 MOST_PAGES = 2_000
@@ -348,8 +344,8 @@ async def _show(report: CatalogReport) -> None:
     await rename_run(f"catalogue: {summary_of(report)}")
 
 
-async def _show_moves(moves: pd.DataFrame) -> None:
-    shown = moves.head(MOST_SHOWN)[["marketplace", "item_id", "sku_id", "currency", "was_minor", "price_minor"]]
+async def _show_moves(moves: list[dict[str, Any]]) -> None:
+    shown = ("marketplace", "item_id", "sku_id", "currency", "was_minor", "price_minor")
     description = f"{pluralize(len(moves), 'price move')}, the steepest rise first; all of them: `sourcing diff offers`"
-    table = [dict(zip(shown.columns, row, strict=True)) for row in shown.itertuples(index=False)]
+    table = [{name: move[name] for name in shown} for move in moves[:MOST_SHOWN]]
     await show_table("price-moves", table, description)

@@ -1,18 +1,12 @@
-"""How prices moved: literal frames in and out, and what one snapshot tells."""
+"""How prices moved, and what one snapshot tells of it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
-import pyarrow as pa
-import pytest
-
-from connectors.snapshots import Snapshots
-from connectors.snapshots.tables import OFFERS
 from domain.money import Money
-from flows.report.price_moves import NEEDED, moves_in, price_history, price_moves
+from flows.report.price_moves import moves_in, price_history
 from tests.connectors.snapshots.sample import write
 
 NIGHT = datetime(2026, 1, 2, 3, tzinfo=UTC)
@@ -35,68 +29,50 @@ def told(
     }
 
 
-def history(*rows: dict[str, object]) -> pd.DataFrame:
-    schema = pa.schema([OFFERS.schema.field(name) for name in NEEDED])
-    frame: pd.DataFrame = pa.Table.from_pylist(list(rows), schema).to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
-
-
-def seen(moves: pd.DataFrame) -> list[tuple[object, ...]]:
-    columns = ["sku_id", "was_minor", "price_minor", "moved_minor", "moved_percent"]
-    rows = pa.Table.from_pandas(moves).to_pylist()
-    return [tuple(row[column] for column in columns) for row in rows]
-
-
-def test_each_move_stands_beside_what_was_before() -> None:
-    moves = price_moves(
-        history(told("2", 500, 0), told("1", 660, 0), told("1", 594, 2), told("1", 660, 1), told("1", 891, 3))
-    )
-    assert seen(moves) == [("1", 660, 594, -66, -10.0), ("1", 594, 891, 297, 50.0)]
-    assert moves["was_at"].tolist() == [NIGHT + timedelta(days=1), NIGHT + timedelta(days=2)]
-    assert moves["item_id"].tolist() == [ITEM, ITEM]
-
-
-def test_types_are_text_int64_and_utc_and_gaps_stay_gaps() -> None:
-    moves = price_moves(history(told("1", HUGE, 0, title=None), told("1", HUGE + 1, 1, title=None)))
-    assert moves.dtypes.astype(str).to_dict() == {
-        "marketplace": "string[pyarrow]",
-        "item_id": "string[pyarrow]",
-        "sku_id": "string[pyarrow]",
-        "title": "string[pyarrow]",
-        "currency": "string[pyarrow]",
-        "was_minor": "int64[pyarrow]",
-        "price_minor": "int64[pyarrow]",
-        "moved_minor": "int64[pyarrow]",
-        "moved_percent": "double[pyarrow]",
-        "was_at": "timestamp[us, tz=UTC][pyarrow]",
-        "snapshot_at": "timestamp[us, tz=UTC][pyarrow]",
-        "snapshot_id": "string[pyarrow]",
-    }
-    assert seen(moves) == [("1", HUGE, HUGE + 1, 1, 0.0)]
-    assert moves["title"].isna().all()
-
-
-def test_another_currency_is_no_move_and_a_price_of_nothing_has_no_percent() -> None:
-    other = told("1", 90, 1, currency="USD")
-    assert seen(price_moves(history(told("1", 660, 0), other, told("1", 700, 2)))) == [("1", 660, 700, 40, 6.1)]
-    assert seen(price_moves(history(told("1", 0, 0), told("1", 700, 1)))) == [("1", 0, 700, 700, None)]
-
-
-def test_no_history_has_no_moves_and_the_same_types() -> None:
-    assert price_moves(history()).dtypes.equals(price_moves(history(told("1", 1, 0), told("1", 2, 1))).dtypes)
-
-
-@pytest.mark.parametrize(("night", "moved"), [(0, []), (1, [("1", 660, 594, -66, -10.0)])])
-async def test_one_snapshot_tells_its_own_moves(tmp_path: Path, night: int, moved: list[object]) -> None:
+async def moves(root: Path, *rows: dict[str, object]) -> list[tuple[object, ...]]:
+    """The moves of all nights, each as it is told after its own."""
     facts = {"stock": 3, "min_quantity": 1, "active": True}
-    for nights, prices in enumerate([{"1": 660, "2": 500}, {"1": 594}, {"1": 700}]):
-        rows = [{**told(sku_id, price, nights), **facts} for sku_id, price in prices.items()]
-        write(tmp_path, f"night-{nights}", at=NIGHT + timedelta(days=nights), offers=rows)
-    assert seen(await moves_in.fn(tmp_path, f"night-{night}")) == moved
-    assert len(Snapshots(tmp_path).history("offers")) == 4
+    nights = dict[str, list[dict[str, object]]]()
+    for row in rows:
+        nights.setdefault(str(row["snapshot_id"]), []).append({**row, **facts})
+    for number, (name, some) in enumerate(nights.items()):
+        write(root, name, at=NIGHT + timedelta(days=number), offers=some)
+    columns = ["sku_id", "was_minor", "price_minor", "moved_minor", "moved_percent"]
+    return [
+        tuple(row[column] for column in columns) for name in sorted(nights) for row in await moves_in.fn(root, name)
+    ]
+
+
+async def test_each_move_stands_beside_what_was_before(tmp_path: Path) -> None:
+    found = await moves(
+        tmp_path, told("2", 500, 0), told("1", 660, 0), told("1", 594, 2), told("1", 660, 1), told("1", 891, 3)
+    )
+    assert found == [("1", 660, 594, -66, -10.0), ("1", 594, 891, 297, 50.0)]
+    (last,) = await moves_in.fn(tmp_path, "night-3")
+    assert (last["was_at"], last["snapshot_at"]) == (NIGHT + timedelta(days=2), NIGHT + timedelta(days=3))
+    assert (last["item_id"], last["currency"], last["title"]) == (ITEM, "CNY", "架")
+
+
+async def test_amounts_are_exact(tmp_path: Path) -> None:
+    assert await moves(tmp_path, told("1", HUGE, 0), told("1", HUGE + 1, 1)) == [("1", HUGE, HUGE + 1, 1, 0.0)]
+
+
+async def test_another_currency_is_no_move(tmp_path: Path) -> None:
+    other = told("1", 90, 1, currency="USD")
+    assert await moves(tmp_path, told("1", 660, 0), other, told("1", 700, 2)) == [("1", 660, 700, 40, 6.1)]
+
+
+async def test_a_price_of_nothing_has_no_percent(tmp_path: Path) -> None:
+    assert await moves(tmp_path, told("1", 0, 0), told("1", 700, 1)) == [("1", 0, 700, 700, None)]
+
+
+async def test_the_steepest_rise_is_told_first_and_old_prices_stay_known(tmp_path: Path) -> None:
+    prices = [told("1", 660, 0), told("2", 500, 0), told("1", 594, 1), told("2", 600, 1), told("1", 700, 2)]
+    found = [("2", 500, 600, 100, 20.0), ("1", 660, 594, -66, -10.0), ("1", 594, 700, 106, 17.8)]
+    assert await moves(tmp_path, *prices) == found
     assert price_history(tmp_path, [ITEM, ITEM]) == {
         ("1688", ITEM, "1"): [Money(660), Money(594), Money(700)],
-        ("1688", ITEM, "2"): [Money(500)],
+        ("1688", ITEM, "2"): [Money(500), Money(600)],
     }
 
 
