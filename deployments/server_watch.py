@@ -29,6 +29,7 @@ from domain.follow_ups import as_text
 from domain.messages import KEPT_FOR, Message, MessageKind, alert
 from domain.reasons import Reason, ReasonCode, because, run_label
 from domain.wording import shorten
+from flows.notify.outbox import Outage, newest_outage
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -74,7 +75,7 @@ class Polled:
 
     The server has answered, and the machine been awake, since `up_since`; or it has been away since `away_since`.
     `late` are runs whose time has come and that no worker has taken, each with its deployment; in `full` queues they
-    wait as they should.
+    wait as they should. `outage` is the newest of the service.
     """
 
     now: datetime
@@ -87,6 +88,7 @@ class Polled:
     full: Collection[str] = ()
     last_sign: datetime | None = None
     worker_missed_at: datetime | None = None
+    outage: Outage | None = None
     completions: Mapping[str, Completion] = field(default_factory=dict)
 
     def time(self, moment: datetime) -> str:
@@ -106,13 +108,15 @@ class Polled:
 def run_failed(seen: Polled) -> Iterator[Message]:
     """A run failed, or took too long: each time.
 
-    A file with faults has the message of its night. A slip in a form is answered by the run's page.
+    A file with faults has the message of its night, an outage of the service one for all its runs. A slip in a form is
+    answered by the run's page.
     """
     for run, state, states in seen.runs:
         if state.type is StateType.FAILED and state.timestamp > seen.since:
-            why = _why_failed(run, state, states)
-            is_told = why.code in (SLIPS if _by_hand(run) else OF_A_FILE if run.parent_task_run_id else ())
-            if not is_told:
+            why, by_hand = _why_failed(run, state, states), _by_hand(run)
+            is_told = why.code in (SLIPS if by_hand else OF_A_FILE if run.parent_task_run_id else ())
+            of_service = why.code is ReasonCode.RUN_SERVICE_FAILED and not by_hand
+            if not is_told and not (of_service and seen.outage and seen.outage.has(state.timestamp)):
                 yield _of_run(run, f"run-failed:{state.id}", "failed", why)
 
 
@@ -180,9 +184,13 @@ def overdue(seen: Polled) -> Iterator[Message]:
     """No run of a deployment that was due has completed in time: once a day, or once where no schedule starts it.
 
     Before the first completion the wait begins when the deployment was made. What was missed has time to be made up.
-    A run at work, such as a night that waits for an approval, has time until two hours after the next is due.
+    A run at work, such as a night that waits for an approval, has time until two hours after the next is due. Without
+    the service none completes: that has a message of its own for a day, and its end gives two hours.
     """
-    for name, known in seen.completions.items() if seen.now - seen.up_since > LATE_AFTER else ():
+    is_told = (outage := seen.outage) and (
+        seen.now - outage.ended < COMPLETES_WITHIN if outage.ended else seen.now - outage.began < ONCE_A_DAY
+    )
+    for name, known in seen.completions.items() if seen.now - seen.up_since > LATE_AFTER and not is_told else ():
         since, due = known.last or known.made, known.due[0]
         waited = timedelta(seconds=(seen.now - since).total_seconds())  # Prefect's own kind of period can't be divided
         late, own = seen.now - due - COMPLETES_WITHIN, known.due[-1] - due + COMPLETES_WITHIN
@@ -292,6 +300,7 @@ class ServerWatch:
             full={queue for queue in {queue_of(run) for _, run in late} if await _is_full(client, queue)},
             last_sign=await _last_sign(client),
             worker_missed_at=missed[1] if missed else None,
+            outage=await asyncio.to_thread(newest_outage, self.ledger),
             completions={name: one for name in REGULAR if (one := await self._completion(client, name, now, runs))},
         )
         self.polled_at = now

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from prefect.context import FlowRunContext
 
@@ -20,8 +21,8 @@ from flows.prefect_ui.expected_errors import run_logger
 from tasks.engine.progress import listening
 
 AWAY_AFTER = timedelta(minutes=15)
-SAME_OUTAGE = timedelta(hours=6)
-"""Runs of one outage begin to wait at different times: within this span it is notified once."""
+ONCE_A_DAY = timedelta(days=1)
+AWAY = "service-away:"
 
 
 async def enqueue(ledger: Ledger, *messages: Message) -> None:
@@ -78,35 +79,53 @@ async def _note(ledger: Ledger, news: BreakerNews, link: str) -> None:
 
 
 def service_away(ledger: Ledger, since: datetime, link: str = "") -> None:
-    """Enqueue the message of an outage, sent in a quarter of an hour unless it ends by then; once for all runs."""
-    if (outage := _outage(ledger)) and outage[1] > since - SAME_OUTAGE:
-        return
+    """Enqueue the message of an outage, sent in a quarter of an hour unless it ends by then; once for all runs.
+
+    And again each further day of it: runs begin to wait at different times, and the first says when it began.
+    """
+    began, days = since.astimezone(UTC), 0
+    if (outage := newest_outage(ledger)) and not outage.ended:
+        began, days = outage.began, max(0, (ledger.clock() - outage.began) // ONCE_A_DAY)
     ledger.outbox.put(
         Message(
-            cause=f"service-away:{since.astimezone(UTC):%Y-%m-%dT%H:%M}",
+            cause=f"{AWAY}{began:%Y-%m-%dT%H:%M}{f':{days}' if days else ''}",
             kind=MessageKind.SERVICE_AWAY,
-            subject=f"The service is away since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
-            body="Runs wait for it as long as SOURCING_PATIENCE_S allows, then end and are taken up by the next. "
-            "Nothing is lost and nothing is bought twice. A message comes when it is back.",
+            subject=f"The service is {'still ' if days else ''}away since {began:%Y-%m-%d %H:%M} UTC",
+            body="Runs wait for it as long as SOURCING_PATIENCE_S allows, then end, without a message of their own "
+            "unless a person started them, and are taken up by the next. Nothing is lost and nothing is bought twice. "
+            "A message comes when it is back.",
             link=link,
-            due_at=since + AWAY_AFTER,
-            until=since + SAME_OUTAGE,
+            due_at=began + AWAY_AFTER,
+            until=began + (days + 1) * ONCE_A_DAY,
         )
     )
 
 
 def service_back(ledger: Ledger, link: str = "") -> None:
     """Notify of the end of a notified outage, or withdraw its unsent message. Without an outage it costs one read."""
-    outage = _outage(ledger)
-    if outage and not ledger.outbox.withdraw(outage[0]):
+    outage = newest_outage(ledger)
+    if outage and not outage.ended and not ledger.outbox.withdraw(outage.cause):
         body = "Runs go on by themselves; what was broken off is taken up by the next."
-        cause, kind = f"service-back:{outage[0]}", MessageKind.SERVICE_BACK
+        cause, kind = f"service-back:{outage.cause}", MessageKind.SERVICE_BACK
         ledger.outbox.put(Message(cause=cause, kind=kind, subject="The service is back", body=body, link=link))
 
 
-def _outage(ledger: Ledger) -> tuple[str, datetime] | None:
-    """The outage that was notified, or will be, and is not known to be over."""
+class Outage(NamedTuple):
+    """An outage of the service that was notified, or will be: by which message, since when, and its end if known."""
+
+    cause: str
+    began: datetime
+    ended: datetime | None
+
+    def has(self, moment: datetime) -> bool:
+        return self.began <= moment <= (self.ended or moment)
+
+
+def newest_outage(ledger: Ledger) -> Outage | None:
     away, back = (
         ledger.outbox.newest(kind, withdrawn=False) for kind in (MessageKind.SERVICE_AWAY, MessageKind.SERVICE_BACK)
     )
-    return None if away is None or (back is not None and back[1] >= away[1]) else away
+    if away is None:
+        return None
+    began = datetime.fromisoformat(away[0].removeprefix(AWAY)[: len("2026-01-01T12:00")]).replace(tzinfo=UTC)
+    return Outage(away[0], began, back[1] if back and back[1] >= away[1] else None)

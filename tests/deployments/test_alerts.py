@@ -14,6 +14,7 @@ from prefect.types._datetime import DateTime
 from deployments.server_watch import ALERTS, Completion, Polled, awake_since, due_after
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode
+from flows.notify.outbox import Outage
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=3)
@@ -165,6 +166,26 @@ def test_only_a_run_that_buys_says_that_nothing_is_bought_twice() -> None:
     failed = _run("FAILED", code=ReasonCode.RUN_SERVICE_FAILED)
     told = [_news(failed.model_copy(update={"tags": tags})) for tags in (["sourcing"], ["sourcing", "buy"])]
     assert ["Nothing is bought twice" in one.body for (one,) in told] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("started", "code", "ended", "count"),
+    [
+        ({"auto_scheduled": True}, ReasonCode.RUN_SERVICE_FAILED, None, 0),
+        ({"idempotency_key": "finish b-1"}, ReasonCode.RUN_SERVICE_FAILED, 3, 0),
+        ({"auto_scheduled": True}, ReasonCode.RUN_SERVICE_FAILED, 60, 1),
+        ({"auto_scheduled": True}, ReasonCode.RUN_DEFECT, None, 1),
+        ({}, ReasonCode.RUN_SERVICE_FAILED, None, 1),
+    ],
+)
+def test_an_outage_of_the_service_has_one_message_for_all_its_runs_but_those_of_a_person(
+    started: dict[str, Any], code: ReasonCode, ended: float | None, count: int
+) -> None:
+    """A day without it were forty to a hundred: between them the question of a plan is not seen."""
+    run = _run("FAILED", message="the service is away", code=code).model_copy(update=started)
+    assert run.state
+    outage = Outage("service-away:2026-01-02T02:00", ago(3600), None if ended is None else ago(ended))
+    assert len(_messages(runs=[(run, run.state, [run.state])], outage=outage)) == count
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "RUNNING", "PAUSED", "CANCELLED", "PENDING"])
@@ -326,6 +347,19 @@ def test_a_night_that_is_at_work_or_waits_for_its_answer_has_its_own_time(hours:
     last, begun = ago(26.1 * 3600), None if hours is None else ago(hours * 3600)
     night = _completion(last, due_s=2.1 * 3600)._replace(begun=begun)
     assert len(_messages(completions={"buy-from-inbox": night})) == count
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "count"),
+    [(23, None, 0), (25, None, 1), (23, 1.9, 0), (23, 2.1, 1)],
+)
+def test_what_does_not_complete_without_the_service_has_no_message_for_a_day(
+    began: float, ended: float | None, count: int
+) -> None:
+    """A night that it ended is told two hours after it is back: it buys on the next day, or begun by hand."""
+    outage = Outage("service-away:…", ago(began * 3600), ago(ended * 3600) if ended else None)
+    late = {"buy-from-inbox": _completion(ago(40 * 3600), due_s=16 * 3600)}
+    assert len(_messages(completions=late, outage=outage)) == count
 
 
 def test_each_further_day_without_completion_has_a_message_more() -> None:

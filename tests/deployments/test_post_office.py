@@ -48,6 +48,7 @@ async def test_what_failed_before_the_watch_began_is_not_told_and_what_fails_the
     old = _failed(served)
     first = _watch(ledger)
     assert old not in await _told(first)
+    assert {*first.in_time} == {"buy-from-inbox", "sync-tracking"}
     new = _failed(served)
     told = [await _told(first), await _told(first), await _told(_watch(ledger))]
     assert [text.count(new) for text in told] == [1, 0, 0]

@@ -253,6 +253,22 @@ def test_an_outage_is_told_after_a_quarter_of_an_hour_and_its_end_too(ledger: Le
     assert [message.subject for message in told(ledger)] == ["The service is away since 2026-01-01 12:17 UTC"]
 
 
+def test_an_outage_of_days_is_told_once_a_day_with_its_own_beginning(ledger: Ledger, clock: MovableClock) -> None:
+    """Each run that waits for it knows its own alone."""
+    found = []
+    for _ in range(30):
+        service_away(ledger, clock())
+        clock.advance(3600)
+        found += told(ledger)
+    assert [message.subject for message in found] == [
+        "The service is away since 2026-01-01 12:00 UTC",
+        "The service is still away since 2026-01-01 12:00 UTC",
+    ]
+    service_back(ledger)
+    service_back(ledger)
+    assert [message.subject for message in told(ledger)] == ["The service is back"]
+
+
 @pytest.mark.parametrize(
     "reason", ["the answer does not fit the contract at `skus.0.price`", "it does not fit the budget", FULL]
 )
