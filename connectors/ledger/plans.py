@@ -319,20 +319,24 @@ def dropped_since(connection: Connection, order_refs: Collection[str], since: da
     return connection.scalars(_DROPPED, {"refs": order_refs, "since": since}).all()
 
 
-_WANTED_BACK = exists().where(moves.c.order_ref == orders.c.order_ref, moves.c.reason_code == ReasonCode.WANTED_BACK)
-_TAKEN_BACK = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(None), _WANTED_BACK)
-_NOES = ("NOT_APPROVED", "NOBODY_ANSWERED", "ASKING_RUN_CANCELLED", "NOT_WANTED", "WANTED_BACK")
+_NOES = (
+    ReasonCode.NOT_APPROVED,
+    ReasonCode.NOBODY_ANSWERED,
+    ReasonCode.ASKING_RUN_CANCELLED,
+    ReasonCode.NOT_WANTED,
+    ReasonCode.WANTED_BACK,
+)
 _OF_IT = select(func.coalesce(func.max(moves.c.id), 0)).where(moves.c.order_ref == orders.c.order_ref)
 _YES = and_(
     moves.c.reason_code == ReasonCode.APPROVED, moves.c.reason_facts["by"].as_string() != bindparam("beforehand")
 )
-_LAST_NO = _OF_IT.where(moves.c.reason_code.in_([ReasonCode[one] for one in _NOES])).scalar_subquery()
+_LAST_NO = _OF_IT.where(moves.c.reason_code.in_(_NOES)).scalar_subquery()
 _LAST_YES = _OF_IT.where(moves.c.reason_code.in_([ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED])).scalar_subquery()
 _DECLINED = select(orders.c.order_ref).where(_THESE, _OF_IT.where(_YES).scalar_subquery() < _LAST_NO)
-_UNASKED = select(orders.c.order_ref).where(
-    _THESE,
-    orders.c.plan_hash.is_(None),
-    or_(orders.c.paid_minor.is_(None), _WANTED_BACK, _LAST_YES < _LAST_NO),
+_WITHDRAWN = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(None))
+_UNASKED = _WITHDRAWN.where(or_(orders.c.paid_minor.is_(None), _LAST_YES < _LAST_NO))
+_TAKEN_BACK = _WITHDRAWN.where(
+    _OF_IT.where(moves.c.reason_code == ReasonCode.WANTED_BACK).scalar_subquery() > _LAST_YES
 )
 
 
@@ -347,26 +351,37 @@ def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str
     }
 
 
-@repeating
 def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:
     """Withdraw the approval of orders that a person wants to take back, whatever becomes of that; once is enough."""
-    before = taken_back(ledger, order_refs)
+    before = {row["order_ref"] for row in ledger.rows(_TAKEN_BACK, {"refs": order_refs})}
+    say_no(ledger, [ref for ref in order_refs if ref not in before], because(ReasonCode.WANTED_BACK))
+
+
+@repeating
+def say_no(
+    ledger: Transactions,
+    order_refs: Collection[str],
+    why: Reason | None,
+    *,
+    explains: Mapping[str, OrderState] = MappingProxyType({}),
+) -> None:
+    """Withdraw the approval of orders, and write down why, whatever state they are in.
+
+    It `explains` the state of some: it becomes the reason of those that are in it still.
+    """
     with ledger.transaction(()) as connection:
         mover = OrderMover(ledger, connection, order_refs)
-        for ref in (ref for ref in order_refs if ref not in before):
-            mover.change(OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()))
-            mover.audit(ref, mover.state(ref), mover.state(ref), because(ReasonCode.WANTED_BACK))
+        for ref in order_refs:
+            state, writes = mover.state(ref), OrderUpdate.approval_withdrawn()
+            mover.audit(ref, state, state, why)
+            reason = OrderUpdate(stored(why) if explains.get(ref) is state else {})
+            mover.change(OrderChange(order_ref=ref, writes=writes | reason))
         mover.write()
 
 
 def needing_a_person(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
     """Those without an approval that no yes beforehand renews: unpaid ones, and what a person refused or took back."""
     return {row["order_ref"] for some in chunked(order_refs) for row in ledger.rows(_UNASKED, {"refs": some})}
-
-
-def taken_back(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
-    """Those that a person took back and has not approved since, begun or not."""
-    return {row["order_ref"] for some in chunked(order_refs) for row in ledger.rows(_TAKEN_BACK, {"refs": some})}
 
 
 Parts = dict[str, dict[str, str]]

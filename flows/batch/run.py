@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import approved_by, declined, drop, laid_aside, needing_a_person, plan_hash
+from connectors.ledger.plans import approved_by, declined, drop, laid_aside, needing_a_person, plan_hash, say_no
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits, line_of
 from connectors.ledger.store import Ledger
 from domain.decisions import FINE, Verdict, held
@@ -363,10 +363,8 @@ class BatchRun:
             for ref, why in drop(ledger, [plan.order_ref for plan in to_hold], by=decision.by, note=note).items():
                 run_logger().warning("%s stays: %s", ref, why)
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
-        ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in to_ship])
-        left = [order for order in to_ship.values() if order.state in SHIPPABLE]
-        noes = [one.stays(decision.not_shipped) for one in left]
-        ledger.change([*noes, *(one.stays(one.why) for one in left if one.is_overpaid)])
+        states = {ref: one.state for ref, one in to_ship.items() if one.state in SHIPPABLE and not one.is_overpaid}
+        say_no(ledger, to_ship, decision.not_shipped, explains=states)
 
     def _hold_unasked(self, refs: Collection[str]) -> None:
         """Hold orders without an approval that stands, which no run could ask about: no claim takes them."""

@@ -33,6 +33,7 @@ WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
 ABSENCE = "domain/absence.py"
 BATCH_RUN = "flows/batch/run.py"
+PLANS = "connectors/ledger/plans.py"
 FOLLOW_UP = "flows/batch/follow_up.py"
 CANARY = "flows/batch/execution.py"
 
@@ -548,7 +549,7 @@ MUTANTS = (
         means="two runs with two SKU books split one request in two ways, and both buy",
         edits=(
             Edit(
-                file="connectors/ledger/plans.py",
+                file=PLANS,
                 old="        return self.of(wanted)\n",
                 new="        return {ref: dict(split) for ref, split in wanted.items()}\n",
             ),
@@ -619,12 +620,18 @@ MUTANTS = (
         means="somebody says no to shipping what was begun, and a look by itself pays and books it",
         edits=(
             Edit(
-                file=BATCH_RUN,
-                old="writes=OrderUpdate.approval_withdrawn()) for ref in to_ship]",
-                new="writes=OrderUpdate.approval_withdrawn()) for ref in ()]",
+                file=PLANS,
+                old="writes = mover.state(ref), OrderUpdate.approval_withdrawn()",
+                new="writes = mover.state(ref), OrderUpdate({})",
             ),
         ),
         found_by="tests/tasks/test_declined.py::test_an_order_whose_freight_a_person_declined_is_left_alone",
+    ),
+    Mutant(
+        name="no-to-what-is-not-paid-yet",
+        means="somebody says no to shipping while the payment is pending, and the night after it ships the order",
+        edits=(Edit(file=PLANS, old="            mover.audit(ref, state, state, why)\n", new=""),),
+        found_by="tests/simulation/test_not_wanted.py::test_nor_ships_what_was_refused_while_its_payment_was_pending",
     ),
     Mutant(
         name="pays-and-books-after-a-no",
@@ -660,13 +667,7 @@ MUTANTS = (
     Mutant(
         name="asked-back-in-vain-is-booked",
         means="somebody cancels a paid order or asks for all its money, in vain, and the night books and ships it",
-        edits=(
-            Edit(
-                file="connectors/ledger/plans.py",
-                old="moves.c.reason_code == ReasonCode.WANTED_BACK)",
-                new="orders.c.state == '')",
-            ),
-        ),
+        edits=(Edit(file=PLANS, old="    ReasonCode.WANTED_BACK,\n)", new=")"),),
         found_by="tests/simulation/test_not_wanted.py::"
         "test_what_was_paid_and_asked_back_in_vain_is_booked_by_a_person_s_yes_alone",
     ),
@@ -807,7 +808,7 @@ MUTANTS = (
         means="the same: plans are written whoever has their chunk by now",
         edits=(
             Edit(
-                file="connectors/ledger/plans.py",
+                file=PLANS,
                 old="        if if_so is not None and not if_so(connection):\n            return False\n",
                 new="",
             ),
@@ -969,7 +970,7 @@ MUTANTS = (
         means="a run that began before an order was laid aside plans it anew, and buys it",
         edits=(
             Edit(
-                file="connectors/ledger/plans.py",
+                file=PLANS,
                 old="        begun |= {*dropped_since(connection, planned, ledger.since or now)}\n",
                 new="",
             ),
@@ -982,7 +983,7 @@ MUTANTS = (
         means="an order that is on its way is closed in the ledger, and its payment is nowhere expected",
         edits=(
             Edit(
-                file="connectors/ledger/plans.py",
+                file=PLANS,
                 old="state not in NEVER_BEGUN or ref in begun or order_id is not None",
                 new="state not in NEVER_BEGUN",
             ),

@@ -592,6 +592,8 @@ class Episode:
                 self.broken(f"{violation} (after {after})")
         for ref in self.database.refused_and_allowed():
             self.broken(f"allowed beforehand after a person's no: {ref} (after {after})")
+        for ref in self.database.withdrawn_unsaid():
+            self.broken(f"an approval was withdrawn, and no no is written down: {ref} (after {after})")
 
     def _can_t_be_told(self, violation: Violation, *, at_rest: bool) -> bool:
         """What nothing shows to be untrue: a payment told at another order's amount, sensible by itself; and, until the

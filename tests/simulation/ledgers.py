@@ -32,6 +32,11 @@ ORDER_COLUMNS = (
     "shipment_order_id, COALESCE(payable_minor, approved_minor) AS payable_minor, freight_approved_minor"
 )
 EFFECT_COLUMNS = "key, order_ref, action, status, fence, owner, sender, lease_until, intent_at, answer, doubtful_sends"
+YES = ("approved", "freight_approved")
+NO = (
+    *("not_approved", "nobody_answered", "asking_run_cancelled", "not_wanted", "wanted_back"),
+    *("nobody_to_ask", "above_approval_limit"),
+)
 
 
 def _moment(text: str) -> datetime:
@@ -106,6 +111,14 @@ class SharedDatabase:
                 else:
                     refused.discard(move.order_ref)
         return found
+
+    def withdrawn_unsaid(self) -> set[str]:
+        """Begun orders without an approval whose last word is a yes: one given beforehand would renew it."""
+        said = "', '".join((*YES, *NO))
+        last = self.rows(f"SELECT order_ref, reason_code FROM moves WHERE reason_code IN ('{said}') ORDER BY id")
+        is_yes = {move.order_ref: move.reason_code in YES for move in last}
+        withdrawn = self.rows("SELECT order_ref FROM orders WHERE order_id IS NOT NULL AND plan_hash IS NULL")
+        return {order.order_ref for order in withdrawn if is_yes.get(order.order_ref)}
 
     def orders(self) -> dict[str, Row]:
         found = self.rows(f"SELECT {ORDER_COLUMNS} FROM orders ORDER BY order_ref")

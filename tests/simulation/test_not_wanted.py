@@ -15,6 +15,7 @@ from domain.messages import MessageKind
 from domain.money import Money
 from flows.approval.pause import CancelledBelow
 from sandbox.control import books
+from sandbox.dialects.known import dialects_named
 from tests.simulation.episode import NO_QUERY
 from tests.simulation.scene import Scene, refuses
 from tests.simulation.scripts import (
@@ -155,8 +156,8 @@ UNASKED = "not approved: run it without --yes, or from the Prefect UI, to be ask
 SILENCE, CANCELLED = asked_in_the_ui(None), asked_in_the_ui(CancelledBelow())
 
 
-def states(made: Stage, *then: Script | float) -> dict[str, str]:
-    scene = Scene(made, Marketplace.TAOBAO)
+def states(made: Stage, *then: Script | float, **settings: Any) -> dict[str, str]:
+    scene = Scene(made, Marketplace.TAOBAO, **settings)
     scene.run(steps(*then)(scene))  # type: ignore[arg-type]
     assert scene.found == []
     return {ref: str(order.state) for ref, order in scene.database.orders().items()}
@@ -180,6 +181,19 @@ def test_nor_ships_what_a_person_has_not_said_yes_to_shipping(made: Stage, no: S
     nights = (paid_alone, HOUR_S, no, HOUR_S, unattended, HOUR_S, unattended)
     assert states(made, *nights) == {"R-1": "held"}
     assert states(made, *nights, HOUR_S, buy) == {"R-1": "booked"}
+
+
+@pytest.mark.parametrize("no", [decline, SILENCE, CANCELLED], ids=["no", "silence", "cancelled"])
+def test_nor_ships_what_was_refused_while_its_payment_was_pending(made: Stage, no: Script) -> None:
+    """The debit hours later makes it an order like others that are paid."""
+
+    async def submitted(scene: Scene) -> None:
+        scene.world.dialects.replace(dialects_named(["pay-is-submission"]))
+        await scene.buys()
+
+    nights = (submitted, no, 5 * HOUR_S, read_again, unattended, HOUR_S, unattended)
+    assert states(made, *nights, pay_is="submission") == {"R-1": "held"}
+    assert states(made, *nights, HOUR_S, buy, pay_is="submission") == {"R-1": "booked"}
 
 
 def test_a_night_whose_yes_was_given_beforehand_asks_nobody_about_it(made: Stage) -> None:

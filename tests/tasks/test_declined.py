@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.ledger.plans import needing_a_person, take_back
+from connectors.ledger.plans import declined, needing_a_person, take_back
 from connectors.ledger.records import OrderChange, Outcome
 from domain.effects import EffectStatus
 from domain.money import Money
@@ -175,5 +175,21 @@ def test_what_is_taken_back_twice_stands_once_in_the_trail(resources: Resources)
     resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
     for _ in range(2):
         take_back(resources.ledger, ["A-1"])
-    moves = [move["reason_code"] for move in resources.ledger.moves_of("A-1")]
-    assert moves.count(ReasonCode.WANTED_BACK) == 1
+    assert told(resources).count(ReasonCode.WANTED_BACK) == 1
+
+
+def test_what_is_taken_back_again_after_a_yes_stands_in_the_trail_again(resources: Resources) -> None:
+    """The order was planned anew meanwhile: the later word counts, for a yes given beforehand too."""
+    resources.ledger.put_plans([planned("A-1")], "batch")
+    for at in ("at noon", "at night"):
+        take_back(resources.ledger, ["A-1"])
+        why = because(ReasonCode.APPROVED, by="ann", at=at, total=Money(1000), plan="p")
+        resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PLANNED, why=why)])
+        assert declined(resources.ledger, ["A-1"], beforehand="") == set()
+    take_back(resources.ledger, ["A-1"])
+    assert declined(resources.ledger, ["A-1"], beforehand="") == {"A-1"}
+    assert told(resources).count(ReasonCode.WANTED_BACK) == 3
+
+
+def told(resources: Resources) -> list[str | None]:
+    return [move["reason_code"] for move in resources.ledger.moves_of("A-1")]
