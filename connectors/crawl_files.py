@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,10 +33,11 @@ class CrawlBusy(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The items that a finished crawl saw of a source, and when it began (UTC)."""
+    """The items that a finished crawl saw of a source, those of them that it could not fetch, and its begin (UTC)."""
 
     begun_at: datetime
     item_ids: tuple[str, ...]
+    missed: tuple[str, ...]
 
 
 class CrawlFiles:
@@ -137,13 +138,15 @@ class CrawlFiles:
         kept = _read(self._seen / f"{source.name}.json")
         if kept is None:
             return None
-        return Seen(begun_at=datetime.fromisoformat(kept["begun_at"]), item_ids=tuple(kept["items"]))
+        ids, missed = (tuple(kept.get(name, ())) for name in ("items", "missed"))
+        return Seen(begun_at=datetime.fromisoformat(kept["begun_at"]), item_ids=ids, missed=missed)
 
-    def finish(self, seen: Mapping[Listing, Sequence[str]]) -> None:
-        """Store what was seen of each source, and delete the other files."""
+    def finish(self, seen: Mapping[Listing, Sequence[str]], missed: Collection[Item] = ()) -> None:
+        """Store what was seen of each source, and what of it was missed, and delete the other files."""
         for source, item_ids in seen.items():
             fields = {"source": str(source), "begun_at": self.begun_at.isoformat(), "items": list(item_ids)}
-            _write(self._seen / f"{source.name}.json", fields)
+            lacking = [one for one in item_ids if (source.marketplace, one) in missed]
+            _write(self._seen / f"{source.name}.json", {**fields, "missed": lacking})
         self._clear()
 
     def _clear(self) -> None:

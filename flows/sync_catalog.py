@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,14 +123,10 @@ class Crawl:
             listed[one.marketplace] += one.item_ids()
         for source in sources:
             listed[source.marketplace] += self._listed(source)
-            if self._shows_what_is_gone(source) and (seen := self.files.seen(source)):
-                known[source.marketplace] += seen.item_ids
+            if self.limit is None and (seen := self.files.seen(source)):  # what is cut off tells of none
+                known[source.marketplace] += seen.missed if self._changes_only(source) else seen.item_ids
         items = to_fetch(listed, known)
         return [list(part) for _, part in chunks(items, PART_SIZE)]
-
-    def _shows_what_is_gone(self, source: Listing) -> bool:
-        """Whether an item that this list lacks may be gone: not so in a list of changes, or a list cut off."""
-        return self.limit is None and not (self._changes_only(source))
 
     def _changes_only(self, source: Listing) -> bool:
         return not self.full and lists_changes(self.resources, self.files, source)
@@ -196,12 +192,21 @@ class Crawl:
     async def _fetch(self, parts: Sequence[Sequence[Item]]) -> None:
         listener = progress.get()
         listener.start("fetch", sum(len(part) for part in parts))
+        known = {source: self.files.seen(source) for source in self.files.sources() or ()}
+        missed = {(source.marketplace, one) for source, last in known.items() if last for one in last.missed}
         for number, part in enumerate(parts, start=1):
             if not self.files.has_part(number):
                 label, found = f"part {number:,} of {len(parts):,}", PartialResults[Item, Fetched]()
                 try:
                     answer = await run_task(
-                        fetch_offers, self.resources, self.files, part, found, part=number, label=label
+                        fetch_offers,
+                        self.resources,
+                        self.files,
+                        part,
+                        found,
+                        part=number,
+                        may_fail=bool(self.files.part_files()) or missed.issuperset(part),
+                        label=label,
                     )
                 finally:
                     if self.offers is not None:
@@ -222,18 +227,18 @@ class Crawl:
         ) as changes:
             written = self._write(root, changes)
             troubles = self._troubles(parts)
-        is_whole = not troubles and self.limit is None
-        self.files.finish({source: self._now_known(source) for source in sources} if is_whole else {})
-        return self._report(sources, sum(len(part) for part in parts), changes, written, troubles)
+        known = {source: self._now_known(source, troubles) for source in sources} if self.limit is None else {}
+        self.files.finish(known, troubles)
+        return self._report(sources, sum(len(part) for part in parts), changes, written, [*troubles.values()])
 
-    def _troubles(self, parts: Sequence[Sequence[Item]]) -> list[Detail]:
+    def _troubles(self, parts: Sequence[Sequence[Item]]) -> dict[Item, Detail]:
         """The items that could not be fetched, now or in the run that was broken off."""
         fetched = self.files.fetched_items()
         missing = [item for part in parts for item in part if item not in fetched]
-        return [
-            self.troubles.get(item) or detail(Part.NOT_FETCHED, marketplace=item[0], item=item[1], earlier=True)
+        return {
+            item: self.troubles.get(item) or detail(Part.NOT_FETCHED, marketplace=item[0], item=item[1], earlier=True)
             for item in missing
-        ]
+        }
 
     def _write(self, root: Path, changes: OfferChanges) -> str | None:
         if not (changes.new or changes.changed or changes.gone or (self.full and changes.fetched)):
@@ -248,10 +253,11 @@ class Crawl:
         )
         return self.files.snapshot_id
 
-    def _now_known(self, source: Listing) -> list[str]:
-        """The items that later crawls may expect in the source."""
-        seen = self.files.seen(source) if self._changes_only(source) else None
-        return list(dict.fromkeys([*(seen.item_ids if seen else ()), *self._listed(source)]))
+    def _now_known(self, source: Listing, missed: Collection[Item]) -> list[str]:
+        """The items that later crawls may expect in the source, or ask for again."""
+        seen, changes = self.files.seen(source), self._changes_only(source)
+        kept = [one for one in seen.item_ids if changes or (source.marketplace, one) in missed] if seen else []
+        return list(dict.fromkeys([*kept, *self._listed(source)]))
 
     def _report(
         self,

@@ -81,14 +81,15 @@ async def fetch_offers(
     fetched: PartialResults[Item, Fetched],
     *,
     part: int,
+    may_fail: bool,
     label: str,
 ) -> FetchedOffers:
-    """Fetch these items and keep them as one part. Raises when not one of them could be fetched."""
+    """Fetch these items and keep them as one part. Raises when none could be fetched, unless they `may_fail`."""
     await gather_missing(resources, items, lambda item: _fetch(resources, *item), fetched)
     _require_all(items, fetched)
     found = [fetched[item] for item in items]
     failures = [answer for answer in found if isinstance(answer, XportcnError)]
-    if failures and len(failures) == len(items):
+    if failures and len(failures) == len(items) and not may_fail:
         raise failures[0]
     rows = [row for answer in found if not isinstance(answer, XportcnError) for row in answer[1]]
     envelope = {"snapshot_id": crawl.name, "snapshot_at": resources.clock()}

@@ -1,0 +1,74 @@
+"""Crawls of a catalogue in which items can't be read."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from connectors.crawl_files import CrawlFiles
+from connectors.marketplaces import Offering
+from connectors.xportcn.errors import Refused
+from domain.catalogue import Selection, crawl_name
+from domain.marketplace import Marketplace
+from domain.offers import Filters, Hits
+from flows.sync_catalog import CatalogReport, Crawl
+from tasks.engine.resources import Resources
+from tests.clock import MovableClock
+
+ITEMS = [str(number) for number in range(600001, 600102)]
+LAST = ITEMS[-1]
+ALL = [Selection(marketplace=Marketplace.TAOBAO, everything=True)]
+
+
+class Shop:
+    """101 items, of which nothing changes, and some can't be read: the last is a part of its own."""
+
+    lists_everything = lists_changes = True
+
+    def __init__(self, unreadable: set[str]) -> None:
+        self.unreadable, self.asked = unreadable, list[str]()
+
+    async def listing(self, filters: Filters, *, changed_since: object) -> Hits:
+        ids = [] if changed_since else ITEMS
+        page = ids[(filters.page - 1) * filters.page_size : filters.page * filters.page_size]
+        return Hits(total=len(ids), offers=cast(Any, tuple(SimpleNamespace(item_id=one) for one in page)))
+
+    async def offer(self, item_id: str) -> None:
+        self.asked.append(item_id)
+        if item_id in self.unreadable:
+            raise Refused("the detail can't be read")
+
+
+async def crawled(resources: Resources, shop: Shop) -> CatalogReport:
+    resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, shop), cast(Any, shop))
+    shop.asked.clear()
+    folder, name = resources.settings.data_dir / "catalogue", crawl_name(ALL, full=False, limit=None)
+    with CrawlFiles.open(folder, name, resources.clock()) as files:
+        return await Crawl(resources, files).run(ALL)
+
+
+async def test_an_item_that_can_never_be_read_is_asked_for_again_alone(
+    resources: Resources, clock: MovableClock
+) -> None:
+    """The 100 others are known: each crawl asked for them all again, and none noticed what had left the list."""
+    shop, counts = Shop({LAST}), list[tuple[int, int]]()
+    for _ in range(3):
+        report = await crawled(resources, shop)
+        counts.append((len(shop.asked), report.trouble_count))
+        clock.advance(3600)
+    assert counts == [(101, 1), (1, 1), (1, 1)]
+    shop.unreadable.clear()
+    assert [(await crawled(resources, shop)).trouble_count, *shop.asked] == [0, LAST]
+    clock.advance(3600)
+    assert [(await crawled(resources, shop)).trouble_count, *shop.asked] == [0]
+
+
+async def test_a_crawl_that_can_read_nothing_fails_and_knows_nothing(resources: Resources, clock: MovableClock) -> None:
+    shop = Shop({*ITEMS})
+    for _ in range(2):
+        with pytest.raises(Refused, match="the detail can't be read"):
+            await crawled(resources, shop)
+        assert len(shop.asked) == 100
+        clock.advance(25 * 3600)
