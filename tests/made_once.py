@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
 from connectors.crash_points import AFTER_REVISION, VARIABLE
-from connectors.ledger import engine
+from connectors.ledger import engine, upgrading
 from deployments import local_server
 
 if TYPE_CHECKING:
@@ -56,22 +56,22 @@ def copy_new_ledgers() -> None:
 
     Ledgers of an older version are migrated, and those of a process that is to die on the way.
     """
-    migrated: list[str] = []
-    upgrade = engine._upgrade
+    made: list[str] = []
+    upgrade = upgrading.upgrade
 
-    def copied(connection: Connection) -> None:
-        is_old = connection.dialect.name != "sqlite" or engine.version_of(connection) is not None
+    def copied(connection: Connection, version: str | None) -> None:
+        is_old = connection.dialect.name != "sqlite" or version is not None
         if is_old or os.environ.get(VARIABLE, "").startswith(AFTER_REVISION):
-            upgrade(connection)
-        elif migrated:
-            for statement in migrated:
+            upgrade(connection, version)
+        elif made:
+            for statement in made:
                 connection.exec_driver_sql(statement)
         else:
-            upgrade(connection)
-            made: Any = connection.connection.driver_connection
-            migrated.extend(one for one in made.iterdump() if one not in ("BEGIN TRANSACTION;", "COMMIT;"))
+            upgrade(connection, version)
+            new: Any = connection.connection.driver_connection
+            made.extend(one for one in new.iterdump() if one not in ("BEGIN TRANSACTION;", "COMMIT;"))
 
-    engine._upgrade = copied
+    upgrading.upgrade = copied
 
 
 def share_prefect_settings() -> None:

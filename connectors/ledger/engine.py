@@ -41,9 +41,8 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from connectors.crash_points import UnknownCrashPoint, is_armed
 from connectors.foreign import words_of
-from connectors.ledger.schema import SCHEMA_VERSION, as_text, metadata
+from connectors.ledger.schema import SCHEMA_VERSION, as_text
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_307_421
 UPGRADED = ("0006", "0012")
 """Ledgers of the first, and of the second and later schemas are brought up to date."""
@@ -69,7 +68,7 @@ SILENCE = {
 }
 """A peer that can't be reached for half a minute counts as gone (seconds and, last, milliseconds: libpq's names)."""
 MIGRATED_A_SECOND = 5_000
-"""How many orders all migrations since 0012 get through; 200,000 took 35 s of CPU on a busy machine."""
+"""How many orders all steps since 0012 get through; 200,000 took 35 s of CPU on a busy machine."""
 LOCKED_PATIENCE_S = 60
 """How long to wait for another writer of the file. SQLite has no queue, so one of several busy runs may wait long."""
 
@@ -319,6 +318,8 @@ def _with_driver(url: str) -> str:
 
 
 def _migrate(engine: Engine, url: str) -> None:
+    from connectors.ledger import upgrading  # it opens no ledger, and stands on what does
+
     with engine.connect() as connection:
         if version_of(connection) == SCHEMA_VERSION:
             return
@@ -331,7 +332,7 @@ def _migrate(engine: Engine, url: str) -> None:
         if version is not None:
             require_upgradable(url, version)
             _announce(connection, version)
-        _upgrade(connection)
+        upgrading.upgrade(connection, version)
 
 
 def require_upgradable(url: str, version: str) -> None:
@@ -360,20 +361,6 @@ def _announce(connection: Connection, version: str) -> None:
             SCHEMA_VERSION,
             count / MIGRATED_A_SECOND + 1,
         )
-
-
-def _upgrade(connection: Connection) -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    if version_of(connection) is not None:
-        command.upgrade(config, "head")
-        return
-    metadata.create_all(connection, checkfirst=False)  # tables that are there have no version to go on from
-    command.stamp(config, "head")
 
 
 def version_of(connection: Connection) -> str | None:

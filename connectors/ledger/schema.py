@@ -1,4 +1,4 @@
-"""The ledger's tables (SQLAlchemy Core) and the JSON in them; `migrations/` must lead to exactly these."""
+"""The ledger's tables (SQLAlchemy Core) and the JSON in them. `upgrading.py` adds to older ledgers what they lack."""
 
 from __future__ import annotations
 

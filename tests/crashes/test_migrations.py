@@ -1,4 +1,4 @@
-"""A ledger that dies half-way through a migration is the old ledger, whole; and every version gets to the newest."""
+"""A ledger that dies half-way through an upgrade is the old ledger, whole; and every version gets to the newest."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, text
 
-from connectors.ledger.engine import open_engine
+from connectors.ledger.engine import UPGRADED, open_engine, version_of
 from connectors.ledger.schema import SCHEMA_VERSION
-from tests.connectors.ledger.older import VERSIONS, make, schema_of
+from connectors.ledger.upgrading import STEPS
+from tests.connectors.ledger.older import make, schema_of
 from tests.crashes.books import assert_books_are_exact
 from tests.crashes.conftest import in_endurance
 from tests.crashes.leads import IS_EVERY
@@ -20,11 +20,7 @@ from tests.crashes.light import Job, killed, run, states
 from tests.postgres import Postgres
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
-IN_TEST = {*product(VERSIONS[:2], ("sqlite", "postgresql")), *((version, "sqlite") for version in VERSIONS[2::5])}
-OLDER = [
-    pytest.param(*case, marks=() if case in IN_TEST else pytest.mark.endurance)
-    for case in product(VERSIONS, ("sqlite", "postgresql"))
-]
+OLDEST = UPGRADED[0]
 ROW = "INSERT INTO batches (batch_id, source, created_at) VALUES ('old', 'file.csv', '2026-01-01 00:00:00+00:00')"
 
 
@@ -44,7 +40,7 @@ def url(tmp_path: Path, ledger_settings: dict[str, str]) -> str:
 
 
 def engine_of(url: str) -> Engine:
-    """The bare database: nothing is migrated."""
+    """The bare database: nothing is brought up to date."""
     return create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
 
 
@@ -58,21 +54,18 @@ def make_ledger(url: str, version: str) -> None:
 
 
 def version_and_batches(url: str) -> tuple[str | None, list[str]]:
-    """What is in the database now, without migrating it."""
+    """What is in the database now, as it is."""
     engine = engine_of(url)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        version = context.get_current_revision()
+        version = version_of(connection)
         rows = list(connection.execute(text("SELECT batch_id FROM batches")).scalars()) if version else []
     engine.dispose()
     return version, rows
 
 
-def test_the_newest_version_is_the_programs() -> None:
-    assert VERSIONS[-1] == SCHEMA_VERSION
-
-
-@pytest.mark.parametrize(("version", "ledger_settings"), OLDER, indirect=["ledger_settings"])
+@pytest.mark.parametrize(
+    ("version", "ledger_settings"), [*product(UPGRADED, ("sqlite", "postgresql"))], indirect=["ledger_settings"]
+)
 def test_every_older_ledger_becomes_what_a_new_one_is(
     request: pytest.FixtureRequest, tmp_path: Path, url: str, version: str
 ) -> None:
@@ -91,18 +84,18 @@ def test_every_older_ledger_becomes_what_a_new_one_is(
     assert version_and_batches(url) == (SCHEMA_VERSION, ["old"])
 
 
-def test_a_migration_that_dies_anywhere_changes_nothing(
+def test_an_upgrade_that_dies_anywhere_changes_nothing(
     sandbox: RunningSandbox, tmp_path: Path, ledger_settings: dict[str, str], url: str
 ) -> None:
-    """Killed after revisions in turn (each in endurance): the old tables stand; the next run migrates and buys."""
-    make_ledger(url, VERSIONS[0])
+    """Killed after steps in turn (each in endurance): the old tables stand; the next run brings them up, and buys."""
+    make_ledger(url, OLDEST)
     rows = single_line_orders(sandbox, {"taobao": 1, "1688": 1})
     file = write_csv(tmp_path / "requests.csv", rows)
     job = Job(url=sandbox.url, folder=tmp_path, file=file, settings=ledger_settings)
-    versions = VERSIONS[1:] if IS_EVERY else VERSIONS[1 :: len(VERSIONS) // 3]
+    versions = [*STEPS] if IS_EVERY else [*STEPS][:: len(STEPS) - 1]
     for version in versions:
         killed(job, f"after-revision:{version}")
-        assert version_and_batches(url) == (VERSIONS[0], ["old"])
+        assert version_and_batches(url) == (OLDEST, ["old"])
     assert states(run(job)) == {"taobao-000": "booked", "1688-000": "booked"}
     assert version_and_batches(url)[0] == SCHEMA_VERSION
     assert_books_are_exact(sandbox, job)

@@ -10,15 +10,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, insert, inspect, select, text
 
-from connectors.ledger.engine import MIGRATIONS, UPGRADED
 from connectors.ledger.schema import metadata
 
-VERSIONS = sorted(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
 ARCHIVES = Path(__file__).parents[2] / "upgrade"
 CATALOGUE = (
     "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default "
@@ -40,14 +35,9 @@ def statements(version: str) -> list[str]:
 
 def make(connection: Connection, version: str) -> None:
     """The tables of a ledger of an older version, without rows, in an empty database."""
-    start = max(one for one in UPGRADED if one <= version)
-    for statement in statements(start):
+    for statement in statements(version):
         connection.exec_driver_sql(statement if connection.dialect.name == "sqlite" else _of_postgresql(statement))
-    connection.execute(text("INSERT INTO alembic_version VALUES (:start)"), {"start": start})
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, version)
+    connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": version})
 
 
 def _of_postgresql(statement: str) -> str:

@@ -247,7 +247,7 @@ def test_an_upgrade_keeps_nothing_of_what_was_shared(ledger_url: str, clock: Mov
     with Ledger(ledger_url, clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
         with ledger.engine.begin() as connection:
-            take_back(connection, "0020")
+            take_back(connection, "0012")
             at = {"at": clock()}
             connection.execute(
                 text("INSERT INTO shares VALUES ('old', 'batch', 'gone', '1', '{}', :at, :at, NULL)"), at

@@ -45,7 +45,7 @@ def test_a_write_that_breaks_a_rule_is_refused_by_the_database(begun: Ledger) ->
 def test_an_earlier_ledger_gets_the_rules_that_its_rows_keep(begun: Ledger, clock: MovableClock) -> None:
     """What breaks one stays as it is, is usable, and is named by the check; the other rules hold from then on."""
     with begun.engine.begin() as connection:
-        take_back(connection, "0016")
+        take_back(connection, "0012")
         for statement in (BREACHES[0][0], BREACHES[4][0]):
             connection.exec_driver_sql(statement)
     with Ledger(begun.url, clock=clock, owner="later") as later:

@@ -208,7 +208,7 @@ def test_an_upgrade_sends_nothing_twice_and_loses_nothing(ledger_url: str, clock
             {**row, "cause": "under-way", "free": clock() + timedelta(seconds=60)},
         ]
         with ledger.engine.begin() as connection:
-            take_back(connection, "0018")
+            take_back(connection, "0012")
             connection.execute(text(insert), rows)
             connection.execute(text("UPDATE messages SET ended = 'past', ended_at = until WHERE cause = 'late'"))
     clock.advance(20)

@@ -72,11 +72,11 @@ def test_what_an_earlier_program_writes_meanwhile_counts(ledger: Ledger) -> None
     assert ledger.orders(["A-1"])["A-1"].request.receiver.address == "Elm 1"
 
 
-def as_0015(ledger: Ledger, requests: dict[str, Any]) -> None:
+def as_0012(ledger: Ledger, requests: dict[str, Any]) -> None:
     with ledger.transaction() as connection:
         for ref, stored in requests.items():
             connection.execute(update(orders).where(orders.c.order_ref == ref).values(request=stored))
-        take_back(connection, "0015")
+        take_back(connection, "0012")
 
 
 def test_an_earlier_ledger_gets_its_receivers_moved(ledger: Ledger) -> None:
@@ -86,7 +86,7 @@ def test_an_earlier_ledger_gets_its_receivers_moved(ledger: Ledger) -> None:
     gone = request("M-0001", **dict.fromkeys(RECEIVER, ""))
     with ledger.transaction() as connection:
         connection.execute(insert(forgotten).values(order_ref="M-0001", at=ledger.clock(), by="ann"))
-    as_0015(ledger, {**{ref: request(ref) for ref in MANY}, "M-0001": gone})
+    as_0012(ledger, {**{ref: request(ref) for ref in MANY}, "M-0001": gone})
     with Ledger(ledger.url, clock=ledger.clock, owner="later") as later:
         found = {order.order_ref: order.request for order in later.each_order(MANY)}
         assert found == {ref: from_json(OrderRequest, gone if ref == "M-0001" else request(ref)) for ref in MANY}
