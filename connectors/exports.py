@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -38,10 +38,6 @@ from connectors.table_files import (
     write_xlsx,
 )
 from domain.money import minor_digits
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 QUERY = "query"
 
@@ -188,9 +184,8 @@ LINES_AT_ONCE = 4_000
 DAYS = ("paid_on", "rate_date", "freight_rate_date")
 
 
-def cost_lines(costs: pd.DataFrame) -> TableFile:
+def cost_lines(rows: pa.Table) -> TableFile:
     """The lines of these costs, for any number of files."""
-    rows = pa.Table.from_pandas(costs, preserve_index=False)
     return TableFile(
         name="landed costs",
         heads=[name.removesuffix("_minor") for name in rows.column_names],

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+import pyarrow as pa
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
@@ -18,7 +19,7 @@ from connectors.durable import put
 from connectors.exports import cost_lines
 from connectors.settings import SourcingSettings
 from connectors.snapshots.rejecting import rejected_in
-from connectors.snapshots.rows import each_record
+from connectors.snapshots.rows import RECORDS_AT_ONCE
 from connectors.table_files import MOST_SHEET_ROWS, write_csv, write_xlsx
 from connectors.xportcn.settings import XportcnSettings
 from domain.cost_report import CostReport, orders_of
@@ -33,10 +34,6 @@ from tasks.engine.resources import Resources, open_resources
 from tasks.engine.retrying import run_quoted
 from tasks.landed_cost import UNKNOWN, cost_of, months, moved_or_open, of_month, snapshot_costs, with_stored
 from tasks.moved_costs import CostMark, in_parts, moved_orders, read_mark
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 MOST_LISTED = 50
 MONTHLY = re.compile(rf"(?P<name>.*)-(?P<month>[0-9]{{4}}-[0-9]{{2}}|{UNKNOWN})")
@@ -87,7 +84,7 @@ async def cost(
     csv, xlsx = files.paths(settings.data_dir / "exports", name)
     if too_long := await asyncio.to_thread(_write, costs, csv, xlsx):
         notes = [too_long, *notes]
-    orders, sheet = orders_of(each_record(costs)), None if too_long else str(xlsx)
+    orders, sheet = orders_of(_each(costs)), None if too_long else str(xlsx)
     return replace(report, orders=orders, notes=notes, csv=str(csv), xlsx=sheet)
 
 
@@ -108,7 +105,7 @@ def _news(folder: Path, report: CostReport, name: str) -> CostReport:
             written += [str(csv), *([] if too_long else [str(xlsx)])]
             known[csv.stem] = now[month] + (NO_SHEET if too_long else "")
     put(known_at, json.dumps(known).encode())
-    orders = orders_of(each_record(moved_or_open(root, report.snapshot_id, report.currency)))
+    orders = orders_of(_each(moved_or_open(root, report.snapshot_id, report.currency)))
     return replace(report, orders=orders, notes=notes, is_news=True, months=written)
 
 
@@ -121,7 +118,11 @@ def _known_files(path: Path) -> dict[str, str]:
     return known if isinstance(known, dict) else {}
 
 
-def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> str:
+def _each(costs: pa.Table) -> Iterator[dict[str, Any]]:
+    return (row for some in costs.to_batches(RECORDS_AT_ONCE) for row in some.to_pylist())
+
+
+def _write(costs: pa.Table, csv: Path, xlsx: Path) -> str:
     lines = cost_lines(costs)
     write_csv(csv, lines)
     if len(costs) > MOST_SHEET_ROWS:

@@ -1,13 +1,12 @@
-"""The landed cost of each line of the paid orders: from the snapshot tables, in pandas, to the table `landed_costs`."""
+"""The landed cost of each line of the paid orders: from the snapshot tables to the table `landed_costs`."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -16,7 +15,6 @@ from prefect import task
 from pyarrow.compute import Expression, field
 
 from connectors.snapshots import Snapshots
-from connectors.snapshots.rows import records
 from connectors.snapshots.tables import LANDED_COSTS, TABLES
 from domain.bills import Bill, BillLine, Booking, Quoted, net
 from domain.landed import NOT_PAID, Books, LandedLine, Rate, landed
@@ -26,9 +24,6 @@ from domain.states import OrderState
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import READING, shut_in
 from tasks.snapshot import Slices, write
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Row = dict[str, Any]
 Parts = Sequence[Sequence[str]]
@@ -41,22 +36,9 @@ UNKNOWN = "unknown"
 OVER = (OrderState.CANCELLED, OrderState.REFUNDED)
 OF_THE_ORDER = ("batch_id", "marketplace", "order_id", "shipment_order_id")
 OF_THE_LINE = ("item_id", "sku_id", "title", "quantity")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostTables:
-    """The tables that costs are made of, the newest row of each key, as `Snapshots().table(...)` gives them."""
-
-    orders: pd.DataFrame
-    order_lines: pd.DataFrame
-    quotes: pd.DataFrame
-    shipments: pd.DataFrame
-    refunds: pd.DataFrame
-    payments: pd.DataFrame
-    parcels_received: pd.DataFrame
-
-
-TABLES_OF_COSTS = tuple(field.name for field in fields(CostTables))
+TABLES_OF_COSTS = ("orders", "order_lines", "quotes", "shipments", "refunds", "payments", "parcels_received")
+"""The tables that costs are made of. Orders come first: nothing that belongs to them is older, so none lacks its lines.
+"""
 OF_A_BILL = {
     *("order_ref", *OF_THE_ORDER, *OF_THE_LINE, "line_no", "currency", "state", "reason_code", "part"),
     *("paid_at", "booked_at", "paid_minor", "amount_minor", "refunded_minor", "goods_minor", "postage_minor"),
@@ -64,20 +46,13 @@ OF_A_BILL = {
     *("is_shown", "parcels_shown", "weight_grams"),
 }
 """The columns that costs are made of."""
+CostTables = Mapping[str, Sequence[Row]]
 
 
 def cost_tables(snapshots: Snapshots, refs: Sequence[str]) -> CostTables:
-    """The rows of these orders.
-
-    Orders come first: nothing that belongs to them is older, so none lacks its lines.
-    """
-    where = of_orders(refs)
-    return CostTables(
-        **{
-            name: snapshots.table(name, columns=[one for one in TABLES[name].columns if one in OF_A_BILL], where=where)
-            for name in TABLES_OF_COSTS
-        }
-    )
+    """The newest rows of these orders, by table."""
+    columns = {name: [one for one in TABLES[name].columns if one in OF_A_BILL] for name in TABLES_OF_COSTS}
+    return {name: snapshots.arrow(name, None, some, of_orders(refs)).to_pylist() for name, some in columns.items()}
 
 
 def of_orders(refs: Sequence[str]) -> Expression:
@@ -88,23 +63,22 @@ def of_orders(refs: Sequence[str]) -> Expression:
 
 @task(task_run_name="what orders cost in {currency}", **READING)
 @shut_in
-async def cost_of(root: Path, books: Books, timezone: str, currency: str, parts: Parts) -> list[pd.DataFrame]:
+async def cost_of(root: Path, books: Books, timezone: str, currency: str, parts: Parts) -> list[pa.Table]:
     """The landed cost of the paid orders of each part; `currency` is for show."""
 
-    def computed() -> list[pd.DataFrame]:
+    def computed() -> list[pa.Table]:
         return [landed_cost(cost_tables(Snapshots(root), refs), books, timezone) for refs in parts]
 
     return await asyncio.to_thread(computed)
 
 
-def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame:
+def landed_cost(tables: CostTables, books: Books, timezone: str) -> pa.Table:
     """One row a line of each paid order, as the table `landed_costs` has it, in the order of its keys.
 
-    Amounts are `int64` minor units, ids text, and an unknown value is a gap. Days are those of `timezone`.
+    An unknown value is null. Days are those of `timezone`.
     """
-    orders = [*records(tables.orders[tables.orders["paid_minor"] > 0]), *_lost(tables)]
-    lines = tables.order_lines[tables.order_lines["order_ref"].isin([order["order_ref"] for order in orders])]
-    own = _of_their_batch(orders, _by_order(lines))
+    orders = [*(row for row in tables["orders"] if row["paid_minor"] > 0), *_lost(tables)]
+    own = _of_their_batch(orders, _by_order(tables["order_lines"]))
     bills = _Bills(tables, own, ZoneInfo(timezone))
     told = {bill.order_ref: bill for bill in map(bills.of, orders)}
     costs = sorted(landed(told.values(), books), key=lambda cost: (cost.order_ref, cost.line_no))
@@ -118,7 +92,7 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame
         }
         for cost in costs
     ]
-    return _frame(rows)
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
 def _of_their_batch(orders: Iterable[Row], lines: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
@@ -129,7 +103,7 @@ def _of_their_batch(orders: Iterable[Row], lines: Mapping[str, list[Row]]) -> di
         batch, count = own[row["order_ref"]]
         return row["batch_id"] == batch and (count is None or row["line_no"] <= count)
 
-    return {ref: [*filter(is_own, some)] or some for ref, some in lines.items()}
+    return {ref: [*filter(is_own, some)] or some for ref, some in lines.items() if ref in own}
 
 
 NO_LINE = dict.fromkeys(OF_THE_LINE)
@@ -142,17 +116,9 @@ LOST = "the tables tell of its payment, and nothing of the order: see the table 
 
 def _lost(tables: CostTables) -> list[Row]:
     """Orders that were paid, and whose own row was rejected."""
-    lost = tables.payments[~tables.payments["order_ref"].isin(tables.orders["order_ref"])]
-    nothing = dict.fromkeys(tables.orders.columns)
-    return [{**nothing, **row, "paid_minor": row["amount_minor"], "problem": LOST} for row in records(lost)]
-
-
-def _frame(rows: Iterable[Row]) -> pd.DataFrame:
-    import pandas as pd
-
-    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
+    known, nothing = {order["order_ref"] for order in tables["orders"]}, dict.fromkeys(OF_A_BILL)
+    lost = [row for row in tables["payments"] if row["order_ref"] not in known]
+    return [{**nothing, **row, "paid_minor": row["amount_minor"], "problem": LOST} for row in lost]
 
 
 def _row(cost: LandedLine, bill: Bill, into: str) -> Row:
@@ -187,9 +153,9 @@ def _rate_columns(prefix: str, rate: Rate | None) -> Row:
 class _Bills:
     def __init__(self, tables: CostTables, lines: Mapping[str, list[Row]], timezone: ZoneInfo) -> None:
         self._lines, self._timezone = lines, timezone
-        self._quotes, self._refunds = _by_order(tables.quotes), _by_order(tables.refunds)
-        self._grams = _grams(tables.parcels_received)
-        self._shipments = {(row["order_ref"], row["shipment_order_id"]): row for row in records(tables.shipments)}
+        self._quotes, self._refunds = _by_order(tables["quotes"]), _by_order(tables["refunds"])
+        self._grams = _grams(tables["parcels_received"])
+        self._shipments = {(row["order_ref"], row["shipment_order_id"]): row for row in tables["shipments"]}
 
     def of(self, order: Row) -> Bill:
         ref, currency = order["order_ref"], order["currency"]
@@ -251,9 +217,9 @@ def _is_answered(order: Row) -> bool:
     return is_unbooked and (order["state"], order["reason_code"]) == (OrderState.HELD, ReasonCode.ANSWERED)
 
 
-def _grams(parcels: pd.DataFrame) -> dict[str, int]:
+def _grams(parcels: Sequence[Row]) -> dict[str, int]:
     """The weight of an order's goods, by its parcels, where every one that the service shows of it was weighed."""
-    told = _by_order(parcels[parcels["is_shown"]])
+    told = _by_order(row for row in parcels if row["is_shown"])
     weighed = {ref: [row["weight_grams"] for row in rows] for ref, rows in told.items()}
     most = {ref: max(row["parcels_shown"] for row in rows) for ref, rows in told.items()}
     return {ref: sum(grams) for ref, grams in weighed.items() if all(grams) and len(grams) >= most[ref]}
@@ -267,17 +233,16 @@ def _iso(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
-def _by_order(frame: pd.DataFrame) -> dict[str, list[Row]]:
+def _by_order(rows: Iterable[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
-    for row in records(frame):
+    for row in rows:
         found.setdefault(row["order_ref"], []).append(row)
     return found
 
 
-def moved(now: pd.DataFrame, before: pd.DataFrame) -> list[Row]:
+def moved(now: pa.Table, before: pa.Table) -> list[Row]:
     """The rows that differ from the table; a row that is gone comes back as one without a payment."""
-    known = {_key(row): row for row in records(before[SCHEMA.names])}
-    rows = {_key(row): row for row in records(now)}
+    known, rows = ({_key(row): row for row in some.select(SCHEMA.names).to_pylist()} for some in (before, now))
     gone = [_gone(row) for key, row in known.items() if key not in rows and row["problem"] != NOT_PAID]
     return [row for key, row in rows.items() if known.get(key) != row] + gone
 
@@ -292,28 +257,22 @@ def _gone(row: Row) -> Row:
     return {**row, **nothing, **rates, "freight_currency": None, "basis": "none", "problem": NOT_PAID}
 
 
-def with_stored(root: Path, costs: Sequence[pd.DataFrame], refs: Sequence[str] | None, since: str) -> pd.DataFrame:
+def with_stored(root: Path, costs: Sequence[pa.Table], refs: Sequence[str] | None, since: str) -> pa.Table:
     """These costs of some orders, None for all, and those that the table has of all others, in the order of the key.
 
     With `since` only of orders that were paid on that day or later, or on no known day.
     """
-    import pandas as pd
-
-    if since:
-        costs = [some[(some["paid_on"] >= since).fillna(value=True)] for some in costs]
-    if refs is not None:
-        where = ~of_orders(refs)
-        if since:
-            where &= field("paid_on").is_null() | (field("paid_on") >= since)
-        costs = [_stored(root, where), *costs]
-    return pd.concat(costs).sort_values(list(LANDED_COSTS.key), ignore_index=True)
+    is_paid = field("paid_on").is_null() | (field("paid_on") >= since)
+    stored = [] if refs is None else [_stored(root, is_paid & ~of_orders(refs))]
+    asked = [*stored, *(some.filter(is_paid) for some in costs)]
+    return pa.concat_tables(asked).sort_by([(name, "ascending") for name in LANDED_COSTS.key])
 
 
-def _stored(root: Path, where: Expression) -> pd.DataFrame:
-    return Snapshots(root).table(LANDED_COSTS.name, columns=SCHEMA.names, where=IS_PAID & where)
+def _stored(root: Path, where: Expression) -> pa.Table:
+    return Snapshots(root).arrow(LANDED_COSTS.name, columns=SCHEMA.names, where=IS_PAID & where)
 
 
-def moved_or_open(root: Path, snapshot_id: str | None, currency: str) -> pd.DataFrame:
+def moved_or_open(root: Path, snapshot_id: str | None, currency: str) -> pa.Table:
     """The costs of the orders with a row in this snapshot, and of all without a sum in the books' currency, if any."""
     of_it = field("snapshot_id") == (snapshot_id or "")
     moved = Snapshots(root).arrow(LANDED_COSTS.name, columns=["order_ref"], where=of_it)["order_ref"].unique()
@@ -333,21 +292,19 @@ def months(root: Path) -> dict[str, str]:
     return {row["month"]: f"{row['at_max'].isoformat()} {row['at_count']}" for row in found.to_pylist()}
 
 
-def of_month(root: Path, month: str) -> pd.DataFrame:
+def of_month(root: Path, month: str) -> pa.Table:
     """The costs of the orders that were paid in a month of `months`."""
     paid_on = field("paid_on")
     return _stored(root, paid_on.is_null() if month == UNKNOWN else pc.starts_with(paid_on, month))
 
 
-async def snapshot_costs(
-    resources: Resources, costs: Sequence[pd.DataFrame], as_of: datetime, parts: Parts
-) -> str | None:
+async def snapshot_costs(resources: Resources, costs: Sequence[pa.Table], as_of: datetime, parts: Parts) -> str | None:
     """Write the rows of each part that moved since the last write; answers the snapshot's id, None for none."""
     snapshots = Snapshots(resources.settings.snapshot_root)
 
     def rows() -> Iterator[dict[str, list[Row]]]:
         for refs, now in zip(parts, costs, strict=True):
-            if some := moved(now, snapshots.table(LANDED_COSTS.name, where=of_orders(refs))):
+            if some := moved(now, snapshots.arrow(LANDED_COSTS.name, where=of_orders(refs))):
                 yield {LANDED_COSTS.name: some}
 
     if await asyncio.to_thread(next, rows(), None) is None:

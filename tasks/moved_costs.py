@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,10 +22,7 @@ from connectors.ledger.engine import chunked
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import LANDED_COSTS
 from domain.landed import Books
-from tasks.landed_cost import TABLES_OF_COSTS, of_orders
-
-if TYPE_CHECKING:
-    import pandas as pd
+from tasks.landed_cost import TABLES_OF_COSTS
 
 RULES = 5
 """Raised with any change of how costs are computed: then all are computed anew."""
@@ -34,9 +31,9 @@ LATE = timedelta(days=1)
 A_DAY_ANYWHERE = timedelta(days=2)
 AT_ONCE = 2_000
 """Orders whose rows are in memory at a time."""
+PAIR = pa.schema([("order_ref", pa.string()), ("number", pa.string())])
 BOOKED = ("orders", "shipments")
 NUMBERS = ("order_ref", "tracking_numbers")
-SCHEMA = pa.schema([(NUMBERS[0], pa.string()), (NUMBERS[1], pa.list_(pa.string()))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +90,10 @@ def moved_orders(root: Path, then: CostMark | None, now: CostMark) -> list[str] 
         of_days = (field("paid_at") >= moment) | (field("booked_at") >= moment)
         moved["rates"] = _refs(snapshots, "orders", of_days)
     refs = pa.chunked_array(list(moved.values())).unique()
-    return sorted(_with_shared(snapshots, refs).to_pylist()) if len(refs) else []
+    if not len(refs):
+        return []
+    ever = [pa.table(snapshots.history(name, NUMBERS, field("order_ref").isin(refs))) for name in BOOKED]
+    return sorted(_together(_pairs(snapshots, *ever), refs).to_pylist())
 
 
 def in_parts(root: Path, refs: Sequence[str] | None) -> list[list[str]]:
@@ -104,10 +104,10 @@ def in_parts(root: Path, refs: Sequence[str] | None) -> list[list[str]]:
         refs = sorted(pa.chunked_array(found).unique().to_pylist())
     if len(refs) <= AT_ONCE:
         return [list(refs)]
-    numbers, parts, done = _numbers(snapshots, of_orders(refs)), list[list[str]](), set[str]()
+    pairs, parts, done = _pairs(snapshots), list[list[str]](), set[str]()
     for some in chunked(refs, AT_ONCE):
         if left := [ref for ref in some if ref not in done]:
-            parts.append(sorted(_together(numbers, pa.array(left)).to_pylist()))
+            parts.append(sorted(_together(pairs, pa.array(left)).to_pylist()))
             done.update(parts[-1])
     return parts
 
@@ -116,24 +116,14 @@ def _refs(snapshots: Snapshots, table: str, where: pc.Expression | None) -> pa.A
     return snapshots.arrow(table, columns=["order_ref"], where=where)["order_ref"].unique()
 
 
-def _with_shared(snapshots: Snapshots, refs: pa.Array) -> pa.Array:
-    """These orders and those that share a parcel with one, or did, directly or through others."""
-    is_moved = field("order_ref").isin(refs)
-    then = pa.concat_tables(_numbered(snapshots.history(name, NUMBERS, is_moved)) for name in BOOKED)
-    while True:
-        now = _numbers(snapshots, field("order_ref").isin(refs))
-        numbers = pa.concat_tables([then, now])["number"].unique()
-        pairs = (_numbered(part) for name in BOOKED for part in snapshots.batches(name, columns=NUMBERS))
-        sharing = pa.concat_tables([now, *(pair.filter(pc.is_in(pair["number"], numbers)) for pair in pairs)])
-        together = pa.chunked_array([refs, sharing["order_ref"].unique()]).unique()
-        if len(together) == len(refs):
-            return refs
-        refs = together
-
-
-def _numbers(snapshots: Snapshots, where: pc.Expression | None = None) -> pa.Table:
-    """The numbers of orders, as they are now."""
-    return pa.concat_tables(_numbered(snapshots.table(name, None, NUMBERS, where)) for name in BOOKED)
+def _pairs(snapshots: Snapshots, *further: pa.Table) -> pa.Table:
+    """Each order with each number of its parcels, as they are now and by further rows."""
+    found = list[pa.Table]()
+    for rows in (*further, *(snapshots.arrow(name, columns=NUMBERS) for name in BOOKED)):
+        for batch in rows.select(NUMBERS).to_batches():
+            refs, numbers = batch.columns
+            found.append(pa.table([refs.take(pc.list_parent_indices(numbers)), pc.list_flatten(numbers)], PAIR))
+    return pa.concat_tables(found) if found else PAIR.empty_table()
 
 
 def _together(pairs: pa.Table, refs: pa.Array) -> pa.Array:
@@ -145,10 +135,3 @@ def _together(pairs: pa.Table, refs: pa.Array) -> pa.Array:
         if len(together) == len(refs):
             return refs
         refs = together
-
-
-def _numbered(frame: pd.DataFrame) -> pa.Table:
-    """Each order with each number of its parcels."""
-    rows = pa.Table.from_pandas(frame, SCHEMA).combine_chunks()
-    parents, parcels = pc.list_parent_indices(rows["tracking_numbers"]), pc.list_flatten(rows["tracking_numbers"])
-    return pa.table([rows["order_ref"].take(parents), parcels], ["order_ref", "number"])

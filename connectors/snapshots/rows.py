@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -127,12 +127,6 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame, with None for nulls."""
     rows: list[dict[str, Any]] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
     return rows
-
-
-def each_record(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The rows of a large frame, a part at a time."""
-    for first in range(0, len(frame), RECORDS_AT_ONCE):
-        yield from records(frame.iloc[first : first + RECORDS_AT_ONCE])
 
 
 class Growing:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from pyarrow import parquet
 
 from connectors import durable
 from connectors.exports import cost_lines
@@ -132,13 +133,14 @@ def test_a_file_that_can_not_be_written_leaves_the_old_one_and_nothing_beside_it
 def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "costs.csv"
     path.write_text("old")
-    landed_cost(three_orders(), EUR, "UTC").to_parquet(tmp_path / "costs")
+    parquet.write_table(landed_cost(three_orders(), EUR, "UTC"), tmp_path / "costs")
     script = f"""
-import os, signal, pandas
+import os, signal
 from pathlib import Path
+from pyarrow import parquet
 from connectors import durable, exports, table_files
 durable.move = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-table_files.write_csv(Path({str(path)!r}), exports.cost_lines(pandas.read_parquet({str(tmp_path / "costs")!r})))
+table_files.write_csv(Path({str(path)!r}), exports.cost_lines(parquet.read_table({str(tmp_path / "costs")!r})))
 """
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
 

@@ -289,11 +289,11 @@ async def test_only_what_may_have_moved_is_computed_and_the_table_is_as_if_all_w
     (refs,) = moved_costs.in_parts(run.settings.snapshot_root, None)
     tables = landed_cost.cost_tables(Snapshots(run.settings.snapshot_root), refs)
     everything = landed_cost.landed_cost(tables, books, "UTC")
-    assert report.orders == orders_of(records(everything))
+    assert report.orders == orders_of(everything.to_pylist())
     table = Snapshots(run.settings.snapshot_root).table("landed_costs")
     kept = table[table["problem"].fillna("") != NOT_PAID]
     names = landed_cost.SCHEMA.names
-    assert records(kept[names].sort_values(["order_ref", "line_no"])) == records(everything)
+    assert records(kept[names].sort_values(["order_ref", "line_no"])) == everything.to_pylist()
 
 
 async def test_a_paid_order_without_a_row_is_computed_however_late_its_rows_came(

@@ -21,7 +21,7 @@ from tests.tasks.three_orders import (
     RATES,
     ROWS,
     SUMS,
-    frame,
+    arrow,
     line,
     order,
     quote,
@@ -33,7 +33,8 @@ from tests.tasks.three_orders import (
 
 
 def costs(tables: CostTables, books: Books = EUR, timezone: str = "UTC") -> pd.DataFrame:
-    return landed_cost(tables, books, timezone)
+    found: pd.DataFrame = landed_cost(tables, books, timezone).to_pandas(types_mapper=pd.ArrowDtype)
+    return found
 
 
 def column(found: pd.DataFrame, name: str) -> dict[tuple[str, int], Any]:
@@ -332,9 +333,9 @@ def test_a_paid_order_whose_row_was_rejected_is_told_of() -> None:
 
 
 def test_only_what_has_moved_is_written_again() -> None:
-    first = moved(costs(three_orders()), frame("landed_costs", []))
-    before = frame("landed_costs", first)
-    now = costs(three_orders(orders=[*ROWS["orders"][:2]], refunds=[refund("A-2", 999)]))
+    first = moved(landed_cost(three_orders(), EUR, "UTC"), arrow("landed_costs", []))
+    before = arrow("landed_costs", first)
+    now = landed_cost(three_orders(orders=[*ROWS["orders"][:2]], refunds=[refund("A-2", 999)]), EUR, "UTC")
 
     assert len(before) == 6
     rows = moved(now, before)
@@ -344,5 +345,5 @@ def test_only_what_has_moved_is_written_again() -> None:
         ("B-1", 2, 0, NOT_PAID),
     ]
     assert (rows[1]["landed_minor"], rows[1]["goods_minor"], rows[1]["rate"]) == (None, 0, None)
-    after = frame("landed_costs", [*first[:3], *rows])
+    after = arrow("landed_costs", [*first[:3], *rows])
     assert moved(now, after) == []

@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from connectors.snapshots.tables import TABLES
@@ -36,11 +35,9 @@ def rows_of(table: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**needed, **row} for row in rows]
 
 
-def frame(table: str, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The rows as `Snapshots().table(...)` would give them."""
-    made = pa.Table.from_pylist(rows_of(table, rows), schema=TABLES[table].schema)
-    answer: pd.DataFrame = made.to_pandas(types_mapper=pd.ArrowDtype)
-    return answer
+def arrow(table: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """The rows as `Snapshots().arrow(...)` would give them."""
+    return pa.Table.from_pylist(rows_of(table, rows), schema=TABLES[table].schema)
 
 
 def order(ref: str, paid: int, shipment: str | None, freight: int = 0, **more: Any) -> dict[str, Any]:
@@ -139,4 +136,4 @@ def three_orders(**changed: Sequence[dict[str, Any]]) -> CostTables:
     rows = {**ROWS, **changed}
     known = {row["order_ref"] for row in rows["orders"]}
     rows["payments"] = changed.get("payments", [row for row in ROWS["payments"] if row["order_ref"] in known])
-    return CostTables(**{name: frame(name, some) for name, some in rows.items()})
+    return {name: arrow(name, some).to_pylist() for name, some in rows.items()}
