@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zlib import compress, decompress
 
@@ -31,10 +32,16 @@ from prefect.exceptions import ObjectNotFound
 from prefect.utilities.templating import apply_values
 from prefect.variables import Variable
 
+from connectors.settings import SourcingSettings
 from deployments.registration import ROOT, TAG, describe_site
+
+if TYPE_CHECKING:
+    from connectors.ledger.store import Ledger
 
 REGISTERED = "sourcing-registered"
 """A variable of the server: what a person may change, as it was registered last."""
+LEFT = "deployments"
+"""A note in the ledger: that, and how the deployments were left, for a server whose records begin anew."""
 
 NEW_NAMES = {
     "manual": "buy-from-file",
@@ -67,6 +74,11 @@ COPIED = (
     *("parameters", "parameter_openapi_schema", "enforce_parameter_schema", "tags", "description"),
     *("work_pool_name", "work_queue_name", "concurrency_options"),
 )
+KEPT: Any = {
+    **dict.fromkeys(("name", "entrypoint", "parameters", "job_variables", "paused"), True),
+    "schedules": {"__all__": {"slug", "schedule", "active", "parameters"}},
+}
+"""What of a deployment is noted in the ledger."""
 NOT_OVER = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING)
 MAY_GO_ON = (StateType.CRASHED, StateType.FAILED)
 A_DAY = timedelta(days=1)
@@ -88,9 +100,12 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], M
     filled: Any = apply_values([*listed], {"site": describe_site()}, remove_notset=False)
     wanted = {_key(one["name"], one["entrypoint"]): _of_file(one) for one in filled}
     packed = Variable.get(REGISTERED)
-    noted = json.loads(decompress(b64decode(str(packed)))) if packed else {}
+    noted = _unpacked(str(packed)) if packed else {}
     references = dict[UUID, Any]()
     with get_client(sync_client=True) as client:
+        if not packed and (left := _left()):
+            noted = left["registered"]
+            _make_anew(client, left["deployments"])
         names = DeploymentFilterName(any_=[one["name"] for one in listed])
         found = client.read_deployments(deployment_filter=DeploymentFilter(name=names))
         existing = {_key(one.name, one.entrypoint): one for one in found}
@@ -142,7 +157,62 @@ def _part(given: Mapping[str, Any], *, is_filled_in: bool) -> dict[str, Any]:
 
 def note(registered: Mapping[str, Any]) -> None:
     """Keep what was registered with the server, compressed: a variable holds 5,000 characters (1,100 are used)."""
-    Variable.set(REGISTERED, b64encode(compress(json.dumps(registered).encode())).decode(), overwrite=True)
+    Variable.set(REGISTERED, _packed(registered), overwrite=True)
+
+
+async def keep_left(client: PrefectClient, ledger: Ledger, known: str = "") -> str:
+    """Note in the ledger how the deployments are left, where that is not `known`; answers what is known then.
+
+    So it goes where the ledger goes: to another database or machine. Nothing while deployments are being registered.
+    """
+    if (noted := await client.read_variable_by_name(REGISTERED)) is None:
+        return known
+    registered = _unpacked(str(noted.value))
+    named = DeploymentFilter(name=DeploymentFilterName(any_=[key.rpartition("/")[2] for key in registered]))
+    flows = {flow.id: flow.name for flow in await client.read_flows(deployment_filter=named)}
+    found = {_key(one.name, one.entrypoint): one for one in await client.read_deployments(deployment_filter=named)}
+    deployments = [
+        {"flow_name": flows[one.flow_id], **one.model_dump(mode="json", include=KEPT)}
+        for key, one in sorted(found.items())
+        if key in registered
+    ]
+    left = _packed({"registered": registered, "deployments": deployments})
+    if left not in (known, await asyncio.to_thread(ledger.marks.shown, LEFT)):
+        await asyncio.to_thread(ledger.marks.show, LEFT, left)
+    return left
+
+
+def _left() -> dict[str, Any]:
+    """What was noted in the ledger last; nothing without one."""
+    from connectors.ledger.engine import sqlite_file
+    from connectors.ledger.store import Ledger  # a worker, which loads this too, needs none
+
+    url = SourcingSettings().ledger_url
+    if (file := sqlite_file(url)) and not file.exists():
+        return {}
+    with Ledger(url, clock=lambda: datetime.now(UTC), owner="register") as ledger:
+        left = ledger.marks.shown(LEFT)
+    return _unpacked(left) if left else {}
+
+
+def _make_anew(client: SyncPrefectClient, left: Sequence[dict[str, Any]]) -> None:
+    """Make the deployments as they were left on another server; they are brought up to date then."""
+    for one in left:
+        schedules = [DeploymentScheduleCreate.model_validate(schedule) for schedule in one.pop("schedules")]
+        flow = client.create_flow_from_name(one.pop("flow_name"))
+        client.create_deployment(flow, schedules=schedules, enforce_parameter_schema=False, **one)
+
+
+def _packed(value: Mapping[str, Any]) -> str:
+    """Without pasted lines, which name receivers: `forget` does not look there."""
+    text = json.dumps(value, sort_keys=True)
+    bare = json.dumps(json.loads(text, object_hook=lambda one: {key: one[key] for key in one if key != "lines"}))
+    return b64encode(compress(bare.encode())).decode()
+
+
+def _unpacked(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(decompress(b64decode(text)))
+    return found
 
 
 def merged(was: Any, now: Any, wanted: Any) -> Any:

@@ -187,8 +187,8 @@ def require_sound_records(folder: Path) -> None:
     records = folder / "prefect.db"
     if damage := damage_of(records):
         raise ServerFailed(
-            f"Prefect's database {records} is damaged ({damage}). It holds only the history of runs, and under "
-            f"`sourcing serve` what was entered in the UI; orders are in the ledger. Move it away and run again: "
+            f"Prefect's database {records} is damaged ({damage}). It holds only the history of runs and, under "
+            f"`sourcing serve`, blocks; orders and how deployments were left are in the ledger. Move it and run again: "
             f"mv {records} {records}.damaged. Nothing was sent"
         )
 

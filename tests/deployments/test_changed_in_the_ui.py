@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,9 +19,12 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.variables import Variable
+from sqlalchemy import select
 
+from connectors.ledger.schema import marks
+from connectors.ledger.store import Ledger
 from deployments import registration
-from deployments.as_left import REGISTERED, merged
+from deployments.as_left import REGISTERED, keep_left, merged
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Prefect's command leaves its connections to the end of its process."""
@@ -215,6 +220,44 @@ def test_what_an_earlier_version_registered_keeps_what_it_had_no_word_for(produc
     assert product.of("night").parameters == {"inbox": str(tmp_path / "inbox"), "pace": 1, "yes": False}
     assert product.schedules("night") == {"nightly": ("0 5 * * *", False, {"news_only": True})}
     assert product.schedules("shop") == {}
+
+
+def test_what_was_left_outlives_the_records_of_the_server(product: Product, tmp_path: Path) -> None:
+    """They begin anew in another database, on another machine, or after a damage: the ledger goes along."""
+
+    async def look(ledger: Ledger, known: str) -> str:
+        async with get_client() as client:
+            return await keep_left(client, ledger, known)
+
+    with Ledger(f"sqlite:///{tmp_path}/ledger.db", clock=lambda: datetime.now(UTC), owner="notify") as ledger:
+        assert asyncio.run(look(ledger, "")) == ""
+        product.register(night=[AT_TWO])
+        known = asyncio.run(look(ledger, ""))
+        night = product.of("night")
+        changed = {"inbox": "{{ prefect.variables.mine }}", "pace": 1, "yes": False, "lines": "A-1,Ann"}
+        product.client.update_deployment(night.id, DeploymentUpdate(parameters=changed, paused=True))
+        product.client.update_deployment_schedule(night.id, product.nightly().id, active=False)
+        at_two = CronSchedule(cron="0 14 * * *", timezone="Asia/Shanghai")
+        own = DeploymentScheduleCreate(schedule=at_two, parameters={"yes": False})
+        product.client.create_deployment_schedules(night.id, [own])
+        product.client.delete_deployment(product.of("shop").id)
+        for _ in range(2):
+            known = asyncio.run(look(ledger, known))
+        assert len(ledger.rows(select(marks.c.id))) == 2
+
+    product.client.delete_deployment(night.id)
+    Variable.unset(REGISTERED)
+    for _ in range(2):
+        product.register(night=[AT_FIVE], pace=2, folder="/opt/2")
+        anew = product.of("night")
+        assert anew.parameters == {"inbox": "{{ prefect.variables.mine }}", "pace": 2, "yes": False}
+        assert anew.job_variables == {"working_dir": "/opt/2", "env": {"A": "1"}}
+        assert (anew.paused, anew.enforce_parameter_schema) == (True, True)
+        assert product.schedules("night") == {
+            "nightly": ("0 5 * * *", False, {"news_only": True}),
+            None: ("0 14 * * *", True, {"yes": False}),
+        }
+        assert product.schedules("shop") == {"nightly": ("30 1 * * *", False, {})}
 
 
 def test_a_changed_value_stays_one_by_one() -> None:
