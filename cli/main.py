@@ -223,7 +223,10 @@ def serve(
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the Prefect UI is.")] = 4200,
     postgres: Annotated[
-        str | None, typer.Option(metavar="URL", help="Keep Prefect's records and the ledger in this database.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="Keep Prefect's records and the ledger in this database, at later starts too."
+        ),
     ] = None,
     redis: Annotated[
         str | None, typer.Option(metavar="URL", help="Pass the Prefect server's messages through this Redis.")

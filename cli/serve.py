@@ -22,6 +22,7 @@ from connectors.callbacks.store import SANDBOX, CallbackStore, new_token
 from connectors.notifying import replaced_setting
 from connectors.settings import SourcingSettings, is_loopback
 from connectors.xportcn.settings import XportcnSettings
+from deployments import databases
 from deployments.bounded_http import listening, run_app
 from deployments.local_server import is_healthy, is_served, running_server, server_folder
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
@@ -41,14 +42,14 @@ def run_installation(
             "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD in the environment (not in "
             ".env), or leave --host out"
         )
-    if redis_url and not postgres_url:
+    settings = SourcingSettings()
+    if redis_url and not (postgres_url or databases.noted(settings)):
         raise ServeFailed("--redis joins processes of a Prefect server on PostgreSQL: add --postgres URL")
-    if helpers and not (postgres_url or SourcingSettings().ledger_url.startswith("postgres")):
+    if helpers and not (postgres_url or settings.ledger_url.startswith("postgres")):
         raise ServeFailed("helpers share the ledger on PostgreSQL: add --postgres URL, or leave --helpers out")
     xportcn = XportcnSettings()
     wanted = with_sandbox and xportcn.is_sandbox
 
-    settings = SourcingSettings()
     port_of_callbacks = free_port(settings.callbacks_port, "SOURCING_CALLBACKS_PORT", or_any=xportcn.is_sandbox)
     port_of_page = free_port(settings.page_port, "SOURCING_PAGE_PORT", or_any=True)  # it is printed, and buys nothing
     page_host = host if settings.page_password.get_secret_value() else "127.0.0.1"
@@ -156,6 +157,8 @@ def _show(place: Installation, xportcn: XportcnSettings, page: str, seconds: flo
     table.add_row("Xportcn", xportcn.base_url + (whose if xportcn.is_sandbox else ""))
     table.add_row("Callbacks", f"http://127.0.0.1:{port_of_callbacks}/callbacks/…, see docs/callbacks.md")
     table.add_row("Data", str(place.data_dir.absolute()))
+    if place.records:
+        table.add_row("Prefect's records", place.records)
     table.add_row("Inbox", str(inbox))
     table.add_row("Logs", str(place.folder / "*.log"))
     table.add_row("Messages", _messages_go_to())

@@ -391,6 +391,11 @@ class SourcingSettings(Settings):
         """The file that notes the address of a data folder's ledger, so that every command finds the same one."""
         return self.data_dir / "ledger.url"
 
+    @property
+    def server_note(self) -> Path:
+        """The file that notes which PostgreSQL has the records of the folder's Prefect server, for each later start."""
+        return self.data_dir / "prefect" / "database.url"
+
     def _noted_ledger(self) -> str:
         try:
             noted = self.ledger_note.read_text().strip()

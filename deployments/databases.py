@@ -40,8 +40,8 @@ def prepare(url: str) -> None:
         engine.dispose()
     except DBAPIError as error:
         raise DatabaseUnusable(
-            f"PostgreSQL at {_parsed(url).render_as_string()} can't be used: {words_of(error)}. "
-            "Check that it runs and that the user may create schemas in the database"
+            f"PostgreSQL at {shown(url)} can't be used: {words_of(error)}. Check that it runs and that the user may "
+            "create schemas in the database; if its address has changed, give the new one with --postgres"
         ) from error
 
 
@@ -62,20 +62,35 @@ def ledger_url(url: str) -> str:
 def settle_ledger(settings: SourcingSettings, url: str) -> None:
     """Note that the ledger of this data folder is there, for every command. Raises `DatabaseUnusable` if it is not.
 
-    A folder has one ledger: with two, each would buy what the other has bought.
+    A folder has one ledger: with two, each would buy what the other has bought. And Prefect's records stay there, for
+    each later start: older ones in the folder would let begin what a person has switched off since.
     """
     wanted = make_url(ledger_url(url))
     kept = address_of(settings.ledger_url)
-    if kept == wanted:
-        return
     sqlite = settings.data_dir / "ledger.db"
-    if settings.ledger_url_setting or settings.ledger_note.exists() or sqlite.exists():
+    if kept != wanted and (settings.ledger_url_setting or settings.ledger_note.exists() or sqlite.exists()):
         raise DatabaseUnusable(
             f"the ledger of {settings.data_dir.absolute()} is {kept.render_as_string()}. To "
             f"take it along: sourcing ledger copy --to '{wanted.render_as_string()}' with the password for ***, then "
             "set SOURCING_LEDGER_URL to that address and start again. To stay with it: leave out --postgres"
         )
-    put(settings.ledger_note, _shown(wanted).encode(), mode=0o600)
+    if kept != wanted:
+        put(settings.ledger_note, _shown(wanted).encode(), mode=0o600)
+    put(settings.server_note, url.encode(), mode=0o600)
+
+
+def noted(settings: SourcingSettings) -> str:
+    """The address that `serve` was given before, in this data folder; empty for none."""
+    if settings.server_note.exists():
+        return settings.server_note.read_text()
+    if settings.ledger_note.exists() and not settings.ledger_url_setting:  # of an earlier version
+        return _shown(address_of(settings.ledger_url).difference_update_query(["options"]))
+    return ""
+
+
+def shown(url: str) -> str:
+    """The address without its password."""
+    return _parsed(url).render_as_string()
 
 
 def _parsed(url: str) -> URL:

@@ -50,12 +50,13 @@ class ServeFailed(Exception):
 
 @dataclass(eq=False, kw_only=True)
 class Installation:
-    """The paths of an installation, and its parts."""
+    """The paths of an installation, its parts, and where Prefect's records are if not in its folder."""
 
     url: str
     folder: Path
     data_dir: Path
     environment: Mapping[str, str]
+    records: str = ""
     parts: list[Supervised] = field(default_factory=list)
 
     @property
@@ -113,8 +114,10 @@ def installation(
     with ExitStack() as stack:
         stack.enter_context(_only_one(folder, host, port))
         check_port(host, port, "--port")
+        records = postgres_url or databases.noted(settings)
+        if records:
+            databases.prepare(records)
         if postgres_url:
-            databases.prepare(postgres_url)
             databases.settle_ledger(settings, postgres_url)
         if redis_url:
             databases.require_messaging(redis_url)
@@ -122,12 +125,16 @@ def installation(
         stack.enter_context(local_server.presence(folder))
         url = f"http://{host}:{port}/api"
         place = Installation(
-            url=url, folder=folder, data_dir=settings.data_dir, environment=environment_of_runs(settings, url)
+            url=url,
+            folder=folder,
+            data_dir=settings.data_dir,
+            environment=environment_of_runs(settings, url),
+            records=databases.shown(records) if records else "",
         )
         stack.callback(_end, place)
         for name, command in beside().items():
             place.add(name, command)
-        _start_server(place, host, port, _server_settings(folder, postgres_url, redis_url))
+        _start_server(place, host, port, _server_settings(folder, records, redis_url))
         registering = place.start("register", [sys.executable, "-m", "deployments"])
         worker = [sys.executable, "-m", "deployments.worker", "serve"]
         place.keep(watched_worker(lambda settings: place.start(WORKER, worker, settings), url))
@@ -174,8 +181,8 @@ def check_port(host: str, port: int, option: str) -> None:
             ) from error
 
 
-def _server_settings(folder: Path, postgres_url: str | None, redis_url: str | None) -> dict[str, str]:
-    kept = databases.postgres_settings(postgres_url) if postgres_url else local_server.database(folder)
+def _server_settings(folder: Path, records: str, redis_url: str | None) -> dict[str, str]:
+    kept = databases.postgres_settings(records) if records else local_server.database(folder)
     return {**COMPLETE_SERVER, **kept, **(databases.redis_settings(redis_url) if redis_url else {})}
 
 

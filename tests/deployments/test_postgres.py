@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from typer.testing import CliRunner
 
 import connectors.durable
+from cli.main import app
 from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting, SourcingSettings
-from deployments.databases import DatabaseUnusable, ledger_url, postgres_settings, prepare, settle_ledger
-from tests.postgres import Postgres
+from deployments.databases import DatabaseUnusable, ledger_url, noted, postgres_settings, prepare, settle_ledger
+from tests.postgres import Postgres, free_port
 
 URL = "postgresql://merchant:p%40ss@db.example:5433/shop"
 
@@ -55,6 +57,34 @@ def test_every_command_of_the_folder_finds_the_ledger_there(settings: SourcingSe
     assert SourcingSettings(data_dir=tmp_path).ledger_url == ledger_url(URL)
     assert settings.ledger_note.stat().st_mode & 0o777 == 0o600
     settle_ledger(SourcingSettings(data_dir=tmp_path), URL)  # the next start
+
+
+def test_a_later_start_finds_prefect_s_records_there_without_the_option(
+    settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with a ledger that was copied there, and after a start of an earlier version, which noted the ledger alone.
+
+    In the folder are older ones, whose schedules may be on that a person has switched off since.
+    """
+    assert noted(settings) == ""
+    settings.ledger_note.write_text(ledger_url(URL))
+    assert noted(SourcingSettings(data_dir=tmp_path)) == URL.replace("postgresql", "postgresql+psycopg")
+    settings.ledger_note.unlink()
+    (tmp_path / "ledger.db").touch()
+    monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL))
+    settle_ledger(moved := SourcingSettings(data_dir=tmp_path), URL)
+    assert (noted(moved), moved.server_note.stat().st_mode & 0o777) == (URL, 0o600)
+    away = URL.replace("db.example:5433", "127.0.0.1:9")
+    moved.server_note.write_text(away)
+    assert "PostgreSQL at postgresql://merchant:***@127.0.0.1:9/shop can't be used" in begun(tmp_path)
+
+
+def begun(data_dir: Path, *options: str, **settings: str) -> str:
+    """What `sourcing serve` ends with."""
+    command = ["serve", "--no-sandbox", "--port", str(free_port()), *options]
+    ended = CliRunner().invoke(app, command, env={"SOURCING_DATA_DIR": str(data_dir), **settings})
+    assert ended.exit_code == 1
+    return " ".join(ended.stderr.split())
 
 
 def test_the_note_is_whole_or_absent_and_an_empty_one_stands_for_no_ledger(
