@@ -15,7 +15,7 @@ from sqlalchemy import Connection, DateTime, case, func, literal, select, text, 
 from connectors.ledger.engine import blaming
 from connectors.ledger.schema import from_json, pace, to_json
 from connectors.ledger.transactions import Clock, LedgerRows, repeating
-from domain.fair_pace import Lease, Pace, RateClient, RateRequest, held, is_limited, leased, left, opening
+from domain.fair_pace import Lease, Pace, RateClient, held, is_limited, leased, left, opening
 
 RATE, TODAY = 1, 2
 """The rows of the table: the call rate, and the calls made on a day, as `permits`, since its beginning, as `at`."""
@@ -37,19 +37,19 @@ class PaceRows(LedgerRows):
     Times are the database's on PostgreSQL; a SQLite ledger is on one machine with one clock. Raises `LedgerUnusable`.
     """
 
-    def lease(self, request: RateRequest) -> Lease:
-        """The permits that a client gets of those it asks for."""
+    def lease(self, name: str, client: RateClient) -> Lease:
+        """The share of a client."""
         with self._writing() as connection:
-            now, known = self._locked(connection, request.limit)
-            changed, lease = leased(known, request, now)
+            now, known = self._locked(connection, client.limit)
+            changed, lease = leased(known, name, client, now)
             self._keep(connection, changed)
         return lease
 
-    def leave(self, client: str, back: int) -> None:
-        """End a client, which gives `back` the permits it did not use."""
+    def leave(self, name: str, permits: float) -> None:
+        """End a client, which has so many permits left."""
         with self._writing() as connection:
             now, known = self._locked(connection)
-            self._keep(connection, left(known, client, back, now))
+            self._keep(connection, left(known, name, permits, now))
 
     def hold(self, pause_s: float) -> None:
         """Pause all calls: the service throttles the account."""
@@ -112,7 +112,7 @@ def pace_in(connection: Connection, clock: Clock, *, locked: bool = False) -> tu
         return (connection.execute(_NOW).scalar_one() if is_postgres else clock()).timestamp(), None
     known = Pace(
         at=row.at.timestamp(),
-        spare=row.permits,
+        permits=row.permits,
         not_before=row.not_before.timestamp(),
         clients={name: from_json(RateClient, fields) for name, fields in row.takers.items()},
     )
@@ -121,7 +121,7 @@ def pace_in(connection: Connection, clock: Clock, *, locked: bool = False) -> tu
 
 def _row(known: Pace) -> dict[str, Any]:
     return {
-        "permits": known.spare,
+        "permits": known.permits,
         "at": datetime.fromtimestamp(known.at, UTC),
         "not_before": datetime.fromtimestamp(known.not_before, UTC),
         "takers": {name: to_json(taker) for name, taker in known.clients.items()},

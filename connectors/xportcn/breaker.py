@@ -21,7 +21,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from connectors.xportcn.errors import ServiceAway
-from connectors.xportcn.limits import AdaptiveLimit, Permits, TokenBucket
+from connectors.xportcn.limits import AdaptiveLimit, TokenBucket
 
 Probe = Callable[[], Awaitable[bool]]
 SUSPECT = 4
@@ -95,7 +95,7 @@ class CircuitBreaker:
         self._is_fixed = is_fixed
         self._patience_s = patience_s
         self._clock = clock or _loop_time
-        self._rates: list[Permits] = [TokenBucket(per_second, clock=self._clock)]
+        self._rates: list[TokenBucket] = [TokenBucket(per_second, clock=self._clock)]
         self._next_permit: asyncio.TimerHandle | None = None
         self._sleep = sleep
         self._luck = luck
@@ -129,13 +129,13 @@ class CircuitBreaker:
 
     @property
     def _is_throttled(self) -> bool:
-        return self._pause_s() > 0 and not self._is_away
+        return self.ready_in_s > 0 and not self._is_away
 
     @property
     def blocked_by(self) -> str:
         """Why no call can be made now; empty when calls can be made."""
         if self._is_throttled:
-            return f"{TOO_MANY}; the next in {self._pause_s():.0f} s"
+            return f"{TOO_MANY}; the next in {self.ready_in_s:.0f} s"
         if self._is_away or self._is_over:
             return self._trouble
         return "the service may be away" if self._watch is not None else ""
@@ -148,7 +148,7 @@ class CircuitBreaker:
     @property
     def ready_in_s(self) -> float:
         """The least time without calls, by the service's words; in seconds."""
-        return self._pause_s()
+        return max(0.0, self._not_before - self._clock()) if self._not_before else 0.0
 
     @property
     def size(self) -> int:
@@ -183,7 +183,7 @@ class CircuitBreaker:
         """Wait until calls can be made. Raises `ServiceAway` once patience is used up."""
         while self.blocked_by or self._is_late():
             self._require_patience()
-            await self._wait(self._pause_s() or None)
+            await self._wait(self.ready_in_s or None)
 
     # for the client
 
@@ -209,11 +209,11 @@ class CircuitBreaker:
         if not self._probes and self._watch is not None:
             self._watch.cancel()
 
-    def use_rate(self, permits: Permits) -> None:
+    def use_rate(self, permits: TokenBucket) -> None:
         """Take permits from this source from now on."""
         self._rates.append(permits)
 
-    def drop_rate(self, permits: Permits) -> None:
+    def drop_rate(self, permits: TokenBucket) -> None:
         """Take no more permits from this source, which has ended."""
         self._rates.remove(permits)
         self.admit()
@@ -236,7 +236,7 @@ class CircuitBreaker:
         self._ever_succeeded = True
         self._failures = 0
         self._strain = max(0, self._strain - 1)
-        if self._watch is None and self._pause_s() <= 0:
+        if self._watch is None and self.ready_in_s <= 0:
             self._trouble_since = None
             self._notify_back()
         self._size = min(self._size + 1, self._limit.now)
@@ -258,11 +258,11 @@ class CircuitBreaker:
         if not self.waits:
             return
         pause = 0.0
-        if self._pause_s() <= 0:  # calls in flight at one moment are throttled together: once counts
+        if self.ready_in_s <= 0:  # calls in flight at one moment are throttled together: once counts
             self._strain = min(MOST_STRAIN, self._strain + 1)
             pause = self._luck() * LEAST_PAUSE_S * 2.0**self._strain
         self.hold_back(max(pause, retry_after_s or 0.0))
-        self._rates[-1].on_throttled(self._pause_s())
+        self._rates[-1].on_throttled(self.ready_in_s)
 
     def hold_back(self, seconds: float) -> None:
         """Let all calls wait, and fewer go at once afterwards: this process or another of the account was throttled."""
@@ -270,11 +270,11 @@ class CircuitBreaker:
             return
         self._begin_trouble()
         self._trouble = TOO_MANY
-        if self._pause_s() <= 0:
+        if self.ready_in_s <= 0:
             self._size = max(1, self._size // 2)
         self._not_before = max(self._not_before, self._clock() + seconds)
-        if self._pause_s() > SHORT_S:
-            self._notify(TOO_MANY, self._pause_s(), is_throttled=True)
+        if self.ready_in_s > SHORT_S:
+            self._notify(TOO_MANY, self.ready_in_s, is_throttled=True)
 
     # inside
 
@@ -284,9 +284,6 @@ class CircuitBreaker:
 
     def _limit_of(self, at_once: int) -> AdaptiveLimit:
         return AdaptiveLimit(at_once, clock=self._clock, is_fixed=self._is_fixed)
-
-    def _pause_s(self) -> float:
-        return max(0.0, self._not_before - self._clock()) if self._not_before else 0.0
 
     def _ends_at(self) -> float:
         """The time at which patience is used up."""
@@ -301,13 +298,13 @@ class CircuitBreaker:
 
     def _require_patience(self) -> None:
         now, ends = self._clock(), self._ends_at()
-        if self._is_over or self._is_late() or now >= ends or now + self._pause_s() > ends:
+        if self._is_over or self._is_late() or now >= ends or now + self.ready_in_s > ends:
             self._is_over = True
             raise self._away()
 
     def _away(self) -> ServiceAway:
         waited = self._clock() - self._trouble_since if self._trouble_since is not None else 0.0
-        pause = self._pause_s()
+        pause = self.ready_in_s
         why = self.blocked_by or "the time for it is over"
         for_s = f" for {_span(waited)}" if waited >= 1 else ""
         return ServiceAway(f"{why}{for_s}; nothing was done", retry_after_s=pause if pause > 0 else None)
@@ -316,9 +313,9 @@ class CircuitBreaker:
         ends = self._clock() + SHORT_S
         while self.blocked_by or self._is_late():
             left = ends - self._clock()
-            if self._is_away or self.is_over or left <= 0 or self._pause_s() > left:
+            if self._is_away or self.is_over or left <= 0 or self.ready_in_s > left:
                 raise self._away()
-            await self._wait(min(left, self._pause_s() or left))
+            await self._wait(min(left, self.ready_in_s or left))
 
     async def _wait(self, seconds: float | None) -> None:
         """Wait until something changes, `seconds` at most."""

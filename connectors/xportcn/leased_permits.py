@@ -1,9 +1,8 @@
-"""Permits that a process leases in bulk from the ledger, where all processes of the account share them.
+"""The part of the account's calls that a process leases from the ledger, where all its processes share them.
 
-Of calls a day a part is leased too.
-
-A lease is requested about four times a second while calls are made, beside them: a call takes its permit from the
-stock. A process that makes no calls requests nothing and writes nothing.
+Of the calls a second it leases a share, requested about four times a second while calls are made, beside them: a call
+takes its permit from the process's own bucket. A process that makes no calls requests nothing and writes nothing. Of
+the calls of a day it leases a lot at a time.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -20,15 +18,10 @@ from typing import Protocol, TypeVar
 from connectors.foreign import words_of
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import NotSent
+from connectors.xportcn.limits import TokenBucket
 from connectors.xportcn.wire import CHINA
-from domain.fair_pace import PERIOD_S, Lease, RateRequest
+from domain.fair_pace import KEEP_S, PERIOD_S, Lease, RateClient
 
-LIVE_S = 0.5
-"""A permit is valid so long after it came, and twice as long after its request; so all stop within a second."""
-LATE_S = 0.5
-"""A ledger that takes longer to answer is not waited for."""
-EARLIEST_S = 0.05
-"""The earliest next request of a process that got all it asked for and needs more."""
 POLL_S = 0.5
 """Without a limit of calls: the interval in which a calling process checks whether another was throttled."""
 IDLE_S = 1.0
@@ -39,22 +32,22 @@ log = logging.getLogger("sourcing")
 
 
 class RateServer(Protocol):
-    """The source of the account's permits. Its methods may block, and fail."""
+    """The source of the account's rate. Its methods may block, and fail."""
 
-    def lease(self, request: RateRequest) -> Lease: ...
+    def lease(self, name: str, client: RateClient) -> Lease: ...
 
-    def leave(self, client: str, back: int) -> None: ...
+    def leave(self, name: str, permits: float) -> None: ...
 
     def hold(self, pause_s: float) -> None: ...
 
     def poll(self) -> tuple[float, bool]: ...
 
 
-class LeasedPermits:
-    """The permits of a breaker. `limit` is this process's setting of the account's calls a second; 0 is no limit.
+class LeasedRate(TokenBucket):
+    """A breaker's permits at the share of this process. `limit` is its setting of the account's calls a second.
 
-    While the ledger can't be reached, calls go on at the last share of this process; their permits are made up for
-    afterwards. Without a limit of its own the process keeps to the limit of others on the ledger, while they call.
+    Calls go on at the last share while the ledger can't be reached. Without a limit of its own, 0, the process keeps to
+    the limit of others on the ledger, while they call.
     """
 
     def __init__(
@@ -62,28 +55,24 @@ class LeasedPermits:
         server: RateServer,
         breaker: CircuitBreaker,
         *,
-        client: str,
+        name: str,
         run: str,
         limit: float,
         clock: Callable[[], float],
     ) -> None:
-        self.run = run
-        self.per_second = limit or math.inf
+        super().__init__(limit, clock=clock)
+        self._run = run
         self._server = server
         self._breaker = breaker
-        self._client = client
+        self._name = name
         self._limit = limit
-        self._clock = clock
         self._is_leasing = limit > 0
-        self._stock = deque[list[float]]()
-        """Permits in hand as number and expiry, the oldest first."""
-        self._back = 0
-        self._part = 0.0
+        self._valid_until = 0.0
         self._calls, self._since = 0, clock()
         self._last_call = clock()
-        self._is_known = self._got_all = self._has_warned = False
+        self._is_known = self._has_warned = False
         self._held_until = 0.0
-        self._needs_more, self._ended = asyncio.Event(), asyncio.Event()
+        self._ended = asyncio.Event()
         self._feeding: asyncio.Task[None] | None = None
         self._reporting = set[asyncio.Task[None]]()
 
@@ -93,28 +82,22 @@ class LeasedPermits:
         self._last_call = now = self._clock()
         if self._feeding is None or self._feeding.done():
             self._feeding = asyncio.create_task(self._feed())
-        if self._is_leasing:
-            self._drop_old(now)
-            if not self._stock:
-                self._needs_more.set()
-                return math.inf
-            self._stock[0][1] -= 1
-            if not self._stock[0][1]:
-                self._stock.popleft()
-        self._calls += 1
-        return 0.0
+        if self._is_leasing and now >= self._valid_until:
+            return math.inf
+        wait_s = super().take()
+        self._calls += not wait_s
+        return wait_s
 
     def put_back(self) -> None:
+        super().put_back()
         self._calls -= 1
-        if self._is_leasing:
-            self._stock.append([self._clock() + LIVE_S, 1])
 
     def on_throttled(self, pause_s: float) -> None:
         until = self._clock() + pause_s
         if until < self._held_until + POLL_S:  # calls in flight at one moment are throttled together
             return
         self._held_until = until
-        self._stock.clear()
+        self.empty(until)
         reporting = asyncio.create_task(self._report_pause(until))
         self._reporting.add(reporting)
         reporting.add_done_callback(self._reporting.discard)
@@ -122,68 +105,50 @@ class LeasedPermits:
     # inside
 
     async def aclose(self) -> None:
-        """Give back the permits in hand."""
+        """Give up the share."""
         self._ended.set()
-        self._needs_more.set()
         if working := {*self._reporting, *([self._feeding] if self._feeding else [])}:
             await asyncio.wait(working)
 
     async def _feed(self) -> None:
-        """Lease permits as long as calls are made, and a second more."""
-        while True:
-            if self._ended.is_set() or self._is_idle():
-                await self._leave()
-                if self._ended.is_set() or self._is_idle():
-                    return
-            self._needs_more.clear()
-            again_s = await (self._lease() if self._is_leasing else self._poll())
-            await self._passed(self._ended, EARLIEST_S if self._got_all else again_s)
-            if self._got_all:
-                await self._passed(self._needs_more, again_s - EARLIEST_S)
+        """Ask for a share as long as calls are made, and a second more."""
+        while not self._is_over():
+            while not self._is_over():
+                again_s = await (self._lease() if self._is_leasing else self._poll())
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(again_s):
+                        await self._ended.wait()
+            await self._leave()
 
-    def _is_idle(self) -> bool:
-        return not self._breaker.could_go and self._clock() - self._last_call > IDLE_S
-
-    async def _passed(self, event: asyncio.Event, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await event.wait()
+    def _is_over(self) -> bool:
+        is_idle = not self._breaker.could_go and self._clock() - self._last_call > IDLE_S
+        return is_idle or self._ended.is_set()
 
     async def _lease(self) -> float:
-        """Request permits for calls that could go now, and for as many as usually follow; answers the next time."""
-        now = self._clock()
-        self._drop_old(now)
-        often = self._calls / max(now - self._since, EARLIEST_S)
-        usual = math.ceil(HEADROOM * often * PERIOD_S) if self._is_known else self._breaker.size
-        wanted = self._breaker.could_go + usual
-        self._calls, self._since = 0, now
-        have = self._in_hand(keep=wanted)
-        asked = RateRequest(
-            client=self._client,
-            run=self.run,
-            wants=(wanted + 1) / PERIOD_S,
-            limit=self._limit,
-            permits=wanted - have,
-            back=self._back,
-        )
-        self._back, self._is_known = 0, True
-        lease = await self._in_time(lambda: self._server.lease(asked))
-        if lease is None:
-            self._back += asked.back
-            return PERIOD_S
-        self.per_second = lease.share
-        self._is_leasing = lease.share < math.inf
-        self._got_all = lease.permits == asked.permits
-        if lease.pause_s:
-            self._hold(lease.pause_s)
-        if lease.permits and self._is_leasing:
-            self._stock.append([min(self._clock() + LIVE_S, now + 2 * LIVE_S), lease.permits])
+        """Request a share for calls that could go now, and for as many as usually follow; answers the next time."""
+        now, is_new = self._clock(), not self._is_known
+        often = self._calls / max(now - self._since, PERIOD_S / 10)
+        usual = self._breaker.size if is_new else math.ceil(HEADROOM * often * PERIOD_S)
+        self._calls, self._since, self._is_known = 0, now, True
+        wants = (self._breaker.could_go + usual + 1) / PERIOD_S
+        asking = RateClient(run=self._run, wants=wants, limit=self._limit)
+        if not is_new:
+            self._valid_until = math.inf  # until the answer, however late, calls go on at the last share
+        lease = await self._tried(lambda: self._server.lease(self._name, asking))
+        if lease is not None:
+            self.set_rate(lease.share)
+            if is_new:
+                self.permits = lease.permits
+            if lease.pause_s:
+                self._hold(lease.pause_s)
+        again_s = lease.again_s if lease is not None else PERIOD_S
+        self._is_leasing = self.per_second < math.inf
+        self._valid_until = self._clock() + again_s + KEEP_S
         self._breaker.admit()
-        return lease.again_s
+        return again_s
 
     async def _poll(self) -> float:
         """Check whether others were throttled, or have a limit."""
-        self._got_all = False
         if self._is_known:
             await self._leave()
         seen = await self._tried(self._server.poll)
@@ -193,29 +158,18 @@ class LeasedPermits:
         return 0.0 if self._is_leasing else POLL_S
 
     async def _leave(self) -> None:
-        self._drop_old(math.inf)
         if self._is_known:
-            back, self._back, self._is_known = self._back, 0, False
-            await self._tried(lambda: self._server.leave(self._client, back))
+            self._fill()
+            unused, self._is_known, self._valid_until = self.permits, False, 0.0
+            await self._tried(lambda: self._server.leave(self._name, unused))
 
     async def _report_pause(self, until: float) -> None:
         await self._tried(lambda: self._server.hold(max(0.0, until - self._clock())))
 
     def _hold(self, pause_s: float) -> None:
         self._held_until = max(self._held_until, self._clock() + pause_s)
-        self._stock.clear()
+        self.empty(self._held_until)
         self._breaker.hold_back(pause_s)
-
-    async def _in_time(self, ask: Callable[[], Answer]) -> Answer | None:
-        """The answer, also when it is late; until then, and without one, calls go on at the last share."""
-        asking = asyncio.ensure_future(self._tried(ask))
-        ready, _ = await asyncio.wait({asking}, timeout=LATE_S)
-        while not ready:
-            self._go_on()
-            ready, _ = await asyncio.wait({asking}, timeout=PERIOD_S)
-        if (answer := asking.result()) is None:
-            self._go_on()
-        return answer
 
     async def _tried(self, ask: Callable[[], Answer]) -> Answer | None:
         try:
@@ -227,39 +181,13 @@ class LeasedPermits:
             self._has_warned = True
             return None
 
-    def _go_on(self) -> None:
-        """Give out permits for a period without the ledger."""
-        if math.isinf(self.per_second):
-            self._is_leasing = False
-        else:
-            self._part += self.per_second * PERIOD_S
-            if permits := math.floor(self._part):
-                self._part -= permits
-                self._back -= permits
-                self._stock.append([self._clock() + LIVE_S, permits])
-        self._breaker.admit()
-
-    def _drop_old(self, now: float) -> None:
-        while self._stock and self._stock[0][0] <= now:
-            self._back += int(self._stock.popleft()[1])
-
-    def _in_hand(self, keep: int) -> int:
-        """The number of valid permits, `keep` at most: the others go back."""
-        while (have := int(sum(count for _, count in self._stock))) > keep:
-            surplus = min(have - keep, int(self._stock[0][1]))
-            self._back += surplus
-            self._stock[0][1] -= surplus
-            if not self._stock[0][1]:
-                self._stock.popleft()
-        return have
-
 
 @asynccontextmanager
 async def leasing(
     server: RateServer, breaker: CircuitBreaker, *, client: str, run: str, limit: float
-) -> AsyncIterator[LeasedPermits]:
-    """The breaker takes the ledger's permits in the block, for the run of this name, of one or several processes."""
-    permits = LeasedPermits(server, breaker, client=client, run=run, limit=limit, clock=breaker.now)
+) -> AsyncIterator[LeasedRate]:
+    """The breaker keeps to the ledger's rate in the block, for the run of this name, of one or several processes."""
+    permits = LeasedRate(server, breaker, name=client, run=run, limit=limit, clock=breaker.now)
     breaker.use_rate(permits)
     try:
         yield permits

@@ -2,65 +2,66 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Protocol
 
-BURST_S = 1.0
-NO_TIME_S = 1e-6
+from domain.fair_pace import most_permits
+
+NEARLY = 1e-6
+"""A permit that lacks so little is whole: rounding makes no call wait again."""
 WINDOW_S, ENOUGH = 0.5, 20
 LEAST_AT_ONCE = 4
 FAR, NEAR_S = 2.0, 0.25
 """An answer is slow that takes twice as long as before and 0.25 s more: a smaller delay may be this process's own."""
 
 
-class Permits(Protocol):
-    """The permits of a breaker, one for each call that leaves."""
-
-    @property
-    def per_second(self) -> float:
-        """The current rate of this process; infinite without a limit."""
-        ...
-
-    def take(self) -> float:
-        """Take a permit and answer 0; or the seconds after which to try again, infinite when the source will notify."""
-        ...
-
-    def put_back(self) -> None:
-        """Give back the permit of a call that was not made."""
-        ...
-
-    def on_throttled(self, pause_s: float) -> None:
-        """Record that the service has too many calls, and this process pauses so long."""
-        ...
-
-
 class TokenBucket:
-    """The `Permits` of a process alone: `per_second`, up to a second's worth at once. 0: no limit."""
+    """The permits of a breaker, one for each call that leaves: `per_second`, up to a second's worth at once.
+
+    0 is no limit, for which `per_second` is infinite.
+    """
 
     def __init__(self, per_second: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.per_second = per_second or float("inf")
-        self._interval = 1 / self.per_second
-        self._burst = max(BURST_S, self._interval)
+        self.per_second = per_second or math.inf
+        self.permits = most_permits(self.per_second)
         self._clock = clock
-        self._next = clock() - self._burst
+        self._at = clock()
 
     def take(self) -> float:
-        if not self._interval:
+        """Take a permit and answer 0; or the seconds after which to try again, infinite without a rate."""
+        if math.isinf(self.per_second):
             return 0.0
-        now = self._clock()
-        turn = max(self._next, now - self._burst) + self._interval
-        if turn > now + NO_TIME_S:
-            return turn - now
-        self._next = turn
+        self._fill()
+        if self.permits < 1 - NEARLY:
+            return (1 - self.permits) / self.per_second if self.per_second else math.inf
+        self.permits -= 1
         return 0.0
 
     def put_back(self) -> None:
-        self._next -= self._interval
+        """Give back the permit of a call that was not made."""
+        self.permits += 1
+
+    def set_rate(self, per_second: float) -> None:
+        """Another rate from now on."""
+        self._fill()
+        self.per_second = per_second
+        self.permits = min(self.permits, most_permits(per_second))
+
+    def empty(self, until: float) -> None:
+        """Drop all permits; none are made until then."""
+        self.permits, self._at = 0.0, until
 
     def on_throttled(self, pause_s: float) -> None:
-        """No other process shares these permits."""
+        """Record that the service has too many calls, and this process pauses so long."""
+
+    def _fill(self) -> None:
+        now = self._clock()
+        if math.isfinite(self.per_second):
+            flown = self.per_second * max(0.0, now - self._at)
+            self.permits = min(self.permits + flown, most_permits(self.per_second))
+        self._at = max(now, self._at)
 
 
 class AdaptiveLimit:

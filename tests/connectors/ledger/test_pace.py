@@ -18,7 +18,7 @@ from connectors.ledger.pace import pace_in
 from connectors.ledger.schema import writers
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.fair_pace import Lease, RateRequest
+from domain.fair_pace import RateClient
 from tasks.engine.resources import utc_now
 from tests.clock import MovableClock
 from tests.postgres import Postgres
@@ -35,22 +35,28 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres) -
 
 
 def test_all_that_ask_at_once_get_no_more_than_there_is(shared: list[Ledger]) -> None:
-    """Four processes that find no row each ask for forty of fifty, again and again, within a moment."""
+    """Four processes that find no row each ask again and again within a moment: in the end each has its part."""
     start = threading.Barrier(4)
 
-    def asked(number: int) -> int:
+    def asked(number: int) -> None:
         start.wait()
-        return sum(shared[number].pace.lease(request(f"run-{number}", 40)).permits for _ in range(5))
+        for _ in range(5):
+            shared[number].pace.lease(f"run-{number}", calling())
+            with shared[number].reading() as connection:
+                _, known = pace_in(connection, utc_now)
+            assert known is not None
+            assert sum(client.share for client in known.clients.values()) <= 50
 
     with ThreadPoolExecutor(4) as crew:
-        granted = sum(crew.map(asked, range(4)))
-    assert 50 <= granted <= 50 + 50 * 5
+        list(crew.map(asked, range(4)))
+    told = [[ledger.pace.lease(f"run-{at}", calling()).share for at, ledger in enumerate(shared)] for _ in range(9)]
+    assert [12.5] * 4 in told
 
 
 def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
     """Whoever asks gets no more than are left; what is given back is there again, and the next day begins anew."""
     today, tomorrow = datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 9, 4, tzinfo=UTC)
-    shared[0].pace.lease(request("run-0", 1))
+    shared[0].pace.lease("run-0", calling())
     with ThreadPoolExecutor(4) as crew:
         taken = list(crew.map(lambda ledger: ledger.pace.take_today(today, 30, 100), shared))
     assert sorted(taken) == [10, 30, 30, 30]
@@ -59,7 +65,7 @@ def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
     assert shared[2].pace.take_today(tomorrow, 30, 100) == 30
     assert shared[0].pace.take_today(today, -40, 100) == 0
     assert shared[2].pace.take_today(tomorrow, 100, 100) == 70
-    assert shared[3].pace.poll() == (0, True)
+    assert shared[3].pace.poll()[0] == 0
 
 
 def test_a_pause_is_seen_by_all_and_by_who_has_no_limit(shared: list[Ledger]) -> None:
@@ -67,28 +73,29 @@ def test_a_pause_is_seen_by_all_and_by_who_has_no_limit(shared: list[Ledger]) ->
     first, second, *_ = shared
     assert first.pace.poll() == (0, False)
     first.pace.hold(60)
-    lease = second.pace.lease(request("run-1", 10))
+    lease = second.pace.lease("run-1", calling())
     pause, is_limited = first.pace.poll()
-    assert lease.permits == 0
     assert 40 < pause <= lease.pause_s <= 60
     assert is_limited
 
 
 def test_who_leaves_gives_back_what_it_had(shared: list[Ledger]) -> None:
-    """Nothing is kept for it any more, and nobody has a limit then."""
+    """The next one has all of the rate, and begins with what was left; and nobody has a limit when all are gone."""
     first, second, *_ = shared
-    slow = {"limit": 0.001}
-    assert first.pace.lease(request("run-0", 1, **slow)).permits == 1
-    assert second.pace.lease(request("run-1", 1, **slow)).permits == 0
+    slow = 0.001
+    assert first.pace.lease("run-0", calling(slow)).permits == 1
+    assert second.pace.lease("run-1", calling(slow)).share == 0
+    second.pace.leave("run-1", 0)
     first.pace.leave("run-0", 1)
-    assert second.pace.lease(request("run-1", 1, **slow)).permits == 1
+    lease = second.pace.lease("run-1", calling(slow))
+    assert (lease.share, lease.permits) == (slow, 1)
     second.pace.leave("run-1", 0)
     assert second.pace.poll() == (0, False)
 
 
 def test_no_run_need_sum_up_anew_what_is_spent(shared: list[Ledger]) -> None:
     """Leases count as no commit of the ledger's writers."""
-    shared[0].pace.lease(request("run-0", 1))
+    shared[0].pace.lease("run-0", calling())
     engine = durable_engine(shared[0].url)
     with engine.connect() as connection:
         assert connection.execute(select(writers)).all() == []
@@ -104,19 +111,21 @@ def test_who_stands_still_with_the_row_in_hand_is_thrown_out(postgres: Postgres)
         def stand_still() -> None:
             with stopped.pace._writing() as connection:
                 pace_in(connection, utc_now, locked=True)
-                assert other.pace.lease(request("other", 1)).share == 4
+                assert other.pace.lease("other", calling()).share == 50
                 connection.execute(select(1))
 
         with pytest.raises(LedgerUnusable, match="timeout"):
             stand_still()
-        assert stopped.pace.lease(request("stopped", 1)).share == 4
+        assert stopped.pace.lease("stopped", calling()).again_s == 0.25
 
 
-def test_permits_flow_in_by_the_clock(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
+def test_permits_gather_by_the_clock(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
     """A tenth of a second's worth after a tenth of a second."""
-    assert ledger.pace.lease(request("a", 50)).permits == 50
-    clock.advance(0.11)
-    assert other.pace.lease(request("a", 50)) == Lease(permits=5, share=50.0, again_s=0.25)
+    assert ledger.pace.lease("a", calling()).permits == 50
+    ledger.pace.leave("a", 0)
+    clock.advance(0.1)
+    lease = other.pace.lease("a", calling())
+    assert (lease.share, lease.again_s, round(lease.permits)) == (50, 0.25, 5)
 
 
 def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
@@ -136,11 +145,11 @@ def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
 
         assert set(seen().values()) == {0}
         for number, name in enumerate("ab"):
-            ledger.pace.lease(request(name, 10 * number))
+            ledger.pace.lease(name, calling(wants=40 * number))
         ledger.pace.hold(30)
-        clock.advance(2)
-        assert seen() == {"sourcing_callers": 2, "sourcing_calls_wanted": 40, "sourcing_calls_paused_seconds": 28}
+        clock.advance(0.5)
+        assert seen() == {"sourcing_callers": 2, "sourcing_calls_wanted": 40, "sourcing_calls_paused_seconds": 29.5}
 
 
-def request(client: str, permits: int, limit: float = 50) -> RateRequest:
-    return RateRequest(client=client, run=client, wants=permits * 4, limit=limit, permits=permits)
+def calling(limit: float = 50, *, wants: float = 200) -> RateClient:
+    return RateClient(run="night", wants=wants, limit=limit)
