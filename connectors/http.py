@@ -1,7 +1,7 @@
-"""One request and its answer over HTTP: httpx's transport over aiohttp, whose session is used directly.
+"""One request and its answer over HTTP: aiohttp's connections, used directly.
 
-httpx's client would merge cookies, headers, addresses and redirects into every request, which no call here needs: it
-takes three times as much processor time a call.
+Its session, or httpx's client, would merge cookies, headers, addresses and redirects into every request, which no call
+here needs: that takes three times as much processor time a call.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
@@ -20,7 +20,6 @@ import httpx
 from aiohttp import BaseConnector, ClientRequest, ClientResponse, ClientTimeout, ConnectionTimeoutError, Payload
 from aiohttp.connector import Connection
 from aiohttp.http import StreamWriter
-from httpx_aiohttp import AiohttpTransport
 from yarl import URL
 
 from connectors.crash_points import AFTER_SEND, reach
@@ -138,11 +137,10 @@ MEGABYTE, PART = 1 << 20, 1 << 14
 # Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
 # the wire leaves it unanswered.
 KEEP_ALIVE_S = 4.0
-Transport = httpx.AsyncBaseTransport
 BARE_HEADERS = {"accept-encoding": ", ".join(PACKINGS)}
 JSON_HEADERS = {**BARE_HEADERS, "content-type": "application/json"}
 _url = lru_cache(URL)
-TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, UnicodeError, Halted)  # Unicode: no host name
+TRANSPORT_ERRORS = (httpx.DecodingError, aiohttp.ClientError, OSError, UnicodeError, Halted)  # Unicode: no host name
 GARBLED = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, httpx.DecodingError)
 
 
@@ -190,14 +188,16 @@ class Address:
 class Http:
     """The connections to one address. Every request is sent once; no redirect is followed."""
 
-    def __init__(self, address: Address, transport: Transport | None = None) -> None:
+    def __init__(self, address: Address) -> None:
         self._base_url = address.base_url.rstrip("/")
         self._most_mb = address.most_answer_mb
+        self._most_connections = address.max_connections + 1
         self._timeout = aiohttp.ClientTimeout(sock_connect=address.connect_timeout_s)
-        self._transport = transport or _aiohttp_transport(address.max_connections)
+        self._opened: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        if self._opened is not None:
+            await self._opened.close()
 
     async def exchange(
         self, method: str, path: str, *, headers: Mapping[str, str], query: Mapping[str, str], body: str = ""
@@ -205,29 +205,22 @@ class Http:
         """Send and read the answer to its end. Raises `Unreadable` or one of `TRANSPORT_ERRORS`."""
         headers = {**headers, **(JSON_HEADERS if body else BARE_HEADERS)}
         url = f"{self._base_url}{path}?{urlencode(query)}" if query else self._base_url + path
-        if isinstance(self._transport, AiohttpTransport):
-            return await self._ask(_session(self._transport), method, url, headers, body.encode())
-        return await self._hand_over(httpx.Request(method, url, headers=headers, content=body))
-
-    async def _ask(
-        self, session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> HttpAnswer:
+        session, loop, data = self._session(), asyncio.get_running_loop(), body.encode() or None
         assert session.connector is not None
-        loop = asyncio.get_running_loop()
-        request = GuardedRequest(method, _url(url), headers=headers, data=body or None, session=session, loop=loop)
+        request = GuardedRequest(method, _url(url), headers=headers, data=data, session=session, loop=loop)
         async with await request.answered(session.connector, self._timeout) as response:
             packed_as = response.headers.get("content-encoding", "")
             parts = _unpacked(response, packed_as) if packed_as else response.content.iter_any()
             content = await read_body(packed_as, parts, self._most_mb)
             return HttpAnswer(response.status, response.headers, content)
 
-    async def _hand_over(self, request: httpx.Request) -> HttpAnswer:
-        """Send by a transport other than aiohttp's."""
-        response = await self._transport.handle_async_request(request)
-        async with aclosing(response):
-            packed_as = response.headers.get("content-encoding", "")
-            content = await read_body(packed_as, response.aiter_bytes(), self._most_mb)
-            return HttpAnswer(response.status_code, response.headers, content)
+    def _session(self) -> aiohttp.ClientSession:
+        """The environment's proxies and netrc are left alone: a proxy may repeat what must be sent once."""
+        if self._opened is None:
+            limit, kept_s = self._most_connections, KEEP_ALIVE_S
+            connector = aiohttp.TCPConnector(ssl=trusted(), limit=limit, keepalive_timeout=kept_s)
+            self._opened = aiohttp.ClientSession(connector=connector)
+        return self._opened
 
 
 def is_garbled(error: Exception) -> bool:
@@ -241,23 +234,7 @@ def _unpacked(response: aiohttp.ClientResponse, packed_as: str) -> AsyncIterator
     return httpx.Response(response.status, headers={"content-encoding": packed_as}, content=packed).aiter_bytes()
 
 
-def _session(transport: AiohttpTransport) -> aiohttp.ClientSession:
-    if not isinstance(transport.client, aiohttp.ClientSession):
-        transport.client = transport.get_client()
-    return transport.client
-
-
 @cache
 def trusted() -> ssl.SSLContext:
     """The trusted certificates, read once a process: that takes ten milliseconds."""
     return httpx.create_ssl_context()
-
-
-def _aiohttp_transport(max_connections: int) -> AiohttpTransport:
-    """The environment's proxies and netrc are left alone: a proxy may repeat what must be sent once."""
-
-    def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(ssl=trusted(), limit=max_connections + 1, keepalive_timeout=KEEP_ALIVE_S)
-        return aiohttp.ClientSession(connector=connector)
-
-    return AiohttpTransport(verify=trusted(), client=session)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import httpx
 from aiohttp import web
 
-from connectors.http import _current
+from connectors.http import HttpAnswer, _current
 
 Answer = tuple[int, Any]
 NO_ROUTE: Answer = (404, {"code": "rest_no_route", "message": "No route was found"})
@@ -194,34 +193,36 @@ class ShopServer:
         return made
 
 
-class InProcess(httpx.AsyncBaseTransport):
-    """The way to the shops in this process."""
+class InProcess:
+    """The way to the shops in this process: in place of the exchanges of `Http`."""
 
     def __init__(self, server: ShopServer) -> None:
         self._server = server
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        server, method, path, body = self._server, request.method, request.url.path, request.content
-        is_effect = server.is_effect(method, path, body)
+    async def exchange(
+        self, method: str, path: str, *, headers: Mapping[str, str], query: Mapping[str, str], body: str = ""
+    ) -> HttpAnswer:
+        server, content = self._server, body.encode()
+        is_effect = server.is_effect(method, path, content)
         fault = next(server.faults, Fault.NONE) if is_effect else Fault.NONE
         if fault is Fault.DEATH_BEFORE:
             raise Death
         _current.get().first_byte()
         server.calls.append(f"{method} {path}")
-        server.headers.append(dict(request.headers))
+        server.headers.append({name.lower(): value for name, value in headers.items()})
         if fault is Fault.TOO_MANY:
-            return httpx.Response(429, json={"message": "slow down"})
+            return HttpAnswer(429, {}, b'{"message": "slow down"}')
         if fault in (Fault.LOST_BEFORE, Fault.BROKEN_BEFORE):
             return _broken(fault)
-        status, content = server.answer(method, path, body)
+        status, answer = server.answer(method, path, content)
         if fault is Fault.DEATH_AFTER:
             raise Death
         if fault in (Fault.LOST_AFTER, Fault.BROKEN_AFTER):
             return _broken(fault)
-        return httpx.Response(status, json=content)
+        return HttpAnswer(status, {}, json.dumps(answer).encode())
 
 
-def _broken(fault: Fault) -> httpx.Response:
+def _broken(fault: Fault) -> HttpAnswer:
     if fault in (Fault.LOST_BEFORE, Fault.LOST_AFTER):
-        raise httpx.ReadError("cut")
-    return httpx.Response(500, text="<html>")
+        raise ConnectionResetError("cut")
+    return HttpAnswer(500, {}, b"<html>")

@@ -289,7 +289,7 @@ IMPORT = re.compile(r"^ *(?:from ([\w.]+) import (\([^)]*\)|[^\n]*)|import ([\w.
 INNER = re.compile(
     r"prefect\.(?:cli|client\.base|engine|events\.(?:clients|related)|flow_engine|input\.run_input|main|runner|server"
     r"|task_engine|workers)(?:\..+)?"
-    r"|(?:aiohttp|apprise|click|duckdb|httpx|httpx2|httpx_aiohttp|typer|uvicorn)\..+|(?:.+\.)?_[a-z].*|unittest\.mock"
+    r"|(?:aiohttp|apprise|click|duckdb|httpx|httpx2|typer|uvicorn)\..+|(?:.+\.)?_[a-z].*|unittest\.mock"
 )
 """Modules, and names of modules, that are no part of what their package offers."""
 OF_AN_OBJECT = re.compile(r"\._(?<=[\w)\]]\._)(?<!\bself\._)(?<!\bcls\._)([a-z]\w*)")

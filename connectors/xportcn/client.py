@@ -23,7 +23,6 @@ from connectors.http import (
     Http,
     HttpAnswer,
     Send,
-    Transport,
     Unreadable,
     is_garbled,
     sending,
@@ -125,9 +124,9 @@ class XportcnClient:
     """Calls the service. An async context manager; one a process and event loop.
 
     `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
-    nothing is written: `NotSent` passes as it is, anything else becomes the cause of a `NotSent`. Another `transport`
-    than aiohttp's must call the hooks of `connectors.http` itself. Every call passes the `breaker`; the
-    default breaker is the client's own and waits for nothing. Each call but a probe counts as one of the day's `calls`.
+    nothing is written: `NotSent` passes as it is, anything else becomes the cause of a `NotSent`. Another `http` must
+    call the hooks of `connectors.http` itself. Every call passes the `breaker`; the default breaker is the client's own
+    and waits for nothing. Each call but a probe counts as one of the day's `calls`.
     """
 
     def __init__(
@@ -138,7 +137,7 @@ class XportcnClient:
         clock: Callable[[], float] = time.time,
         nonces: Callable[[], str] = new_nonce,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        transport: Transport | None = None,
+        http: Http | None = None,
         breaker: CircuitBreaker | None = None,
         at_once: int = 0,
         calls: DailyCalls | None = None,
@@ -162,7 +161,7 @@ class XportcnClient:
         self.breaker.register(self._probe, at_once=most)
         self._auth = SignatureAuth(settings, clock=clock, nonces=nonces)
         bounds = settings.model_dump(include={"base_url", "max_connections", "most_answer_mb", "connect_timeout_s"})
-        self._http = Http(Address(**bounds), transport)
+        self._http = http or Http(Address(**bounds))
 
     async def __aenter__(self) -> Self:
         return self

@@ -53,7 +53,7 @@ def order(name: str, **cells: Any) -> WaitingOrder:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> ShopServer:
     made = ShopServer({"1001": Order({"71": ("FERN-1", 2)}), "1002": Order({"72": ("FERN-1", 1)})})
-    monkeypatch.setattr(http, "_aiohttp_transport", lambda _address: InProcess(made))
+    monkeypatch.setattr(http.Http, "exchange", InProcess(made).exchange)
     return made
 
 

@@ -1,4 +1,4 @@
-"""The way to the service: an httpx transport that hands each request to the sandbox, in time or not at all."""
+"""The way to the service: the client's connections, which hand each request to the sandbox, in time or not at all."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from aiohttp import web
+from multidict import CIMultiDict
 
-from connectors.http import _current
+from connectors.http import Http, HttpAnswer, _current
 from sandbox.auth import SignatureCheck
 from sandbox.faults import Kind as SandboxKind
 from sandbox.faults import Rule
@@ -57,15 +57,15 @@ class Incoming:
 
     remote = "127.0.0.1"
 
-    def __init__(self, request: httpx.Request, body: bytes) -> None:
-        self.method = request.method
-        self.path = request.url.path
-        self.query = dict(request.url.params)
-        self.headers = request.headers
-        self.content_type = request.headers.get("content-type", "")
+    def __init__(self, method: str, path: str, headers: Mapping[str, str], query: Mapping[str, str], body: str) -> None:
+        self.method = method
+        self.path = path
+        self.query = dict(query)
+        self.headers = CIMultiDict(headers)
+        self.content_type = "application/json" if body else ""
         self.transport = self
         self.cut = False
-        self._body = body
+        self._body = body.encode()
 
     async def read(self) -> bytes:
         return self._body
@@ -74,33 +74,38 @@ class Incoming:
         self.cut = True
 
 
-class Network(httpx.AsyncBaseTransport):
+class Network(Http):
     """Crashes and stops of the sender fall before the first byte, after it, and when the answer arrives."""
 
     def __init__(self, episode: Episode) -> None:
         self._episode = episode
         self._loop = episode.loop
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+    async def exchange(
+        self, method: str, path: str, *, headers: Mapping[str, str], query: Mapping[str, str], body: str = ""
+    ) -> HttpAnswer:
         process, send, luck = current(), _current.get(), self._episode.misfortune
         assert process is not None
-        call = calls(request.url.path, effect=send.leave is not None)
+        call = calls(path, effect=send.leave is not None)
         fault = luck.fault(call)
         if away := luck.away(self._loop.time() - START):
             luck.count("outage")
             fault = Fault(away)
         word = "effect" if send.leave is not None else "read"
         process.boundary(f"{word}: before the first byte")
-        body = await request.aread()
         await asyncio.sleep(luck.wire_s())
         process.boundary(f"{word}: connected")
         if fault is not None and fault.kind is Kind.NO_CONNECTION:
-            self._episode.note(f"{process.name} {request.url.path} no connection")
-            raise httpx.ConnectError("connection refused")
+            self._episode.note(f"{process.name} {path} no connection")
+            raise ConnectionRefusedError("connection refused")
         send.first_byte()
-        answer: asyncio.Future[httpx.Response] = self._loop.create_future()
+        answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
+        incoming = Incoming(method, path, headers, query, body)
         under_way_s = fault.delay_s if fault is not None and fault.kind is Kind.SLOW else luck.wire_s()
-        self._loop.outside(under_way_s, self._arrive, process.name, call, fault, request, body, answer)
+        self._loop.outside(under_way_s, self._arrive, process.name, call, fault, incoming, answer)
         process.boundary(f"{word}: after the first byte")
         response = await answer
         process.boundary(f"{word}: answered")
@@ -111,15 +116,13 @@ class Network(httpx.AsyncBaseTransport):
         sender: str,
         call: Call,
         fault: Fault | None,
-        request: httpx.Request,
-        body: bytes,
-        answer: asyncio.Future[httpx.Response],
+        incoming: Incoming,
+        answer: asyncio.Future[HttpAnswer],
     ) -> None:
         episode, luck = self._episode, self._episode.misfortune
         episode.land()
         if fault is None and luck.away(self._loop.time() - START) is Kind.NO_CONNECTION:
             fault = Fault(luck.outages.choice((Kind.DROP_BEFORE, Kind.DROP_AFTER)))
-        incoming = Incoming(request, body)
         orders_before = len(episode.world.books.orders)
         self._strike_before(fault)
         response = self._answered(incoming, fault)
@@ -177,11 +180,11 @@ def _done(answering: Any) -> web.Response:
     raise AssertionError("the sandbox waits for something")
 
 
-def _reply(answer: asyncio.Future[httpx.Response], incoming: Incoming, response: web.Response) -> None:
+def _reply(answer: asyncio.Future[HttpAnswer], incoming: Incoming, response: web.Response) -> None:
     if answer.done():
         return
     if incoming.cut:
-        answer.set_exception(httpx.ReadError("the connection was cut"))
+        answer.set_exception(ConnectionResetError("the connection was cut"))
         return
     body = response.body if isinstance(response.body, bytes) else b""
-    answer.set_result(httpx.Response(response.status, headers=list(response.headers.items()), content=body))
+    answer.set_result(HttpAnswer(response.status, response.headers, body))

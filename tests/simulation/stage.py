@@ -161,7 +161,7 @@ def _client(made: Stage, settings: Any, *, on_send: Any, at_once: int, **_breake
         on_send=leaves,
         clock=episode.now,
         nonces=lambda: episode.ids.randbytes(16).hex(),
-        transport=Network(episode),
+        http=Network(episode),
         breaker=CircuitBreaker(at_once=at_once, patience_s=episode.misfortune.patience_s),
         at_once=at_once,
     )

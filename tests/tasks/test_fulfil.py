@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -16,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
@@ -66,7 +66,7 @@ class World:
         self.folder, self.clock, self.ref = folder, clock, "#{}" if shop == "shopify" else "{}"
         self.shop = "woocommerce" if shop == "extension" else shop
         self.server = ShopServer({}, has_fulfillments=shop != "extension")
-        monkeypatch.setattr(http, "_aiohttp_transport", lambda _address: InProcess(self.server))
+        monkeypatch.setattr(http.Http, "exchange", InProcess(self.server).exchange)
 
     @contextmanager
     def run(self, **settings: Any) -> Iterator[Resources]:
@@ -322,13 +322,14 @@ async def test_a_shop_that_can_t_be_read_is_named_and_holds_up_no_run(
     for number in range(6):
         world.order(str(1000 + number), f"N{number}")
 
-    async def answered(_self: InProcess, request: httpx.Request) -> httpx.Response:
-        world.server.calls.append(str(request.url))
+    async def answered(_self: http.Http, _method: str, path: str, **_more: Any) -> http.HttpAnswer:
+        world.server.calls.append(path)
         if not answer[0]:
             raise TimeoutError
-        return httpx.Response(answer[0], json=answer[1], headers={"retry-after": "60"} if answer[0] == 429 else {})
+        headers = {"retry-after": "60"} if answer[0] == 429 else {}
+        return http.HttpAnswer(answer[0], headers, json.dumps(answer[1]).encode())
 
-    monkeypatch.setattr(InProcess, "handle_async_request", answered)
+    monkeypatch.setattr(http.Http, "exchange", answered)
     (told,) = await world.night()
     assert (told.given, told.due, told.is_lasting) == (0, 6, is_lasting)
     assert told.why == {cause.format(f"SOURCING_{world.shop.upper()}"): 6}

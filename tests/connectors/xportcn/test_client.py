@@ -409,11 +409,11 @@ async def test_closing_leaves_nothing_open(service: FakeService) -> None:
     service.answers(PRODUCT, lambda: ok({"itemId": 1}))
     async with client_of(service.url) as client:
         await read(client)
-        held: Any = client._http._transport
-        session = held.client
+        session = client._http._opened
+    assert session is not None
     assert session.closed
     assert session.connector is None or session.connector.closed
-    del client, held, session
+    del client, session
     gc.collect()
 
 

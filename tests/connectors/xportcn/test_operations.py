@@ -121,7 +121,7 @@ def test_errors_import_nothing_heavy() -> None:
 def test_httpx_is_known_to_one_module_only() -> None:
     """No other one knows which HTTP library carries its calls, or those of Prefect's client."""
     folders = ("cli", "connectors", "deployments", "domain", "flows", "tasks")
-    importing = re.compile(r"^(import|from) (httpx|httpx_aiohttp)\b", re.MULTILINE)
+    importing = re.compile(r"^(import|from) httpx\b", re.MULTILINE)
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     using = [path for path in files if importing.search(path.read_text(encoding="utf-8"))]
     assert using == [ROOT / "connectors" / "http.py"]
