@@ -44,7 +44,7 @@ def list_endpoints(*, everything: bool, as_json: bool) -> int:
     file = XportcnSettings().overrides
     overrides = load_overrides(file)
     listed = [operation for operation in catalogue() if everything or operation.nav is not None]
-    entries = [_operation_entry(overrides.of(operation).operation) for operation in listed]
+    entries = [_operation_entry(overrides[operation].operation) for operation in listed]
     if as_json:
         print_json(entries)
         return 0

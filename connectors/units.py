@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from domain.marketplace import Marketplace
+
+if TYPE_CHECKING:
+    from connectors.xportcn.operations.operation import Operation
 
 
 class Unit(StrEnum):
@@ -48,16 +51,7 @@ Units = Mapping[str, Unit]
 """The places whose unit is set, sorted."""
 
 
-class Numbered(Protocol):
-    """An operation of the service."""
-
-    @property
-    def nav(self) -> int | None: ...
-    @property
-    def path(self) -> str: ...
-
-
-def place_of(operation: Numbered) -> str:
+def place_of(operation: Operation) -> str:
     """The place to which an operation belongs; empty for those without amounts in fen or yuan."""
     return PLACE_OF.get(operation.path if operation.nav is None else operation.nav, "")
 

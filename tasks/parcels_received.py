@@ -90,9 +90,9 @@ def _of_ours(
 ) -> Iterator[tuple[Callback, PackageInbound, OrderRecord]]:
     by_id = {order.order_id: order for order in orders.values()}
     for message in messages:
-        body = parse_callback(message.body).body
-        if isinstance(body, PackageInbound) and (order := by_id.get(body.order_id)):
-            yield message, body, order
+        parcel = parse_callback(message.body).parcel
+        if parcel and (order := by_id.get(parcel.order_id)):
+            yield message, parcel, order
 
 
 def _received(

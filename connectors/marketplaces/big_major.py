@@ -43,7 +43,7 @@ from connectors.marketplaces.refusals import (
 )
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
-from connectors.xportcn.operations import big_major
+from connectors.xportcn.operations import alibaba_order, big_major
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -114,7 +114,7 @@ class BigMajorChannel(AlibabaChannel):
         return _created(answer, order.lines)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
-        request = big_major.OrderRequest(order_id=order_id)
+        request = alibaba_order.OrderRequest(order_id=order_id)
         answer = await payment_answer(self._client.effect(big_major.PAY, request, claim=claim))
         result = answer.pay_success, answer.error_code, answer.error_message
         settle_payment(big_major.PAY, answer, order_id, result, about=answer.order_id)
@@ -127,12 +127,12 @@ class BigMajorChannel(AlibabaChannel):
         return order_page(page.data, page.total_records, _service_order)
 
     async def _order(self, order_id: str) -> ServiceOrder | None:
-        detail = self._client.read(big_major.ORDER_DETAIL, big_major.OrderRequest(order_id=order_id))
+        detail = self._client.read(big_major.ORDER_DETAIL, alibaba_order.OrderRequest(order_id=order_id))
         order = await unless_missing(detail, ORDER_NOT_FOUND)
         return _service_order(order) if order else None
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        request = big_major.OrderRequest(order_id=order.order_id)
+        request = alibaba_order.OrderRequest(order_id=order.order_id)
         return await traced(self._client.read(big_major.LOGISTICS, request))
 
 

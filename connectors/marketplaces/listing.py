@@ -16,7 +16,7 @@ from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import oldest_first
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
-from connectors.xportcn.models import FittingRows, Misfit
+from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations.operation import Operation
 from domain.absence import EVER, ZONES_APART, Misread, Reading
 from domain.orders import SourcingOrder
@@ -102,14 +102,7 @@ def order_page(rows: FittingRows[Read], total: int, read: Callable[[Read], Servi
     orders = [read(row) for row in rows]
     named = [order for order in orders if order.order_id]
     nameless = [Misread(field="id")] * (len(orders) - len(named))
-    return OrderPage(named, total, [*map(_misread, rows.misfits), *nameless])
-
-
-def _misread(row: Misfit) -> Misread:
-    if (head := row.head) is None:
-        return Misread(field=row.field)
-    names = tuple(filter(None, (head.reference, head.own_id)))
-    return Misread(field=row.field, order_id=head.order_id, names=names, created_at=head.created_at)
+    return OrderPage(named, total, [*rows.misfits, *nameless])
 
 
 OrderTurn = Callable[[int, int], Awaitable[OrderPage]]

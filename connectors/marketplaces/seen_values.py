@@ -268,18 +268,11 @@ def _references(checked: Checked) -> Iterator[SeenValue]:
     names, rows = REFERENCES.get(checked.operation.nav or 0, ()), _rows(checked)
     if not names or not rows:
         return
-    shown = [name for name in names if any(_named(rows, (name,)))]
-    remedy = f"a lost answer to a create asks a person: docs/going-live.md, step 4 ({' or '.join(names)})"
-    missing = ", ".join(name for name in names if name not in shown)
-    if shown and missing:
-        remedy = READ
-    yield _value(
-        checked,
-        "references in the list",
-        f"no {missing}" if missing else ", ".join(shown),
-        proven=not missing,
-        remedy=remedy,
-    )
+    missing = [name for name in names if not any(_named(rows, (name,)))]
+    ask = f"a lost answer to a create asks a person: docs/going-live.md, step 4 ({' or '.join(names)})"
+    seen = f"no {', '.join(missing)}" if missing else ", ".join(names)
+    remedy = ask if len(missing) == len(names) else READ
+    yield _value(checked, "references in the list", seen, proven=not missing, remedy=remedy)
 
 
 def _parcels_in_lists(checked: Checked) -> Iterator[SeenValue]:
@@ -309,13 +302,10 @@ def _pages(checked: Checked) -> Iterator[SeenValue]:
     if not rows or not asked:
         return
     total = next((value for value in _named(checked.data, TOTALS) if value), None)
-    if total is None:
-        yield _value(checked, "total", "none", proven=False, remedy="lists are read to an empty page")
-    elif len(rows) != min(asked, int(total)):
-        seen = f"{len(rows)} rows of {total}, asked {asked}"
-        yield _value(checked, "page size", seen, proven=False, remedy="lists are read to an empty page")
-    else:
-        yield _value(checked, "page size", f"{len(rows)} rows of {total}", proven=True)
+    is_full = total is not None and len(rows) == min(asked, int(total))
+    of_total = "none" if total is None else f"{len(rows)} rows of {total}{'' if is_full else f', asked {asked}'}"
+    about = "total" if total is None else "page size"
+    yield _value(checked, about, of_total, proven=is_full, remedy="lists are read to an empty page")
 
 
 def _sums(checked: Checked) -> Iterator[SeenValue]:

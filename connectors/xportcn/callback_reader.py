@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,11 +18,10 @@ from urllib.parse import parse_qsl
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.xportcn.envelope import read_json
-from connectors.xportcn.models import Response
 from connectors.xportcn.operations import callbacks
-from connectors.xportcn.operations.callbacks import OrderBody, OtherBody
+from connectors.xportcn.operations.callbacks import PackageInbound
 from connectors.xportcn.operations.operation import Callback
-from connectors.xportcn.wire import ID, MaybeUnixMs
+from connectors.xportcn.wire import ID, GivenId, MaybeUnixMs
 from domain.marketplace import Marketplace
 
 _VIEW = "ORDER_BUYER_VIEW_"
@@ -56,6 +56,7 @@ ORDER_NAMES = frozenset(
 )  # fmt: skip
 FORM = re.compile(r"\w+=", re.ASCII)
 POIZON_ID = "distOrderNo"
+_ORDER_ID: TypeAdapter[str] = TypeAdapter(GivenId)
 _SENT_AT: TypeAdapter[datetime | None] = TypeAdapter(MaybeUnixMs)
 
 
@@ -68,7 +69,7 @@ class CallbackMessage:
     """One message: read the orders of `order_ids` again.
 
     `operation` is its row of the catalogue, None for an unknown type; `marketplace` is None where it can't be derived.
-    `message_type` is empty for the parcel report, which comes bare. `sent_at` is UTC.
+    `message_type` is empty for the report of a `parcel`, which comes bare. `sent_at` is UTC.
     """
 
     message_type: str
@@ -76,12 +77,7 @@ class CallbackMessage:
     marketplace: Marketplace | None
     sent_at: datetime | None
     order_ids: tuple[str, ...]
-    body: Response
-
-    @property
-    def order_id(self) -> str:
-        """The first order, or empty when the message names none."""
-        return self.order_ids[0] if self.order_ids else ""
+    parcel: PackageInbound | None = None
 
 
 def parse_callback(posted: bytes | str) -> CallbackMessage:
@@ -89,8 +85,22 @@ def parse_callback(posted: bytes | str) -> CallbackMessage:
     message = _object(_of_a_form(posted), "the message")
     if "messageType" in message or "messageBody" in message:
         return _enveloped(message)
-    report = _built(message, message_type="", operation=callbacks.PACKAGE_INBOUND, marketplace=Marketplace.BIG_MAJOR)
-    return report if isinstance(report.body, OrderBody) else replace(report, operation=None, marketplace=None)
+    parcel = _parcel(message)
+    return CallbackMessage(
+        message_type="",
+        operation=callbacks.PACKAGE_INBOUND if parcel else None,
+        marketplace=Marketplace.BIG_MAJOR if parcel else None,
+        sent_at=None,
+        order_ids=(parcel.order_id,) if parcel else _order_ids(message, "", callbacks.PACKAGE_INBOUND),
+        parcel=parcel,
+    )
+
+
+def _parcel(message: Mapping[str, Any]) -> PackageInbound | None:
+    try:
+        return PackageInbound.model_validate(message)
+    except ValidationError:
+        return None
 
 
 def _of_a_form(posted: bytes | str) -> bytes | str:
@@ -106,46 +116,14 @@ def _of_a_form(posted: bytes | str) -> bytes | str:
 def _enveloped(message: Mapping[str, Any]) -> CallbackMessage:
     message_type = _text(message.get("messageType"))
     content = _object(message.get("messageBody"), "messageBody")
-    return _built(
-        content,
-        message_type=message_type,
-        operation=KINDS.get(message_type) or KA_KINDS.get(message_type),
-        marketplace=_marketplace(message_type, _text(message.get("messagePlatform")), content),
-        sent_at=_sent_at(message.get("timestamp")),
-    )
-
-
-def _built(
-    content: Mapping[str, Any],
-    *,
-    message_type: str,
-    operation: Callback | None,
-    marketplace: Marketplace | None,
-    sent_at: datetime | None = None,
-) -> CallbackMessage:
-    body, wrong = _body(content, operation)
-    order_ids = (body.order_id,) if isinstance(body, OrderBody) else _order_ids(content)
-    if wrong and not order_ids:
-        raise UnreadableCallback(f"{message_type or 'the message'} names no order: {wrong} is missing or no id")
+    operation = KINDS.get(message_type) or KA_KINDS.get(message_type)
     return CallbackMessage(
         message_type=message_type,
         operation=operation,
-        marketplace=marketplace,
-        sent_at=sent_at,
-        order_ids=order_ids,
-        body=body,
+        marketplace=_marketplace(message_type, _text(message.get("messagePlatform")), content),
+        sent_at=_sent_at(message.get("timestamp")),
+        order_ids=_order_ids(content, message_type, operation),
     )
-
-
-def _body(content: Mapping[str, Any], operation: Callback | None) -> tuple[Response, str]:
-    """The body by its model, else the raw content and the name of the field that does not fit."""
-    if operation is None:
-        return OtherBody.model_validate(content), ""
-    try:
-        return operation.body.model_validate(content), ""
-    except ValidationError as error:
-        field = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
-        return OtherBody.model_validate(content), field
 
 
 def _marketplace(message_type: str, platform: str, content: Mapping[str, Any]) -> Marketplace | None:
@@ -158,9 +136,16 @@ def _marketplace(message_type: str, platform: str, content: Mapping[str, Any]) -
     return None
 
 
-def _order_ids(content: Mapping[str, Any]) -> tuple[str, ...]:
-    """Every order that a body names, those nearest to its top first."""
-    return tuple(dict.fromkeys(_ids(content)))
+def _order_ids(content: Mapping[str, Any], message_type: str, operation: Callback | None) -> tuple[str, ...]:
+    """The order in the operation's field, else every order that the content names, those nearest to its top first."""
+    if operation is not None:
+        with suppress(ValidationError):
+            return (_ORDER_ID.validate_python(content.get(operation.order_field)),)
+    named = tuple(dict.fromkeys(_ids(content)))
+    if operation is not None and not named:
+        what = message_type or "the message"
+        raise UnreadableCallback(f"{what} names no order: {operation.order_field} is missing or no id")
+    return named
 
 
 def _ids(content: Any) -> Iterator[str]:

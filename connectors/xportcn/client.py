@@ -51,13 +51,11 @@ from connectors.xportcn.failures import (
 from connectors.xportcn.leased_permits import DailyCalls
 from connectors.xportcn.models import EffectAnswer, Nothing, field_of, path_and_query
 from connectors.xportcn.operations import warehouse
-from connectors.xportcn.operations.operation import Call, EffectCall, Envelope, Operation, ReadCall, Req, Res
-from connectors.xportcn.overrides import load_overrides, query_of
+from connectors.xportcn.operations.operation import Call, EffectCall, Operation, ReadCall, Req, Res
+from connectors.xportcn.overrides import load_overrides, query_of, renamed
 from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.wire import Bounds, PointInFen
 from domain.effects import Claim
-
-LOGISTICS = "/open/pp/logistics/"
 
 
 def new_nonce() -> str:
@@ -97,9 +95,9 @@ class SignatureAuth:
             ),
         }
 
-    def query(self, headers: Mapping[str, str], path: str, *, is_logistics: bool = False) -> dict[str, str]:
-        """Headers that the query repeats: only in logistics calls, whose path an override may move."""
-        if self._signs_query and (is_logistics or LOGISTICS in path):
+    def query(self, headers: Mapping[str, str], operation: Operation) -> dict[str, str]:
+        """Headers that the query repeats: only in logistics calls, wherever an override has moved them."""
+        if self._signs_query and operation.group == warehouse.LOGISTICS.name:
             return {"timestamp": headers["timestamp"], "sign": headers["signature"]}
         return {}
 
@@ -276,23 +274,26 @@ class XportcnClient:
         except TRANSPORT_ERRORS as error:
             if send.denied is not None:
                 _raise_denied(call, send.denied)
-            return self._broken(call, send, error)
-        except Unreadable as error:
-            return self._unreadable(call, str(error))
+            timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
+            broken = FailureKind.GARBLED if is_garbled(error) else FailureKind.BROKEN
+            words = f"{self.settings.timeout_s:g} s" if type(error) is TimeoutError else words_of(error)
+            return self._unanswered(call, FailureKind.TIMED_OUT if timed_out else broken, words, sent=send.written)
+        except Unreadable as error:  # another try would end in the same way
+            return self._unanswered(call, FailureKind.MISFIT, str(error), sent=True)
         envelope = without_the_receiver(open_envelope(received.body, self._secrets), request)
         return Answer(received.status, received.headers, envelope)
 
     async def _sent(self, call: Call[Req, Res], request: Req) -> HttpAnswer:
-        override = self.overrides.of(call)
-        operation, to_service = override.operation, override.request.to_service
+        override = self.overrides[call]
+        operation = override.operation
         path, query, body = operation.path, {}, ""
         if operation.method == "GET":
             path, fields = path_and_query(path, query_of(request, call, self._unit_of(call)))
-            query = to_service(fields)
+            query = renamed(fields, override.request, reading=False)
         else:
-            body = to_service(request.body(self._unit_of(call)))
+            body = renamed(request.body(self._unit_of(call)), override.request, reading=False)
         headers = self._auth.headers()
-        query |= self._auth.query(headers, path, is_logistics=operation.envelope is Envelope.B)
+        query |= self._auth.query(headers, operation)
         return await self._http.exchange(operation.method, path, headers=headers, query=query, body=body)
 
     def bounds_of(self, call: Call[Req, Res]) -> Bounds:
@@ -303,33 +304,19 @@ class XportcnClient:
         return self._units.get(place_of(call))
 
     def _as_called(self, call: Call[Req, Res]) -> Operation:
-        return self.overrides.of(call).operation
+        return self.overrides[call].operation
 
-    def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> FailedCall:
-        timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
-        kind = FailureKind.TIMED_OUT if timed_out else FailureKind.GARBLED if is_garbled(error) else FailureKind.BROKEN
-        return FailedCall(
-            operation=self._as_called(call),
-            address=self.address,
-            failure=Failure(kind=kind, effect=call.effect, sent=send.written),
-            words=f"{self.settings.timeout_s:g} s" if type(error) is TimeoutError else words_of(error),
-        )
-
-    def _unreadable(self, call: Call[Req, Res], why: str) -> FailedCall:
-        """The error of an answer that was not read to its end: another try would end in the same way."""
-        return FailedCall(
-            operation=self._as_called(call),
-            address=self.address,
-            failure=Failure(kind=FailureKind.MISFIT, effect=call.effect, sent=True),
-            words=why,
-        )
+    def _unanswered(self, call: Call[Req, Res], kind: FailureKind, words: str, *, sent: bool) -> FailedCall:
+        """A call whose answer did not come, or was not read to its end."""
+        failure = Failure(kind=kind, effect=call.effect, sent=sent)
+        return FailedCall(operation=self._as_called(call), address=self.address, failure=failure, words=words)
 
     def _judge(self, call: Call[Req, Res], answer: Answer) -> Res | FailedCall:
         envelope = answer.envelope
         if envelope is None or not envelope.ok or not 200 <= answer.status < 300:
             return self._failed(call, answer, FailureKind.ANSWERED)
         try:
-            data = call.parse(self.overrides.of(call).response.to_contract(envelope.data), self.bounds_of(call))
+            data = call.parse(renamed(envelope.data, self.overrides[call].response, reading=True), self.bounds_of(call))
         except ValidationError as error:
             return self._failed(call, answer, FailureKind.MISFIT, error)
         for part in data if isinstance(data, tuple) else (data,):
@@ -341,7 +328,7 @@ class XportcnClient:
         self, call: Call[Req, Res], answer: Answer, kind: FailureKind, error: ValidationError | None = None
     ) -> FailedCall:
         envelope, now = answer.envelope, self._clock()
-        point = _point_in_fen(error) if error else None
+        field, fault, is_point = _misfit(error) if error else ("", "", False)
         return FailedCall(
             operation=self._as_called(call),
             address=self.address,
@@ -358,9 +345,9 @@ class XportcnClient:
             request_id=envelope.request_id if envelope else "",
             retry_after_s=retry_after_s(answer.headers, now),
             skew_s=skew_s(answer.headers, now),
-            field=point[0] if point else (field_of(error) or "data" if error else ""),
-            fault=point[1] if point else (_fault(error) if error else ""),
-            place=place_of(call) if point else "",
+            field=field,
+            fault=fault,
+            place=place_of(call) if is_point else "",
         )
 
 
@@ -403,18 +390,16 @@ def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
     raise NotSent(words, operation=name) from denied
 
 
-def _fault(error: ValidationError) -> str:
-    """The fault of the field, in the words of our own readers; never the value."""
-    fault = error.errors(include_input=False, include_url=False)[0]
-    return shortened(str(fault["ctx"]["error"])) if fault["type"] == "value_error" else ""
+def _misfit(error: ValidationError) -> tuple[str, str, bool]:
+    """The field that does not fit, and the fault in the words of our own readers, never the value.
 
-
-def _point_in_fen(error: ValidationError) -> tuple[str, str] | None:
-    """The first field with a decimal point where fen are whole, and its amount."""
-    for fault in error.errors(include_input=False, include_url=False):
-        if isinstance(point := fault.get("ctx", {}).get("error"), PointInFen):
-            return ".".join(str(step) for step in fault["loc"]), shortened(point.amount)
-    return None
+    Of an amount with a decimal point where fen are whole, which comes first, it is the amount; and then true.
+    """
+    faults = error.errors(include_input=False, include_url=False)
+    points = [fault for fault in faults if isinstance(fault.get("ctx", {}).get("error"), PointInFen)]
+    told = (points or faults)[0]
+    why: Any = told["ctx"]["error"] if told["type"] == "value_error" else ""
+    return field_of(told) or "data", shortened(str(why.amount if points else why)), bool(points)
 
 
 def _secrets(settings: XportcnSettings) -> tuple[str, ...]:

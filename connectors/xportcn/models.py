@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, Unpack, get_args, get_origin
 from urllib.parse import quote
 
 from pydantic import (
@@ -29,10 +29,11 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from connectors.units import Unit
 from connectors.xportcn.wire import MOST_TEXT, Count, GivenId, MaybeChinaTime, Reference
+from domain.absence import Misread
 from domain.money import Money
 
 Row = TypeVar("Row")
@@ -52,7 +53,22 @@ class HeadNames:
     within: str | None = None
 
 
-class Response(BaseModel):
+class WireModel(BaseModel):
+    """Base of requests and answers.
+
+    `passed_over` are the contract's names of fields that are known and neither sent nor read, its bases' among them: an
+    answer that has one differs in nothing.
+    """
+
+    passed_over: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, passed_over: str = "", **options: Unpack[ConfigDict]) -> None:
+        super().__init_subclass__(**options)
+        inherited = (getattr(base, "passed_over", ()) for base in cls.__bases__)
+        cls.passed_over = frozenset(passed_over.split()).union(*inherited)
+
+
+class Response(WireModel):
     """Base of the service's answers."""
 
     model_config = ConfigDict(
@@ -77,7 +93,7 @@ class Response(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         super().__pydantic_init_subclass__(**options)
-        named = [(word, field) for name, field in cls.model_fields.items() for word in _names_of(name, field)]
+        named = [(word, field) for name, field in cls.model_fields.items() for word in names_of(name, field)]
         cls._lists = frozenset(word for word, field in named if is_list(field.annotation))
         cls._objects = frozenset(word for word, field in named if _is_object(field.annotation))
         cls._needed = frozenset(word for word, field in named if field.is_required())
@@ -125,9 +141,10 @@ def _is_one_row(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict)
 
 
-def _names_of(name: str, field: FieldInfo) -> Sequence[str]:
+def names_of(name: str, field: FieldInfo) -> tuple[str, ...]:
+    """The names under which a field may travel, the contract's first."""
     alias = field.validation_alias
-    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [str(alias or to_camel(name))]
+    return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (str(alias or to_camel(name)),)
 
 
 class EffectAnswer(Response):
@@ -151,7 +168,7 @@ class CheckedAnswer(EffectAnswer):
     error_message: str = ""
 
 
-class Request(BaseModel):
+class Request(WireModel):
     """Base of our requests: unknown fields are an error here, None is left out, empty text is kept."""
 
     model_config = ConfigDict(
@@ -191,8 +208,8 @@ def alias(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
 
-class Page(Response):
-    """The contract's page object; its rows are the subclass's."""
+class Page(Response, passed_over="totalPage pageSize currentPage"):
+    """The contract's page object, without its rows."""
 
     total_records: Count = Field(0, validation_alias=alias("totalRecords", "totalRecord"))
 
@@ -239,21 +256,24 @@ class Head(Response):
     created_at: MaybeChinaTime = None
 
 
-def _head_of(entry: Any, names: HeadNames | None) -> Head | None:
-    """The head of an entry that does not fit, as far as it can be read."""
+def _misread(entry: Any, fault: ErrorDetails, names: HeadNames | None) -> Misread:
+    """An entry that does not fit, with what of its head can be read."""
+    field = field_of(fault, skip=1)
     base = entry.get(names.within) if names and names.within and isinstance(entry, dict) else entry
     if not names or not isinstance(base, dict):
-        return None
-    head = {
+        return Misread(field=field)
+    told = {
         "orderId": next(filter(None, map(base.get, names.ids)), None),
         "reference": base.get(names.reference),
         "ownId": base.get(names.own_id),
         "createdAt": base.get(names.created),
     }
     try:
-        return Head.model_validate(head)
+        head = Head.model_validate(told)
     except ValidationError:
-        return None
+        return Misread(field=field)
+    own_names = tuple(filter(None, (head.reference, head.own_id)))
+    return Misread(field=field, order_id=head.order_id, names=own_names, created_at=head.created_at)
 
 
 def if_it_fits(otherwise: Any) -> WrapValidator:
@@ -268,18 +288,6 @@ def if_it_fits(otherwise: Any) -> WrapValidator:
     return WrapValidator(read)
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """An entry that does not fit: its place in the list, counted from 0, the field, dotted, and its readable head."""
-
-    place: int
-    field: str
-    head: Head | None = None
-
-    def __str__(self) -> str:
-        return f"entry {self.place}, `{self.field}`"
-
-
 class FittingRows(tuple[Row, ...]):
     """The entries of an answer's list that fit the contract; `misfits` are the others.
 
@@ -289,9 +297,9 @@ class FittingRows(tuple[Row, ...]):
     that an order exists, but proves of no order that it does not.
     """
 
-    misfits: tuple[Misfit, ...]
+    misfits: tuple[Misread, ...]
 
-    def __new__(cls, rows: Iterable[Row] = (), misfits: Iterable[Misfit] = ()) -> Self:
+    def __new__(cls, rows: Iterable[Row] = (), misfits: Iterable[Misread] = ()) -> Self:
         made = super().__new__(cls, rows)
         made.misfits = tuple(misfits)
         return made
@@ -299,9 +307,16 @@ class FittingRows(tuple[Row, ...]):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         (row,) = get_args(source)
+        names = getattr(row, "head_names", None)  # a type variable, in `PageOf` itself, has none
         return core_schema.no_info_wrap_validator_function(
-            partial(_fitting, row.head_names), core_schema.tuple_variable_schema(handler.generate_schema(row))
+            partial(_fitting, names), core_schema.tuple_variable_schema(handler.generate_schema(row))
         )
+
+
+class PageOf(Page, Generic[Row]):
+    """A page of rows that stand for themselves."""
+
+    data: FittingRows[Row] = FittingRows()
 
 
 def _fitting(names: HeadNames | None, value: Any, together: Callable[[Any], tuple[Any, ...]]) -> FittingRows[Any]:
@@ -317,17 +332,18 @@ def _fitting(names: HeadNames | None, value: Any, together: Callable[[Any], tupl
 
 def _one_by_one(
     names: HeadNames | None, entries: Iterable[Any], together: Callable[[Any], tuple[Any, ...]]
-) -> tuple[list[Any], list[Misfit]]:
+) -> tuple[list[Any], list[Misread]]:
     rows: list[Any] = []
-    misfits: list[Misfit] = []
-    for place, entry in enumerate(entries):
+    misfits: list[Misread] = []
+    for entry in entries:
         try:
             rows += together([entry])
         except ValidationError as error:
-            misfits.append(Misfit(place, field_of(error, skip=1), _head_of(entry, names)))
+            fault = error.errors(include_input=False, include_url=False)[0]
+            misfits.append(_misread(entry, fault, names))
     return rows, misfits
 
 
-def field_of(error: ValidationError, *, skip: int = 0) -> str:
-    """The path of the first fault, by the contract's names, without the first `skip` steps."""
-    return ".".join(str(step) for step in error.errors(include_input=False, include_url=False)[0]["loc"][skip:])
+def field_of(fault: ErrorDetails, *, skip: int = 0) -> str:
+    """The path of a fault, by the contract's names, without the first `skip` steps."""
+    return ".".join(str(step) for step in fault["loc"][skip:])

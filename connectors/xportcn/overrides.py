@@ -34,63 +34,45 @@ if TYPE_CHECKING:
     from connectors.xportcn.models import Request
 
 
-@dataclass
-class Renames:
-    """The renamed fields of one object, contract's name to service's, and those further below it.
+Renames = dict[tuple[str, ...], str]
+"""The service's names of fields, by the path of the contract's names."""
 
-    Lists are passed through, and so is JSON inside a text, as in Taobao's calls.
+
+def renamed(content: Any, names: Renames, *, reading: bool) -> Any:
+    """Content with the service's names, or when `reading` with the contract's.
+
+    Lists are passed through, and so is JSON inside a text, as in Taobao's calls. A field whose name a renamed one takes
+    is kept under another name.
     """
-
-    here: dict[str, str] = field(default_factory=dict)
-    below: dict[str, Renames] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.here or self.below)
-
-    def add(self, path: tuple[str, ...], name: str) -> None:
-        """Give the field at a path of the contract's names the service's `name`."""
-        if len(path) == 1:
-            self.here[path[0]] = name
-        else:
-            self.below.setdefault(path[0], Renames()).add(path[1:], name)
-
-    def to_service(self, content: Any) -> Any:
-        """Content with the service's names."""
-        return self.each(content, reading=False)
-
-    def to_contract(self, content: Any) -> Any:
-        """Content with the contract's names. A field whose name one of them takes is kept under another name."""
-        return self.each(content, reading=True)
-
-    def each(self, content: Any, *, reading: bool) -> Any:
-        if not self:
-            return content
-        if isinstance(content, list):
-            return [self.each(entry, reading=reading) for entry in content]
-        if isinstance(content, str):
-            return self._in_text(content, reading=reading)
-        if isinstance(content, Mapping):
-            return self._object(content, reading=reading)
+    if not names:
         return content
+    if isinstance(content, list):
+        return [renamed(entry, names, reading=reading) for entry in content]
+    if isinstance(content, str):
+        return _in_text(content, names, reading=reading)
+    return _object(content, names, reading=reading) if isinstance(content, Mapping) else content
 
-    def _object(self, content: Mapping[str, Any], *, reading: bool) -> dict[str, Any]:
-        names = {theirs: ours for ours, theirs in self.here.items()} if reading else self.here
-        renamed: dict[str, Any] = {}
-        for key, value in content.items():
-            new = names.get(key) or _displaced(key, names)
-            below = self.below.get(new if reading else key)
-            renamed[new] = below.each(value, reading=reading) if below else value
-        return renamed
 
-    def _in_text(self, text: str, *, reading: bool) -> str:
-        try:
-            content = json.loads(text)
-        except ValueError:
-            return text
-        if not isinstance(content, dict | list):
-            return text
-        renamed = self.each(content, reading=reading)
-        return json.dumps(renamed, ensure_ascii=False, separators=(",", ":"))
+def _object(content: Mapping[str, Any], names: Renames, *, reading: bool) -> dict[str, Any]:
+    here = {path[0]: name for path, name in names.items() if len(path) == 1}
+    new_names = {theirs: ours for ours, theirs in here.items()} if reading else here
+    told: dict[str, Any] = {}
+    for key, value in content.items():
+        new = new_names.get(key) or _displaced(key, new_names)
+        ours = new if reading else key
+        below = {path[1:]: name for path, name in names.items() if path[0] == ours and len(path) > 1}
+        told[new] = renamed(value, below, reading=reading)
+    return told
+
+
+def _in_text(text: str, names: Renames, *, reading: bool) -> str:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(content, dict | list):
+        return text
+    return json.dumps(renamed(content, names, reading=reading), ensure_ascii=False, separators=(",", ":"))
 
 
 def _displaced(key: str, names: Mapping[str, str]) -> str:
@@ -113,8 +95,8 @@ class Override:
     """The corrections of one operation."""
 
     operation: Operation
-    request: Renames = field(default_factory=Renames)
-    response: Renames = field(default_factory=Renames)
+    request: Renames = field(default_factory=dict)
+    response: Renames = field(default_factory=dict)
 
 
 @cache
@@ -122,21 +104,11 @@ def _as_it_is(operation: Operation) -> Override:
     return Override(operation)
 
 
-class Overrides:
-    """The operations of a file; empty when there is none."""
+class Overrides(dict[Operation, Override]):
+    """The corrected operations of a file, empty when there is none; any other operation is as the contract has it."""
 
-    def __init__(self, by_operation: Mapping[Operation, Override] | None = None) -> None:
-        self._by_operation = dict(by_operation or {})
-
-    def of(self, operation: Operation) -> Override:
-        """The operation of the catalogue with its corrections."""
-        return self._by_operation.get(operation) or _as_it_is(operation)
-
-    def __len__(self) -> int:
-        return len(self._by_operation)
-
-    def __contains__(self, operation: object) -> bool:
-        return operation in self._by_operation
+    def __missing__(self, operation: Operation) -> Override:
+        return _as_it_is(operation)
 
 
 def load_overrides(file: str | Path) -> Overrides:
@@ -167,7 +139,7 @@ class _Reading:
         return {}
 
     def overrides(self) -> Overrides:
-        found: dict[Operation, Override] = {}
+        found = Overrides()
         for key, table in self._tables.items():
             operation = self._operation(key)
             if operation is None:
@@ -179,7 +151,7 @@ class _Reading:
             else:
                 found[operation] = self._override(key, operation, table)
         self.faults.extend(clashes(found))
-        return Overrides(found)
+        return found
 
     def _operation(self, key: str) -> Operation | None:
         found = [operation for operation in catalogue() if key in _keys(operation)]
@@ -226,7 +198,7 @@ class _Reading:
         return path
 
     def _renames(self, where: str, table: object, shape: Any) -> Renames:
-        renames = Renames()
+        renames: Renames = {}
         if not isinstance(table, dict):
             self.faults.append(f'{where}: a table belongs here, with lines like "contract.name" = "newName"')
             return renames
@@ -241,7 +213,7 @@ class _Reading:
                 self.faults.append(f"{where} {path}: {problem}")
             else:
                 taken[(*parts[:-1], name)] = path
-                renames.add(parts, name)
+                renames[parts] = name
         return renames
 
 
@@ -270,12 +242,11 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 def _unknown_field(shape: Any, parts: tuple[str, ...]) -> str:
     """Why there is no such field in a request or answer; empty when there is, also where it is passed over."""
     from connectors.xportcn.live_check.comparing import fields_of, model_in
-    from connectors.xportcn.operations.passed_over import passed_over
 
     for part in parts:
         model = model_in(shape)
         known = {name: field for field in fields_of(model) for name in field.names} if model else {}
-        if model and part in passed_over(model):
+        if model and part in model.passed_over:
             return ""
         if part not in known:
             names = ", ".join(known) or "none"
@@ -296,9 +267,9 @@ def _taken(shape: Any, parts: tuple[str, ...], name: str, table: Any, taken: Map
     return ""
 
 
-def clashes(found: Mapping[Operation, Override]) -> list[str]:
+def clashes(found: Overrides) -> list[str]:
     """Operations that nothing would distinguish, and reads on the path of a call that changes something."""
-    called = [(found[entry].operation if entry in found else entry, entry) for entry in catalogue()]
+    called = [(found[entry].operation, entry) for entry in catalogue()]
     changing = {path for now, was in called if not was.is_read_only for path in (now.path, was.path)}
     faults = []
     for entry, override in found.items():

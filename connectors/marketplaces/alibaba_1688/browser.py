@@ -24,6 +24,7 @@ from connectors.marketplaces.protocol import Warehouse
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ServiceAway, XportcnError
+from connectors.xportcn.models import PageOf
 from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.operations.alibaba_product import DetailRequest, Product
 from connectors.xportcn.operations.operation import Operation, ReadCall
@@ -56,7 +57,7 @@ def yuan(price: Money | None) -> str | None:
     return None if price is None else f"{price.major:.2f}"
 
 
-def hits(marketplace: Marketplace, page: alibaba_product.SearchPage) -> Hits:
+def hits(marketplace: Marketplace, page: PageOf[alibaba_product.SearchHit]) -> Hits:
     """A page of either marketplace."""
     return Hits(total=page.total_records, offers=tuple(reading.summary(hit, marketplace) for hit in page.data))
 
@@ -65,7 +66,7 @@ class AlibabaBrowser(Browser):
     """Words, categories, best sellers of a category, and the tree, by a `product_search` of one form."""
 
     lists_everything = False
-    product_search: ReadCall[alibaba_product.SearchRequest, alibaba_product.SearchPage]
+    product_search: ReadCall[alibaba_product.SearchRequest, PageOf[alibaba_product.SearchHit]]
 
     async def by_words(self, words: str, filters: Filters) -> Hits:
         return await self._hits(keyword_request(words, filters))

@@ -131,7 +131,7 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
         return reading.service_order(order) if order else None
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        request = alibaba_order.LogisticsRequest(order_id=order.order_id)
+        request = alibaba_order.OrderRequest(order_id=order.order_id)
         return await reading.traced(self._client.read(alibaba_order.LOGISTICS, request))
 
 

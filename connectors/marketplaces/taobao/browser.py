@@ -10,6 +10,7 @@ from connectors.marketplaces.browsing import Browser, Image, refuse_filters
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.errors import Misconfigured
+from connectors.xportcn.models import PageOf
 from connectors.xportcn.operations import taobao_product
 from connectors.xportcn.operations.operation import ASSUMED
 from connectors.xportcn.wire import unix_ms
@@ -18,7 +19,7 @@ from domain.money import Money
 from domain.offers import Filters, Hits, Offer, OfferSummary, Sort
 
 RECOMMENDED = taobao_product.GROUP(1, taobao_product.HOT.title, "POST /open/product/recommend", ASSUMED).read(
-    taobao_product.RecommendRequest, taobao_product.RecommendedPage
+    taobao_product.RecommendRequest, PageOf[taobao_product.Recommended]
 )
 NO_SUCH_PATH = (404, 405)
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
@@ -106,7 +107,7 @@ def _is_ours(url: str) -> bool:
     return any(host == site or host.endswith(f".{site}") for site in Marketplace.TAOBAO.pages.sites)
 
 
-def _hits(page: taobao_product.SearchPage | taobao_product.RecommendedPage) -> Hits:
+def _hits(page: PageOf[taobao_product.SearchHit] | PageOf[taobao_product.Recommended]) -> Hits:
     return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
 
 

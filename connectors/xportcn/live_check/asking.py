@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from connectors.xportcn.live_check.comparing import WireField, bare, element_of, fields_of, model_in
+from connectors.xportcn.live_check.comparing import WireField, element_of, fields_of, model_in, types_in
 from connectors.xportcn.models import Request
 from connectors.xportcn.operations.operation import Call, Operation
 
@@ -251,7 +251,7 @@ def _address(place: Mapping[str, str]) -> Known:
 
 def _as(annotation: Any, value: Any) -> Any:
     """A learned value in the type of its field; an id may have come as a number."""
-    plain = bare(element_of(annotation) or annotation)
-    if plain is str:
+    types = types_in(element_of(annotation) or annotation)
+    if str in types:
         return str(value)
-    return int(value) if plain is int and str(value).isdigit() else value
+    return int(value) if int in types and str(value).isdigit() else value

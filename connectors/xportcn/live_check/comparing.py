@@ -9,15 +9,13 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, PlainValidator, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, BeforeValidator, PlainValidator, ValidationError
 
 from connectors.units import Unit
-from connectors.xportcn.models import FittingRows
+from connectors.xportcn.models import FittingRows, WireModel, names_of
 from connectors.xportcn.operations.operation import Call
-from connectors.xportcn.operations.passed_over import passed_over
 from connectors.xportcn.wire import Amount, Bounds, ChinaTime, Counted, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
 
 ANYTHING: frozenset[str] = frozenset()
@@ -63,60 +61,52 @@ class WireField:
 @cache
 def fields_of(model: type[BaseModel]) -> tuple[WireField, ...]:
     """The fields of a model, in its order."""
-    hints = get_type_hints(model, include_extras=True)
     return tuple(
         WireField(
-            names=_names(field.validation_alias or field.alias or to_camel(name)),
-            annotation=hints[name],
+            names=names_of(name, field),
+            annotation=Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation,
             required=field.is_required(),
-            nullable=is_nullable(hints[name]),
+            nullable=NoneType in types_in(field.annotation),
         )
         for name, field in model.model_fields.items()
     )
 
 
-def _names(alias: object) -> tuple[str, ...]:
-    return tuple(str(choice) for choice in alias.choices) if isinstance(alias, AliasChoices) else (str(alias),)
+def types_in(annotation: Any) -> list[Any]:
+    """The types behind `Annotated` and unions."""
+    return _flat(annotation)[0]
 
 
-def is_nullable(annotation: Any) -> bool:
-    """Whether None is allowed."""
+def _flat(annotation: Any) -> tuple[list[Any], list[Any]]:
+    """The types behind `Annotated` and unions, and everything that annotates them."""
     if get_origin(annotation) is Annotated:
-        return is_nullable(get_args(annotation)[0])
-    return _is_union(annotation) and NoneType in get_args(annotation)
-
-
-def bare(annotation: Any) -> Any:
-    """An annotation without `Annotated` and `| None`."""
-    if get_origin(annotation) is Annotated:
-        return bare(get_args(annotation)[0])
-    if _is_union(annotation):
-        others = [part for part in get_args(annotation) if part is not NoneType]
-        return bare(others[0]) if len(others) == 1 else annotation
-    return annotation
+        inner, *how = get_args(annotation)
+        types, deeper = _flat(inner)
+        return types, how + deeper
+    if get_origin(annotation) in (Union, UnionType):
+        parts = [_flat(part) for part in get_args(annotation)]
+        return [one for types, _ in parts for one in types], [one for _, how in parts for one in how]
+    return [annotation], []
 
 
 def element_of(annotation: Any) -> Any | None:
     """The element type of a tuple, list or `FittingRows`; None for anything else."""
-    plain = bare(annotation)
-    return get_args(plain)[0] if get_origin(plain) in (tuple, list, FittingRows) else None
+    rows = (one for one in types_in(annotation) if get_origin(one) in (tuple, list, FittingRows))
+    return next((get_args(one)[0] for one in rows), None)
 
 
-def model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[WireModel] | None:
     """The model behind an annotation, in lists too; None where values are plain."""
-    element = element_of(annotation)
-    if element is not None:
+    if (element := element_of(annotation)) is not None:
         return model_in(element)
-    plain = bare(annotation)
-    return plain if isinstance(plain, type) and issubclass(plain, BaseModel) else None
+    types = types_in(annotation)
+    return next((one for one in types if isinstance(one, type) and issubclass(one, WireModel)), None)
 
 
 def unit_of(annotation: Any) -> Unit | None:
     """The contract's unit of an amount in CNY; None for anything else."""
-    if get_origin(annotation) is Annotated:
-        return next((unit for reader, unit in IN_CNY.items() if reader in get_args(annotation)[1:]), None)
-    parts = get_args(annotation) if _is_union(annotation) else ()
-    return next((unit for part in parts if (unit := unit_of(part))), None)
+    how = _flat(annotation)[1]
+    return next((unit for reader, unit in IN_CNY.items() if reader in how), None)
 
 
 def kinds_of(annotation: Any) -> frozenset[str]:
@@ -125,28 +115,19 @@ def kinds_of(annotation: Any) -> frozenset[str]:
         return frozenset({"array"})
     if model_in(annotation) is not None:
         return frozenset({"object"})
-    if get_origin(annotation) is Annotated:
-        return _kinds_of_annotated(*get_args(annotation))
-    if _is_union(annotation):
-        parts = [kinds_of(part) for part in get_args(annotation) if part is not NoneType]
-        return ANYTHING if ANYTHING in parts else frozenset().union(*parts)
-    if get_origin(annotation) is Literal:
-        return frozenset().union(*(NATURAL.get(type(word), ANYTHING) for word in get_args(annotation)))
-    return NATURAL.get(annotation, ANYTHING)
+    types, how = _flat(annotation)
+    if (known := next((kinds for reader, kinds in READ_BY_US.items() if reader in how), None)) is not None:
+        return known
+    plain = {kind for one in types for kind in (map(type, get_args(one)) if get_origin(one) is Literal else (one,))}
+    kinds = [NATURAL.get(kind, ANYTHING) for kind in plain - {NoneType}]
+    is_read_by_us = any(isinstance(one, BeforeValidator | PlainValidator) for one in how)
+    return ANYTHING if is_read_by_us or ANYTHING in kinds else frozenset().union(*kinds)
 
 
 def kinds_in(group: str, annotation: Any) -> frozenset[str]:
     """The allowed JSON kinds by the contract for the operations of a group."""
     said = {"yuan": YUAN.get(group, "string"), "decimal": DECIMALS.get(group, "number")}
     return frozenset(said.get(kind, kind) for kind in kinds_of(annotation))
-
-
-def _kinds_of_annotated(base: Any, *how: Any) -> frozenset[str]:
-    for reader, kinds in READ_BY_US.items():
-        if any(reader == known for known in how):  # by ==: not everything that annotates can be hashed
-            return kinds
-    is_read_by_us = any(isinstance(part, BeforeValidator | PlainValidator) for part in how)
-    return ANYTHING if base in NATURAL and is_read_by_us else kinds_of(base)
 
 
 def kind_of(value: object) -> str:
@@ -160,10 +141,6 @@ def kind_of(value: object) -> str:
     if isinstance(value, str):
         return "string"
     return "object" if isinstance(value, Mapping) else "array"
-
-
-def _is_union(annotation: Any) -> bool:
-    return get_origin(annotation) in (Union, UnionType)
 
 
 # A model serves several groups: the group named here is not promised these fields.
@@ -213,18 +190,16 @@ class AnswerComparison:
 
 def compare(call: Call[Any, Any], data: Any, bounds: Bounds | None = None) -> AnswerComparison:
     """Compare an envelope's `data`, in the contract's names, with the call's model."""
-    found = _Observed(call.group, bounds or Bounds())
-    found.value(call.response, data, "")
+    observed = _Observed(call.group, bounds or Bounds())
+    observed.value(call.response, data, "")
     try:
         read = call.parse(data, bounds)
     except ValidationError as error:
-        found.add_reader_errors(error)
+        observed.add_reader_errors(error)
     else:
         for path in _misfits(read):
-            found.is_unread(path, "does not fit")
-    return AnswerComparison(
-        [*found.differences.values()], [*found.extra], [*found.absent], [*found.empty], [*found.unread]
-    )
+            observed.is_unread(path, "does not fit")
+    return observed.found
 
 
 def _misfits(read: Any, path: str = "") -> Iterator[str]:
@@ -245,14 +220,12 @@ class _Observed:
     def __init__(self, group: str, bounds: Bounds) -> None:
         self._group = group
         self._bounds = bounds
-        self.differences: dict[str, Difference] = {}
-        self.extra: dict[str, None] = {}
-        self.absent: dict[str, None] = {}
-        self.empty: dict[str, None] = {}
-        self.unread: dict[str, None] = {}
+        self.found = AnswerComparison()
 
     def differs(self, path: str, problem: Mismatch, expected: str = "", got: str = "") -> None:
-        self.differences.setdefault(path or "data", Difference(path or "data", problem, expected, got))
+        difference = Difference(path or "data", problem, expected, got)
+        if all(known.path != difference.path for known in self.found.differences):
+            self.found.differences.append(difference)
 
     def value(self, annotation: Any, value: Any, path: str) -> None:
         expected, got = kinds_in(self._group, annotation), kind_of(value)
@@ -267,15 +240,15 @@ class _Observed:
 
     def _entries(self, element: Any, entries: list[Any], path: str) -> None:
         if not entries:
-            self.empty[path] = None
+            _add(self.found.empty, path)
         for entry in entries:
             self.value(element, entry, path)
 
-    def _object(self, model: type[BaseModel], raw: Mapping[str, Any], prefix: str) -> None:
+    def _object(self, model: type[WireModel], raw: Mapping[str, Any], prefix: str) -> None:
         fields = fields_of(model)
         read = {name for wire_field in fields for name in wire_field.names}
-        unread = sorted(raw.keys() - read - passed_over(model))
-        self.extra.update(dict.fromkeys(f"{prefix}{name}" for name in unread))
+        unread = sorted(raw.keys() - read - model.passed_over)
+        _add(self.found.extra, *(f"{prefix}{name}" for name in unread))
         for wire_field in fields:
             self._field(wire_field, raw, prefix, maybe_renamed=bool(unread))
 
@@ -294,7 +267,7 @@ class _Observed:
             or path.endswith(UNPROMISED.get(self._group, ()))
             or (wire_field.nullable and not maybe_renamed)
         ):
-            self.absent[path] = None
+            _add(self.found.absent, path)
         else:
             # The reader's default would hide that a stock or a shop's name is gone.
             self._missing(path, wire_field, "nothing")
@@ -309,9 +282,14 @@ class _Observed:
             self.is_unread(_dotted(fault["loc"]), QUOTED.sub("…", fault["msg"]))
 
     def is_unread(self, path: str, why: str) -> None:
-        self.unread[path] = None
-        if not any(path == known or path.startswith((f"{known}.", f"{known}[]")) for known in self.differences):
+        _add(self.found.unread, path)
+        known = [difference.path for difference in self.found.differences]
+        if not any(path == one or path.startswith((f"{one}.", f"{one}[]")) for one in known):
             self.differs(path, Mismatch.WRONG_TYPE, "", why)
+
+
+def _add(paths: list[str], *more: str) -> None:
+    paths += [path for path in dict.fromkeys(more) if path not in paths]
 
 
 def _dotted(loc: tuple[int | str, ...]) -> str:

@@ -24,6 +24,7 @@ from connectors.xportcn.live_check.comparing import AnswerComparison, Difference
 from connectors.xportcn.models import Request
 from connectors.xportcn.operations import catalogue
 from connectors.xportcn.operations.operation import Call, Callback, Operation, ReadCall
+from connectors.xportcn.overrides import renamed
 from connectors.xportcn.wire import Bounds
 
 NO_PATH = (404, 405)
@@ -101,21 +102,22 @@ class Examination:
                 waiting.append(operation)
             else:
                 self._found(operation, Conformance.SKIPPED, reason=_reason_to_skip(operation))
+        missing: dict[ReadCall[Any, Any], str] = dict.fromkeys(waiting, "")
         while waiting:
-            left = [call for call in waiting if not await self._asked(call)]
-            if len(left) == len(waiting):
+            missing = {call: field for call in waiting if (field := await self._ask(call))}
+            if len(missing) == len(waiting):
                 break
-            waiting = left
-        for call in waiting:
-            self._give_up(call)
+            waiting = [*missing]
+        for call, field in missing.items():
+            self._found(call, Conformance.SKIPPED, reason=f"no {field} to ask with")
         return [self._checked[operation] for operation in catalogue()]
 
-    async def _asked(self, call: ReadCall[Any, Any]) -> bool:
-        """Make one call, unless a required id is still missing."""
+    async def _ask(self, call: ReadCall[Any, Any]) -> str:
+        """Make one call, or answer which required field has no value yet."""
         try:
             request = request_for(call, self._facts, keyword=KEYWORDS[0])
-        except NothingToAskWith:
-            return False
+        except NothingToAskWith as nothing:
+            return nothing.field
         checked = await self._answered(call, request)
         for keyword in KEYWORDS[1:] if _has_keyword(call) else ():
             if checked.verdict is not Conformance.MATCHES or not checked.comparison.empty:
@@ -123,35 +125,31 @@ class Examination:
             checked = await self._answered(call, request_for(call, self._facts, keyword=keyword))
         self._checked[call] = checked
         self._on_checked(checked)
-        return True
-
-    def _give_up(self, call: ReadCall[Any, Any]) -> None:
-        try:
-            request_for(call, self._facts, keyword=KEYWORDS[0])
-        except NothingToAskWith as nothing:
-            self._found(call, Conformance.SKIPPED, reason=f"no {nothing.field} to ask with")
+        return ""
 
     async def _answered(self, call: ReadCall[Any, Any], request: Request) -> Checked:
-        override = self._client.overrides.of(call)
+        override = self._client.overrides[call]
         checked = Checked(
             override.operation,
             Conformance.MATCHES,
             overridden=call in self._client.overrides,
-            request=override.request.to_service(request.model_dump(mode="json", by_alias=True, exclude_none=True)),
+            request=renamed(
+                request.model_dump(mode="json", by_alias=True, exclude_none=True), override.request, reading=False
+            ),
         )
         try:
             answer = await self._client.read(replace(call, response=object), request)  # a reader stops at a fault
         except XportcnError as error:
             _judge(checked, error)
             return checked
-        checked.answer = override.response.to_service(answer)
+        checked.answer = renamed(answer, override.response, reading=False)
         checked.add_answer(call, answer, self._client.bounds_of(call))
         self._facts.learn(marketplace_of(call), answer)
         return checked
 
     def _found(self, operation: Operation, verdict: Conformance, *, reason: str) -> None:
         overrides = self._client.overrides
-        checked = Checked(overrides.of(operation).operation, verdict, reason=reason, overridden=operation in overrides)
+        checked = Checked(overrides[operation].operation, verdict, reason=reason, overridden=operation in overrides)
         self._checked[operation] = checked
         self._on_checked(checked)
 
@@ -311,7 +309,7 @@ def _checked(recorded: Mapping[str, Any], client: XportcnClient) -> Checked | No
     call = _operation(recorded, client)
     if call is None or not {"answer", "response"} & recorded.keys():
         return None
-    override = client.overrides.of(call)
+    override = client.overrides[call]
     checked = Checked(override.operation, Conformance.MATCHES, overridden=call in client.overrides)
     checked.answer = recorded.get("answer")
     if "response" in recorded:
@@ -321,7 +319,7 @@ def _checked(recorded: Mapping[str, Any], client: XportcnClient) -> Checked | No
             checked.code, checked.words = (envelope.code, envelope.words) if envelope else ("", "no envelope")
             return checked
         checked.answer = envelope.data
-    checked.add_answer(call, override.response.to_contract(checked.answer), client.bounds_of(call))
+    checked.add_answer(call, renamed(checked.answer, override.response, reading=True), client.bounds_of(call))
     if checked.comparison.differences and not checked.comparison.unread:
         checked.verdict = Conformance.READ
     return checked
@@ -334,5 +332,5 @@ def _operation(recorded: Mapping[str, Any], client: XportcnClient) -> Call[Any, 
     if one := named.get(str(recorded.get("name"))):
         return one
     wanted = (str(recorded.get("method")), str(recorded.get("path")))
-    as_called = {(str(now.method), now.path): one for one in calls if (now := client.overrides.of(one).operation)}
+    as_called = {(str(now.method), now.path): one for one in calls if (now := client.overrides[one].operation)}
     return ({(str(one.method), one.path): one for one in calls} | as_called).get(wanted)

@@ -23,7 +23,7 @@ class ReasonsRequest(Request):
     goods_status: str
 
 
-class Reason(Response):
+class Reason(Response, passed_over="tip"):
     id: GivenId
     name: str = ""
     need_voucher: bool = False
@@ -74,7 +74,7 @@ class ReturnRequest(Request):
     vouchers: tuple[str, ...] | None = None
 
 
-class LogisticsCompany(Response):
+class LogisticsCompany(Response, passed_over="id companyPhone"):
     company_name: str = ""
     company_no: str
 
@@ -92,7 +92,10 @@ class RefundOperation(Response):
     status: str = ""
 
 
-class Refund(Response):
+class Refund(
+    Response,
+    passed_over="id orderId orderEntryIds disputeRequest goodsStatus applyReason remark vouchers createTime updateTime",
+):
     """`refund_payment` is the sum given back so far (assumed); it counts once the refund is done."""
 
     refund_id: GivenId
@@ -114,10 +117,10 @@ REASONS = GROUP(
 VOUCHER = GROUP(61, "Upload refund receipt", "POST /alibaba/refund/voucher/upload", ASSUMED).read(
     VoucherRequest, Voucher
 )
-CREATE = GROUP(62, "Create a refund return request", "POST /alibaba/refund/detail/create", SIBLING).effect(
+CREATE = GROUP(62, "Create a refund return request", "POST /alibaba/refund/detail/create", SIBLING).sends(
     CreateRequest, CreateAnswer, Action.REFUND
 )
-RETURN = GROUP(63, "Buyer submits refund information", "POST /alibaba/refund/goods/return", SIBLING).effect(
+RETURN = GROUP(63, "Buyer submits refund information", "POST /alibaba/refund/goods/return", SIBLING).sends(
     ReturnRequest, bool, Action.RETURN
 )
 COMPANIES = GROUP(

@@ -66,9 +66,9 @@ PREVIEW = GROUP(
     "POST /alibaba/order/create/previewbatch",
     SIBLING,
 ).read(PreviewRequest, tuple[SellerPreview, ...])
-CREATE = GROUP(53, "Create an order (different merchants)", "POST /alibaba/order/batch/create", SIBLING).effect(
+CREATE = GROUP(53, "Create an order (different merchants)", "POST /alibaba/order/batch/create", SIBLING).sends(
     CreateRequest, tuple[SellerCreateAnswer, ...], Action.CREATE
 )
-PAY = GROUP(
-    57, "Developers submit bulk payment 1688 orders", "POST /alibaba/order/batch/submit/to/pay", SIBLING
-).effect(PayRequest, PayAnswer, Action.PAY)
+PAY = GROUP(57, "Developers submit bulk payment 1688 orders", "POST /alibaba/order/batch/submit/to/pay", SIBLING).sends(
+    PayRequest, PayAnswer, Action.PAY
+)

@@ -11,7 +11,7 @@ from connectors.xportcn.wire import Count, GivenId, Id, IdNumber, Yuan
 from domain.effects import Action
 
 
-class CartRow(Response):
+class CartRow(Response, passed_over="offerMapId itemPic properties"):
     """`price` is today's without volume discount, `amount_on_sale` the stock."""
 
     id: GivenId
@@ -61,7 +61,7 @@ class PreviewRequest(Request):
     cart_ids: tuple[IdNumber, ...] = Field(min_length=1)
 
 
-class CreateRequest(Request):
+class CreateRequest(Request, passed_over="shopPromotionId"):
     """`message` stands on every order that is made. Ordered rows leave the cart, refused ones stay."""
 
     flow: str = "general"
@@ -73,12 +73,12 @@ class CreateRequest(Request):
 
 GROUP = Group("1688 / Shopping cart")
 LIST = GROUP(69, "Shopping cart list", "GET /v2/alibaba/cart/list", SIBLING).read(Nothing, Cart)
-ADD = GROUP(70, "Add shopping cart", "POST /alibaba/cart/add", ASSUMED).effect(AddRequest, Id, Action.CART)
+ADD = GROUP(70, "Add shopping cart", "POST /alibaba/cart/add", ASSUMED).sends(AddRequest, Id, Action.CART)
 DELETE = GROUP(71, "Delete shopping cart items", "POST /alibaba/cart/delete", ASSUMED).read(DeleteRequest, bool)
 EDIT = GROUP(72, "Edit quantity of goods", "POST /alibaba/cart/edit-quantity", SIBLING).read(EditRequest, bool)
 PREVIEW = GROUP(
     73, "Preview the data interface before creating the order", "POST /alibaba/cart/preview/order", SIBLING
 ).read(PreviewRequest, Preview)
-CREATE = GROUP(74, "Create an order", "POST /alibaba/cart/create/order", SIBLING).effect(
+CREATE = GROUP(74, "Create an order", "POST /alibaba/cart/create/order", SIBLING).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )

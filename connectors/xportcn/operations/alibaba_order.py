@@ -25,7 +25,7 @@ from domain.effects import Action
 FLOW = "general"
 
 
-class AddressParam(Request):
+class AddressParam(Request, passed_over="districtCode"):
     full_name: str
     mobile: str
     phone: str
@@ -50,7 +50,7 @@ class PreviewRequest(Request):
     cargo_param_list: tuple[Cargo, ...]
 
 
-class PreviewedCargo(Response):
+class PreviewedCargo(Response, passed_over="finalUnitPrice openOfferId cargoPromotionList"):
     """`amount` and `final_unit_price` are in yuan, unlike the sums around them."""
 
     offer_id: GivenId
@@ -61,7 +61,7 @@ class PreviewedCargo(Response):
     message: str = ""
 
 
-class PreviewedOrder(Response):
+class PreviewedOrder(Response, passed_over="shopPromotionList tradeModelList payChannelInfos"):
     """One order that creating would make; sums in fen. `status` is false where it can't be made, whatever its code."""
 
     status: Word = ""
@@ -77,14 +77,14 @@ class PreviewedOrder(Response):
     cargo_list: tuple[PreviewedCargo, ...] = ()
 
 
-class Preview(Response):
+class Preview(Response, passed_over="postFeeByDescOfferList consignOfferList unsupportedCrossBorderPayOfferList"):
     success: bool | None = None
     error_code: str = ""
     error_msg: str = ""
     results: tuple[PreviewedOrder, ...] = Field((), validation_alias=alias("orderPreviewResuslt", "orderPreviewResult"))
 
 
-class CreateRequest(Request):
+class CreateRequest(Request, passed_over="shopPromotionId"):
     """`message` goes to the seller and comes back as `buyerFeedback`; `out_order_id` is our own id (assumed)."""
 
     flow: str = FLOW
@@ -155,7 +155,7 @@ class ReceiveAnswer(EffectAnswer):
     error_info: str = ""
 
 
-class PayRequest(Request):
+class OrderRequest(Request):
     order_id: str
 
 
@@ -168,7 +168,7 @@ class PayAnswer(EffectAnswer):
     cant_pay_order_list: tuple[Id, ...] = ()
 
 
-class OrderPageRequest(Request):
+class OrderPageRequest(Request, passed_over="createEndTime modifyStartTime modifyEndTime"):
     """Times are China-time text."""
 
     page: int
@@ -177,7 +177,7 @@ class OrderPageRequest(Request):
     create_start_time: str | None = None
 
 
-class BaseInfo(Response):
+class BaseInfo(Response, passed_over="sumProductPayment refundStatus allDeliveredTime modifyTime"):
     """`id_text` first: samples show `id` rounded (contract 1.8). `refund` is the sum given back.
 
     `out_order_id` is assumed.
@@ -197,7 +197,7 @@ class BaseInfo(Response):
     close_reason: str = ""
 
 
-class ProductItem(Response):
+class ProductItem(Response, passed_over="refundStatus price"):
     """`entry_id` is what after-sale calls the order entry."""
 
     product_id: Id = Field("", validation_alias=alias("productID", "productId"))
@@ -229,16 +229,12 @@ class Order(Response):
     international_logistics: tuple[BookedParcel, ...] = ()
 
 
-class OrderPage(Page):
+class OrderPage(Page, passed_over="page pageSize"):
     result: FittingRows[Order] = FittingRows()
 
 
 class OrderDetailRequest(Request):
     web_site: str = "1688"
-    order_id: str
-
-
-class LogisticsRequest(Request):
     order_id: str
 
 
@@ -248,7 +244,7 @@ class LogisticsStep(Response):
     status: str = ""
 
 
-class LogisticsTrace(Response):
+class LogisticsTrace(Response, passed_over="logisticsId orderId logisticsCompanyName"):
     logistics_bill_no: ParcelNumber = ""
     logistics_steps: tuple[LogisticsStep, ...] = ()
 
@@ -261,19 +257,19 @@ GROUP = Group("1688 / Order")
 PREVIEW = GROUP(50, "Preview the data before creating the order", "POST /alibaba/order/create/preview", SIBLING).read(
     PreviewRequest, Preview
 )
-CREATE = GROUP(52, "Create an order", "POST /alibaba/order/create", SIBLING).effect(
+CREATE = GROUP(52, "Create an order", "POST /alibaba/order/create", SIBLING).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )
-CANCEL = GROUP(54, "Cancel the order before payment", "POST /alibaba/order/cancel", SIBLING).effect(
+CANCEL = GROUP(54, "Cancel the order before payment", "POST /alibaba/order/cancel", SIBLING).sends(
     CancelRequest, bool, Action.CANCEL
 )
-PAY = GROUP(55, "Order payment", "GET /alibaba/order/pay/url", SIBLING).effect(PayRequest, PayAnswer, Action.PAY)
-RECEIVE = GROUP(56, "Buyer confirms receipt of goods", "POST /alibaba/order/receivegoods", SIBLING).effect(
+PAY = GROUP(55, "Order payment", "GET /alibaba/order/pay/url", SIBLING).sends(OrderRequest, PayAnswer, Action.PAY)
+RECEIVE = GROUP(56, "Buyer confirms receipt of goods", "POST /alibaba/order/receivegoods", SIBLING).sends(
     ReceiveRequest, ReceiveAnswer, Action.RECEIVE
 )
 LOGISTICS = GROUP(
     58, "Get logistics tracking information for orders", "GET /alibaba/order/logistics/trace/get", ASSUMED
-).read(LogisticsRequest, Logistics)
+).read(OrderRequest, Logistics)
 ORDER_PAGE = GROUP(59, "Order list paging query", "POST /v2/alibaba/order/page", SIBLING).read(
     OrderPageRequest, OrderPage
 )

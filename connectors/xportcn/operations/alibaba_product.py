@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import FittingRows, Page, Request, Response, alias
+from connectors.xportcn.models import PageOf, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Word, Yuan
 
@@ -15,7 +15,7 @@ class CategoryRequest(Request):
     category_id: IdNumber = "0"
 
 
-class Category(Response):
+class Category(Response, passed_over="parentIDs parentIds childIDs childIds"):
     category_id: GivenId = Field(validation_alias=alias("categoryID", "categoryId"))
     name: str = ""
     level: Code | None = None
@@ -33,14 +33,14 @@ class Narrowed(Request):
     price_end: str | None = None
 
 
-class SearchRequest(Narrowed):
+class SearchRequest(Narrowed, passed_over="filter outMemberId"):
     """`keyword` may be empty with a `category_id`."""
 
     keyword: str
     category_id: str | None = None
 
 
-class ImageSearchRequest(Narrowed):
+class ImageSearchRequest(Narrowed, passed_over="filter outMemberId region"):
     """Exactly one of the images."""
 
     image_base64: str | None = None
@@ -64,7 +64,7 @@ class PriceInfo(Response):
     price: Yuan
 
 
-class SearchHit(Response):
+class SearchHit(Response, passed_over="monthSold isJxhy"):
     offer_id: GivenId
     subject: str = ""
     subject_trans: str = ""
@@ -73,11 +73,7 @@ class SearchHit(Response):
     seller_open_id: str = ""
 
 
-class SearchPage(Page):
-    data: FittingRows[SearchHit] = FittingRows()
-
-
-class DetailRequest(Request):
+class DetailRequest(Request, passed_over="outMemberId"):
     offer_id: IdNumber
     country: str = "en"
 
@@ -101,7 +97,7 @@ class PriceRange(Response):
     price: Yuan
 
 
-class SaleInfo(Response):
+class SaleInfo(Response, passed_over="unitInfo"):
     amount_on_sale: Count = 0
     price_range_list: tuple[PriceRange, ...] = ()
 
@@ -114,7 +110,7 @@ class SellerData(Response):
     shop_name: str = ""
 
 
-class Product(Response):
+class Product(Response, passed_over="batchNumber"):
     offer_id: GivenId
     subject: str = ""
     subject_trans: str = ""
@@ -138,11 +134,11 @@ WANGWANG_URL = GROUP(46, "Convert decryption to Wang Wang URL", "POST /alibaba/p
     WangwangRequest, str
 )
 SEARCH = GROUP(47, "Product keyword query", "POST /alibaba/product/keywords/query", SIBLING).read(
-    SearchRequest, SearchPage
+    SearchRequest, PageOf[SearchHit]
 )
 IMAGE_SEARCH = GROUP(48, "Product image search", "POST /alibaba/product/image/query", SIBLING).read(
-    ImageSearchRequest, SearchPage
+    ImageSearchRequest, PageOf[SearchHit]
 )
 SHOP_SEARCH = GROUP(49, "Shop search", "POST /alibaba/product/query/selleroffer", SIBLING).read(
-    ShopSearchRequest, SearchPage
+    ShopSearchRequest, PageOf[SearchHit]
 )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, FittingRows, HeadNames, Page, PagedRequest, Request, Response, alias
+from connectors.xportcn.models import EffectAnswer, HeadNames, PagedRequest, PageOf, Response, alias
 from connectors.xportcn.operations import alibaba_order, alibaba_product
+from connectors.xportcn.operations.alibaba_order import OrderRequest
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import Code, Counted, Fen, GivenId, Id, MaybeChinaTime, Reference, Word
@@ -21,7 +22,7 @@ class PreviewRequest(alibaba_order.PreviewRequest):
     flow: str = FLOW
 
 
-class PreviewedItem(Response):
+class PreviewedItem(Response, passed_over="openOfferId finalUnitPrice"):
     """Amounts in fen, unlike 1688's. `message` is why it can't be bought: a code, a colon, words."""
 
     offer_id: GivenId
@@ -49,7 +50,7 @@ class CreateRequest(alibaba_order.CreateRequest):
     flow: str = FLOW
 
 
-class CreatedOrder(Response):
+class CreatedOrder(Response, passed_over="orderNo"):
     order_id: Id = ""
     total_payment: Fen | None = None
     total_amount: Fen | None = None
@@ -62,10 +63,6 @@ class CreateAnswer(alibaba_order.CreationAnswer):
     order_list: tuple[CreatedOrder, ...] = ()
 
 
-class OrderRequest(Request):
-    order_id: str
-
-
 class PayAnswer(EffectAnswer):
     order_id: Id = ""
     pay_success: bool | None = None
@@ -73,14 +70,14 @@ class PayAnswer(EffectAnswer):
     error_message: str = ""
 
 
-class OrderPageRequest(PagedRequest):
+class OrderPageRequest(PagedRequest, passed_over="createTimeEnd modifyTimeStart modifyTimeEnd"):
     """Times are China-time text."""
 
     order_status: str | None = None
     create_time_start: str | None = None
 
 
-class OrderItem(Response):
+class OrderItem(Response, passed_over="orderEntryId specId title"):
     offer_id: Id = ""
     sku_id: Id = ""
     quantity: Counted = 0
@@ -88,7 +85,7 @@ class OrderItem(Response):
     amount: Fen | None = None
 
 
-class Order(Response):
+class Order(Response, passed_over="orderNo refundStatus modifyTime sellerOpenId"):
     """`total_payment` includes the service's fee. Our reference: `message`, `out_order_id` (assumed)."""
 
     head_names = HeadNames(("orderId",), "tbCreateTime", "message", "outOrderId")
@@ -111,29 +108,25 @@ class Order(Response):
     international_logistics: tuple[BookedParcel, ...] = ()
 
 
-class OrderPage(Page):
-    data: FittingRows[Order] = FittingRows()
-
-
 GROUP = Group("bigMajor")
 DETAIL = GROUP(85, "1688BigMajorProductDetail", "POST /alibaba/ka/product/detail/get", ASSUMED).read(
     alibaba_product.DetailRequest, alibaba_product.Product
 )
-ORDER_PAGE = GROUP(86, "Order list", "POST /alibaba/ka/order/page", ASSUMED).read(OrderPageRequest, OrderPage)
+ORDER_PAGE = GROUP(86, "Order list", "POST /alibaba/ka/order/page", ASSUMED).read(OrderPageRequest, PageOf[Order])
 PREVIEW = GROUP(
     87,
     "Order Preview (The preview interface needs to be called before creating an order)",
     "POST /alibaba/ka/order/create/preview",
     CONFIRMED,
 ).read(PreviewRequest, tuple[PreviewedOrder, ...])
-CREATE = GROUP(88, "Create an order", "POST /alibaba/ka/order/create", CONFIRMED).effect(
+CREATE = GROUP(88, "Create an order", "POST /alibaba/ka/order/create", CONFIRMED).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )
 ORDER_DETAIL = GROUP(89, "Get order details", "POST /alibaba/ka/order/detail", ASSUMED).read(OrderRequest, Order)
 SEARCH = GROUP(
     None, "AlibabaProductKeywordsQuery (KA only)", "POST /alibaba/ka/product/keywords/query", CONFIRMED
-).read(alibaba_product.SearchRequest, alibaba_product.SearchPage)
-PAY = GROUP(None, "order pay (KA only)", "POST /alibaba/ka/order/pay", CONFIRMED).effect(
+).read(alibaba_product.SearchRequest, PageOf[alibaba_product.SearchHit])
+PAY = GROUP(None, "order pay (KA only)", "POST /alibaba/ka/order/pay", CONFIRMED).sends(
     OrderRequest, PayAnswer, Action.PAY
 )
 LOGISTICS = GROUP(None, "Order Logistics (KA only)", "POST /alibaba/ka/order/logistics", ASSUMED).read(

@@ -71,7 +71,7 @@ class DetailRequest(Request):
     country: str = CHINA
 
 
-class LadderStep(Priced):
+class LadderStep(Priced, passed_over="maxQuantity"):
     min_quantity: Count
     price: Amount
 
@@ -108,12 +108,12 @@ class OrderedProduct(Request):
     quantity: int
 
 
-class Telephone(Request):
+class Telephone(Request, passed_over="area"):
     country: str
     number: str
 
 
-class ShipmentAddress(Request):
+class ShipmentAddress(Request, passed_over="alternateAddress provinceCode cityCode"):
     zip: str
     country: str
     country_code: str
@@ -130,7 +130,7 @@ class FreightRequest(Request):
     dispatch_location: str = CHINA
 
 
-class Carrier(Priced):
+class Carrier(Priced, passed_over="carrierName minDays"):
     carrier_code: str
     fee: Amount
     max_days: Count = 0
@@ -157,7 +157,7 @@ class LogisticsDetail(Request):
     carrier_code: str
 
 
-class CreateRequest(Request):
+class CreateRequest(Request, passed_over="remark"):
     """`channel_refer_id` is the idempotency key; `carrier_code` must come from a freight answer of the last hour."""
 
     channel_refer_id: str
@@ -165,12 +165,12 @@ class CreateRequest(Request):
     logistics_detail: LogisticsDetail
 
 
-class CreatedOrder(Priced):
+class CreatedOrder(Priced, passed_over="productAmount freightAmount"):
     trade_id: GivenId
     total_amount: Amount
 
 
-class CreateAnswer(EffectAnswer):
+class CreateAnswer(EffectAnswer, passed_over="payUrl"):
     """`trade_id` is empty when several orders result."""
 
     trade_id: Id = ""
@@ -183,12 +183,12 @@ class PayRequest(Request):
     order_id_list: tuple[str, ...]
 
 
-class PayAnswer(EffectAnswer):
+class PayAnswer(EffectAnswer, passed_over="payUrl"):
     status: str = ""
     reason_code: str = ""
 
 
-class OrderListRequest(Request):
+class OrderListRequest(Request, passed_over="createDateEnd modifyDateStart modifyDateEnd"):
     """Times are China-time text; at most 50 ids or references."""
 
     start_page: int
@@ -216,13 +216,13 @@ class ParcelAbroad(BookedParcel):
     traces: tuple[Trace, ...] = ()
 
 
-class OrderItem(Response):
+class OrderItem(Response, passed_over="title unitPrice amount"):
     product_id: Id = ""
     sku_id: Id = ""
     quantity: Counted = 0
 
 
-class Order(Priced):
+class Order(Priced, passed_over="productAmount freightAmount modifyDate eCompanyId carrierCode"):
     """`paid_amount` is absent until paid."""
 
     head_names = HeadNames(("tradeId",), "createDate", "channelReferId")
@@ -252,12 +252,12 @@ SEARCH = GROUP(82, "productList", "POST /alibaba/international/product/list", AS
 ORDER_LIST = GROUP(83, "GetOrderList", "POST /alibaba/international/order/list", ASSUMED).read(
     OrderListRequest, OrderList
 )
-CREATE = GROUP(84, "CreateOrder", "POST /alibaba/international/order/create", ASSUMED).effect(
+CREATE = GROUP(84, "CreateOrder", "POST /alibaba/international/order/create", ASSUMED).sends(
     CreateRequest, CreateAnswer, Action.CREATE, refusals=REFUSALS
 )
 FREIGHT = GROUP(
     None, "freight calculate (upstream only)", "POST /alibaba/international/order/freight/calculate", ASSUMED
 ).read(FreightRequest, Freight)
-PAY = GROUP(None, "order pay (upstream only)", "POST /alibaba/international/order/pay", ASSUMED).effect(
+PAY = GROUP(None, "order pay (upstream only)", "POST /alibaba/international/order/pay", ASSUMED).sends(
     PayRequest, PayAnswer, Action.PAY
 )

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from pydantic import TypeAdapter
 
-from connectors.xportcn.models import Request, Response, is_list
+from connectors.xportcn.models import Request, is_list
 from connectors.xportcn.wire import Bounds
 from domain.effects import Action
 from domain.received import CallbackKind
@@ -35,20 +35,13 @@ class Provenance(StrEnum):
 CONFIRMED, SIBLING, UPSTREAM, ASSUMED = Provenance
 
 
-class Envelope(StrEnum):
-    """The wrapping of an answer (contract 1.5): A in `code/msg/data`, B in `errorCode/errorMsg/success/data`."""
-
-    A = "A"
-    B = "B"
-
-
 @dataclass(frozen=True)
 class Operation:
     """One entry of the service's navigation. `group`, `nav` and `title` as in `docs/contract/endpoints.csv`.
 
     `nav` is None for operations that have no row there. `path` may hold names in braces, which are fields of the
     request. `effect` is true for operations that spend, promise or cannot be taken back: they are sent once, under a
-    claim.
+    claim. With its models it becomes a `ReadCall`, an `EffectCall` or a `Callback`.
     """
 
     group: str
@@ -57,7 +50,6 @@ class Operation:
     method: Method
     path: str
     provenance: Provenance
-    envelope: Envelope
 
     effect: ClassVar[bool] = False
 
@@ -74,6 +66,17 @@ class Operation:
         """Whether a call leaves account, carts and orders unchanged: one without an effect may still write."""
         last = [part for part in self.path.split("/") if part and not part.startswith("{")][-1]
         return not self.effect and not {word.lower() for word in WORD.findall(last)} & WRITES
+
+    def read(self, request: type[Req], response: type[Res]) -> ReadCall[Req, Res]:
+        return ReadCall(**vars(self), request=request, response=response)
+
+    def sends(
+        self, request: type[Req], response: type[Res], action: Action, refusals: frozenset[str] = frozenset()
+    ) -> EffectCall[Req, Res]:
+        return EffectCall(**vars(self), request=request, response=response, action=action, refusals=refusals)
+
+    def callback(self, kind: CallbackKind, order_field: str) -> Callback:
+        return Callback(**vars(self), kind=kind, order_field=order_field)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,46 +120,25 @@ class EffectCall(Call[Req, Res]):
 
 @dataclass(frozen=True, eq=False)
 class Callback(Operation):
-    """A message that the service posts to the developer's URL: it is parsed, never called."""
+    """A message that the service posts to the developer's URL: it is parsed, never called.
 
-    body: type[Response]
+    `order_field` is the contract's name of the order's id in it.
+    """
+
     kind: CallbackKind
+    order_field: str
 
     @property
     def is_read_only(self) -> bool:
         return False
 
 
-class Row(NamedTuple):
-    """An operation's row of the contract, which becomes a declaration with its models."""
-
-    group: str
-    nav: int | None
-    title: str
-    method: Method
-    path: str
-    provenance: Provenance
-    envelope: Envelope
-
-    def read(self, request: type[Req], response: type[Res]) -> ReadCall[Req, Res]:
-        return ReadCall(*self, request, response)
-
-    def effect(
-        self, request: type[Req], response: type[Res], action: Action, refusals: frozenset[str] = frozenset()
-    ) -> EffectCall[Req, Res]:
-        return EffectCall(*self, request, response, action, refusals)
-
-    def callback(self, body: type[Response], kind: CallbackKind) -> Callback:
-        return Callback(*self, body, kind)
-
-
 @dataclass(frozen=True)
 class Group:
-    """A group of the service's navigation; called with a row's number, title, method and path, and provenance."""
+    """A group of the service's navigation; called with an operation's number, title, method and path, provenance."""
 
     name: str
-    envelope: Envelope = Envelope.A
 
-    def __call__(self, nav: int | None, title: str, call: str, provenance: Provenance) -> Row:
+    def __call__(self, nav: int | None, title: str, call: str, provenance: Provenance) -> Operation:
         method, _, path = call.partition(" ")
-        return Row(self.name, nav, title, cast(Method, method), path, provenance, self.envelope)
+        return Operation(self.name, nav, title, cast(Method, method), path, provenance)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from connectors.xportcn.models import CheckedAnswer, FittingRows, HeadNames, Page, PagedRequest, Request, Response
+from connectors.xportcn.models import CheckedAnswer, HeadNames, PagedRequest, PageOf, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import (
@@ -39,17 +39,13 @@ class SearchRequest(PagedRequest):
     sort: str | None = None
 
 
-class SearchHit(Response):
+class SearchHit(Response, passed_over="distSpuId categoryId minQuantity"):
     dw_spu_id: GivenId
     title: str = ""
     pic_url: str = ""
     min_price: Yuan
     currency: OnlyCny = "CNY"
     seller_id: Id = ""
-
-
-class SearchPage(Page):
-    data: FittingRows[SearchHit] = FittingRows()
 
 
 class DetailRequest(Request):
@@ -70,7 +66,7 @@ class ProductSku(Response):
     pic_url: str = ""
 
 
-class Product(Response):
+class Product(Response, passed_over="brandName"):
     dw_spu_id: GivenId
     dist_spu_id: Id = ""
     title: str = ""
@@ -108,7 +104,7 @@ class PreviewRequest(Request):
     product_list: tuple[AskedProduct, ...]
 
 
-class PreviewedItem(Response):
+class PreviewedItem(Response, passed_over="stock minQuantity"):
     """`price` and `stock` are absent for an unknown SKU."""
 
     dw_spu_id: GivenId
@@ -143,7 +139,7 @@ class OrderedProduct(AskedProduct):
     price: Fen
 
 
-class CreateRequest(Request):
+class CreateRequest(Request, passed_over="remark"):
     """`request_id` is the idempotency key."""
 
     request_id: str
@@ -151,7 +147,7 @@ class CreateRequest(Request):
     product_list: tuple[OrderedProduct, ...]
 
 
-class OrderItem(Response):
+class OrderItem(Response, passed_over="distSubOrderNo orderStatus distSkuId title createTime modifyTime"):
     dw_spu_id: Id = ""
     dw_sku_id: Id = ""
     quantity: Counted = 0
@@ -160,7 +156,7 @@ class OrderItem(Response):
     currency: OnlyCny = "CNY"
 
 
-class CreatedOrder(Response):
+class CreatedOrder(Response, passed_over="customerOrderNo"):
     dist_order_no: Id = ""
     goods_amount: Yuan | None = None
     freight_amount: Yuan | None = None
@@ -169,7 +165,7 @@ class CreatedOrder(Response):
     order_items: tuple[OrderItem, ...] = ()
 
 
-class CreateAnswer(CheckedAnswer):
+class CreateAnswer(CheckedAnswer, passed_over="requestId"):
     order_list: tuple[CreatedOrder, ...] = ()
 
 
@@ -182,7 +178,7 @@ class PayAnswer(CheckedAnswer):
     real_pay_amount: Yuan | None = None
 
 
-class OrderListRequest(PagedRequest):
+class OrderListRequest(PagedRequest, passed_over="createTimeEnd"):
     """At most 50 ids or references. Times are UTC milliseconds."""
 
     request_ids: tuple[str, ...] | None = None
@@ -208,7 +204,7 @@ class ParcelAbroad(BookedParcel):
     traces: tuple[Trace, ...] = ()
 
 
-class Order(Response):
+class Order(Response, passed_over="customerOrderNo sellerId modifyTime"):
     """`real_pay_amount` is absent until paid."""
 
     head_names = HeadNames(("distOrderNo",), "createTime", "requestId")
@@ -228,16 +224,14 @@ class Order(Response):
     international_logistics: tuple[ParcelAbroad, ...] = ()
 
 
-class OrderList(Page):
-    data: FittingRows[Order] = FittingRows()
-
-
 GROUP = Group("Poizon")
-SEARCH = GROUP(91, "keyword serch", "POST /poizon/product/keywordSearch", ASSUMED).read(SearchRequest, SearchPage)
+SEARCH = GROUP(91, "keyword serch", "POST /poizon/product/keywordSearch", ASSUMED).read(
+    SearchRequest, PageOf[SearchHit]
+)
 DETAIL = GROUP(92, "product detail", "POST /poizon/product/detail", ASSUMED).read(DetailRequest, Product)
-PAY = GROUP(93, "PayOrder", "POST /poizon/order/payOrder", ASSUMED).effect(PayRequest, PayAnswer, Action.PAY)
-ORDER_LIST = GROUP(94, "OrderList", "POST /poizon/order/orderList", ASSUMED).read(OrderListRequest, OrderList)
-CREATE = GROUP(95, "CreateOrder", "POST /poizon/order/createOrder", UPSTREAM).effect(
+PAY = GROUP(93, "PayOrder", "POST /poizon/order/payOrder", ASSUMED).sends(PayRequest, PayAnswer, Action.PAY)
+ORDER_LIST = GROUP(94, "OrderList", "POST /poizon/order/orderList", ASSUMED).read(OrderListRequest, PageOf[Order])
+CREATE = GROUP(95, "CreateOrder", "POST /poizon/order/createOrder", UPSTREAM).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )
 PREVIEW = GROUP(96, "OrderPreview", "POST /poizon/order/orderPreview", ASSUMED).read(PreviewRequest, Preview)

@@ -17,7 +17,7 @@ from connectors.xportcn.wire import Code, CommaText, Fen, GivenId, Id, IdNumber,
 from domain.effects import Action
 
 
-class RefundPageRequest(PagedRequest):
+class RefundPageRequest(PagedRequest, passed_over="salesOrderId refundEndTime"):
     """Times of creation are unix milliseconds."""
 
     refund_id: str | None = None
@@ -31,14 +31,17 @@ class LogisticsCompany(Response):
     logistics_company_name: str = ""
 
 
-class ReturnLogistics(Response):
+class ReturnLogistics(Response, passed_over="receiverAddress returnGoodsDesc buyerPhone sellerAgreeReturnDescribe"):
     """The parcel with the goods, once they are sent."""
 
     logistics_company: LogisticsCompany | None = None
     mail_no: ParcelNumber = Field("", validation_alias=alias("mailNo", "logisticsNo"))
 
 
-class RefundOrder(Response):
+class RefundOrder(
+    Response,
+    passed_over="goodsStatus reasonDesc refundDesc canEditFee feeTips timeoutType remainingTime createTime modifyTime",
+):
     """`pay_order_id` is the purchase id."""
 
     refund_id: GivenId
@@ -52,7 +55,9 @@ class RefundOrder(Response):
     seller_refuse_reason_describe: str = ""
 
 
-class RefundedLine(Response):
+class RefundedLine(
+    Response, passed_over="salesOrderId purchaseOrderLineId supplierId itemTitle quantity salesMarket createTime"
+):
     purchase_order_id: Id = ""
     price: Fen | None = None
     product_fee: Fen | None = None
@@ -76,7 +81,7 @@ class RefundRequest(Request):
     refund_id: str = Field(min_length=1)
 
 
-class Refund(Response):
+class Refund(Response, passed_over="distributorId currency"):
     refund_order_aggregate: RefundAggregate
 
 
@@ -86,12 +91,12 @@ class RenderRequest(Request):
     goods_status: int
 
 
-class RefundReason(Response):
+class RefundReason(Response, passed_over="tips"):
     reason_id: GivenId
     reason_desc: str = ""
 
 
-class MaxRefundFee(Response):
+class MaxRefundFee(Response, passed_over="feeTips"):
     """The amounts that may be asked for: from `min_refund_fee` to `refund_fee`."""
 
     refund_fee: Fen
@@ -99,12 +104,12 @@ class MaxRefundFee(Response):
     can_edit_refund_fee: bool = False
 
 
-class RefundTemplate(Response):
+class RefundTemplate(Response, passed_over="goodsStatusList refundOrder"):
     refund_reasons: tuple[RefundReason, ...] = ()
     max_refund_fee: MaxRefundFee
 
 
-class Rendered(Response):
+class Rendered(Response, passed_over="distributorId currency saleFlag"):
     refund_order_template: RefundTemplate
 
 
@@ -133,19 +138,19 @@ class SubmitAnswer(CheckedAnswer):
     refund_id: Id = ""
 
 
-class CancelAnswer(EffectAnswer):
+class CancelAnswer(EffectAnswer, passed_over="currency distributorId refundOrderAggregate"):
     """`cancel_success` false, without a code, in a state that allows no cancel."""
 
     cancel_success: bool | None = None
 
 
-class ReturnRendered(Response):
+class ReturnRendered(Response, passed_over="refundId receiverName receiverPhone receiverAddress returnGoodsDesc"):
     """The carriers that may bring the goods."""
 
     logistics_company_list: tuple[LogisticsCompany, ...] = ()
 
 
-class ReturnRequest(Request):
+class ReturnRequest(Request, passed_over="buyerPhone"):
     refund_id: str
     logistics_company_code: str
     mail_no: str
@@ -163,7 +168,7 @@ class MessagePageRequest(PagedRequest):
     refund_id: str
 
 
-class Message(Response):
+class Message(Response, passed_over="images"):
     """A `system` message has the new state in `refund_status`. Its id distinguishes pages."""
 
     message_id: GivenId
@@ -191,21 +196,21 @@ RETURN_RENDER = GROUP(27, "Return logistics rendering", "GET /open/order/refund/
 )
 RETURN_SUBMIT = GROUP(
     28, "Return logistics submission", "POST /open/order/refund/return/logistics/submit", ASSUMED
-).effect(ReturnRequest, bool, Action.RETURN)
+).sends(ReturnRequest, bool, Action.RETURN)
 # A GET that changes something.
-CANCEL = GROUP(29, "After-sale order cancellation", "GET /open/order/refund/cancel/{refundId}", SIBLING).effect(
+CANCEL = GROUP(29, "After-sale order cancellation", "GET /open/order/refund/cancel/{refundId}", SIBLING).sends(
     RefundRequest, CancelAnswer, Action.CANCEL
 )
-MESSAGE = GROUP(30, "Submit After-sale order message", "POST /open/order/refund/submit/message", SIBLING).effect(
+MESSAGE = GROUP(30, "Submit After-sale order message", "POST /open/order/refund/submit/message", SIBLING).sends(
     MessageRequest, bool, Action.NOTIFY
 )
-SUBMIT = GROUP(31, "After-sale order submission", "POST /open/order/refund/submit", ASSUMED).effect(
+SUBMIT = GROUP(31, "After-sale order submission", "POST /open/order/refund/submit", ASSUMED).sends(
     SubmitRequest, SubmitAnswer, Action.REFUND
 )
 MESSAGES = GROUP(32, "After-sale order message list query", "POST /open/order/refund/message/list", ASSUMED).read(
     MessagePageRequest, MessagePage
 )
-MODIFY = GROUP(33, "After-sale order modification", "POST /open/order/refund/modify", ASSUMED).effect(
+MODIFY = GROUP(33, "After-sale order modification", "POST /open/order/refund/modify", ASSUMED).sends(
     ModifyRequest, SubmitAnswer, Action.REFUND
 )
 REFUND = GROUP(34, "After-sale simple query", "GET /v2/taobao/order/refund/query", SIBLING).read(RefundRequest, Refund)

@@ -11,7 +11,7 @@ from connectors.xportcn.wire import Count, Fen, GivenId, Id, IdNumber
 from domain.effects import Action
 
 
-class CartRow(Response):
+class CartRow(Response, passed_over="mpId mpSkuId itemPic properties"):
     """`price` is today's, `sku_quantity` the stock."""
 
     id: GivenId
@@ -36,7 +36,7 @@ class Cart(Response):
     disable_list: tuple[CartRow, ...] = ()
 
 
-class AddRequest(Request):
+class AddRequest(Request, passed_over="promotionPrice userNick properties platform"):
     """The four ids must belong together; price and texts are for show only."""
 
     item_id: IdNumber
@@ -83,10 +83,10 @@ class CreateRequest(PreviewRequest):
 
 GROUP = Group("Taobao / Shopping cart")
 LIST = GROUP(38, "Shopping cart list", "GET /open/cart/list", ASSUMED).read(Nothing, Cart)
-ADD = GROUP(39, "Add to shopping cart", "POST /open/cart/add", SIBLING).effect(AddRequest, Id, Action.CART)
+ADD = GROUP(39, "Add to shopping cart", "POST /open/cart/add", SIBLING).sends(AddRequest, Id, Action.CART)
 DELETE = GROUP(40, "Delete shopping cart item", "POST /open/cart/delete", ASSUMED).read(DeleteRequest, bool)
 EDIT = GROUP(41, "Edit product quantity", "POST /open/cart/edit-quantity", ASSUMED).read(EditRequest, bool)
 PREVIEW = GROUP(42, "Generate order preview", "POST /open/cart/preview/order", ASSUMED).read(PreviewRequest, Rendered)
-CREATE = GROUP(43, "Create order", "POST /open/cart/create/order", SIBLING).effect(
+CREATE = GROUP(43, "Create order", "POST /open/cart/create/order", SIBLING).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )

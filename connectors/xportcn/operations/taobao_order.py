@@ -12,12 +12,11 @@ from pydantic import Field, SecretStr, model_validator
 from connectors.xportcn.models import (
     CheckedAnswer,
     EffectAnswer,
-    FittingRows,
     HeadNames,
     JsonObjectText,
     JsonText,
-    Page,
     PagedRequest,
+    PageOf,
     Request,
     Response,
     alias,
@@ -68,14 +67,14 @@ class RenderRequest(Request):
     render_item_list: Annotated[tuple[RenderItem, ...], JsonText]
 
 
-class RenderV2Request(Request):
+class RenderV2Request(Request, passed_over="warehouseId"):
     """The items are a real list here."""
 
     receiver: Address
     render_item_list: tuple[RenderItem, ...]
 
 
-class RenderedLine(Response):
+class RenderedLine(Response, passed_over="cartId"):
     """`amount` is what the line costs, where the answer has it."""
 
     item_id: GivenId
@@ -119,7 +118,7 @@ class Rendered(Response):
         return upstream_render.in_contract_shape(raw)
 
 
-class CreateLine(Request):
+class CreateLine(Request, passed_over="orderRemark"):
     item_id: str
     sku_id: str
     order_line_no: str
@@ -129,7 +128,7 @@ class CreateLine(Request):
     title: str
 
 
-class CreateRequest(Request):
+class CreateRequest(Request, passed_over="orderRemark"):
     """`outer_purchase_id` is the idempotency key."""
 
     outer_purchase_id: str
@@ -141,11 +140,11 @@ class CreateRequest(Request):
     support_partial_success: bool = False
 
 
-class CreatedLine(Response):
+class CreatedLine(Response, passed_over="itemId skuId orderLineNo quantity estimateCurrency subPurchaseOrderId"):
     estimate_amount: Fen | None = None
 
 
-class CreatedOrder(Response):
+class CreatedOrder(Response, passed_over="supplierNick estimateCurrency sourceMarket"):
     purchase_id: GivenId
     estimate_amount: Fen | None = None
     order_line_list: tuple[CreatedLine, ...] = ()
@@ -157,17 +156,17 @@ class FailedLine(Response):
     error_message: str = ""
 
 
-class CreateAnswer(CheckedAnswer):
+class CreateAnswer(CheckedAnswer, passed_over="outerPurchaseId paymentUrl"):
     order_list: tuple[CreatedOrder, ...] = ()
     failed_line_list: tuple[FailedLine, ...] = ()
 
 
-class CancelRequest(Request):
+class CancelRequest(Request, passed_over="cancelRemark"):
     purchase_id: str
     cancel_reason: str = Field(min_length=1, max_length=200)
 
 
-class CancelAnswer(CheckedAnswer):
+class CancelAnswer(CheckedAnswer, passed_over="purchaseId"):
     """`success` is an acceptance: whether the order closed is read from the order, seconds later."""
 
 
@@ -197,7 +196,7 @@ class ListedSince(PagedRequest):
     create_time_start: int | None = None
 
 
-class OrderPageRequest(ListedSince):
+class OrderPageRequest(ListedSince, passed_over="createTimeEnd modifyTimeStart modifyTimeEnd sortField sortType"):
     purchase_ids: tuple[str, ...] | None = None
 
 
@@ -207,7 +206,7 @@ class LogisticOrder(Response):
     rts_time: MaybeUnixTime = None
 
 
-class SubPurchaseOrder(Response):
+class SubPurchaseOrder(Response, passed_over="purchaseOrderOuterId"):
     sub_purchase_order_id: GivenId
     item_id: Id = ""
     sku_id: Id = ""
@@ -222,7 +221,7 @@ class SubPurchaseOrder(Response):
     international_logistic_orders: tuple[BookedParcel, ...] = ()
 
 
-class PurchaseOrder(Response):
+class PurchaseOrder(Response, passed_over="payCurrency modifyTime closeReason warehouseName receiver"):
     """The contract's `TaoBaoOrderVO`. `pay_amount` is absent until paid."""
 
     head_names = HeadNames(("purchaseId",), "createdTime", "outerPurchaseId")
@@ -238,10 +237,6 @@ class PurchaseOrder(Response):
     supplier_nick: str = ""
     warehouse_address: str = ""
     sub_purchase_orders: tuple[SubPurchaseOrder, ...] = ()
-
-
-class OrderPage(Page):
-    data: FittingRows[PurchaseOrder] = FittingRows()
 
 
 class OrderDetailRequest(Request):
@@ -264,31 +259,31 @@ class LogisticsTrace(Response):
     district: str = ""
 
 
-class TracedParcel(Response):
+class TracedParcel(Response, passed_over="receiver logisticsGoods logisticsPartner"):
     mail_no: ParcelNumber = ""
     logistics_traces: tuple[LogisticsTrace, ...] = ()
 
 
-class Logistics(Response):
+class Logistics(Response, passed_over="purchaseOrderOuterId"):
     pnm_logistics_details: tuple[TracedParcel, ...] = ()
 
 
 GROUP = Group("Taobao / Order")
 ORDER_PAGE = GROUP(10, "purchase order page list", "POST /open/purchase/page", CONFIRMED).read(
-    OrderPageRequest, OrderPage
+    OrderPageRequest, PageOf[PurchaseOrder]
 )
-CANCEL = GROUP(11, "purchase order cancel", "POST /open/purchase/cancel", ASSUMED).effect(
+CANCEL = GROUP(11, "purchase order cancel", "POST /open/purchase/cancel", ASSUMED).sends(
     CancelRequest, CancelAnswer, Action.CANCEL
 )
-PAY = GROUP(12, "purchase order pay", "POST /open/purchase/pay", ASSUMED).effect(PayRequest, PayAnswer, Action.PAY)
+PAY = GROUP(12, "purchase order pay", "POST /open/purchase/pay", ASSUMED).sends(PayRequest, PayAnswer, Action.PAY)
 RENDER = GROUP(13, "purchase order render", "POST /open/purchase/render", ASSUMED).read(RenderRequest, Rendered)
-CREATE = GROUP(14, "purchase order create V2", "POST /open/purchase/create/v2", ASSUMED).effect(
+CREATE = GROUP(14, "purchase order create V2", "POST /open/purchase/create/v2", ASSUMED).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )
 RENDER_V2 = GROUP(15, "purchase order render v2", "POST /open/purchase/render/v2", ASSUMED).read(
     RenderV2Request, Rendered
 )
-CREATE_V1 = GROUP(16, "purchase order create", "POST /open/purchase/create", ASSUMED).effect(
+CREATE_V1 = GROUP(16, "purchase order create", "POST /open/purchase/create", ASSUMED).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )
 ORDER_DETAIL = GROUP(23, "Get order details based on the order ID", "GET /open/order/detail/get", ASSUMED).read(
@@ -349,17 +344,17 @@ class ImLinkRequest(Request):
 
 
 ORDER_LIST = GROUP(17, "Query the order list by page", "GET /open/order/page", ASSUMED).read(
-    OrderListRequest, OrderPage
+    OrderListRequest, PageOf[PurchaseOrder]
 )
-PAYMENT_VOUCHER = GROUP(18, "Upload payment voucher", "POST /open/order/voucher/upload", ASSUMED).effect(
+PAYMENT_VOUCHER = GROUP(18, "Upload payment voucher", "POST /open/order/voucher/upload", ASSUMED).sends(
     PaymentVoucherRequest, bool, Action.PAY
 )
-CANCEL_AT_ONCE = GROUP(19, "Cancel an order", "POST /open/order/cancel", ASSUMED).effect(
+CANCEL_AT_ONCE = GROUP(19, "Cancel an order", "POST /open/order/cancel", ASSUMED).sends(
     CancelAtOnceRequest, bool, Action.CANCEL
 )
-UPDATE_WAREHOUSE = GROUP(20, "Modify order advance information", "POST /open/order/updateWarehouse", SIBLING).effect(
+UPDATE_WAREHOUSE = GROUP(20, "Modify order advance information", "POST /open/order/updateWarehouse", SIBLING).sends(
     UpdateWarehouseRequest, bool, Action.NOTIFY
 )
-PAY_ONE = GROUP(21, "Pay an order", "POST /open/order/pay", ASSUMED).effect(PayOneRequest, PayOneAnswer, Action.PAY)
+PAY_ONE = GROUP(21, "Pay an order", "POST /open/order/pay", ASSUMED).sends(PayOneRequest, PayOneAnswer, Action.PAY)
 # The link logs its holder in: it is a secret, never logged or stored.
 IM_LINK = GROUP(22, "Get IM link", "POST /open/order/page/link/get", SIBLING).read(ImLinkRequest, SecretStr)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.xportcn.models import FittingRows, JsonText, Page, PagedRequest, Request, Response, alias
+from connectors.xportcn.models import JsonText, PagedRequest, PageOf, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import Count, Fen, GivenId, Id, Word, Yuan
 
@@ -31,15 +31,11 @@ class Listed(Response):
     shop_name: str = ""
 
 
-class SearchHit(Listed):
+class SearchHit(Listed, passed_over="itemMapId monthSold"):
     """`price` is the lowest variant's."""
 
     price: Fen
     quantity: Count = 0
-
-
-class SearchPage(Page):
-    data: FittingRows[SearchHit] = FittingRows()
 
 
 class HotRequest(PagedRequest):
@@ -55,10 +51,6 @@ class Recommended(Listed):
 
     pic_url: str = Field("", validation_alias=alias("mainImageUrl"))
     price: Yuan
-
-
-class RecommendedPage(Page):
-    data: FittingRows[Recommended] = FittingRows()
 
 
 class ImageSearchRequest(PagedRequest):
@@ -79,7 +71,7 @@ class SpuPageRequest(PagedRequest):
     modify_time_start: int | None = None
 
 
-class Spu(Listed):
+class Spu(Listed, passed_over="itemMapId skuCount modifyTime"):
     """A distribution product, offline ones too. `price` is the lowest variant's."""
 
     mp_id: GivenId
@@ -89,10 +81,6 @@ class Spu(Listed):
     quantity: Count = 0
     begin_amount: Count = 1
     status: str = ""
-
-
-class SpuPage(Page):
-    data: FittingRows[Spu] = FittingRows()
 
 
 class SpuRequest(Request):
@@ -113,7 +101,7 @@ class ProductRequest(Request):
     item_id: str
 
 
-class SkuProperty(Response):
+class SkuProperty(Response, passed_over="propId valueId"):
     prop_name: str = ""
     value_name: str = ""
 
@@ -130,7 +118,7 @@ class ProductSku(Response):
     properties: tuple[SkuProperty, ...] = ()
 
 
-class ProductFacts(Response):
+class ProductFacts(Response, passed_over="productUnit userNick categoryPath itemType"):
     """Fields of every edition of a product. `begin_amount` is the minimum quantity."""
 
     mp_id: Id = ""
@@ -149,11 +137,11 @@ class ProductFacts(Response):
     sku_list: tuple[ProductSku, ...] = ()
 
 
-class Product(ProductFacts):
+class Product(ProductFacts, passed_over="itemMapId monthSold modifyTime"):
     item_id: GivenId
 
 
-class PriceRange(Response):
+class PriceRange(Response, passed_over="startQuantity"):
     price: Fen
 
 
@@ -186,20 +174,24 @@ class MappedItem(Response):
     sku_list: tuple[MappedSku, ...] = ()
 
 
-class Mapping(Response):
+class Mapping(Response, passed_over="noMpProductItemIds noMpReasonList"):
     mp_products: tuple[MappedItem, ...] = ()
 
 
 GROUP = Group("Taobao / Product")
-HOT = GROUP(1, "Taobao Hot product recommendation", "POST /open/product/hot/list", ASSUMED).read(HotRequest, SearchPage)
+HOT = GROUP(1, "Taobao Hot product recommendation", "POST /open/product/hot/list", ASSUMED).read(
+    HotRequest, PageOf[SearchHit]
+)
 SPU_PAGE = GROUP(2, "Taobao Spus list query interface", "POST /open/product/spu/page", ASSUMED).read(
-    SpuPageRequest, SpuPage
+    SpuPageRequest, PageOf[Spu]
 )
 SPU = GROUP(3, "Taobao Spus Details Query Interface", "GET /open/product/spu/get", ASSUMED).read(SpuRequest, Product)
 PRODUCT_V2 = GROUP(4, "Taobao Product Detail V2", "GET /v2/taobao/product/get", SIBLING).read(MapIdRequest, ProductV2)
-SEARCH = GROUP(5, "Taobao product search API", "POST /open/product/search", ASSUMED).read(SearchRequest, SearchPage)
+SEARCH = GROUP(5, "Taobao product search API", "POST /open/product/search", ASSUMED).read(
+    SearchRequest, PageOf[SearchHit]
+)
 IMAGE_SEARCH = GROUP(6, "Taobao product image search API", "POST /open/product/image/search", ASSUMED).read(
-    ImageSearchRequest, SearchPage
+    ImageSearchRequest, PageOf[SearchHit]
 )
 ID_MAPPING = GROUP(
     7, "Batch query products according to Taobao product id", "POST /open/product/batch/check", SIBLING

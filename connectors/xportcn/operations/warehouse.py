@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from connectors.xportcn.models import FittingRows, Nothing, Request, Response, alias, if_it_fits
-from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Envelope, Group
+from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Group
 from connectors.xportcn.wire import Amount, Counted, Currency, Fen, GivenId, Id, IdNumber, ParcelNumber
 from domain.effects import Action
 
@@ -101,7 +101,7 @@ class RenderRequest(Request):
     render_items: tuple[RenderItem, ...]
 
 
-class Rendered(Response):
+class Rendered(Response, passed_over="expireTime"):
     render_id: GivenId
     services: FittingRows[Service] = FittingRows()
 
@@ -156,7 +156,7 @@ class ItemInfo(Response):
     title: str = ""
 
 
-class InternationalLogisticInfo(Response):
+class InternationalLogisticInfo(Response, passed_over="logisticType"):
     logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
     logistic_company_name: str = ""
     tracking_url: str = ""
@@ -211,11 +211,11 @@ ADDRESSES = BASICS(75, "Get user address information", "GET /open/address/get", 
     Nothing, tuple[UserAddress, ...]
 )
 # The page shows an answer of `code` and `msg` alone: further fields are no reason for doubt.
-ADDRESS_UPSERT = BASICS(76, "Address added and updated", "POST /open/address/addOrUpdate", SIBLING).effect(
+ADDRESS_UPSERT = BASICS(76, "Address added and updated", "POST /open/address/addOrUpdate", SIBLING).sends(
     AddressUpsertRequest, object, Action.NOTIFY
 )
 
-LOGISTICS = Group("Warehouse logistics", Envelope.B)
+LOGISTICS = Group("Warehouse logistics")
 ESTIMATE = LOGISTICS(
     77, "Please refer to the estimated overseas freight", "POST /open/pp/logistics/orderEstimateFreight", ASSUMED
 ).read(EstimateRequest, Estimate)
@@ -224,7 +224,7 @@ RENDER = LOGISTICS(78, "Order overseas freight preview", "POST /open/pp/logistic
 )
 BOOK = LOGISTICS(
     79, "Create international logistics orders", "POST /open/pp/logistics/orderBookingFreight", CONFIRMED
-).effect(BookingRequest, Booking, Action.BOOK)
+).sends(BookingRequest, Booking, Action.BOOK)
 UPDATE = LOGISTICS(
     80, "Update domestic logistics information", "POST /open/pp/logistics/updateLogisticInfo", CONFIRMED
-).effect(UpdateRequest, bool, Action.NOTIFY)
+).sends(UpdateRequest, bool, Action.NOTIFY)

@@ -7,7 +7,7 @@ from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, SecretStr, WrapValidator
 from pydantic.alias_generators import to_camel
@@ -42,9 +42,13 @@ def name_of(model: type[BaseModel]) -> str:
 
 
 def fields_of(model: type[BaseModel]) -> list[Field]:
-    hints = get_type_hints(model, include_extras=True)
     return [
-        Field(name, _names(field.validation_alias or field.alias or to_camel(name)), hints[name], field.is_required())
+        Field(
+            name,
+            _names(field.validation_alias or field.alias or to_camel(name)),
+            Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation,
+            field.is_required(),
+        )
         for name, field in model.model_fields.items()
     ]
 

@@ -13,6 +13,9 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.xportcn.client import SignatureAuth, new_nonce, signature
+from connectors.xportcn.operations.operation import Operation
+from connectors.xportcn.operations.taobao_product import PRODUCT
+from connectors.xportcn.operations.warehouse import BOOK
 from connectors.xportcn.settings import XportcnSettings
 
 CONTRACT = Path(__file__).parents[3] / "docs" / "contract"
@@ -20,7 +23,7 @@ VECTORS = json.loads((CONTRACT / "vectors" / "signature.json").read_text())["vec
 URL = "https://service.example/api"
 
 
-def signed(path: str, *, now: float = 1767225600.9, **changes: Any) -> httpx.Request:
+def signed(operation: Operation, *, now: float = 1767225600.9, **changes: Any) -> httpx.Request:
     vector = VECTORS[0]
     settings = XportcnSettings(
         _env_file=None,
@@ -32,7 +35,7 @@ def signed(path: str, *, now: float = 1767225600.9, **changes: Any) -> httpx.Req
     )
     auth = SignatureAuth(settings, clock=lambda: now, nonces=lambda: vector["nonce_str"])
     headers = auth.headers()
-    url = httpx.URL(f"{URL}{path}?a=1").copy_merge_params(auth.query(headers, path))
+    url = httpx.URL(f"{URL}{operation.path}?a=1").copy_merge_params(auth.query(headers, operation))
     return httpx.Request("POST", url, headers=headers)
 
 
@@ -53,14 +56,14 @@ def test_the_signature_is_the_contracts(vector: dict[str, str]) -> None:
 @pytest.mark.parametrize(("unit", "now", "vector"), [("s", 1767225600.9, VECTORS[0]), ("ms", 1767225600.0, VECTORS[1])])
 def test_the_time_stamp_unit_is_a_setting(unit: str, now: float, vector: dict[str, str]) -> None:
     """Seconds or milliseconds, never rounded up, and signed as they are sent."""
-    headers = signed("/open/product/get", now=now, timestamp_unit=unit).headers
+    headers = signed(PRODUCT, now=now, timestamp_unit=unit).headers
     assert headers["timestamp"] == vector["timestamp"]
     assert headers["signature"] == vector["signature"]
 
 
 def test_all_five_headers_are_sent_and_the_secret_is_not() -> None:
     """Every header of contract 1.3 is there; the secret appears nowhere in the request."""
-    request = signed("/open/product/get")
+    request = signed(PRODUCT)
     assert request.headers["access-key"] == "demo-access-key-0001"
     assert request.headers["user-id"] == "2100007300001"
     assert request.headers["nonce-str"] == VECTORS[0]["nonce_str"]
@@ -69,7 +72,7 @@ def test_all_five_headers_are_sent_and_the_secret_is_not() -> None:
 
 def test_logistics_calls_repeat_time_stamp_and_signature_in_the_query() -> None:
     """`timestamp` and `sign` equal the headers, beside the parameters that are there already."""
-    request = signed("/open/pp/logistics/orderBookingFreight")
+    request = signed(BOOK)
     assert dict(request.url.params) == {
         "a": "1",
         "timestamp": request.headers["timestamp"],
@@ -77,12 +80,10 @@ def test_logistics_calls_repeat_time_stamp_and_signature_in_the_query() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("path", "sign"), [("/open/pp/logistics/orderBookingFreight", "none"), ("/open/product/get", "signature")]
-)
-def test_other_calls_carry_no_sign(path: str, sign: str) -> None:
+@pytest.mark.parametrize(("operation", "sign"), [(BOOK, "none"), (PRODUCT, "signature")])
+def test_other_calls_carry_no_sign(operation: Operation, sign: str) -> None:
     """No `sign` outside the logistics calls, and none at all when the setting says so."""
-    assert dict(signed(path, logistics_sign=sign).url.params) == {"a": "1"}
+    assert dict(signed(operation, logistics_sign=sign).url.params) == {"a": "1"}
 
 
 def test_every_try_gets_a_fresh_nonce() -> None:

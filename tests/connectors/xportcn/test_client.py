@@ -13,14 +13,7 @@ import pytest
 from aiohttp import web
 
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import (
-    ContractMismatch,
-    Misconfigured,
-    NotSent,
-    Refused,
-    Unanswered,
-    XportcnError,
-)
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered, XportcnError
 from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import (
     alibaba_batch,
@@ -306,7 +299,7 @@ async def test_an_answer_that_does_not_fit_names_the_field(client: XportcnClient
 async def test_an_effect_can_not_be_read(client: XportcnClient, service: FakeService) -> None:
     """A call with consequences needs a claim."""
     with pytest.raises(TypeError, match="needs a claim"):
-        await client.read(alibaba_order.PAY, alibaba_order.PayRequest(order_id="7"))  # type: ignore[arg-type]
+        await client.read(alibaba_order.PAY, alibaba_order.OrderRequest(order_id="7"))  # type: ignore[arg-type]
     assert service.asked == []
 
 

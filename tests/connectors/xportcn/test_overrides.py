@@ -14,7 +14,7 @@ from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import alibaba_order, alibaba_product, catalogue, taobao_product, warehouse
 from connectors.xportcn.operations.operation import Callback, Operation
 from connectors.xportcn.operations.warehouse import ADDRESSES
-from connectors.xportcn.overrides import Renames, load_overrides
+from connectors.xportcn.overrides import Renames, load_overrides, renamed
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import claim, client_of
@@ -107,7 +107,7 @@ async def test_an_effect_at_another_path_is_sent_once_under_its_claim(service: F
         overrides=str(tmp_path / "overrides.toml"),
         on_send=lambda given: asked_leave.append(given.key),
     ) as client:
-        request = alibaba_order.PayRequest(order_id="9")
+        request = alibaba_order.OrderRequest(order_id="9")
         await client.effect(alibaba_order.PAY, request, claim=claim(Action.PAY))
         with pytest.raises(TypeError):
             await client.read(alibaba_order.PAY, request)  # type: ignore[arg-type]
@@ -140,19 +140,16 @@ async def test_a_name_that_did_not_come_is_missed(service: FakeService, tmp_path
 
 def test_what_gives_way_is_kept() -> None:
     """A field under the contract's name is another one; it is moved to the free name, not lost."""
-    renames = Renames()
-    renames.add(("price",), "salePrice")
-    assert renames.to_contract({"price": 1, "salePrice": 2}) == {"salePrice": 1, "price": 2}
-    assert renames.to_service({"salePrice": 1, "price": 2}) == {"price": 1, "salePrice": 2}
+    names: Renames = {("price",): "salePrice"}
+    assert renamed({"price": 1, "salePrice": 2}, names, reading=True) == {"salePrice": 1, "price": 2}
+    assert renamed({"salePrice": 1, "price": 2}, names, reading=False) == {"price": 1, "salePrice": 2}
 
 
 def test_two_names_can_be_swapped() -> None:
     """Each way back is the way there."""
-    renames = Renames()
-    renames.add(("a",), "b")
-    renames.add(("b",), "a")
-    assert renames.to_contract({"a": 1, "b": 2}) == {"b": 1, "a": 2}
-    assert renames.to_service({"b": 1, "a": 2}) == {"a": 1, "b": 2}
+    names: Renames = {("a",): "b", ("b",): "a"}
+    assert renamed({"a": 1, "b": 2}, names, reading=True) == {"b": 1, "a": 2}
+    assert renamed({"b": 1, "a": 2}, names, reading=False) == {"a": 1, "b": 2}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +226,7 @@ def test_every_operation_can_be_overridden(tmp_path: Path, entry: Operation) -> 
     """No row of the catalogue is left out, and what it means stays."""
     file = tmp_path / "overrides.toml"
     file.write_text(f'["{entry.name}"]\npath = "/moved{entry.path}"\n', encoding="utf-8")
-    moved = load_overrides(file).of(entry).operation
+    moved = load_overrides(file)[entry].operation
     assert moved.path == f"/moved{entry.path}"
     assert (moved.nav, moved.effect, moved.provenance) == (entry.nav, entry.effect, entry.provenance)
 
@@ -238,13 +235,13 @@ def test_two_operations_may_change_places(tmp_path: Path) -> None:
     """A path is free when the operation that the contract has there is moved away."""
     file = tmp_path / "overrides.toml"
     file.write_text('[5]\npath = "/open/product/batch/check"\n[7]\npath = "/open/product/search"\n')
-    assert load_overrides(file).of(taobao_product.SEARCH).operation.path == "/open/product/batch/check"
+    assert load_overrides(file)[taobao_product.SEARCH].operation.path == "/open/product/batch/check"
 
 
 def test_without_a_file_nothing_is_overridden() -> None:
     """The catalogue's entries come back as they are."""
     overrides = load_overrides("")
-    assert all(overrides.of(entry).operation is entry and entry not in overrides for entry in catalogue())
+    assert all(overrides[entry].operation is entry and entry not in overrides for entry in catalogue())
 
 
 async def test_moving_a_path_alone_leaves_the_body_as_it_is(service: FakeService, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.xportcn.assumptions import PageBases, ids_of
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, Unanswered, XportcnError
-from connectors.xportcn.models import FittingRows
+from connectors.xportcn.models import FittingRows, PageOf
 from connectors.xportcn.operations import taobao_after_sale, taobao_product
 from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.wire import Bounds
@@ -49,7 +49,7 @@ class List:
         start = (page - self.base) * 2
         numbers = range(1, self.hits + 1)[start : start + 2]
         hits = [taobao_product.SearchHit.model_construct(item_id=str(number), price=PRICE) for number in numbers]
-        return taobao_product.SearchPage.model_construct(data=FittingRows(hits))
+        return PageOf[taobao_product.SearchHit].model_construct(data=FittingRows(hits))
 
 
 async def pages(bases: PageBases, shop: List, *numbers: int) -> list[list[str]]:

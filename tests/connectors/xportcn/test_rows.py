@@ -13,7 +13,7 @@ from connectors.marketplaces.listing import OrderPage, find_in_list
 from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
-from connectors.xportcn.models import FittingRows, Misfit
+from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import alibaba_order, big_major, international, poizon, taobao_product
 from connectors.xportcn.operations.operation import Call
 from connectors.xportcn.operations.taobao_order import ORDER_PAGE as TAOBAO_PAGE
@@ -40,7 +40,7 @@ def test_the_entries_that_fit_are_read() -> None:
     """The other is told by its place and field."""
     page = taobao_product.SEARCH.parse({"data": HITS})
     assert [hit.item_id for hit in page.data] == ["0", "2"]
-    assert page.data.misfits == (Misfit(1, "price"),)
+    assert page.data.misfits == (Misread(field="price"),)
 
 
 async def test_a_search_has_the_hits_that_fit(client: XportcnClient, service: FakeService) -> None:
@@ -103,12 +103,7 @@ def test_whose_a_row_is_only_the_field_of_its_marketplace_tells(
     fits = {order_id: 1, "purchaseAmount": 1, "totalPayment": 1, "totalAmount": 1, "currency": "CNY"}
     page = operation.parse({rows: [fits, *without_a_sum]})
     (listed,) = [value for _, value in page if isinstance(value, FittingRows)]
-    heads = [one.head for one in listed.misfits if one.head]
-    assert [(head.order_id, head.reference, head.own_id) for head in heads] == [
-        ("9", "A-9", ""),
-        ("9", "", ""),
-        ("9", "", ""),
-    ]
+    assert [(one.order_id, one.names) for one in listed.misfits] == [("9", ("A-9",)), ("9", ()), ("9", ())]
 
 
 @pytest.mark.parametrize("message", ["order has been placed", ""])
@@ -118,8 +113,7 @@ def test_a_row_of_1688_is_told_by_its_base_alone(message: str) -> None:
     odd["baseInfo"] |= {"message": message, "createTime": "2026-01-31 08:00:00"}
     page = alibaba_order.ORDER_PAGE.parse({"result": [order_1688(1, "A-1"), odd]})
     (misfit,) = page.result.misfits
-    assert misfit.head is not None
-    assert (misfit.head.order_id, misfit.head.reference, misfit.head.own_id) == ("9", "A-9", "")
+    assert (misfit.order_id, misfit.names) == ("9", ("A-9",))
 
 
 @pytest.mark.parametrize(("created", "is_told"), [("2025-12-30 08:00:00", False), ("2025-12-31 16:00:00", True)])

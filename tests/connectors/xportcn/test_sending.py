@@ -21,7 +21,7 @@ CUT_SHORT = b'HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"code": 200'
 
 async def pay(client: XportcnClient) -> alibaba_order.PayAnswer:
     """1688's payment: a GET that moves money."""
-    return await client.effect(alibaba_order.PAY, alibaba_order.PayRequest(order_id="7"), claim=claim(Action.PAY))
+    return await client.effect(alibaba_order.PAY, alibaba_order.OrderRequest(order_id="7"), claim=claim(Action.PAY))
 
 
 async def create(client: XportcnClient) -> taobao_order.PayAnswer:

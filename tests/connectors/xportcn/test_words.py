@@ -120,7 +120,7 @@ def test_a_number_without_end_spoils_its_own_entry_alone(number: str) -> None:
     assert envelope is not None
     page = taobao_order.ORDER_PAGE.parse(envelope.data)
     assert [shown.purchase_id for shown in page.data] == ["1"]
-    assert [str(misfit) for misfit in page.data.misfits] == ["entry 1, `purchaseAmount`"]
+    assert [str(misfit) for misfit in page.data.misfits] == ["2, `purchaseAmount`"]
 
 
 async def test_what_is_said_of_a_misfit_is_short_and_quotes_nothing(
