@@ -27,9 +27,8 @@ from connectors.ledger.chunks import Work
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import list_snapshots, verify_snapshot
-from connectors.snapshots.tables import TABLES
+from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.tables.table import TEXT, Column
-from connectors.snapshots.tables.table import table as made_table
 from connectors.snapshots.writer import write_snapshot
 from deployments.local_server import prefect_server
 from flows.reconcile import end_personal_data
@@ -112,7 +111,7 @@ def keep_old_snapshots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row: dict[str, object] = {"order_ref": "taobao-000", "line_no": 1, "file_row": 2, "marketplace": "taobao"}
     row |= {"item": "1", "quantity": 1, "max_unit_price_minor": 0, "city": QUENTIN["city"], **named}
     now, at = TABLES["requests"], datetime.now(UTC)
-    before = made_table("requests", "order_ref,line_no", "Asked.", {**columns, **now.columns})
+    before = Table("requests", ("order_ref", "line_no"), "Asked.", {**columns, **now.columns})
     with monkeypatch.context() as patch:
         patch.setitem(TABLES, "requests", before)
         write_snapshot(root, "dry-plan", at.date(), {"requests": [row]}, batch_id="dry", written_at=at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.snapshots.tables.shared import SERVICE_CLOCK, moment, shared, variant
-from connectors.snapshots.tables.table import count, flag, or_none, table, text, texts
+from connectors.snapshots.tables.table import Table, count, flag, or_none, text, texts
 from domain.marketplace import Marketplace
 from domain.received import CallbackKind, Inspection
 
@@ -11,9 +11,9 @@ READ_AGAIN = "the run that read its orders again"
 CODES = "[reasons.md](reasons.md) has each."
 AS_RECEIVED = "the warehouse's message; its unit is stated nowhere"
 
-CALLBACKS = table(
+CALLBACKS = Table(
     "callbacks",
-    "digest",
+    ("digest",),
     "Messages that the service posted, once a run read their orders. None proves anything: `orders` has what was read.",
     {
         "digest": text(
@@ -72,9 +72,9 @@ CALLBACKS = table(
     },
     version=2,
 )
-PARCELS_RECEIVED = table(
+PARCELS_RECEIVED = Table(
     "parcels_received",
-    "order_ref,tracking_number",
+    ("order_ref", "tracking_number"),
     "Parcels that reached the warehouse, as it reports them by message: weight, size, inspection. Told, not proven: "
     "`is_shown` says whether the service shows that parcel for the order.",
     {
@@ -156,5 +156,5 @@ PARCELS_RECEIVED = table(
         ),
     },
     version=2,
-    owners="orders",
+    owners=("orders",),
 )

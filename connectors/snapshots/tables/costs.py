@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.snapshots.tables.shared import COLUMNS, MINOR_UNITS, amount, currency_of, shared, variant
-from connectors.snapshots.tables.table import Column, count, table, text
+from connectors.snapshots.tables.table import Column, Table, count, text
 
 COMPUTED = "`sourcing costs`"
 NO_SUM = "no sum is made for the order: see `problem`"
@@ -40,9 +40,9 @@ def _rate(what: str, on: str) -> dict[str, Column]:
     }
 
 
-LANDED_COSTS = table(
+LANDED_COSTS = Table(
     "landed_costs",
-    "order_ref,line_no",
+    ("order_ref", "line_no"),
     "What each line of a paid order cost in all, as it was paid and in the currency of the merchant's books: one row a "
     "line. The lines of an order add up to it, and the parts of a line to the line, to the minor unit: goods + postage "
     "+ surcharge - discount - refunded + freight.",
@@ -116,5 +116,5 @@ LANDED_COSTS = table(
             null="there is none",
         ),
     },
-    owners="orders",
+    owners=("orders",),
 )

@@ -9,10 +9,10 @@ from connectors.snapshots.tables.table import (
     VOLUME_PRICES,
     Column,
     Row,
+    Table,
     count,
     flag,
     or_none,
-    table,
     text,
     texts,
     unfilled,
@@ -54,9 +54,9 @@ def offer_rows(offer: Offer) -> list[Row]:
     return [OFFERS.row(Variant(offer, sku)) | as_of for sku in offer.skus]
 
 
-OFFERS = table(
+OFFERS = Table(
     "offers",
-    "marketplace,item_id,sku_id",
+    ("marketplace", "item_id", "sku_id"),
     "Prices and stock: one row a variant (SKU), whenever a batch read its product or a crawl saw it change.",
     {
         **shared("marketplace", "item_id", of="offer"),
@@ -149,9 +149,9 @@ OFFERS = table(
     },
     version=2,
 )
-QUOTES = table(
+QUOTES = Table(
     "quotes",
-    "order_ref",
+    ("order_ref",),
     "What the marketplace's preview says an order will cost, before anything is bought.",
     {
         **shared("order_ref", "marketplace", of="request"),
@@ -195,11 +195,11 @@ QUOTES = table(
         "quoted_at": QUOTED_AT,
     },
     each=lambda plan: (plan,) if plan.quote else (),
-    owners="requests,orders",
+    owners=("requests", "orders"),
 )
-FREIGHT_QUOTES = table(
+FREIGHT_QUOTES = Table(
     "freight_quotes",
-    "order_ref,service_id",
+    ("order_ref", "service_id"),
     "The international services on offer for an order, from the warehouse to the receiver. One that a later quote "
     "lacks stays as it was: `orders.freight_service` decides which is chosen.",
     {
@@ -263,5 +263,5 @@ FREIGHT_QUOTES = table(
         "quoted_at": QUOTED_AT,
     },
     each=lambda order: freight_on_offer(order.order_ref, order.freight_quote, order.freight_service),
-    owners="requests,orders",
+    owners=("requests", "orders"),
 )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, amount, currency_of, moment, shared, variant
-from connectors.snapshots.tables.table import count, or_none, table, text, unfilled
+from connectors.snapshots.tables.table import Table, count, or_none, text, unfilled
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.states import REACHED_BOOKED, OrderState
@@ -31,9 +31,9 @@ def _lines(order: Any) -> Iterator[PricedLine]:
         yield PricedLine(order, line, price.unit_price, price.amount)
 
 
-ORDERS = table(
+ORDERS = Table(
     "orders",
-    "order_ref",
+    ("order_ref",),
     "Where every order stands: one row an order, whenever it moved.",
     {
         **shared("order_ref", "marketplace", "state", "reason", "reason_code", "order_id"),
@@ -123,9 +123,9 @@ ORDERS = table(
     version=5,
     summed="paid_minor",
 )
-ORDER_LINES = table(
+ORDER_LINES = Table(
     "order_lines",
-    "order_ref,line_no",
+    ("order_ref", "line_no"),
     "What an order consists of: one row a line that was matched to a product's variant. Those with the order's "
     "`batch_id` and within its `line_count` count: others were taken out of it.",
     {
@@ -151,11 +151,11 @@ ORDER_LINES = table(
         **shared("currency", of="unit_price"),
     },
     each=_lines,
-    owners="orders",
+    owners=("orders",),
 )
-PAYMENTS = table(
+PAYMENTS = Table(
     "payments",
-    "order_ref,order_id",
+    ("order_ref", "order_id"),
     "What left the wallet for orders: one row a paid order. Refunds are in `refunds`.",
     {
         **shared("order_ref", "marketplace"),
@@ -170,12 +170,12 @@ PAYMENTS = table(
         "paid_at": variant("paid_at", null="the service does not tell when"),
     },
     each=lambda order: () if order.paid_minor is None else (order,),
-    owners="orders",
+    owners=("orders",),
     summed="amount_minor",
 )
-OUTCOMES = table(
+OUTCOMES = Table(
     "outcomes",
-    "order_ref",
+    ("order_ref",),
     "What came of every order, in short: beside `orders` for counting.",
     {
         **shared("order_ref", "marketplace", "state"),
@@ -210,5 +210,5 @@ OUTCOMES = table(
         ),
     },
     version=2,
-    owners="orders",
+    owners=("orders",),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from connectors.snapshots.tables.shared import SERVICE_CLOCK, amount, currency_of, moment, shared, variant
-from connectors.snapshots.tables.table import count, or_none, table, text, texts
+from connectors.snapshots.tables.table import Table, count, or_none, text, texts
 from domain.service_orders import ShipmentItem, TraceStatus
 
 
@@ -22,9 +22,9 @@ def _items(order: Any) -> Iterator[Shipped]:
         yield Shipped(order, item)
 
 
-SHIPMENTS = table(
+SHIPMENTS = Table(
     "shipments",
-    "order_ref,shipment_order_id",
+    ("order_ref", "shipment_order_id"),
     "International shipments: one row an order that is booked at the warehouse.",
     {
         **shared("order_ref"),
@@ -84,11 +84,11 @@ SHIPMENTS = table(
     },
     version=2,
     each=lambda order: (order,) if order.shipment else (),
-    owners="orders",
+    owners=("orders",),
 )
-SHIPMENT_ITEMS = table(
+SHIPMENT_ITEMS = Table(
     "shipment_items",
-    "order_ref,tracking_number,item_id,sku_id",
+    ("order_ref", "tracking_number", "item_id", "sku_id"),
     "What travels in which parcel. Empty for shipments whose answer did not say. A number that "
     "`orders.tracking_numbers` has no more is an earlier one of the same parcel.",
     {
@@ -114,12 +114,12 @@ SHIPMENT_ITEMS = table(
         ),
     },
     each=_items,
-    owners="shipments,orders",
-    by="order_ref,shipment_order_id",
+    owners=("shipments", "orders"),
+    by=("order_ref", "shipment_order_id"),
 )
-TRACKING_EVENTS = table(
+TRACKING_EVENTS = Table(
     "tracking_events",
-    "order_ref,tracking_number,sequence",
+    ("order_ref", "tracking_number", "sequence"),
     "Scans of parcels, domestic and international: one row a scan, written by the run that first read it.",
     {
         **shared("order_ref"),
@@ -161,5 +161,5 @@ TRACKING_EVENTS = table(
             personal=True,
         ),
     },
-    owners="orders",
+    owners=("orders",),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, amount, currency_of, moment, variant
-from connectors.snapshots.tables.table import count, table, text
+from connectors.snapshots.tables.table import Table, count, text
 from domain.differences import Finding, FindingKind
 from domain.marketplace import Marketplace
 
@@ -17,9 +17,9 @@ def _currency(finding: Finding) -> str | None:
     return amount.currency if amount else None
 
 
-RECONCILIATION = table(
+RECONCILIATION = Table(
     "reconciliation",
-    "kind,marketplace,order_ref,order_id",
+    ("kind", "marketplace", "order_ref", "order_id"),
     "What reconciliations found: one row a difference, and one of kind `run` for each run, which tells a clean run "
     "from none. A difference that is gone stays as a row of its older snapshot.",
     {
@@ -92,9 +92,9 @@ RECONCILIATION = table(
 )
 
 
-REJECTED_ROWS = table(
+REJECTED_ROWS = Table(
     "rejected_rows",
-    "table_name,row_key,number",
+    ("table_name", "row_key", "number"),
     "One row a row that can't be right: it breaks a rule, and stands here instead of in its own table. A snapshot that "
     "rejects nothing has no file of it. What was rejected stays here after its cause is mended, unless its very "
     "snapshot is written again.",

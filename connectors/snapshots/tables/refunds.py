@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, SERVICE_CLOCK, amount, moment, shared
-from connectors.snapshots.tables.table import count, or_none, table, text, texts
+from connectors.snapshots.tables.table import Table, count, or_none, text, texts
 from domain.after_sale import RefundKind, RefundState
 
 REFUND_KEY = text(
@@ -18,9 +18,9 @@ REFUND_ID = text(
     null="it is not known to have reached the service",
     get=or_none("refund_id"),
 )
-REFUNDS = table(
+REFUNDS = Table(
     "refunds",
-    "order_ref,refund_key",
+    ("order_ref", "refund_key"),
     "Refunds and returns: one row a refund, whenever a run asked the marketplace about it.",
     {
         **shared("order_ref"),
@@ -113,12 +113,12 @@ REFUNDS = table(
             "When a run first saw that it was over.", source="ledger", null="it was never seen to be over"
         ),
     },
-    owners="orders",
+    owners=("orders",),
     summed="refunded_minor",
 )
-REFUND_EVENTS = table(
+REFUND_EVENTS = Table(
     "refund_events",
-    "order_ref,refund_key,sequence",
+    ("order_ref", "refund_key", "sequence"),
     "The steps and messages of refunds, as the service lists them.",
     {
         **shared("order_ref"),
@@ -152,6 +152,6 @@ REFUND_EVENTS = table(
             personal=True,
         ),
     },
-    owners="refunds",
-    by="order_ref,refund_key",
+    owners=("refunds",),
+    by=("order_ref", "refund_key"),
 )

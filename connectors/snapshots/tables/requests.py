@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from connectors.snapshots.tables.shared import amount, currency_of, moment, shared, variant
-from connectors.snapshots.tables.table import Column, count, flag, table, text
+from connectors.snapshots.tables.table import Column, Table, count, flag, text
 from domain.matching import Candidate, Match
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
@@ -50,9 +50,9 @@ def _cell(column: str, words: str, example: str, of: str, *, personal: bool = Tr
     return text(words, source=source, example=example, null=NOT_GIVEN, personal=personal, get=f"{of}.{column}")
 
 
-REQUESTS = table(
+REQUESTS = Table(
     "requests",
-    "order_ref,line_no",
+    ("order_ref", "line_no"),
     "What the merchant asked for: one row a line of the request file. The receiver's name, phone, e-mail and street "
     "stand in the ledger alone.",
     {
@@ -117,9 +117,9 @@ REQUESTS = table(
     version=3,
     each=_lines,
 )
-CANDIDATES = table(
+CANDIDATES = Table(
     "candidates",
-    "order_ref,line_no,place",
+    ("order_ref", "line_no", "place"),
     "Where a line gave words in place of an item: the first offers found, and the one that was taken.",
     {
         **shared("order_ref", of="asked.request"),
@@ -174,6 +174,6 @@ CANDIDATES = table(
         ),
     },
     each=_candidates,
-    owners="requests",
-    by="order_ref,line_no",
+    owners=("requests",),
+    by=("order_ref", "line_no"),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,6 @@ MOMENT = pa.timestamp("us", tz="UTC")
 VOLUME_PRICES = pa.list_(pa.struct([("start_quantity", WHOLE), ("price_minor", WHOLE)]))
 
 AMOUNT = re.compile(r"minor units of `(\w+)`")
-NEEDS_UNIT = {WHOLE, MOMENT, VOLUME_PRICES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,6 @@ class Column:
         """The column with the currency of an amount; empty for other columns."""
         amount = AMOUNT.fullmatch(self.unit)
         return amount[1] if amount else ""
-
-    @property
-    def lacks(self) -> list[str]:
-        """The names of missing parts that a reader needs."""
-        told = {
-            "words": self.words,
-            "source": self.source,
-            "example": self.example is not None,
-            "unit": self.unit or self.dtype not in NEEDS_UNIT,
-        }
-        return [name for name, is_told in told.items() if not is_told]
 
     def field(self, name: str) -> pa.Field:
         """The Arrow field; its metadata has the parts of this description that are not empty."""
@@ -134,30 +122,44 @@ ENVELOPE: Mapping[str, Column] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
 class Table:
-    """One table. Of rows with the same `key`, the newest snapshot's is the current one.
+    """One table, with columns of its `own` and those of each row's snapshot.
 
-    A row is of one record; `each` gives the records of an order, a plan or an offer. A row refers by the columns `by`
-    to a row of one of the tables `owners`. The ledger knows the sum of the column `summed`.
+    Of rows with the same `key`, the newest snapshot's is the current one. A row is of one record; `each` gives the
+    records of an order, a plan or an offer. A row refers by the columns `by` to a row of one of the tables `owners`.
+    The ledger knows the sum of the column `summed`.
     """
 
     name: str
-    words: str
     key: tuple[str, ...]
-    version: int
-    columns: Mapping[str, Column]
-    schema: pa.Schema
-    each: Callable[[Any], Iterable[Any]]
-    owners: tuple[str, ...]
-    by: tuple[str, ...]
-    summed: str
-    getters: Mapping[str, Getter]
+    words: str
+    own: Mapping[str, Column]
+    _: KW_ONLY
+    version: int = 1
+    each: Callable[[Any], Iterable[Any]] = lambda record: (record,)
+    owners: tuple[str, ...] = ()
+    by: tuple[str, ...] = ("order_ref",)
+    summed: str = ""
+
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        return {**self.own, **ENVELOPE}
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        words = {"table": self.name, "key": ",".join(self.key), "schema_version": str(self.version)}
+        fields = [column.field(name) for name, column in self.columns.items()]
+        return pa.schema(fields, {**words, "description": self.words})
+
+    @cached_property
+    def _getters(self) -> Mapping[str, Getter]:
+        return {name: column.getter(name) for name, column in self.own.items()}
 
     def row(self, record: object, **given: object) -> Row:
         """The row of one record, an object or a mapping; `given` values are not read from it."""
         source = SimpleNamespace(**record) if isinstance(record, Mapping) else record
-        return {name: given[name] if name in given else get(source) for name, get in self.getters.items()}
+        return {name: given[name] if name in given else get(source) for name, get in self._getters.items()}
 
     def newest(self, of: str, where: str = "TRUE") -> str:
         """The query of the newest row of each key among those of a relation."""
@@ -168,39 +170,3 @@ class Table:
     def rows(self, of: object) -> list[Row]:
         """The rows of an order, a plan or an offer."""
         return [self.row(record) for record in self.each(of)]
-
-
-def table(
-    name: str,
-    key: str,
-    words: str,
-    columns: Mapping[str, Column],
-    *,
-    version: int = 1,
-    each: Callable[[Any], Iterable[Any]] = lambda record: (record,),
-    owners: str = "",
-    by: str = "order_ref",
-    summed: str = "",
-) -> Table:
-    """A table with these columns and those of each row's snapshot; names are joined with commas.
-
-    Raises `ValueError` for a table or column without a description: a reader could not use it.
-    """
-    every = {**columns, **ENVELOPE}
-    silent = [f"{name}.{column_name} has no {lack}" for column_name, column in every.items() for lack in column.lacks]
-    if silent or not words:
-        raise ValueError("; ".join(silent) or f"table {name} has no words")
-    metadata = {"table": name, "key": key, "schema_version": str(version), "description": words}
-    return Table(
-        name=name,
-        words=words,
-        key=tuple(key.split(",")),
-        version=version,
-        columns=every,
-        schema=pa.schema([column.field(column_name) for column_name, column in every.items()], metadata),
-        each=each,
-        owners=tuple(filter(None, owners.split(","))),
-        by=tuple(by.split(",")),
-        summed=summed,
-        getters={column_name: column.getter(column_name) for column_name, column in columns.items()},
-    )

@@ -25,9 +25,8 @@ from connectors.snapshots.manifests import STATE, SnapshotError, list_snapshots,
 from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.reader import sql
 from connectors.snapshots.rewriting import Arranged, arrange
-from connectors.snapshots.tables import TABLES
+from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.tables.table import TEXT, Column
-from connectors.snapshots.tables.table import table as made_table
 from connectors.snapshots.writer import drop_tables
 from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
 from tests.connectors.snapshots.test_crashes import Killed, killed_at
@@ -293,7 +292,7 @@ def test_columns_that_are_gone_leave_the_current_state_with_the_next_write_and_t
     line = {"line_no": 1, "file_row": 2, "marketplace": "taobao", "item": "1", "quantity": 1, "max_unit_price_minor": 0}
     now = TABLES["requests"]
     name = Column(TEXT, "Who gets it.", "request file", "Ann", null="never")
-    before = made_table("requests", "order_ref,line_no", "Asked.", {"receiver_name": name, **now.columns})
+    before = Table("requests", ("order_ref", "line_no"), "Asked.", {"receiver_name": name, **now.columns})
     with monkeypatch.context() as patch:
         patch.setitem(TABLES, "requests", before)
         for month, ref in enumerate(("A-1", "A-2")):

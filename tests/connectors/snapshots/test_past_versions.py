@@ -18,9 +18,8 @@ from pyarrow import parquet
 from connectors.snapshots import Snapshots
 from connectors.snapshots.manifests import list_snapshots, verify_snapshot
 from connectors.snapshots.reader import sql
-from connectors.snapshots.tables import TABLES
+from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.tables.table import TEXT, Column
-from connectors.snapshots.tables.table import table as made_table
 from tests.connectors.snapshots.sample import order, write
 
 PAST = Path(__file__).parent / "past"
@@ -80,7 +79,7 @@ def test_files_of_a_later_version_read_without_what_is_not_known_here(
     """Also beside files of this version, whose columns have other words."""
     mood = Column(TEXT, "How it went.", "a later version", "well", null="nobody said")
     other_words = {name: replace(column, words="Other words.") for name, column in TABLES["orders"].columns.items()}
-    later = made_table("orders", "order_ref", "Orders.", {**other_words, "mood": mood}, version=9)
+    later = Table("orders", ("order_ref",), "Orders.", {**other_words, "mood": mood}, version=9)
     with monkeypatch.context() as patch:
         patch.setitem(TABLES, "orders", later)
         write(tmp_path, orders=[order(mood="well")])
