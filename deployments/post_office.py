@@ -53,7 +53,10 @@ def main() -> None:
 
 
 def is_open(settings: SourcingSettings) -> bool:
-    """Whether a notifier works for this data folder: its last round was a moment ago, whatever its result."""
+    """Whether a notifier works for this data folder: its last round was a moment ago, however that ended.
+
+    Not so one whose ledger was moved elsewhere.
+    """
     try:
         return time.time() - (server_folder(settings.data_dir) / SEEN).stat().st_mtime < OPEN_FOR_S
     except OSError:
@@ -71,6 +74,7 @@ class Notifier:
         self._opening = threading.Lock()
         self._ledger: Ledger | None = None
         self._gone_since: datetime | None = None
+        self._is_moved = False
 
     async def work(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -106,7 +110,8 @@ class Notifier:
                 self.settings = self.settings.renewed()
                 await asyncio.to_thread(lambda: send_due(self.ledger(), self.settings))
             finally:
-                self.seen.touch()
+                if not self._is_moved:  # then `serve` starts it again, and it reads anew where the ledger is
+                    self.seen.touch()
             await self.pause(SENDS_EVERY_S)
 
     async def poll(self) -> None:
@@ -177,7 +182,9 @@ class Notifier:
                     self._ledger = None
             url = self.settings.ledger_url
             ledger = self._ledger = self._ledger or Ledger(url, clock=lambda: datetime.now(UTC), owner="notify")
+        self._is_moved = True
         ledger.marks.require_in_use()
+        self._is_moved = False
         return ledger
 
 

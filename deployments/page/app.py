@@ -140,6 +140,7 @@ class Page:
     async def read(self, read: Callable[[Ledger], T]) -> T:
         def work() -> T:
             with Ledger(self.settings.ledger_url, clock=self.clock, owner="page", only_reads=True) as ledger:
+                ledger.marks.require_in_use()
                 return read(ledger)
 
         return await asyncio.to_thread(work)

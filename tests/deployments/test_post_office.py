@@ -160,8 +160,10 @@ def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp
         words = "was moved to another"
         row = {"name": Mark.MOVED, "at": datetime.now(UTC), "by": "Mei", "words": words}
         connection.execute(marks.insert().values(**row))
-    with pytest.raises(LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"):
-        office.ledger()
+    for find in (office.ledger, lambda: asyncio.run(office.send())):
+        with pytest.raises(LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"):
+            find()
+    assert not is_open(office.settings)  # doctor says so, and `serve` starts it anew, with the new address
     ledger.close()
 
 
