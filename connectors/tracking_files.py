@@ -15,12 +15,13 @@ from connectors.crash_points import TRACKING_WRITTEN, reach
 from connectors.durable import exclusive, put
 from connectors.ledger.engine import chunked
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.refunds import lines_unsent
 from connectors.ledger.store import Ledger
 from connectors.ledger.tracking import Number
 from connectors.settings import SourcingSettings
 from connectors.shop_files import carriers_in, profiles_in
 from connectors.shops import shops_with_api
-from domain.after_sale import UNDER_WAY, Refund, unsent_lines
+from domain.after_sale import UNDER_WAY, Refund
 from domain.cells import csv_cell, csv_text
 from domain.effects import OPEN, Action, EffectStatus
 from domain.shop_files import NOT_IN_A_REF
@@ -121,7 +122,7 @@ def _parcels(
     """The parcels of these numbers; none while a refund is under way, since it decides which lines are sent."""
     if not (proven and order.shipment) or any(one.state in UNDER_WAY for one in refunds):
         return
-    unsent = unsent_lines(refunds, order.priced_lines, order.paid)
+    unsent = lines_unsent(refunds, order)
     parcels = lines_by_number(order.request, order.lines, order.shipment, unsent)
     for number, lines in parcels.items():
         if at := proven.get((order.order_ref, number)):

@@ -317,24 +317,34 @@ def _is_all(back: Money, of: Money) -> bool:
     return back * 100 >= of * NEARLY_ALL
 
 
-def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], paid: Money) -> set[int]:
+def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, paid: Money, payable: Money) -> set[int]:
     """The lines that were returned, or nearly all of whose money came back, before the order was delivered.
 
-    Money for all of them is for goods that travel on, and a smaller sum compensates, or is for some of the pieces.
+    Money for all of them is for goods that travel on, and a smaller sum compensates, or is for some of the pieces. What
+    was taken above what may be paid comes back first: `refunds` are the oldest first.
     """
-    ended = [one for one in refunds if one.state is R.REFUNDED and one.state_before is not OrderState.DELIVERED]
-    found = set[int]()
-    for refund in ended:
-        back = total_of([one.refunded for one in ended if one.lines == refund.lines])
-        is_gone = refund.kind is RefundKind.RETURN or _is_all(back, _paid_for(refund.lines, lines, paid))
+    above, found = max(paid - payable, NOTHING), set[int]()
+    back = dict[tuple[int, ...], Money]()
+    for refund in refunds:
+        if refund.state is not R.REFUNDED or refund.state_before is OrderState.DELIVERED:
+            continue
+        is_gone = refund.kind is RefundKind.RETURN
+        if not is_gone:
+            goods = max(refund.refunded - refund.postage, NOTHING)
+            above, goods = max(above - goods, NOTHING), max(goods - above, NOTHING)
+            back[refund.lines] = back.get(refund.lines, NOTHING) + goods
+            is_gone = _is_all(back[refund.lines], _paid_for(refund.lines, lines, paid))
         found |= {*refund.lines} if is_gone and len(refund.lines) < len(lines) else set()
     return found
 
 
-def leaves_open(refund: Refund, lines: Collection[QuoteLine], paid: Money) -> bool:
-    """Whether what it was asked for leaves open if the goods travel: most of their price, and not nearly all."""
-    price = _paid_for(refund.lines, lines, paid)
-    return refund.asked * LEAST_PART >= price and not _is_all(refund.asked, price)
+def leaves_open(refund: Refund, lines: Collection[QuoteLine], paid: Money, above: Money) -> bool:
+    """Whether what it was asked for leaves open if the goods travel: most of their price, and not nearly all.
+
+    What was taken `above` what may be paid, and has not come back, comes back first.
+    """
+    price, asked = _paid_for(refund.lines, lines, paid), refund.goods_amount - above
+    return asked * LEAST_PART >= price and not _is_all(asked, price)
 
 
 def after_refunding(before: OrderState) -> OrderState:

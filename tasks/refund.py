@@ -87,7 +87,8 @@ async def ask_refund(
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
     wanted = [_modified(refund, request) for refund, request in prepared]
     is_most = is_for_all([*earlier, *wanted], paid=order.paid, lines=[line.line_no for line in order.lines])
-    if not is_whole and (is_most or any(leaves_open(one, order.priced_lines, order.paid) for one in wanted)):
+    above = max(order.paid - order.refunded - order.payable, NOTHING)
+    if not is_whole and (is_most or any(leaves_open(one, order.priced_lines, order.paid, above) for one in wanted)):
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
     return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]

@@ -28,10 +28,7 @@ class RefundRows(LedgerRows):
     def unsent(self, orders: Mapping[str, OrderRecord]) -> dict[str, frozenset[int]]:
         """The lines of each of these orders whose goods never arrive at the warehouse."""
         known = self.of_orders(orders)
-        return {
-            ref: frozenset(unsent_lines([one for one in known if one.order_ref == ref], order.priced_lines, order.paid))
-            for ref, order in orders.items()
-        }
+        return {ref: lines_unsent([one for one in known if one.order_ref == ref], orders[ref]) for ref in orders}
 
     def in_states(self, states: Collection[RefundState]) -> list[Refund]:
         """All refunds in any of these states, oldest first."""
@@ -97,6 +94,11 @@ class RefundRows(LedgerRows):
     def _refunds(self, statement: Select[Any]) -> list[Refund]:
         rows = self._ledger.rows(statement.order_by(refunds.c.recorded_at, refunds.c.key))
         return [from_json(Refund, row["refund"]) for row in rows]
+
+
+def lines_unsent(refunds: Sequence[Refund], order: OrderRecord) -> frozenset[int]:
+    """The lines of an order with these refunds, oldest first, whose goods never arrive at the warehouse."""
+    return frozenset(unsent_lines(refunds, order.priced_lines, paid=order.paid, payable=order.payable))
 
 
 def add_refund(ledger: Transactions, connection: Connection, refund: Refund) -> bool:

@@ -112,8 +112,9 @@ LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", 
 
 def paid_order(resources: Resources, *lines: OrderLine) -> OrderRecord:
     lines = lines or (LINE,)
-    put_rows(resources.ledger, [plan("A-1", lines=[*map(to_json, lines)])])
-    ordered = {"order_id": "77", "paid_minor": 500 * len(lines)}
+    cost = 500 * len(lines)
+    put_rows(resources.ledger, [plan("A-1", lines=[*map(to_json, lines)], approved_minor=cost)])
+    ordered = {"order_id": "77", "paid_minor": cost}
     resources.ledger.change(
         [
             OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns(ordered)),
@@ -202,10 +203,9 @@ def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
     paid_for = {1: (Money(20), Money(20_000)), 2: (Money(80_000), Money(80_000))}
     told = tuple(QuoteLine(line_no=no, unit_price=each, amount=amount) for no, (each, amount) in paid_for.items())
     quote = Quote(goods=Money(100_000), postage=NOTHING, total=Money(100_000), lines=told)
-    lines = [to_json(many), to_json(one)]
-    put_rows(
-        resources.ledger, [plan("A-1", request=to_json(planned("A-1").request), lines=lines, quote=to_json(quote))]
-    )
+    lines, request = [to_json(many), to_json(one)], to_json(planned("A-1").request)
+    made = plan("A-1", request=request, lines=lines, quote=to_json(quote), approved_minor=100_000)
+    put_rows(resources.ledger, [made])
     resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 100_000}))])
     came = refund(RefundState.REFUNDED, part=str(line_no), lines=(line_no,), refunded=Money(back))
     resources.ledger.refunds.put(came)
@@ -213,6 +213,49 @@ def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
     assert found == unsent
     shipped = {one.line_no: one.unit_price for one in order(resources).shipped_order(found).lines}
     assert shipped == {no: each for no, (each, _) in paid_for.items() if no not in unsent}
+
+
+@pytest.mark.parametrize(
+    ("came", "unsent"),
+    [
+        ([(1, 2_000, 0)], set()),
+        ([(1, 3_500, 0)], {1}),
+        ([(1, 2_000, 0), (2, 10_000, 0)], {2}),
+        ([(2, 2_000, 0), (1, 1_500, 0)], {1}),
+        ([(1, 3_500, 700)], set()),
+    ],
+    ids=["difference", "price", "price-of-the-other", "difference-by-the-other", "postage"],
+)
+def test_the_difference_that_the_seller_gives_back_keeps_no_line_from_being_shipped(
+    resources: Resources, clock: MovableClock, came: list[tuple[int, int, int]], unsent: set[int]
+) -> None:
+    """Of 115.00 CNY approved 135.00 were taken: line 1 cost 35.00 in place of 15.00, and money comes back by lines."""
+    lines = [replace(LINE, unit_price=Money(1_500)), replace(LINE, line_no=2, unit_price=Money(10_000))]
+    put_rows(resources.ledger, [plan("A-1", lines=[*map(to_json, lines)], approved_minor=11_500)])
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 13_500}))])
+    for line_no, back, postage in came:
+        sums = {"refunded": Money(back), "postage": Money(postage)}
+        part = {"key": f"A-1:{line_no}.1", "part": str(line_no), "lines": (line_no,)}
+        resources.ledger.refunds.put(refund(RefundState.REFUNDED, **part, **sums))
+        clock.advance(1)
+    assert resources.ledger.refunds.unsent({"A-1": order(resources)}) == {"A-1": unsent}
+
+
+@pytest.mark.parametrize(("fen", "stands"), [(200, True), (500, False), (700, True)])
+async def test_a_difference_that_is_asked_back_is_no_price_of_a_line(
+    resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch, fen: int, *, stands: bool
+) -> None:
+    """2.00 CNY more were taken than approved: of 5.00 that are asked for, 3.00 are for a line that cost 5.00."""
+
+    async def options(*_: object) -> tuple[RefundOption, ...]:
+        return (RefundOption(reason_id=101, name="少件", goods="1", least=Money(1), most=Money(900)),)
+
+    monkeypatch.setattr(service, "options", options)
+    paid_order(resources, LINE, replace(LINE, line_no=2))
+    above = {"plan_hash": "hash", "approved_minor": 800, "paid_minor": 1_000}
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns(above))])
+    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen)))
+    assert (order(resources).plan_hash == "hash") is stands
 
 
 def order(resources: Resources) -> OrderRecord:
