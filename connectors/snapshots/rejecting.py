@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import compute as pc
 from pyarrow import parquet
 
-from connectors.snapshots.manifests import (
-    SnapshotDamaged,
-    Sums,
-    list_snapshots,
-    locate,
-    manifest_path,
-    read_manifest,
-    sums_of,
-)
+from connectors.snapshots.frames import Snapshots
+from connectors.snapshots.manifests import SnapshotError, Sums, locate, manifest_path, read_manifest, sums_of
 from connectors.snapshots.rows import Growing, SnapshotValueError, to_arrow
 from connectors.snapshots.tables import ENVELOPE, TABLES
 from connectors.snapshots.tables.reconciliation import REJECTED_ROWS
@@ -36,14 +29,13 @@ DIGITS = 20
 Row = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A condition on each row of a table alone. `words` describe how a row breaks it."""
+class Rule(NamedTuple):
+    """A condition on each row of a table alone. `words` describe how the value of the first column breaks it."""
 
     name: str
     columns: tuple[str, ...]
     broken: Callable[[pa.RecordBatch], pa.BooleanArray]
-    words: Callable[[Row], str]
+    words: str
 
 
 @cache
@@ -53,54 +45,29 @@ def rules_of(name: str) -> tuple[Rule, ...]:
 
 
 def _rules(name: str, column: Column) -> Iterator[Rule]:
-    if column.least is not None:
-        yield _at_least(name, column.least)
-    if column.currency and not column.as_seen:
-        yield Rule(
-            name="amount",
-            columns=(name,),
-            broken=lambda rows: pc.less(rows[name], 0),
-            words=lambda row: f"{name} is {row[name]}, and no amount is below zero",
-        )
-        yield _has_currency(name, column.currency)
-    if column.one_of:
-        yield _one_of(name, [str(word) for word in column.one_of])
+    least, currency, words = column.least, column.currency, [str(word) for word in column.one_of]
+    if least is not None:
+        told = f"{name} is {{}}, and must be {least} or more"
+        yield Rule("quantity", (name,), lambda rows: pc.less(rows[name], least), told)
+    if currency and not column.as_seen:
+        told = f"{name} is {{}}, and no amount is below zero"
+        yield Rule("amount", (name,), lambda rows: pc.less(rows[name], 0), told)
+        told = f"{name} is {{}}, and {currency} is empty"
+        yield Rule("currency", (name, currency), partial(_lacks_currency, name, currency), told)
+    if words:
+        told = f"{name} is {{!r}}, which is none of {', '.join(filter(None, words))}"
+        yield Rule("state", (name,), partial(_is_none_of, name, pa.array(words)), told)
     if column.dtype == VOLUME_PRICES:
-        yield Rule(
-            name="amount",
-            columns=(name,),
-            broken=partial(_has_negative_step, name),
-            words=lambda row: f"{name} has a price below zero",
-        )
+        yield Rule("amount", (name,), partial(_has_negative_step, name), f"{name} has a price below zero")
 
 
-def _at_least(name: str, least: int) -> Rule:
-    return Rule(
-        name="quantity",
-        columns=(name,),
-        broken=lambda rows: pc.less(rows[name], least),
-        words=lambda row: f"{name} is {row[name]}, and must be {least} or more",
-    )
+def _lacks_currency(name: str, currency: str, rows: pa.RecordBatch) -> pa.BooleanArray:
+    lacks = pc.equal(pc.fill_null(pc.utf8_length(rows[currency]), 0), 0)
+    return pc.and_(pc.not_equal(rows[name], 0), lacks)
 
 
-def _has_currency(name: str, currency: str) -> Rule:
-    return Rule(
-        name="currency",
-        columns=(name, currency),
-        broken=lambda rows: pc.and_(
-            pc.not_equal(rows[name], 0), pc.equal(pc.fill_null(pc.utf8_length(rows[currency]), 0), 0)
-        ),
-        words=lambda row: f"{name} is {row[name]}, and {currency} is empty",
-    )
-
-
-def _one_of(name: str, words: Sequence[str]) -> Rule:
-    return Rule(
-        name="state",
-        columns=(name,),
-        broken=lambda rows: pc.and_(pc.is_valid(rows[name]), pc.invert(pc.is_in(rows[name], pa.array(words)))),
-        words=lambda row: f"{name} is {row[name]!r}, which is none of {', '.join(filter(None, words))}",
-    )
+def _is_none_of(name: str, words: pa.Array, rows: pa.RecordBatch) -> pa.BooleanArray:
+    return pc.and_(pc.is_valid(rows[name]), pc.invert(pc.is_in(rows[name], words)))
 
 
 def _has_negative_step(name: str, rows: pa.RecordBatch) -> pa.BooleanArray:
@@ -126,26 +93,6 @@ def _key_part(values: pa.Array) -> pa.Array:
 def key_text(row: Row, columns: Sequence[str]) -> str:
     """A row's key for people: its parts joined with commas."""
     return ",".join("" if row.get(name) is None else str(row.get(name)) for name in columns)
-
-
-def dangling(keys: pa.Array, known: Iterable[pa.Array]) -> list[int]:
-    """The positions of the keys that no list of `known` has; a list is read only for keys that earlier lists lack."""
-    places: pa.Array | None = None
-    for some in known:
-        missing = pc.indices_nonzero(pc.invert(pc.is_in(keys, some)))
-        keys, places = keys.take(missing), missing if places is None else places.take(missing)
-        if not len(keys):
-            break
-    return list(range(len(keys))) if places is None else places.to_pylist()
-
-
-def keys_of_others(root: Path, snapshot_id: str, tables: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Array]:
-    """The keys of these tables in all other snapshots, newest first. Raises `SnapshotDamaged`."""
-    for manifest in reversed(list_snapshots(root)):
-        for file in manifest.files:
-            if file.table in tables and manifest.snapshot_id != snapshot_id:
-                with parquet.ParquetFile(locate(root, manifest, file)) as found:
-                    yield keys_of(found.read(columns=list(columns)), columns)
 
 
 AT_ONCE = 16_384
@@ -229,7 +176,8 @@ class Staged:
         for rows in self._read(table, _checked_columns(table)):
             for rule in rules_of(table.name):
                 for place in pc.indices_nonzero(rule.broken(rows)).to_pylist():
-                    faults[start + place].append((rule.name, rule.words(_row(rows, place))))
+                    value = rows[rule.columns[0]][place].as_py()
+                    faults[start + place].append((rule.name, rule.words.format(value)))
             last = _last_if_rising(keys_of(rows, table.key), last)
             money += _money(table, rows)
             start += len(rows)
@@ -254,23 +202,27 @@ class Staged:
             seen.add(key)
 
     def _add_dangling(self, table: Table, faults: Faults) -> None:
-        try:
-            places = dangling(self._keys(table.name, table.by), self._known(table.by, table.owners))
-        except (OSError, SnapshotDamaged, pa.ArrowException, KeyError):
-            return  # the rows they refer to may be there
+        """Add rows that belong to nothing: in this snapshot or, unless that has its orders whole, in any."""
+        here = [name for name in table.owners if name in self.rows]
+        unfit = [_texts_of(one.row, table.by) for one in self.unfit if one.table.name in table.owners]
+        known = [*(self._owner(name, table.by) for name in here), *(keys_of(row, table.by) for row in unfit)]
+        keys = self._keys(table.name, table.by)
+        places = _not_among(keys, known)
+        if len(places) and not (self.of_a_batch and here):
+            try:
+                rows = [Snapshots(self.root).arrow(name, columns=table.by) for name in table.owners]
+            except (SnapshotError, pa.ArrowException):
+                return  # the rows they refer to may be there
+            earlier = [chunk for some in rows for chunk in keys_of(some, table.by).chunks]
+            places = places.take(_not_among(keys.take(places), earlier))
         words = f"no row of {' or '.join(table.owners)} has its {', '.join(table.by)}"
-        for place in places:
+        for place in places.to_pylist():
             faults[place].append(("reference", words))
 
-    def _known(self, columns: tuple[str, ...], owners: tuple[str, ...]) -> Iterator[pa.Array]:
-        here = [name for name in owners if name in self.rows]
-        for name in here:
-            if (name, columns) not in self._owners:
-                self._owners[name, columns] = self._keys(name, columns)
-            yield self._owners[name, columns]
-        yield from (keys_of(_texts_of(one.row, columns), columns) for one in self.unfit if one.table.name in owners)
-        if not (self.of_a_batch and here):
-            yield from keys_of_others(self.root, self.snapshot_id, owners, columns)
+    def _owner(self, name: str, columns: tuple[str, ...]) -> pa.Array:
+        if (name, columns) not in self._owners:
+            self._owners[name, columns] = self._keys(name, columns)
+        return self._owners[name, columns]
 
     def _keys(self, name: str, columns: Sequence[str]) -> pa.Array:
         parts = [keys_of(rows, columns) for rows in self._read(TABLES[name], columns)]
@@ -278,9 +230,7 @@ class Staged:
 
     def _read(self, table: Table, columns: Sequence[str] | None, at_once: int = AT_ONCE) -> Iterator[pa.RecordBatch]:
         with parquet.ParquetFile(self.place(table.name)) as file:
-            batches = file.iter_batches(
-                at_once, columns=columns, use_threads=False
-            )  # each thread keeps memory of its own
+            batches = file.iter_batches(at_once, columns=columns, use_threads=False)  # each keeps memory of its own
             yield from (rows for rows in batches if len(rows))
 
     def _rejected(self, faults: Mapping[str, Faults]) -> Iterator[dict[str, object]]:
@@ -359,14 +309,19 @@ def _unfit_money(table: Table, unfit: Sequence[Unfit]) -> Iterator[tuple[str, in
             yield currency, amount
 
 
+def _not_among(keys: pa.Array, known: Sequence[pa.Array]) -> pa.Array:
+    """The positions of the keys that are not known."""
+    return pc.indices_nonzero(pc.invert(pc.is_in(keys, pa.chunked_array(known, pa.string()))))
+
+
 def _row(rows: pa.RecordBatch, place: int) -> dict[str, Any]:
     row: dict[str, Any] = rows.slice(place, 1).to_pylist()[0]
     return row
 
 
-def _texts_of(row: Row, columns: Sequence[str]) -> pa.Table:
+def _texts_of(row: Row, columns: Sequence[str]) -> pa.RecordBatch:
     texts = {name: pa.array([value if isinstance(value := row.get(name), str | int) else None]) for name in columns}
-    return pa.table(texts)
+    return pa.record_batch(texts)
 
 
 def _as_json(table: Table, row: Row) -> str:
