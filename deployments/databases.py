@@ -8,20 +8,29 @@ good.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event, Thread
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.durable import put
 from connectors.foreign import words_of
-from connectors.ledger.engine import address_of
+from connectors.ledger.engine import SILENCE, address_of
 from connectors.settings import SourcingSettings
 
 PREFECT_SCHEMA = "prefect"
 LEDGER_SCHEMA = "sourcing"
+SERVE_LOCK = 7_307_432
+UNTIL_GONE = (
+    "-c idle_session_timeout=0 -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
+LOCKED_AGAIN_S = 30.0
+"""A database server that was started anew has forgotten who has locked it."""
 
 
 class DatabaseUnusable(Exception):
@@ -43,6 +52,44 @@ def prepare(url: str) -> None:
             f"PostgreSQL at {shown(url)} can't be used: {words_of(error)}. Check that it runs and that the user may "
             "create schemas in the database; if its address has changed, give the new one with --postgres"
         ) from error
+
+
+@contextmanager
+def only_serve(url: str) -> Iterator[None]:
+    """Let one `sourcing serve` work with this database, and no other meanwhile. Raises `DatabaseUnusable`.
+
+    Each registers its own folders, and its worker takes any run: another's files would not be bought, or by it. A
+    machine that is gone holds the database for half a minute.
+    """
+    address, ended = _parsed(url).set(drivername="postgresql+psycopg"), Event()
+    engine = create_engine(address, isolation_level="AUTOCOMMIT", connect_args={**SILENCE, "options": UNTIL_GONE})
+    connection = engine.connect()
+
+    def lock() -> object:
+        connection.rollback()
+        return connection.scalar(select(func.pg_try_advisory_lock(SERVE_LOCK)))
+
+    def keep() -> None:
+        while not ended.wait(LOCKED_AGAIN_S):
+            with suppress(DBAPIError):
+                lock()
+
+    keeper = Thread(target=keep, daemon=True)
+    try:
+        if not lock():
+            raise DatabaseUnusable(
+                f"another sourcing serve works with {shown(url)}: one serve a database. End that one first, give this "
+                "one a database of its own, or let it help: docs/scaling.md, Helpers"
+            )
+        keeper.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            keeper.join(LOCKED_AGAIN_S)
+    finally:
+        connection.invalidate()  # also where the server is gone meanwhile
+        engine.dispose()
 
 
 def postgres_settings(url: str) -> dict[str, str]:

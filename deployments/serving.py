@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType, MappingProxyType
 
@@ -106,8 +107,8 @@ def installation(
 ) -> Iterator[Installation]:
     """Server, workers, notifier, and all that is registered, and what `beside` names, while the block runs.
 
-    Raises `ServeFailed`, `local_server.ServerFailed`, `databases.DatabaseUnusable`, `MessagingUnusable` or
-    `registration.DeployFailed`.
+    Raises `ServeFailed`, `local_server.ServerFailed`, `databases.DatabaseUnusable`, `MessagingUnusable`,
+    `LedgerUnusable` or `registration.DeployFailed`.
     """
     settings = SourcingSettings()
     folder = local_server.server_folder(settings.data_dir)
@@ -117,8 +118,11 @@ def installation(
         records = postgres_url or databases.noted(settings)
         if records:
             databases.prepare(records)
+            stack.enter_context(databases.only_serve(records))
         if postgres_url:
             databases.settle_ledger(settings, postgres_url)
+        if records:
+            _require_account(SourcingSettings().ledger_url)  # settled by now
         if redis_url:
             databases.require_messaging(redis_url)
         local_server.end_small_server(folder)
@@ -245,6 +249,19 @@ def _absolute_paths(settings: SourcingSettings) -> dict[str, str]:
 
 def _second_ui(address: str) -> str:
     return f"{address.rstrip('/').removesuffix('/v2')}/v2"
+
+
+def _require_account(ledger_url: str) -> None:
+    """Raise `LedgerUnusable` where the ledger belongs to another account: its deployments would be taken over.
+
+    An account in a Prefect block is known to runs alone.
+    """
+    from connectors.ledger.store import Ledger
+
+    xportcn = XportcnSettings()
+    if xportcn.user_id and not xportcn.is_sandbox:
+        with Ledger(ledger_url, clock=lambda: datetime.now(UTC), owner="serve") as ledger:
+            ledger.require_account(xportcn.account_name)
 
 
 @contextmanager

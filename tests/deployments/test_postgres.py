@@ -13,7 +13,17 @@ import connectors.durable
 from cli.main import app
 from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting, SourcingSettings
-from deployments.databases import DatabaseUnusable, ledger_url, noted, postgres_settings, prepare, settle_ledger
+from deployments import databases
+from deployments.databases import (
+    DatabaseUnusable,
+    ledger_url,
+    noted,
+    only_serve,
+    postgres_settings,
+    prepare,
+    settle_ledger,
+)
+from tests.deployments.served import wait_for
 from tests.postgres import Postgres, free_port
 
 URL = "postgresql://merchant:p%40ss@db.example:5433/shop"
@@ -82,7 +92,9 @@ def test_a_later_start_finds_prefect_s_records_there_without_the_option(
 def begun(data_dir: Path, *options: str, **settings: str) -> str:
     """What `sourcing serve` ends with."""
     command = ["serve", "--no-sandbox", "--port", str(free_port()), *options]
-    ended = CliRunner().invoke(app, command, env={"SOURCING_DATA_DIR": str(data_dir), **settings})
+    ended = CliRunner().invoke(
+        app, command, env={"SOURCING_DATA_DIR": str(data_dir), "SOURCING_LEDGER_URL": "", **settings}
+    )
     assert ended.exit_code == 1
     return " ".join(ended.stderr.split())
 
@@ -138,3 +150,37 @@ def test_ledger_and_prefect_have_a_version_table_each(postgres: Postgres) -> Non
         ).scalars()
         assert set(tables) == {"sourcing"}
     engine.dispose()
+
+
+def test_a_second_serve_of_a_database_is_refused(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take over the deployments of the first, and either worker the other's runs.
+
+    Also once the database's server was started anew; one that has ended lets go.
+    """
+    monkeypatch.setattr(databases, "LOCKED_AGAIN_S", 0.1)
+    url = postgres.new_database()
+    with only_serve(url):
+        assert f"another sourcing serve works with {url}: one serve a database" in begun(tmp_path, "--postgres", url)
+        assert not (tmp_path / "ledger.url").exists()
+        engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        with engine.connect() as connection:
+            holder = text("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
+            first = connection.scalar(holder)
+            connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": first})
+            assert wait_for(lambda: connection.scalar(holder) not in (None, first))
+        engine.dispose()
+    with only_serve(url):
+        pass
+
+
+def test_a_serve_of_another_account_ends_before_it_registers_anything(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.new_database()
+    prepare(url)
+    with Ledger(ledger_url(url), clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        ledger.belong_to("user 1 at real.example")
+    other = {"XPORTCN_BASE_URL": "https://real.example/api", "XPORTCN_USER_ID": "2"}
+    said = begun(tmp_path, "--postgres", url, SOURCING_CALLBACKS_PORT=str(free_port()), **other)
+    assert "holds orders of user 1 at real.example, the settings say user 2 at real.example" in said
+    assert not (tmp_path / "prefect" / "register.log").exists()
