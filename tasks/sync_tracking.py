@@ -155,10 +155,12 @@ async def _follow(
         if _is_news(change := await _closed(resources, order, shown), order):
             changes.append(change)
         return None
-    is_one = order.state is OrderState.HELD and order.shipment is not None and len(shown.shipments) == 1
-    if is_one and order.reason_code in OF_SEVERAL:
-        changes.append(replace(Book(resources).seen(order, shown.shipments), expected=OrderState.HELD))
-        return None
+    is_held = order.state is OrderState.HELD and order.shipment is not None and order.reason_code in OF_SEVERAL
+    if is_held and shown.shipments:
+        change = replace(Book(resources).seen(order, shown.shipments), expected=OrderState.HELD)
+        if (change.state, change.why) != (order.state, order.why):
+            changes.append(change)
+            return None
     renumbered = order.shipment.renumbered(shown.shipments) if order.shipment else None
     numbers = renumbered.tracking_numbers if renumbered else order.tracking_numbers
     state = state_from_parcels(shown, scans, numbers)

@@ -128,6 +128,8 @@ async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left
         resources.ledger.change([OrderChange(order_ref="B-1", state=OrderState.REFUNDING)])
         back = because(ReasonCode.REFUND_CAME_BACK, refunded=Money(50), what="refund of 0.50 CNY")
         resources.ledger.change([order(resources).held(back)])
+        await track(resources, 10)
+        assert (order(resources).state, order(resources).why) == (OrderState.HELD, why), "its question is back"
     [left] = both[:1] if is_first_left else both[1:]
     shown(channel, shipments=(left,))
     await track(resources, 10)
