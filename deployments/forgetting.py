@@ -28,6 +28,7 @@ from connectors.settings import SourcingSettings
 from connectors.shop_files import profiles_in
 from connectors.shops.requests import rewrite, waiting_without, without_orders
 from connectors.snapshots.rewriting import erase_snapshots, has_order
+from deployments.databases import noted
 from deployments.local_server import ServerFailed, prefect_server, running, server_folder, without_password
 from deployments.post_office import are_received
 from deployments.retention import OUR_EVENTS
@@ -92,11 +93,11 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
 def _server(settings: SourcingSettings, records: Path, erasure: Erased) -> Iterator[str]:
     """The address of the Prefect server that has the runs, started if need be; empty where there are none."""
     if not os.environ.get("PREFECT_API_URL") and not running(records.parent):
-        if settings.ledger_note.exists():
+        if noted(settings):  # before, or of commands at a terminal, it has runs in the folder too
             erasure.left.append(
                 f"Prefect has its runs in PostgreSQL, and its server does not run: start it and {AGAIN}"
             )
-        if settings.ledger_note.exists() or not records.exists():
+        if not records.exists():
             yield ""
             return
     with prefect_server(settings.data_dir) as url:
