@@ -7,6 +7,7 @@ ledger was first watched makes no message.
 from __future__ import annotations
 
 import asyncio
+import platform
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,10 +19,12 @@ from prefect.client.schemas.objects import DeploymentSchedule, FlowRun, State, S
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.server.schemas.schedules import SCHEDULE_TYPES
+from prefect.settings import PREFECT_API_URL
 from pydantic import TypeAdapter
 
 from connectors.foreign import shortened, words_of
 from connectors.ledger.store import Ledger
+from connectors.settings import is_loopback
 from connectors.ui_pages import deployment_page, run_page, runs_page
 from deployments.registration import HELPERS, POOL, STARTED_AGAIN_AT_MOST
 from deployments.run_recovery import AT_WORK, AWAITING_RETRY, SUSPENDED, ours, times_started_again
@@ -143,7 +146,7 @@ def server_away(seen: Polled) -> Iterator[Message]:
     """Prefect's server does not answer: once an outage, and again each further day of it."""
     if seen.away_since and seen.now - seen.away_since > SERVER_AWAY_AFTER:
         why = because(ReasonCode.SERVER_AWAY, since=seen.time(seen.away_since))
-        cause = f"server-gone:{seen.away_since:%Y-%m-%dT%H:%M}:{(seen.now - seen.away_since) // ONCE_A_DAY}"
+        cause = f"server-gone:{site()}{seen.away_since:%Y-%m-%dT%H:%M}:{(seen.now - seen.away_since) // ONCE_A_DAY}"
         subject = "Prefect's server does not answer: no run can begin"
         yield alert(cause, MessageKind.WORKER_GONE, subject, why)
 
@@ -153,7 +156,7 @@ def no_worker(seen: Polled) -> Iterator[Message]:
     if seen.is_without_worker:
         waiting, last = shorten(sorted({deployment for deployment, _ in seen.late})), seen.last_sign
         why = because(ReasonCode.NO_WORKER, pool=POOL, waiting=waiting, **seen.since_or_never(last))
-        cause, subject = f"worker-gone:{last.isoformat() if last else 'never'}", "No worker: no run can begin"
+        cause, subject = f"worker-gone:{site()}{last.isoformat() if last else 'never'}", "No worker: no run can begin"
         yield alert(cause, MessageKind.WORKER_GONE, subject, why, link=runs_page())
 
 
@@ -162,7 +165,7 @@ def worker_back(seen: Polled) -> Iterator[Message]:
     is_back = seen.last_sign is not None and seen.now - seen.last_sign < WORKER_GONE_AFTER
     if is_back and seen.worker_missed_at and seen.worker_missed_at >= seen.since:
         why = because(ReasonCode.RUNS_BEGIN_AGAIN, at=seen.time(seen.now))
-        cause, subject = f"worker-back:{seen.worker_missed_at.isoformat()}", "Runs begin again"
+        cause, subject = f"worker-back:{site()}{seen.worker_missed_at.isoformat()}", "Runs begin again"
         yield alert(cause, MessageKind.WORKER_BACK, subject, why, link=runs_page())
 
 
@@ -204,6 +207,12 @@ def overdue(seen: Polled) -> Iterator[Message]:
 
 
 ALERTS = (run_failed, run_again, run_left, server_away, no_worker, worker_back, not_taken, overdue)
+
+
+def site() -> str:
+    """The server that is watched, for causes: others may have the same ledger. A local address is one of a machine."""
+    api = PREFECT_API_URL.value() or ""
+    return f"{platform.node() if is_loopback(api) else ''}<{api}>" if api else ""
 
 
 def queue_of(run: FlowRun) -> str:
@@ -289,7 +298,7 @@ class ServerWatch:
         self.up_since = awake_since(self.up_since, self.polled_at, now)
         runs = await self._runs(client)
         late = [(await self._name(client, run), run) for run in runs if _is_late(run)]
-        missed = await asyncio.to_thread(self.ledger.outbox.newest, MessageKind.WORKER_GONE)
+        missed = await asyncio.to_thread(self.ledger.outbox.newest, MessageKind.WORKER_GONE, of=f"-gone:{site()}")
         seen = Polled(
             now=now,
             since=self.since,

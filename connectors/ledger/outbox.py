@@ -178,10 +178,14 @@ class Outbox(LedgerRows):
         with self._ledger.reading() as connection:
             return _stored(connection, statement)
 
-    def newest(self, kind: MessageKind, *, withdrawn: bool = True) -> tuple[str, datetime] | None:
-        """The cause of the newest message of this kind, `withdrawn` ones too or not, and when it was enqueued."""
+    def newest(self, kind: MessageKind, *, withdrawn: bool = True, of: str = "") -> tuple[str, datetime] | None:
+        """The cause of the newest message of this kind, `withdrawn` ones too or not, and when it was enqueued.
+
+        Of those whose cause has the words `of`.
+        """
         other = (PART,) if withdrawn else (PART, WITHDRAWN)
         is_meant = or_(messages.c.ended.is_(None), messages.c.ended.not_in(other))
+        is_meant = and_(is_meant, messages.c.cause.contains(of, autoescape=True))
         statement = select(messages.c.cause, messages.c.told_at).where(messages.c.kind == kind, is_meant)
         found = self._ledger.rows(statement.order_by(messages.c.told_at.desc()).limit(1))
         return (found[0]["cause"], found[0]["told_at"]) if found else None

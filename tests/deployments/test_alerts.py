@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import DeploymentSchedule, FlowRun, State, StateType
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types._datetime import DateTime
 
 from deployments.server_watch import ALERTS, Completion, Polled, awake_since, due_after
@@ -267,6 +268,24 @@ def test_one_outage_of_the_worker_has_one_cause() -> None:
     assert missed.subject == "No worker: no run can begin"
     assert "since 2026-01-02 10:58 Asia/Shanghai" in missed.body
     assert "start `sourcing serve`, or the worker's service, again" in missed.body
+
+
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("http://127.0.0.1:4200/api", "office<http://127.0.0.1:4200/api>"),
+        ("https://prefect.example/api", "<https://prefect.example/api>"),
+    ],
+)
+def test_machines_that_share_a_ledger_have_outages_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, address: str, site: str
+) -> None:
+    """The worker of one was called back by the other, whose own had not been away."""
+    monkeypatch.setattr("platform.node", lambda: "office")
+    with temporary_settings({PREFECT_API_URL: address}):
+        [missed], [back] = _messages(last_sign=ago(120)), _messages(last_sign=ago(30), worker_missed_at=ago(600))
+    assert missed.cause == f"worker-gone:{site}2026-01-02T02:58:00+00:00"
+    assert back.cause == f"worker-back:{site}2026-01-02T02:50:00+00:00"
 
 
 def test_a_worker_is_back_by_a_new_sign_of_life_alone() -> None:

@@ -76,13 +76,14 @@ async def test_a_batch_of_a_night_is_told_of_but_not_if_it_crashes(served: Serve
 
 
 async def test_that_all_is_there_again_is_told_once_an_outage(served: Served, tmp_path: Path) -> None:
-    gone = Message(cause="worker-gone:yesterday", kind=MessageKind.WORKER_GONE, subject="No worker", body="")
-    with _ledger(tmp_path, ago=timedelta(minutes=5)) as before:
-        watched_since(before)
-        before.outbox.put(gone)
-    with _ledger(tmp_path) as ledger:
-        told = [await _told(_watch(ledger)), await _told(_watch(ledger))]
-    assert [text.count("Runs begin again") for text in told] == [1, 0]
+    for place, counts in (("another<http://127.0.0.1:4200/api>", [0, 0]), (server_watch.site(), [1, 0])):
+        cause = f"worker-gone:{place}yesterday"
+        with _ledger(tmp_path, ago=timedelta(minutes=5)) as before:
+            watched_since(before)
+            before.outbox.put(Message(cause=cause, kind=MessageKind.WORKER_GONE, subject="No worker", body=""))
+        with _ledger(tmp_path) as ledger:
+            told = [await _told(_watch(ledger)), await _told(_watch(ledger))]
+        assert [text.count("Runs begin again") for text in told] == counts
 
 
 async def test_a_worker_that_is_given_time_after_an_outage_is_not_back_for_that(
@@ -90,7 +91,11 @@ async def test_a_worker_that_is_given_time_after_an_outage_is_not_back_for_that(
 ) -> None:
     """Its last sign of life is old; only since the server is there again it owes none yet."""
     watch = _watch(ledger)
-    ledger.outbox.put(Message(cause="worker-gone:now", kind=MessageKind.WORKER_GONE, subject="No worker", body=""))
+    ledger.outbox.put(
+        Message(
+            cause=f"worker-gone:{server_watch.site()}now", kind=MessageKind.WORKER_GONE, subject="No worker", body=""
+        )
+    )
     minutes_ago = datetime.now(UTC) - timedelta(minutes=3)
     monkeypatch.setattr(server_watch, "_last_sign", AsyncMock(return_value=minutes_ago))
     assert "Runs begin again" not in await _told(watch)
