@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
@@ -304,74 +304,72 @@ def _drop(ledger: Transactions, refs: Collection[str], *, by: str, note: str) ->
     return stay
 
 
-def laid_aside(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, str]:
-    """Those that were dropped, and not planned since, each with the fingerprint of its request."""
-    since = datetime.min.replace(tzinfo=UTC)
-    return {
-        row["order_ref"]: row["fingerprint"]
-        for some in chunked(order_refs)
-        for row in ledger.rows(_DROPPED, {"refs": some, "since": since})
-    }
-
-
 def dropped_since(connection: Connection, order_refs: Collection[str], since: datetime) -> Collection[str]:
     """Those of these orders that were dropped since then: a run that began before neither plans nor holds them."""
     return connection.scalars(_DROPPED, {"refs": order_refs, "since": since}).all()
 
 
-_NOES = (
-    ReasonCode.NOT_APPROVED,
-    ReasonCode.NOBODY_ANSWERED,
-    ReasonCode.ASKING_RUN_CANCELLED,
-    ReasonCode.NOT_WANTED,
-    ReasonCode.WANTED_BACK,
+def _last(*of: Any) -> Any:
+    """The newest move of the order that is such a one; 0 for none."""
+    found = select(func.coalesce(func.max(moves.c.id), 0)).where(moves.c.order_ref == orders.c.order_ref, *of)
+    return found.scalar_subquery()
+
+
+_CODE, _TAKEN_BACK = moves.c.reason_code, moves.c.reason_code == ReasonCode.WANTED_BACK
+_YES = _last(_CODE == ReasonCode.APPROVED, moves.c.reason_facts["by"].as_string() != bindparam("beforehand"))
+_LAST_YES = _last(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
+_ORAL_NO = or_(_TAKEN_BACK, _CODE.in_((ReasonCode.NOT_WANTED, ReasonCode.NOT_APPROVED)))
+_SILENCE = _CODE.in_((ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED))
+_LAST_NO = _last(or_(_ORAL_NO, _SILENCE))
+_DECLINED = select(orders.c.order_ref, orders.c.state).where(_THESE, _YES < _LAST_NO)
+_ASIDE = select(orders.c.order_ref, orders.c.fingerprint).where(
+    _THESE,
+    or_(
+        and_(orders.c.state == OrderState.CANCELLED, orders.c.reason_code == ReasonCode.NOT_WANTED),
+        and_(orders.c.state == OrderState.HELD, orders.c.reason_code == ReasonCode.NOT_APPROVED, _YES < _LAST_NO),
+    ),
 )
-_OF_IT = select(func.coalesce(func.max(moves.c.id), 0)).where(moves.c.order_ref == orders.c.order_ref)
-_YES = and_(
-    moves.c.reason_code == ReasonCode.APPROVED, moves.c.reason_facts["by"].as_string() != bindparam("beforehand")
-)
-_LAST_NO = _OF_IT.where(moves.c.reason_code.in_(_NOES)).scalar_subquery()
-_LAST_YES = _OF_IT.where(moves.c.reason_code.in_([ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED])).scalar_subquery()
-_DECLINED = select(orders.c.order_ref).where(_THESE, _OF_IT.where(_YES).scalar_subquery() < _LAST_NO)
 _WITHDRAWN = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(None))
 _UNASKED = _WITHDRAWN.where(or_(orders.c.paid_minor.is_(None), _LAST_YES < _LAST_NO))
-_TAKEN_BACK = _WITHDRAWN.where(
-    _OF_IT.where(moves.c.reason_code == ReasonCode.WANTED_BACK).scalar_subquery() > _LAST_YES
-)
+_WANTED_BACK = _WITHDRAWN.where(_last(_TAKEN_BACK) > _LAST_YES)
 
 
-def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> set[str]:
+def laid_aside(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> dict[str, str]:
+    """Those that a person dropped or declined, and not planned since, each with the fingerprint of its request.
+
+    They keep the reason that the person gave. An approval by the word `beforehand` is no person's yes.
+    """
+    return _each(ledger, _ASIDE, order_refs, beforehand)
+
+
+def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> Collection[str]:
     """Those to which a person, asked last, did not say yes, or that a person laid aside or took back since.
 
     An approval by the word `beforehand` is no person's yes.
     """
-    values = {"beforehand": beforehand}
-    return {
-        row["order_ref"] for some in chunked(order_refs) for row in ledger.rows(_DECLINED, {"refs": some, **values})
-    }
+    return _each(ledger, _DECLINED, order_refs, beforehand)
+
+
+def _each(ledger: Transactions, which: Executable, order_refs: Iterable[str], beforehand: str) -> dict[str, Any]:
+    values = ({"refs": some, "beforehand": beforehand} for some in chunked(order_refs))
+    return dict(tuple(row.values()) for each in values for row in ledger.rows(which, each))
 
 
 def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:
     """Withdraw the approval of orders that a person wants to take back, whatever becomes of that; once is enough."""
-    before = {row["order_ref"] for row in ledger.rows(_TAKEN_BACK, {"refs": order_refs})}
-    say_no(ledger, [ref for ref in order_refs if ref not in before], because(ReasonCode.WANTED_BACK))
+    before = {row["order_ref"] for row in ledger.rows(_WANTED_BACK, {"refs": order_refs})}
+    say_no(ledger, [ref for ref in order_refs if ref not in before], because(ReasonCode.WANTED_BACK), {})
 
 
 @repeating
-def say_no(
-    ledger: Transactions,
-    order_refs: Collection[str],
-    why: Reason | None,
-    *,
-    explains: Mapping[str, OrderState] = MappingProxyType({}),
-) -> None:
+def say_no(ledger: Transactions, refs: Collection[str], why: Reason | None, explains: Mapping[str, OrderState]) -> None:
     """Withdraw the approval of orders, and write down why, whatever state they are in.
 
     It `explains` the state of some: it becomes the reason of those that are in it still.
     """
     with ledger.transaction(()) as connection:
-        mover = OrderMover(ledger, connection, order_refs)
-        for ref in order_refs:
+        mover = OrderMover(ledger, connection, refs)
+        for ref in refs:
             state, writes = mover.state(ref), OrderUpdate.approval_withdrawn()
             mover.audit(ref, state, state, why)
             reason = OrderUpdate(stored(why) if explains.get(ref) is state else {})

@@ -44,6 +44,7 @@ MEND = "mend the file and drop it into the inbox again, or take it out of the fo
 NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of buy-from-inbox takes it up again"
 DROP_AGAIN = "drop a mended copy of its file into the inbox to try once more"
 PASTE = "paste its lines again, mended where the reason says so"
+DECLINED = (ReasonCode.NOT_APPROVED, ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED)
 AT_ONCE = timedelta(0)
 REFUND_REMEDIES = {
     RefundState.ASKING: "sourcing refunds",
@@ -254,6 +255,8 @@ def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
 
 
 def _advice(order: OrderRecord, way: _Way) -> str:
+    if order.reason_code in DECLINED and way.advice != PASTE:
+        return ""  # a night with a yes given beforehand buys it in no shape: its command asks
     if way.advice == DROP_AGAIN and order.state is not OrderState.REFUSED:
         return NEXT_NIGHT
     return "" if way.advice == PASTE and order.state not in (OrderState.HELD, OrderState.REFUSED) else way.advice

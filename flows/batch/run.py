@@ -114,7 +114,7 @@ class BatchRun:
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
         if not ask:
-            aside = laid_aside(ledger, (one.order_ref for one in work.to_plan))
+            aside = laid_aside(ledger, (one.order_ref for one in work.to_plan), beforehand=BEFOREHAND)
             work.to_plan = [one for one in work.to_plan if aside.get(one.order_ref) != one.fingerprint]
         self.refs = [request.order_ref for request in self.source.requests]  # without those that it leaves to another
         without = without_texts(self.source.requests)
@@ -364,7 +364,7 @@ class BatchRun:
                 run_logger().warning("%s stays: %s", ref, why)
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         states = {ref: one.state for ref, one in to_ship.items() if one.state in SHIPPABLE and not one.is_overpaid}
-        say_no(ledger, to_ship, decision.not_shipped, explains=states)
+        say_no(ledger, to_ship, decision.not_shipped, states)
 
     def _hold_unasked(self, refs: Collection[str]) -> None:
         """Hold orders without an approval that stands, which no run could ask about: no claim takes them."""

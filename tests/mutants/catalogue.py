@@ -656,6 +656,8 @@ MUTANTS = (
         name="declined-and-bought-beforehand",
         means="a person says no to an order, or nothing, and the next night buys it unasked",
         edits=(Edit(file=BATCH_RUN, old="why = dict.fromkeys(no, held(UNASKED)) | why", new="pass"),),
+        found_by="tests/simulation/test_not_wanted.py"
+        "::test_a_yes_given_beforehand_buys_nothing_that_a_person_has_not_said_yes_to_when_asked",
     ),
     Mutant(
         name="laid-aside-and-asked-about",
@@ -667,7 +669,7 @@ MUTANTS = (
     Mutant(
         name="asked-back-in-vain-is-booked",
         means="somebody cancels a paid order or asks for all its money, in vain, and the night books and ships it",
-        edits=(Edit(file=PLANS, old="    ReasonCode.WANTED_BACK,\n)", new=")"),),
+        edits=(Edit(file=PLANS, old="or_(_TAKEN_BACK, _CODE", new="or_(_CODE"),),
         found_by="tests/simulation/test_not_wanted.py::"
         "test_what_was_paid_and_asked_back_in_vain_is_booked_by_a_person_s_yes_alone",
     ),

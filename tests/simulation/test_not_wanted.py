@@ -216,12 +216,23 @@ def test_what_was_not_declined_is_bought_beforehand_beside_it(made: Stage, budge
 
     scene.run(script())
     assert scene.found == []
-    told = {ref: (str(order.state), order.reason) for ref, order in scene.database.orders().items()}
-    assert told["R-1"] == ("held", UNASKED)
-    assert told["R-2"][0] == "booked"
+    assert {ref: str(order.state) for ref, order in scene.database.orders().items()} == {"R-1": "held", "R-2": "booked"}
 
 
-def test_a_corrected_file_for_what_was_laid_aside_waits_for_a_yes(made: Stage) -> None:
+def test_what_a_person_said_of_an_order_stays_its_reason_night_after_night(made: Stage) -> None:
+    """It is not even looked up, unless its file has other contents by then."""
+    trails = list[list[str]]()
+
+    async def look(scene: Scene) -> None:
+        trails.append([move["reason"] for move in scene.ledger.moves_of("R-1")])
+
+    assert states(made, decline, HOUR_S, look, unattended, HOUR_S, unattended, look) == {"R-1": "held"}
+    assert trails[0][-1].startswith("not approved by ")
+    assert trails[1] == trails[0]
+
+
+@pytest.mark.parametrize("no", [decline, steps(decline, lay_aside_and_wait)], ids=["no", "dropped"])
+def test_a_corrected_file_for_what_was_declined_waits_for_a_yes(made: Stage, no: Script) -> None:
     """It would go to `done` without a word otherwise."""
 
     async def correct(scene: Scene) -> None:
@@ -230,7 +241,7 @@ def test_a_corrected_file_for_what_was_laid_aside_waits_for_a_yes(made: Stage) -
 
     scene = Scene(made, Marketplace.TAOBAO)
     both = scene.scenario
-    scene.run(steps(decline, lay_aside_and_wait, correct, unattended)(scene))  # type: ignore[arg-type]
+    scene.run(steps(no, correct, unattended, HOUR_S, unattended)(scene))  # type: ignore[arg-type]
     assert scene.found == []
     [order] = scene.database.orders().values()
     assert (str(order.state), order.reason) == ("held", UNASKED)

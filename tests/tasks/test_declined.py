@@ -185,9 +185,9 @@ def test_what_is_taken_back_again_after_a_yes_stands_in_the_trail_again(resource
         take_back(resources.ledger, ["A-1"])
         why = because(ReasonCode.APPROVED, by="ann", at=at, total=Money(1000), plan="p")
         resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PLANNED, why=why)])
-        assert declined(resources.ledger, ["A-1"], beforehand="") == set()
+        assert not declined(resources.ledger, ["A-1"], beforehand="")
     take_back(resources.ledger, ["A-1"])
-    assert declined(resources.ledger, ["A-1"], beforehand="") == {"A-1"}
+    assert [*declined(resources.ledger, ["A-1"], beforehand="")] == ["A-1"]
     assert told(resources).count(ReasonCode.WANTED_BACK) == 3
 
 

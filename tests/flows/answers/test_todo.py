@@ -16,7 +16,7 @@ from connectors.settings import SourcingSettings
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.reasons import ReasonCode, earlier
+from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from flows.answers.todo import ToDo, alike, to_do
 from tasks.engine.resources import Resources
@@ -165,6 +165,10 @@ def test_a_file_of_the_inbox_is_named_where_it_lies(resources: Resources, tmp_pa
     assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
     (one,) = to_do(resources.ledger, refused_for=WEEK, settings=SourcingSettings(inbox_encoding="gb18030"))
     assert (one.commands, one.encoding) == ([f"sourcing run {lies} --batch b-1 --encoding gb18030"], "gb18030")
+    declined = because(ReasonCode.NOT_APPROVED, by="mei", note="too dear")
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=declined)])
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert (one.commands, one.advice) == ([f"sourcing run {lies} --batch b-1"], ""), "no night buys it, mended or not"
     stands(resources, "A-1", OrderState.REFUSED, "sold out")
     lies.rename(tmp_path / "done" / "a.csv")
     (one,) = to_do(resources.ledger, refused_for=WEEK)
