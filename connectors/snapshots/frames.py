@@ -20,7 +20,6 @@ from connectors.snapshots.sources import (
     Sources,
     open_file,
     rows_in,
-    rows_of,
     steady,
     verify_all,
 )
@@ -107,12 +106,13 @@ class Snapshots:
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
         schema = pa.schema([table.schema.field(column) for column in asked], table.schema.metadata)
+        how = {**AHEAD, "columns": asked, "filter": condition, "batch_size": rows}
 
         def opened(sources: Sources) -> Iterator[pa.RecordBatch] | None:
             if sources.current is None:
                 return None
             files = [open_file(path) for path in sources.current.get(name, ())]
-            return (batch for file in files for batch in rows_of(file, table, asked, condition, rows))
+            return (batch for file in files for batch in file.scanner(table.schema, **how).to_batches())
 
         batches = self._read(opened, table, history=False)
         if batches is None:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyarrow.dataset import dataset
 
 from connectors.snapshots.manifests import list_snapshots, locate
-from connectors.snapshots.sources import WORK_MB, connected
+from connectors.snapshots.sources import WORK_MB, connected, rows_in
 from connectors.snapshots.tables import ENVELOPE, OFFERS
 
 if TYPE_CHECKING:
@@ -75,33 +74,21 @@ def offer_changes(
     among the rows too. Every row is of the snapshot `snapshot_id`, and of the moment at which its item was fetched;
     what the snapshots have seen of it since stays.
     """
+    kept = [(one, file) for one in list_snapshots(root) for file in one.files if file.table == OFFERS.name]
     with connected(memory_mb=WORK_MB, work=work) as connection:
-        connection.register("fetched", dataset([str(part) for part in parts], schema=OFFERS.schema))
-        connection.register("snapshots", _kept(root))
+        connection.register("fetched", rows_in(parts, OFFERS))
+        connection.register("snapshots", rows_in([locate(root, one, file) for one, file in kept], OFFERS))
         connection.execute(CHANGES, {"snapshot_id": snapshot_id, "full": full})
         counts = dict(connection.execute("SELECT kind, count(*) FROM changes GROUP BY kind").fetchall())
+        query = f"SELECT count(*) FROM (SELECT DISTINCT {KEY} FROM fetched WHERE sku_id <> '{GONE}')"
+        ((fetched,),) = connection.execute(query).fetchall()
         yield OfferChanges(
-            fetched=_count(connection, f"SELECT count(*) FROM (SELECT DISTINCT {KEY} FROM fetched WHERE sku_id <> '')"),
+            fetched=fetched,
             new=counts.get("new", 0),
             changed=counts.get("changed", 0),
             gone=counts.get("gone", 0),
             rows=_rows(connection, snapshot_id),
         )
-
-
-def _kept(root: Path) -> object:
-    paths = [
-        str(locate(root, manifest, file))
-        for manifest in list_snapshots(root)
-        for file in manifest.files
-        if file.table == OFFERS.name
-    ]
-    return dataset(paths, schema=OFFERS.schema) if paths else OFFERS.schema.empty_table()
-
-
-def _count(connection: DuckDBPyConnection, query: str) -> int:
-    ((counted,),) = connection.execute(query).fetchall()
-    return int(counted)
 
 
 def _rows(connection: DuckDBPyConnection, snapshot_id: str) -> pa.RecordBatchReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,7 @@ from connectors.snapshots.tables import Table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-    from pyarrow.compute import Expression
-    from pyarrow.dataset import Dataset
-    from pyarrow.parquet import ParquetFile
+    from pyarrow.dataset import Dataset, ParquetFileFormat, ParquetFileFragment
 
 T = TypeVar("T")
 
@@ -97,42 +95,33 @@ def rows_in(paths: Sequence[Path], table: Table, *, texts_as_numbers: bool = Fal
 
     With `texts_as_numbers` repeated texts stay dictionary-encoded as in the files, to be cast later: half the time.
     """
-    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, ParquetReadOptions, dataset
+    from pyarrow.dataset import dataset
 
     if not paths:
         return dataset(table.schema.empty_table())
     try:
         repeated = _repeated_texts(paths, table) if texts_as_numbers else set()
-        checked = ParquetFileFormat(
-            read_options=ParquetReadOptions(dictionary_columns=repeated),
-            default_fragment_scan_options=ParquetFragmentScanOptions(page_checksum_verification=True),
-        )
         schema = pa.schema([field.with_type(NUMBERED) if field.name in repeated else field for field in table.schema])
-        return dataset([str(path) for path in paths], schema=schema, format=checked)
+        return dataset([str(path) for path in paths], schema=schema, format=_checked(repeated))
     except OSError as error:
         raise SnapshotDamaged(f"a file has just gone ({words_of(error)}); run the query again") from error
 
 
-def open_file(path: Path) -> ParquetFile:
+def open_file(path: Path) -> ParquetFileFragment:
     """A file that stays readable when its name goes to another. Raises `SnapshotDamaged` where it has gone."""
-    from pyarrow.parquet import ParquetFile
-
     try:
-        return ParquetFile(pa.OSFile(str(path)), page_checksum_verification=True)
+        return _checked().make_fragment(pa.OSFile(str(path)))
     except OSError as error:
         raise SnapshotDamaged(f"{path} has just gone ({words_of(error)}); run the query again") from error
 
 
-def rows_of(
-    file: ParquetFile, table: Table, columns: Sequence[str], where: Expression | None, most: int
-) -> Iterator[pa.RecordBatch]:
-    """The rows of an open file that meet the condition, in the table's schema, at most so many at once."""
-    schema = table.schema if where is not None else pa.schema([table.schema.field(name) for name in columns])
-    there = [name for name in file.schema_arrow.names if name in schema.names]
-    for batch in file.iter_batches(most, columns=there):
-        lacking = {name: pa.nulls(batch.num_rows, schema.field(name).type) for name in schema.names}
-        rows = pa.table(lacking | {name: batch.column(name) for name in there}, schema)
-        yield from (rows if where is None else rows.filter(where)).select(columns).combine_chunks().to_batches()
+def _checked(texts_as_numbers: Collection[str] = ()) -> ParquetFileFormat:
+    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, ParquetReadOptions
+
+    return ParquetFileFormat(
+        read_options=ParquetReadOptions(dictionary_columns=texts_as_numbers),
+        default_fragment_scan_options=ParquetFragmentScanOptions(page_checksum_verification=True),
+    )
 
 
 def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:
