@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,7 +35,6 @@ from connectors.snapshots.manifests import (
 from connectors.snapshots.rows import Growing
 from connectors.snapshots.sources import AHEAD, WORK_MB, connected, rows_in
 from connectors.snapshots.tables import TABLES
-from connectors.snapshots.tables.table import Table
 from connectors.snapshots.writer import finished, put_in_place, staged_path, write_manifest
 
 BATCH_ROWS = 10_000
@@ -47,9 +46,6 @@ SETTLED = timedelta(days=7)
 if TYPE_CHECKING:
     from pyarrow.compute import Expression
     from pyarrow.dataset import Dataset
-
-Rows = Callable[[Table], str]
-"""The query of a table's rows in the relation `history`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +92,7 @@ def prune(root: Path, old: Old, now: datetime) -> Pruned:
         unnamed = _end_merges(root)
         dropped = old.among(list_snapshots(root))
         snapshot_id = f"{PRUNED}{_stamp(now)}"
-        files = _merged(root, dropped, snapshot_id, _newest) if dropped else ()
+        files = _merged(root, dropped, snapshot_id) if dropped else ()
         if dropped:
             _end_merges(root)
         refresh(root)
@@ -125,12 +121,12 @@ def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
         _end_merges(root)
         plan = list(_due(list_snapshots(root), now, kept))
     written, faults = list[str](), list[SnapshotError]()
-    for due in plan:
+    for snapshot_id, old in plan:
         with exclusive(root / WORK):
             try:
-                if all(_stands(root, one) for one in due.old):
-                    _merged(root, due.old, due.snapshot_id, due.rows)
-                    written.append(due.snapshot_id)
+                if all(_stands(root, one) for one in old):
+                    _merged(root, old, snapshot_id)
+                    written.append(snapshot_id)
             except SnapshotError as error:
                 faults.append(error)
     with exclusive(root / WORK):
@@ -140,17 +136,8 @@ def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
     return written
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Old snapshots that are to become one, and the query of its rows."""
-
-    snapshot_id: str
-    old: Sequence[Manifest]
-    rows: Rows
-
-
-def _due(manifests: Sequence[Manifest], now: datetime, kept: timedelta) -> Iterator[Due]:
-    """The merges, each snapshot in one of them: months, days, then what is old and in neither.
+def _due(manifests: Sequence[Manifest], now: datetime, kept: timedelta) -> Iterator[tuple[str, Sequence[Manifest]]]:
+    """The merges, each with the old snapshots that become one: months, days, then what is old and in neither.
 
     So many old snapshots become months first, and the months' newest rows one, by a later call: each reads few at once.
     """
@@ -163,12 +150,12 @@ def _due(manifests: Sequence[Manifest], now: datetime, kept: timedelta) -> Itera
             written = list(of_it)
             if name < f"{over:{period}}" and len(written) > 1:
                 taken |= {one.snapshot_id for one in written}
-                yield Due(f"of-{name}-{_stamp(now)}", written, _all)
+                yield f"of-{name}-{_stamp(now)}", written
             else:
                 single += written
         left = single
     if old := Old(before=now - kept).among([one for one in manifests if one.snapshot_id not in taken]):
-        yield Due(f"{PRUNED}{_stamp(now)}", old, _newest)
+        yield f"{PRUNED}{_stamp(now)}", old
 
 
 def _stands(root: Path, manifest: Manifest) -> bool:
@@ -177,7 +164,7 @@ def _stands(root: Path, manifest: Manifest) -> bool:
     return path.exists() and read_manifest(path) == manifest
 
 
-def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str, rows: Rows) -> tuple[SnapshotFile, ...]:
+def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str) -> tuple[SnapshotFile, ...]:
     """Merge the old snapshots into a new one. As of any later time the tables are unchanged."""
     import duckdb
 
@@ -188,7 +175,7 @@ def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str, rows: Rows) -
         for file in one.files:
             verify_file(root, one, file)
     try:
-        counts = {name: _write(root, old, name, snapshot_id, rows) for name in names}
+        counts = {name: _write(root, old, name, snapshot_id) for name in names}
     except (duckdb.Error, pa.ArrowException) as error:
         fault = type(error).__name__
         raise SnapshotError(f"snapshots below {root} can't be merged ({fault}), and stay as they were") from error
@@ -208,12 +195,16 @@ def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str, rows: Rows) -
     return files
 
 
-def _write(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str, rows: Rows) -> int:
-    """Write these rows of the snapshots, sorted by key, with their own snapshot and time; returns their number."""
+def _write(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str) -> int:
+    """Write all rows of the snapshots, of pruned ones the newest, sorted by key, with their own snapshot and time.
+
+    Returns their number.
+    """
     table = TABLES[name]
     paths = [locate(root, one, file) for one in old for file in one.files if file.table == name]
     work, history = root / WORK / snapshot_id / "spill", rows_in(paths, table)
-    query = f"{rows(table)} ORDER BY {', '.join((*table.key, 'snapshot_at', 'snapshot_id'))}"
+    rows = table.newest("history") if snapshot_id.startswith(PRUNED) else "FROM history"
+    query = f"{rows} ORDER BY {', '.join((*table.key, 'snapshot_at', 'snapshot_id'))}"
     with (
         Growing(staged_path(root, snapshot_id, name), table.schema) as merged,
         connected(memory_mb=WORK_MB, work=work) as connection,
@@ -239,14 +230,6 @@ def _slices(history: Dataset, column: str) -> Iterator[Expression | None]:
     for low, high in zip([None, *edges], [*edges, None], strict=True):
         below = pc.scalar(True) if high is None else key < high  # noqa: FBT003
         yield (key.is_null() | below) if low is None else (key >= low) & below
-
-
-def _newest(table: Table) -> str:
-    return table.newest("history")
-
-
-def _all(_: Table) -> str:
-    return "SELECT * FROM history"
 
 
 def _end_merges(root: Path) -> int:

@@ -249,8 +249,8 @@ def test_two_years_of_nights_and_hours_are_few_files() -> None:
         now = FIRST + night * DAY
         found += [written(now, "night"), *(written(now + timedelta(hours=hour)) for hour in range(1, 24))]
         most = max(most, len(found))
-        for due in _due(found, now + DAY, timedelta(days=KEPT)):
-            found = [one for one in found if one not in due.old] + [written(due.old[-1].written_at)]
+        for _, old in _due(found, now + DAY, timedelta(days=KEPT)):
+            found = [one for one in found if one not in old] + [written(old[-1].written_at)]
             found.sort(key=lambda one: one.written_at)
     assert most <= 120
 
