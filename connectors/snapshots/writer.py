@@ -38,6 +38,7 @@ from connectors.snapshots.rows import Growing
 from connectors.snapshots.tables import TABLES, Table
 
 Slices = Iterable[Mapping[str, Sequence[Mapping[str, object]]]]
+Part = Mapping[str, pa.Table | pa.RecordBatchReader]
 SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
 
 
@@ -71,14 +72,15 @@ def write_snapshot(
     place = partial(staged_path, root, snapshot_id)
     unfit: list[Unfit] = []
     arrow = partial(_arrow, unfit, envelope)
+    given = [tables] if isinstance(tables, Mapping) else tables
+    parts: Iterable[Part] = ({name: arrow(_table(name), rows) for name, rows in part.items()} for part in given)
     if isinstance(tables, Mapping):
-        write = partial(_write_whole, {name: arrow(_table(name), rows) for name, rows in tables.items()})
-    else:
-        write = partial(_write_chunks, tables, arrow)
+        parts = list(parts)  # what can't be written leaves no trace
     with _disk_errors_in_words(root, snapshot_id), exclusive(root / WORK):
         pa.default_memory_pool().release_unused()  # what the run has freed
         (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
-        staged = Staged(root, snapshot_id, of_a_batch=batch_id is not None, place=place, rows=write(place), unfit=unfit)
+        rows = _write(parts, place)
+        staged = Staged(root, snapshot_id, of_a_batch=batch_id is not None, place=place, rows=rows, unfit=unfit)
         rows = staged.checked(envelope)
         if agreement:
             agreement(staged.sums)
@@ -184,30 +186,16 @@ def _arrow(
     return rows
 
 
-def _write_whole(
-    content: Mapping[str, pa.Table | pa.RecordBatchReader], place: Callable[[str], Path]
-) -> dict[str, int]:
-    """Write tables whole, or batch by batch; returns the rows of each."""
-    written: dict[str, int] = {}
-    for name, table in content.items():
-        with Growing(place(name), table.schema) as file:
-            for part in [table] if isinstance(table, pa.Table) else (pa.Table.from_batches([one]) for one in table):
-                file.write(part)
-        written[name] = file.rows
-    return written
-
-
-def _write_chunks(
-    chunks: Slices, arrow: Callable[[Table, Sequence[Mapping[str, object]]], pa.Table], place: Callable[[str], Path]
-) -> dict[str, int]:
+def _write(parts: Iterable[Part], place: Callable[[str], Path]) -> dict[str, int]:
     """Write the tables side by side as their rows come; returns the rows of each."""
     files: dict[str, Growing] = {}
     with ExitStack() as opened:
-        for tables in chunks:
-            for name, rows in tables.items():
+        for part in parts:
+            for name, rows in part.items():
                 if name not in files:
-                    files[name] = opened.enter_context(Growing(place(name), _table(name).schema))
-                files[name].take(arrow(TABLES[name], rows))
+                    files[name] = opened.enter_context(Growing(place(name), TABLES[name].schema))
+                for some in [rows] if isinstance(rows, pa.Table) else (pa.Table.from_batches([one]) for one in rows):
+                    files[name].take(some)
     return {name: file.rows for name, file in files.items()}
 
 
